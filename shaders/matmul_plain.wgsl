@@ -1,0 +1,112 @@
+// matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
+// Buffers, row-major f32 (batch outermost):
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+//   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
+//   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
+//   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+// Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+// Grid: TM x TN outputs an invocation read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
+// Precision: f32. The oracle of the tiled variants and the fast path on CPU adapters, where workgroup memory costs more than it saves.
+// @use activation
+
+const TM: u32 = 4u;                // knob: output rows an invocation
+const TN: u32 = 4u;                // knob: output columns an invocation
+const WG_X: u32 = 8u;              // knob: invocations along n
+const WG_Y: u32 = 8u;              // knob: invocations along m
+const TRANS_A: bool = false;       // knob: a is stored [k, m]
+const TRANS_B: bool = false;       // knob: b is stored [n, k]
+const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU
+const HAS_BIAS: bool = false;      // knob: add bias
+const HAS_GATE: bool = false;      // knob: multiply by gate
+const HAS_RESIDUAL: bool = false;  // knob: add residual
+const HAS_PRE: bool = false;       // knob: also write the value before act
+
+struct Dims {
+  m: u32,
+  n: u32,
+  k: u32,
+  batch: u32,
+  k_chunk: u32,
+  gate_rows: u32,
+  gate_stride: u32,
+  gate_offset: u32,
+  residual_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
+@group(0) @binding(4) var<storage, read> residual: array<f32>; // optional: HAS_RESIDUAL
+@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+@group(0) @binding(6) var<storage, read_write> pre: array<f32>; // optional: HAS_PRE
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG_X, WG_Y)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let tiles_n = (dims.n + TN * WG_X - 1u) / (TN * WG_X);
+  let tiles_m = (dims.m + TM * WG_Y - 1u) / (TM * WG_Y);
+  let group = wid.x + wid.y * groups.x;
+  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
+  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+  if (slice >= splits * dims.batch) {
+    return;
+  }
+  let tile = group % (tiles_n * tiles_m);
+  let batch = slice % dims.batch;
+  let k_begin = (slice / dims.batch) * dims.k_chunk;
+  let k_end = min(dims.k, k_begin + dims.k_chunk);
+  let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
+  let col0 = (tile % tiles_n) * (TN * WG_X) + lid.x; // columns WG_X apart, so that neighbours read neighbours
+  let a_base = batch * dims.m * dims.k;
+  let b_base = batch * dims.k * dims.n;
+
+  var acc: array<array<f32, TN>, TM>;
+  for (var kk = k_begin; kk < k_end; kk++) {
+    var bv: array<f32, TN>;
+    for (var j = 0u; j < TN; j++) {
+      let col = min(col0 + j * WG_X, dims.n - 1u); // clamped, not masked: the store masks
+      bv[j] = b[b_base + select(kk * dims.n + col, col * dims.k + kk, TRANS_B)];
+    }
+    for (var i = 0u; i < TM; i++) {
+      let row = min(row0 + i, dims.m - 1u);
+      let av = a[a_base + select(row * dims.k + kk, kk * dims.m + row, TRANS_A)];
+      for (var j = 0u; j < TN; j++) {
+        acc[i][j] += av * bv[j];
+      }
+    }
+  }
+
+  for (var i = 0u; i < TM; i++) {
+    for (var j = 0u; j < TN; j++) {
+      let row = row0 + i;
+      let col = col0 + j * WG_X;
+      if (row < dims.m && col < dims.n) {
+        let index = (slice * dims.m + row) * dims.n + col;
+        var value = acc[i][j];
+        if (HAS_BIAS) {
+          value += bias[col];
+        }
+        if (HAS_PRE) {
+          pre[index] = value;
+        }
+        if (ACT == 1u) {
+          value = gelu(value);
+        } else if (ACT == 2u) {
+          value = silu(value);
+        }
+        if (HAS_GATE) {
+          value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
+        }
+        if (HAS_RESIDUAL) {
+          value += residual[(batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col];
+        }
+        out[index] = value;
+      }
+    }
+  }
+}

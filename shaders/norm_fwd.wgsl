@@ -1,0 +1,89 @@
+// norm_fwd: y = (xhat * weight + bias) * (1 + scale) + shift, xhat = (x - mean) * rstd, over the last axis.
+//   LayerNorm: mean = sum(x) / cols, rstd = 1 / sqrt(sum((x - mean)^2) / cols + eps). RMSNorm: mean = 0.
+// Buffers, row-major f32:
+//   x [rows, cols], y [rows, cols], stats [rows, 2] = (mean, rstd) for the backward
+//   weight [cols], bias [cols]
+//   modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
+//   number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
+// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
+// Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel.
+// Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
+// @use lanes
+
+const LANES: u32 = 64u;           // knob: invocations a row, a power of two
+const ROWS: u32 = 4u;             // knob: rows a workgroup
+const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
+const HAS_WEIGHT: bool = false;   // knob: multiply by weight
+const HAS_BIAS: bool = false;     // knob: add bias
+const HAS_SCALE: bool = false;    // knob: multiply by 1 + scale from modulation
+const HAS_SHIFT: bool = false;    // knob: add shift from modulation
+const HAS_MOD: bool = false;      // knob: modulation is bound; true when HAS_SCALE or HAS_SHIFT is
+const HAS_STATS: bool = true;     // knob: write stats
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  mod_rows: u32,
+  mod_stride: u32,
+  scale_offset: u32,
+  shift_offset: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(3) var<storage, read> modulation: array<f32>; // optional: HAS_MOD
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> stats: array<f32>; // optional: HAS_STATS
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows; // rows past the end still take part in the barriers
+  let base = select(0u, row, live) * dims.cols;
+  let end = select(0u, dims.cols, live);
+  let inv_cols = 1.0 / f32(dims.cols);
+
+  var mean = 0.0;
+  if (!RMS) {
+    var sum = 0.0;
+    for (var c = lid.x; c < end; c += LANES) {
+      sum += x[base + c];
+    }
+    mean = lanes_sum(sum, lid.x, lid.y) * inv_cols;
+  }
+  var squares = 0.0;
+  for (var c = lid.x; c < end; c += LANES) {
+    let d = x[base + c] - mean;
+    squares += d * d;
+  }
+  let rstd = 1.0 / sqrt(lanes_sum(squares, lid.x, lid.y) * inv_cols + dims.eps);
+
+  if (HAS_STATS && live && lid.x == 0u) {
+    stats[row * 2u] = mean;
+    stats[row * 2u + 1u] = rstd;
+  }
+  let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
+  for (var c = lid.x; c < end; c += LANES) {
+    var value = (x[base + c] - mean) * rstd;
+    if (HAS_WEIGHT) {
+      value *= weight[c];
+    }
+    if (HAS_BIAS) {
+      value += bias[c];
+    }
+    if (HAS_SCALE) {
+      value *= 1.0 + modulation[mod_base + dims.scale_offset + c];
+    }
+    if (HAS_SHIFT) {
+      value += modulation[mod_base + dims.shift_offset + c];
+    }
+    y[base + c] = value;
+  }
+}

@@ -1,0 +1,55 @@
+/** No usable WebGPU, or a lost device. `fix` says what to do. */
+export class DeviceError extends Error {
+  override readonly name = 'DeviceError';
+  readonly fix: string;
+
+  constructor(what: string, fix: string) {
+    super(`${what}. Fix: ${fix}`);
+    this.fix = fix;
+  }
+}
+
+export interface DeviceOptions {
+  /** 'adapter' asks for all the adapter offers in buffer sizes and workgroup memory; 'default' stays at WebGPU's defaults. */
+  limits?: 'adapter' | 'default';
+  /** Optional features to use where the adapter has them. Default: all that some kernel variant uses. */
+  features?: readonly string[];
+}
+
+const USED_FEATURES = ['timestamp-query', 'shader-f16', 'subgroups'];
+const USED_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+] as const;
+
+/**
+ * Requests a device from any `GPU` (a browser's navigator.gpu, or Dawn's).
+ * @throws DeviceError when there is no adapter or the request fails.
+ */
+export async function requestDevice(gpu: GPU | undefined, options: DeviceOptions = {}): Promise<GPUDevice> {
+  if (!gpu) throw new DeviceError('this environment has no WebGPU', 'use a browser with WebGPU, or ucgm-webgpu/node in Node');
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new DeviceError('no WebGPU adapter was found', 'install a Vulkan, Metal or D3D12 driver (on Linux without a GPU: mesa-vulkan-drivers)');
+  }
+  const requiredFeatures = (options.features ?? USED_FEATURES).filter((f) => adapter.features.has(f)) as GPUFeatureName[];
+  const requiredLimits: Record<string, number> = {};
+  if (options.limits !== 'default') {
+    for (const name of USED_LIMITS) requiredLimits[name] = adapter.limits[name];
+  }
+  try {
+    return await adapter.requestDevice({ label: 'ucgm', requiredFeatures, requiredLimits });
+  } catch (error) {
+    throw new DeviceError(`the adapter refused a device: ${error instanceof Error ? error.message : error}`, 'update the driver');
+  }
+}
+
+/** One line that names a device's adapter: description, or vendor and architecture where the browser tells no more. */
+export function adapterName(device: GPUDevice): string {
+  const { vendor, architecture, description } = device.adapterInfo;
+  return description || [vendor, architecture].filter(Boolean).join(' ') || 'unknown adapter';
+}

@@ -1,0 +1,2 @@
+export { adapterName, DeviceError, type DeviceOptions, requestDevice } from './device.ts';
+export { readBuffer } from './readback.ts';

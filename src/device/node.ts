@@ -1,0 +1,25 @@
+import { DeviceError, type DeviceOptions, requestDevice } from './device.ts';
+
+/** What Dawn's create() returned. The process aborts when it is collected before the device, so it stays reachable here. */
+let dawn: GPU | undefined;
+
+/** Dawn's own switches, `enable-dawn-features=...` style; without them f16 is hidden on NVIDIA. */
+const DAWN_FLAGS = ['enable-dawn-features=vulkan_enable_f16_on_nvidia'];
+
+/**
+ * Opens a device under Dawn in Node.
+ * @throws DeviceError when the optional peer `webgpu` is not installed or finds no adapter.
+ */
+export async function openNodeDevice(options: DeviceOptions = {}): Promise<GPUDevice> {
+  if (!dawn) {
+    let webgpu: typeof import('webgpu');
+    try {
+      webgpu = await import('webgpu');
+    } catch {
+      throw new DeviceError('the package webgpu is not installed', 'npm install webgpu');
+    }
+    Object.assign(globalThis, webgpu.globals);
+    dawn = webgpu.create(DAWN_FLAGS);
+  }
+  return requestDevice(dawn, options);
+}

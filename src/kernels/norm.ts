@@ -1,0 +1,73 @@
+import { type Caps, defineKernel } from '../kernel/index.ts';
+import * as shaders from '../shaders.generated.ts';
+
+/** What a normalisation kernel computes. */
+export interface NormOptions {
+  kind: 'layer' | 'rms';
+  /** Multiply by weight [cols]. */
+  weight?: boolean;
+  /** Add bias [cols]. */
+  bias?: boolean;
+  /** Multiply by (1 + scale), read from `modulation`. */
+  scale?: boolean;
+  /** Add shift, read from `modulation`. */
+  shift?: boolean;
+  /** Write stats [rows, 2] = (mean, rstd), which the backward needs. Default true. */
+  stats?: boolean;
+  /** Invocations a row and rows a workgroup; see `chooseNorm`. */
+  tile?: NormTile;
+}
+
+/** How a workgroup covers rows. */
+export interface NormTile {
+  lanes: number;
+  rows: number;
+}
+
+/**
+ * Lanes and rows of a workgroup for rows of this width: enough lanes that each takes a few columns, one lane a row on CPU
+ * adapters (no barriers).
+ */
+export function chooseNorm(cols: number, caps: Caps): NormTile {
+  if (caps.software) return { lanes: 1, rows: 8 };
+  const lanes = cols <= 64 ? 16 : cols <= 512 ? 64 : 256;
+  return { lanes, rows: Math.max(1, 256 / lanes) };
+}
+
+/**
+ * LayerNorm / RMSNorm fused with weight, bias and adaLN modulation: `y = (xhat*weight + bias)*(1 + scale) + shift`.
+ * Buffers f32: x, y [rows, cols]; stats [rows, 2]; weight, bias [cols]; modulation [ceil(rows/mod_rows), mod_stride].
+ * Dims without modulation: mod_rows 1, mod_stride, scale_offset, shift_offset 0. See shaders/norm_fwd.wgsl.
+ */
+export const norm = defineKernel({
+  shader: shaders.norm_fwd,
+  knobs: (o: NormOptions) => ({
+    RMS: o.kind === 'rms',
+    HAS_WEIGHT: o.weight ?? false,
+    HAS_BIAS: o.bias ?? false,
+    HAS_SCALE: o.scale ?? false,
+    HAS_SHIFT: o.shift ?? false,
+    HAS_MOD: (o.scale ?? false) || (o.shift ?? false),
+    HAS_STATS: o.stats ?? true,
+    LANES: o.tile?.lanes,
+    ROWS: o.tile?.rows,
+  }),
+  sizes: (d) => ({
+    x: d.rows * d.cols,
+    weight: d.cols,
+    bias: d.cols,
+    modulation: Math.ceil(d.rows / Math.max(1, d.mod_rows)) * d.mod_stride,
+    y: d.rows * d.cols,
+    stats: d.rows * 2,
+  }),
+  grid: (d, k) => Math.ceil(d.rows / (k.ROWS as number)),
+  check: (d, k) => {
+    if (d.cols === 0) return { what: 'cols is 0', fix: 'give rows of at least one column' };
+    if (d.mod_rows === 0) return { what: 'mod_rows is 0', fix: 'give the number of rows a modulation row serves (1 without modulation)' };
+    const last = Math.max(k.HAS_SCALE ? d.scale_offset : 0, k.HAS_SHIFT ? d.shift_offset : 0) + d.cols;
+    if (k.HAS_MOD && last > d.mod_stride) {
+      return { what: `modulation columns end at ${last}, past mod_stride ${d.mod_stride}`, fix: 'keep offset + cols <= mod_stride' };
+    }
+    return undefined;
+  },
+});

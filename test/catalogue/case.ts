@@ -1,0 +1,46 @@
+import type { DimsOf, Kernel, ShaderSource } from '../../src/kernel/index.ts';
+
+export type HostArray = Float32Array | Uint32Array | Int32Array;
+
+/** One case of the catalogue that drives both the tests and the bench: one kernel, one shape, one variant, one oracle. */
+export interface KernelCase {
+  /** The kernel family, as in src/kernels: `matmul`. */
+  readonly kernel: string;
+  /** Distinguishes the case: variant and shape, `nt+bias 41x113x257`. */
+  readonly name: string;
+  readonly variant: string;
+  readonly shape: readonly number[];
+  /** Bound on ||ours - oracle|| / ||oracle|| of every output, and where it comes from. */
+  readonly tolerance: number;
+  readonly toleranceFrom: string;
+  /** Floating-point operations and least bytes moved; for the bench. */
+  readonly flops: number;
+  readonly bytes: number;
+  /** Part of the smoke suite and of `doctor`: the smallest case of its kernel. */
+  readonly smoke?: boolean;
+  /** Only timed by the bench, too large for the tests. */
+  readonly benchOnly?: boolean;
+  readonly prepare: (device: GPUDevice) => PreparedCase;
+}
+
+/** A case made ready on a device: inputs on the host, outputs by length, and the oracle to compare with. */
+export interface PreparedCase {
+  readonly kernel: Kernel<ShaderSource>;
+  readonly dims: { [name: string]: number };
+  readonly inputs: { [binding: string]: HostArray };
+  /** Elements of each written buffer. A name that is also in `inputs` starts from that input (updated in place). */
+  readonly outputs: { [binding: string]: number };
+  /** u32 outputs; compared exactly. All others are f32. */
+  readonly integer?: readonly string[];
+  /** The f64 results, by output. Called once. */
+  readonly oracle: () => { [binding: string]: ArrayLike<number> };
+}
+
+/** Widens a typed kernel and its dims for the catalogue. */
+export function prepared<S extends ShaderSource>(
+  kernel: Kernel<S>,
+  dims: DimsOf<S>,
+  rest: Omit<PreparedCase, 'kernel' | 'dims'>,
+): PreparedCase {
+  return { kernel: kernel as unknown as Kernel<ShaderSource>, dims: dims as { [name: string]: number }, ...rest };
+}

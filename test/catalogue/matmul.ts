@@ -1,0 +1,109 @@
+import { capsOf } from '../../src/kernel/index.ts';
+import { chooseMatmul, type MatmulLayout, type MatmulOptions, type MatmulTile, matmul } from '../../src/kernels/matmul.ts';
+import { matmul as oracle, randn } from '../reference/index.ts';
+import { type KernelCase, prepared } from './case.ts';
+
+type Part = 'bias' | 'gelu' | 'silu' | 'gate' | 'residual' | 'pre';
+
+interface Shape {
+  m: number;
+  n: number;
+  k: number;
+  batch?: number;
+  gateRows?: number;
+  residualRows?: number;
+  splits?: number;
+}
+
+function matmulCase(layout: MatmulLayout, parts: Part[], shape: Shape, tile?: MatmulTile, extra: Partial<KernelCase> = {}): KernelCase {
+  const { m, n, k, batch = 1, gateRows = 1, residualRows = m, splits = 1 } = shape;
+  const has = (part: Part) => parts.includes(part);
+  const at = [batch > 1 && `batch ${batch}`, splits > 1 && `splits ${splits}`, tile && `tile ${tile.tm}x${tile.tn}`].filter(Boolean);
+  return {
+    kernel: 'matmul',
+    name: `${[layout, ...parts].join('+')} ${m}x${k}x${n} ${at.join(' ')}`.trim(),
+    variant: [layout, ...parts].join('+'),
+    shape: [batch, m, k, n],
+    tolerance: 3e-6,
+    toleranceFrom: 'f32 rounding of a sum of k terms in order, ~ eps sqrt(k)',
+    flops: 2 * batch * m * n * k,
+    bytes: 4 * batch * (m * k + k * n + m * n),
+    ...extra,
+    prepare: (device) => {
+      const act = has('gelu') ? 'gelu' : has('silu') ? 'silu' : 'none';
+      const gateStride = has('gate') ? 2 * n + 3 : 0;
+      const gateOffset = has('gate') ? n + 1 : 0;
+      const a = Float32Array.from(randn(batch * m * k, 1));
+      const b = Float32Array.from(randn(batch * k * n, 2), (v) => v / Math.sqrt(k));
+      const bias = Float32Array.from(randn(n, 3));
+      const gate = Float32Array.from(randn(Math.ceil(m / gateRows) * gateStride, 4));
+      const residual = Float32Array.from(randn(batch * residualRows * n, 5));
+      const kChunk = Math.ceil(k / splits);
+      const options: MatmulOptions = {
+        layout,
+        act,
+        bias: has('bias'),
+        gate: has('gate'),
+        residual: has('residual'),
+        pre: has('pre'),
+        tile: tile ?? chooseMatmul({ m, n, k, batch }, capsOf(device)),
+      };
+      const outputs = splits * batch * m * n;
+      const dims = { m, n, k, batch, k_chunk: kChunk, gate_rows: gateRows, gate_stride: gateStride, gate_offset: gateOffset };
+      return prepared(
+        matmul.prepare(device, options),
+        { ...dims, residual_rows: has('residual') ? residualRows : 1 },
+        {
+          inputs: { a, b, ...(has('bias') && { bias }), ...(has('gate') && { gate }), ...(has('residual') && { residual }) },
+          outputs: { out: outputs, ...(has('pre') && { pre: outputs }) },
+          oracle: () => {
+            const operands = { a, b, m, n, k, batch, transA: layout === 'tn', transB: layout === 'nt' };
+            if (splits > 1) return { out: splitOracle(operands, kChunk) };
+            const linear = { ...operands, ...(has('bias') && { bias }) };
+            const gateOnly = new Float64Array(Math.ceil(m / gateRows) * n).map((_, i) => gate[Math.floor(i / n) * gateStride + gateOffset + (i % n)]);
+            const full = new Float64Array(batch * m * n).map((_, i) => {
+              const row = Math.floor(i / n) % m;
+              return residual[(Math.floor(i / (m * n)) * residualRows + (row % residualRows)) * n + (i % n)];
+            });
+            const out = oracle({ ...linear, act, ...(has('gate') && { gate: gateOnly, gateRows }), ...(has('residual') && { residual: full }) });
+            return has('pre') ? { out, pre: oracle(linear) } : { out };
+          },
+        },
+      );
+    },
+  };
+}
+
+/** Each split's partial product, by zeroing A outside the split. */
+function splitOracle(o: Parameters<typeof oracle>[0], kChunk: number): Float64Array {
+  const parts: number[] = [];
+  for (let begin = 0; begin < o.k; begin += kChunk) {
+    const a = Float64Array.from(o.a, (v, i) => {
+      const kk = o.transA ? Math.floor(i / o.m) % o.k : i % o.k;
+      return kk >= begin && kk < begin + kChunk ? v : 0;
+    });
+    parts.push(...oracle({ ...o, a }));
+  }
+  return Float64Array.from(parts);
+}
+
+const ODD: Shape = { m: 41, n: 113, k: 257 };
+
+export const matmulCases: KernelCase[] = [
+  matmulCase('nn', [], { m: 3, n: 41, k: 7 }, undefined, { smoke: true }),
+  matmulCase('nn', [], { m: 1, n: 1, k: 1 }),
+  matmulCase('nn', [], ODD),
+  matmulCase('nt', [], ODD),
+  matmulCase('tn', [], ODD),
+  matmulCase('nt', ['bias', 'gelu', 'pre'], { m: 113, n: 41, k: 3 }),
+  matmulCase('nt', ['bias', 'silu', 'pre'], { m: 41, n: 3, k: 113 }),
+  matmulCase('nt', ['bias', 'gate', 'residual', 'pre'], { m: 24, n: 41, k: 48, gateRows: 8 }),
+  matmulCase('nt', ['bias', 'residual'], { m: 33, n: 48, k: 16, residualRows: 11 }),
+  matmulCase('nn', ['residual'], { m: 17, n: 9, k: 5, batch: 7 }),
+  matmulCase('tn', [], { m: 41, n: 37, k: 257, batch: 2, splits: 3 }),
+  matmulCase('nt', [], { m: 65539, n: 3, k: 2 }, { tm: 1, tn: 1, wgX: 4, wgY: 1 }),
+  matmulCase('nt', [], { m: 4096, n: 4096, k: 4096 }, undefined, { benchOnly: true }),
+  matmulCase('nt', ['bias'], { m: 8192, n: 1536, k: 384 }, undefined, { benchOnly: true }),
+  matmulCase('nt', ['bias'], { m: 4096, n: 4608, k: 1152 }, undefined, { benchOnly: true }),
+  matmulCase('nt', ['bias'], { m: 1024, n: 192, k: 64 }, undefined, { benchOnly: true }),
+];

@@ -1,0 +1,4 @@
+import { matmulCases } from '../catalogue/matmul.ts';
+import { kernelSuite } from './suite.ts';
+
+kernelSuite('matmul', matmulCases);

@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import type { KernelCase } from '../catalogue/case.ts';
+import { runCase } from '../catalogue/run.ts';
+import { testDevice } from '../gpu.ts';
+
+/** One test a case, and one line with the family's worst relative error. */
+export function kernelSuite(family: string, cases: readonly KernelCase[]): void {
+  describe(`kernel ${family}`, () => {
+    let worst = 0;
+    for (const kase of cases.filter((c) => !c.benchOnly)) {
+      it(kase.name, async () => {
+        const { error } = await runCase(await testDevice(), kase);
+        expect(error).toBeLessThanOrEqual(kase.tolerance);
+        worst = Math.max(worst, error);
+      });
+    }
+    it('worst relative error', () => {
+      console.log(`${family}: worst relative error ${worst.toExponential(1)} over ${cases.length} cases`);
+      expect(worst).toBeGreaterThan(0); // no kernel agrees with f64 to the last bit: zero means nothing was compared
+    });
+  });
+}
