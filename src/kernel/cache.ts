@@ -11,6 +11,7 @@ const HOLE_BYTES = 256;
 export class DeviceCache {
   readonly device: GPUDevice;
   readonly kernels = new Map<string, unknown>();
+  readonly #byOptions = new Map<object, Map<string, unknown>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #uniforms = new Map<string, { buffer: GPUBuffer; offset: number; size: number }>();
   readonly #blocks: GPUBuffer[] = [];
@@ -39,6 +40,13 @@ export class DeviceCache {
       this.#layouts.set(shader.name, layout);
     }
     return layout;
+  }
+
+  /** The kernels of one family by the text of their options. */
+  options(family: object): Map<string, unknown> {
+    let found = this.#byOptions.get(family);
+    if (!found) this.#byOptions.set(family, (found = new Map()));
+    return found;
   }
 
   /** A slice of a uniform buffer that holds exactly these bytes. */
@@ -78,6 +86,7 @@ export class DeviceCache {
     this.#uniforms.clear();
     this.#used = UNIFORM_BLOCK_BYTES;
     this.kernels.clear();
+    this.#byOptions.clear();
   }
 }
 

@@ -40,17 +40,30 @@ export interface KernelFamily<S extends ShaderSource, O> {
 export function defineKernel<S extends ShaderSource, O = undefined>(spec: KernelSpec<S, O>): KernelFamily<S, O> {
   const prepare = (device: GPUDevice, options?: O): Kernel<S> => {
     const cache = cacheOf(device);
-    const shader = typeof spec.shader === 'function' ? spec.shader(options as O) : spec.shader;
-    const special = specialise(shader, spec.knobs?.(options as O, capsOf(device)) ?? {});
-    const key = `${shader.name}[${special.variant}]`;
-    let kernel = cache.kernels.get(key) as Kernel<S> | undefined;
+    // A step asks for hundreds of kernels by options: found by their text, the source is specialised once.
+    const asked = cache.options(spec);
+    const text = JSON.stringify(options) ?? '';
+    let kernel = asked.get(text) as Kernel<S> | undefined;
     if (!kernel) {
-      kernel = new Kernel(cache, spec, shader, special);
-      cache.kernels.set(key, kernel);
+      kernel = compiled(cache, spec, options as O);
+      asked.set(text, kernel);
     }
     return kernel;
   };
   return { prepare, create: (device, options) => prepare(device, options).ready } as KernelFamily<S, O>;
+}
+
+/** The kernel of a family's options, shared by all options that come to the same variant. */
+function compiled<S extends ShaderSource, O>(cache: DeviceCache, spec: KernelSpec<S, O>, options: O): Kernel<S> {
+  const shader = typeof spec.shader === 'function' ? spec.shader(options) : spec.shader;
+  const special = specialise(shader, spec.knobs?.(options, capsOf(cache.device)) ?? {});
+  const key = `${shader.name}[${special.variant}]`;
+  let kernel = cache.kernels.get(key) as Kernel<S> | undefined;
+  if (!kernel) {
+    kernel = new Kernel(cache, spec, shader, special);
+    cache.kernels.set(key, kernel);
+  }
+  return kernel;
 }
 
 const USAGE_STORAGE = 0x80;

@@ -1,0 +1,55 @@
+import type { DispatchRecord, Kernel } from '../src/kernel/index.ts';
+
+/** Median, 10th and 90th percentile of one dispatch, milliseconds. */
+export interface Timing {
+  readonly ms: number;
+  readonly p10: number;
+  readonly p90: number;
+}
+
+const SPAN_MS = 10; // long against the 0.1 ms to which timestamps may be rounded
+const SAMPLES = 9;
+
+/** Times one bound dispatch: spans of many dispatches, by GPU timestamps where the device has them, else by the host clock. */
+export async function timeDispatch(device: GPUDevice, kernel: Kernel, record: DispatchRecord): Promise<Timing> {
+  const once = await span(device, kernel, record, 1);
+  const repeats = Math.max(1, Math.min(4096, Math.ceil(SPAN_MS / Math.max(once, 1e-3))));
+  const samples = once > 500 ? 3 : SAMPLES;
+  const times: number[] = [];
+  for (let i = 0; i < samples; i++) times.push((await span(device, kernel, record, repeats)) / repeats);
+  times.sort((a, b) => a - b);
+  const at = (q: number) => times[Math.min(times.length - 1, Math.floor(q * times.length))] as number;
+  return { ms: at(0.5), p10: at(0.1), p90: at(0.9) };
+}
+
+/** Keeps the device busy, so that its clocks are up before anything is timed. */
+export async function warm(device: GPUDevice, kernel: Kernel, record: DispatchRecord, ms: number): Promise<void> {
+  const start = performance.now();
+  while (performance.now() - start < ms) await span(device, kernel, record, 8);
+}
+
+async function span(device: GPUDevice, kernel: Kernel, record: DispatchRecord, repeats: number): Promise<number> {
+  const timestamps = device.features.has('timestamp-query');
+  const encoder = device.createCommandEncoder();
+  const querySet = timestamps ? device.createQuerySet({ type: 'timestamp', count: 2 }) : undefined;
+  const pass = encoder.beginComputePass(querySet && { timestampWrites: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 } });
+  for (let i = 0; i < repeats; i++) kernel.encode(pass, record);
+  pass.end();
+  if (!querySet) {
+    await device.queue.onSubmittedWorkDone();
+    const start = performance.now();
+    device.queue.submit([encoder.finish()]);
+    await device.queue.onSubmittedWorkDone();
+    return performance.now() - start;
+  }
+  const resolved = device.createBuffer({ size: 16, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+  const staging = device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  encoder.resolveQuerySet(querySet, 0, 2, resolved, 0);
+  encoder.copyBufferToBuffer(resolved, 0, staging, 0, 16);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ);
+  const [begin, end] = new BigUint64Array(staging.getMappedRange().slice(0)) as unknown as [bigint, bigint];
+  for (const buffer of [resolved, staging]) buffer.destroy();
+  querySet.destroy();
+  return Number(end - begin) / 1e6;
+}

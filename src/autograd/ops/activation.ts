@@ -1,0 +1,34 @@
+import { activation, activationBackward, swiglu as swigluKernel, swigluBackward } from '../../kernels/activation.ts';
+import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
+import type { Tape } from '../tape.ts';
+
+/** GELU (tanh form) or SiLU, elementwise. x [...] -> [...]. */
+export function activate(tape: Tape, x: Tensor, act: 'gelu' | 'silu'): Tensor {
+  const { device } = tape.workspace;
+  const dims = { count: x.count };
+  const y = tape.alloc(...x.shape);
+  tape.run(activation.prepare(device, { act }), { x, y }, dims);
+  return tape.push({
+    op: act,
+    inputs: [x],
+    output: y,
+    saved: [],
+    vjp: (dy, sink) => sink.give(x, (dx) => tape.run(activationBackward.prepare(device, { act }), { x, dy, dx }, dims)),
+  });
+}
+
+/** silu(x1) * x2, where x12 [..., 2H] holds x1 then x2 -> [..., H]. Shazeer 2020. */
+export function swiglu(tape: Tape, x12: Tensor): Tensor {
+  const { device } = tape.workspace;
+  const { rows, cols } = rowsAndCols(x12);
+  const dims = { rows, hidden: cols / 2 };
+  const y = tape.alloc(...x12.shape.slice(0, -1), dims.hidden);
+  tape.run(swigluKernel.prepare(device), { x12, y }, dims);
+  return tape.push({
+    op: 'swiglu',
+    inputs: [x12],
+    output: y,
+    saved: [],
+    vjp: (dy, sink) => sink.give(x12, (dx12) => tape.run(swigluBackward.prepare(device), { x12, dy, dx12 }, dims)),
+  });
+}

@@ -1,0 +1,170 @@
+import { activationBackward } from '../../kernels/activation.ts';
+import { chooseMatmul, type MatmulLayout, type MatmulOptions, type MatmulShape, matmul } from '../../kernels/matmul.ts';
+import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
+import { gatedResidualBackwardGate, gatedResidualBackwardH } from '../../kernels/residual.ts';
+import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
+import type { GradSink, Tape } from '../tape.ts';
+
+/** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
+export interface ModulationChunk {
+  /** [B, stride] f32. */
+  readonly from: Tensor;
+  /** First column. */
+  readonly offset: number;
+  /** Consecutive rows of the modulated tensor that share a row: N tokens, or 1 per token. */
+  readonly rows: number;
+}
+
+export interface LinearOptions {
+  act?: 'none' | 'gelu' | 'silu';
+  /** A constant table [P, out] added to row r as row r % P: position embeddings. */
+  table?: Tensor;
+}
+
+const UNGATED = { gate_rows: 1, gate_stride: 0, gate_offset: 0 };
+
+/** `act(x W^T + b)` (+ table): x [..., in], weight [out, in], bias [out] -> [..., out]. The activation is fused. */
+export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, options: LinearOptions = {}): Tensor {
+  const { rows, cols } = rowsAndCols(x);
+  const out = weight.shape[0] as number;
+  checkLinear(x, weight, bias, cols, out);
+  const act = options.act ?? 'none';
+  const { table } = options;
+  const y = tape.alloc(...x.shape.slice(0, -1), out);
+  const pre = act !== 'none' && tape.recording ? tape.alloc(rows, out) : undefined;
+  const shape = { m: rows, n: out, k: cols };
+  const fused = { act, bias: bias !== undefined, residual: table !== undefined, pre: pre !== undefined };
+  product(tape, 'nt', shape, fused, { a: x, b: weight, bias, residual: table, pre }, y, {
+    ...UNGATED,
+    residual_rows: table ? (table.shape[0] as number) : 1,
+  });
+  const inputs = bias ? [x, weight, bias] : [x, weight];
+  return tape.push({
+    op: 'linear',
+    inputs,
+    output: y,
+    saved: pre ? [pre] : [],
+    vjp: (dy, sink) => {
+      if (act === 'none' || !pre) {
+        linearBackward(tape, sink, dy, x, weight, bias);
+        return;
+      }
+      const dpre = tape.alloc(rows, out);
+      tape.run(activationBackward.prepare(tape.workspace.device, { act }), { x: pre, dy, dx: dpre }, { count: dpre.count });
+      linearBackward(tape, sink, dpre, x, weight, bias);
+      tape.release(dpre);
+    },
+  });
+}
+
+/** `residual + gate * (x W^T + b)` in one kernel: the last product of an adaLN branch. gate is a modulation chunk. */
+export function linearGatedResidual(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor | undefined, residual: Tensor, gate: ModulationChunk): Tensor {
+  const { rows, cols } = rowsAndCols(x);
+  const out = weight.shape[0] as number;
+  checkLinear(x, weight, bias, cols, out);
+  const y = tape.alloc(...residual.shape);
+  const h = tape.recording ? tape.alloc(rows, out) : undefined;
+  const gate_stride = gate.from.shape[1] as number;
+  const fused = { act: 'none' as const, bias: bias !== undefined, gate: true, residual: true, pre: h !== undefined };
+  product(tape, 'nt', { m: rows, n: out, k: cols }, fused, { a: x, b: weight, bias, gate: gate.from, residual, pre: h }, y, {
+    gate_rows: gate.rows,
+    gate_stride,
+    gate_offset: gate.offset,
+    residual_rows: rows,
+  });
+  const { device } = tape.workspace;
+  const dims = { rows, cols: out, mod_rows: gate.rows, mod_stride: gate_stride, gate_offset: gate.offset };
+  return tape.push({
+    op: 'linearGatedResidual',
+    inputs: [x, weight, ...(bias ? [bias] : []), residual, gate.from],
+    output: y,
+    saved: h ? [h] : [],
+    vjp: (dy, sink) => {
+      sink.pass(residual, dy);
+      sink.addInto(gate.from, (dmodulation) => {
+        tape.run(gatedResidualBackwardGate.prepare(device), { dy, h: h as Tensor, dmodulation }, dims);
+      });
+      const dh = tape.alloc(rows, out);
+      tape.run(gatedResidualBackwardH.prepare(device), { dy, modulation: gate.from, dh }, dims);
+      linearBackward(tape, sink, dh, x, weight, bias);
+      tape.release(dh);
+    },
+  });
+}
+
+/** dx = dy W, dW = dy^T x (split over the rows where that fills the device), db = column sums of dy. */
+function linearBackward(tape: Tape, sink: GradSink, dy: Tensor, x: Tensor, weight: Tensor, bias: Tensor | undefined): void {
+  const { rows, cols } = rowsAndCols(x);
+  const out = weight.shape[0] as number;
+  sink.give(x, (dx) => product(tape, 'nn', { m: rows, n: cols, k: out }, {}, { a: dy, b: weight }, dx));
+  sink.give(weight, (dw) => splitProduct(tape, { m: out, n: cols, k: rows }, dy, x, dw));
+  if (bias) sink.give(bias, (db) => columnSums(tape, dy, rows, out, db));
+}
+
+interface Operands {
+  a: Tensor;
+  b: Tensor;
+  bias?: Tensor | undefined;
+  gate?: Tensor | undefined;
+  residual?: Tensor | undefined;
+  pre?: Tensor | undefined;
+}
+
+const NO_EPILOGUE = { ...UNGATED, residual_rows: 1 };
+
+function product(
+  tape: Tape,
+  layout: MatmulLayout,
+  shape: MatmulShape,
+  fused: Partial<MatmulOptions>,
+  operands: Operands,
+  out: Tensor,
+  epilogue = NO_EPILOGUE,
+  kChunk = shape.k,
+): void {
+  const { device, caps } = tape.workspace;
+  const { m, n, k, batch = 1 } = shape;
+  const kernel = matmul.prepare(device, { layout, ...fused, tile: chooseMatmul(shape, caps) });
+  tape.run(kernel, { ...operands, out }, { m, n, k, batch, k_chunk: kChunk, ...epilogue });
+}
+
+/** A tall product (k is the number of rows of a batch) as partial sums over slices of k, then their sum. */
+function splitProduct(tape: Tape, shape: MatmulShape, a: Tensor, b: Tensor, out: Tensor): void {
+  const splits = chooseSplits(shape, tape.workspace.caps.software);
+  if (splits === 1) {
+    product(tape, 'tn', shape, {}, { a, b }, out);
+    return;
+  }
+  const kChunk = Math.ceil(shape.k / splits);
+  const parts = Math.ceil(shape.k / kChunk);
+  const partial = tape.alloc(parts, shape.m * shape.n);
+  product(tape, 'tn', shape, {}, { a, b }, partial, NO_EPILOGUE, kChunk);
+  tape.run(
+    sumCols.prepare(tape.workspace.device, {}),
+    { x: partial, out },
+    { rows: parts, cols: shape.m * shape.n, chunk_rows: parts },
+  );
+  tape.release(partial);
+}
+
+/** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
+export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, out: Tensor): void {
+  const kernel = sumCols.prepare(tape.workspace.device, {});
+  const chunk = tape.workspace.caps.software ? rows : chooseChunk(rows, cols);
+  const chunks = Math.ceil(rows / chunk);
+  if (chunks === 1) {
+    tape.run(kernel, { x, out }, { rows, cols, chunk_rows: rows });
+    return;
+  }
+  const partial = tape.alloc(chunks, cols);
+  tape.run(kernel, { x, out: partial }, { rows, cols, chunk_rows: chunk });
+  tape.run(kernel, { x: partial, out }, { rows: chunks, cols, chunk_rows: chunks });
+  tape.release(partial);
+}
+
+function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | undefined, cols: number, out: number): void {
+  if (weight.shape.length < 2 || weight.count !== out * cols) {
+    throw new RangeError(`linear: x [${x.shape}] needs a weight [out, ${cols}], got [${weight.shape}]`);
+  }
+  if (bias && bias.count !== out) throw new RangeError(`linear: weight [${weight.shape}] needs a bias [${out}], got [${bias.shape}]`);
+}

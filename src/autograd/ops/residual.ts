@@ -1,0 +1,41 @@
+import { add as addKernel, gatedResidual as kernel, gatedResidualBackwardGate, gatedResidualBackwardH } from '../../kernels/residual.ts';
+import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
+import type { Tape } from '../tape.ts';
+import type { ModulationChunk } from './linear.ts';
+
+/** a + b, of one shape. */
+export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
+  if (a.count !== b.count) throw new RangeError(`add: [${a.shape}] and [${b.shape}] differ`);
+  const out = tape.alloc(...a.shape);
+  tape.run(addKernel.prepare(tape.workspace.device), { a, b, out }, { count: a.count });
+  return tape.push({
+    op: 'add',
+    inputs: [a, b],
+    output: out,
+    saved: [],
+    vjp: (dy, sink) => {
+      sink.pass(a, dy);
+      sink.pass(b, dy);
+    },
+  });
+}
+
+/** x + gate * h; gate is a chunk of a modulation tensor. x, h [..., cols] -> same shape. */
+export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: ModulationChunk): Tensor {
+  const { device } = tape.workspace;
+  const { rows, cols } = rowsAndCols(x);
+  const dims = { rows, cols, mod_rows: gate.rows, mod_stride: gate.from.shape[1] as number, gate_offset: gate.offset };
+  const y = tape.alloc(...x.shape);
+  tape.run(kernel.prepare(device), { x, h, modulation: gate.from, y }, dims);
+  return tape.push({
+    op: 'gatedResidual',
+    inputs: [x, h, gate.from],
+    output: y,
+    saved: [],
+    vjp: (dy, sink) => {
+      sink.pass(x, dy);
+      sink.addInto(gate.from, (dmodulation) => tape.run(gatedResidualBackwardGate.prepare(device), { dy, h, dmodulation }, dims));
+      sink.give(h, (dh) => tape.run(gatedResidualBackwardH.prepare(device), { dy, modulation: gate.from, dh }, dims));
+    },
+  });
+}

@@ -1,0 +1,226 @@
+import type { BuffersOf, DimsOf, Kernel, ShaderSource } from '../kernel/index.ts';
+import { add } from '../kernels/residual.ts';
+import { type Storage, Tensor, type Workspace } from '../tensor/index.ts';
+
+/** A broken rule of the tape: used twice, an op without a backward, a gradient asked before backward. */
+export class TapeError extends Error {
+  override readonly name = 'TapeError';
+}
+
+/** What an op leaves on the tape. */
+export interface Node {
+  readonly op: string;
+  readonly inputs: readonly Tensor[];
+  readonly output: Tensor;
+  /** Step tensors, besides the output, that only this op's backward reads: freed after it. */
+  readonly saved: readonly Tensor[];
+  /** Sends the output's gradient on to the inputs. An op without one must not be recorded. */
+  readonly vjp: ((grad: Tensor, sink: GradSink) => void) | undefined;
+}
+
+/** Where a backward delivers gradients. Inputs that need none are skipped without a call. */
+export interface GradSink {
+  needs(input: Tensor): boolean;
+  /**
+   * `write` fills `to` with the input's gradient. Where `prior` is given, a gradient that arrived before must be added by
+   * the same kernel; ops whose kernel can do so say `fused`.
+   */
+  give(input: Tensor, write: (to: Tensor, prior?: Tensor) => void, fused?: 'fused'): void;
+  /** The input's gradient is `grad` itself: no copy is made. */
+  pass(input: Tensor, grad: Tensor): void;
+  /** `write` adds into `to`, which starts as zeros: for ops that own only some columns of the input. */
+  addInto(input: Tensor, write: (to: Tensor) => void): void;
+}
+
+interface Gradient {
+  tensor: Tensor;
+  /** True when nothing else refers to the tensor, so that it may be added into. */
+  exclusive: boolean;
+}
+
+/**
+ * An eager, explicit, single-use tape. An op runs its kernels at once and, when the tape records and an input needs a
+ * gradient, pushes a node. There is no global mode: a tape that does not record is how inference runs.
+ */
+export class Tape {
+  readonly workspace: Workspace;
+  readonly recording: boolean;
+  readonly #nodes: Node[] = [];
+  readonly #gradients = new Map<Storage, Gradient>();
+  #done = false;
+
+  constructor(workspace: Workspace, options: { record: boolean }) {
+    this.workspace = workspace;
+    this.recording = options.record;
+  }
+
+  /** Records one dispatch. */
+  run<S extends ShaderSource>(kernel: Kernel<S>, buffers: BuffersOf<S>, dims: DimsOf<S>): void {
+    this.workspace.stream.run(kernel, buffers, dims);
+  }
+
+  /** A step tensor with undefined contents. */
+  alloc(...shape: number[]): Tensor {
+    return this.workspace.arena.alloc(shape);
+  }
+
+  /** Frees a step tensor that no later op reads. */
+  release(tensor: Tensor): void {
+    this.workspace.arena.release(tensor);
+  }
+
+  /** True when a backward through this tensor will be wanted. */
+  needs(tensor: Tensor): boolean {
+    return this.recording && tensor.storage.needsGrad;
+  }
+
+  /** Marks a tensor as one whose gradient is wanted: an input of a gradient check, say. */
+  watch(tensor: Tensor): Tensor {
+    tensor.storage.needsGrad = true;
+    return tensor;
+  }
+
+  /**
+   * Pushes an op that was run, if its backward can be wanted; otherwise frees what it saved. Returns the output.
+   * @throws TapeError when the op has no backward, or the tape has run its backward already.
+   */
+  push(node: Node): Tensor {
+    if (!this.recording || !node.inputs.some((t) => t.storage.needsGrad)) {
+      for (const tensor of node.saved) this.release(tensor);
+      return node.output;
+    }
+    if (this.#done) throw new TapeError(`${node.op} was recorded after backward. Fix: use a new tape for each step`);
+    if (!node.vjp) throw new TapeError(`${node.op} has no backward. Fix: run it on a tape that does not record`);
+    node.output.storage.needsGrad = true;
+    this.#nodes.push(node);
+    return node.output;
+  }
+
+  /**
+   * Runs `body` (a block of a network). Without recording, everything it allocated but its result is freed, so that
+   * inference holds one block's tensors at a time.
+   */
+  block(body: () => Tensor): Tensor {
+    return this.recording ? body() : this.workspace.arena.scope(body);
+  }
+
+  /**
+   * Backward from `output`, whose gradient is `grad` (freed here). Parameters' gradients land in their flat buffers.
+   * @throws TapeError on a second call, or when the output was not recorded.
+   */
+  backward(output: Tensor, grad: Tensor): void {
+    if (this.#done) throw new TapeError('backward ran before. Fix: use a new tape for each step');
+    if (!this.needs(output)) throw new TapeError('backward from a tensor that was not recorded. Fix: record its ops on this tape');
+    this.#done = true;
+    this.#gradients.set(output.storage, { tensor: grad, exclusive: true });
+    const sink = new Sink(this, this.#gradients);
+    while (this.#nodes.length > 0) {
+      const node = this.#nodes.pop() as Node;
+      const gradient = this.#gradients.get(node.output.storage);
+      if (gradient) node.vjp?.(gradient.tensor.view(...node.output.shape), sink);
+      for (const tensor of node.saved) this.release(tensor);
+      // Nothing recorded earlier can refer to this output, so it and its gradient are dead.
+      if (gradient && !node.output.storage.gradient) {
+        this.#gradients.delete(node.output.storage);
+        this.release(gradient.tensor);
+      }
+      this.release(node.output);
+    }
+  }
+
+  /** The gradient of a watched tensor or parameter, after backward. @throws TapeError when none arrived. */
+  gradient(tensor: Tensor): Tensor {
+    const gradient = this.#gradients.get(tensor.storage);
+    if (!gradient) throw new TapeError('no gradient arrived at this tensor. Fix: watch() it before the ops that use it, then call backward');
+    return gradient.tensor.view(...tensor.shape);
+  }
+}
+
+class Sink implements GradSink {
+  readonly #tape: Tape;
+  readonly #gradients: Map<Storage, Gradient>;
+
+  constructor(tape: Tape, gradients: Map<Storage, Gradient>) {
+    this.#tape = tape;
+    this.#gradients = gradients;
+  }
+
+  needs(input: Tensor): boolean {
+    return this.#tape.needs(input);
+  }
+
+  give(input: Tensor, write: (to: Tensor, prior?: Tensor) => void, fused?: 'fused'): void {
+    if (!this.needs(input)) return;
+    const prior = this.#gradients.get(input.storage);
+    const home = this.#home(input);
+    if (!prior) {
+      const to = home ?? this.#tape.alloc(...input.shape);
+      write(to);
+      this.#gradients.set(input.storage, { tensor: to, exclusive: true });
+      return;
+    }
+    if (fused && !home) {
+      const to = this.#tape.alloc(...input.shape);
+      write(to, prior.tensor.view(...input.shape));
+      this.#replace(input, prior, to);
+      return;
+    }
+    const extra = this.#tape.alloc(...input.shape);
+    write(extra);
+    this.#sum(input, prior, extra);
+    this.#tape.release(extra);
+  }
+
+  pass(input: Tensor, grad: Tensor): void {
+    if (!this.needs(input)) return;
+    const prior = this.#gradients.get(input.storage);
+    if (prior) {
+      this.#sum(input, prior, grad);
+      return;
+    }
+    const home = this.#home(input);
+    if (home) {
+      this.#tape.workspace.stream.copy(grad, home);
+      this.#gradients.set(input.storage, { tensor: home, exclusive: true });
+      return;
+    }
+    this.#tape.workspace.arena.retain(grad);
+    this.#gradients.set(input.storage, { tensor: grad, exclusive: false });
+  }
+
+  addInto(input: Tensor, write: (to: Tensor) => void): void {
+    if (!this.needs(input)) return;
+    const prior = this.#gradients.get(input.storage);
+    if (prior?.exclusive) {
+      write(prior.tensor);
+      return;
+    }
+    const to = this.#home(input) ?? this.#tape.alloc(...input.shape);
+    if (prior) this.#tape.workspace.stream.copy(prior.tensor, to);
+    else this.#tape.workspace.stream.clear(to);
+    write(to);
+    this.#replace(input, prior, to);
+  }
+
+  #home(input: Tensor): Tensor | undefined {
+    const gradient = input.storage.gradient;
+    return gradient && new Tensor(input.shape, gradient);
+  }
+
+  /** prior + extra, into a tensor of its own: prior may be shared. */
+  #sum(input: Tensor, prior: Gradient, extra: Tensor): void {
+    const tape = this.#tape;
+    const sum = tape.alloc(...input.shape);
+    tape.run(add.prepare(tape.workspace.device), { a: prior.tensor, b: extra, out: sum }, { count: input.count });
+    const home = this.#home(input);
+    if (home) {
+      tape.workspace.stream.copy(sum, home);
+      tape.release(sum);
+    } else this.#replace(input, prior, sum);
+  }
+
+  #replace(input: Tensor, prior: Gradient | undefined, next: Tensor): void {
+    if (prior) this.#tape.release(prior.tensor);
+    this.#gradients.set(input.storage, { tensor: next, exclusive: true });
+  }
+}

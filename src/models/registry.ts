@@ -1,0 +1,52 @@
+import type { VelocityNetwork } from '../nn/network.ts';
+import { type DiTConfig, ModelError } from './config.ts';
+import { sit } from './sit.ts';
+import { type TiTOptions, tit } from './tit.ts';
+
+/** Everything that decides a network; names are the reference's keys. */
+export type ModelConfig = DiTConfig & Partial<TiTOptions>;
+
+const TIT_DEFAULTS: TiTOptions = {
+  use_qknorm: true,
+  use_swiglu: true,
+  use_rope: true,
+  use_rmsnorm: true,
+  wo_shift: false,
+  learn_sigma: false,
+};
+
+/** Network classes by the reference's names. */
+const CLASSES: { [name: string]: (config: ModelConfig) => VelocityNetwork } = {
+  TiT: (config) => tit({ ...TIT_DEFAULTS, ...config }),
+  SiT: (config) => sit(config),
+};
+
+/** Named sizes: a class, and the sizes that do not follow from the data. S to XL are the reference's; tiny and mnist are ours. */
+const SIZES: { [size: string]: { hidden_size: number; depth: number; num_heads: number } } = {
+  tiny: { hidden_size: 64, depth: 4, num_heads: 4 },
+  small: { hidden_size: 128, depth: 6, num_heads: 4 },
+  mnist: { hidden_size: 192, depth: 6, num_heads: 3 },
+  S: { hidden_size: 384, depth: 12, num_heads: 6 },
+  B: { hidden_size: 768, depth: 12, num_heads: 12 },
+  L: { hidden_size: 1024, depth: 24, num_heads: 16 },
+  XL: { hidden_size: 1152, depth: 28, num_heads: 16 },
+};
+
+const PATCHES = [1, 2, 4, 7, 8];
+
+/** What a model name stands for: its class, sizes and patch size. `TiT-S/2`, `SiT-B/4`; `tiny`, `small` and `mnist` are TiT/4. @throws ModelError. */
+export function namedModel(name: string): { class_: string } & Pick<DiTConfig, 'hidden_size' | 'depth' | 'num_heads' | 'patch_size'> {
+  const match = /^(?:(\w+)-)?(\w+?)(?:\/(\d+))?$/.exec(name);
+  const [class_, size, patch] = [match?.[1] ?? 'TiT', SIZES[match?.[2] ?? ''], Number(match?.[3] ?? 4)];
+  if (!match || !CLASSES[class_] || !size || !PATCHES.includes(patch)) {
+    throw new ModelError(`model ${name} does not exist`, `use CLASS-SIZE/PATCH with class ${Object.keys(CLASSES).join(', ')}, size ${Object.keys(SIZES).join(', ')}, patch ${PATCHES.join(', ')}; or just a size`);
+  }
+  return { class_, ...size, patch_size: patch };
+}
+
+/** Builds a network of a class. @throws ModelError for an unknown class or sizes that do not fit together. */
+export function createNetwork(class_: string, config: ModelConfig): VelocityNetwork {
+  const make = CLASSES[class_];
+  if (!make) throw new ModelError(`network class ${class_} does not exist`, `use one of ${Object.keys(CLASSES).join(', ')}`);
+  return make(config);
+}

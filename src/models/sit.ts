@@ -1,0 +1,16 @@
+import type { VelocityNetwork } from '../nn/network.ts';
+import type { DiTConfig } from './config.ts';
+import { tit } from './tit.ts';
+
+/** SiT / DiT: LayerNorm without weights, no q/k norm, no RoPE, GELU MLP. The TiT block with its switches off, and its names. */
+export function sit(config: DiTConfig & { learn_sigma?: boolean }): VelocityNetwork {
+  return tit({
+    ...config,
+    use_qknorm: false,
+    use_swiglu: false,
+    use_rope: false,
+    use_rmsnorm: false,
+    wo_shift: false,
+    learn_sigma: config.learn_sigma ?? false,
+  });
+}

@@ -1,0 +1,149 @@
+import { activate, swiglu } from '../autograd/ops/activation.ts';
+import { selfAttention } from '../autograd/ops/attention.ts';
+import { embedding, timestepEmbedding } from '../autograd/ops/embedding.ts';
+import { linear, linearGatedResidual } from '../autograd/ops/linear.ts';
+import { normModulate } from '../autograd/ops/norm.ts';
+import { patchify, unpatchify } from '../autograd/ops/patch.ts';
+import { add } from '../autograd/ops/residual.ts';
+import type { Tape } from '../autograd/tape.ts';
+import type { ConstantSpec, InitSpec, VelocityNetwork, Weights } from '../nn/network.ts';
+import { ropeTables, sincosPositions } from '../nn/tables.ts';
+import type { Tensor } from '../tensor/index.ts';
+import { type DiTConfig, validateDiT } from './config.ts';
+
+const EPS = 1e-6;
+const TIME_FREQUENCIES = 256;
+
+/** Switches of the TiT block; all of them off but shift is the SiT / DiT block. */
+export interface TiTOptions {
+  /** Normalise q and k. */
+  use_qknorm: boolean;
+  /** SwiGLU MLP instead of GELU-tanh. */
+  use_swiglu: boolean;
+  /** Rotate q and k. */
+  use_rope: boolean;
+  /** RMSNorm instead of LayerNorm, for the blocks and for q and k. */
+  use_rmsnorm: boolean;
+  /** No shift in the blocks' modulation: four chunks instead of six. */
+  wo_shift: boolean;
+  /** Twice the output channels, of which the first half is the velocity. */
+  learn_sigma: boolean;
+}
+
+export type TiTConfig = DiTConfig & TiTOptions;
+
+/** TiT, the transformer of UCGM: DiT with RMSNorm, q/k norm, RoPE and SwiGLU. Parameter names are the reference's. */
+export function tit(config: TiTConfig): VelocityNetwork {
+  validateDiT(config, config.use_rope);
+  const { input_size: size, in_channels: channels, patch_size: patch, hidden_size: width, depth, num_heads: heads } = config;
+  const conditional = config.num_classes >= 2;
+  const norm = config.use_rmsnorm ? 'rms' : 'layer';
+  const grid = size / patch;
+  const headDim = width / heads;
+  const hidden = config.use_swiglu ? Math.trunc((2 / 3) * 4 * width) : 4 * width;
+  const chunks = config.wo_shift ? 4 : 6;
+  const outChannels = config.learn_sigma ? 2 * channels : channels;
+  const qkAffine = config.use_qknorm && !config.use_rmsnorm; // the reference's LayerNorm of q and k has weight and bias
+
+  const parameters = (): InitSpec[] => {
+    const specs: InitSpec[] = [];
+    const dense = (name: string, out: number, into: number, init: InitSpec['init'] = 'xavier') =>
+      specs.push({ name: `${name}.weight`, shape: [out, into], init }, { name: `${name}.bias`, shape: [out], init: 'zeros' });
+    specs.push({ name: 'x_embedder.proj.weight', shape: [width, channels, patch, patch], init: 'xavier' });
+    specs.push({ name: 'x_embedder.proj.bias', shape: [width], init: 'zeros' });
+    dense('t_embedder.mlp.0', width, TIME_FREQUENCIES, 'normal0.02');
+    dense('t_embedder.mlp.2', width, width, 'normal0.02');
+    if (conditional) specs.push({ name: 'y_embedder.embedding_table.weight', shape: [config.num_classes + 1, width], init: 'normal0.02' });
+    for (let i = 0; i < depth; i++) {
+      const block = `blocks.${i}`;
+      dense(`${block}.attn.qkv`, 3 * width, width);
+      if (qkAffine) {
+        for (const which of ['q_norm', 'k_norm']) {
+          specs.push({ name: `${block}.attn.${which}.weight`, shape: [headDim], init: 'ones' });
+          specs.push({ name: `${block}.attn.${which}.bias`, shape: [headDim], init: 'zeros' });
+        }
+      }
+      dense(`${block}.attn.proj`, width, width);
+      if (config.use_swiglu) {
+        dense(`${block}.mlp.w12`, 2 * hidden, width);
+        dense(`${block}.mlp.w3`, width, hidden);
+      } else {
+        dense(`${block}.mlp.fc1`, hidden, width);
+        dense(`${block}.mlp.fc2`, width, hidden);
+      }
+      dense(`${block}.adaLN_modulation.1`, chunks * width, width, 'zeros');
+    }
+    dense('final_layer.adaLN_modulation.1', 2 * width, width, 'zeros');
+    dense('final_layer.linear', patch * patch * outChannels, width, 'zeros');
+    return specs;
+  };
+
+  const constants = (): ConstantSpec[] => {
+    const specs: ConstantSpec[] = [{ name: 'pos_embed', shape: [grid * grid, width], data: sincosPositions(grid, width) }];
+    if (config.use_rope) {
+      const { cos, sin } = ropeTables(grid, headDim);
+      const data = new Float32Array(2 * cos.length);
+      data.set(cos);
+      data.set(sin, cos.length);
+      specs.push({ name: 'rope', shape: [2, grid * grid, headDim], data });
+    }
+    return specs;
+  };
+
+  /** Conditioning: time MLP plus class row, through SiLU once for all modulations. */
+  const condition = (tape: Tape, w: Weights, t: Tensor, y: Tensor): Tensor => {
+    const frequencies = timestepEmbedding(tape, t, TIME_FREQUENCIES); // [B, 256]
+    const hiddenTime = linear(tape, frequencies, w.get('t_embedder.mlp.0.weight'), w.get('t_embedder.mlp.0.bias'), { act: 'silu' }); // [B, D]
+    let c = linear(tape, hiddenTime, w.get('t_embedder.mlp.2.weight'), w.get('t_embedder.mlp.2.bias')); // [B, D]
+    if (conditional) c = add(tape, c, embedding(tape, w.get('y_embedder.embedding_table.weight'), y)); // [B, D]
+    return activate(tape, c, 'silu'); // [B, D]
+  };
+
+  const block = (tape: Tape, w: Weights, name: string, x: Tensor, c: Tensor): Tensor => {
+    const p = (suffix: string) => w.get(`${name}.${suffix}`);
+    const rows = grid * grid;
+    const m = linear(tape, c, p('adaLN_modulation.1.weight'), p('adaLN_modulation.1.bias')); // [B, 6D], or [B, 4D] without shift
+    const [shift1, scale1, gate1, shift2, scale2, gate2] = (
+      config.wo_shift ? [undefined, 0, 1, undefined, 2, 3] : [0, 1, 2, 3, 4, 5]
+    ).map((chunk) => chunk === undefined ? undefined : chunk * width) as number[];
+
+    const modulate = (at: Tensor, scale: number, shift: number | undefined) =>
+      normModulate(tape, at, { kind: norm, eps: EPS, modulation: { from: m, rows, scale, ...(shift !== undefined && { shift }) } });
+
+    let h = modulate(x, scale1 as number, shift1); // [B, N, D]
+    h = linear(tape, h, p('attn.qkv.weight'), p('attn.qkv.bias')); // [B, N, 3D]
+    h = selfAttention(tape, h, {
+      heads,
+      norm: config.use_qknorm ? norm : 'none',
+      eps: config.use_rmsnorm ? EPS : 1e-5, // torch's LayerNorm default, which the reference leaves for q and k
+      ...(qkAffine && { qWeight: p('attn.q_norm.weight'), kWeight: p('attn.k_norm.weight'), qBias: p('attn.q_norm.bias'), kBias: p('attn.k_norm.bias') }),
+      ...(config.use_rope && { rope: w.get('rope') }),
+    }); // [B, N, D]
+    const attended = linearGatedResidual(tape, h, p('attn.proj.weight'), p('attn.proj.bias'), x, { from: m, offset: gate1 as number, rows }); // [B, N, D]
+
+    h = modulate(attended, scale2 as number, shift2); // [B, N, D]
+    if (config.use_swiglu) {
+      h = swiglu(tape, linear(tape, h, p('mlp.w12.weight'), p('mlp.w12.bias'))); // [B, N, H]
+    } else {
+      h = linear(tape, h, p('mlp.fc1.weight'), p('mlp.fc1.bias'), { act: 'gelu' }); // [B, N, 4D]
+    }
+    const last = config.use_swiglu ? 'mlp.w3' : 'mlp.fc2';
+    return linearGatedResidual(tape, h, p(`${last}.weight`), p(`${last}.bias`), attended, { from: m, offset: gate2 as number, rows }); // [B, N, D]
+  };
+
+  const forward = (tape: Tape, w: Weights, x: Tensor, t: Tensor, y: Tensor): Tensor => {
+    const c = condition(tape, w, t, y); // [B, D]
+    const patches = patchify(tape, x, patch, 'chw'); // [B, N, C p p]
+    let h = linear(tape, patches, w.get('x_embedder.proj.weight'), w.get('x_embedder.proj.bias'), { table: w.get('pos_embed') }); // [B, N, D]
+    for (let i = 0; i < depth; i++) {
+      const before = h;
+      h = tape.block(() => block(tape, w, `blocks.${i}`, before, c)); // [B, N, D]
+    }
+    const m = linear(tape, c, w.get('final_layer.adaLN_modulation.1.weight'), w.get('final_layer.adaLN_modulation.1.bias')); // [B, 2D]
+    h = normModulate(tape, h, { kind: norm, eps: EPS, modulation: { from: m, rows: grid * grid, shift: 0, scale: width } }); // [B, N, D]
+    h = linear(tape, h, w.get('final_layer.linear.weight'), w.get('final_layer.linear.bias')); // [B, N, p p C']
+    return unpatchify(tape, h, [outChannels, size, size], patch, 'hwc', channels); // [B, C, H, W]
+  };
+
+  return { input: [channels, size, size], numClasses: config.num_classes, parameters: parameters(), constants: constants(), forward };
+}

@@ -1,0 +1,30 @@
+import type { Tape } from '../autograd/tape.ts';
+import type { ParameterSpec, Tensor } from '../tensor/index.ts';
+
+/** A parameter's name, shape and how it starts. */
+export interface InitSpec extends ParameterSpec {
+  readonly init: 'zeros' | 'ones' | 'xavier' | 'normal0.02';
+}
+
+/** A constant table a network reads and a checkpoint may carry: never trained. */
+export interface ConstantSpec extends ParameterSpec {
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+/** Where a network finds its tensors, by the names of its specs. */
+export interface Weights {
+  get(name: string): Tensor;
+  has(name: string): boolean;
+}
+
+/** What the trainer and the sampler know of a network: velocity F(x_t, t, y). */
+export interface VelocityNetwork {
+  /** Channels, height, width of x. */
+  readonly input: readonly [channels: number, height: number, width: number];
+  /** Number of classes K; label K is the null class. Below 2 the network is unconditional. */
+  readonly numClasses: number;
+  readonly parameters: readonly InitSpec[];
+  readonly constants: readonly ConstantSpec[];
+  /** x [B, C, H, W], t f32 [B], y u32 [B] (labels up to K) -> velocity [B, C, H, W]. */
+  forward(tape: Tape, weights: Weights, x: Tensor, t: Tensor, y: Tensor): Tensor;
+}

@@ -1,0 +1,45 @@
+/**
+ * Fixed 2-D sine-cosine position table, [grid * grid, dim]: the first half of dim encodes the column, the second the row, each
+ * [sin | cos] of position * 10000^(-i / (dim/4)). Computed in f64. Source: the position embedding of MAE and DiT.
+ * @throws RangeError when dim is no multiple of 4.
+ */
+export function sincosPositions(grid: number, dim: number): Float32Array<ArrayBuffer> {
+  if (dim % 4 !== 0) throw new RangeError(`position table: width ${dim} is no multiple of 4`);
+  const table = new Float32Array(grid * grid * dim);
+  const quarter = dim / 4;
+  for (let row = 0; row < grid; row++) {
+    for (let col = 0; col < grid; col++) {
+      const base = (row * grid + col) * dim;
+      for (let i = 0; i < quarter; i++) {
+        const omega = 10000 ** (-i / quarter);
+        table[base + i] = Math.sin(col * omega);
+        table[base + quarter + i] = Math.cos(col * omega);
+        table[base + 2 * quarter + i] = Math.sin(row * omega);
+        table[base + 3 * quarter + i] = Math.cos(row * omega);
+      }
+    }
+  }
+  return table;
+}
+
+/**
+ * 2-D rotary tables of TiT and LightningDiT, cos and sin [grid * grid, headDim]: headDim/2 for the row, then headDim/2 for
+ * the column, frequencies 10000^(-2j / (headDim/2)), each for a pair of neighbours. Source: RoPE, Su et al. 2021, per axis.
+ * @throws RangeError when headDim is no multiple of 4.
+ */
+export function ropeTables(grid: number, headDim: number): { cos: Float32Array<ArrayBuffer>; sin: Float32Array<ArrayBuffer> } {
+  if (headDim % 4 !== 0) throw new RangeError(`rotary table: head_dim ${headDim} is no multiple of 4`);
+  const cos = new Float32Array(grid * grid * headDim);
+  const sin = new Float32Array(cos.length);
+  const half = headDim / 2;
+  for (let token = 0; token < grid * grid; token++) {
+    for (let d = 0; d < headDim; d++) {
+      const position = d < half ? Math.floor(token / grid) : token % grid;
+      const j = Math.floor((d % half) / 2);
+      const angle = position * 10000 ** ((-2 * j) / half);
+      cos[token * headDim + d] = Math.cos(angle);
+      sin[token * headDim + d] = Math.sin(angle);
+    }
+  }
+  return { cos, sin };
+}

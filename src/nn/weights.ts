@@ -1,0 +1,64 @@
+import { FlatLayout, FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
+import { initialise } from './init.ts';
+import type { VelocityNetwork, Weights } from './network.ts';
+
+/** One set of a network's weights on the GPU: trained, averaged, or a teacher's. Constants are shared by all sets. */
+export class NetworkWeights implements Weights {
+  readonly flat: FlatParameters;
+  readonly #constants: ReadonlyMap<string, Tensor>;
+
+  constructor(flat: FlatParameters, constants: ReadonlyMap<string, Tensor>) {
+    this.flat = flat;
+    this.#constants = constants;
+  }
+
+  get(name: string): Tensor {
+    return this.#constants.get(name) ?? this.flat.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.#constants.has(name) || this.flat.has(name);
+  }
+}
+
+/** Makes and frees the weight sets of one network in one workspace. */
+export class WeightStore {
+  readonly layout: FlatLayout;
+  readonly #workspace: Workspace;
+  readonly #network: VelocityNetwork;
+  readonly #constants = new Map<string, Tensor>();
+  readonly #sets: FlatParameters[] = [];
+
+  constructor(workspace: Workspace, network: VelocityNetwork) {
+    this.#workspace = workspace;
+    this.#network = network;
+    this.layout = FlatParameters.layoutFor(workspace, network.parameters);
+    for (const { name, shape, data } of network.constants) {
+      const tensor = workspace.create('parameter', name, shape);
+      workspace.stream.write(tensor, data);
+      this.#constants.set(name, tensor);
+    }
+  }
+
+  /** A set to be trained: values and gradients, initialised from the seed. */
+  trainable(seed: number): NetworkWeights {
+    const flat = new FlatParameters(this.#workspace, this.layout, { trainable: true });
+    flat.values.write(initialise(this.#network.parameters, seed));
+    return this.#keep(flat);
+  }
+
+  /** A set without gradients, all zeros: for an average, a teacher, or values to be loaded. */
+  frozen(label: string): NetworkWeights {
+    return this.#keep(new FlatParameters(this.#workspace, this.layout, { owner: 'average', label }));
+  }
+
+  free(): void {
+    for (const flat of this.#sets) flat.free();
+    for (const tensor of this.#constants.values()) this.#workspace.free(tensor);
+  }
+
+  #keep(flat: FlatParameters): NetworkWeights {
+    this.#sets.push(flat);
+    return new NetworkWeights(flat, this.#constants);
+  }
+}

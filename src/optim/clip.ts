@@ -1,0 +1,40 @@
+import { clipScale, gradStats, gradStatsGroups } from '../kernels/optimizer.ts';
+import type { FlatBuffers, Tensor, Workspace } from '../tensor/index.ts';
+
+/** The global norm of all gradients, the clip factor that follows, and the count of non-finite ones. */
+export class GradientClip {
+  /** [4]: scale, norm, non-finite count, 0. */
+  readonly result: Tensor;
+  readonly #workspace: Workspace;
+  readonly #gradients: FlatBuffers;
+  readonly #partial: Tensor;
+  readonly #limits: Tensor;
+  readonly #groups: number[];
+
+  /** @param maxNorm null for no clipping: the norm is still measured. */
+  constructor(workspace: Workspace, gradients: FlatBuffers, maxNorm: number | null) {
+    this.#workspace = workspace;
+    this.#gradients = gradients;
+    this.#groups = gradients.chunks.map((chunk) => gradStatsGroups(chunk.count));
+    const groups = this.#groups.reduce((a, b) => a + b, 0);
+    this.#partial = workspace.create('optimizer', 'gradient partials', [groups, 2]);
+    this.#limits = workspace.create('optimizer', 'clip limits', [2]);
+    this.result = workspace.create('optimizer', 'clip', [4]);
+    workspace.stream.write(this.#limits, new Float32Array([maxNorm ?? 0, 0]));
+  }
+
+  /** Records the measurement; `result` is ready for the dispatches after it. */
+  measure(): void {
+    const { stream, device } = this.#workspace;
+    let partial_offset = 0;
+    this.#gradients.chunks.forEach((grad, i) => {
+      stream.run(gradStats.prepare(device), { grad, partial: this.#partial }, { count: grad.count, partial_offset });
+      partial_offset += this.#groups[i] as number;
+    });
+    stream.run(clipScale.prepare(device), { partial: this.#partial, limits: this.#limits, clip: this.result }, { groups: partial_offset });
+  }
+
+  free(): void {
+    for (const tensor of [this.#partial, this.#limits, this.result]) this.#workspace.free(tensor);
+  }
+}

@@ -1,0 +1,69 @@
+import { adam, adamHyper, adamw } from '../kernels/optimizer.ts';
+import { FlatBuffers, type FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
+
+export interface OptimizerOptions {
+  /** AdamW is the reference's (see shaders/adamw.wgsl), not torch's. Adam is torch's. */
+  type: 'AdamW' | 'Adam';
+  lr: number;
+  betas: readonly [number, number];
+  weight_decay: number;
+  eps?: number;
+}
+
+const KERNELS = { AdamW: adamw, Adam: adam };
+
+/** An optimiser's name is unknown, or a number out of range. */
+export class OptimizerError extends Error {
+  override readonly name = 'OptimizerError';
+}
+
+/** First and second moments over the flat buffers of a parameter set. */
+export class Optimizer {
+  readonly options: OptimizerOptions;
+  readonly m: FlatBuffers;
+  readonly v: FlatBuffers;
+  /** Steps done; the bias corrections depend on it. Part of a checkpoint. */
+  step = 0;
+  readonly #workspace: Workspace;
+  readonly #parameters: FlatParameters;
+  readonly #hyper: Tensor;
+
+  /** @throws OptimizerError for an unknown type or impossible numbers. */
+  constructor(workspace: Workspace, parameters: FlatParameters, options: OptimizerOptions) {
+    validate(options);
+    this.options = options;
+    this.#workspace = workspace;
+    this.#parameters = parameters;
+    this.m = new FlatBuffers(workspace, parameters.layout, 'optimizer', 'm');
+    this.v = new FlatBuffers(workspace, parameters.layout, 'optimizer', 'v');
+    this.#hyper = workspace.create('optimizer', 'hyper', [8]);
+  }
+
+  /** Records one update of all parameters from their gradients, scaled and cleaned by `clip` [4]. `lr` overrides the option. */
+  update(clip: Tensor, lr = this.options.lr): void {
+    const { stream, device } = this.#workspace;
+    this.step++;
+    const { betas, weight_decay, eps = 1e-8, type } = this.options;
+    const hyper = adamHyper({ lr, beta1: betas[0], beta2: betas[1], eps, weightDecay: weight_decay }, this.step);
+    stream.write(this.#hyper, hyper);
+    const kernel = KERNELS[type].prepare(device);
+    this.#parameters.values.chunks.forEach((param, i) => {
+      const grad = this.#parameters.gradients?.chunks[i] as Tensor;
+      const [m, v] = [this.m.chunks[i] as Tensor, this.v.chunks[i] as Tensor];
+      stream.run(kernel, { param, grad, m, v, hyper: this.#hyper, clip }, { count: param.count });
+    });
+  }
+
+  free(): void {
+    this.m.free();
+    this.v.free();
+    this.#workspace.free(this.#hyper);
+  }
+}
+
+function validate(o: OptimizerOptions): void {
+  if (!(o.type in KERNELS)) throw new OptimizerError(`optimizer ${o.type} does not exist. Fix: use one of ${Object.keys(KERNELS).join(', ')}`);
+  if (!(o.lr > 0)) throw new OptimizerError(`lr is ${o.lr}. Fix: give a positive number`);
+  if (!o.betas.every((b) => b >= 0 && b < 1)) throw new OptimizerError(`betas are [${o.betas}]. Fix: give two numbers in [0, 1)`);
+  if (!(o.weight_decay >= 0)) throw new OptimizerError(`weight_decay is ${o.weight_decay}. Fix: give 0 or more`);
+}

@@ -1,0 +1,164 @@
+import type { Owner } from './ledger.ts';
+import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
+import type { Workspace } from './workspace.ts';
+
+/** Name and shape of one parameter, in the order in which it lies in the flat buffers. */
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+interface Place {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly chunk: number;
+  readonly offset: number;
+}
+
+const ALIGN = 256;
+
+/**
+ * Where every parameter lies in flat buffers, so that clip, optimiser and EMA are a dispatch a buffer and not hundreds. A
+ * buffer is cut where a binding would pass the device's limit. Parameters start at multiples of 256 bytes; the gaps hold
+ * zeros in every kind of flat buffer and stay zero under every optimiser.
+ */
+export class FlatLayout {
+  readonly places: readonly Place[];
+  /** Bytes of each buffer. */
+  readonly chunks: readonly number[];
+
+  /** @throws RangeError for a duplicate name, or a parameter that alone passes the limit. */
+  constructor(specs: readonly ParameterSpec[], maxBytes: number) {
+    const places: Place[] = [];
+    const chunks: number[] = [];
+    const names = new Set<string>();
+    let used = 0;
+    for (const { name, shape } of specs) {
+      const bytes = Math.ceil((count(shape) * 4) / ALIGN) * ALIGN;
+      if (names.has(name)) throw new RangeError(`parameter ${name} is declared twice`);
+      if (bytes > maxBytes) {
+        throw new RangeError(`parameter ${name} [${shape}] needs ${bytes} bytes; a binding of this device holds ${maxBytes}. Fix: request the adapter's limits`);
+      }
+      names.add(name);
+      if (used + bytes > maxBytes) {
+        chunks.push(used);
+        used = 0;
+      }
+      places.push({ name, shape, chunk: chunks.length, offset: used });
+      used += bytes;
+    }
+    if (used > 0) chunks.push(used);
+    this.places = places;
+    this.chunks = chunks;
+  }
+}
+
+/** One kind of number for every parameter (values, gradients, a moment, an average), in flat buffers. */
+export class FlatBuffers {
+  readonly layout: FlatLayout;
+  /** The buffers whole, as 1-D tensors: what the optimiser sees. */
+  readonly chunks: readonly Tensor[];
+  readonly #workspace: Workspace;
+
+  constructor(workspace: Workspace, layout: FlatLayout, owner: Owner, label: string) {
+    this.layout = layout;
+    this.#workspace = workspace;
+    this.chunks = layout.chunks.map((bytes, i) => {
+      const buffer = workspace.ledger.create(owner, `${label} ${i}`, bytes, TENSOR_USAGE);
+      return new Tensor([bytes / 4], new Storage(buffer, 0, bytes));
+    });
+  }
+
+  /** The range of one parameter. */
+  slice(place: Place, gradient?: Storage): Storage {
+    return new Storage((this.chunks[place.chunk] as Tensor).buffer, place.offset, count(place.shape) * 4, gradient);
+  }
+
+  /** Records a copy of all values. */
+  copyFrom(other: FlatBuffers): void {
+    this.chunks.forEach((chunk, i) => {
+      this.#workspace.stream.copy(other.chunks[i] as Tensor, chunk);
+    });
+  }
+
+  /** Records a fill with zeros. */
+  clear(): void {
+    for (const chunk of this.chunks) this.#workspace.stream.clear(chunk);
+  }
+
+  /** Records writes of host values by parameter name. @throws RangeError for a name or length that does not fit. */
+  write(values: ReadonlyMap<string, Float32Array<ArrayBuffer>>): void {
+    for (const [name, data] of values) {
+      const place = this.layout.places.find((p) => p.name === name);
+      if (!place) throw new RangeError(`no parameter is named ${name}`);
+      const tensor = new Tensor(place.shape, this.slice(place));
+      if (data.length !== tensor.count) throw new RangeError(`parameter ${name} is [${place.shape}], got ${data.length} values`);
+      this.#workspace.stream.write(tensor, data);
+    }
+  }
+
+  /** Copies all values to the host, by parameter name. */
+  async read(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
+    const host: Float32Array<ArrayBuffer>[] = [];
+    for (const chunk of this.chunks) host.push(await this.#workspace.read(chunk));
+    const out = new Map<string, Float32Array<ArrayBuffer>>();
+    for (const place of this.layout.places) {
+      const begin = place.offset / 4;
+      out.set(place.name, (host[place.chunk] as Float32Array<ArrayBuffer>).slice(begin, begin + count(place.shape)));
+    }
+    return out;
+  }
+
+  free(): void {
+    for (const chunk of this.chunks) this.#workspace.free(chunk);
+  }
+}
+
+/**
+ * A model's parameters by name: values, and gradients when they are to be trained. An average or a teacher has the same
+ * layout without gradients.
+ */
+export class FlatParameters {
+  readonly layout: FlatLayout;
+  readonly values: FlatBuffers;
+  readonly gradients: FlatBuffers | undefined;
+  readonly #tensors = new Map<string, Tensor>();
+
+  constructor(workspace: Workspace, layout: FlatLayout, options: { owner?: Owner; label?: string; trainable?: boolean } = {}) {
+    const label = options.label ?? 'weights';
+    this.layout = layout;
+    this.values = new FlatBuffers(workspace, layout, options.owner ?? 'parameter', label);
+    this.gradients = options.trainable ? new FlatBuffers(workspace, layout, 'gradient', `${label} gradient`) : undefined;
+    for (const place of layout.places) {
+      const storage = this.values.slice(place, this.gradients?.slice(place));
+      this.#tensors.set(place.name, new Tensor(place.shape, storage));
+    }
+  }
+
+  /** The layout that a device can bind. */
+  static layoutFor(workspace: Workspace, specs: readonly ParameterSpec[]): FlatLayout {
+    const { maxStorageBufferBindingSize, maxBufferSize } = workspace.device.limits;
+    return new FlatLayout(specs, Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / ALIGN) * ALIGN);
+  }
+
+  /** A parameter's tensor. @throws RangeError for an unknown name. */
+  get(name: string): Tensor {
+    const tensor = this.#tensors.get(name);
+    if (!tensor) throw new RangeError(`no parameter is named ${name}; there are ${[...this.#tensors.keys()].slice(0, 5).join(', ')}, ...`);
+    return tensor;
+  }
+
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
+
+  /** Number of trained values, gaps not counted. */
+  get count(): number {
+    return this.layout.places.reduce((sum, p) => sum + count(p.shape), 0);
+  }
+
+  free(): void {
+    this.values.free();
+    this.gradients?.free();
+  }
+}

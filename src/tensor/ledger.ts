@@ -1,0 +1,51 @@
+/** Who owns a buffer, declared at its birth. */
+export type Owner = 'parameter' | 'gradient' | 'optimizer' | 'average' | 'arena' | 'data' | 'staging';
+
+const OWNERS: readonly Owner[] = ['parameter', 'gradient', 'optimizer', 'average', 'arena', 'data', 'staging'];
+
+/** Creates and destroys every data buffer of a workspace and counts its bytes by owner. */
+export class Ledger {
+  readonly #device: GPUDevice;
+  readonly #live = new Map<GPUBuffer, Owner>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** A zeroed buffer of `size` bytes, rounded up to 16. @throws Error naming owner, size and limit when the device's maxBufferSize is passed. */
+  create(owner: Owner, label: string, size: number, usage: number): GPUBuffer {
+    const rounded = Math.max(16, Math.ceil(size / 16) * 16);
+    const max = this.#device.limits.maxBufferSize;
+    if (rounded > max) {
+      throw new RangeError(
+        `${owner} buffer "${label}" needs ${rounded} bytes; maxBufferSize of this device is ${max}. Fix: a smaller batch or model, or request the adapter's limits`,
+      );
+    }
+    const buffer = this.#device.createBuffer({ label: `${owner}: ${label}`, size: rounded, usage });
+    this.#live.set(buffer, owner);
+    return buffer;
+  }
+
+  destroy(buffer: GPUBuffer): void {
+    if (this.#live.delete(buffer)) buffer.destroy();
+  }
+
+  /** Live bytes of every owner; owners without buffers are 0. */
+  bytes(): Record<Owner, number> {
+    const out = Object.fromEntries(OWNERS.map((o) => [o, 0])) as Record<Owner, number>;
+    for (const [buffer, owner] of this.#live) out[owner] += buffer.size;
+    return out;
+  }
+
+  /** Live bytes of all owners together. */
+  get total(): number {
+    let sum = 0;
+    for (const buffer of this.#live.keys()) sum += buffer.size;
+    return sum;
+  }
+
+  destroyAll(): void {
+    for (const buffer of this.#live.keys()) buffer.destroy();
+    this.#live.clear();
+  }
+}

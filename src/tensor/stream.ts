@@ -1,0 +1,153 @@
+import type { BufferLike, BuffersOf, DimsOf, DispatchRecord, Kernel, ShaderSource } from '../kernel/index.ts';
+import type { Tensor } from './tensor.ts';
+
+/** Dispatches after which what is recorded goes to the GPU, so that it works while the host records on. */
+const SUBMIT_EVERY = 96;
+
+type Item =
+  | { kind: 'run'; kernel: Kernel; record: DispatchRecord }
+  | { kind: 'clear'; tensor: Tensor }
+  | { kind: 'copy'; from: Tensor; to: Tensor; bytes: number }
+  | { kind: 'write'; tensor: Tensor; data: Words; byteOffset: number };
+
+type Words = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+
+interface Slot {
+  kernel: Kernel;
+  buffers: { [name: string]: BufferLike | undefined };
+  dims: { [name: string]: number };
+  record: DispatchRecord;
+}
+
+/**
+ * Records dispatches, clears, copies and writes, and submits them in that order. Bound records are kept by position: when
+ * the i-th dispatch since `begin` asks for what the i-th asked for last time, its record is used again. Recording needs no
+ * compiled pipeline; `flush` waits for those still compiling, so the kernels of a first step compile in parallel.
+ */
+export class Stream {
+  readonly device: GPUDevice;
+  #items: Item[] = [];
+  #slots: Slot[] = [];
+  #position = 0;
+  #waiting = new Set<Kernel>();
+  #runs = 0;
+
+  constructor(device: GPUDevice) {
+    this.device = device;
+  }
+
+  /** Starts a new sequence of dispatches, to be matched with the last one's records. */
+  begin(): void {
+    this.#position = 0;
+  }
+
+  /** Records one dispatch. @throws KernelError as `bind` does. */
+  run<S extends ShaderSource>(kernel: Kernel<S>, buffers: BuffersOf<S>, dims: DimsOf<S>): void {
+    const any = kernel as unknown as Kernel;
+    let slot = this.#slots[this.#position];
+    if (!slot || slot.kernel !== any || !sameBuffers(slot.buffers, buffers) || !sameDims(slot.dims, dims)) {
+      const record = kernel.bind(buffers, dims);
+      slot = { kernel: any, buffers: buffers as Slot['buffers'], dims: dims as Slot['dims'], record };
+      this.#slots[this.#position] = slot;
+    }
+    this.#position++;
+    if (!kernel.compiled) this.#waiting.add(any);
+    this.#items.push({ kind: 'run', kernel: any, record: slot.record });
+    if (++this.#runs >= SUBMIT_EVERY) this.#submitIfReady();
+  }
+
+  /** Fills a tensor with zeros. */
+  clear(tensor: Tensor): void {
+    this.#items.push({ kind: 'clear', tensor });
+  }
+
+  /** Copies the elements of one tensor to another of the same count. */
+  copy(from: Tensor, to: Tensor): void {
+    if (from.count !== to.count) throw new RangeError(`cannot copy [${from.shape}] to [${to.shape}]: the counts differ`);
+    this.#items.push({ kind: 'copy', from, to, bytes: from.count * 4 });
+  }
+
+  /** Writes host numbers into a tensor, in order with the dispatches around it. The data is copied now. */
+  write(tensor: Tensor, data: Words, elementOffset = 0): void {
+    if (elementOffset + data.length > tensor.count) {
+      throw new RangeError(`cannot write ${data.length} elements at ${elementOffset} of [${tensor.shape}]`);
+    }
+    this.#items.push({ kind: 'write', tensor, data: data.slice(), byteOffset: elementOffset * 4 });
+  }
+
+  /** Submits all that is recorded, once its pipelines are compiled. @throws KernelError compile. */
+  async flush(): Promise<void> {
+    if (this.#waiting.size > 0) await Promise.all([...this.#waiting].map((k) => k.ready));
+    this.#waiting.clear();
+    this.#submit();
+  }
+
+  /** Forgets what is recorded and every kept record: after an error, or before buffers they name are destroyed. */
+  drop(): void {
+    this.#items = [];
+    this.#slots = [];
+    this.#waiting.clear();
+    this.#position = 0;
+    this.#runs = 0;
+  }
+
+  #submitIfReady(): void {
+    for (const kernel of this.#waiting) if (!kernel.compiled) return;
+    this.#waiting.clear();
+    this.#submit();
+  }
+
+  #submit(): void {
+    const { device } = this;
+    let encoder: GPUCommandEncoder | undefined;
+    let pass: GPUComputePassEncoder | undefined;
+    const endPass = () => {
+      pass?.end();
+      pass = undefined;
+    };
+    const send = () => {
+      endPass();
+      if (encoder) device.queue.submit([encoder.finish()]);
+      encoder = undefined;
+    };
+    for (const item of this.#items) {
+      if (item.kind === 'write') {
+        // A queue write takes effect at once, ahead of an encoder that is not submitted yet.
+        send();
+        const { tensor, data, byteOffset } = item;
+        device.queue.writeBuffer(tensor.buffer, tensor.offset + byteOffset, data);
+        continue;
+      }
+      encoder ??= device.createCommandEncoder();
+      if (item.kind === 'run') {
+        pass ??= encoder.beginComputePass();
+        item.kernel.encode(pass, item.record);
+      } else {
+        endPass();
+        if (item.kind === 'clear') encoder.clearBuffer(item.tensor.buffer, item.tensor.offset, item.tensor.size);
+        else encoder.copyBufferToBuffer(item.from.buffer, item.from.offset, item.to.buffer, item.to.offset, item.bytes);
+      }
+    }
+    send();
+    this.#items = [];
+    this.#runs = 0;
+  }
+}
+
+function sameDims(a: { [name: string]: number }, b: { [name: string]: number }): boolean {
+  for (const name in b) if (a[name] !== b[name]) return false;
+  return true;
+}
+
+function sameBuffers(a: { [name: string]: BufferLike | undefined }, b: { [name: string]: BufferLike | undefined }): boolean {
+  for (const name in b) if (!sameRange(a[name], b[name])) return false;
+  for (const name in a) if (!(name in b)) return false;
+  return true;
+}
+
+function sameRange(a: BufferLike | undefined, b: BufferLike | undefined): boolean {
+  if (a === b) return true;
+  if (!a || !b) return false;
+  const [x, y] = ['buffer' in a ? a : { buffer: a }, 'buffer' in b ? b : { buffer: b }];
+  return x.buffer === y.buffer && (x.offset ?? 0) === (y.offset ?? 0) && x.size === y.size;
+}

@@ -1,0 +1,68 @@
+/** STORAGE | COPY_SRC | COPY_DST: what every tensor's buffer can be used for. */
+export const TENSOR_USAGE = 0x80 | 0x4 | 0x8;
+
+/** A range of a GPU buffer that holds one tensor's elements; views share it, and gradients are kept by it. */
+export class Storage {
+  readonly buffer: GPUBuffer;
+  /** Bytes, a multiple of minStorageBufferOffsetAlignment. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Where this tensor's gradient lives; parameters have one in a flat buffer. */
+  readonly gradient: Storage | undefined;
+  /** True when a recorded backward must reach this storage. */
+  needsGrad: boolean;
+  /** Uses left before an arena takes it back. Storages outside an arena ignore it. */
+  references = 1;
+
+  constructor(buffer: GPUBuffer, offset: number, size: number, gradient?: Storage) {
+    this.buffer = buffer;
+    this.offset = offset;
+    this.size = size;
+    this.gradient = gradient;
+    this.needsGrad = gradient !== undefined;
+  }
+}
+
+/** A row-major tensor of 32-bit elements on the GPU. It is a buffer range, so kernels bind it as it is. */
+export class Tensor {
+  readonly shape: readonly number[];
+  readonly storage: Storage;
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+
+  constructor(shape: readonly number[], storage: Storage) {
+    const bytes = count(shape) * 4;
+    if (bytes > storage.size) throw new RangeError(`shape [${shape}] needs ${bytes} bytes, its storage has ${storage.size}`);
+    this.shape = shape;
+    this.storage = storage;
+    this.buffer = storage.buffer;
+    this.offset = storage.offset;
+    this.size = storage.size;
+  }
+
+  /** Number of elements. */
+  get count(): number {
+    return count(this.shape);
+  }
+
+  /** The same elements under another shape; gradients are shared. @throws RangeError when the counts differ. */
+  view(...shape: number[]): Tensor {
+    if (count(shape) !== this.count) throw new RangeError(`cannot view [${this.shape}] as [${shape}]: ${this.count} elements, not ${count(shape)}`);
+    return new Tensor(shape, this.storage);
+  }
+}
+
+/** Product of the sizes; 1 for a scalar's []. */
+export function count(shape: readonly number[]): number {
+  let product = 1;
+  for (const size of shape) product *= size;
+  return product;
+}
+
+/** Size of the last axis, and how many rows of it there are. */
+export function rowsAndCols(t: Tensor): { rows: number; cols: number } {
+  const cols = t.shape[t.shape.length - 1] as number;
+  return { rows: t.count / cols, cols };
+}

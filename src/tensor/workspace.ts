@@ -1,0 +1,65 @@
+import { type Caps, capsOf } from '../kernel/index.ts';
+import { Arena } from './arena.ts';
+import { Ledger, type Owner } from './ledger.ts';
+import { Stream } from './stream.ts';
+import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
+
+const MAP_READ = 0x1;
+const STAGING_USAGE = 0x1 | 0x8; // MAP_READ | COPY_DST
+
+/** All that works on one device shares: the ledger of buffers, the step arena and the stream of commands. */
+export class Workspace {
+  readonly device: GPUDevice;
+  readonly caps: Caps;
+  readonly ledger: Ledger;
+  readonly arena: Arena;
+  readonly stream: Stream;
+
+  constructor(device: GPUDevice) {
+    this.device = device;
+    this.caps = capsOf(device);
+    this.ledger = new Ledger(device);
+    this.arena = new Arena(this.ledger);
+    this.stream = new Stream(device);
+  }
+
+  /** A zeroed tensor that lives until `free`, with a buffer of its own. */
+  create(owner: Owner, label: string, shape: readonly number[]): Tensor {
+    const size = count(shape) * 4;
+    const buffer = this.ledger.create(owner, label, size, TENSOR_USAGE);
+    return new Tensor(shape, new Storage(buffer, 0, buffer.size));
+  }
+
+  /** Destroys a tensor made by `create`. */
+  free(tensor: Tensor): void {
+    this.ledger.destroy(tensor.buffer);
+  }
+
+  /** Starts a step: step tensors of the last one are dead, records are matched from the first again. */
+  beginStep(): void {
+    this.arena.reset();
+    this.stream.begin();
+  }
+
+  /** Submits what is recorded and copies a tensor's elements to the host. */
+  async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
+    await this.stream.flush();
+    const size = tensor.count * 4;
+    const staging = this.ledger.create('staging', 'read', size, STAGING_USAGE);
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(tensor.buffer, tensor.offset, staging, 0, size);
+    this.device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(MAP_READ, 0, size);
+    const copy = new Float32Array(staging.getMappedRange(0, size).slice(0));
+    staging.unmap();
+    this.ledger.destroy(staging);
+    return copy;
+  }
+
+  /** Destroys every buffer this workspace made; its tensors are dead. The device stays its owner's. */
+  dispose(): void {
+    this.stream.drop();
+    this.arena.dispose();
+    this.ledger.destroyAll();
+  }
+}

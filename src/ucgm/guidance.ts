@@ -1,0 +1,55 @@
+import type { Tape } from '../autograd/tape.ts';
+import { lincomb } from '../kernels/lincomb.ts';
+import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import { count, Storage, Tensor } from '../tensor/index.ts';
+
+/** Classifier-free guidance: how strongly, and on which times, ends included (Ho & Salimans 2022; the interval: Kynkaanniemi et al. 2024). */
+export interface Guidance {
+  readonly scale: number;
+  readonly interval: readonly [lo: number, hi: number];
+}
+
+/** True when guidance changes the velocity at time t. */
+export function guided(guidance: Guidance, numClasses: number, t: number): boolean {
+  return numClasses >= 2 && guidance.scale !== 1 && t >= guidance.interval[0] && t <= guidance.interval[1];
+}
+
+/**
+ * Velocity at one time for a whole batch, guided where the interval says so: uncond + scale (cond - uncond), both halves
+ * in one pass. x [B, C, H, W], y u32 [B]. `labels` [2B] holds y, then the null class; `times` [2B] is written here.
+ */
+export function guidedVelocity(
+  tape: Tape,
+  network: VelocityNetwork,
+  weights: Weights,
+  guidance: Guidance,
+  x: Tensor,
+  t: number,
+  labels: Tensor,
+  times: Tensor,
+): Tensor {
+  const { stream, device } = tape.workspace;
+  const batch = x.shape[0] as number;
+  stream.write(times, new Float32Array(times.count).fill(t));
+  if (!guided(guidance, network.numClasses, t)) {
+    return tape.block(() => network.forward(tape, weights, x, first(times, batch), first(labels, batch)));
+  }
+  return tape.block(() => {
+    const n = count(x.shape.slice(1));
+    const twice = tape.alloc(2 * batch, ...x.shape.slice(1));
+    for (let i = 0; i < 2; i++) {
+      stream.copy(x, new Tensor(x.shape, new Storage(twice.buffer, twice.offset + i * x.count * 4, x.count * 4)));
+    }
+    const both = network.forward(tape, weights, twice, times, labels); // [2B, C, H, W]: conditional, unconditional
+    const coefs = tape.alloc(2);
+    stream.write(coefs, new Float32Array([guidance.scale, 1 - guidance.scale]));
+    const out = tape.alloc(...x.shape);
+    const dims = { batch, n, coef_stride: 0, coef_offset: 0, offset0: 0, offset1: batch * n, offset2: 0, offset3: 0, out_offset: 0 };
+    tape.run(lincomb.prepare(device, { inputs: 2 }), { u0: both, u1: both, coefs, out }, dims);
+    return out;
+  });
+}
+
+function first(t: Tensor, count_: number): Tensor {
+  return new Tensor([count_], t.storage);
+}

@@ -1,0 +1,89 @@
+import type { Tape } from '../autograd/tape.ts';
+import { lincomb } from '../kernels/lincomb.ts';
+import { lossBackward, lossForward, lossTotal } from '../kernels/loss.ts';
+import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import { count, type Tensor } from '../tensor/index.ts';
+import type { ObjectiveOptions } from './options.ts';
+
+/** One batch on the GPU, with the per-sample numbers of `multiStepCoefficients`. */
+export interface StepInputs {
+  /** Data [B, C, H, W]. */
+  readonly x: Tensor;
+  /** Noise, as x. */
+  readonly z: Tensor;
+  /** Times f32 [B]. */
+  readonly t: Tensor;
+  /** Labels u32 [B], dropped ones already the null class. */
+  readonly y: Tensor;
+  /** The null class, u32 [B]. */
+  readonly yNull: Tensor;
+  /** [B, 2], [B, 4], [B]. */
+  readonly path: Tensor;
+  readonly target: Tensor;
+  readonly weight: Tensor;
+}
+
+export interface ObjectiveResult {
+  /** F(x_t, t, y) [B, C, H, W]; dead after the backward. */
+  readonly velocity: Tensor;
+  /** What F is regressed on. */
+  readonly target: Tensor;
+  /** [B]. */
+  readonly perSample: Tensor;
+  /** Sends the loss's gradient to the weights. */
+  readonly backward: () => void;
+}
+
+/**
+ * The multi-step objective of UCGM-T: F at x_t with gradient, the enhanced target from the teacher, the loss. The total
+ * goes to `total[slot]`. The teacher's pass is not recorded. `tape` must record for `backward` to be called.
+ */
+export function multiStepObjective(
+  tape: Tape,
+  inference: Tape,
+  network: VelocityNetwork,
+  online: Weights,
+  teacher: Weights | undefined,
+  options: ObjectiveOptions,
+  inputs: StepInputs,
+  total: { values: Tensor; slot: number },
+): ObjectiveResult {
+  const { device } = tape.workspace;
+  const [batch, channels] = inputs.x.shape as [number, number, number, number];
+  const n = count(inputs.x.shape.slice(1));
+  const shape = { batch, n, coef_offset: 0, offset0: 0, offset1: 0, offset2: 0, offset3: 0, out_offset: 0 };
+
+  const xt = tape.alloc(...inputs.x.shape); // [B, C, H, W]
+  tape.run(lincomb.prepare(device, { inputs: 2 }), { u0: inputs.x, u1: inputs.z, coefs: inputs.path, out: xt }, { ...shape, coef_stride: 2 });
+  const velocity = network.forward(tape, online, xt, inputs.t, inputs.y); // [B, C, H, W]
+
+  const target = tape.alloc(...inputs.x.shape); // [B, C, H, W]
+  const uncombined = { u0: inputs.x, u1: inputs.z, coefs: inputs.target, out: target };
+  if (teacher) {
+    const u3 = inference.block(() => network.forward(inference, teacher, xt, inputs.t, inputs.yNull)); // [B, C, H, W]
+    tape.run(lincomb.prepare(device, { inputs: 4 }), { ...uncombined, u2: velocity, u3 }, { ...shape, coef_stride: 4 });
+    tape.release(u3);
+  } else {
+    tape.run(lincomb.prepare(device, { inputs: 2 }), uncombined, { ...shape, coef_stride: 4 });
+  }
+
+  const lossOptions = { cosine: options.wt_cosine_loss };
+  const pixels = n / channels;
+  const perSample = tape.alloc(batch);
+  const root = tape.alloc(batch);
+  const pair = { prediction: velocity, target_value: target };
+  tape.run(lossForward.prepare(device, lossOptions), { ...pair, per_sample: perSample, root }, { batch, channels, pixels, c: options.scaled_cbl_eps });
+  const slots = total.values.count;
+  tape.run(lossTotal.prepare(device), { per_sample: perSample, weights: inputs.weight, total: total.values }, { batch, slot: total.slot, slots });
+  return {
+    velocity,
+    target,
+    perSample,
+    backward: () => {
+      const dprediction = tape.alloc(...velocity.shape);
+      const backward = lossBackward.prepare(device, lossOptions);
+      tape.run(backward, { ...pair, root, weights: inputs.weight, dprediction }, { batch, channels, pixels });
+      tape.backward(velocity, dprediction);
+    },
+  };
+}

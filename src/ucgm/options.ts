@@ -1,0 +1,67 @@
+import { OptionError, transportNamed } from './transport.ts';
+
+/** Options of UCGM-T; names are the reference's keys. */
+export interface ObjectiveOptions {
+  transport_type: string;
+  /** lambda: 0 multi-step, 1 consistency. */
+  consistc_ratio: number;
+  /** zeta: strength of the enhanced target; 0 turns it off. */
+  enhanced_ratio: number;
+  /** c of the pseudo-Huber loss; 0 is the RMSE. */
+  scaled_cbl_eps: number;
+  /** The teacher: 0 the online weights, 1 a frozen copy, between an average with its own decay ramp. */
+  ema_decay_rate: number;
+  /** Times lo < t < hi at which the target is enhanced. */
+  enhanced_range: readonly [lo: number, hi: number];
+  /** t ~ clamp(th3 Beta(th1, th2)). */
+  time_dist_ctrl: readonly [th1: number, th2: number, th3: number];
+  wt_cosine_loss: boolean;
+  weight_function: 'Cosine' | null;
+  /** Fraction of the labels of a batch that become the null class. */
+  lab_drop_ratio: number;
+}
+
+export const OBJECTIVE_DEFAULTS: ObjectiveOptions = {
+  transport_type: 'Linear',
+  consistc_ratio: 0,
+  enhanced_ratio: 0,
+  scaled_cbl_eps: 0,
+  ema_decay_rate: 0.999,
+  enhanced_range: [0, 0.75],
+  time_dist_ctrl: [1, 1, 1],
+  wt_cosine_loss: true,
+  weight_function: 'Cosine',
+  lab_drop_ratio: 0.1,
+};
+
+/** @throws OptionError for a value out of range, or one that this version does not compute. */
+export function validateObjective(o: ObjectiveOptions): void {
+  transportNamed(o.transport_type);
+  const within = (name: keyof ObjectiveOptions, lo: number, hi: number) => {
+    const value = o[name] as number;
+    if (!(value >= lo && value <= hi)) throw new OptionError(`${name} is ${value}`, `give a number from ${lo} to ${hi}`);
+  };
+  within('consistc_ratio', 0, 1);
+  within('ema_decay_rate', 0, 1);
+  within('lab_drop_ratio', 0, 1);
+  within('scaled_cbl_eps', 0, Number.MAX_VALUE);
+  if (!Number.isFinite(o.enhanced_ratio)) throw new OptionError(`enhanced_ratio is ${o.enhanced_ratio}`, 'give a number');
+  if (o.consistc_ratio !== 0) {
+    throw new OptionError(`consistc_ratio ${o.consistc_ratio} asks for few-step training`, 'use consistc_ratio 0: only multi-step training is built yet');
+  }
+  if (o.weight_function !== null && o.weight_function !== 'Cosine') {
+    throw new OptionError(`weight_function ${o.weight_function} does not exist`, 'use Cosine or null');
+  }
+  if (!(o.time_dist_ctrl.length === 3 && o.time_dist_ctrl.every((v) => v > 0))) {
+    throw new OptionError(`time_dist_ctrl is [${o.time_dist_ctrl}]`, 'give three positive numbers');
+  }
+}
+
+/** Labels dropped of a batch: lab_drop_ratio * batch, halves to even, as Python rounds. They are the last ones. */
+export function droppedLabels(ratio: number, batch: number): number {
+  const exact = ratio * batch;
+  const floor = Math.floor(exact);
+  const rest = exact - floor;
+  if (rest === 0.5) return floor + (floor % 2);
+  return rest > 0.5 ? floor + 1 : floor;
+}

@@ -1,0 +1,46 @@
+import type { NetworkWeights } from '../nn/weights.ts';
+import { Average } from '../optim/average.ts';
+import type { Workspace } from '../tensor/index.ts';
+
+/**
+ * The teacher of the enhanced target. ema_decay_rate 0: the online weights; 1: a frozen copy of the first ones; between:
+ * an average whose decay `cmd` climbs from 0 (so the first update is a copy) by (1 - cmd)(ema - cmd)/2 a step.
+ */
+export class Teacher {
+  readonly weights: NetworkWeights;
+  /** The decay of the next update; part of a checkpoint. */
+  cmd = 0;
+  readonly #rate: number;
+  readonly #average: Average | undefined;
+  readonly #online: NetworkWeights;
+  #copied = false;
+
+  constructor(workspace: Workspace, rate: number, online: NetworkWeights, own: () => NetworkWeights) {
+    this.#rate = rate;
+    this.#online = online;
+    this.weights = rate === 0 ? online : own();
+    this.#average = rate === 0 ? undefined : new Average(workspace, this.weights.flat.values);
+  }
+
+  /** Records the update of one training step, before the teacher is asked. */
+  update(): void {
+    if (!this.#average) return;
+    if (this.#rate === 1) {
+      if (!this.#copied) this.#average.copy(this.#online.flat.values);
+      this.#copied = true;
+      return;
+    }
+    this.#average.update(this.#online.flat.values, this.cmd);
+    this.cmd += (1 - this.cmd) * (this.#rate - this.cmd) * 0.5;
+  }
+
+  /** Weights and cmd come from a checkpoint: the frozen copy is not taken again. */
+  restored(cmd: number): void {
+    this.cmd = cmd;
+    this.#copied = true;
+  }
+
+  free(): void {
+    this.#average?.free();
+  }
+}

@@ -1,0 +1,238 @@
+import { Tape } from '../autograd/tape.ts';
+import { randomNormal } from '../kernels/random.ts';
+import type { VelocityNetwork } from '../nn/network.ts';
+import { type NetworkWeights, WeightStore } from '../nn/weights.ts';
+import { Average } from '../optim/average.ts';
+import { GradientClip } from '../optim/clip.ts';
+import { Optimizer, type OptimizerOptions } from '../optim/optimizer.ts';
+import { beta, STREAM } from '../rng/philox.ts';
+import { count, type FlatBuffers, Storage, Tensor, type Workspace } from '../tensor/index.ts';
+import { multiStepObjective } from './objective.ts';
+import { droppedLabels, type ObjectiveOptions, validateObjective } from './options.ts';
+import { multiStepCoefficients, needsTeacher } from './targets.ts';
+import { Teacher } from './teacher.ts';
+import { OptionError } from './transport.ts';
+
+export interface TrainerOptions {
+  objective: ObjectiveOptions;
+  optimizer: OptimizerOptions;
+  /** Decay of the average of the weights that is sampled from. */
+  emaDecay: number;
+  /** Global norm to clip gradients to; null for none. */
+  maxGradNorm: number | null;
+  seed: number;
+  /** Called between backward and clip with the flat gradients: where several devices would average them. */
+  onGradients?: (gradients: FlatBuffers) => void | Promise<void>;
+}
+
+/** Host side of one batch. */
+export interface Batch {
+  /** Data [B, C, H, W], -1..1. */
+  readonly x: Float32Array<ArrayBuffer>;
+  /** Labels [B], none dropped yet. */
+  readonly labels: Uint32Array<ArrayBuffer>;
+  /** Noise and times given from outside instead of drawn: to follow a recorded run. */
+  readonly z?: Float32Array<ArrayBuffer>;
+  readonly t?: ArrayLike<number>;
+}
+
+/** What one step measured. */
+export interface StepMetrics {
+  readonly step: number;
+  readonly loss: number;
+  readonly gradNorm: number;
+  /** Gradients that were NaN or infinite, and counted as 0. */
+  readonly nonFinite: number;
+}
+
+const RING = 128;
+const RECORD = 8;
+
+/**
+ * UCGM-T. One `train` call is one step: zero gradients, teacher update, objective, backward, clip, optimiser, average. It
+ * records and submits; it does not wait for the GPU. Every random number is a function of (seed, step).
+ */
+export class Trainer {
+  readonly workspace: Workspace;
+  readonly network: VelocityNetwork;
+  readonly batchSize: number;
+  readonly options: TrainerOptions;
+  readonly weights: NetworkWeights;
+  readonly average: NetworkWeights;
+  readonly optimizer: Optimizer;
+  readonly teacher: Teacher | undefined;
+  /** Steps done. */
+  step = 0;
+  readonly #store: WeightStore;
+  readonly #ema: Average;
+  readonly #clip: GradientClip;
+  readonly #inputs: { [K in 'x' | 'z' | 't' | 'y' | 'yNull' | 'path' | 'target' | 'weight' | 'key']: Tensor };
+  readonly #total: Tensor;
+  readonly #ring: Tensor;
+  #reported = 0;
+
+  /** @throws OptionError, OptimizerError or RangeError for options, sizes or memory that do not fit. */
+  constructor(workspace: Workspace, network: VelocityNetwork, batchSize: number, options: TrainerOptions) {
+    validateObjective(options.objective);
+    if (!Number.isInteger(batchSize) || batchSize < 1) throw new OptionError(`batch size is ${batchSize}`, 'give a whole number of at least 1');
+    if (!(options.emaDecay >= 0 && options.emaDecay <= 1)) throw new OptionError(`ema_decay is ${options.emaDecay}`, 'give a number from 0 to 1');
+    this.workspace = workspace;
+    this.network = network;
+    this.batchSize = batchSize;
+    this.options = options;
+    this.#store = new WeightStore(workspace, network);
+    this.weights = this.#store.trainable(options.seed);
+    this.average = this.#store.frozen('average');
+    this.#ema = new Average(workspace, this.average.flat.values);
+    this.#ema.copy(this.weights.flat.values);
+    this.optimizer = new Optimizer(workspace, this.weights.flat, options.optimizer);
+    this.#clip = new GradientClip(workspace, this.weights.flat.gradients as FlatBuffers, options.maxGradNorm);
+    if (needsTeacher(options.objective)) {
+      this.teacher = new Teacher(workspace, options.objective.ema_decay_rate, this.weights, () => this.#store.frozen('teacher'));
+    }
+    const image = [batchSize, ...network.input];
+    const make = (name: string, ...shape: number[]) => workspace.create('data', name, shape);
+    this.#inputs = {
+      x: make('x', ...image),
+      z: make('z', ...image),
+      t: make('t', batchSize),
+      y: make('y', batchSize),
+      yNull: make('null labels', batchSize),
+      path: make('path coefficients', batchSize, 2),
+      target: make('target coefficients', batchSize, 4),
+      weight: make('loss weights', batchSize),
+      key: make('random key', 4),
+    };
+    this.#total = make('loss', 1);
+    this.#ring = make('metrics', RING, RECORD);
+    workspace.stream.write(this.#inputs.yNull, new Uint32Array(batchSize).fill(this.#nullLabel));
+  }
+
+  /** Trains on one batch. @throws OptionError for a batch of the wrong size or an unknown label. */
+  async train(batch: Batch): Promise<void> {
+    const { workspace, options } = this;
+    workspace.beginStep();
+    this.#upload(batch);
+    this.weights.flat.gradients?.clear();
+    this.teacher?.update();
+    const tape = new Tape(workspace, { record: true });
+    const inference = new Tape(workspace, { record: false });
+    const result = multiStepObjective(
+      tape,
+      inference,
+      this.network,
+      this.weights,
+      this.teacher?.weights,
+      options.objective,
+      this.#inputs,
+      { values: this.#total, slot: 0 },
+    );
+    result.backward();
+    await options.onGradients?.(this.weights.flat.gradients as FlatBuffers);
+    this.#clip.measure();
+    this.optimizer.update(this.#clip.result);
+    this.#ema.update(this.weights.flat.values, options.emaDecay);
+    this.#record();
+    this.step++;
+    await workspace.stream.flush();
+  }
+
+  /** Metrics of the steps since the last call (the last 128 at most). Waits for the GPU. */
+  async metrics(): Promise<StepMetrics[]> {
+    const [from, to] = [Math.max(this.#reported, this.step - RING), this.step];
+    this.#reported = to;
+    const ring = await this.workspace.read(this.#ring);
+    const out: StepMetrics[] = [];
+    for (let step = from; step < to; step++) {
+      const at = (step % RING) * RECORD;
+      out.push({ step: step + 1, loss: ring[at] as number, gradNorm: ring[at + 5] as number, nonFinite: ring[at + 6] as number });
+    }
+    return out;
+  }
+
+  /** All that a checkpoint holds, by group: model, ema, m, v and, where there is one of its own, teacher. */
+  groups(): Map<string, FlatBuffers> {
+    const groups = new Map([
+      ['model', this.weights.flat.values],
+      ['ema', this.average.flat.values],
+      ['m', this.optimizer.m],
+      ['v', this.optimizer.v],
+    ]);
+    if (this.teacher && this.teacher.weights !== this.weights) groups.set('teacher', this.teacher.weights.flat.values);
+    return groups;
+  }
+
+  /** Takes up where a checkpoint stopped, after its groups were written. */
+  restored(step: number, optimizerStep: number, cmd: number): void {
+    this.step = step;
+    this.#reported = step;
+    this.optimizer.step = optimizerStep;
+    this.teacher?.restored(cmd);
+  }
+
+  /** Frees all that the trainer made, the workspace's step arena excepted. */
+  free(): void {
+    this.#store.free();
+    this.optimizer.free();
+    this.#clip.free();
+    this.#ema.free();
+    this.teacher?.free();
+    for (const tensor of [...Object.values(this.#inputs), this.#total, this.#ring]) this.workspace.free(tensor);
+  }
+
+  get #nullLabel(): number {
+    return this.network.numClasses >= 2 ? this.network.numClasses : 0;
+  }
+
+  #upload(batch: Batch): void {
+    const { workspace, options, batchSize, step } = this;
+    const { stream } = workspace;
+    const to = this.#inputs;
+    this.#check(batch);
+    const times = batch.t ?? this.#times();
+    const coefficients = multiStepCoefficients(options.objective, times);
+    const labels = batch.labels.slice();
+    if (this.network.numClasses < 2) labels.fill(0);
+    labels.fill(this.#nullLabel, batchSize - droppedLabels(options.objective.lab_drop_ratio, batchSize));
+    stream.write(to.x, batch.x);
+    stream.write(to.t, Float32Array.from(times));
+    stream.write(to.y, labels);
+    stream.write(to.path, coefficients.path);
+    stream.write(to.target, coefficients.target);
+    stream.write(to.weight, coefficients.weight);
+    if (batch.z) {
+      stream.write(to.z, batch.z);
+      return;
+    }
+    stream.write(to.key, new Uint32Array([options.seed, STREAM.noise, step, Math.floor(step / 2 ** 32)]));
+    stream.run(randomNormal.prepare(workspace.device), { key: to.key, out: to.z }, { count: to.z.count, first: 0 });
+  }
+
+  #times(): Float64Array {
+    const [th1, th2, th3] = this.options.objective.time_dist_ctrl;
+    const { seed } = this.options;
+    return Float64Array.from({ length: this.batchSize }, (_, b) => Math.min(1, th3 * beta(seed, STREAM.time, this.step, b, th1, th2)));
+  }
+
+  #check(batch: Batch): void {
+    const pixels = count(this.network.input) * this.batchSize;
+    if (batch.x.length !== pixels || batch.labels.length !== this.batchSize) {
+      throw new OptionError(
+        `a batch of ${batch.labels.length} labels and ${batch.x.length} numbers does not fit`,
+        `give ${this.batchSize} labels and ${pixels} numbers ([${[this.batchSize, ...this.network.input]}])`,
+      );
+    }
+    const limit = this.#nullLabel;
+    const bad = this.network.numClasses >= 2 ? batch.labels.find((y) => y > limit) : undefined;
+    if (bad !== undefined) throw new OptionError(`label ${bad} is not below num_classes ${limit}`, 'set num_classes to the data set');
+  }
+
+  /** Copies this step's loss and gradient numbers into the ring, to be read later without a wait now. */
+  #record(): void {
+    const { stream } = this.workspace;
+    const at = (this.step % RING) * RECORD * 4;
+    const slice = (offset: number, words: number) => new Tensor([words], new Storage(this.#ring.buffer, at + offset, words * 4));
+    stream.copy(this.#total, slice(0, 1));
+    stream.copy(this.#clip.result, slice(16, 4));
+  }
+}

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { readBuffer } from '../../src/device/index.ts';
+import { openNodeDevice } from '../../src/device/node.ts';
+import { cacheOf, KernelError, releaseKernels } from '../../src/kernel/index.ts';
+import { norm } from '../../src/kernels/norm.ts';
+
+const DIMS = { rows: 2, cols: 3, mod_rows: 1, mod_stride: 0, scale_offset: 0, shift_offset: 0, eps: 1e-6 };
+
+describe("one kernel in somebody else's app", () => {
+  it('runs on a foreign device, in a foreign encoder, on ranges of a foreign buffer', async () => {
+    const device = await openNodeDevice({ limits: 'default', features: [] });
+    const x = device.createBuffer({ size: 1024, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
+    const out = device.createBuffer({ size: 1024, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
+    device.queue.writeBuffer(x, 256, new Float32Array([1, 2, 3, 4, 6, 8]));
+
+    const layernorm = await norm.create(device, { kind: 'layer', stats: false });
+    const record = layernorm.bind({ x: { buffer: x, offset: 256, size: 24 }, y: { buffer: out, offset: 512 } }, DIMS);
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    layernorm.encode(pass, record);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+
+    const y = new Float32Array(await readBuffer(device, out, 512, 24));
+    [-1.2247, 0, 1.2247, -1.2247, 0, 1.2247].forEach((v, i) => void expect(y[i]).toBeCloseTo(v, 3));
+    expect(Object.isFrozen(record)).toBe(true);
+    const before = cacheOf(device).bytes;
+    layernorm.bind({ x: { buffer: x, offset: 256, size: 24 }, y: { buffer: out, offset: 512 } }, DIMS);
+    expect(cacheOf(device).bytes).toBe(before); // equal dims share one uniform slice
+    releaseKernels(device);
+    expect(cacheOf(device).bytes).toBe(0);
+    device.destroy();
+  });
+
+  it('names every broken precondition before WebGPU sees it', async () => {
+    const device = await openNodeDevice({ limits: 'default', features: [] });
+    const kernel = await norm.create(device, { kind: 'layer', stats: false });
+    const storage = (size: number) => device.createBuffer({ size, usage: GPUBufferUsage.STORAGE });
+    const [x, y] = [storage(64), storage(64)];
+    const code = (run: () => unknown): string => {
+      try {
+        run();
+      } catch (error) {
+        expect(error).toBeInstanceOf(KernelError);
+        expect((error as KernelError).message).toMatch(/norm_fwd.*Fix: /);
+        return (error as KernelError).code;
+      }
+      return 'none';
+    };
+    expect(code(() => kernel.bind({ x, y: x }, DIMS))).toBe('buffer-alias');
+    expect(code(() => kernel.bind({ x, y: storage(16) }, DIMS))).toBe('buffer-too-small');
+    expect(code(() => kernel.bind({ x } as never, DIMS))).toBe('missing-buffer');
+    expect(code(() => kernel.bind({ x, y, weight: storage(64) }, DIMS))).toBe('unexpected-buffer');
+    expect(code(() => kernel.bind({ x, y, nothing: y } as never, DIMS))).toBe('unexpected-buffer');
+    expect(code(() => kernel.bind({ x: { buffer: storage(512), offset: 4 }, y }, DIMS))).toBe('buffer-alignment');
+    expect(code(() => kernel.bind({ x: device.createBuffer({ size: 64, usage: GPUBufferUsage.COPY_DST }), y }, DIMS))).toBe('buffer-usage');
+    expect(code(() => kernel.bind({ x, y }, { ...DIMS, rows: 1.5 }))).toBe('bad-dims');
+    expect(code(() => kernel.bind({ x, y }, { ...DIMS, cols: 0 }))).toBe('bad-dims');
+    expect(code(() => norm.prepare(device, { kind: 'layer', tile: { lanes: 0.5, rows: 1 } }))).toBe('bad-knob');
+    device.destroy();
+  });
+});

@@ -1,0 +1,40 @@
+import { afterAll, describe, it } from 'vitest';
+import { createNetwork } from '../../src/models/registry.ts';
+import { WeightStore } from '../../src/nn/weights.ts';
+import { count, Workspace } from '../../src/tensor/index.ts';
+import { sample } from '../../src/ucgm/sampler.ts';
+import { SAMPLING_DEFAULTS, type SamplingOptions } from '../../src/ucgm/schedule.ts';
+import { testDevice } from '../gpu.ts';
+import { openFixture, ParityReport, trained } from './fixtures.ts';
+
+// f32 state against the reference's f64 state, over all steps of a run; the fixtures' own statement for outputs.
+const OUTPUT = 2e-5;
+
+const fixture = openFixture('sampling');
+const report = new ParityReport('sampling');
+const { model, ...cases } = fixture.config;
+
+describe('parity: sampling', () => {
+  afterAll(() => report.print());
+  for (const [kase, { transport_type, ...config }] of Object.entries(cases)) {
+    if (config.sampling_method) continue; // the plain ODE sampler
+    it(kase, async () => {
+      const workspace = new Workspace(await testDevice());
+      const network = createNetwork('TiT', model);
+      const weights = new WeightStore(workspace, network).frozen('weights');
+      weights.flat.values.write(trained(fixture.group('model/param')));
+      const noise = fixture.f32('input/noise');
+      const one = count(fixture.shape('input/z'));
+      const options: SamplingOptions = { ...SAMPLING_DEFAULTS, ...config };
+      const { all } = await sample(workspace, network, weights, transport_type, options, {
+        noise: fixture.f32('input/z'),
+        labels: Uint32Array.from(fixture.f32('input/y')),
+        stepNoise: (step) => noise.slice(step * one, (step + 1) * one),
+        keepAll: true,
+      });
+      const ours = Float32Array.from(all.flatMap((part) => [...part]));
+      report.compare(kase, 'samples', ours, fixture.f32(`${kase}/samples`), OUTPUT);
+      workspace.dispose();
+    });
+  }
+});
