@@ -5,21 +5,29 @@
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
-// Grid: TM x TN outputs an invocation read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
-// Precision: f32. The oracle of the tiled variants and the fast path on CPU adapters, where workgroup memory costs more than it saves.
+// Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
+// Precision: f32. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
+// branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
+// read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
 // @use activation
 
-const TM: u32 = 4u;                // knob: output rows an invocation
-const TN: u32 = 4u;                // knob: output columns an invocation
+const TM: u32 = 4u;                // knob: output rows an invocation, a multiple of 4 with VEC_A
+const TN: u32 = 4u;                // knob: output columns an invocation, a multiple of 4
 const WG_X: u32 = 8u;              // knob: invocations along n
 const WG_Y: u32 = 8u;              // knob: invocations along m
 const TRANS_A: bool = false;       // knob: a is stored [k, m]
 const TRANS_B: bool = false;       // knob: b is stored [n, k]
+const VEC_A: bool = false;         // knob: a is read as vec4f; needs TRANS_A and m a multiple of 4
+const VEC_B: bool = false;         // knob: b is read as vec4f; needs no TRANS_B and n a multiple of 4
+alias AElem = f32;                 // knob: vec4f with VEC_A
+alias BElem = f32;                 // knob: vec4f with VEC_B
 const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
+
+const TQ: u32 = TN / 4u; // quads of neighbouring columns an invocation
 
 struct Dims {
   m: u32,
@@ -33,8 +41,8 @@ struct Dims {
   residual_rows: u32,
 }
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<AElem>;
+@group(0) @binding(1) var<storage, read> b: array<BElem>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
 @group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
 @group(0) @binding(4) var<storage, read> residual: array<f32>; // optional: HAS_RESIDUAL
@@ -61,51 +69,86 @@ fn main(
   let k_begin = (slice / dims.batch) * dims.k_chunk;
   let k_end = min(dims.k, k_begin + dims.k_chunk);
   let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
-  let col0 = (tile % tiles_n) * (TN * WG_X) + lid.x; // columns WG_X apart, so that neighbours read neighbours
-  let a_base = batch * dims.m * dims.k;
-  let b_base = batch * dims.k * dims.n;
+  let col0 = ((tile % tiles_n) * WG_X * TQ + lid.x) * 4u; // quads WG_X apart, so that neighbours read neighbours
 
-  var acc: array<array<f32, TN>, TM>;
-  for (var kk = k_begin; kk < k_end; kk++) {
-    var bv: array<f32, TN>;
-    for (var j = 0u; j < TN; j++) {
-      let col = min(col0 + j * WG_X, dims.n - 1u); // clamped, not masked: the store masks
-      bv[j] = b[b_base + select(kk * dims.n + col, col * dims.k + kk, TRANS_B)];
+  // Where each row of A and each column of B starts; clamped, not masked: the store masks.
+  var a_at: array<u32, TM>;
+  var b_at: array<u32, TN>;
+  for (var i = 0u; i < TM; i++) {
+    let row = min(row0 + i, dims.m - 1u);
+    a_at[i] = batch * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+    if (VEC_A) {
+      a_at[i] /= 4u;
     }
-    for (var i = 0u; i < TM; i++) {
-      let row = min(row0 + i, dims.m - 1u);
-      let av = a[a_base + select(row * dims.k + kk, kk * dims.m + row, TRANS_A)];
-      for (var j = 0u; j < TN; j++) {
-        acc[i][j] += av * bv[j];
+  }
+  for (var j = 0u; j < TN; j++) {
+    let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
+    b_at[j] = batch * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+    if (VEC_B) {
+      b_at[j] /= 4u;
+    }
+  }
+  let a_step = select(1u, dims.m, TRANS_A);
+  let b_step = select(dims.n, 1u, TRANS_B);
+
+  var acc: array<array<vec4f, TQ>, TM>;
+  for (var kk = k_begin; kk < k_end; kk++) {
+    var bv: array<vec4f, TQ>;
+    for (var q = 0u; q < TQ; q++) {
+      if (VEC_B) {
+        bv[q] = vec4f(b[b_at[q * 4u] + kk * (dims.n / 4u)]);
+      } else {
+        for (var j = 0u; j < 4u; j++) {
+          bv[q][j] = vec4f(b[b_at[q * 4u + j] + kk * b_step]).x;
+        }
+      }
+    }
+    if (VEC_A) {
+      for (var i = 0u; i < TM; i += 4u) {
+        let av = vec4f(a[a_at[i] + kk * (dims.m / 4u)]);
+        for (var r = 0u; r < 4u; r++) {
+          for (var q = 0u; q < TQ; q++) {
+            acc[i + r][q] += av[r] * bv[q];
+          }
+        }
+      }
+    } else {
+      for (var i = 0u; i < TM; i++) {
+        let av = vec4f(a[a_at[i] + kk * a_step]).x;
+        for (var q = 0u; q < TQ; q++) {
+          acc[i][q] += av * bv[q];
+        }
       }
     }
   }
 
   for (var i = 0u; i < TM; i++) {
-    for (var j = 0u; j < TN; j++) {
-      let row = row0 + i;
-      let col = col0 + j * WG_X;
-      if (row < dims.m && col < dims.n) {
-        let index = (slice * dims.m + row) * dims.n + col;
-        var value = acc[i][j];
-        if (HAS_BIAS) {
-          value += bias[col];
+    for (var q = 0u; q < TQ; q++) {
+      for (var j = 0u; j < 4u; j++) {
+        let row = row0 + i;
+        let col = col0 + q * 4u * WG_X + j;
+        if (row < dims.m && col < dims.n) {
+          let index = (slice * dims.m + row) * dims.n + col;
+          var value = acc[i][q][j];
+          if (HAS_BIAS) {
+            value += bias[col];
+          }
+          if (HAS_PRE) {
+            pre[index] = value;
+          }
+          if (ACT == 1u) {
+            value = gelu(value);
+          } else if (ACT == 2u) {
+            value = silu(value);
+          }
+          if (HAS_GATE) {
+            value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
+          }
+          if (HAS_RESIDUAL) {
+            value += residual[(batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col];
+          }
+          out[index] = value;
         }
-        if (HAS_PRE) {
-          pre[index] = value;
-        }
-        if (ACT == 1u) {
-          value = gelu(value);
-        } else if (ACT == 2u) {
-          value = silu(value);
-        }
-        if (HAS_GATE) {
-          value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
-        }
-        if (HAS_RESIDUAL) {
-          value += residual[(batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col];
-        }
-        out[index] = value;
       }
     }
   }

@@ -1,6 +1,1561 @@
 // Written by `npm run embed` from shaders/*.wgsl; do not edit. `npm run check` fails when it is out of date.
 import type { ShaderSource } from './kernel/shader.ts';
 
+export const activation_bwd = {
+  name: 'activation_bwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    dy: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    dx: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  knobs: {
+    ACT: { kind: 'const', type: 'u32', default: 1 },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+  },
+  code: `// activation_bwd: dx = dy * act'(x), elementwise.
+// Buffers: x, dy, dx [count] f32.
+// Grid: as activation_fwd.
+// Precision: f32.
+// Source: the derivatives of shaders/activation_fwd.wgsl.
+// @use activation
+
+const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU
+const PER: u32 = 4u;  // knob: elements an invocation
+
+struct Dims {
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * 256u;
+    if (at < dims.count) {
+      let v = x[at];
+      dx[at] = dy[at] * select(silu_grad(v), gelu_grad(v), ACT == 1u);
+    }
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives.
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(clamp(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let t = safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);
+}
+
+fn sigmoid(x: f32) -> f32 {
+  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const activation_fwd = {
+  name: 'activation_fwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    y: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  knobs: {
+    ACT: { kind: 'const', type: 'u32', default: 1 },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+  },
+  code: `// activation_fwd: y = act(x), elementwise.
+// Buffers: x, y [count] f32.
+// Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Precision: f32.
+// Source: Hendrycks & Gimpel 2016 (GELU, tanh form), Elfwing et al. 2017 (SiLU).
+// @use activation
+
+const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU
+const PER: u32 = 4u;  // knob: elements an invocation
+
+struct Dims {
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * 256u;
+    if (at < dims.count) {
+      let v = x[at];
+      y[at] = select(silu(v), gelu(v), ACT == 1u);
+    }
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives.
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(clamp(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let t = safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);
+}
+
+fn sigmoid(x: f32) -> f32 {
+  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const adam_step = {
+  name: 'adam_step',
+  entryPoint: 'main',
+  bindings: {
+    param: { binding: 0, access: 'read_write', element: 'f32', elementBytes: 4 },
+    grad: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    m: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    v: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
+    hyper: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+    clip: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 6, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  knobs: {
+  },
+  code: `// adam_step: one update of Adam or of the reference's AdamW over a flat buffer, in place.
+//   g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (sqrt(v) + eps))
+// Buffers f32: param, m, v [count] updated; grad [count]; clip [4] = (scale, norm, non-finite count, 0);
+//   hyper [8] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay): the bias corrections are folded in on the host, in doubles.
+// Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
+// Precision: f32. A non-finite gradient counts as 0; finiteness is read from the bits, which no compiler may assume away.
+// Source: Kingma & Ba 2014; UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v).
+
+struct Dims {
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> param: array<f32>;
+@group(0) @binding(1) var<storage, read> grad: array<f32>;
+@group(0) @binding(2) var<storage, read_write> m: array<f32>;
+@group(0) @binding(3) var<storage, read_write> v: array<f32>;
+@group(0) @binding(4) var<storage, read> hyper: array<f32>;
+@group(0) @binding(5) var<storage, read> clip: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.count) {
+      var g = grad[at];
+      let finite = (bitcast<u32>(g) & 0x7f800000u) != 0x7f800000u;
+      let p = param[at];
+      g = select(0.0, g * clip[0], finite) + hyper[6] * p;
+      let new_m = hyper[1] * m[at] + hyper[2] * g;
+      let new_v = hyper[3] * v[at] + hyper[4] * g * g;
+      m[at] = new_m;
+      v[at] = new_v;
+      param[at] = p - hyper[0] * (hyper[7] * p + new_m / (sqrt(new_v) + hyper[5]));
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const add = {
+  name: 'add',
+  entryPoint: 'main',
+  bindings: {
+    a: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    b: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    out: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  knobs: {
+  },
+  code: `// add: out = a + b, elementwise.
+// Buffers: a, b, out [count] f32; a and b may be the same.
+// Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
+// Precision: f32.
+
+struct Dims {
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.count) {
+      out[at] = a[at] + b[at];
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const attention_bwd_kv_plain = {
+  name: 'attention_bwd_kv_plain',
+  entryPoint: 'main',
+  bindings: {
+    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    dout: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
+    lse: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+    delta: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
+    dk: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
+    dv: { binding: 7, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 8, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    WG: { kind: 'const', type: 'u32', default: 32 },
+  },
+  code: `// attention_bwd_kv_plain: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_bwd_q_plain.
+// Buffers f32: q, k, v, dk, dv [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+// Grid: one invocation a key, WG keys of one head a workgroup; queries are read at addresses that the workgroup shares.
+// Precision: f32.
+// Source: Dao et al. 2022, the backward of attention.
+
+const HEAD_DIM: u32 = 64u;  // knob: size of a head
+const WG: u32 = 32u;        // knob: keys a workgroup
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  n: u32,
+  head_dim: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> q: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<f32>;
+@group(0) @binding(2) var<storage, read> v: array<f32>;
+@group(0) @binding(3) var<storage, read> dout: array<f32>;
+@group(0) @binding(4) var<storage, read> lse: array<f32>;
+@group(0) @binding(5) var<storage, read> delta: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dk: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dv: array<f32>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles = (dims.n + WG - 1u) / WG;
+  let group = wid.x + wid.y * groups.x;
+  let head = group / tiles; // batch * heads + head
+  if (head >= dims.batch * dims.heads) {
+    return;
+  }
+  let key = (group % tiles) * WG + local;
+  let row = min(key, dims.n - 1u);
+  let rows = head * dims.n;
+  let sample = head / dims.heads;
+
+  var kr: array<f32, HEAD_DIM>;
+  var vr: array<f32, HEAD_DIM>;
+  var dkr: array<f32, HEAD_DIM>;
+  var dvr: array<f32, HEAD_DIM>;
+  for (var d = 0u; d < HEAD_DIM; d++) {
+    kr[d] = k[(rows + row) * HEAD_DIM + d] * dims.scale;
+    vr[d] = v[(rows + row) * HEAD_DIM + d];
+  }
+  for (var i = 0u; i < dims.n; i++) {
+    let query = (rows + i) * HEAD_DIM;
+    let from_out = ((sample * dims.n + i) * dims.heads + head % dims.heads) * HEAD_DIM;
+    var s = 0.0;
+    var dp = 0.0;
+    for (var d = 0u; d < HEAD_DIM; d++) {
+      s += kr[d] * q[query + d];
+      dp += vr[d] * dout[from_out + d];
+    }
+    let p = exp(s - lse[rows + i]);
+    let ds = p * (dp - delta[rows + i]);
+    for (var d = 0u; d < HEAD_DIM; d++) {
+      dvr[d] += p * dout[from_out + d];
+      dkr[d] += ds * q[query + d];
+    }
+  }
+  if (key < dims.n) {
+    for (var d = 0u; d < HEAD_DIM; d++) {
+      dk[(rows + key) * HEAD_DIM + d] = dkr[d] * dims.scale;
+      dv[(rows + key) * HEAD_DIM + d] = dvr[d];
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const attention_bwd_q_plain = {
+  name: 'attention_bwd_q_plain',
+  entryPoint: 'main',
+  bindings: {
+    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    dout: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
+    lse: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+    delta: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
+    dq: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 7, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    WG: { kind: 'const', type: 'u32', default: 32 },
+  },
+  code: `// attention_bwd_q_plain: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(scale q_i . k_j - lse_i).
+// Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+// Grid: one invocation a query, WG queries of one head a workgroup, as attention_fwd_plain.
+// Precision: f32.
+// Source: Dao et al. 2022, the backward of attention.
+
+const HEAD_DIM: u32 = 64u;  // knob: size of a head
+const WG: u32 = 32u;        // knob: queries a workgroup
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  n: u32,
+  head_dim: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> q: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<f32>;
+@group(0) @binding(2) var<storage, read> v: array<f32>;
+@group(0) @binding(3) var<storage, read> dout: array<f32>;
+@group(0) @binding(4) var<storage, read> lse: array<f32>;
+@group(0) @binding(5) var<storage, read> delta: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles = (dims.n + WG - 1u) / WG;
+  let group = wid.x + wid.y * groups.x;
+  let head = group / tiles; // batch * heads + head
+  if (head >= dims.batch * dims.heads) {
+    return;
+  }
+  let query = (group % tiles) * WG + local;
+  let row = min(query, dims.n - 1u);
+  let rows = head * dims.n;
+  let sample = head / dims.heads;
+  let from_out = ((sample * dims.n + row) * dims.heads + head % dims.heads) * HEAD_DIM;
+
+  var qr: array<f32, HEAD_DIM>;
+  var gr: array<f32, HEAD_DIM>;
+  var acc: array<f32, HEAD_DIM>;
+  for (var d = 0u; d < HEAD_DIM; d++) {
+    qr[d] = q[(rows + row) * HEAD_DIM + d] * dims.scale;
+    gr[d] = dout[from_out + d];
+  }
+  let lse_i = lse[rows + row];
+  let delta_i = delta[rows + row];
+  for (var j = 0u; j < dims.n; j++) {
+    let key = (rows + j) * HEAD_DIM;
+    var s = 0.0;
+    var dp = 0.0;
+    for (var d = 0u; d < HEAD_DIM; d++) {
+      s += qr[d] * k[key + d];
+      dp += gr[d] * v[key + d];
+    }
+    let ds = exp(s - lse_i) * (dp - delta_i);
+    for (var d = 0u; d < HEAD_DIM; d++) {
+      acc[d] += ds * k[key + d];
+    }
+  }
+  if (query < dims.n) {
+    for (var d = 0u; d < HEAD_DIM; d++) {
+      dq[(rows + query) * HEAD_DIM + d] = acc[d] * dims.scale;
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const attention_delta = {
+  name: 'attention_delta',
+  entryPoint: 'main',
+  bindings: {
+    out: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    dout: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    delta: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 16, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 } } },
+  knobs: {
+  },
+  code: `// attention_delta: delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d], which both backward kernels need.
+// Buffers f32: out, dout [batch, n, heads, head_dim]; delta [batch, heads, n].
+// Grid: one invocation an element of delta, 64 a workgroup.
+// Precision: f32.
+// Source: Dao et al. 2022, the backward of attention.
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  n: u32,
+  head_dim: u32,
+}
+
+@group(0) @binding(0) var<storage, read> out: array<f32>;
+@group(0) @binding(1) var<storage, read> dout: array<f32>;
+@group(0) @binding(2) var<storage, read_write> delta: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 64u + local; // (batch, token, head)
+  if (at >= dims.batch * dims.n * dims.heads) {
+    return;
+  }
+  let head = at % dims.heads;
+  let token = (at / dims.heads) % dims.n;
+  let sample = at / dims.heads / dims.n;
+  var sum = 0.0;
+  for (var d = 0u; d < dims.head_dim; d++) {
+    sum += out[at * dims.head_dim + d] * dout[at * dims.head_dim + d];
+  }
+  delta[(sample * dims.heads + head) * dims.n + token] = sum;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const attention_fwd_plain = {
+  name: 'attention_fwd_plain',
+  entryPoint: 'main',
+  bindings: {
+    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    out: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
+    lse: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 5, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    WG: { kind: 'const', type: 'u32', default: 32 },
+    KEYS: { kind: 'const', type: 'u32', default: 4 },
+  },
+  code: `// attention_fwd_plain: out = softmax(scale q k^T) v with an online softmax: no n x n matrix is stored.
+// Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads, head_dim]; lse [batch, heads, n] = log of the sum of
+//   exponentials, for the backward.
+// Grid: one invocation a query, WG queries of one head a workgroup, folded over (batch, head, tile of queries). Keys and values
+//   are read at addresses that the whole workgroup shares.
+// Precision: f32. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
+// The oracle of the tiled variant and the fast path on CPU adapters.
+// Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
+
+const HEAD_DIM: u32 = 64u;  // knob: size of a head
+const WG: u32 = 32u;        // knob: queries a workgroup
+const KEYS: u32 = 4u;       // knob: keys a step
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  n: u32,
+  head_dim: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> q: array<f32>;
+@group(0) @binding(1) var<storage, read> k: array<f32>;
+@group(0) @binding(2) var<storage, read> v: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles = (dims.n + WG - 1u) / WG;
+  let group = wid.x + wid.y * groups.x;
+  let head = group / tiles; // batch * heads + head
+  if (head >= dims.batch * dims.heads) {
+    return;
+  }
+  let query = (group % tiles) * WG + local;
+  let row = min(query, dims.n - 1u);
+  let rows = head * dims.n;
+
+  var qr: array<f32, HEAD_DIM>;
+  var acc: array<f32, HEAD_DIM>;
+  for (var d = 0u; d < HEAD_DIM; d++) {
+    qr[d] = q[(rows + row) * HEAD_DIM + d] * dims.scale;
+  }
+  var top = -3.0e38;
+  var sum = 0.0;
+  for (var first = 0u; first < dims.n; first += KEYS) {
+    var score: array<f32, KEYS>;
+    var new_top = top;
+    for (var j = 0u; j < KEYS; j++) {
+      let key = (rows + min(first + j, dims.n - 1u)) * HEAD_DIM;
+      var s = 0.0;
+      for (var d = 0u; d < HEAD_DIM; d++) {
+        s += qr[d] * k[key + d];
+      }
+      score[j] = select(-3.0e38, s, first + j < dims.n);
+      new_top = max(new_top, score[j]);
+    }
+    let shrink = exp(top - new_top);
+    top = new_top;
+    sum *= shrink;
+    for (var j = 0u; j < KEYS; j++) {
+      score[j] = exp(score[j] - top);
+      sum += score[j];
+    }
+    for (var d = 0u; d < HEAD_DIM; d++) {
+      var a = acc[d] * shrink;
+      for (var j = 0u; j < KEYS; j++) {
+        a += score[j] * v[(rows + min(first + j, dims.n - 1u)) * HEAD_DIM + d];
+      }
+      acc[d] = a;
+    }
+  }
+  if (query >= dims.n) {
+    return;
+  }
+  let sample = head / dims.heads;
+  let to = ((sample * dims.n + query) * dims.heads + head % dims.heads) * HEAD_DIM;
+  for (var d = 0u; d < HEAD_DIM; d++) {
+    out[to + d] = acc[d] / sum;
+  }
+  lse[rows + query] = top + log(sum);
+}
+`,
+} as const satisfies ShaderSource;
+
+export const ceiling_copy = {
+  name: 'ceiling_copy',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
+    y: { binding: 1, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+  },
+  uniform: { binding: 2, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  knobs: {
+  },
+  code: `// ceiling_copy: y = x, the least work that moves 32 bytes an element: the bandwidth that bench results are held against.
+// Buffers: x, y [count] vec4f.
+// Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
+// Precision: exact.
+
+struct Dims {
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.count) {
+      y[at] = x[at];
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const ceiling_fma = {
+  name: 'ceiling_fma',
+  entryPoint: 'main',
+  bindings: {
+    y: { binding: 0, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 1, size: 12, fields: { count: { type: 'u32', offset: 0 }, rounds: { type: 'u32', offset: 4 }, factor: { type: 'f32', offset: 8 } } },
+  knobs: {
+  },
+  code: `// ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers: the f32 rate that bench results are held against.
+// Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
+// Grid: 256 invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations.
+// Precision: f32; the values stay near 1.
+
+struct Dims {
+  count: u32,
+  rounds: u32,
+  factor: f32,
+}
+
+@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let f = vec4f(dims.factor);
+  let o = vec4f(1.0 - dims.factor);
+  var v0 = vec4f(f32(local));
+  var v1 = v0 + 1.0;
+  var v2 = v0 + 2.0;
+  var v3 = v0 + 3.0;
+  var v4 = v0 + 4.0;
+  var v5 = v0 + 5.0;
+  var v6 = v0 + 6.0;
+  var v7 = v0 + 7.0;
+  for (var i = 0u; i < dims.rounds; i++) {
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+  }
+  if (at < dims.count) {
+    y[at] = dot(v0 + v1 + v2 + v3 + v4 + v5 + v6 + v7, vec4f(0.25));
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const clip_scale = {
+  name: 'clip_scale',
+  entryPoint: 'main',
+  bindings: {
+    partial: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    limits: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    clip: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 4, fields: { groups: { type: 'u32', offset: 0 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 256 },
+  },
+  code: `// clip_scale: the factor that clips gradients to a global norm, from the partial sums of grad_stats.
+//   norm = sqrt(sum of squares); scale = min(1, max_norm / (norm + 1e-6)), 0 where the norm is not finite; 1 without a limit.
+// Buffers f32: partial [groups, 2]; limits [2] = (max_norm or 0 for none, 0); clip [4] = (scale, norm, non-finite count, 0).
+// Grid: one workgroup of LANES invocations.
+// Precision: f32, in one fixed order.
+// Source: torch.nn.utils.clip_grad_norm_ followed by nan_to_num, as UCGM's training step has them: a NaN norm makes every
+//   gradient NaN and then 0.
+// @use lanes
+
+const LANES: u32 = 256u;  // knob: invocations, a power of two
+const ROWS: u32 = 1u;
+
+struct Dims {
+  groups: u32,
+}
+
+@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(1) var<storage, read> limits: array<f32>;
+@group(0) @binding(2) var<storage, read_write> clip: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(local_invocation_id) lid: vec3u) {
+  var squares = 0.0;
+  var bad = 0.0;
+  for (var i = lid.x; i < dims.groups; i += LANES) {
+    squares += partial[i * 2u];
+    bad += partial[i * 2u + 1u];
+  }
+  squares = lanes_sum(squares, lid.x, 0u);
+  bad = lanes_sum(bad, lid.x, 0u);
+  if (lid.x != 0u) {
+    return;
+  }
+  let norm = sqrt(squares);
+  let finite = (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
+  var scale = 1.0;
+  if (limits[0] > 0.0) {
+    scale = select(0.0, min(1.0, limits[0] / (norm + 1e-6)), finite);
+  }
+  clip[0] = scale;
+  clip[1] = norm;
+  clip[2] = bad;
+  clip[3] = 0.0;
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const ema = {
+  name: 'ema',
+  entryPoint: 'main',
+  bindings: {
+    average: { binding: 0, access: 'read_write', element: 'f32', elementBytes: 4 },
+    param: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    decay: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  knobs: {
+  },
+  code: `// ema: average = decay average + (1 - decay) param, in place, written as average + (1 - decay) (param - average): exact where
+//   they are equal; decay 0 copies exactly.
+// Buffers f32: average [count] updated, param [count], decay [1].
+// Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
+// Precision: f32.
+
+struct Dims {
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> average: array<f32>;
+@group(0) @binding(1) var<storage, read> param: array<f32>;
+@group(0) @binding(2) var<storage, read> decay: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  let keep = decay[0];
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.count) {
+      let p = param[at];
+      let a = average[at];
+      average[at] = select(a + (1.0 - keep) * (p - a), p, keep == 0.0);
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const embedding_bwd = {
+  name: 'embedding_bwd',
+  entryPoint: 'main',
+  bindings: {
+    index: { binding: 0, access: 'read', element: 'u32', elementBytes: 4 },
+    dout: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    dtable: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, count: { type: 'u32', offset: 8 } } },
+  knobs: {
+  },
+  code: `// embedding_bwd: dtable[k, c] = sum over the items b with index[b] = k of dout[b, c], in the order of b.
+// Buffers: index [count] u32, dout [count, cols] f32, dtable [rows, cols] f32, written whole.
+// Grid: one invocation an element of dtable, which walks all items: no atomics, the same bits each time. Meant for class
+//   tables and batches, count up to some thousands.
+// Precision: f32.
+// Source: the derivative of shaders/embedding_fwd.wgsl.
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> index: array<u32>;
+@group(0) @binding(1) var<storage, read> dout: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dtable: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  if (at >= dims.rows * dims.cols) {
+    return;
+  }
+  let row = at / dims.cols;
+  let col = at - row * dims.cols;
+  var sum = 0.0;
+  for (var b = 0u; b < dims.count; b++) {
+    if (index[b] == row) {
+      sum += dout[b * dims.cols + col];
+    }
+  }
+  dtable[at] = sum;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const embedding_fwd = {
+  name: 'embedding_fwd',
+  entryPoint: 'main',
+  bindings: {
+    table: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    index: { binding: 1, access: 'read', element: 'u32', elementBytes: 4 },
+    out: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, count: { type: 'u32', offset: 8 } } },
+  knobs: {
+  },
+  code: `// embedding_fwd: out[b, c] = table[index[b], c]; NaN where the index is past the table, so that a wrong label shows.
+// Buffers: table [rows, cols] f32, index [count] u32, out [count, cols] f32.
+// Grid: one invocation an element of out, 256 a workgroup.
+// Precision: exact.
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> table: array<f32>;
+@group(0) @binding(1) var<storage, read> index: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  if (at >= dims.count * dims.cols) {
+    return;
+  }
+  let item = at / dims.cols;
+  let row = index[item];
+  if (row < dims.rows) {
+    out[at] = table[row * dims.cols + at - item * dims.cols];
+  } else {
+    var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+    out[at] = bitcast<f32>(nan_bits);
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const gated_residual_bwd_gate = {
+  name: 'gated_residual_bwd_gate',
+  entryPoint: 'main',
+  bindings: {
+    dy: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    h: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    dmodulation: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 20, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, gate_offset: { type: 'u32', offset: 16 } } },
+  knobs: {
+    COLS: { kind: 'const', type: 'u32', default: 32 },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+  },
+  code: `// gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
+// Buffers: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], added to at gate_offset + c: the caller zeroes
+//   it, and several kernels add into columns of their own. f32.
+// Grid: COLS columns of one modulation row a workgroup, LANES invocations a column, each every LANES-th row; neighbours read
+//   neighbouring columns. LANES = 1 runs without barriers.
+// Precision: f32, in one fixed order: no atomics.
+// Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
+// @use column_lanes
+
+const COLS: u32 = 32u;  // knob: columns a workgroup
+const LANES: u32 = 8u;  // knob: invocations a column, a power of two
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  mod_rows: u32,
+  mod_stride: u32,
+  gate_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> h: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(COLS, LANES)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let tiles = (dims.cols + COLS - 1u) / COLS;
+  let group = wid.x + wid.y * groups.x;
+  let mod_row = group / tiles;
+  let col = (group % tiles) * COLS + lid.x;
+  let begin = min(mod_row * dims.mod_rows, dims.rows);
+  let end = min(begin + dims.mod_rows, dims.rows);
+  let live = col < dims.cols && begin < end;
+
+  var sum = 0.0;
+  if (live) {
+    for (var row = begin + lid.y; row < end; row += LANES) {
+      sum += dy[row * dims.cols + col] * h[row * dims.cols + col];
+    }
+  }
+  sum = column_sum(sum, lid.x, lid.y);
+  if (live && lid.y == 0u) {
+    dmodulation[mod_row * dims.mod_stride + dims.gate_offset + col] += sum;
+  }
+}
+
+// column_lanes: sums over the LANES invocations that share a column, for kernels whose workgroup is COLS x LANES.
+// Needs in the kernel: const COLS, const LANES. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs.
+
+var<workgroup> column_partials: array<f32, COLS * LANES>;
+
+fn column_sum(value: f32, col: u32, lane: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  column_partials[lane * COLS + col] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      column_partials[lane * COLS + col] += column_partials[(lane + stride) * COLS + col];
+    }
+    workgroupBarrier();
+  }
+  let total = column_partials[col];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const gated_residual_bwd_h = {
+  name: 'gated_residual_bwd_h',
+  entryPoint: 'main',
+  bindings: {
+    dy: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    modulation: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    dh: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 20, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, gate_offset: { type: 'u32', offset: 16 } } },
+  knobs: {
+  },
+  code: `// gated_residual_bwd_h: dh = gate * dy.
+// Buffers: dy, dh [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c. f32.
+// Grid: as gated_residual_fwd.
+// Precision: f32.
+// Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  mod_rows: u32,
+  mod_stride: u32,
+  gate_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> modulation: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dh: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.rows * dims.cols) {
+      let row = at / dims.cols;
+      let gate = (row / dims.mod_rows) * dims.mod_stride + dims.gate_offset + at - row * dims.cols;
+      dh[at] = modulation[gate] * dy[at];
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const gated_residual_fwd = {
+  name: 'gated_residual_fwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    h: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    modulation: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    y: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 4, size: 20, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, gate_offset: { type: 'u32', offset: 16 } } },
+  knobs: {
+  },
+  code: `// gated_residual_fwd: y = x + gate * h, the gate per sample or per token.
+// Buffers: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c. f32.
+// Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
+// Precision: f32.
+// Source: Peebles & Xie 2023 (adaLN-Zero).
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  mod_rows: u32,
+  mod_stride: u32,
+  gate_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> h: array<f32>;
+@group(0) @binding(2) var<storage, read> modulation: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.rows * dims.cols) {
+      let row = at / dims.cols;
+      let gate = (row / dims.mod_rows) * dims.mod_stride + dims.gate_offset + at - row * dims.cols;
+      y[at] = x[at] + modulation[gate] * h[at];
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const grad_stats = {
+  name: 'grad_stats',
+  entryPoint: 'main',
+  bindings: {
+    grad: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    partial: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 8, fields: { count: { type: 'u32', offset: 0 }, partial_offset: { type: 'u32', offset: 4 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 256 },
+  },
+  code: `// grad_stats: per workgroup, the sum of squares of the gradients and the number of non-finite ones.
+// Buffers f32: grad [count]; partial [groups, 2] = (sum of squares, non-finite count), from group partial_offset on.
+// Grid: LANES invocations a workgroup, which takes PER_GROUP consecutive elements; neighbours read neighbours.
+// Precision: f32. A non-finite gradient makes its sum non-finite, as it must make the norm.
+// @use lanes
+
+const LANES: u32 = 256u;        // knob: invocations a workgroup, a power of two
+const ROWS: u32 = 1u;
+const PER_GROUP: u32 = 4096u;
+
+struct Dims {
+  count: u32,
+  partial_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> grad: array<f32>;
+@group(0) @binding(1) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let group = wid.x + wid.y * groups.x;
+  let begin = group * PER_GROUP;
+  let live = begin < dims.count;
+  let end = select(0u, min(dims.count, begin + PER_GROUP), live);
+  var squares = 0.0;
+  var bad = 0.0;
+  for (var at = begin + lid.x; at < end; at += LANES) {
+    let g = grad[at];
+    squares += g * g;
+    bad += select(0.0, 1.0, (bitcast<u32>(g) & 0x7f800000u) == 0x7f800000u);
+  }
+  squares = lanes_sum(squares, lid.x, 0u);
+  bad = lanes_sum(bad, lid.x, 0u);
+  if (live && lid.x == 0u) {
+    partial[(dims.partial_offset + group) * 2u] = squares;
+    partial[(dims.partial_offset + group) * 2u + 1u] = bad;
+  }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const lincomb = {
+  name: 'lincomb',
+  entryPoint: 'main',
+  bindings: {
+    u0: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    u1: { binding: 1, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_U1' },
+    u2: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_U2' },
+    u3: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_U3' },
+    coefs: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+    out: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 6, size: 36, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, coef_stride: { type: 'u32', offset: 8 }, coef_offset: { type: 'u32', offset: 12 }, offset0: { type: 'u32', offset: 16 }, offset1: { type: 'u32', offset: 20 }, offset2: { type: 'u32', offset: 24 }, offset3: { type: 'u32', offset: 28 }, out_offset: { type: 'u32', offset: 32 } } },
+  knobs: {
+    COUNT: { kind: 'const', type: 'u32', default: 2 },
+    HAS_U1: { kind: 'const', type: 'bool', default: true },
+    HAS_U2: { kind: 'const', type: 'bool', default: false },
+    HAS_U3: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// lincomb: out[b, i] = sum over k of coefs[b, k] * u_k[b, i]: per-sample combinations of up to four tensors.
+// Buffers f32: coefs: coefficient k of sample b at b * coef_stride + coef_offset + k (stride 0: one set for all samples);
+//   u_k: sample b starts at offset_k + b * n; out: at out_offset + b * n. The same buffer may serve several u_k.
+// Grid: 256 invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
+// Precision: f32.
+// Source: the paths and targets of UCGM (arXiv 2505.07447) are all of this form.
+
+const COUNT: u32 = 2u;         // knob: tensors combined, 1 to 4
+const HAS_U1: bool = true;     // knob: COUNT is 2 or more
+const HAS_U2: bool = false;    // knob: COUNT is 3 or more
+const HAS_U3: bool = false;    // knob: COUNT is 4
+
+struct Dims {
+  batch: u32,
+  n: u32,
+  coef_stride: u32,
+  coef_offset: u32,
+  offset0: u32,
+  offset1: u32,
+  offset2: u32,
+  offset3: u32,
+  out_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> u0: array<f32>;
+@group(0) @binding(1) var<storage, read> u1: array<f32>; // optional: HAS_U1
+@group(0) @binding(2) var<storage, read> u2: array<f32>; // optional: HAS_U2
+@group(0) @binding(3) var<storage, read> u3: array<f32>; // optional: HAS_U3
+@group(0) @binding(4) var<storage, read> coefs: array<f32>;
+@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let per_sample = (dims.n + 1023u) / 1024u;
+  let group = wid.x + wid.y * groups.x;
+  let sample = group / per_sample;
+  if (sample >= dims.batch) {
+    return;
+  }
+  let first = (group % per_sample) * 1024u + local;
+  let c = sample * dims.coef_stride + dims.coef_offset;
+  let base = sample * dims.n;
+  for (var j = 0u; j < 4u; j++) {
+    let i = first + j * 256u;
+    if (i < dims.n) {
+      var sum = coefs[c] * u0[dims.offset0 + base + i];
+      if (COUNT > 1u) {
+        sum += coefs[c + 1u] * u1[dims.offset1 + base + i];
+      }
+      if (COUNT > 2u) {
+        sum += coefs[c + 2u] * u2[dims.offset2 + base + i];
+      }
+      if (COUNT > 3u) {
+        sum += coefs[c + 3u] * u3[dims.offset3 + base + i];
+      }
+      out[dims.out_offset + base + i] = sum;
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const loss_bwd = {
+  name: 'loss_bwd',
+  entryPoint: 'main',
+  bindings: {
+    prediction: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    target_value: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    root: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    weights: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
+    dprediction: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 5, size: 12, fields: { batch: { type: 'u32', offset: 0 }, channels: { type: 'u32', offset: 4 }, pixels: { type: 'u32', offset: 8 } } },
+  knobs: {
+    COSINE: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / batch by the prediction.
+//   RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
+//   norm is a constant.
+// Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
+// Grid: one invocation a pixel of a sample (all its channels), 256 a workgroup.
+// Precision: f32.
+// Source: the derivative of shaders/loss_fwd.wgsl.
+
+const COSINE: bool = false;    // knob: the loss has the channel-cosine term
+
+struct Dims {
+  batch: u32,
+  channels: u32,
+  pixels: u32,
+}
+
+@group(0) @binding(0) var<storage, read> prediction: array<f32>;
+@group(0) @binding(1) var<storage, read> target_value: array<f32>;
+@group(0) @binding(2) var<storage, read> root: array<f32>;
+@group(0) @binding(3) var<storage, read> weights: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dprediction: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  if (at >= dims.batch * dims.pixels) {
+    return;
+  }
+  let sample = at / dims.pixels;
+  let base = sample * dims.channels * dims.pixels + at % dims.pixels;
+  let weight = weights[sample] / f32(dims.batch);
+  let r = root[sample];
+  var by_root = 0.0;
+  if (r > 0.0) {
+    by_root = weight / (r * f32(dims.channels * dims.pixels));
+  }
+  var to_t = 0.0;
+  var to_p = 0.0;
+  if (COSINE) {
+    var dot_pt = 0.0;
+    var squares_p = 0.0;
+    var squares_t = 0.0;
+    for (var channel = 0u; channel < dims.channels; channel++) {
+      let p = prediction[base + channel * dims.pixels];
+      let t = target_value[base + channel * dims.pixels];
+      dot_pt += p * t;
+      squares_p += p * p;
+      squares_t += t * t;
+    }
+    let norm_p = max(sqrt(squares_p), 1e-8);
+    let norm_t = max(sqrt(squares_t), 1e-8);
+    let scale = weight / f32(dims.pixels);
+    to_t = scale / (norm_p * norm_t);
+    if (sqrt(squares_p) > 1e-8) {
+      to_p = scale * dot_pt / (norm_t * norm_p * squares_p);
+    }
+  }
+  for (var channel = 0u; channel < dims.channels; channel++) {
+    let i = base + channel * dims.pixels;
+    let p = prediction[i];
+    let t = target_value[i];
+    dprediction[i] = by_root * (p - t) - to_t * t + to_p * p;
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const loss_fwd = {
+  name: 'loss_fwd',
+  entryPoint: 'main',
+  bindings: {
+    prediction: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    target_value: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    per_sample: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    root: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 4, size: 16, fields: { batch: { type: 'u32', offset: 0 }, channels: { type: 'u32', offset: 4 }, pixels: { type: 'u32', offset: 8 }, c: { type: 'f32', offset: 12 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 256 },
+    COSINE: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// loss_fwd: per sample, root - c with root = sqrt(mean((p - t)^2) + c^2); c = 0 is the RMSE. With COSINE, plus the mean over
+//   pixels of 1 - cos(p, t) over channels, each norm clamped at 1e-8.
+// Buffers f32: prediction, target_value [batch, channels, pixels]; per_sample, root [batch].
+// Grid: LANES invocations a sample, one sample a workgroup; neighbours read neighbouring pixels.
+// Precision: f32; root - c is taken as mse / (root + c), which does not cancel.
+// Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023.
+// @use lanes
+
+const LANES: u32 = 256u;       // knob: invocations a sample, a power of two
+const ROWS: u32 = 1u;
+const COSINE: bool = false;    // knob: add the channel-cosine term
+
+struct Dims {
+  batch: u32,
+  channels: u32,
+  pixels: u32,
+  c: f32,
+}
+
+@group(0) @binding(0) var<storage, read> prediction: array<f32>;
+@group(0) @binding(1) var<storage, read> target_value: array<f32>;
+@group(0) @binding(2) var<storage, read_write> per_sample: array<f32>;
+@group(0) @binding(3) var<storage, read_write> root: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let sample = wid.x + wid.y * groups.x;
+  let live = sample < dims.batch;
+  let base = select(0u, sample, live) * dims.channels * dims.pixels;
+  let end = select(0u, dims.pixels, live);
+  var squares = 0.0;
+  var apart = 0.0;
+  for (var pixel = lid.x; pixel < end; pixel += LANES) {
+    var dot_pt = 0.0;
+    var norm_p = 0.0;
+    var norm_t = 0.0;
+    for (var channel = 0u; channel < dims.channels; channel++) {
+      let p = prediction[base + channel * dims.pixels + pixel];
+      let t = target_value[base + channel * dims.pixels + pixel];
+      squares += (p - t) * (p - t);
+      dot_pt += p * t;
+      norm_p += p * p;
+      norm_t += t * t;
+    }
+    if (COSINE) {
+      apart += 1.0 - dot_pt / (max(sqrt(norm_p), 1e-8) * max(sqrt(norm_t), 1e-8));
+    }
+  }
+  let mse = lanes_sum(squares, lid.x, 0u) / f32(dims.channels * dims.pixels);
+  var value = 0.0;
+  if (COSINE) {
+    value = lanes_sum(apart, lid.x, 0u) / f32(dims.pixels);
+  }
+  if (live && lid.x == 0u) {
+    let r = sqrt(mse + dims.c * dims.c);
+    root[sample] = r;
+    per_sample[sample] = value + select(0.0, mse / (r + dims.c), r > 0.0);
+  }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const loss_total = {
+  name: 'loss_total',
+  entryPoint: 'main',
+  bindings: {
+    per_sample: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    weights: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    total: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 12, fields: { batch: { type: 'u32', offset: 0 }, slot: { type: 'u32', offset: 4 }, slots: { type: 'u32', offset: 8 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 256 },
+  },
+  code: `// loss_total: total[slot] = sum over b of weights[b] per_sample[b] / batch.
+// Buffers f32: per_sample, weights [batch]; total [slots].
+// Grid: one workgroup of LANES invocations.
+// Precision: f32, in one fixed order.
+// @use lanes
+
+const LANES: u32 = 256u;  // knob: invocations, a power of two
+const ROWS: u32 = 1u;
+
+struct Dims {
+  batch: u32,
+  slot: u32,
+  slots: u32,
+}
+
+@group(0) @binding(0) var<storage, read> per_sample: array<f32>;
+@group(0) @binding(1) var<storage, read> weights: array<f32>;
+@group(0) @binding(2) var<storage, read_write> total: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(local_invocation_id) lid: vec3u) {
+  var sum = 0.0;
+  for (var b = lid.x; b < dims.batch; b += LANES) {
+    sum += weights[b] * per_sample[b];
+  }
+  sum = lanes_sum(sum, lid.x, 0u);
+  if (lid.x == 0u) {
+    total[dims.slot] = sum / f32(dims.batch);
+  }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
 export const matmul_plain = {
   name: 'matmul_plain',
   entryPoint: 'main',
@@ -21,6 +1576,10 @@ export const matmul_plain = {
     WG_Y: { kind: 'const', type: 'u32', default: 8 },
     TRANS_A: { kind: 'const', type: 'bool', default: false },
     TRANS_B: { kind: 'const', type: 'bool', default: false },
+    VEC_A: { kind: 'const', type: 'bool', default: false },
+    VEC_B: { kind: 'const', type: 'bool', default: false },
+    AElem: { kind: 'alias', type: 'type', default: 'f32' },
+    BElem: { kind: 'alias', type: 'type', default: 'f32' },
     ACT: { kind: 'const', type: 'u32', default: 0 },
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
@@ -34,21 +1593,29 @@ export const matmul_plain = {
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
-// Grid: TM x TN outputs an invocation read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
-// Precision: f32. The oracle of the tiled variants and the fast path on CPU adapters, where workgroup memory costs more than it saves.
+// Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
+// Precision: f32. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
+// branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
+// read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
 // @use activation
 
-const TM: u32 = 4u;                // knob: output rows an invocation
-const TN: u32 = 4u;                // knob: output columns an invocation
+const TM: u32 = 4u;                // knob: output rows an invocation, a multiple of 4 with VEC_A
+const TN: u32 = 4u;                // knob: output columns an invocation, a multiple of 4
 const WG_X: u32 = 8u;              // knob: invocations along n
 const WG_Y: u32 = 8u;              // knob: invocations along m
 const TRANS_A: bool = false;       // knob: a is stored [k, m]
 const TRANS_B: bool = false;       // knob: b is stored [n, k]
+const VEC_A: bool = false;         // knob: a is read as vec4f; needs TRANS_A and m a multiple of 4
+const VEC_B: bool = false;         // knob: b is read as vec4f; needs no TRANS_B and n a multiple of 4
+alias AElem = f32;                 // knob: vec4f with VEC_A
+alias BElem = f32;                 // knob: vec4f with VEC_B
 const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
+
+const TQ: u32 = TN / 4u; // quads of neighbouring columns an invocation
 
 struct Dims {
   m: u32,
@@ -62,8 +1629,8 @@ struct Dims {
   residual_rows: u32,
 }
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<AElem>;
+@group(0) @binding(1) var<storage, read> b: array<BElem>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
 @group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
 @group(0) @binding(4) var<storage, read> residual: array<f32>; // optional: HAS_RESIDUAL
@@ -90,51 +1657,86 @@ fn main(
   let k_begin = (slice / dims.batch) * dims.k_chunk;
   let k_end = min(dims.k, k_begin + dims.k_chunk);
   let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
-  let col0 = (tile % tiles_n) * (TN * WG_X) + lid.x; // columns WG_X apart, so that neighbours read neighbours
-  let a_base = batch * dims.m * dims.k;
-  let b_base = batch * dims.k * dims.n;
+  let col0 = ((tile % tiles_n) * WG_X * TQ + lid.x) * 4u; // quads WG_X apart, so that neighbours read neighbours
 
-  var acc: array<array<f32, TN>, TM>;
-  for (var kk = k_begin; kk < k_end; kk++) {
-    var bv: array<f32, TN>;
-    for (var j = 0u; j < TN; j++) {
-      let col = min(col0 + j * WG_X, dims.n - 1u); // clamped, not masked: the store masks
-      bv[j] = b[b_base + select(kk * dims.n + col, col * dims.k + kk, TRANS_B)];
+  // Where each row of A and each column of B starts; clamped, not masked: the store masks.
+  var a_at: array<u32, TM>;
+  var b_at: array<u32, TN>;
+  for (var i = 0u; i < TM; i++) {
+    let row = min(row0 + i, dims.m - 1u);
+    a_at[i] = batch * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+    if (VEC_A) {
+      a_at[i] /= 4u;
     }
-    for (var i = 0u; i < TM; i++) {
-      let row = min(row0 + i, dims.m - 1u);
-      let av = a[a_base + select(row * dims.k + kk, kk * dims.m + row, TRANS_A)];
-      for (var j = 0u; j < TN; j++) {
-        acc[i][j] += av * bv[j];
+  }
+  for (var j = 0u; j < TN; j++) {
+    let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
+    b_at[j] = batch * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+    if (VEC_B) {
+      b_at[j] /= 4u;
+    }
+  }
+  let a_step = select(1u, dims.m, TRANS_A);
+  let b_step = select(dims.n, 1u, TRANS_B);
+
+  var acc: array<array<vec4f, TQ>, TM>;
+  for (var kk = k_begin; kk < k_end; kk++) {
+    var bv: array<vec4f, TQ>;
+    for (var q = 0u; q < TQ; q++) {
+      if (VEC_B) {
+        bv[q] = vec4f(b[b_at[q * 4u] + kk * (dims.n / 4u)]);
+      } else {
+        for (var j = 0u; j < 4u; j++) {
+          bv[q][j] = vec4f(b[b_at[q * 4u + j] + kk * b_step]).x;
+        }
+      }
+    }
+    if (VEC_A) {
+      for (var i = 0u; i < TM; i += 4u) {
+        let av = vec4f(a[a_at[i] + kk * (dims.m / 4u)]);
+        for (var r = 0u; r < 4u; r++) {
+          for (var q = 0u; q < TQ; q++) {
+            acc[i + r][q] += av[r] * bv[q];
+          }
+        }
+      }
+    } else {
+      for (var i = 0u; i < TM; i++) {
+        let av = vec4f(a[a_at[i] + kk * a_step]).x;
+        for (var q = 0u; q < TQ; q++) {
+          acc[i][q] += av * bv[q];
+        }
       }
     }
   }
 
   for (var i = 0u; i < TM; i++) {
-    for (var j = 0u; j < TN; j++) {
-      let row = row0 + i;
-      let col = col0 + j * WG_X;
-      if (row < dims.m && col < dims.n) {
-        let index = (slice * dims.m + row) * dims.n + col;
-        var value = acc[i][j];
-        if (HAS_BIAS) {
-          value += bias[col];
+    for (var q = 0u; q < TQ; q++) {
+      for (var j = 0u; j < 4u; j++) {
+        let row = row0 + i;
+        let col = col0 + q * 4u * WG_X + j;
+        if (row < dims.m && col < dims.n) {
+          let index = (slice * dims.m + row) * dims.n + col;
+          var value = acc[i][q][j];
+          if (HAS_BIAS) {
+            value += bias[col];
+          }
+          if (HAS_PRE) {
+            pre[index] = value;
+          }
+          if (ACT == 1u) {
+            value = gelu(value);
+          } else if (ACT == 2u) {
+            value = silu(value);
+          }
+          if (HAS_GATE) {
+            value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
+          }
+          if (HAS_RESIDUAL) {
+            value += residual[(batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col];
+          }
+          out[index] = value;
         }
-        if (HAS_PRE) {
-          pre[index] = value;
-        }
-        if (ACT == 1u) {
-          value = gelu(value);
-        } else if (ACT == 2u) {
-          value = silu(value);
-        }
-        if (HAS_GATE) {
-          value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
-        }
-        if (HAS_RESIDUAL) {
-          value += residual[(batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col];
-        }
-        out[index] = value;
       }
     }
   }
@@ -171,6 +1773,746 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const matmul_tiled = {
+  name: 'matmul_tiled',
+  entryPoint: 'main',
+  bindings: {
+    a: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    b: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    bias: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_BIAS' },
+    gate: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_GATE' },
+    residual: { binding: 4, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_RESIDUAL' },
+    out: { binding: 5, access: 'read_write', element: 'array<f32>', elementBytes: 4 },
+    pre: { binding: 6, access: 'read_write', element: 'array<f32>', elementBytes: 4, optional: 'HAS_PRE' },
+  },
+  uniform: { binding: 7, size: 36, fields: { m: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, k: { type: 'u32', offset: 8 }, batch: { type: 'u32', offset: 12 }, k_chunk: { type: 'u32', offset: 16 }, gate_rows: { type: 'u32', offset: 20 }, gate_stride: { type: 'u32', offset: 24 }, gate_offset: { type: 'u32', offset: 28 }, residual_rows: { type: 'u32', offset: 32 } } },
+  knobs: {
+    QM: { kind: 'const', type: 'u32', default: 1 },
+    QN: { kind: 'const', type: 'u32', default: 1 },
+    BK: { kind: 'const', type: 'u32', default: 16 },
+    TRANS_A: { kind: 'const', type: 'bool', default: false },
+    TRANS_B: { kind: 'const', type: 'bool', default: false },
+    VEC_A: { kind: 'const', type: 'bool', default: false },
+    VEC_B: { kind: 'const', type: 'bool', default: false },
+    VEC_N: { kind: 'const', type: 'bool', default: false },
+    AElem: { kind: 'alias', type: 'type', default: 'f32' },
+    BElem: { kind: 'alias', type: 'type', default: 'f32' },
+    RElem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    ACT: { kind: 'const', type: 'u32', default: 0 },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_GATE: { kind: 'const', type: 'bool', default: false },
+    HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+    HAS_PRE: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
+// Buffers, row-major f32 (batch outermost):
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+//   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
+//   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
+//   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+// Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+// Grid: a workgroup of 16 x 16 makes 64 QM x 64 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 64 apart, so that neighbours
+// read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile).
+// Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers. An operand that
+// lies along k in storage is transposed on the way; its vec4s are swizzled so that those writes meet no bank twice (padding the rows would
+// do the same, and pass 16 KiB at 128 x 128 x 16).
+// Precision: f32, k summed in order.
+// @use activation
+
+const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation: 64 QM rows a workgroup
+const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation: 64 QN columns a workgroup
+const BK: u32 = 16u;               // knob: k a step: a multiple of 16, (QM + QN) * BK * 256 bytes of workgroup memory
+const TRANS_A: bool = false;       // knob: a is stored [k, m]
+const TRANS_B: bool = false;       // knob: b is stored [n, k]
+const VEC_A: bool = false;         // knob: a is read as vec4f; its rows are a multiple of 4 (and k_chunk, where they run along k)
+const VEC_B: bool = false;         // knob: b is read as vec4f; likewise
+const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vec4f; n is a multiple of 4
+alias AElem = f32;                 // knob: vec4f with VEC_A
+alias BElem = f32;                 // knob: vec4f with VEC_B
+alias RElem = f32;                 // knob: vec4f with VEC_N
+alias OElem = array<f32, 1>;       // knob: vec4f with VEC_N (both can be indexed, so one store serves both)
+const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU
+const HAS_BIAS: bool = false;      // knob: add bias
+const HAS_GATE: bool = false;      // knob: multiply by gate
+const HAS_RESIDUAL: bool = false;  // knob: add residual
+const HAS_PRE: bool = false;       // knob: also write the value before act
+
+const BM: u32 = 64u * QM;
+const BN: u32 = 64u * QN;
+const LOADS_A: u32 = QM * BK / 16u; // vec4s of a tile of A an invocation stages
+const LOADS_B: u32 = QN * BK / 16u;
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // f32s an element of out and pre
+
+struct Dims {
+  m: u32,
+  n: u32,
+  k: u32,
+  batch: u32,
+  k_chunk: u32,
+  gate_rows: u32,
+  gate_stride: u32,
+  gate_offset: u32,
+  residual_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<AElem>;
+@group(0) @binding(1) var<storage, read> b: array<BElem>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
+@group(0) @binding(4) var<storage, read> residual: array<RElem>; // optional: HAS_RESIDUAL
+@group(0) @binding(5) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+var<workgroup> tile_a: array<vec4f, BK * BM / 4u>; // [BK][BM / 4]
+var<workgroup> tile_b: array<vec4f, BK * BN / 4u>;
+
+// Which (line, quad along k) item e of a tile of \`lines\` lines along k is: two quads of a line side by side (32 bytes, a memory sector), then the lines.
+fn along_k(e: u32, lines: u32) -> vec2u {
+  return vec2u((e / 2u) % lines, (e / (2u * lines)) * 2u + e % 2u);
+}
+
+// Four k from k0 of row \`row\` of A [m, k], zero past the edges.
+fn a_along_k(base: u32, row: u32, k0: u32, k_end: u32) -> vec4f {
+  var v = vec4f();
+  let at = base + row * dims.k + k0;
+  if (row < dims.m && k0 < k_end) {
+    if (VEC_A) {
+      v = vec4f(a[at / 4u]);
+    } else {
+      v.x = vec4f(a[at]).x;
+      if (k0 + 1u < k_end) { v.y = vec4f(a[at + 1u]).x; }
+      if (k0 + 2u < k_end) { v.z = vec4f(a[at + 2u]).x; }
+      if (k0 + 3u < k_end) { v.w = vec4f(a[at + 3u]).x; }
+    }
+  }
+  return v;
+}
+
+// Four rows from row0 of line k0 of A [k, m].
+fn a_along_m(base: u32, row0: u32, k0: u32, k_end: u32) -> vec4f {
+  var v = vec4f();
+  let at = base + k0 * dims.m + row0;
+  if (row0 < dims.m && k0 < k_end) {
+    if (VEC_A) {
+      v = vec4f(a[at / 4u]);
+    } else {
+      v.x = vec4f(a[at]).x;
+      if (row0 + 1u < dims.m) { v.y = vec4f(a[at + 1u]).x; }
+      if (row0 + 2u < dims.m) { v.z = vec4f(a[at + 2u]).x; }
+      if (row0 + 3u < dims.m) { v.w = vec4f(a[at + 3u]).x; }
+    }
+  }
+  return v;
+}
+
+// Four k from k0 of column \`col\` of B [n, k].
+fn b_along_k(base: u32, col: u32, k0: u32, k_end: u32) -> vec4f {
+  var v = vec4f();
+  let at = base + col * dims.k + k0;
+  if (col < dims.n && k0 < k_end) {
+    if (VEC_B) {
+      v = vec4f(b[at / 4u]);
+    } else {
+      v.x = vec4f(b[at]).x;
+      if (k0 + 1u < k_end) { v.y = vec4f(b[at + 1u]).x; }
+      if (k0 + 2u < k_end) { v.z = vec4f(b[at + 2u]).x; }
+      if (k0 + 3u < k_end) { v.w = vec4f(b[at + 3u]).x; }
+    }
+  }
+  return v;
+}
+
+// Four columns from col0 of line k0 of B [k, n].
+fn b_along_n(base: u32, col0: u32, k0: u32, k_end: u32) -> vec4f {
+  var v = vec4f();
+  let at = base + k0 * dims.n + col0;
+  if (col0 < dims.n && k0 < k_end) {
+    if (VEC_B) {
+      v = vec4f(b[at / 4u]);
+    } else {
+      v.x = vec4f(b[at]).x;
+      if (col0 + 1u < dims.n) { v.y = vec4f(b[at + 1u]).x; }
+      if (col0 + 2u < dims.n) { v.z = vec4f(b[at + 2u]).x; }
+      if (col0 + 3u < dims.n) { v.w = vec4f(b[at + 3u]).x; }
+    }
+  }
+  return v;
+}
+
+// Where quad \`quad\` of line kk lies within a line of a transposed tile: every second quad of k is 16 banks away.
+fn swizzle(quad: u32, kk: u32) -> u32 {
+  return quad ^ (kk & 4u);
+}
+
+// The epilogue of four outputs from (row, col) on.
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+  if (row >= dims.m || col >= dims.n) {
+    return;
+  }
+  let index = (slice * dims.m + row) * dims.n + col;
+  var value = sum;
+  let count = min(4u, dims.n - col);
+  if (HAS_BIAS) {
+    value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
+  }
+  if (HAS_PRE) {
+    for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+      if (j < count) {
+        var part: OElem;
+        for (var c = 0u; c < STORE_WIDTH; c++) {
+          part[c] = value[j + c];
+        }
+        pre[(index + j) / STORE_WIDTH] = part;
+      }
+    }
+  }
+  if (ACT == 1u) {
+    value = vec4f(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
+  } else if (ACT == 2u) {
+    value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+  }
+  if (HAS_GATE) {
+    let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
+    value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
+  }
+  if (HAS_RESIDUAL) {
+    let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+    if (VEC_N) {
+      value += vec4f(residual[at / 4u]);
+    } else {
+      value.x += vec4f(residual[at]).x;
+      if (count > 1u) { value.y += vec4f(residual[at + 1u]).x; }
+      if (count > 2u) { value.z += vec4f(residual[at + 2u]).x; }
+      if (count > 3u) { value.w += vec4f(residual[at + 3u]).x; }
+    }
+  }
+  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+    if (j < count) {
+      var part: OElem;
+      for (var c = 0u; c < STORE_WIDTH; c++) {
+        part[c] = value[j + c];
+      }
+      out[(index + j) / STORE_WIDTH] = part;
+    }
+  }
+}
+
+@compute @workgroup_size(16, 16)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles_n = (dims.n + BN - 1u) / BN;
+  let tiles_m = (dims.m + BM - 1u) / BM;
+  let group = wid.x + wid.y * groups.x;
+  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
+  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+  if (slice >= splits * dims.batch) {
+    return;
+  }
+  let tile = group % (tiles_n * tiles_m);
+  let batch = slice % dims.batch;
+  let k_begin = (slice / dims.batch) * dims.k_chunk;
+  let k_end = min(dims.k, k_begin + dims.k_chunk);
+  let row_base = (tile / tiles_n) * BM;
+  let col_base = (tile % tiles_n) * BN;
+  let a_base = batch * dims.m * dims.k;
+  let b_base = batch * dims.k * dims.n;
+
+  var next_a: array<vec4f, LOADS_A>;
+  var next_b: array<vec4f, LOADS_B>;
+  var acc: array<array<vec4f, QN>, 4u * QM>;
+  // Step -1 only fetches; each later step stages what the one before fetched, fetches the next and multiplies.
+  let steps = (k_end - k_begin + BK - 1u) / BK;
+  for (var step = 0u; step <= steps; step++) {
+    if (step > 0u) {
+      for (var i = 0u; i < LOADS_A; i++) {
+        let e = local + i * 256u;
+        if (TRANS_A) {
+          tile_a[e] = next_a[i];
+        } else {
+          let at = along_k(e, BM);
+          let quad = (at.y * 4u) * (BM / 4u) + swizzle(at.x / 4u, at.y * 4u);
+          tile_a[quad][at.x % 4u] = next_a[i].x;
+          tile_a[quad + BM / 4u][at.x % 4u] = next_a[i].y;
+          tile_a[quad + 2u * (BM / 4u)][at.x % 4u] = next_a[i].z;
+          tile_a[quad + 3u * (BM / 4u)][at.x % 4u] = next_a[i].w;
+        }
+      }
+      for (var i = 0u; i < LOADS_B; i++) {
+        let e = local + i * 256u;
+        if (TRANS_B) {
+          let at = along_k(e, BN);
+          let quad = (at.y * 4u) * (BN / 4u) + swizzle(at.x / 4u, at.y * 4u);
+          tile_b[quad][at.x % 4u] = next_b[i].x;
+          tile_b[quad + BN / 4u][at.x % 4u] = next_b[i].y;
+          tile_b[quad + 2u * (BN / 4u)][at.x % 4u] = next_b[i].z;
+          tile_b[quad + 3u * (BN / 4u)][at.x % 4u] = next_b[i].w;
+        } else {
+          tile_b[e] = next_b[i];
+        }
+      }
+      workgroupBarrier();
+    }
+    if (step < steps) {
+      let k0 = k_begin + step * BK;
+      for (var i = 0u; i < LOADS_A; i++) {
+        let e = local + i * 256u;
+        if (TRANS_A) {
+          next_a[i] = a_along_m(a_base, row_base + (e % (BM / 4u)) * 4u, k0 + e / (BM / 4u), k_end);
+        } else {
+          let at = along_k(e, BM);
+          next_a[i] = a_along_k(a_base, row_base + at.x, k0 + at.y * 4u, k_end);
+        }
+      }
+      for (var i = 0u; i < LOADS_B; i++) {
+        let e = local + i * 256u;
+        if (TRANS_B) {
+          let at = along_k(e, BN);
+          next_b[i] = b_along_k(b_base, col_base + at.x, k0 + at.y * 4u, k_end);
+        } else {
+          next_b[i] = b_along_n(b_base, col_base + (e % (BN / 4u)) * 4u, k0 + e / (BN / 4u), k_end);
+        }
+      }
+    }
+    if (step > 0u) {
+      for (var kk = 0u; kk < BK; kk++) {
+        let at_a = kk * (BM / 4u) + select(swizzle(lid.y, kk), lid.y, TRANS_A);
+        let at_b = kk * (BN / 4u) + select(lid.x, swizzle(lid.x, kk), TRANS_B);
+        var bv: array<vec4f, QN>;
+        for (var q = 0u; q < QN; q++) {
+          bv[q] = tile_b[at_b + q * 16u];
+        }
+        for (var p = 0u; p < QM; p++) {
+          let av = tile_a[at_a + p * 16u];
+          for (var q = 0u; q < QN; q++) {
+            acc[4u * p][q] += av.x * bv[q];
+            acc[4u * p + 1u][q] += av.y * bv[q];
+            acc[4u * p + 2u][q] += av.z * bv[q];
+            acc[4u * p + 3u][q] += av.w * bv[q];
+          }
+        }
+      }
+      workgroupBarrier();
+    }
+  }
+
+  for (var p = 0u; p < QM; p++) {
+    for (var r = 0u; r < 4u; r++) {
+      for (var q = 0u; q < QN; q++) {
+        finish(slice, batch, row_base + p * 64u + lid.y * 4u + r, col_base + q * 64u + lid.x * 4u, acc[4u * p + r][q]);
+      }
+    }
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives.
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(clamp(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let t = safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);
+}
+
+fn sigmoid(x: f32) -> f32 {
+  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const norm_bwd_modulation = {
+  name: 'norm_bwd_modulation',
+  entryPoint: 'main',
+  bindings: {
+    dy: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    x: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    stats: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    weight: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_WEIGHT' },
+    bias: { binding: 4, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_BIAS' },
+    dmodulation: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 6, size: 24, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, scale_offset: { type: 'u32', offset: 16 }, shift_offset: { type: 'u32', offset: 20 } } },
+  knobs: {
+    COLS: { kind: 'const', type: 'u32', default: 32 },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_SCALE: { kind: 'const', type: 'bool', default: false },
+    HAS_SHIFT: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// norm_bwd_modulation: the gradients of norm_fwd by scale and shift, summed over the rows that share them and ADDED.
+//   dshift += sum of dy;  dscale += sum of dy (xhat weight + bias).
+// Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
+//   dmodulation [ceil(rows / mod_rows), mod_stride], at scale_offset + c and shift_offset + c: the caller zeroes it, and
+//   several kernels add into columns of their own.
+// Grid: COLS columns of one modulation row a workgroup, LANES invocations a column, each every LANES-th row; neighbours read
+//   neighbouring columns. LANES = 1 runs without barriers.
+// Precision: f32, in one fixed order: no atomics.
+// Source: the derivative of shaders/norm_fwd.wgsl.
+// @use column_lanes
+
+const COLS: u32 = 32u;            // knob: columns a workgroup
+const LANES: u32 = 8u;            // knob: invocations a column, a power of two
+const HAS_WEIGHT: bool = false;   // knob: the forward had weight
+const HAS_BIAS: bool = false;     // knob: the forward had bias
+const HAS_SCALE: bool = false;    // knob: the forward had scale
+const HAS_SHIFT: bool = false;    // knob: the forward had shift
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  mod_rows: u32,
+  mod_stride: u32,
+  scale_offset: u32,
+  shift_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
+@group(0) @binding(4) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(5) var<storage, read_write> dmodulation: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(COLS, LANES)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let tiles = (dims.cols + COLS - 1u) / COLS;
+  let group = wid.x + wid.y * groups.x;
+  let mod_row = group / tiles;
+  let col = (group % tiles) * COLS + lid.x;
+  let begin = min(mod_row * dims.mod_rows, dims.rows);
+  let end = min(begin + dims.mod_rows, dims.rows);
+  let live = col < dims.cols && begin < end;
+
+  var dshift = 0.0;
+  var along = 0.0; // sum of dy xhat
+  if (live) {
+    for (var row = begin + lid.y; row < end; row += LANES) {
+      let g = dy[row * dims.cols + col];
+      dshift += g;
+      along += g * (x[row * dims.cols + col] - stats[row * 2u]) * stats[row * 2u + 1u];
+    }
+  }
+  dshift = column_sum(dshift, lid.x, lid.y);
+  along = column_sum(along, lid.x, lid.y);
+  if (!live || lid.y != 0u) {
+    return;
+  }
+  let base = mod_row * dims.mod_stride + col;
+  if (HAS_SCALE) {
+    var dscale = along;
+    if (HAS_WEIGHT) {
+      dscale *= weight[col];
+    }
+    if (HAS_BIAS) {
+      dscale += dshift * bias[col];
+    }
+    dmodulation[base + dims.scale_offset] += dscale;
+  }
+  if (HAS_SHIFT) {
+    dmodulation[base + dims.shift_offset] += dshift;
+  }
+}
+
+// column_lanes: sums over the LANES invocations that share a column, for kernels whose workgroup is COLS x LANES.
+// Needs in the kernel: const COLS, const LANES. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs.
+
+var<workgroup> column_partials: array<f32, COLS * LANES>;
+
+fn column_sum(value: f32, col: u32, lane: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  column_partials[lane * COLS + col] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      column_partials[lane * COLS + col] += column_partials[(lane + stride) * COLS + col];
+    }
+    workgroupBarrier();
+  }
+  let total = column_partials[col];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const norm_bwd_weight = {
+  name: 'norm_bwd_weight',
+  entryPoint: 'main',
+  bindings: {
+    dy: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    x: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    stats: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    modulation: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_SCALE' },
+    dweight_partial: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
+    dbias_partial: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4, optional: 'HAS_BIAS' },
+  },
+  uniform: { binding: 6, size: 24, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, scale_offset: { type: 'u32', offset: 16 }, chunk_rows: { type: 'u32', offset: 20 } } },
+  knobs: {
+    COLS: { kind: 'const', type: 'u32', default: 32 },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    HAS_SCALE: { kind: 'const', type: 'bool', default: false },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// norm_bwd_weight: the gradients of norm_fwd by weight and bias, as sums over chunks of rows.
+//   dweight = sum of dy (1 + scale) xhat;  dbias = sum of dy (1 + scale). sum_cols adds the chunks.
+// Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd);
+//   modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c;
+//   dweight_partial, dbias_partial [ceil(rows / chunk_rows), cols].
+// Grid: COLS columns of one chunk a workgroup, LANES invocations a column, each every LANES-th row; neighbours read
+//   neighbouring columns. LANES = 1 runs without barriers.
+// Precision: f32, in one fixed order: no atomics.
+// Source: the derivative of shaders/norm_fwd.wgsl.
+// @use column_lanes
+
+const COLS: u32 = 32u;           // knob: columns a workgroup
+const LANES: u32 = 8u;           // knob: invocations a column, a power of two
+const HAS_SCALE: bool = false;   // knob: the forward had scale
+const HAS_BIAS: bool = false;    // knob: the forward had bias
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  mod_rows: u32,
+  mod_stride: u32,
+  scale_offset: u32,
+  chunk_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read> modulation: array<f32>; // optional: HAS_SCALE
+@group(0) @binding(4) var<storage, read_write> dweight_partial: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dbias_partial: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(COLS, LANES)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let tiles = (dims.cols + COLS - 1u) / COLS;
+  let group = wid.x + wid.y * groups.x;
+  let chunk = group / tiles;
+  let col = (group % tiles) * COLS + lid.x;
+  let begin = min(chunk * dims.chunk_rows, dims.rows);
+  let end = min(begin + dims.chunk_rows, dims.rows);
+  let live = col < dims.cols && begin < end;
+
+  var dweight = 0.0;
+  var dbias = 0.0;
+  if (live) {
+    for (var row = begin + lid.y; row < end; row += LANES) {
+      var g = dy[row * dims.cols + col];
+      if (HAS_SCALE) {
+        g *= 1.0 + modulation[(row / dims.mod_rows) * dims.mod_stride + dims.scale_offset + col];
+      }
+      dbias += g;
+      dweight += g * (x[row * dims.cols + col] - stats[row * 2u]) * stats[row * 2u + 1u];
+    }
+  }
+  dweight = column_sum(dweight, lid.x, lid.y);
+  if (HAS_BIAS) {
+    dbias = column_sum(dbias, lid.x, lid.y);
+  }
+  if (live && lid.y == 0u) {
+    dweight_partial[chunk * dims.cols + col] = dweight;
+    if (HAS_BIAS) {
+      dbias_partial[chunk * dims.cols + col] = dbias;
+    }
+  }
+}
+
+// column_lanes: sums over the LANES invocations that share a column, for kernels whose workgroup is COLS x LANES.
+// Needs in the kernel: const COLS, const LANES. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs.
+
+var<workgroup> column_partials: array<f32, COLS * LANES>;
+
+fn column_sum(value: f32, col: u32, lane: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  column_partials[lane * COLS + col] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      column_partials[lane * COLS + col] += column_partials[(lane + stride) * COLS + col];
+    }
+    workgroupBarrier();
+  }
+  let total = column_partials[col];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const norm_bwd_x = {
+  name: 'norm_bwd_x',
+  entryPoint: 'main',
+  bindings: {
+    dy: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    x: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    stats: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    weight: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_WEIGHT' },
+    modulation: { binding: 4, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_SCALE' },
+    prior: { binding: 5, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_PRIOR' },
+    dx: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 7, size: 20, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, scale_offset: { type: 'u32', offset: 16 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64 },
+    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    RMS: { kind: 'const', type: 'bool', default: false },
+    HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
+    HAS_SCALE: { kind: 'const', type: 'bool', default: false },
+    HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// norm_bwd_x: the gradient of norm_fwd by x, plus a gradient that arrived before.
+//   g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out.
+// Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
+//   modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c.
+// Grid: ROWS rows a workgroup, LANES invocations a row, as norm_fwd.
+// Precision: f32.
+// Source: the derivative of shaders/norm_fwd.wgsl.
+// @use lanes
+
+const LANES: u32 = 64u;           // knob: invocations a row, a power of two
+const ROWS: u32 = 4u;             // knob: rows a workgroup
+const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
+const HAS_WEIGHT: bool = false;   // knob: the forward had weight
+const HAS_SCALE: bool = false;    // knob: the forward had scale
+const HAS_PRIOR: bool = false;    // knob: add prior
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  mod_rows: u32,
+  mod_stride: u32,
+  scale_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
+@group(0) @binding(4) var<storage, read> modulation: array<f32>; // optional: HAS_SCALE
+@group(0) @binding(5) var<storage, read> prior: array<f32>; // optional: HAS_PRIOR
+@group(0) @binding(6) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+// dy carried back to xhat.
+fn to_xhat(at: u32, mod_base: u32, col: u32) -> f32 {
+  var g = dy[at];
+  if (HAS_SCALE) {
+    g *= 1.0 + modulation[mod_base + col];
+  }
+  if (HAS_WEIGHT) {
+    g *= weight[col];
+  }
+  return g;
+}
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows; // rows past the end still take part in the barriers
+  let safe_row = select(0u, row, live);
+  let base = safe_row * dims.cols;
+  let end = select(0u, dims.cols, live);
+  let mean = stats[safe_row * 2u];
+  let rstd = stats[safe_row * 2u + 1u];
+  let mod_base = (safe_row / dims.mod_rows) * dims.mod_stride + dims.scale_offset;
+  let inv_cols = 1.0 / f32(dims.cols);
+
+  var sum = 0.0;
+  var sum_xhat = 0.0;
+  for (var c = lid.x; c < end; c += LANES) {
+    let g = to_xhat(base + c, mod_base, c);
+    sum += g;
+    sum_xhat += g * (x[base + c] - mean) * rstd;
+  }
+  let along = lanes_sum(sum_xhat, lid.x, lid.y) * inv_cols;
+  var mean_g = 0.0;
+  if (!RMS) {
+    mean_g = lanes_sum(sum, lid.x, lid.y) * inv_cols;
+  }
+  for (var c = lid.x; c < end; c += LANES) {
+    let xhat = (x[base + c] - mean) * rstd;
+    var value = rstd * (to_xhat(base + c, mod_base, c) - mean_g - xhat * along);
+    if (HAS_PRIOR) {
+      value += prior[base + c];
+    }
+    dx[base + c] = value;
+  }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
 }
 `,
 } as const satisfies ShaderSource;
@@ -310,6 +2652,950 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
   let total = lane_partials[base];
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const patchify = {
+  name: 'patchify',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    tokens: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 20, fields: { batch: { type: 'u32', offset: 0 }, channels: { type: 'u32', offset: 4 }, height: { type: 'u32', offset: 8 }, width: { type: 'u32', offset: 12 }, patch: { type: 'u32', offset: 16 } } },
+  knobs: {
+    HWC: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// patchify: cuts images into square patches, row-major; a permutation, and the backward of unpatchify.
+// Buffers f32: x [batch, channels, height, width]; tokens [batch, (height / patch) (width / patch), channels patch patch].
+//   A token's numbers are ordered (channel, row, column) as a convolution's weight, or (row, column, channel) with HWC.
+// Grid: one invocation an element of tokens, 4 of them a workgroup apart, so that writes are contiguous.
+// Precision: exact.
+// Source: Dosovitskiy et al. 2020 (patch embedding).
+
+const HWC: bool = false;  // knob: channel last within a token
+
+struct Dims {
+  batch: u32,
+  channels: u32,
+  height: u32,
+  width: u32,
+  patch: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> tokens: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+// @use patch_index
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.batch * dims.channels * dims.height * dims.width) {
+      tokens[at] = x[image_index(at)];
+    }
+  }
+}
+
+// patch_index: where an element of tokens [batch, patches, features] lies in the image [batch, channels, height, width].
+// Needs in the kernel: dims with channels, height, width, patch, and const HWC.
+
+fn image_index(at: u32) -> u32 {
+  let p = dims.patch;
+  let features = dims.channels * p * p;
+  let grid_w = dims.width / p;
+  let patches = (dims.height / p) * grid_w;
+  let feature = at % features;
+  let token = at / features;
+  let cell = token % patches;
+  let sample = token / patches;
+  var channel = feature / (p * p);
+  var inside = feature % (p * p); // row of the patch * p + column
+  if (HWC) {
+    channel = feature % dims.channels;
+    inside = feature / dims.channels;
+  }
+  let row = (cell / grid_w) * p + inside / p;
+  let col = (cell % grid_w) * p + inside % p;
+  return ((sample * dims.channels + channel) * dims.height + row) * dims.width + col;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const qk_norm_affine_bwd = {
+  name: 'qk_norm_affine_bwd',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    rope: { binding: 1, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_ROPE' },
+    dq: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    dk: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
+    partial: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 5, size: 24, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, chunk_rows: { type: 'u32', offset: 16 }, eps: { type: 'f32', offset: 20 } } },
+  knobs: {
+    NORM: { kind: 'const', type: 'u32', default: 2 },
+    HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// qk_norm_affine_bwd: the gradients of qk_norm_rope_fwd by weight and bias, as sums over chunks of rows (batch, token, head).
+//   dweight = sum of g xhat, dbias = sum of g, g the gradient after the affine map, rotated back. sum_cols adds the chunks.
+// Buffers f32: qkv [batch, n, 3, heads, head_dim]; rope [2, n, head_dim]; dq, dk [batch, heads, n, head_dim];
+//   partial [chunks, 4, head_dim] = weight of q, of k, bias of q, of k.
+// Grid: one invocation an element of partial's first two rows of a chunk (q or k, and a column), 64 a workgroup; it walks the
+//   chunk's rows. Statistics are computed again for each: head_dim is small.
+// Precision: f32, in one fixed order.
+// Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
+// @use head_norm
+
+const NORM: u32 = 2u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
+const HAS_ROPE: bool = false;     // knob: rotate
+
+struct Dims {
+  batch: u32,
+  n: u32,
+  heads: u32,
+  head_dim: u32,
+  chunk_rows: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> rope: array<f32>; // optional: HAS_ROPE
+@group(0) @binding(2) var<storage, read> dq: array<f32>;
+@group(0) @binding(3) var<storage, read> dk: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+fn arrived(which: u32, at: u32) -> f32 {
+  if (which == 0u) {
+    return dq[at];
+  }
+  return dk[at];
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let rows = dims.batch * dims.n * dims.heads;
+  let chunks = (rows + dims.chunk_rows - 1u) / dims.chunk_rows;
+  let at = (wid.x + wid.y * groups.x) * 64u + local;
+  if (at >= chunks * 2u * dims.head_dim) {
+    return;
+  }
+  let d = at % dims.head_dim;
+  let which = (at / dims.head_dim) % 2u;
+  let chunk = at / dims.head_dim / 2u;
+  let begin = chunk * dims.chunk_rows;
+  let end = min(rows, begin + dims.chunk_rows);
+  var dweight = 0.0;
+  var dbias = 0.0;
+  for (var row = begin; row < end; row++) { // (batch, token, head)
+    let head = row % dims.heads;
+    let token = (row / dims.heads) % dims.n;
+    let sample = row / dims.heads / dims.n;
+    let base = (((sample * dims.n + token) * 3u + which) * dims.heads + head) * dims.head_dim;
+    let from_row = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
+    var g = arrived(which, from_row + d);
+    if (HAS_ROPE) {
+      let other = d ^ 1u; // the pair's other half
+      let cosines = token * dims.head_dim;
+      let sines = (dims.n + token) * dims.head_dim;
+      let crossed = arrived(which, from_row + other) * rope[sines + other];
+      g = g * rope[cosines + d] + select(-crossed, crossed, d < other);
+    }
+    let stats = head_stats(base);
+    dweight += g * (qkv[base + d] - stats.x) * stats.y;
+    dbias += g;
+  }
+  partial[(chunk * 4u + which) * dims.head_dim + d] = dweight;
+  partial[(chunk * 4u + which + 2u) * dims.head_dim + d] = dbias;
+}
+
+// head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
+// Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+
+fn head_stats(base: u32) -> vec2f {
+  if (NORM == 0u) {
+    return vec2f(0.0, 1.0);
+  }
+  var mean = 0.0;
+  if (NORM == 2u) {
+    for (var d = 0u; d < dims.head_dim; d++) {
+      mean += qkv[base + d];
+    }
+    mean /= f32(dims.head_dim);
+  }
+  var squares = 0.0;
+  for (var d = 0u; d < dims.head_dim; d++) {
+    let x = qkv[base + d] - mean;
+    squares += x * x;
+  }
+  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const qk_norm_rope_bwd = {
+  name: 'qk_norm_rope_bwd',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    affine: { binding: 1, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_AFFINE' },
+    rope: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_ROPE' },
+    dq: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
+    dk: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+    dv: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
+    dqkv: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 7, size: 20, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, eps: { type: 'f32', offset: 16 } } },
+  knobs: {
+    NORM: { kind: 'const', type: 'u32', default: 0 },
+    HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
+    HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// qk_norm_rope_bwd: the gradient of qk_norm_rope_fwd by qkv, all of it: dq and dk rotated back, carried through the affine map
+//   and the norm (whose statistics are computed again from qkv); dv as it is.
+// Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n, head_dim].
+// Grid: one invocation a row of head_dim numbers, 64 rows a workgroup, as the forward.
+// Precision: f32.
+// Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
+// @use head_norm
+
+const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
+const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
+const HAS_ROPE: bool = false;     // knob: rotate
+
+struct Dims {
+  batch: u32,
+  n: u32,
+  heads: u32,
+  head_dim: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> affine: array<f32>; // optional: HAS_AFFINE
+@group(0) @binding(2) var<storage, read> rope: array<f32>; // optional: HAS_ROPE
+@group(0) @binding(3) var<storage, read> dq: array<f32>;
+@group(0) @binding(4) var<storage, read> dk: array<f32>;
+@group(0) @binding(5) var<storage, read> dv: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<f32>;
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+fn arrived(which: u32, at: u32) -> f32 {
+  if (which == 0u) {
+    return dq[at];
+  }
+  return dk[at];
+}
+
+// The gradient by element d of the normalised row, before the affine map.
+fn to_normed(from_row: u32, token: u32, which: u32, d: u32) -> f32 {
+  var g = arrived(which, from_row + d);
+  if (HAS_ROPE) {
+    let other = d ^ 1u; // the pair's other half
+    let cosines = token * dims.head_dim;
+    let sines = (dims.n + token) * dims.head_dim;
+    let crossed = arrived(which, from_row + other) * rope[sines + other];
+    g = g * rope[cosines + d] + select(-crossed, crossed, d < other);
+  }
+  if (HAS_AFFINE) {
+    g *= affine[which * dims.head_dim + d];
+  }
+  return g;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (wid.x + wid.y * groups.x) * 64u + local; // (batch, token, which, head)
+  if (row >= dims.batch * dims.n * 3u * dims.heads) {
+    return;
+  }
+  let head = row % dims.heads;
+  let which = (row / dims.heads) % 3u;
+  let token = (row / dims.heads / 3u) % dims.n;
+  let sample = row / dims.heads / 3u / dims.n;
+  let base = row * dims.head_dim;
+  let from_row = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
+  if (which == 2u) {
+    for (var d = 0u; d < dims.head_dim; d++) {
+      dqkv[base + d] = dv[from_row + d];
+    }
+    return;
+  }
+  let stats = head_stats(base);
+  var mean_g = 0.0;
+  var along = 0.0;
+  if (NORM != 0u) {
+    for (var d = 0u; d < dims.head_dim; d++) {
+      let g = to_normed(from_row, token, which, d);
+      mean_g += g;
+      along += g * (qkv[base + d] - stats.x) * stats.y;
+    }
+    along /= f32(dims.head_dim);
+    mean_g = select(0.0, mean_g / f32(dims.head_dim), NORM == 2u);
+  }
+  for (var d = 0u; d < dims.head_dim; d++) {
+    let xhat = (qkv[base + d] - stats.x) * stats.y;
+    let g = to_normed(from_row, token, which, d);
+    dqkv[base + d] = stats.y * (g - mean_g - xhat * along);
+  }
+}
+
+// head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
+// Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+
+fn head_stats(base: u32) -> vec2f {
+  if (NORM == 0u) {
+    return vec2f(0.0, 1.0);
+  }
+  var mean = 0.0;
+  if (NORM == 2u) {
+    for (var d = 0u; d < dims.head_dim; d++) {
+      mean += qkv[base + d];
+    }
+    mean /= f32(dims.head_dim);
+  }
+  var squares = 0.0;
+  for (var d = 0u; d < dims.head_dim; d++) {
+    let x = qkv[base + d] - mean;
+    squares += x * x;
+  }
+  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const qk_norm_rope_fwd = {
+  name: 'qk_norm_rope_fwd',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    affine: { binding: 1, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_AFFINE' },
+    rope: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_ROPE' },
+    q: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
+    k: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
+    v: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 6, size: 20, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, eps: { type: 'f32', offset: 16 } } },
+  knobs: {
+    NORM: { kind: 'const', type: 'u32', default: 0 },
+    HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
+    HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// qk_norm_rope_fwd: splits a fused projection into q, k, v for attention; q and k optionally normalised over the head, then
+//   rotated: x cos + rotate(x) sin, rotate (x1, x2) -> (-x2, x1) on neighbouring pairs.
+// Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
+//   rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim].
+// Grid: one invocation a row of head_dim numbers, 64 rows a workgroup: q, k and v of one head of one token are three rows.
+// Precision: f32.
+// Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
+// @use head_norm
+
+const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
+const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
+const HAS_ROPE: bool = false;     // knob: rotate
+
+struct Dims {
+  batch: u32,
+  n: u32,
+  heads: u32,
+  head_dim: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> affine: array<f32>; // optional: HAS_AFFINE
+@group(0) @binding(2) var<storage, read> rope: array<f32>; // optional: HAS_ROPE
+@group(0) @binding(3) var<storage, read_write> q: array<f32>;
+@group(0) @binding(4) var<storage, read_write> k: array<f32>;
+@group(0) @binding(5) var<storage, read_write> v: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+fn put(which: u32, at: u32, value: f32) {
+  if (which == 0u) {
+    q[at] = value;
+  } else if (which == 1u) {
+    k[at] = value;
+  } else {
+    v[at] = value;
+  }
+}
+
+// Element d of the normalised row.
+fn normed(base: u32, which: u32, d: u32, stats: vec2f) -> f32 {
+  var value = (qkv[base + d] - stats.x) * stats.y;
+  if (HAS_AFFINE) {
+    value = value * affine[which * dims.head_dim + d] + affine[(which + 2u) * dims.head_dim + d];
+  }
+  return value;
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (wid.x + wid.y * groups.x) * 64u + local; // (batch, token, which, head)
+  if (row >= dims.batch * dims.n * 3u * dims.heads) {
+    return;
+  }
+  let head = row % dims.heads;
+  let which = (row / dims.heads) % 3u;
+  let token = (row / dims.heads / 3u) % dims.n;
+  let sample = row / dims.heads / 3u / dims.n;
+  let base = row * dims.head_dim;
+  let to = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
+  if (which == 2u) {
+    for (var d = 0u; d < dims.head_dim; d++) {
+      v[to + d] = qkv[base + d];
+    }
+    return;
+  }
+  let stats = head_stats(base);
+  if (!HAS_ROPE) {
+    for (var d = 0u; d < dims.head_dim; d++) {
+      put(which, to + d, normed(base, which, d, stats));
+    }
+    return;
+  }
+  let cosines = token * dims.head_dim;
+  let sines = (dims.n + token) * dims.head_dim;
+  for (var d = 0u; d < dims.head_dim; d += 2u) {
+    let x1 = normed(base, which, d, stats);
+    let x2 = normed(base, which, d + 1u, stats);
+    put(which, to + d, x1 * rope[cosines + d] - x2 * rope[sines + d]);
+    put(which, to + d + 1u, x2 * rope[cosines + d + 1u] + x1 * rope[sines + d + 1u]);
+  }
+}
+
+// head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
+// Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+
+fn head_stats(base: u32) -> vec2f {
+  if (NORM == 0u) {
+    return vec2f(0.0, 1.0);
+  }
+  var mean = 0.0;
+  if (NORM == 2u) {
+    for (var d = 0u; d < dims.head_dim; d++) {
+      mean += qkv[base + d];
+    }
+    mean /= f32(dims.head_dim);
+  }
+  var squares = 0.0;
+  for (var d = 0u; d < dims.head_dim; d++) {
+    let x = qkv[base + d] - mean;
+    squares += x * x;
+  }
+  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const resize_rows = {
+  name: 'resize_rows',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    out: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols_in: { type: 'u32', offset: 4 }, cols_out: { type: 'u32', offset: 8 } } },
+  knobs: {
+  },
+  code: `// resize_rows: out[r, c] = x[r, c] for c < cols_in, else 0: cuts rows short, or pads them with zeros. Each is the other's backward.
+// Buffers f32: x [rows, cols_in], out [rows, cols_out].
+// Grid: 256 invocations a workgroup, 4 elements of out an invocation, a workgroup apart.
+// Precision: exact.
+
+struct Dims {
+  rows: u32,
+  cols_in: u32,
+  cols_out: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.rows * dims.cols_out) {
+      let row = at / dims.cols_out;
+      let col = at - row * dims.cols_out;
+      var value = 0.0;
+      if (col < dims.cols_in) {
+        value = x[row * dims.cols_in + col];
+      }
+      out[at] = value;
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const sum_cols = {
+  name: 'sum_cols',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    out: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, chunk_rows: { type: 'u32', offset: 8 } } },
+  knobs: {
+    COLS: { kind: 'const', type: 'u32', default: 32 },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+  },
+  code: `// sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
+// Buffers: x [rows, cols], out [ceil(rows / chunk_rows), cols] f32.
+// Grid: COLS columns of one chunk a workgroup, LANES invocations a column, each every LANES-th row; neighbours read
+//   neighbouring columns. Two passes (chunks, then their sums) keep a GPU busy where rows are many and columns few.
+// Precision: f32, in one fixed order: no atomics.
+// @use column_lanes
+
+const COLS: u32 = 32u;  // knob: columns a workgroup
+const LANES: u32 = 8u;  // knob: invocations a column, a power of two
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  chunk_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(COLS, LANES)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let tiles = (dims.cols + COLS - 1u) / COLS;
+  let group = wid.x + wid.y * groups.x;
+  let chunk = group / tiles;
+  let col = (group % tiles) * COLS + lid.x;
+  let begin = min(chunk * dims.chunk_rows, dims.rows);
+  let end = min(begin + dims.chunk_rows, dims.rows);
+  let live = col < dims.cols && begin < end;
+
+  var sum = 0.0;
+  if (live) {
+    for (var row = begin + lid.y; row < end; row += LANES) {
+      sum += x[row * dims.cols + col];
+    }
+  }
+  sum = column_sum(sum, lid.x, lid.y);
+  if (live && lid.y == 0u) {
+    out[chunk * dims.cols + col] = sum;
+  }
+}
+
+// column_lanes: sums over the LANES invocations that share a column, for kernels whose workgroup is COLS x LANES.
+// Needs in the kernel: const COLS, const LANES. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs.
+
+var<workgroup> column_partials: array<f32, COLS * LANES>;
+
+fn column_sum(value: f32, col: u32, lane: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  column_partials[lane * COLS + col] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      column_partials[lane * COLS + col] += column_partials[(lane + stride) * COLS + col];
+    }
+    workgroupBarrier();
+  }
+  let total = column_partials[col];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const sum_rows = {
+  name: 'sum_rows',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    out: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 8, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64 },
+    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    MEAN: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// sum_rows: out[r] = sum of x[r, c] over c, or their mean.
+// Buffers: x [rows, cols], out [rows] f32.
+// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns.
+// Precision: f32.
+// @use lanes
+
+const LANES: u32 = 64u;     // knob: invocations a row, a power of two
+const ROWS: u32 = 4u;       // knob: rows a workgroup
+const MEAN: bool = false;   // knob: divide by cols
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows;
+  let base = select(0u, row, live) * dims.cols;
+  let end = select(0u, dims.cols, live);
+  var sum = 0.0;
+  for (var c = lid.x; c < end; c += LANES) {
+    sum += x[base + c];
+  }
+  sum = lanes_sum(sum, lid.x, lid.y);
+  if (live && lid.x == 0u) {
+    out[row] = select(sum, sum / f32(dims.cols), MEAN);
+  }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const swiglu_bwd = {
+  name: 'swiglu_bwd',
+  entryPoint: 'main',
+  bindings: {
+    x12: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    dy: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    dx12: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 8, fields: { rows: { type: 'u32', offset: 0 }, hidden: { type: 'u32', offset: 4 } } },
+  knobs: {
+  },
+  code: `// swiglu_bwd: dx1 = dy * x2 * silu'(x1), dx2 = dy * silu(x1).
+// Buffers: x12, dx12 [rows, 2 hidden], dy [rows, hidden] f32.
+// Grid: as swiglu_fwd, over the elements of dy.
+// Precision: f32.
+// Source: the derivative of shaders/swiglu_fwd.wgsl.
+// @use activation
+
+struct Dims {
+  rows: u32,
+  hidden: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x12: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx12: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.rows * dims.hidden) {
+      let gate = at + (at / dims.hidden) * dims.hidden;
+      let x1 = x12[gate];
+      let g = dy[at];
+      let s = sigmoid(x1);
+      dx12[gate] = g * x12[gate + dims.hidden] * s * (1.0 + x1 * (1.0 - s));
+      dx12[gate + dims.hidden] = g * x1 * s;
+    }
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives.
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(clamp(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let t = safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);
+}
+
+fn sigmoid(x: f32) -> f32 {
+  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const swiglu_fwd = {
+  name: 'swiglu_fwd',
+  entryPoint: 'main',
+  bindings: {
+    x12: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    y: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 8, fields: { rows: { type: 'u32', offset: 0 }, hidden: { type: 'u32', offset: 4 } } },
+  knobs: {
+  },
+  code: `// swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
+// Buffers: x12 [rows, 2 hidden], y [rows, hidden] f32.
+// Grid: one invocation 4 elements of y, a workgroup apart, 256 invocations a workgroup.
+// Precision: f32.
+// Source: Shazeer 2020, "GLU Variants Improve Transformer".
+// @use activation
+
+struct Dims {
+  rows: u32,
+  hidden: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x12: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.rows * dims.hidden) {
+      let gate = at + (at / dims.hidden) * dims.hidden;
+      y[at] = silu(x12[gate]) * x12[gate + dims.hidden];
+    }
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives.
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(clamp(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let t = safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);
+}
+
+fn sigmoid(x: f32) -> f32 {
+  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const timestep_embedding = {
+  name: 'timestep_embedding',
+  entryPoint: 'main',
+  bindings: {
+    t: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    out: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 12, fields: { count: { type: 'u32', offset: 0 }, dim: { type: 'u32', offset: 4 }, max_period: { type: 'f32', offset: 8 } } },
+  knobs: {
+  },
+  code: `// timestep_embedding: out[b] = [cos(t f_i) | sin(t f_i)], f_i = exp(-ln(max_period) i / half), half = dim / 2; t is not scaled.
+// Buffers f32: t [count], out [count, dim]. An odd last column is 0.
+// Grid: one invocation an element of out, 256 a workgroup.
+// Precision: f32.
+// Source: Vaswani et al. 2017, as DiT uses it.
+
+struct Dims {
+  count: u32,
+  dim: u32,
+  max_period: f32,
+}
+
+@group(0) @binding(0) var<storage, read> t: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  if (at >= dims.count * dims.dim) {
+    return;
+  }
+  let half = dims.dim / 2u;
+  let item = at / dims.dim;
+  let col = at - item * dims.dim;
+  var value = 0.0;
+  if (col < 2u * half) {
+    let i = col % half;
+    let angle = t[item] * exp(-log(dims.max_period) * f32(i) / f32(half));
+    value = select(sin(angle), cos(angle), col < half);
+  }
+  out[at] = value;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const unpatchify = {
+  name: 'unpatchify',
+  entryPoint: 'main',
+  bindings: {
+    tokens: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    x: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 20, fields: { batch: { type: 'u32', offset: 0 }, channels: { type: 'u32', offset: 4 }, height: { type: 'u32', offset: 8 }, width: { type: 'u32', offset: 12 }, patch: { type: 'u32', offset: 16 } } },
+  knobs: {
+    HWC: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// unpatchify: puts patches back into images; a permutation, the inverse of patchify and its backward.
+// Buffers, orders and grid: as patchify (one invocation an element of tokens; reads are contiguous).
+// Precision: exact.
+// Source: Peebles & Xie 2023 (DiT's last layer).
+
+const HWC: bool = false;  // knob: channel last within a token
+
+struct Dims {
+  batch: u32,
+  channels: u32,
+  height: u32,
+  width: u32,
+  patch: u32,
+}
+
+@group(0) @binding(0) var<storage, read> tokens: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+// @use patch_index
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.batch * dims.channels * dims.height * dims.width) {
+      x[image_index(at)] = tokens[at];
+    }
+  }
+}
+
+// patch_index: where an element of tokens [batch, patches, features] lies in the image [batch, channels, height, width].
+// Needs in the kernel: dims with channels, height, width, patch, and const HWC.
+
+fn image_index(at: u32) -> u32 {
+  let p = dims.patch;
+  let features = dims.channels * p * p;
+  let grid_w = dims.width / p;
+  let patches = (dims.height / p) * grid_w;
+  let feature = at % features;
+  let token = at / features;
+  let cell = token % patches;
+  let sample = token / patches;
+  var channel = feature / (p * p);
+  var inside = feature % (p * p); // row of the patch * p + column
+  if (HWC) {
+    channel = feature % dims.channels;
+    inside = feature / dims.channels;
+  }
+  let row = (cell / grid_w) * p + inside / p;
+  let col = (cell % grid_w) * p + inside % p;
+  return ((sample * dims.channels + channel) * dims.height + row) * dims.width + col;
 }
 `,
 } as const satisfies ShaderSource;

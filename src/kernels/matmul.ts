@@ -1,4 +1,4 @@
-import { type Caps, defineKernel } from '../kernel/index.ts';
+import { type Caps, defineKernel, type KnobValue } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 /** Which operands are stored transposed: a letter for A, a letter for B. */
@@ -18,13 +18,36 @@ export interface MatmulOptions {
   tile?: MatmulTile;
 }
 
-/** Outputs an invocation, and invocations a workgroup. */
-export interface MatmulTile {
+/** Which of m, n and k are multiples of 4, so that rows along them can be read as vec4f. Stated here, checked at bind time. */
+export interface MatmulVec {
+  m: boolean;
+  n: boolean;
+  k: boolean;
+}
+
+/** Straight from storage: outputs an invocation (tn a multiple of 4), and invocations a workgroup. For CPU adapters, and the oracle. */
+export interface PlainTile {
+  kind: 'plain';
   tm: number;
   tn: number;
   wgX: number;
   wgY: number;
+  vec?: MatmulVec;
 }
+
+/** Through workgroup memory: 16 x 16 invocations make 64 qm x 64 qn outputs, bk of k a step. For GPUs. */
+export interface TiledTile {
+  kind: 'tiled';
+  qm: 1 | 2;
+  qn: 1 | 2;
+  bk?: number;
+  vec?: MatmulVec;
+}
+
+export type MatmulTile = PlainTile | TiledTile;
+
+/** A tiling, and into how many parts of k_chunk = kChunk to cut k where the caller can add up partial products (else ignore it). */
+export type MatmulChoice = MatmulTile & { splits: number; kChunk: number };
 
 /** Shape of one product. */
 export interface MatmulShape {
@@ -34,21 +57,84 @@ export interface MatmulShape {
   batch?: number;
 }
 
-/** The tiling for a shape on a device. */
-export function chooseMatmul(_shape: MatmulShape, caps: Caps): MatmulTile {
-  return caps.software ? { tm: 8, tn: 2, wgX: 8, wgY: 4 } : { tm: 4, tn: 4, wgX: 16, wgY: 16 };
+/** Workgroups of the tiled kernel that a large GPU runs at once, two for each of some 132 multiprocessors. */
+const GPU_GROUPS = 264;
+/** Least k a split is worth: below, the partial outputs cost more than the idle multiprocessors. */
+const MIN_SPLIT_K = 256;
+/** Rate of a tile with every multiprocessor busy, relative to 128 x 128. */
+const TILES = [
+  { qm: 2, qn: 2, rate: 1 },
+  { qm: 2, qn: 1, rate: 0.9 },
+  { qm: 1, qn: 2, rate: 0.9 },
+  { qm: 1, qn: 1, rate: 0.82 },
+] as const;
+
+/**
+ * The tiling for a shape on a device, whatever the layout, and the split over k (tall k with a small output, as weight
+ * gradients have: too few tiles to fill a GPU). kChunk is a multiple of 16 where splits > 1.
+ */
+export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
+  const { m, n, k, batch = 1 } = shape;
+  const vec = { m: m % 4 === 0, n: n % 4 === 0, k: k % 4 === 0 };
+  if (caps.software || caps.maxWorkgroupSize < 256 || caps.maxWorkgroupMemory < 16384) {
+    // 16 x 16 outputs an invocation are fastest on llvmpipe and the most that its compiler unrolls; small products get more workgroups.
+    const wide = m >= 16 && n > 64 && batch * Math.ceil(m / 16) * Math.ceil(n / 128) >= 8;
+    const tm = wide ? 16 : m >= 8 ? 8 : Math.min(m, 4);
+    return { kind: 'plain', tm, tn: wide ? 16 : n > 32 ? 8 : 4, wgX: 8, wgY: 1, vec, splits: 1, kChunk: k };
+  }
+  let best: MatmulChoice | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const { qm, qn, rate } of TILES) {
+    const tiles = batch * Math.ceil(m / (64 * qm)) * Math.ceil(n / (64 * qn));
+    const wanted = Math.max(1, Math.min(Math.floor(GPU_GROUPS / tiles), Math.floor(k / MIN_SPLIT_K)));
+    const kChunk = wanted === 1 ? k : Math.ceil(k / wanted / 16) * 16;
+    const splits = Math.ceil(k / kChunk);
+    const waves = Math.ceil((tiles * splits) / (GPU_GROUPS / 2));
+    const cost = (waves * qm * qn * kChunk) / rate;
+    if (cost < least) {
+      least = cost;
+      best = { kind: 'tiled', qm, qn, vec, splits, kChunk };
+    }
+  }
+  return best as MatmulChoice;
 }
 
 const ACTS = { none: 0, gelu: 1, silu: 2 };
+
+function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue> {
+  if (!tile) return {};
+  const along = (vec: boolean | undefined) => (vec ? 'vec4f' : 'f32');
+  const { m, n, k } = tile.vec ?? { m: false, n: false, k: false };
+  if (tile.kind === 'plain') {
+    const vecA = layout === 'tn' && m && tile.tm % 4 === 0;
+    const vecB = layout !== 'nt' && n;
+    const size = { TM: tile.tm, TN: tile.tn, WG_X: tile.wgX, WG_Y: tile.wgY };
+    return { ...size, VEC_A: vecA, VEC_B: vecB, AElem: along(vecA), BElem: along(vecB) };
+  }
+  const vecA = layout === 'tn' ? m : k;
+  const vecB = layout === 'nt' ? k : n;
+  return {
+    QM: tile.qm,
+    QN: tile.qn,
+    BK: tile.bk ?? 16,
+    VEC_A: vecA,
+    VEC_B: vecB,
+    VEC_N: n,
+    AElem: along(vecA),
+    BElem: along(vecB),
+    RElem: along(n),
+    ...(n && { OElem: 'vec4f' }),
+  };
+}
 
 /**
  * Batched matrix product with a fused epilogue: `out = residual + gate * act(op(A) op(B) + bias)`.
  * Buffers f32: a, b, out [batch, ...]; bias [n]; gate [ceil(m/gate_rows), gate_stride]; residual [batch, residual_rows, n];
  * pre like out. Dims of an unused part: gate_rows 1, gate_stride 0, gate_offset 0, residual_rows 1; k_chunk >= k for one split.
- * See shaders/matmul_plain.wgsl.
+ * See shaders/matmul_plain.wgsl and shaders/matmul_tiled.wgsl; without a tile, a small plain one that fits every shape.
  */
 export const matmul = defineKernel({
-  shader: shaders.matmul_plain,
+  shader: (o: MatmulOptions) => (o.tile?.kind === 'tiled' ? shaders.matmul_tiled : shaders.matmul_plain),
   knobs: (o: MatmulOptions) => ({
     TRANS_A: o.layout === 'tn',
     TRANS_B: o.layout === 'nt',
@@ -57,10 +143,7 @@ export const matmul = defineKernel({
     HAS_GATE: o.gate ?? false,
     HAS_RESIDUAL: o.residual ?? false,
     HAS_PRE: o.pre ?? false,
-    TM: o.tile?.tm,
-    TN: o.tile?.tn,
-    WG_X: o.tile?.wgX,
-    WG_Y: o.tile?.wgY,
+    ...tileKnobs(o),
   }),
   sizes: (d) => {
     const outs = Math.ceil(d.k / d.k_chunk) * d.batch * d.m * d.n;
@@ -74,20 +157,45 @@ export const matmul = defineKernel({
       pre: outs,
     };
   },
-  grid: (d, k) => {
-    const tiles =
-      Math.ceil(d.m / ((k.TM as number) * (k.WG_Y as number))) * Math.ceil(d.n / ((k.TN as number) * (k.WG_X as number)));
-    return tiles * Math.ceil(d.k / d.k_chunk) * d.batch;
+  grid: (d, knobs) => {
+    const k = knobs as Record<string, number>;
+    const [rows, cols] = 'QM' in k ? [64 * k.QM, 64 * k.QN] : [k.TM * k.WG_Y, k.TN * k.WG_X];
+    return Math.ceil(d.m / rows) * Math.ceil(d.n / cols) * Math.ceil(d.k / d.k_chunk) * d.batch;
   },
   check: (d, k) => {
     for (const name of ['m', 'n', 'k', 'batch', 'k_chunk', 'gate_rows', 'residual_rows'] as const) {
       if (d[name] === 0) return { what: `${name} is 0`, fix: `give ${name} at least 1` };
     }
     if (k.HAS_GATE && d.gate_offset + d.n > d.gate_stride) {
-      return { what: `gate columns end at ${d.gate_offset + d.n}, past gate_stride ${d.gate_stride}`, fix: 'keep gate_offset + n <= gate_stride' };
+      return {
+        what: `gate columns end at ${d.gate_offset + d.n}, past gate_stride ${d.gate_stride}`,
+        fix: 'keep gate_offset + n <= gate_stride',
+      };
     }
-    if (d.k_chunk < d.k && (k.ACT !== 0 || k.HAS_BIAS || k.HAS_GATE || k.HAS_RESIDUAL)) {
+    const split = d.k_chunk < d.k;
+    if (split && (k.ACT !== 0 || k.HAS_BIAS || k.HAS_GATE || k.HAS_RESIDUAL)) {
       return { what: 'a product split over k has an epilogue', fix: 'apply the epilogue after the splits are added' };
+    }
+    const rowsOfA = k.TRANS_A ? 'm' : 'k';
+    const rowsOfB = k.TRANS_B ? 'k' : 'n';
+    const asVec4 = [...(k.VEC_A ? [rowsOfA] : []), ...(k.VEC_B ? [rowsOfB] : []), ...(k.VEC_N ? ['n'] : [])] as (
+      | 'm'
+      | 'n'
+      | 'k'
+    )[];
+    for (const name of asVec4) {
+      if (d[name] % 4 !== 0) {
+        return {
+          what: `${name} is ${d[name]}, but the variant reads rows of ${name} as vec4f`,
+          fix: 'choose the tile for this shape, with chooseMatmul',
+        };
+      }
+    }
+    if (split && asVec4.includes('k') && d.k_chunk % 4 !== 0) {
+      return {
+        what: `k_chunk is ${d.k_chunk}, but the variant reads k as vec4f`,
+        fix: 'use the kChunk of chooseMatmul, or a multiple of 4',
+      };
     }
     return undefined;
   },

@@ -1,5 +1,11 @@
 import { capsOf } from '../../src/kernel/index.ts';
-import { chooseMatmul, type MatmulLayout, type MatmulOptions, type MatmulTile, matmul } from '../../src/kernels/matmul.ts';
+import {
+  chooseMatmul,
+  type MatmulLayout,
+  type MatmulOptions,
+  type MatmulTile,
+  matmul,
+} from '../../src/kernels/matmul.ts';
 import { matmul as oracle, randn } from '../reference/index.ts';
 import { type KernelCase, prepared } from './case.ts';
 
@@ -15,14 +21,20 @@ interface Shape {
   splits?: number;
 }
 
-function matmulCase(layout: MatmulLayout, parts: Part[], shape: Shape, tile?: MatmulTile, extra: Partial<KernelCase> = {}): KernelCase {
+function matmulCase(
+  layout: MatmulLayout,
+  parts: Part[],
+  shape: Shape,
+  tile?: MatmulTile,
+  extra: Partial<KernelCase> = {},
+): KernelCase {
   const { m, n, k, batch = 1, gateRows = 1, residualRows = m, splits = 1 } = shape;
   const has = (part: Part) => parts.includes(part);
-  const at = [batch > 1 && `batch ${batch}`, splits > 1 && `splits ${splits}`, tile && `tile ${tile.tm}x${tile.tn}`].filter(Boolean);
+  const at = [batch > 1 && `batch ${batch}`, splits > 1 && `splits ${splits}`, tile && tileName(tile)].filter(Boolean);
   return {
     kernel: 'matmul',
     name: `${[layout, ...parts].join('+')} ${m}x${k}x${n} ${at.join(' ')}`.trim(),
-    variant: [layout, ...parts].join('+'),
+    variant: [layout, ...parts, ...(tile ? [tileName(tile)] : [])].join('+'),
     shape: [batch, m, k, n],
     tolerance: 3e-6,
     toleranceFrom: 'f32 rounding of a sum of k terms in order, ~ eps sqrt(k)',
@@ -49,29 +61,63 @@ function matmulCase(layout: MatmulLayout, parts: Part[], shape: Shape, tile?: Ma
         tile: tile ?? chooseMatmul({ m, n, k, batch }, capsOf(device)),
       };
       const outputs = splits * batch * m * n;
-      const dims = { m, n, k, batch, k_chunk: kChunk, gate_rows: gateRows, gate_stride: gateStride, gate_offset: gateOffset };
+      const dims = {
+        m,
+        n,
+        k,
+        batch,
+        k_chunk: kChunk,
+        gate_rows: gateRows,
+        gate_stride: gateStride,
+        gate_offset: gateOffset,
+      };
       return prepared(
         matmul.prepare(device, options),
         { ...dims, residual_rows: has('residual') ? residualRows : 1 },
         {
-          inputs: { a, b, ...(has('bias') && { bias }), ...(has('gate') && { gate }), ...(has('residual') && { residual }) },
+          inputs: {
+            a,
+            b,
+            ...(has('bias') && { bias }),
+            ...(has('gate') && { gate }),
+            ...(has('residual') && { residual }),
+          },
           outputs: { out: outputs, ...(has('pre') && { pre: outputs }) },
           oracle: () => {
             const operands = { a, b, m, n, k, batch, transA: layout === 'tn', transB: layout === 'nt' };
             if (splits > 1) return { out: splitOracle(operands, kChunk) };
             const linear = { ...operands, ...(has('bias') && { bias }) };
-            const gateOnly = new Float64Array(Math.ceil(m / gateRows) * n).map((_, i) => gate[Math.floor(i / n) * gateStride + gateOffset + (i % n)]);
+            const gateOnly = new Float64Array(Math.ceil(m / gateRows) * n).map(
+              (_, i) => gate[Math.floor(i / n) * gateStride + gateOffset + (i % n)],
+            );
             const full = new Float64Array(batch * m * n).map((_, i) => {
               const row = Math.floor(i / n) % m;
               return residual[(Math.floor(i / (m * n)) * residualRows + (row % residualRows)) * n + (i % n)];
             });
-            const out = oracle({ ...linear, act, ...(has('gate') && { gate: gateOnly, gateRows }), ...(has('residual') && { residual: full }) });
+            const out = oracle({
+              ...linear,
+              act,
+              ...(has('gate') && { gate: gateOnly, gateRows }),
+              ...(has('residual') && { residual: full }),
+            });
             return has('pre') ? { out, pre: oracle(linear) } : { out };
           },
         },
       );
     },
   };
+}
+
+function tileName(tile: MatmulTile): string {
+  const vec = Object.entries(tile.vec ?? {}).flatMap(([dim, on]) => (on ? [dim] : []));
+  const size =
+    tile.kind === 'plain' ? `plain ${tile.tm}x${tile.tn}` : `tiled ${64 * tile.qm}x${64 * tile.qn}x${tile.bk ?? 16}`;
+  return [size, ...(vec.length > 0 ? [`vec ${vec.join('')}`] : [])].join(' ');
+}
+
+/** Forces a tile on a case, with vec4f reads wherever its shape allows them. */
+function forced<T extends MatmulTile>({ m, n, k }: Shape, tile: T): T {
+  return { ...tile, vec: { m: m % 4 === 0, n: n % 4 === 0, k: k % 4 === 0 } };
 }
 
 /** Each split's partial product, by zeroing A outside the split. */
@@ -88,22 +134,57 @@ function splitOracle(o: Parameters<typeof oracle>[0], kChunk: number): Float64Ar
 }
 
 const ODD: Shape = { m: 41, n: 113, k: 257 };
+const EVEN: Shape = { m: 44, n: 116, k: 60 };
+const SMALL: MatmulTile = { kind: 'tiled', qm: 1, qn: 1 };
+const LARGE: MatmulTile = { kind: 'tiled', qm: 2, qn: 2 };
+const MIXED: Shape = { m: 132, n: 136, k: 20, gateRows: 7, residualRows: 13 };
+const ALL: Part[] = ['bias', 'gelu', 'gate', 'residual', 'pre'];
+const LAYOUTS: MatmulLayout[] = ['nn', 'nt', 'tn'];
+
+/** Realistic sizes: square, the MLPs and attention products of TiT-S and TiT-XL, weight gradients, and the tiny preset. */
+const BENCH: [MatmulLayout, Part[], Shape][] = [
+  ['nn', [], { m: 1024, n: 1024, k: 1024 }],
+  ['nt', [], { m: 4096, n: 4096, k: 4096 }],
+  ['nn', [], { m: 4096, n: 4096, k: 4096 }],
+  ['tn', [], { m: 4096, n: 4096, k: 4096 }],
+  ['nt', ['bias'], { m: 8192, n: 1536, k: 384 }],
+  ['nt', ['bias'], { m: 4096, n: 4608, k: 1152 }],
+  ['nn', [], { m: 8192, n: 384, k: 1536 }],
+  ['tn', [], { m: 1536, n: 384, k: 8192 }],
+  ['tn', [], { m: 192, n: 192, k: 16384, splits: 29 }],
+  ['nt', ['bias'], { m: 1024, n: 192, k: 64 }],
+  ['nt', ['bias'], { m: 1568, n: 384, k: 128 }],
+  ['nn', [], { m: 1568, n: 128, k: 384 }],
+  ['tn', [], { m: 384, n: 128, k: 1568 }],
+];
+
+/** The tiled variants, forced: every layout and epilogue, with and without vec4f reads, tiles that nothing divides. */
+const tiledCases = [
+  ...LAYOUTS.flatMap((layout) => [
+    matmulCase(layout, [], ODD, SMALL),
+    matmulCase(layout, ALL, MIXED, forced(MIXED, LARGE)),
+  ]),
+  matmulCase('nn', [], { m: 1, n: 1, k: 1 }, SMALL),
+  matmulCase('nt', ['bias', 'silu', 'pre', 'residual'], { m: 5, n: 3, k: 113 }, SMALL),
+  matmulCase('tn', ['gate'], { m: 131, n: 67, k: 33, gateRows: 8 }, { kind: 'tiled', qm: 2, qn: 1 }),
+  matmulCase('nn', ['residual'], { m: 17, n: 131, k: 5, batch: 3 }, { kind: 'tiled', qm: 1, qn: 2 }),
+  matmulCase('tn', [], { m: 68, n: 36, k: 257, batch: 2, splits: 3 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
+  matmulCase('nt', [], { m: 40, n: 33, k: 64, splits: 2 }, forced({ m: 40, n: 33, k: 64 }, LARGE)),
+  matmulCase('nt', [], { m: 65539, n: 4, k: 4 }, forced({ m: 65539, n: 4, k: 4 }, SMALL)),
+];
 
 export const matmulCases: KernelCase[] = [
   matmulCase('nn', [], { m: 3, n: 41, k: 7 }, undefined, { smoke: true }),
   matmulCase('nn', [], { m: 1, n: 1, k: 1 }),
-  matmulCase('nn', [], ODD),
-  matmulCase('nt', [], ODD),
-  matmulCase('tn', [], ODD),
+  ...LAYOUTS.flatMap((layout) => [matmulCase(layout, [], ODD), matmulCase(layout, [], EVEN)]),
   matmulCase('nt', ['bias', 'gelu', 'pre'], { m: 113, n: 41, k: 3 }),
   matmulCase('nt', ['bias', 'silu', 'pre'], { m: 41, n: 3, k: 113 }),
   matmulCase('nt', ['bias', 'gate', 'residual', 'pre'], { m: 24, n: 41, k: 48, gateRows: 8 }),
   matmulCase('nt', ['bias', 'residual'], { m: 33, n: 48, k: 16, residualRows: 11 }),
   matmulCase('nn', ['residual'], { m: 17, n: 9, k: 5, batch: 7 }),
   matmulCase('tn', [], { m: 41, n: 37, k: 257, batch: 2, splits: 3 }),
-  matmulCase('nt', [], { m: 65539, n: 3, k: 2 }, { tm: 1, tn: 1, wgX: 4, wgY: 1 }),
-  matmulCase('nt', [], { m: 4096, n: 4096, k: 4096 }, undefined, { benchOnly: true }),
-  matmulCase('nt', ['bias'], { m: 8192, n: 1536, k: 384 }, undefined, { benchOnly: true }),
-  matmulCase('nt', ['bias'], { m: 4096, n: 4608, k: 1152 }, undefined, { benchOnly: true }),
-  matmulCase('nt', ['bias'], { m: 1024, n: 192, k: 64 }, undefined, { benchOnly: true }),
+  matmulCase('nt', ALL, { m: 130, n: 113, k: 20, gateRows: 8, residualRows: 65 }),
+  matmulCase('nt', [], { m: 65539, n: 3, k: 2 }, { kind: 'plain', tm: 1, tn: 4, wgX: 4, wgY: 1 }),
+  ...tiledCases,
+  ...BENCH.map((shape) => matmulCase(...shape, undefined, { benchOnly: true })),
 ];

@@ -1,4 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { type Caps, capsOf } from '../../src/kernel/index.ts';
+import { chooseMatmul, matmul } from '../../src/kernels/matmul.ts';
 import { matmulCases } from '../catalogue/matmul.ts';
+import { testDevice } from '../gpu.ts';
 import { kernelSuite } from './suite.ts';
 
 kernelSuite('matmul', matmulCases);
+
+describe('matmul choice and checks', () => {
+  const gpu: Caps = {
+    f16: false,
+    subgroups: false,
+    timestamps: false,
+    software: false,
+    maxWorkgroupSize: 256,
+    maxWorkgroupMemory: 16384,
+    maxGroups: 65535,
+    maxBinding: 2 ** 27,
+  };
+
+  it('takes large tiles for large products, small ones for small products', () => {
+    expect(chooseMatmul({ m: 4096, n: 4096, k: 4096 }, gpu)).toMatchObject({
+      kind: 'tiled',
+      qm: 2,
+      qn: 2,
+      splits: 1,
+      kChunk: 4096,
+    });
+    expect(chooseMatmul({ m: 256, n: 256, k: 128 }, gpu)).toMatchObject({ kind: 'tiled', qm: 1, qn: 1, splits: 1 });
+    expect(chooseMatmul({ m: 1568, n: 384, k: 128 }, { ...gpu, software: true })).toMatchObject({
+      kind: 'plain',
+      tm: 16,
+      tn: 16,
+    });
+  });
+
+  it('splits a tall product with a small output, in whole steps that cover k', () => {
+    for (const k of [16384, 8191, 513, 512, 511]) {
+      const { splits, kChunk } = chooseMatmul({ m: 192, n: 192, k }, gpu);
+      expect(splits > 1).toBe(k >= 512);
+      expect(splits * kChunk).toBeGreaterThanOrEqual(k);
+      expect((splits - 1) * kChunk).toBeLessThan(k);
+      if (splits > 1) expect(kChunk % 16).toBe(0);
+    }
+  });
+
+  it('rejects a tile chosen for another shape, and a misaligned split', async () => {
+    const device = await testDevice();
+    const dims = {
+      m: 8,
+      n: 8,
+      k: 64,
+      batch: 1,
+      k_chunk: 64,
+      gate_rows: 1,
+      gate_stride: 0,
+      gate_offset: 0,
+      residual_rows: 1,
+    };
+    const kernel = matmul.prepare(device, { layout: 'nn', tile: chooseMatmul({ m: 8, n: 8, k: 64 }, capsOf(device)) });
+    expect(() => kernel.bind({} as never, { ...dims, n: 9 })).toThrow('n is 9');
+    const tiled = matmul.prepare(device, {
+      layout: 'nt',
+      tile: { kind: 'tiled', qm: 1, qn: 1, vec: { m: true, n: true, k: true } },
+    });
+    expect(() => tiled.bind({} as never, { ...dims, k_chunk: 30 })).toThrow('k_chunk is 30');
+  });
+});

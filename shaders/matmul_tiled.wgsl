@@ -1,0 +1,304 @@
+// matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
+// Buffers, row-major f32 (batch outermost):
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+//   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
+//   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
+//   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+// Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+// Grid: a workgroup of 16 x 16 makes 64 QM x 64 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 64 apart, so that neighbours
+// read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile).
+// Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers. An operand that
+// lies along k in storage is transposed on the way; its vec4s are swizzled so that those writes meet no bank twice (padding the rows would
+// do the same, and pass 16 KiB at 128 x 128 x 16).
+// Precision: f32, k summed in order.
+// @use activation
+
+const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation: 64 QM rows a workgroup
+const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation: 64 QN columns a workgroup
+const BK: u32 = 16u;               // knob: k a step: a multiple of 16, (QM + QN) * BK * 256 bytes of workgroup memory
+const TRANS_A: bool = false;       // knob: a is stored [k, m]
+const TRANS_B: bool = false;       // knob: b is stored [n, k]
+const VEC_A: bool = false;         // knob: a is read as vec4f; its rows are a multiple of 4 (and k_chunk, where they run along k)
+const VEC_B: bool = false;         // knob: b is read as vec4f; likewise
+const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vec4f; n is a multiple of 4
+alias AElem = f32;                 // knob: vec4f with VEC_A
+alias BElem = f32;                 // knob: vec4f with VEC_B
+alias RElem = f32;                 // knob: vec4f with VEC_N
+alias OElem = array<f32, 1>;       // knob: vec4f with VEC_N (both can be indexed, so one store serves both)
+const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU
+const HAS_BIAS: bool = false;      // knob: add bias
+const HAS_GATE: bool = false;      // knob: multiply by gate
+const HAS_RESIDUAL: bool = false;  // knob: add residual
+const HAS_PRE: bool = false;       // knob: also write the value before act
+
+const BM: u32 = 64u * QM;
+const BN: u32 = 64u * QN;
+const LOADS_A: u32 = QM * BK / 16u; // vec4s of a tile of A an invocation stages
+const LOADS_B: u32 = QN * BK / 16u;
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // f32s an element of out and pre
+
+struct Dims {
+  m: u32,
+  n: u32,
+  k: u32,
+  batch: u32,
+  k_chunk: u32,
+  gate_rows: u32,
+  gate_stride: u32,
+  gate_offset: u32,
+  residual_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<AElem>;
+@group(0) @binding(1) var<storage, read> b: array<BElem>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
+@group(0) @binding(4) var<storage, read> residual: array<RElem>; // optional: HAS_RESIDUAL
+@group(0) @binding(5) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+var<workgroup> tile_a: array<vec4f, BK * BM / 4u>; // [BK][BM / 4]
+var<workgroup> tile_b: array<vec4f, BK * BN / 4u>;
+
+// Which (line, quad along k) item e of a tile of `lines` lines along k is: two quads of a line side by side (32 bytes, a memory sector), then the lines.
+fn along_k(e: u32, lines: u32) -> vec2u {
+  return vec2u((e / 2u) % lines, (e / (2u * lines)) * 2u + e % 2u);
+}
+
+// Four k from k0 of row `row` of A [m, k], zero past the edges.
+fn a_along_k(base: u32, row: u32, k0: u32, k_end: u32) -> vec4f {
+  var v = vec4f();
+  let at = base + row * dims.k + k0;
+  if (row < dims.m && k0 < k_end) {
+    if (VEC_A) {
+      v = vec4f(a[at / 4u]);
+    } else {
+      v.x = vec4f(a[at]).x;
+      if (k0 + 1u < k_end) { v.y = vec4f(a[at + 1u]).x; }
+      if (k0 + 2u < k_end) { v.z = vec4f(a[at + 2u]).x; }
+      if (k0 + 3u < k_end) { v.w = vec4f(a[at + 3u]).x; }
+    }
+  }
+  return v;
+}
+
+// Four rows from row0 of line k0 of A [k, m].
+fn a_along_m(base: u32, row0: u32, k0: u32, k_end: u32) -> vec4f {
+  var v = vec4f();
+  let at = base + k0 * dims.m + row0;
+  if (row0 < dims.m && k0 < k_end) {
+    if (VEC_A) {
+      v = vec4f(a[at / 4u]);
+    } else {
+      v.x = vec4f(a[at]).x;
+      if (row0 + 1u < dims.m) { v.y = vec4f(a[at + 1u]).x; }
+      if (row0 + 2u < dims.m) { v.z = vec4f(a[at + 2u]).x; }
+      if (row0 + 3u < dims.m) { v.w = vec4f(a[at + 3u]).x; }
+    }
+  }
+  return v;
+}
+
+// Four k from k0 of column `col` of B [n, k].
+fn b_along_k(base: u32, col: u32, k0: u32, k_end: u32) -> vec4f {
+  var v = vec4f();
+  let at = base + col * dims.k + k0;
+  if (col < dims.n && k0 < k_end) {
+    if (VEC_B) {
+      v = vec4f(b[at / 4u]);
+    } else {
+      v.x = vec4f(b[at]).x;
+      if (k0 + 1u < k_end) { v.y = vec4f(b[at + 1u]).x; }
+      if (k0 + 2u < k_end) { v.z = vec4f(b[at + 2u]).x; }
+      if (k0 + 3u < k_end) { v.w = vec4f(b[at + 3u]).x; }
+    }
+  }
+  return v;
+}
+
+// Four columns from col0 of line k0 of B [k, n].
+fn b_along_n(base: u32, col0: u32, k0: u32, k_end: u32) -> vec4f {
+  var v = vec4f();
+  let at = base + k0 * dims.n + col0;
+  if (col0 < dims.n && k0 < k_end) {
+    if (VEC_B) {
+      v = vec4f(b[at / 4u]);
+    } else {
+      v.x = vec4f(b[at]).x;
+      if (col0 + 1u < dims.n) { v.y = vec4f(b[at + 1u]).x; }
+      if (col0 + 2u < dims.n) { v.z = vec4f(b[at + 2u]).x; }
+      if (col0 + 3u < dims.n) { v.w = vec4f(b[at + 3u]).x; }
+    }
+  }
+  return v;
+}
+
+// Where quad `quad` of line kk lies within a line of a transposed tile: every second quad of k is 16 banks away.
+fn swizzle(quad: u32, kk: u32) -> u32 {
+  return quad ^ (kk & 4u);
+}
+
+// The epilogue of four outputs from (row, col) on.
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+  if (row >= dims.m || col >= dims.n) {
+    return;
+  }
+  let index = (slice * dims.m + row) * dims.n + col;
+  var value = sum;
+  let count = min(4u, dims.n - col);
+  if (HAS_BIAS) {
+    value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
+  }
+  if (HAS_PRE) {
+    for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+      if (j < count) {
+        var part: OElem;
+        for (var c = 0u; c < STORE_WIDTH; c++) {
+          part[c] = value[j + c];
+        }
+        pre[(index + j) / STORE_WIDTH] = part;
+      }
+    }
+  }
+  if (ACT == 1u) {
+    value = vec4f(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
+  } else if (ACT == 2u) {
+    value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+  }
+  if (HAS_GATE) {
+    let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
+    value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
+  }
+  if (HAS_RESIDUAL) {
+    let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+    if (VEC_N) {
+      value += vec4f(residual[at / 4u]);
+    } else {
+      value.x += vec4f(residual[at]).x;
+      if (count > 1u) { value.y += vec4f(residual[at + 1u]).x; }
+      if (count > 2u) { value.z += vec4f(residual[at + 2u]).x; }
+      if (count > 3u) { value.w += vec4f(residual[at + 3u]).x; }
+    }
+  }
+  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+    if (j < count) {
+      var part: OElem;
+      for (var c = 0u; c < STORE_WIDTH; c++) {
+        part[c] = value[j + c];
+      }
+      out[(index + j) / STORE_WIDTH] = part;
+    }
+  }
+}
+
+@compute @workgroup_size(16, 16)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles_n = (dims.n + BN - 1u) / BN;
+  let tiles_m = (dims.m + BM - 1u) / BM;
+  let group = wid.x + wid.y * groups.x;
+  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
+  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+  if (slice >= splits * dims.batch) {
+    return;
+  }
+  let tile = group % (tiles_n * tiles_m);
+  let batch = slice % dims.batch;
+  let k_begin = (slice / dims.batch) * dims.k_chunk;
+  let k_end = min(dims.k, k_begin + dims.k_chunk);
+  let row_base = (tile / tiles_n) * BM;
+  let col_base = (tile % tiles_n) * BN;
+  let a_base = batch * dims.m * dims.k;
+  let b_base = batch * dims.k * dims.n;
+
+  var next_a: array<vec4f, LOADS_A>;
+  var next_b: array<vec4f, LOADS_B>;
+  var acc: array<array<vec4f, QN>, 4u * QM>;
+  // Step -1 only fetches; each later step stages what the one before fetched, fetches the next and multiplies.
+  let steps = (k_end - k_begin + BK - 1u) / BK;
+  for (var step = 0u; step <= steps; step++) {
+    if (step > 0u) {
+      for (var i = 0u; i < LOADS_A; i++) {
+        let e = local + i * 256u;
+        if (TRANS_A) {
+          tile_a[e] = next_a[i];
+        } else {
+          let at = along_k(e, BM);
+          let quad = (at.y * 4u) * (BM / 4u) + swizzle(at.x / 4u, at.y * 4u);
+          tile_a[quad][at.x % 4u] = next_a[i].x;
+          tile_a[quad + BM / 4u][at.x % 4u] = next_a[i].y;
+          tile_a[quad + 2u * (BM / 4u)][at.x % 4u] = next_a[i].z;
+          tile_a[quad + 3u * (BM / 4u)][at.x % 4u] = next_a[i].w;
+        }
+      }
+      for (var i = 0u; i < LOADS_B; i++) {
+        let e = local + i * 256u;
+        if (TRANS_B) {
+          let at = along_k(e, BN);
+          let quad = (at.y * 4u) * (BN / 4u) + swizzle(at.x / 4u, at.y * 4u);
+          tile_b[quad][at.x % 4u] = next_b[i].x;
+          tile_b[quad + BN / 4u][at.x % 4u] = next_b[i].y;
+          tile_b[quad + 2u * (BN / 4u)][at.x % 4u] = next_b[i].z;
+          tile_b[quad + 3u * (BN / 4u)][at.x % 4u] = next_b[i].w;
+        } else {
+          tile_b[e] = next_b[i];
+        }
+      }
+      workgroupBarrier();
+    }
+    if (step < steps) {
+      let k0 = k_begin + step * BK;
+      for (var i = 0u; i < LOADS_A; i++) {
+        let e = local + i * 256u;
+        if (TRANS_A) {
+          next_a[i] = a_along_m(a_base, row_base + (e % (BM / 4u)) * 4u, k0 + e / (BM / 4u), k_end);
+        } else {
+          let at = along_k(e, BM);
+          next_a[i] = a_along_k(a_base, row_base + at.x, k0 + at.y * 4u, k_end);
+        }
+      }
+      for (var i = 0u; i < LOADS_B; i++) {
+        let e = local + i * 256u;
+        if (TRANS_B) {
+          let at = along_k(e, BN);
+          next_b[i] = b_along_k(b_base, col_base + at.x, k0 + at.y * 4u, k_end);
+        } else {
+          next_b[i] = b_along_n(b_base, col_base + (e % (BN / 4u)) * 4u, k0 + e / (BN / 4u), k_end);
+        }
+      }
+    }
+    if (step > 0u) {
+      for (var kk = 0u; kk < BK; kk++) {
+        let at_a = kk * (BM / 4u) + select(swizzle(lid.y, kk), lid.y, TRANS_A);
+        let at_b = kk * (BN / 4u) + select(lid.x, swizzle(lid.x, kk), TRANS_B);
+        var bv: array<vec4f, QN>;
+        for (var q = 0u; q < QN; q++) {
+          bv[q] = tile_b[at_b + q * 16u];
+        }
+        for (var p = 0u; p < QM; p++) {
+          let av = tile_a[at_a + p * 16u];
+          for (var q = 0u; q < QN; q++) {
+            acc[4u * p][q] += av.x * bv[q];
+            acc[4u * p + 1u][q] += av.y * bv[q];
+            acc[4u * p + 2u][q] += av.z * bv[q];
+            acc[4u * p + 3u][q] += av.w * bv[q];
+          }
+        }
+      }
+      workgroupBarrier();
+    }
+  }
+
+  for (var p = 0u; p < QM; p++) {
+    for (var r = 0u; r < 4u; r++) {
+      for (var q = 0u; q < QN; q++) {
+        finish(slice, batch, row_base + p * 64u + lid.y * 4u + r, col_base + q * 64u + lid.x * 4u, acc[4u * p + r][q]);
+      }
+    }
+  }
+}
