@@ -55,6 +55,8 @@ export interface MatmulShape {
   n: number;
   k: number;
   batch?: number;
+  /** false: the caller cannot add up partial products (an epilogue is fused), so choose for one split. Default true. */
+  split?: boolean;
 }
 
 /** Workgroups of the tiled kernel that a large GPU runs at once, two for each of some 132 multiprocessors. */
@@ -74,7 +76,7 @@ const TILES = [
  * gradients have: too few tiles to fill a GPU). kChunk is a multiple of 16 where splits > 1.
  */
 export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
-  const { m, n, k, batch = 1 } = shape;
+  const { m, n, k, batch = 1, split = true } = shape;
   const vec = { m: m % 4 === 0, n: n % 4 === 0, k: k % 4 === 0 };
   if (caps.software || caps.maxWorkgroupSize < 256 || caps.maxWorkgroupMemory < 16384) {
     // 16 x 16 outputs an invocation are fastest on llvmpipe and the most that its compiler unrolls; small products get more workgroups.
@@ -86,7 +88,7 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
   let least = Number.POSITIVE_INFINITY;
   for (const { qm, qn, rate } of TILES) {
     const tiles = batch * Math.ceil(m / (64 * qm)) * Math.ceil(n / (64 * qn));
-    const wanted = Math.max(1, Math.min(Math.floor(GPU_GROUPS / tiles), Math.floor(k / MIN_SPLIT_K)));
+    const wanted = split ? Math.max(1, Math.min(Math.floor(GPU_GROUPS / tiles), Math.floor(k / MIN_SPLIT_K))) : 1;
     const kChunk = wanted === 1 ? k : Math.ceil(k / wanted / 16) * 16;
     const splits = Math.ceil(k / kChunk);
     const waves = Math.ceil((tiles * splits) / (GPU_GROUPS / 2));

@@ -58,7 +58,7 @@ function matmulCase(
         gate: has('gate'),
         residual: has('residual'),
         pre: has('pre'),
-        tile: tile ?? chooseMatmul({ m, n, k, batch }, capsOf(device)),
+        tile: tile ?? chooseMatmul({ m, n, k, batch, split: splits > 1 }, capsOf(device)),
       };
       const outputs = splits * batch * m * n;
       const dims = {

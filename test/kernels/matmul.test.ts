@@ -43,6 +43,7 @@ describe('matmul choice and checks', () => {
       expect((splits - 1) * kChunk).toBeLessThan(k);
       if (splits > 1) expect(kChunk % 16).toBe(0);
     }
+    expect(chooseMatmul({ m: 192, n: 192, k: 16384, split: false }, gpu)).toMatchObject({ splits: 1, kChunk: 16384 });
   });
 
   it('rejects a tile chosen for another shape, and a misaligned split', async () => {
