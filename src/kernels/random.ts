@@ -1,0 +1,39 @@
+import { defineKernel } from '../kernel/index.ts';
+import * as shaders from '../shaders.generated.ts';
+
+/** Blocks of `width` numbers that hold the elements first .. first + count - 1, in workgroups of 256. */
+function groups(d: { count: number; first: number }, width: number): number {
+  if (d.count === 0) return 0;
+  const blocks = Math.floor((d.first + d.count - 1) / width) - Math.floor(d.first / width) + 1;
+  return Math.ceil(blocks / 256);
+}
+
+function check(d: { count: number; first: number }): { what: string; fix: string } | undefined {
+  if (d.first + d.count <= 2 ** 32) return undefined;
+  return {
+    what: `elements ${d.first} to ${d.first + d.count} pass 2^32, where a step's numbers end`,
+    fix: 'draw the rest from another step or stream',
+  };
+}
+
+/**
+ * Fills `out` [count] f32 with uniform numbers in [0, 1): elements first .. first + count - 1 of a step's numbers. `key` u32
+ * [4] = (seed, stream, step_lo, step_hi). The same bits as `uniform01` of src/rng/philox.ts. See shaders/random_uniform.wgsl.
+ */
+export const randomUniform = defineKernel({
+  shader: shaders.random_uniform,
+  sizes: (d) => ({ key: 4, out: d.count }),
+  grid: (d) => groups(d, 4),
+  check,
+});
+
+/**
+ * Fills `out` [count] f32 with standard normal numbers: elements first .. first + count - 1 of a step's numbers. `key` u32
+ * [4] = (seed, stream, step_lo, step_hi). The same bits as `normal` of src/rng/philox.ts. See shaders/random_normal.wgsl.
+ */
+export const randomNormal = defineKernel({
+  shader: shaders.random_normal,
+  sizes: (d) => ({ key: 4, out: d.count }),
+  grid: (d) => groups(d, 2),
+  check,
+});
