@@ -177,10 +177,10 @@ export const adam_step = {
   name: 'adam_step',
   entryPoint: 'main',
   bindings: {
-    param: { binding: 0, access: 'read_write', element: 'f32', elementBytes: 4 },
-    grad: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    m: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
-    v: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
+    param: { binding: 0, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    grad: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16 },
+    m: { binding: 2, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    v: { binding: 3, access: 'read_write', element: 'vec4f', elementBytes: 16 },
     hyper: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
     clip: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
   },
@@ -191,7 +191,8 @@ export const adam_step = {
 //   g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (sqrt(v) + eps))
 // Buffers f32: param, m, v [count] updated; grad [count]; clip [4] = (scale, norm, non-finite count, 0);
 //   hyper [8] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay): the bias corrections are folded in on the host, in doubles.
-// Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
+//   Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
+// Grid: one vec4 an invocation, 256 invocations a workgroup.
 // Precision: f32. A non-finite gradient counts as 0; finiteness is read from the bits, which no compiler may assume away.
 // Source: Kingma & Ba 2014; UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v).
 
@@ -199,10 +200,10 @@ struct Dims {
   count: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> param: array<f32>;
-@group(0) @binding(1) var<storage, read> grad: array<f32>;
-@group(0) @binding(2) var<storage, read_write> m: array<f32>;
-@group(0) @binding(3) var<storage, read_write> v: array<f32>;
+@group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
+@group(0) @binding(1) var<storage, read> grad: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> m: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> v: array<vec4f>;
 @group(0) @binding(4) var<storage, read> hyper: array<f32>;
 @group(0) @binding(5) var<storage, read> clip: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
@@ -213,21 +214,23 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
-  for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
-    if (at < dims.count) {
-      var g = grad[at];
-      let finite = (bitcast<u32>(g) & 0x7f800000u) != 0x7f800000u;
-      let p = param[at];
-      g = select(0.0, g * clip[0], finite) + hyper[6] * p;
-      let new_m = hyper[1] * m[at] + hyper[2] * g;
-      let new_v = hyper[3] * v[at] + hyper[4] * g * g;
-      m[at] = new_m;
-      v[at] = new_v;
-      param[at] = p - hyper[0] * (hyper[7] * p + new_m / (sqrt(new_v) + hyper[5]));
-    }
+  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  if (i >= (dims.count + 3u) / 4u) {
+    return;
   }
+  let p = param[i];
+  let raw = grad[i];
+  let old_m = m[i];
+  let old_v = v[i];
+  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+  let g = select(raw * clip[0], vec4f(0.0), broken) + hyper[6] * p;
+  let new_m = hyper[1] * old_m + hyper[2] * g;
+  let new_v = hyper[3] * old_v + hyper[4] * g * g;
+  let new_p = p - hyper[0] * (hyper[7] * p + new_m / (sqrt(new_v) + hyper[5]));
+  let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
+  m[i] = select(old_m, new_m, live);
+  v[i] = select(old_v, new_v, live);
+  param[i] = select(p, new_p, live);
 }
 `,
 } as const satisfies ShaderSource;
@@ -767,7 +770,8 @@ fn main(@builtin(local_invocation_id) lid: vec3u) {
     return;
   }
   let norm = sqrt(squares);
-  let finite = (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
+  // By the count and by the bits: a compiler may assume that arithmetic is finite, and squares may overflow.
+  let finite = bad == 0.0 && (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
   var scale = 1.0;
   if (limits[0] > 0.0) {
     scale = select(0.0, min(1.0, limits[0] / (norm + 1e-6)), finite);
@@ -808,8 +812,8 @@ export const ema = {
   name: 'ema',
   entryPoint: 'main',
   bindings: {
-    average: { binding: 0, access: 'read_write', element: 'f32', elementBytes: 4 },
-    param: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    average: { binding: 0, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    param: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16 },
     decay: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
   },
   uniform: { binding: 3, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
@@ -817,16 +821,17 @@ export const ema = {
   },
   code: `// ema: average = decay average + (1 - decay) param, in place, written as average + (1 - decay) (param - average): exact where
 //   they are equal; decay 0 copies exactly.
-// Buffers f32: average [count] updated, param [count], decay [1].
-// Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
-// Precision: f32.
+// Buffers f32: average [count] updated, param [count], decay [1]. Flat buffers are padded to whole vec4s, so that four elements
+//   are one access; elements past count keep their values.
+// Grid: one vec4 an invocation, 256 invocations a workgroup.
+// Precision: f32. 1 - decay is exact for the decay given, but a decay near 1 is itself rounded: .9999 to a rate of 1.0002e-4.
 
 struct Dims {
   count: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> average: array<f32>;
-@group(0) @binding(1) var<storage, read> param: array<f32>;
+@group(0) @binding(0) var<storage, read_write> average: array<vec4f>;
+@group(0) @binding(1) var<storage, read> param: array<vec4f>;
 @group(0) @binding(2) var<storage, read> decay: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -836,16 +841,15 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
-  let keep = decay[0];
-  for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
-    if (at < dims.count) {
-      let p = param[at];
-      let a = average[at];
-      average[at] = select(a + (1.0 - keep) * (p - a), p, keep == 0.0);
-    }
+  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  if (i >= (dims.count + 3u) / 4u) {
+    return;
   }
+  let p = param[i];
+  let old = average[i];
+  let mixed = select(old + (1.0 - decay[0]) * (p - old), p, vec4<bool>(decay[0] == 0.0));
+  let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
+  average[i] = select(old, mixed, live);
 }
 `,
 } as const satisfies ShaderSource;
@@ -1194,54 +1198,61 @@ export const grad_stats = {
   name: 'grad_stats',
   entryPoint: 'main',
   bindings: {
-    grad: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    grad: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
     partial: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
   },
   uniform: { binding: 2, size: 8, fields: { count: { type: 'u32', offset: 0 }, partial_offset: { type: 'u32', offset: 4 } } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256 },
+    ROWS: { kind: 'const', type: 'u32', default: 1 },
+    PER_GROUP: { kind: 'const', type: 'u32', default: 4096 },
+    MAX_GROUPS: { kind: 'const', type: 'u32', default: 1024 },
   },
-  code: `// grad_stats: per workgroup, the sum of squares of the gradients and the number of non-finite ones.
-// Buffers f32: grad [count]; partial [groups, 2] = (sum of squares, non-finite count), from group partial_offset on.
-// Grid: LANES invocations a workgroup, which takes PER_GROUP consecutive elements; neighbours read neighbours.
-// Precision: f32. A non-finite gradient makes its sum non-finite, as it must make the norm.
+  code: `// grad_stats: partial sums of the squares of the gradients, and the number of non-finite ones.
+// Buffers f32: grad [count], padded to whole vec4s; partial [groups, 2] = (sum of squares, non-finite count), from group
+//   partial_offset on.
+// Grid: groups = min(MAX_GROUPS, ceil(count / PER_GROUP)) of LANES invocations, ROWS groups a workgroup. Group g takes every
+//   groups-th run of LANES vec4s from the g-th on, so that neighbours read neighbours and the sums stay few whatever the count.
+// Precision: f32. A non-finite gradient makes its sum non-finite, as it must make the norm; the count says so by integer bits.
 // @use lanes
 
-const LANES: u32 = 256u;        // knob: invocations a workgroup, a power of two
-const ROWS: u32 = 1u;
-const PER_GROUP: u32 = 4096u;
+const LANES: u32 = 256u;        // knob: invocations a group, a power of two
+const ROWS: u32 = 1u;           // knob: groups a workgroup
+const PER_GROUP: u32 = 4096u;   // knob: elements a group takes while there are fewer than MAX_GROUPS
+const MAX_GROUPS: u32 = 1024u;  // knob: enough groups to fill a large GPU
 
 struct Dims {
   count: u32,
   partial_offset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> grad: array<f32>;
+@group(0) @binding(0) var<storage, read> grad: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(LANES, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let group = wid.x + wid.y * groups.x;
-  let begin = group * PER_GROUP;
-  let live = begin < dims.count;
-  let end = select(0u, min(dims.count, begin + PER_GROUP), live);
-  var squares = 0.0;
-  var bad = 0.0;
-  for (var at = begin + lid.x; at < end; at += LANES) {
-    let g = grad[at];
+  let group = (wid.x + wid.y * workgroups.x) * ROWS + lid.y;
+  let groups = min(MAX_GROUPS, (dims.count + PER_GROUP - 1u) / PER_GROUP);
+  let live = group < groups; // groups past the end still take part in the barriers
+  let end = select(0u, (dims.count + 3u) / 4u, live);
+  var squares = vec4f(0.0);
+  var bad = vec4f(0.0);
+  for (var i = group * LANES + lid.x; i < end; i += groups * LANES) {
+    let inside = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
+    let g = select(vec4f(0.0), grad[i], inside);
     squares += g * g;
-    bad += select(0.0, 1.0, (bitcast<u32>(g) & 0x7f800000u) == 0x7f800000u);
+    bad += select(vec4f(0.0), vec4f(1.0), (bitcast<vec4u>(g) & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
   }
-  squares = lanes_sum(squares, lid.x, 0u);
-  bad = lanes_sum(bad, lid.x, 0u);
+  let sum = lanes_sum((squares.x + squares.y) + (squares.z + squares.w), lid.x, lid.y);
+  let count = lanes_sum((bad.x + bad.y) + (bad.z + bad.w), lid.x, lid.y);
   if (live && lid.x == 0u) {
-    partial[(dims.partial_offset + group) * 2u] = squares;
-    partial[(dims.partial_offset + group) * 2u + 1u] = bad;
+    partial[(dims.partial_offset + group) * 2u] = sum;
+    partial[(dims.partial_offset + group) * 2u + 1u] = count;
   }
 }
 

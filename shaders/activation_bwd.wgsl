@@ -1,0 +1,38 @@
+// activation_bwd: dx = dy * act'(x), elementwise.
+// Buffers: x, dy, dx [count] f32.
+// Grid: as activation_fwd.
+// Precision: f32.
+// Source: the derivatives of shaders/activation_fwd.wgsl.
+// @use activation
+
+const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU
+const PER: u32 = 4u;  // knob: elements an invocation
+
+struct Dims {
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * 256u;
+    if (at < dims.count) {
+      let v = x[at];
+      if (ACT == 1u) {
+        dx[at] = dy[at] * gelu_grad(v);
+      } else {
+        dx[at] = dy[at] * silu_grad(v);
+      }
+    }
+  }
+}

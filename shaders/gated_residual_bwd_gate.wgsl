@@ -1,0 +1,64 @@
+// gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
+// Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
+//   caller zeroes it, and several kernels add into columns of their own.
+// Grid: a workgroup sums 256 columns of one modulation row, or 256 / LANES columns where mod_rows is at least LANES_FROM, LANES
+//   invocations a column (lib column_lanes).
+// Precision: f32, in one fixed order: no atomics.
+// Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
+// @use column_lanes
+
+const LANES: u32 = 8u;        // knob: invocations a column, a power of two
+const LANES_FROM: u32 = 32u;  // knob: mod_rows from which LANES share a column
+
+alias Summed = f32;
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  mod_rows: u32,
+  mod_stride: u32,
+  gate_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> h: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+fn term(at: u32) -> f32 {
+  return dy[at] * h[at];
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let lanes = column_lanes(dims.mod_rows);
+  let width = 256u / lanes;
+  let tiles = (dims.cols + width - 1u) / width;
+  let group = wid.x + wid.y * groups.x;
+  let mod_row = group / tiles;
+  let col = (group % tiles) * width + local % width;
+  let begin = min(mod_row * dims.mod_rows, dims.rows);
+  let end = begin + min(dims.mod_rows, dims.rows - begin);
+  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+
+  var sum = 0.0;
+  if (live) {
+    var row = begin + local / width;
+    for (; row + 3u * lanes < end; row += 4u * lanes) { // four rows in flight
+      let at = row * dims.cols + col;
+      let step = lanes * dims.cols;
+      sum += (term(at) + term(at + step)) + (term(at + 2u * step) + term(at + 3u * step));
+    }
+    for (; row < end; row += lanes) {
+      sum += term(row * dims.cols + col);
+    }
+  }
+  sum = column_sum(sum, local, lanes);
+  if (live && local < width) {
+    dmodulation[mod_row * dims.mod_stride + dims.gate_offset + col] += sum;
+  }
+}

@@ -1,0 +1,91 @@
+// norm_bwd_modulation: the gradients of norm_fwd by scale and shift, summed over the rows that share them.
+//   dshift += sum of dy;  dscale += sum of dy (xhat weight + bias) = weight * sum of dy xhat + bias * sum of dy.
+// Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
+//   dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
+//   several kernels add into columns of their own.
+// Grid: a workgroup sums 256 columns of one modulation row, or 256 / LANES columns where mod_rows is at least LANES_FROM, LANES
+//   invocations a column (lib column_lanes).
+// Precision: f32, in one fixed order: no atomics.
+// Source: the derivative of shaders/norm_fwd.wgsl.
+// @use column_lanes
+
+const LANES: u32 = 8u;            // knob: invocations a column, a power of two
+const LANES_FROM: u32 = 32u;      // knob: mod_rows from which LANES share a column
+const HAS_WEIGHT: bool = false;   // knob: the forward had weight
+const HAS_BIAS: bool = false;     // knob: the forward had bias
+const HAS_SCALE: bool = false;    // knob: the forward had scale
+const HAS_SHIFT: bool = false;    // knob: the forward had shift
+
+alias Summed = vec2f; // of dy, of dy xhat
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  mod_rows: u32,
+  mod_stride: u32,
+  scale_offset: u32,
+  shift_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
+@group(0) @binding(4) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(5) var<storage, read_write> dmodulation: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+fn term(row: u32, col: u32) -> vec2f {
+  let at = row * dims.cols + col;
+  let g = dy[at];
+  if (HAS_SCALE) {
+    return vec2f(g, g * (x[at] - stats[row * 2u]) * stats[row * 2u + 1u]);
+  }
+  return vec2f(g, 0.0);
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let lanes = column_lanes(dims.mod_rows);
+  let width = 256u / lanes;
+  let tiles = (dims.cols + width - 1u) / width;
+  let group = wid.x + wid.y * groups.x;
+  let mod_row = group / tiles;
+  let col = (group % tiles) * width + local % width;
+  let begin = min(mod_row * dims.mod_rows, dims.rows);
+  let end = begin + min(dims.mod_rows, dims.rows - begin);
+  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+
+  var sum = vec2f();
+  if (live) {
+    var row = begin + local / width;
+    for (; row + 3u * lanes < end; row += 4u * lanes) { // four rows in flight
+      sum += (term(row, col) + term(row + lanes, col)) + (term(row + 2u * lanes, col) + term(row + 3u * lanes, col));
+    }
+    for (; row < end; row += lanes) {
+      sum += term(row, col);
+    }
+  }
+  sum = column_sum(sum, local, lanes);
+  if (!live || local >= width) {
+    return;
+  }
+  let base = mod_row * dims.mod_stride + col;
+  if (HAS_SCALE) {
+    var dscale = sum.y;
+    if (HAS_WEIGHT) {
+      dscale *= weight[col];
+    }
+    if (HAS_BIAS) {
+      dscale += sum.x * bias[col];
+    }
+    dmodulation[base + dims.scale_offset] += dscale;
+  }
+  if (HAS_SHIFT) {
+    dmodulation[base + dims.shift_offset] += sum.x;
+  }
+}

@@ -1,0 +1,78 @@
+// norm_bwd_weight: the gradients of norm_fwd by weight and bias, as sums over chunks of rows.
+//   dweight = sum of dy (1 + scale) xhat;  dbias = sum of dy (1 + scale). sum_cols adds the chunks.
+// Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd);
+//   modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c;
+//   dweight_partial, dbias_partial [ceil(rows / chunk_rows), cols].
+// Grid: a workgroup sums 256 columns of one chunk, or 256 / LANES columns where chunks have at least LANES_FROM rows, LANES
+//   invocations a column (lib column_lanes).
+// Precision: f32, in one fixed order: no atomics.
+// Source: the derivative of shaders/norm_fwd.wgsl.
+// @use column_lanes
+
+const LANES: u32 = 8u;           // knob: invocations a column, a power of two
+const LANES_FROM: u32 = 32u;     // knob: rows a chunk from which LANES share a column
+const HAS_SCALE: bool = false;   // knob: the forward had scale
+const HAS_BIAS: bool = false;    // knob: the forward had bias
+
+alias Summed = vec2f; // dbias, dweight
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  mod_rows: u32,
+  mod_stride: u32,
+  scale_offset: u32,
+  chunk_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read> modulation: array<f32>; // optional: HAS_SCALE
+@group(0) @binding(4) var<storage, read_write> dweight_partial: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dbias_partial: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+fn term(row: u32, col: u32) -> vec2f {
+  let at = row * dims.cols + col;
+  var g = dy[at];
+  if (HAS_SCALE) {
+    g *= 1.0 + modulation[(row / dims.mod_rows) * dims.mod_stride + dims.scale_offset + col];
+  }
+  return vec2f(g, g * (x[at] - stats[row * 2u]) * stats[row * 2u + 1u]);
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let lanes = column_lanes(dims.chunk_rows);
+  let width = 256u / lanes;
+  let tiles = (dims.cols + width - 1u) / width;
+  let group = wid.x + wid.y * groups.x;
+  let chunk = group / tiles;
+  let col = (group % tiles) * width + local % width;
+  let begin = min(chunk * dims.chunk_rows, dims.rows);
+  let end = begin + min(dims.chunk_rows, dims.rows - begin);
+  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+
+  var sum = vec2f();
+  if (live) {
+    var row = begin + local / width;
+    for (; row + 3u * lanes < end; row += 4u * lanes) { // four rows in flight
+      sum += (term(row, col) + term(row + lanes, col)) + (term(row + 2u * lanes, col) + term(row + 3u * lanes, col));
+    }
+    for (; row < end; row += lanes) {
+      sum += term(row, col);
+    }
+  }
+  sum = column_sum(sum, local, lanes);
+  if (live && local < width) {
+    if (HAS_BIAS) {
+      dbias_partial[chunk * dims.cols + col] = sum.x;
+    }
+    dweight_partial[chunk * dims.cols + col] = sum.y;
+  }
+}

@@ -1,0 +1,56 @@
+// sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
+// Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
+// Grid: a workgroup sums 256 columns of one chunk, or 256 / LANES columns where chunks have at least LANES_FROM rows, LANES
+//   invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
+//   columns few.
+// Precision: f32, in one fixed order: no atomics.
+// @use column_lanes
+
+const LANES: u32 = 8u;        // knob: invocations a column, a power of two
+const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
+
+alias Summed = f32;
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  chunk_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let lanes = column_lanes(dims.chunk_rows);
+  let width = 256u / lanes;
+  let tiles = (dims.cols + width - 1u) / width;
+  let group = wid.x + wid.y * groups.x;
+  let chunk = group / tiles;
+  let col = (group % tiles) * width + local % width;
+  let begin = min(chunk * dims.chunk_rows, dims.rows);
+  let end = begin + min(dims.chunk_rows, dims.rows - begin);
+  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+
+  var sum = 0.0;
+  if (live) {
+    var row = begin + local / width;
+    for (; row + 3u * lanes < end; row += 4u * lanes) { // four reads in flight
+      let at = row * dims.cols + col;
+      let step = lanes * dims.cols;
+      sum += (x[at] + x[at + step]) + (x[at + 2u * step] + x[at + 3u * step]);
+    }
+    for (; row < end; row += lanes) {
+      sum += x[row * dims.cols + col];
+    }
+  }
+  sum = column_sum(sum, local, lanes);
+  if (live && local < width) {
+    out[chunk * dims.cols + col] = sum;
+  }
+}

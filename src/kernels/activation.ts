@@ -1,0 +1,48 @@
+import { defineKernel, type KnobValue } from '../kernel/index.ts';
+import * as shaders from '../shaders.generated.ts';
+
+export interface ActivationOptions {
+  /** GELU in its tanh form, or SiLU. */
+  act: 'gelu' | 'silu';
+}
+
+const ACTS = { gelu: 1, silu: 2 };
+
+const groupsOf = (count: number, k: Record<string, KnobValue>) => Math.ceil(count / (256 * (k.PER as number)));
+
+/** Workgroups of 64 columns and 4 PER rows. */
+const tilesOf = (rows: number, cols: number, k: Record<string, KnobValue>) =>
+  Math.ceil(cols / 64) * Math.ceil(rows / (4 * (k.PER as number)));
+
+/** `y = act(x)`, elementwise. Buffers f32: x, y [count]. See shaders/activation_fwd.wgsl. */
+export const activation = defineKernel({
+  shader: shaders.activation_fwd,
+  knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act] }),
+  sizes: (d) => ({ x: d.count, y: d.count }),
+  grid: (d, k) => groupsOf(d.count, k),
+});
+
+/** `dx = dy act'(x)`, elementwise. Buffers f32: x, dy, dx [count]. See shaders/activation_bwd.wgsl. */
+export const activationBackward = defineKernel({
+  shader: shaders.activation_bwd,
+  knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act] }),
+  sizes: (d) => ({ x: d.count, dy: d.count, dx: d.count }),
+  grid: (d, k) => groupsOf(d.count, k),
+});
+
+/**
+ * SwiGLU, `y = silu(x1) x2` with x12 = (x1, x2) in each row (Shazeer 2020). Buffers f32: x12 [rows, 2 hidden], y [rows, hidden].
+ * See shaders/swiglu_fwd.wgsl.
+ */
+export const swiglu = defineKernel({
+  shader: shaders.swiglu_fwd,
+  sizes: (d) => ({ x12: 2 * d.rows * d.hidden, y: d.rows * d.hidden }),
+  grid: (d, k) => tilesOf(d.rows, d.hidden, k),
+});
+
+/** The gradient of `swiglu`. Buffers f32: x12, dx12 [rows, 2 hidden], dy [rows, hidden]. See shaders/swiglu_bwd.wgsl. */
+export const swigluBackward = defineKernel({
+  shader: shaders.swiglu_bwd,
+  sizes: (d) => ({ x12: 2 * d.rows * d.hidden, dy: d.rows * d.hidden, dx12: 2 * d.rows * d.hidden }),
+  grid: (d, k) => tilesOf(d.rows, d.hidden, k),
+});

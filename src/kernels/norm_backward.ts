@@ -1,0 +1,172 @@
+import { type Caps, defineKernel, type KnobValue } from '../kernel/index.ts';
+import * as shaders from '../shaders.generated.ts';
+
+interface ModulationDims {
+  rows: number;
+  cols: number;
+  mod_rows: number;
+  mod_stride: number;
+}
+
+interface Wrong {
+  what: string;
+  fix: string;
+}
+
+const modulationSize = (d: ModulationDims) => Math.ceil(d.rows / d.mod_rows) * d.mod_stride;
+
+function checkShape(d: ModulationDims): Wrong | undefined {
+  if (d.cols === 0) return { what: 'cols is 0', fix: 'give rows of at least one column' };
+  if (d.mod_rows === 0) {
+    return { what: 'mod_rows is 0', fix: 'give the number of rows a modulation row serves (1 without modulation)' };
+  }
+  return undefined;
+}
+
+function checkColumns(d: ModulationDims, offset: number): Wrong | undefined {
+  const last = offset + d.cols;
+  if (last <= d.mod_stride) return undefined;
+  return {
+    what: `modulation columns end at ${last}, past mod_stride ${d.mod_stride}`,
+    fix: 'keep offset + cols <= mod_stride',
+  };
+}
+
+/** Invocations a column of the kernels that sum over rows, where the sum is long; 1 on CPU adapters (no barriers). */
+export interface ColumnTile {
+  /** A power of two up to 256. */
+  lanes: number;
+}
+
+const columnLanes = (tile: ColumnTile | undefined, caps: Caps) => tile?.lanes ?? (caps.software ? 1 : undefined);
+
+/** Workgroups that cover `cols` columns, each summed over `rows` rows; mirrors lib column_lanes. */
+function columnTiles(cols: number, rows: number, knobs: Record<string, KnobValue>): number {
+  const lanes = rows < (knobs.LANES_FROM as number) ? 1 : (knobs.LANES as number);
+  return Math.ceil(cols / (256 / lanes));
+}
+
+/** Which parts the forward had: the gradient by x runs back through them. */
+export interface NormBackwardXOptions {
+  kind: 'layer' | 'rms';
+  weight?: boolean;
+  scale?: boolean;
+  /** Add `prior`, a gradient of x from elsewhere: the sum at a residual connection, fused. */
+  prior?: boolean;
+  /** Invocations a row and rows a workgroup, as the forward's. */
+  tile?: { lanes: number; rows: number };
+}
+
+/**
+ * The gradient of `norm` by x: `dx = prior + rstd (g - mean(g) - xhat mean(g xhat))`, g = dy (1 + scale) weight; mean(g) is
+ * left out for RMSNorm. Buffers f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] of the forward; weight [cols];
+ * modulation [ceil(rows/mod_rows), mod_stride]. Dims without scale: mod_rows 1, mod_stride and scale_offset 0.
+ * See shaders/norm_bwd_x.wgsl.
+ */
+export const normBackwardX = defineKernel({
+  shader: shaders.norm_bwd_x,
+  knobs: (o: NormBackwardXOptions, caps) => ({
+    RMS: o.kind === 'rms',
+    HAS_WEIGHT: o.weight ?? false,
+    HAS_SCALE: o.scale ?? false,
+    HAS_PRIOR: o.prior ?? false,
+    LANES: o.tile?.lanes ?? (caps.software ? 1 : undefined),
+    ROWS: o.tile?.rows,
+  }),
+  sizes: (d) => {
+    const all = d.rows * d.cols;
+    return { dy: all, x: all, stats: d.rows * 2, weight: d.cols, modulation: modulationSize(d), prior: all, dx: all };
+  },
+  grid: (d, k) => Math.ceil(d.rows / (k.ROWS as number)),
+  check: (d, k) => checkShape(d) ?? (k.HAS_SCALE ? checkColumns(d, d.scale_offset) : undefined),
+});
+
+/** Which parts the forward had. */
+export interface NormBackwardModulationOptions {
+  /** Accepted so that the options of the three backwards agree; the stats already hold mean 0 for RMSNorm. */
+  kind?: 'layer' | 'rms';
+  weight?: boolean;
+  bias?: boolean;
+  scale?: boolean;
+  shift?: boolean;
+  tile?: ColumnTile;
+}
+
+/**
+ * The gradients of `norm` by scale and shift, summed over the rows that share them and ADDED into dmodulation, which the
+ * caller zeroes: `dshift += sum dy`, `dscale += sum dy (xhat weight + bias)`. Buffers f32: dy, x [rows, cols]; stats [rows, 2];
+ * weight, bias [cols]; dmodulation [ceil(rows/mod_rows), mod_stride]. See shaders/norm_bwd_modulation.wgsl.
+ */
+export const normBackwardModulation = defineKernel({
+  shader: shaders.norm_bwd_modulation,
+  knobs: (o: NormBackwardModulationOptions, caps) => ({
+    HAS_WEIGHT: o.weight ?? false,
+    HAS_BIAS: o.bias ?? false,
+    HAS_SCALE: o.scale ?? false,
+    HAS_SHIFT: o.shift ?? false,
+    LANES: columnLanes(o.tile, caps),
+  }),
+  sizes: (d) => ({
+    dy: d.rows * d.cols,
+    x: d.rows * d.cols,
+    stats: d.rows * 2,
+    weight: d.cols,
+    bias: d.cols,
+    dmodulation: modulationSize(d),
+  }),
+  grid: (d, k) => Math.ceil(d.rows / d.mod_rows) * columnTiles(d.cols, d.mod_rows, k),
+  check: (d, k) => {
+    if (!k.HAS_SCALE && !k.HAS_SHIFT) return { what: 'neither scale nor shift is asked for', fix: 'set one of them' };
+    if (k.HAS_SCALE && k.HAS_SHIFT && Math.abs(d.scale_offset - d.shift_offset) < d.cols) {
+      return {
+        what: `columns of scale (from ${d.scale_offset}) and shift (from ${d.shift_offset}) overlap`,
+        fix: `keep the offsets at least cols = ${d.cols} apart`,
+      };
+    }
+    const last = Math.max(k.HAS_SCALE ? d.scale_offset : 0, k.HAS_SHIFT ? d.shift_offset : 0);
+    return checkShape(d) ?? checkColumns(d, last);
+  },
+});
+
+/** Which parts the forward had. */
+export interface NormBackwardWeightOptions {
+  /** Accepted so that the options of the three backwards agree; the stats already hold mean 0 for RMSNorm. */
+  kind?: 'layer' | 'rms';
+  /** Also write dbias_partial. */
+  bias?: boolean;
+  scale?: boolean;
+  tile?: ColumnTile;
+}
+
+/**
+ * The gradients of `norm` by weight and bias as partial sums over chunks of chunk_rows rows, which sumCols adds up:
+ * `dweight = sum dy (1 + scale) xhat`, `dbias = sum dy (1 + scale)`. Buffers f32: dy, x [rows, cols]; stats [rows, 2];
+ * modulation [ceil(rows/mod_rows), mod_stride]; dweight_partial, dbias_partial [ceil(rows/chunk_rows), cols].
+ * See shaders/norm_bwd_weight.wgsl.
+ */
+export const normBackwardWeight = defineKernel({
+  shader: shaders.norm_bwd_weight,
+  knobs: (o: NormBackwardWeightOptions, caps) => ({
+    HAS_BIAS: o.bias ?? false,
+    HAS_SCALE: o.scale ?? false,
+    LANES: columnLanes(o.tile, caps),
+  }),
+  sizes: (d) => {
+    const all = d.rows * d.cols;
+    const partial = Math.ceil(d.rows / d.chunk_rows) * d.cols;
+    return {
+      dy: all,
+      x: all,
+      stats: d.rows * 2,
+      modulation: modulationSize(d),
+      dweight_partial: partial,
+      dbias_partial: partial,
+    };
+  },
+  grid: (d, k) => Math.ceil(d.rows / d.chunk_rows) * columnTiles(d.cols, d.chunk_rows, k),
+  check: (d, k) => {
+    if (d.chunk_rows === 0)
+      return { what: 'chunk_rows is 0', fix: 'use chooseChunk(rows, cols), or rows for one chunk' };
+    return checkShape(d) ?? (k.HAS_SCALE ? checkColumns(d, d.scale_offset) : undefined);
+  },
+});

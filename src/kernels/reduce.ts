@@ -1,0 +1,61 @@
+import { defineKernel } from '../kernel/index.ts';
+import * as shaders from '../shaders.generated.ts';
+
+export interface SumColsOptions {
+  /** Invocations a column where the sum is long, a power of two up to 256. Default 8; 1 on CPU adapters (no barriers). */
+  tile?: { lanes: number };
+}
+
+/** Workgroups that keep a large GPU busy, columns that one of them sums, and the fewest rows for which one is worth starting. */
+const BUSY_GROUPS = 512;
+const GROUP_COLS = 32;
+const LEAST_ROWS = 64;
+
+/**
+ * Rows a chunk for the first of two passes of a sum over the rows of [rows, cols], so that its workgroups keep a GPU busy;
+ * rows itself, at least 1, where one pass is enough. Pure.
+ */
+export function chooseChunk(rows: number, cols: number): number {
+  const tiles = Math.ceil(cols / GROUP_COLS);
+  const chunks = Math.min(Math.ceil(rows / LEAST_ROWS), Math.ceil(BUSY_GROUPS / Math.max(1, tiles)));
+  return Math.max(1, chunks <= 1 ? rows : Math.ceil(rows / chunks));
+}
+
+/**
+ * Sums down columns, by chunks of rows: `out[chunk, c] = sum of x[r, c]` over the chunk's rows. For bias gradients, split-k
+ * partial products and second passes. Buffers f32: x [rows, cols], out [ceil(rows/chunk_rows), cols]. See shaders/sum_cols.wgsl.
+ */
+export const sumCols = defineKernel({
+  shader: shaders.sum_cols,
+  knobs: (o: SumColsOptions | undefined, caps) => ({ LANES: o?.tile?.lanes ?? (caps.software ? 1 : undefined) }),
+  sizes: (d) => ({ x: d.rows * d.cols, out: Math.ceil(d.rows / d.chunk_rows) * d.cols }),
+  grid: (d, k) => {
+    const lanes = d.chunk_rows < (k.LANES_FROM as number) ? 1 : (k.LANES as number); // mirrors lib column_lanes
+    return Math.ceil(d.rows / d.chunk_rows) * Math.ceil(d.cols / (256 / lanes));
+  },
+  check: (d) =>
+    d.chunk_rows === 0
+      ? { what: 'chunk_rows is 0', fix: 'use chooseChunk(rows, cols), or rows for one chunk' }
+      : undefined,
+});
+
+export interface SumRowsOptions {
+  /** Divide by cols. */
+  mean?: boolean;
+  /** Invocations a row (a power of two; 1 on CPU adapters by default) and rows a workgroup; at most 256 together. */
+  tile?: { lanes: number; rows: number };
+}
+
+/** Sums, or means, along rows. Buffers f32: x [rows, cols], out [rows]. See shaders/sum_rows.wgsl. */
+export const sumRows = defineKernel({
+  shader: shaders.sum_rows,
+  knobs: (o: SumRowsOptions | undefined, caps) => ({
+    MEAN: o?.mean ?? false,
+    LANES: o?.tile?.lanes ?? (caps.software ? 1 : undefined),
+    ROWS: o?.tile?.rows,
+  }),
+  sizes: (d) => ({ x: d.rows * d.cols, out: d.rows }),
+  grid: (d, k) => Math.ceil(d.rows / (k.ROWS as number)),
+  check: (d, k) =>
+    k.MEAN && d.cols === 0 ? { what: 'the mean of no columns', fix: 'give rows of at least one column' } : undefined,
+});

@@ -1,0 +1,74 @@
+import { defineKernel, type KnobValue } from '../kernel/index.ts';
+import * as shaders from '../shaders.generated.ts';
+
+interface GateDims {
+  rows: number;
+  cols: number;
+  mod_rows: number;
+  mod_stride: number;
+  gate_offset: number;
+}
+
+/** Workgroups of 64 columns and 4 PER rows. */
+const tilesOf = (d: GateDims, k: Record<string, KnobValue>) =>
+  Math.ceil(d.cols / 64) * Math.ceil(d.rows / (4 * (k.PER as number)));
+
+const modulationSize = (d: GateDims) => Math.ceil(d.rows / d.mod_rows) * d.mod_stride;
+
+function checkGate(d: GateDims): { what: string; fix: string } | undefined {
+  if (d.mod_rows === 0) return { what: 'mod_rows is 0', fix: 'give the number of rows that share a gate' };
+  const last = d.gate_offset + d.cols;
+  if (last > d.mod_stride) {
+    return {
+      what: `gate columns end at ${last}, past mod_stride ${d.mod_stride}`,
+      fix: 'keep gate_offset + cols <= mod_stride',
+    };
+  }
+  return undefined;
+}
+
+/**
+ * `y = x + gate h`, gate from columns of a modulation tensor. Buffers f32: x, h, y [rows, cols];
+ * modulation [ceil(rows/mod_rows), mod_stride], gate of column c at gate_offset + c. See shaders/gated_residual_fwd.wgsl.
+ */
+export const gatedResidual = defineKernel({
+  shader: shaders.gated_residual_fwd,
+  sizes: (d) => ({ x: d.rows * d.cols, h: d.rows * d.cols, modulation: modulationSize(d), y: d.rows * d.cols }),
+  grid: tilesOf,
+  check: checkGate,
+});
+
+/** `dh = gate dy`. Buffers f32: dy, dh [rows, cols]; modulation as in gatedResidual. See shaders/gated_residual_bwd_h.wgsl. */
+export const gatedResidualBackwardH = defineKernel({
+  shader: shaders.gated_residual_bwd_h,
+  sizes: (d) => ({ dy: d.rows * d.cols, modulation: modulationSize(d), dh: d.rows * d.cols }),
+  grid: tilesOf,
+  check: checkGate,
+});
+
+export interface GateGradientOptions {
+  /** Invocations a column where the sum is long, a power of two up to 256. Default 8; 1 on CPU adapters (no barriers). */
+  tile?: { lanes: number };
+}
+
+/**
+ * `dgate += sum of dy h` over the rows of each modulation row, ADDED into dmodulation, which the caller zeroes.
+ * Buffers f32: dy, h [rows, cols]; dmodulation as modulation in gatedResidual. See shaders/gated_residual_bwd_gate.wgsl.
+ */
+export const gatedResidualBackwardGate = defineKernel({
+  shader: shaders.gated_residual_bwd_gate,
+  knobs: (o: GateGradientOptions | undefined, caps) => ({ LANES: o?.tile?.lanes ?? (caps.software ? 1 : undefined) }),
+  sizes: (d) => ({ dy: d.rows * d.cols, h: d.rows * d.cols, dmodulation: modulationSize(d) }),
+  grid: (d, k) => {
+    const lanes = d.mod_rows < (k.LANES_FROM as number) ? 1 : (k.LANES as number); // mirrors lib column_lanes
+    return Math.ceil(d.rows / d.mod_rows) * Math.ceil(d.cols / (256 / lanes));
+  },
+  check: checkGate,
+});
+
+/** `out = a + b`, elementwise; a and b may be one buffer. Buffers f32: a, b, out [count]. See shaders/add.wgsl. */
+export const add = defineKernel({
+  shader: shaders.add,
+  sizes: (d) => ({ a: d.count, b: d.count, out: d.count }),
+  grid: (d, k) => Math.ceil(d.count / (256 * (k.PER as number))),
+});

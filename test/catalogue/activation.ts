@@ -1,0 +1,107 @@
+import { activation, activationBackward, swiglu, swigluBackward } from '../../src/kernels/activation.ts';
+import { type Act, gatedUnit, pointwise, pointwiseSlope, randn } from '../reference/index.ts';
+import { type KernelCase, prepared } from './case.ts';
+
+const TOLERANCE = {
+  tolerance: 2e-6,
+  toleranceFrom: 'f32 rounding and the few ulp that WGSL allows exp and tanh, 16 ulp',
+};
+
+/** Wide enough that both tails of the nonlinearities are met. */
+const values = (count: number) => Float32Array.from(randn(count, 1), (v) => v * 3);
+
+function actCase(act: Act, backward: boolean, count: number, extra: Partial<KernelCase> = {}): KernelCase {
+  return {
+    kernel: backward ? 'activationBackward' : 'activation',
+    name: `${act} ${count}`,
+    variant: act,
+    shape: [count],
+    ...TOLERANCE,
+    flops: count * (backward ? 20 : 12),
+    bytes: count * (backward ? 12 : 8),
+    ...extra,
+    prepare: (device) => {
+      const x = values(count);
+      if (!backward) {
+        return prepared(
+          activation.prepare(device, { act }),
+          { count },
+          {
+            inputs: { x },
+            outputs: { y: count },
+            oracle: () => ({ y: Float64Array.from(x, (v) => pointwise(act, v)) }),
+          },
+        );
+      }
+      const dy = Float32Array.from(randn(count, 2));
+      return prepared(
+        activationBackward.prepare(device, { act }),
+        { count },
+        {
+          inputs: { x, dy },
+          outputs: { dx: count },
+          oracle: () => ({ dx: Float64Array.from(x, (v, i) => (dy[i] as number) * pointwiseSlope(act, v)) }),
+        },
+      );
+    },
+  };
+}
+
+function swigluCase(backward: boolean, rows: number, hidden: number, extra: Partial<KernelCase> = {}): KernelCase {
+  return {
+    kernel: backward ? 'swigluBackward' : 'swiglu',
+    name: `${rows}x${hidden}`,
+    variant: 'swiglu',
+    shape: [rows, hidden],
+    ...TOLERANCE,
+    flops: rows * hidden * (backward ? 12 : 6),
+    bytes: rows * hidden * (backward ? 20 : 12),
+    ...extra,
+    prepare: (device) => {
+      const x12 = values(2 * rows * hidden);
+      if (!backward) {
+        return prepared(
+          swiglu.prepare(device),
+          { rows, hidden },
+          { inputs: { x12 }, outputs: { y: rows * hidden }, oracle: () => ({ y: gatedUnit(x12, rows, hidden).y }) },
+        );
+      }
+      const dy = Float32Array.from(randn(rows * hidden, 2));
+      return prepared(
+        swigluBackward.prepare(device),
+        { rows, hidden },
+        {
+          inputs: { x12, dy },
+          outputs: { dx12: 2 * rows * hidden },
+          oracle: () => ({ dx12: gatedUnit(x12, rows, hidden, dy).dx12 }),
+        },
+      );
+    },
+  };
+}
+
+const BENCH = { benchOnly: true };
+const PAST_ONE_DIMENSION = 65539 * 1024 + 3; // elements: more than 65,535 workgroups, so that the grid folds
+
+export const activationCases: KernelCase[] = [
+  ...(['gelu', 'silu'] as const).flatMap((act) =>
+    [false, true].flatMap((backward) => [
+      actCase(act, backward, 41, { smoke: true }),
+      actCase(act, backward, 1),
+      actCase(act, backward, 65539),
+    ]),
+  ),
+  ...[false, true].flatMap((backward) => [
+    swigluCase(backward, 3, 41, { smoke: true }),
+    swigluCase(backward, 1, 1),
+    swigluCase(backward, 113, 257),
+    swigluCase(backward, 65539, 1),
+  ]),
+  actCase('gelu', false, PAST_ONE_DIMENSION, BENCH),
+  actCase('gelu', false, 8192 * 4608, BENCH),
+  actCase('gelu', true, 8192 * 4608, BENCH),
+  actCase('silu', false, 8192 * 4608, BENCH),
+  swigluCase(false, 8192, 3072, BENCH),
+  swigluCase(true, 8192, 3072, BENCH),
+  swigluCase(false, 16384, 1023, BENCH),
+];

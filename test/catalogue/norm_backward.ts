@@ -1,0 +1,222 @@
+import {
+  type ColumnTile,
+  type NormBackwardXOptions,
+  normBackwardModulation,
+  normBackwardWeight,
+  normBackwardX,
+} from '../../src/kernels/norm_backward.ts';
+import { chooseChunk } from '../../src/kernels/reduce.ts';
+import {
+  addColumns,
+  columnSums,
+  modulatedNorm,
+  modulatedNormGradients,
+  randn,
+  takeColumns,
+} from '../reference/index.ts';
+import { type KernelCase, prepared } from './case.ts';
+
+type Part = 'weight' | 'bias' | 'scale' | 'shift' | 'prior';
+type Kind = 'layer' | 'rms';
+
+interface Shape {
+  rows: number;
+  cols: number;
+  modRows?: number;
+  chunkRows?: number;
+}
+
+/** Inputs of one case: the forward's tensors, its stats rounded to f32, a random cotangent, and the oracle's view of them. */
+function problem(kind: Kind, parts: Part[], { rows, cols, modRows = 1 }: Shape) {
+  const has = (part: Part) => parts.includes(part);
+  const modCount = Math.ceil(rows / modRows);
+  const modulated = has('scale') || has('shift');
+  const modStride = modulated ? 3 * cols + 5 : 0; // an odd stride: the modulation is a slice of something wider
+  const offsets = { scale: modulated ? cols + 2 : 0, shift: modulated ? 1 : 0 };
+  const x = Float32Array.from(randn(rows * cols, 1), (v) => v * 1.5 + 0.7);
+  const dy = Float32Array.from(randn(rows * cols, 2));
+  const weight = Float32Array.from(randn(cols, 3));
+  const bias = Float32Array.from(randn(cols, 4));
+  const modulation = Float32Array.from(randn(modCount * modStride, 5));
+  const forward = {
+    rows,
+    cols,
+    kind,
+    eps: 1e-6,
+    modRows,
+    x,
+    ...(has('weight') && { weight }),
+    ...(has('bias') && { bias }),
+    ...(has('scale') && { scale: takeColumns(modulation, modCount, modStride, offsets.scale, cols) }),
+  };
+  const stats = Float32Array.from(modulatedNorm(forward).stats);
+  const dims = { rows, cols, mod_rows: modRows, mod_stride: modStride, scale_offset: offsets.scale };
+  return { has, modCount, modStride, offsets, x, dy, weight, bias, modulation, forward, stats, dims };
+}
+
+function named(kernel: string, kind: Kind, parts: Part[], s: Shape, lanes?: number) {
+  const { rows, cols, modRows = 1, chunkRows } = s;
+  const variant = [kind, ...parts].join('+');
+  const shape = `${rows}x${cols}/${modRows}${chunkRows ? ` chunks of ${chunkRows}` : ''}`;
+  return { kernel, name: `${variant} ${shape}${lanes ? ` ${lanes} lanes` : ''}`, variant, shape: [rows, cols] };
+}
+
+function xCase(
+  kind: Kind,
+  parts: Part[],
+  shape: Shape,
+  tile?: NormBackwardXOptions['tile'],
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  const { rows, cols } = shape;
+  return {
+    ...named('normBackwardX', kind, parts, shape, tile?.lanes),
+    tolerance: 2e-6,
+    toleranceFrom: 'f32 rounding of the stats and of two sums of cols terms, 16 ulp',
+    flops: rows * cols * 12,
+    bytes: rows * cols * 4 * (parts.includes('prior') ? 4 : 3),
+    ...extra,
+    prepare: (device) => {
+      const p = problem(kind, parts, shape);
+      const prior = Float32Array.from(randn(rows * cols, 6));
+      const [weight, scale, withPrior] = [p.has('weight'), p.has('scale'), p.has('prior')];
+      return prepared(normBackwardX.prepare(device, { kind, weight, scale, prior: withPrior, tile }), p.dims, {
+        inputs: {
+          dy: p.dy,
+          x: p.x,
+          stats: p.stats,
+          ...(weight && { weight: p.weight }),
+          ...(scale && { modulation: p.modulation }),
+          ...(withPrior && { prior }),
+        },
+        outputs: { dx: rows * cols },
+        oracle: () => {
+          const { dx } = modulatedNormGradients(p.forward, p.dy);
+          return { dx: withPrior ? dx.map((v, i) => v + (prior[i] as number)) : dx };
+        },
+      });
+    },
+  };
+}
+
+function modulationCase(
+  kind: Kind,
+  parts: Part[],
+  shape: Shape,
+  tile?: ColumnTile,
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  const { rows, cols } = shape;
+  return {
+    ...named('normBackwardModulation', kind, parts, shape, tile?.lanes),
+    tolerance: 2e-6,
+    toleranceFrom: 'f32 rounding of the stats and of a sum of mod_rows terms, 16 ulp',
+    flops: rows * cols * 5,
+    bytes: rows * cols * 8 + Math.ceil(rows / (shape.modRows ?? 1)) * cols * 16,
+    ...extra,
+    prepare: (device) => {
+      const p = problem(kind, parts, shape);
+      const dmodulation = Float32Array.from(randn(p.modCount * p.modStride, 7)); // what other kernels have added
+      const [weight, bias, scale, shift] = [p.has('weight'), p.has('bias'), p.has('scale'), p.has('shift')];
+      const kernel = normBackwardModulation.prepare(device, { kind, weight, bias, scale, shift, tile });
+      return prepared(
+        kernel,
+        { ...p.dims, shift_offset: p.offsets.shift },
+        {
+          inputs: {
+            dy: p.dy,
+            x: p.x,
+            stats: p.stats,
+            ...(weight && { weight: p.weight }),
+            ...(bias && { bias: p.bias }),
+            dmodulation,
+          },
+          outputs: { dmodulation: p.modCount * p.modStride },
+          oracle: () => {
+            const { dscale, dshift } = modulatedNormGradients(p.forward, p.dy);
+            let sum: ArrayLike<number> = dmodulation;
+            if (scale) sum = addColumns(sum, dscale, p.modCount, p.modStride, p.offsets.scale);
+            if (shift) sum = addColumns(sum, dshift, p.modCount, p.modStride, p.offsets.shift);
+            return { dmodulation: sum };
+          },
+        },
+      );
+    },
+  };
+}
+
+function weightCase(
+  kind: Kind,
+  parts: Part[],
+  shape: Shape,
+  tile?: ColumnTile,
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  const { rows, cols, chunkRows = chooseChunk(rows, cols) } = shape;
+  return {
+    ...named('normBackwardWeight', kind, parts, { ...shape, chunkRows }, tile?.lanes),
+    tolerance: 2e-6,
+    toleranceFrom: 'f32 rounding of the stats and of a sum of chunk_rows terms, 16 ulp',
+    flops: rows * cols * 5,
+    bytes: rows * cols * 8,
+    ...extra,
+    prepare: (device) => {
+      const p = problem(kind, ['weight', ...parts], shape);
+      const [bias, scale] = [p.has('bias'), p.has('scale')];
+      const size = Math.ceil(rows / chunkRows) * cols;
+      return prepared(
+        normBackwardWeight.prepare(device, { kind, bias, scale, tile }),
+        { ...p.dims, chunk_rows: chunkRows },
+        {
+          inputs: { dy: p.dy, x: p.x, stats: p.stats, ...(scale && { modulation: p.modulation }) },
+          outputs: { dweight_partial: size, ...(bias && { dbias_partial: size }) },
+          oracle: () => {
+            const up = Float64Array.from(p.dy, (v, i) => {
+              const at = Math.floor(Math.floor(i / cols) / p.forward.modRows) * cols + (i % cols);
+              return v * (1 + ((p.forward.scale?.[at] as number | undefined) ?? 0));
+            });
+            const { y: xhat } = modulatedNorm({ rows, cols, kind, eps: p.forward.eps, modRows: 1, x: p.x });
+            const dweight_partial = columnSums(
+              up.map((v, i) => v * (xhat[i] as number)),
+              rows,
+              cols,
+              chunkRows,
+            );
+            return { dweight_partial, ...(bias && { dbias_partial: columnSums(up, rows, cols, chunkRows) }) };
+          },
+        },
+      );
+    },
+  };
+}
+
+const BENCH = { benchOnly: true };
+
+export const normBackwardCases: KernelCase[] = [
+  xCase('layer', [], { rows: 3, cols: 41 }, undefined, { smoke: true }),
+  xCase('layer', ['weight', 'scale', 'prior'], { rows: 41, cols: 113, modRows: 41 }, { lanes: 16, rows: 8 }),
+  xCase('rms', ['scale', 'prior'], { rows: 13, cols: 257, modRows: 4 }, { lanes: 64, rows: 4 }),
+  xCase('layer', ['scale'], { rows: 10, cols: 257, modRows: 1 }, { lanes: 32, rows: 1 }),
+  xCase('rms', ['weight'], { rows: 257, cols: 48 }, { lanes: 1, rows: 8 }),
+  xCase('layer', ['prior'], { rows: 1, cols: 1152 }, { lanes: 256, rows: 1 }),
+  xCase('rms', ['scale', 'prior'], { rows: 7, cols: 1, modRows: 3 }, { lanes: 8, rows: 2 }),
+  xCase('layer', [], { rows: 65539, cols: 3 }, { lanes: 1, rows: 1 }),
+  modulationCase('layer', ['scale', 'shift'], { rows: 6, cols: 41, modRows: 3 }, undefined, { smoke: true }),
+  modulationCase('layer', ['weight', 'bias', 'scale', 'shift'], { rows: 100, cols: 113, modRows: 41 }, { lanes: 8 }),
+  modulationCase('rms', ['weight', 'scale'], { rows: 257, cols: 257, modRows: 257 }, { lanes: 256 }),
+  modulationCase('layer', ['shift'], { rows: 113, cols: 3, modRows: 64 }, { lanes: 2 }),
+  modulationCase('rms', ['bias', 'scale', 'shift'], { rows: 41, cols: 257, modRows: 1 }, { lanes: 8 }),
+  modulationCase('layer', ['scale', 'shift'], { rows: 65539, cols: 1, modRows: 1 }),
+  weightCase('layer', ['bias'], { rows: 3, cols: 41 }, undefined, { smoke: true }),
+  weightCase('rms', ['scale'], { rows: 257, cols: 113, modRows: 4, chunkRows: 100 }, { lanes: 8 }),
+  weightCase('layer', ['bias', 'scale'], { rows: 113, cols: 257, modRows: 113, chunkRows: 7 }),
+  weightCase('rms', ['bias'], { rows: 65539, cols: 3, chunkRows: 65539 }, { lanes: 64 }),
+  weightCase('layer', [], { rows: 65539, cols: 3, chunkRows: 1 }),
+  xCase('layer', ['scale', 'prior'], { rows: 8192, cols: 1152, modRows: 256 }, { lanes: 256, rows: 1 }, BENCH),
+  xCase('rms', ['scale', 'prior'], { rows: 16384, cols: 384, modRows: 256 }, { lanes: 64, rows: 4 }, BENCH),
+  modulationCase('layer', ['scale', 'shift'], { rows: 8192, cols: 1152, modRows: 256 }, undefined, BENCH),
+  modulationCase('layer', ['scale', 'shift'], { rows: 1024, cols: 1152, modRows: 256 }, undefined, BENCH),
+  modulationCase('layer', ['scale', 'shift'], { rows: 8192, cols: 1152, modRows: 1 }, undefined, BENCH),
+  weightCase('rms', ['bias'], { rows: 16384, cols: 384 }, undefined, BENCH),
+  weightCase('rms', ['scale'], { rows: 16384, cols: 384, modRows: 256 }, undefined, BENCH),
+];

@@ -1,0 +1,94 @@
+import { chooseChunk, type SumColsOptions, type SumRowsOptions, sumCols, sumRows } from '../../src/kernels/reduce.ts';
+import { columnSums, randn, rowSums } from '../reference/index.ts';
+import { type KernelCase, prepared } from './case.ts';
+
+const values = (count: number) => Float32Array.from(randn(count, 1), (v) => v + 0.5);
+
+function colsCase(
+  rows: number,
+  cols: number,
+  chunkRows: number,
+  tile?: SumColsOptions['tile'],
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  const chunks = Math.ceil(rows / chunkRows);
+  return {
+    kernel: 'sumCols',
+    name: `${rows}x${cols} in ${chunks}${tile ? ` ${tile.lanes} lanes` : ''}`,
+    variant: tile ? `${tile.lanes} lanes` : 'default',
+    shape: [rows, cols],
+    tolerance: 3e-6,
+    toleranceFrom: 'f32 rounding of a sum of chunk_rows terms in order, ~ eps sqrt(chunk_rows)',
+    flops: rows * cols,
+    bytes: 4 * (rows + chunks) * cols,
+    ...extra,
+    prepare: (device) => {
+      const x = values(rows * cols);
+      return prepared(
+        sumCols.prepare(device, { tile }),
+        { rows, cols, chunk_rows: chunkRows },
+        {
+          inputs: { x },
+          outputs: { out: chunks * cols },
+          oracle: () => ({ out: columnSums(x, rows, cols, chunkRows) }),
+        },
+      );
+    },
+  };
+}
+
+function rowsCase(
+  rows: number,
+  cols: number,
+  mean: boolean,
+  tile?: SumRowsOptions['tile'],
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  return {
+    kernel: 'sumRows',
+    name: `${mean ? 'mean ' : ''}${rows}x${cols}${tile ? ` ${tile.lanes} lanes` : ''}`,
+    variant: mean ? 'mean' : 'sum',
+    shape: [rows, cols],
+    tolerance: 3e-6,
+    toleranceFrom: 'f32 rounding of a sum of cols terms in order, ~ eps sqrt(cols)',
+    flops: rows * cols,
+    bytes: 4 * rows * (cols + 1),
+    ...extra,
+    prepare: (device) => {
+      const x = values(rows * cols);
+      return prepared(
+        sumRows.prepare(device, { mean, tile }),
+        { rows, cols },
+        {
+          inputs: { x },
+          outputs: { out: rows },
+          oracle: () => ({ out: rowSums(x, rows, cols).map((v) => (mean ? v / cols : v)) }),
+        },
+      );
+    },
+  };
+}
+
+const BENCH = { benchOnly: true };
+
+export const reduceCases: KernelCase[] = [
+  colsCase(3, 41, 3, undefined, { smoke: true }),
+  colsCase(257, 113, 257, { lanes: 8 }),
+  colsCase(257, 257, 100, { lanes: 32 }),
+  colsCase(300, 1, 70, { lanes: 256 }),
+  colsCase(113, 41, 1),
+  colsCase(65539, 3, 65539, { lanes: 8 }),
+  colsCase(65539, 3, 1),
+  colsCase(65539, 3, chooseChunk(65539, 3)),
+  rowsCase(3, 41, false, undefined, { smoke: true }),
+  rowsCase(41, 257, true, { lanes: 64, rows: 4 }),
+  rowsCase(1, 1153, false, { lanes: 256, rows: 1 }),
+  rowsCase(113, 1, true, { lanes: 8, rows: 3 }),
+  rowsCase(65539, 3, false, { lanes: 1, rows: 1 }),
+  colsCase(16384, 1152, chooseChunk(16384, 1152), undefined, BENCH),
+  colsCase(16384, 16, chooseChunk(16384, 16), undefined, BENCH),
+  colsCase(256, 16, 256, undefined, BENCH),
+  colsCase(8, 1152 * 1152, 8, undefined, BENCH),
+  colsCase(96, 384 * 384, 96, undefined, BENCH),
+  rowsCase(16384, 1152, true, undefined, BENCH),
+];

@@ -1,0 +1,117 @@
+import {
+  add,
+  type GateGradientOptions,
+  gatedResidual,
+  gatedResidualBackwardGate,
+  gatedResidualBackwardH,
+} from '../../src/kernels/residual.ts';
+import { addColumns, gatedSum, gatedSumGradients, randn, takeColumns } from '../reference/index.ts';
+import { type KernelCase, prepared } from './case.ts';
+
+const ROUNDING = { tolerance: 1e-6, toleranceFrom: 'f32 rounding of a product and a sum, 8 ulp' };
+
+type Which = 'gatedResidual' | 'gatedResidualBackwardH' | 'gatedResidualBackwardGate';
+const WORDS = { gatedResidual: 3, gatedResidualBackwardH: 2, gatedResidualBackwardGate: 2 };
+
+function gatedCase(
+  kernel: Which,
+  rows: number,
+  cols: number,
+  modRows: number,
+  tile?: GateGradientOptions['tile'],
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  const modCount = Math.ceil(rows / modRows);
+  const modStride = 2 * cols + 3; // an odd stride: the gate is a slice of something wider
+  const offset = cols + 1;
+  const dims = { rows, cols, mod_rows: modRows, mod_stride: modStride, gate_offset: offset };
+  return {
+    kernel,
+    name: `${rows}x${cols}/${modRows}${tile ? ` ${tile.lanes} lanes` : ''}`,
+    variant: 'gated',
+    shape: [rows, cols],
+    ...ROUNDING,
+    ...(kernel === 'gatedResidualBackwardGate' && {
+      tolerance: 2e-6,
+      toleranceFrom: 'f32 rounding of a sum of mod_rows products, 16 ulp',
+    }),
+    flops: rows * cols * 2,
+    bytes: rows * cols * 4 * WORDS[kernel] + modCount * cols * (kernel === 'gatedResidualBackwardGate' ? 8 : 4),
+    ...extra,
+    prepare: (device) => {
+      const count = rows * cols;
+      const [x, h, dy, modulation] = [count, count, count, modCount * modStride].map((n, i) =>
+        Float32Array.from(randn(n, i + 1)),
+      ) as [Float32Array, Float32Array, Float32Array, Float32Array];
+      const shape = { rows, cols, modRows, h, dy, gate: takeColumns(modulation, modCount, modStride, offset, cols) };
+      if (kernel === 'gatedResidual') {
+        return prepared(gatedResidual.prepare(device), dims, {
+          inputs: { x, h, modulation },
+          outputs: { y: count },
+          oracle: () => ({ y: gatedSum({ ...shape, x }) }),
+        });
+      }
+      if (kernel === 'gatedResidualBackwardH') {
+        return prepared(gatedResidualBackwardH.prepare(device), dims, {
+          inputs: { dy, modulation },
+          outputs: { dh: count },
+          oracle: () => ({ dh: gatedSumGradients(shape).dh }),
+        });
+      }
+      return prepared(gatedResidualBackwardGate.prepare(device, { tile }), dims, {
+        inputs: { dy, h, dmodulation: modulation }, // what other kernels have added
+        outputs: { dmodulation: modulation.length },
+        oracle: () => ({
+          dmodulation: addColumns(modulation, gatedSumGradients(shape).dgate, modCount, modStride, offset),
+        }),
+      });
+    },
+  };
+}
+
+function addCase(count: number, extra: Partial<KernelCase> = {}): KernelCase {
+  return {
+    kernel: 'add',
+    name: `${count}`,
+    variant: 'add',
+    shape: [count],
+    ...ROUNDING,
+    flops: count,
+    bytes: count * 12,
+    ...extra,
+    prepare: (device) => {
+      const a = Float32Array.from(randn(count, 1));
+      const b = Float32Array.from(randn(count, 2));
+      return prepared(
+        add.prepare(device),
+        { count },
+        {
+          inputs: { a, b },
+          outputs: { out: count },
+          oracle: () => ({ out: Float64Array.from(a, (v, i) => v + (b[i] as number)) }),
+        },
+      );
+    },
+  };
+}
+
+const BENCH = { benchOnly: true };
+
+export const residualCases: KernelCase[] = [
+  ...(['gatedResidual', 'gatedResidualBackwardH', 'gatedResidualBackwardGate'] as const).flatMap((kernel) => [
+    gatedCase(kernel, 6, 41, 3, undefined, { smoke: true }),
+    gatedCase(kernel, 41, 257, 1),
+    gatedCase(kernel, 113, 113, 41),
+    gatedCase(kernel, 65539, 1, 3),
+    gatedCase(kernel, 8192, 1152, 256, undefined, BENCH),
+  ]),
+  gatedCase('gatedResidualBackwardGate', 257, 113, 100, { lanes: 8 }),
+  gatedCase('gatedResidualBackwardGate', 257, 3, 257, { lanes: 128 }),
+  gatedCase('gatedResidual', 8192, 1152, 1, undefined, BENCH),
+  gatedCase('gatedResidualBackwardGate', 1024, 1152, 256, undefined, BENCH),
+  gatedCase('gatedResidualBackwardGate', 8192, 1152, 1, undefined, BENCH),
+  addCase(41, { smoke: true }),
+  addCase(1),
+  addCase(65539),
+  addCase(8192 * 4608, BENCH),
+];

@@ -1,0 +1,4 @@
+import { activationCases } from '../catalogue/activation.ts';
+import { kernelSuite } from './suite.ts';
+
+kernelSuite('activation', activationCases);
