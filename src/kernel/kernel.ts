@@ -174,6 +174,7 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
     const asked = this.#spec.grid(dims, this.knobs as Record<string, KnobValue>);
     const grid = typeof asked === 'number' ? foldGrid(asked, limit) : asked;
     for (const count of grid) {
+      if (!Number.isInteger(count)) this.#fail('bad-dims', `comes to a grid of ${grid.join(' x ')} workgroups`, 'give every dim that the grid depends on');
       if (count > limit) {
         this.#fail('limit', `needs a grid of ${grid.join(' x ')} workgroups; the device allows ${limit} a dimension`, 'split the work over several dispatches');
       }

@@ -116,7 +116,14 @@ export function tit(config: TiTConfig): VelocityNetwork {
       heads,
       norm: config.use_qknorm ? norm : 'none',
       eps: config.use_rmsnorm ? EPS : 1e-5, // torch's LayerNorm default, which the reference leaves for q and k
-      ...(qkAffine && { qWeight: p('attn.q_norm.weight'), kWeight: p('attn.k_norm.weight'), qBias: p('attn.q_norm.bias'), kBias: p('attn.k_norm.bias') }),
+      ...(qkAffine && {
+        affine: {
+          qWeight: p('attn.q_norm.weight'),
+          kWeight: p('attn.k_norm.weight'),
+          qBias: p('attn.q_norm.bias'),
+          kBias: p('attn.k_norm.bias'),
+        },
+      }),
       ...(config.use_rope && { rope: w.get('rope') }),
     }); // [B, N, D]
     const attended = linearGatedResidual(tape, h, p('attn.proj.weight'), p('attn.proj.bias'), x, { from: m, offset: gate1 as number, rows }); // [B, N, D]

@@ -1,8 +1,9 @@
-import { adam, adamHyper, adamw } from '../kernels/optimizer.ts';
+import { adamStep } from '../kernels/optimizer.ts';
 import { FlatBuffers, type FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
+import { adamHyper } from './hyper.ts';
 
 export interface OptimizerOptions {
-  /** AdamW is the reference's (see shaders/adamw.wgsl), not torch's. Adam is torch's. */
+  /** AdamW is the reference's (see hyper.ts), not torch's. Adam is torch's. */
   type: 'AdamW' | 'Adam';
   lr: number;
   betas: readonly [number, number];
@@ -10,7 +11,7 @@ export interface OptimizerOptions {
   eps?: number;
 }
 
-const KERNELS = { AdamW: adamw, Adam: adam };
+const TYPES = ['AdamW', 'Adam'];
 
 /** An optimiser's name is unknown, or a number out of range. */
 export class OptimizerError extends Error {
@@ -44,9 +45,9 @@ export class Optimizer {
     const { stream, device } = this.#workspace;
     this.step++;
     const { betas, weight_decay, eps = 1e-8, type } = this.options;
-    const hyper = adamHyper({ lr, beta1: betas[0], beta2: betas[1], eps, weightDecay: weight_decay }, this.step);
+    const hyper = adamHyper(type, { lr, beta1: betas[0], beta2: betas[1], eps, weightDecay: weight_decay }, this.step);
     stream.write(this.#hyper, hyper);
-    const kernel = KERNELS[type].prepare(device);
+    const kernel = adamStep.prepare(device);
     this.#parameters.values.chunks.forEach((param, i) => {
       const grad = this.#parameters.gradients?.chunks[i] as Tensor;
       const [m, v] = [this.m.chunks[i] as Tensor, this.v.chunks[i] as Tensor];
@@ -62,7 +63,7 @@ export class Optimizer {
 }
 
 function validate(o: OptimizerOptions): void {
-  if (!(o.type in KERNELS)) throw new OptimizerError(`optimizer ${o.type} does not exist. Fix: use one of ${Object.keys(KERNELS).join(', ')}`);
+  if (!TYPES.includes(o.type)) throw new OptimizerError(`optimizer ${o.type} does not exist. Fix: use one of ${TYPES.join(', ')}`);
   if (!(o.lr > 0)) throw new OptimizerError(`lr is ${o.lr}. Fix: give a positive number`);
   if (!o.betas.every((b) => b >= 0 && b < 1)) throw new OptimizerError(`betas are [${o.betas}]. Fix: give two numbers in [0, 1)`);
   if (!(o.weight_decay >= 0)) throw new OptimizerError(`weight_decay is ${o.weight_decay}. Fix: give 0 or more`);

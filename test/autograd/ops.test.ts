@@ -77,13 +77,16 @@ const CASES: OpCase[] = [
   },
   {
     ops: ['selfAttention'],
-    name: 'layer norm with weight and bias',
+    // Rotated: without positions a bias of k adds the same to every score of a query, and its gradient is 0.
+    name: 'layer norm with weight and bias, and rope',
     shapes: { x: [1, 3, 24], qw: [4], kw: [4], qb: [4], kb: [4] },
+    fixed: { rope: table(2, 3, 4) },
     build: (t, i) =>
       selfAttention(t, get(i, 'x'), {
         heads: 2,
         norm: 'layer',
         eps: 1e-5,
+        rope: get(i, 'rope'),
         affine: { qWeight: get(i, 'qw'), kWeight: get(i, 'kw'), qBias: get(i, 'qb'), kBias: get(i, 'kb') },
       }),
   },

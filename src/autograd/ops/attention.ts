@@ -1,5 +1,5 @@
 import { attention, attentionBackwardKV, attentionBackwardQ, attentionDelta, chooseAttention } from '../../kernels/attention.ts';
-import { qkNormRope, qkNormRopeBackward, qkNormWeightBackward } from '../../kernels/qk_norm_rope.ts';
+import { qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
 import { chooseChunk } from '../../kernels/reduce.ts';
 import { Storage, Tensor } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
@@ -10,9 +10,8 @@ export interface SelfAttentionOptions {
   /** Normalisation of q and k over head_dim, before the rotation. */
   norm: 'none' | 'rms' | 'layer';
   eps: number;
-  /** [head_dim], trained; both or neither. */
-  qWeight?: Tensor;
-  kWeight?: Tensor;
+  /** Weights and biases [head_dim] after the norm of q and k, trained; a bias left out is 0. */
+  affine?: { qWeight: Tensor; kWeight: Tensor; qBias?: Tensor; kBias?: Tensor };
   /** [2, N, head_dim]: cosines, then sines. */
   rope?: Tensor;
 }
@@ -27,11 +26,11 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
   const { heads } = o;
   const head_dim = width / 3 / heads;
   if (!Number.isInteger(head_dim)) throw new RangeError(`attention: a projection of ${width} does not split into 3 x ${heads} heads`);
-  const weighted = o.qWeight !== undefined;
-  const options = { norm: o.norm, weight: weighted, rope: o.rope !== undefined };
+  const affine = o.affine && packAffine(tape, o.affine, head_dim);
+  const options = { norm: o.norm, affine: affine !== undefined, rope: o.rope !== undefined };
   const prepareDims = { batch, n, heads, head_dim, eps: o.eps };
   const [q, k, v] = [0, 1, 2].map(() => tape.alloc(batch, heads, n, head_dim)) as [Tensor, Tensor, Tensor];
-  const shared = { qkv, q_weight: o.qWeight, k_weight: o.kWeight, rope: o.rope };
+  const shared = { qkv, affine, rope: o.rope };
   tape.run(qkNormRope.prepare(device, options), { ...shared, q, k, v }, prepareDims);
 
   const shape = { batch, heads, n, head_dim };
@@ -42,16 +41,16 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
   tape.run(attention.prepare(device, kernelOptions), { q, k, v, out, lse }, dims);
   return tape.push({
     op: 'selfAttention',
-    inputs: [qkv, ...(o.qWeight && o.kWeight ? [o.qWeight, o.kWeight] : [])],
+    inputs: [qkv, ...(o.affine ? Object.values(o.affine) : [])],
     output: out,
-    saved: [q, k, v, lse],
+    saved: [q, k, v, lse, ...(affine ? [affine] : [])],
     vjp: (dout, sink) => {
       const [dq, dk, dv] = [0, 1, 2].map(() => tape.alloc(batch, heads, n, head_dim)) as [Tensor, Tensor, Tensor];
       const delta = tape.alloc(batch, heads, n);
-      tape.run(attentionDelta.prepare(device, kernelOptions), { out, dout, delta }, shape);
+      tape.run(attentionDelta.prepare(device), { out, dout, delta }, shape);
       tape.run(attentionBackwardQ.prepare(device, kernelOptions), { q, k, v, dout, lse, delta, dq }, dims);
       tape.run(attentionBackwardKV.prepare(device, kernelOptions), { q, k, v, dout, lse, delta, dk, dv }, dims);
-      if (o.qWeight && o.kWeight) weightGradients(tape, sink, o.qWeight, o.kWeight, { qkv, rope: o.rope, dq, dk }, options, prepareDims);
+      if (o.affine) affineGradients(tape, sink, o.affine, { qkv, rope: o.rope, dq, dk }, options, prepareDims);
       sink.give(qkv, (dqkv) => {
         tape.run(qkNormRopeBackward.prepare(device, options), { ...shared, dq, dk, dv, dqkv }, prepareDims);
       });
@@ -60,35 +59,47 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
   });
 }
 
-/** The gradients of both norms' weights: partial sums over chunks of rows, then their sum, q and k at once. */
-function weightGradients(
-  tape: Tape,
-  sink: GradSink,
-  qWeight: Tensor,
-  kWeight: Tensor,
-  from: { qkv: Tensor; rope: Tensor | undefined; dq: Tensor; dk: Tensor },
-  options: { norm: 'none' | 'rms' | 'layer'; weight: boolean; rope: boolean },
-  dims: { batch: number; n: number; heads: number; head_dim: number; eps: number },
-): void {
-  const rows = dims.batch * dims.n * dims.heads;
-  const chunk_rows = chooseChunk(rows, 2 * dims.head_dim);
-  const chunks = Math.ceil(rows / chunk_rows);
-  const partial = tape.alloc(2, chunks, dims.head_dim);
-  const kernel = qkNormWeightBackward.prepare(tape.workspace.device, options);
-  tape.run(kernel, { ...from, dweight_partial: partial }, { ...dims, chunk_rows });
-  [qWeight, kWeight].forEach((weight, i) => {
-    sink.give(weight, (dweight) => {
-      const part = tape.alloc(chunks, dims.head_dim);
-      tape.workspace.stream.copy(half(partial, i, chunks, dims.head_dim), part);
-      columnSums(tape, part, chunks, dims.head_dim, dweight);
-      tape.release(part);
-    });
-  });
-  tape.release(partial);
+/** Rows of the packed affine map: weight of q, of k, bias of q, of k. */
+function affineRows(affine: NonNullable<SelfAttentionOptions['affine']>): (Tensor | undefined)[] {
+  return [affine.qWeight, affine.kWeight, affine.qBias, affine.kBias];
 }
 
-/** One half of [2, chunks, cols] as a copy source; a copy needs no 256-byte alignment, a binding would. */
-function half(t: Tensor, i: number, chunks: number, cols: number): Tensor {
-  const size = chunks * cols * 4;
-  return new Tensor([chunks, cols], new Storage(t.buffer, t.offset + i * size, size));
+/** The affine maps of q and k side by side, [4, head_dim]: one binding of the kernel. */
+function packAffine(tape: Tape, affine: NonNullable<SelfAttentionOptions['affine']>, headDim: number): Tensor {
+  const packed = tape.alloc(4, headDim);
+  affineRows(affine).forEach((part, i) => {
+    if (part) tape.workspace.stream.copy(part, row(packed, i, headDim));
+    else tape.workspace.stream.clear(row(packed, i, headDim));
+  });
+  return packed;
+}
+
+/** Their gradients: partial sums over chunks of rows, then the sums of all four rows at once. */
+function affineGradients(
+  tape: Tape,
+  sink: GradSink,
+  affine: NonNullable<SelfAttentionOptions['affine']>,
+  from: { qkv: Tensor; rope: Tensor | undefined; dq: Tensor; dk: Tensor },
+  options: { norm: 'none' | 'rms' | 'layer'; rope: boolean },
+  dims: { batch: number; n: number; heads: number; head_dim: number; eps: number },
+): void {
+  const { head_dim } = dims;
+  const rows = dims.batch * dims.n * dims.heads;
+  const chunk_rows = chooseChunk(rows, 4 * head_dim);
+  const chunks = Math.ceil(rows / chunk_rows);
+  const partial = tape.alloc(chunks, 4 * head_dim);
+  const kernel = qkNormAffineBackward.prepare(tape.workspace.device, { norm: options.norm, rope: options.rope });
+  tape.run(kernel, { ...from, partial }, { ...dims, chunk_rows });
+  const sums = tape.alloc(4, head_dim);
+  columnSums(tape, partial, chunks, 4 * head_dim, sums);
+  affineRows(affine).forEach((part, i) => {
+    if (part) sink.give(part, (to) => tape.workspace.stream.copy(row(sums, i, head_dim), to));
+  });
+  tape.release(partial);
+  tape.release(sums);
+}
+
+/** One row of a packed tensor, to copy from or to: a copy needs no 256-byte alignment, a binding would. */
+function row(t: Tensor, i: number, cols: number): Tensor {
+  return new Tensor([cols], new Storage(t.buffer, t.offset + i * cols * 4, cols * 4));
 }

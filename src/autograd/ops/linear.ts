@@ -1,5 +1,5 @@
 import { activationBackward } from '../../kernels/activation.ts';
-import { chooseMatmul, type MatmulLayout, type MatmulOptions, type MatmulShape, matmul } from '../../kernels/matmul.ts';
+import { chooseMatmul, type MatmulLayout, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
 import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
 import { gatedResidualBackwardGate, gatedResidualBackwardH } from '../../kernels/residual.ts';
 import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
@@ -112,38 +112,32 @@ interface Operands {
 
 const NO_EPILOGUE = { ...UNGATED, residual_rows: 1 };
 
+/** One product with its epilogue, in one pass over k. */
 function product(
   tape: Tape,
   layout: MatmulLayout,
-  shape: MatmulShape,
+  shape: { m: number; n: number; k: number },
   fused: Partial<MatmulOptions>,
   operands: Operands,
   out: Tensor,
   epilogue = NO_EPILOGUE,
-  kChunk = shape.k,
 ): void {
   const { device, caps } = tape.workspace;
-  const { m, n, k, batch = 1 } = shape;
-  const kernel = matmul.prepare(device, { layout, ...fused, tile: chooseMatmul(shape, caps) });
-  tape.run(kernel, { ...operands, out }, { m, n, k, batch, k_chunk: kChunk, ...epilogue });
+  const { splits: _, kChunk: __, ...tile } = chooseMatmul({ ...shape, split: false }, caps);
+  const kernel = matmul.prepare(device, { layout, ...fused, tile });
+  tape.run(kernel, { ...operands, out }, { ...shape, batch: 1, k_chunk: shape.k, ...epilogue });
 }
 
-/** A tall product (k is the number of rows of a batch) as partial sums over slices of k, then their sum. */
-function splitProduct(tape: Tape, shape: MatmulShape, a: Tensor, b: Tensor, out: Tensor): void {
-  const splits = chooseSplits(shape, tape.workspace.caps.software);
-  if (splits === 1) {
-    product(tape, 'tn', shape, {}, { a, b }, out);
-    return;
-  }
-  const kChunk = Math.ceil(shape.k / splits);
-  const parts = Math.ceil(shape.k / kChunk);
-  const partial = tape.alloc(parts, shape.m * shape.n);
-  product(tape, 'tn', shape, {}, { a, b }, partial, NO_EPILOGUE, kChunk);
-  tape.run(
-    sumCols.prepare(tape.workspace.device, {}),
-    { x: partial, out },
-    { rows: parts, cols: shape.m * shape.n, chunk_rows: parts },
-  );
+/** A tall product (k is the rows of a batch): partial sums over slices of k where one pass would leave the device idle. */
+function splitProduct(tape: Tape, shape: { m: number; n: number; k: number }, a: Tensor, b: Tensor, out: Tensor): void {
+  const { device, caps } = tape.workspace;
+  const { m, n, k } = shape;
+  const { splits, kChunk, ...tile } = chooseMatmul(shape, caps);
+  const kernel = matmul.prepare(device, { layout: 'tn', tile });
+  const partial = splits === 1 ? out : tape.alloc(splits, m * n);
+  tape.run(kernel, { a, b, out: partial }, { ...shape, batch: 1, k_chunk: splits === 1 ? k : kChunk, ...NO_EPILOGUE });
+  if (splits === 1) return;
+  tape.run(sumCols.prepare(device, {}), { x: partial, out }, { rows: splits, cols: m * n, chunk_rows: splits });
   tape.release(partial);
 }
 

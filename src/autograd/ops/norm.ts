@@ -50,18 +50,18 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
     vjp: (dy, sink) => {
       const saved = stats as Tensor;
       const modulation = mod?.from;
-      const parts = { kind, weight: weight !== undefined, scale };
+      const parts = { weight: weight !== undefined, scale };
       if (mod) {
         sink.addInto(mod.from, (dmodulation) => {
           const backward = normBackwardModulation.prepare(device, { ...parts, shift });
           tape.run(backward, { dy, x, stats: saved, weight, dmodulation }, { ...dims, shift_offset });
         });
       }
-      if (weight) weightGradient(tape, sink, { dy, x, stats: saved, modulation }, weight, { kind, scale }, dims);
+      if (weight) weightGradient(tape, sink, { dy, x, stats: saved, modulation }, weight, scale, dims);
       sink.give(
         x,
         (dx, prior) => {
-          const backward = normBackwardX.prepare(device, { ...parts, prior: prior !== undefined, tile });
+          const backward = normBackwardX.prepare(device, { kind, ...parts, prior: prior !== undefined, tile });
           tape.run(backward, { dy, x, stats: saved, weight, modulation, prior, dx }, dims);
         },
         'fused',
@@ -75,14 +75,14 @@ function weightGradient(
   sink: GradSink,
   from: { dy: Tensor; x: Tensor; stats: Tensor; modulation: Tensor | undefined },
   weight: Tensor,
-  options: { kind: 'layer' | 'rms'; scale: boolean },
+  scale: boolean,
   dims: { rows: number; cols: number; mod_rows: number; mod_stride: number; scale_offset: number },
 ): void {
   sink.give(weight, (dweight) => {
     const chunk_rows = chooseChunk(dims.rows, dims.cols);
     const chunks = Math.ceil(dims.rows / chunk_rows);
     const partial = tape.alloc(chunks, dims.cols);
-    const kernel = normBackwardWeight.prepare(tape.workspace.device, { ...options, bias: false });
+    const kernel = normBackwardWeight.prepare(tape.workspace.device, { scale });
     tape.run(kernel, { ...from, dweight_partial: partial }, { ...dims, chunk_rows });
     columnSums(tape, partial, chunks, dims.cols, dweight);
     tape.release(partial);

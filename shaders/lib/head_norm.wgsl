@@ -1,0 +1,21 @@
+// head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
+// Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+
+fn head_stats(base: u32) -> vec2f {
+  if (NORM == 0u) {
+    return vec2f(0.0, 1.0);
+  }
+  var mean = 0.0;
+  if (NORM == 2u) {
+    for (var d = 0u; d < dims.head_dim; d++) {
+      mean += qkv[base + d];
+    }
+    mean /= f32(dims.head_dim);
+  }
+  var squares = 0.0;
+  for (var d = 0u; d < dims.head_dim; d++) {
+    let x = qkv[base + d] - mean;
+    squares += x * x;
+  }
+  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+}

@@ -1,0 +1,64 @@
+// loss_fwd: per sample, root - c with root = sqrt(mean((p - t)^2) + c^2); c = 0 is the RMSE. With COSINE, plus the mean over
+//   pixels of 1 - cos(p, t) over channels, each norm clamped at 1e-8.
+// Buffers f32: prediction, target_value [batch, channels, pixels]; per_sample, root [batch].
+// Grid: LANES invocations a sample, one sample a workgroup; neighbours read neighbouring pixels.
+// Precision: f32; root - c is taken as mse / (root + c), which does not cancel.
+// Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023.
+// @use lanes
+
+const LANES: u32 = 256u;       // knob: invocations a sample, a power of two
+const ROWS: u32 = 1u;
+const COSINE: bool = false;    // knob: add the channel-cosine term
+
+struct Dims {
+  batch: u32,
+  channels: u32,
+  pixels: u32,
+  c: f32,
+}
+
+@group(0) @binding(0) var<storage, read> prediction: array<f32>;
+@group(0) @binding(1) var<storage, read> target_value: array<f32>;
+@group(0) @binding(2) var<storage, read_write> per_sample: array<f32>;
+@group(0) @binding(3) var<storage, read_write> root: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let sample = wid.x + wid.y * groups.x;
+  let live = sample < dims.batch;
+  let base = select(0u, sample, live) * dims.channels * dims.pixels;
+  let end = select(0u, dims.pixels, live);
+  var squares = 0.0;
+  var apart = 0.0;
+  for (var pixel = lid.x; pixel < end; pixel += LANES) {
+    var dot_pt = 0.0;
+    var norm_p = 0.0;
+    var norm_t = 0.0;
+    for (var channel = 0u; channel < dims.channels; channel++) {
+      let p = prediction[base + channel * dims.pixels + pixel];
+      let t = target_value[base + channel * dims.pixels + pixel];
+      squares += (p - t) * (p - t);
+      dot_pt += p * t;
+      norm_p += p * p;
+      norm_t += t * t;
+    }
+    if (COSINE) {
+      apart += 1.0 - dot_pt / (max(sqrt(norm_p), 1e-8) * max(sqrt(norm_t), 1e-8));
+    }
+  }
+  let mse = lanes_sum(squares, lid.x, 0u) / f32(dims.channels * dims.pixels);
+  var value = 0.0;
+  if (COSINE) {
+    value = lanes_sum(apart, lid.x, 0u) / f32(dims.pixels);
+  }
+  if (live && lid.x == 0u) {
+    let r = sqrt(mse + dims.c * dims.c);
+    root[sample] = r;
+    per_sample[sample] = value + select(0.0, mse / (r + dims.c), r > 0.0);
+  }
+}

@@ -1,0 +1,31 @@
+// loss_total: total[slot] = sum over b of weights[b] per_sample[b] / batch.
+// Buffers f32: per_sample, weights [batch]; total [slots].
+// Grid: one workgroup of LANES invocations.
+// Precision: f32, in one fixed order.
+// @use lanes
+
+const LANES: u32 = 256u;  // knob: invocations, a power of two
+const ROWS: u32 = 1u;
+
+struct Dims {
+  batch: u32,
+  slot: u32,
+  slots: u32,
+}
+
+@group(0) @binding(0) var<storage, read> per_sample: array<f32>;
+@group(0) @binding(1) var<storage, read> weights: array<f32>;
+@group(0) @binding(2) var<storage, read_write> total: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(local_invocation_id) lid: vec3u) {
+  var sum = 0.0;
+  for (var b = lid.x; b < dims.batch; b += LANES) {
+    sum += weights[b] * per_sample[b];
+  }
+  sum = lanes_sum(sum, lid.x, 0u);
+  if (lid.x == 0u) {
+    total[dims.slot] = sum / f32(dims.batch);
+  }
+}

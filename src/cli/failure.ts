@@ -1,0 +1,24 @@
+/** A command line that asks for something impossible. */
+export class UsageError extends Error {
+  readonly fix: string;
+
+  constructor(what: string, fix: string) {
+    super(`${what}. Fix: ${fix}`);
+    this.fix = fix;
+  }
+}
+
+/**
+ * Prints a failure and sets the exit code. An error that carries its fix was expected: one line, exit code 2. Anything else is
+ * a fault of the program: with its stack, exit code 1.
+ */
+export function reportFailure(error: unknown): void {
+  const expected = error instanceof RangeError || (error instanceof Error && 'fix' in error);
+  if (expected) {
+    console.error(`ucgm: ${error.message.split('\n')[0]}`);
+    process.exitCode = 2;
+  } else {
+    console.error(error);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,35 @@
+import { Command, CommanderError } from 'commander';
+import { addDoctor } from './doctor.ts';
+import { reportFailure, UsageError } from './failure.ts';
+import { addSample } from './sample.ts';
+import { addTrain } from './train.ts';
+
+/** The command `ucgm`. */
+export function program(): Command {
+  const ucgm = new Command('ucgm')
+    .description('Trains and samples unified continuous generative models (UCGM) on WebGPU.')
+    .showHelpAfterError('(run with --help for the options)')
+    .exitOverride()
+    .configureOutput({ outputError: () => {} }); // reported once, below
+  addTrain(ucgm);
+  addSample(ucgm);
+  addDoctor(ucgm);
+  for (const command of ucgm.commands) command.exitOverride().configureOutput({ outputError: () => {} });
+  return ucgm;
+}
+
+async function main(): Promise<void> {
+  try {
+    await program().parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return; // --help, --version
+      if (error.code === 'commander.help') return void (process.exitCode = 2);
+      reportFailure(new UsageError(error.message.replace(/^error: /, ''), 'see ucgm --help'));
+      return;
+    }
+    reportFailure(error);
+  }
+}
+
+await main();

@@ -1,0 +1,42 @@
+import { defineKernel } from '../kernel/index.ts';
+import * as shaders from '../shaders.generated.ts';
+
+export interface LossOptions {
+  /** Add the mean over pixels of 1 - cosine similarity over channels. */
+  cosine: boolean;
+}
+
+/**
+ * Per-sample UCGM loss: sqrt(mse + c^2) - c, plus the cosine term. Buffers f32: prediction, target_value [batch, channels,
+ * pixels]; per_sample, root [batch]. See shaders/loss_fwd.wgsl.
+ */
+export const lossForward = defineKernel({
+  shader: shaders.loss_fwd,
+  knobs: (o: LossOptions, caps) => ({ COSINE: o.cosine, LANES: caps.software ? 1 : undefined }),
+  sizes: (d) => {
+    const all = d.batch * d.channels * d.pixels;
+    return { prediction: all, target_value: all, per_sample: d.batch, root: d.batch };
+  },
+  grid: (d) => d.batch,
+  check: (d) => (d.channels * d.pixels === 0 ? { what: 'a sample is empty', fix: 'give channels and pixels' } : undefined),
+});
+
+/** Gradient of the weighted batch mean by the prediction. Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch]. */
+export const lossBackward = defineKernel({
+  shader: shaders.loss_bwd,
+  knobs: (o: LossOptions) => ({ COSINE: o.cosine }),
+  sizes: (d) => {
+    const all = d.batch * d.channels * d.pixels;
+    return { prediction: all, target_value: all, root: d.batch, weights: d.batch, dprediction: all };
+  },
+  grid: (d) => Math.ceil((d.batch * d.pixels) / 256),
+});
+
+/** total[slot] = weighted batch mean. Buffers f32: per_sample, weights [batch]; total [slots]. */
+export const lossTotal = defineKernel({
+  shader: shaders.loss_total,
+  knobs: (_o, caps) => ({ LANES: caps.software ? 1 : undefined }),
+  sizes: (d) => ({ per_sample: d.batch, weights: d.batch, total: d.slots }),
+  grid: () => 1,
+  check: (d) => (d.slot >= d.slots ? { what: `slot ${d.slot} of ${d.slots}`, fix: 'give a slot below slots' } : undefined),
+});

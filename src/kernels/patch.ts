@@ -1,0 +1,42 @@
+import { defineKernel } from '../kernel/index.ts';
+import * as shaders from '../shaders.generated.ts';
+
+export interface PatchOptions {
+  /** Order within a token: (channel, row, column), or (row, column, channel). */
+  order: 'chw' | 'hwc';
+}
+
+interface ImageDims {
+  batch: number;
+  channels: number;
+  height: number;
+  width: number;
+  patch: number;
+}
+
+const elements = (d: ImageDims) => d.batch * d.channels * d.height * d.width;
+
+function check(d: ImageDims): { what: string; fix: string } | undefined {
+  if (d.patch === 0 || d.height % d.patch !== 0 || d.width % d.patch !== 0) {
+    return { what: `patch ${d.patch} does not divide ${d.height} x ${d.width}`, fix: 'choose a patch size that divides the image' };
+  }
+  return undefined;
+}
+
+/** Images to patches. Buffers f32: x [batch, channels, height, width] -> tokens [batch, patches, channels patch patch]. */
+export const patchify = defineKernel({
+  shader: shaders.patchify,
+  knobs: (o: PatchOptions) => ({ HWC: o.order === 'hwc' }),
+  sizes: (d) => ({ x: elements(d), tokens: elements(d) }),
+  grid: (d) => Math.ceil(elements(d) / 1024),
+  check,
+});
+
+/** Patches to images: the inverse of patchify, and its backward. */
+export const unpatchify = defineKernel({
+  shader: shaders.unpatchify,
+  knobs: (o: PatchOptions) => ({ HWC: o.order === 'hwc' }),
+  sizes: (d) => ({ tokens: elements(d), x: elements(d) }),
+  grid: (d) => Math.ceil(elements(d) / 1024),
+  check,
+});

@@ -1,0 +1,72 @@
+import { count } from '../tensor/index.ts';
+import type { Trainer } from './trainer.ts';
+import { OptionError } from './transport.ts';
+
+/** One named tensor of a checkpoint, on the host. */
+export interface HostTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+/** Everything that resuming needs: tensors GROUP/NAME, and the numbers beside them as text. */
+export interface TrainerState {
+  readonly tensors: Map<string, HostTensor>;
+  readonly metadata: { [key: string]: string };
+}
+
+const FORMAT = 'ucgm-checkpoint-1';
+
+/** Reads a trainer's whole state: weights, average, moments, teacher, cmd, step and seed. Waits for the GPU. */
+export async function trainerState(trainer: Trainer): Promise<TrainerState> {
+  const shapes = new Map(trainer.network.parameters.map((p) => [p.name, p.shape]));
+  const tensors = new Map<string, HostTensor>();
+  for (const [group, buffers] of trainer.groups()) {
+    for (const [name, data] of await buffers.read()) tensors.set(`${group}/${name}`, { shape: shapes.get(name) as readonly number[], data });
+  }
+  return {
+    tensors,
+    metadata: {
+      format: FORMAT,
+      step: String(trainer.step),
+      optimizer_step: String(trainer.optimizer.step),
+      teacher_cmd: String(trainer.teacher?.cmd ?? 0), // doubles print so that they read back exactly
+      seed: String(trainer.options.seed),
+    },
+  };
+}
+
+/**
+ * Puts a trainer into a saved state; training then goes on with the same bits as if it had never stopped.
+ * @throws OptionError when the checkpoint is of another kind, seed or network.
+ */
+export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
+  const { metadata, tensors } = state;
+  if (metadata.format !== FORMAT) throw new OptionError(`the checkpoint's format is ${metadata.format ?? 'missing'}`, `use a checkpoint of format ${FORMAT}`);
+  if (Number(metadata.seed) !== trainer.options.seed) {
+    throw new OptionError(`the checkpoint's seed is ${metadata.seed}, the run's ${trainer.options.seed}`, `resume with seed ${metadata.seed}`);
+  }
+  for (const [group, buffers] of trainer.groups()) buffers.write(groupOf(state, group, trainer.network.parameters));
+  trainer.restored(Number(metadata.step), Number(metadata.optimizer_step), Number(metadata.teacher_cmd));
+  if (tensors.size === 0) throw new OptionError('the checkpoint holds no tensors', 'use another checkpoint');
+}
+
+/**
+ * One group of a checkpoint (model, ema, ...) by parameter name.
+ * @throws OptionError for a parameter that is missing or of another shape.
+ */
+export function groupOf(
+  state: TrainerState,
+  group: string,
+  parameters: readonly { readonly name: string; readonly shape: readonly number[] }[],
+): Map<string, Float32Array<ArrayBuffer>> {
+  const values = new Map<string, Float32Array<ArrayBuffer>>();
+  for (const { name, shape } of parameters) {
+    const found = state.tensors.get(`${group}/${name}`);
+    if (!found) throw new OptionError(`the checkpoint has no ${group}/${name}`, 'resume with the model and options of the run that wrote it');
+    if (found.data.length !== count(shape)) {
+      throw new OptionError(`the checkpoint's ${group}/${name} is [${found.shape}], the network's [${shape}]`, 'use the model of the run that wrote it');
+    }
+    values.set(name, found.data);
+  }
+  return values;
+}

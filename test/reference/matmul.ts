@@ -1,0 +1,42 @@
+import { pointwise } from './pointwise.ts';
+
+export interface MatmulProblem {
+  m: number;
+  n: number;
+  k: number;
+  batch?: number;
+  transA?: boolean;
+  transB?: boolean;
+  a: ArrayLike<number>;
+  b: ArrayLike<number>;
+  /** [n]. */
+  bias?: ArrayLike<number>;
+  act?: 'none' | 'gelu' | 'silu';
+  /** [ceil(m / gateRows), n]. */
+  gate?: ArrayLike<number>;
+  gateRows?: number;
+  /** [batch, m, n]. */
+  residual?: ArrayLike<number>;
+}
+
+/** residual + gate * act(op(a) op(b) + bias) in f64, [batch, m, n]; every part but the product optional. */
+export function matmul(o: MatmulProblem): Float64Array {
+  const { m, n, k, batch = 1, act = 'none', gateRows = 1 } = o;
+  const out = new Float64Array(batch * m * n);
+  for (let s = 0; s < batch; s++) {
+    for (let i = 0; i < m; i++) {
+      for (let j = 0; j < n; j++) {
+        let sum = o.bias?.[j] ?? 0;
+        for (let l = 0; l < k; l++) {
+          const a = o.a[s * m * k + (o.transA ? l * m + i : i * k + l)] as number;
+          const b = o.b[s * k * n + (o.transB ? j * k + l : l * n + j)] as number;
+          sum += a * b;
+        }
+        const at = (s * m + i) * n + j;
+        const active = act === 'none' ? sum : pointwise(act, sum);
+        out[at] = (o.residual?.[at] ?? 0) + (o.gate?.[Math.floor(i / gateRows) * n + j] ?? 1) * active;
+      }
+    }
+  }
+  return out;
+}
