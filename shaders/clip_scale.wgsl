@@ -33,7 +33,8 @@ fn main(@builtin(local_invocation_id) lid: vec3u) {
     return;
   }
   let norm = sqrt(squares);
-  let finite = (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
+  // By the count and by the bits: a compiler may assume that arithmetic is finite, and squares may overflow.
+  let finite = bad == 0.0 && (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
   var scale = 1.0;
   if (limits[0] > 0.0) {
     scale = select(0.0, min(1.0, limits[0] / (norm + 1e-6)), finite);

@@ -1,15 +1,16 @@
 // ema: average = decay average + (1 - decay) param, in place, written as average + (1 - decay) (param - average): exact where
 //   they are equal; decay 0 copies exactly.
-// Buffers f32: average [count] updated, param [count], decay [1].
-// Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
-// Precision: f32.
+// Buffers f32: average [count] updated, param [count], decay [1]. Flat buffers are padded to whole vec4s, so that four elements
+//   are one access; elements past count keep their values.
+// Grid: one vec4 an invocation, 256 invocations a workgroup.
+// Precision: f32. 1 - decay is exact for the decay given, but a decay near 1 is itself rounded: .9999 to a rate of 1.0002e-4.
 
 struct Dims {
   count: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> average: array<f32>;
-@group(0) @binding(1) var<storage, read> param: array<f32>;
+@group(0) @binding(0) var<storage, read_write> average: array<vec4f>;
+@group(0) @binding(1) var<storage, read> param: array<vec4f>;
 @group(0) @binding(2) var<storage, read> decay: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -19,14 +20,13 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
-  let keep = decay[0];
-  for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
-    if (at < dims.count) {
-      let p = param[at];
-      let a = average[at];
-      average[at] = select(a + (1.0 - keep) * (p - a), p, keep == 0.0);
-    }
+  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  if (i >= (dims.count + 3u) / 4u) {
+    return;
   }
+  let p = param[i];
+  let old = average[i];
+  let mixed = select(old + (1.0 - decay[0]) * (p - old), p, vec4<bool>(decay[0] == 0.0));
+  let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
+  average[i] = select(old, mixed, live);
 }

@@ -1,0 +1,191 @@
+import { adamStep, clipScale, ema, gradStats, gradStatsGroups } from '../../src/kernels/optimizer.ts';
+import { adamHyper } from '../../src/optim/hyper.ts';
+import { normal } from '../../src/rng/philox.ts';
+import { adam, adamw, average, cleaned } from '../reference/optimizer.ts';
+import { type KernelCase, prepared } from './case.ts';
+
+type Extra = Partial<KernelCase>;
+const BENCH: Extra = { benchOnly: true };
+const LARGE = 1 << 24;
+
+const randn = (count: number, stream: number, scale = 1) =>
+  Float32Array.from({ length: count }, (_, i) => scale * normal(2, stream, 0, i));
+
+/** Flat buffers hold whole vec4s: what lies past `count` must be left as it was. */
+function padded(values: Float32Array): Float32Array {
+  const out = new Float32Array(Math.ceil(values.length / 4) * 4).fill(-77);
+  out.set(values);
+  return out;
+}
+
+/** The first `count` of an oracle's values, then the padding unchanged. */
+const repadded = (values: Float64Array) =>
+  Float64Array.from(padded(new Float32Array(values.length)), (v, i) => values[i] ?? v);
+
+function adamCase(
+  type: 'Adam' | 'AdamW',
+  count: number,
+  step: number,
+  weightDecay: number,
+  extra: Extra = {},
+): KernelCase {
+  return {
+    kernel: 'adam_step',
+    name: `${type} ${count}, step ${step}, decay ${weightDecay}`,
+    variant: type,
+    shape: [count],
+    tolerance: 1e-6,
+    toleranceFrom: 'f32 rounding of a dozen operations, 8 ulp',
+    flops: count * 16,
+    bytes: count * 28,
+    ...extra,
+    prepare: (device) => {
+      const numbers = { lr: 0.01, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay };
+      const param = randn(count, 1);
+      const grad = randn(count, 2, 3);
+      const m = randn(count, 3, 0.1);
+      const v = randn(count, 4).map((x) => x * x);
+      for (let i = 5; i < count; i += 29)
+        grad[i] = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY][i % 3] as number;
+      const clip = new Float32Array([0.25, 4, 0, 0]);
+      const all = { param: padded(param), grad: padded(grad), m: padded(m), v: padded(v) };
+      return prepared(
+        adamStep.prepare(device),
+        { count },
+        {
+          inputs: { ...all, hyper: adamHyper(type, numbers, step), clip },
+          outputs: { param: all.param.length, m: all.m.length, v: all.v.length },
+          oracle: () => {
+            const next = (type === 'Adam' ? adam : adamw)({ param, m, v }, cleaned(grad, 0.25), numbers, step);
+            return { param: repadded(next.param), m: repadded(next.m), v: repadded(next.v) };
+          },
+        },
+      );
+    },
+  };
+}
+
+function statsCase(count: number, offset: number, extra: Extra = {}): KernelCase {
+  const groups = gradStatsGroups(count);
+  return {
+    kernel: 'grad_stats',
+    name: `${count} into ${groups} from ${offset}`,
+    variant: 'stats',
+    shape: [count],
+    tolerance: 3e-6,
+    toleranceFrom: 'f32 rounding of a sum of positive terms a group, in order on one lane',
+    flops: count * 2,
+    bytes: count * 4,
+    ...extra,
+    prepare: (device) => {
+      const kernel = gradStats.prepare(device);
+      const lanes = kernel.knobs.LANES as number;
+      const grad = randn(count, 5);
+      const before = new Float32Array(offset * 2).fill(-5);
+      const partial = new Float32Array((offset + groups) * 2);
+      partial.set(before);
+      return prepared(
+        kernel,
+        { count, partial_offset: offset },
+        {
+          inputs: { grad: padded(grad), partial },
+          outputs: { partial: partial.length },
+          oracle: () => {
+            const sums = new Float64Array(partial.length);
+            sums.set(before);
+            for (let i = 0; i < count; i++) {
+              const group = Math.floor(Math.floor(i / 4) / lanes) % groups;
+              sums[(offset + group) * 2]! += (grad[i] as number) ** 2;
+            }
+            return { partial: sums };
+          },
+        },
+      );
+    },
+  };
+}
+
+function clipCase(groups: number, maxNorm: number, extra: Extra = {}): KernelCase {
+  return {
+    kernel: 'clip_scale',
+    name: `${groups} sums, limit ${maxNorm}`,
+    variant: maxNorm > 0 ? 'clip' : 'measure',
+    shape: [groups],
+    tolerance: 1e-6,
+    toleranceFrom: 'f32 rounding of a sum of positive terms',
+    flops: groups * 2,
+    bytes: groups * 8,
+    ...extra,
+    prepare: (device) => {
+      const sums = randn(groups, 6).map((x) => x * x);
+      const partial = new Float32Array(groups * 2);
+      sums.forEach((s, i) => {
+        partial[i * 2] = s;
+      });
+      return prepared(
+        clipScale.prepare(device),
+        { groups },
+        {
+          inputs: { partial, limits: new Float32Array([maxNorm, 0]) },
+          outputs: { clip: 4 },
+          oracle: () => {
+            const norm = Math.sqrt(sums.reduce((a, b) => a + b, 0));
+            return { clip: [maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1, norm, 0, 0] };
+          },
+        },
+      );
+    },
+  };
+}
+
+function emaCase(count: number, decay: number, extra: Extra = {}): KernelCase {
+  return {
+    kernel: 'ema',
+    name: `${count}, decay ${decay}`,
+    variant: 'ema',
+    shape: [count],
+    tolerance: 2e-7,
+    toleranceFrom: 'f32 rounding of three operations',
+    flops: count * 3,
+    bytes: count * 12,
+    ...extra,
+    prepare: (device) => {
+      const old = randn(count, 7);
+      const param = randn(count, 8);
+      const rate = new Float32Array([decay]);
+      const inputs = { average: padded(old), param: padded(param), decay: rate };
+      return prepared(
+        ema.prepare(device),
+        { count },
+        {
+          inputs,
+          outputs: { average: inputs.average.length },
+          oracle: () => ({ average: repadded(average(old, param, rate[0] as number)) }),
+        },
+      );
+    },
+  };
+}
+
+export const optimizerCases: KernelCase[] = [
+  adamCase('AdamW', 41, 1, 0.01, { smoke: true }),
+  adamCase('AdamW', 1, 3, 0),
+  adamCase('AdamW', 65539, 1000, 0.1),
+  adamCase('Adam', 257, 1, 0.01),
+  adamCase('Adam', 1027, 12, 0),
+  adamCase('AdamW', LARGE, 10, 0, BENCH),
+  statsCase(3, 0, { smoke: true }),
+  statsCase(4097, 5),
+  statsCase(113 * 4096 + 1, 2),
+  statsCase(1024 * 4096 + 4099, 1), // past MAX_GROUPS
+  statsCase(LARGE, 0, BENCH),
+  clipCase(3, 1, { smoke: true }),
+  clipCase(1, 0),
+  clipCase(1025, 0.5),
+  clipCase(257, 1e4),
+  emaCase(41, 0.999, { smoke: true }),
+  emaCase(1, 0.5),
+  emaCase(65539, 0.99),
+  emaCase(1026, 0),
+  emaCase(LARGE, 0.999, BENCH),
+];
