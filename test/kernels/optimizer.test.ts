@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readBuffer } from '../../src/device/index.ts';
 import { type BufferLike, KernelError } from '../../src/kernel/index.ts';
 import { adamStep, clipScale, ema, gradStats, gradStatsGroups } from '../../src/kernels/optimizer.ts';
+import { adamHyper } from '../../src/optim/hyper.ts';
 import { optimizerCases } from '../catalogue/optimizer.ts';
 import { testDevice } from '../gpu.ts';
 import { kernelSuite } from './suite.ts';
@@ -97,6 +98,10 @@ describe('optimizer kernels', () => {
     expect(await averaged(0, old, param)).toEqual(new Float32Array(param));
     expect(await averaged(0.9999, param, param)).toEqual(new Float32Array(param));
     expect(await averaged(1, old, param)).toEqual(new Float32Array(old));
+  });
+
+  it('refuses bias corrections of a step before the first', () => {
+    expect(() => adamHyper('Adam', { lr: 1, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0 }, 0)).toThrow(RangeError);
   });
 
   it('refuses a flat buffer that ends within a vec4', async () => {
