@@ -1,5 +1,5 @@
 // patchify: cuts images into square patches, row-major; a permutation, and the backward of unpatchify.
-// Buffers f32: x [batch, channels, height, width]; tokens [batch, (height / patch) (width / patch), channels patch patch].
+// Buffers f32: x [batch, channels, height, width]; tokens [batch, (height / patch_size) (width / patch_size), channels patch_size patch_size].
 //   A token's numbers are ordered (channel, row, column) as a convolution's weight, or (row, column, channel) with HWC.
 // Grid: one invocation an element of tokens, 4 of them a workgroup apart, so that writes are contiguous.
 // Precision: exact.
@@ -12,7 +12,7 @@ struct Dims {
   channels: u32,
   height: u32,
   width: u32,
-  patch: u32,
+  patch_size: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;

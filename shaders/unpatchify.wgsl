@@ -10,7 +10,7 @@ struct Dims {
   channels: u32,
   height: u32,
   width: u32,
-  patch: u32,
+  patch_size: u32,
 }
 
 @group(0) @binding(0) var<storage, read> tokens: array<f32>;

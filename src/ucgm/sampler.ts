@@ -128,8 +128,8 @@ function extrapolate(tape: Tape, now: Prediction, before: Prediction, kappa: num
 }
 
 /** The reference's automatic share of noise, from the first step. */
-function automaticRho({ a, da }: Transport, t: number, next: number): number {
-  return Math.min(1, Math.max(0, (2 * Math.abs(next - t) * a(t)) / da(t) ** 2));
+function automaticRho({ a }: Transport, t: number, next: number): number {
+  return Math.min(1, Math.max(0, (2 * Math.abs(next - t) * a(t)) / a(next) ** 2));
 }
 
 /** sum of coefficient * tensor, one coefficient for the whole batch. */

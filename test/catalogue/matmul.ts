@@ -100,7 +100,7 @@ function matmulCase(
               ...(has('gate') && { gate: gateOnly, gateRows }),
               ...(has('residual') && { residual: full }),
             });
-            return has('pre') ? { out, pre: oracle(linear) } : { out };
+            return { out, ...(has('pre') && { pre: oracle(linear) }) };
           },
         },
       );

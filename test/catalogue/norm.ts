@@ -57,7 +57,7 @@ function normCase(kind: 'layer' | 'rms', parts: Part[], rows: number, cols: numb
             });
             const stats = new Float64Array(rows * 2);
             for (let r = 0; r < rows; r++) stats.set([plain.mean[r], plain.rstd[r]], r * 2);
-            return has('stats') ? { y, stats } : { y };
+            return { y, ...(has('stats') && { stats }) };
           },
         },
       );

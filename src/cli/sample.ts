@@ -1,0 +1,80 @@
+import type { Command } from 'commander';
+import { adapterName } from '../device/index.ts';
+import { openNodeDevice } from '../device/node.ts';
+import { mergeConfig, type PartialConfig, parseConfig } from '../io/config.ts';
+import { RunFolder } from '../io/run-folder.node.ts';
+import { toFloat32 } from '../io/safetensors.ts';
+import { WeightStore } from '../nn/weights.ts';
+import { Workspace } from '../tensor/index.ts';
+import { groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
+import { UsageError } from './failure.ts';
+import { writeSampleGrid } from './grid.ts';
+import { networkOf } from './model.ts';
+import { realNumber, wholeNumber } from './train.ts';
+
+interface SampleOptions {
+  from: string;
+  grid: string;
+  steps?: number;
+  order?: number;
+  kappa?: number;
+  rho?: number;
+  cfg?: number;
+  count?: number;
+  seed?: number;
+  label?: number;
+  weights: string;
+}
+
+export function addSample(ucgm: Command): void {
+  ucgm
+    .command('sample')
+    .description('Samples images from a run and writes them as one PNG.')
+    .requiredOption('--from <folder>', 'run folder')
+    .requiredOption('--grid <file>', 'PNG to write')
+    .option('--steps <n>', 'sampling steps', wholeNumber)
+    .option('--order <n>', '1 Euler, 2 Heun', wholeNumber)
+    .option('--kappa <x>', 'extrapolation ratio', realNumber)
+    .option('--rho <x>', 'share of fresh noise a step', realNumber)
+    .option('--cfg <x>', 'guidance scale', realNumber)
+    .option('--count <n>', 'images (default: eight of each class)', wholeNumber)
+    .option('--seed <n>', 'seed of the noise (default: 0)', wholeNumber)
+    .option('--label <k>', 'one class for all images', wholeNumber)
+    .option('--weights <which>', 'ema or model', 'ema')
+    .action(sampleRun);
+}
+
+async function sampleRun(options: SampleOptions): Promise<void> {
+  if (options.weights !== 'ema' && options.weights !== 'model') throw new UsageError(`--weights ${options.weights}`, 'use ema or model');
+  const run = RunFolder.open(options.from);
+  const config = mergeConfig(run.path, parseConfig(run.configText(), run.path), {
+    sample: {
+      sampling_steps: options.steps,
+      sampling_order: options.order,
+      extrapol_ratio: options.kappa,
+      stochast_ratio: options.rho,
+      cfg_scale: options.cfg,
+    },
+  } as PartialConfig);
+  const latest = run.latestCheckpoint();
+  if (!latest) throw new UsageError(`${options.from} holds no checkpoint`, 'train longer, or resume the run');
+  for (const warning of latest.warnings) console.warn(warning);
+  const tensors = new Map<string, HostTensor>();
+  for (const [name, tensor] of latest.tensors) {
+    if (name.startsWith(`${options.weights}/`)) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
+  }
+  const network = networkOf(config.model);
+  const values = groupOf({ tensors, metadata: latest.metadata }, options.weights, network.parameters);
+
+  const device = await openNodeDevice();
+  const workspace = new Workspace(device);
+  const weights = new WeightStore(workspace, network).frozen('weights');
+  weights.flat.values.write(values);
+  const start = performance.now();
+  const request = { seed: options.seed ?? 0, ...(options.count !== undefined && { count: options.count }), ...(options.label !== undefined && { label: options.label }) };
+  const nfe = await writeSampleGrid(workspace, network, weights, config, options.grid, request);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`${options.grid}: step ${latest.step}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);
+  workspace.dispose();
+  device.destroy();
+}

@@ -1,0 +1,169 @@
+import * as v from 'valibot';
+import { parseDocument, stringify } from 'yaml';
+import { nearest } from './nearest.ts';
+
+/** A configuration that cannot be used: which key, what it holds, what is allowed. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly fix: string;
+
+  constructor(where: string, what: string, fix: string) {
+    super(`${where}: ${what}. Fix: ${fix}`);
+    this.fix = fix;
+  }
+}
+
+const positive = v.pipe(v.number(), v.gtValue(0));
+const notNegative = v.pipe(v.number(), v.minValue(0));
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+const count = v.pipe(v.number(), v.integer(), v.minValue(1));
+const countOrNone = v.pipe(v.number(), v.integer(), v.minValue(0));
+const pair = (item: typeof share | typeof notNegative) => v.tuple([item, item]);
+const triple = v.tuple([positive, positive, positive]);
+
+/** Options of UCGM-T, the reference's keys; its spelling `weight_funcion` is read as weight_function. */
+const transport = v.strictObject({
+  transport_type: v.picklist(['Linear', 'ReLinear', 'TrigFlow', 'TrigLinear', 'EDM', 'Random']),
+  consistc_ratio: share,
+  enhanced_ratio: v.number(),
+  scaled_cbl_eps: notNegative,
+  ema_decay_rate: share,
+  enhanced_range: pair(share),
+  time_dist_ctrl: triple,
+  wt_cosine_loss: v.boolean(),
+  weight_function: v.nullable(v.literal('Cosine')),
+  lab_drop_ratio: share,
+});
+
+/** Options of UCGM-S, the reference's keys. */
+const sampling = v.strictObject({
+  sampling_steps: count,
+  sampling_order: v.picklist([1, 2]),
+  extrapol_ratio: notNegative,
+  time_dist_ctrl: triple,
+  rfba_gap_steps: pair(share),
+  stochast_ratio: v.union([share, v.literal('Auto')]),
+  cfg_scale: v.number(),
+  cfg_interval: pair(share),
+});
+
+const schema = v.strictObject({
+  /** A name of src/models/registry.ts, and what differs from it; sizes of the data fill the rest. */
+  model: v.strictObject({
+    name: v.string(),
+    input_size: v.optional(count),
+    in_channels: v.optional(count),
+    num_classes: v.optional(countOrNone),
+    patch_size: v.optional(count),
+    hidden_size: v.optional(count),
+    depth: v.optional(count),
+    num_heads: v.optional(count),
+    use_qknorm: v.optional(v.boolean()),
+    use_swiglu: v.optional(v.boolean()),
+    use_rope: v.optional(v.boolean()),
+    use_rmsnorm: v.optional(v.boolean()),
+    wo_shift: v.optional(v.boolean()),
+    learn_sigma: v.optional(v.boolean()),
+  }),
+  data: v.strictObject({
+    /** digits, shapes, or a folder. */
+    name: v.string(),
+    /** Pad images to this square size. */
+    size: v.optional(count),
+    batch_size: count,
+  }),
+  transport,
+  optimizer: v.strictObject({
+    type: v.picklist(['AdamW', 'Adam']),
+    lr: positive,
+    betas: pair(share),
+    weight_decay: notNegative,
+    eps: v.optional(positive),
+  }),
+  train: v.strictObject({
+    steps: count,
+    seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
+    ema_decay: share,
+    max_grad_norm: v.nullable(positive),
+    log_every: count,
+    checkpoint_every: count,
+    sample_every: countOrNone,
+    keep_checkpoints: count,
+  }),
+  sample: sampling,
+});
+
+/** Everything a run needs to be made again. */
+export type RunConfig = v.InferOutput<typeof schema>;
+
+/** Some of a RunConfig: presets, files and command lines are merged into a whole one. */
+export type PartialConfig = { [K in keyof RunConfig]?: Partial<RunConfig[K]> };
+
+const SECTIONS = schema.entries as unknown as { [section: string]: { entries: { [key: string]: unknown } } };
+
+/**
+ * Reads YAML. @throws ConfigError with file and line for broken YAML, and for a key that does not exist, naming the nearest
+ * that does.
+ */
+export function parseConfig(text: string, where: string): PartialConfig {
+  const document = parseDocument(text);
+  const broken = document.errors[0];
+  if (broken) throw new ConfigError(where, broken.message.split('\n')[0] as string, 'correct the YAML');
+  const value: unknown = document.toJS();
+  if (value === null) return {};
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new ConfigError(where, 'holds no sections', `give ${Object.keys(SECTIONS).join(', ')}`);
+  const out = value as { [section: string]: { [key: string]: unknown } };
+  for (const [section, entries] of Object.entries(out)) {
+    const known = SECTIONS[section]?.entries;
+    if (!known) throw unknownKey(where, section, Object.keys(SECTIONS));
+    if (typeof entries !== 'object' || entries === null || Array.isArray(entries)) {
+      throw new ConfigError(where, `${section} is no section`, `give it keys: ${Object.keys(known).join(', ')}`);
+    }
+    if (section === 'transport' && 'weight_funcion' in entries) {
+      entries.weight_function = entries.weight_funcion;
+      delete entries.weight_funcion;
+    }
+    for (const key of Object.keys(entries))
+      if (!(key in known))
+        throw unknownKey(
+          where,
+          `${section}.${key}`,
+          Object.keys(known).map((k) => `${section}.${k}`),
+        );
+  }
+  return out as PartialConfig;
+}
+
+/** Later parts win, key by key. @throws ConfigError naming key, value and what is allowed. */
+export function mergeConfig(where: string, ...parts: PartialConfig[]): RunConfig {
+  const merged: { [section: string]: object } = {};
+  for (const section of Object.keys(SECTIONS)) {
+    merged[section] = Object.assign(
+      {},
+      ...parts.map((part) => withoutUndefined(part[section as keyof RunConfig] ?? {})),
+    );
+  }
+  const result = v.safeParse(schema, merged);
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  const key = issue.path?.map((p) => p.key).join('.') ?? 'the configuration';
+  throw new ConfigError(
+    where,
+    `${key} is ${JSON.stringify(issue.input) ?? 'missing'}`,
+    `${issue.message.replace(/^Invalid [\w ]+: /, '')}`,
+  );
+}
+
+/** YAML of a whole configuration; parseConfig reads it back. */
+export function stringifyConfig(config: RunConfig): string {
+  return stringify(config);
+}
+
+function unknownKey(where: string, key: string, known: string[]): ConfigError {
+  return new ConfigError(where, `there is no key ${key}`, `did you mean ${nearest(key, known)}?`);
+}
+
+function withoutUndefined(entries: object): object {
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
+}

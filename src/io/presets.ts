@@ -1,0 +1,96 @@
+import { ConfigError, type PartialConfig } from './config.ts';
+import { nearest } from './nearest.ts';
+
+const TRANSPORT: PartialConfig['transport'] = {
+  transport_type: 'Linear',
+  consistc_ratio: 0,
+  enhanced_ratio: 0.47,
+  scaled_cbl_eps: 0,
+  ema_decay_rate: 0.999,
+  enhanced_range: [0, 0.75],
+  time_dist_ctrl: [1, 1, 1],
+  wt_cosine_loss: true,
+  weight_function: 'Cosine',
+  lab_drop_ratio: 0.1,
+};
+
+const SAMPLE: PartialConfig['sample'] = {
+  sampling_steps: 20,
+  sampling_order: 1,
+  extrapol_ratio: 0,
+  time_dist_ctrl: [1, 1, 1],
+  rfba_gap_steps: [0.001, 0.001],
+  stochast_ratio: 0,
+  cfg_scale: 1,
+  cfg_interval: [0, 1],
+};
+
+const PRESETS: { [name: string]: PartialConfig } = {
+  /** Minutes on a CPU adapter: digits that a person reads. */
+  tiny: {
+    model: { name: 'tiny' },
+    data: { name: 'digits', batch_size: 64 },
+    transport: { ...TRANSPORT, enhanced_ratio: 0, wt_cosine_loss: false },
+    optimizer: { type: 'AdamW', lr: 2e-3, betas: [0.9, 0.95], weight_decay: 0 },
+    train: {
+      steps: 1000,
+      seed: 0,
+      ema_decay: 0.99,
+      max_grad_norm: null,
+      log_every: 10,
+      checkpoint_every: 200,
+      sample_every: 0,
+      keep_checkpoints: 2,
+    },
+    sample: SAMPLE,
+  },
+  /** The setting in which the reference was trained on MNIST, padded to 32 x 32. */
+  mnist: {
+    model: { name: 'mnist' },
+    data: { name: 'digits', size: 32, batch_size: 256 },
+    transport: { ...TRANSPORT, wt_cosine_loss: false },
+    optimizer: { type: 'AdamW', lr: 5e-4, betas: [0.9, 0.95], weight_decay: 0 },
+    train: {
+      steps: 5000,
+      seed: 0,
+      ema_decay: 0.999,
+      max_grad_norm: null,
+      log_every: 50,
+      checkpoint_every: 1000,
+      sample_every: 1000,
+      keep_checkpoints: 2,
+    },
+    sample: SAMPLE,
+  },
+  /** The reference's multi-step settings for latent images. */
+  multistep: {
+    model: { name: 'S/2' },
+    data: { name: 'digits', batch_size: 1024 },
+    transport: TRANSPORT,
+    optimizer: { type: 'AdamW', lr: 2e-4, betas: [0.9, 0.95], weight_decay: 0 },
+    train: {
+      steps: 100000,
+      seed: 0,
+      ema_decay: 0.9999,
+      max_grad_norm: null,
+      log_every: 50,
+      checkpoint_every: 2000,
+      sample_every: 2000,
+      keep_checkpoints: 3,
+    },
+    sample: { ...SAMPLE, extrapol_ratio: 0.3, time_dist_ctrl: [1.17, 0.8, 1.1] },
+  },
+};
+
+/** A preset by name. @throws ConfigError for an unknown one. */
+export function presetNamed(name: string): PartialConfig {
+  const preset = PRESETS[name];
+  const known = Object.keys(PRESETS);
+  if (!preset)
+    throw new ConfigError(
+      `--preset ${name}`,
+      'there is no such preset',
+      `did you mean ${nearest(name, known)}? There are ${known.join(', ')}`,
+    );
+  return preset;
+}
