@@ -22,10 +22,15 @@ const SUITES: { [name: string]: (c: KernelCase, software: boolean) => boolean } 
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { suite: { type: 'string', default: 'smoke' }, json: { type: 'string' }, filter: { type: 'string', default: '' } },
+    options: {
+      suite: { type: 'string', default: 'smoke' },
+      json: { type: 'string' },
+      filter: { type: 'string', default: '' },
+    },
   });
   const chosen = SUITES[values.suite];
-  if (!chosen) throw new UsageError(`suite ${values.suite} does not exist. Fix: use one of ${Object.keys(SUITES).join(', ')}`);
+  if (!chosen)
+    throw new UsageError(`suite ${values.suite} does not exist. Fix: use one of ${Object.keys(SUITES).join(', ')}`);
   const device = await openNodeDevice();
   const { software } = capsOf(device);
   const adapter = adapterName(device);
@@ -34,7 +39,9 @@ async function main(): Promise<void> {
 
   const ceilings = await measureCeilings(device, software);
   console.log(`adapter: ${adapter}`);
-  console.log(`ceilings: copy ${ceilings.gbps.toFixed(1)} GB/s, f32 multiply-add ${ceilings.tflops.toFixed(3)} TFLOP/s`);
+  console.log(
+    `ceilings: copy ${ceilings.gbps.toFixed(1)} GB/s, f32 multiply-add ${ceilings.tflops.toFixed(3)} TFLOP/s`,
+  );
   if (software) console.log('a software adapter: these times say nothing about a GPU');
   const lines: string[] = [];
   const commit = currentCommit();
@@ -49,9 +56,33 @@ async function main(): Promise<void> {
     const gbps = kase.bytes / timing.ms / 1e6;
     const ofRoofline = Math.max(tflops / ceilings.tflops, gbps / ceilings.gbps);
     const { suite } = values;
-    const result = { suite, case: `${kase.kernel} ${kase.name}`, variant: kase.variant, dtype: 'f32', shape: kase.shape, ...timing };
-    lines.push(JSON.stringify({ ...result, flops: kase.flops, bytes: kase.bytes, tflops, gbps, ofRoofline, maxRelErr: error, adapter, commit }));
-    const row = [timing.ms.toFixed(4).padStart(10), tflops.toFixed(3).padStart(8), gbps.toFixed(1).padStart(8), `${(100 * ofRoofline).toFixed(0)}%`.padStart(5)];
+    const result = {
+      suite,
+      case: `${kase.kernel} ${kase.name}`,
+      variant: kase.variant,
+      dtype: 'f32',
+      shape: kase.shape,
+      ...timing,
+    };
+    lines.push(
+      JSON.stringify({
+        ...result,
+        flops: kase.flops,
+        bytes: kase.bytes,
+        tflops,
+        gbps,
+        ofRoofline,
+        maxRelErr: error,
+        adapter,
+        commit,
+      }),
+    );
+    const row = [
+      timing.ms.toFixed(4).padStart(10),
+      tflops.toFixed(3).padStart(8),
+      gbps.toFixed(1).padStart(8),
+      `${(100 * ofRoofline).toFixed(0)}%`.padStart(5),
+    ];
     console.log(`${row.join(' ')}  ${error.toExponential(1)}  ${kase.kernel} ${kase.name}`);
   }
   console.log('        ms  TFLOP/s     GB/s  roof  error    case');
@@ -62,7 +93,10 @@ class UsageError extends Error {}
 
 function currentCommit(): string {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return 'unknown';
   }

@@ -32,7 +32,9 @@ async function span(device: GPUDevice, kernel: Kernel, record: DispatchRecord, r
   const timestamps = device.features.has('timestamp-query');
   const encoder = device.createCommandEncoder();
   const querySet = timestamps ? device.createQuerySet({ type: 'timestamp', count: 2 }) : undefined;
-  const pass = encoder.beginComputePass(querySet && { timestampWrites: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 } });
+  const pass = encoder.beginComputePass(
+    querySet && { timestampWrites: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 } },
+  );
   for (let i = 0; i < repeats; i++) kernel.encode(pass, record);
   pass.end();
   if (!querySet) {

@@ -57,7 +57,8 @@ export function reflect(name: string, code: string): ShaderSource {
   const fields: Record<string, { type: 'u32' | 'i32' | 'f32'; offset: number }> = {};
   for (const member of block.members ?? []) {
     const type = member.type.name;
-    if (type !== 'u32' && type !== 'i32' && type !== 'f32') fail(`dims.${member.name} is a ${type}; use u32, i32 or f32`);
+    if (type !== 'u32' && type !== 'i32' && type !== 'f32')
+      fail(`dims.${member.name} is a ${type}; use u32, i32 or f32`);
     fields[member.name] = { type: type as 'u32', offset: member.offset };
   }
   const uniform: UniformInfo = { binding: block.binding, size: block.size, fields };
@@ -75,7 +76,8 @@ export function reflect(name: string, code: string): ShaderSource {
     knobs[knob] = { kind, type, default: value };
   }
   for (const [b, info] of Object.entries(bindings)) {
-    if (info.optional && knobs[info.optional]?.type !== 'bool') fail(`${b} is optional by ${info.optional}, which is no bool knob`);
+    if (info.optional && knobs[info.optional]?.type !== 'bool')
+      fail(`${b} is optional by ${info.optional}, which is no bool knob`);
   }
   return { name, code, entryPoint: entry.name, bindings, uniform, knobs };
 }

@@ -110,7 +110,8 @@ export class Tape {
    */
   backward(output: Tensor, grad: Tensor): void {
     if (this.#done) throw new TapeError('backward ran before. Fix: use a new tape for each step');
-    if (!this.needs(output)) throw new TapeError('backward from a tensor that was not recorded. Fix: record its ops on this tape');
+    if (!this.needs(output))
+      throw new TapeError('backward from a tensor that was not recorded. Fix: record its ops on this tape');
     this.#done = true;
     this.#gradients.set(output.storage, { tensor: grad, exclusive: true });
     const sink = new Sink(this, this.#gradients);
@@ -131,7 +132,10 @@ export class Tape {
   /** The gradient of a watched tensor or parameter, after backward. @throws TapeError when none arrived. */
   gradient(tensor: Tensor): Tensor {
     const gradient = this.#gradients.get(tensor.storage);
-    if (!gradient) throw new TapeError('no gradient arrived at this tensor. Fix: watch() it before the ops that use it, then call backward');
+    if (!gradient)
+      throw new TapeError(
+        'no gradient arrived at this tensor. Fix: watch() it before the ops that use it, then call backward',
+      );
     return gradient.tensor.view(...tensor.shape);
   }
 }

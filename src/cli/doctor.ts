@@ -20,7 +20,9 @@ const LIMITS = [
 export function addDoctor(ucgm: Command): void {
   ucgm
     .command('doctor')
-    .description("Shows adapter, features, limits and chosen variants, and runs each kernel's smallest case against its oracle.")
+    .description(
+      "Shows adapter, features, limits and chosen variants, and runs each kernel's smallest case against its oracle.",
+    )
     .action(doctor);
 }
 
@@ -29,7 +31,9 @@ async function doctor(): Promise<void> {
   const caps = capsOf(device);
   const info = device.adapterInfo;
   console.log(`adapter      ${adapterName(device)}`);
-  console.log(`vendor       ${info.vendor || '-'}   architecture ${info.architecture || '-'}   device ${info.device || '-'}`);
+  console.log(
+    `vendor       ${info.vendor || '-'}   architecture ${info.architecture || '-'}   device ${info.device || '-'}`,
+  );
   console.log(`driver       ${info.description || '-'}`);
   console.log(`kind         ${caps.software ? 'software: correct, slow, good for tests' : 'GPU'}`);
   console.log(`features     ${[...device.features].sort().join(', ') || 'none'}`);

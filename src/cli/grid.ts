@@ -1,5 +1,5 @@
-import type { RunConfig } from '../io/config.ts';
 import { atomicWrite } from '../io/atomic.node.ts';
+import type { RunConfig } from '../io/config.ts';
 import { encodeGrid } from '../io/png.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { normal, STREAM } from '../rng/philox.ts';

@@ -14,11 +14,21 @@ export interface DataSizes {
 /** The model section with every size filled in, from the model's name and the data. @throws ModelError where they do not fit. */
 export function resolveModel(config: RunConfig['model'], data: DataSizes): RunConfig['model'] {
   if (data.height !== data.width) {
-    throw new ModelError(`the images are ${data.width} x ${data.height}`, 'the networks take square images: pad them, data.size in the configuration');
+    throw new ModelError(
+      `the images are ${data.width} x ${data.height}`,
+      'the networks take square images: pad them, data.size in the configuration',
+    );
   }
   const { class_: _, ...sizes } = namedModel(config.name);
   const own = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
-  const model = { ...sizes, input_size: data.height, in_channels: data.channels, num_classes: data.numClasses, ...own, name: config.name };
+  const model = {
+    ...sizes,
+    input_size: data.height,
+    in_channels: data.channels,
+    num_classes: data.numClasses,
+    ...own,
+    name: config.name,
+  };
   if (model.input_size !== data.height || model.in_channels !== data.channels) {
     throw new ModelError(
       `the model takes ${model.in_channels} x ${model.input_size} x ${model.input_size}, the data is ${data.channels} x ${data.height} x ${data.width}`,
@@ -26,7 +36,10 @@ export function resolveModel(config: RunConfig['model'], data: DataSizes): RunCo
     );
   }
   if (model.num_classes >= 2 && model.num_classes < data.numClasses) {
-    throw new ModelError(`the model has ${model.num_classes} classes, the data ${data.numClasses}`, 'leave num_classes out');
+    throw new ModelError(
+      `the model has ${model.num_classes} classes, the data ${data.numClasses}`,
+      'leave num_classes out',
+    );
   }
   return model;
 }

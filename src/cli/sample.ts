@@ -45,7 +45,8 @@ export function addSample(ucgm: Command): void {
 }
 
 async function sampleRun(options: SampleOptions): Promise<void> {
-  if (options.weights !== 'ema' && options.weights !== 'model') throw new UsageError(`--weights ${options.weights}`, 'use ema or model');
+  if (options.weights !== 'ema' && options.weights !== 'model')
+    throw new UsageError(`--weights ${options.weights}`, 'use ema or model');
   const run = RunFolder.open(options.from);
   const config = mergeConfig(run.path, parseConfig(run.configText(), run.path), {
     sample: {
@@ -71,7 +72,11 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(values);
   const start = performance.now();
-  const request = { seed: options.seed ?? 0, ...(options.count !== undefined && { count: options.count }), ...(options.label !== undefined && { label: options.label }) };
+  const request = {
+    seed: options.seed ?? 0,
+    ...(options.count !== undefined && { count: options.count }),
+    ...(options.label !== undefined && { label: options.label }),
+  };
   const nfe = await writeSampleGrid(workspace, network, weights, config, options.grid, request);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(`${options.grid}: step ${latest.step}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);

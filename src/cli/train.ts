@@ -47,7 +47,10 @@ export function addTrain(ucgm: Command): void {
     .option('--data <name>', 'digits, shapes, or a folder (class folders of PNGs, or MNIST idx files)')
     .option('--model <name>', 'tiny, small, mnist, or CLASS-SIZE/PATCH such as TiT-S/2')
     .option('--preset <name>', 'settings to start from: tiny, mnist, multistep (default: tiny)')
-    .option('--config <file>', "YAML with sections model, data, transport, optimizer, train, sample; the reference's keys")
+    .option(
+      '--config <file>',
+      "YAML with sections model, data, transport, optimizer, train, sample; the reference's keys",
+    )
     .option('--steps <n>', 'training steps in all', wholeNumber)
     .option('--batch <n>', 'batch size', wholeNumber)
     .option('--lr <x>', 'learning rate', realNumber)
@@ -59,11 +62,16 @@ export function addTrain(ucgm: Command): void {
 async function train(options: TrainOptions): Promise<void> {
   const folder = options.resume ? RunFolder.open(options.out) : undefined;
   const config = resolveConfig(options, folder);
-  const dataset = await loadDataset({ name: config.data.name, ...(config.data.size !== undefined && { size: config.data.size }) });
+  const dataset = await loadDataset({
+    name: config.data.name,
+    ...(config.data.size !== undefined && { size: config.data.size }),
+  });
   config.model = resolveModel(config.model, dataset);
   const network = networkOf(config.model);
   const device = await openNodeDevice();
-  console.log(`adapter ${adapterName(device)}; data ${dataset.name}, ${dataset.size} images of ${dataset.numClasses} classes`);
+  console.log(
+    `adapter ${adapterName(device)}; data ${dataset.name}, ${dataset.size} images of ${dataset.numClasses} classes`,
+  );
   const workspace = new Workspace(device);
   const trainer = new Trainer(workspace, network, config.data.batch_size, {
     objective: config.transport,
@@ -72,7 +80,9 @@ async function train(options: TrainOptions): Promise<void> {
     maxGradNorm: config.train.max_grad_norm,
     seed: config.train.seed,
   });
-  console.log(`model ${config.model.name}, ${(trainer.weights.flat.count / 1e6).toFixed(2)}M parameters; batch ${config.data.batch_size}, ${config.train.steps} steps`);
+  console.log(
+    `model ${config.model.name}, ${(trainer.weights.flat.count / 1e6).toFixed(2)}M parameters; batch ${config.data.batch_size}, ${config.train.steps} steps`,
+  );
   const run = folder ?? RunFolder.create(options.out);
   run.writeConfig(stringifyConfig(config));
   const interrupted = await trainingLoop({ trainer, dataset, config, run, resume: options.resume === true });
@@ -91,8 +101,14 @@ function resolveConfig(options: TrainOptions, folder: RunFolder | undefined): Ru
     train: { steps: options.steps, seed: options.seed },
   } as PartialConfig;
   if (folder) {
-    const fixed = (['model', 'preset', 'config', 'data', 'batch', 'seed'] as const).find((name) => options[name] !== undefined);
-    if (fixed) throw new UsageError(`--${fixed} does not go with --resume`, 'a resumed run keeps its own configuration; --steps and --lr may change');
+    const fixed = (['model', 'preset', 'config', 'data', 'batch', 'seed'] as const).find(
+      (name) => options[name] !== undefined,
+    );
+    if (fixed)
+      throw new UsageError(
+        `--${fixed} does not go with --resume`,
+        'a resumed run keeps its own configuration; --steps and --lr may change',
+      );
     return mergeConfig(folder.path, parseConfig(folder.configText(), folder.path), given);
   }
   const preset = presetNamed(options.preset ?? 'tiny');

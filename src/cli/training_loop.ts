@@ -4,8 +4,8 @@ import { batchIndices } from '../data/order.ts';
 import type { RunConfig } from '../io/config.ts';
 import { MetricsLog } from '../io/metrics-log.node.ts';
 import type { RunFolder } from '../io/run-folder.node.ts';
-import { toFloat32 } from '../io/safetensors.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
+import { toFloat32 } from '../io/safetensors.ts';
 import { type HostTensor, restoreTrainer, trainerState } from '../ucgm/checkpoint.ts';
 import type { Batch, Trainer } from '../ucgm/trainer.ts';
 import { writeSampleGrid } from './grid.ts';
@@ -51,11 +51,12 @@ export async function trainingLoop({ trainer, dataset, config, run, resume }: Tr
         saved = step;
       }
       if (train.sample_every > 0 && step % train.sample_every === 0) {
-        await writeSampleGrid(trainer.workspace, trainer.network, trainer.average, config, run.samplePath(step, 'png'), {});
+        await writeSampleGrid(trainer.workspace, trainer.network, trainer.average, config, run.samplePath(step), {});
       }
     }
     if (interrupted && saved !== trainer.step) {
-      for (const metrics of await trainer.metrics()) log.append({ ...metrics, imagesPerSecond: progress.imagesPerSecond(trainer.step) });
+      for (const metrics of await trainer.metrics())
+        log.append({ ...metrics, imagesPerSecond: progress.imagesPerSecond(trainer.step) });
       await save(trainer, run, train.keep_checkpoints);
     }
   } finally {
@@ -112,7 +113,10 @@ class Progress {
     this.#first = first;
     this.#batch = batch;
     if (process.stderr.isTTY) {
-      this.#bar = new SingleBar({ format: '{bar} {value}/{total}  loss {loss}  {rate} images/s  {left} left', hideCursor: true });
+      this.#bar = new SingleBar({
+        format: '{bar} {value}/{total}  loss {loss}  {rate} images/s  {left} left',
+        hideCursor: true,
+      });
       this.#bar.start(total, first, { loss: '-', rate: '-', left: '-' });
     }
   }
@@ -128,7 +132,9 @@ class Progress {
     if (this.#bar) this.#bar.update(step, { loss: `${loss.toFixed(4)}${bad}`, rate: rate.toFixed(0), left });
     else if (performance.now() - this.#shown > 5000 || step === this.#total || bad) {
       this.#shown = performance.now();
-      console.log(`step ${step}/${this.#total}  loss ${loss.toFixed(4)}  ${rate.toFixed(0)} images/s  ${left} left${bad}`);
+      console.log(
+        `step ${step}/${this.#total}  loss ${loss.toFixed(4)}  ${rate.toFixed(0)} images/s  ${left} left${bad}`,
+      );
     }
   }
 

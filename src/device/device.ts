@@ -31,12 +31,18 @@ const USED_LIMITS = [
  * @throws DeviceError when there is no adapter or the request fails.
  */
 export async function requestDevice(gpu: GPU | undefined, options: DeviceOptions = {}): Promise<GPUDevice> {
-  if (!gpu) throw new DeviceError('this environment has no WebGPU', 'use a browser with WebGPU, or ucgm-webgpu/node in Node');
+  if (!gpu)
+    throw new DeviceError('this environment has no WebGPU', 'use a browser with WebGPU, or ucgm-webgpu/node in Node');
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) {
-    throw new DeviceError('no WebGPU adapter was found', 'install a Vulkan, Metal or D3D12 driver (on Linux without a GPU: mesa-vulkan-drivers)');
+    throw new DeviceError(
+      'no WebGPU adapter was found',
+      'install a Vulkan, Metal or D3D12 driver (on Linux without a GPU: mesa-vulkan-drivers)',
+    );
   }
-  const requiredFeatures = (options.features ?? USED_FEATURES).filter((f) => adapter.features.has(f)) as GPUFeatureName[];
+  const requiredFeatures = (options.features ?? USED_FEATURES).filter((f) =>
+    adapter.features.has(f),
+  ) as GPUFeatureName[];
   const requiredLimits: Record<string, number> = {};
   if (options.limits !== 'default') {
     for (const name of USED_LIMITS) requiredLimits[name] = adapter.limits[name];
@@ -44,7 +50,10 @@ export async function requestDevice(gpu: GPU | undefined, options: DeviceOptions
   try {
     return await adapter.requestDevice({ label: 'ucgm', requiredFeatures, requiredLimits });
   } catch (error) {
-    throw new DeviceError(`the adapter refused a device: ${error instanceof Error ? error.message : error}`, 'update the driver');
+    throw new DeviceError(
+      `the adapter refused a device: ${error instanceof Error ? error.message : error}`,
+      'update the driver',
+    );
   }
 }
 

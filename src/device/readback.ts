@@ -7,7 +7,12 @@ const USAGE_COPY_DST = 0x8;
  * a training step reads its scalars through a ring instead.
  * @param offset bytes, a multiple of 4. @param size bytes, a multiple of 4.
  */
-export async function readBuffer(device: GPUDevice, buffer: GPUBuffer, offset = 0, size = buffer.size - offset): Promise<ArrayBuffer> {
+export async function readBuffer(
+  device: GPUDevice,
+  buffer: GPUBuffer,
+  offset = 0,
+  size = buffer.size - offset,
+): Promise<ArrayBuffer> {
   const staging = device.createBuffer({ label: 'readback', size, usage: USAGE_MAP_READ | USAGE_COPY_DST });
   const encoder = device.createCommandEncoder();
   encoder.copyBufferToBuffer(buffer, offset, staging, 0, size);

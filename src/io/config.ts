@@ -106,10 +106,10 @@ const SECTIONS = schema.entries as unknown as { [section: string]: { entries: { 
  * that does.
  */
 export function parseConfig(text: string, where: string): PartialConfig {
-  const document = parseDocument(text);
-  const broken = document.errors[0];
+  const yaml = parseDocument(text);
+  const broken = yaml.errors[0];
   if (broken) throw new ConfigError(where, broken.message.split('\n')[0] as string, 'correct the YAML');
-  const value: unknown = document.toJS();
+  const value: unknown = yaml.toJS();
   if (value === null) return {};
   if (typeof value !== 'object' || Array.isArray(value))
     throw new ConfigError(where, 'holds no sections', `give ${Object.keys(SECTIONS).join(', ')}`);

@@ -58,7 +58,9 @@ export class DeviceCache {
       const size = words.byteLength;
       if (this.#used + size > UNIFORM_BLOCK_BYTES) {
         // UNIFORM | COPY_DST
-        this.#blocks.push(this.device.createBuffer({ label: 'ucgm dims', size: UNIFORM_BLOCK_BYTES, usage: 0x40 | 0x8 }));
+        this.#blocks.push(
+          this.device.createBuffer({ label: 'ucgm dims', size: UNIFORM_BLOCK_BYTES, usage: 0x40 | 0x8 }),
+        );
         this.#used = 0;
       }
       slice = { buffer: this.#blocks[this.#blocks.length - 1] as GPUBuffer, offset: this.#used, size };

@@ -165,7 +165,8 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
       const ok =
         field.type === 'f32'
           ? typeof value === 'number' && !Number.isNaN(value)
-          : Number.isInteger(value) && (field.type === 'i32' || ((value as number) >= 0 && (value as number) < 2 ** 32));
+          : Number.isInteger(value) &&
+            (field.type === 'i32' || ((value as number) >= 0 && (value as number) < 2 ** 32));
       if (!ok) this.#fail('bad-dims', `${name} is ${value}`, `give ${name} a ${field.type}`);
     }
     const wrong = this.#spec.check?.(dims, this.knobs as Record<string, KnobValue>);
@@ -174,9 +175,18 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
     const asked = this.#spec.grid(dims, this.knobs as Record<string, KnobValue>);
     const grid = typeof asked === 'number' ? foldGrid(asked, limit) : asked;
     for (const count of grid) {
-      if (!Number.isInteger(count)) this.#fail('bad-dims', `comes to a grid of ${grid.join(' x ')} workgroups`, 'give every dim that the grid depends on');
+      if (!Number.isInteger(count))
+        this.#fail(
+          'bad-dims',
+          `comes to a grid of ${grid.join(' x ')} workgroups`,
+          'give every dim that the grid depends on',
+        );
       if (count > limit) {
-        this.#fail('limit', `needs a grid of ${grid.join(' x ')} workgroups; the device allows ${limit} a dimension`, 'split the work over several dispatches');
+        this.#fail(
+          'limit',
+          `needs a grid of ${grid.join(' x ')} workgroups; the device allows ${limit} a dimension`,
+          'split the work over several dispatches',
+        );
       }
     }
     return grid;
@@ -185,19 +195,28 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
   #resource(name: string, info: BindingInfo, given: BufferLike | undefined, elements: number): Required<BufferRangeOf> {
     if (info.optional !== undefined && this.knobs[info.optional] === false) {
       if (given) {
-        this.#fail('unexpected-buffer', `this variant has no ${name}`, `leave ${name} out, or create the kernel with ${info.optional}`);
+        this.#fail(
+          'unexpected-buffer',
+          `this variant has no ${name}`,
+          `leave ${name} out, or create the kernel with ${info.optional}`,
+        );
       }
       const buffer = this.#cache.hole(info.binding);
       return { buffer, offset: 0, size: buffer.size };
     }
-    if (!given) this.#fail('missing-buffer', `buffer ${name} is missing`, `give ${name} (${info.element}, ${elements} elements)`);
+    if (!given)
+      this.#fail('missing-buffer', `buffer ${name} is missing`, `give ${name} (${info.element}, ${elements} elements)`);
     const range = 'buffer' in given ? given : { buffer: given };
     const offset = range.offset ?? 0;
     const size = range.size ?? range.buffer.size - offset;
     const limits = this.#cache.device.limits;
     const needed = elements * info.elementBytes;
     if (offset % limits.minStorageBufferOffsetAlignment !== 0) {
-      this.#fail('buffer-alignment', `${name} starts at byte ${offset}`, `start it at a multiple of ${limits.minStorageBufferOffsetAlignment}`);
+      this.#fail(
+        'buffer-alignment',
+        `${name} starts at byte ${offset}`,
+        `start it at a multiple of ${limits.minStorageBufferOffsetAlignment}`,
+      );
     }
     if (size < needed || offset + size > range.buffer.size) {
       this.#fail(
@@ -209,7 +228,11 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
     if (size > limits.maxStorageBufferBindingSize) {
       const max = limits.maxStorageBufferBindingSize;
       if (needed > max) {
-        this.#fail('limit', `${name} needs ${needed} bytes; a binding of this device holds ${max}`, 'request a device with a larger maxStorageBufferBindingSize, or split the tensor');
+        this.#fail(
+          'limit',
+          `${name} needs ${needed} bytes; a binding of this device holds ${max}`,
+          'request a device with a larger maxStorageBufferBindingSize, or split the tensor',
+        );
       }
     }
     if ((range.buffer.usage & USAGE_STORAGE) === 0) {

@@ -49,7 +49,8 @@ function checkType(kernel: string, name: string, info: KnobInfo, value: KnobValu
       : info.type === 'type'
         ? typeof value === 'string'
         : typeof value === 'number' && (info.type === 'f32' ? Number.isFinite(value) : Number.isInteger(value));
-  if (!ok) throw new KernelError('bad-knob', kernel, '', `knob ${name} is ${value}`, `give it a value of type ${info.type}`);
+  if (!ok)
+    throw new KernelError('bad-knob', kernel, '', `knob ${name} is ${value}`, `give it a value of type ${info.type}`);
 }
 
 function rewriteLine(code: string, kernel: string, name: string, info: KnobInfo, value: KnobValue): string {

@@ -35,11 +35,16 @@ const SIZES: { [size: string]: { hidden_size: number; depth: number; num_heads: 
 const PATCHES = [1, 2, 4, 7, 8];
 
 /** What a model name stands for: its class, sizes and patch size. `TiT-S/2`, `SiT-B/4`; `tiny`, `small` and `mnist` are TiT/4. @throws ModelError. */
-export function namedModel(name: string): { class_: string } & Pick<DiTConfig, 'hidden_size' | 'depth' | 'num_heads' | 'patch_size'> {
+export function namedModel(
+  name: string,
+): { class_: string } & Pick<DiTConfig, 'hidden_size' | 'depth' | 'num_heads' | 'patch_size'> {
   const match = /^(?:(\w+)-)?(\w+?)(?:\/(\d+))?$/.exec(name);
   const [class_, size, patch] = [match?.[1] ?? 'TiT', SIZES[match?.[2] ?? ''], Number(match?.[3] ?? 4)];
   if (!match || !CLASSES[class_] || !size || !PATCHES.includes(patch)) {
-    throw new ModelError(`model ${name} does not exist`, `use CLASS-SIZE/PATCH with class ${Object.keys(CLASSES).join(', ')}, size ${Object.keys(SIZES).join(', ')}, patch ${PATCHES.join(', ')}; or just a size`);
+    throw new ModelError(
+      `model ${name} does not exist`,
+      `use CLASS-SIZE/PATCH with class ${Object.keys(CLASSES).join(', ')}, size ${Object.keys(SIZES).join(', ')}, patch ${PATCHES.join(', ')}; or just a size`,
+    );
   }
   return { class_, ...size, patch_size: patch };
 }
@@ -47,6 +52,7 @@ export function namedModel(name: string): { class_: string } & Pick<DiTConfig, '
 /** Builds a network of a class. @throws ModelError for an unknown class or sizes that do not fit together. */
 export function createNetwork(class_: string, config: ModelConfig): VelocityNetwork {
   const make = CLASSES[class_];
-  if (!make) throw new ModelError(`network class ${class_} does not exist`, `use one of ${Object.keys(CLASSES).join(', ')}`);
+  if (!make)
+    throw new ModelError(`network class ${class_} does not exist`, `use one of ${Object.keys(CLASSES).join(', ')}`);
   return make(config);
 }

@@ -35,7 +35,14 @@ export type TiTConfig = DiTConfig & TiTOptions;
 /** TiT, the transformer of UCGM: DiT with RMSNorm, q/k norm, RoPE and SwiGLU. Parameter names are the reference's. */
 export function tit(config: TiTConfig): VelocityNetwork {
   validateDiT(config, config.use_rope);
-  const { input_size: size, in_channels: channels, patch_size: patch, hidden_size: width, depth, num_heads: heads } = config;
+  const {
+    input_size: size,
+    in_channels: channels,
+    patch_size: patch,
+    hidden_size: width,
+    depth,
+    num_heads: heads,
+  } = config;
   const conditional = config.num_classes >= 2;
   const norm = config.use_rmsnorm ? 'rms' : 'layer';
   const grid = size / patch;
@@ -48,12 +55,20 @@ export function tit(config: TiTConfig): VelocityNetwork {
   const parameters = (): InitSpec[] => {
     const specs: InitSpec[] = [];
     const dense = (name: string, out: number, into: number, init: InitSpec['init'] = 'xavier') =>
-      specs.push({ name: `${name}.weight`, shape: [out, into], init }, { name: `${name}.bias`, shape: [out], init: 'zeros' });
+      specs.push(
+        { name: `${name}.weight`, shape: [out, into], init },
+        { name: `${name}.bias`, shape: [out], init: 'zeros' },
+      );
     specs.push({ name: 'x_embedder.proj.weight', shape: [width, channels, patch, patch], init: 'xavier' });
     specs.push({ name: 'x_embedder.proj.bias', shape: [width], init: 'zeros' });
     dense('t_embedder.mlp.0', width, TIME_FREQUENCIES, 'normal0.02');
     dense('t_embedder.mlp.2', width, width, 'normal0.02');
-    if (conditional) specs.push({ name: 'y_embedder.embedding_table.weight', shape: [config.num_classes + 1, width], init: 'normal0.02' });
+    if (conditional)
+      specs.push({
+        name: 'y_embedder.embedding_table.weight',
+        shape: [config.num_classes + 1, width],
+        init: 'normal0.02',
+      });
     for (let i = 0; i < depth; i++) {
       const block = `blocks.${i}`;
       dense(`${block}.attn.qkv`, 3 * width, width);
@@ -79,7 +94,9 @@ export function tit(config: TiTConfig): VelocityNetwork {
   };
 
   const constants = (): ConstantSpec[] => {
-    const specs: ConstantSpec[] = [{ name: 'pos_embed', shape: [grid * grid, width], data: sincosPositions(grid, width) }];
+    const specs: ConstantSpec[] = [
+      { name: 'pos_embed', shape: [grid * grid, width], data: sincosPositions(grid, width) },
+    ];
     if (config.use_rope) {
       const { cos, sin } = ropeTables(grid, headDim);
       const data = new Float32Array(2 * cos.length);
@@ -93,7 +110,9 @@ export function tit(config: TiTConfig): VelocityNetwork {
   /** Conditioning: time MLP plus class row, through SiLU once for all modulations. */
   const condition = (tape: Tape, w: Weights, t: Tensor, y: Tensor): Tensor => {
     const frequencies = timestepEmbedding(tape, t, TIME_FREQUENCIES); // [B, 256]
-    const hiddenTime = linear(tape, frequencies, w.get('t_embedder.mlp.0.weight'), w.get('t_embedder.mlp.0.bias'), { act: 'silu' }); // [B, D]
+    const hiddenTime = linear(tape, frequencies, w.get('t_embedder.mlp.0.weight'), w.get('t_embedder.mlp.0.bias'), {
+      act: 'silu',
+    }); // [B, D]
     let c = linear(tape, hiddenTime, w.get('t_embedder.mlp.2.weight'), w.get('t_embedder.mlp.2.bias')); // [B, D]
     if (conditional) c = add(tape, c, embedding(tape, w.get('y_embedder.embedding_table.weight'), y)); // [B, D]
     return activate(tape, c, 'silu'); // [B, D]
@@ -105,10 +124,14 @@ export function tit(config: TiTConfig): VelocityNetwork {
     const m = linear(tape, c, p('adaLN_modulation.1.weight'), p('adaLN_modulation.1.bias')); // [B, 6D], or [B, 4D] without shift
     const [shift1, scale1, gate1, shift2, scale2, gate2] = (
       config.wo_shift ? [undefined, 0, 1, undefined, 2, 3] : [0, 1, 2, 3, 4, 5]
-    ).map((chunk) => chunk === undefined ? undefined : chunk * width) as number[];
+    ).map((chunk) => (chunk === undefined ? undefined : chunk * width)) as number[];
 
     const modulate = (at: Tensor, scale: number, shift: number | undefined) =>
-      normModulate(tape, at, { kind: norm, eps: EPS, modulation: { from: m, rows, scale, ...(shift !== undefined && { shift }) } });
+      normModulate(tape, at, {
+        kind: norm,
+        eps: EPS,
+        modulation: { from: m, rows, scale, ...(shift !== undefined && { shift }) },
+      });
 
     let h = modulate(x, scale1 as number, shift1); // [B, N, D]
     h = linear(tape, h, p('attn.qkv.weight'), p('attn.qkv.bias')); // [B, N, 3D]
@@ -126,7 +149,11 @@ export function tit(config: TiTConfig): VelocityNetwork {
       }),
       ...(config.use_rope && { rope: w.get('rope') }),
     }); // [B, N, D]
-    const attended = linearGatedResidual(tape, h, p('attn.proj.weight'), p('attn.proj.bias'), x, { from: m, offset: gate1 as number, rows }); // [B, N, D]
+    const attended = linearGatedResidual(tape, h, p('attn.proj.weight'), p('attn.proj.bias'), x, {
+      from: m,
+      offset: gate1 as number,
+      rows,
+    }); // [B, N, D]
 
     h = modulate(attended, scale2 as number, shift2); // [B, N, D]
     if (config.use_swiglu) {
@@ -135,22 +162,43 @@ export function tit(config: TiTConfig): VelocityNetwork {
       h = linear(tape, h, p('mlp.fc1.weight'), p('mlp.fc1.bias'), { act: 'gelu' }); // [B, N, 4D]
     }
     const last = config.use_swiglu ? 'mlp.w3' : 'mlp.fc2';
-    return linearGatedResidual(tape, h, p(`${last}.weight`), p(`${last}.bias`), attended, { from: m, offset: gate2 as number, rows }); // [B, N, D]
+    return linearGatedResidual(tape, h, p(`${last}.weight`), p(`${last}.bias`), attended, {
+      from: m,
+      offset: gate2 as number,
+      rows,
+    }); // [B, N, D]
   };
 
   const forward = (tape: Tape, w: Weights, x: Tensor, t: Tensor, y: Tensor): Tensor => {
     const c = condition(tape, w, t, y); // [B, D]
     const patches = patchify(tape, x, patch, 'chw'); // [B, N, C p p]
-    let h = linear(tape, patches, w.get('x_embedder.proj.weight'), w.get('x_embedder.proj.bias'), { table: w.get('pos_embed') }); // [B, N, D]
+    let h = linear(tape, patches, w.get('x_embedder.proj.weight'), w.get('x_embedder.proj.bias'), {
+      table: w.get('pos_embed'),
+    }); // [B, N, D]
     for (let i = 0; i < depth; i++) {
       const before = h;
       h = tape.block(() => block(tape, w, `blocks.${i}`, before, c)); // [B, N, D]
     }
-    const m = linear(tape, c, w.get('final_layer.adaLN_modulation.1.weight'), w.get('final_layer.adaLN_modulation.1.bias')); // [B, 2D]
-    h = normModulate(tape, h, { kind: norm, eps: EPS, modulation: { from: m, rows: grid * grid, shift: 0, scale: width } }); // [B, N, D]
+    const m = linear(
+      tape,
+      c,
+      w.get('final_layer.adaLN_modulation.1.weight'),
+      w.get('final_layer.adaLN_modulation.1.bias'),
+    ); // [B, 2D]
+    h = normModulate(tape, h, {
+      kind: norm,
+      eps: EPS,
+      modulation: { from: m, rows: grid * grid, shift: 0, scale: width },
+    }); // [B, N, D]
     h = linear(tape, h, w.get('final_layer.linear.weight'), w.get('final_layer.linear.bias')); // [B, N, p p C']
     return unpatchify(tape, h, [outChannels, size, size], patch, 'hwc', channels); // [B, C, H, W]
   };
 
-  return { input: [channels, size, size], numClasses: config.num_classes, parameters: parameters(), constants: constants(), forward };
+  return {
+    input: [channels, size, size],
+    numClasses: config.num_classes,
+    parameters: parameters(),
+    constants: constants(),
+    forward,
+  };
 }

@@ -27,7 +27,10 @@ export function sincosPositions(grid: number, dim: number): Float32Array<ArrayBu
  * the column, frequencies 10000^(-2j / (headDim/2)), each for a pair of neighbours. Source: RoPE, Su et al. 2021, per axis.
  * @throws RangeError when headDim is no multiple of 4.
  */
-export function ropeTables(grid: number, headDim: number): { cos: Float32Array<ArrayBuffer>; sin: Float32Array<ArrayBuffer> } {
+export function ropeTables(
+  grid: number,
+  headDim: number,
+): { cos: Float32Array<ArrayBuffer>; sin: Float32Array<ArrayBuffer> } {
   if (headDim % 4 !== 0) throw new RangeError(`rotary table: head_dim ${headDim} is no multiple of 4`);
   const cos = new Float32Array(grid * grid * headDim);
   const sin = new Float32Array(cos.length);

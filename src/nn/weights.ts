@@ -1,4 +1,4 @@
-import { FlatLayout, FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
+import { type FlatLayout, FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
 import { initialise } from './init.ts';
 import type { VelocityNetwork, Weights } from './network.ts';
 

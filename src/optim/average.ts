@@ -18,7 +18,11 @@ export class Average {
     const { stream, device } = this.#workspace;
     stream.write(this.#decay, new Float32Array([decay]));
     this.values.chunks.forEach((average, i) => {
-      stream.run(ema.prepare(device), { average, param: from.chunks[i] as Tensor, decay: this.#decay }, { count: average.count });
+      stream.run(
+        ema.prepare(device),
+        { average, param: from.chunks[i] as Tensor, decay: this.#decay },
+        { count: average.count },
+      );
     });
   }
 

@@ -31,7 +31,11 @@ export class GradientClip {
       stream.run(gradStats.prepare(device), { grad, partial: this.#partial }, { count: grad.count, partial_offset });
       partial_offset += this.#groups[i] as number;
     });
-    stream.run(clipScale.prepare(device), { partial: this.#partial, limits: this.#limits, clip: this.result }, { groups: partial_offset });
+    stream.run(
+      clipScale.prepare(device),
+      { partial: this.#partial, limits: this.#limits, clip: this.result },
+      { groups: partial_offset },
+    );
   }
 
   free(): void {

@@ -63,8 +63,10 @@ export class Optimizer {
 }
 
 function validate(o: OptimizerOptions): void {
-  if (!TYPES.includes(o.type)) throw new OptimizerError(`optimizer ${o.type} does not exist. Fix: use one of ${TYPES.join(', ')}`);
+  if (!TYPES.includes(o.type))
+    throw new OptimizerError(`optimizer ${o.type} does not exist. Fix: use one of ${TYPES.join(', ')}`);
   if (!(o.lr > 0)) throw new OptimizerError(`lr is ${o.lr}. Fix: give a positive number`);
-  if (!o.betas.every((b) => b >= 0 && b < 1)) throw new OptimizerError(`betas are [${o.betas}]. Fix: give two numbers in [0, 1)`);
+  if (!o.betas.every((b) => b >= 0 && b < 1))
+    throw new OptimizerError(`betas are [${o.betas}]. Fix: give two numbers in [0, 1)`);
   if (!(o.weight_decay >= 0)) throw new OptimizerError(`weight_decay is ${o.weight_decay}. Fix: give 0 or more`);
 }

@@ -37,7 +37,9 @@ export class FlatLayout {
       const bytes = Math.ceil((count(shape) * 4) / ALIGN) * ALIGN;
       if (names.has(name)) throw new RangeError(`parameter ${name} is declared twice`);
       if (bytes > maxBytes) {
-        throw new RangeError(`parameter ${name} [${shape}] needs ${bytes} bytes; a binding of this device holds ${maxBytes}. Fix: request the adapter's limits`);
+        throw new RangeError(
+          `parameter ${name} [${shape}] needs ${bytes} bytes; a binding of this device holds ${maxBytes}. Fix: request the adapter's limits`,
+        );
       }
       names.add(name);
       if (used + bytes > maxBytes) {
@@ -92,7 +94,8 @@ export class FlatBuffers {
       const place = this.layout.places.find((p) => p.name === name);
       if (!place) throw new RangeError(`no parameter is named ${name}`);
       const tensor = new Tensor(place.shape, this.slice(place));
-      if (data.length !== tensor.count) throw new RangeError(`parameter ${name} is [${place.shape}], got ${data.length} values`);
+      if (data.length !== tensor.count)
+        throw new RangeError(`parameter ${name} is [${place.shape}], got ${data.length} values`);
       this.#workspace.stream.write(tensor, data);
     }
   }
@@ -124,11 +127,17 @@ export class FlatParameters {
   readonly gradients: FlatBuffers | undefined;
   readonly #tensors = new Map<string, Tensor>();
 
-  constructor(workspace: Workspace, layout: FlatLayout, options: { owner?: Owner; label?: string; trainable?: boolean } = {}) {
+  constructor(
+    workspace: Workspace,
+    layout: FlatLayout,
+    options: { owner?: Owner; label?: string; trainable?: boolean } = {},
+  ) {
     const label = options.label ?? 'weights';
     this.layout = layout;
     this.values = new FlatBuffers(workspace, layout, options.owner ?? 'parameter', label);
-    this.gradients = options.trainable ? new FlatBuffers(workspace, layout, 'gradient', `${label} gradient`) : undefined;
+    this.gradients = options.trainable
+      ? new FlatBuffers(workspace, layout, 'gradient', `${label} gradient`)
+      : undefined;
     for (const place of layout.places) {
       const storage = this.values.slice(place, this.gradients?.slice(place));
       this.#tensors.set(place.name, new Tensor(place.shape, storage));
@@ -144,7 +153,10 @@ export class FlatParameters {
   /** A parameter's tensor. @throws RangeError for an unknown name. */
   get(name: string): Tensor {
     const tensor = this.#tensors.get(name);
-    if (!tensor) throw new RangeError(`no parameter is named ${name}; there are ${[...this.#tensors.keys()].slice(0, 5).join(', ')}, ...`);
+    if (!tensor)
+      throw new RangeError(
+        `no parameter is named ${name}; there are ${[...this.#tensors.keys()].slice(0, 5).join(', ')}, ...`,
+      );
     return tensor;
   }
 

@@ -63,7 +63,8 @@ export class Stream {
 
   /** Copies the elements of one tensor to another of the same count. */
   copy(from: Tensor, to: Tensor): void {
-    if (from.count !== to.count) throw new RangeError(`cannot copy [${from.shape}] to [${to.shape}]: the counts differ`);
+    if (from.count !== to.count)
+      throw new RangeError(`cannot copy [${from.shape}] to [${to.shape}]: the counts differ`);
     this.#items.push({ kind: 'copy', from, to, bytes: from.count * 4 });
   }
 
@@ -139,7 +140,10 @@ function sameDims(a: { [name: string]: number }, b: { [name: string]: number }):
   return true;
 }
 
-function sameBuffers(a: { [name: string]: BufferLike | undefined }, b: { [name: string]: BufferLike | undefined }): boolean {
+function sameBuffers(
+  a: { [name: string]: BufferLike | undefined },
+  b: { [name: string]: BufferLike | undefined },
+): boolean {
   for (const name in b) if (!sameRange(a[name], b[name])) return false;
   for (const name in a) if (!(name in b)) return false;
   return true;

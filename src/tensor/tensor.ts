@@ -34,7 +34,8 @@ export class Tensor {
 
   constructor(shape: readonly number[], storage: Storage) {
     const bytes = count(shape) * 4;
-    if (bytes > storage.size) throw new RangeError(`shape [${shape}] needs ${bytes} bytes, its storage has ${storage.size}`);
+    if (bytes > storage.size)
+      throw new RangeError(`shape [${shape}] needs ${bytes} bytes, its storage has ${storage.size}`);
     this.shape = shape;
     this.storage = storage;
     this.buffer = storage.buffer;
@@ -49,7 +50,8 @@ export class Tensor {
 
   /** The same elements under another shape; gradients are shared. @throws RangeError when the counts differ. */
   view(...shape: number[]): Tensor {
-    if (count(shape) !== this.count) throw new RangeError(`cannot view [${this.shape}] as [${shape}]: ${this.count} elements, not ${count(shape)}`);
+    if (count(shape) !== this.count)
+      throw new RangeError(`cannot view [${this.shape}] as [${shape}]: ${this.count} elements, not ${count(shape)}`);
     return new Tensor(shape, this.storage);
   }
 }

@@ -21,7 +21,8 @@ export async function trainerState(trainer: Trainer): Promise<TrainerState> {
   const shapes = new Map(trainer.network.parameters.map((p) => [p.name, p.shape]));
   const tensors = new Map<string, HostTensor>();
   for (const [group, buffers] of trainer.groups()) {
-    for (const [name, data] of await buffers.read()) tensors.set(`${group}/${name}`, { shape: shapes.get(name) as readonly number[], data });
+    for (const [name, data] of await buffers.read())
+      tensors.set(`${group}/${name}`, { shape: shapes.get(name) as readonly number[], data });
   }
   return {
     tensors,
@@ -41,9 +42,16 @@ export async function trainerState(trainer: Trainer): Promise<TrainerState> {
  */
 export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
   const { metadata, tensors } = state;
-  if (metadata.format !== FORMAT) throw new OptionError(`the checkpoint's format is ${metadata.format ?? 'missing'}`, `use a checkpoint of format ${FORMAT}`);
+  if (metadata.format !== FORMAT)
+    throw new OptionError(
+      `the checkpoint's format is ${metadata.format ?? 'missing'}`,
+      `use a checkpoint of format ${FORMAT}`,
+    );
   if (Number(metadata.seed) !== trainer.options.seed) {
-    throw new OptionError(`the checkpoint's seed is ${metadata.seed}, the run's ${trainer.options.seed}`, `resume with seed ${metadata.seed}`);
+    throw new OptionError(
+      `the checkpoint's seed is ${metadata.seed}, the run's ${trainer.options.seed}`,
+      `resume with seed ${metadata.seed}`,
+    );
   }
   for (const [group, buffers] of trainer.groups()) buffers.write(groupOf(state, group, trainer.network.parameters));
   trainer.restored(Number(metadata.step), Number(metadata.optimizer_step), Number(metadata.teacher_cmd));
@@ -62,9 +70,16 @@ export function groupOf(
   const values = new Map<string, Float32Array<ArrayBuffer>>();
   for (const { name, shape } of parameters) {
     const found = state.tensors.get(`${group}/${name}`);
-    if (!found) throw new OptionError(`the checkpoint has no ${group}/${name}`, 'resume with the model and options of the run that wrote it');
+    if (!found)
+      throw new OptionError(
+        `the checkpoint has no ${group}/${name}`,
+        'resume with the model and options of the run that wrote it',
+      );
     if (found.data.length !== count(shape)) {
-      throw new OptionError(`the checkpoint's ${group}/${name} is [${found.shape}], the network's [${shape}]`, 'use the model of the run that wrote it');
+      throw new OptionError(
+        `the checkpoint's ${group}/${name} is [${found.shape}], the network's [${shape}]`,
+        'use the model of the run that wrote it',
+      );
     }
     values.set(name, found.data);
   }

@@ -54,7 +54,11 @@ export function multiStepObjective(
   const shape = { batch, n, coef_offset: 0, offset0: 0, offset1: 0, offset2: 0, offset3: 0, out_offset: 0 };
 
   const xt = tape.alloc(...inputs.x.shape); // [B, C, H, W]
-  tape.run(lincomb.prepare(device, { inputs: 2 }), { u0: inputs.x, u1: inputs.z, coefs: inputs.path, out: xt }, { ...shape, coef_stride: 2 });
+  tape.run(
+    lincomb.prepare(device, { inputs: 2 }),
+    { u0: inputs.x, u1: inputs.z, coefs: inputs.path, out: xt },
+    { ...shape, coef_stride: 2 },
+  );
   const velocity = network.forward(tape, online, xt, inputs.t, inputs.y); // [B, C, H, W]
 
   const target = tape.alloc(...inputs.x.shape); // [B, C, H, W]
@@ -72,9 +76,17 @@ export function multiStepObjective(
   const perSample = tape.alloc(batch);
   const root = tape.alloc(batch);
   const pair = { prediction: velocity, target_value: target };
-  tape.run(lossForward.prepare(device, lossOptions), { ...pair, per_sample: perSample, root }, { batch, channels, pixels, c: options.scaled_cbl_eps });
+  tape.run(
+    lossForward.prepare(device, lossOptions),
+    { ...pair, per_sample: perSample, root },
+    { batch, channels, pixels, c: options.scaled_cbl_eps },
+  );
   const slots = total.values.count;
-  tape.run(lossTotal.prepare(device), { per_sample: perSample, weights: inputs.weight, total: total.values }, { batch, slot: total.slot, slots });
+  tape.run(
+    lossTotal.prepare(device),
+    { per_sample: perSample, weights: inputs.weight, total: total.values },
+    { batch, slot: total.slot, slots },
+  );
   return {
     velocity,
     target,

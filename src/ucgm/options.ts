@@ -39,15 +39,20 @@ export function validateObjective(o: ObjectiveOptions): void {
   transportNamed(o.transport_type);
   const within = (name: keyof ObjectiveOptions, lo: number, hi: number) => {
     const value = o[name] as number;
-    if (!(value >= lo && value <= hi)) throw new OptionError(`${name} is ${value}`, `give a number from ${lo} to ${hi}`);
+    if (!(value >= lo && value <= hi))
+      throw new OptionError(`${name} is ${value}`, `give a number from ${lo} to ${hi}`);
   };
   within('consistc_ratio', 0, 1);
   within('ema_decay_rate', 0, 1);
   within('lab_drop_ratio', 0, 1);
   within('scaled_cbl_eps', 0, Number.MAX_VALUE);
-  if (!Number.isFinite(o.enhanced_ratio)) throw new OptionError(`enhanced_ratio is ${o.enhanced_ratio}`, 'give a number');
+  if (!Number.isFinite(o.enhanced_ratio))
+    throw new OptionError(`enhanced_ratio is ${o.enhanced_ratio}`, 'give a number');
   if (o.consistc_ratio !== 0) {
-    throw new OptionError(`consistc_ratio ${o.consistc_ratio} asks for few-step training`, 'use consistc_ratio 0: only multi-step training is built yet');
+    throw new OptionError(
+      `consistc_ratio ${o.consistc_ratio} asks for few-step training`,
+      'use consistc_ratio 0: only multi-step training is built yet',
+    );
   }
   if (o.weight_function !== null && o.weight_function !== 'Cosine') {
     throw new OptionError(`weight_function ${o.weight_function} does not exist`, 'use Cosine or null');

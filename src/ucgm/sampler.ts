@@ -4,7 +4,7 @@ import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { count, type Tensor, type Workspace } from '../tensor/index.ts';
 import { guidedVelocity } from './guidance.ts';
 import { type SamplingOptions, timeGrid, validateSampling } from './schedule.ts';
-import { denominator, OptionError, transportNamed, type Transport } from './transport.ts';
+import { denominator, OptionError, type Transport, transportNamed } from './transport.ts';
 
 /** One batch to be sampled. */
 export interface SampleRequest {
@@ -133,7 +133,12 @@ function automaticRho({ a }: Transport, t: number, next: number): number {
 }
 
 /** sum of coefficient * tensor, one coefficient for the whole batch. */
-function combine(tape: Tape, shape: readonly number[], tensors: readonly Tensor[], coefficients: readonly number[]): Tensor {
+function combine(
+  tape: Tape,
+  shape: readonly number[],
+  tensors: readonly Tensor[],
+  coefficients: readonly number[],
+): Tensor {
   const out = tape.alloc(...shape);
   const coefs = tape.alloc(coefficients.length);
   tape.workspace.stream.write(coefs, new Float32Array(coefficients));
@@ -156,12 +161,22 @@ function free(tape: Tape, p: Prediction): void {
   tape.release(p.z);
 }
 
-function checkRequest(network: VelocityNetwork, o: SamplingOptions, request: SampleRequest, shape: readonly number[]): void {
+function checkRequest(
+  network: VelocityNetwork,
+  o: SamplingOptions,
+  request: SampleRequest,
+  shape: readonly number[],
+): void {
   if (request.noise.length !== count(shape)) {
     throw new OptionError(`noise has ${request.noise.length} numbers`, `give ${count(shape)} for [${shape}]`);
   }
   const null_ = network.numClasses >= 2 ? network.numClasses : Number.MAX_SAFE_INTEGER;
   const bad = request.labels.find((y) => y > null_);
-  if (bad !== undefined) throw new OptionError(`label ${bad} does not exist`, `labels of this network are 0 to ${null_ - 1}, and ${null_} for none`);
-  if (o.stochast_ratio !== 0 && !request.stepNoise) throw new OptionError('stochast_ratio needs fresh noise', 'give stepNoise');
+  if (bad !== undefined)
+    throw new OptionError(
+      `label ${bad} does not exist`,
+      `labels of this network are 0 to ${null_ - 1}, and ${null_} for none`,
+    );
+  if (o.stochast_ratio !== 0 && !request.stepNoise)
+    throw new OptionError('stochast_ratio needs fresh noise', 'give stepNoise');
 }

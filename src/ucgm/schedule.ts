@@ -1,4 +1,4 @@
-import { OptionError, noiseEnd, type Transport } from './transport.ts';
+import { noiseEnd, OptionError, type Transport } from './transport.ts';
 
 /** Options of UCGM-S; names are the reference's keys. */
 export interface SamplingOptions {
@@ -35,9 +35,12 @@ export function validateSampling(o: SamplingOptions): void {
   if (!Number.isInteger(o.sampling_steps) || o.sampling_steps < 1) {
     throw new OptionError(`sampling_steps is ${o.sampling_steps}`, 'give a whole number of at least 1');
   }
-  if (o.sampling_order !== 1 && o.sampling_order !== 2) throw new OptionError(`sampling_order is ${o.sampling_order}`, 'use 1 or 2');
-  if (!o.time_dist_ctrl.every((v) => v > 0)) throw new OptionError(`time_dist_ctrl is [${o.time_dist_ctrl}]`, 'give three positive numbers');
-  if (!o.rfba_gap_steps.every((v) => v >= 0 && v < 1)) throw new OptionError(`rfba_gap_steps is [${o.rfba_gap_steps}]`, 'give two numbers in [0, 1)');
+  if (o.sampling_order !== 1 && o.sampling_order !== 2)
+    throw new OptionError(`sampling_order is ${o.sampling_order}`, 'use 1 or 2');
+  if (!o.time_dist_ctrl.every((v) => v > 0))
+    throw new OptionError(`time_dist_ctrl is [${o.time_dist_ctrl}]`, 'give three positive numbers');
+  if (!o.rfba_gap_steps.every((v) => v >= 0 && v < 1))
+    throw new OptionError(`rfba_gap_steps is [${o.rfba_gap_steps}]`, 'give two numbers in [0, 1)');
   if (o.stochast_ratio !== 'Auto' && !(o.stochast_ratio >= 0 && o.stochast_ratio <= 1)) {
     throw new OptionError(`stochast_ratio is ${o.stochast_ratio}`, 'give a number from 0 to 1, or Auto');
   }

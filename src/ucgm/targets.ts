@@ -25,7 +25,8 @@ export function multiStepCoefficients(options: ObjectiveOptions, times: ArrayLik
   const target = new Float32Array(batch * 4);
   const weight = new Float32Array(batch);
   const enhanced = options.enhanced_ratio !== 0;
-  const zeta = options.enhanced_ratio >= 1 ? (options.enhanced_ratio - 1) / options.enhanced_ratio : options.enhanced_ratio;
+  const zeta =
+    options.enhanced_ratio >= 1 ? (options.enhanced_ratio - 1) / options.enhanced_ratio : options.enhanced_ratio;
   const [lo, hi] = options.enhanced_range;
   const firstDropped = batch - droppedLabels(options.lab_drop_ratio, batch);
   for (let b = 0; b < batch; b++) {

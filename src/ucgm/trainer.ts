@@ -74,8 +74,10 @@ export class Trainer {
   /** @throws OptionError, OptimizerError or RangeError for options, sizes or memory that do not fit. */
   constructor(workspace: Workspace, network: VelocityNetwork, batchSize: number, options: TrainerOptions) {
     validateObjective(options.objective);
-    if (!Number.isInteger(batchSize) || batchSize < 1) throw new OptionError(`batch size is ${batchSize}`, 'give a whole number of at least 1');
-    if (!(options.emaDecay >= 0 && options.emaDecay <= 1)) throw new OptionError(`ema_decay is ${options.emaDecay}`, 'give a number from 0 to 1');
+    if (!Number.isInteger(batchSize) || batchSize < 1)
+      throw new OptionError(`batch size is ${batchSize}`, 'give a whole number of at least 1');
+    if (!(options.emaDecay >= 0 && options.emaDecay <= 1))
+      throw new OptionError(`ema_decay is ${options.emaDecay}`, 'give a number from 0 to 1');
     this.workspace = workspace;
     this.network = network;
     this.batchSize = batchSize;
@@ -88,7 +90,9 @@ export class Trainer {
     this.optimizer = new Optimizer(workspace, this.weights.flat, options.optimizer);
     this.#clip = new GradientClip(workspace, this.weights.flat.gradients as FlatBuffers, options.maxGradNorm);
     if (needsTeacher(options.objective)) {
-      this.teacher = new Teacher(workspace, options.objective.ema_decay_rate, this.weights, () => this.#store.frozen('teacher'));
+      this.teacher = new Teacher(workspace, options.objective.ema_decay_rate, this.weights, () =>
+        this.#store.frozen('teacher'),
+      );
     }
     const image = [batchSize, ...network.input];
     const make = (name: string, ...shape: number[]) => workspace.create('data', name, shape);
@@ -145,7 +149,12 @@ export class Trainer {
     const out: StepMetrics[] = [];
     for (let step = from; step < to; step++) {
       const at = (step % RING) * RECORD;
-      out.push({ step: step + 1, loss: ring[at] as number, gradNorm: ring[at + 5] as number, nonFinite: ring[at + 6] as number });
+      out.push({
+        step: step + 1,
+        loss: ring[at] as number,
+        gradNorm: ring[at + 5] as number,
+        nonFinite: ring[at + 6] as number,
+      });
     }
     return out;
   }
@@ -211,7 +220,9 @@ export class Trainer {
   #times(): Float64Array {
     const [th1, th2, th3] = this.options.objective.time_dist_ctrl;
     const { seed } = this.options;
-    return Float64Array.from({ length: this.batchSize }, (_, b) => Math.min(1, th3 * beta(seed, STREAM.time, this.step, b, th1, th2)));
+    return Float64Array.from({ length: this.batchSize }, (_, b) =>
+      Math.min(1, th3 * beta(seed, STREAM.time, this.step, b, th1, th2)),
+    );
   }
 
   #check(batch: Batch): void {
@@ -224,14 +235,16 @@ export class Trainer {
     }
     const limit = this.#nullLabel;
     const bad = this.network.numClasses >= 2 ? batch.labels.find((y) => y > limit) : undefined;
-    if (bad !== undefined) throw new OptionError(`label ${bad} is not below num_classes ${limit}`, 'set num_classes to the data set');
+    if (bad !== undefined)
+      throw new OptionError(`label ${bad} is not below num_classes ${limit}`, 'set num_classes to the data set');
   }
 
   /** Copies this step's loss and gradient numbers into the ring, to be read later without a wait now. */
   #record(): void {
     const { stream } = this.workspace;
     const at = (this.step % RING) * RECORD * 4;
-    const slice = (offset: number, words: number) => new Tensor([words], new Storage(this.#ring.buffer, at + offset, words * 4));
+    const slice = (offset: number, words: number) =>
+      new Tensor([words], new Storage(this.#ring.buffer, at + offset, words * 4));
     stream.copy(this.#total, slice(0, 1));
     stream.copy(this.#clip.result, slice(16, 4));
   }

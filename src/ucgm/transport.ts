@@ -49,7 +49,8 @@ export class OptionError extends Error {
 /** A transport by name. @throws OptionError for an unknown one. */
 export function transportNamed(name: string): Transport {
   const found = (TRANSPORTS as { [name: string]: Transport })[name];
-  if (!found) throw new OptionError(`transport_type ${name} does not exist`, `use one of ${Object.keys(TRANSPORTS).join(', ')}`);
+  if (!found)
+    throw new OptionError(`transport_type ${name} does not exist`, `use one of ${Object.keys(TRANSPORTS).join(', ')}`);
   return found;
 }
 

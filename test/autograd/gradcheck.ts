@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { Tape } from '../../src/autograd/tape.ts';
-import { count, Tensor, Workspace } from '../../src/tensor/index.ts';
+import { count, type Tensor, Workspace } from '../../src/tensor/index.ts';
 import { testDevice } from '../gpu.ts';
 import { randn } from '../reference/index.ts';
 
@@ -20,7 +20,9 @@ export interface Shapes {
 export async function gradcheck(
   shapes: Shapes,
   build: (tape: Tape, inputs: { [name: string]: Tensor }) => Tensor,
-  fixed: { [name: string]: { shape: readonly number[]; data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> } } = {},
+  fixed: {
+    [name: string]: { shape: readonly number[]; data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> };
+  } = {},
 ): Promise<number> {
   const workspace = new Workspace(await testDevice());
   const values = Object.fromEntries(
@@ -49,7 +51,8 @@ export async function gradcheck(
   workspace.stream.write(seed, cotangent);
   recorded.tape.backward(out, seed);
   const gradients: { [name: string]: Float32Array } = {};
-  for (const name of Object.keys(shapes)) gradients[name] = await workspace.read(recorded.tape.gradient(recorded.inputs[name] as Tensor));
+  for (const name of Object.keys(shapes))
+    gradients[name] = await workspace.read(recorded.tape.gradient(recorded.inputs[name] as Tensor));
 
   const objective = async (data: { [name: string]: Float32Array<ArrayBuffer> }): Promise<number> => {
     const { tape, inputs } = place(false, data);
@@ -64,7 +67,10 @@ export async function gradcheck(
       const raw = randn(base.length, 100 + d);
       const norm = Math.sqrt(raw.reduce((s, v) => s + v * v, 0));
       const direction = raw.map((v) => v / norm);
-      const moved = (sign: number) => ({ ...values, [name]: base.map((v, i) => v + sign * STEP * (direction[i] as number)) });
+      const moved = (sign: number) => ({
+        ...values,
+        [name]: base.map((v, i) => v + sign * STEP * (direction[i] as number)),
+      });
       const numeric = ((await objective(moved(1))) - (await objective(moved(-1)))) / (2 * STEP);
       const gradient = gradients[name] as Float32Array;
       const ours = gradient.reduce((s, v, i) => s + v * (direction[i] as number), 0);

@@ -26,12 +26,35 @@ interface OpCase {
 
 const get = (inputs: Inputs, name: string) => inputs[name] as Tensor;
 const chunk = (i: Inputs, offset: number, rows: number) => ({ from: get(i, 'm'), offset, rows });
-const table = (...shape: number[]) => ({ shape, data: Float32Array.from(randn(shape.reduce((a, b) => a * b, 1), 77)) });
+const table = (...shape: number[]) => ({
+  shape,
+  data: Float32Array.from(
+    randn(
+      shape.reduce((a, b) => a * b, 1),
+      77,
+    ),
+  ),
+});
 
 const CASES: OpCase[] = [
-  { ops: ['linear'], name: 'bias', shapes: { x: [2, 3, 5], w: [7, 5], b: [7] }, build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b')) },
-  { ops: ['linear'], name: 'gelu', shapes: { x: [3, 5], w: [4, 5], b: [4] }, build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { act: 'gelu' }) },
-  { ops: ['linear'], name: 'silu, no bias', shapes: { x: [3, 5], w: [4, 5] }, build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), undefined, { act: 'silu' }) },
+  {
+    ops: ['linear'],
+    name: 'bias',
+    shapes: { x: [2, 3, 5], w: [7, 5], b: [7] },
+    build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b')),
+  },
+  {
+    ops: ['linear'],
+    name: 'gelu',
+    shapes: { x: [3, 5], w: [4, 5], b: [4] },
+    build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { act: 'gelu' }),
+  },
+  {
+    ops: ['linear'],
+    name: 'silu, no bias',
+    shapes: { x: [3, 5], w: [4, 5] },
+    build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), undefined, { act: 'silu' }),
+  },
   {
     ops: ['linear'],
     name: 'table',
@@ -49,13 +72,24 @@ const CASES: OpCase[] = [
     ops: ['normModulate'],
     name: 'layer, scale and shift',
     shapes: { x: [2, 3, 8], m: [2, 20] },
-    build: (t, i) => normModulate(t, get(i, 'x'), { kind: 'layer', eps: 1e-6, modulation: { from: get(i, 'm'), rows: 3, shift: 1, scale: 10 } }),
+    build: (t, i) =>
+      normModulate(t, get(i, 'x'), {
+        kind: 'layer',
+        eps: 1e-6,
+        modulation: { from: get(i, 'm'), rows: 3, shift: 1, scale: 10 },
+      }),
   },
   {
     ops: ['normModulate'],
     name: 'rms, weight, scale per token',
     shapes: { x: [2, 3, 8], w: [8], m: [6, 9] },
-    build: (t, i) => normModulate(t, get(i, 'x'), { kind: 'rms', eps: 1e-6, weight: get(i, 'w'), modulation: { from: get(i, 'm'), rows: 1, scale: 1 } }),
+    build: (t, i) =>
+      normModulate(t, get(i, 'x'), {
+        kind: 'rms',
+        eps: 1e-6,
+        weight: get(i, 'w'),
+        modulation: { from: get(i, 'm'), rows: 1, scale: 1 },
+      }),
   },
   { ops: ['gelu'], name: 'gelu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'gelu') },
   { ops: ['silu'], name: 'silu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'silu') },
@@ -67,7 +101,12 @@ const CASES: OpCase[] = [
     shapes: { x: [4, 5], h: [4, 5], m: [2, 7] },
     build: (t, i) => gatedResidual(t, get(i, 'x'), get(i, 'h'), chunk(i, 2, 2)),
   },
-  { ops: ['selfAttention'], name: 'plain', shapes: { x: [2, 5, 18] }, build: (t, i) => selfAttention(t, get(i, 'x'), { heads: 2, norm: 'none', eps: 1e-6 }) },
+  {
+    ops: ['selfAttention'],
+    name: 'plain',
+    shapes: { x: [2, 5, 18] },
+    build: (t, i) => selfAttention(t, get(i, 'x'), { heads: 2, norm: 'none', eps: 1e-6 }),
+  },
   {
     ops: ['selfAttention'],
     name: 'rms and rope',
@@ -98,8 +137,18 @@ const CASES: OpCase[] = [
     fixed: { index: { shape: [4], data: new Uint32Array([1, 4, 1, 0]) } },
   },
   { ops: ['patchify'], name: 'chw', shapes: { x: [2, 3, 4, 6] }, build: (t, i) => patchify(t, get(i, 'x'), 2, 'chw') },
-  { ops: ['unpatchify'], name: 'hwc', shapes: { x: [2, 6, 12] }, build: (t, i) => unpatchify(t, get(i, 'x'), [3, 4, 6], 2, 'hwc') },
-  { ops: ['unpatchify'], name: 'hwc, first channels kept', shapes: { x: [2, 6, 16] }, build: (t, i) => unpatchify(t, get(i, 'x'), [4, 4, 6], 2, 'hwc', 2) },
+  {
+    ops: ['unpatchify'],
+    name: 'hwc',
+    shapes: { x: [2, 6, 12] },
+    build: (t, i) => unpatchify(t, get(i, 'x'), [3, 4, 6], 2, 'hwc'),
+  },
+  {
+    ops: ['unpatchify'],
+    name: 'hwc, first channels kept',
+    shapes: { x: [2, 6, 16] },
+    build: (t, i) => unpatchify(t, get(i, 'x'), [4, 4, 6], 2, 'hwc', 2),
+  },
 ];
 
 describe('gradient check by central differences', () => {

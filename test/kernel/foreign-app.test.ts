@@ -53,7 +53,9 @@ describe("one kernel in somebody else's app", () => {
     expect(code(() => kernel.bind({ x, y, weight: storage(64) }, DIMS))).toBe('unexpected-buffer');
     expect(code(() => kernel.bind({ x, y, nothing: y } as never, DIMS))).toBe('unexpected-buffer');
     expect(code(() => kernel.bind({ x: { buffer: storage(512), offset: 4 }, y }, DIMS))).toBe('buffer-alignment');
-    expect(code(() => kernel.bind({ x: device.createBuffer({ size: 64, usage: GPUBufferUsage.COPY_DST }), y }, DIMS))).toBe('buffer-usage');
+    expect(
+      code(() => kernel.bind({ x: device.createBuffer({ size: 64, usage: GPUBufferUsage.COPY_DST }), y }, DIMS)),
+    ).toBe('buffer-usage');
     expect(code(() => kernel.bind({ x, y }, { ...DIMS, rows: 1.5 }))).toBe('bad-dims');
     expect(code(() => kernel.bind({ x, y }, { ...DIMS, cols: 0 }))).toBe('bad-dims');
     expect(code(() => norm.prepare(device, { kind: 'layer', tile: { lanes: 0.5, rows: 1 } }))).toBe('bad-knob');

@@ -36,7 +36,8 @@ export function openFixture(name: string): Fixture {
     group: (prefix) => {
       const out = new Map<string, Float32Array<ArrayBuffer>>();
       for (const tensor of tensors.keys()) {
-        if (tensor.startsWith(`${prefix}/`)) out.set(tensor.slice(prefix.length + 1), Float32Array.from(toFloat32(find(tensor))));
+        if (tensor.startsWith(`${prefix}/`))
+          out.set(tensor.slice(prefix.length + 1), Float32Array.from(toFloat32(find(tensor))));
       }
       return out;
     },
@@ -61,7 +62,8 @@ export class ParityReport {
   }
 
   print(): void {
-    for (const [kase, { error, what }] of this.#worst) console.log(`${this.#file} ${kase}: worst ${error.toExponential(1)} (${what})`);
+    for (const [kase, { error, what }] of this.#worst)
+      console.log(`${this.#file} ${kase}: worst ${error.toExponential(1)} (${what})`);
     const all = [...this.#worst.values()].map((w) => w.error);
     console.log(`${this.#file}: worst relative error ${Math.max(...all).toExponential(1)} over ${all.length} cases`);
     expect(all.length, `${this.#file}: cases compared`).toBeGreaterThan(0);

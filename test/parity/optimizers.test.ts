@@ -27,7 +27,8 @@ describe('parity: optimisers', () => {
         (parameters.gradients as FlatBuffers).write(fixture.group(`grad${step}`));
         optimizer.update(clip);
         const ours = await parameters.values.read();
-        for (const [name, theirs] of fixture.group(`${kase}/step${step}`)) report.compare(kase, `step ${step} ${name}`, ours.get(name) ?? [], theirs, OUTPUT);
+        for (const [name, theirs] of fixture.group(`${kase}/step${step}`))
+          report.compare(kase, `step ${step} ${name}`, ours.get(name) ?? [], theirs, OUTPUT);
       }
       workspace.dispose();
     });

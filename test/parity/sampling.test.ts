@@ -36,7 +36,13 @@ describe('parity: sampling', () => {
         keepAll: true,
       });
       const ours = Float32Array.from(all.flatMap((part) => [...part]));
-      report.compare(kase, 'samples', ours, firstOfTwice(fixture.f32(`${kase}/samples`), ours.length, all.length), tolerance(options, transport_type));
+      report.compare(
+        kase,
+        'samples',
+        ours,
+        firstOfTwice(fixture.f32(`${kase}/samples`), ours.length, all.length),
+        tolerance(options, transport_type),
+      );
       workspace.dispose();
     });
   }

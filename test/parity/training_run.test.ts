@@ -37,13 +37,20 @@ describe('parity: a training run', () => {
       const metrics = await trainer.metrics();
       const losses = fixture.f32(`${kase}/losses`);
       expect(metrics).toHaveLength(steps);
-      report.compare(kase, 'losses', metrics.map((m) => m.loss), losses, RUN);
+      report.compare(
+        kase,
+        'losses',
+        metrics.map((m) => m.loss),
+        losses,
+        RUN,
+      );
       for (const [what, values] of [
         ['final', trainer.weights.flat.values],
         ['ema', trainer.average.flat.values],
       ] as const) {
         const ours = await values.read();
-        for (const [name, theirs] of trained(fixture.group(`${kase}/${what}`))) report.compare(kase, `${what} ${name}`, ours.get(name) ?? [], theirs, RUN);
+        for (const [name, theirs] of trained(fixture.group(`${kase}/${what}`)))
+          report.compare(kase, `${what} ${name}`, ours.get(name) ?? [], theirs, RUN);
       }
       trainer.free();
       workspace.dispose();

@@ -66,7 +66,8 @@ describe('parity: one training step', () => {
       report.compare(kase, 'loss', await workspace.read(total), fixture.f32(`${kase}/loss`), OUTPUT);
       result.backward();
       const ours = await (weights.flat.gradients as NonNullable<typeof weights.flat.gradients>).read();
-      for (const [name, theirs] of fixture.group(`${kase}/grad`)) report.compare(kase, name, ours.get(name) ?? [], theirs, GRADIENT);
+      for (const [name, theirs] of fixture.group(`${kase}/grad`))
+        report.compare(kase, name, ours.get(name) ?? [], theirs, GRADIENT);
       workspace.dispose();
     });
   }

@@ -8,7 +8,11 @@ export interface NormProblem {
 }
 
 /** xhat * weight in f64, with the row's mean (0 for RMSNorm) and 1/deviation. */
-export function norm({ rows, cols, x, kind, eps, weight }: NormProblem): { y: Float64Array; mean: Float64Array; rstd: Float64Array } {
+export function norm({ rows, cols, x, kind, eps, weight }: NormProblem): {
+  y: Float64Array;
+  mean: Float64Array;
+  rstd: Float64Array;
+} {
   const y = new Float64Array(rows * cols);
   const mean = new Float64Array(rows);
   const rstd = new Float64Array(rows);

@@ -30,7 +30,11 @@ export function relError(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 /** Gradient of sum(f(x) dy) by x, by central differences in f64. */
-export function numericalGradient(f: (x: Float64Array) => ArrayLike<number>, x: ArrayLike<number>, dy: ArrayLike<number>): Float64Array {
+export function numericalGradient(
+  f: (x: Float64Array) => ArrayLike<number>,
+  x: ArrayLike<number>,
+  dy: ArrayLike<number>,
+): Float64Array {
   const h = 1e-6;
   const at = Float64Array.from(x);
   const objective = () => {

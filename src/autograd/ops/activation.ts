@@ -1,4 +1,4 @@
-import { activation, activationBackward, swiglu as swigluKernel, swigluBackward } from '../../kernels/activation.ts';
+import { activation, activationBackward, swigluBackward, swiglu as swigluKernel } from '../../kernels/activation.ts';
 import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 

@@ -1,4 +1,10 @@
-import { attention, attentionBackwardKV, attentionBackwardQ, attentionDelta, chooseAttention } from '../../kernels/attention.ts';
+import {
+  attention,
+  attentionBackwardKV,
+  attentionBackwardQ,
+  attentionDelta,
+  chooseAttention,
+} from '../../kernels/attention.ts';
 import { qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
 import { chooseChunk } from '../../kernels/reduce.ts';
 import { Storage, Tensor } from '../../tensor/index.ts';
@@ -25,7 +31,8 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
   const [batch, n, width] = qkv.shape as [number, number, number];
   const { heads } = o;
   const head_dim = width / 3 / heads;
-  if (!Number.isInteger(head_dim)) throw new RangeError(`attention: a projection of ${width} does not split into 3 x ${heads} heads`);
+  if (!Number.isInteger(head_dim))
+    throw new RangeError(`attention: a projection of ${width} does not split into 3 x ${heads} heads`);
   const affine = o.affine && packAffine(tape, o.affine, head_dim);
   const options = { norm: o.norm, affine: affine !== undefined, rope: o.rope !== undefined };
   const prepareDims = { batch, n, heads, head_dim, eps: o.eps };

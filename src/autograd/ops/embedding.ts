@@ -1,4 +1,8 @@
-import { embeddingBackward, embedding as kernel, timestepEmbedding as timestepKernel } from '../../kernels/embedding.ts';
+import {
+  embeddingBackward,
+  embedding as kernel,
+  timestepEmbedding as timestepKernel,
+} from '../../kernels/embedding.ts';
 import type { Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
@@ -14,7 +18,8 @@ export function embedding(tape: Tape, table: Tensor, index: Tensor): Tensor {
     inputs: [table],
     output: out,
     saved: [],
-    vjp: (dout, sink) => sink.give(table, (dtable) => tape.run(embeddingBackward.prepare(device), { index, dout, dtable }, dims)),
+    vjp: (dout, sink) =>
+      sink.give(table, (dtable) => tape.run(embeddingBackward.prepare(device), { index, dout, dtable }, dims)),
   });
 }
 

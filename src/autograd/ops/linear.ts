@@ -50,7 +50,11 @@ export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, opt
         return;
       }
       const dpre = tape.alloc(rows, out);
-      tape.run(activationBackward.prepare(tape.workspace.device, { act }), { x: pre, dy, dx: dpre }, { count: dpre.count });
+      tape.run(
+        activationBackward.prepare(tape.workspace.device, { act }),
+        { x: pre, dy, dx: dpre },
+        { count: dpre.count },
+      );
       linearBackward(tape, sink, dpre, x, weight, bias);
       tape.release(dpre);
     },
@@ -58,7 +62,14 @@ export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, opt
 }
 
 /** `residual + gate * (x W^T + b)` in one kernel: the last product of an adaLN branch. gate is a modulation chunk. */
-export function linearGatedResidual(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor | undefined, residual: Tensor, gate: ModulationChunk): Tensor {
+export function linearGatedResidual(
+  tape: Tape,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+  residual: Tensor,
+  gate: ModulationChunk,
+): Tensor {
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
   checkLinear(x, weight, bias, cols, out);
@@ -66,12 +77,20 @@ export function linearGatedResidual(tape: Tape, x: Tensor, weight: Tensor, bias:
   const h = tape.recording ? tape.alloc(rows, out) : undefined;
   const gate_stride = gate.from.shape[1] as number;
   const fused = { act: 'none' as const, bias: bias !== undefined, gate: true, residual: true, pre: h !== undefined };
-  product(tape, 'nt', { m: rows, n: out, k: cols }, fused, { a: x, b: weight, bias, gate: gate.from, residual, pre: h }, y, {
-    gate_rows: gate.rows,
-    gate_stride,
-    gate_offset: gate.offset,
-    residual_rows: rows,
-  });
+  product(
+    tape,
+    'nt',
+    { m: rows, n: out, k: cols },
+    fused,
+    { a: x, b: weight, bias, gate: gate.from, residual, pre: h },
+    y,
+    {
+      gate_rows: gate.rows,
+      gate_stride,
+      gate_offset: gate.offset,
+      residual_rows: rows,
+    },
+  );
   const { device } = tape.workspace;
   const dims = { rows, cols: out, mod_rows: gate.rows, mod_stride: gate_stride, gate_offset: gate.offset };
   return tape.push({
@@ -93,7 +112,14 @@ export function linearGatedResidual(tape: Tape, x: Tensor, weight: Tensor, bias:
 }
 
 /** dx = dy W, dW = dy^T x (split over the rows where that fills the device), db = column sums of dy. */
-function linearBackward(tape: Tape, sink: GradSink, dy: Tensor, x: Tensor, weight: Tensor, bias: Tensor | undefined): void {
+function linearBackward(
+  tape: Tape,
+  sink: GradSink,
+  dy: Tensor,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+): void {
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
   sink.give(x, (dx) => product(tape, 'nn', { m: rows, n: cols, k: out }, {}, { a: dy, b: weight }, dx));
@@ -160,5 +186,6 @@ function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | undefined, cols: 
   if (weight.shape.length < 2 || weight.count !== out * cols) {
     throw new RangeError(`linear: x [${x.shape}] needs a weight [out, ${cols}], got [${weight.shape}]`);
   }
-  if (bias && bias.count !== out) throw new RangeError(`linear: weight [${weight.shape}] needs a bias [${out}], got [${bias.shape}]`);
+  if (bias && bias.count !== out)
+    throw new RangeError(`linear: weight [${weight.shape}] needs a bias [${out}], got [${bias.shape}]`);
 }

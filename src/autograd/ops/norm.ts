@@ -40,7 +40,14 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
     scale_offset: mod?.scale ?? 0,
   };
   const shift_offset = mod?.shift ?? 0;
-  const kernel = norm.prepare(device, { kind, weight: weight !== undefined, scale, shift, stats: stats !== undefined, tile });
+  const kernel = norm.prepare(device, {
+    kind,
+    weight: weight !== undefined,
+    scale,
+    shift,
+    stats: stats !== undefined,
+    tile,
+  });
   tape.run(kernel, { x, weight, modulation: mod?.from, y, stats }, { ...dims, shift_offset, eps: o.eps });
   return tape.push({
     op: 'normModulate',

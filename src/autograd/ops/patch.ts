@@ -41,7 +41,10 @@ export function unpatchify(
   const dims = { batch, channels, height, width, patch_size: patch };
   const whole = tape.alloc(batch, channels, height, width);
   tape.run(unpatchifyKernel.prepare(device, { order }), { tokens, x: whole }, dims);
-  const cut = keep === channels ? undefined : { rows: batch, cols_in: channels * height * width, cols_out: keep * height * width };
+  const cut =
+    keep === channels
+      ? undefined
+      : { rows: batch, cols_in: channels * height * width, cols_out: keep * height * width };
   let x = whole;
   if (cut) {
     x = tape.alloc(batch, keep, height, width);
@@ -58,7 +61,11 @@ export function unpatchify(
         let full = dx;
         if (cut) {
           full = tape.alloc(batch, channels, height, width);
-          tape.run(resizeRows.prepare(device), { x: dx, out: full }, { rows: batch, cols_in: cut.cols_out, cols_out: cut.cols_in });
+          tape.run(
+            resizeRows.prepare(device),
+            { x: dx, out: full },
+            { rows: batch, cols_in: cut.cols_out, cols_out: cut.cols_in },
+          );
         }
         tape.run(patchifyKernel.prepare(device, { order }), { x: full, tokens: dtokens }, dims);
         if (cut) tape.release(full);

@@ -1,4 +1,9 @@
-import { add as addKernel, gatedResidual as kernel, gatedResidualBackwardGate, gatedResidualBackwardH } from '../../kernels/residual.ts';
+import {
+  add as addKernel,
+  gatedResidualBackwardGate,
+  gatedResidualBackwardH,
+  gatedResidual as kernel,
+} from '../../kernels/residual.ts';
 import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 import type { ModulationChunk } from './linear.ts';
@@ -34,7 +39,9 @@ export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: Modulation
     saved: [],
     vjp: (dy, sink) => {
       sink.pass(x, dy);
-      sink.addInto(gate.from, (dmodulation) => tape.run(gatedResidualBackwardGate.prepare(device), { dy, h, dmodulation }, dims));
+      sink.addInto(gate.from, (dmodulation) =>
+        tape.run(gatedResidualBackwardGate.prepare(device), { dy, h, dmodulation }, dims),
+      );
       sink.give(h, (dh) => tape.run(gatedResidualBackwardH.prepare(device), { dy, modulation: gate.from, dh }, dims));
     },
   });

@@ -1,0 +1,18 @@
+/** The trainer, the sampler and the networks. The kernels alone: `ucgm-webgpu/kernels`; a device in Node: `ucgm-webgpu/node`. */
+
+export { Tape, TapeError } from './autograd/tape.ts';
+export { adapterName, DeviceError, type DeviceOptions, readBuffer, requestDevice } from './device/index.ts';
+export { KernelError } from './kernel/index.ts';
+export { type DiTConfig, ModelError } from './models/config.ts';
+export { createNetwork, type ModelConfig, namedModel } from './models/registry.ts';
+export type { InitSpec, VelocityNetwork, Weights } from './nn/network.ts';
+export { WeightStore } from './nn/weights.ts';
+export type { OptimizerOptions } from './optim/optimizer.ts';
+export { normal, STREAM, uniform01 } from './rng/philox.ts';
+export { Tensor, Workspace } from './tensor/index.ts';
+export { groupOf, type HostTensor, restoreTrainer, type TrainerState, trainerState } from './ucgm/checkpoint.ts';
+export { OBJECTIVE_DEFAULTS, type ObjectiveOptions } from './ucgm/options.ts';
+export { type SampleRequest, type SampleResult, sample } from './ucgm/sampler.ts';
+export { SAMPLING_DEFAULTS, type SamplingOptions } from './ucgm/schedule.ts';
+export { type Batch, type StepMetrics, Trainer, type TrainerOptions } from './ucgm/trainer.ts';
+export { TRANSPORTS, type Transport, type TransportName } from './ucgm/transport.ts';

@@ -1,0 +1,112 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { atomicWrite } from './atomic.node.ts';
+import { IoError, systemReason } from './errors.ts';
+import { readSafetensors } from './safetensors.node.ts';
+import type { Safetensors } from './safetensors.ts';
+
+/** A checkpoint that was read, and what had to be passed over to find it. */
+export interface Checkpoint extends Safetensors {
+  readonly step: number;
+  readonly path: string;
+  readonly warnings: readonly string[];
+}
+
+/** The folder of a run: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png. */
+export class RunFolder {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes a new run's folder. @throws IoError where a run is there already, or the folder cannot be made. */
+  static create(path: string): RunFolder {
+    const run = new RunFolder(path);
+    if (existsSync(run.#config)) {
+      throw new IoError('exists', path, 'it holds a run already', 'give --resume to go on with it, or another --out');
+    }
+    try {
+      mkdirSync(join(path, 'checkpoints'), { recursive: true });
+      mkdirSync(join(path, 'samples'), { recursive: true });
+    } catch (error) {
+      throw new IoError('write', path, `it cannot be made (${systemReason(error)})`, 'give another --out', error);
+    }
+    return run;
+  }
+
+  /** Opens a run that is there. @throws IoError where there is none. */
+  static open(path: string): RunFolder {
+    const run = new RunFolder(path);
+    if (!existsSync(run.#config)) {
+      throw new IoError('missing', path, 'it holds no run (no config.yaml)', 'give the folder of an earlier --out');
+    }
+    return run;
+  }
+
+  get #config(): string {
+    return join(this.path, 'config.yaml');
+  }
+
+  get metricsPath(): string {
+    return join(this.path, 'metrics.jsonl');
+  }
+
+  checkpointPath(step: number): string {
+    return join(this.path, 'checkpoints', `${step}.safetensors`);
+  }
+
+  samplePath(step: number): string {
+    return join(this.path, 'samples', `${step}.png`);
+  }
+
+  configText(): string {
+    try {
+      return readFileSync(this.#config, 'utf8');
+    } catch (error) {
+      throw new IoError('read', this.#config, `it cannot be read (${systemReason(error)})`, 'check the file', error);
+    }
+  }
+
+  writeConfig(text: string): void {
+    atomicWrite(this.#config, text);
+  }
+
+  /** Steps of which there is a checkpoint, rising. */
+  checkpoints(): number[] {
+    const folder = join(this.path, 'checkpoints');
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    return names
+      .flatMap((name) => /^(\d+)\.safetensors$/.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => a - b);
+  }
+
+  /**
+   * The newest checkpoint that can be read; undefined where there is none. A damaged one is passed over with a warning.
+   * @throws IoError of the newest where all are damaged.
+   */
+  latestCheckpoint(): Checkpoint | undefined {
+    const warnings: string[] = [];
+    let first: IoError | undefined;
+    for (const step of this.checkpoints().reverse()) {
+      const path = this.checkpointPath(step);
+      try {
+        return { step, path, warnings, ...readSafetensors(path) };
+      } catch (error) {
+        if (!(error instanceof IoError)) throw error;
+        first ??= error;
+        warnings.push(`passed over a damaged checkpoint: ${error.message}`);
+      }
+    }
+    if (first) throw first;
+    return undefined;
+  }
+
+  /** Removes all checkpoints but the newest `keep`, and temporary files that a crash left. */
+  prune(keep: number): void {
+    for (const step of this.checkpoints().slice(0, -keep)) rmSync(this.checkpointPath(step), { force: true });
+    const folder = join(this.path, 'checkpoints');
+    for (const name of readdirSync(folder)) if (/^\..*\.tmp$/.test(name)) rmSync(join(folder, name), { force: true });
+  }
+}

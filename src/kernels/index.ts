@@ -1,0 +1,17 @@
+/** Every kernel by family, with the runtime that defines and binds them: all that an app needs to use one of them alone. */
+export * from '../kernel/index.ts';
+export * from './activation.ts';
+export * from './attention.ts';
+export * from './embedding.ts';
+export * from './lincomb.ts';
+export * from './loss.ts';
+export * from './matmul.ts';
+export * from './norm.ts';
+export * from './norm_backward.ts';
+export * from './optimizer.ts';
+export * from './patch.ts';
+export * from './qk_norm_rope.ts';
+export * from './random.ts';
+export * from './reduce.ts';
+export * from './residual.ts';
+export * from './resize.ts';
