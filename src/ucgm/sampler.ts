@@ -1,7 +1,7 @@
 import { Tape } from '../autograd/tape.ts';
-import { lincomb } from '../kernels/lincomb.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { count, type Tensor, type Workspace } from '../tensor/index.ts';
+import { evaluate, type Form, formOf, sum } from './form.ts';
 import { guidedVelocity } from './guidance.ts';
 import { type SamplingOptions, timeGrid, validateSampling } from './schedule.ts';
 import { denominator, OptionError, type Transport, transportNamed } from './transport.ts';
@@ -72,93 +72,74 @@ export async function sample(
   for (let i = 0; i < steps; i++) {
     const [t, next] = [times[i] as number, times[i + 1] as number];
     if (rho === 'Auto') rho = automaticRho(transport, t, next);
-    const raw = predict(tape, transport, t, velocity(x, t), x);
-    if (request.keepAll) all.push(await workspace.read(raw.x));
-    if (i === steps - 1) {
-      const samples = all[all.length - 1] ?? (await workspace.read(raw.x));
-      return { samples, all, nfe };
+    const f = velocity(x, t);
+    const raw = predict(transport, t, f, x);
+    const last = i === steps - 1;
+    if (request.keepAll || last) {
+      const prediction = evaluate(tape, shape, raw.x);
+      all.push(await workspace.read(prediction));
+      tape.release(prediction);
     }
+    if (last) return { samples: all[all.length - 1] as Float32Array<ArrayBuffer>, all: request.keepAll ? all : [], nfe };
     const kappa = i >= 2 && before ? options.extrapol_ratio : 0;
-    const used = kappa > 0 && before ? extrapolate(tape, raw, before, kappa) : raw;
-    let moved = combine(tape, shape, [used.x, used.z], [transport.g(next), transport.a(next) * Math.sqrt(1 - rho)]);
+    const used = before ? extrapolate(raw, before, kappa) : raw;
+    let moved = sum([transport.g(next), used.x], [transport.a(next) * Math.sqrt(1 - rho), used.z]);
+    const made: Tensor[] = [];
     if (rho > 0) {
       const fresh = tape.alloc(...shape);
+      made.push(fresh);
       stream.write(fresh, request.stepNoise?.(i) as Float32Array<ArrayBuffer>);
-      moved = replace(tape, moved, combine(tape, shape, [moved, fresh], [1, transport.a(next) * Math.sqrt(rho)]));
-      tape.release(fresh);
+      moved = sum([1, moved], [transport.a(next) * Math.sqrt(rho), formOf(fresh)]);
     }
     if (options.sampling_order === 2) {
-      const second = predict(tape, transport, next, velocity(moved, next), moved);
+      const at = evaluate(tape, shape, moved);
+      const f2 = velocity(at, next);
+      made.push(at, f2);
+      const second = zOf(transport, next, formOf(f2), moved);
       const ratio = transport.g(next) / transport.g(t);
       const half = (transport.a(next) - ratio * transport.a(t)) / 2;
-      moved = replace(tape, moved, combine(tape, shape, [x, used.z, second.z], [ratio, half, half]));
-      free(tape, second);
+      moved = sum([ratio, formOf(x)], [half, used.z], [half, second]);
     }
-    x = replace(tape, x, moved);
-    if (used !== raw) free(tape, used);
-    if (before) free(tape, before);
+    const state = evaluate(tape, shape, moved);
+    for (const tensor of [...made, ...(before?.tensors ?? [])]) tape.release(tensor);
     before = raw;
+    x = state;
     await stream.flush();
   }
   throw new OptionError('the time grid is empty', 'give at least one sampling step');
 }
 
+/** What a step says of the end points, in terms of its velocity and its state. */
 interface Prediction {
-  readonly x: Tensor;
-  readonly z: Tensor;
+  readonly x: Form;
+  readonly z: Form;
+  readonly tensors: readonly Tensor[];
 }
 
-/** x_hat = (F a - x_t a')/den and z_hat = (x_t g' - F g)/den; frees F. */
-function predict(tape: Tape, transport: Transport, t: number, f: Tensor, xt: Tensor): Prediction {
+/** x_hat = (F a - x_t a')/den and z_hat = (x_t g' - F g)/den. */
+function predict(transport: Transport, t: number, f: Tensor, xt: Tensor): Prediction {
   const den = denominator(transport, t);
-  const prediction = {
-    x: combine(tape, xt.shape, [f, xt], [transport.a(t) / den, -transport.da(t) / den]),
-    z: combine(tape, xt.shape, [f, xt], [-transport.g(t) / den, transport.dg(t) / den]),
-  };
-  tape.release(f);
-  return prediction;
+  const x = sum([transport.a(t) / den, formOf(f)], [-transport.da(t) / den, formOf(xt)]);
+  return { x, z: zOf(transport, t, formOf(f), formOf(xt)), tensors: [f, xt] };
+}
+
+function zOf(transport: Transport, t: number, f: Form, xt: Form): Form {
+  const den = denominator(transport, t);
+  return sum([-transport.g(t) / den, f], [transport.dg(t) / den, xt]);
 }
 
 /** Both predictions moved on by kappa times their change since the step before. */
-function extrapolate(tape: Tape, now: Prediction, before: Prediction, kappa: number): Prediction {
+function extrapolate(now: Prediction, before: Prediction, kappa: number): Prediction {
   return {
-    x: combine(tape, now.x.shape, [now.x, before.x], [1 + kappa, -kappa]),
-    z: combine(tape, now.z.shape, [now.z, before.z], [1 + kappa, -kappa]),
+    x: sum([1 + kappa, now.x], [-kappa, before.x]),
+    z: sum([1 + kappa, now.z], [-kappa, before.z]),
+    tensors: now.tensors,
   };
 }
 
 /** The reference's automatic share of noise, from the first step. */
 function automaticRho({ a }: Transport, t: number, next: number): number {
   return Math.min(1, Math.max(0, (2 * Math.abs(next - t) * a(t)) / a(next) ** 2));
-}
-
-/** sum of coefficient * tensor, one coefficient for the whole batch. */
-function combine(
-  tape: Tape,
-  shape: readonly number[],
-  tensors: readonly Tensor[],
-  coefficients: readonly number[],
-): Tensor {
-  const out = tape.alloc(...shape);
-  const coefs = tape.alloc(coefficients.length);
-  tape.workspace.stream.write(coefs, new Float32Array(coefficients));
-  const [u0, u1, u2, u3] = tensors;
-  const dims = { batch: shape[0] as number, n: count(shape.slice(1)), coef_stride: 0, coef_offset: 0 };
-  const offsets = { offset0: 0, offset1: 0, offset2: 0, offset3: 0, out_offset: 0 };
-  const kernel = lincomb.prepare(tape.workspace.device, { inputs: tensors.length as 1 | 2 | 3 | 4 });
-  tape.run(kernel, { u0: u0 as Tensor, u1, u2, u3, coefs, out }, { ...dims, ...offsets });
-  tape.release(coefs);
-  return out;
-}
-
-function replace(tape: Tape, old: Tensor, next: Tensor): Tensor {
-  tape.release(old);
-  return next;
-}
-
-function free(tape: Tape, p: Prediction): void {
-  tape.release(p.x);
-  tape.release(p.z);
 }
 
 function checkRequest(

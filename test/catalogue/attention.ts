@@ -1,0 +1,160 @@
+import { capsOf } from '../../src/kernel/index.ts';
+import {
+  type AttentionTile,
+  attention,
+  attentionBackwardKV,
+  attentionBackwardQ,
+  attentionDelta,
+  chooseAttention,
+} from '../../src/kernels/attention.ts';
+import { attentionGradients, attention as oracle, queryDots, randn } from '../reference/index.ts';
+import { type KernelCase, prepared } from './case.ts';
+
+type Which = 'attention' | 'attentionBackwardQ' | 'attentionBackwardKV';
+type Sizes = readonly [batch: number, heads: number, n: number, headDim: number];
+
+interface Options {
+  tile?: AttentionTile;
+  /** Factor of the scores, for sharp rows; 1 / sqrt(headDim) if left out. */
+  scale?: number;
+}
+
+/** Products of n x n x headDim, and tensors of n x headDim and of n that have to be moved. */
+const WORK = {
+  attention: { products: 2, tensors: 4, rows: 1 },
+  attentionBackwardQ: { products: 3, tensors: 5, rows: 2 },
+  attentionBackwardKV: { products: 4, tensors: 6, rows: 2 },
+};
+
+const ROUNDING = {
+  tolerance: 3e-6,
+  toleranceFrom:
+    'f32 rounding of scores of head_dim terms, of exp (WGSL: 3 + 2|x| ulp) and of a sum of n terms, 24 ulp',
+};
+
+function attentionCase(
+  kernel: Which,
+  sizes: Sizes,
+  options: Options = {},
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  const [batch, heads, n, headDim] = sizes;
+  const { scale = 1 / Math.sqrt(headDim), tile } = options;
+  const rows = batch * heads * n;
+  const work = WORK[kernel];
+  const marks = `${options.scale ? ` scale ${scale}` : ''}${tile ? ` ${JSON.stringify(tile)}` : ''}`;
+  return {
+    kernel,
+    name: `${sizes.join('x')}${marks}`,
+    variant: 'f32',
+    shape: [...sizes],
+    ...ROUNDING,
+    flops: 2 * work.products * rows * n * headDim,
+    bytes: 4 * rows * (work.tensors * headDim + work.rows),
+    ...extra,
+    prepare: (device) => {
+      const shape = { batch, heads, n, head_dim: headDim };
+      const knobs = { headDim, tile: tile ?? chooseAttention(shape, capsOf(device)) };
+      const dims = { ...shape, scale };
+      const count = rows * headDim;
+      const [q, k, v, dout] = [1, 2, 3, 4].map((seed) => Float32Array.from(randn(count, seed))) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      const problem = { batch, heads, n, headDim, q, k, v, scale: Math.fround(scale) };
+      if (kernel === 'attention') {
+        return prepared(attention.prepare(device, knobs), dims, {
+          inputs: { q, k, v },
+          outputs: { out: count, lse: rows },
+          oracle: () => oracle(problem),
+        });
+      }
+      const forward = oracle(problem);
+      const lse = Float32Array.from(forward.lse);
+      const delta = Float32Array.from(queryDots(problem, forward.out, dout));
+      const inputs = { q, k, v, dout, lse, delta };
+      if (kernel === 'attentionBackwardQ') {
+        return prepared(attentionBackwardQ.prepare(device, knobs), dims, {
+          inputs,
+          outputs: { dq: count },
+          oracle: () => ({ dq: attentionGradients(problem, dout).dq }),
+        });
+      }
+      return prepared(attentionBackwardKV.prepare(device, knobs), dims, {
+        inputs,
+        outputs: { dk: count, dv: count },
+        oracle: () => {
+          const { dk, dv } = attentionGradients(problem, dout);
+          return { dk, dv };
+        },
+      });
+    },
+  };
+}
+
+function deltaCase(sizes: Sizes, extra: Partial<KernelCase> = {}): KernelCase {
+  const [batch, heads, n, headDim] = sizes;
+  const rows = batch * heads * n;
+  return {
+    kernel: 'attentionDelta',
+    name: sizes.join('x'),
+    variant: 'f32',
+    shape: [...sizes],
+    tolerance: 1e-6,
+    toleranceFrom: 'f32 rounding of a sum of head_dim products, 8 ulp',
+    flops: 2 * rows * headDim,
+    bytes: 4 * rows * (2 * headDim + 1),
+    ...extra,
+    prepare: (device) => {
+      const out = Float32Array.from(randn(rows * headDim, 1));
+      const dout = Float32Array.from(randn(rows * headDim, 2));
+      return prepared(
+        attentionDelta.prepare(device),
+        { batch, heads, n, head_dim: headDim },
+        {
+          inputs: { out, dout },
+          outputs: { delta: rows },
+          oracle: () => ({ delta: queryDots({ batch, heads, n, headDim }, out, dout) }),
+        },
+      );
+    },
+  };
+}
+
+const SMOKE = { smoke: true };
+const BENCH = { benchOnly: true };
+
+// Scores of +-200: exp of the raw score would overflow, and rounding of the score itself is what is left of the precision.
+const SHARP = {
+  tolerance: 1e-4,
+  toleranceFrom: 'f32 rounding of scores up to 200, 4 ulp of 200 in the exponent',
+};
+
+const REALISTIC: Sizes[] = [
+  [8, 12, 256, 64],
+  [8, 16, 256, 72],
+  [64, 3, 64, 64],
+];
+
+export const attentionCases: KernelCase[] = [
+  ...(['attention', 'attentionBackwardQ', 'attentionBackwardKV'] as const).flatMap((kernel) => [
+    attentionCase(kernel, [2, 3, 3, 8], {}, SMOKE),
+    attentionCase(kernel, [2, 1, 1, 41]),
+    attentionCase(kernel, [1, 2, 257, 1]),
+    attentionCase(kernel, [1, 3, 41, 41]),
+    attentionCase(kernel, [2, 2, 113, 72]),
+    attentionCase(kernel, [1, 1, 257, 64]),
+    attentionCase(kernel, [1, 2, 41, 128]),
+    attentionCase(kernel, [3, 1, 41, 8], { scale: 20 }, SHARP),
+    attentionCase(kernel, [21847, 3, 3, 2]), // 196,623 rows of 65,541 heads: more workgroups than a dimension of a grid holds
+    ...REALISTIC.map((sizes) => attentionCase(kernel, sizes, {}, BENCH)),
+  ]),
+  deltaCase([2, 3, 3, 8], SMOKE),
+  deltaCase([1, 1, 1, 1]),
+  deltaCase([2, 3, 113, 41]),
+  deltaCase([1, 3, 257, 128]),
+  deltaCase([3, 7, 3121, 2]), // 65,541 rows
+  ...REALISTIC.map((sizes) => deltaCase(sizes, BENCH)),
+];
