@@ -27,9 +27,9 @@ const WORK = {
 };
 
 const ROUNDING = {
-  tolerance: 3e-6,
+  tolerance: 2e-6,
   toleranceFrom:
-    'f32 rounding of scores of head_dim terms, of exp (WGSL: 3 + 2|x| ulp) and of a sum of n terms, 24 ulp',
+    'f32 rounding of scores of head_dim terms, of exp (WGSL: 3 + 2|x| ulp) and of a sum of n terms, 16 ulp',
 };
 
 function attentionCase(
@@ -42,7 +42,7 @@ function attentionCase(
   const { scale = 1 / Math.sqrt(headDim), tile } = options;
   const rows = batch * heads * n;
   const work = WORK[kernel];
-  const marks = `${options.scale ? ` scale ${scale}` : ''}${tile ? ` ${JSON.stringify(tile)}` : ''}`;
+  const marks = `${options.scale ? ` scale ${scale}` : ''}${tile ? ` tile ${Object.values(tile).join(' ')}` : ''}`;
   return {
     kernel,
     name: `${sizes.join('x')}${marks}`,
@@ -126,10 +126,16 @@ function deltaCase(sizes: Sizes, extra: Partial<KernelCase> = {}): KernelCase {
 const SMOKE = { smoke: true };
 const BENCH = { benchOnly: true };
 
-// Scores of +-200: exp of the raw score would overflow, and rounding of the score itself is what is left of the precision.
+// Scores up to 250: exp of the bare score would overflow, and a row's weight sits on one or two keys.
 const SHARP = {
-  tolerance: 1e-4,
-  toleranceFrom: 'f32 rounding of scores up to 200, 4 ulp of 200 in the exponent',
+  tolerance: 3e-5,
+  toleranceFrom: 'f32 rounding of scores up to 250: 2 ulp of the exponent',
+};
+
+// The gradients of a softmax over one key are zero: what is compared is the rounding of a difference, absolutely.
+const ONE_KEY = {
+  tolerance: 4e-6,
+  toleranceFrom: 'absolute f32 rounding of dout . v - delta, sums of head_dim terms, 32 ulp of 1',
 };
 
 const REALISTIC: Sizes[] = [
@@ -141,14 +147,15 @@ const REALISTIC: Sizes[] = [
 export const attentionCases: KernelCase[] = [
   ...(['attention', 'attentionBackwardQ', 'attentionBackwardKV'] as const).flatMap((kernel) => [
     attentionCase(kernel, [2, 3, 3, 8], {}, SMOKE),
-    attentionCase(kernel, [2, 1, 1, 41]),
+    attentionCase(kernel, [2, 1, 1, 41], {}, kernel === 'attention' ? {} : ONE_KEY),
     attentionCase(kernel, [1, 2, 257, 1]),
-    attentionCase(kernel, [1, 3, 41, 41]),
+    attentionCase(kernel, [1, 3, 41, 41], { tile: { rows: 32 } }),
     attentionCase(kernel, [2, 2, 113, 72]),
+    attentionCase(kernel, [1, 2, 113, 72], { tile: { rows: 64 } }),
     attentionCase(kernel, [1, 1, 257, 64]),
     attentionCase(kernel, [1, 2, 41, 128]),
     attentionCase(kernel, [3, 1, 41, 8], { scale: 20 }, SHARP),
-    attentionCase(kernel, [21847, 3, 3, 2]), // 196,623 rows of 65,541 heads: more workgroups than a dimension of a grid holds
+    attentionCase(kernel, [21847, 3, 3, 2]), // 196,623 rows; 65,541 workgroups: a grid folded to two dimensions
     ...REALISTIC.map((sizes) => attentionCase(kernel, sizes, {}, BENCH)),
   ]),
   deltaCase([2, 3, 3, 8], SMOKE),

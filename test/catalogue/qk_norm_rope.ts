@@ -1,0 +1,169 @@
+import {
+  type QkNormRopeOptions,
+  qkNormAffineBackward,
+  qkNormRope,
+  qkNormRopeBackward,
+} from '../../src/kernels/qk_norm_rope.ts';
+import { chooseChunk } from '../../src/kernels/reduce.ts';
+import { type QkvProblem, qkNormRotary, qkNormRotaryGradients, randn, rotaryTables } from '../reference/index.ts';
+import { type KernelCase, prepared } from './case.ts';
+
+type Sizes = readonly [batch: number, n: number, heads: number, headDim: number];
+
+interface Variant {
+  norm: QkNormRopeOptions['norm'];
+  affine?: boolean;
+  /** Rotary tables of a square of tokens, or four unrelated numbers for each pair: the kernels take any. */
+  rope?: 'axial' | 'stretched' | 'any';
+  /** 1e-6 if left out. */
+  eps?: number;
+}
+
+const ROUNDING = {
+  tolerance: 1e-6,
+  toleranceFrom: 'f32 rounding of a mean square of head_dim terms, an affine map and a rotation, 8 ulp',
+};
+
+/** Inputs of one case and the oracle's view of them. */
+function problem([batch, n, heads, headDim]: Sizes, { norm, affine, rope, eps = 1e-6 }: Variant) {
+  const count = batch * n * heads * headDim;
+  const normals = (size: number, seed: number) => Float32Array.from(randn(size, seed));
+  const qkv = normals(3 * count, 1).map((x) => 1.5 * x + 0.7);
+  const table = rope === 'any' ? randn(2 * n * headDim, 3) : rope && rotaryTables(rope, Math.sqrt(n), headDim);
+  const tables = {
+    ...(affine && { affine: normals(4 * headDim, 2) }),
+    ...(table && { rope: Float32Array.from(table) }),
+  };
+  const cotangents = { dq: normals(count, 4), dk: normals(count, 5), dv: normals(count, 6) };
+  const reference: QkvProblem = { batch, n, heads, headDim, qkv, norm, eps: Math.fround(eps), ...tables };
+  return { count, qkv, tables, cotangents, reference, dims: { batch, n, heads, head_dim: headDim, eps } };
+}
+
+function named(kernel: string, sizes: Sizes, { norm, affine, rope }: Variant, note = '') {
+  const variant = [norm, ...(affine ? ['affine'] : []), ...(rope ? [`${rope} rope`] : [])].join('+');
+  return { kernel, name: `${variant} ${sizes.join('x')}${note}`, variant, shape: [...sizes] };
+}
+
+/** Elements of q, those of the tables, and the operations of norm, affine map and rotation for an element of q or k. */
+function work([batch, n, heads, headDim]: Sizes, { norm, affine, rope }: Variant) {
+  return {
+    one: batch * n * heads * headDim,
+    tables: (affine ? 4 * headDim : 0) + (rope ? 2 * n * headDim : 0),
+    operations: { none: 0, rms: 3, layer: 5 }[norm] + (affine ? 2 : 0) + (rope ? 3 : 0),
+    normed: norm !== 'none',
+  };
+}
+
+function forwardCase(sizes: Sizes, variant: Variant, extra: Partial<KernelCase> = {}): KernelCase {
+  const { one, tables, operations } = work(sizes, variant);
+  return {
+    ...named('qkNormRope', sizes, variant),
+    ...ROUNDING,
+    flops: 2 * one * operations,
+    bytes: 4 * (6 * one + tables),
+    ...extra,
+    prepare: (device) => {
+      const p = problem(sizes, variant);
+      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables };
+      return prepared(qkNormRope.prepare(device, options), p.dims, {
+        inputs: { qkv: p.qkv, ...p.tables },
+        outputs: { q: p.count, k: p.count, v: p.count },
+        oracle: () => ({ ...qkNormRotary(p.reference) }),
+      });
+    },
+  };
+}
+
+function backwardCase(sizes: Sizes, variant: Variant, extra: Partial<KernelCase> = {}): KernelCase {
+  const { one, tables, operations, normed } = work(sizes, variant);
+  return {
+    ...named('qkNormRopeBackward', sizes, variant),
+    tolerance: 1e-6,
+    toleranceFrom: 'f32 rounding of the stats and of two sums of head_dim terms, 8 ulp',
+    flops: 2 * one * (operations + (normed ? 6 : 0)),
+    bytes: 4 * ((normed ? 8 : 6) * one + tables),
+    ...extra,
+    prepare: (device) => {
+      const p = problem(sizes, variant);
+      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables };
+      return prepared(qkNormRopeBackward.prepare(device, options), p.dims, {
+        inputs: { qkv: p.qkv, ...p.tables, ...p.cotangents },
+        outputs: { dqkv: 3 * p.count },
+        oracle: () => ({ dqkv: qkNormRotaryGradients(p.reference, p.cotangents).dqkv }),
+      });
+    },
+  };
+}
+
+function affineCase(sizes: Sizes, variant: Variant, chunk?: number, extra: Partial<KernelCase> = {}): KernelCase {
+  const { one, tables, operations } = work(sizes, variant);
+  const headDim = sizes[3];
+  const chunkRows = chunk ?? chooseChunk(one / headDim, headDim);
+  const chunks = Math.ceil(one / headDim / chunkRows);
+  return {
+    ...named('qkNormAffineBackward', sizes, variant, ` chunks of ${chunkRows}`),
+    tolerance: 2e-6,
+    toleranceFrom: 'f32 rounding of the stats and of a sum of chunk_rows terms, 16 ulp',
+    flops: 2 * one * (operations + 3),
+    bytes: 4 * (4 * one + tables + chunks * 4 * headDim),
+    ...extra,
+    prepare: (device) => {
+      const p = problem(sizes, variant);
+      const { rope } = p.tables;
+      const { dq, dk } = p.cotangents;
+      const kernel = qkNormAffineBackward.prepare(device, { norm: variant.norm, rope: rope !== undefined });
+      return prepared(
+        kernel,
+        { ...p.dims, chunk_rows: chunkRows },
+        {
+          inputs: { qkv: p.qkv, ...(rope && { rope }), dq, dk },
+          outputs: { partial: chunks * 4 * headDim },
+          oracle: () => ({ partial: qkNormRotaryGradients(p.reference, p.cotangents, chunkRows).daffine }),
+        },
+      );
+    },
+  };
+}
+
+const SMOKE = { smoke: true };
+const BENCH = { benchOnly: true };
+
+const TIT: Variant = { norm: 'rms', rope: 'axial' };
+const DDT: Variant = { norm: 'rms', affine: true, rope: 'stretched' };
+const REALISTIC: [Sizes, Variant][] = [
+  [[8, 256, 12, 64], TIT],
+  [[8, 256, 16, 72], TIT],
+  [[8, 256, 16, 72], DDT],
+  [[8, 256, 16, 72], { norm: 'none', rope: 'axial' }],
+  [[8, 256, 12, 64], { norm: 'none' }],
+  [[64, 64, 3, 64], TIT],
+];
+
+export const qkNormRopeCases: KernelCase[] = [
+  ...[forwardCase, backwardCase].flatMap((make) => [
+    make([2, 3, 3, 8], { norm: 'rms', affine: true, rope: 'any' }, SMOKE),
+    make([1, 1, 1, 1], { norm: 'none' }),
+    make([2, 41, 3, 1], { norm: 'rms', affine: true, eps: 0.5 }), // at 1e-6 the gradient by one number is all rounding
+    make([1, 41, 3, 41], { norm: 'layer', affine: true }),
+    make([1, 113, 2, 72], { norm: 'layer', rope: 'any' }),
+    make([1, 257, 1, 64], { norm: 'none', rope: 'any' }),
+    make([2, 49, 2, 72], TIT),
+    make([1, 36, 2, 128], DDT),
+    make([1, 3, 1, 64], { norm: 'none', affine: true }),
+    make([3, 3121, 7, 4], { norm: 'rms', affine: true, rope: 'any' }), // 65,541 rows of q
+  ]),
+  affineCase([2, 3, 3, 8], { norm: 'rms', rope: 'any' }, 5, SMOKE),
+  affineCase([1, 1, 1, 1], { norm: 'none' }, 1),
+  affineCase([1, 41, 3, 41], { norm: 'layer' }, 100),
+  affineCase([1, 113, 2, 72], { norm: 'layer', rope: 'any' }, 257),
+  affineCase([2, 49, 2, 72], TIT),
+  affineCase([1, 36, 2, 128], DDT, 7),
+  affineCase([1, 257, 1, 64], { norm: 'none', rope: 'any' }, 64),
+  affineCase([3, 3121, 7, 4], { norm: 'rms', rope: 'any' }), // 65,541 rows of q
+  affineCase([3, 3121, 7, 2], { norm: 'rms', rope: 'any' }, 1), // as many chunks
+  ...REALISTIC.flatMap(([sizes, variant]) => [
+    forwardCase(sizes, variant, BENCH),
+    backwardCase(sizes, variant, BENCH),
+    ...(variant.affine ? [affineCase(sizes, variant, undefined, BENCH)] : []),
+  ]),
+];
