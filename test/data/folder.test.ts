@@ -1,0 +1,66 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encode } from 'fast-png';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DataError } from '../../src/data/dataset.ts';
+import { loadDataset } from '../../src/data/load.node.ts';
+
+describe('a folder of class folders', () => {
+  let root = '';
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'ucgm-png-'));
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+  const put = (file: string, channels: 1 | 2 | 3 | 4, values: number[], width = 2, depth: 8 | 16 = 8) => {
+    mkdirSync(join(root, file, '..'), { recursive: true });
+    const data = depth === 8 ? Uint8Array.from(values) : Uint16Array.from(values);
+    const height = values.length / channels / width;
+    writeFileSync(join(root, file), encode({ width, height, channels, depth, data }));
+  };
+  const load = () => loadDataset({ name: root });
+
+  it('takes classes and files in order of their names', async () => {
+    put('cat/b.png', 1, [0, 255]);
+    put('cat/a.PNG', 2, [255, 9, 0, 9]); // grey with transparency
+    put('ant/x.png', 1, [257 * 51, 257 * 204], 2, 16);
+    const dataset = await load();
+    expect([dataset.classNames, [...dataset.labels], dataset.channels]).toEqual([['ant', 'cat'], [0, 1, 1], 1]);
+    const out = new Float32Array(6);
+    for (const i of [0, 1, 2]) dataset.image(i, out, 2 * i);
+    expect([...out].map((v) => Math.round((v + 1) * 127.5))).toEqual([51, 204, 255, 0, 0, 255]);
+  });
+
+  it('turns RGB pixels into planes', async () => {
+    put('a/x.png', 4, [10, 20, 30, 255, 40, 50, 60, 0]);
+    const out = new Float32Array(6);
+    (await load()).image(0, out, 0);
+    expect([...out].map((v) => Math.round((v + 1) * 127.5))).toEqual([10, 40, 20, 50, 30, 60]);
+  });
+
+  it('names what is wrong', async () => {
+    await expect(loadDataset({ name: join(root, 'nowhere') })).rejects.toThrow(
+      /is no dataset. Fix: use digits, shapes/,
+    );
+    await expect(load()).rejects.toThrow('no class folders');
+    mkdirSync(join(root, 'a'));
+    await expect(load()).rejects.toThrow('holds no PNG files');
+    put('a/x.png', 1, [1, 2]);
+    put('a/y.png', 1, [1, 2, 3], 3);
+    await expect(load()).rejects.toThrow(/y.png is 3 x 1 with 1 channels, .*x.png is 2 x 1/);
+    put('a/y.png', 3, [1, 2, 3, 4, 5, 6]);
+    await expect(load()).rejects.toThrow('with 3 channels');
+    writeFileSync(join(root, 'a/y.png'), 'not a picture');
+    await expect(load()).rejects.toThrow('no readable PNG');
+    await expect(load()).rejects.toBeInstanceOf(DataError);
+  });
+});
+
+describe('loadDataset', () => {
+  it('knows digits and shapes', async () => {
+    const [digits, shapes] = [await loadDataset({ name: 'digits' }), await loadDataset({ name: 'shapes' })];
+    expect([digits.size, digits.height, shapes.numClasses]).toEqual([10000, 28, 6]);
+    await expect(loadDataset({ name: 'digits', size: 20 })).rejects.toThrow('size 20 does not hold');
+  });
+});
