@@ -1,0 +1,25 @@
+import { activationCases } from './activation.ts';
+import { attentionCases } from './attention.ts';
+import type { KernelCase } from './case.ts';
+import { matmulCases } from './matmul.ts';
+import { normCases } from './norm.ts';
+import { normBackwardCases } from './norm_backward.ts';
+import { optimizerCases } from './optimizer.ts';
+import { qkNormRopeCases } from './qk_norm_rope.ts';
+import { randomCases } from './random.ts';
+import { reduceCases } from './reduce.ts';
+import { residualCases } from './residual.ts';
+
+/** Every case of every kernel, by family. */
+export const catalogue: readonly KernelCase[] = [
+  ...matmulCases,
+  ...attentionCases,
+  ...qkNormRopeCases,
+  ...normCases,
+  ...normBackwardCases,
+  ...activationCases,
+  ...residualCases,
+  ...reduceCases,
+  ...optimizerCases,
+  ...randomCases,
+];
