@@ -8,7 +8,6 @@ import { addTrain } from './train.ts';
 export function program(): Command {
   const ucgm = new Command('ucgm')
     .description('Trains and samples unified continuous generative models (UCGM) on WebGPU.')
-    .showHelpAfterError('(run with --help for the options)')
     .exitOverride()
     .configureOutput({ outputError: () => {} }); // reported once, below
   addTrain(ucgm);
@@ -18,6 +17,15 @@ export function program(): Command {
   return ucgm;
 }
 
+/** Commander's message, of one or two lines, as ours: what is wrong and what to do. */
+function usageError(error: CommanderError): UsageError {
+  const [what, hint] = error.message
+    .replace(/^error: /, '')
+    .replace(/\.$/, '')
+    .split('\n');
+  return new UsageError(what as string, `${hint ? `${hint.replace(/[()]/g, '')} ` : ''}See ucgm --help`);
+}
+
 async function main(): Promise<void> {
   try {
     await program().parseAsync();
@@ -25,7 +33,7 @@ async function main(): Promise<void> {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return; // --help, --version
       if (error.code === 'commander.help') return void (process.exitCode = 2);
-      reportFailure(new UsageError(error.message.replace(/^error: /, ''), 'see ucgm --help'));
+      reportFailure(usageError(error));
       return;
     }
     reportFailure(error);

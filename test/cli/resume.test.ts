@@ -1,0 +1,84 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readMetrics } from '../../src/io/metrics-log.node.ts';
+import { SMALL, startUcgm, temporaryFolder, ucgm } from './run.ts';
+
+/** Waits until a running `ucgm` has logged a step. */
+async function reached(run: string, step: number): Promise<void> {
+  for (let i = 0; i < 2000; i++) {
+    const path = `${run}/metrics.jsonl`;
+    if (existsSync(path) && (readMetrics(path).at(-1)?.step ?? 0) >= step) return;
+    await sleep(20);
+  }
+  throw new Error(`${run} never reached step ${step}`);
+}
+
+describe('ucgm train --resume', () => {
+  const path = temporaryFolder();
+  const train = (out: string, ...more: string[]) => [
+    'train',
+    '--config',
+    path('small.yaml'),
+    '--out',
+    path(out),
+    ...more,
+  ];
+  const resume = (out: string, ...more: string[]) => ucgm(['train', '--resume', '--out', path(out), ...more]);
+  const last = (out: string) => readFileSync(path(out, 'checkpoints', '20.safetensors'));
+  const losses = (out: string) => readMetrics(path(out, 'metrics.jsonl')).map(({ step, loss }) => [step, loss]);
+
+  beforeAll(async () => {
+    writeFileSync(path('small.yaml'), SMALL);
+    expect(await ucgm(train('whole'))).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('goes on to the same bits: 20 steps in one go are 10 and 10', async () => {
+    expect((await ucgm(train('halves', '--steps', '10'))).code).toBe(0);
+    expect((await resume('halves', '--steps', '20')).code).toBe(0);
+    expect(last('halves').equals(last('whole'))).toBe(true);
+    expect(losses('halves')).toEqual(losses('whole'));
+  });
+
+  it('goes on from the last checkpoint after kill -9', async () => {
+    const { child, ended } = startUcgm(train('killed'));
+    await reached(path('killed'), 7);
+    child.kill('SIGKILL');
+    expect((await ended).signal).toBe('SIGKILL');
+    const { code, stdout } = await resume('killed');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/resumed at step (5|10|15|20)/);
+    expect(last('killed').equals(last('whole'))).toBe(true);
+    expect(losses('killed')).toEqual(losses('whole'));
+  });
+
+  it('saves on Ctrl-C, exits 130, and goes on', async () => {
+    const { child, ended } = startUcgm(train('stopped', '--steps', '1000000'));
+    await reached(path('stopped'), 3);
+    child.kill('SIGINT');
+    const { code, stdout } = await ended;
+    expect(code).toBe(130);
+    const step = Number(/stopped at step (\d+)/.exec(stdout)?.[1]);
+    expect(existsSync(path('stopped', 'checkpoints', `${step}.safetensors`))).toBe(true);
+    const end = Math.max(step, 20);
+    expect(await resume('stopped', '--steps', String(end))).toMatchObject({ code: 0 });
+    expect(losses('stopped').slice(0, 20)).toEqual(losses('whole'));
+  });
+
+  it('refuses to overwrite a run, and other settings on resuming', async () => {
+    expect(await ucgm(train('whole'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('holds a run already'),
+    });
+    expect(await resume('whole', '--seed', '5')).toMatchObject({ code: 2, stderr: expect.stringContaining('--seed') });
+    expect(await resume('nothing')).toMatchObject({ code: 2, stderr: expect.stringContaining('no config.yaml') });
+  });
+
+  it('samples the run, the same bytes for the same seed', async () => {
+    for (const name of ['a.png', 'b.png']) {
+      const args = ['sample', '--from', path('whole'), '--steps', '3', '--count', '6', '--grid', path(name)];
+      expect(await ucgm(args)).toMatchObject({ code: 0, stdout: expect.stringContaining('3 network passes') });
+    }
+    expect(readFileSync(path('a.png')).equals(readFileSync(path('b.png')))).toBe(true);
+  });
+});
