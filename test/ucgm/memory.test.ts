@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { networkOf, resolveModel } from '../../src/cli/model.ts';
+import { nextBatch } from '../../src/cli/training_loop.ts';
+import { shapesDataset } from '../../src/data/shapes.ts';
+import { mergeConfig, type PartialConfig } from '../../src/io/config.ts';
+import { presetNamed } from '../../src/io/presets.ts';
+import { Workspace } from '../../src/tensor/index.ts';
+import { Trainer } from '../../src/ucgm/trainer.ts';
+import { testDevice } from '../gpu.ts';
+
+/** The tiny preset with changes, on images of the digits' size. */
+async function tinyTrainer(changes: PartialConfig) {
+  const dataset = shapesDataset({ count: 64, size: 28 });
+  const config = mergeConfig('test', presetNamed('tiny'), changes);
+  const network = networkOf(
+    resolveModel(config.model, { ...dataset, channels: dataset.channels, height: 28, width: 28 }),
+  );
+  const workspace = new Workspace(await testDevice());
+  const batch = config.data.batch_size;
+  const trainer = new Trainer(workspace, network, batch, {
+    objective: config.transport,
+    optimizer: config.optimizer,
+    emaDecay: config.train.ema_decay,
+    maxGradNorm: config.train.max_grad_norm,
+    seed: 0,
+  });
+  const train = () => trainer.train(nextBatch(dataset, 0, trainer.step, batch));
+  return { workspace, trainer, train };
+}
+
+describe('memory of training', () => {
+  it('is the same by owner after step 10 and step 100, with a teacher and clipping, and zero after dispose', async () => {
+    const { workspace, trainer, train } = await tinyTrainer({
+      model: { name: 'tiny', patch_size: 7 },
+      data: { name: 'shapes', batch_size: 4 },
+      transport: { enhanced_ratio: 0.47 },
+      train: { max_grad_norm: 1 },
+    } as PartialConfig);
+    while (trainer.step < 10) await train();
+    await trainer.metrics();
+    const after10 = workspace.ledger.bytes();
+    while (trainer.step < 100) await train();
+    await trainer.metrics();
+    expect(workspace.ledger.bytes()).toEqual(after10);
+    expect(after10.arena).toBeGreaterThan(0);
+    trainer.free();
+    workspace.dispose();
+    expect(workspace.ledger.total).toBe(0);
+  });
+
+  it('of the tiny preset is under 300 MB', async () => {
+    const { workspace, trainer, train } = await tinyTrainer({});
+    await train();
+    await train();
+    await trainer.metrics();
+    console.log(`tiny preset: ${(workspace.ledger.total / 1e6).toFixed(1)} MB of buffers`);
+    expect(workspace.ledger.total).toBeLessThan(300e6);
+    trainer.free();
+    workspace.dispose();
+  });
+});
