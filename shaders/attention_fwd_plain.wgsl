@@ -1,15 +1,21 @@
 // attention_fwd_plain: out = softmax(scale q k^T) v with an online softmax: no n x n matrix is stored.
 // Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads, head_dim]; lse [batch, heads, n] = log of the sum of
 //   exponentials, for the backward.
-// Grid: one invocation a query, WG queries of one head a workgroup, folded over (batch, head, tile of queries). Keys and values
-//   are read at addresses that the whole workgroup shares.
+// Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, folded over (batch, head, tile of queries). Keys and
+//   values are read at addresses that the whole workgroup shares.
 // Precision: f32. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
-// The oracle of the tiled variant and the fast path on CPU adapters.
+// The oracle of the tiled variant and the fast path on CPU adapters, where a read costs as much as many multiplications: there one
+// read of a key or value serves several queries, four numbers at a time.
 // Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
 
 const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const WG: u32 = 32u;        // knob: queries a workgroup
+const WG: u32 = 32u;        // knob: invocations a workgroup
+const QUERIES: u32 = 1u;    // knob: queries an invocation
 const KEYS: u32 = 4u;       // knob: keys a step
+const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
+alias Elem = f32;           // knob: vec4f with VEC
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC); // elements of a row
 
 struct Dims {
   batch: u32,
@@ -19,12 +25,17 @@ struct Dims {
   scale: f32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> v: array<Elem>;
+@group(0) @binding(3) var<storage, read_write> out: array<Elem>;
 @group(0) @binding(4) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(5) var<uniform> dims: Dims;
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
 
 @compute @workgroup_size(WG)
 fn main(
@@ -32,57 +43,80 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (dims.n + WG - 1u) / WG;
+  let tiles = (dims.n + WG * QUERIES - 1u) / (WG * QUERIES);
   let group = wid.x + wid.y * groups.x;
   let head = group / tiles; // batch * heads + head
   if (head >= dims.batch * dims.heads) {
     return;
   }
-  let query = (group % tiles) * WG + local;
-  let row = min(query, dims.n - 1u);
-  let rows = head * dims.n;
-
-  var qr: array<f32, HEAD_DIM>;
-  var acc: array<f32, HEAD_DIM>;
-  for (var d = 0u; d < HEAD_DIM; d++) {
-    qr[d] = q[(rows + row) * HEAD_DIM + d] * dims.scale;
-  }
-  var top = -3.0e38;
-  var sum = 0.0;
-  for (var first = 0u; first < dims.n; first += KEYS) {
-    var score: array<f32, KEYS>;
-    var new_top = top;
-    for (var j = 0u; j < KEYS; j++) {
-      let key = (rows + min(first + j, dims.n - 1u)) * HEAD_DIM;
-      var s = 0.0;
-      for (var d = 0u; d < HEAD_DIM; d++) {
-        s += qr[d] * k[key + d];
-      }
-      score[j] = select(-3.0e38, s, first + j < dims.n);
-      new_top = max(new_top, score[j]);
-    }
-    let shrink = exp(top - new_top);
-    top = new_top;
-    sum *= shrink;
-    for (var j = 0u; j < KEYS; j++) {
-      score[j] = exp(score[j] - top);
-      sum += score[j];
-    }
-    for (var d = 0u; d < HEAD_DIM; d++) {
-      var a = acc[d] * shrink;
-      for (var j = 0u; j < KEYS; j++) {
-        a += score[j] * v[(rows + min(first + j, dims.n - 1u)) * HEAD_DIM + d];
-      }
-      acc[d] = a;
-    }
-  }
+  let query = ((group % tiles) * WG + local) * QUERIES;
   if (query >= dims.n) {
     return;
   }
-  let sample = head / dims.heads;
-  let to = ((sample * dims.n + query) * dims.heads + head % dims.heads) * HEAD_DIM;
-  for (var d = 0u; d < HEAD_DIM; d++) {
-    out[to + d] = acc[d] / sum;
+  let rows = head * dims.n;
+  let last = dims.n - 1u;
+
+  var qr: array<Elem, QUERIES * LINE>;
+  var acc: array<Elem, QUERIES * LINE>;
+  var top: array<f32, QUERIES>;
+  var sum: array<f32, QUERIES>;
+  for (var r = 0u; r < QUERIES; r++) {
+    for (var d = 0u; d < LINE; d++) {
+      qr[r * LINE + d] = q[(rows + min(query + r, last)) * LINE + d] * dims.scale;
+    }
+    top[r] = -3.0e38;
   }
-  lse[rows + query] = top + log(sum);
+  for (var first = 0u; first < dims.n; first += KEYS) {
+    var score: array<f32, QUERIES * KEYS>;
+    for (var j = 0u; j < KEYS; j++) {
+      let key = (rows + min(first + j, last)) * LINE;
+      var s = array<Elem, QUERIES>();
+      for (var d = 0u; d < LINE; d++) {
+        let kd = k[key + d];
+        for (var r = 0u; r < QUERIES; r++) {
+          s[r] += qr[r * LINE + d] * kd;
+        }
+      }
+      for (var r = 0u; r < QUERIES; r++) {
+        score[r * KEYS + j] = select(-3.0e38, total(s[r]), first + j < dims.n);
+      }
+    }
+    for (var r = 0u; r < QUERIES; r++) {
+      var new_top = top[r];
+      for (var j = 0u; j < KEYS; j++) {
+        new_top = max(new_top, score[r * KEYS + j]);
+      }
+      let shrink = exp(top[r] - new_top);
+      top[r] = new_top;
+      sum[r] *= shrink;
+      for (var j = 0u; j < KEYS; j++) {
+        let p = exp(score[r * KEYS + j] - new_top);
+        score[r * KEYS + j] = p;
+        sum[r] += p;
+      }
+      for (var d = 0u; d < LINE; d++) {
+        acc[r * LINE + d] *= shrink;
+      }
+    }
+    for (var j = 0u; j < KEYS; j++) {
+      let key = (rows + min(first + j, last)) * LINE;
+      for (var d = 0u; d < LINE; d++) {
+        let vd = v[key + d];
+        for (var r = 0u; r < QUERIES; r++) {
+          acc[r * LINE + d] += score[r * KEYS + j] * vd;
+        }
+      }
+    }
+  }
+  let sample = head / dims.heads;
+  for (var r = 0u; r < QUERIES; r++) {
+    if (query + r >= dims.n) {
+      return;
+    }
+    let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * LINE;
+    for (var d = 0u; d < LINE; d++) {
+      out[to + d] = acc[r * LINE + d] / sum[r];
+    }
+    lse[rows + query + r] = top[r] + log(sum[r]);
+  }
 }

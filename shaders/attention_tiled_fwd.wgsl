@@ -59,7 +59,7 @@ fn load(source: u32, start: u32, row: u32, d: u32) -> vec4f {
   return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
 }
 
-@compute @workgroup_size(8, ROWS / 4u)
+@compute @workgroup_size(8, BANDS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -78,8 +78,8 @@ fn main(
   var acc: array<vec4f, OWN>;
   var top = vec4f(-3.0e38);
   var sum = vec4f();
-  for (var block = 0u; block < dims.n; block += COLS) {
-    var score: array<vec4f, 8>;
+  for (var begin = 0u; begin < dims.n; begin += COLS) {
+    var score = array<vec4f, 8>();
     for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
       workgroupBarrier();
       for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
@@ -91,7 +91,7 @@ fn main(
         let line = (i + local) / (CHUNK / 4u);
         let quad = (i + local) % (CHUNK / 4u);
         if (line < COLS) {
-          pool[(ROWS + line) * LINE + quad] = load(K, start, block + line, d + 4u * quad);
+          pool[(ROWS + line) * LINE + quad] = load(K, start, begin + line, d + 4u * quad);
         }
       }
       workgroupBarrier();
@@ -100,7 +100,7 @@ fn main(
 
     var new_top = top;
     for (var c = 0u; c < LANE; c++) {
-      score[c] = select(vec4f(-3.0e38), score[c], block + lid.x + 8u * c < dims.n);
+      score[c] = select(vec4f(-3.0e38), score[c], begin + lid.x + 8u * c < dims.n);
       new_top = max(new_top, score[c]);
     }
     exchange[local] = new_top;
@@ -127,7 +127,7 @@ fn main(
       for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
         let line = (i + local) / VALUE_LINE;
         if (line < SLICE) {
-          pool[VALUES + i + local] = load(V, start, block + slice + line, 4u * ((i + local) % VALUE_LINE));
+          pool[VALUES + i + local] = load(V, start, begin + slice + line, 4u * ((i + local) % VALUE_LINE));
         }
       }
       workgroupBarrier();
@@ -143,12 +143,17 @@ fn main(
   }
   let to = (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
   for (var i = 0u; i < OWN; i++) {
-    let col = own_column(i, lid.x);
-    let value = acc[i] / total;
+    acc[i] /= total;
+  }
+  for (var take = 0u; take < TAKES; take++) {
+    let four = take_four(&acc);
     for (var r = 0u; r < 4u; r++) {
       let row = first + 4u * lid.y + r;
-      if (row < dims.n && col < HEAD_DIM) {
-        out[(to + row * dims.heads) * HEAD_DIM + col] = value[r];
+      for (var j = 0u; j < 4u; j++) {
+        let col = own_column(take, j, lid.x);
+        if (row < dims.n && col < HEAD_DIM) {
+          out[(to + row * dims.heads) * HEAD_DIM + col] = four[r][j];
+        }
       }
     }
   }

@@ -297,15 +297,24 @@ export const attention_bwd_kv_plain = {
   knobs: {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     WG: { kind: 'const', type: 'u32', default: 32 },
+    QUERIES: { kind: 'const', type: 'u32', default: 1 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
   code: `// attention_bwd_kv_plain: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_bwd_q_plain.
 // Buffers f32: q, k, v, dk, dv [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
-// Grid: one invocation a key, WG keys of one head a workgroup; queries are read at addresses that the workgroup shares.
+// Grid: QUERIES keys an invocation (the knob's name is that of the other plain kernels), WG invocations of one head a workgroup;
+//   queries are read at addresses that the workgroup shares.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
 
 const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const WG: u32 = 32u;        // knob: keys a workgroup
+const WG: u32 = 32u;        // knob: invocations a workgroup
+const QUERIES: u32 = 1u;    // knob: keys an invocation
+const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
+alias Elem = f32;           // knob: vec4f with VEC
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC); // elements of a row
 
 struct Dims {
   batch: u32,
@@ -315,15 +324,20 @@ struct Dims {
   scale: f32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read> dout: array<f32>;
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> v: array<Elem>;
+@group(0) @binding(3) var<storage, read> dout: array<Elem>;
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dk: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dv: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dk: array<Elem>;
+@group(0) @binding(7) var<storage, read_write> dv: array<Elem>;
 @group(0) @binding(8) var<uniform> dims: Dims;
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
 
 @compute @workgroup_size(WG)
 fn main(
@@ -331,45 +345,65 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (dims.n + WG - 1u) / WG;
+  let tiles = (dims.n + WG * QUERIES - 1u) / (WG * QUERIES);
   let group = wid.x + wid.y * groups.x;
   let head = group / tiles; // batch * heads + head
   if (head >= dims.batch * dims.heads) {
     return;
   }
-  let key = (group % tiles) * WG + local;
-  let row = min(key, dims.n - 1u);
+  let key = ((group % tiles) * WG + local) * QUERIES;
+  if (key >= dims.n) {
+    return;
+  }
   let rows = head * dims.n;
   let sample = head / dims.heads;
 
-  var kr: array<f32, HEAD_DIM>;
-  var vr: array<f32, HEAD_DIM>;
-  var dkr: array<f32, HEAD_DIM>;
-  var dvr: array<f32, HEAD_DIM>;
-  for (var d = 0u; d < HEAD_DIM; d++) {
-    kr[d] = k[(rows + row) * HEAD_DIM + d] * dims.scale;
-    vr[d] = v[(rows + row) * HEAD_DIM + d];
+  var kr: array<Elem, QUERIES * LINE>;
+  var vr: array<Elem, QUERIES * LINE>;
+  var dkr: array<Elem, QUERIES * LINE>;
+  var dvr: array<Elem, QUERIES * LINE>;
+  for (var r = 0u; r < QUERIES; r++) {
+    let row = (rows + min(key + r, dims.n - 1u)) * LINE;
+    for (var d = 0u; d < LINE; d++) {
+      kr[r * LINE + d] = k[row + d] * dims.scale;
+      vr[r * LINE + d] = v[row + d];
+    }
   }
   for (var i = 0u; i < dims.n; i++) {
-    let query = (rows + i) * HEAD_DIM;
-    let from_out = ((sample * dims.n + i) * dims.heads + head % dims.heads) * HEAD_DIM;
-    var s = 0.0;
-    var dp = 0.0;
-    for (var d = 0u; d < HEAD_DIM; d++) {
-      s += kr[d] * q[query + d];
-      dp += vr[d] * dout[from_out + d];
+    let query = (rows + i) * LINE;
+    let from_out = ((sample * dims.n + i) * dims.heads + head % dims.heads) * LINE;
+    var s = array<Elem, QUERIES>();
+    var dp = array<Elem, QUERIES>();
+    var q_line: array<Elem, LINE>;
+    var g_line: array<Elem, LINE>;
+    for (var d = 0u; d < LINE; d++) {
+      let qd = q[query + d];
+      let gd = dout[from_out + d];
+      q_line[d] = qd;
+      g_line[d] = gd;
+      for (var r = 0u; r < QUERIES; r++) {
+        s[r] += kr[r * LINE + d] * qd;
+        dp[r] += vr[r * LINE + d] * gd;
+      }
     }
-    let p = exp(s - lse[rows + i]);
-    let ds = p * (dp - delta[rows + i]);
-    for (var d = 0u; d < HEAD_DIM; d++) {
-      dvr[d] += p * dout[from_out + d];
-      dkr[d] += ds * q[query + d];
+    let lse_i = lse[rows + i];
+    let delta_i = delta[rows + i];
+    for (var r = 0u; r < QUERIES; r++) {
+      let p = exp(total(s[r]) - lse_i);
+      let ds = p * (total(dp[r]) - delta_i);
+      for (var d = 0u; d < LINE; d++) {
+        dvr[r * LINE + d] += p * g_line[d];
+        dkr[r * LINE + d] += ds * q_line[d];
+      }
     }
   }
-  if (key < dims.n) {
-    for (var d = 0u; d < HEAD_DIM; d++) {
-      dk[(rows + key) * HEAD_DIM + d] = dkr[d] * dims.scale;
-      dv[(rows + key) * HEAD_DIM + d] = dvr[d];
+  for (var r = 0u; r < QUERIES; r++) {
+    if (key + r >= dims.n) {
+      return;
+    }
+    for (var d = 0u; d < LINE; d++) {
+      dk[(rows + key + r) * LINE + d] = dkr[r * LINE + d] * dims.scale;
+      dv[(rows + key + r) * LINE + d] = dvr[r * LINE + d];
     }
   }
 }
@@ -392,15 +426,23 @@ export const attention_bwd_q_plain = {
   knobs: {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     WG: { kind: 'const', type: 'u32', default: 32 },
+    QUERIES: { kind: 'const', type: 'u32', default: 1 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
   code: `// attention_bwd_q_plain: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(scale q_i . k_j - lse_i).
 // Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
-// Grid: one invocation a query, WG queries of one head a workgroup, as attention_fwd_plain.
+// Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
 
 const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const WG: u32 = 32u;        // knob: queries a workgroup
+const WG: u32 = 32u;        // knob: invocations a workgroup
+const QUERIES: u32 = 1u;    // knob: queries an invocation
+const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
+alias Elem = f32;           // knob: vec4f with VEC
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC); // elements of a row
 
 struct Dims {
   batch: u32,
@@ -410,14 +452,19 @@ struct Dims {
   scale: f32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read> dout: array<f32>;
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> v: array<Elem>;
+@group(0) @binding(3) var<storage, read> dout: array<Elem>;
 @group(0) @binding(4) var<storage, read> lse: array<f32>;
 @group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dq: array<Elem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
 
 @compute @workgroup_size(WG)
 fn main(
@@ -425,43 +472,61 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (dims.n + WG - 1u) / WG;
+  let tiles = (dims.n + WG * QUERIES - 1u) / (WG * QUERIES);
   let group = wid.x + wid.y * groups.x;
   let head = group / tiles; // batch * heads + head
   if (head >= dims.batch * dims.heads) {
     return;
   }
-  let query = (group % tiles) * WG + local;
-  let row = min(query, dims.n - 1u);
+  let query = ((group % tiles) * WG + local) * QUERIES;
+  if (query >= dims.n) {
+    return;
+  }
   let rows = head * dims.n;
   let sample = head / dims.heads;
-  let from_out = ((sample * dims.n + row) * dims.heads + head % dims.heads) * HEAD_DIM;
 
-  var qr: array<f32, HEAD_DIM>;
-  var gr: array<f32, HEAD_DIM>;
-  var acc: array<f32, HEAD_DIM>;
-  for (var d = 0u; d < HEAD_DIM; d++) {
-    qr[d] = q[(rows + row) * HEAD_DIM + d] * dims.scale;
-    gr[d] = dout[from_out + d];
+  var qr: array<Elem, QUERIES * LINE>;
+  var gr: array<Elem, QUERIES * LINE>;
+  var acc: array<Elem, QUERIES * LINE>;
+  var lse_r: array<f32, QUERIES>;
+  var delta_r: array<f32, QUERIES>;
+  for (var r = 0u; r < QUERIES; r++) {
+    let row = min(query + r, dims.n - 1u);
+    let from_out = ((sample * dims.n + row) * dims.heads + head % dims.heads) * LINE;
+    for (var d = 0u; d < LINE; d++) {
+      qr[r * LINE + d] = q[(rows + row) * LINE + d] * dims.scale;
+      gr[r * LINE + d] = dout[from_out + d];
+    }
+    lse_r[r] = lse[rows + row];
+    delta_r[r] = delta[rows + row];
   }
-  let lse_i = lse[rows + row];
-  let delta_i = delta[rows + row];
   for (var j = 0u; j < dims.n; j++) {
-    let key = (rows + j) * HEAD_DIM;
-    var s = 0.0;
-    var dp = 0.0;
-    for (var d = 0u; d < HEAD_DIM; d++) {
-      s += qr[d] * k[key + d];
-      dp += gr[d] * v[key + d];
+    let key = (rows + j) * LINE;
+    var s = array<Elem, QUERIES>();
+    var dp = array<Elem, QUERIES>();
+    var line: array<Elem, LINE>;
+    for (var d = 0u; d < LINE; d++) {
+      let kd = k[key + d];
+      let vd = v[key + d];
+      line[d] = kd;
+      for (var r = 0u; r < QUERIES; r++) {
+        s[r] += qr[r * LINE + d] * kd;
+        dp[r] += gr[r * LINE + d] * vd;
+      }
     }
-    let ds = exp(s - lse_i) * (dp - delta_i);
-    for (var d = 0u; d < HEAD_DIM; d++) {
-      acc[d] += ds * k[key + d];
+    for (var r = 0u; r < QUERIES; r++) {
+      let ds = exp(total(s[r]) - lse_r[r]) * (total(dp[r]) - delta_r[r]);
+      for (var d = 0u; d < LINE; d++) {
+        acc[r * LINE + d] += ds * line[d];
+      }
     }
   }
-  if (query < dims.n) {
-    for (var d = 0u; d < HEAD_DIM; d++) {
-      dq[(rows + query) * HEAD_DIM + d] = acc[d] * dims.scale;
+  for (var r = 0u; r < QUERIES; r++) {
+    if (query + r >= dims.n) {
+      return;
+    }
+    for (var d = 0u; d < LINE; d++) {
+      dq[(rows + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
     }
   }
 }
@@ -533,20 +598,29 @@ export const attention_fwd_plain = {
   knobs: {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     WG: { kind: 'const', type: 'u32', default: 32 },
+    QUERIES: { kind: 'const', type: 'u32', default: 1 },
     KEYS: { kind: 'const', type: 'u32', default: 4 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
   code: `// attention_fwd_plain: out = softmax(scale q k^T) v with an online softmax: no n x n matrix is stored.
 // Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads, head_dim]; lse [batch, heads, n] = log of the sum of
 //   exponentials, for the backward.
-// Grid: one invocation a query, WG queries of one head a workgroup, folded over (batch, head, tile of queries). Keys and values
-//   are read at addresses that the whole workgroup shares.
+// Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, folded over (batch, head, tile of queries). Keys and
+//   values are read at addresses that the whole workgroup shares.
 // Precision: f32. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
-// The oracle of the tiled variant and the fast path on CPU adapters.
+// The oracle of the tiled variant and the fast path on CPU adapters, where a read costs as much as many multiplications: there one
+// read of a key or value serves several queries, four numbers at a time.
 // Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
 
 const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const WG: u32 = 32u;        // knob: queries a workgroup
+const WG: u32 = 32u;        // knob: invocations a workgroup
+const QUERIES: u32 = 1u;    // knob: queries an invocation
 const KEYS: u32 = 4u;       // knob: keys a step
+const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
+alias Elem = f32;           // knob: vec4f with VEC
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC); // elements of a row
 
 struct Dims {
   batch: u32,
@@ -556,12 +630,17 @@ struct Dims {
   scale: f32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> v: array<Elem>;
+@group(0) @binding(3) var<storage, read_write> out: array<Elem>;
 @group(0) @binding(4) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(5) var<uniform> dims: Dims;
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
 
 @compute @workgroup_size(WG)
 fn main(
@@ -569,59 +648,957 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (dims.n + WG - 1u) / WG;
+  let tiles = (dims.n + WG * QUERIES - 1u) / (WG * QUERIES);
   let group = wid.x + wid.y * groups.x;
   let head = group / tiles; // batch * heads + head
   if (head >= dims.batch * dims.heads) {
     return;
   }
-  let query = (group % tiles) * WG + local;
-  let row = min(query, dims.n - 1u);
-  let rows = head * dims.n;
-
-  var qr: array<f32, HEAD_DIM>;
-  var acc: array<f32, HEAD_DIM>;
-  for (var d = 0u; d < HEAD_DIM; d++) {
-    qr[d] = q[(rows + row) * HEAD_DIM + d] * dims.scale;
+  let query = ((group % tiles) * WG + local) * QUERIES;
+  if (query >= dims.n) {
+    return;
   }
-  var top = -3.0e38;
-  var sum = 0.0;
+  let rows = head * dims.n;
+  let last = dims.n - 1u;
+
+  var qr: array<Elem, QUERIES * LINE>;
+  var acc: array<Elem, QUERIES * LINE>;
+  var top: array<f32, QUERIES>;
+  var sum: array<f32, QUERIES>;
+  for (var r = 0u; r < QUERIES; r++) {
+    for (var d = 0u; d < LINE; d++) {
+      qr[r * LINE + d] = q[(rows + min(query + r, last)) * LINE + d] * dims.scale;
+    }
+    top[r] = -3.0e38;
+  }
   for (var first = 0u; first < dims.n; first += KEYS) {
-    var score: array<f32, KEYS>;
-    var new_top = top;
+    var score: array<f32, QUERIES * KEYS>;
     for (var j = 0u; j < KEYS; j++) {
-      let key = (rows + min(first + j, dims.n - 1u)) * HEAD_DIM;
-      var s = 0.0;
-      for (var d = 0u; d < HEAD_DIM; d++) {
-        s += qr[d] * k[key + d];
+      let key = (rows + min(first + j, last)) * LINE;
+      var s = array<Elem, QUERIES>();
+      for (var d = 0u; d < LINE; d++) {
+        let kd = k[key + d];
+        for (var r = 0u; r < QUERIES; r++) {
+          s[r] += qr[r * LINE + d] * kd;
+        }
       }
-      score[j] = select(-3.0e38, s, first + j < dims.n);
-      new_top = max(new_top, score[j]);
+      for (var r = 0u; r < QUERIES; r++) {
+        score[r * KEYS + j] = select(-3.0e38, total(s[r]), first + j < dims.n);
+      }
+    }
+    for (var r = 0u; r < QUERIES; r++) {
+      var new_top = top[r];
+      for (var j = 0u; j < KEYS; j++) {
+        new_top = max(new_top, score[r * KEYS + j]);
+      }
+      let shrink = exp(top[r] - new_top);
+      top[r] = new_top;
+      sum[r] *= shrink;
+      for (var j = 0u; j < KEYS; j++) {
+        let p = exp(score[r * KEYS + j] - new_top);
+        score[r * KEYS + j] = p;
+        sum[r] += p;
+      }
+      for (var d = 0u; d < LINE; d++) {
+        acc[r * LINE + d] *= shrink;
+      }
+    }
+    for (var j = 0u; j < KEYS; j++) {
+      let key = (rows + min(first + j, last)) * LINE;
+      for (var d = 0u; d < LINE; d++) {
+        let vd = v[key + d];
+        for (var r = 0u; r < QUERIES; r++) {
+          acc[r * LINE + d] += score[r * KEYS + j] * vd;
+        }
+      }
+    }
+  }
+  let sample = head / dims.heads;
+  for (var r = 0u; r < QUERIES; r++) {
+    if (query + r >= dims.n) {
+      return;
+    }
+    let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * LINE;
+    for (var d = 0u; d < LINE; d++) {
+      out[to + d] = acc[r * LINE + d] / sum[r];
+    }
+    lse[rows + query + r] = top[r] + log(sum[r]);
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const attention_tiled_bwd_kv = {
+  name: 'attention_tiled_bwd_kv',
+  entryPoint: 'main',
+  bindings: {
+    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    dout: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
+    lse: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+    delta: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
+    dk: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
+    dv: { binding: 7, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 8, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    ROWS: { kind: 'const', type: 'u32', default: 64 },
+    COLS: { kind: 'const', type: 'u32', default: 64 },
+    CHUNK: { kind: 'const', type: 'u32', default: 16 },
+    SLICE: { kind: 'const', type: 'u32', default: 16 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+  },
+  code: `// attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
+//   the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
+// Buffers f32: q, k, v, dk, dv [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+// Grid: a workgroup of 8 x ROWS / 4 has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
+// Precision: f32.
+// Source: Dao et al. 2022, the backward of attention.
+// @use attention_tile
+
+const HEAD_DIM: u32 = 64u;  // knob: size of a head
+const ROWS: u32 = 64u;      // knob: keys a workgroup: a multiple of 16; 2 ROWS invocations
+const COLS: u32 = 64u;      // knob: queries a block: 32 or 64
+const CHUNK: u32 = 16u;     // knob: elements of head_dim staged at once: a multiple of 8
+const SLICE: u32 = 16u;     // knob: queries whose values are staged at once: 8, 16 or 32
+const VEC: bool = false;    // knob: q, k, v and dout are read as vec4f; head_dim is a multiple of 4
+alias Elem = f32;           // knob: vec4f with VEC
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  n: u32,
+  head_dim: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> v: array<Elem>;
+@group(0) @binding(3) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> lse: array<f32>;
+@group(0) @binding(5) var<storage, read> delta: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dk: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dv: array<f32>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+const Q: u32 = 0u;
+const K: u32 = 1u;
+const V: u32 = 2u;
+const DOUT: u32 = 3u;
+
+fn element(source: u32, at: u32) -> vec4f {
+  switch (source) {
+    case Q: { return vec4f(q[at]); }
+    case K: { return vec4f(k[at]); }
+    case V: { return vec4f(v[at]); }
+    default: { return vec4f(dout[at]); }
+  }
+}
+
+// Four elements from d of row \`row\` of head \`head\`, zero past the edges. dout has its heads side by side, the others have them apart.
+fn load(source: u32, head: u32, row: u32, d: u32) -> vec4f {
+  if (row >= dims.n || d >= HEAD_DIM) {
+    return vec4f();
+  }
+  let apart = head * dims.n + row;
+  let beside = ((head / dims.heads) * dims.n + row) * dims.heads + head % dims.heads;
+  let at = select(apart, beside, source == DOUT) * HEAD_DIM + d;
+  if (VEC) {
+    return element(source, at / 4u);
+  }
+  let step = within_line(d);
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Stages a chunk of ROWS rows of one operand and COLS of the other; the barriers before and after keep the pool's uses apart.
+fn stage_chunk(rows: u32, cols: u32, head: u32, first_row: u32, first_col: u32, d: u32, local: u32) {
+  workgroupBarrier();
+  for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
+    let line = (i + local) / (CHUNK / 4u);
+    let quad = (i + local) % (CHUNK / 4u);
+    pool[line * LINE + quad] = load(rows, head, first_row + line, d + 4u * quad);
+  }
+  for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
+    let line = (i + local) / (CHUNK / 4u);
+    let quad = (i + local) % (CHUNK / 4u);
+    if (line < COLS) {
+      pool[(ROWS + line) * LINE + quad] = load(cols, head, first_col + line, d + 4u * quad);
+    }
+  }
+  workgroupBarrier();
+}
+
+// Adds all columns of a block, weighted: results += weights values, where values are rows from first_col on of an operand.
+fn add_block(
+  results: ptr<function, array<vec4f, OWN>>,
+  weights: ptr<function, array<vec4f, 8>>,
+  values: u32,
+  head: u32,
+  first_col: u32,
+  lid: vec3u,
+  local: u32,
+) {
+  for (var slice = 0u; slice < COLS; slice += SLICE) {
+    workgroupBarrier();
+    stage_weights(weights, lid.x, lid.y);
+    for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
+      let line = (i + local) / VALUE_LINE;
+      if (line < SLICE) {
+        pool[VALUES + i + local] = load(values, head, first_col + slice + line, 4u * ((i + local) % VALUE_LINE));
+      }
+    }
+    workgroupBarrier();
+    add_values(results, lid.x, lid.y);
+  }
+}
+
+@compute @workgroup_size(8, BANDS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles = (dims.n + ROWS - 1u) / ROWS;
+  let group = wid.x + wid.y * groups.x;
+  let head = group / tiles; // batch * heads + head
+  if (head >= dims.batch * dims.heads) {
+    return;
+  }
+  let first = (group % tiles) * ROWS;
+  let start = head * dims.n;
+
+  var acc_k: array<vec4f, OWN>;
+  var acc_v: array<vec4f, OWN>;
+  for (var begin = 0u; begin < dims.n; begin += COLS) {
+    var score = array<vec4f, 8>();
+    for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
+      stage_chunk(K, Q, head, first, begin, d, local);
+      add_scores(&score, lid.x, lid.y);
+    }
+    for (var c = 0u; c < LANE; c++) {
+      let query = begin + lid.x + 8u * c;
+      score[c] = select(vec4f(), exp(score[c] * dims.scale - lse[start + min(query, dims.n - 1u)]), query < dims.n);
+    }
+    add_block(&acc_v, &score, DOUT, head, begin, lid, local);
+    var dscore = array<vec4f, 8>();
+    for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
+      stage_chunk(V, DOUT, head, first, begin, d, local);
+      add_scores(&dscore, lid.x, lid.y);
+    }
+    for (var c = 0u; c < LANE; c++) {
+      dscore[c] = score[c] * (dscore[c] - delta[start + min(begin + lid.x + 8u * c, dims.n - 1u)]);
+    }
+    add_block(&acc_k, &dscore, Q, head, begin, lid, local);
+  }
+  for (var take = 0u; take < TAKES; take++) {
+    let four_k = take_four(&acc_k);
+    let four_v = take_four(&acc_v);
+    for (var r = 0u; r < 4u; r++) {
+      let row = first + 4u * lid.y + r;
+      for (var j = 0u; j < 4u; j++) {
+        let col = own_column(take, j, lid.x);
+        if (row < dims.n && col < HEAD_DIM) {
+          dk[(start + row) * HEAD_DIM + col] = four_k[r][j] * dims.scale;
+          dv[(start + row) * HEAD_DIM + col] = four_v[r][j];
+        }
+      }
+    }
+  }
+}
+
+// A block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3, the lanes of a
+// vec4f, and columns x, x + 8, ...; of head_dim it has OWN columns of the results. The including shader has the knobs ROWS, COLS,
+// CHUNK, SLICE and HEAD_DIM and, since WGSL takes no pointer to storage, fills the pool itself.
+// Two uses of the pool take turns:
+//   a chunk of head_dim, lines of LINE vec4s: ROWS lines of the rows' operand, then COLS lines of the columns' operand;
+//   a slice of the columns: SLICE lines of WEIGHT_LINE (weights, a vec4 for 4 rows), then SLICE lines of VALUE_LINE (values).
+
+const BANDS: u32 = ROWS / 4u;              // bands of 4 rows, an invocation (x, y) has part of band y
+const THREADS: u32 = 2u * ROWS;
+const LANE: u32 = COLS / 8u;               // scores of a row an invocation has
+const LINE: u32 = (CHUNK / 4u) | 1u;       // odd: 8 neighbouring lines meet no bank twice
+const WEIGHT_LINE: u32 = (ROWS / 4u) | 1u; // odd: so do 8 neighbouring lines of weights
+// head_dim in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
+const LEFT: u32 = HEAD_DIM % 32u;
+const WIDE: u32 = HEAD_DIM / 32u + select(0u, 1u, LEFT > 16u);
+const REST: u32 = select((LEFT + 7u) / 8u, 0u, LEFT > 16u);
+const OWN: u32 = max(4u, 4u * WIDE + REST);
+const VALUE_LINE: u32 = 8u * WIDE + 2u * REST;
+const VALUES: u32 = SLICE * WEIGHT_LINE;
+
+var<workgroup> pool: array<vec4f, max((ROWS + COLS) * LINE, SLICE * (WEIGHT_LINE + VALUE_LINE))>;
+
+// Four rows' sums over four of head_dim: the chain of multiply-adds of plain code, for 4 rows at once.
+fn along(sum: vec4f, rows: mat4x4f, col: vec4f) -> vec4f {
+  return (((sum + rows[0] * col.x) + rows[1] * col.y) + rows[2] * col.z) + rows[3] * col.w;
+}
+
+// Adds the staged chunk's products to the scores. Spelled out: indices of register arrays must be constants without the compiler's help.
+fn add_scores(scores: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
+  for (var quad = 0u; quad < CHUNK / 4u; quad++) {
+    let r = 4u * y * LINE + quad;
+    let rows = transpose(mat4x4f(pool[r], pool[r + LINE], pool[r + 2u * LINE], pool[r + 3u * LINE]));
+    let c = (ROWS + x) * LINE + quad;
+    (*scores)[0] = along((*scores)[0], rows, pool[c]);
+    (*scores)[1] = along((*scores)[1], rows, pool[c + 8u * LINE]);
+    (*scores)[2] = along((*scores)[2], rows, pool[c + 16u * LINE]);
+    (*scores)[3] = along((*scores)[3], rows, pool[c + 24u * LINE]);
+    if (COLS == 64u) {
+      (*scores)[4] = along((*scores)[4], rows, pool[c + 32u * LINE]);
+      (*scores)[5] = along((*scores)[5], rows, pool[c + 40u * LINE]);
+      (*scores)[6] = along((*scores)[6], rows, pool[c + 48u * LINE]);
+      (*scores)[7] = along((*scores)[7], rows, pool[c + 56u * LINE]);
+    }
+  }
+}
+
+// Stages the weights of one slice, then turns them round so that the next slice's come first: after all slices they lie as before.
+fn stage_weights(weights: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
+  for (var i = 0u; i < SLICE / 8u; i++) {
+    pool[(x + 8u * i) * WEIGHT_LINE + y] = (*weights)[i];
+  }
+  let all = *weights;
+  for (var i = 0u; i < LANE; i++) {
+    (*weights)[i] = all[(i + SLICE / 8u) % LANE];
+  }
+}
+
+fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: vec4f) {
+  (*results)[at] += weight * value.x;
+  (*results)[at + 1u] += weight * value.y;
+  (*results)[at + 2u] += weight * value.z;
+  (*results)[at + 3u] += weight * value.w;
+}
+
+fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: f32) {
+  (*results)[at] += weight * value;
+}
+
+// Adds the staged slice's values, weighted, to the results.
+fn add_values(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32) {
+  for (var col = 0u; col < SLICE; col++) {
+    let weight = pool[col * WEIGHT_LINE + y];
+    let value = VALUES + col * VALUE_LINE + x;
+    if (WIDE > 0u) { add_four(results, 0u, weight, pool[value]); }
+    if (WIDE > 1u) { add_four(results, 4u, weight, pool[value + 8u]); }
+    if (WIDE > 2u) { add_four(results, 8u, weight, pool[value + 16u]); }
+    if (WIDE > 3u) { add_four(results, 12u, weight, pool[value + 24u]); }
+    let left = value - x + 8u * WIDE + x / 4u;
+    if (REST > 0u) { add_one(results, 4u * WIDE, weight, pool[left][x % 4u]); }
+    if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weight, pool[left + 2u][x % 4u]); }
+  }
+}
+
+// Takes the first four results of each of the 4 rows (a column of the matrix is a row's four) and moves the others up.
+fn take_four(results: ptr<function, array<vec4f, OWN>>) -> mat4x4f {
+  let four = transpose(mat4x4f((*results)[0], (*results)[1], (*results)[2], (*results)[3]));
+  for (var i = 4u; i < OWN; i++) {
+    (*results)[i - 4u] = (*results)[i];
+  }
+  return four;
+}
+
+const TAKES: u32 = WIDE + min(REST, 1u);
+
+// Which column of head_dim result j of the take-th four is: HEAD_DIM or more where there is none.
+fn own_column(take: u32, j: u32, x: u32) -> u32 {
+  return 32u * take + select(8u * j + x, 4u * x + j, take < WIDE);
+}
+
+// Steps to the elements after d that lie in the same line of head_dim.
+fn within_line(d: u32) -> vec4u {
+  return min(vec4u(0u, 1u, 2u, 3u), vec4u(HEAD_DIM - 1u - d));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const attention_tiled_bwd_q = {
+  name: 'attention_tiled_bwd_q',
+  entryPoint: 'main',
+  bindings: {
+    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    dout: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
+    lse: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+    delta: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
+    dq: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 7, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    ROWS: { kind: 'const', type: 'u32', default: 64 },
+    COLS: { kind: 'const', type: 'u32', default: 64 },
+    CHUNK: { kind: 'const', type: 'u32', default: 16 },
+    SLICE: { kind: 'const', type: 'u32', default: 16 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+  },
+  code: `// attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(scale q_i . k_j - lse_i);
+//   the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
+// Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+// Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
+// Precision: f32.
+// Source: Dao et al. 2022, the backward of attention.
+// @use attention_tile
+
+const HEAD_DIM: u32 = 64u;  // knob: size of a head
+const ROWS: u32 = 64u;      // knob: queries a workgroup: a multiple of 16; 2 ROWS invocations
+const COLS: u32 = 64u;      // knob: keys a block: 32 or 64
+const CHUNK: u32 = 16u;     // knob: elements of head_dim staged at once: a multiple of 8
+const SLICE: u32 = 16u;     // knob: keys whose values are staged at once: 8, 16 or 32
+const VEC: bool = false;    // knob: q, k, v and dout are read as vec4f; head_dim is a multiple of 4
+alias Elem = f32;           // knob: vec4f with VEC
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  n: u32,
+  head_dim: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> v: array<Elem>;
+@group(0) @binding(3) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> lse: array<f32>;
+@group(0) @binding(5) var<storage, read> delta: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+const Q: u32 = 0u;
+const K: u32 = 1u;
+const V: u32 = 2u;
+const DOUT: u32 = 3u;
+
+fn element(source: u32, at: u32) -> vec4f {
+  switch (source) {
+    case Q: { return vec4f(q[at]); }
+    case K: { return vec4f(k[at]); }
+    case V: { return vec4f(v[at]); }
+    default: { return vec4f(dout[at]); }
+  }
+}
+
+// Four elements from d of row \`row\` of head \`head\`, zero past the edges. dout has its heads side by side, the others have them apart.
+fn load(source: u32, head: u32, row: u32, d: u32) -> vec4f {
+  if (row >= dims.n || d >= HEAD_DIM) {
+    return vec4f();
+  }
+  let apart = head * dims.n + row;
+  let beside = ((head / dims.heads) * dims.n + row) * dims.heads + head % dims.heads;
+  let at = select(apart, beside, source == DOUT) * HEAD_DIM + d;
+  if (VEC) {
+    return element(source, at / 4u);
+  }
+  let step = within_line(d);
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Stages a chunk of ROWS rows of one operand and COLS of the other; the barriers before and after keep the pool's uses apart.
+fn stage_chunk(rows: u32, cols: u32, head: u32, first_row: u32, first_col: u32, d: u32, local: u32) {
+  workgroupBarrier();
+  for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
+    let line = (i + local) / (CHUNK / 4u);
+    let quad = (i + local) % (CHUNK / 4u);
+    pool[line * LINE + quad] = load(rows, head, first_row + line, d + 4u * quad);
+  }
+  for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
+    let line = (i + local) / (CHUNK / 4u);
+    let quad = (i + local) % (CHUNK / 4u);
+    if (line < COLS) {
+      pool[(ROWS + line) * LINE + quad] = load(cols, head, first_col + line, d + 4u * quad);
+    }
+  }
+  workgroupBarrier();
+}
+
+// Adds all columns of a block, weighted: results += weights values, where values are rows from first_col on of an operand.
+fn add_block(
+  results: ptr<function, array<vec4f, OWN>>,
+  weights: ptr<function, array<vec4f, 8>>,
+  values: u32,
+  head: u32,
+  first_col: u32,
+  lid: vec3u,
+  local: u32,
+) {
+  for (var slice = 0u; slice < COLS; slice += SLICE) {
+    workgroupBarrier();
+    stage_weights(weights, lid.x, lid.y);
+    for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
+      let line = (i + local) / VALUE_LINE;
+      if (line < SLICE) {
+        pool[VALUES + i + local] = load(values, head, first_col + slice + line, 4u * ((i + local) % VALUE_LINE));
+      }
+    }
+    workgroupBarrier();
+    add_values(results, lid.x, lid.y);
+  }
+}
+
+@compute @workgroup_size(8, BANDS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles = (dims.n + ROWS - 1u) / ROWS;
+  let group = wid.x + wid.y * groups.x;
+  let head = group / tiles; // batch * heads + head
+  if (head >= dims.batch * dims.heads) {
+    return;
+  }
+  let first = (group % tiles) * ROWS;
+  let start = head * dims.n;
+
+  // A query past n gets no weight: exp(-3e38) is 0.
+  var lse_row = vec4f(3.0e38);
+  var delta_row = vec4f();
+  for (var r = 0u; r < 4u; r++) {
+    let row = first + 4u * lid.y + r;
+    if (row < dims.n) {
+      lse_row[r] = lse[start + row];
+      delta_row[r] = delta[start + row];
+    }
+  }
+  var acc: array<vec4f, OWN>;
+  for (var begin = 0u; begin < dims.n; begin += COLS) {
+    var score = array<vec4f, 8>();
+    for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
+      stage_chunk(Q, K, head, first, begin, d, local);
+      add_scores(&score, lid.x, lid.y);
+    }
+    var dscore = array<vec4f, 8>();
+    for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
+      stage_chunk(DOUT, V, head, first, begin, d, local);
+      add_scores(&dscore, lid.x, lid.y);
+    }
+    for (var c = 0u; c < LANE; c++) {
+      let p = select(vec4f(), exp(score[c] * dims.scale - lse_row), begin + lid.x + 8u * c < dims.n);
+      dscore[c] = p * (dscore[c] - delta_row);
+    }
+    add_block(&acc, &dscore, K, head, begin, lid, local);
+  }
+  for (var take = 0u; take < TAKES; take++) {
+    let four = take_four(&acc);
+    for (var r = 0u; r < 4u; r++) {
+      let row = first + 4u * lid.y + r;
+      for (var j = 0u; j < 4u; j++) {
+        let col = own_column(take, j, lid.x);
+        if (row < dims.n && col < HEAD_DIM) {
+          dq[(start + row) * HEAD_DIM + col] = four[r][j] * dims.scale;
+        }
+      }
+    }
+  }
+}
+
+// A block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3, the lanes of a
+// vec4f, and columns x, x + 8, ...; of head_dim it has OWN columns of the results. The including shader has the knobs ROWS, COLS,
+// CHUNK, SLICE and HEAD_DIM and, since WGSL takes no pointer to storage, fills the pool itself.
+// Two uses of the pool take turns:
+//   a chunk of head_dim, lines of LINE vec4s: ROWS lines of the rows' operand, then COLS lines of the columns' operand;
+//   a slice of the columns: SLICE lines of WEIGHT_LINE (weights, a vec4 for 4 rows), then SLICE lines of VALUE_LINE (values).
+
+const BANDS: u32 = ROWS / 4u;              // bands of 4 rows, an invocation (x, y) has part of band y
+const THREADS: u32 = 2u * ROWS;
+const LANE: u32 = COLS / 8u;               // scores of a row an invocation has
+const LINE: u32 = (CHUNK / 4u) | 1u;       // odd: 8 neighbouring lines meet no bank twice
+const WEIGHT_LINE: u32 = (ROWS / 4u) | 1u; // odd: so do 8 neighbouring lines of weights
+// head_dim in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
+const LEFT: u32 = HEAD_DIM % 32u;
+const WIDE: u32 = HEAD_DIM / 32u + select(0u, 1u, LEFT > 16u);
+const REST: u32 = select((LEFT + 7u) / 8u, 0u, LEFT > 16u);
+const OWN: u32 = max(4u, 4u * WIDE + REST);
+const VALUE_LINE: u32 = 8u * WIDE + 2u * REST;
+const VALUES: u32 = SLICE * WEIGHT_LINE;
+
+var<workgroup> pool: array<vec4f, max((ROWS + COLS) * LINE, SLICE * (WEIGHT_LINE + VALUE_LINE))>;
+
+// Four rows' sums over four of head_dim: the chain of multiply-adds of plain code, for 4 rows at once.
+fn along(sum: vec4f, rows: mat4x4f, col: vec4f) -> vec4f {
+  return (((sum + rows[0] * col.x) + rows[1] * col.y) + rows[2] * col.z) + rows[3] * col.w;
+}
+
+// Adds the staged chunk's products to the scores. Spelled out: indices of register arrays must be constants without the compiler's help.
+fn add_scores(scores: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
+  for (var quad = 0u; quad < CHUNK / 4u; quad++) {
+    let r = 4u * y * LINE + quad;
+    let rows = transpose(mat4x4f(pool[r], pool[r + LINE], pool[r + 2u * LINE], pool[r + 3u * LINE]));
+    let c = (ROWS + x) * LINE + quad;
+    (*scores)[0] = along((*scores)[0], rows, pool[c]);
+    (*scores)[1] = along((*scores)[1], rows, pool[c + 8u * LINE]);
+    (*scores)[2] = along((*scores)[2], rows, pool[c + 16u * LINE]);
+    (*scores)[3] = along((*scores)[3], rows, pool[c + 24u * LINE]);
+    if (COLS == 64u) {
+      (*scores)[4] = along((*scores)[4], rows, pool[c + 32u * LINE]);
+      (*scores)[5] = along((*scores)[5], rows, pool[c + 40u * LINE]);
+      (*scores)[6] = along((*scores)[6], rows, pool[c + 48u * LINE]);
+      (*scores)[7] = along((*scores)[7], rows, pool[c + 56u * LINE]);
+    }
+  }
+}
+
+// Stages the weights of one slice, then turns them round so that the next slice's come first: after all slices they lie as before.
+fn stage_weights(weights: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
+  for (var i = 0u; i < SLICE / 8u; i++) {
+    pool[(x + 8u * i) * WEIGHT_LINE + y] = (*weights)[i];
+  }
+  let all = *weights;
+  for (var i = 0u; i < LANE; i++) {
+    (*weights)[i] = all[(i + SLICE / 8u) % LANE];
+  }
+}
+
+fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: vec4f) {
+  (*results)[at] += weight * value.x;
+  (*results)[at + 1u] += weight * value.y;
+  (*results)[at + 2u] += weight * value.z;
+  (*results)[at + 3u] += weight * value.w;
+}
+
+fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: f32) {
+  (*results)[at] += weight * value;
+}
+
+// Adds the staged slice's values, weighted, to the results.
+fn add_values(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32) {
+  for (var col = 0u; col < SLICE; col++) {
+    let weight = pool[col * WEIGHT_LINE + y];
+    let value = VALUES + col * VALUE_LINE + x;
+    if (WIDE > 0u) { add_four(results, 0u, weight, pool[value]); }
+    if (WIDE > 1u) { add_four(results, 4u, weight, pool[value + 8u]); }
+    if (WIDE > 2u) { add_four(results, 8u, weight, pool[value + 16u]); }
+    if (WIDE > 3u) { add_four(results, 12u, weight, pool[value + 24u]); }
+    let left = value - x + 8u * WIDE + x / 4u;
+    if (REST > 0u) { add_one(results, 4u * WIDE, weight, pool[left][x % 4u]); }
+    if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weight, pool[left + 2u][x % 4u]); }
+  }
+}
+
+// Takes the first four results of each of the 4 rows (a column of the matrix is a row's four) and moves the others up.
+fn take_four(results: ptr<function, array<vec4f, OWN>>) -> mat4x4f {
+  let four = transpose(mat4x4f((*results)[0], (*results)[1], (*results)[2], (*results)[3]));
+  for (var i = 4u; i < OWN; i++) {
+    (*results)[i - 4u] = (*results)[i];
+  }
+  return four;
+}
+
+const TAKES: u32 = WIDE + min(REST, 1u);
+
+// Which column of head_dim result j of the take-th four is: HEAD_DIM or more where there is none.
+fn own_column(take: u32, j: u32, x: u32) -> u32 {
+  return 32u * take + select(8u * j + x, 4u * x + j, take < WIDE);
+}
+
+// Steps to the elements after d that lie in the same line of head_dim.
+fn within_line(d: u32) -> vec4u {
+  return min(vec4u(0u, 1u, 2u, 3u), vec4u(HEAD_DIM - 1u - d));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const attention_tiled_fwd = {
+  name: 'attention_tiled_fwd',
+  entryPoint: 'main',
+  bindings: {
+    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    out: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
+    lse: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 5, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    ROWS: { kind: 'const', type: 'u32', default: 64 },
+    COLS: { kind: 'const', type: 'u32', default: 64 },
+    CHUNK: { kind: 'const', type: 'u32', default: 16 },
+    SLICE: { kind: 'const', type: 'u32', default: 16 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+  },
+  code: `// attention_tiled_fwd: out = softmax(scale q k^T) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
+// Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads, head_dim]; lse [batch, heads, n] = log of the sum of
+//   exponentials, for the backward.
+// Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
+// Each block: scores over chunks of head_dim through workgroup memory, then weights and values over slices of the keys (lib/attention_tile).
+// Q is staged again for each block, since all of it would fill the 16 KiB; that costs 1 read in 1000 multiply-adds or so.
+// Precision: f32. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
+// Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
+// @use attention_tile
+
+const HEAD_DIM: u32 = 64u;  // knob: size of a head
+const ROWS: u32 = 64u;      // knob: queries a workgroup: a multiple of 16; 2 ROWS invocations
+const COLS: u32 = 64u;      // knob: keys a block: 32 or 64
+const CHUNK: u32 = 16u;     // knob: elements of head_dim staged at once: a multiple of 8
+const SLICE: u32 = 16u;     // knob: keys whose values are staged at once: 8, 16 or 32
+const VEC: bool = false;    // knob: q, k and v are read as vec4f; head_dim is a multiple of 4
+alias Elem = f32;           // knob: vec4f with VEC
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  n: u32,
+  head_dim: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> v: array<Elem>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+var<workgroup> exchange: array<vec4f, THREADS>;
+
+const Q: u32 = 0u;
+const K: u32 = 1u;
+const V: u32 = 2u;
+
+fn element(source: u32, at: u32) -> vec4f {
+  switch (source) {
+    case Q: { return vec4f(q[at]); }
+    case K: { return vec4f(k[at]); }
+    default: { return vec4f(v[at]); }
+  }
+}
+
+// Four elements from d of row \`row\` of a head whose first row is \`start\`, zero past the edges.
+fn load(source: u32, start: u32, row: u32, d: u32) -> vec4f {
+  if (row >= dims.n || d >= HEAD_DIM) {
+    return vec4f();
+  }
+  let at = (start + row) * HEAD_DIM + d;
+  if (VEC) {
+    return element(source, at / 4u);
+  }
+  let step = within_line(d);
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+@compute @workgroup_size(8, BANDS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles = (dims.n + ROWS - 1u) / ROWS;
+  let group = wid.x + wid.y * groups.x;
+  let head = group / tiles; // batch * heads + head
+  if (head >= dims.batch * dims.heads) {
+    return;
+  }
+  let first = (group % tiles) * ROWS;
+  let start = head * dims.n;
+
+  var acc: array<vec4f, OWN>;
+  var top = vec4f(-3.0e38);
+  var sum = vec4f();
+  for (var begin = 0u; begin < dims.n; begin += COLS) {
+    var score = array<vec4f, 8>();
+    for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
+      workgroupBarrier();
+      for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
+        let line = (i + local) / (CHUNK / 4u);
+        let quad = (i + local) % (CHUNK / 4u);
+        pool[line * LINE + quad] = load(Q, start, first + line, d + 4u * quad) * dims.scale;
+      }
+      for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
+        let line = (i + local) / (CHUNK / 4u);
+        let quad = (i + local) % (CHUNK / 4u);
+        if (line < COLS) {
+          pool[(ROWS + line) * LINE + quad] = load(K, start, begin + line, d + 4u * quad);
+        }
+      }
+      workgroupBarrier();
+      add_scores(&score, lid.x, lid.y);
+    }
+
+    var new_top = top;
+    for (var c = 0u; c < LANE; c++) {
+      score[c] = select(vec4f(-3.0e38), score[c], begin + lid.x + 8u * c < dims.n);
+      new_top = max(new_top, score[c]);
+    }
+    exchange[local] = new_top;
+    workgroupBarrier();
+    for (var i = 0u; i < 8u; i++) {
+      new_top = max(new_top, exchange[lid.y * 8u + i]);
     }
     let shrink = exp(top - new_top);
     top = new_top;
     sum *= shrink;
-    for (var j = 0u; j < KEYS; j++) {
-      score[j] = exp(score[j] - top);
-      sum += score[j];
+    for (var c = 0u; c < LANE; c++) {
+      score[c] = exp(score[c] - top);
+      sum += score[c];
     }
-    for (var d = 0u; d < HEAD_DIM; d++) {
-      var a = acc[d] * shrink;
-      for (var j = 0u; j < KEYS; j++) {
-        a += score[j] * v[(rows + min(first + j, dims.n - 1u)) * HEAD_DIM + d];
+    for (var i = 0u; i < OWN; i++) {
+      acc[i] *= shrink;
+    }
+
+    for (var slice = 0u; slice < COLS; slice += SLICE) {
+      if (slice > 0u) { // before the first slice the exchange has been the barrier
+        workgroupBarrier();
       }
-      acc[d] = a;
+      stage_weights(&score, lid.x, lid.y);
+      for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
+        let line = (i + local) / VALUE_LINE;
+        if (line < SLICE) {
+          pool[VALUES + i + local] = load(V, start, begin + slice + line, 4u * ((i + local) % VALUE_LINE));
+        }
+      }
+      workgroupBarrier();
+      add_values(&acc, lid.x, lid.y);
     }
   }
-  if (query >= dims.n) {
-    return;
+
+  exchange[local] = sum;
+  workgroupBarrier();
+  var total = vec4f();
+  for (var i = 0u; i < 8u; i++) {
+    total += exchange[lid.y * 8u + i];
   }
-  let sample = head / dims.heads;
-  let to = ((sample * dims.n + query) * dims.heads + head % dims.heads) * HEAD_DIM;
-  for (var d = 0u; d < HEAD_DIM; d++) {
-    out[to + d] = acc[d] / sum;
+  let to = (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+  for (var i = 0u; i < OWN; i++) {
+    acc[i] /= total;
   }
-  lse[rows + query] = top + log(sum);
+  for (var take = 0u; take < TAKES; take++) {
+    let four = take_four(&acc);
+    for (var r = 0u; r < 4u; r++) {
+      let row = first + 4u * lid.y + r;
+      for (var j = 0u; j < 4u; j++) {
+        let col = own_column(take, j, lid.x);
+        if (row < dims.n && col < HEAD_DIM) {
+          out[(to + row * dims.heads) * HEAD_DIM + col] = four[r][j];
+        }
+      }
+    }
+  }
+  let line = top + log(total);
+  for (var r = 0u; r < 4u; r++) {
+    let row = first + 4u * lid.y + r;
+    if (row < dims.n && lid.x == 0u) {
+      lse[start + row] = line[r];
+    }
+  }
+}
+
+// A block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3, the lanes of a
+// vec4f, and columns x, x + 8, ...; of head_dim it has OWN columns of the results. The including shader has the knobs ROWS, COLS,
+// CHUNK, SLICE and HEAD_DIM and, since WGSL takes no pointer to storage, fills the pool itself.
+// Two uses of the pool take turns:
+//   a chunk of head_dim, lines of LINE vec4s: ROWS lines of the rows' operand, then COLS lines of the columns' operand;
+//   a slice of the columns: SLICE lines of WEIGHT_LINE (weights, a vec4 for 4 rows), then SLICE lines of VALUE_LINE (values).
+
+const BANDS: u32 = ROWS / 4u;              // bands of 4 rows, an invocation (x, y) has part of band y
+const THREADS: u32 = 2u * ROWS;
+const LANE: u32 = COLS / 8u;               // scores of a row an invocation has
+const LINE: u32 = (CHUNK / 4u) | 1u;       // odd: 8 neighbouring lines meet no bank twice
+const WEIGHT_LINE: u32 = (ROWS / 4u) | 1u; // odd: so do 8 neighbouring lines of weights
+// head_dim in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
+const LEFT: u32 = HEAD_DIM % 32u;
+const WIDE: u32 = HEAD_DIM / 32u + select(0u, 1u, LEFT > 16u);
+const REST: u32 = select((LEFT + 7u) / 8u, 0u, LEFT > 16u);
+const OWN: u32 = max(4u, 4u * WIDE + REST);
+const VALUE_LINE: u32 = 8u * WIDE + 2u * REST;
+const VALUES: u32 = SLICE * WEIGHT_LINE;
+
+var<workgroup> pool: array<vec4f, max((ROWS + COLS) * LINE, SLICE * (WEIGHT_LINE + VALUE_LINE))>;
+
+// Four rows' sums over four of head_dim: the chain of multiply-adds of plain code, for 4 rows at once.
+fn along(sum: vec4f, rows: mat4x4f, col: vec4f) -> vec4f {
+  return (((sum + rows[0] * col.x) + rows[1] * col.y) + rows[2] * col.z) + rows[3] * col.w;
+}
+
+// Adds the staged chunk's products to the scores. Spelled out: indices of register arrays must be constants without the compiler's help.
+fn add_scores(scores: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
+  for (var quad = 0u; quad < CHUNK / 4u; quad++) {
+    let r = 4u * y * LINE + quad;
+    let rows = transpose(mat4x4f(pool[r], pool[r + LINE], pool[r + 2u * LINE], pool[r + 3u * LINE]));
+    let c = (ROWS + x) * LINE + quad;
+    (*scores)[0] = along((*scores)[0], rows, pool[c]);
+    (*scores)[1] = along((*scores)[1], rows, pool[c + 8u * LINE]);
+    (*scores)[2] = along((*scores)[2], rows, pool[c + 16u * LINE]);
+    (*scores)[3] = along((*scores)[3], rows, pool[c + 24u * LINE]);
+    if (COLS == 64u) {
+      (*scores)[4] = along((*scores)[4], rows, pool[c + 32u * LINE]);
+      (*scores)[5] = along((*scores)[5], rows, pool[c + 40u * LINE]);
+      (*scores)[6] = along((*scores)[6], rows, pool[c + 48u * LINE]);
+      (*scores)[7] = along((*scores)[7], rows, pool[c + 56u * LINE]);
+    }
+  }
+}
+
+// Stages the weights of one slice, then turns them round so that the next slice's come first: after all slices they lie as before.
+fn stage_weights(weights: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
+  for (var i = 0u; i < SLICE / 8u; i++) {
+    pool[(x + 8u * i) * WEIGHT_LINE + y] = (*weights)[i];
+  }
+  let all = *weights;
+  for (var i = 0u; i < LANE; i++) {
+    (*weights)[i] = all[(i + SLICE / 8u) % LANE];
+  }
+}
+
+fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: vec4f) {
+  (*results)[at] += weight * value.x;
+  (*results)[at + 1u] += weight * value.y;
+  (*results)[at + 2u] += weight * value.z;
+  (*results)[at + 3u] += weight * value.w;
+}
+
+fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: f32) {
+  (*results)[at] += weight * value;
+}
+
+// Adds the staged slice's values, weighted, to the results.
+fn add_values(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32) {
+  for (var col = 0u; col < SLICE; col++) {
+    let weight = pool[col * WEIGHT_LINE + y];
+    let value = VALUES + col * VALUE_LINE + x;
+    if (WIDE > 0u) { add_four(results, 0u, weight, pool[value]); }
+    if (WIDE > 1u) { add_four(results, 4u, weight, pool[value + 8u]); }
+    if (WIDE > 2u) { add_four(results, 8u, weight, pool[value + 16u]); }
+    if (WIDE > 3u) { add_four(results, 12u, weight, pool[value + 24u]); }
+    let left = value - x + 8u * WIDE + x / 4u;
+    if (REST > 0u) { add_one(results, 4u * WIDE, weight, pool[left][x % 4u]); }
+    if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weight, pool[left + 2u][x % 4u]); }
+  }
+}
+
+// Takes the first four results of each of the 4 rows (a column of the matrix is a row's four) and moves the others up.
+fn take_four(results: ptr<function, array<vec4f, OWN>>) -> mat4x4f {
+  let four = transpose(mat4x4f((*results)[0], (*results)[1], (*results)[2], (*results)[3]));
+  for (var i = 4u; i < OWN; i++) {
+    (*results)[i - 4u] = (*results)[i];
+  }
+  return four;
+}
+
+const TAKES: u32 = WIDE + min(REST, 1u);
+
+// Which column of head_dim result j of the take-th four is: HEAD_DIM or more where there is none.
+fn own_column(take: u32, j: u32, x: u32) -> u32 {
+  return 32u * take + select(8u * j + x, 4u * x + j, take < WIDE);
+}
+
+// Steps to the elements after d that lie in the same line of head_dim.
+fn within_line(d: u32) -> vec4u {
+  return min(vec4u(0u, 1u, 2u, 3u), vec4u(HEAD_DIM - 1u - d));
 }
 `,
 } as const satisfies ShaderSource;

@@ -10,7 +10,8 @@ import { encodeSafetensors, parseSafetensors, toFloat32 } from '../src/io/safete
 /** Cases by file. Together under 10 MB, every option of each kind at least once. */
 const CASES: { readonly [file: string]: RegExp } = {
   networks: /^(tit|tit_patch1|tit_layernorm_qknorm|tit_noshift|tit_unconditional|tit_learn_sigma|sit)$/,
-  training_step: /^(multi_(Linear|TrigFlow|EDM|enhanced|enhanced_over1|enhanced_ema0)|no_weight|no_weight_huber|drop_half)$/,
+  training_step:
+    /^(multi_(Linear|TrigFlow|EDM|enhanced|enhanced_over1|enhanced_ema0)|no_weight|no_weight_huber|drop_half)$/,
   training_run: /^multi$/,
   sampling: /./,
   optimizers: /^Adam/,
@@ -29,9 +30,14 @@ for (const [file, chosen] of Object.entries(CASES)) {
   const kept = [...tensors].filter(([name]) => !left.includes(name.split('/')[0] as string));
   const chunks = encodeSafetensors(
     kept.map(([name, tensor]) => [name, { shape: tensor.shape, data: toFloat32(tensor) }]),
-    { ...metadata, config: JSON.stringify(Object.fromEntries(Object.entries(config).filter(([name]) => !left.includes(name)))) },
+    {
+      ...metadata,
+      config: JSON.stringify(Object.fromEntries(Object.entries(config).filter(([name]) => !left.includes(name)))),
+    },
   );
   atomicWrite(join(to, `${file}.safetensors`), chunks);
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-  console.log(`${file}: ${Object.keys(config).length - left.length} of ${Object.keys(config).length} entries, ${(bytes / 1e6).toFixed(2)} MB`);
+  console.log(
+    `${file}: ${Object.keys(config).length - left.length} of ${Object.keys(config).length} entries, ${(bytes / 1e6).toFixed(2)} MB`,
+  );
 }

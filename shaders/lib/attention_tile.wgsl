@@ -5,6 +5,7 @@
 //   a chunk of head_dim, lines of LINE vec4s: ROWS lines of the rows' operand, then COLS lines of the columns' operand;
 //   a slice of the columns: SLICE lines of WEIGHT_LINE (weights, a vec4 for 4 rows), then SLICE lines of VALUE_LINE (values).
 
+const BANDS: u32 = ROWS / 4u;              // bands of 4 rows, an invocation (x, y) has part of band y
 const THREADS: u32 = 2u * ROWS;
 const LANE: u32 = COLS / 8u;               // scores of a row an invocation has
 const LINE: u32 = (CHUNK / 4u) | 1u;       // odd: 8 neighbouring lines meet no bank twice
@@ -13,7 +14,7 @@ const WEIGHT_LINE: u32 = (ROWS / 4u) | 1u; // odd: so do 8 neighbouring lines of
 const LEFT: u32 = HEAD_DIM % 32u;
 const WIDE: u32 = HEAD_DIM / 32u + select(0u, 1u, LEFT > 16u);
 const REST: u32 = select((LEFT + 7u) / 8u, 0u, LEFT > 16u);
-const OWN: u32 = 4u * WIDE + REST;
+const OWN: u32 = max(4u, 4u * WIDE + REST);
 const VALUE_LINE: u32 = 8u * WIDE + 2u * REST;
 const VALUES: u32 = SLICE * WEIGHT_LINE;
 
@@ -54,27 +55,46 @@ fn stage_weights(weights: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
   }
 }
 
+fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: vec4f) {
+  (*results)[at] += weight * value.x;
+  (*results)[at + 1u] += weight * value.y;
+  (*results)[at + 2u] += weight * value.z;
+  (*results)[at + 3u] += weight * value.w;
+}
+
+fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: f32) {
+  (*results)[at] += weight * value;
+}
+
 // Adds the staged slice's values, weighted, to the results.
 fn add_values(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32) {
   for (var col = 0u; col < SLICE; col++) {
     let weight = pool[col * WEIGHT_LINE + y];
-    let line = VALUES + col * VALUE_LINE;
-    for (var q = 0u; q < WIDE; q++) {
-      let value = pool[line + 8u * q + x];
-      (*results)[4u * q] += weight * value.x;
-      (*results)[4u * q + 1u] += weight * value.y;
-      (*results)[4u * q + 2u] += weight * value.z;
-      (*results)[4u * q + 3u] += weight * value.w;
-    }
-    for (var i = 0u; i < REST; i++) {
-      (*results)[4u * WIDE + i] += weight * pool[line + 8u * WIDE + 2u * i + x / 4u][x % 4u];
-    }
+    let value = VALUES + col * VALUE_LINE + x;
+    if (WIDE > 0u) { add_four(results, 0u, weight, pool[value]); }
+    if (WIDE > 1u) { add_four(results, 4u, weight, pool[value + 8u]); }
+    if (WIDE > 2u) { add_four(results, 8u, weight, pool[value + 16u]); }
+    if (WIDE > 3u) { add_four(results, 12u, weight, pool[value + 24u]); }
+    let left = value - x + 8u * WIDE + x / 4u;
+    if (REST > 0u) { add_one(results, 4u * WIDE, weight, pool[left][x % 4u]); }
+    if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weight, pool[left + 2u][x % 4u]); }
   }
 }
 
-// The column of head_dim that result i of invocation x is, perhaps past the end.
-fn own_column(i: u32, x: u32) -> u32 {
-  return select(32u * WIDE + 8u * (i - 4u * WIDE) + x, 32u * (i / 4u) + 4u * x + i % 4u, i < 4u * WIDE);
+// Takes the first four results of each of the 4 rows (a column of the matrix is a row's four) and moves the others up.
+fn take_four(results: ptr<function, array<vec4f, OWN>>) -> mat4x4f {
+  let four = transpose(mat4x4f((*results)[0], (*results)[1], (*results)[2], (*results)[3]));
+  for (var i = 4u; i < OWN; i++) {
+    (*results)[i - 4u] = (*results)[i];
+  }
+  return four;
+}
+
+const TAKES: u32 = WIDE + min(REST, 1u);
+
+// Which column of head_dim result j of the take-th four is: HEAD_DIM or more where there is none.
+fn own_column(take: u32, j: u32, x: u32) -> u32 {
+  return 32u * take + select(8u * j + x, 4u * x + j, take < WIDE);
 }
 
 // Steps to the elements after d that lie in the same line of head_dim.

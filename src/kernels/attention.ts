@@ -1,4 +1,4 @@
-import { type Caps, defineKernel } from '../kernel/index.ts';
+import { type Caps, defineKernel, type KnobValue } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface AttentionShape {
@@ -8,45 +8,147 @@ export interface AttentionShape {
   head_dim: number;
 }
 
-/** How a workgroup covers queries (or, in the backward of k and v, keys). */
-export interface AttentionTile {
-  /** Rows a workgroup, one an invocation. */
+/** Every invocation has queries of its own (or, in the backward of k and v, keys), straight from storage. For CPU adapters, and the oracle. */
+export interface PlainAttention {
+  kind?: 'plain';
+  /** Invocations a workgroup. */
   rows: number;
+  /** Queries an invocation; 1 if left out. */
+  each?: number;
+  /** Queries (keys) an invocation in the backward; `each` if left out. */
+  eachBackward?: number;
+  /** Keys a step of the forward; 4 if left out. */
+  keys?: number;
 }
+
+/** Blocks of rows x cols scores through workgroup memory, by 2 rows invocations. For GPUs. */
+export interface TiledAttention {
+  kind: 'tiled';
+  /** Queries a workgroup owns (keys, in the backward of k and v): a multiple of 16. */
+  rows: number;
+  /** Keys (queries) of a block. */
+  cols: 32 | 64;
+  /** The same for the backward of k and v, which holds two results in registers; cols if left out. */
+  colsKV?: 32 | 64;
+  /** Elements of head_dim staged at once: a multiple of 8. */
+  chunk: number;
+  /** Keys (queries) whose values are staged at once. */
+  slice: 8 | 16 | 32;
+}
+
+/** How a workgroup covers queries and keys. */
+export type AttentionTile = PlainAttention | TiledAttention;
 
 export interface AttentionOptions {
   headDim: number;
+  /** The variant and its tiling, see `chooseAttention`; a plain one of 32 rows if left out. */
   tile?: AttentionTile;
 }
 
-/** The tiling for a shape on a device. */
+/** Workgroups of 64 rows that a large GPU wants, two for each of some 132 multiprocessors. */
+const GPU_GROUPS = 264;
+
+/** The variant and its tiling for a shape on a device: tiled on a GPU, unless n is too small to share keys. */
 export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTile {
-  return { rows: caps.software ? 8 : shape.n <= 32 ? 32 : 64 };
+  const { batch, heads, n, head_dim } = shape;
+  // llvmpipe, head_dim 16, n 49: 50, 24 and 17 ms with one query an invocation; 5, 5 and 7 ms so.
+  if (caps.software) return { kind: 'plain', rows: 8, each: n <= 16 ? 2 : 4, eachBackward: n <= 16 ? 2 : 8, keys: 2 };
+  if (n < 16 || caps.maxWorkgroupSize < 128 || caps.maxWorkgroupMemory < 16384)
+    return { kind: 'plain', rows: n <= 32 ? 32 : 64 };
+  const rows = n <= 32 || batch * heads * Math.ceil(n / 64) < GPU_GROUPS ? 32 : 64;
+  // The chunk that needs fewest zeros past head_dim; of two, the larger: fewer barriers.
+  const waste = (chunk: number) => Math.ceil(head_dim / chunk) * chunk;
+  const chunk = head_dim <= 8 ? 8 : waste(24) <= waste(16) ? 24 : 16;
+  // At 97 columns and more, two results and two blocks of 64 scores would be some 230 registers.
+  return { kind: 'tiled', rows, cols: n <= 32 ? 32 : 64, colsKV: n <= 32 || head_dim > 96 ? 32 : 64, chunk, slice: 16 };
 }
 
-const knobs = (o: AttentionOptions) => ({ HEAD_DIM: o.headDim, WG: o.tile?.rows });
+type Pass = 'forward' | 'q' | 'kv';
+
+function knobs({ headDim, tile }: AttentionOptions, pass: Pass): Record<string, KnobValue | undefined> {
+  const vec = headDim % 4 === 0;
+  const line = { HEAD_DIM: headDim, VEC: vec, Elem: vec ? 'vec4f' : 'f32' };
+  if (tile?.kind !== 'tiled') {
+    const forward = { WG: tile?.rows, QUERIES: tile?.each, KEYS: tile?.keys };
+    return {
+      ...line,
+      ...(pass === 'forward' ? forward : { WG: tile?.rows, QUERIES: tile?.eachBackward ?? tile?.each }),
+    };
+  }
+  return {
+    ...line,
+    ROWS: tile.rows,
+    COLS: (pass === 'kv' ? tile.colsKV : undefined) ?? tile.cols,
+    CHUNK: tile.chunk,
+    SLICE: tile.slice,
+  };
+}
+
 const one = (d: AttentionShape) => d.batch * d.heads * d.n * d.head_dim;
 const rows = (d: AttentionShape) => d.batch * d.heads * d.n;
 
-function check(d: AttentionShape, headDim: number): { what: string; fix: string } | undefined {
-  if (d.head_dim !== headDim) return { what: `head_dim ${d.head_dim} is not the kernel's ${headDim}`, fix: 'create the kernel with this headDim' };
+/** Bytes of workgroup memory of a tiled variant, as shaders/lib/attention_tile.wgsl lays it out. */
+function workgroupBytes(k: Record<string, number>): number {
+  const {
+    HEAD_DIM: headDim,
+    ROWS: rows,
+    COLS: cols,
+    CHUNK: chunk,
+    SLICE: slice,
+  } = k as Record<'HEAD_DIM' | 'ROWS' | 'COLS' | 'CHUNK' | 'SLICE', number>;
+  const left = headDim % 32;
+  const valueLine = 8 * Math.floor(headDim / 32) + (left > 16 ? 8 : 2 * Math.ceil(left / 8));
+  const pool = Math.max((rows + cols) * ((chunk / 4) | 1), slice * (((rows / 4) | 1) + valueLine));
+  return 16 * (pool + 2 * rows);
+}
+
+function check(
+  d: AttentionShape,
+  knobs: Readonly<Record<string, KnobValue>>,
+): { what: string; fix: string } | undefined {
+  const headDim = knobs.HEAD_DIM as number;
+  if (d.head_dim !== headDim)
+    return {
+      what: `head_dim ${d.head_dim} is not the kernel's ${headDim}`,
+      fix: 'create the kernel with this headDim',
+    };
   if (headDim < 1 || headDim > 128) return { what: `head_dim ${headDim} is not in 1..128`, fix: 'use more heads' };
   if (d.n === 0) return { what: 'n is 0', fix: 'give at least one token' };
+  if (!('ROWS' in knobs)) return undefined;
+  const k = knobs as Record<string, number>;
+  const { ROWS = 0, COLS = 0, CHUNK = 0, SLICE = 0 } = k;
+  const whole = ROWS > 0 && ROWS % 16 === 0 && (COLS === 32 || COLS === 64) && CHUNK > 0 && CHUNK % 8 === 0;
+  if (!whole || ![8, 16, 32].includes(SLICE)) {
+    return {
+      what: `the tile is ${ROWS} x ${COLS}, chunk ${CHUNK}, slice ${SLICE}`,
+      fix: 'use the tile of chooseAttention',
+    };
+  }
+  const bytes = workgroupBytes(k);
+  if (bytes > 16384)
+    return {
+      what: `the tile needs ${bytes} bytes of workgroup memory, of 16384`,
+      fix: 'use fewer rows, or a smaller chunk or slice',
+    };
   return undefined;
 }
 
-const groups = (d: AttentionShape, wg: number) => d.batch * d.heads * Math.ceil(d.n / wg);
+const groups = (d: AttentionShape, k: Readonly<Record<string, KnobValue>>) =>
+  d.batch *
+  d.heads *
+  Math.ceil(d.n / (k.ROWS === undefined ? (k.WG as number) * (k.QUERIES as number) : (k.ROWS as number)));
 
 /**
  * softmax(scale q k^T) v without an n x n matrix. Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads,
- * head_dim]; lse [batch, heads, n].
+ * head_dim]; lse [batch, heads, n]. See shaders/attention_fwd_plain.wgsl and shaders/attention_tiled_fwd.wgsl.
  */
 export const attention = defineKernel({
-  shader: shaders.attention_fwd_plain,
-  knobs,
+  shader: (o: AttentionOptions) =>
+    o.tile?.kind === 'tiled' ? shaders.attention_tiled_fwd : shaders.attention_fwd_plain,
+  knobs: (o: AttentionOptions) => knobs(o, 'forward'),
   sizes: (d) => ({ q: one(d), k: one(d), v: one(d), out: one(d), lse: rows(d) }),
-  grid: (d, k) => groups(d, k.WG as number),
-  check: (d, k) => check(d, k.HEAD_DIM as number),
+  grid: groups,
+  check,
 });
 
 /** delta = rowwise out . dout. Buffers f32: out, dout [batch, n, heads, head_dim]; delta [batch, heads, n]. */
@@ -58,18 +160,29 @@ export const attentionDelta = defineKernel({
 
 /** dq. Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n]. */
 export const attentionBackwardQ = defineKernel({
-  shader: shaders.attention_bwd_q_plain,
-  knobs,
+  shader: (o: AttentionOptions) =>
+    o.tile?.kind === 'tiled' ? shaders.attention_tiled_bwd_q : shaders.attention_bwd_q_plain,
+  knobs: (o: AttentionOptions) => knobs(o, 'q'),
   sizes: (d) => ({ q: one(d), k: one(d), v: one(d), dout: one(d), lse: rows(d), delta: rows(d), dq: one(d) }),
-  grid: (d, k) => groups(d, k.WG as number),
-  check: (d, k) => check(d, k.HEAD_DIM as number),
+  grid: groups,
+  check,
 });
 
-/** dk and dv. Buffers as attentionBackwardQ, with dk and dv for dq. */
+/** dk and dv, the sums in a fixed order. Buffers as attentionBackwardQ, with dk and dv for dq. */
 export const attentionBackwardKV = defineKernel({
-  shader: shaders.attention_bwd_kv_plain,
-  knobs,
-  sizes: (d) => ({ q: one(d), k: one(d), v: one(d), dout: one(d), lse: rows(d), delta: rows(d), dk: one(d), dv: one(d) }),
-  grid: (d, k) => groups(d, k.WG as number),
-  check: (d, k) => check(d, k.HEAD_DIM as number),
+  shader: (o: AttentionOptions) =>
+    o.tile?.kind === 'tiled' ? shaders.attention_tiled_bwd_kv : shaders.attention_bwd_kv_plain,
+  knobs: (o: AttentionOptions) => knobs(o, 'kv'),
+  sizes: (d) => ({
+    q: one(d),
+    k: one(d),
+    v: one(d),
+    dout: one(d),
+    lse: rows(d),
+    delta: rows(d),
+    dk: one(d),
+    dv: one(d),
+  }),
+  grid: groups,
+  check,
 });

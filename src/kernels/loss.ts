@@ -18,7 +18,8 @@ export const lossForward = defineKernel({
     return { prediction: all, target_value: all, per_sample: d.batch, root: d.batch };
   },
   grid: (d) => d.batch,
-  check: (d) => (d.channels * d.pixels === 0 ? { what: 'a sample is empty', fix: 'give channels and pixels' } : undefined),
+  check: (d) =>
+    d.channels * d.pixels === 0 ? { what: 'a sample is empty', fix: 'give channels and pixels' } : undefined,
 });
 
 /** Gradient of the weighted batch mean by the prediction. Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch]. */
@@ -38,5 +39,6 @@ export const lossTotal = defineKernel({
   knobs: (_o, caps) => ({ LANES: caps.software ? 1 : undefined }),
   sizes: (d) => ({ per_sample: d.batch, weights: d.batch, total: d.slots }),
   grid: () => 1,
-  check: (d) => (d.slot >= d.slots ? { what: `slot ${d.slot} of ${d.slots}`, fix: 'give a slot below slots' } : undefined),
+  check: (d) =>
+    d.slot >= d.slots ? { what: `slot ${d.slot} of ${d.slots}`, fix: 'give a slot below slots' } : undefined,
 });

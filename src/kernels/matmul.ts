@@ -79,10 +79,12 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
   const { m, n, k, batch = 1, split = true } = shape;
   const vec = { m: m % 4 === 0, n: n % 4 === 0, k: k % 4 === 0 };
   if (caps.software || caps.maxWorkgroupSize < 256 || caps.maxWorkgroupMemory < 16384) {
-    // 16 x 16 outputs an invocation are fastest on llvmpipe and the most that its compiler unrolls; small products get more workgroups.
-    const wide = m >= 16 && n > 64 && batch * Math.ceil(m / 16) * Math.ceil(n / 128) >= 8;
-    const tm = wide ? 16 : m >= 8 ? 8 : Math.min(m, 4);
-    return { kind: 'plain', tm, tn: wide ? 16 : n > 32 ? 8 : 4, wgX: 8, wgY: 1, vec, splits: 1, kChunk: k };
+    // 16 x 16 outputs an invocation are fastest on llvmpipe and the most that its compiler unrolls, and 4 x 2 invocations read less
+    // than 8 x 1: 1568 x 64 x 192, 12.8 GFLOP/s to 10.1 with 8 x 8 outputs, two cores. Small products get more workgroups.
+    const wide = m >= 16 && n > 32 && batch * Math.ceil(m / 32) * Math.ceil(n / 64) >= 8;
+    if (wide) return { kind: 'plain', tm: 16, tn: 16, wgX: 4, wgY: 2, vec, splits: 1, kChunk: k };
+    const tm = m >= 8 ? 8 : Math.min(m, 4);
+    return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, vec, splits: 1, kChunk: k };
   }
   let best: MatmulChoice | undefined;
   let least = Number.POSITIVE_INFINITY;

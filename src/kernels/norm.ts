@@ -63,10 +63,14 @@ export const norm = defineKernel({
   grid: (d, k) => Math.ceil(d.rows / (k.ROWS as number)),
   check: (d, k) => {
     if (d.cols === 0) return { what: 'cols is 0', fix: 'give rows of at least one column' };
-    if (d.mod_rows === 0) return { what: 'mod_rows is 0', fix: 'give the number of rows a modulation row serves (1 without modulation)' };
+    if (d.mod_rows === 0)
+      return { what: 'mod_rows is 0', fix: 'give the number of rows a modulation row serves (1 without modulation)' };
     const last = Math.max(k.HAS_SCALE ? d.scale_offset : 0, k.HAS_SHIFT ? d.shift_offset : 0) + d.cols;
     if (k.HAS_MOD && last > d.mod_stride) {
-      return { what: `modulation columns end at ${last}, past mod_stride ${d.mod_stride}`, fix: 'keep offset + cols <= mod_stride' };
+      return {
+        what: `modulation columns end at ${last}, past mod_stride ${d.mod_stride}`,
+        fix: 'keep offset + cols <= mod_stride',
+      };
     }
     return undefined;
   },

@@ -18,7 +18,10 @@ const elements = (d: ImageDims) => d.batch * d.channels * d.height * d.width;
 
 function check(d: ImageDims): { what: string; fix: string } | undefined {
   if (d.patch_size === 0 || d.height % d.patch_size !== 0 || d.width % d.patch_size !== 0) {
-    return { what: `patch ${d.patch_size} does not divide ${d.height} x ${d.width}`, fix: 'choose a patch size that divides the image' };
+    return {
+      what: `patch ${d.patch_size} does not divide ${d.height} x ${d.width}`,
+      fix: 'choose a patch size that divides the image',
+    };
   }
   return undefined;
 }

@@ -12,7 +12,11 @@ export interface QkNormRopeOptions {
 
 const NORMS = { none: 0, rms: 1, layer: 2 };
 
-const knobs = (o: QkNormRopeOptions) => ({ NORM: NORMS[o.norm], HAS_AFFINE: o.affine ?? false, HAS_ROPE: o.rope ?? false });
+const knobs = (o: QkNormRopeOptions) => ({
+  NORM: NORMS[o.norm],
+  HAS_AFFINE: o.affine ?? false,
+  HAS_ROPE: o.rope ?? false,
+});
 
 interface HeadDims {
   batch: number;
@@ -26,7 +30,8 @@ const tables = (d: HeadDims) => ({ affine: 4 * d.head_dim, rope: 2 * d.n * d.hea
 
 function check(d: HeadDims, rope: boolean): { what: string; fix: string } | undefined {
   if (d.head_dim === 0) return { what: 'head_dim is 0', fix: 'give at least 1' };
-  if (rope && d.head_dim % 2 !== 0) return { what: `head_dim ${d.head_dim} is odd`, fix: 'rotary positions turn pairs: use an even head_dim' };
+  if (rope && d.head_dim % 2 !== 0)
+    return { what: `head_dim ${d.head_dim} is odd`, fix: 'rotary positions turn pairs: use an even head_dim' };
   return undefined;
 }
 
@@ -57,5 +62,6 @@ export const qkNormAffineBackward = defineKernel({
     return { qkv: 3 * one(d), rope: tables(d).rope, dq: one(d), dk: one(d), partial: chunks * 4 * d.head_dim };
   },
   grid: (d) => Math.ceil((Math.ceil((d.batch * d.n * d.heads) / d.chunk_rows) * 2 * d.head_dim) / 64),
-  check: (d, k) => (d.chunk_rows === 0 ? { what: 'chunk_rows is 0', fix: 'give rows for one chunk' } : check(d, k.HAS_ROPE as boolean)),
+  check: (d, k) =>
+    d.chunk_rows === 0 ? { what: 'chunk_rows is 0', fix: 'give rows for one chunk' } : check(d, k.HAS_ROPE as boolean),
 });

@@ -40,7 +40,10 @@ function combine(tape: Tape, shape: readonly number[], terms: readonly (readonly
   const { device, stream } = tape.workspace;
   const out = tape.alloc(...shape);
   const coefs = tape.alloc(terms.length);
-  stream.write(coefs, Float32Array.from(terms, ([, c]) => c));
+  stream.write(
+    coefs,
+    Float32Array.from(terms, ([, c]) => c),
+  );
   const [u0, u1, u2, u3] = terms.map(([tensor]) => tensor);
   const dims = { batch: shape[0] as number, n: count(shape.slice(1)), coef_stride: 0, coef_offset: 0 };
   const offsets = { offset0: 0, offset1: 0, offset2: 0, offset3: 0, out_offset: 0 };

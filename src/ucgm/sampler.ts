@@ -80,7 +80,8 @@ export async function sample(
       all.push(await workspace.read(prediction));
       tape.release(prediction);
     }
-    if (last) return { samples: all[all.length - 1] as Float32Array<ArrayBuffer>, all: request.keepAll ? all : [], nfe };
+    if (last)
+      return { samples: all[all.length - 1] as Float32Array<ArrayBuffer>, all: request.keepAll ? all : [], nfe };
     const kappa = i >= 2 && before ? options.extrapol_ratio : 0;
     const used = before ? extrapolate(raw, before, kappa) : raw;
     let moved = sum([transport.g(next), used.x], [transport.a(next) * Math.sqrt(1 - rho), used.z]);

@@ -5,7 +5,15 @@ import { type KernelCase, prepared } from './case.ts';
 
 type Part = 'weight' | 'bias' | 'scale' | 'shift' | 'stats';
 
-function normCase(kind: 'layer' | 'rms', parts: Part[], rows: number, cols: number, modRows = 1, tile?: NormTile, extra: Partial<KernelCase> = {}): KernelCase {
+function normCase(
+  kind: 'layer' | 'rms',
+  parts: Part[],
+  rows: number,
+  cols: number,
+  modRows = 1,
+  tile?: NormTile,
+  extra: Partial<KernelCase> = {},
+): KernelCase {
   const has = (part: Part) => parts.includes(part);
   const tiled = tile ? ` ${tile.lanes} lanes` : '';
   return {
@@ -37,14 +45,20 @@ function normCase(kind: 'layer' | 'rms', parts: Part[], rows: number, cols: numb
       };
       const slice = (offset: number) => {
         const out = new Float64Array(modCount * cols);
-        for (let r = 0; r < modCount; r++) for (let c = 0; c < cols; c++) out[r * cols + c] = modulation[r * modStride + offset + c];
+        for (let r = 0; r < modCount; r++)
+          for (let c = 0; c < cols; c++) out[r * cols + c] = modulation[r * modStride + offset + c];
         return out;
       };
       return prepared(
         norm.prepare(device, options),
         { rows, cols, mod_rows: modRows, mod_stride: modStride, scale_offset: cols + 2, shift_offset: 1, eps: 1e-6 },
         {
-          inputs: { x, ...(has('weight') && { weight }), ...(has('bias') && { bias }), ...(modulated && { modulation }) },
+          inputs: {
+            x,
+            ...(has('weight') && { weight }),
+            ...(has('bias') && { bias }),
+            ...(modulated && { modulation }),
+          },
           outputs: { y: rows * cols, ...(has('stats') && { stats: rows * 2 }) },
           oracle: () => {
             const shape = { rows, cols, kind, eps: 1e-6, x: Float64Array.from(x), modRows };

@@ -57,18 +57,21 @@ export async function runCase(device: GPUDevice, kase: KernelCase): Promise<Case
     const words = new Uint32Array(await readBuffer(device, buffer as GPUBuffer));
     const length = words.length - GUARD_WORDS;
     for (let i = length; i < words.length; i++) {
-      if (words[i] !== GUARD) throw new Error(`${kase.kernel} ${kase.name}: wrote past the end of ${name} at word ${i} of ${length}`);
+      if (words[i] !== GUARD)
+        throw new Error(`${kase.kernel} ${kase.name}: wrote past the end of ${name} at word ${i} of ${length}`);
     }
     const wanted = expected[name];
     if (!wanted) {
       if (name in run.outputs) throw new Error(`${kase.kernel} ${kase.name}: the oracle gives no ${name}`);
       continue;
     }
-    if (wanted.length !== length) throw new Error(`${kase.kernel} ${kase.name}: oracle's ${name} has ${wanted.length} elements, not ${length}`);
+    if (wanted.length !== length)
+      throw new Error(`${kase.kernel} ${kase.name}: oracle's ${name} has ${wanted.length} elements, not ${length}`);
     const integer = run.integer?.includes(name) ?? false;
     const ours: HostArray = integer ? words : new Float32Array(words.buffer, 0, length);
     for (let i = 0; i < length; i++) {
-      if (words[i] === GUARD && !(name in run.inputs)) throw new Error(`${kase.kernel} ${kase.name}: ${name}[${i}] was never written`);
+      if (words[i] === GUARD && !(name in run.inputs))
+        throw new Error(`${kase.kernel} ${kase.name}: ${name}[${i}] was never written`);
     }
     const e = integer ? exact(ours, wanted) : relativeError(ours, wanted);
     if (!(e <= error)) {
@@ -78,7 +81,9 @@ export async function runCase(device: GPUDevice, kase: KernelCase): Promise<Case
   }
   bound.destroy();
   if (!(error <= kase.tolerance)) {
-    throw new Error(`${kase.kernel} ${kase.name}: ${worstOutput} is off by ${error}, tolerance ${kase.tolerance} (${kase.toleranceFrom})`);
+    throw new Error(
+      `${kase.kernel} ${kase.name}: ${worstOutput} is off by ${error}, tolerance ${kase.tolerance} (${kase.toleranceFrom})`,
+    );
   }
   return { error, worstOutput };
 }

@@ -101,7 +101,9 @@ describe('optimizer kernels', () => {
   });
 
   it('refuses bias corrections of a step before the first', () => {
-    expect(() => adamHyper('Adam', { lr: 1, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0 }, 0)).toThrow(RangeError);
+    expect(() => adamHyper('Adam', { lr: 1, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0 }, 0)).toThrow(
+      RangeError,
+    );
   });
 
   it('refuses a flat buffer that ends within a vec4', async () => {

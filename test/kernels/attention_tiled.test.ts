@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest';
+import { readBuffer } from '../../src/device/index.ts';
+import type { Caps, Kernel, ShaderSource } from '../../src/kernel/index.ts';
+import {
+  type AttentionOptions,
+  type AttentionShape,
+  type AttentionTile,
+  attention,
+  attentionBackwardKV,
+  attentionBackwardQ,
+  attentionDelta,
+  chooseAttention,
+} from '../../src/kernels/attention.ts';
+import { type KernelCase, type PreparedCase, prepared } from '../catalogue/case.ts';
+import { bindCase, runCase } from '../catalogue/run.ts';
+import { testDevice } from '../gpu.ts';
+import { randn } from '../reference/index.ts';
+
+const GPU: Caps = {
+  f16: false,
+  subgroups: false,
+  timestamps: false,
+  software: false,
+  maxWorkgroupSize: 256,
+  maxWorkgroupMemory: 16384,
+  maxGroups: 65535,
+  maxBinding: 2 ** 27,
+};
+
+type Outputs = { [binding: string]: Float32Array };
+type Forward = Record<'q' | 'k' | 'v' | 'dout' | 'out' | 'lse' | 'delta', Float32Array>;
+
+/** Runs a kernel by itself and returns what it wrote. */
+async function outputsOf(device: GPUDevice, run: PreparedCase): Promise<Outputs> {
+  await run.kernel.ready;
+  const { buffers, destroy } = bindCase(device, run);
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  run.kernel.encode(pass, run.kernel.bind(buffers as never, run.dims as never));
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  const read: Outputs = {};
+  for (const [name, length] of Object.entries(run.outputs))
+    read[name] = new Float32Array(await readBuffer(device, buffers[name] as GPUBuffer), 0, length);
+  destroy();
+  return read;
+}
+
+const size = (s: AttentionShape) => s.batch * s.heads * s.n * s.head_dim;
+const withScale = (s: AttentionShape, factor = 1) => ({ ...s, scale: factor / Math.sqrt(s.head_dim) });
+
+/** The three kernels on one problem, whichever the variant. */
+function forwardRun(
+  device: GPUDevice,
+  s: AttentionShape,
+  f: Forward,
+  o: AttentionOptions,
+  factor?: number,
+): PreparedCase {
+  const outputs = { out: size(s), lse: size(s) / s.head_dim };
+  return prepared(attention.prepare(device, o), withScale(s, factor), {
+    inputs: { q: f.q, k: f.k, v: f.v },
+    outputs,
+    oracle: () => ({}),
+  });
+}
+
+function backwardRuns(
+  device: GPUDevice,
+  s: AttentionShape,
+  f: Forward,
+  o: AttentionOptions,
+  factor?: number,
+): PreparedCase[] {
+  const inputs = { q: f.q, k: f.k, v: f.v, dout: f.dout, lse: f.lse, delta: f.delta };
+  const run = (kernel: Kernel, ...names: string[]) =>
+    prepared(kernel, withScale(s, factor), {
+      inputs,
+      outputs: Object.fromEntries(names.map((name) => [name, size(s)])),
+      oracle: () => ({}),
+    });
+  const kv = attentionBackwardKV.prepare(device, o) as unknown as Kernel<ShaderSource>;
+  return [run(attentionBackwardQ.prepare(device, o) as unknown as Kernel<ShaderSource>, 'dq'), run(kv, 'dk', 'dv')];
+}
+
+/** With one key p is 1: the gradients of q and k are 0, of which the plain kernels compute some rounding. */
+function exactly(shape: AttentionShape, wanted: Outputs): Outputs {
+  if (shape.n > 1) return wanted;
+  const zeros = new Float32Array(size(shape));
+  return { ...wanted, ...(wanted.dq && { dq: zeros }), ...(wanted.dk && { dk: zeros }) };
+}
+
+/** Every output of the tiled kernels against the plain ones on the same inputs; the worst relative error. */
+async function compare(shape: AttentionShape, tile: AttentionTile, factor?: number): Promise<number> {
+  const device = await testDevice();
+  const plain = { headDim: shape.head_dim, tile: { kind: 'plain', rows: 8 } } as const;
+  const [q, k, v, dout] = [1, 2, 3, 4].map((seed) => Float32Array.from(randn(size(shape), seed))) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const empty = new Float32Array();
+  const f: Forward = { q, k, v, dout, out: empty, lse: empty, delta: empty };
+  Object.assign(f, await outputsOf(device, forwardRun(device, shape, f, plain, factor)));
+  const delta = { inputs: { out: f.out, dout }, outputs: { delta: f.lse.length }, oracle: () => ({}) };
+  Object.assign(f, await outputsOf(device, prepared(attentionDelta.prepare(device), shape, delta)));
+  const wanted: Outputs[] = [{ out: f.out, lse: f.lse }];
+  for (const run of backwardRuns(device, shape, f, plain, factor)) wanted.push(await outputsOf(device, run));
+
+  const tiled = { headDim: shape.head_dim, tile };
+  const runs = [forwardRun(device, shape, f, tiled, factor), ...backwardRuns(device, shape, f, tiled, factor)];
+  let worst = 0;
+  for (const [i, run] of runs.entries()) {
+    const kase: KernelCase = {
+      kernel: run.kernel.name,
+      name: Object.values(shape).join('x'),
+      variant: 'tiled',
+      shape: Object.values(shape),
+      tolerance: 2e-6 * Math.max(1, factor ?? 1),
+      toleranceFrom:
+        'f32 rounding in both variants: scores of head_dim terms and exp of them (an error that grows with the scores), sums of n terms in another order',
+      flops: 0,
+      bytes: 0,
+      prepare: () => ({ ...run, oracle: () => exactly(shape, wanted[i] as Outputs) }),
+    };
+    worst = Math.max(worst, (await runCase(device, kase)).error);
+  }
+  return worst;
+}
+
+describe('attention tiled against plain', () => {
+  const SIZES = [1, 3, 41, 113, 257];
+  const TOKENS_AND_HEADS: Record<number, [batch: number, heads: number]> = {
+    1: [5, 3],
+    3: [3, 2],
+    41: [2, 3],
+    113: [1, 2],
+    257: [1, 1],
+  };
+  for (const head_dim of [8, 41, 64, 72, 128]) {
+    it(`head_dim ${head_dim}`, async () => {
+      let worst = 0;
+      for (const n of SIZES) {
+        const [batch, heads] = TOKENS_AND_HEADS[n] as [number, number];
+        const shape = { batch, heads, n, head_dim };
+        // The tile of a large batch of long sequences, whatever n is.
+        worst = Math.max(worst, await compare(shape, chooseAttention({ batch: 256, heads: 8, n: 256, head_dim }, GPU)));
+      }
+      console.log(`attention tiled, head_dim ${head_dim}: worst relative error ${worst.toExponential(1)}`);
+    });
+  }
+
+  const OTHERS: [AttentionShape, AttentionTile][] = [
+    [
+      { batch: 2, heads: 3, n: 41, head_dim: 72 },
+      { kind: 'tiled', rows: 32, cols: 32, chunk: 8, slice: 8 },
+    ],
+    [
+      { batch: 1, heads: 2, n: 113, head_dim: 20 },
+      { kind: 'tiled', rows: 32, cols: 64, chunk: 24, slice: 32 },
+    ],
+    [
+      { batch: 1, heads: 2, n: 129, head_dim: 47 },
+      { kind: 'tiled', rows: 128, cols: 32, colsKV: 64, chunk: 8, slice: 8 },
+    ],
+    [
+      { batch: 1, heads: 1, n: 33, head_dim: 1 },
+      { kind: 'tiled', rows: 16, cols: 32, chunk: 8, slice: 16 },
+    ],
+  ];
+  for (const [shape, tile] of OTHERS) {
+    it(`${JSON.stringify(tile)} ${Object.values(shape).join('x')}`, async () => {
+      expect(await compare(shape, tile)).toBeGreaterThanOrEqual(0);
+    });
+  }
+
+  it('scores up to 200, whose exponentials alone would overflow', async () => {
+    await compare(
+      { batch: 1, heads: 2, n: 70, head_dim: 64 },
+      chooseAttention({ batch: 99, heads: 9, n: 70, head_dim: 64 }, GPU),
+      40,
+    );
+  });
+});
