@@ -2456,6 +2456,8 @@ const LANES: u32 = 256u;       // knob: invocations a sample, a power of two
 const ROWS: u32 = 1u;
 const COSINE: bool = false;    // knob: add the channel-cosine term
 
+const RUN: u32 = 128u; // pixels summed by themselves, so that rounding grows with the root of their number
+
 struct Dims {
   batch: u32,
   channels: u32,
@@ -2481,21 +2483,27 @@ fn main(
   let end = select(0u, dims.pixels, live);
   var squares = 0.0;
   var apart = 0.0;
-  for (var pixel = lid.x; pixel < end; pixel += LANES) {
-    var dot_pt = 0.0;
-    var norm_p = 0.0;
-    var norm_t = 0.0;
-    for (var channel = 0u; channel < dims.channels; channel++) {
-      let p = prediction[base + channel * dims.pixels + pixel];
-      let t = target_value[base + channel * dims.pixels + pixel];
-      squares += (p - t) * (p - t);
-      dot_pt += p * t;
-      norm_p += p * p;
-      norm_t += t * t;
+  for (var first = lid.x; first < end; first += RUN * LANES) {
+    var run_squares = 0.0;
+    var run_apart = 0.0;
+    for (var pixel = first; pixel < min(end, first + RUN * LANES); pixel += LANES) {
+      var dot_pt = 0.0;
+      var norm_p = 0.0;
+      var norm_t = 0.0;
+      for (var channel = 0u; channel < dims.channels; channel++) {
+        let p = prediction[base + channel * dims.pixels + pixel];
+        let t = target_value[base + channel * dims.pixels + pixel];
+        run_squares += (p - t) * (p - t);
+        dot_pt += p * t;
+        norm_p += p * p;
+        norm_t += t * t;
+      }
+      if (COSINE) {
+        run_apart += 1.0 - dot_pt / (max(sqrt(norm_p), 1e-8) * max(sqrt(norm_t), 1e-8));
+      }
     }
-    if (COSINE) {
-      apart += 1.0 - dot_pt / (max(sqrt(norm_p), 1e-8) * max(sqrt(norm_t), 1e-8));
-    }
+    squares += run_squares;
+    apart += run_apart;
   }
   let mse = lanes_sum(squares, lid.x, 0u) / f32(dims.channels * dims.pixels);
   var value = 0.0;

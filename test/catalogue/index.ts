@@ -1,10 +1,14 @@
 import { activationCases } from './activation.ts';
 import { attentionCases } from './attention.ts';
 import type { KernelCase } from './case.ts';
+import { embeddingCases } from './embedding.ts';
+import { lincombCases } from './lincomb.ts';
+import { lossCases } from './loss.ts';
 import { matmulCases } from './matmul.ts';
 import { normCases } from './norm.ts';
 import { normBackwardCases } from './norm_backward.ts';
 import { optimizerCases } from './optimizer.ts';
+import { patchCases, resizeCases } from './patch.ts';
 import { qkNormRopeCases } from './qk_norm_rope.ts';
 import { randomCases } from './random.ts';
 import { reduceCases } from './reduce.ts';
@@ -22,4 +26,9 @@ export const catalogue: readonly KernelCase[] = [
   ...reduceCases,
   ...optimizerCases,
   ...randomCases,
+  ...patchCases,
+  ...resizeCases,
+  ...embeddingCases,
+  ...lincombCases,
+  ...lossCases,
 ];

@@ -3,8 +3,8 @@ import type { KernelCase } from '../catalogue/case.ts';
 import { runCase } from '../catalogue/run.ts';
 import { testDevice } from '../gpu.ts';
 
-/** One test a case, and one line with the family's worst relative error. */
-export function kernelSuite(family: string, cases: readonly KernelCase[]): void {
+/** One test a case, and one line with the family's worst relative error; `exact` for kernels that only move numbers. */
+export function kernelSuite(family: string, cases: readonly KernelCase[], { exact = false } = {}): void {
   describe(`kernel ${family}`, () => {
     let worst = 0;
     for (const kase of cases.filter((c) => !c.benchOnly)) {
@@ -16,6 +16,7 @@ export function kernelSuite(family: string, cases: readonly KernelCase[]): void 
     }
     it('worst relative error', () => {
       console.log(`${family}: worst relative error ${worst.toExponential(1)} over ${cases.length} cases`);
+      if (exact) return expect(worst).toBe(0);
       expect(worst).toBeGreaterThan(0); // no kernel agrees with f64 to the last bit: zero means nothing was compared
     });
   });

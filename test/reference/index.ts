@@ -1,4 +1,7 @@
 export * from './attention.ts';
+export * from './embedding.ts';
+export * from './images.ts';
+export * from './loss.ts';
 export * from './matmul.ts';
 export * from './norm.ts';
 export * from './norm_gradients.ts';

@@ -1,0 +1,59 @@
+import { lincomb } from '../../src/kernels/lincomb.ts';
+import { randn } from '../reference/index.ts';
+import { type KernelCase, prepared } from './case.ts';
+
+interface Sizes {
+  inputs: 1 | 2 | 3 | 4;
+  batch: number;
+  n: number;
+  /** 0: one set of coefficients for all samples. */
+  stride: number;
+}
+
+function lincombCase({ inputs, batch, n, stride }: Sizes, extra: Partial<KernelCase> = {}): KernelCase {
+  return {
+    kernel: 'lincomb',
+    name: `${inputs} of ${batch}x${n}${stride === 0 ? ' shared' : ''}`,
+    variant: `${inputs}`,
+    shape: [batch, n],
+    tolerance: 1e-6,
+    toleranceFrom: 'f32 rounding of four products and their sum, 8 ulp',
+    flops: batch * n * (2 * inputs - 1),
+    bytes: batch * n * 4 * (inputs + 1),
+    ...extra,
+    prepare: (device) => {
+      const offsets = [0, 3, 5, 1]; // every input starts somewhere else in its buffer
+      const all = batch * n;
+      const u = Array.from({ length: inputs }, (_, k) => Float32Array.from(randn(all + (offsets[k] as number), k + 1)));
+      const coefs = Float32Array.from(randn((batch - 1) * stride + 2 + inputs, 9));
+      const [offset0, offset1, offset2, offset3] = offsets as [number, number, number, number];
+      const dims = { batch, n, coef_stride: stride, coef_offset: 2, offset0, offset1, offset2, offset3, out_offset: 0 };
+      const oracle = () => {
+        const out = new Float64Array(all);
+        for (const [k, from] of u.entries()) {
+          const offset = offsets[k] as number;
+          for (let i = 0; i < all; i++) {
+            out[i] =
+              (out[i] as number) + (coefs[Math.floor(i / n) * stride + 2 + k] as number) * (from[i + offset] as number);
+          }
+        }
+        return { out };
+      };
+      const inputsByName = Object.fromEntries(u.map((from, k) => [`u${k}`, from]));
+      return prepared(lincomb.prepare(device, { inputs }), dims, {
+        inputs: { ...inputsByName, coefs },
+        outputs: { out: all },
+        oracle,
+      });
+    },
+  };
+}
+
+export const lincombCases: KernelCase[] = [
+  lincombCase({ inputs: 2, batch: 3, n: 41, stride: 4 }, { smoke: true }),
+  lincombCase({ inputs: 1, batch: 1, n: 1, stride: 1 }),
+  lincombCase({ inputs: 3, batch: 41, n: 113, stride: 3 }),
+  lincombCase({ inputs: 4, batch: 3, n: 4099, stride: 0 }),
+  lincombCase({ inputs: 4, batch: 65539, n: 1, stride: 4 }),
+  lincombCase({ inputs: 2, batch: 256, n: 4096, stride: 2 }, { benchOnly: true }),
+];

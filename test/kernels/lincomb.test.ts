@@ -1,0 +1,4 @@
+import { lincombCases } from '../catalogue/lincomb.ts';
+import { kernelSuite } from './suite.ts';
+
+kernelSuite('lincomb', lincombCases);

@@ -1,0 +1,4 @@
+import { lossCases } from '../catalogue/loss.ts';
+import { kernelSuite } from './suite.ts';
+
+kernelSuite('loss', lossCases);

@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import {
+  lookup,
+  lookupGradient,
+  lossGradient,
+  numericalGradient,
+  patches,
+  randn,
+  relError,
+  sampleLosses,
+  sinusoids,
+} from './index.ts';
+
+const TOLERANCE = 1e-7; // central differences in f64: rounding ~ 1e-16 / 1e-6 of the sum, truncation ~ 1e-12
+
+describe('f64 gradients of losses and lookups against central differences', () => {
+  it.each([
+    [0, false],
+    [0.3, false],
+    [0, true],
+    [0.3, true],
+  ])('loss with c = %s, cosine %s', (c, cosine) => {
+    const sizes = { batch: 3, channels: 4, pixels: 5, c, cosine };
+    const [target, prediction, weights] = [randn(60, 1), randn(60, 2), randn(3, 3)];
+    const numeric = numericalGradient(
+      (p) => sampleLosses({ ...sizes, target, prediction: p }).losses,
+      prediction,
+      weights.map((w) => w / 3),
+    );
+    expect(relError(lossGradient({ ...sizes, target, prediction }, weights), numeric)).toBeLessThan(TOLERANCE);
+  });
+
+  it('embedding', () => {
+    const [table, dout, index] = [randn(20, 1), randn(24, 2), [3, 0, 3, 4, 3, 1]];
+    const numeric = numericalGradient((v) => lookup(v, index, 4), table, dout);
+    expect(relError(lookupGradient(index, dout, 5, 4), numeric)).toBeLessThan(TOLERANCE);
+  });
+
+  it('patches of a picture written out by hand, in both orders', () => {
+    const sizes = { batch: 1, channels: 2, height: 2, width: 4, patch: 2 };
+    const x = [0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17];
+    expect([...patches(x, sizes, false)]).toEqual([0, 1, 4, 5, 10, 11, 14, 15, 2, 3, 6, 7, 12, 13, 16, 17]);
+    expect([...patches(x, sizes, true)]).toEqual([0, 10, 1, 11, 4, 14, 5, 15, 2, 12, 3, 13, 6, 16, 7, 17]);
+  });
+
+  it('sinusoids are unit pairs, the slowest nearly still', () => {
+    const out = sinusoids([0.5], 9, 1e4);
+    for (let i = 0; i < 4; i++) expect(Math.hypot(out[i] as number, out[i + 4] as number)).toBeCloseTo(1, 12);
+    expect(out[0]).toBeCloseTo(Math.cos(0.5), 12);
+    expect(out[7]).toBeCloseTo(0.5 / 1000, 9);
+    expect(out[8]).toBe(0);
+  });
+});
