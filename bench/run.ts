@@ -1,6 +1,6 @@
 /**
- * npm run bench -- --suite smoke|kernels [--json FILE] [--filter RE]
- * Runs the catalogue's cases: each is checked against its oracle, then timed. One JSON line a case.
+ * npm run bench -- --suite smoke|kernels|model [--json FILE] [--filter RE]
+ * smoke, kernels: the catalogue's cases, each checked against its oracle, then timed. model: training steps. One JSON line a case.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ import type { KernelCase } from '../test/catalogue/case.ts';
 import { catalogue } from '../test/catalogue/index.ts';
 import { bindCase, runCase } from '../test/catalogue/run.ts';
 import { measureCeilings } from './ceilings.ts';
+import { measureModel, modelCases } from './model.ts';
 import { timeDispatch } from './time.ts';
 
 const SUITES: { [name: string]: (c: KernelCase, software: boolean) => boolean } = {
@@ -28,23 +29,49 @@ async function main(): Promise<void> {
       filter: { type: 'string', default: '' },
     },
   });
-  const chosen = SUITES[values.suite];
-  if (!chosen)
-    throw new UsageError(`suite ${values.suite} does not exist. Fix: use one of ${Object.keys(SUITES).join(', ')}`);
+  const { suite } = values;
+  if (suite !== 'model' && !SUITES[suite]) {
+    throw new UsageError(
+      `suite ${suite} does not exist. Fix: use one of ${[...Object.keys(SUITES), 'model'].join(', ')}`,
+    );
+  }
+  const filter = new RegExp(values.filter);
   const device = await openNodeDevice();
-  const { software } = capsOf(device);
   const adapter = adapterName(device);
-  const cases = catalogue.filter((c) => chosen(c, software) && new RegExp(values.filter).test(`${c.kernel} ${c.name}`));
-  if (cases.length === 0) throw new UsageError(`no case matches ${values.filter}. Fix: try --filter matmul`);
-
-  const ceilings = await measureCeilings(device, software);
   console.log(`adapter: ${adapter}`);
+  if (capsOf(device).software) console.log('a software adapter: these times say nothing about a GPU');
+  const results = suite === 'model' ? await runModels(device, filter) : await runKernels(device, suite, filter);
+  const commit = currentCommit();
+  const lines = results.map((result) => `${JSON.stringify({ suite, ...result, adapter, commit })}\n`);
+  if (values.json) writeFileSync(values.json, lines.join(''));
+}
+
+async function runModels(device: GPUDevice, filter: RegExp): Promise<object[]> {
+  const { software } = capsOf(device);
+  const names = modelCases(filter, software);
+  if (names.length === 0) throw new UsageError(`no case matches ${filter}. Fix: leave --filter out`);
+  const results: object[] = [];
+  for (const name of names) {
+    const result = await measureModel(device, name, software ? 5 : 100);
+    const { ms, hostMs, firstMs, gpuBytes } = result;
+    console.log(
+      `${name}: ${ms.toFixed(2)} ms a step (host ${hostMs.toFixed(2)}), first ${firstMs.toFixed(0)} ms, ${(gpuBytes / 1e6).toFixed(0)} MB of buffers`,
+    );
+    results.push(result);
+  }
+  return results;
+}
+
+async function runKernels(device: GPUDevice, suite: string, filter: RegExp): Promise<object[]> {
+  const { software } = capsOf(device);
+  const chosen = SUITES[suite] as NonNullable<(typeof SUITES)[string]>;
+  const cases = catalogue.filter((c) => chosen(c, software) && filter.test(`${c.kernel} ${c.name}`));
+  if (cases.length === 0) throw new UsageError(`no case matches ${filter}. Fix: try --filter matmul`);
+  const ceilings = await measureCeilings(device, software);
   console.log(
     `ceilings: copy ${ceilings.gbps.toFixed(1)} GB/s, f32 multiply-add ${ceilings.tflops.toFixed(3)} TFLOP/s`,
   );
-  if (software) console.log('a software adapter: these times say nothing about a GPU');
-  const lines: string[] = [];
-  const commit = currentCommit();
+  const results: object[] = [];
   for (const kase of cases) {
     const { error } = await runCase(device, kase);
     const run = kase.prepare(device);
@@ -52,41 +79,23 @@ async function main(): Promise<void> {
     const bound = bindCase(device, run);
     const timing = await timeDispatch(device, run.kernel, run.kernel.bind(bound.buffers as never, run.dims as never));
     bound.destroy();
-    const tflops = kase.flops / timing.ms / 1e9;
-    const gbps = kase.bytes / timing.ms / 1e6;
+    const { flops, bytes, variant, shape } = kase;
+    const tflops = flops / timing.ms / 1e9;
+    const gbps = bytes / timing.ms / 1e6;
     const ofRoofline = Math.max(tflops / ceilings.tflops, gbps / ceilings.gbps);
-    const { suite } = values;
-    const result = {
-      suite,
-      case: `${kase.kernel} ${kase.name}`,
-      variant: kase.variant,
-      dtype: 'f32',
-      shape: kase.shape,
-      ...timing,
-    };
-    lines.push(
-      JSON.stringify({
-        ...result,
-        flops: kase.flops,
-        bytes: kase.bytes,
-        tflops,
-        gbps,
-        ofRoofline,
-        maxRelErr: error,
-        adapter,
-        commit,
-      }),
-    );
+    const name = `${kase.kernel} ${kase.name}`;
+    const rates = { flops, bytes, tflops, gbps, ofRoofline };
+    results.push({ case: name, variant, dtype: 'f32', shape, ...timing, ...rates, maxRelErr: error });
     const row = [
       timing.ms.toFixed(4).padStart(10),
       tflops.toFixed(3).padStart(8),
       gbps.toFixed(1).padStart(8),
       `${(100 * ofRoofline).toFixed(0)}%`.padStart(5),
     ];
-    console.log(`${row.join(' ')}  ${error.toExponential(1)}  ${kase.kernel} ${kase.name}`);
+    console.log(`${row.join(' ')}  ${error.toExponential(1)}  ${name}`);
   }
   console.log('        ms  TFLOP/s     GB/s  roof  error    case');
-  if (values.json) writeFileSync(values.json, `${lines.join('\n')}\n`);
+  return results;
 }
 
 class UsageError extends Error {}

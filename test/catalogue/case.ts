@@ -32,7 +32,7 @@ export interface PreparedCase {
   readonly outputs: { [binding: string]: number };
   /** u32 outputs; compared exactly. All others are f32. */
   readonly integer?: readonly string[];
-  /** The f64 results, by output. Called once. */
+  /** The f64 results, by output. Called once. Of a case for the bench alone, the first elements may be enough. */
   readonly oracle: () => { [binding: string]: ArrayLike<number> };
 }
 

@@ -17,17 +17,22 @@ export interface MatmulProblem {
   gateRows?: number;
   /** [batch, m, n]. */
   residual?: ArrayLike<number>;
+  /** Only the first rows of the first product: a part of what would take minutes. */
+  rows?: number;
+  /** Only the first terms of each sum. */
+  terms?: number;
 }
 
 /** residual + gate * act(op(a) op(b) + bias) in f64, [batch, m, n]; every part but the product optional. */
 export function matmul(o: MatmulProblem): Float64Array {
-  const { m, n, k, batch = 1, act = 'none', gateRows = 1 } = o;
-  const out = new Float64Array(batch * m * n);
+  const { m, n, k, act = 'none', gateRows = 1, rows = o.m, terms = o.k } = o;
+  const batch = o.rows === undefined ? (o.batch ?? 1) : 1;
+  const out = new Float64Array(batch * rows * n);
   for (let s = 0; s < batch; s++) {
-    for (let i = 0; i < m; i++) {
+    for (let i = 0; i < rows; i++) {
       for (let j = 0; j < n; j++) {
         let sum = o.bias?.[j] ?? 0;
-        for (let l = 0; l < k; l++) {
+        for (let l = 0; l < terms; l++) {
           const a = o.a[s * m * k + (o.transA ? l * m + i : i * k + l)] as number;
           const b = o.b[s * k * n + (o.transB ? j * k + l : l * n + j)] as number;
           sum += a * b;
