@@ -6,13 +6,20 @@ export interface LossOptions {
   cosine: boolean;
 }
 
+export interface LossSumOptions {
+  /** Invocations a sum, a power of two up to 256. Default 256; 1 on CPU adapters (no barriers). */
+  tile?: { lanes: number };
+}
+
+const lanesFor = (o: LossSumOptions | undefined, software: boolean) => o?.tile?.lanes ?? (software ? 1 : undefined);
+
 /**
  * Per-sample UCGM loss: sqrt(mse + c^2) - c, plus the cosine term. Buffers f32: prediction, target_value [batch, channels,
  * pixels]; per_sample, root [batch]. See shaders/loss_fwd.wgsl.
  */
 export const lossForward = defineKernel({
   shader: shaders.loss_fwd,
-  knobs: (o: LossOptions, caps) => ({ COSINE: o.cosine, LANES: caps.software ? 1 : undefined }),
+  knobs: (o: LossOptions & LossSumOptions, caps) => ({ COSINE: o.cosine, LANES: lanesFor(o, caps.software) }),
   sizes: (d) => {
     const all = d.batch * d.channels * d.pixels;
     return { prediction: all, target_value: all, per_sample: d.batch, root: d.batch };
@@ -36,7 +43,7 @@ export const lossBackward = defineKernel({
 /** total[slot] = weighted batch mean. Buffers f32: per_sample, weights [batch]; total [slots]. */
 export const lossTotal = defineKernel({
   shader: shaders.loss_total,
-  knobs: (_o, caps) => ({ LANES: caps.software ? 1 : undefined }),
+  knobs: (o: LossSumOptions | undefined, caps) => ({ LANES: lanesFor(o, caps.software) }),
   sizes: (d) => ({ per_sample: d.batch, weights: d.batch, total: d.slots }),
   grid: () => 1,
   check: (d) =>

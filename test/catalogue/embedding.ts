@@ -24,7 +24,7 @@ function embeddingCase(
     shape: [rows, cols, count],
     ...(forward ? EXACT : SUM),
     flops: forward ? 0 : count * cols,
-    bytes: forward ? count * cols * 8 : (count * cols + rows * cols) * 4,
+    bytes: (forward ? count * cols * 2 : (count + rows) * cols) * 4 + count * 4,
     ...extra,
     prepare: (device) => {
       const index = Uint32Array.from(uniform(count, 1), (u) => Math.floor(u * rows));

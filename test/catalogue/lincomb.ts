@@ -1,5 +1,5 @@
 import { lincomb } from '../../src/kernels/lincomb.ts';
-import { randn } from '../reference/index.ts';
+import { combined, randn } from '../reference/index.ts';
 import { type KernelCase, prepared } from './case.ts';
 
 interface Sizes {
@@ -8,12 +8,14 @@ interface Sizes {
   n: number;
   /** 0: one set of coefficients for all samples. */
   stride: number;
+  /** Where the result starts in a buffer that holds other numbers. */
+  outOffset?: number;
 }
 
-function lincombCase({ inputs, batch, n, stride }: Sizes, extra: Partial<KernelCase> = {}): KernelCase {
+function lincombCase({ inputs, batch, n, stride, outOffset = 0 }: Sizes, extra: Partial<KernelCase> = {}): KernelCase {
   return {
     kernel: 'lincomb',
-    name: `${inputs} of ${batch}x${n}${stride === 0 ? ' shared' : ''}`,
+    name: `${inputs} of ${batch}x${n}${stride === 0 ? ' shared' : ''}${outOffset > 0 ? ` into ${outOffset}` : ''}`,
     variant: `${inputs}`,
     shape: [batch, n],
     tolerance: 1e-6,
@@ -27,22 +29,27 @@ function lincombCase({ inputs, batch, n, stride }: Sizes, extra: Partial<KernelC
       const u = Array.from({ length: inputs }, (_, k) => Float32Array.from(randn(all + (offsets[k] as number), k + 1)));
       const coefs = Float32Array.from(randn((batch - 1) * stride + 2 + inputs, 9));
       const [offset0, offset1, offset2, offset3] = offsets as [number, number, number, number];
-      const dims = { batch, n, coef_stride: stride, coef_offset: 2, offset0, offset1, offset2, offset3, out_offset: 0 };
+      const dims = {
+        batch,
+        n,
+        coef_stride: stride,
+        coef_offset: 2,
+        offset0,
+        offset1,
+        offset2,
+        offset3,
+        out_offset: outOffset,
+      };
+      const prior = Float32Array.from(randn(outOffset + all, 10)); // what lies before the result stays
       const oracle = () => {
-        const out = new Float64Array(all);
-        for (const [k, from] of u.entries()) {
-          const offset = offsets[k] as number;
-          for (let i = 0; i < all; i++) {
-            out[i] =
-              (out[i] as number) + (coefs[Math.floor(i / n) * stride + 2 + k] as number) * (from[i + offset] as number);
-          }
-        }
+        const out = Float64Array.from(prior);
+        out.set(combined({ batch, n, terms: u, offsets, coefs, coefStride: stride, coefOffset: 2 }), outOffset);
         return { out };
       };
       const inputsByName = Object.fromEntries(u.map((from, k) => [`u${k}`, from]));
       return prepared(lincomb.prepare(device, { inputs }), dims, {
-        inputs: { ...inputsByName, coefs },
-        outputs: { out: all },
+        inputs: { ...inputsByName, coefs, ...(outOffset > 0 && { out: prior }) },
+        outputs: { out: outOffset + all },
         oracle,
       });
     },
@@ -54,6 +61,7 @@ export const lincombCases: KernelCase[] = [
   lincombCase({ inputs: 1, batch: 1, n: 1, stride: 1 }),
   lincombCase({ inputs: 3, batch: 41, n: 113, stride: 3 }),
   lincombCase({ inputs: 4, batch: 3, n: 4099, stride: 0 }),
+  lincombCase({ inputs: 2, batch: 3, n: 257, stride: 2, outOffset: 113 }),
   lincombCase({ inputs: 4, batch: 65539, n: 1, stride: 4 }),
   lincombCase({ inputs: 2, batch: 256, n: 4096, stride: 2 }, { benchOnly: true }),
 ];
