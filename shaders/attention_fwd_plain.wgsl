@@ -11,7 +11,7 @@
 const HEAD_DIM: u32 = 64u;  // knob: size of a head
 const WG: u32 = 32u;        // knob: invocations a workgroup
 const QUERIES: u32 = 1u;    // knob: queries an invocation
-const KEYS: u32 = 4u;       // knob: keys a step
+const KEYS: u32 = 1u;       // knob: keys a step
 const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
 alias Elem = f32;           // knob: vec4f with VEC
 

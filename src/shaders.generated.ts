@@ -599,7 +599,7 @@ export const attention_fwd_plain = {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     WG: { kind: 'const', type: 'u32', default: 32 },
     QUERIES: { kind: 'const', type: 'u32', default: 1 },
-    KEYS: { kind: 'const', type: 'u32', default: 4 },
+    KEYS: { kind: 'const', type: 'u32', default: 1 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
@@ -616,7 +616,7 @@ export const attention_fwd_plain = {
 const HEAD_DIM: u32 = 64u;  // knob: size of a head
 const WG: u32 = 32u;        // knob: invocations a workgroup
 const QUERIES: u32 = 1u;    // knob: queries an invocation
-const KEYS: u32 = 4u;       // knob: keys a step
+const KEYS: u32 = 1u;       // knob: keys a step
 const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
 alias Elem = f32;           // knob: vec4f with VEC
 
@@ -2850,7 +2850,6 @@ export const matmul_tiled = {
   knobs: {
     QM: { kind: 'const', type: 'u32', default: 1 },
     QN: { kind: 'const', type: 'u32', default: 1 },
-    BK: { kind: 'const', type: 'u32', default: 16 },
     TRANS_A: { kind: 'const', type: 'bool', default: false },
     TRANS_B: { kind: 'const', type: 'bool', default: false },
     VEC_A: { kind: 'const', type: 'bool', default: false },
@@ -2878,12 +2877,13 @@ export const matmul_tiled = {
 // Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers. An operand that
 // lies along k in storage is transposed on the way; its vec4s are swizzled so that those writes meet no bank twice (padding the rows would
 // do the same, and pass 16 KiB at 128 x 128 x 16).
+// Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
+// 128 x 128 tiles made 2 TFLOP/s instead of tens.
 // Precision: f32, k summed in order.
 // @use activation
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation: 64 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation: 64 QN columns a workgroup
-const BK: u32 = 16u;               // knob: k a step: a multiple of 16, (QM + QN) * BK * 256 bytes of workgroup memory
 const TRANS_A: bool = false;       // knob: a is stored [k, m]
 const TRANS_B: bool = false;       // knob: b is stored [n, k]
 const VEC_A: bool = false;         // knob: a is read as vec4f; its rows are a multiple of 4 (and k_chunk, where they run along k)
@@ -2899,10 +2899,9 @@ const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
 
+const BK: u32 = 16u; // k a step: an invocation stages QM vec4s of A and QN of B, (QM + QN) 4 KiB of workgroup memory
 const BM: u32 = 64u * QM;
 const BN: u32 = 64u * QN;
-const LOADS_A: u32 = QM * BK / 16u; // vec4s of a tile of A an invocation stages
-const LOADS_B: u32 = QN * BK / 16u;
 const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // f32s an element of out and pre
 
 struct Dims {
@@ -3007,6 +3006,74 @@ fn swizzle(quad: u32, kk: u32) -> u32 {
   return quad ^ (kk & 4u);
 }
 
+// Fetches vec4 e of the tiles of A and B at k0.
+fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> vec4f {
+  if (TRANS_A) {
+    return a_along_m(base, row_base + (e % (BM / 4u)) * 4u, k0 + e / (BM / 4u), k_end);
+  }
+  let at = along_k(e, BM);
+  return a_along_k(base, row_base + at.x, k0 + at.y * 4u, k_end);
+}
+
+fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> vec4f {
+  if (TRANS_B) {
+    let at = along_k(e, BN);
+    return b_along_k(base, col_base + at.x, k0 + at.y * 4u, k_end);
+  }
+  return b_along_n(base, col_base + (e % (BN / 4u)) * 4u, k0 + e / (BN / 4u), k_end);
+}
+
+// Stages what they fetched.
+fn stage_a(e: u32, v: vec4f) {
+  if (TRANS_A) {
+    tile_a[e] = v;
+  } else {
+    let at = along_k(e, BM);
+    let quad = (at.y * 4u) * (BM / 4u) + swizzle(at.x / 4u, at.y * 4u);
+    tile_a[quad][at.x % 4u] = v.x;
+    tile_a[quad + BM / 4u][at.x % 4u] = v.y;
+    tile_a[quad + 2u * (BM / 4u)][at.x % 4u] = v.z;
+    tile_a[quad + 3u * (BM / 4u)][at.x % 4u] = v.w;
+  }
+}
+
+fn stage_b(e: u32, v: vec4f) {
+  if (TRANS_B) {
+    let at = along_k(e, BN);
+    let quad = (at.y * 4u) * (BN / 4u) + swizzle(at.x / 4u, at.y * 4u);
+    tile_b[quad][at.x % 4u] = v.x;
+    tile_b[quad + BN / 4u][at.x % 4u] = v.y;
+    tile_b[quad + 2u * (BN / 4u)][at.x % 4u] = v.z;
+    tile_b[quad + 3u * (BN / 4u)][at.x % 4u] = v.w;
+  } else {
+    tile_b[e] = v;
+  }
+}
+
+// A block of 4 x 4 sums.
+struct Block {
+  r0: vec4f,
+  r1: vec4f,
+  r2: vec4f,
+  r3: vec4f,
+}
+
+fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
+  var sums = before;
+  sums.r0 += av.x * bv;
+  sums.r1 += av.y * bv;
+  sums.r2 += av.z * bv;
+  sums.r3 += av.w * bv;
+  return sums;
+}
+
+fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
+  finish(slice, batch, row, col, sums.r0);
+  finish(slice, batch, row + 1u, col, sums.r1);
+  finish(slice, batch, row + 2u, col, sums.r2);
+  finish(slice, batch, row + 3u, col, sums.r3);
+}
+
 // The epilogue of four outputs from (row, col) on.
 fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
   if (row >= dims.m || col >= dims.n) {
@@ -3084,91 +3151,55 @@ fn main(
   let a_base = batch * dims.m * dims.k;
   let b_base = batch * dims.k * dims.n;
 
-  var next_a: array<vec4f, LOADS_A>;
-  var next_b: array<vec4f, LOADS_B>;
-  var acc: array<array<vec4f, QN>, 4u * QM>;
+  var next_a0 = vec4f();
+  var next_a1 = vec4f();
+  var next_b0 = vec4f();
+  var next_b1 = vec4f();
+  var block00 = Block();
+  var block01 = Block();
+  var block10 = Block();
+  var block11 = Block();
   // Step -1 only fetches; each later step stages what the one before fetched, fetches the next and multiplies.
   let steps = (k_end - k_begin + BK - 1u) / BK;
   for (var step = 0u; step <= steps; step++) {
     if (step > 0u) {
-      for (var i = 0u; i < LOADS_A; i++) {
-        let e = local + i * 256u;
-        if (TRANS_A) {
-          tile_a[e] = next_a[i];
-        } else {
-          let at = along_k(e, BM);
-          let quad = (at.y * 4u) * (BM / 4u) + swizzle(at.x / 4u, at.y * 4u);
-          tile_a[quad][at.x % 4u] = next_a[i].x;
-          tile_a[quad + BM / 4u][at.x % 4u] = next_a[i].y;
-          tile_a[quad + 2u * (BM / 4u)][at.x % 4u] = next_a[i].z;
-          tile_a[quad + 3u * (BM / 4u)][at.x % 4u] = next_a[i].w;
-        }
-      }
-      for (var i = 0u; i < LOADS_B; i++) {
-        let e = local + i * 256u;
-        if (TRANS_B) {
-          let at = along_k(e, BN);
-          let quad = (at.y * 4u) * (BN / 4u) + swizzle(at.x / 4u, at.y * 4u);
-          tile_b[quad][at.x % 4u] = next_b[i].x;
-          tile_b[quad + BN / 4u][at.x % 4u] = next_b[i].y;
-          tile_b[quad + 2u * (BN / 4u)][at.x % 4u] = next_b[i].z;
-          tile_b[quad + 3u * (BN / 4u)][at.x % 4u] = next_b[i].w;
-        } else {
-          tile_b[e] = next_b[i];
-        }
-      }
+      stage_a(local, next_a0);
+      if (QM > 1u) { stage_a(local + 256u, next_a1); }
+      stage_b(local, next_b0);
+      if (QN > 1u) { stage_b(local + 256u, next_b1); }
       workgroupBarrier();
     }
     if (step < steps) {
       let k0 = k_begin + step * BK;
-      for (var i = 0u; i < LOADS_A; i++) {
-        let e = local + i * 256u;
-        if (TRANS_A) {
-          next_a[i] = a_along_m(a_base, row_base + (e % (BM / 4u)) * 4u, k0 + e / (BM / 4u), k_end);
-        } else {
-          let at = along_k(e, BM);
-          next_a[i] = a_along_k(a_base, row_base + at.x, k0 + at.y * 4u, k_end);
-        }
-      }
-      for (var i = 0u; i < LOADS_B; i++) {
-        let e = local + i * 256u;
-        if (TRANS_B) {
-          let at = along_k(e, BN);
-          next_b[i] = b_along_k(b_base, col_base + at.x, k0 + at.y * 4u, k_end);
-        } else {
-          next_b[i] = b_along_n(b_base, col_base + (e % (BN / 4u)) * 4u, k0 + e / (BN / 4u), k_end);
-        }
-      }
+      next_a0 = fetch_a(local, a_base, row_base, k0, k_end);
+      if (QM > 1u) { next_a1 = fetch_a(local + 256u, a_base, row_base, k0, k_end); }
+      next_b0 = fetch_b(local, b_base, col_base, k0, k_end);
+      if (QN > 1u) { next_b1 = fetch_b(local + 256u, b_base, col_base, k0, k_end); }
     }
     if (step > 0u) {
       for (var kk = 0u; kk < BK; kk++) {
         let at_a = kk * (BM / 4u) + select(swizzle(lid.y, kk), lid.y, TRANS_A);
         let at_b = kk * (BN / 4u) + select(lid.x, swizzle(lid.x, kk), TRANS_B);
-        var bv: array<vec4f, QN>;
-        for (var q = 0u; q < QN; q++) {
-          bv[q] = tile_b[at_b + q * 16u];
+        let a0 = tile_a[at_a];
+        let b0 = tile_b[at_b];
+        block00 = multiply(block00, a0, b0);
+        if (QN > 1u) {
+          let b1 = tile_b[at_b + 16u];
+          block01 = multiply(block01, a0, b1);
+          if (QM > 1u) { block11 = multiply(block11, tile_a[at_a + 16u], b1); }
         }
-        for (var p = 0u; p < QM; p++) {
-          let av = tile_a[at_a + p * 16u];
-          for (var q = 0u; q < QN; q++) {
-            acc[4u * p][q] += av.x * bv[q];
-            acc[4u * p + 1u][q] += av.y * bv[q];
-            acc[4u * p + 2u][q] += av.z * bv[q];
-            acc[4u * p + 3u][q] += av.w * bv[q];
-          }
-        }
+        if (QM > 1u) { block10 = multiply(block10, tile_a[at_a + 16u], b0); }
       }
       workgroupBarrier();
     }
   }
 
-  for (var p = 0u; p < QM; p++) {
-    for (var r = 0u; r < 4u; r++) {
-      for (var q = 0u; q < QN; q++) {
-        finish(slice, batch, row_base + p * 64u + lid.y * 4u + r, col_base + q * 64u + lid.x * 4u, acc[4u * p + r][q]);
-      }
-    }
-  }
+  let row = row_base + lid.y * 4u;
+  let col = col_base + lid.x * 4u;
+  finish_block(block00, slice, batch, row, col);
+  if (QN > 1u) { finish_block(block01, slice, batch, row, col + 64u); }
+  if (QM > 1u) { finish_block(block10, slice, batch, row + 64u, col); }
+  if (QM > 1u && QN > 1u) { finish_block(block11, slice, batch, row + 64u, col + 64u); }
 }
 
 // activation: the pointwise nonlinearities and their derivatives.

@@ -133,7 +133,7 @@ if (process.argv[1]?.endsWith('embed-shaders.ts')) {
   const stale = readFileSync(TARGET, { encoding: 'utf8', flag: 'a+' }) !== text;
   if (process.argv.includes('--check')) {
     if (stale) failures.push('src/shaders.generated.ts is out of date. Fix: npm run embed');
-  } else if (stale) writeFileSync(TARGET, text);
+  } else if (stale && failures.length === 0) writeFileSync(TARGET, text);
   for (const failure of failures) console.error(failure);
   if (failures.length > 0) process.exit(1);
 }

@@ -15,9 +15,7 @@ export interface PlainAttention {
   rows: number;
   /** Queries an invocation; 1 if left out. */
   each?: number;
-  /** Queries (keys) an invocation in the backward; `each` if left out. */
-  eachBackward?: number;
-  /** Keys a step of the forward; 4 if left out. */
+  /** Keys a step of the forward; 1 if left out. */
   keys?: number;
 }
 
@@ -51,8 +49,18 @@ const GPU_GROUPS = 264;
 /** The variant and its tiling for a shape on a device: tiled on a GPU, unless n is too small to share keys. */
 export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTile {
   const { batch, heads, n, head_dim } = shape;
-  // llvmpipe, head_dim 16, n 49: 50, 24 and 17 ms with one query an invocation; 5, 5 and 7 ms so.
-  if (caps.software) return { kind: 'plain', rows: 8, each: n <= 16 ? 2 : 4, eachBackward: n <= 16 ? 2 : 8, keys: 2 };
+  if (caps.software) {
+    // A read serves several queries: head_dim 16, n 49 went from 50, 24 and 17 ms to 6, 6 and 9. But llvmpipe unrolls every loop over
+    // registers, and 4 queries of head_dim 64 take it 12 to 39 s to compile, one 2 to 5 s.
+    const line = head_dim % 4 === 0 ? head_dim / 4 : head_dim;
+    const each = n <= 16 ? 2 : 4;
+    return {
+      kind: 'plain',
+      rows: 8,
+      each: Math.max(1, Math.min(each, Math.floor(16 / line))),
+      keys: line <= 4 ? 2 : 1,
+    };
+  }
   if (n < 16 || caps.maxWorkgroupSize < 128 || caps.maxWorkgroupMemory < 16384)
     return { kind: 'plain', rows: n <= 32 ? 32 : 64 };
   const rows = n <= 32 || batch * heads * Math.ceil(n / 64) < GPU_GROUPS ? 32 : 64;
@@ -69,11 +77,7 @@ function knobs({ headDim, tile }: AttentionOptions, pass: Pass): Record<string, 
   const vec = headDim % 4 === 0;
   const line = { HEAD_DIM: headDim, VEC: vec, Elem: vec ? 'vec4f' : 'f32' };
   if (tile?.kind !== 'tiled') {
-    const forward = { WG: tile?.rows, QUERIES: tile?.each, KEYS: tile?.keys };
-    return {
-      ...line,
-      ...(pass === 'forward' ? forward : { WG: tile?.rows, QUERIES: tile?.eachBackward ?? tile?.each }),
-    };
+    return { ...line, WG: tile?.rows, QUERIES: tile?.each, ...(pass === 'forward' && { KEYS: tile?.keys }) };
   }
   return {
     ...line,

@@ -35,12 +35,11 @@ export interface PlainTile {
   vec?: MatmulVec;
 }
 
-/** Through workgroup memory: 16 x 16 invocations make 64 qm x 64 qn outputs, bk of k a step. For GPUs. */
+/** Through workgroup memory: 16 x 16 invocations make 64 qm x 64 qn outputs. For GPUs. */
 export interface TiledTile {
   kind: 'tiled';
   qm: 1 | 2;
   qn: 1 | 2;
-  bk?: number;
   vec?: MatmulVec;
 }
 
@@ -120,7 +119,6 @@ function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue> {
   return {
     QM: tile.qm,
     QN: tile.qn,
-    BK: tile.bk ?? 16,
     VEC_A: vecA,
     VEC_B: vecB,
     VEC_N: n,

@@ -115,8 +115,7 @@ function matmulCase(
 
 function tileName(tile: MatmulTile): string {
   const vec = Object.entries(tile.vec ?? {}).flatMap(([dim, on]) => (on ? [dim] : []));
-  const size =
-    tile.kind === 'plain' ? `plain ${tile.tm}x${tile.tn}` : `tiled ${64 * tile.qm}x${64 * tile.qn}x${tile.bk ?? 16}`;
+  const size = tile.kind === 'plain' ? `plain ${tile.tm}x${tile.tn}` : `tiled ${64 * tile.qm}x${64 * tile.qn}`;
   return [size, ...(vec.length > 0 ? [`vec ${vec.join('')}`] : [])].join(' ');
 }
 
