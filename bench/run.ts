@@ -73,9 +73,8 @@ async function runKernels(device: GPUDevice, suite: string, filter: RegExp): Pro
   );
   const results: object[] = [];
   for (const kase of cases) {
-    const { error } = await runCase(device, kase);
     const run = kase.prepare(device);
-    await run.kernel.ready;
+    const { error } = await runCase(device, kase, run);
     const bound = bindCase(device, run);
     const timing = await timeDispatch(device, run.kernel, run.kernel.bind(bound.buffers as never, run.dims as never));
     bound.destroy();

@@ -36,8 +36,11 @@ export function bindCase(device: GPUDevice, run: PreparedCase): BoundCase {
  * Runs one case: outputs poisoned first, compared with the oracle, words past the end of every buffer checked untouched.
  * @throws Error when a guard word changed, an output word was not written, or the error exceeds the tolerance.
  */
-export async function runCase(device: GPUDevice, kase: KernelCase): Promise<CaseResult> {
-  const run = kase.prepare(device);
+export async function runCase(
+  device: GPUDevice,
+  kase: KernelCase,
+  run: PreparedCase = kase.prepare(device),
+): Promise<CaseResult> {
   await run.kernel.ready;
   const bound = bindCase(device, run);
   const record = run.kernel.bind(bound.buffers as never, run.dims as never);

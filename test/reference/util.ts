@@ -1,5 +1,14 @@
+/** Numbers after which `randn` repeats: a prime, so that no tile or row of a test lines up with it. */
+const PERIOD = 1_048_583;
+
 /** Deterministic standard normals for tests: Box-Muller over a 32-bit mixing generator. */
 export function randn(n: number, seed: number): Float64Array {
+  if (n > PERIOD) {
+    const out = new Float64Array(n);
+    const once = randn(PERIOD, seed);
+    for (let at = 0; at < n; at += PERIOD) out.set(once.subarray(0, n - at), at);
+    return out;
+  }
   const u = uniform(2 * n, seed);
   return Float64Array.from({ length: n }, (_, i) => {
     const radius = Math.sqrt(-2 * Math.log(1 - (u[2 * i] as number)));
