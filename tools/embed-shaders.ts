@@ -122,7 +122,8 @@ function generate(): { text: string; failures: string[] } {
     try {
       out.push(constant(reflect(name, withLibraries(readFileSync(join(ROOT, 'shaders', file), 'utf8'), library))));
     } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error));
+      const what = error instanceof Error ? error.message : String(error); // wgsl_reflect names no file
+      failures.push(what.startsWith('shaders/') ? what : `shaders/${file}: ${what}`);
     }
   }
   return { text: out.join('\n'), failures };

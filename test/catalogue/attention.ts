@@ -65,7 +65,9 @@ function attentionCase(
       ];
       // Of a case for the bench the oracle computes the first sample.
       const checked = extra.benchOnly ? 1 : batch;
-      const problem = { batch: checked, heads, n, headDim, q, k, v, scale: Math.fround(scale) };
+      const first = (tensor: Float32Array) => tensor.subarray(0, checked * heads * n * headDim);
+      const sizesChecked = { batch: checked, heads, n, headDim, scale: Math.fround(scale) };
+      const problem = { ...sizesChecked, q: first(q), k: first(k), v: first(v) };
       if (kernel === 'attention') {
         return prepared(attention.prepare(device, knobs), dims, {
           inputs: { q, k, v },
@@ -76,20 +78,20 @@ function attentionCase(
       const forward = oracle(problem);
       const [lse, delta] = [new Float32Array(rows), new Float32Array(rows)];
       lse.set(forward.lse);
-      delta.set(queryDots(problem, forward.out, dout));
+      delta.set(queryDots(problem, forward.out, first(dout)));
       const inputs = { q, k, v, dout, lse, delta };
       if (kernel === 'attentionBackwardQ') {
         return prepared(attentionBackwardQ.prepare(device, knobs), dims, {
           inputs,
           outputs: { dq: count },
-          oracle: () => ({ dq: attentionGradients(problem, dout).dq }),
+          oracle: () => ({ dq: attentionGradients(problem, first(dout)).dq }),
         });
       }
       return prepared(attentionBackwardKV.prepare(device, knobs), dims, {
         inputs,
         outputs: { dk: count, dv: count },
         oracle: () => {
-          const { dk, dv } = attentionGradients(problem, dout);
+          const { dk, dv } = attentionGradients(problem, first(dout));
           return { dk, dv };
         },
       });

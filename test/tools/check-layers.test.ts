@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { checkLayers } from '../../tools/check-layers.ts';
+
+const check = (...files: [path: string, text: string][]) => checkLayers(files.map(([path, text]) => ({ path, text })));
+
+describe('layers', () => {
+  it('lets a room import below', () => {
+    const tape = ['autograd/tape.ts', "import { Tensor } from '../tensor/tensor.ts';"] as [string, string];
+    expect(check(tape, ['tensor/tensor.ts', ''])).toEqual([]);
+  });
+
+  it('names an upward import', () => {
+    expect(check(['kernel/a.ts', "import '../kernels/b.ts';\nimport { x } from '../kernels/b.ts';"])).toEqual([
+      'kernel/a.ts imports kernels/b.ts: kernel may import no other room',
+    ]);
+  });
+
+  it('names a kernel wrapper that imports a sibling', () => {
+    expect(check(['kernels/a.ts', "export * from './b.ts';"])).toEqual([
+      'kernels/a.ts imports kernels/b.ts: a kernel wrapper imports no sibling',
+    ]);
+    expect(check(['kernels/index.ts', "export * from './b.ts';"])).toEqual([]);
+  });
+
+  it('names a cycle', () => {
+    const [a, b] = ["import { b } from './b.ts';", "import { a } from './a.ts';"];
+    expect(check(['nn/a.ts', a as string], ['nn/b.ts', b as string])).toEqual(['cycle: nn/a.ts -> nn/b.ts -> nn/a.ts']);
+  });
+
+  it('names what only Node or a page has, outside comments', () => {
+    expect(check(['nn/a.ts', 'process.exit(1);'])[0]).toContain('mentions process.');
+    expect(check(['nn/a.ts', '// process.exit(1)'])).toEqual([]);
+    expect(check(['io/a.node.ts', "import { readFileSync } from 'node:fs';"])).toEqual([]);
+    expect(check(['io/a.ts', "import { readFileSync } from 'node:fs';"])[0]).toContain("from 'node:fs'");
+    expect(check(['device/device.ts', "await import('webgpu');"])[0]).toContain('webgpu');
+    expect(check(['cli/a.ts', 'document.title = 1;'])[0]).toContain('only examples');
+  });
+});
