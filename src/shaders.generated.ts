@@ -3159,39 +3159,35 @@ fn main(
   var block01 = Block();
   var block10 = Block();
   var block11 = Block();
-  // Step -1 only fetches; each later step stages what the one before fetched, fetches the next and multiplies.
-  let steps = (k_end - k_begin + BK - 1u) / BK;
-  for (var step = 0u; step <= steps; step++) {
-    if (step > 0u) {
-      stage_a(local, next_a0);
-      if (QM > 1u) { stage_a(local + 256u, next_a1); }
-      stage_b(local, next_b0);
-      if (QN > 1u) { stage_b(local + 256u, next_b1); }
-      workgroupBarrier();
-    }
-    if (step < steps) {
-      let k0 = k_begin + step * BK;
-      next_a0 = fetch_a(local, a_base, row_base, k0, k_end);
-      if (QM > 1u) { next_a1 = fetch_a(local + 256u, a_base, row_base, k0, k_end); }
-      next_b0 = fetch_b(local, b_base, col_base, k0, k_end);
-      if (QN > 1u) { next_b1 = fetch_b(local + 256u, b_base, col_base, k0, k_end); }
-    }
-    if (step > 0u) {
-      for (var kk = 0u; kk < BK; kk++) {
-        let at_a = kk * (BM / 4u) + select(swizzle(lid.y, kk), lid.y, TRANS_A);
-        let at_b = kk * (BN / 4u) + select(lid.x, swizzle(lid.x, kk), TRANS_B);
-        let a0 = tile_a[at_a];
-        let b0 = tile_b[at_b];
-        block00 = multiply(block00, a0, b0);
-        if (QN > 1u) {
-          let b1 = tile_b[at_b + 16u];
-          block01 = multiply(block01, a0, b1);
-          if (QM > 1u) { block11 = multiply(block11, tile_a[at_a + 16u], b1); }
-        }
-        if (QM > 1u) { block10 = multiply(block10, tile_a[at_a + 16u], b0); }
+  next_a0 = fetch_a(local, a_base, row_base, k_begin, k_end);
+  if (QM > 1u) { next_a1 = fetch_a(local + 256u, a_base, row_base, k_begin, k_end); }
+  next_b0 = fetch_b(local, b_base, col_base, k_begin, k_end);
+  if (QN > 1u) { next_b1 = fetch_b(local + 256u, b_base, col_base, k_begin, k_end); }
+  for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+    stage_a(local, next_a0);
+    if (QM > 1u) { stage_a(local + 256u, next_a1); }
+    stage_b(local, next_b0);
+    if (QN > 1u) { stage_b(local + 256u, next_b1); }
+    workgroupBarrier();
+    let after = k0 + BK; // past the end the fetches give zeros that nothing reads
+    next_a0 = fetch_a(local, a_base, row_base, after, k_end);
+    if (QM > 1u) { next_a1 = fetch_a(local + 256u, a_base, row_base, after, k_end); }
+    next_b0 = fetch_b(local, b_base, col_base, after, k_end);
+    if (QN > 1u) { next_b1 = fetch_b(local + 256u, b_base, col_base, after, k_end); }
+    for (var kk = 0u; kk < BK; kk++) {
+      let at_a = kk * (BM / 4u) + select(swizzle(lid.y, kk), lid.y, TRANS_A);
+      let at_b = kk * (BN / 4u) + select(lid.x, swizzle(lid.x, kk), TRANS_B);
+      let a0 = tile_a[at_a];
+      let b0 = tile_b[at_b];
+      block00 = multiply(block00, a0, b0);
+      if (QN > 1u) {
+        let b1 = tile_b[at_b + 16u];
+        block01 = multiply(block01, a0, b1);
+        if (QM > 1u) { block11 = multiply(block11, tile_a[at_a + 16u], b1); }
       }
-      workgroupBarrier();
+      if (QM > 1u) { block10 = multiply(block10, tile_a[at_a + 16u], b0); }
     }
+    workgroupBarrier();
   }
 
   let row = row_base + lid.y * 4u;

@@ -18,7 +18,7 @@ await build({
   external: ['webgpu'],
   // Packages in CommonJS ask for require, which an ES module does not have.
   banner: {
-    js: "#!/usr/bin/env node\nimport { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
+    js: "#!/usr/bin/env node\nimport { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
   },
 });
 chmodSync('dist/ucgm.mjs', 0o755);

@@ -1,0 +1,32 @@
+import { execFileSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../..');
+const node = (...args: string[]) =>
+  execFileSync(process.execPath, args, { cwd: root, encoding: 'utf8', stdio: 'pipe' });
+
+describe('the built package', () => {
+  beforeAll(() => void node('tools/build.mjs'));
+
+  it("runs one kernel in somebody else's app, as the example shows", () => {
+    expect(node('examples/one-kernel.mjs').trim()).toBe('-1.342 -0.447 0.447 1.342 -1.342 -0.447 0.447 1.342');
+  });
+
+  it('opens a device and exports the trainer, the sampler and the networks', () => {
+    const script = `
+      import * as ucgm from 'ucgm-webgpu';
+      import { openNodeDevice } from 'ucgm-webgpu/node';
+      const device = await openNodeDevice();
+      const { class_, ...sizes } = ucgm.namedModel('tiny');
+      const network = ucgm.createNetwork(class_, { ...sizes, input_size: 8, in_channels: 1, num_classes: 10 });
+      console.log(typeof ucgm.Trainer, typeof ucgm.sample, network.parameters.length > 10);
+      device.destroy();`;
+    expect(node('--input-type=module', '-e', script).trim()).toBe('function function true');
+  });
+
+  it('has a command line in one file', () => {
+    const help = node('dist/ucgm.mjs', '--help');
+    for (const command of ['train', 'sample', 'doctor']) expect(help).toContain(command);
+  });
+});
