@@ -43,8 +43,10 @@ async function doctor(): Promise<void> {
   let failed = 0;
   for (const kase of catalogue.filter((c) => c.smoke)) {
     try {
-      const { error } = await runCase(device, kase);
-      console.log(`ok    ${error.toExponential(1)}  ${kase.kernel} ${kase.name}`);
+      const run = kase.prepare(device);
+      const { error } = await runCase(device, kase, run);
+      const variant = run.kernel.variant && `  [${run.kernel.variant}]`;
+      console.log(`ok    ${error.toExponential(1)}  ${kase.kernel} ${kase.name}${variant}`);
     } catch (error) {
       failed++;
       console.log(`WRONG          ${error instanceof Error ? error.message : error}`);

@@ -2,11 +2,12 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readMetrics } from '../../src/io/metrics-log.node.ts';
+import { RunFolder } from '../../src/io/run-folder.node.ts';
 import { SMALL, startUcgm, temporaryFolder, ucgm } from './run.ts';
 
 /** Waits until a running `ucgm` has logged a step. */
 async function reached(run: string, step: number): Promise<void> {
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 5000; i++) {
     const path = `${run}/metrics.jsonl`;
     if (existsSync(path) && (readMetrics(path).at(-1)?.step ?? 0) >= step) return;
     await sleep(20);
@@ -25,7 +26,7 @@ describe('ucgm train --resume', () => {
     ...more,
   ];
   const resume = (out: string, ...more: string[]) => ucgm(['train', '--resume', '--out', path(out), ...more]);
-  const last = (out: string) => readFileSync(path(out, 'checkpoints', '20.safetensors'));
+  const checkpoint = (out: string, step: number) => readFileSync(path(out, 'checkpoints', `${step}.safetensors`));
   const losses = (out: string) => readMetrics(path(out, 'metrics.jsonl')).map(({ step, loss }) => [step, loss]);
 
   beforeAll(async () => {
@@ -36,20 +37,23 @@ describe('ucgm train --resume', () => {
   it('goes on to the same bits: 20 steps in one go are 10 and 10', async () => {
     expect((await ucgm(train('halves', '--steps', '10'))).code).toBe(0);
     expect((await resume('halves', '--steps', '20')).code).toBe(0);
-    expect(last('halves').equals(last('whole'))).toBe(true);
+    expect(checkpoint('halves', 20).equals(checkpoint('whole', 20))).toBe(true);
     expect(losses('halves')).toEqual(losses('whole'));
   });
 
-  it('goes on from the last checkpoint after kill -9', async () => {
-    const { child, ended } = startUcgm(train('killed'));
+  it('goes on from the last checkpoint after kill -9, to the bits of a run that was never killed', async () => {
+    const { child, ended } = startUcgm(train('killed', '--steps', '1000000'));
     await reached(path('killed'), 7);
     child.kill('SIGKILL');
     expect((await ended).signal).toBe('SIGKILL');
-    const { code, stdout } = await resume('killed');
+    const saved = RunFolder.open(path('killed')).checkpoints().at(-1) as number;
+    const end = saved + 7;
+    const { code, stdout } = await resume('killed', '--steps', String(end));
     expect(code).toBe(0);
-    expect(stdout).toMatch(/resumed at step (5|10|15|20)/);
-    expect(last('killed').equals(last('whole'))).toBe(true);
-    expect(losses('killed')).toEqual(losses('whole'));
+    expect(stdout).toContain(`resumed at step ${saved}`);
+    expect((await ucgm(train('never', '--steps', String(end)))).code).toBe(0);
+    expect(checkpoint('killed', end).equals(checkpoint('never', end))).toBe(true);
+    expect(losses('killed')).toEqual(losses('never'));
   });
 
   it('saves on Ctrl-C, exits 130, and goes on', async () => {
