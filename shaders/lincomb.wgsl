@@ -1,6 +1,7 @@
 // lincomb: out[b, i] = sum over k of coefs[b, k] * u_k[b, i]: per-sample combinations of up to four tensors.
+// With CLAMPED, out[b, i] = origin[b, i] + coefs[b, COUNT] * clamp(that sum, -1, 1), a correction of bounded size.
 // Buffers f32: coefs: coefficient k of sample b at b * coef_stride + coef_offset + k (stride 0: one set for all samples);
-//   u_k: sample b starts at offset_k + b * n; out: at out_offset + b * n. The same buffer may serve several u_k.
+//   u_k: sample b starts at offset_k + b * n; out: at out_offset + b * n; origin at b * n. One buffer may serve several u_k and origin.
 // Grid: 256 invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
 // Precision: f32.
 // Source: the paths and targets of UCGM (arXiv 2505.07447) are all of this form.
@@ -9,6 +10,7 @@ const COUNT: u32 = 2u;         // knob: tensors combined, 1 to 4
 const HAS_U1: bool = true;     // knob: COUNT is 2 or more
 const HAS_U2: bool = false;    // knob: COUNT is 3 or more
 const HAS_U3: bool = false;    // knob: COUNT is 4
+const CLAMPED: bool = false;   // knob: add the clamped sum to origin
 
 struct Dims {
   batch: u32,
@@ -28,7 +30,8 @@ struct Dims {
 @group(0) @binding(3) var<storage, read> u3: array<f32>; // optional: HAS_U3
 @group(0) @binding(4) var<storage, read> coefs: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
-@group(0) @binding(6) var<uniform> dims: Dims;
+@group(0) @binding(6) var<storage, read> origin: array<f32>; // optional: CLAMPED
+@group(0) @binding(7) var<uniform> dims: Dims;
 
 @compute @workgroup_size(256)
 fn main(
@@ -57,6 +60,9 @@ fn main(
       }
       if (COUNT > 3u) {
         sum += coefs[c + 3u] * u3[dims.offset3 + base + i];
+      }
+      if (CLAMPED) {
+        sum = origin[base + i] + coefs[c + COUNT] * clamp(sum, -1.0, 1.0);
       }
       out[dims.out_offset + base + i] = sum;
     }

@@ -3,6 +3,7 @@ import { lincomb } from '../kernels/lincomb.ts';
 import { lossBackward, lossForward, lossTotal } from '../kernels/loss.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { count, type Tensor } from '../tensor/index.ts';
+import { consistencyTarget } from './consistency.ts';
 import type { ObjectiveOptions } from './options.ts';
 
 /** One batch on the GPU, with the per-sample numbers of `multiStepCoefficients`. */
@@ -21,6 +22,8 @@ export interface StepInputs {
   readonly path: Tensor;
   readonly target: Tensor;
   readonly weight: Tensor;
+  /** [B, 16], [B], [B], of `consistencyCoefficients`; needed where lambda is not 0. */
+  readonly consistency?: { readonly rows: Tensor; readonly first: Tensor; readonly second: Tensor };
 }
 
 export interface ObjectiveResult {
@@ -35,10 +38,11 @@ export interface ObjectiveResult {
 }
 
 /**
- * The multi-step objective of UCGM-T: F at x_t with gradient, the enhanced target from the teacher, the loss. The total
- * goes to `total[slot]`. The teacher's pass is not recorded. `tape` must record for `backward` to be called.
+ * The objective of UCGM-T: F at x_t with gradient, the target (at lambda 0 the velocity, enhanced by the teacher; else the
+ * consistency target), the loss. The total goes to `total[slot]`. Only F's own pass is recorded. `tape` must record for
+ * `backward` to be called.
  */
-export function multiStepObjective(
+export function objective(
   tape: Tape,
   inference: Tape,
   network: VelocityNetwork,
@@ -63,7 +67,10 @@ export function multiStepObjective(
 
   const target = tape.alloc(...inputs.x.shape); // [B, C, H, W]
   const uncombined = { u0: inputs.x, u1: inputs.z, coefs: inputs.target, out: target };
-  if (teacher) {
+  if (inputs.consistency) {
+    const parts = { ...inputs, ...inputs.consistency, xt, velocity };
+    consistencyTarget(inference, network, online, teacher, options, parts, target);
+  } else if (teacher) {
     const u3 = inference.block(() => network.forward(inference, teacher, xt, inputs.t, inputs.yNull)); // [B, C, H, W]
     tape.run(lincomb.prepare(device, { inputs: 4 }), { ...uncombined, u2: velocity, u3 }, { ...shape, coef_stride: 4 });
     tape.release(u3);

@@ -19,6 +19,8 @@ export interface ObjectiveOptions {
   weight_function: 'Cosine' | null;
   /** Fraction of the labels of a batch that become the null class. */
   lab_drop_ratio: number;
+  /** 'reference': the reference's oddities that change numbers, see docs/ucgm-parity.md. */
+  compat?: 'reference';
 }
 
 export const OBJECTIVE_DEFAULTS: ObjectiveOptions = {
@@ -48,11 +50,8 @@ export function validateObjective(o: ObjectiveOptions): void {
   within('scaled_cbl_eps', 0, Number.MAX_VALUE);
   if (!Number.isFinite(o.enhanced_ratio))
     throw new OptionError(`enhanced_ratio is ${o.enhanced_ratio}`, 'give a number');
-  if (o.consistc_ratio !== 0) {
-    throw new OptionError(
-      `consistc_ratio ${o.consistc_ratio} asks for few-step training`,
-      'use consistc_ratio 0: only multi-step training is built yet',
-    );
+  if (o.compat !== undefined && o.compat !== 'reference') {
+    throw new OptionError(`compat ${o.compat} does not exist`, "use 'reference', or leave it out");
   }
   if (o.weight_function !== null && o.weight_function !== 'Cosine') {
     throw new OptionError(`weight_function ${o.weight_function} does not exist`, 'use Cosine or null');

@@ -7,7 +7,8 @@ import { GradientClip } from '../optim/clip.ts';
 import { Optimizer, type OptimizerOptions } from '../optim/optimizer.ts';
 import { beta, STREAM } from '../rng/philox.ts';
 import { count, type FlatBuffers, Storage, Tensor, type Workspace } from '../tensor/index.ts';
-import { multiStepObjective } from './objective.ts';
+import { consistencyCoefficients } from './consistency.ts';
+import { objective } from './objective.ts';
 import { droppedLabels, type ObjectiveOptions, validateObjective } from './options.ts';
 import { multiStepCoefficients, needsTeacher } from './targets.ts';
 import { Teacher } from './teacher.ts';
@@ -67,6 +68,7 @@ export class Trainer {
   readonly #ema: Average;
   readonly #clip: GradientClip;
   readonly #inputs: { [K in 'x' | 'z' | 't' | 'y' | 'yNull' | 'path' | 'target' | 'weight' | 'key']: Tensor };
+  readonly #consistency: { readonly rows: Tensor; readonly first: Tensor; readonly second: Tensor } | undefined;
   readonly #total: Tensor;
   readonly #ring: Tensor;
   #reported = 0;
@@ -107,6 +109,10 @@ export class Trainer {
       weight: make('loss weights', batchSize),
       key: make('random key', 4),
     };
+    if (options.objective.consistc_ratio !== 0) {
+      const rows = make('consistency coefficients', batchSize, 16);
+      this.#consistency = { rows, first: make('first times', batchSize), second: make('second times', batchSize) };
+    }
     this.#total = make('loss', 1);
     this.#ring = make('metrics', RING, RECORD);
     workspace.stream.write(this.#inputs.yNull, new Uint32Array(batchSize).fill(this.#nullLabel));
@@ -121,14 +127,14 @@ export class Trainer {
     this.teacher?.update();
     const tape = new Tape(workspace, { record: true });
     const inference = new Tape(workspace, { record: false });
-    const result = multiStepObjective(
+    const result = objective(
       tape,
       inference,
       this.network,
       this.weights,
       this.teacher?.weights,
       options.objective,
-      this.#inputs,
+      { ...this.#inputs, ...(this.#consistency && { consistency: this.#consistency }) },
       { values: this.#total, slot: 0 },
     );
     result.backward();
@@ -186,7 +192,8 @@ export class Trainer {
     this.#clip.free();
     this.#ema.free();
     this.teacher?.free();
-    for (const tensor of [...Object.values(this.#inputs), this.#total, this.#ring]) this.workspace.free(tensor);
+    const own = [...Object.values(this.#inputs), ...Object.values(this.#consistency ?? {}), this.#total, this.#ring];
+    for (const tensor of own) this.workspace.free(tensor);
   }
 
   get #nullLabel(): number {
@@ -209,6 +216,12 @@ export class Trainer {
     stream.write(to.path, coefficients.path);
     stream.write(to.target, coefficients.target);
     stream.write(to.weight, coefficients.weight);
+    if (this.#consistency) {
+      const { rows, first, second } = consistencyCoefficients(options.objective, times);
+      stream.write(this.#consistency.rows, rows);
+      stream.write(this.#consistency.first, first);
+      stream.write(this.#consistency.second, second);
+    }
     if (batch.z) {
       stream.write(to.z, batch.z);
       return;

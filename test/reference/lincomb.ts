@@ -10,6 +10,8 @@ export interface Combination {
   /** From one sample's coefficients to the next one's; 0 where all samples share them. */
   coefStride: number;
   coefOffset: number;
+  /** What the sum, clamped to -1..1 and times one more coefficient, is added to: [batch, n]. */
+  origin?: ArrayLike<number>;
 }
 
 /** out [batch, n]: of every sample the sum of its coefficients times its tensors. */
@@ -20,6 +22,11 @@ export function combined(o: Combination): Float64Array {
       const coef = o.coefs[o.coefOffset + b * o.coefStride + k] as number;
       const from = (o.offsets[k] as number) + b * o.n;
       for (let i = 0; i < o.n; i++) out[b * o.n + i] = (out[b * o.n + i] as number) + coef * (term[from + i] as number);
+    }
+    if (!o.origin) continue;
+    const scale = o.coefs[o.coefOffset + b * o.coefStride + o.terms.length] as number;
+    for (let i = b * o.n; i < (b + 1) * o.n; i++) {
+      out[i] = (o.origin[i] as number) + scale * Math.max(-1, Math.min(1, out[i] as number));
     }
   }
   return out;

@@ -1,0 +1,171 @@
+import type { Tape } from '../autograd/tape.ts';
+import { lincomb } from '../kernels/lincomb.ts';
+import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import { count, type Tensor } from '../tensor/index.ts';
+import { droppedLabels, type ObjectiveOptions } from './options.ts';
+import { denominator, TRANSPORTS, type Transport, transportNamed } from './transport.ts';
+
+/** Half the step of the central difference at lambda = 1. */
+const HALF_STEP = 0.005;
+/** Least time that is divided by: at 0 the difference over (1 - lambda) t and 4 / sin(1.57 t) have no value. */
+const LEAST_TIME = 1e-4;
+/** The reference writes 1.57, not pi/2. */
+const QUARTER_TURN = 1.57;
+
+/** Numbers of a sample, by where they lie in a row of the coefficients. */
+const ROW = { x: 0, z: 3, first: 6, second: 8, difference: 10, stride: 16 } as const;
+
+/** Per-sample numbers of the consistency target (lambda > 0), from the batch's times. */
+export interface ConsistencyCoefficients {
+  /**
+   * [B, 16]: x* = [0] x + [1] z + [2] F_teacher; z* = [3] x + [4] z + [5] F_teacher; the two points [6] x* + [7] z* and
+   * [8] x* + [9] z*; the difference [10] F_1 + [11] F_2 + [12] x_1 + [13] x_2; and [14], its factor in the target.
+   */
+  readonly rows: Float32Array<ArrayBuffer>;
+  /** [B]: the times at which the network is asked at the two points. At lambda < 1 the first is t itself. */
+  readonly first: Float32Array<ArrayBuffer>;
+  readonly second: Float32Array<ArrayBuffer>;
+}
+
+/**
+ * The transport that the consistency target is made with, in terms of the network's time: noise must be at time 1. ReLinear
+ * has it at 0, so its two ends change roles: Linear at 1 - t, of a network whose output is turned round. The reference does
+ * not, and its ReLinear models do not learn so; `compat: 'reference'` follows it.
+ */
+function rolesOf(options: ObjectiveOptions): { transport: Transport; turned: boolean } {
+  const turned = options.transport_type === 'ReLinear' && options.compat !== 'reference';
+  return { transport: turned ? TRANSPORTS.Linear : transportNamed(options.transport_type), turned };
+}
+
+/**
+ * The consistency part of UCGM-T (lambda > 0; arXiv 2505.07447, the training algorithm), in f64: with f(r) the prediction of
+ * x at time r on the path of x* and z*, D = (f(t + 0.005) - f(t - 0.005)) / 0.01 at lambda = 1 and
+ * (f(t) - f(lambda t)) / ((1 - lambda) t) below, and target = F_t - (a/den) (4 / sin(1.57 t)) clamp(D, -1, 1).
+ * x* and z* are the data and noise, moved by the teacher where zeta is not 0 (style fc-vs-xz).
+ */
+export function consistencyCoefficients(options: ObjectiveOptions, times: ArrayLike<number>): ConsistencyCoefficients {
+  const { transport, turned } = rolesOf(options);
+  const { a, g, da } = transport;
+  const batch = times.length;
+  const rows = new Float32Array(batch * ROW.stride);
+  const first = new Float32Array(batch);
+  const second = new Float32Array(batch);
+  const sign = turned ? -1 : 1;
+  const lambda = options.consistc_ratio;
+  const firstDropped = batch - droppedLabels(options.lab_drop_ratio, batch);
+  for (let b = 0; b < batch; b++) {
+    const given = turned ? 1 - (times[b] as number) : (times[b] as number);
+    const t = Math.max(LEAST_TIME, given);
+    const [r1, r2] = lambda === 1 ? [t + HALF_STEP, t - HALF_STEP] : [t, lambda * t];
+    const span = lambda === 1 ? 2 * HALF_STEP : (1 - lambda) * t;
+    const row = rows.subarray(b * ROW.stride, (b + 1) * ROW.stride);
+    row.set(enhancedPath(options, transport, given, sign, b >= firstDropped), ROW.x);
+    row.set([g(r1), a(r1)], ROW.first);
+    row.set([g(r2), a(r2)], ROW.second);
+    const [den1, den2] = [denominator(transport, r1), denominator(transport, r2)];
+    const velocities = [(sign * a(r1)) / den1, (-sign * a(r2)) / den2];
+    const points = [-da(r1) / den1, da(r2) / den2];
+    row.set(
+      [...velocities, ...points].map((v) => v / span),
+      ROW.difference,
+    );
+    row[ROW.difference + 4] = (-sign * a(t) * 4) / (denominator(transport, t) * Math.sin(QUARTER_TURN * t));
+    first[b] = turned ? 1 - r1 : r1;
+    second[b] = turned ? 1 - r2 : r2;
+  }
+  return { rows, first, second };
+}
+
+/** x* and z* of one sample as combinations of x, z and the teacher's velocity. */
+function enhancedPath(
+  options: ObjectiveOptions,
+  transport: Transport,
+  t: number,
+  sign: number,
+  dropped: boolean,
+): number[] {
+  const zeta = options.enhanced_ratio;
+  if (zeta === 0 || dropped) return [1, 0, 0, 0, 1, 0];
+  const { a, g, da, dg } = transport;
+  const den = denominator(transport, t);
+  const [lo, hi] = options.enhanced_range;
+  // x_hat = (F a - x_t a')/den and z_hat = (x_t g' - F g)/den with x_t = a z + g x
+  const xHat = [(-g(t) * da(t)) / den, (-a(t) * da(t)) / den, (sign * a(t)) / den];
+  const zHat = [(g(t) * dg(t)) / den, (a(t) * dg(t)) / den, (-sign * g(t)) / den];
+  const [own, teacher] = t > lo && t < hi ? [1 - zeta, zeta] : [0.5, 0.5];
+  const moved = (hat: readonly number[], unit: readonly number[]) =>
+    hat.map((value, i) => teacher * value + own * (unit[i] as number));
+  return [...moved(xHat, [1, 0, 0]), ...moved(zHat, [0, 1, 0])];
+}
+
+/** What the consistency target of a batch is made from, on the GPU. */
+export interface ConsistencyInputs {
+  /** [B, C, H, W]: data, noise, the point x_t and F there. */
+  readonly x: Tensor;
+  readonly z: Tensor;
+  readonly xt: Tensor;
+  readonly velocity: Tensor;
+  /** f32 [B], u32 [B]. */
+  readonly t: Tensor;
+  readonly y: Tensor;
+  /** As consistencyCoefficients gives them: [B, 16], [B], [B]. */
+  readonly rows: Tensor;
+  readonly first: Tensor;
+  readonly second: Tensor;
+}
+
+/** Writes the consistency target into `target` [B, C, H, W]. No pass of it is recorded. */
+export function consistencyTarget(
+  tape: Tape,
+  network: VelocityNetwork,
+  online: Weights,
+  teacher: Weights | undefined,
+  options: ObjectiveOptions,
+  o: ConsistencyInputs,
+  target: Tensor,
+): void {
+  const { device } = tape.workspace;
+  const shape = o.x.shape;
+  const dims = {
+    batch: shape[0] as number,
+    n: count(shape.slice(1)),
+    coef_stride: ROW.stride,
+    offset0: 0,
+    offset1: 0,
+    offset2: 0,
+    offset3: 0,
+    out_offset: 0,
+  };
+  const combine = (out: Tensor, coef_offset: number, u0: Tensor, u1: Tensor, u2?: Tensor) => {
+    const kernel = lincomb.prepare(device, { inputs: u2 ? 3 : 2 });
+    tape.run(kernel, { u0, u1, u2, coefs: o.rows, out }, { ...dims, coef_offset });
+    return out;
+  };
+  const ask = (weights: Weights, x: Tensor, t: Tensor) => tape.block(() => network.forward(tape, weights, x, t, o.y));
+
+  const made: Tensor[] = [];
+  const alloc = () => {
+    const tensor = tape.alloc(...shape);
+    made.push(tensor);
+    return tensor;
+  };
+  let [x, z] = [o.x, o.z];
+  if (teacher) {
+    const f = ask(teacher, o.xt, o.t);
+    made.push(f);
+    [x, z] = [combine(alloc(), ROW.x, o.x, o.z, f), combine(alloc(), ROW.z, o.x, o.z, f)];
+  }
+  const x1 = combine(alloc(), ROW.first, x, z);
+  const x2 = combine(alloc(), ROW.second, x, z);
+  let f1 = o.velocity;
+  if (options.consistc_ratio === 1) {
+    f1 = ask(online, x1, o.first);
+    made.push(f1);
+  }
+  const f2 = ask(online, x2, o.second);
+  made.push(f2);
+  const kernel = lincomb.prepare(device, { inputs: 4, clamped: true });
+  const parts = { u0: f1, u1: f2, u2: x1, u3: x2, origin: o.velocity, coefs: o.rows, out: target };
+  tape.run(kernel, parts, { ...dims, coef_offset: ROW.difference });
+  for (const tensor of made) tape.release(tensor);
+}
