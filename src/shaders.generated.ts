@@ -187,14 +187,15 @@ export const adam_step = {
   uniform: { binding: 6, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
   knobs: {
   },
-  code: `// adam_step: one update of Adam or of the reference's AdamW over a flat buffer, in place.
-//   g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (sqrt(v) + eps))
+  code: `// adam_step: one update of Adam, RAdam or the reference's AdamW over a flat buffer, in place.
+//   g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
 // Buffers f32: param, m, v [count] updated; grad [count]; clip [4] = (scale, norm, non-finite count, 0);
-//   hyper [8] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay): the bias corrections are folded in on the host, in doubles.
+//   hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
+//   root is 1, or 0 (with eps 1) for a step of plain momentum.
 //   Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
 // Grid: one vec4 an invocation, 256 invocations a workgroup.
 // Precision: f32. A non-finite gradient counts as 0; finiteness is read from the bits, which no compiler may assume away.
-// Source: Kingma & Ba 2014; UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v).
+// Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v).
 
 struct Dims {
   count: u32,
@@ -226,7 +227,7 @@ fn main(
   let g = select(raw * clip[0], vec4f(0.0), broken) + hyper[6] * p;
   let new_m = hyper[1] * old_m + hyper[2] * g;
   let new_v = hyper[3] * old_v + hyper[4] * g * g;
-  let new_p = p - hyper[0] * (hyper[7] * p + new_m / (sqrt(new_v) + hyper[5]));
+  let new_p = p - hyper[0] * (hyper[7] * p + new_m / (hyper[8] * sqrt(new_v) + hyper[5]));
   let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
   m[i] = select(old_m, new_m, live);
   v[i] = select(old_v, new_v, live);

@@ -33,6 +33,7 @@ const transport = v.strictObject({
   wt_cosine_loss: v.boolean(),
   weight_function: v.nullable(v.literal('Cosine')),
   lab_drop_ratio: share,
+  compat: v.optional(v.literal('reference')),
 });
 
 /** Options of UCGM-S, the reference's keys. */
@@ -74,7 +75,7 @@ const schema = v.strictObject({
   }),
   transport,
   optimizer: v.strictObject({
-    type: v.picklist(['AdamW', 'Adam']),
+    type: v.picklist(['AdamW', 'Adam', 'RAdam']),
     lr: positive,
     betas: pair(share),
     weight_decay: notNegative,

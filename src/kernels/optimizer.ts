@@ -8,8 +8,8 @@ const PER_WORKGROUP = 1024;
 const quads = (count: number) => Math.ceil(count / 4);
 
 /**
- * One update of Adam or AdamW over flat buffers. Buffers f32: param, m, v [count] updated in place; grad [count]; clip [4];
- * hyper [8] from `adamHyper` of src/optim/hyper.ts. The flat ones are padded to 16 bytes. See shaders/adam_step.wgsl.
+ * One update of Adam, AdamW or RAdam over flat buffers. Buffers f32: param, m, v [count] updated in place; grad [count]; clip [4];
+ * hyper [9] from `adamHyper` of src/optim/hyper.ts. The flat ones are padded to 16 bytes. See shaders/adam_step.wgsl.
  */
 export const adamStep = defineKernel({
   shader: shaders.adam_step,
@@ -18,7 +18,7 @@ export const adamStep = defineKernel({
     grad: quads(count),
     m: quads(count),
     v: quads(count),
-    hyper: 8,
+    hyper: 9,
     clip: 4,
   }),
   grid: (d) => Math.ceil(d.count / PER_WORKGROUP),

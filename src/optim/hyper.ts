@@ -1,3 +1,8 @@
+/** The optimisers that one kernel computes, see `adamHyper`. */
+export const ADAM_TYPES = ['AdamW', 'Adam', 'RAdam'] as const;
+
+export type AdamType = (typeof ADAM_TYPES)[number];
+
 /** Settings that Adam's family shares. */
 export interface AdamSettings {
   lr: number;
@@ -10,22 +15,28 @@ export interface AdamSettings {
 /**
  * The `hyper` buffer of shaders/adam_step.wgsl for one step (the first is 1), with the bias corrections folded in, in doubles.
  * AdamW is the reference's: p -= s (wd p + m / (sqrt(v) + eps)), s = lr sqrt(1 - b2^t) / (1 - b1^t). Adam is torch's: decay
- * goes into the gradient, and eps is added to sqrt(v / (1 - b2^t)).
+ * goes into the gradient, and eps is added to sqrt(v / (1 - b2^t)). RAdam is torch's (Liu et al. 2019): decay as Adam's, the
+ * step rectified, and plain momentum while fewer than some five squared gradients are in the average (rho_t <= 5).
  * @throws RangeError for a step below 1, where the corrections divide by zero.
  */
-export function adamHyper(type: 'Adam' | 'AdamW', o: AdamSettings, step: number): Float32Array<ArrayBuffer> {
+export function adamHyper(type: AdamType, o: AdamSettings, step: number): Float32Array<ArrayBuffer> {
   if (!(step >= 1)) throw new RangeError(`optimiser step is ${step}. Fix: count steps from 1`);
   const root2 = Math.sqrt(1 - o.beta2 ** step);
   const size = (o.lr * root2) / (1 - o.beta1 ** step);
-  const coupled = type === 'Adam';
-  return new Float32Array([
-    size,
-    o.beta1,
-    1 - o.beta1,
-    o.beta2,
-    1 - o.beta2,
-    coupled ? o.eps * root2 : o.eps,
-    coupled ? o.weightDecay : 0,
-    coupled ? 0 : o.weightDecay,
-  ]);
+  const coupled = type !== 'AdamW';
+  const decay = coupled ? [o.weightDecay, 0] : [0, o.weightDecay];
+  const moments = [o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2];
+  if (type !== 'RAdam') return new Float32Array([size, ...moments, coupled ? o.eps * root2 : o.eps, ...decay, 1]);
+  const rectified = rectification(o.beta2, step);
+  if (rectified === undefined) return new Float32Array([size / root2, ...moments, 1, ...decay, 0]);
+  return new Float32Array([size * rectified, ...moments, o.eps, ...decay, 1]);
+}
+
+/** RAdam's factor of the step; undefined while the variance of the adaptive step has no bound. */
+function rectification(beta2: number, step: number): number | undefined {
+  const limit = 2 / (1 - beta2) - 1;
+  const power = beta2 ** step;
+  const rho = limit - (2 * step * power) / (1 - power);
+  if (rho <= 5) return undefined;
+  return Math.sqrt(((rho - 4) * (rho - 2) * limit) / ((limit - 4) * (limit - 2) * rho));
 }

@@ -1,17 +1,15 @@
 import { adamStep } from '../kernels/optimizer.ts';
 import { FlatBuffers, type FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
-import { adamHyper } from './hyper.ts';
+import { ADAM_TYPES, type AdamType, adamHyper } from './hyper.ts';
 
 export interface OptimizerOptions {
-  /** AdamW is the reference's (see hyper.ts), not torch's. Adam is torch's. */
-  type: 'AdamW' | 'Adam';
+  /** AdamW is the reference's (see hyper.ts), not torch's. Adam and RAdam are torch's. */
+  type: AdamType;
   lr: number;
   betas: readonly [number, number];
   weight_decay: number;
   eps?: number;
 }
-
-const TYPES = ['AdamW', 'Adam'];
 
 /** An optimiser's name is unknown, or a number out of range. */
 export class OptimizerError extends Error {
@@ -37,7 +35,7 @@ export class Optimizer {
     this.#parameters = parameters;
     this.m = new FlatBuffers(workspace, parameters.layout, 'optimizer', 'm');
     this.v = new FlatBuffers(workspace, parameters.layout, 'optimizer', 'v');
-    this.#hyper = workspace.create('optimizer', 'hyper', [8]);
+    this.#hyper = workspace.create('optimizer', 'hyper', [9]);
   }
 
   /** Records one update of all parameters from their gradients, scaled and cleaned by `clip` [4]. `lr` overrides the option. */
@@ -63,8 +61,8 @@ export class Optimizer {
 }
 
 function validate(o: OptimizerOptions): void {
-  if (!TYPES.includes(o.type))
-    throw new OptimizerError(`optimizer ${o.type} does not exist. Fix: use one of ${TYPES.join(', ')}`);
+  if (!ADAM_TYPES.includes(o.type))
+    throw new OptimizerError(`optimizer ${o.type} does not exist. Fix: use one of ${ADAM_TYPES.join(', ')}`);
   if (!(o.lr > 0)) throw new OptimizerError(`lr is ${o.lr}. Fix: give a positive number`);
   if (!o.betas.every((b) => b >= 0 && b < 1))
     throw new OptimizerError(`betas are [${o.betas}]. Fix: give two numbers in [0, 1)`);

@@ -1,7 +1,7 @@
 import { adamStep, clipScale, ema, gradStats, gradStatsGroups } from '../../src/kernels/optimizer.ts';
-import { adamHyper } from '../../src/optim/hyper.ts';
+import { type AdamType, adamHyper } from '../../src/optim/hyper.ts';
 import { normal } from '../../src/rng/philox.ts';
-import { adam, adamw, average, cleaned } from '../reference/optimizer.ts';
+import { adam, adamw, average, cleaned, radam } from '../reference/optimizer.ts';
 import { type KernelCase, prepared } from './case.ts';
 
 type Extra = Partial<KernelCase>;
@@ -22,13 +22,7 @@ function padded(values: Float32Array): Float32Array {
 const repadded = (values: Float64Array) =>
   Float64Array.from(padded(new Float32Array(values.length)), (v, i) => values[i] ?? v);
 
-function adamCase(
-  type: 'Adam' | 'AdamW',
-  count: number,
-  step: number,
-  weightDecay: number,
-  extra: Extra = {},
-): KernelCase {
+function adamCase(type: AdamType, count: number, step: number, weightDecay: number, extra: Extra = {}): KernelCase {
   return {
     kernel: 'adam_step',
     name: `${type} ${count}, step ${step}, decay ${weightDecay}`,
@@ -56,7 +50,12 @@ function adamCase(
           inputs: { ...all, hyper: adamHyper(type, numbers, step), clip },
           outputs: { param: all.param.length, m: all.m.length, v: all.v.length },
           oracle: () => {
-            const next = (type === 'Adam' ? adam : adamw)({ param, m, v }, cleaned(grad, 0.25), numbers, step);
+            const next = { Adam: adam, AdamW: adamw, RAdam: radam }[type](
+              { param, m, v },
+              cleaned(grad, 0.25),
+              numbers,
+              step,
+            );
             return { param: repadded(next.param), m: repadded(next.m), v: repadded(next.v) };
           },
         },
@@ -173,6 +172,8 @@ export const optimizerCases: KernelCase[] = [
   adamCase('AdamW', 65539, 1000, 0.1),
   adamCase('Adam', 257, 1, 0.01),
   adamCase('Adam', 1027, 12, 0),
+  adamCase('RAdam', 113, 3, 0.01), // momentum alone
+  adamCase('RAdam', 257, 100, 0.01),
   adamCase('AdamW', LARGE, 10, 0, BENCH),
   statsCase(3, 0, { smoke: true }),
   statsCase(4097, 5),

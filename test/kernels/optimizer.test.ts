@@ -110,7 +110,7 @@ describe('optimizer kernels', () => {
     const device = await testDevice();
     const kernel = await adamStep.create(device);
     const make = (size: number) => device.createBuffer({ size, usage: 0x80 });
-    const [grad, m, v, hyper, clip] = [32, 32, 32, 32, 16].map(make) as [
+    const [grad, m, v, hyper, clip] = [32, 32, 32, 36, 16].map(make) as [
       GPUBuffer,
       GPUBuffer,
       GPUBuffer,

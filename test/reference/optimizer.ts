@@ -46,6 +46,21 @@ export function adamw(state: AdamState, grad: ArrayLike<number>, o: AdamNumbers,
   return next;
 }
 
+/** RAdam as Liu et al. 2019 and torch have it: momentum alone until rho_t is above 5, then Adam's step times r_t. */
+export function radam(state: AdamState, grad: ArrayLike<number>, o: AdamNumbers, step: number): AdamResult {
+  const penalised = Float64Array.from(state.param, (p, i) => (grad[i] as number) + o.weightDecay * p);
+  const next = moments(state, penalised, o);
+  const most = 2 / (1 - o.beta2) - 1;
+  const rho = most - (2 * step * o.beta2 ** step) / (1 - o.beta2 ** step);
+  const r = Math.sqrt((((rho - 4) / (most - 4)) * ((rho - 2) / (most - 2)) * most) / rho);
+  for (let i = 0; i < next.param.length; i++) {
+    const first = (next.m[i] as number) / (1 - o.beta1 ** step);
+    const root = (Math.sqrt(next.v[i] as number) + o.eps) / Math.sqrt(1 - o.beta2 ** step);
+    next.param[i] = (next.param[i] as number) - o.lr * (rho > 5 ? (r * first) / root : first);
+  }
+  return next;
+}
+
 /** The gradient an optimiser sees: scaled, and 0 where it is not a finite number. */
 export function cleaned(grad: ArrayLike<number>, scale: number): Float64Array {
   return Float64Array.from(grad, (g) => (Number.isFinite(g) ? g * scale : 0));
