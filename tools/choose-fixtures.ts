@@ -11,10 +11,10 @@ import { encodeSafetensors, parseSafetensors, toFloat32 } from '../src/io/safete
 const CASES: { readonly [file: string]: RegExp } = {
   networks: /^(tit|tit_patch1|tit_layernorm_qknorm|tit_noshift|tit_unconditional|tit_learn_sigma|sit)$/,
   training_step:
-    /^(multi_(Linear|TrigFlow|EDM|enhanced|enhanced_over1|enhanced_ema0)|no_weight|no_weight_huber|drop_half)$/,
+    /^(multi_(Linear|EDM|enhanced|enhanced_over1)|few_(Linear|ReLinear|TrigFlow)|lambda0.5_Linear|lambda_enhanced|no_weight_huber)$/,
   training_run: /^multi$/,
   sampling: /./,
-  optimizers: /^Adam/,
+  optimizers: /^R?Adam/,
 };
 /** Entries of a file's configuration that are no case but what the cases share. */
 const SHARED = ['model'];

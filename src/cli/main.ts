@@ -3,6 +3,7 @@ import { addDoctor } from './doctor.ts';
 import { reportFailure, UsageError } from './failure.ts';
 import { addSample } from './sample.ts';
 import { addTrain } from './train.ts';
+import { addTune } from './tune.ts';
 
 /** The command `ucgm`. */
 export function program(): Command {
@@ -11,6 +12,7 @@ export function program(): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} }); // reported once, below
   addTrain(ucgm);
+  addTune(ucgm);
   addSample(ucgm);
   addDoctor(ucgm);
   for (const command of ucgm.commands) command.exitOverride().configureOutput({ outputError: () => {} });

@@ -3,14 +3,12 @@ import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { mergeConfig, type PartialConfig, parseConfig } from '../io/config.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
-import { toFloat32 } from '../io/safetensors.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
-import { groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
 import { UsageError } from './failure.ts';
 import { writeSampleGrid } from './grid.ts';
-import { networkOf } from './model.ts';
 import { realNumber, wholeNumber } from './train.ts';
+import { newestWeights } from './weights.ts';
 
 interface SampleOptions {
   from: string;
@@ -57,15 +55,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
       cfg_scale: options.cfg,
     },
   } as PartialConfig);
-  const latest = run.latestCheckpoint();
-  if (!latest) throw new UsageError(`${options.from} holds no checkpoint`, 'train longer, or resume the run');
-  for (const warning of latest.warnings) console.warn(warning);
-  const tensors = new Map<string, HostTensor>();
-  for (const [name, tensor] of latest.tensors) {
-    if (name.startsWith(`${options.weights}/`)) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
-  }
-  const network = networkOf(config.model);
-  const values = groupOf({ tensors, metadata: latest.metadata }, options.weights, network.parameters);
+  const { network, weights: values, step } = newestWeights(run, config.model, options.weights);
 
   const device = await openNodeDevice();
   const workspace = new Workspace(device);
@@ -79,7 +69,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   };
   const nfe = await writeSampleGrid(workspace, network, weights, config, options.grid, request);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(`${options.grid}: step ${latest.step}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);
+  console.log(`${options.grid}: step ${step}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);
   workspace.dispose();
   device.destroy();
 }

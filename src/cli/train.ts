@@ -1,16 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
-import { loadDataset } from '../data/load.node.ts';
-import { adapterName } from '../device/index.ts';
-import { openNodeDevice } from '../device/node.ts';
-import { mergeConfig, type PartialConfig, parseConfig, type RunConfig, stringifyConfig } from '../io/config.ts';
+import { mergeConfig, type PartialConfig, parseConfig, type RunConfig } from '../io/config.ts';
 import { presetNamed } from '../io/presets.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
-import { Workspace } from '../tensor/index.ts';
-import { Trainer } from '../ucgm/trainer.ts';
 import { UsageError } from './failure.ts';
-import { networkOf, resolveModel } from './model.ts';
-import { trainingLoop } from './training_loop.ts';
+import { runTraining } from './run_training.ts';
 
 interface TrainOptions {
   data?: string;
@@ -61,35 +55,7 @@ export function addTrain(ucgm: Command): void {
 
 async function train(options: TrainOptions): Promise<void> {
   const folder = options.resume ? RunFolder.open(options.out) : undefined;
-  const config = resolveConfig(options, folder);
-  const dataset = await loadDataset({
-    name: config.data.name,
-    ...(config.data.size !== undefined && { size: config.data.size }),
-  });
-  config.model = resolveModel(config.model, dataset);
-  const network = networkOf(config.model);
-  const device = await openNodeDevice();
-  console.log(
-    `adapter ${adapterName(device)}; data ${dataset.name}, ${dataset.size} images of ${dataset.numClasses} classes`,
-  );
-  const workspace = new Workspace(device);
-  const trainer = new Trainer(workspace, network, config.data.batch_size, {
-    objective: config.transport,
-    optimizer: { ...config.optimizer, eps: config.optimizer.eps ?? 1e-8 },
-    emaDecay: config.train.ema_decay,
-    maxGradNorm: config.train.max_grad_norm,
-    seed: config.train.seed,
-  });
-  console.log(
-    `model ${config.model.name}, ${(trainer.weights.flat.count / 1e6).toFixed(2)}M parameters; batch ${config.data.batch_size}, ${config.train.steps} steps`,
-  );
-  const run = folder ?? RunFolder.create(options.out);
-  run.writeConfig(stringifyConfig(config));
-  const interrupted = await trainingLoop({ trainer, dataset, config, run, resume: options.resume === true });
-  trainer.free();
-  workspace.dispose();
-  device.destroy();
-  if (interrupted) process.exitCode = 130;
+  await runTraining({ config: resolveConfig(options, folder), out: options.out, ...(folder && { resume: folder }) });
 }
 
 /** Preset, then the run's or the given file, then the command line. */

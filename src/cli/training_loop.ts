@@ -47,7 +47,7 @@ export async function trainingLoop({ trainer, dataset, config, run, resume }: Tr
         }
       }
       if (step % train.checkpoint_every === 0 || step === train.steps) {
-        await save(trainer, run, train.keep_checkpoints);
+        await saveCheckpoint(trainer, run, train.keep_checkpoints);
         saved = step;
       }
       if (train.sample_every > 0 && step % train.sample_every === 0) {
@@ -57,7 +57,7 @@ export async function trainingLoop({ trainer, dataset, config, run, resume }: Tr
     if (interrupted && saved !== trainer.step) {
       for (const metrics of await trainer.metrics())
         log.append({ ...metrics, imagesPerSecond: progress.imagesPerSecond(trainer.step) });
-      await save(trainer, run, train.keep_checkpoints);
+      await saveCheckpoint(trainer, run, train.keep_checkpoints);
     }
   } finally {
     process.off('SIGINT', interrupt);
@@ -93,7 +93,8 @@ function restore(trainer: Trainer, run: RunFolder): void {
   console.log(`resumed at step ${trainer.step}`);
 }
 
-async function save(trainer: Trainer, run: RunFolder, keep: number): Promise<void> {
+/** Writes the trainer's whole state as a checkpoint and removes old ones. */
+export async function saveCheckpoint(trainer: Trainer, run: RunFolder, keep: number): Promise<void> {
   const { tensors, metadata } = await trainerState(trainer);
   writeSafetensorsAtomic(run.checkpointPath(trainer.step), tensors, metadata);
   run.prune(keep);

@@ -69,6 +69,32 @@ const PRESETS: { [name: string]: PartialConfig } = {
     },
     sample: SAMPLE,
   },
+  /** The reference's recipe from multi-step weights to a few-step model. */
+  fewstep: {
+    model: { name: 'tiny' },
+    data: { name: 'digits', batch_size: 256 },
+    transport: {
+      ...TRANSPORT,
+      consistc_ratio: 1,
+      enhanced_ratio: 2,
+      scaled_cbl_eps: 5,
+      ema_decay_rate: 1,
+      time_dist_ctrl: [0.8, 1, 1],
+      wt_cosine_loss: false,
+    },
+    optimizer: { type: 'RAdam', lr: 1e-4, betas: [0.9, 0.999], weight_decay: 0 },
+    train: {
+      steps: 2500,
+      seed: 0,
+      ema_decay: 0.999,
+      max_grad_norm: 0.1,
+      log_every: 50,
+      checkpoint_every: 500,
+      sample_every: 500,
+      keep_checkpoints: 2,
+    },
+    sample: { ...SAMPLE, sampling_steps: 2, stochast_ratio: 1, rfba_gap_steps: [0.001, 0.3] },
+  },
   /** The reference's multi-step settings for latent images. */
   multistep: {
     model: { name: 'S/2' },

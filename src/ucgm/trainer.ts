@@ -177,6 +177,12 @@ export class Trainer {
     return groups;
   }
 
+  /** Puts given weights, by parameter, in the place of the initialisation; the average starts as their copy. */
+  startFrom(weights: ReadonlyMap<string, Float32Array<ArrayBuffer>>): void {
+    this.weights.flat.values.write(weights);
+    this.average.flat.values.write(weights);
+  }
+
   /** Takes up where a checkpoint stopped, after its groups were written. */
   restored(step: number, optimizerStep: number, cmd: number): void {
     this.step = step;

@@ -1,0 +1,37 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readMetrics } from '../../src/io/metrics-log.node.ts';
+import { SMALL, temporaryFolder, ucgm } from './run.ts';
+
+describe('ucgm tune', () => {
+  const path = temporaryFolder();
+  const tune = (out: string, ...more: string[]) => ['tune', '--from', path('multi'), '--out', path(out), ...more];
+
+  beforeAll(async () => {
+    writeFileSync(path('small.yaml'), SMALL);
+    const args = ['train', '--config', path('small.yaml'), '--steps', '5', '--out', path('multi')];
+    expect(await ucgm(args)).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it("starts from the run's average, trains few-step, resumes to the same bits, and samples in two steps", async () => {
+    expect(await ucgm(tune('whole', '--steps', '6'))).toMatchObject({ code: 0, stderr: '' });
+    expect((await ucgm(tune('parts', '--steps', '3'))).code).toBe(0);
+    expect((await ucgm(['train', '--resume', '--out', path('parts'), '--steps', '6'])).code).toBe(0);
+    const last = (run: string) => readFileSync(path(run, 'checkpoints', '6.safetensors'));
+    expect(last('parts').equals(last('whole'))).toBe(true);
+    expect(readMetrics(path('whole', 'metrics.jsonl')).every(({ loss }) => Number.isFinite(loss))).toBe(true);
+    const sample = ['sample', '--from', path('whole'), '--count', '4', '--grid', path('few.png')];
+    expect(await ucgm(sample)).toMatchObject({ code: 0, stdout: expect.stringContaining('2 network passes') });
+  });
+
+  it('warns when the start is a few-step model itself', async () => {
+    const args = ['tune', '--from', path('whole'), '--out', path('again'), '--steps', '1'];
+    expect(await ucgm(args)).toMatchObject({ code: 0, stderr: expect.stringContaining('is a few-step model already') });
+  });
+
+  it('refuses a folder without a run, and writes nothing', async () => {
+    const args = ['tune', '--from', path('nowhere'), '--out', path('none')];
+    expect(await ucgm(args)).toMatchObject({ code: 2, stderr: expect.stringContaining('holds no run') });
+    expect(existsSync(path('none'))).toBe(false);
+  });
+});

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { consistencyCoefficients } from '../../src/ucgm/consistency.ts';
+import { droppedLabels, OBJECTIVE_DEFAULTS, type ObjectiveOptions, validateObjective } from '../../src/ucgm/options.ts';
+import { TRANSPORTS } from '../../src/ucgm/transport.ts';
+
+const FEW: ObjectiveOptions = { ...OBJECTIVE_DEFAULTS, consistc_ratio: 1, lab_drop_ratio: 0 };
+const rowOf = (options: Partial<ObjectiveOptions>, t: number) => {
+  const { rows, first, second } = consistencyCoefficients({ ...FEW, ...options }, [t]);
+  return { row: [...rows], first: first[0] as number, second: second[0] as number };
+};
+
+describe('consistency coefficients', () => {
+  it('give D = 0 and so target = F where the network is exact, for every transport', () => {
+    // An exact network on one sample: F = a' z + g' x at every time, so that f(r) = x and the difference vanishes.
+    const [x, z] = [0.7, -1.3];
+    for (const [name, { da, dg }] of Object.entries(TRANSPORTS)) {
+      if (name === 'ReLinear') continue;
+      for (const consistc_ratio of [1, 0.9, 0.3]) {
+        const { row, first, second } = rowOf({ transport_type: name, consistc_ratio }, 0.4);
+        const [f1, f2] = [first, second].map((r) => da(r) * z + dg(r) * x) as [number, number];
+        const at = (i: number) => row[i] as number;
+        const [x1, x2] = [at(6) * x + at(7) * z, at(8) * x + at(9) * z];
+        expect(at(10) * f1 + at(11) * f2 + at(12) * x1 + at(13) * x2, `${name} ${consistc_ratio}`).toBeCloseTo(0, 3);
+      }
+    }
+  });
+
+  it('turn ReLinear round: Linear at 1 - t, of a network with the other sign', () => {
+    const linear = rowOf({ enhanced_ratio: 2, enhanced_range: [0, 1] }, 0.3);
+    const turned = rowOf({ enhanced_ratio: 2, enhanced_range: [0, 1], transport_type: 'ReLinear' }, 0.7);
+    const ofVelocity = [2, 5, 10, 11, 14];
+    turned.row.forEach((value, i) => {
+      expect(value, `number ${i}`).toBeCloseTo((ofVelocity.includes(i) ? -1 : 1) * (linear.row[i] as number), 4);
+    });
+    expect(turned.first).toBeCloseTo(1 - linear.first, 6);
+    expect(turned.second).toBeCloseTo(1 - linear.second, 6);
+  });
+
+  it('move x and z by the teacher inside the range, half way outside, and not for dropped labels', () => {
+    const enhanced = { enhanced_ratio: 2, enhanced_range: [0.2, 0.6] as const };
+    // Linear: x_hat = x_t - t F, so x* = x + 2 (x_hat - x)
+    expect(
+      rowOf(enhanced, 0.5)
+        .row.slice(0, 3)
+        .map((v) => v.toFixed(4)),
+    ).toEqual(['0.0000', '1.0000', '-1.0000']);
+    expect(
+      rowOf(enhanced, 0.8)
+        .row.slice(0, 3)
+        .map((v) => v.toFixed(4)),
+    ).toEqual(['0.6000', '0.4000', '-0.4000']);
+    expect(rowOf({ ...enhanced, lab_drop_ratio: 1 }, 0.5).row.slice(0, 6)).toEqual([1, 0, 0, 0, 1, 0]);
+  });
+
+  it('stay finite at both ends of time', () => {
+    for (const transport_type of Object.keys(TRANSPORTS)) {
+      for (const consistc_ratio of [1, 0.5]) {
+        for (const t of [0, 1]) {
+          const { row } = rowOf({ transport_type, consistc_ratio }, t);
+          expect(row.every(Number.isFinite), `${transport_type} ${consistc_ratio} at ${t}: ${row}`).toBe(true);
+        }
+      }
+    }
+  });
+});
+
+describe('options of the objective', () => {
+  it('drop labels as Python rounds, and none at ratio 0', () => {
+    expect([0.1, 0.5, 0, 0.25, 1].map((ratio) => droppedLabels(ratio, 10))).toEqual([1, 5, 0, 2, 10]);
+    expect([droppedLabels(0.5, 5), droppedLabels(0.5, 7)]).toEqual([2, 4]); // halves go to even
+  });
+
+  it.each([
+    [{ consistc_ratio: 1.5 }, 'consistc_ratio is 1.5'],
+    [{ transport_type: 'Bent' }, 'transport_type Bent'],
+    [{ enhanced_ratio: Number.NaN }, 'enhanced_ratio is NaN'],
+    [{ compat: 'torch' }, 'compat torch'],
+    [{ weight_function: 'Sine' }, 'weight_function Sine'],
+    [{ time_dist_ctrl: [1, 0, 1] }, 'time_dist_ctrl'],
+  ])('refuse %o', (change, message) => {
+    expect(() => validateObjective({ ...OBJECTIVE_DEFAULTS, ...change } as ObjectiveOptions)).toThrow(message);
+  });
+});
