@@ -46,6 +46,7 @@ const sampling = v.strictObject({
   stochast_ratio: v.union([share, v.literal('Auto')]),
   cfg_scale: v.number(),
   cfg_interval: pair(share),
+  compat: v.optional(v.literal('reference')),
 });
 
 const schema = v.strictObject({

@@ -1,5 +1,6 @@
 import type { VelocityNetwork } from '../nn/network.ts';
 import { type DiTConfig, ModelError } from './config.ts';
+import { lightningdit } from './lightningdit.ts';
 import { sit } from './sit.ts';
 import { type TiTOptions, tit } from './tit.ts';
 
@@ -19,6 +20,7 @@ const TIT_DEFAULTS: TiTOptions = {
 const CLASSES: { [name: string]: (config: ModelConfig) => VelocityNetwork } = {
   TiT: (config) => tit({ ...TIT_DEFAULTS, ...config }),
   SiT: (config) => sit(config),
+  LightningDiT: (config) => lightningdit(config),
 };
 
 /** Named sizes: a class, and the sizes that do not follow from the data. S to XL are the reference's; tiny and mnist are ours. */

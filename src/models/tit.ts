@@ -30,7 +30,11 @@ export interface TiTOptions {
   learn_sigma: boolean;
 }
 
-export type TiTConfig = DiTConfig & TiTOptions;
+export type TiTConfig = DiTConfig &
+  TiTOptions & {
+    /** Trained weights in the norms of the blocks, of the last layer, and of q and k: LightningDiT. */
+    norm_weights?: boolean;
+  };
 
 /** TiT, the transformer of UCGM: DiT with RMSNorm, q/k norm, RoPE and SwiGLU. Parameter names are the reference's. */
 export function tit(config: TiTConfig): VelocityNetwork {
@@ -50,7 +54,9 @@ export function tit(config: TiTConfig): VelocityNetwork {
   const hidden = config.use_swiglu ? Math.trunc((2 / 3) * 4 * width) : 4 * width;
   const chunks = config.wo_shift ? 4 : 6;
   const outChannels = config.learn_sigma ? 2 * channels : channels;
-  const qkAffine = config.use_qknorm && !config.use_rmsnorm; // the reference's LayerNorm of q and k has weight and bias
+  const weighted = config.norm_weights === true;
+  const qkBias = config.use_qknorm && !config.use_rmsnorm; // the reference's LayerNorm of q and k has weight and bias
+  const qkAffine = qkBias || (config.use_qknorm && weighted);
 
   const parameters = (): InitSpec[] => {
     const specs: InitSpec[] = [];
@@ -71,11 +77,15 @@ export function tit(config: TiTConfig): VelocityNetwork {
       });
     for (let i = 0; i < depth; i++) {
       const block = `blocks.${i}`;
+      if (weighted) {
+        for (const which of ['norm1', 'norm2'])
+          specs.push({ name: `${block}.${which}.weight`, shape: [width], init: 'ones' });
+      }
       dense(`${block}.attn.qkv`, 3 * width, width);
       if (qkAffine) {
         for (const which of ['q_norm', 'k_norm']) {
           specs.push({ name: `${block}.attn.${which}.weight`, shape: [headDim], init: 'ones' });
-          specs.push({ name: `${block}.attn.${which}.bias`, shape: [headDim], init: 'zeros' });
+          if (qkBias) specs.push({ name: `${block}.attn.${which}.bias`, shape: [headDim], init: 'zeros' });
         }
       }
       dense(`${block}.attn.proj`, width, width);
@@ -88,6 +98,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
       }
       dense(`${block}.adaLN_modulation.1`, chunks * width, width, 'zeros');
     }
+    if (weighted) specs.push({ name: 'final_layer.norm_final.weight', shape: [width], init: 'ones' });
     dense('final_layer.adaLN_modulation.1', 2 * width, width, 'zeros');
     dense('final_layer.linear', patch * patch * outChannels, width, 'zeros');
     return specs;
@@ -126,14 +137,15 @@ export function tit(config: TiTConfig): VelocityNetwork {
       config.wo_shift ? [undefined, 0, 1, undefined, 2, 3] : [0, 1, 2, 3, 4, 5]
     ).map((chunk) => (chunk === undefined ? undefined : chunk * width)) as number[];
 
-    const modulate = (at: Tensor, scale: number, shift: number | undefined) =>
+    const modulate = (which: string, at: Tensor, scale: number, shift: number | undefined) =>
       normModulate(tape, at, {
         kind: norm,
         eps: EPS,
+        ...(weighted && { weight: p(`${which}.weight`) }),
         modulation: { from: m, rows, scale, ...(shift !== undefined && { shift }) },
       });
 
-    let h = modulate(x, scale1 as number, shift1); // [B, N, D]
+    let h = modulate('norm1', x, scale1 as number, shift1); // [B, N, D]
     h = linear(tape, h, p('attn.qkv.weight'), p('attn.qkv.bias')); // [B, N, 3D]
     h = selfAttention(tape, h, {
       heads,
@@ -143,8 +155,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
         affine: {
           qWeight: p('attn.q_norm.weight'),
           kWeight: p('attn.k_norm.weight'),
-          qBias: p('attn.q_norm.bias'),
-          kBias: p('attn.k_norm.bias'),
+          ...(qkBias && { qBias: p('attn.q_norm.bias'), kBias: p('attn.k_norm.bias') }),
         },
       }),
       ...(config.use_rope && { rope: w.get('rope') }),
@@ -155,7 +166,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
       rows,
     }); // [B, N, D]
 
-    h = modulate(attended, scale2 as number, shift2); // [B, N, D]
+    h = modulate('norm2', attended, scale2 as number, shift2); // [B, N, D]
     if (config.use_swiglu) {
       h = swiglu(tape, linear(tape, h, p('mlp.w12.weight'), p('mlp.w12.bias'))); // [B, N, H]
     } else {
@@ -188,6 +199,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
     h = normModulate(tape, h, {
       kind: norm,
       eps: EPS,
+      ...(weighted && { weight: w.get('final_layer.norm_final.weight') }),
       modulation: { from: m, rows: grid * grid, shift: 0, scale: width },
     }); // [B, N, D]
     h = linear(tape, h, w.get('final_layer.linear.weight'), w.get('final_layer.linear.bias')); // [B, N, p p C']

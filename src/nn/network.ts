@@ -27,4 +27,6 @@ export interface VelocityNetwork {
   readonly constants: readonly ConstantSpec[];
   /** x [B, C, H, W], t f32 [B], y u32 [B] (labels up to K) -> velocity [B, C, H, W]. */
   forward(tape: Tape, weights: Weights, x: Tensor, t: Tensor, y: Tensor): Tensor;
+  /** Channels that the reference guides, where it is not all of them; used under `compat: 'reference'`. */
+  readonly referenceGuidedChannels?: number;
 }

@@ -7,6 +7,8 @@ import { count, Storage, Tensor } from '../tensor/index.ts';
 export interface Guidance {
   readonly scale: number;
   readonly interval: readonly [lo: number, hi: number];
+  /** Only the first channels are guided, the others stay conditional; all if left out. */
+  readonly channels?: number;
 }
 
 /** True when guidance changes the velocity at time t. */
@@ -56,6 +58,12 @@ export function guidedVelocity(
       out_offset: 0,
     };
     tape.run(lincomb.prepare(device, { inputs: 2 }), { u0: both, u1: both, coefs, out }, dims);
+    const pixels = n / (x.shape[1] as number);
+    const from = (guidance.channels ?? Number.POSITIVE_INFINITY) * pixels;
+    if (from >= n) return out;
+    const rest = (of: Tensor, b: number) =>
+      new Tensor([n - from], new Storage(of.buffer, of.offset + (b * n + from) * 4, (n - from) * 4));
+    for (let b = 0; b < batch; b++) stream.copy(rest(both, b), rest(out, b));
     return out;
   });
 }

@@ -57,7 +57,11 @@ export async function sample(
   both.set(request.labels);
   stream.write(labels, both);
   const timeOfSample = tape.alloc(2 * batch);
-  const guidance = { scale: options.cfg_scale, interval: options.cfg_interval };
+  const guidance = {
+    scale: options.cfg_scale,
+    interval: options.cfg_interval,
+    ...(options.compat === 'reference' && { channels: network.referenceGuidedChannels }),
+  };
   let nfe = 0;
   const velocity = (x: Tensor, t: number): Tensor => {
     nfe++;

@@ -17,6 +17,8 @@ export interface SamplingOptions {
   cfg_scale: number;
   /** Times on which guidance acts, ends included. */
   cfg_interval: readonly [number, number];
+  /** 'reference': the reference's oddities that change numbers, see docs/ucgm-parity.md. */
+  compat?: 'reference';
 }
 
 export const SAMPLING_DEFAULTS: SamplingOptions = {

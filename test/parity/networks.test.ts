@@ -10,7 +10,7 @@ import { openFixture, ParityReport, trained } from './fixtures.ts';
 // f32 against f32 of another summation order: the fixtures' own statement of expected agreement.
 const OUTPUT = 2e-5;
 const GRADIENT = 1e-4;
-const SUPPORTED = ['TiT', 'SiT'];
+const SUPPORTED = ['TiT', 'SiT', 'LightningDiT'];
 
 const fixture = openFixture('networks');
 const report = new ParityReport('networks');
@@ -67,7 +67,7 @@ describe('parity: networks', () => {
         workspace.stream.write(labels, y);
         const times = workspace.arena.alloc([2 * batch]);
         const tape = new Tape(workspace, { record: false });
-        const guidance = { scale: 2.5, interval: [0, 0.75] } as const;
+        const guidance = { scale: 2.5, interval: [0, 0.75], channels: network.referenceGuidedChannels } as const;
         const out = guidedVelocity(tape, network, weights, guidance, x, time, labels, times);
         // The reference returns the batch twice: guided in both halves.
         const theirs = fixture.f32(`${kase}/cfg/${name}`).subarray(0, out.count);
