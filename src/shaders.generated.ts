@@ -281,6 +281,53 @@ fn main(
 `,
 } as const satisfies ShaderSource;
 
+export const add_rows = {
+  name: 'add_rows',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    row: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    out: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, group_rows: { type: 'u32', offset: 8 } } },
+  knobs: {
+    PER: { kind: 'const', type: 'u32', default: 4 },
+  },
+  code: `// add_rows: out[r, c] = x[r, c] + row[r / group_rows, c]: one row for every group of consecutive rows (a sample's tokens).
+// Buffers: x, out [rows, cols] f32; row [ceil(rows / group_rows), cols] f32. The gradient by row is sum_cols over chunks of group_rows.
+// Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Precision: f32.
+
+const PER: u32 = 4u;  // knob: elements an invocation
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  group_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> row: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * 256u;
+    if (at < dims.rows * dims.cols) {
+      out[at] = x[at] + row[(at / dims.cols / dims.group_rows) * dims.cols + at % dims.cols];
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
 export const attention_bwd_kv_plain = {
   name: 'attention_bwd_kv_plain',
   entryPoint: 'main',

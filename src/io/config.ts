@@ -66,6 +66,7 @@ const schema = v.strictObject({
     use_rmsnorm: v.optional(v.boolean()),
     wo_shift: v.optional(v.boolean()),
     learn_sigma: v.optional(v.boolean()),
+    num_encoder_blocks: v.optional(countOrNone),
   }),
   data: v.strictObject({
     /** digits, shapes, or a folder. */

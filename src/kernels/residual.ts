@@ -72,3 +72,15 @@ export const add = defineKernel({
   sizes: (d) => ({ a: d.count, b: d.count, out: d.count }),
   grid: (d, k) => Math.ceil(d.count / (256 * (k.PER as number))),
 });
+
+/** out = x + row, one row for every `group_rows` rows. Buffers f32: x, out [rows, cols]; row [ceil(rows/group_rows), cols]. */
+export const addRows = defineKernel({
+  shader: shaders.add_rows,
+  sizes: (d) => ({
+    x: d.rows * d.cols,
+    row: Math.ceil(d.rows / d.group_rows) * d.cols,
+    out: d.rows * d.cols,
+  }),
+  grid: (d, k) => Math.ceil((d.rows * d.cols) / (256 * (k.PER as number))),
+  check: (d) => (d.group_rows === 0 ? { what: 'group_rows is 0', fix: 'give the rows that share a row' } : undefined),
+});

@@ -1,11 +1,12 @@
 import type { VelocityNetwork } from '../nn/network.ts';
 import { type DiTConfig, ModelError } from './config.ts';
+import { type DDTOptions, ddt } from './ddt.ts';
 import { lightningdit } from './lightningdit.ts';
 import { sit } from './sit.ts';
 import { type TiTOptions, tit } from './tit.ts';
 
 /** Everything that decides a network; names are the reference's keys. */
-export type ModelConfig = DiTConfig & Partial<TiTOptions>;
+export type ModelConfig = DiTConfig & Partial<TiTOptions & DDTOptions>;
 
 const TIT_DEFAULTS: TiTOptions = {
   use_qknorm: true,
@@ -21,6 +22,8 @@ const CLASSES: { [name: string]: (config: ModelConfig) => VelocityNetwork } = {
   TiT: (config) => tit({ ...TIT_DEFAULTS, ...config }),
   SiT: (config) => sit(config),
   LightningDiT: (config) => lightningdit(config),
+  // The reference's DDT-XL has 22 of its 28 blocks in the encoder.
+  DDT: (config) => ddt({ num_encoder_blocks: Math.round((config.depth * 22) / 28), ...config }),
 };
 
 /** Named sizes: a class, and the sizes that do not follow from the data. S to XL are the reference's; tiny and mnist are ours. */

@@ -46,3 +46,28 @@ export function ropeTables(
   }
   return { cos, sin };
 }
+
+/**
+ * 2-D rotary tables of DDT, cos and sin [grid * grid, headDim]: positions stretched over 0 to 16, neighbouring pairs that turn
+ * by the column and the row in turns, frequencies 10000^(-4j / headDim). Source: the reference's DDT (complex RoPE).
+ * @throws RangeError when headDim is no multiple of 4.
+ */
+export function stretchedRopeTables(
+  grid: number,
+  headDim: number,
+): { cos: Float32Array<ArrayBuffer>; sin: Float32Array<ArrayBuffer> } {
+  if (headDim % 4 !== 0) throw new RangeError(`rotary table: head_dim ${headDim} is no multiple of 4`);
+  const cos = new Float32Array(grid * grid * headDim);
+  const sin = new Float32Array(cos.length);
+  const step = grid > 1 ? 16 / (grid - 1) : 0;
+  for (let token = 0; token < grid * grid; token++) {
+    const places = [(token % grid) * step, Math.floor(token / grid) * step] as const;
+    for (let d = 0; d < headDim; d++) {
+      const pair = Math.floor(d / 2);
+      const angle = (places[pair % 2] as number) * 10000 ** ((-4 * Math.floor(pair / 2)) / headDim);
+      cos[token * headDim + d] = Math.cos(angle);
+      sin[token * headDim + d] = Math.sin(angle);
+    }
+  }
+  return { cos, sin };
+}

@@ -7,7 +7,8 @@ import { embedding } from '../../src/autograd/ops/embedding.ts';
 import { linear, linearGatedResidual } from '../../src/autograd/ops/linear.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
 import { patchify, unpatchify } from '../../src/autograd/ops/patch.ts';
-import { add, gatedResidual } from '../../src/autograd/ops/residual.ts';
+import { add, addPerSample, gatedResidual } from '../../src/autograd/ops/residual.ts';
+import { stackRows } from '../../src/autograd/ops/stack.ts';
 import type { Tape } from '../../src/autograd/tape.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
 import { randn } from '../reference/index.ts';
@@ -100,6 +101,18 @@ const CASES: OpCase[] = [
     name: 'gate per sample',
     shapes: { x: [4, 5], h: [4, 5], m: [2, 7] },
     build: (t, i) => gatedResidual(t, get(i, 'x'), get(i, 'h'), chunk(i, 2, 2)),
+  },
+  {
+    ops: ['addPerSample'],
+    name: 'a row a sample',
+    shapes: { x: [2, 3, 5], row: [2, 5] },
+    build: (t, i) => addPerSample(t, get(i, 'x'), get(i, 'row')),
+  },
+  {
+    ops: ['stackRows'],
+    name: 'two matrices',
+    shapes: { a: [2, 8], b: [3, 8] },
+    build: (t, i) => stackRows(t, [get(i, 'a'), get(i, 'b')]),
   },
   {
     ops: ['selfAttention'],

@@ -1,5 +1,6 @@
 import {
   add,
+  addRows,
   type GateGradientOptions,
   gatedResidual,
   gatedResidualBackwardGate,
@@ -95,6 +96,33 @@ function addCase(count: number, extra: Partial<KernelCase> = {}): KernelCase {
   };
 }
 
+function addRowsCase(rows: number, cols: number, groupRows: number, extra: Partial<KernelCase> = {}): KernelCase {
+  return {
+    kernel: 'addRows',
+    name: `${rows}x${cols}/${groupRows}`,
+    variant: 'add',
+    shape: [rows, cols],
+    ...ROUNDING,
+    flops: rows * cols,
+    bytes: rows * cols * 8,
+    ...extra,
+    prepare: (device) => {
+      const x = Float32Array.from(randn(rows * cols, 1));
+      const row = Float32Array.from(randn(Math.ceil(rows / groupRows) * cols, 2));
+      const oracle = () => ({
+        out: Float64Array.from(x, (v, i) => {
+          return v + (row[Math.floor(Math.floor(i / cols) / groupRows) * cols + (i % cols)] as number);
+        }),
+      });
+      return prepared(
+        addRows.prepare(device),
+        { rows, cols, group_rows: groupRows },
+        { inputs: { x, row }, outputs: { out: rows * cols }, oracle },
+      );
+    },
+  };
+}
+
 const BENCH = { benchOnly: true };
 
 export const residualCases: KernelCase[] = [
@@ -110,6 +138,11 @@ export const residualCases: KernelCase[] = [
   gatedCase('gatedResidual', 8192, 1152, 1, undefined, BENCH),
   gatedCase('gatedResidualBackwardGate', 1024, 1152, 256, undefined, BENCH),
   gatedCase('gatedResidualBackwardGate', 8192, 1152, 1, undefined, BENCH),
+  addRowsCase(6, 41, 3, { smoke: true }),
+  addRowsCase(1, 1, 1),
+  addRowsCase(113, 257, 41),
+  addRowsCase(65539, 3, 5),
+  addRowsCase(8192, 1152, 256, BENCH),
   addCase(41, { smoke: true }),
   addCase(1),
   addCase(65539),

@@ -7,7 +7,7 @@ import type { GradSink, Tape } from '../tape.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
 export interface ModulationChunk {
-  /** [B, stride] f32. */
+  /** [..., stride] f32: a row a sample, or a row a token. */
   readonly from: Tensor;
   /** First column. */
   readonly offset: number;
@@ -75,7 +75,7 @@ export function linearGatedResidual(
   checkLinear(x, weight, bias, cols, out);
   const y = tape.alloc(...residual.shape);
   const h = tape.recording ? tape.alloc(rows, out) : undefined;
-  const gate_stride = gate.from.shape[1] as number;
+  const gate_stride = gate.from.shape.at(-1) as number;
   const fused = { act: 'none' as const, bias: bias !== undefined, gate: true, residual: true, pre: h !== undefined };
   product(
     tape,

@@ -36,7 +36,7 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
     rows,
     cols,
     mod_rows: mod?.rows ?? 1,
-    mod_stride: mod ? (mod.from.shape[1] as number) : 0,
+    mod_stride: mod ? (mod.from.shape.at(-1) as number) : 0,
     scale_offset: mod?.scale ?? 0,
   };
   const shift_offset = mod?.shift ?? 0;

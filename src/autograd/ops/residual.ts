@@ -1,5 +1,7 @@
+import { sumCols } from '../../kernels/reduce.ts';
 import {
   add as addKernel,
+  addRows,
   gatedResidualBackwardGate,
   gatedResidualBackwardH,
   gatedResidual as kernel,
@@ -29,7 +31,13 @@ export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
 export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: ModulationChunk): Tensor {
   const { device } = tape.workspace;
   const { rows, cols } = rowsAndCols(x);
-  const dims = { rows, cols, mod_rows: gate.rows, mod_stride: gate.from.shape[1] as number, gate_offset: gate.offset };
+  const dims = {
+    rows,
+    cols,
+    mod_rows: gate.rows,
+    mod_stride: gate.from.shape.at(-1) as number,
+    gate_offset: gate.offset,
+  };
   const y = tape.alloc(...x.shape);
   tape.run(kernel.prepare(device), { x, h, modulation: gate.from, y }, dims);
   return tape.push({
@@ -43,6 +51,29 @@ export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: Modulation
         tape.run(gatedResidualBackwardGate.prepare(device), { dy, h, dmodulation }, dims),
       );
       sink.give(h, (dh) => tape.run(gatedResidualBackwardH.prepare(device), { dy, modulation: gate.from, dh }, dims));
+    },
+  });
+}
+
+/** x + row for every row of a sample: x [B, N, cols], row [B, cols] -> [B, N, cols]. */
+export function addPerSample(tape: Tape, x: Tensor, row: Tensor): Tensor {
+  const { device } = tape.workspace;
+  const { rows, cols } = rowsAndCols(x);
+  const group_rows = rows / (row.count / cols);
+  if (!Number.isInteger(group_rows))
+    throw new RangeError(`addPerSample: [${row.shape}] has no row a sample of [${x.shape}]`);
+  const out = tape.alloc(...x.shape);
+  tape.run(addRows.prepare(device), { x, row, out }, { rows, cols, group_rows });
+  return tape.push({
+    op: 'addPerSample',
+    inputs: [x, row],
+    output: out,
+    saved: [],
+    vjp: (dy, sink) => {
+      sink.pass(x, dy);
+      sink.give(row, (drow) =>
+        tape.run(sumCols.prepare(device, {}), { x: dy, out: drow }, { rows, cols, chunk_rows: group_rows }),
+      );
     },
   });
 }
