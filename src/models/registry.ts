@@ -26,7 +26,7 @@ const CLASSES: { [name: string]: (config: ModelConfig) => VelocityNetwork } = {
   DDT: (config) => ddt({ num_encoder_blocks: Math.round((config.depth * 22) / 28), ...config }),
 };
 
-/** Named sizes: a class, and the sizes that do not follow from the data. S to XL are the reference's; tiny and mnist are ours. */
+/** Named sizes: a class, and the sizes that do not follow from the data. S to 1p6B are the reference's; tiny and mnist are ours. */
 const SIZES: { [size: string]: { hidden_size: number; depth: number; num_heads: number } } = {
   tiny: { hidden_size: 64, depth: 4, num_heads: 4 },
   small: { hidden_size: 128, depth: 6, num_heads: 4 },
@@ -35,6 +35,8 @@ const SIZES: { [size: string]: { hidden_size: number; depth: number; num_heads: 
   B: { hidden_size: 768, depth: 12, num_heads: 12 },
   L: { hidden_size: 1024, depth: 24, num_heads: 16 },
   XL: { hidden_size: 1152, depth: 28, num_heads: 16 },
+  '1p0B': { hidden_size: 1536, depth: 24, num_heads: 24 },
+  '1p6B': { hidden_size: 1792, depth: 28, num_heads: 28 },
 };
 
 const PATCHES = [1, 2, 4, 7, 8];

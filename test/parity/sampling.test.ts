@@ -21,7 +21,6 @@ const { model, ...cases } = fixture.config;
 describe('parity: sampling', () => {
   afterAll(() => report.print());
   for (const [kase, { transport_type, ...config }] of Object.entries(cases)) {
-    if (config.sampling_method) continue; // the plain ODE sampler
     it(kase, async () => {
       const workspace = new Workspace(await testDevice());
       const network = createNetwork('TiT', model);
@@ -29,7 +28,7 @@ describe('parity: sampling', () => {
       weights.flat.values.write(trained(fixture.group('model/param')));
       const noise = fixture.f32('input/noise');
       const one = count(fixture.shape('input/z'));
-      const options: SamplingOptions = { ...SAMPLING_DEFAULTS, ...config };
+      const options = optionsOf(config);
       const { all } = await sample(workspace, network, weights, transport_type, options, {
         noise: fixture.f32('input/z'),
         labels: Uint32Array.from(fixture.f32('input/y')),
@@ -48,6 +47,13 @@ describe('parity: sampling', () => {
     });
   }
 });
+
+/** The reference's plain ODE sampler (sampling_method, num_steps) is UCGM-S with gaps of 0.001 and nothing else. */
+function optionsOf({ sampling_method, num_steps, ...config }: { [key: string]: unknown }): SamplingOptions {
+  if (sampling_method === undefined) return { ...SAMPLING_DEFAULTS, ...config };
+  const sampling_order = sampling_method === 'Heun' ? 2 : 1;
+  return { ...SAMPLING_DEFAULTS, sampling_steps: num_steps as number, sampling_order, rfba_gap_steps: [0.001, 0.001] };
+}
 
 function tolerance(options: SamplingOptions, transportType: string): number {
   if (options.sampling_order === 1) return OUTPUT;
