@@ -8,7 +8,8 @@ export class ConfigError extends Error {
   readonly fix: string;
 
   constructor(where: string, what: string, fix: string) {
-    super(`${where}: ${what}. Fix: ${fix}`);
+    // Values come from files: a line break in one must not break the message.
+    super(`${where}: ${what}. Fix: ${fix}`.replace(/[\r\n\u2028\u2029]+/g, ' '));
     this.fix = fix;
   }
 }
@@ -109,10 +110,7 @@ const SECTIONS = schema.entries as unknown as { [section: string]: { entries: { 
  * that does.
  */
 export function parseConfig(text: string, where: string): PartialConfig {
-  const yaml = parseDocument(text);
-  const broken = yaml.errors[0];
-  if (broken) throw new ConfigError(where, broken.message.split('\n')[0] as string, 'correct the YAML');
-  const value: unknown = yaml.toJS();
+  const value = readYaml(text, where);
   if (value === null) return {};
   if (typeof value !== 'object' || Array.isArray(value))
     throw new ConfigError(where, 'holds no sections', `give ${Object.keys(SECTIONS).join(', ')}`);
@@ -136,6 +134,19 @@ export function parseConfig(text: string, where: string): PartialConfig {
         );
   }
   return out as PartialConfig;
+}
+
+function readYaml(text: string, where: string): unknown {
+  let what: string;
+  try {
+    const yaml = parseDocument(text);
+    const broken = yaml.errors[0];
+    if (!broken) return yaml.toJS({ maxAliasCount: 100 }); // throws where aliases of aliases would fill the memory
+    what = broken.message;
+  } catch (error) {
+    what = error instanceof Error ? error.message : String(error);
+  }
+  throw new ConfigError(where, what.split('\n')[0] as string, 'correct the YAML');
 }
 
 /** Later parts win, key by key. @throws ConfigError naming key, value and what is allowed. */

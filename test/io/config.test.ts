@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, mergeConfig, type PartialConfig, parseConfig, stringifyConfig } from '../../src/io/config.ts';
 import { presetNamed } from '../../src/io/presets.ts';
@@ -41,6 +42,51 @@ describe('configuration', () => {
     [{ transport: { enhanced_range: [0] } }, 'transport.enhanced_range'],
   ])('names key and value of %o', (change, message) => {
     expect(() => mergeConfig('file', presetNamed('tiny'), change as PartialConfig)).toThrow(message);
+  });
+
+  it('refuses aliases that would unfold to gigabytes', () => {
+    const lines = ['a0: &a0 [x, x]', ...Array.from({ length: 40 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}, *a${i}]`)];
+    expect(() => parseConfig(lines.join('\n'), 'file')).toThrow(ConfigError);
+  });
+
+  it('loads or throws ConfigError, whatever the text is', () => {
+    const good = stringifyConfig(mergeConfig('tiny', presetNamed('tiny')));
+    const piece = fc.constantFrom(
+      ': ',
+      '- ',
+      '\n',
+      '{',
+      '}',
+      '[',
+      '&a ',
+      '*a',
+      '!!',
+      '|',
+      '#',
+      '"',
+      '\t',
+      '__proto__',
+      '1e999',
+      'null',
+    );
+    const edit = fc.record({
+      at: fc.nat(good.length),
+      text: fc.oneof(piece, fc.string({ maxLength: 3 })),
+      cut: fc.nat(12),
+    });
+    fc.assert(
+      fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
+        let text = good;
+        for (const { at, text: added, cut } of edits) text = text.slice(0, at) + added + text.slice(at + cut);
+        try {
+          mergeConfig('file', presetNamed('tiny'), parseConfig(text, 'file'));
+        } catch (error) {
+          expect(error, text).toBeInstanceOf(ConfigError);
+          expect((error as Error).message).not.toContain('\n');
+        }
+      }),
+      { numRuns: 10_000, seed: 3 },
+    );
   });
 
   it('names the nearest preset', () => {
