@@ -78,7 +78,7 @@ const schema = v.strictObject({
   }),
   transport,
   optimizer: v.strictObject({
-    type: v.picklist(['AdamW', 'Adam', 'RAdam']),
+    type: v.picklist(['AdamW', 'Adam', 'RAdam', 'Lion']),
     lr: positive,
     betas: pair(share),
     weight_decay: notNegative,

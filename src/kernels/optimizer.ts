@@ -24,6 +24,16 @@ export const adamStep = defineKernel({
   grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
 });
 
+/**
+ * One update of Lion over flat buffers. Buffers f32: param, m [count] updated in place; grad [count]; clip [4]; hyper [6] from
+ * `lionHyper` of src/optim/hyper.ts. The flat ones are padded to 16 bytes. See shaders/lion_step.wgsl.
+ */
+export const lionStep = defineKernel({
+  shader: shaders.lion_step,
+  sizes: ({ count }) => ({ param: quads(count), grad: quads(count), m: quads(count), hyper: 6, clip: 4 }),
+  grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
+});
+
 const PER_GROUP = 4096;
 const MAX_GROUPS = 1024;
 

@@ -40,3 +40,8 @@ function rectification(beta2: number, step: number): number | undefined {
   if (rho <= 5) return undefined;
   return Math.sqrt(((rho - 4) * (rho - 2) * limit) / ((limit - 4) * (limit - 2) * rho));
 }
+
+/** The `hyper` buffer of shaders/lion_step.wgsl: p = (1 - lr wd) p - lr sign(b1 m + (1 - b1) g), m = b2 m + (1 - b2) g. */
+export function lionHyper(o: Omit<AdamSettings, 'eps'>): Float32Array<ArrayBuffer> {
+  return new Float32Array([o.lr, o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2, o.lr * o.weightDecay]);
+}

@@ -1,7 +1,7 @@
-import { adamStep, clipScale, ema, gradStats, gradStatsGroups } from '../../src/kernels/optimizer.ts';
-import { type AdamType, adamHyper } from '../../src/optim/hyper.ts';
+import { adamStep, clipScale, ema, gradStats, gradStatsGroups, lionStep } from '../../src/kernels/optimizer.ts';
+import { type AdamType, adamHyper, lionHyper } from '../../src/optim/hyper.ts';
 import { normal } from '../../src/rng/philox.ts';
-import { adam, adamw, average, cleaned, radam } from '../reference/optimizer.ts';
+import { adam, adamw, average, cleaned, lion, radam } from '../reference/optimizer.ts';
 import { type KernelCase, prepared } from './case.ts';
 
 type Extra = Partial<KernelCase>;
@@ -57,6 +57,39 @@ function adamCase(type: AdamType, count: number, step: number, weightDecay: numb
               step,
             );
             return { param: repadded(next.param), m: repadded(next.m), v: repadded(next.v) };
+          },
+        },
+      );
+    },
+  };
+}
+
+function lionCase(count: number, weightDecay: number, extra: Extra = {}): KernelCase {
+  return {
+    kernel: 'lion_step',
+    name: `${count}, decay ${weightDecay}`,
+    variant: 'Lion',
+    shape: [count],
+    tolerance: 1e-6,
+    toleranceFrom: 'f32 rounding of some operations, 8 ulp',
+    flops: count * 9,
+    bytes: count * 20,
+    ...extra,
+    prepare: (device) => {
+      const numbers = { lr: 0.01, beta1: 0.9, beta2: 0.95, weightDecay };
+      const [param, grad, m] = [randn(count, 1), randn(count, 2, 3), randn(count, 3, 0.1)];
+      for (let i = 5; i < count; i += 29) grad[i] = Number.NaN;
+      const clip = new Float32Array([0.25, 4, 0, 0]);
+      const all = { param: padded(param), grad: padded(grad), m: padded(m) };
+      return prepared(
+        lionStep.prepare(device),
+        { count },
+        {
+          inputs: { ...all, hyper: lionHyper(numbers), clip },
+          outputs: { param: all.param.length, m: all.m.length },
+          oracle: () => {
+            const next = lion({ param, m }, cleaned(grad, 0.25), numbers);
+            return { param: repadded(next.param), m: repadded(next.m) };
           },
         },
       );
@@ -175,6 +208,9 @@ export const optimizerCases: KernelCase[] = [
   adamCase('RAdam', 113, 3, 0.01), // momentum alone
   adamCase('RAdam', 257, 100, 0.01),
   adamCase('AdamW', LARGE, 10, 0, BENCH),
+  lionCase(41, 0.01, { smoke: true }),
+  lionCase(1, 0),
+  lionCase(65539, 0.1),
   statsCase(3, 0, { smoke: true }),
   statsCase(4097, 5),
   statsCase(113 * 4096 + 1, 2),

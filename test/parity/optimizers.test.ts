@@ -5,7 +5,7 @@ import { testDevice } from '../gpu.ts';
 import { openFixture, ParityReport } from './fixtures.ts';
 
 const OUTPUT = 2e-5; // the fixtures' own statement for outputs
-const SUPPORTED = ['AdamW', 'Adam', 'RAdam'];
+const SUPPORTED = ['AdamW', 'Adam', 'RAdam', 'Lion'];
 
 const fixture = openFixture('optimizers');
 const report = new ParityReport('optimizers');

@@ -61,6 +61,19 @@ export function radam(state: AdamState, grad: ArrayLike<number>, o: AdamNumbers,
   return next;
 }
 
+/** Lion (Chen et al. 2023): the sign of an average of momentum and gradient, with decoupled decay. */
+export function lion(
+  state: Omit<AdamState, 'v'>,
+  grad: ArrayLike<number>,
+  o: Omit<AdamNumbers, 'eps'>,
+): { param: Float64Array; m: Float64Array } {
+  const decayed = Float64Array.from(state.param, (p) => p * (1 - o.lr * o.weightDecay));
+  const param = decayed.map((p, i) => {
+    return p - o.lr * Math.sign(o.beta1 * (state.m[i] as number) + (1 - o.beta1) * (grad[i] as number));
+  });
+  return { param, m: Float64Array.from(state.m, (m, i) => o.beta2 * m + (1 - o.beta2) * (grad[i] as number)) };
+}
+
 /** The gradient an optimiser sees: scaled, and 0 where it is not a finite number. */
 export function cleaned(grad: ArrayLike<number>, scale: number): Float64Array {
   return Float64Array.from(grad, (g) => (Number.isFinite(g) ? g * scale : 0));
