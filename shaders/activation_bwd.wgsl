@@ -5,7 +5,7 @@
 // Source: the derivatives of shaders/activation_fwd.wgsl.
 // @use activation
 
-const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU
+const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU, 3 ReLU
 const PER: u32 = 4u;  // knob: elements an invocation
 
 struct Dims {
@@ -30,8 +30,10 @@ fn main(
       let v = x[at];
       if (ACT == 1u) {
         dx[at] = dy[at] * gelu_grad(v);
-      } else {
+      } else if (ACT == 2u) {
         dx[at] = dy[at] * silu_grad(v);
+      } else {
+        dx[at] = dy[at] * relu_grad(v);
       }
     }
   }

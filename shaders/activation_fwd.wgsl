@@ -5,7 +5,7 @@
 // Source: Hendrycks & Gimpel 2016 (GELU, tanh form), Elfwing et al. 2017 (SiLU).
 // @use activation
 
-const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU
+const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU, 3 ReLU
 const PER: u32 = 4u;  // knob: elements an invocation
 
 struct Dims {
@@ -29,8 +29,10 @@ fn main(
       let v = x[at];
       if (ACT == 1u) {
         y[at] = gelu(v);
-      } else {
+      } else if (ACT == 2u) {
         y[at] = silu(v);
+      } else {
+        y[at] = max(v, 0.0);
       }
     }
   }

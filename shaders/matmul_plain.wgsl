@@ -21,7 +21,7 @@ const VEC_A: bool = false;         // knob: a is read as vec4f; needs TRANS_A an
 const VEC_B: bool = false;         // knob: b is read as vec4f; needs no TRANS_B and n a multiple of 4
 alias AElem = f32;                 // knob: vec4f with VEC_A
 alias BElem = f32;                 // knob: vec4f with VEC_B
-const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU
+const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
@@ -140,6 +140,8 @@ fn main(
             value = gelu(value);
           } else if (ACT == 2u) {
             value = silu(value);
+          } else if (ACT == 3u) {
+            value = max(value, 0.0);
           }
           if (HAS_GATE) {
             value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];

@@ -26,7 +26,7 @@ alias AElem = f32;                 // knob: vec4f with VEC_A
 alias BElem = f32;                 // knob: vec4f with VEC_B
 alias RElem = f32;                 // knob: vec4f with VEC_N
 alias OElem = array<f32, 1>;       // knob: vec4f with VEC_N (both can be indexed, so one store serves both)
-const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU
+const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
@@ -233,6 +233,8 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
     value = vec4f(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
   } else if (ACT == 2u) {
     value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+  } else if (ACT == 3u) {
+    value = max(value, vec4f(0.0));
   }
   if (HAS_GATE) {
     let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;

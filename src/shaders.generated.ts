@@ -21,7 +21,7 @@ export const activation_bwd = {
 // Source: the derivatives of shaders/activation_fwd.wgsl.
 // @use activation
 
-const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU
+const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU, 3 ReLU
 const PER: u32 = 4u;  // knob: elements an invocation
 
 struct Dims {
@@ -46,8 +46,10 @@ fn main(
       let v = x[at];
       if (ACT == 1u) {
         dx[at] = dy[at] * gelu_grad(v);
-      } else {
+      } else if (ACT == 2u) {
         dx[at] = dy[at] * silu_grad(v);
+      } else {
+        dx[at] = dy[at] * relu_grad(v);
       }
     }
   }
@@ -75,6 +77,10 @@ fn gelu_grad(x: f32) -> f32 {
 
 fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(0.0, 1.0, x > 0.0);
 }
 
 fn silu(x: f32) -> f32 {
@@ -107,7 +113,7 @@ export const activation_fwd = {
 // Source: Hendrycks & Gimpel 2016 (GELU, tanh form), Elfwing et al. 2017 (SiLU).
 // @use activation
 
-const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU
+const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU, 3 ReLU
 const PER: u32 = 4u;  // knob: elements an invocation
 
 struct Dims {
@@ -131,8 +137,10 @@ fn main(
       let v = x[at];
       if (ACT == 1u) {
         y[at] = gelu(v);
-      } else {
+      } else if (ACT == 2u) {
         y[at] = silu(v);
+      } else {
+        y[at] = max(v, 0.0);
       }
     }
   }
@@ -160,6 +168,10 @@ fn gelu_grad(x: f32) -> f32 {
 
 fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(0.0, 1.0, x > 0.0);
 }
 
 fn silu(x: f32) -> f32 {
@@ -1980,6 +1992,86 @@ fn main(
 `,
 } as const satisfies ShaderSource;
 
+export const fold = {
+  name: 'fold',
+  entryPoint: 'main',
+  bindings: {
+    rows: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    x: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 44, fields: { batch: { type: 'u32', offset: 0 }, height: { type: 'u32', offset: 4 }, width: { type: 'u32', offset: 8 }, channels: { type: 'u32', offset: 12 }, kernel_h: { type: 'u32', offset: 16 }, kernel_w: { type: 'u32', offset: 20 }, stride: { type: 'u32', offset: 24 }, pad_h: { type: 'u32', offset: 28 }, pad_w: { type: 'u32', offset: 32 }, out_h: { type: 'u32', offset: 36 }, out_w: { type: 'u32', offset: 40 } } },
+  knobs: {
+  },
+  code: `// fold: the backward of unfold: each pixel is the sum of its copies in all windows that cover it.
+// Buffers f32: rows [batch out_h out_w, kernel_h kernel_w channels]; x [batch, height, width, channels].
+// Grid: one invocation an element of x, which gathers, so that there are no atomics; neighbours read neighbouring channels.
+// Precision: f32, summed in the order of the windows.
+// Source: the transpose of shaders/unfold.wgsl.
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  kernel_h: u32,
+  kernel_w: u32,
+  stride: u32,
+  pad_h: u32,
+  pad_w: u32,
+  out_h: u32,
+  out_w: u32,
+}
+
+@group(0) @binding(0) var<storage, read> rows: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+// @use window
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  if (at >= dims.batch * dims.height * dims.width * dims.channels) {
+    return;
+  }
+  let channel = at % dims.channels;
+  let pixel = at / dims.channels;
+  let col = pixel % dims.width;
+  let row = (pixel / dims.width) % dims.height;
+  let sample = pixel / (dims.width * dims.height);
+  let over_rows = covering(row, dims.pad_h, dims.kernel_h, dims.out_h);
+  let over_cols = covering(col, dims.pad_w, dims.kernel_w, dims.out_w);
+  var total = 0.0;
+  for (var r = over_rows.x; r < over_rows.y; r++) {
+    for (var c = over_cols.x; c < over_cols.y; c++) {
+      let inside = (row + dims.pad_h - r * dims.stride) * dims.kernel_w + (col + dims.pad_w - c * dims.stride);
+      let window = (sample * dims.out_h + r) * dims.out_w + c;
+      total += rows[(window * dims.kernel_h * dims.kernel_w + inside) * dims.channels + channel];
+    }
+  }
+  x[at] = total;
+}
+
+// window: where a window that slides over an image begins and ends. Needs in the kernel: dims with stride, pad_h, pad_w.
+
+// First row and column of the window of output pixel (row, col); negative where it begins in the padding.
+fn window_start(row: u32, col: u32) -> vec2i {
+  return vec2i(i32(row * dims.stride) - i32(dims.pad_h), i32(col * dims.stride) - i32(dims.pad_w));
+}
+
+// The outputs along one axis whose windows of \`size\` cover position \`at\`: from x up to, and without, y.
+fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
+  let reach = at + padding;
+  let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
+  return vec2u(first, min(outputs, reach / dims.stride + 1u));
+}
+`,
+} as const satisfies ShaderSource;
+
 export const gated_residual_bwd_gate = {
   name: 'gated_residual_bwd_gate',
   entryPoint: 'main',
@@ -2778,7 +2870,7 @@ const VEC_A: bool = false;         // knob: a is read as vec4f; needs TRANS_A an
 const VEC_B: bool = false;         // knob: b is read as vec4f; needs no TRANS_B and n a multiple of 4
 alias AElem = f32;                 // knob: vec4f with VEC_A
 alias BElem = f32;                 // knob: vec4f with VEC_B
-const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU
+const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
@@ -2897,6 +2989,8 @@ fn main(
             value = gelu(value);
           } else if (ACT == 2u) {
             value = silu(value);
+          } else if (ACT == 3u) {
+            value = max(value, 0.0);
           }
           if (HAS_GATE) {
             value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
@@ -2933,6 +3027,10 @@ fn gelu_grad(x: f32) -> f32 {
 
 fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(0.0, 1.0, x > 0.0);
 }
 
 fn silu(x: f32) -> f32 {
@@ -3005,7 +3103,7 @@ alias AElem = f32;                 // knob: vec4f with VEC_A
 alias BElem = f32;                 // knob: vec4f with VEC_B
 alias RElem = f32;                 // knob: vec4f with VEC_N
 alias OElem = array<f32, 1>;       // knob: vec4f with VEC_N (both can be indexed, so one store serves both)
-const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU
+const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
@@ -3212,6 +3310,8 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
     value = vec4f(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
   } else if (ACT == 2u) {
     value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+  } else if (ACT == 3u) {
+    value = max(value, vec4f(0.0));
   }
   if (HAS_GATE) {
     let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
@@ -3332,6 +3432,10 @@ fn gelu_grad(x: f32) -> f32 {
 
 fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(0.0, 1.0, x > 0.0);
 }
 
 fn silu(x: f32) -> f32 {
@@ -3948,6 +4052,233 @@ fn image_index(at: u32) -> u32 {
   let row = (cell / grid_w) * p + inside / p;
   let col = (cell % grid_w) * p + inside % p;
   return ((sample * dims.channels + channel) * dims.height + row) * dims.width + col;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const pool_bwd = {
+  name: 'pool_bwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    dy: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    dx: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 44, fields: { batch: { type: 'u32', offset: 0 }, height: { type: 'u32', offset: 4 }, width: { type: 'u32', offset: 8 }, channels: { type: 'u32', offset: 12 }, kernel_h: { type: 'u32', offset: 16 }, kernel_w: { type: 'u32', offset: 20 }, stride: { type: 'u32', offset: 24 }, pad_h: { type: 'u32', offset: 28 }, pad_w: { type: 'u32', offset: 32 }, out_h: { type: 'u32', offset: 36 }, out_w: { type: 'u32', offset: 40 } } },
+  knobs: {
+    MAX: { kind: 'const', type: 'bool', default: true },
+  },
+  code: `// pool_bwd: dx of pool_fwd: a window's dy goes to its (first) largest element, or in equal parts to all.
+// Buffers f32: x, dx [batch, height, width, channels], dy [batch, out_h, out_w, channels].
+// Grid: one invocation an element of dx, which gathers from the windows that cover it, so that there are no atomics.
+// Precision: f32, summed in the order of the windows.
+// Source: the gradient of shaders/pool_fwd.wgsl.
+
+const MAX: bool = true;  // knob: largest instead of mean
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  kernel_h: u32,
+  kernel_w: u32,
+  stride: u32,
+  pad_h: u32,
+  pad_w: u32,
+  out_h: u32,
+  out_w: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// @use window
+// @use pool_window
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  if (at >= dims.batch * dims.height * dims.width * dims.channels) {
+    return;
+  }
+  let channel = at % dims.channels;
+  let pixel = at / dims.channels;
+  let sample = pixel / (dims.width * dims.height);
+  let over_rows = covering((pixel / dims.width) % dims.height, dims.pad_h, dims.kernel_h, dims.out_h);
+  let over_cols = covering(pixel % dims.width, dims.pad_w, dims.kernel_w, dims.out_w);
+  var total = 0.0;
+  for (var r = over_rows.x; r < over_rows.y; r++) {
+    for (var c = over_cols.x; c < over_cols.y; c++) {
+      let window = pool_window(r, c);
+      let up = dy[((sample * dims.out_h + r) * dims.out_w + c) * dims.channels + channel];
+      if (!MAX) {
+        total += up / f32((window.z - window.x) * (window.w - window.y));
+      } else if (largest(window, sample, channel) == at) {
+        total += up;
+      }
+    }
+  }
+  dx[at] = total;
+}
+
+// window: where a window that slides over an image begins and ends. Needs in the kernel: dims with stride, pad_h, pad_w.
+
+// First row and column of the window of output pixel (row, col); negative where it begins in the padding.
+fn window_start(row: u32, col: u32) -> vec2i {
+  return vec2i(i32(row * dims.stride) - i32(dims.pad_h), i32(col * dims.stride) - i32(dims.pad_w));
+}
+
+// The outputs along one axis whose windows of \`size\` cover position \`at\`: from x up to, and without, y.
+fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
+  let reach = at + padding;
+  let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
+  return vec2u(first, min(outputs, reach / dims.stride + 1u));
+}
+
+// pool_window: the part of a window inside the image, and its largest element.
+// Needs in the kernel: x and dims, and window_start.
+
+fn pixel_index(sample: u32, row: u32, col: u32, channel: u32) -> u32 {
+  return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
+}
+
+// First row, first column, end row, end column of the window of output pixel (row, col), cut to the image.
+fn pool_window(row: u32, col: u32) -> vec4u {
+  let start = window_start(row, col);
+  let end = min(start + vec2i(i32(dims.kernel_h), i32(dims.kernel_w)), vec2i(i32(dims.height), i32(dims.width)));
+  return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
+}
+
+// Where the largest element lies; the first of several.
+fn largest(window: vec4u, sample: u32, channel: u32) -> u32 {
+  var best = pixel_index(sample, window.x, window.y, channel);
+  for (var row = window.x; row < window.z; row++) {
+    for (var col = window.y; col < window.w; col++) {
+      let at = pixel_index(sample, row, col, channel);
+      if (x[at] > x[best]) {
+        best = at;
+      }
+    }
+  }
+  return best;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const pool_fwd = {
+  name: 'pool_fwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    y: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 44, fields: { batch: { type: 'u32', offset: 0 }, height: { type: 'u32', offset: 4 }, width: { type: 'u32', offset: 8 }, channels: { type: 'u32', offset: 12 }, kernel_h: { type: 'u32', offset: 16 }, kernel_w: { type: 'u32', offset: 20 }, stride: { type: 'u32', offset: 24 }, pad_h: { type: 'u32', offset: 28 }, pad_w: { type: 'u32', offset: 32 }, out_h: { type: 'u32', offset: 36 }, out_w: { type: 'u32', offset: 40 } } },
+  knobs: {
+    MAX: { kind: 'const', type: 'bool', default: true },
+  },
+  code: `// pool_fwd: the largest, or the mean, of each window of an image, channel by channel. Padding never wins and is not counted.
+// Buffers f32: x [batch, height, width, channels], y [batch, out_h, out_w, channels].
+// Grid: one invocation an element of y; neighbours read neighbouring channels.
+// Precision: f32; max is exact.
+// Source: Boureau et al. 2010 (pooling); the mean without padding as Inception-v3's FID features take it.
+
+const MAX: bool = true;  // knob: largest instead of mean
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  kernel_h: u32,
+  kernel_w: u32,
+  stride: u32,
+  pad_h: u32,
+  pad_w: u32,
+  out_h: u32,
+  out_w: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+// @use window
+// @use pool_window
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  if (at >= dims.batch * dims.out_h * dims.out_w * dims.channels) {
+    return;
+  }
+  let channel = at % dims.channels;
+  let pixel = at / dims.channels;
+  let sample = pixel / (dims.out_h * dims.out_w);
+  let window = pool_window((pixel / dims.out_w) % dims.out_h, pixel % dims.out_w);
+  if (MAX) {
+    y[at] = x[largest(window, sample, channel)];
+    return;
+  }
+  var total = 0.0;
+  for (var row = window.x; row < window.z; row++) {
+    for (var col = window.y; col < window.w; col++) {
+      total += x[pixel_index(sample, row, col, channel)];
+    }
+  }
+  y[at] = total / f32((window.z - window.x) * (window.w - window.y));
+}
+
+// window: where a window that slides over an image begins and ends. Needs in the kernel: dims with stride, pad_h, pad_w.
+
+// First row and column of the window of output pixel (row, col); negative where it begins in the padding.
+fn window_start(row: u32, col: u32) -> vec2i {
+  return vec2i(i32(row * dims.stride) - i32(dims.pad_h), i32(col * dims.stride) - i32(dims.pad_w));
+}
+
+// The outputs along one axis whose windows of \`size\` cover position \`at\`: from x up to, and without, y.
+fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
+  let reach = at + padding;
+  let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
+  return vec2u(first, min(outputs, reach / dims.stride + 1u));
+}
+
+// pool_window: the part of a window inside the image, and its largest element.
+// Needs in the kernel: x and dims, and window_start.
+
+fn pixel_index(sample: u32, row: u32, col: u32, channel: u32) -> u32 {
+  return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
+}
+
+// First row, first column, end row, end column of the window of output pixel (row, col), cut to the image.
+fn pool_window(row: u32, col: u32) -> vec4u {
+  let start = window_start(row, col);
+  let end = min(start + vec2i(i32(dims.kernel_h), i32(dims.kernel_w)), vec2i(i32(dims.height), i32(dims.width)));
+  return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
+}
+
+// Where the largest element lies; the first of several.
+fn largest(window: vec4u, sample: u32, channel: u32) -> u32 {
+  var best = pixel_index(sample, window.x, window.y, channel);
+  for (var row = window.x; row < window.z; row++) {
+    for (var col = window.y; col < window.w; col++) {
+      let at = pixel_index(sample, row, col, channel);
+      if (x[at] > x[best]) {
+        best = at;
+      }
+    }
+  }
+  return best;
 }
 `,
 } as const satisfies ShaderSource;
@@ -4864,6 +5195,10 @@ fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
 }
 
+fn relu_grad(x: f32) -> f32 {
+  return select(0.0, 1.0, x > 0.0);
+}
+
 fn silu(x: f32) -> f32 {
   return x * sigmoid(x);
 }
@@ -4952,6 +5287,10 @@ fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
 }
 
+fn relu_grad(x: f32) -> f32 {
+  return select(0.0, 1.0, x > 0.0);
+}
+
 fn silu(x: f32) -> f32 {
   return x * sigmoid(x);
 }
@@ -5009,6 +5348,85 @@ fn main(
     value = select(sin(angle), cos(angle), col < half);
   }
   out[at] = value;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const unfold = {
+  name: 'unfold',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    rows: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 44, fields: { batch: { type: 'u32', offset: 0 }, height: { type: 'u32', offset: 4 }, width: { type: 'u32', offset: 8 }, channels: { type: 'u32', offset: 12 }, kernel_h: { type: 'u32', offset: 16 }, kernel_w: { type: 'u32', offset: 20 }, stride: { type: 'u32', offset: 24 }, pad_h: { type: 'u32', offset: 28 }, pad_w: { type: 'u32', offset: 32 }, out_h: { type: 'u32', offset: 36 }, out_w: { type: 'u32', offset: 40 } } },
+  knobs: {
+  },
+  code: `// unfold: every window of an image as a row, so that a convolution is a matrix product.
+// Buffers f32: x [batch, height, width, channels]; rows [batch out_h out_w, kernel_h kernel_w channels], 0 in the padding.
+// Grid: one invocation an element of rows, 4 of them a workgroup apart, so that writes are contiguous, and reads by channel.
+// Precision: exact.
+// Source: Chellapilla et al. 2006 (im2col).
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  kernel_h: u32,
+  kernel_w: u32,
+  stride: u32,
+  pad_h: u32,
+  pad_w: u32,
+  out_h: u32,
+  out_w: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> rows: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+// @use window
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  let features = dims.kernel_h * dims.kernel_w * dims.channels;
+  for (var i = 0u; i < 4u; i++) {
+    let at = first + i * 256u;
+    if (at < dims.batch * dims.out_h * dims.out_w * features) {
+      let feature = at % features;
+      let pixel = at / features;
+      let inside = feature / dims.channels;
+      let sample = pixel / (dims.out_h * dims.out_w);
+      let start = window_start((pixel / dims.out_w) % dims.out_h, pixel % dims.out_w);
+      let row = start.x + i32(inside / dims.kernel_w);
+      let col = start.y + i32(inside % dims.kernel_w);
+      var value = 0.0;
+      if (row >= 0 && row < i32(dims.height) && col >= 0 && col < i32(dims.width)) {
+        value = x[((sample * dims.height + u32(row)) * dims.width + u32(col)) * dims.channels + feature % dims.channels];
+      }
+      rows[at] = value;
+    }
+  }
+}
+
+// window: where a window that slides over an image begins and ends. Needs in the kernel: dims with stride, pad_h, pad_w.
+
+// First row and column of the window of output pixel (row, col); negative where it begins in the padding.
+fn window_start(row: u32, col: u32) -> vec2i {
+  return vec2i(i32(row * dims.stride) - i32(dims.pad_h), i32(col * dims.stride) - i32(dims.pad_w));
+}
+
+// The outputs along one axis whose windows of \`size\` cover position \`at\`: from x up to, and without, y.
+fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
+  let reach = at + padding;
+  let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
+  return vec2u(first, min(outputs, reach / dims.stride + 1u));
 }
 `,
 } as const satisfies ShaderSource;

@@ -21,7 +21,7 @@ const MAY_IMPORT: { readonly [room: string]: readonly string[] } = {
   ucgm: ['kernel', 'kernels', 'device', 'tensor', 'autograd', 'nn', 'optim', 'rng'],
   data: ['rng', 'io'],
   io: [],
-  metrics: ['kernel', 'kernels', 'device', 'tensor', 'autograd', 'nn'],
+  metrics: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'autograd', 'nn'],
   cli: [
     '.',
     'kernel',

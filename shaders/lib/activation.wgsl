@@ -22,6 +22,10 @@ fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
 }
 
+fn relu_grad(x: f32) -> f32 {
+  return select(0.0, 1.0, x > 0.0);
+}
+
 fn silu(x: f32) -> f32 {
   return x * sigmoid(x);
 }

@@ -2,11 +2,11 @@ import { defineKernel, type KnobValue } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface ActivationOptions {
-  /** GELU in its tanh form, or SiLU. */
-  act: 'gelu' | 'silu';
+  /** GELU in its tanh form, SiLU, or ReLU (its slope at 0 is 0). */
+  act: 'gelu' | 'silu' | 'relu';
 }
 
-const ACTS = { gelu: 1, silu: 2 };
+const ACTS = { gelu: 1, silu: 2, relu: 3 };
 
 const groupsOf = (count: number, k: Record<string, KnobValue>) => Math.ceil(count / (256 * (k.PER as number)));
 

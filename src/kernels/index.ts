@@ -15,3 +15,4 @@ export * from './random.ts';
 export * from './reduce.ts';
 export * from './residual.ts';
 export * from './resize.ts';
+export * from './window.ts';

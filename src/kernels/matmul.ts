@@ -9,7 +9,7 @@ export interface MatmulOptions {
   /** nn: A [m,k] B [k,n]. nt: B is [n,k], as nn.Linear stores weights. tn: A is [k,m], as weight gradients need. */
   layout: MatmulLayout;
   bias?: boolean;
-  act?: 'none' | 'gelu' | 'silu';
+  act?: 'none' | 'gelu' | 'silu' | 'relu';
   gate?: boolean;
   residual?: boolean;
   /** Also write the value before the activation, for its backward. */
@@ -102,7 +102,7 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
   return best as MatmulChoice;
 }
 
-const ACTS = { none: 0, gelu: 1, silu: 2 };
+const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3 };
 
 function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue> {
   if (!tile) return {};

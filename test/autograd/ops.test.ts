@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { activate, swiglu } from '../../src/autograd/ops/activation.ts';
 import { selfAttention } from '../../src/autograd/ops/attention.ts';
+import { conv2d, pool2d } from '../../src/autograd/ops/convolution.ts';
 import { embedding } from '../../src/autograd/ops/embedding.ts';
 import { linear, linearGatedResidual } from '../../src/autograd/ops/linear.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
@@ -94,6 +95,19 @@ const CASES: OpCase[] = [
   },
   { ops: ['gelu'], name: 'gelu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'gelu') },
   { ops: ['silu'], name: 'silu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'silu') },
+  {
+    ops: ['unfold'],
+    name: 'a convolution with silu',
+    shapes: { x: [2, 5, 4, 3], w: [4, 27], b: [4] },
+    build: (t, i) =>
+      conv2d(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { size: [3, 3], stride: 2, padding: [1, 1] }, { act: 'silu' }),
+  },
+  ...(['max', 'mean'] as const).map((kind) => ({
+    ops: ['pool2d'],
+    name: kind,
+    shapes: { x: [1, 5, 4, 3] },
+    build: (t: Tape, i: Inputs) => pool2d(t, get(i, 'x'), kind, { size: [3, 2], stride: 2, padding: [1, 0] }),
+  })),
   { ops: ['swiglu'], name: 'swiglu', shapes: { x: [3, 14] }, build: (t, i) => swiglu(t, get(i, 'x')) },
   { ops: ['add'], name: 'twice the same', shapes: { a: [3, 5] }, build: (t, i) => add(t, get(i, 'a'), get(i, 'a')) },
   {

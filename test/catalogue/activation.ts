@@ -91,7 +91,7 @@ const BENCH = { benchOnly: true };
 const PAST_ONE_DIMENSION = 65539 * 1024 + 3; // elements: more than 65,535 workgroups, so that the grid folds
 
 export const activationCases: KernelCase[] = [
-  ...(['gelu', 'silu'] as const).flatMap((act) =>
+  ...(['gelu', 'silu', 'relu'] as const).flatMap((act) =>
     [false, true].flatMap((backward) => [
       actCase(act, backward, 41, { smoke: true }),
       actCase(act, backward, 1),

@@ -13,6 +13,7 @@ import { qkNormRopeCases } from './qk_norm_rope.ts';
 import { randomCases } from './random.ts';
 import { reduceCases } from './reduce.ts';
 import { residualCases } from './residual.ts';
+import { windowCases } from './window.ts';
 
 /** Every case of every kernel, by family. */
 export const catalogue: readonly KernelCase[] = [
@@ -31,4 +32,5 @@ export const catalogue: readonly KernelCase[] = [
   ...embeddingCases,
   ...lincombCases,
   ...lossCases,
+  ...windowCases,
 ];

@@ -12,7 +12,7 @@ import { type KernelCase, prepared } from './case.ts';
 /** Products that the oracle of a case for the bench may sum. */
 const ORACLE_TERMS = 1e8;
 
-type Part = 'bias' | 'gelu' | 'silu' | 'gate' | 'residual' | 'pre';
+type Part = 'bias' | 'gelu' | 'silu' | 'relu' | 'gate' | 'residual' | 'pre';
 
 interface Shape {
   m: number;
@@ -45,7 +45,7 @@ function matmulCase(
     bytes: 4 * batch * (m * k + k * n + m * n),
     ...extra,
     prepare: (device) => {
-      const act = has('gelu') ? 'gelu' : has('silu') ? 'silu' : 'none';
+      const act = has('gelu') ? 'gelu' : has('silu') ? 'silu' : has('relu') ? 'relu' : 'none';
       const gateStride = has('gate') ? 2 * n + 3 : 0;
       const gateOffset = has('gate') ? n + 1 : 0;
       const a = Float32Array.from(randn(batch * m * k, 1));
@@ -183,6 +183,7 @@ export const matmulCases: KernelCase[] = [
   ...LAYOUTS.flatMap((layout) => [matmulCase(layout, [], ODD), matmulCase(layout, [], EVEN)]),
   matmulCase('nt', ['bias', 'gelu', 'pre'], { m: 113, n: 41, k: 3 }),
   matmulCase('nt', ['bias', 'silu', 'pre'], { m: 41, n: 3, k: 113 }),
+  matmulCase('nt', ['bias', 'relu', 'pre'], { m: 41, n: 113, k: 3 }),
   matmulCase('nt', ['bias', 'gate', 'residual', 'pre'], { m: 24, n: 41, k: 48, gateRows: 8 }),
   matmulCase('nt', ['bias', 'residual'], { m: 33, n: 48, k: 16, residualRows: 11 }),
   matmulCase('nn', ['residual'], { m: 17, n: 9, k: 5, batch: 7 }),

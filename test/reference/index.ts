@@ -12,3 +12,4 @@ export * from './rotary.ts';
 export * from './slices.ts';
 export * from './sums.ts';
 export * from './util.ts';
+export * from './window.ts';

@@ -1,4 +1,4 @@
-import { pointwise } from './pointwise.ts';
+import { type Act, pointwise } from './pointwise.ts';
 
 export interface MatmulProblem {
   m: number;
@@ -11,7 +11,7 @@ export interface MatmulProblem {
   b: ArrayLike<number>;
   /** [n]. */
   bias?: ArrayLike<number>;
-  act?: 'none' | 'gelu' | 'silu';
+  act?: 'none' | Act;
   /** [ceil(m / gateRows), n]. */
   gate?: ArrayLike<number>;
   gateRows?: number;

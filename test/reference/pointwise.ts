@@ -1,13 +1,15 @@
-export type Act = 'gelu' | 'silu';
+export type Act = 'gelu' | 'silu' | 'relu';
 
-/** GELU in its tanh form (Hendrycks & Gimpel 2016), or SiLU, of one number in f64. */
+/** GELU in its tanh form (Hendrycks & Gimpel 2016), SiLU, or ReLU, of one number in f64. */
 export function pointwise(act: Act, x: number): number {
+  if (act === 'relu') return Math.max(x, 0);
   if (act === 'silu') return x / (1 + Math.exp(-x));
   return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 }
 
 /** Its derivative; sech^2 from cosh, so that it shares no intermediate with the value. */
 export function pointwiseSlope(act: Act, x: number): number {
+  if (act === 'relu') return x > 0 ? 1 : 0;
   if (act === 'silu') return 1 / (1 + Math.exp(-x)) + x / (2 * Math.cosh(x / 2)) ** 2;
   const k = Math.sqrt(2 / Math.PI);
   const inner = k * (x + 0.044715 * x ** 3);

@@ -2,8 +2,8 @@ import { activation, activationBackward, swigluBackward, swiglu as swigluKernel 
 import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
-/** GELU (tanh form) or SiLU, elementwise. x [...] -> [...]. */
-export function activate(tape: Tape, x: Tensor, act: 'gelu' | 'silu'): Tensor {
+/** GELU (tanh form), SiLU or ReLU, elementwise. x [...] -> [...]. */
+export function activate(tape: Tape, x: Tensor, act: 'gelu' | 'silu' | 'relu'): Tensor {
   const { device } = tape.workspace;
   const dims = { count: x.count };
   const y = tape.alloc(...x.shape);

@@ -1,0 +1,27 @@
+// pool_window: the part of a window inside the image, and its largest element.
+// Needs in the kernel: x and dims, and window_start.
+
+fn pixel_index(sample: u32, row: u32, col: u32, channel: u32) -> u32 {
+  return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
+}
+
+// First row, first column, end row, end column of the window of output pixel (row, col), cut to the image.
+fn pool_window(row: u32, col: u32) -> vec4u {
+  let start = window_start(row, col);
+  let end = min(start + vec2i(i32(dims.kernel_h), i32(dims.kernel_w)), vec2i(i32(dims.height), i32(dims.width)));
+  return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
+}
+
+// Where the largest element lies; the first of several.
+fn largest(window: vec4u, sample: u32, channel: u32) -> u32 {
+  var best = pixel_index(sample, window.x, window.y, channel);
+  for (var row = window.x; row < window.z; row++) {
+    for (var col = window.y; col < window.w; col++) {
+      let at = pixel_index(sample, row, col, channel);
+      if (x[at] > x[best]) {
+        best = at;
+      }
+    }
+  }
+  return best;
+}

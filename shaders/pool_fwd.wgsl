@@ -1,0 +1,55 @@
+// pool_fwd: the largest, or the mean, of each window of an image, channel by channel. Padding never wins and is not counted.
+// Buffers f32: x [batch, height, width, channels], y [batch, out_h, out_w, channels].
+// Grid: one invocation an element of y; neighbours read neighbouring channels.
+// Precision: f32; max is exact.
+// Source: Boureau et al. 2010 (pooling); the mean without padding as Inception-v3's FID features take it.
+
+const MAX: bool = true;  // knob: largest instead of mean
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  kernel_h: u32,
+  kernel_w: u32,
+  stride: u32,
+  pad_h: u32,
+  pad_w: u32,
+  out_h: u32,
+  out_w: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+// @use window
+// @use pool_window
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  if (at >= dims.batch * dims.out_h * dims.out_w * dims.channels) {
+    return;
+  }
+  let channel = at % dims.channels;
+  let pixel = at / dims.channels;
+  let sample = pixel / (dims.out_h * dims.out_w);
+  let window = pool_window((pixel / dims.out_w) % dims.out_h, pixel % dims.out_w);
+  if (MAX) {
+    y[at] = x[largest(window, sample, channel)];
+    return;
+  }
+  var total = 0.0;
+  for (var row = window.x; row < window.z; row++) {
+    for (var col = window.y; col < window.w; col++) {
+      total += x[pixel_index(sample, row, col, channel)];
+    }
+  }
+  y[at] = total / f32((window.z - window.x) * (window.w - window.y));
+}

@@ -1,0 +1,83 @@
+import { Tape } from '../autograd/tape.ts';
+import type { Workspace } from '../tensor/index.ts';
+import { MetricError } from './errors.ts';
+import type { FeatureNetwork } from './feature_network.ts';
+
+/** Many images of one size, in -1..1. */
+export interface ImageSource {
+  readonly size: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Writes image `index` as [channels, height, width] into `out` from `offset` on. */
+  image(index: number, out: Float32Array, offset: number): void;
+}
+
+/** Features of images, and the classes that the network sees in them. */
+export interface Embedding {
+  /** [n, dim]. */
+  readonly features: Float32Array<ArrayBuffer>;
+  /** [n]; undefined where the network does not classify. */
+  readonly classes?: Uint32Array;
+}
+
+const BATCH = 250;
+
+/**
+ * Features of all images. Values are clamped to -1..1; images larger than the network's input are cropped to their centre where
+ * it says so. @throws MetricError for images that do not fit.
+ */
+export async function embed(workspace: Workspace, network: FeatureNetwork, images: ImageSource): Promise<Embedding> {
+  const [channels, height, width] = network.input;
+  if (images.channels !== channels || images.height < height || images.width < width)
+    throw new MetricError(
+      `the images are ${images.channels} x ${images.height} x ${images.width}, the feature network takes ${channels} x ${height} x ${width}`,
+      'give a feature network made for these images',
+    );
+  const features = new Float32Array(images.size * network.dim);
+  let classes: Uint32Array | undefined;
+  const one = new Float32Array(channels * images.height * images.width);
+  for (let first = 0; first < images.size; first += BATCH) {
+    const batch = Math.min(BATCH, images.size - first);
+    const pixels = new Float32Array(batch * channels * height * width);
+    for (let i = 0; i < batch; i++) {
+      images.image(first + i, one, 0);
+      place(one, images, pixels.subarray(i * channels * height * width), network.input);
+    }
+    workspace.beginStep();
+    const tape = new Tape(workspace, { record: false });
+    const x = tape.alloc(batch, height, width, channels); // [B, H, W, C]
+    workspace.stream.write(x, pixels);
+    const out = network.forward(tape, x);
+    features.set(await workspace.read(out.features), first * network.dim);
+    if (!out.logits) continue;
+    const kinds = out.logits.shape[1] as number;
+    const logits = await workspace.read(out.logits);
+    classes ??= new Uint32Array(images.size);
+    for (let i = 0; i < batch; i++) classes[first + i] = largest(logits.subarray(i * kinds, (i + 1) * kinds));
+  }
+  return { features, ...(classes && { classes }) };
+}
+
+/** The centre of one image [C, H, W], clamped, as [h, w, C]. */
+function place(
+  from: Float32Array,
+  image: { readonly height: number; readonly width: number },
+  to: Float32Array,
+  [channels, height, width]: FeatureNetwork['input'],
+): void {
+  const [top, left] = [(image.height - height) >> 1, (image.width - width) >> 1];
+  let at = 0;
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++)
+      for (let c = 0; c < channels; c++) {
+        const value = from[(c * image.height + top + y) * image.width + left + x] as number;
+        to[at++] = Math.min(1, Math.max(-1, value));
+      }
+}
+
+function largest(values: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
+  return best;
+}

@@ -1,0 +1,25 @@
+import type { Tape } from '../autograd/tape.ts';
+import type { Tensor } from '../tensor/index.ts';
+
+/** Mean [dim] and covariance [dim, dim] of features. */
+export interface Moments {
+  readonly mean: Float64Array;
+  readonly covariance: Float64Array;
+}
+
+/** A network whose features images are compared in. */
+export interface FeatureNetwork {
+  readonly name: string;
+  /** Width of the features. */
+  readonly dim: number;
+  /** What it takes: channels, height, width. */
+  readonly input: readonly [channels: number, height: number, width: number];
+  /** How images of another size become of that size: a crop of their centre (they were padded), or bilinear resizing. */
+  readonly fit: 'crop' | 'resize';
+  /** Images [B, H, W, C] in -1..1 -> features [B, dim], and class logits [B, K] where it classifies. */
+  forward(tape: Tape, images: Tensor): { features: Tensor; logits?: Tensor };
+  /** Moments of the reference set that came with the weights. */
+  readonly moments?: Moments;
+  /** Frees the weights. */
+  free(): void;
+}

@@ -1,0 +1,103 @@
+import type { Workspace } from '../tensor/index.ts';
+import { MetricError } from './errors.ts';
+import { products, squaredNorms } from './products.ts';
+
+const NEIGHBOURS = 3;
+
+/**
+ * Precision and recall by k nearest neighbours (Kynkaanniemi et al. 2019, k = 3): the share of samples that lie within the
+ * neighbourhood of some real image, and of real images within that of some sample. Features [n, dim], [m, dim].
+ */
+export async function precisionRecall(
+  workspace: Workspace,
+  real: Float32Array<ArrayBuffer>,
+  samples: Float32Array<ArrayBuffer>,
+  dim: number,
+): Promise<{ precision: number; recall: number }> {
+  if (Math.min(real.length, samples.length) / dim <= NEIGHBOURS)
+    throw new MetricError('too few images for neighbours', `give at least ${NEIGHBOURS + 1} of both sets`);
+  return {
+    precision: await covered(workspace, samples, real, dim),
+    recall: await covered(workspace, real, samples, dim),
+  };
+}
+
+/** Share of the rows of `a` within the neighbourhood of a row of `b`: no farther than its third nearest other row of b. */
+async function covered(workspace: Workspace, a: Float32Array<ArrayBuffer>, b: Float32Array<ArrayBuffer>, dim: number) {
+  const [lengthsA, lengthsB] = [squaredNorms(a, dim), squaredNorms(b, dim)];
+  const m = lengthsB.length;
+  const reach = new Float64Array(m);
+  await products(workspace, b, b, dim, (first, block) => {
+    const nearest = new Float64Array(NEIGHBOURS);
+    for (let row = first; row < first + block.length / m; row++) {
+      nearest.fill(Number.POSITIVE_INFINITY);
+      for (let other = 0; other < m; other++) {
+        if (other === row) continue;
+        const dot = block[(row - first) * m + other] as number;
+        insert(nearest, (lengthsB[row] as number) + (lengthsB[other] as number) - 2 * dot);
+      }
+      reach[row] = nearest[NEIGHBOURS - 1] as number;
+    }
+  });
+  let inside = 0;
+  await products(workspace, a, b, dim, (first, block) => {
+    for (let row = first; row < first + block.length / m; row++) {
+      for (let other = 0; other < m; other++) {
+        const dot = block[(row - first) * m + other] as number;
+        if ((lengthsA[row] as number) + (lengthsB[other] as number) - 2 * dot > (reach[other] as number)) continue;
+        inside++;
+        break;
+      }
+    }
+  });
+  return inside / lengthsA.length;
+}
+
+/** Keeps the smallest values, rising. */
+function insert(smallest: Float64Array, value: number): void {
+  let at = smallest.length - 1;
+  if (value >= (smallest[at] as number)) return;
+  while (at > 0 && (smallest[at - 1] as number) > value) {
+    smallest[at] = smallest[at - 1] as number;
+    at--;
+  }
+  smallest[at] = value;
+}
+
+/** Of every row of `a` [n, dim] its nearest row of `b` [m, dim], and the distance. `ownRow` names the row of b
+ * that a row of a is, where b holds a: it does not count. */
+export async function nearestRows(
+  workspace: Workspace,
+  a: Float32Array<ArrayBuffer>,
+  b: Float32Array<ArrayBuffer>,
+  dim: number,
+  ownRow?: (row: number) => number,
+): Promise<{ index: Uint32Array; distance: Float64Array }> {
+  const [lengthsA, lengthsB] = [squaredNorms(a, dim), squaredNorms(b, dim)];
+  const m = lengthsB.length;
+  const index = new Uint32Array(lengthsA.length);
+  const distance = new Float64Array(lengthsA.length);
+  await products(workspace, a, b, dim, (first, block) => {
+    for (let row = first; row < first + block.length / m; row++) {
+      const own = ownRow?.(row) ?? -1;
+      let best = Number.POSITIVE_INFINITY;
+      for (let other = 0; other < m; other++) {
+        const d = (lengthsB[other] as number) - 2 * (block[(row - first) * m + other] as number);
+        if (d >= best || other === own) continue;
+        best = d;
+        index[row] = other;
+      }
+      distance[row] = Math.sqrt(Math.max(0, best + (lengthsA[row] as number)));
+    }
+  });
+  return { index, distance };
+}
+
+/** The middle value. */
+export function median(values: Float64Array): number {
+  const sorted = values.slice().sort();
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? (sorted[half] as number)
+    : ((sorted[half - 1] as number) + (sorted[half] as number)) / 2;
+}
