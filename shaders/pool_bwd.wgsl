@@ -46,11 +46,11 @@ fn main(
   var total = 0.0;
   for (var r = over_rows.x; r < over_rows.y; r++) {
     for (var c = over_cols.x; c < over_cols.y; c++) {
-      let window = pool_window(r, c);
+      let area = pool_window(r, c);
       let up = dy[((sample * dims.out_h + r) * dims.out_w + c) * dims.channels + channel];
       if (!MAX) {
-        total += up / f32((window.z - window.x) * (window.w - window.y));
-      } else if (largest(window, sample, channel) == at) {
+        total += up / f32((area.z - area.x) * (area.w - area.y));
+      } else if (largest(area, sample, channel) == at) {
         total += up;
       }
     }

@@ -40,16 +40,16 @@ fn main(
   let channel = at % dims.channels;
   let pixel = at / dims.channels;
   let sample = pixel / (dims.out_h * dims.out_w);
-  let window = pool_window((pixel / dims.out_w) % dims.out_h, pixel % dims.out_w);
+  let area = pool_window((pixel / dims.out_w) % dims.out_h, pixel % dims.out_w);
   if (MAX) {
-    y[at] = x[largest(window, sample, channel)];
+    y[at] = x[largest(area, sample, channel)];
     return;
   }
   var total = 0.0;
-  for (var row = window.x; row < window.z; row++) {
-    for (var col = window.y; col < window.w; col++) {
+  for (var row = area.x; row < area.z; row++) {
+    for (var col = area.y; col < area.w; col++) {
       total += x[pixel_index(sample, row, col, channel)];
     }
   }
-  y[at] = total / f32((window.z - window.x) * (window.w - window.y));
+  y[at] = total / f32((area.z - area.x) * (area.w - area.y));
 }

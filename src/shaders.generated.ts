@@ -4116,11 +4116,11 @@ fn main(
   var total = 0.0;
   for (var r = over_rows.x; r < over_rows.y; r++) {
     for (var c = over_cols.x; c < over_cols.y; c++) {
-      let window = pool_window(r, c);
+      let area = pool_window(r, c);
       let up = dy[((sample * dims.out_h + r) * dims.out_w + c) * dims.channels + channel];
       if (!MAX) {
-        total += up / f32((window.z - window.x) * (window.w - window.y));
-      } else if (largest(window, sample, channel) == at) {
+        total += up / f32((area.z - area.x) * (area.w - area.y));
+      } else if (largest(area, sample, channel) == at) {
         total += up;
       }
     }
@@ -4157,10 +4157,10 @@ fn pool_window(row: u32, col: u32) -> vec4u {
 }
 
 // Where the largest element lies; the first of several.
-fn largest(window: vec4u, sample: u32, channel: u32) -> u32 {
-  var best = pixel_index(sample, window.x, window.y, channel);
-  for (var row = window.x; row < window.z; row++) {
-    for (var col = window.y; col < window.w; col++) {
+fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
+  var best = pixel_index(sample, area.x, area.y, channel);
+  for (var row = area.x; row < area.z; row++) {
+    for (var col = area.y; col < area.w; col++) {
       let at = pixel_index(sample, row, col, channel);
       if (x[at] > x[best]) {
         best = at;
@@ -4225,18 +4225,18 @@ fn main(
   let channel = at % dims.channels;
   let pixel = at / dims.channels;
   let sample = pixel / (dims.out_h * dims.out_w);
-  let window = pool_window((pixel / dims.out_w) % dims.out_h, pixel % dims.out_w);
+  let area = pool_window((pixel / dims.out_w) % dims.out_h, pixel % dims.out_w);
   if (MAX) {
-    y[at] = x[largest(window, sample, channel)];
+    y[at] = x[largest(area, sample, channel)];
     return;
   }
   var total = 0.0;
-  for (var row = window.x; row < window.z; row++) {
-    for (var col = window.y; col < window.w; col++) {
+  for (var row = area.x; row < area.z; row++) {
+    for (var col = area.y; col < area.w; col++) {
       total += x[pixel_index(sample, row, col, channel)];
     }
   }
-  y[at] = total / f32((window.z - window.x) * (window.w - window.y));
+  y[at] = total / f32((area.z - area.x) * (area.w - area.y));
 }
 
 // window: where a window that slides over an image begins and ends. Needs in the kernel: dims with stride, pad_h, pad_w.
@@ -4268,10 +4268,10 @@ fn pool_window(row: u32, col: u32) -> vec4u {
 }
 
 // Where the largest element lies; the first of several.
-fn largest(window: vec4u, sample: u32, channel: u32) -> u32 {
-  var best = pixel_index(sample, window.x, window.y, channel);
-  for (var row = window.x; row < window.z; row++) {
-    for (var col = window.y; col < window.w; col++) {
+fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
+  var best = pixel_index(sample, area.x, area.y, channel);
+  for (var row = area.x; row < area.z; row++) {
+    for (var col = area.y; col < area.w; col++) {
       let at = pixel_index(sample, row, col, channel);
       if (x[at] > x[best]) {
         best = at;

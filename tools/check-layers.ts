@@ -43,7 +43,7 @@ const MAY_IMPORT: { readonly [room: string]: readonly string[] } = {
 /** Files that may mention Node: the command line, and files named so. */
 const NODE_FILES = /^cli\/|\.node\.ts$|^device\/node\.ts$/;
 const NODE_WORDS = /\bprocess\.|\bBuffer\.|from '(node:[^']*|fs|path|webgpu)'|import\('(node:[^']*|webgpu)'\)/;
-const PAGE_WORDS = /\b(document|window|localStorage)\./;
+const PAGE_WORDS = /(?<!\/)\b(document|window|localStorage)\./;
 
 export interface SourceFile {
   /** Path under src, with forward slashes: `kernels/norm.ts`. */

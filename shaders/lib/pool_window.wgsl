@@ -13,10 +13,10 @@ fn pool_window(row: u32, col: u32) -> vec4u {
 }
 
 // Where the largest element lies; the first of several.
-fn largest(window: vec4u, sample: u32, channel: u32) -> u32 {
-  var best = pixel_index(sample, window.x, window.y, channel);
-  for (var row = window.x; row < window.z; row++) {
-    for (var col = window.y; col < window.w; col++) {
+fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
+  var best = pixel_index(sample, area.x, area.y, channel);
+  for (var row = area.x; row < area.z; row++) {
+    for (var col = area.y; col < area.w; col++) {
       let at = pixel_index(sample, row, col, channel);
       if (x[at] > x[best]) {
         best = at;

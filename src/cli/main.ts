@@ -1,5 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addDoctor } from './doctor.ts';
+import { addEval } from './eval.ts';
+import { addExport } from './export.ts';
 import { reportFailure, UsageError } from './failure.ts';
 import { addSample } from './sample.ts';
 import { addTrain } from './train.ts';
@@ -14,6 +16,8 @@ export function program(): Command {
   addTrain(ucgm);
   addTune(ucgm);
   addSample(ucgm);
+  addEval(ucgm);
+  addExport(ucgm);
   addDoctor(ucgm);
   for (const command of ucgm.commands) command.exitOverride().configureOutput({ outputError: () => {} });
   return ucgm;

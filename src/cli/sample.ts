@@ -1,23 +1,19 @@
 import type { Command } from 'commander';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
-import { mergeConfig, type PartialConfig, parseConfig } from '../io/config.ts';
-import { RunFolder } from '../io/run-folder.node.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
-import { UsageError } from './failure.ts';
+import { bundledModel } from './bundled.ts';
+import { weightsNamed } from './export.ts';
 import { writeSampleGrid } from './grid.ts';
-import { realNumber, wholeNumber } from './train.ts';
-import { newestWeights } from './weights.ts';
+import { wholeNumber } from './numbers.ts';
+import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
+import { openSource } from './source.ts';
 
-interface SampleOptions {
-  from: string;
+interface SampleOptions extends SamplingFlags {
+  from?: string;
   grid: string;
   steps?: number;
-  order?: number;
-  kappa?: number;
-  rho?: number;
-  cfg?: number;
   count?: number;
   seed?: number;
   label?: number;
@@ -25,51 +21,36 @@ interface SampleOptions {
 }
 
 export function addSample(ucgm: Command): void {
-  ucgm
+  const command = ucgm
     .command('sample')
-    .description('Samples images from a run and writes them as one PNG.')
-    .requiredOption('--from <folder>', 'run folder')
+    .description('Samples images from a model and writes them as one PNG.')
+    .option('--from <path>', 'run folder or model file (default: the few-step model of digits that comes along)')
     .requiredOption('--grid <file>', 'PNG to write')
     .option('--steps <n>', 'sampling steps', wholeNumber)
-    .option('--order <n>', '1 Euler, 2 Heun', wholeNumber)
-    .option('--kappa <x>', 'extrapolation ratio', realNumber)
-    .option('--rho <x>', 'share of fresh noise a step', realNumber)
-    .option('--cfg <x>', 'guidance scale', realNumber)
     .option('--count <n>', 'images (default: eight of each class)', wholeNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', wholeNumber)
     .option('--label <k>', 'one class for all images', wholeNumber)
-    .option('--weights <which>', 'ema or model', 'ema')
-    .action(sampleRun);
+    .option('--weights <which>', 'ema or model', 'ema');
+  addSamplingOptions(command).action(sampleRun);
 }
 
 async function sampleRun(options: SampleOptions): Promise<void> {
-  if (options.weights !== 'ema' && options.weights !== 'model')
-    throw new UsageError(`--weights ${options.weights}`, 'use ema or model');
-  const run = RunFolder.open(options.from);
-  const config = mergeConfig(run.path, parseConfig(run.configText(), run.path), {
-    sample: {
-      sampling_steps: options.steps,
-      sampling_order: options.order,
-      extrapol_ratio: options.kappa,
-      stochast_ratio: options.rho,
-      cfg_scale: options.cfg,
-    },
-  } as PartialConfig);
-  const { network, weights: values, step } = newestWeights(run, config.model, options.weights);
+  const source = openSource(options.from ?? bundledModel('mnist_fewstep'), weightsNamed(options.weights));
+  const config = withSampling(source.config, options, options.steps);
 
   const device = await openNodeDevice();
   const workspace = new Workspace(device);
-  const weights = new WeightStore(workspace, network).frozen('weights');
-  weights.flat.values.write(values);
+  const weights = new WeightStore(workspace, source.network).frozen('weights');
+  weights.flat.values.write(source.weights);
   const start = performance.now();
   const request = {
     seed: options.seed ?? 0,
     ...(options.count !== undefined && { count: options.count }),
     ...(options.label !== undefined && { label: options.label }),
   };
-  const nfe = await writeSampleGrid(workspace, network, weights, config, options.grid, request);
+  const nfe = await writeSampleGrid(workspace, source.network, weights, config, options.grid, request);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(`${options.grid}: step ${step}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);
+  console.log(`${options.grid}: ${source.label}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);
   workspace.dispose();
   device.destroy();
 }

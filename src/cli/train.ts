@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { mergeConfig, type PartialConfig, parseConfig, type RunConfig } from '../io/config.ts';
 import { presetNamed } from '../io/presets.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
 import { UsageError } from './failure.ts';
+import { realNumber, wholeNumber } from './numbers.ts';
 import { runTraining } from './run_training.ts';
 
 interface TrainOptions {
@@ -17,20 +18,6 @@ interface TrainOptions {
   seed?: number;
   out: string;
   resume?: boolean;
-}
-
-/** A whole number from the command line. */
-export function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('give a whole number.');
-  return value;
-}
-
-/** A number from the command line. */
-export function realNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('give a number.');
-  return value;
 }
 
 export function addTrain(ucgm: Command): void {

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { mergeConfig, type PartialConfig, parseConfig } from '../io/config.ts';
 import { presetNamed } from '../io/presets.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
+import { realNumber, wholeNumber } from './numbers.ts';
 import { runTraining } from './run_training.ts';
-import { realNumber, wholeNumber } from './train.ts';
 import { newestWeights } from './weights.ts';
 
 interface TuneOptions {

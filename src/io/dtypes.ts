@@ -27,6 +27,31 @@ export function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+const FLOAT = new Float32Array(1);
+const WORD = new Uint32Array(FLOAT.buffer);
+
+/** The 16 bits of the half nearest to a number, ties to even; beyond 65,504 infinity. The number is rounded to f32 first. */
+export function numberToHalf(value: number): number {
+  FLOAT[0] = value;
+  const bits = WORD[0] as number;
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00; // NaN
+  if (magnitude >= 0x47800000) return sign | 0x7c00; // 65,536 and more
+  // Below 2^-14 halves are multiples of 2^-24: adding 0.5 leaves the multiple, rounded to even, in the lowest bits of the sum.
+  if (magnitude < 0x38800000) {
+    FLOAT[0] = Math.abs(FLOAT[0]) + 0.5;
+    return sign | ((WORD[0] as number) - 0x3f000000);
+  }
+  const rounded = magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1);
+  return sign | (rounded >>> 13);
+}
+
+/** Floats as halves, see numberToHalf. */
+export function toHalves(values: Float32Array): Uint16Array<ArrayBuffer> {
+  return Uint16Array.from(values, numberToHalf);
+}
+
 function bfloatToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
   const out = new Float32Array(bits.length);
   const words = new Uint32Array(out.buffer);

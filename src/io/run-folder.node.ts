@@ -52,6 +52,11 @@ export class RunFolder {
     return join(this.path, 'metrics.jsonl');
   }
 
+  /** Scores of `ucgm eval`. */
+  get evalPath(): string {
+    return join(this.path, 'eval.json');
+  }
+
   checkpointPath(step: number): string {
     return join(this.path, 'checkpoints', `${step}.safetensors`);
   }

@@ -2,7 +2,7 @@ import { DTYPE_BYTES } from './dtypes.ts';
 import { IoError } from './errors.ts';
 import { jsonKeys } from './json-keys.ts';
 
-export { toFloat32 } from './dtypes.ts';
+export { toFloat32, toHalves } from './dtypes.ts';
 
 /** One tensor of a file; `data` is a view into the file's bytes, at any alignment, little-endian. */
 export interface RawTensor {
@@ -17,10 +17,10 @@ export interface Safetensors {
   metadata: Record<string, string>;
 }
 
-/** A tensor to be written: F32, I32 or U32 by the type of its array. */
+/** A tensor to be written: F32, I32, U32, or F16 (the halves' bits) by the type of its array. */
 export interface WritableTensor {
   readonly shape: readonly number[];
-  readonly data: Float32Array | Int32Array | Uint32Array;
+  readonly data: Float32Array | Int32Array | Uint32Array | Uint16Array;
 }
 
 /** The format's own bound on the header, so that a bad length cannot ask for all memory. */
@@ -215,6 +215,7 @@ export function parseSafetensors(bytes: Uint8Array, where: string): Safetensors 
 
 function dtypeOf(data: WritableTensor['data']): string {
   if (data instanceof Float32Array) return 'F32';
+  if (data instanceof Uint16Array) return 'F16';
   return data instanceof Int32Array ? 'I32' : 'U32';
 }
 
@@ -238,7 +239,7 @@ export function encodeSafetensors(
     if (seen.has(name))
       throw new IoError('duplicate', where, `the name ${quote(name)} is taken`, 'give every tensor its own name');
     seen.add(name);
-    if (!shape.every(isCount) || byteCount(shape, 4) !== data.byteLength) {
+    if (!shape.every(isCount) || byteCount(shape, data.BYTES_PER_ELEMENT) !== data.byteLength) {
       throw new IoError(
         'shape',
         where,

@@ -45,12 +45,14 @@ async function kernelSum(
   same: boolean,
 ) {
   const m = y.length / dim;
+  const kernel = (product: number) => {
+    const v = product / dim + 1;
+    return v * v * v;
+  };
   let sum = 0;
   await products(workspace, x, y, dim, (first, block) => {
-    for (let i = 0; i < block.length; i++) {
-      if (same && i % m === first + Math.floor(i / m)) continue;
-      sum += ((block[i] as number) / dim + 1) ** 3;
-    }
+    for (let i = 0; i < block.length; i++) sum += kernel(block[i] as number);
+    if (same) for (let row = 0; row < block.length / m; row++) sum -= kernel(block[row * m + first + row] as number);
   });
   return sum;
 }

@@ -32,19 +32,19 @@ async function covered(workspace: Workspace, a: Float32Array<ArrayBuffer>, b: Fl
     for (let row = first; row < first + block.length / m; row++) {
       nearest.fill(Number.POSITIVE_INFINITY);
       for (let other = 0; other < m; other++) {
-        if (other === row) continue;
-        const dot = block[(row - first) * m + other] as number;
-        insert(nearest, (lengthsB[row] as number) + (lengthsB[other] as number) - 2 * dot);
+        const d = (lengthsB[other] as number) - 2 * (block[(row - first) * m + other] as number);
+        if (d < (nearest[NEIGHBOURS - 1] as number) && other !== row) insert(nearest, d);
       }
-      reach[row] = nearest[NEIGHBOURS - 1] as number;
+      reach[row] = (nearest[NEIGHBOURS - 1] as number) + (lengthsB[row] as number);
     }
   });
   let inside = 0;
   await products(workspace, a, b, dim, (first, block) => {
     for (let row = first; row < first + block.length / m; row++) {
+      const length = lengthsA[row] as number;
       for (let other = 0; other < m; other++) {
-        const dot = block[(row - first) * m + other] as number;
-        if ((lengthsA[row] as number) + (lengthsB[other] as number) - 2 * dot > (reach[other] as number)) continue;
+        const d = length + (lengthsB[other] as number) - 2 * (block[(row - first) * m + other] as number);
+        if (d > (reach[other] as number)) continue;
         inside++;
         break;
       }
@@ -53,10 +53,9 @@ async function covered(workspace: Workspace, a: Float32Array<ArrayBuffer>, b: Fl
   return inside / lengthsA.length;
 }
 
-/** Keeps the smallest values, rising. */
+/** Puts a value below the last among the smallest, rising; the last falls out. */
 function insert(smallest: Float64Array, value: number): void {
   let at = smallest.length - 1;
-  if (value >= (smallest[at] as number)) return;
   while (at > 0 && (smallest[at - 1] as number) > value) {
     smallest[at] = smallest[at - 1] as number;
     at--;

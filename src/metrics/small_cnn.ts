@@ -1,4 +1,3 @@
-import { activate } from '../autograd/ops/activation.ts';
 import { conv2d } from '../autograd/ops/convolution.ts';
 import { linear } from '../autograd/ops/linear.ts';
 import type { Tape } from '../autograd/tape.ts';

@@ -51,9 +51,8 @@ export function conv2d(
   window: Window,
   options: LinearOptions = {},
 ): Tensor {
-  const [h, w] = window.size;
-  const pointwise = h === 1 && w === 1 && (window.stride ?? 1) === 1;
-  if (pointwise) return linear(tape, x, weight, bias, options);
+  const { size, stride = 1 } = window;
+  if (size[0] === 1 && size[1] === 1 && stride === 1) return linear(tape, x, weight, bias, options);
   const rows = unfold(tape, x, window); // [B, H', W', kh kw C]
   const y = linear(tape, rows, weight, bias, options); // [B, H', W', out]
   if (!tape.recording) tape.release(rows);

@@ -1,0 +1,188 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { Dataset } from '../data/dataset.ts';
+import { loadDataset } from '../data/load.node.ts';
+import { adapterName } from '../device/index.ts';
+import { openNodeDevice } from '../device/node.ts';
+import { atomicWrite } from '../io/atomic.node.ts';
+import type { RunConfig } from '../io/config.ts';
+import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation } from '../io/evaluation.ts';
+import { embed, type ImageSource } from '../metrics/embed.ts';
+import type { FeatureNetwork } from '../metrics/feature_network.ts';
+import { type Reference, referenceOf, type Scores, score } from '../metrics/score.ts';
+import type { Weights } from '../nn/network.ts';
+import { WeightStore } from '../nn/weights.ts';
+import { Workspace } from '../tensor/index.ts';
+import { draw } from './draw.ts';
+import { weightsNamed } from './export.ts';
+import { UsageError } from './failure.ts';
+import { featuresFor } from './features.ts';
+import { numberList, wholeNumber } from './numbers.ts';
+import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
+import { openSource, type Source } from './source.ts';
+
+interface EvalOptions extends SamplingFlags {
+  from: string;
+  features?: string;
+  data?: string;
+  images: number;
+  steps?: number[];
+  batch: number;
+  seed: number;
+  json?: string;
+  weights: string;
+}
+
+export function addEval(ucgm: Command): void {
+  const command = ucgm
+    .command('eval')
+    .description(
+      'Scores samples by number of steps: Frechet distance, KID, precision, recall, label accuracy, nearest training image.',
+    )
+    .requiredOption('--from <path>', 'run folder or model file')
+    .option('--features <file>', 'feature network, safetensors (default: the one for digits that comes along)')
+    .option('--data <name>', "training images to compare with (default: the run's)")
+    .option('--images <n>', 'samples, in equal numbers of each class', wholeNumber, 10000)
+    .option('--steps <list>', 'numbers of steps, such as 1,2,4 (default: by the kind of model)', (text) =>
+      numberList(text),
+    )
+    .option('--batch <n>', 'images sampled at a time', wholeNumber, 500)
+    .option('--seed <n>', 'seed of the noise', wholeNumber, 0)
+    .option('--json <file>', "where to write the table (default: the run's eval.json)")
+    .option('--weights <which>', 'ema or model', 'ema');
+  addSamplingOptions(command).action(evaluate);
+}
+
+async function evaluate(options: EvalOptions): Promise<void> {
+  const source = openSource(options.from, weightsNamed(options.weights));
+  if (options.images < 4 || options.batch < 1)
+    throw new UsageError(
+      `--images ${options.images} --batch ${options.batch}`,
+      'give at least 4 images, and a batch of 1',
+    );
+  const json = options.json ?? source.run?.evalPath;
+  const { data } = source.config;
+  const dataset = await loadDataset({
+    name: options.data ?? data.name,
+    ...(data.size !== undefined && { size: data.size }),
+  });
+  const steps = options.steps ?? (source.config.transport.consistc_ratio > 0 ? [1, 2, 4, 8] : [4, 8, 20]);
+  const settings = steps.map((n) => withSampling(source.config, options, n)); // before the work: an error costs nothing
+
+  const device = await openNodeDevice();
+  const workspace = new Workspace(device);
+  const network = featuresFor(workspace, dataset, options.features);
+  const start = performance.now();
+  const reference = await referenceFor(workspace, network, dataset, options.images);
+  console.log(
+    `${dataset.size} training images in the features of ${network.name}: ${secondsSince(start)} s on ${adapterName(device)}`,
+  );
+  const weights = new WeightStore(workspace, source.network).frozen('weights');
+  weights.flat.values.write(source.weights);
+  const rows: EvaluationRow[] = [];
+  console.log(HEADER);
+  for (const config of settings) {
+    const row = await scoreOne(workspace, { source, weights, network, reference, config, options });
+    rows.push(row);
+    console.log(lineOf(row));
+  }
+  if (json !== undefined) {
+    const evaluation: Evaluation = {
+      features: network.name,
+      images: options.images,
+      reference: `${dataset.name}, ${dataset.size} images`,
+      model: `${source.config.model.name}, ${source.label}, ${options.weights}`,
+      rows,
+      adapter: adapterName(device),
+      date: new Date().toISOString().slice(0, 10),
+    };
+    const before = existsSync(json) ? parseEvaluation(readFileSync(json, 'utf8')) : undefined;
+    atomicWrite(json, `${JSON.stringify(mergeEvaluations(before, evaluation), null, 2)}\n`);
+    console.log(`written: ${json}`);
+  }
+  network.free();
+  workspace.dispose();
+  device.destroy();
+}
+
+async function referenceFor(
+  workspace: Workspace,
+  network: FeatureNetwork,
+  dataset: Dataset,
+  images: number,
+): Promise<Reference> {
+  const { features } = await embed(workspace, network, dataset);
+  return referenceOf(workspace, features, network.dim, images, network.moments);
+}
+
+interface Task {
+  source: Source;
+  weights: Weights;
+  network: FeatureNetwork;
+  reference: Reference;
+  config: RunConfig;
+  options: EvalOptions;
+}
+
+/** Samples and scores at one number of steps. */
+async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow> {
+  const { source, config, options, network, reference } = task;
+  const start = performance.now();
+  const [channels, height, width] = source.network.input;
+  const one = channels * height * width;
+  const kinds = Math.max(1, source.network.numClasses);
+  const labels = Uint32Array.from({ length: options.images }, (_, i) => i % kinds);
+  const all = new Float32Array(options.images * one);
+  let nfe = 0;
+  for (let first = 0; first < options.images; first += options.batch) {
+    const part = labels.slice(first, first + options.batch);
+    const drawn = await draw(workspace, source.network, task.weights, config, {
+      labels: part,
+      seed: options.seed,
+      first,
+    });
+    all.set(drawn.samples, first * one);
+    nfe = drawn.nfe;
+  }
+  const seconds = Number(secondsSince(start));
+  const samples: ImageSource = {
+    size: options.images,
+    channels,
+    height,
+    width,
+    image: (index, out, offset) => out.set(all.subarray(index * one, (index + 1) * one), offset),
+  };
+  const scores: Scores = await score(workspace, reference, await embed(workspace, network, samples), labels);
+  const { sampling_steps, sampling_order } = config.sample;
+  return { steps: sampling_steps, order: sampling_order, nfe, setting: settingOf(config), ...scores, seconds };
+}
+
+/** The sampler's options but its steps, in one line. */
+function settingOf({ sample }: RunConfig): string {
+  const { sampling_order, extrapol_ratio, stochast_ratio, time_dist_ctrl, rfba_gap_steps, cfg_scale } = sample;
+  const parts = [sampling_order === 1 ? 'Euler' : 'Heun'];
+  if (extrapol_ratio !== 0) parts.push(`kappa ${extrapol_ratio}`);
+  if (stochast_ratio !== 0) parts.push(`rho ${stochast_ratio}`);
+  if (time_dist_ctrl.some((v) => v !== 1)) parts.push(`warp ${time_dist_ctrl}`);
+  parts.push(`gaps ${rfba_gap_steps}`);
+  if (cfg_scale !== 1) parts.push(`cfg ${cfg_scale}`);
+  return parts.join(', ');
+}
+
+const HEADER = ' steps    FD      KID  precision recall accuracy nearest  seconds  setting';
+
+function lineOf(r: EvaluationRow): string {
+  const cells = [
+    String(r.steps).padStart(6),
+    r.frechet.toFixed(2).padStart(8),
+    r.kid.toFixed(3).padStart(8),
+    r.precision.toFixed(3).padStart(8),
+    r.recall.toFixed(3).padStart(8),
+    (r.accuracy === null ? '-' : r.accuracy.toFixed(3)).padStart(8),
+    (r.nearest === null ? '-' : r.nearest.toFixed(2)).padStart(7),
+    r.seconds.toFixed(1).padStart(8),
+  ];
+  return `${cells.join(' ')}  ${r.setting}`;
+}
+
+const secondsSince = (start: number) => ((performance.now() - start) / 1000).toFixed(1);
