@@ -21,6 +21,7 @@ const MAY_IMPORT: { readonly [room: string]: readonly string[] } = {
   ucgm: ['kernel', 'kernels', 'device', 'tensor', 'autograd', 'nn', 'optim', 'rng'],
   data: ['rng', 'io'],
   io: [],
+  report: ['io', 'ucgm'],
   metrics: ['kernel', 'kernels', 'device', 'tensor', 'autograd', 'nn'],
   cli: [
     '.',
@@ -36,6 +37,7 @@ const MAY_IMPORT: { readonly [room: string]: readonly string[] } = {
     'data',
     'io',
     'metrics',
+    'report',
     'rng',
   ],
 };

@@ -4,7 +4,7 @@ import { encodeGrid } from '../io/png.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { normal, STREAM } from '../rng/philox.ts';
 import { count, type Workspace } from '../tensor/index.ts';
-import { sample } from '../ucgm/sampler.ts';
+import { type SampleRequest, sample } from '../ucgm/sampler.ts';
 
 export interface GridRequest {
   /** Images; default eight of each class, or 64. */
@@ -23,23 +23,30 @@ export async function writeSampleGrid(
   path: string,
   request: GridRequest,
 ): Promise<number> {
-  const { numClasses } = network;
-  const columns = numClasses >= 2 ? Math.min(numClasses, 16) : 8;
+  const columns = gridColumns(network);
   const n = request.count ?? columns * 8;
-  const one = count(network.input);
-  const seed = request.seed ?? config.train.seed;
-  const fill = (step: number) => {
-    const out = new Float32Array(n * one);
-    for (let i = 0; i < out.length; i++) out[i] = normal(seed, STREAM.sample, step, i);
-    return out;
-  };
-  const labels = Uint32Array.from({ length: n }, (_, i) => request.label ?? (numClasses >= 2 ? i % columns : 0));
-  const { samples, nfe } = await sample(workspace, network, weights, config.transport.transport_type, config.sample, {
-    noise: fill(0),
-    labels,
-    stepNoise: (step) => fill(step + 1),
-  });
+  const seeded = seededRequest(network, n, request.seed ?? config.train.seed, request.label);
+  const { transport_type } = config.transport;
+  const { samples, nfe } = await sample(workspace, network, weights, transport_type, config.sample, seeded);
   const [c, h, w] = network.input;
   atomicWrite(path, [encodeGrid(samples, { n, c, h, w, columns })]);
   return nfe;
+}
+
+/** Columns of a grid: the classes, up to 16. */
+export function gridColumns({ numClasses }: VelocityNetwork): number {
+  return numClasses >= 2 ? Math.min(numClasses, 16) : 8;
+}
+
+/** `n` images whose noise, at the start and in each step, is a function of the seed; a class a column, or one for all. */
+export function seededRequest(network: VelocityNetwork, n: number, seed: number, label?: number): SampleRequest {
+  const columns = gridColumns(network);
+  const length = n * count(network.input);
+  const fill = (step: number) => {
+    const out = new Float32Array(length);
+    for (let i = 0; i < out.length; i++) out[i] = normal(seed, STREAM.sample, step, i);
+    return out;
+  };
+  const labels = Uint32Array.from({ length: n }, (_, i) => label ?? (network.numClasses >= 2 ? i % columns : 0));
+  return { noise: fill(0), labels, stepNoise: (step) => fill(step + 1) };
 }

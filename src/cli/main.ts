@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addDoctor } from './doctor.ts';
 import { reportFailure, UsageError } from './failure.ts';
+import { addReport } from './report.ts';
 import { addSample } from './sample.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
@@ -14,6 +15,7 @@ export function program(): Command {
   addTrain(ucgm);
   addTune(ucgm);
   addSample(ucgm);
+  addReport(ucgm);
   addDoctor(ucgm);
   for (const command of ucgm.commands) command.exitOverride().configureOutput({ outputError: () => {} });
   return ucgm;
