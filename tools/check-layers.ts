@@ -22,6 +22,7 @@ const MAY_IMPORT: { readonly [room: string]: readonly string[] } = {
   data: ['rng', 'io'],
   io: [],
   metrics: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'autograd', 'nn'],
+  report: ['io', 'ucgm'],
   cli: [
     '.',
     'kernel',
@@ -36,6 +37,7 @@ const MAY_IMPORT: { readonly [room: string]: readonly string[] } = {
     'data',
     'io',
     'metrics',
+    'report',
     'rng',
   ],
 };

@@ -7,6 +7,7 @@ import { openNodeDevice } from '../device/node.ts';
 import { atomicWrite } from '../io/atomic.node.ts';
 import type { RunConfig } from '../io/config.ts';
 import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation } from '../io/evaluation.ts';
+import type { RunFolder } from '../io/run-folder.node.ts';
 import { embed, type ImageSource } from '../metrics/embed.ts';
 import type { FeatureNetwork } from '../metrics/feature_network.ts';
 import { type Reference, referenceOf, type Scores, score } from '../metrics/score.ts';
@@ -60,7 +61,7 @@ async function evaluate(options: EvalOptions): Promise<void> {
       `--images ${options.images} --batch ${options.batch}`,
       'give at least 4 images, and a batch of 1',
     );
-  const json = options.json ?? source.run?.evalPath;
+  const json = options.json ?? source.run?.evaluationPath;
   const { data } = source.config;
   const dataset = await loadDataset({
     name: options.data ?? data.name,
@@ -99,10 +100,18 @@ async function evaluate(options: EvalOptions): Promise<void> {
     const before = existsSync(json) ? parseEvaluation(readFileSync(json, 'utf8')) : undefined;
     atomicWrite(json, `${JSON.stringify(mergeEvaluations(before, evaluation), null, 2)}\n`);
     console.log(`written: ${json}`);
+    if (source.run) await refreshReport(source.run, source.config);
   }
   network.free();
   workspace.dispose();
   device.destroy();
+}
+
+/** The run's report with the new table in it. */
+async function refreshReport(run: RunFolder, config: RunConfig): Promise<void> {
+  const stripStep = run.checkpoints().at(-1);
+  const { writeReport } = await import('./report_file.ts'); // a plotting library, of no use until now
+  console.log(`report ${writeReport({ run, config, ...(stripStep !== undefined && { stripStep }) })}`);
 }
 
 async function referenceFor(

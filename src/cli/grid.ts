@@ -22,13 +22,23 @@ export async function writeSampleGrid(
   path: string,
   request: GridRequest,
 ): Promise<number> {
-  const { numClasses } = network;
-  const columns = numClasses >= 2 ? Math.min(numClasses, 16) : 8;
+  const columns = gridColumns(network);
   const n = request.count ?? columns * 8;
-  const labels = Uint32Array.from({ length: n }, (_, i) => request.label ?? (numClasses >= 2 ? i % columns : 0));
+  const labels = gridLabels(network, n, request.label);
   const seed = request.seed ?? config.train.seed;
   const { samples, nfe } = await draw(workspace, network, weights, config, { labels, seed });
   const [c, h, w] = network.input;
   atomicWrite(path, [encodeGrid(samples, { n, c, h, w, columns })]);
   return nfe;
+}
+
+/** Columns of a grid: the classes, up to 16. */
+export function gridColumns({ numClasses }: VelocityNetwork): number {
+  return numClasses >= 2 ? Math.min(numClasses, 16) : 8;
+}
+
+/** Labels of `n` images: a class a column, or one for all. */
+export function gridLabels(network: VelocityNetwork, n: number, label?: number): Uint32Array<ArrayBuffer> {
+  const columns = gridColumns(network);
+  return Uint32Array.from({ length: n }, (_, i) => label ?? (network.numClasses >= 2 ? i % columns : 0));
 }

@@ -3,6 +3,7 @@ import { addDoctor } from './doctor.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
 import { reportFailure, UsageError } from './failure.ts';
+import { addReport } from './report.ts';
 import { addSample } from './sample.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
@@ -18,6 +19,7 @@ export function program(): Command {
   addSample(ucgm);
   addEval(ucgm);
   addExport(ucgm);
+  addReport(ucgm);
   addDoctor(ucgm);
   for (const command of ucgm.commands) command.exitOverride().configureOutput({ outputError: () => {} });
   return ucgm;

@@ -7,6 +7,7 @@ import { Workspace } from '../tensor/index.ts';
 import { Trainer } from '../ucgm/trainer.ts';
 import { networkOf, resolveModel } from './model.ts';
 import { saveCheckpoint, trainingLoop } from './training_loop.ts';
+import { reportTraining } from './training_report.ts';
 
 export interface TrainingRequest {
   readonly config: RunConfig;
@@ -47,6 +48,7 @@ export async function runTraining({ config, out, resume, weights }: TrainingRequ
     await saveCheckpoint(trainer, run, config.train.keep_checkpoints); // else a crash before the first would lose the start
   }
   const interrupted = await trainingLoop({ trainer, dataset, config, run, resume: resume !== undefined });
+  await reportTraining(trainer, run, config, adapterName(device));
   trainer.free();
   workspace.dispose();
   device.destroy();

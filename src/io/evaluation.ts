@@ -4,8 +4,8 @@ const number = v.number();
 const numberOrNone = v.nullable(v.number());
 
 const row = v.object({
-  steps: number,
-  order: number,
+  steps: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  order: v.picklist([1, 2]),
   nfe: number,
   /** Everything else about the sampler, in words; a row is found by it and its steps. */
   setting: v.string(),
@@ -37,20 +37,30 @@ const schema = v.object({
 export type Evaluation = v.InferOutput<typeof schema>;
 export type EvaluationRow = v.InferOutput<typeof row>;
 
-/** Reads an evaluation; undefined where the text is none. */
-export function parseEvaluation(text: string): Evaluation | undefined {
+/** Why a text is no evaluation. */
+export interface EvaluationProblem {
+  readonly problem: string;
+}
+
+/** Reads the text of an eval.json; one that does not fit is no reason to lose a report. */
+export function parseEvaluation(text: string): Evaluation | EvaluationProblem {
+  let value: unknown;
   try {
-    const result = v.safeParse(schema, JSON.parse(text));
-    return result.success ? result.output : undefined;
-  } catch {
-    return undefined;
+    value = JSON.parse(text);
+  } catch (error) {
+    return { problem: `eval.json is no JSON: ${error instanceof Error ? error.message : error}` };
   }
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const where = v.getDotPath(issue);
+  return { problem: `eval.json does not fit${where ? ` at ${where}` : ''}: ${issue.message}` };
 }
 
 /** The later evaluation with the earlier's rows beside its own, where both are of the same model, features and number of images. */
-export function mergeEvaluations(before: Evaluation | undefined, now: Evaluation): Evaluation {
-  const same = (['features', 'images', 'reference', 'model'] as const).every((key) => before?.[key] === now[key]);
-  if (!before || !same) return now;
+export function mergeEvaluations(before: Evaluation | EvaluationProblem | undefined, now: Evaluation): Evaluation {
+  if (!before || 'problem' in before) return now;
+  if (!(['features', 'images', 'reference', 'model'] as const).every((key) => before[key] === now[key])) return now;
   const replaced = (old: EvaluationRow) => now.rows.some((r) => r.setting === old.setting && r.steps === old.steps);
   const rows = [...before.rows.filter((old) => !replaced(old)), ...now.rows];
   return { ...now, rows: rows.sort((a, b) => a.setting.localeCompare(b.setting) || a.steps - b.steps) };

@@ -12,7 +12,7 @@ export interface Checkpoint extends Safetensors {
   readonly warnings: readonly string[];
 }
 
-/** The folder of a run: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png. */
+/** The folder of a run: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png, report.html. */
 export class RunFolder {
   readonly path: string;
 
@@ -52,17 +52,26 @@ export class RunFolder {
     return join(this.path, 'metrics.jsonl');
   }
 
-  /** Scores of `ucgm eval`. */
-  get evalPath(): string {
-    return join(this.path, 'eval.json');
-  }
-
   checkpointPath(step: number): string {
     return join(this.path, 'checkpoints', `${step}.safetensors`);
   }
 
   samplePath(step: number): string {
     return join(this.path, 'samples', `${step}.png`);
+  }
+
+  /** The same noise at several numbers of sampling steps, by a checkpoint's weights. */
+  stripPath(step: number): string {
+    return join(this.path, 'samples', `strip-${step}.png`);
+  }
+
+  get reportPath(): string {
+    return join(this.path, 'report.html');
+  }
+
+  /** What `ucgm eval` measured. */
+  get evaluationPath(): string {
+    return join(this.path, 'eval.json');
   }
 
   configText(): string {
@@ -79,10 +88,19 @@ export class RunFolder {
 
   /** Steps of which there is a checkpoint, rising. */
   checkpoints(): number[] {
-    const folder = join(this.path, 'checkpoints');
-    const names = existsSync(folder) ? readdirSync(folder) : [];
+    return this.#steps('checkpoints', /^(\d+)\.safetensors$/);
+  }
+
+  /** Steps of which there is a grid of samples, rising. */
+  samples(): number[] {
+    return this.#steps('samples', /^(\d+)\.png$/);
+  }
+
+  #steps(folder: string, pattern: RegExp): number[] {
+    const path = join(this.path, folder);
+    const names = existsSync(path) ? readdirSync(path) : [];
     return names
-      .flatMap((name) => /^(\d+)\.safetensors$/.exec(name)?.[1] ?? [])
+      .flatMap((name) => pattern.exec(name)?.[1] ?? [])
       .map(Number)
       .sort((a, b) => a - b);
   }

@@ -64,6 +64,7 @@ describe('ucgm train --resume', () => {
     expect(code).toBe(130);
     const step = Number(/stopped at step (\d+)/.exec(stdout)?.[1]);
     expect(existsSync(path('stopped', 'checkpoints', `${step}.safetensors`))).toBe(true);
+    expect(existsSync(path('stopped', 'report.html'))).toBe(true);
     const end = Math.max(step, 20);
     expect(await resume('stopped', '--steps', String(end))).toMatchObject({ code: 0 });
     expect(losses('stopped').slice(0, 20)).toEqual(losses('whole'));

@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import type { Command } from 'commander';
+import { openNodeDevice } from '../device/node.ts';
+import { mergeConfig, parseConfig, type RunConfig } from '../io/config.ts';
+import { RunFolder } from '../io/run-folder.node.ts';
+import { WeightStore } from '../nn/weights.ts';
+import { Workspace } from '../tensor/index.ts';
+import { writeStrip } from './strip.ts';
+import { newestWeights } from './weights.ts';
+
+interface ReportOptions {
+  from: string;
+  strip: boolean;
+}
+
+export function addReport(ucgm: Command): void {
+  ucgm
+    .command('report')
+    .description('Writes report.html into a run folder: curves, samples, evaluation and configuration in one page.')
+    .requiredOption('--from <folder>', 'run folder')
+    .option('--no-strip', 'leave out the samples at 1 to 20 steps, which need a device')
+    .action(report);
+}
+
+async function report({ from, strip }: ReportOptions): Promise<void> {
+  const run = RunFolder.open(from);
+  const config = mergeConfig(run.path, parseConfig(run.configText(), run.path));
+  const stripStep = strip ? await newestStrip(run, config) : undefined;
+  const { writeReport } = await import('./report_file.ts'); // a plotting library, for this command alone
+  console.log(writeReport({ run, config, ...(stripStep !== undefined && { stripStep }) }));
+}
+
+/** The step of the newest checkpoint, its strip written if it is not there; undefined without a checkpoint. */
+async function newestStrip(run: RunFolder, config: RunConfig): Promise<number | undefined> {
+  const newest = run.checkpoints().at(-1);
+  if (newest === undefined || existsSync(run.stripPath(newest))) return newest;
+  const { network, weights: values, step } = newestWeights(run, config.model, 'ema');
+  const device = await openNodeDevice();
+  const workspace = new Workspace(device);
+  const weights = new WeightStore(workspace, network).frozen('weights');
+  weights.flat.values.write(values);
+  await writeStrip(workspace, network, weights, config, run.stripPath(step));
+  workspace.dispose();
+  device.destroy();
+  return step;
+}

@@ -1,0 +1,60 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { atomicWrite } from '../io/atomic.node.ts';
+import type { RunConfig } from '../io/config.ts';
+import { IoError, systemReason } from '../io/errors.ts';
+import { parseEvaluation } from '../io/evaluation.ts';
+import { readMetrics } from '../io/metrics-log.node.ts';
+import type { RunFolder } from '../io/run-folder.node.ts';
+import { reportHtml } from '../report/page.ts';
+import { evenly } from '../report/series.ts';
+import { STRIP_STEPS } from './strip.ts';
+
+/** Grids of samples in a report, and their bytes: a page that a phone still opens. */
+const MAX_GRIDS = 12;
+const MAX_GRID_BYTES = 4e6;
+
+export interface ReportRequest {
+  readonly run: RunFolder;
+  readonly config: RunConfig;
+  /** The checkpoint whose strip is shown, where there is one. */
+  readonly stripStep?: number;
+  /** The adapter that the run was trained on. */
+  readonly adapter?: string;
+}
+
+/** Writes report.html from what is in a run folder; needs no device. Returns its path. @throws IoError. */
+export function writeReport({ run, config, stripStep, adapter }: ReportRequest): string {
+  const strip = stripStep !== undefined && existsSync(run.stripPath(stripStep)) ? stripStep : undefined;
+  const html = reportHtml({
+    config,
+    configText: run.configText(),
+    metrics: existsSync(run.metricsPath) ? readMetrics(run.metricsPath) : [],
+    samples: shownSamples(run).map((step) => ({ step, png: bytesOf(run.samplePath(step)) })),
+    ...(strip !== undefined && { strip: { step: strip, rows: STRIP_STEPS, png: bytesOf(run.stripPath(strip)) } }),
+    ...(existsSync(run.evaluationPath) && {
+      evaluation: parseEvaluation(new TextDecoder().decode(bytesOf(run.evaluationPath))),
+    }),
+    ...(adapter !== undefined && { adapter }),
+  });
+  atomicWrite(run.reportPath, html);
+  return run.reportPath;
+}
+
+/** Steps whose grids are shown: evenly spread, the newest among them, fewer where the pictures are large. */
+function shownSamples(run: RunFolder): number[] {
+  const steps = run.samples();
+  for (let count = MAX_GRIDS; count > 1; count--) {
+    const chosen = evenly(steps, count);
+    const bytes = chosen.reduce((sum, step) => sum + statSync(run.samplePath(step)).size, 0);
+    if (bytes <= MAX_GRID_BYTES) return chosen;
+  }
+  return evenly(steps, 1);
+}
+
+function bytesOf(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new IoError('read', path, `it cannot be read (${systemReason(error)})`, 'check the file', error);
+  }
+}

@@ -1,0 +1,30 @@
+import type { RunConfig } from '../io/config.ts';
+import type { RunFolder } from '../io/run-folder.node.ts';
+import type { Trainer } from '../ucgm/trainer.ts';
+import { writeStrip } from './strip.ts';
+
+/** The report at the end of a training. The run is saved by then, so what goes wrong here is one line and no failure. */
+export async function reportTraining(
+  trainer: Trainer,
+  run: RunFolder,
+  config: RunConfig,
+  adapter: string,
+): Promise<void> {
+  const { workspace, network, average, step } = trainer;
+  try {
+    await writeStrip(workspace, network, average, config, run.stripPath(step));
+  } catch (error) {
+    warn('the samples of report.html were not made', error);
+  }
+  try {
+    const { writeReport } = await import('./report_file.ts'); // a plotting library, of no use until now
+    console.log(`report ${writeReport({ run, config, stripStep: step, adapter })}`);
+  } catch (error) {
+    warn('report.html was not written', error);
+  }
+}
+
+function warn(what: string, error: unknown): void {
+  const why = (error instanceof Error ? error.message : String(error)).split('\n')[0];
+  console.warn(`${what}: ${why}`);
+}

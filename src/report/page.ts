@@ -1,0 +1,93 @@
+import type { RunConfig } from '../io/config.ts';
+import type { Evaluation, EvaluationProblem } from '../io/evaluation.ts';
+import { evaluationSection } from './evaluation.ts';
+import { escapeHtml, section, shortNumber } from './html.ts';
+import { type SampledGrid, type Strip, samplesSection, stripSection } from './pictures.ts';
+import { scheduleSection } from './schedule.ts';
+import { column, type Row } from './series.ts';
+import { STYLE } from './style.ts';
+import { lastOf, trainingSection } from './training.ts';
+
+/** All that a report shows; what is left out of a run folder is left out here. */
+export interface ReportData {
+  readonly config: RunConfig;
+  /** The configuration as the run folder holds it. */
+  readonly configText: string;
+  /** The lines of metrics.jsonl, steps rising. */
+  readonly metrics: readonly Row[];
+  /** Grids of samples to show, steps rising. */
+  readonly samples: readonly SampledGrid[];
+  readonly strip?: Strip;
+  readonly evaluation?: Evaluation | EvaluationProblem;
+  /** The adapter that the run was trained on. */
+  readonly adapter?: string;
+}
+
+/** Nothing may be fetched or run, whatever a file of the run folder holds. */
+const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+
+/** A run as one HTML page that needs no other file and no network. */
+export function reportHtml(data: ReportData): string {
+  const { config, metrics, samples, strip, evaluation } = data;
+  const title = `${config.model.name} on ${config.data.name}`;
+  const sections = [
+    trainingSection(metrics),
+    ...(strip ? [stripSection(strip)] : []),
+    samplesSection(samples, config.train.sample_every),
+    ...(evaluation ? [evaluationSection(evaluation)] : []),
+    scheduleSection(config),
+    configSection(data.configText),
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<style>
+${STYLE}
+</style>
+</head>
+<body>
+<header>
+<h1>${escapeHtml(title)}</h1>
+${facts(data)}
+</header>
+<main>
+${sections.join('\n')}
+</main>
+</body>
+</html>
+`;
+}
+
+/** What one wants to know first. */
+function facts({ config, metrics, adapter }: ReportData): string {
+  const { model, data, transport, optimizer, train } = config;
+  const done = metrics.at(-1)?.step ?? 0;
+  const loss = lastOf(column(metrics.slice(-100), 'loss'));
+  const rate = lastOf(column(metrics.slice(-100), 'imagesPerSecond'));
+  const kind = transport.consistc_ratio === 0 ? 'multi-step' : `few-step, consistency ${transport.consistc_ratio}`;
+  const list: readonly (readonly [name: string, value: string | undefined])[] = [
+    ['Model', model.name],
+    ['Data', data.name],
+    ['Steps', `${shortNumber(done)} of ${shortNumber(train.steps)}`],
+    ['Adapter', adapter],
+    ['Batch', shortNumber(data.batch_size)],
+    ['Objective', `${transport.transport_type}, ${kind}`],
+    ['Optimiser', `${optimizer.type}, rate ${optimizer.lr}`],
+    ['Last loss', loss === undefined ? undefined : shortNumber(loss)],
+    ['Images/s', rate === undefined ? undefined : shortNumber(rate)],
+  ];
+  const shown = list.filter(([, value]) => value !== undefined);
+  const items = shown.map(([name, value]) => `<div><dt>${name}</dt><dd>${escapeHtml(String(value))}</dd></div>`);
+  return `<dl>\n${items.join('\n')}\n</dl>`;
+}
+
+function configSection(text: string): string {
+  return section(
+    'Configuration',
+    `<details><summary>config.yaml: every setting, defaults included</summary>\n<pre><code>${escapeHtml(text)}</code></pre>\n</details>`,
+  );
+}
