@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { mergeConfig, type PartialConfig, parseConfig, type RunConfig } from '../io/config.ts';
 import { presetNamed } from '../io/presets.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
+import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
 import { realNumber, wholeNumber } from './numbers.ts';
 import { runTraining } from './run_training.ts';
@@ -65,14 +65,6 @@ function resolveConfig(options: TrainOptions, folder: RunFolder | undefined): Ru
     return mergeConfig(folder.path, parseConfig(folder.configText(), folder.path), given);
   }
   const preset = presetNamed(options.preset ?? 'tiny');
-  const file = options.config === undefined ? {} : parseConfig(readText(options.config), options.config);
+  const file = options.config === undefined ? {} : readConfigFile(options.config);
   return mergeConfig(options.config ?? 'the command line', preset, file, given);
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    throw new UsageError(`--config ${path} cannot be read`, 'give a YAML file that exists');
-  }
 }

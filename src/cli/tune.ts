@@ -1,14 +1,16 @@
 import type { Command } from 'commander';
-import { mergeConfig, type PartialConfig, parseConfig } from '../io/config.ts';
+import { mergeConfig, type PartialConfig } from '../io/config.ts';
 import { presetNamed } from '../io/presets.ts';
-import { RunFolder } from '../io/run-folder.node.ts';
+import { readConfigFile } from './config_file.ts';
 import { realNumber, wholeNumber } from './numbers.ts';
 import { runTraining } from './run_training.ts';
-import { newestWeights } from './weights.ts';
+import { openSource } from './source.ts';
 
 interface TuneOptions {
   from: string;
   out: string;
+  data?: string;
+  config?: string;
   steps?: number;
   batch?: number;
   lr?: number;
@@ -19,9 +21,11 @@ interface TuneOptions {
 export function addTune(ucgm: Command): void {
   ucgm
     .command('tune')
-    .description("Turns a multi-step run's averaged weights into a few-step model (1 to 8 sampling steps).")
-    .requiredOption('--from <folder>', 'run folder of a multi-step model')
+    .description("Turns a multi-step model's averaged weights into a few-step model (1 to 8 sampling steps).")
+    .requiredOption('--from <path>', 'run folder, or model file, of a multi-step model')
     .requiredOption('--out <folder>', 'run folder to write; go on with it by train --resume')
+    .option('--data <name>', "training images (default: the model's)")
+    .option('--config <file>', 'YAML with settings that differ from the recipe (preset fewstep)')
     .option('--steps <n>', 'tuning steps', wholeNumber)
     .option('--batch <n>', "batch size (default: the run's)", wholeNumber)
     .option('--lr <x>', 'learning rate', realNumber)
@@ -30,11 +34,9 @@ export function addTune(ucgm: Command): void {
     .action(tune);
 }
 
-/** The reference's recipe (preset fewstep) over the run's model, data and transport. */
+/** The reference's recipe (preset fewstep) over the model, its data and its transport. */
 async function tune(options: TuneOptions): Promise<void> {
-  const from = RunFolder.open(options.from);
-  const before = mergeConfig(from.path, parseConfig(from.configText(), from.path));
-  const { weights } = newestWeights(from, before.model, 'ema');
+  const { config: before, weights } = openSource(options.from, 'ema');
   const { consistc_ratio, transport_type } = before.transport;
   if (consistc_ratio !== 0) {
     console.warn(
@@ -43,11 +45,12 @@ async function tune(options: TuneOptions): Promise<void> {
   }
   const given: PartialConfig = {
     transport: { transport_type, enhanced_ratio: options.zeta },
-    data: { batch_size: options.batch },
+    data: { name: options.data, batch_size: options.batch },
     optimizer: { lr: options.lr },
     train: { steps: options.steps, seed: options.seed },
   } as PartialConfig;
   const own: PartialConfig = { model: before.model, data: before.data };
-  const config = mergeConfig('the command line', presetNamed('fewstep'), own, given);
+  const file = options.config === undefined ? {} : readConfigFile(options.config);
+  const config = mergeConfig(options.config ?? 'the command line', presetNamed('fewstep'), own, file, given);
   await runTraining({ config, out: options.out, weights });
 }

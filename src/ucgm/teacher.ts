@@ -34,6 +34,13 @@ export class Teacher {
     this.cmd += (1 - this.cmd) * (this.#rate - this.cmd) * 0.5;
   }
 
+  /** The online weights were put in place of the first ones: a frozen teacher is a copy of these, from now on. */
+  start(): void {
+    if (this.#rate !== 1) return;
+    this.#average?.copy(this.#online.flat.values);
+    this.#copied = true;
+  }
+
   /** Weights and cmd come from a checkpoint: the frozen copy is not taken again. */
   restored(cmd: number): void {
     this.cmd = cmd;

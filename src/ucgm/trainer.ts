@@ -181,6 +181,7 @@ export class Trainer {
   startFrom(weights: ReadonlyMap<string, Float32Array<ArrayBuffer>>): void {
     this.weights.flat.values.write(weights);
     this.average.flat.values.write(weights);
+    this.teacher?.start();
   }
 
   /** Takes up where a checkpoint stopped, after its groups were written. */
