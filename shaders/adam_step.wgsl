@@ -1,15 +1,22 @@
-// adam_step: one update of Adam, RAdam or the reference's AdamW over a flat buffer, in place.
+// adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
 //   g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
 // Buffers f32: param, m, v [count] updated; grad [count]; clip [4] = (scale, norm, non-finite count, 0);
 //   hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
 //   root is 1, or 0 (with eps 1) for a step of plain momentum.
+//   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
 //   Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
 // Grid: one vec4 an invocation, 256 invocations a workgroup.
-// Precision: f32. A non-finite gradient counts as 0; finiteness is read from the bits, which no compiler may assume away.
-// Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v).
+// Precision: f32. A non-finite gradient counts as 0.
+// Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v);
+//   Liang et al. 2024 (cautious optimisers).
+// @use clean_gradient
+// @use cautious
+
+const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
 
 struct Dims {
   count: u32,
+  tensors: u32, // 0 unless CAUTIOUS
 }
 
 @group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
@@ -18,7 +25,9 @@ struct Dims {
 @group(0) @binding(3) var<storage, read_write> v: array<vec4f>;
 @group(0) @binding(4) var<storage, read> hyper: array<f32>;
 @group(0) @binding(5) var<storage, read> clip: array<f32>;
-@group(0) @binding(6) var<uniform> dims: Dims;
+@group(0) @binding(6) var<storage, read> scales: array<f32>; // optional: CAUTIOUS
+@group(0) @binding(7) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
+@group(0) @binding(8) var<uniform> dims: Dims;
 
 @compute @workgroup_size(256)
 fn main(
@@ -31,15 +40,17 @@ fn main(
     return;
   }
   let p = param[i];
-  let raw = grad[i];
   let old_m = m[i];
   let old_v = v[i];
-  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
-  let g = select(raw * clip[0], vec4f(0.0), broken) + hyper[6] * p;
+  let g = clean_gradient(grad[i], clip[0]) + hyper[6] * p;
   let new_m = hyper[1] * old_m + hyper[2] * g;
   let new_v = hyper[3] * old_v + hyper[4] * g * g;
-  let new_p = p - hyper[0] * (hyper[7] * p + new_m / (hyper[8] * sqrt(new_v) + hyper[5]));
-  let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
+  var moved = new_m;
+  if (CAUTIOUS) {
+    moved = cautious(new_m, g, i);
+  }
+  let new_p = p - hyper[0] * (hyper[7] * p + moved / (hyper[8] * sqrt(new_v) + hyper[5]));
+  let live = live_elements(i, dims.count);
   m[i] = select(old_m, new_m, live);
   v[i] = select(old_v, new_v, live);
   param[i] = select(p, new_p, live);

@@ -195,22 +195,32 @@ export const adam_step = {
     v: { binding: 3, access: 'read_write', element: 'vec4f', elementBytes: 16 },
     hyper: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
     clip: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
+    scales: { binding: 6, access: 'read', element: 'f32', elementBytes: 4, optional: 'CAUTIOUS' },
+    owners: { binding: 7, access: 'read', element: 'u32', elementBytes: 4, optional: 'CAUTIOUS' },
   },
-  uniform: { binding: 6, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 8, size: 8, fields: { count: { type: 'u32', offset: 0 }, tensors: { type: 'u32', offset: 4 } } },
   knobs: {
+    CAUTIOUS: { kind: 'const', type: 'bool', default: false },
   },
-  code: `// adam_step: one update of Adam, RAdam or the reference's AdamW over a flat buffer, in place.
+  code: `// adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
 //   g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
 // Buffers f32: param, m, v [count] updated; grad [count]; clip [4] = (scale, norm, non-finite count, 0);
 //   hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
 //   root is 1, or 0 (with eps 1) for a step of plain momentum.
+//   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
 //   Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
 // Grid: one vec4 an invocation, 256 invocations a workgroup.
-// Precision: f32. A non-finite gradient counts as 0; finiteness is read from the bits, which no compiler may assume away.
-// Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v).
+// Precision: f32. A non-finite gradient counts as 0.
+// Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v);
+//   Liang et al. 2024 (cautious optimisers).
+// @use clean_gradient
+// @use cautious
+
+const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
 
 struct Dims {
   count: u32,
+  tensors: u32, // 0 unless CAUTIOUS
 }
 
 @group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
@@ -219,7 +229,9 @@ struct Dims {
 @group(0) @binding(3) var<storage, read_write> v: array<vec4f>;
 @group(0) @binding(4) var<storage, read> hyper: array<f32>;
 @group(0) @binding(5) var<storage, read> clip: array<f32>;
-@group(0) @binding(6) var<uniform> dims: Dims;
+@group(0) @binding(6) var<storage, read> scales: array<f32>; // optional: CAUTIOUS
+@group(0) @binding(7) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
+@group(0) @binding(8) var<uniform> dims: Dims;
 
 @compute @workgroup_size(256)
 fn main(
@@ -232,18 +244,40 @@ fn main(
     return;
   }
   let p = param[i];
-  let raw = grad[i];
   let old_m = m[i];
   let old_v = v[i];
-  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
-  let g = select(raw * clip[0], vec4f(0.0), broken) + hyper[6] * p;
+  let g = clean_gradient(grad[i], clip[0]) + hyper[6] * p;
   let new_m = hyper[1] * old_m + hyper[2] * g;
   let new_v = hyper[3] * old_v + hyper[4] * g * g;
-  let new_p = p - hyper[0] * (hyper[7] * p + new_m / (hyper[8] * sqrt(new_v) + hyper[5]));
-  let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
+  var moved = new_m;
+  if (CAUTIOUS) {
+    moved = cautious(new_m, g, i);
+  }
+  let new_p = p - hyper[0] * (hyper[7] * p + moved / (hyper[8] * sqrt(new_v) + hyper[5]));
+  let live = live_elements(i, dims.count);
   m[i] = select(old_m, new_m, live);
   v[i] = select(old_v, new_v, live);
   param[i] = select(p, new_p, live);
+}
+
+// clean_gradient: what an optimiser sees of raw gradients: scaled, and 0 where they are not finite numbers. Finiteness is read from
+// the bits, which no compiler may assume away.
+
+fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
+  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+  return select(raw * scale, vec4f(0.0), broken);
+}
+
+// Which elements of the i-th vec4 lie below count.
+fn live_elements(i: u32, count: u32) -> vec4<bool> {
+  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+}
+
+// cautious: the mask of cautious optimisers: an element moves only where its update agrees with the gradient in sign, and then
+// farther, by the scale of its tensor. Needs in the kernel: scales, owners (a tensor's number for every 64 elements).
+
+fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
+  return select(vec4f(0.0), update * scales[owners[i / 16u]], update * g > vec4f(0.0));
 }
 `,
 } as const satisfies ShaderSource;
@@ -1663,6 +1697,168 @@ fn within_line(d: u32) -> vec4u {
 `,
 } as const satisfies ShaderSource;
 
+export const cautious_count = {
+  name: 'cautious_count',
+  entryPoint: 'main',
+  bindings: {
+    grad: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
+    m: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16 },
+    hyper: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    clip: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
+    pieces: { binding: 4, access: 'read', element: 'u32', elementBytes: 4 },
+    agreements: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 6, size: 12, fields: { elements: { type: 'u32', offset: 0 }, pieces: { type: 'u32', offset: 4 }, count_offset: { type: 'u32', offset: 8 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 256 },
+    ROWS: { kind: 'const', type: 'u32', default: 1 },
+  },
+  code: `// cautious_count: in how many elements of each piece of a tensor the update b1 m + (1 - b1) g agrees with the gradient g in sign.
+// Buffers f32: grad, m, padded to whole vec4s; hyper (b1 and 1 - b1 are numbers 1 and 2, as in adam_step and lion_step);
+//   clip [4] = (scale, ...); agreements; u32: pieces [pieces, 2] = (first vec4, end in elements), each of PIECE elements at
+//   most and of one tensor. Piece i writes agreements[count_offset + i].
+// Grid: LANES invocations a piece, ROWS pieces a workgroup.
+// Precision: exact.
+// Source: Liang et al. 2024 (cautious optimisers).
+// @use lanes
+// @use clean_gradient
+
+const LANES: u32 = 256u;  // knob: invocations a piece, a power of two
+const ROWS: u32 = 1u;     // knob: pieces a workgroup
+
+struct Dims {
+  elements: u32,
+  pieces: u32,
+  count_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> grad: array<vec4f>;
+@group(0) @binding(1) var<storage, read> m: array<vec4f>;
+@group(0) @binding(2) var<storage, read> hyper: array<f32>;
+@group(0) @binding(3) var<storage, read> clip: array<f32>;
+@group(0) @binding(4) var<storage, read> pieces: array<u32>;
+@group(0) @binding(5) var<storage, read_write> agreements: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let piece = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  var first = 0u;
+  var end = 0u; // pieces past the last still take part in the barriers
+  if (piece < dims.pieces) {
+    first = pieces[piece * 2u];
+    end = pieces[piece * 2u + 1u];
+  }
+  var agree = vec4f(0.0);
+  for (var i = first + lid.x; i * 4u < end; i += LANES) {
+    let g = clean_gradient(grad[i], clip[0]);
+    let update = hyper[1] * m[i] + hyper[2] * g;
+    agree += select(vec4f(0.0), vec4f(1.0), (update * g > vec4f(0.0)) & live_elements(i, end));
+  }
+  let total = lanes_sum((agree.x + agree.y) + (agree.z + agree.w), lid.x, lid.y);
+  if (piece < dims.pieces && lid.x == 0u) {
+    agreements[dims.count_offset + piece] = total;
+  }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+
+// clean_gradient: what an optimiser sees of raw gradients: scaled, and 0 where they are not finite numbers. Finiteness is read from
+// the bits, which no compiler may assume away.
+
+fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
+  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+  return select(raw * scale, vec4f(0.0), broken);
+}
+
+// Which elements of the i-th vec4 lie below count.
+fn live_elements(i: u32, count: u32) -> vec4<bool> {
+  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+}
+`,
+} as const satisfies ShaderSource;
+
+export const cautious_scale = {
+  name: 'cautious_scale',
+  entryPoint: 'main',
+  bindings: {
+    agreements: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    tensors: { binding: 1, access: 'read', element: 'u32', elementBytes: 4 },
+    scales: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 8, fields: { tensors: { type: 'u32', offset: 0 }, pieces: { type: 'u32', offset: 4 } } },
+  knobs: {
+    MEAN: { kind: 'const', type: 'bool', default: true },
+  },
+  code: `// cautious_scale: how much farther each tensor's agreeing elements move, from the counts of its pieces.
+//   MEAN: scale = 1 / max(agreeing / elements, 1e-3) (Adam's form); else scale = elements / (agreeing + 1) (Lion's form).
+// Buffers f32: agreements [pieces]; u32: tensors [tensors, 3] = (first piece, end piece, elements); scales [tensors] f32.
+// Grid: one invocation a tensor.
+// Precision: f32; counts are exact up to 2^24 a piece and rounded in their sum.
+// Source: Liang et al. 2024; the two scalings as UCGM's CAdamW and CLion have them.
+
+const MEAN: bool = true;  // knob: Adam's form
+
+struct Dims {
+  tensors: u32,
+  pieces: u32,
+}
+
+@group(0) @binding(0) var<storage, read> agreements: array<f32>;
+@group(0) @binding(1) var<storage, read> tensors: array<u32>;
+@group(0) @binding(2) var<storage, read_write> scales: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tensor = (wid.x + wid.y * groups.x) * 64u + local;
+  if (tensor >= dims.tensors) {
+    return;
+  }
+  var agree = 0.0;
+  for (var piece = tensors[tensor * 3u]; piece < tensors[tensor * 3u + 1u]; piece++) {
+    agree += agreements[piece];
+  }
+  let elements = f32(tensors[tensor * 3u + 2u]);
+  if (MEAN) {
+    scales[tensor] = 1.0 / max(agree / elements, 1e-3);
+  } else {
+    scales[tensor] = elements / (agree + 1.0);
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
 export const ceiling_copy = {
   name: 'ceiling_copy',
   entryPoint: 'main',
@@ -1841,6 +2037,276 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
   let total = lane_partials[base];
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const dadapt_distance = {
+  name: 'dadapt_distance',
+  entryPoint: 'main',
+  bindings: {
+    partial: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    hyper: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    distance: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 4, fields: { groups: { type: 'u32', offset: 0 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 256 },
+  },
+  code: `// dadapt_distance: the new estimate d of the distance to the solution, from all partial sums of dadapt_moments.
+//   n = r n + (1 - r) lr d sum(products);  d' = max(d, n / ((1 - r) sum(lengths)))  with r = sqrt(b2)
+// Buffers f32: partial [groups, 2]; hyper [8] of dadapt_moments; distance [4] = (d, n, the d of this step's moments, 0), updated.
+// Grid: one workgroup of LANES invocations.
+// Precision: f32, in one fixed order.
+// Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form), without a bound on d's growth.
+// @use lanes
+
+const LANES: u32 = 256u;  // knob: invocations, a power of two
+const ROWS: u32 = 1u;
+
+struct Dims {
+  groups: u32,
+}
+
+@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(1) var<storage, read> hyper: array<f32>;
+@group(0) @binding(2) var<storage, read_write> distance: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(local_invocation_id) lid: vec3u) {
+  var products = 0.0;
+  var lengths = 0.0;
+  for (var i = lid.x; i < dims.groups; i += LANES) {
+    products += partial[i * 2u];
+    lengths += partial[i * 2u + 1u];
+  }
+  products = lanes_sum(products, lid.x, 0u);
+  lengths = lanes_sum(lengths, lid.x, 0u);
+  if (lid.x != 0u) {
+    return;
+  }
+  let d = distance[0];
+  let numerator = hyper[6] * distance[1] + hyper[7] * hyper[0] * d * products;
+  var next = d;
+  if (lengths > 0.0) { // all gradients were 0 so far: nothing to learn from
+    next = max(d, numerator / (hyper[7] * lengths));
+  }
+  distance[0] = next;
+  distance[1] = numerator;
+  distance[2] = d;
+  distance[3] = 0.0;
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const dadapt_moments = {
+  name: 'dadapt_moments',
+  entryPoint: 'main',
+  bindings: {
+    grad: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
+    m: { binding: 1, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    v: { binding: 2, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    s: { binding: 3, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    clip: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+    hyper: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
+    distance: { binding: 6, access: 'read', element: 'f32', elementBytes: 4 },
+    partial: { binding: 7, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 8, size: 8, fields: { count: { type: 'u32', offset: 0 }, partial_offset: { type: 'u32', offset: 4 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 256 },
+    ROWS: { kind: 'const', type: 'u32', default: 1 },
+    PER_GROUP: { kind: 'const', type: 'u32', default: 4096 },
+    MAX_GROUPS: { kind: 'const', type: 'u32', default: 1024 },
+  },
+  code: `// dadapt_moments: the first half of a step of D-adapted Adam over a flat buffer: moments, and what the new distance is made from.
+//   partial = (sum g s / (sqrt(v) + eps), sum |s'|) with the old s and v;
+//   m = b1 m + (1 - b1) lr d g;  v = b2 v + (1 - b2) g^2;  s' = r s + (1 - r) lr d g  with r = sqrt(b2)
+// Buffers f32: grad [count]; m, v, s [count] updated; clip [4] = (scale, ...); hyper [8] = (lr, b1, 1 - b1, b2, 1 - b2, eps, r, 1 - r);
+//   distance [4], d first; partial [groups, 2] from group partial_offset on. Flat buffers are padded to whole vec4s.
+// Grid: groups = min(MAX_GROUPS, ceil(count / PER_GROUP)) of LANES invocations, ROWS groups a workgroup; group g takes every
+//   groups-th run of LANES vec4s from the g-th on.
+// Precision: f32. A non-finite gradient counts as 0.
+// Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, without bias correction).
+// @use lanes
+// @use clean_gradient
+
+const LANES: u32 = 256u;        // knob: invocations a group, a power of two
+const ROWS: u32 = 1u;           // knob: groups a workgroup
+const PER_GROUP: u32 = 4096u;   // knob: elements a group takes while there are fewer than MAX_GROUPS
+const MAX_GROUPS: u32 = 1024u;  // knob: enough groups to fill a large GPU
+
+struct Dims {
+  count: u32,
+  partial_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> grad: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> m: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> v: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> s: array<vec4f>;
+@group(0) @binding(4) var<storage, read> clip: array<f32>;
+@group(0) @binding(5) var<storage, read> hyper: array<f32>;
+@group(0) @binding(6) var<storage, read> distance: array<f32>;
+@group(0) @binding(7) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) workgroups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let group = (wid.x + wid.y * workgroups.x) * ROWS + lid.y;
+  let groups = min(MAX_GROUPS, (dims.count + PER_GROUP - 1u) / PER_GROUP);
+  let live = group < groups; // groups past the end still take part in the barriers
+  let end = select(0u, (dims.count + 3u) / 4u, live);
+  let size = hyper[0] * distance[0];
+  var products = vec4f(0.0);
+  var lengths = vec4f(0.0);
+  for (var i = group * LANES + lid.x; i < end; i += groups * LANES) {
+    let inside = live_elements(i, dims.count);
+    let g = clean_gradient(grad[i], clip[0]);
+    let old_m = m[i];
+    let old_v = v[i];
+    let old_s = s[i];
+    let new_s = hyper[6] * old_s + hyper[7] * size * g;
+    products += select(vec4f(0.0), g * old_s / (sqrt(old_v) + hyper[5]), inside);
+    lengths += select(vec4f(0.0), abs(new_s), inside);
+    m[i] = select(old_m, hyper[1] * old_m + hyper[2] * size * g, inside);
+    v[i] = select(old_v, hyper[3] * old_v + hyper[4] * g * g, inside);
+    s[i] = select(old_s, new_s, inside);
+  }
+  let product = lanes_sum((products.x + products.y) + (products.z + products.w), lid.x, lid.y);
+  let length = lanes_sum((lengths.x + lengths.y) + (lengths.z + lengths.w), lid.x, lid.y);
+  if (live && lid.x == 0u) {
+    partial[(dims.partial_offset + group) * 2u] = product;
+    partial[(dims.partial_offset + group) * 2u + 1u] = length;
+  }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+
+// clean_gradient: what an optimiser sees of raw gradients: scaled, and 0 where they are not finite numbers. Finiteness is read from
+// the bits, which no compiler may assume away.
+
+fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
+  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+  return select(raw * scale, vec4f(0.0), broken);
+}
+
+// Which elements of the i-th vec4 lie below count.
+fn live_elements(i: u32, count: u32) -> vec4<bool> {
+  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+}
+`,
+} as const satisfies ShaderSource;
+
+export const dadapt_step = {
+  name: 'dadapt_step',
+  entryPoint: 'main',
+  bindings: {
+    param: { binding: 0, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    m: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16 },
+    v: { binding: 2, access: 'read', element: 'vec4f', elementBytes: 16 },
+    hyper: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
+    distance: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 5, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  knobs: {
+  },
+  code: `// dadapt_step: the second half of a step of D-adapted Adam: p = (1 - decay d) p - m / (sqrt(v) + eps), d that of the moments.
+// Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4] of dadapt_distance. Flat buffers are
+//   padded to whole vec4s; elements past count keep their values.
+// Grid: one vec4 an invocation, 256 invocations a workgroup.
+// Precision: f32.
+// Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, decoupled decay).
+// @use clean_gradient
+
+struct Dims {
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
+@group(0) @binding(1) var<storage, read> m: array<vec4f>;
+@group(0) @binding(2) var<storage, read> v: array<vec4f>;
+@group(0) @binding(3) var<storage, read> hyper: array<f32>;
+@group(0) @binding(4) var<storage, read> distance: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  if (i >= (dims.count + 3u) / 4u) {
+    return;
+  }
+  let p = param[i];
+  let decayed = p - hyper[1] * distance[2] * p;
+  param[i] = select(p, decayed - m[i] / (sqrt(v[i]) + hyper[0]), live_elements(i, dims.count));
+}
+
+// clean_gradient: what an optimiser sees of raw gradients: scaled, and 0 where they are not finite numbers. Finiteness is read from
+// the bits, which no compiler may assume away.
+
+fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
+  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+  return select(raw * scale, vec4f(0.0), broken);
+}
+
+// Which elements of the i-th vec4 lie below count.
+fn live_elements(i: u32, count: u32) -> vec4<bool> {
+  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
 }
 `,
 } as const satisfies ShaderSource;
@@ -2501,20 +2967,29 @@ export const lion_step = {
     m: { binding: 2, access: 'read_write', element: 'vec4f', elementBytes: 16 },
     hyper: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
     clip: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+    scales: { binding: 5, access: 'read', element: 'f32', elementBytes: 4, optional: 'CAUTIOUS' },
+    owners: { binding: 6, access: 'read', element: 'u32', elementBytes: 4, optional: 'CAUTIOUS' },
   },
-  uniform: { binding: 5, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 7, size: 8, fields: { count: { type: 'u32', offset: 0 }, tensors: { type: 'u32', offset: 4 } } },
   knobs: {
+    CAUTIOUS: { kind: 'const', type: 'bool', default: false },
   },
-  code: `// lion_step: one update of Lion over a flat buffer, in place.
+  code: `// lion_step: one update of Lion, or of its cautious form, over a flat buffer, in place.
 //   g = finite(grad) * clip scale;  p = (1 - lr wd) p - lr sign(b1 m + (1 - b1) g);  m = b2 m + (1 - b2) g
 // Buffers f32: param, m [count] updated; grad [count]; clip [4] = (scale, norm, non-finite count, 0);
-//   hyper [6] = (lr, b1, 1 - b1, b2, 1 - b2, lr wd). Flat buffers are padded to whole vec4s; elements past count keep their values.
+//   hyper [6] = (lr, b1, 1 - b1, b2, 1 - b2, lr wd);
+//   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS. Flat buffers are padded to whole vec4s; elements past count keep their values.
 // Grid: one vec4 an invocation, 256 invocations a workgroup.
-// Precision: f32. A non-finite gradient counts as 0; finiteness is read from the bits, which no compiler may assume away.
-// Source: Chen et al. 2023 (Lion).
+// Precision: f32. A non-finite gradient counts as 0.
+// Source: Chen et al. 2023 (Lion); Liang et al. 2024 (cautious optimisers).
+// @use clean_gradient
+// @use cautious
+
+const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
 
 struct Dims {
   count: u32,
+  tensors: u32, // 0 unless CAUTIOUS
 }
 
 @group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
@@ -2522,7 +2997,9 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> m: array<vec4f>;
 @group(0) @binding(3) var<storage, read> hyper: array<f32>;
 @group(0) @binding(4) var<storage, read> clip: array<f32>;
-@group(0) @binding(5) var<uniform> dims: Dims;
+@group(0) @binding(5) var<storage, read> scales: array<f32>; // optional: CAUTIOUS
+@group(0) @binding(6) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
+@group(0) @binding(7) var<uniform> dims: Dims;
 
 @compute @workgroup_size(256)
 fn main(
@@ -2535,15 +3012,37 @@ fn main(
     return;
   }
   let p = param[i];
-  let raw = grad[i];
   let old_m = m[i];
-  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
-  let g = select(raw * clip[0], vec4f(0.0), broken);
-  let new_p = p - hyper[5] * p - hyper[0] * sign(hyper[1] * old_m + hyper[2] * g);
+  let g = clean_gradient(grad[i], clip[0]);
+  var update = sign(hyper[1] * old_m + hyper[2] * g);
+  if (CAUTIOUS) {
+    update = cautious(update, g, i);
+  }
+  let new_p = p - hyper[5] * p - hyper[0] * update;
   let new_m = hyper[3] * old_m + hyper[4] * g;
-  let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
+  let live = live_elements(i, dims.count);
   m[i] = select(old_m, new_m, live);
   param[i] = select(p, new_p, live);
+}
+
+// clean_gradient: what an optimiser sees of raw gradients: scaled, and 0 where they are not finite numbers. Finiteness is read from
+// the bits, which no compiler may assume away.
+
+fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
+  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+  return select(raw * scale, vec4f(0.0), broken);
+}
+
+// Which elements of the i-th vec4 lie below count.
+fn live_elements(i: u32, count: u32) -> vec4<bool> {
+  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+}
+
+// cautious: the mask of cautious optimisers: an element moves only where its update agrees with the gradient in sign, and then
+// farther, by the scale of its tensor. Needs in the kernel: scales, owners (a tensor's number for every 64 elements).
+
+fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
+  return select(vec4f(0.0), update * scales[owners[i / 16u]], update * g > vec4f(0.0));
 }
 `,
 } as const satisfies ShaderSource;

@@ -14,7 +14,7 @@ const CASES: { readonly [file: string]: RegExp } = {
     /^(multi_(Linear|EDM|enhanced|enhanced_over1)|few_(Linear|ReLinear)|lambda0.5_Linear|lambda_enhanced|no_weight_huber)$/,
   training_run: /^multi$/,
   sampling: /./,
-  optimizers: /^(R?Adam|Lion)/,
+  optimizers: /./,
 };
 /** Entries of a file's configuration that are no case but what the cases share. */
 const SHARED = ['model'];

@@ -3,6 +3,7 @@ import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { type RunConfig, stringifyConfig } from '../io/config.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
+import type { OptimizerOptions } from '../optim/optimizer.ts';
 import { Workspace } from '../tensor/index.ts';
 import { Trainer } from '../ucgm/trainer.ts';
 import { networkOf, resolveModel } from './model.ts';
@@ -34,7 +35,7 @@ export async function runTraining({ config, out, resume, weights }: TrainingRequ
   const workspace = new Workspace(device);
   const trainer = new Trainer(workspace, network, config.data.batch_size, {
     objective: config.transport,
-    optimizer: { ...config.optimizer, eps: config.optimizer.eps ?? 1e-8 },
+    optimizer: config.optimizer as OptimizerOptions,
     emaDecay: config.train.ema_decay,
     maxGradNorm: config.train.max_grad_norm,
     seed: config.train.seed,

@@ -78,7 +78,7 @@ const schema = v.strictObject({
   }),
   transport,
   optimizer: v.strictObject({
-    type: v.picklist(['AdamW', 'Adam', 'RAdam', 'Lion']),
+    type: v.picklist(['AdamW', 'Adam', 'RAdam', 'CAdamW', 'Lion', 'CLion', 'DAdamW']),
     lr: positive,
     betas: pair(share),
     weight_decay: notNegative,

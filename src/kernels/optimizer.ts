@@ -7,31 +7,88 @@ const PER_WORKGROUP = 1024;
 /** Flat buffers are bound as vec4f: padded to whole 16 bytes. */
 const quads = (count: number) => Math.ceil(count / 4);
 
+/** A number for every 64 elements of a flat buffer: parameters start at multiples of 256 bytes. */
+const blocks = (count: number) => Math.ceil(count / 64);
+
+export interface CautiousOptions {
+  /** Mask the update by its agreement with the gradient; `scales` and `owners` are then needed. */
+  cautious?: boolean;
+}
+
 /**
- * One update of Adam, AdamW or RAdam over flat buffers. Buffers f32: param, m, v [count] updated in place; grad [count]; clip [4];
- * hyper [9] from `adamHyper` of src/optim/hyper.ts. The flat ones are padded to 16 bytes. See shaders/adam_step.wgsl.
+ * One update of Adam, AdamW, RAdam or CAdamW over flat buffers. Buffers f32: param, m, v [count] updated in place; grad [count];
+ * clip [4]; hyper [9] from `adamHyper` of src/optim/hyper.ts; cautious: scales [tensors], owners [ceil(count / 64)] u32. The flat ones are
+ * padded to 16 bytes. See shaders/adam_step.wgsl.
  */
 export const adamStep = defineKernel({
   shader: shaders.adam_step,
-  sizes: ({ count }) => ({
+  knobs: (o: CautiousOptions | undefined) => ({ CAUTIOUS: o?.cautious ?? false }),
+  sizes: ({ count, tensors }) => ({
     param: quads(count),
     grad: quads(count),
     m: quads(count),
     v: quads(count),
     hyper: 9,
     clip: 4,
+    scales: tensors,
+    owners: blocks(count),
   }),
   grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
 });
 
 /**
- * One update of Lion over flat buffers. Buffers f32: param, m [count] updated in place; grad [count]; clip [4]; hyper [6] from
- * `lionHyper` of src/optim/hyper.ts. The flat ones are padded to 16 bytes. See shaders/lion_step.wgsl.
+ * One update of Lion or CLion over flat buffers. Buffers f32: param, m [count] updated in place; grad [count]; clip [4]; hyper [6]
+ * from `lionHyper` of src/optim/hyper.ts; cautious: scales [tensors], owners [ceil(count / 64)] u32. The flat ones are padded to 16 bytes.
+ * See shaders/lion_step.wgsl.
  */
 export const lionStep = defineKernel({
   shader: shaders.lion_step,
-  sizes: ({ count }) => ({ param: quads(count), grad: quads(count), m: quads(count), hyper: 6, clip: 4 }),
+  knobs: (o: CautiousOptions | undefined) => ({ CAUTIOUS: o?.cautious ?? false }),
+  sizes: ({ count, tensors }) => ({
+    param: quads(count),
+    grad: quads(count),
+    m: quads(count),
+    hyper: 6,
+    clip: 4,
+    scales: tensors,
+    owners: blocks(count),
+  }),
   grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
+});
+
+/**
+ * Elements in which update and gradient agree, a number a piece. Buffers f32: grad, m [elements], padded to 16 bytes; hyper of
+ * adamStep or lionStep; clip [4]; pieces [pieces, 2] u32 = (first vec4, end element); agreements, written from count_offset on.
+ * See shaders/cautious_count.wgsl.
+ */
+export const cautiousCount = defineKernel({
+  shader: shaders.cautious_count,
+  knobs: (_o: undefined, caps) => (caps.software ? { LANES: 1, ROWS: 8 } : {}),
+  sizes: (d) => ({
+    grad: quads(d.elements),
+    m: quads(d.elements),
+    hyper: 3,
+    clip: 4,
+    pieces: 2 * d.pieces,
+    agreements: d.count_offset + d.pieces,
+  }),
+  grid: (d, k) => Math.ceil(d.pieces / (k.ROWS as number)),
+});
+
+export interface CautiousScaleOptions {
+  /** Adam's form 1 / max(share, 1e-3), or Lion's elements / (agreeing + 1). */
+  form: 'adam' | 'lion';
+}
+
+/**
+ * Each tensor's scale from the counts of its pieces. Buffers: agreements [pieces] f32; tensors [tensors, 3] u32 = (first piece, end piece,
+ * elements); scales [tensors] f32. See shaders/cautious_scale.wgsl.
+ */
+export const cautiousScale = defineKernel({
+  shader: shaders.cautious_scale,
+  knobs: (o: CautiousScaleOptions) => ({ MEAN: o.form === 'adam' }),
+  sizes: (d) => ({ agreements: d.pieces, tensors: 3 * d.tensors, scales: d.tensors }),
+  grid: (d) => Math.ceil(d.tensors / 64),
 });
 
 const PER_GROUP = 4096;
@@ -62,6 +119,48 @@ export const clipScale = defineKernel({
   knobs: (_o: undefined, caps) => ({ LANES: caps.software ? 1 : undefined }),
   sizes: (d) => ({ partial: d.groups * 2, limits: 2, clip: 4 }),
   grid: () => 1,
+});
+
+/**
+ * The first half of D-adapted Adam. Buffers f32: grad [count]; m, v, s [count] updated; clip [4]; hyper [8] from `dadaptHyper` of
+ * src/optim/hyper.ts; distance [4]; partial [groups, 2], written from group partial_offset on, `gradStatsGroups(count)` of them.
+ * See shaders/dadapt_moments.wgsl.
+ */
+export const dadaptMoments = defineKernel({
+  shader: shaders.dadapt_moments,
+  knobs: (_o: undefined, caps) => ({ PER_GROUP, MAX_GROUPS, ...(caps.software && { LANES: 1, ROWS: 8 }) }),
+  sizes: (d) => ({
+    grad: quads(d.count),
+    m: quads(d.count),
+    v: quads(d.count),
+    s: quads(d.count),
+    clip: 4,
+    hyper: 8,
+    distance: 4,
+    partial: (d.partial_offset + gradStatsGroups(d.count)) * 2,
+  }),
+  grid: (d, k) => Math.ceil(gradStatsGroups(d.count) / (k.ROWS as number)),
+});
+
+/**
+ * The new distance d. Buffers f32: partial [groups, 2]; hyper [8] of dadaptMoments; distance [4] = (d, numerator, d of this step's
+ * moments, 0) updated. See shaders/dadapt_distance.wgsl.
+ */
+export const dadaptDistance = defineKernel({
+  shader: shaders.dadapt_distance,
+  knobs: (_o: undefined, caps) => ({ LANES: caps.software ? 1 : undefined }),
+  sizes: (d) => ({ partial: d.groups * 2, hyper: 8, distance: 4 }),
+  grid: () => 1,
+});
+
+/**
+ * The second half of D-adapted Adam. Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4]. See
+ * shaders/dadapt_step.wgsl.
+ */
+export const dadaptStep = defineKernel({
+  shader: shaders.dadapt_step,
+  sizes: ({ count }) => ({ param: quads(count), m: quads(count), v: quads(count), hyper: 2, distance: 4 }),
+  grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
 });
 
 /**

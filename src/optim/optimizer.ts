@@ -1,71 +1,109 @@
 import { adamStep, lionStep } from '../kernels/optimizer.ts';
 import { FlatBuffers, type FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
+import { CautiousMask } from './cautious.ts';
+import { DAdaptation } from './dadapt.ts';
 import { ADAM_TYPES, type AdamType, adamHyper, lionHyper } from './hyper.ts';
 
 export interface OptimizerOptions {
-  /** AdamW is the reference's (see hyper.ts), not torch's. Adam and RAdam are torch's. */
-  type: AdamType | 'Lion';
+  /** AdamW is the reference's (see hyper.ts), not torch's. Adam and RAdam are torch's. The C ones are cautious, DAdamW adapts its rate. */
+  type: AdamType | 'Lion' | 'CLion' | 'DAdamW';
   lr: number;
   betas: readonly [number, number];
   weight_decay: number;
+  /** Default 1e-8; 1e-6 for CAdamW. */
   eps?: number;
 }
 
-const TYPES: readonly string[] = [...ADAM_TYPES, 'Lion'];
+/** Every optimiser's name. */
+export const OPTIMIZER_TYPES = [...ADAM_TYPES, 'Lion', 'CLion', 'DAdamW'] as const;
 
 /** An optimiser's name is unknown, or a number out of range. */
 export class OptimizerError extends Error {
   override readonly name = 'OptimizerError';
 }
 
-/** The moments of an optimiser over the flat buffers of a parameter set: Adam's family has two, Lion the first alone. */
+/** The moments of an optimiser over the flat buffers of a parameter set: Adam's family has two, Lion's the first alone. */
 export class Optimizer {
   readonly options: OptimizerOptions;
   readonly m: FlatBuffers;
   readonly v: FlatBuffers | undefined;
   /** Steps done; the bias corrections depend on it. Part of a checkpoint. */
   step = 0;
+  readonly adaptation: DAdaptation | undefined;
   readonly #workspace: Workspace;
   readonly #parameters: FlatParameters;
   readonly #hyper: Tensor;
+  readonly #mask: CautiousMask | undefined;
 
   /** @throws OptimizerError for an unknown type or impossible numbers. */
   constructor(workspace: Workspace, parameters: FlatParameters, options: OptimizerOptions) {
     validate(options);
+    const { type } = options;
+    const { layout } = parameters;
     this.options = options;
     this.#workspace = workspace;
     this.#parameters = parameters;
-    this.m = new FlatBuffers(workspace, parameters.layout, 'optimizer', 'm');
-    this.v = options.type === 'Lion' ? undefined : new FlatBuffers(workspace, parameters.layout, 'optimizer', 'v');
+    this.m = new FlatBuffers(workspace, layout, 'optimizer', 'm');
+    this.v = isLion(type) ? undefined : new FlatBuffers(workspace, layout, 'optimizer', 'v');
     this.#hyper = workspace.create('optimizer', 'hyper', [9]);
+    this.adaptation = type === 'DAdamW' ? new DAdaptation(workspace, parameters) : undefined;
+    this.#mask =
+      type === 'CLion' || type === 'CAdamW'
+        ? new CautiousMask(workspace, layout, isLion(type) ? 'lion' : 'adam')
+        : undefined;
+  }
+
+  /** All that a checkpoint holds of the optimiser by parameter, by name. */
+  groups(): Map<string, FlatBuffers> {
+    const all: [string, FlatBuffers | undefined][] = [
+      ['m', this.m],
+      ['v', this.v],
+      ['s', this.adaptation?.s],
+    ];
+    return new Map(all.filter((entry): entry is [string, FlatBuffers] => entry[1] !== undefined));
   }
 
   /** Records one update of all parameters from their gradients, scaled and cleaned by `clip` [4]. `lr` overrides the option. */
   update(clip: Tensor, lr = this.options.lr): void {
     const { stream, device } = this.#workspace;
     this.step++;
-    const { betas, weight_decay, eps = 1e-8, type } = this.options;
+    const { betas, weight_decay, type, eps = type === 'CAdamW' ? 1e-6 : 1e-8 } = this.options;
     const settings = { lr, beta1: betas[0], beta2: betas[1], eps, weightDecay: weight_decay };
-    stream.write(this.#hyper, type === 'Lion' ? lionHyper(settings) : adamHyper(type, settings, this.step));
+    const gradients = this.#parameters.gradients as FlatBuffers;
+    if (type === 'DAdamW') {
+      this.adaptation?.update(this.#parameters, this.m, this.v as FlatBuffers, clip, settings);
+      return;
+    }
+    const hyper = this.#hyper;
+    stream.write(hyper, isLion(type) ? lionHyper(settings) : adamHyper(type, settings, this.step));
+    this.#mask?.measure(gradients, this.m, hyper, clip);
+    const options = { cautious: this.#mask !== undefined };
     this.#parameters.values.chunks.forEach((param, i) => {
-      const grad = this.#parameters.gradients?.chunks[i] as Tensor;
-      const shared = { param, grad, m: this.m.chunks[i] as Tensor, hyper: this.#hyper, clip };
+      const mask = this.#mask && { scales: this.#mask.scales, owners: this.#mask.owners[i] as Tensor };
+      const dims = { count: param.count, tensors: this.#mask?.scales.count ?? 0 };
+      const grad = gradients.chunks[i] as Tensor;
+      const shared = { param, grad, m: this.m.chunks[i] as Tensor, hyper, clip, ...mask };
       const v = this.v?.chunks[i];
-      if (v) stream.run(adamStep.prepare(device), { ...shared, v }, { count: param.count });
-      else stream.run(lionStep.prepare(device), shared, { count: param.count });
+      if (v) stream.run(adamStep.prepare(device, options), { ...shared, v }, dims);
+      else stream.run(lionStep.prepare(device, options), shared, dims);
     });
   }
 
   free(): void {
-    this.m.free();
-    this.v?.free();
+    for (const buffers of this.groups().values()) if (buffers !== this.adaptation?.s) buffers.free();
+    this.adaptation?.free();
+    this.#mask?.free();
     this.#workspace.free(this.#hyper);
   }
 }
 
+function isLion(type: OptimizerOptions['type']): type is 'Lion' | 'CLion' {
+  return type === 'Lion' || type === 'CLion';
+}
+
 function validate(o: OptimizerOptions): void {
-  if (!TYPES.includes(o.type))
-    throw new OptimizerError(`optimizer ${o.type} does not exist. Fix: use one of ${TYPES.join(', ')}`);
+  if (!OPTIMIZER_TYPES.includes(o.type))
+    throw new OptimizerError(`optimizer ${o.type} does not exist. Fix: use one of ${OPTIMIZER_TYPES.join(', ')}`);
   if (!(o.lr > 0)) throw new OptimizerError(`lr is ${o.lr}. Fix: give a positive number`);
   if (!o.betas.every((b) => b >= 0 && b < 1))
     throw new OptimizerError(`betas are [${o.betas}]. Fix: give two numbers in [0, 1)`);

@@ -15,6 +15,8 @@ export interface TrainerState {
 }
 
 const FORMAT = 'ucgm-checkpoint-1';
+/** D-adaptation's numbers: the one tensor that belongs to no parameter. */
+const DISTANCE = 'optimizer/distance';
 
 /** Reads a trainer's whole state: weights, average, moments, teacher, cmd, step and seed. Waits for the GPU. */
 export async function trainerState(trainer: Trainer): Promise<TrainerState> {
@@ -24,6 +26,8 @@ export async function trainerState(trainer: Trainer): Promise<TrainerState> {
     for (const [name, data] of await buffers.read())
       tensors.set(`${group}/${name}`, { shape: shapes.get(name) as readonly number[], data });
   }
+  const { adaptation } = trainer.optimizer;
+  if (adaptation) tensors.set(DISTANCE, { shape: [4], data: await trainer.workspace.read(adaptation.distance) });
   return {
     tensors,
     metadata: {
@@ -54,6 +58,14 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
     );
   }
   for (const [group, buffers] of trainer.groups()) buffers.write(groupOf(state, group, trainer.network.parameters));
+  const { adaptation } = trainer.optimizer;
+  const distance = tensors.get(DISTANCE)?.data;
+  if (adaptation && distance?.length !== 4)
+    throw new OptionError(
+      `the checkpoint has no ${DISTANCE} [4]`,
+      'resume with the optimiser of the run that wrote it',
+    );
+  if (adaptation && distance) trainer.workspace.stream.write(adaptation.distance, distance);
   trainer.restored(Number(metadata.step), Number(metadata.optimizer_step), Number(metadata.teacher_cmd));
   if (tensors.size === 0) throw new OptionError('the checkpoint holds no tensors', 'use another checkpoint');
 }

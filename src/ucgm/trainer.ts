@@ -165,14 +165,13 @@ export class Trainer {
     return out;
   }
 
-  /** All that a checkpoint holds, by group: model, ema, m, v (Adam's family) and, where there is one of its own, teacher. */
+  /** All that a checkpoint holds, by group: model, ema, the optimiser's (m, v, s) and, where there is one of its own, teacher. */
   groups(): Map<string, FlatBuffers> {
     const groups = new Map([
       ['model', this.weights.flat.values],
       ['ema', this.average.flat.values],
-      ['m', this.optimizer.m],
+      ...this.optimizer.groups(),
     ]);
-    if (this.optimizer.v) groups.set('v', this.optimizer.v);
     if (this.teacher && this.teacher.weights !== this.weights) groups.set('teacher', this.teacher.weights.flat.values);
     return groups;
   }

@@ -117,7 +117,7 @@ describe('optimizer kernels', () => {
       GPUBuffer,
       GPUBuffer,
     ];
-    const bind = (param: BufferLike) => kernel.bind({ param, grad, m, v, hyper, clip }, { count: 5 });
+    const bind = (param: BufferLike) => kernel.bind({ param, grad, m, v, hyper, clip }, { count: 5, tensors: 0 });
     expect(() => bind(make(20))).toThrow(KernelError);
     expect(() => bind(make(32))).not.toThrow();
   });
