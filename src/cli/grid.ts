@@ -1,3 +1,4 @@
+import { denormaliseLatents, type LatentScale } from '../data/latents.ts';
 import { atomicWrite } from '../io/atomic.node.ts';
 import type { RunConfig } from '../io/config.ts';
 import { encodeGrid } from '../io/png.ts';
@@ -5,6 +6,7 @@ import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { normal, STREAM } from '../rng/philox.ts';
 import { count, type Workspace } from '../tensor/index.ts';
 import { sample } from '../ucgm/sampler.ts';
+import { latentPicture } from './latent_picture.ts';
 
 export interface GridRequest {
   /** Images; default eight of each class, or 64. */
@@ -14,15 +16,30 @@ export interface GridRequest {
   readonly label?: number;
 }
 
-/** Samples a grid of images, a column a class, and writes it as a PNG. Returns the passes through the network. */
-export async function writeSampleGrid(
+/** Samples of a run: images, or latents as a decoder takes them. */
+export interface Sampled {
+  /** [labels.length, ...shape]. */
+  readonly samples: Float32Array<ArrayBuffer>;
+  /** C, H, W. */
+  readonly shape: readonly [number, number, number];
+  readonly labels: Uint32Array<ArrayBuffer>;
+  /** Images side by side in a grid: a class each. */
+  readonly columns: number;
+  /** Whether the samples are latents. */
+  readonly latents: boolean;
+  /** Passes through the network. */
+  readonly nfe: number;
+}
+
+/** Samples a run's network. @param latents how the run's latents were scaled, if it was trained on such: undone here. */
+export async function sampleImages(
   workspace: Workspace,
   network: VelocityNetwork,
   weights: Weights,
   config: RunConfig,
-  path: string,
   request: GridRequest,
-): Promise<number> {
+  latents?: LatentScale,
+): Promise<Sampled> {
   const { numClasses } = network;
   const columns = numClasses >= 2 ? Math.min(numClasses, 16) : 8;
   const n = request.count ?? columns * 8;
@@ -40,6 +57,14 @@ export async function writeSampleGrid(
     stepNoise: (step) => fill(step + 1),
   });
   const [c, h, w] = network.input;
-  atomicWrite(path, [encodeGrid(samples, { n, c, h, w, columns })]);
-  return nfe;
+  if (latents) denormaliseLatents(samples, h * w, latents);
+  return { samples, shape: [c, h, w], labels, columns, latents: latents !== undefined, nfe };
+}
+
+/** Writes samples as a PNG, a column a class; latents as latentPicture shows them. */
+export function writeSampleGrid(path: string, { samples, shape, labels, columns, latents }: Sampled): void {
+  const [c, h, w] = shape;
+  const n = labels.length;
+  const picture = latents ? latentPicture(samples, c, h * w) : { values: samples, channels: c };
+  atomicWrite(path, [encodeGrid(picture.values, { n, c: picture.channels, h, w, columns })]);
 }

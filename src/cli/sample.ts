@@ -6,13 +6,16 @@ import { RunFolder } from '../io/run-folder.node.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
 import { UsageError } from './failure.ts';
-import { writeSampleGrid } from './grid.ts';
+import { sampleImages, writeSampleGrid } from './grid.ts';
+import { LATENT_PICTURE_NOTE } from './latent_picture.ts';
+import { latentScaleOf, writeLatentSamples } from './latent_samples.ts';
 import { realNumber, wholeNumber } from './train.ts';
 import { newestWeights } from './weights.ts';
 
 interface SampleOptions {
   from: string;
-  grid: string;
+  grid?: string;
+  latents?: string;
   steps?: number;
   order?: number;
   kappa?: number;
@@ -27,9 +30,10 @@ interface SampleOptions {
 export function addSample(ucgm: Command): void {
   ucgm
     .command('sample')
-    .description('Samples images from a run and writes them as one PNG.')
+    .description('Samples images from a run and writes them as one PNG; latents also as numbers for a decoder.')
     .requiredOption('--from <folder>', 'run folder')
-    .requiredOption('--grid <file>', 'PNG to write')
+    .option('--grid <file>', 'PNG to write')
+    .option('--latents <file>', 'safetensors to write: latents and labels, of a run on latents')
     .option('--steps <n>', 'sampling steps', wholeNumber)
     .option('--order <n>', '1 Euler, 2 Heun', wholeNumber)
     .option('--kappa <x>', 'extrapolation ratio', realNumber)
@@ -45,6 +49,8 @@ export function addSample(ucgm: Command): void {
 async function sampleRun(options: SampleOptions): Promise<void> {
   if (options.weights !== 'ema' && options.weights !== 'model')
     throw new UsageError(`--weights ${options.weights}`, 'use ema or model');
+  if (options.grid === undefined && options.latents === undefined)
+    throw new UsageError('nothing to write', 'give --grid FILE, or --latents FILE for a run on latents');
   const run = RunFolder.open(options.from);
   const config = mergeConfig(run.path, parseConfig(run.configText(), run.path), {
     sample: {
@@ -55,6 +61,9 @@ async function sampleRun(options: SampleOptions): Promise<void> {
       cfg_scale: options.cfg,
     },
   } as PartialConfig);
+  const latents = latentScaleOf(run, config);
+  if (options.latents !== undefined && !latents)
+    throw new UsageError(`--latents: ${run.path} was trained on images`, 'use --grid');
   const { network, weights: values, step } = newestWeights(run, config.model, options.weights);
 
   const device = await openNodeDevice();
@@ -67,9 +76,15 @@ async function sampleRun(options: SampleOptions): Promise<void> {
     ...(options.count !== undefined && { count: options.count }),
     ...(options.label !== undefined && { label: options.label }),
   };
-  const nfe = await writeSampleGrid(workspace, network, weights, config, options.grid, request);
+  const sampled = await sampleImages(workspace, network, weights, config, request, latents);
+  if (options.latents !== undefined) writeLatentSamples(options.latents, sampled);
+  if (options.grid !== undefined) {
+    writeSampleGrid(options.grid, sampled);
+    if (latents) console.log(LATENT_PICTURE_NOTE);
+  }
+  const files = [options.latents, options.grid].filter((file) => file !== undefined).join(', ');
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(`${options.grid}: step ${step}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);
+  console.log(`${files}: step ${step}, ${sampled.nfe} network passes, ${seconds} s on ${adapterName(device)}`);
   workspace.dispose();
   device.destroy();
 }

@@ -12,7 +12,7 @@ export interface Checkpoint extends Safetensors {
   readonly warnings: readonly string[];
 }
 
-/** The folder of a run: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png. */
+/** The folder of a run: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png; on latents also latents_stats.safetensors. */
 export class RunFolder {
   readonly path: string;
 
@@ -50,6 +50,11 @@ export class RunFolder {
 
   get metricsPath(): string {
     return join(this.path, 'metrics.jsonl');
+  }
+
+  /** In a run on latents: mean and standard deviation of their channels, so that sampling needs no data. */
+  get latentStatsPath(): string {
+    return join(this.path, 'latents_stats.safetensors');
   }
 
   checkpointPath(step: number): string {
