@@ -1,5 +1,5 @@
 import { networkOf, resolveModel } from '../src/cli/model.ts';
-import { nextBatch } from '../src/cli/training_loop.ts';
+import { nextBatch } from '../src/data/batches.ts';
 import { shapesDataset } from '../src/data/shapes.ts';
 import { mergeConfig, type PartialConfig } from '../src/io/config.ts';
 import { presetNamed } from '../src/io/presets.ts';

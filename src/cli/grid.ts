@@ -1,9 +1,11 @@
+import { denormaliseLatents, type LatentScale } from '../data/latents.ts';
 import { atomicWrite } from '../io/atomic.node.ts';
 import type { RunConfig } from '../io/config.ts';
 import { encodeGrid } from '../io/png.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { draw } from './draw.ts';
+import { latentPicture } from './latent_picture.ts';
 
 export interface GridRequest {
   /** Images; default eight of each class, or 64. */
@@ -13,23 +15,46 @@ export interface GridRequest {
   readonly label?: number;
 }
 
-/** Samples a grid of images, a column a class, and writes it as a PNG. Returns the passes through the network. */
-export async function writeSampleGrid(
+/** Samples of a run: images, or latents as a decoder takes them. */
+export interface Sampled {
+  /** [labels.length, ...shape]. */
+  readonly samples: Float32Array<ArrayBuffer>;
+  /** C, H, W. */
+  readonly shape: readonly [number, number, number];
+  readonly labels: Uint32Array<ArrayBuffer>;
+  /** Images side by side in a grid: a class each. */
+  readonly columns: number;
+  /** Whether the samples are latents. */
+  readonly latents: boolean;
+  /** Passes through the network. */
+  readonly nfe: number;
+}
+
+/** Samples a run's network. @param latents how the run's latents were scaled, if it was trained on such: undone here. */
+export async function sampleImages(
   workspace: Workspace,
   network: VelocityNetwork,
   weights: Weights,
   config: RunConfig,
-  path: string,
   request: GridRequest,
-): Promise<number> {
+  latents?: LatentScale,
+): Promise<Sampled> {
   const columns = gridColumns(network);
   const n = request.count ?? columns * 8;
   const labels = gridLabels(network, n, request.label);
   const seed = request.seed ?? config.train.seed;
   const { samples, nfe } = await draw(workspace, network, weights, config, { labels, seed });
   const [c, h, w] = network.input;
-  atomicWrite(path, [encodeGrid(samples, { n, c, h, w, columns })]);
-  return nfe;
+  if (latents) denormaliseLatents(samples, h * w, latents);
+  return { samples, shape: [c, h, w], labels, columns, latents: latents !== undefined, nfe };
+}
+
+/** Writes samples as a PNG, a column a class; latents as latentPicture shows them. */
+export function writeSampleGrid(path: string, { samples, shape, labels, columns, latents }: Sampled): void {
+  const [c, h, w] = shape;
+  const n = labels.length;
+  const picture = latents ? latentPicture(samples, c, h * w) : { values: samples, channels: c };
+  atomicWrite(path, [encodeGrid(picture.values, { n, c: picture.channels, h, w, columns })]);
 }
 
 /** Columns of a grid: the classes, up to 16. */

@@ -5,6 +5,7 @@ import { mergeConfig, parseConfig, type RunConfig } from '../io/config.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
+import { latentScaleOf } from './latent_samples.ts';
 import { writeStrip } from './strip.ts';
 import { newestWeights } from './weights.ts';
 
@@ -39,7 +40,7 @@ async function newestStrip(run: RunFolder, config: RunConfig): Promise<number | 
   const workspace = new Workspace(device);
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(values);
-  await writeStrip(workspace, network, weights, config, run.stripPath(step));
+  await writeStrip(workspace, network, weights, config, run.stripPath(step), latentScaleOf(run, config));
   workspace.dispose();
   device.destroy();
   return step;

@@ -1,4 +1,7 @@
-import { loadDataset } from '../data/load.node.ts';
+import { existsSync } from 'node:fs';
+import { LatentBatches } from '../data/latent_batches.node.ts';
+import { readLatentStats, writeLatentStats } from '../data/latent_stats.node.ts';
+import { type OpenedData, openBatches } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { type RunConfig, stringifyConfig } from '../io/config.ts';
@@ -6,6 +9,7 @@ import { RunFolder } from '../io/run-folder.node.ts';
 import type { OptimizerOptions } from '../optim/optimizer.ts';
 import { Workspace } from '../tensor/index.ts';
 import { Trainer } from '../ucgm/trainer.ts';
+import { LATENT_PICTURE_NOTE } from './latent_picture.ts';
 import { networkOf, resolveModel } from './model.ts';
 import { saveCheckpoint, trainingLoop } from './training_loop.ts';
 import { reportTraining } from './training_report.ts';
@@ -21,16 +25,25 @@ export interface TrainingRequest {
 }
 
 /** Trains as a whole configuration says, new or resumed; sets the exit code to 130 when Ctrl-C ended it. */
-export async function runTraining({ config, out, resume, weights }: TrainingRequest): Promise<void> {
-  const dataset = await loadDataset({
-    name: config.data.name,
-    ...(config.data.size !== undefined && { size: config.data.size }),
-  });
-  config.model = resolveModel(config.model, dataset);
+export async function runTraining(request: TrainingRequest): Promise<void> {
+  const { config, resume } = request;
+  // The run's own statistics: those of its data may have changed, or not be kept.
+  const stats = resume && existsSync(resume.latentStatsPath) ? readLatentStats(resume.latentStatsPath) : undefined;
+  const source = await openBatches(config.data, config.train.seed, stats);
+  try {
+    await trainFrom(source, request);
+  } finally {
+    await source.close();
+  }
+}
+
+async function trainFrom(source: OpenedData, { config, out, resume, weights }: TrainingRequest): Promise<void> {
+  config.model = resolveModel(config.model, source);
   const network = networkOf(config.model);
   const device = await openNodeDevice();
+  const items = source.latents ? 'latents' : 'images';
   console.log(
-    `adapter ${adapterName(device)}; data ${dataset.name}, ${dataset.size} images of ${dataset.numClasses} classes`,
+    `adapter ${adapterName(device)}; data ${source.name}, ${source.size} ${items} of ${source.numClasses} classes`,
   );
   const workspace = new Workspace(device);
   const trainer = new Trainer(workspace, network, config.data.batch_size, {
@@ -43,15 +56,25 @@ export async function runTraining({ config, out, resume, weights }: TrainingRequ
   const size = `${(trainer.weights.flat.count / 1e6).toFixed(2)}M parameters`;
   console.log(`model ${config.model.name}, ${size}; batch ${config.data.batch_size}, ${config.train.steps} steps`);
   const run = resume ?? RunFolder.create(out);
+  if (source instanceof LatentBatches) keepScale(source, config, run);
   run.writeConfig(stringifyConfig(config));
   if (weights) {
     trainer.startFrom(weights);
     await saveCheckpoint(trainer, run, config.train.keep_checkpoints); // else a crash before the first would lose the start
   }
-  const interrupted = await trainingLoop({ trainer, dataset, config, run, resume: resume !== undefined });
-  await reportTraining(trainer, run, config, adapterName(device));
+  const interrupted = await trainingLoop({ trainer, source, config, run, resume: resume !== undefined });
+  await reportTraining(trainer, run, config, adapterName(device), source.latents);
   trainer.free();
   workspace.dispose();
   device.destroy();
   if (interrupted) process.exitCode = 130;
+}
+
+/** Puts into the run's folder how its latents are scaled, so that sampling needs no data. */
+function keepScale(source: LatentBatches, config: RunConfig, run: RunFolder): void {
+  for (const warning of source.warnings) console.warn(warning);
+  config.data.latent_norm ??= true;
+  config.data.latent_multiplier = source.latents.multiplier;
+  writeLatentStats(run.latentStatsPath, source.stats);
+  if (config.train.sample_every > 0) console.log(LATENT_PICTURE_NOTE);
 }

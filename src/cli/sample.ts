@@ -5,14 +5,18 @@ import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
 import { bundledModel } from './bundled.ts';
 import { weightsNamed } from './export.ts';
-import { writeSampleGrid } from './grid.ts';
+import { UsageError } from './failure.ts';
+import { sampleImages, writeSampleGrid } from './grid.ts';
+import { LATENT_PICTURE_NOTE } from './latent_picture.ts';
+import { latentScaleOf, writeLatentSamples } from './latent_samples.ts';
 import { wholeNumber } from './numbers.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource } from './source.ts';
 
 interface SampleOptions extends SamplingFlags {
   from?: string;
-  grid: string;
+  grid?: string;
+  latents?: string;
   steps?: number;
   count?: number;
   seed?: number;
@@ -23,9 +27,10 @@ interface SampleOptions extends SamplingFlags {
 export function addSample(ucgm: Command): void {
   const command = ucgm
     .command('sample')
-    .description('Samples images from a model and writes them as one PNG.')
+    .description('Samples images from a model and writes them as one PNG; latents also as numbers for a decoder.')
     .option('--from <path>', 'run folder or model file (default: the few-step model of digits that comes along)')
-    .requiredOption('--grid <file>', 'PNG to write')
+    .option('--grid <file>', 'PNG to write')
+    .option('--latents <file>', 'safetensors to write: latents and labels, of a run on latents')
     .option('--steps <n>', 'sampling steps', wholeNumber)
     .option('--count <n>', 'images (default: eight of each class)', wholeNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', wholeNumber)
@@ -35,8 +40,13 @@ export function addSample(ucgm: Command): void {
 }
 
 async function sampleRun(options: SampleOptions): Promise<void> {
+  if (options.grid === undefined && options.latents === undefined)
+    throw new UsageError('nothing to write', 'give --grid FILE, or --latents FILE for a run on latents');
   const source = openSource(options.from ?? bundledModel('mnist_fewstep'), weightsNamed(options.weights));
   const config = withSampling(source.config, options, options.steps);
+  const latents = source.run && latentScaleOf(source.run, config);
+  if (options.latents !== undefined && !latents)
+    throw new UsageError('--latents: the model was trained on images', 'use --grid');
 
   const device = await openNodeDevice();
   const workspace = new Workspace(device);
@@ -48,9 +58,15 @@ async function sampleRun(options: SampleOptions): Promise<void> {
     ...(options.count !== undefined && { count: options.count }),
     ...(options.label !== undefined && { label: options.label }),
   };
-  const nfe = await writeSampleGrid(workspace, source.network, weights, config, options.grid, request);
+  const sampled = await sampleImages(workspace, source.network, weights, config, request, latents);
+  if (options.latents !== undefined) writeLatentSamples(options.latents, sampled);
+  if (options.grid !== undefined) {
+    writeSampleGrid(options.grid, sampled);
+    if (latents) console.log(LATENT_PICTURE_NOTE);
+  }
+  const files = [options.latents, options.grid].filter((file) => file !== undefined).join(', ');
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(`${options.grid}: ${source.label}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);
+  console.log(`${files}: ${source.label}, ${sampled.nfe} network passes, ${seconds} s on ${adapterName(device)}`);
   workspace.dispose();
   device.destroy();
 }

@@ -1,10 +1,8 @@
-import { atomicWrite } from '../io/atomic.node.ts';
+import type { LatentScale } from '../data/latents.ts';
 import type { RunConfig } from '../io/config.ts';
-import { encodeGrid } from '../io/png.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
-import { count, type Workspace } from '../tensor/index.ts';
-import { draw } from './draw.ts';
-import { gridColumns, gridLabels } from './grid.ts';
+import type { Workspace } from '../tensor/index.ts';
+import { gridColumns, type Sampled, sampleImages, writeSampleGrid } from './grid.ts';
 
 /** Sampling steps of a strip's rows, from the top. */
 export const STRIP_STEPS: readonly number[] = [1, 2, 4, 8, 20];
@@ -16,15 +14,19 @@ export async function writeStrip(
   weights: Weights,
   config: RunConfig,
   path: string,
+  latents?: LatentScale,
 ): Promise<void> {
-  const columns = gridColumns(network);
-  const drawing = { labels: gridLabels(network, columns), seed: config.train.seed };
-  const all = new Float32Array(STRIP_STEPS.length * columns * count(network.input));
-  for (const [row, sampling_steps] of STRIP_STEPS.entries()) {
+  const request = { count: gridColumns(network), seed: config.train.seed };
+  const rows: Sampled[] = [];
+  for (const sampling_steps of STRIP_STEPS) {
     const stepped = { ...config, sample: { ...config.sample, sampling_steps } };
-    const { samples } = await draw(workspace, network, weights, stepped, drawing);
-    all.set(samples, row * samples.length);
+    rows.push(await sampleImages(workspace, network, weights, stepped, request, latents));
   }
-  const [c, h, w] = network.input;
-  atomicWrite(path, [encodeGrid(all, { n: STRIP_STEPS.length * columns, c, h, w, columns })]);
+  const [first] = rows as [Sampled, ...Sampled[]];
+  const samples = new Float32Array(rows.length * first.samples.length);
+  rows.forEach((row, i) => {
+    samples.set(row.samples, i * first.samples.length);
+  });
+  const labels = Uint32Array.from(rows.flatMap((row) => [...row.labels]));
+  writeSampleGrid(path, { ...first, samples, labels });
 }

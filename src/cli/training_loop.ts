@@ -1,28 +1,27 @@
 import { SingleBar } from 'cli-progress';
-import type { Dataset } from '../data/dataset.ts';
-import { batchIndices } from '../data/order.ts';
+import type { BatchSource } from '../data/batches.ts';
 import type { RunConfig } from '../io/config.ts';
 import { MetricsLog } from '../io/metrics-log.node.ts';
 import type { RunFolder } from '../io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
 import { type HostTensor, restoreTrainer, trainerState } from '../ucgm/checkpoint.ts';
-import type { Batch, Trainer } from '../ucgm/trainer.ts';
-import { writeSampleGrid } from './grid.ts';
+import type { Trainer } from '../ucgm/trainer.ts';
+import { sampleImages, writeSampleGrid } from './grid.ts';
 
 /** Steps the host may be ahead of the GPU. */
 const STEPS_AHEAD = 3;
 
 export interface TrainingRun {
   readonly trainer: Trainer;
-  readonly dataset: Dataset;
+  readonly source: BatchSource;
   readonly config: RunConfig;
   readonly run: RunFolder;
   readonly resume: boolean;
 }
 
 /** Trains to the configured step, with log, checkpoints and samples on the way. True when Ctrl-C ended it early (state saved). */
-export async function trainingLoop({ trainer, dataset, config, run, resume }: TrainingRun): Promise<boolean> {
+export async function trainingLoop({ trainer, source, config, run, resume }: TrainingRun): Promise<boolean> {
   const { train, data } = config;
   if (resume) restore(trainer, run);
   const log = MetricsLog.open(run.metricsPath, trainer.step);
@@ -36,7 +35,7 @@ export async function trainingLoop({ trainer, dataset, config, run, resume }: Tr
   let saved = -1;
   try {
     while (trainer.step < train.steps && !interrupted) {
-      await trainer.train(nextBatch(dataset, train.seed, trainer.step, data.batch_size));
+      await trainer.train(await source.batch(trainer.step));
       ahead.push(trainer.workspace.device.queue.onSubmittedWorkDone());
       if (ahead.length > STEPS_AHEAD) await ahead.shift();
       const { step } = trainer;
@@ -51,7 +50,9 @@ export async function trainingLoop({ trainer, dataset, config, run, resume }: Tr
         saved = step;
       }
       if (train.sample_every > 0 && step % train.sample_every === 0) {
-        await writeSampleGrid(trainer.workspace, trainer.network, trainer.average, config, run.samplePath(step), {});
+        const { workspace, network, average } = trainer;
+        const sampled = await sampleImages(workspace, network, average, config, {}, source.latents);
+        writeSampleGrid(run.samplePath(step), sampled);
       }
     }
     if (interrupted && saved !== trainer.step) {
@@ -66,18 +67,6 @@ export async function trainingLoop({ trainer, dataset, config, run, resume }: Tr
   }
   if (interrupted) console.log(`stopped at step ${trainer.step}; the state is saved. Go on with --resume`);
   return interrupted;
-}
-
-/** The batch of a step, a function of (seed, step) alone. */
-export function nextBatch(dataset: Dataset, seed: number, step: number, size: number): Batch {
-  const pixels = dataset.channels * dataset.height * dataset.width;
-  const x = new Float32Array(size * pixels);
-  const labels = new Uint32Array(size);
-  batchIndices(seed, dataset.size, step, size).forEach((index, i) => {
-    dataset.image(index, x, i * pixels);
-    labels[i] = dataset.labels[index] as number;
-  });
-  return { x, labels };
 }
 
 function restore(trainer: Trainer, run: RunFolder): void {

@@ -1,3 +1,4 @@
+import type { LatentScale } from '../data/latents.ts';
 import type { RunConfig } from '../io/config.ts';
 import type { RunFolder } from '../io/run-folder.node.ts';
 import type { Trainer } from '../ucgm/trainer.ts';
@@ -9,10 +10,11 @@ export async function reportTraining(
   run: RunFolder,
   config: RunConfig,
   adapter: string,
+  latents?: LatentScale,
 ): Promise<void> {
   const { workspace, network, average, step } = trainer;
   try {
-    await writeStrip(workspace, network, average, config, run.stripPath(step));
+    await writeStrip(workspace, network, average, config, run.stripPath(step), latents);
   } catch (error) {
     warn('the samples of report.html were not made', error);
   }

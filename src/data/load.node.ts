@@ -1,8 +1,13 @@
 import { statSync } from 'node:fs';
+import type { RunConfig } from '../io/config.ts';
+import { type BatchSource, datasetBatches } from './batches.ts';
 import { DataError, type Dataset, padTo } from './dataset.ts';
 import { loadDigits } from './digits.node.ts';
 import { loadImageFolder } from './folder.node.ts';
 import { isIdxFolder, loadIdxFolder } from './idx.node.ts';
+import { LatentBatches } from './latent_batches.node.ts';
+import { isLatentFolder } from './latent_shards.node.ts';
+import type { LatentStats } from './latent_stats.node.ts';
 import { shapesDataset } from './shapes.ts';
 
 /** Which data: a name or a folder, and the square size to pad the images to. */
@@ -20,13 +25,50 @@ export async function loadDataset({ name, size }: DataRequest): Promise<Dataset>
   return size === undefined ? dataset : padTo(dataset, size);
 }
 
+/** What a data section asks for: images in memory, or latents that stay on the disk. */
+export type OpenedData = BatchSource | LatentBatches;
+
+/**
+ * Opens the batches that a configuration's data section and a run's seed ask for; see loadDataset, or a folder of latent shards.
+ * @param stats statistics of latents that the run began with, where it is resumed.
+ * @throws DataError or IoError for data that cannot be read, and for settings that do not go with it.
+ */
+export async function openBatches(data: RunConfig['data'], seed: number, stats?: LatentStats): Promise<OpenedData> {
+  const { name, size, latent_norm: normalise, latent_multiplier: multiplier, num_classes: numClasses } = data;
+  const order = { seed, batchSize: data.batch_size, ...(numClasses !== undefined && { numClasses }) };
+  if (isFolder(name) && !isIdxFolder(name) && isLatentFolder(name)) {
+    const latents = await LatentBatches.open(name, {
+      ...order,
+      ...(normalise !== undefined && { normalise }),
+      ...(multiplier !== undefined && { multiplier }),
+      ...(stats && { stats }),
+    });
+    if (size === undefined || (size === latents.height && size === latents.width)) return latents;
+    await latents.close();
+    throw new DataError(
+      `data.size is ${size}, the latents of ${name} are ${latents.height}x${latents.width}`,
+      'leave data.size out: latents are not padded',
+    );
+  }
+  const stray = normalise !== undefined ? 'latent_norm' : multiplier !== undefined ? 'latent_multiplier' : undefined;
+  if (stray) {
+    throw new DataError(
+      `data.${stray} is set, but ${name} holds no latents`,
+      `leave data.${stray} out, or give a folder of latent shards`,
+    );
+  }
+  return datasetBatches(await loadDataset({ name, ...(size !== undefined && { size }) }), order);
+}
+
+const isFolder = (name: string): boolean => statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
+
 async function named(name: string): Promise<Dataset> {
   if (name === 'digits') return loadDigits();
   if (name === 'shapes') return shapesDataset();
-  if (!statSync(name, { throwIfNoEntry: false })?.isDirectory()) {
+  if (!isFolder(name)) {
     throw new DataError(
       `--data ${name} is no dataset`,
-      'use digits, shapes, or a folder with class folders of PNGs or with MNIST idx files',
+      'use digits, shapes, or a folder with class folders of PNGs, MNIST idx files or latent shards',
     );
   }
   return isIdxFolder(name) ? loadIdxFolder(name) : loadImageFolder(name);

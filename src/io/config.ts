@@ -70,11 +70,17 @@ const schema = v.strictObject({
     num_encoder_blocks: v.optional(countOrNone),
   }),
   data: v.strictObject({
-    /** digits, shapes, or a folder. */
+    /** digits, shapes, or a folder of images or of latent shards. */
     name: v.string(),
     /** Pad images to this square size. */
     size: v.optional(count),
     batch_size: count,
+    /** Classes, where the labels do not hold all of them; for latents their greatest label decides otherwise. */
+    num_classes: v.optional(count),
+    /** Latents: take each channel to mean 0 and standard deviation 1 (default: true). */
+    latent_norm: v.optional(v.boolean()),
+    /** Latents: factor on the values after that (default: 1). */
+    latent_multiplier: v.optional(positive),
   }),
   transport,
   optimizer: v.strictObject({

@@ -12,7 +12,10 @@ export interface Checkpoint extends Safetensors {
   readonly warnings: readonly string[];
 }
 
-/** The folder of a run: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png, report.html. */
+/**
+ * The folder of a run: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png, report.html; on latents also
+ * latents_stats.safetensors, after `ucgm eval` eval.json.
+ */
 export class RunFolder {
   readonly path: string;
 
@@ -50,6 +53,11 @@ export class RunFolder {
 
   get metricsPath(): string {
     return join(this.path, 'metrics.jsonl');
+  }
+
+  /** In a run on latents: mean and standard deviation of their channels, so that sampling needs no data. */
+  get latentStatsPath(): string {
+    return join(this.path, 'latents_stats.safetensors');
   }
 
   checkpointPath(step: number): string {

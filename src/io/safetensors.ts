@@ -11,6 +11,20 @@ export interface RawTensor {
   data: Uint8Array;
 }
 
+/** Where one tensor lies in a file: bytes begin..end, counted from the start of the file. */
+export interface TensorSpan {
+  readonly dtype: string;
+  readonly shape: number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** What a file's header says: tensors in its order, and its free text. */
+export interface SafetensorsHeader {
+  readonly tensors: Map<string, TensorSpan>;
+  readonly metadata: Record<string, string>;
+}
+
 /** A parsed file: tensors in the header's order, and its free text. */
 export interface Safetensors {
   tensors: Map<string, RawTensor>;
@@ -44,15 +58,17 @@ function quote(value: unknown): string {
   return typeof value === 'string' && value.length > 80 ? `${text}...` : text;
 }
 
-function readHeader(
-  bytes: Uint8Array,
-  where: string,
-): { header: JsonObject; names: readonly string[]; dataStart: number } {
-  if (bytes.byteLength < 8)
+/**
+ * Where the data of a file begins, from its first 8 bytes: as many bytes from the start hold the whole header.
+ * @param fileSize bytes of the whole file.
+ * @throws IoError for a file that is too short, or a header that is longer than the format allows or the file is.
+ */
+export function safetensorsDataStart(bytes: Uint8Array, fileSize: number, where: string): number {
+  if (fileSize < 8 || bytes.byteLength < 8)
     throw new IoError(
       'too-short',
       where,
-      `${bytes.byteLength} bytes are too few for a safetensors file, which has at least 8`,
+      `${fileSize} bytes are too few for a safetensors file, which has at least 8`,
       AGAIN,
     );
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
@@ -65,12 +81,29 @@ function readHeader(
     );
   }
   const dataStart = 8 + Number(length);
-  if (dataStart > bytes.byteLength) {
+  if (dataStart > fileSize) {
     throw new IoError(
       'header-length',
       where,
-      `the header claims ${length} bytes, the file has ${bytes.byteLength - 8} after its first 8`,
+      `the header claims ${length} bytes, the file has ${fileSize - 8} after its first 8`,
       AGAIN,
+    );
+  }
+  return dataStart;
+}
+
+function readHeader(
+  bytes: Uint8Array,
+  fileSize: number,
+  where: string,
+): { header: JsonObject; names: readonly string[]; dataStart: number } {
+  const dataStart = safetensorsDataStart(bytes, fileSize, where);
+  if (dataStart > bytes.byteLength) {
+    throw new IoError(
+      'argument',
+      where,
+      `${bytes.byteLength} bytes do not hold the header`,
+      `pass the first ${dataStart} bytes of the file`,
     );
   }
   let text: string;
@@ -124,12 +157,9 @@ function byteCount(shape: readonly number[], width: number): number | undefined 
   return bytes;
 }
 
-interface Span {
+/** A tensor's entry; its bytes counted from the start of the data. */
+interface Span extends TensorSpan {
   readonly name: string;
-  readonly dtype: string;
-  readonly shape: number[];
-  readonly begin: number;
-  readonly end: number;
 }
 
 function readSpan(name: string, value: unknown, available: number, file: string): Span {
@@ -195,22 +225,38 @@ function checkCover(spans: readonly Span[], available: number, where: string): v
 }
 
 /**
+ * Reads the header of a safetensors file without its data, with every check that parseSafetensors makes.
+ * @param bytes the file's first bytes, at least up to safetensorsDataStart.
+ * @param fileSize bytes of the whole file.
+ * @param where the file's name, for errors.
+ * @throws IoError for a header that does not describe exactly a file of that size.
+ */
+export function parseSafetensorsHeader(bytes: Uint8Array, fileSize: number, where: string): SafetensorsHeader {
+  const { header, names, dataStart } = readHeader(bytes, fileSize, where);
+  const available = fileSize - dataStart;
+  const metadata = names.includes(METADATA) ? readMetadata(header[METADATA], where) : {};
+  const spans = names.filter((name) => name !== METADATA).map((name) => readSpan(name, header[name], available, where));
+  checkCover(spans, available, where);
+  const tensors = new Map<string, TensorSpan>();
+  for (const { name, dtype, shape, begin, end } of spans) {
+    tensors.set(name, { dtype, shape, begin: dataStart + begin, end: dataStart + end });
+  }
+  return { tensors, metadata };
+}
+
+/**
  * Reads a safetensors file (8 bytes of header length, a JSON header, the data) without copying the data.
  * @param bytes the whole file.
  * @param where the file's name, for errors.
  * @throws IoError for anything that is not exactly such a file, whatever the bytes are.
  */
 export function parseSafetensors(bytes: Uint8Array, where: string): Safetensors {
-  const { header, names, dataStart } = readHeader(bytes, where);
-  const available = bytes.byteLength - dataStart;
-  const metadata = names.includes(METADATA) ? readMetadata(header[METADATA], where) : {};
-  const spans = names.filter((name) => name !== METADATA).map((name) => readSpan(name, header[name], available, where));
-  checkCover(spans, available, where);
+  const header = parseSafetensorsHeader(bytes, bytes.byteLength, where);
   const tensors = new Map<string, RawTensor>();
-  for (const { name, dtype, shape, begin, end } of spans) {
-    tensors.set(name, { dtype, shape, data: bytes.subarray(dataStart + begin, dataStart + end) });
+  for (const [name, { dtype, shape, begin, end }] of header.tensors) {
+    tensors.set(name, { dtype, shape, data: bytes.subarray(begin, end) });
   }
-  return { tensors, metadata };
+  return { tensors, metadata: header.metadata };
 }
 
 function dtypeOf(data: WritableTensor['data']): string {

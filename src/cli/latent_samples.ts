@@ -1,0 +1,27 @@
+import { existsSync } from 'node:fs';
+import { readLatentStats } from '../data/latent_stats.node.ts';
+import type { LatentScale } from '../data/latents.ts';
+import type { RunConfig } from '../io/config.ts';
+import type { RunFolder } from '../io/run-folder.node.ts';
+import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
+import type { Sampled } from './grid.ts';
+
+/** How a run's latents were scaled, from its folder; undefined for a run on images. @throws IoError or DataError. */
+export function latentScaleOf(run: RunFolder, config: RunConfig): LatentScale | undefined {
+  if (!existsSync(run.latentStatsPath)) return undefined;
+  const { mean, std } = readLatentStats(run.latentStatsPath);
+  return { mean, std, multiplier: config.data.latent_multiplier ?? 1 };
+}
+
+/** Writes sampled latents [N, C, H, W] and their labels [N] for a decoder, in the format of a shard. @throws IoError. */
+export function writeLatentSamples(path: string, { samples, shape, labels }: Sampled): void {
+  const n = labels.length;
+  writeSafetensorsAtomic(
+    path,
+    [
+      ['latents', { shape: [n, ...shape], data: samples }],
+      ['labels', { shape: [n], data: Int32Array.from(labels) }], // torch knows no arithmetic on u32
+    ],
+    {},
+  );
+}

@@ -1,0 +1,70 @@
+import { DataError, type Dataset } from './dataset.ts';
+import type { LatentScale } from './latents.ts';
+import { batchIndices } from './order.ts';
+
+/** What one training step takes from the data. */
+export interface DataBatch {
+  /** [B, C, H, W]. */
+  readonly x: Float32Array<ArrayBuffer>;
+  /** [B]. */
+  readonly labels: Uint32Array<ArrayBuffer>;
+}
+
+/** Batches of a training run. Each is a function of the step, so that a resumed run gets the same. */
+export interface BatchSource {
+  readonly name: string;
+  /** Items an epoch. */
+  readonly size: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly numClasses: number;
+  /** For latents: how they were scaled. */
+  readonly latents?: LatentScale;
+  /** The batch of a step, from 0. @throws DataError when the data cannot be read. */
+  batch(step: number): Promise<DataBatch>;
+  /** Ends all reading; resolves when none is under way. */
+  close(): Promise<void>;
+}
+
+/** Which batches are taken from a dataset. */
+export interface BatchOrder {
+  readonly seed: number;
+  /** Items a batch. */
+  readonly batchSize: number;
+  /** Classes there are, if more than the dataset names. */
+  readonly numClasses?: number;
+}
+
+/** Batches of a dataset in memory. @throws DataError for fewer classes than the dataset has. */
+export function datasetBatches(dataset: Dataset, { seed, batchSize, numClasses }: BatchOrder): BatchSource {
+  const { name, size, channels, height, width } = dataset;
+  if (numClasses !== undefined && numClasses < dataset.numClasses) {
+    throw new DataError(
+      `${name} has ${dataset.numClasses} classes, data.num_classes is ${numClasses}`,
+      `set data.num_classes to ${dataset.numClasses} or leave it out`,
+    );
+  }
+  return {
+    name,
+    size,
+    channels,
+    height,
+    width,
+    numClasses: numClasses ?? dataset.numClasses,
+    batch: async (step) => nextBatch(dataset, seed, step, batchSize),
+    close: async () => {},
+  };
+}
+
+/** The batch of a step, a function of (seed, step) alone. */
+export function nextBatch(dataset: Dataset, seed: number, step: number, size: number): DataBatch {
+  const pixels = dataset.channels * dataset.height * dataset.width;
+  const x = new Float32Array(size * pixels);
+  const labels = new Uint32Array(size);
+  batchIndices(seed, dataset.size, step, size).forEach((index, i) => {
+    dataset.image(index, x, i * pixels);
+    labels[i] = dataset.labels[index] as number;
+  });
+  return { x, labels };
+}

@@ -1,0 +1,101 @@
+import type { BatchOrder, BatchSource, DataBatch } from './batches.ts';
+import { DataError } from './dataset.ts';
+import { FilePool } from './file_pool.node.ts';
+import { LatentShards } from './latent_shards.node.ts';
+import { type LatentStats, latentStats, unitStats } from './latent_stats.node.ts';
+import { isFlipped, type LatentScale, normaliseLatents } from './latents.ts';
+import { batchIndices } from './order.ts';
+import { ReadAhead } from './read_ahead.ts';
+
+/** Batches that are read before they are asked for. */
+export const BATCHES_AHEAD = 3;
+
+/** Which batches of latents, and how they are scaled. */
+export interface LatentOptions extends BatchOrder {
+  /** Take each channel to mean 0 and deviation 1 before the multiplier; true if left out. */
+  readonly normalise?: boolean;
+  /** 1 if left out. */
+  readonly multiplier?: number;
+  /** Statistics to use instead of the folder's: those that a run began with. */
+  readonly stats?: LatentStats;
+}
+
+/** Batches of latent shards, read from the disk ahead of their use. */
+export class LatentBatches implements BatchSource {
+  readonly name: string;
+  readonly size: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly numClasses: number;
+  readonly latents: LatentScale;
+  readonly stats: LatentStats;
+  /** What went wrong on opening without being in the way. */
+  readonly warnings: readonly string[];
+  readonly #shards: LatentShards;
+  readonly #order: BatchOrder;
+  readonly #ahead: ReadAhead<DataBatch>;
+
+  private constructor(shards: LatentShards, options: LatentOptions, stats: LatentStats, warnings: readonly string[]) {
+    this.name = shards.name;
+    this.size = shards.size;
+    this.channels = shards.channels;
+    this.height = shards.height;
+    this.width = shards.width;
+    this.numClasses = shards.numClasses;
+    this.latents = { mean: stats.mean, std: stats.std, multiplier: options.multiplier ?? 1 };
+    this.stats = stats;
+    this.warnings = warnings;
+    this.#shards = shards;
+    this.#order = options;
+    this.#ahead = new ReadAhead((step, signal) => this.#read(step, signal), BATCHES_AHEAD);
+  }
+
+  /** Opens a folder of shards. @throws DataError or IoError naming what does not fit. */
+  static async open(path: string, options: LatentOptions, files = new FilePool()): Promise<LatentBatches> {
+    const opened = await LatentShards.open(path, options.numClasses, files);
+    try {
+      const { stats, warnings } = await statsOf(opened, options);
+      if (stats.mean.length !== opened.channels) {
+        throw new DataError(
+          `${path} has latents of ${opened.channels} channels, the run's statistics ${stats.mean.length}`,
+          "resume with the run's own data",
+        );
+      }
+      return new LatentBatches(opened, options, stats, warnings);
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  }
+
+  batch(step: number): Promise<DataBatch> {
+    return this.#ahead.get(step);
+  }
+
+  async close(): Promise<void> {
+    await this.#ahead.close();
+    await this.#shards.close();
+  }
+
+  async #read(step: number, signal: AbortSignal): Promise<DataBatch> {
+    const { seed, batchSize } = this.#order;
+    const { channels, height, width } = this;
+    const x = new Float32Array(batchSize * channels * height * width);
+    const indices = batchIndices(seed, this.size, step, batchSize);
+    await this.#shards.read(indices, (i) => isFlipped(seed, step * batchSize + i), x, signal);
+    normaliseLatents(x, height * width, this.latents);
+    return { x, labels: indices.map((index) => this.#shards.labels[index] as number) };
+  }
+}
+
+async function statsOf(
+  shards: LatentShards,
+  { stats, normalise }: LatentOptions,
+): Promise<{ stats: LatentStats; warnings: string[] }> {
+  if (stats) {
+    const changed = stats.fingerprint !== shards.fingerprint;
+    return { stats, warnings: changed ? [`${shards.path}: the shards have changed since the run began`] : [] };
+  }
+  return normalise === false ? { stats: unitStats(shards), warnings: [] } : latentStats(shards);
+}
