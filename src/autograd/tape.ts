@@ -44,14 +44,22 @@ interface Gradient {
  */
 export class Tape {
   readonly workspace: Workspace;
-  readonly recording: boolean;
-  readonly #nodes: Node[] = [];
+  readonly #checkpointing: boolean;
   readonly #gradients = new Map<Storage, Gradient>();
+  #recording: boolean;
+  #nodes: Node[] = [];
   #done = false;
 
-  constructor(workspace: Workspace, options: { record: boolean }) {
+  /** @param options checkpointing: keep of every block its inputs alone, and run it again in the backward (Chen et al. 2016). */
+  constructor(workspace: Workspace, options: { record: boolean; checkpointing?: boolean }) {
     this.workspace = workspace;
-    this.recording = options.record;
+    this.#recording = options.record;
+    this.#checkpointing = options.checkpointing ?? false;
+  }
+
+  /** True while ops are recorded for a backward. */
+  get recording(): boolean {
+    return this.#recording;
   }
 
   /** Records one dispatch. */
@@ -71,7 +79,7 @@ export class Tape {
 
   /** True when a backward through this tensor will be wanted. */
   needs(tensor: Tensor): boolean {
-    return this.recording && tensor.storage.needsGrad;
+    return this.#recording && tensor.storage.needsGrad;
   }
 
   /** Marks a tensor as one whose gradient is wanted: an input of a gradient check, say. */
@@ -85,7 +93,7 @@ export class Tape {
    * @throws TapeError when the op has no backward, or the tape has run its backward already.
    */
   push(node: Node): Tensor {
-    if (!this.recording || !node.inputs.some((t) => t.storage.needsGrad)) {
+    if (!this.#recording || !node.inputs.some((t) => t.storage.needsGrad)) {
       for (const tensor of node.saved) this.release(tensor);
       return node.output;
     }
@@ -97,11 +105,35 @@ export class Tape {
   }
 
   /**
-   * Runs `body` (a block of a network). Without recording, everything it allocated but its result is freed, so that
-   * inference holds one block's tensors at a time.
+   * Runs `body` (a block of a network), which reads `inputs` and parameters. Without recording, everything it allocated but its
+   * result is freed, so that inference holds one block's tensors at a time. With checkpointing, so it is in training, and the
+   * backward runs the body again: the same kernels on the same numbers, so the gradients keep their bits.
    */
-  block(body: () => Tensor): Tensor {
-    return this.recording ? body() : this.workspace.arena.scope(body);
+  block(inputs: readonly Tensor[], body: () => Tensor): Tensor {
+    if (!this.#recording) return this.workspace.arena.scope(body);
+    if (!this.#checkpointing) return body();
+    this.#recording = false;
+    let output: Tensor;
+    try {
+      output = this.workspace.arena.scope(body);
+    } finally {
+      this.#recording = true;
+    }
+    const vjp = (grad: Tensor, sink: GradSink) => this.#replay(body, grad, sink as Sink);
+    return this.push({ op: 'block', inputs, output, saved: [], vjp });
+  }
+
+  /** Backward through a block that was not recorded: it is now, and its nodes are walked at once. */
+  #replay(body: () => Tensor, grad: Tensor, sink: Sink): void {
+    const outer = this.#nodes;
+    this.#nodes = [];
+    this.#done = false;
+    const output = body();
+    this.#done = true;
+    this.workspace.arena.retain(grad); // freed with this output and with the block's
+    this.#gradients.set(output.storage, { tensor: grad, exclusive: false });
+    this.#walk(sink);
+    this.#nodes = outer;
   }
 
   /**
@@ -114,7 +146,11 @@ export class Tape {
       throw new TapeError('backward from a tensor that was not recorded. Fix: record its ops on this tape');
     this.#done = true;
     this.#gradients.set(output.storage, { tensor: grad, exclusive: true });
-    const sink = new Sink(this, this.#gradients);
+    this.#walk(new Sink(this, this.#gradients));
+  }
+
+  /** Walks the nodes from the last to the first and frees what each held. */
+  #walk(sink: Sink): void {
     while (this.#nodes.length > 0) {
       const node = this.#nodes.pop() as Node;
       const gradient = this.#gradients.get(node.output.storage);

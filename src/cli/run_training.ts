@@ -52,6 +52,7 @@ async function trainFrom(source: OpenedData, { config, out, resume, weights }: T
     emaDecay: config.train.ema_decay,
     maxGradNorm: config.train.max_grad_norm,
     seed: config.train.seed,
+    checkpointing: config.train.gradient_checkpointing ?? false,
   });
   const size = `${(trainer.weights.flat.count / 1e6).toFixed(2)}M parameters`;
   console.log(`model ${config.model.name}, ${size}; batch ${config.data.batch_size}, ${config.train.steps} steps`);

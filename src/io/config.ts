@@ -99,6 +99,7 @@ const schema = v.strictObject({
     checkpoint_every: count,
     sample_every: countOrNone,
     keep_checkpoints: count,
+    gradient_checkpointing: v.optional(v.boolean()),
   }),
   sample: sampling,
 });

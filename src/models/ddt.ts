@@ -122,14 +122,14 @@ export function ddt(config: DiTConfig & DDTOptions): VelocityNetwork {
     let s = linear(tape, patches, w.get('s_embedder.proj.weight'), w.get('s_embedder.proj.bias')); // [B, N, D]
     for (let i = 0; i < encoder; i++) {
       const before = s;
-      s = tape.block(() => block(tape, w, `blocks.${i}`, before, c, tokens)); // [B, N, D]
+      s = tape.block([before, c], () => block(tape, w, `blocks.${i}`, before, c, tokens)); // [B, N, D]
     }
     s = activate(tape, addPerSample(tape, s, time), 'silu'); // [B, N, D]
     let h = linear(tape, patches, w.get('x_embedder.proj.weight'), w.get('x_embedder.proj.bias')); // [B, N, D]
     for (let i = encoder; i < depth; i++) {
       const before = h;
       const condition = s;
-      h = tape.block(() => block(tape, w, `blocks.${i}`, before, condition, 1)); // [B, N, D]
+      h = tape.block([before, condition], () => block(tape, w, `blocks.${i}`, before, condition, 1)); // [B, N, D]
     }
     const m = linear(
       tape,

@@ -188,7 +188,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
     }); // [B, N, D]
     for (let i = 0; i < depth; i++) {
       const before = h;
-      h = tape.block(() => block(tape, w, `blocks.${i}`, before, c)); // [B, N, D]
+      h = tape.block([before, c], () => block(tape, w, `blocks.${i}`, before, c)); // [B, N, D]
     }
     const m = linear(
       tape,

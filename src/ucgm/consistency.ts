@@ -141,7 +141,8 @@ export function consistencyTarget(
     tape.run(kernel, { u0, u1, u2, coefs: o.rows, out }, { ...dims, coef_offset });
     return out;
   };
-  const ask = (weights: Weights, x: Tensor, t: Tensor) => tape.block(() => network.forward(tape, weights, x, t, o.y));
+  const ask = (weights: Weights, x: Tensor, t: Tensor) =>
+    tape.block([x], () => network.forward(tape, weights, x, t, o.y));
 
   const made: Tensor[] = [];
   const alloc = () => {

@@ -34,9 +34,9 @@ export function guidedVelocity(
   const batch = x.shape[0] as number;
   stream.write(times, new Float32Array(times.count).fill(t));
   if (!guided(guidance, network.numClasses, t)) {
-    return tape.block(() => network.forward(tape, weights, x, first(times, batch), first(labels, batch)));
+    return tape.block([x], () => network.forward(tape, weights, x, first(times, batch), first(labels, batch)));
   }
-  return tape.block(() => {
+  return tape.block([x], () => {
     const n = count(x.shape.slice(1));
     const twice = tape.alloc(2 * batch, ...x.shape.slice(1));
     for (let i = 0; i < 2; i++) {

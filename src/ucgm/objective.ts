@@ -71,7 +71,7 @@ export function objective(
     const parts = { ...inputs, ...inputs.consistency, xt, velocity };
     consistencyTarget(inference, network, online, teacher, options, parts, target);
   } else if (teacher) {
-    const u3 = inference.block(() => network.forward(inference, teacher, xt, inputs.t, inputs.yNull)); // [B, C, H, W]
+    const u3 = inference.block([xt], () => network.forward(inference, teacher, xt, inputs.t, inputs.yNull)); // [B, C, H, W]
     tape.run(lincomb.prepare(device, { inputs: 4 }), { ...uncombined, u2: velocity, u3 }, { ...shape, coef_stride: 4 });
     tape.release(u3);
   } else {

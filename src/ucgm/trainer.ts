@@ -22,6 +22,8 @@ export interface TrainerOptions {
   /** Global norm to clip gradients to; null for none. */
   maxGradNorm: number | null;
   seed: number;
+  /** Keep of each block its inputs alone and run it again in the backward: less memory, the same gradients. */
+  checkpointing?: boolean;
   /** Called between backward and clip with the flat gradients: where several devices would average them. */
   onGradients?: (gradients: FlatBuffers) => void | Promise<void>;
 }
@@ -125,7 +127,7 @@ export class Trainer {
     this.#upload(batch);
     this.weights.flat.gradients?.clear();
     this.teacher?.update();
-    const tape = new Tape(workspace, { record: true });
+    const tape = new Tape(workspace, { record: true, checkpointing: options.checkpointing ?? false });
     const inference = new Tape(workspace, { record: false });
     const result = objective(
       tape,
