@@ -3146,8 +3146,10 @@ export const loss_fwd = {
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256 },
     COSINE: { kind: 'const', type: 'bool', default: false },
+    SQUARED: { kind: 'const', type: 'bool', default: false },
   },
-  code: `// loss_fwd: per sample, root - c with root = sqrt(mean((p - t)^2) + c^2); c = 0 is the RMSE. With COSINE, plus the mean over
+  code: `// loss_fwd: per sample, root - c with root = sqrt(mean((p - t)^2) + c^2); c = 0 is the RMSE. With SQUARED the mean square
+//   itself, and a root of 1/2, with which loss_bwd's slope (p - t) / (root numel) is that of the square. With COSINE, plus the mean over
 //   pixels of 1 - cos(p, t) over channels, each norm clamped at 1e-8.
 // Buffers f32: prediction, target_value [batch, channels, pixels]; per_sample, root [batch].
 // Grid: LANES invocations a sample, one sample a workgroup; neighbours read neighbouring pixels.
@@ -3158,6 +3160,7 @@ export const loss_fwd = {
 const LANES: u32 = 256u;       // knob: invocations a sample, a power of two
 const ROWS: u32 = 1u;
 const COSINE: bool = false;    // knob: add the channel-cosine term
+const SQUARED: bool = false;   // knob: the mean square instead of its root
 
 const RUN: u32 = 128u; // pixels summed by themselves, so that rounding grows with the root of their number
 
@@ -3214,6 +3217,11 @@ fn main(
     value = lanes_sum(apart, lid.x, 0u) / f32(dims.pixels);
   }
   if (live && lid.x == 0u) {
+    if (SQUARED) {
+      root[sample] = 0.5;
+      per_sample[sample] = value + mse;
+      return;
+    }
     let r = sqrt(mse + dims.c * dims.c);
     root[sample] = r;
     per_sample[sample] = value + select(0.0, mse / (r + dims.c), r > 0.0);

@@ -29,6 +29,7 @@ const transport = v.strictObject({
   enhanced_ratio: v.number(),
   scaled_cbl_eps: notNegative,
   ema_decay_rate: share,
+  enhanced_style: v.optional(v.picklist(['auto', 'ft-vs-fe', 'fc-vs-xz', 'fc-vs-fe'])),
   enhanced_range: pair(share),
   time_dist_ctrl: triple,
   wt_cosine_loss: v.boolean(),

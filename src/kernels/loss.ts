@@ -4,6 +4,8 @@ import * as shaders from '../shaders.generated.ts';
 export interface LossOptions {
   /** Add the mean over pixels of 1 - cosine similarity over channels. */
   cosine: boolean;
+  /** The mean square instead of its root; c takes no part. */
+  squared?: boolean;
 }
 
 export interface LossSumOptions {
@@ -14,12 +16,16 @@ export interface LossSumOptions {
 const lanesFor = (o: LossSumOptions | undefined, software: boolean) => o?.tile?.lanes ?? (software ? 1 : undefined);
 
 /**
- * Per-sample UCGM loss: sqrt(mse + c^2) - c, plus the cosine term. Buffers f32: prediction, target_value [batch, channels,
+ * Per-sample UCGM loss: sqrt(mse + c^2) - c, or mse with `squared`, plus the cosine term. Buffers f32: prediction, target_value [batch, channels,
  * pixels]; per_sample, root [batch]. See shaders/loss_fwd.wgsl.
  */
 export const lossForward = defineKernel({
   shader: shaders.loss_fwd,
-  knobs: (o: LossOptions & LossSumOptions, caps) => ({ COSINE: o.cosine, LANES: lanesFor(o, caps.software) }),
+  knobs: (o: LossOptions & LossSumOptions, caps) => ({
+    COSINE: o.cosine,
+    SQUARED: o.squared ?? false,
+    LANES: lanesFor(o, caps.software),
+  }),
   sizes: (d) => {
     const all = d.batch * d.channels * d.pixels;
     return { prediction: all, target_value: all, per_sample: d.batch, root: d.batch };
@@ -32,7 +38,7 @@ export const lossForward = defineKernel({
 /** Gradient of the weighted batch mean by the prediction. Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch]. */
 export const lossBackward = defineKernel({
   shader: shaders.loss_bwd,
-  knobs: (o: LossOptions) => ({ COSINE: o.cosine }),
+  knobs: (o: Pick<LossOptions, 'cosine'>) => ({ COSINE: o.cosine }),
   sizes: (d) => {
     const all = d.batch * d.channels * d.pixels;
     return { prediction: all, target_value: all, root: d.batch, weights: d.batch, dprediction: all };

@@ -2,6 +2,7 @@ import type { Tape } from '../autograd/tape.ts';
 import { lincomb } from '../kernels/lincomb.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { count, type Tensor } from '../tensor/index.ts';
+import { enhancedVelocities, enhancement } from './enhancement.ts';
 import { droppedLabels, type ObjectiveOptions } from './options.ts';
 import { denominator, TRANSPORTS, type Transport, transportNamed } from './transport.ts';
 
@@ -13,13 +14,14 @@ const LEAST_TIME = 1e-4;
 const QUARTER_TURN = 1.57;
 
 /** Numbers of a sample, by where they lie in a row of the coefficients. */
-const ROW = { x: 0, z: 3, first: 6, second: 8, difference: 10, stride: 16 } as const;
+export const ROW = { x: 0, z: 4, first: 8, second: 10, difference: 12, stride: 20 } as const;
 
 /** Per-sample numbers of the consistency target (lambda > 0), from the batch's times. */
 export interface ConsistencyCoefficients {
   /**
-   * [B, 16]: x* = [0] x + [1] z + [2] F_teacher; z* = [3] x + [4] z + [5] F_teacher; the two points [6] x* + [7] z* and
-   * [8] x* + [9] z*; the difference [10] F_1 + [11] F_2 + [12] x_1 + [13] x_2; and [14], its factor in the target.
+   * [B, ROW.stride]: x* = [0] x + [1] z + [2] F_A + [3] F_B; z* = [4] x + [5] z + [6] F_A + [7] F_B; the two points [8] x* + [9] z*
+   * and [10] x* + [11] z*; the difference [12] F_1 + [13] F_2 + [14] x_1 + [15] x_2; and [16], its factor in the target. A and B are
+   * what the style of the enhancement compares.
    */
   readonly rows: Float32Array<ArrayBuffer>;
   /** [B]: the times at which the network is asked at the two points. At lambda < 1 the first is t itself. */
@@ -41,7 +43,7 @@ function rolesOf(options: ObjectiveOptions): { transport: Transport; turned: boo
  * The consistency part of UCGM-T (lambda > 0; arXiv 2505.07447, the training algorithm), in f64: with f(r) the prediction of
  * x at time r on the path of x* and z*, D = (f(t + 0.005) - f(t - 0.005)) / 0.01 at lambda = 1 and
  * (f(t) - f(lambda t)) / ((1 - lambda) t) below, and target = F_t - (a/den) (4 / sin(1.57 t)) clamp(D, -1, 1).
- * x* and z* are the data and noise, moved by the teacher where zeta is not 0 (style fc-vs-xz).
+ * x* and z* are the data and noise, moved where zeta is not 0, see enhancement.ts.
  */
 export function consistencyCoefficients(options: ObjectiveOptions, times: ArrayLike<number>): ConsistencyCoefficients {
   const { transport, turned } = rolesOf(options);
@@ -76,7 +78,7 @@ export function consistencyCoefficients(options: ObjectiveOptions, times: ArrayL
   return { rows, first, second };
 }
 
-/** x* and z* of one sample as combinations of x, z and the teacher's velocity. */
+/** x* and z* of one sample as combinations of x, z and the velocities A and B. */
 function enhancedPath(
   options: ObjectiveOptions,
   transport: Transport,
@@ -84,18 +86,17 @@ function enhancedPath(
   sign: number,
   dropped: boolean,
 ): number[] {
-  const zeta = options.enhanced_ratio;
-  if (zeta === 0 || dropped) return [1, 0, 0, 0, 1, 0];
+  const moved = enhancement(options, t, dropped);
   const { a, g, da, dg } = transport;
   const den = denominator(transport, t);
-  const [lo, hi] = options.enhanced_range;
-  // x_hat = (F a - x_t a')/den and z_hat = (x_t g' - F g)/den with x_t = a z + g x
-  const xHat = [(-g(t) * da(t)) / den, (-a(t) * da(t)) / den, (sign * a(t)) / den];
-  const zHat = [(g(t) * dg(t)) / den, (a(t) * dg(t)) / den, (-sign * g(t)) / den];
-  const [own, teacher] = t > lo && t < hi ? [1 - zeta, zeta] : [0.5, 0.5];
-  const moved = (hat: readonly number[], unit: readonly number[]) =>
-    hat.map((value, i) => teacher * value + own * (unit[i] as number));
-  return [...moved(xHat, [1, 0, 0]), ...moved(zHat, [0, 1, 0])];
+  // x_hat = (F a - x_t a')/den and z_hat = (x_t g' - F g)/den with x_t = a z + g x: their parts of x, of z, and of F
+  const xHat = [(-g(t) * da(t)) / den, (-a(t) * da(t)) / den, (sign * a(t)) / den] as const;
+  const zHat = [(g(t) * dg(t)) / den, (a(t) * dg(t)) / den, (-sign * g(t)) / den] as const;
+  const row = ([x, z, f]: readonly [number, number, number], unit: readonly [number, number]) => {
+    const both = moved.a + moved.b;
+    return [moved.own * unit[0] + both * x, moved.own * unit[1] + both * z, moved.a * f, moved.b * f];
+  };
+  return [...row(xHat, [1, 0]), ...row(zHat, [0, 1])];
 }
 
 /** What the consistency target of a batch is made from, on the GPU. */
@@ -108,7 +109,9 @@ export interface ConsistencyInputs {
   /** f32 [B], u32 [B]. */
   readonly t: Tensor;
   readonly y: Tensor;
-  /** As consistencyCoefficients gives them: [B, 16], [B], [B]. */
+  /** The null class, u32 [B]. */
+  readonly yNull: Tensor;
+  /** As consistencyCoefficients gives them: [B, ROW.stride], [B], [B]. */
   readonly rows: Tensor;
   readonly first: Tensor;
   readonly second: Tensor;
@@ -136,9 +139,9 @@ export function consistencyTarget(
     offset3: 0,
     out_offset: 0,
   };
-  const combine = (out: Tensor, coef_offset: number, u0: Tensor, u1: Tensor, u2?: Tensor) => {
-    const kernel = lincomb.prepare(device, { inputs: u2 ? 3 : 2 });
-    tape.run(kernel, { u0, u1, u2, coefs: o.rows, out }, { ...dims, coef_offset });
+  const combine = (out: Tensor, coef_offset: number, u0: Tensor, u1: Tensor, u2?: Tensor, u3?: Tensor) => {
+    const kernel = lincomb.prepare(device, { inputs: u3 ? 4 : u2 ? 3 : 2 });
+    tape.run(kernel, { u0, u1, u2, u3, coefs: o.rows, out }, { ...dims, coef_offset });
     return out;
   };
   const ask = (weights: Weights, x: Tensor, t: Tensor) =>
@@ -152,9 +155,9 @@ export function consistencyTarget(
   };
   let [x, z] = [o.x, o.z];
   if (teacher) {
-    const f = ask(teacher, o.xt, o.t);
-    made.push(f);
-    [x, z] = [combine(alloc(), ROW.x, o.x, o.z, f), combine(alloc(), ROW.z, o.x, o.z, f)];
+    const { a, b, made: asked } = enhancedVelocities(tape, network, teacher, options, { ...o, online: o.velocity });
+    made.push(...asked);
+    [x, z] = [combine(alloc(), ROW.x, o.x, o.z, a, b), combine(alloc(), ROW.z, o.x, o.z, a, b)];
   }
   const x1 = combine(alloc(), ROW.first, x, z);
   const x2 = combine(alloc(), ROW.second, x, z);

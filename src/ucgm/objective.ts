@@ -4,6 +4,7 @@ import { lossBackward, lossForward, lossTotal } from '../kernels/loss.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { count, type Tensor } from '../tensor/index.ts';
 import { consistencyTarget } from './consistency.ts';
+import { enhancedVelocities } from './enhancement.ts';
 import type { ObjectiveOptions } from './options.ts';
 
 /** One batch on the GPU, with the per-sample numbers of `multiStepCoefficients`. */
@@ -22,7 +23,7 @@ export interface StepInputs {
   readonly path: Tensor;
   readonly target: Tensor;
   readonly weight: Tensor;
-  /** [B, 16], [B], [B], of `consistencyCoefficients`; needed where lambda is not 0. */
+  /** [B, ROW.stride], [B], [B], of `consistencyCoefficients`; needed where lambda is not 0. */
   readonly consistency?: { readonly rows: Tensor; readonly first: Tensor; readonly second: Tensor };
 }
 
@@ -53,7 +54,7 @@ export function objective(
   total: { values: Tensor; slot: number },
 ): ObjectiveResult {
   const { device } = tape.workspace;
-  const [batch, channels] = inputs.x.shape as [number, number, number, number];
+  const batch = inputs.x.shape[0] as number;
   const n = count(inputs.x.shape.slice(1));
   const shape = { batch, n, coef_offset: 0, offset0: 0, offset1: 0, offset2: 0, offset3: 0, out_offset: 0 };
 
@@ -71,27 +72,54 @@ export function objective(
     const parts = { ...inputs, ...inputs.consistency, xt, velocity };
     consistencyTarget(inference, network, online, teacher, options, parts, target);
   } else if (teacher) {
-    const u3 = inference.block([xt], () => network.forward(inference, teacher, xt, inputs.t, inputs.yNull)); // [B, C, H, W]
-    tape.run(lincomb.prepare(device, { inputs: 4 }), { ...uncombined, u2: velocity, u3 }, { ...shape, coef_stride: 4 });
-    tape.release(u3);
+    const { a, b, made } = enhancedVelocities(inference, network, teacher, options, {
+      ...inputs,
+      xt,
+      online: velocity,
+    });
+    const kernel = lincomb.prepare(device, { inputs: b ? 4 : 3 });
+    tape.run(kernel, { ...uncombined, u2: a, u3: b }, { ...shape, coef_stride: 4 });
+    for (const tensor of made) tape.release(tensor);
   } else {
     tape.run(lincomb.prepare(device, { inputs: 2 }), uncombined, { ...shape, coef_stride: 4 });
   }
 
-  const lossOptions = { cosine: options.wt_cosine_loss };
-  const pixels = n / channels;
+  return withLoss(tape, velocity, target, inputs.weight, options, total);
+}
+
+/** Which loss compares the velocity with its target. */
+export interface LossChoice {
+  readonly wt_cosine_loss: boolean;
+  readonly scaled_cbl_eps: number;
+  /** The mean squared error instead of its root. */
+  readonly squared?: boolean;
+}
+
+/** The loss between a recorded velocity and its target, weighted by `weight` [B], its mean into `total[slot]`; and its backward. */
+export function withLoss(
+  tape: Tape,
+  velocity: Tensor,
+  target: Tensor,
+  weight: Tensor,
+  choice: LossChoice,
+  total: { values: Tensor; slot: number },
+): ObjectiveResult {
+  const { device } = tape.workspace;
+  const [batch, channels] = velocity.shape as [number, number, number, number];
+  const pixels = velocity.count / batch / channels;
+  const cosine = choice.wt_cosine_loss;
   const perSample = tape.alloc(batch);
   const root = tape.alloc(batch);
   const pair = { prediction: velocity, target_value: target };
   tape.run(
-    lossForward.prepare(device, lossOptions),
+    lossForward.prepare(device, { cosine, squared: choice.squared ?? false }),
     { ...pair, per_sample: perSample, root },
-    { batch, channels, pixels, c: options.scaled_cbl_eps },
+    { batch, channels, pixels, c: choice.scaled_cbl_eps },
   );
   const slots = total.values.count;
   tape.run(
     lossTotal.prepare(device),
-    { per_sample: perSample, weights: inputs.weight, total: total.values },
+    { per_sample: perSample, weights: weight, total: total.values },
     { batch, slot: total.slot, slots },
   );
   return {
@@ -100,8 +128,8 @@ export function objective(
     perSample,
     backward: () => {
       const dprediction = tape.alloc(...velocity.shape);
-      const backward = lossBackward.prepare(device, lossOptions);
-      tape.run(backward, { ...pair, root, weights: inputs.weight, dprediction }, { batch, channels, pixels });
+      const backward = lossBackward.prepare(device, { cosine });
+      tape.run(backward, { ...pair, root, weights: weight, dprediction }, { batch, channels, pixels });
       tape.backward(velocity, dprediction);
     },
   };

@@ -1,5 +1,10 @@
 import { OptionError, transportNamed } from './transport.ts';
 
+/** What zeta compares, see enhancement.ts. `auto` is the reference's choice. */
+export type EnhancedStyle = 'auto' | 'ft-vs-fe' | 'fc-vs-xz' | 'fc-vs-fe';
+
+export const ENHANCED_STYLES: readonly EnhancedStyle[] = ['auto', 'ft-vs-fe', 'fc-vs-xz', 'fc-vs-fe'];
+
 /** Options of UCGM-T; names are the reference's keys. */
 export interface ObjectiveOptions {
   transport_type: string;
@@ -7,6 +12,8 @@ export interface ObjectiveOptions {
   consistc_ratio: number;
   /** zeta: strength of the enhanced target; 0 turns it off. */
   enhanced_ratio: number;
+  /** What zeta compares. Default auto. */
+  enhanced_style?: EnhancedStyle;
   /** c of the pseudo-Huber loss; 0 is the RMSE. */
   scaled_cbl_eps: number;
   /** The teacher: 0 the online weights, 1 a frozen copy, between an average with its own decay ramp. */
@@ -50,6 +57,8 @@ export function validateObjective(o: ObjectiveOptions): void {
   within('scaled_cbl_eps', 0, Number.MAX_VALUE);
   if (!Number.isFinite(o.enhanced_ratio))
     throw new OptionError(`enhanced_ratio is ${o.enhanced_ratio}`, 'give a number');
+  if (o.enhanced_style !== undefined && !ENHANCED_STYLES.includes(o.enhanced_style))
+    throw new OptionError(`enhanced_style ${o.enhanced_style} does not exist`, `use ${ENHANCED_STYLES.join(', ')}`);
   if (o.compat !== undefined && o.compat !== 'reference') {
     throw new OptionError(`compat ${o.compat} does not exist`, "use 'reference', or leave it out");
   }

@@ -7,7 +7,7 @@ import { GradientClip } from '../optim/clip.ts';
 import { Optimizer, type OptimizerOptions } from '../optim/optimizer.ts';
 import { beta, STREAM } from '../rng/philox.ts';
 import { count, type FlatBuffers, Storage, Tensor, type Workspace } from '../tensor/index.ts';
-import { consistencyCoefficients } from './consistency.ts';
+import { consistencyCoefficients, ROW } from './consistency.ts';
 import { objective } from './objective.ts';
 import { droppedLabels, type ObjectiveOptions, validateObjective } from './options.ts';
 import { multiStepCoefficients, needsTeacher } from './targets.ts';
@@ -112,7 +112,7 @@ export class Trainer {
       key: make('random key', 4),
     };
     if (options.objective.consistc_ratio !== 0) {
-      const rows = make('consistency coefficients', batchSize, 16);
+      const rows = make('consistency coefficients', batchSize, ROW.stride);
       this.#consistency = { rows, first: make('first times', batchSize), second: make('second times', batchSize) };
     }
     this.#total = make('loss', 1);

@@ -30,6 +30,7 @@ interface Sizes {
   pixels: number;
   c: number;
   cosine: boolean;
+  squared?: boolean;
   edge?: keyof typeof EDGES;
   tile?: LossSumOptions['tile'];
 }
@@ -45,12 +46,18 @@ function tensors(o: Sizes): Tensors {
 const FLOPS = { lossForward: { root: 3, cosine: 9 }, lossBackward: { root: 2, cosine: 12 } };
 
 function lossCase(kernel: 'lossForward' | 'lossBackward', o: Sizes, extra: Partial<KernelCase> = {}): KernelCase {
-  const { batch, channels, pixels, c, cosine, edge, tile } = o;
+  const { batch, channels, pixels, c, cosine, squared = false, edge, tile } = o;
   const count = batch * channels * pixels;
   const forward = kernel === 'lossForward';
   return {
     kernel,
-    name: [`${batch}x${channels}x${pixels} c ${c}`, cosine && 'cosine', edge, tile && `${tile.lanes} lanes`]
+    name: [
+      `${batch}x${channels}x${pixels} c ${c}`,
+      cosine && 'cosine',
+      squared && 'squared',
+      edge,
+      tile && `${tile.lanes} lanes`,
+    ]
       .filter(Boolean)
       .join(' '),
     variant: cosine ? 'cosine' : 'root',
@@ -66,12 +73,12 @@ function lossCase(kernel: 'lossForward' | 'lossBackward', o: Sizes, extra: Parti
       const { losses, roots } = sampleLosses(problem);
       if (forward) {
         return prepared(
-          lossForward.prepare(device, { cosine, tile }),
+          lossForward.prepare(device, { cosine, squared, tile }),
           { batch, channels, pixels, c },
           {
             inputs: { prediction, target_value: target },
             outputs: { per_sample: batch, root: batch },
-            oracle: () => ({ per_sample: losses, root: roots }),
+            oracle: () => ({ per_sample: losses, root: squared ? roots.map(() => 0.5) : roots }),
           },
         );
       }
@@ -80,7 +87,12 @@ function lossCase(kernel: 'lossForward' | 'lossBackward', o: Sizes, extra: Parti
         lossBackward.prepare(device, { cosine }),
         { batch, channels, pixels },
         {
-          inputs: { prediction, target_value: target, root: Float32Array.from(roots), weights },
+          inputs: {
+            prediction,
+            target_value: target,
+            root: Float32Array.from(roots, (r) => (squared ? 0.5 : r)),
+            weights,
+          },
           outputs: { dprediction: count },
           oracle: () => ({ dprediction: lossGradient(problem, weights) }),
         },
@@ -127,6 +139,8 @@ export const lossCases: KernelCase[] = [
     lossCase(kernel, { batch: 65539, channels: 1, pixels: 3, c: 0, cosine: false }),
     lossCase(kernel, { batch: 1, channels: 2, pixels: 65539, c: 0, cosine: true }),
     lossCase(kernel, { batch: 3, channels: 4, pixels: 257, c: 5, cosine: false }),
+    lossCase(kernel, { batch: 41, channels: 3, pixels: 113, c: 0, cosine: false, squared: true }),
+    lossCase(kernel, { batch: 3, channels: 3, pixels: 7, c: 0, cosine: true, squared: true }),
     lossCase(kernel, { batch: 3, channels: 4, pixels: 41, c: 5, cosine: false, edge: 'near' }),
     ...(['met', 'null', 'tiny', 'null targets'] as const).map((edge) =>
       lossCase(kernel, { batch: 3, channels: 4, pixels: 41, c: 0, cosine: true, edge }),

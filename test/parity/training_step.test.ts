@@ -3,7 +3,7 @@ import { Tape } from '../../src/autograd/tape.ts';
 import { createNetwork } from '../../src/models/registry.ts';
 import { WeightStore } from '../../src/nn/weights.ts';
 import { type Tensor, Workspace } from '../../src/tensor/index.ts';
-import { consistencyCoefficients } from '../../src/ucgm/consistency.ts';
+import { consistencyCoefficients, ROW } from '../../src/ucgm/consistency.ts';
 import { objective } from '../../src/ucgm/objective.ts';
 import { droppedLabels, OBJECTIVE_DEFAULTS, type ObjectiveOptions } from '../../src/ucgm/options.ts';
 import { multiStepCoefficients, needsTeacher } from '../../src/ucgm/targets.ts';
@@ -68,7 +68,7 @@ describe('parity: one training step', () => {
           weight: put(coefficients.weight, [batch]),
           ...(few && {
             consistency: {
-              rows: put(consistency.rows, [batch, 16]),
+              rows: put(consistency.rows, [batch, ROW.stride]),
               first: put(consistency.first, [batch]),
               second: put(consistency.second, [batch]),
             },

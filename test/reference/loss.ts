@@ -6,6 +6,8 @@ export interface LossProblem {
   /** Of the pseudo-Huber distance; 0 is the RMSE. */
   c: number;
   cosine: boolean;
+  /** The mean square itself. */
+  squared?: boolean;
   prediction: ArrayLike<number>;
   target: ArrayLike<number>;
 }
@@ -23,7 +25,7 @@ export function sampleLosses(o: LossProblem): { losses: Float64Array; roots: Flo
       square += ((o.prediction[i] as number) - (o.target[i] as number)) ** 2;
     const root = Math.hypot(Math.sqrt(square / values), o.c);
     roots[b] = root;
-    losses[b] = root - o.c;
+    losses[b] = o.squared ? square / values : root - o.c;
     if (!o.cosine) continue;
     let apart = 0;
     for (let pixel = 0; pixel < o.pixels; pixel++) {
@@ -48,7 +50,9 @@ export function lossGradient(o: LossProblem, weights: ArrayLike<number>): Float6
       for (let c = 0; c < o.channels; c++) {
         const [pc, tc] = [p[c] as number, t[c] as number];
         const root = roots[b] as number;
-        let slope = root === 0 ? 0 : (pc - tc) / (o.channels * o.pixels * root);
+        const numel = o.channels * o.pixels;
+        let slope = root === 0 ? 0 : (pc - tc) / (numel * root);
+        if (o.squared) slope = (2 * (pc - tc)) / numel;
         // A norm at its floor is a constant: only the scalar product moves.
         if (o.cosine) slope -= (tc / (np * nt) - (np > FLOOR ? (inner * pc) / np ** 2 : 0)) / o.pixels;
         out[(b * o.channels + c) * o.pixels + pixel] = share * slope;

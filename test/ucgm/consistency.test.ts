@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { consistencyCoefficients } from '../../src/ucgm/consistency.ts';
+import { consistencyCoefficients, ROW } from '../../src/ucgm/consistency.ts';
 import { droppedLabels, OBJECTIVE_DEFAULTS, type ObjectiveOptions, validateObjective } from '../../src/ucgm/options.ts';
 import { TRANSPORTS } from '../../src/ucgm/transport.ts';
 
@@ -19,8 +19,12 @@ describe('consistency coefficients', () => {
         const { row, first, second } = rowOf({ transport_type: name, consistc_ratio }, 0.4);
         const [f1, f2] = [first, second].map((r) => da(r) * z + dg(r) * x) as [number, number];
         const at = (i: number) => row[i] as number;
-        const [x1, x2] = [at(6) * x + at(7) * z, at(8) * x + at(9) * z];
-        expect(at(10) * f1 + at(11) * f2 + at(12) * x1 + at(13) * x2, `${name} ${consistc_ratio}`).toBeCloseTo(0, 3);
+        const [one, two, d] = [ROW.first, ROW.second, ROW.difference];
+        const [x1, x2] = [at(one) * x + at(one + 1) * z, at(two) * x + at(two + 1) * z];
+        expect(at(d) * f1 + at(d + 1) * f2 + at(d + 2) * x1 + at(d + 3) * x2, `${name} ${consistc_ratio}`).toBeCloseTo(
+          0,
+          3,
+        );
       }
     }
   });
@@ -28,7 +32,8 @@ describe('consistency coefficients', () => {
   it('turn ReLinear round: Linear at 1 - t, of a network with the other sign', () => {
     const linear = rowOf({ enhanced_ratio: 2, enhanced_range: [0, 1] }, 0.3);
     const turned = rowOf({ enhanced_ratio: 2, enhanced_range: [0, 1], transport_type: 'ReLinear' }, 0.7);
-    const ofVelocity = [2, 5, 10, 11, 14];
+    const { x, z, difference: d } = ROW;
+    const ofVelocity = [x + 2, x + 3, z + 2, z + 3, d, d + 1, d + 4];
     turned.row.forEach((value, i) => {
       expect(value, `number ${i}`).toBeCloseTo((ofVelocity.includes(i) ? -1 : 1) * (linear.row[i] as number), 4);
     });
@@ -49,7 +54,11 @@ describe('consistency coefficients', () => {
         .row.slice(0, 3)
         .map((v) => v.toFixed(4)),
     ).toEqual(['0.6000', '0.4000', '-0.4000']);
-    expect(rowOf({ ...enhanced, lab_drop_ratio: 1 }, 0.5).row.slice(0, 6)).toEqual([1, 0, 0, 0, 1, 0]);
+    expect(
+      rowOf({ ...enhanced, lab_drop_ratio: 1 }, 0.5)
+        .row.slice(0, 8)
+        .map(Math.abs),
+    ).toEqual([1, 0, 0, 0, 0, 1, 0, 0]);
   });
 
   it('stay finite at both ends of time', () => {
