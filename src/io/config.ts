@@ -35,6 +35,8 @@ const transport = v.strictObject({
   wt_cosine_loss: v.boolean(),
   weight_function: v.nullable(v.literal('Cosine')),
   lab_drop_ratio: share,
+  method: v.optional(v.picklist(['UCGM', 'RCGM'])),
+  order: v.optional(count),
   compat: v.optional(v.literal('reference')),
 });
 
@@ -48,6 +50,7 @@ const sampling = v.strictObject({
   stochast_ratio: v.union([share, v.literal('Auto')]),
   cfg_scale: v.number(),
   cfg_interval: pair(share),
+  target_time: v.optional(v.picklist(['end', 'next', 'same'])),
   compat: v.optional(v.literal('reference')),
 });
 
@@ -68,6 +71,7 @@ const schema = v.strictObject({
     use_rmsnorm: v.optional(v.boolean()),
     wo_shift: v.optional(v.boolean()),
     learn_sigma: v.optional(v.boolean()),
+    two_times: v.optional(v.boolean()),
     num_encoder_blocks: v.optional(countOrNone),
   }),
   data: v.strictObject({

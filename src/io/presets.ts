@@ -95,6 +95,32 @@ const PRESETS: { [name: string]: PartialConfig } = {
     },
     sample: { ...SAMPLE, sampling_steps: 2, stochast_ratio: 1, rfba_gap_steps: [0.001, 0.3] },
   },
+  /** RCGM: one model for any number of steps, from scratch. */
+  anystep: {
+    model: { name: 'tiny', two_times: true },
+    data: { name: 'digits', batch_size: 32 },
+    transport: {
+      ...TRANSPORT,
+      method: 'RCGM',
+      order: 2,
+      enhanced_ratio: 0,
+      ema_decay_rate: 0.99,
+      wt_cosine_loss: false,
+      weight_function: null,
+    },
+    optimizer: { type: 'AdamW', lr: 2e-3, betas: [0.9, 0.95], weight_decay: 0 },
+    train: {
+      steps: 3000,
+      seed: 0,
+      ema_decay: 0.99,
+      max_grad_norm: null,
+      log_every: 10,
+      checkpoint_every: 500,
+      sample_every: 0,
+      keep_checkpoints: 2,
+    },
+    sample: { ...SAMPLE, sampling_steps: 4, target_time: 'next' },
+  },
   /** The reference's multi-step settings for latent images. */
   multistep: {
     model: { name: 'S/2' },

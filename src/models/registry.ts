@@ -23,7 +23,10 @@ const CLASSES: { [name: string]: (config: ModelConfig) => VelocityNetwork } = {
   SiT: (config) => sit(config),
   LightningDiT: (config) => lightningdit(config),
   // The reference's DDT-XL has 22 of its 28 blocks in the encoder.
-  DDT: (config) => ddt({ num_encoder_blocks: Math.round((config.depth * 22) / 28), ...config }),
+  DDT: (config) => {
+    if (config.two_times) throw new ModelError('DDT has no two_times', 'use TiT, SiT or LightningDiT for RCGM');
+    return ddt({ num_encoder_blocks: Math.round((config.depth * 22) / 28), ...config });
+  },
 };
 
 /** Named sizes: a class, and the sizes that do not follow from the data. S to 1p6B are the reference's; tiny and mnist are ours. */

@@ -9,7 +9,7 @@ import type { Tape } from '../autograd/tape.ts';
 import type { ConstantSpec, InitSpec, VelocityNetwork, Weights } from '../nn/network.ts';
 import { ropeTables, sincosPositions } from '../nn/tables.ts';
 import type { Tensor } from '../tensor/index.ts';
-import { type DiTConfig, validateDiT } from './config.ts';
+import { type DiTConfig, ModelError, validateDiT } from './config.ts';
 
 const EPS = 1e-6;
 const TIME_FREQUENCIES = 256;
@@ -28,6 +28,8 @@ export interface TiTOptions {
   wo_shift: boolean;
   /** Twice the output channels, of which the first half is the velocity. */
   learn_sigma: boolean;
+  /** A second time embedding, of t - tt: the velocity is the mean one from t to tt (RCGM). */
+  two_times?: boolean;
 }
 
 export type TiTConfig = DiTConfig &
@@ -56,6 +58,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
   const outChannels = config.learn_sigma ? 2 * channels : channels;
   const weighted = config.norm_weights === true;
   const qkBias = config.use_qknorm && !config.use_rmsnorm; // the reference's LayerNorm of q and k has weight and bias
+  const twoTimes = config.two_times === true;
   const qkAffine = qkBias || (config.use_qknorm && weighted);
 
   const parameters = (): InitSpec[] => {
@@ -69,6 +72,10 @@ export function tit(config: TiTConfig): VelocityNetwork {
     specs.push({ name: 'x_embedder.proj.bias', shape: [width], init: 'zeros' });
     dense('t_embedder.mlp.0', width, TIME_FREQUENCIES, 'normal0.02');
     dense('t_embedder.mlp.2', width, width, 'normal0.02');
+    if (twoTimes) {
+      dense('tt_embedder.mlp.0', width, TIME_FREQUENCIES, 'normal0.02');
+      dense('tt_embedder.mlp.2', width, width, 'normal0.02');
+    }
     if (conditional)
       specs.push({
         name: 'y_embedder.embedding_table.weight',
@@ -118,13 +125,21 @@ export function tit(config: TiTConfig): VelocityNetwork {
     return specs;
   };
 
-  /** Conditioning: time MLP plus class row, through SiLU once for all modulations. */
-  const condition = (tape: Tape, w: Weights, t: Tensor, y: Tensor): Tensor => {
+  /** Time t [B] through its MLP: [B, D]. */
+  const timeEmbedding = (tape: Tape, w: Weights, name: string, t: Tensor): Tensor => {
     const frequencies = timestepEmbedding(tape, t, TIME_FREQUENCIES); // [B, 256]
-    const hiddenTime = linear(tape, frequencies, w.get('t_embedder.mlp.0.weight'), w.get('t_embedder.mlp.0.bias'), {
-      act: 'silu',
-    }); // [B, D]
-    let c = linear(tape, hiddenTime, w.get('t_embedder.mlp.2.weight'), w.get('t_embedder.mlp.2.bias')); // [B, D]
+    const p = (suffix: string) => w.get(`${name}.mlp.${suffix}`);
+    const hiddenTime = linear(tape, frequencies, p('0.weight'), p('0.bias'), { act: 'silu' }); // [B, D]
+    return linear(tape, hiddenTime, p('2.weight'), p('2.bias')); // [B, D]
+  };
+
+  /** Conditioning: time embeddings plus class row, through SiLU once for all modulations. */
+  const condition = (tape: Tape, w: Weights, t: Tensor, y: Tensor, span: Tensor | undefined): Tensor => {
+    let c = timeEmbedding(tape, w, 't_embedder', t); // [B, D]
+    if (twoTimes) {
+      if (!span) throw new ModelError('a network of two times was asked at one', 'give span, t - tt of each sample');
+      c = add(tape, c, timeEmbedding(tape, w, 'tt_embedder', span)); // [B, D]
+    }
     if (conditional) c = add(tape, c, embedding(tape, w.get('y_embedder.embedding_table.weight'), y)); // [B, D]
     return activate(tape, c, 'silu'); // [B, D]
   };
@@ -180,8 +195,8 @@ export function tit(config: TiTConfig): VelocityNetwork {
     }); // [B, N, D]
   };
 
-  const forward = (tape: Tape, w: Weights, x: Tensor, t: Tensor, y: Tensor): Tensor => {
-    const c = condition(tape, w, t, y); // [B, D]
+  const forward = (tape: Tape, w: Weights, x: Tensor, t: Tensor, y: Tensor, span?: Tensor): Tensor => {
+    const c = condition(tape, w, t, y, span); // [B, D]
     const patches = patchify(tape, x, patch, 'chw'); // [B, N, C p p]
     let h = linear(tape, patches, w.get('x_embedder.proj.weight'), w.get('x_embedder.proj.bias'), {
       table: w.get('pos_embed'),
@@ -211,6 +226,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
     numClasses: config.num_classes,
     parameters: parameters(),
     constants: constants(),
+    twoTimes,
     forward,
   };
 }

@@ -25,8 +25,10 @@ export interface VelocityNetwork {
   readonly numClasses: number;
   readonly parameters: readonly InitSpec[];
   readonly constants: readonly ConstantSpec[];
-  /** x [B, C, H, W], t f32 [B], y u32 [B] (labels up to K) -> velocity [B, C, H, W]. */
-  forward(tape: Tape, weights: Weights, x: Tensor, t: Tensor, y: Tensor): Tensor;
+  /** True when the velocity is the mean one from t to an earlier time: `forward` then needs their distance. */
+  readonly twoTimes?: boolean;
+  /** x [B, C, H, W], t f32 [B], y u32 [B] (labels up to K), span f32 [B] (of two times: t - tt) -> velocity [B, C, H, W]. */
+  forward(tape: Tape, weights: Weights, x: Tensor, t: Tensor, y: Tensor, span?: Tensor): Tensor;
   /** Channels that the reference guides, where it is not all of them; used under `compat: 'reference'`. */
   readonly referenceGuidedChannels?: number;
 }

@@ -18,7 +18,8 @@ export function guided(guidance: Guidance, numClasses: number, t: number): boole
 
 /**
  * Velocity at one time for a whole batch, guided where the interval says so: uncond + scale (cond - uncond), both halves
- * in one pass. x [B, C, H, W], y u32 [B]. `labels` [2B] holds y, then the null class; `times` [2B] is written here.
+ * in one pass. x [B, C, H, W], y u32 [B]. `labels` [2B] holds y, then the null class; `times` [2B], and for a
+ * network of two times `spans` [2B], are written here, with t and `span`.
  */
 export function guidedVelocity(
   tape: Tape,
@@ -29,12 +30,16 @@ export function guidedVelocity(
   t: number,
   labels: Tensor,
   times: Tensor,
+  two?: { readonly span: number; readonly spans: Tensor },
 ): Tensor {
   const { stream, device } = tape.workspace;
   const batch = x.shape[0] as number;
   stream.write(times, new Float32Array(times.count).fill(t));
+  if (two) stream.write(two.spans, new Float32Array(two.spans.count).fill(two.span));
   if (!guided(guidance, network.numClasses, t)) {
-    return tape.block([x], () => network.forward(tape, weights, x, first(times, batch), first(labels, batch)));
+    return tape.block([x], () =>
+      network.forward(tape, weights, x, first(times, batch), first(labels, batch), two && first(two.spans, batch)),
+    );
   }
   return tape.block([x], () => {
     const n = count(x.shape.slice(1));
@@ -42,7 +47,7 @@ export function guidedVelocity(
     for (let i = 0; i < 2; i++) {
       stream.copy(x, new Tensor(x.shape, new Storage(twice.buffer, twice.offset + i * x.count * 4, x.count * 4)));
     }
-    const both = network.forward(tape, weights, twice, times, labels); // [2B, C, H, W]: conditional, unconditional
+    const both = network.forward(tape, weights, twice, times, labels, two?.spans); // [2B, C, H, W]: conditional, unconditional
     const coefs = tape.alloc(2);
     stream.write(coefs, new Float32Array([guidance.scale, 1 - guidance.scale]));
     const out = tape.alloc(...x.shape);

@@ -26,6 +26,10 @@ export interface ObjectiveOptions {
   weight_function: 'Cosine' | null;
   /** Fraction of the labels of a batch that become the null class. */
   lab_drop_ratio: number;
+  /** UCGM-T, or its any-step successor RCGM for networks of two times. Default UCGM. */
+  method?: 'UCGM' | 'RCGM';
+  /** N of RCGM: steps in which the teacher is rolled. Default 2. */
+  order?: number;
   /** 'reference': the reference's oddities that change numbers, see docs/ucgm-parity.md. */
   compat?: 'reference';
 }
@@ -57,6 +61,10 @@ export function validateObjective(o: ObjectiveOptions): void {
   within('scaled_cbl_eps', 0, Number.MAX_VALUE);
   if (!Number.isFinite(o.enhanced_ratio))
     throw new OptionError(`enhanced_ratio is ${o.enhanced_ratio}`, 'give a number');
+  if (o.method !== undefined && o.method !== 'UCGM' && o.method !== 'RCGM')
+    throw new OptionError(`method ${o.method} does not exist`, 'use UCGM or RCGM');
+  if (o.order !== undefined && !(Number.isInteger(o.order) && o.order >= 1))
+    throw new OptionError(`order is ${o.order}`, 'give a whole number of at least 1');
   if (o.enhanced_style !== undefined && !ENHANCED_STYLES.includes(o.enhanced_style))
     throw new OptionError(`enhanced_style ${o.enhanced_style} does not exist`, `use ${ENHANCED_STYLES.join(', ')}`);
   if (o.compat !== undefined && o.compat !== 'reference') {

@@ -63,9 +63,12 @@ export async function sample(
     ...(options.compat === 'reference' && { channels: network.referenceGuidedChannels }),
   };
   let nfe = 0;
-  const velocity = (x: Tensor, t: number): Tensor => {
+  const spans = network.twoTimes ? tape.alloc(2 * batch) : undefined;
+  const until = options.target_time ?? (options.sampling_order === 2 ? 'same' : 'next');
+  const velocity = (x: Tensor, t: number, next: number): Tensor => {
     nfe++;
-    return guidedVelocity(tape, network, weights, guidance, x, t, labels, timeOfSample);
+    const two = spans && { spans, span: { end: t, next: t - next, same: 0 }[until] };
+    return guidedVelocity(tape, network, weights, guidance, x, t, labels, timeOfSample, two);
   };
 
   let x = tape.alloc(...shape);
@@ -76,7 +79,7 @@ export async function sample(
   for (let i = 0; i < steps; i++) {
     const [t, next] = [times[i] as number, times[i + 1] as number];
     if (rho === 'Auto') rho = automaticRho(transport, t, next);
-    const f = velocity(x, t);
+    const f = velocity(x, t, next);
     const raw = predict(transport, t, f, x);
     const last = i === steps - 1;
     if (request.keepAll || last) {
@@ -98,7 +101,7 @@ export async function sample(
     }
     if (options.sampling_order === 2) {
       const at = evaluate(tape, shape, moved);
-      const f2 = velocity(at, next);
+      const f2 = velocity(at, next, next);
       made.push(at, f2);
       const second = zOf(transport, next, formOf(f2), moved);
       const ratio = transport.g(next) / transport.g(t);
@@ -156,6 +159,8 @@ function checkRequest(
   if (request.noise.length !== count(shape)) {
     throw new OptionError(`noise has ${request.noise.length} numbers`, `give ${count(shape)} for [${shape}]`);
   }
+  if (o.target_time !== undefined && !network.twoTimes)
+    throw new OptionError('target_time is for networks of two times', 'leave it out');
   const null_ = network.numClasses >= 2 ? network.numClasses : Number.MAX_SAFE_INTEGER;
   const bad = request.labels.find((y) => y > null_);
   if (bad !== undefined)

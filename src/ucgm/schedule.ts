@@ -17,6 +17,8 @@ export interface SamplingOptions {
   cfg_scale: number;
   /** Times on which guidance acts, ends included. */
   cfg_interval: readonly [number, number];
+  /** Networks of two times: the time up to which each step asks for the mean velocity: the data end, the next time, or its own. */
+  target_time?: 'end' | 'next' | 'same';
   /** 'reference': the reference's oddities that change numbers, see docs/ucgm-parity.md. */
   compat?: 'reference';
 }
@@ -43,6 +45,10 @@ export function validateSampling(o: SamplingOptions): void {
     throw new OptionError(`time_dist_ctrl is [${o.time_dist_ctrl}]`, 'give three positive numbers');
   if (!o.rfba_gap_steps.every((v) => v >= 0 && v < 1))
     throw new OptionError(`rfba_gap_steps is [${o.rfba_gap_steps}]`, 'give two numbers in [0, 1)');
+  if (o.target_time !== undefined && !['end', 'next', 'same'].includes(o.target_time))
+    throw new OptionError(`target_time is ${o.target_time}`, 'use end, next or same');
+  if (o.target_time !== undefined && o.target_time !== 'same' && o.sampling_order === 2)
+    throw new OptionError('sampling_order 2 with mean velocities', 'use order 1, or target_time same');
   if (o.stochast_ratio !== 'Auto' && !(o.stochast_ratio >= 0 && o.stochast_ratio <= 1)) {
     throw new OptionError(`stochast_ratio is ${o.stochast_ratio}`, 'give a number from 0 to 1, or Auto');
   }

@@ -7,12 +7,12 @@ import { GradientClip } from '../optim/clip.ts';
 import { Optimizer, type OptimizerOptions } from '../optim/optimizer.ts';
 import { beta, STREAM } from '../rng/philox.ts';
 import { count, type FlatBuffers, Storage, Tensor, type Workspace } from '../tensor/index.ts';
-import { consistencyCoefficients, ROW } from './consistency.ts';
-import { objective } from './objective.ts';
+import type { Method } from './method.ts';
 import { droppedLabels, type ObjectiveOptions, validateObjective } from './options.ts';
-import { multiStepCoefficients, needsTeacher } from './targets.ts';
+import { RecursiveMethod } from './rcgm.ts';
 import { Teacher } from './teacher.ts';
 import { OptionError } from './transport.ts';
+import { UnifiedMethod } from './unified.ts';
 
 export interface TrainerOptions {
   objective: ObjectiveOptions;
@@ -52,7 +52,7 @@ const RING = 128;
 const RECORD = 8;
 
 /**
- * UCGM-T. One `train` call is one step: zero gradients, teacher update, objective, backward, clip, optimiser, average. It
+ * UCGM-T, or another method under the same trainer. One `train` call is one step: zero gradients, teacher update, objective, backward, clip, optimiser, average. It
  * records and submits; it does not wait for the GPU. Every random number is a function of (seed, step).
  */
 export class Trainer {
@@ -69,8 +69,8 @@ export class Trainer {
   readonly #store: WeightStore;
   readonly #ema: Average;
   readonly #clip: GradientClip;
-  readonly #inputs: { [K in 'x' | 'z' | 't' | 'y' | 'yNull' | 'path' | 'target' | 'weight' | 'key']: Tensor };
-  readonly #consistency: { readonly rows: Tensor; readonly first: Tensor; readonly second: Tensor } | undefined;
+  readonly #inputs: { [K in 'x' | 'z' | 't' | 'y' | 'yNull' | 'key']: Tensor };
+  readonly #method: Method;
   readonly #total: Tensor;
   readonly #ring: Tensor;
   #reported = 0;
@@ -93,7 +93,11 @@ export class Trainer {
     this.#ema.copy(this.weights.flat.values);
     this.optimizer = new Optimizer(workspace, this.weights.flat, options.optimizer);
     this.#clip = new GradientClip(workspace, this.weights.flat.gradients as FlatBuffers, options.maxGradNorm);
-    if (needsTeacher(options.objective)) {
+    this.#method =
+      options.objective.method === 'RCGM'
+        ? new RecursiveMethod(workspace, network, options.objective, batchSize, options.seed)
+        : new UnifiedMethod(workspace, network, options.objective, batchSize);
+    if (this.#method.needsTeacher) {
       this.teacher = new Teacher(workspace, options.objective.ema_decay_rate, this.weights, () =>
         this.#store.frozen('teacher'),
       );
@@ -106,15 +110,8 @@ export class Trainer {
       t: make('t', batchSize),
       y: make('y', batchSize),
       yNull: make('null labels', batchSize),
-      path: make('path coefficients', batchSize, 2),
-      target: make('target coefficients', batchSize, 4),
-      weight: make('loss weights', batchSize),
       key: make('random key', 4),
     };
-    if (options.objective.consistc_ratio !== 0) {
-      const rows = make('consistency coefficients', batchSize, ROW.stride);
-      this.#consistency = { rows, first: make('first times', batchSize), second: make('second times', batchSize) };
-    }
     this.#total = make('loss', 1);
     this.#ring = make('metrics', RING, RECORD);
     workspace.stream.write(this.#inputs.yNull, new Uint32Array(batchSize).fill(this.#nullLabel));
@@ -129,16 +126,8 @@ export class Trainer {
     this.teacher?.update();
     const tape = new Tape(workspace, { record: true, checkpointing: options.checkpointing ?? false });
     const inference = new Tape(workspace, { record: false });
-    const result = objective(
-      tape,
-      inference,
-      this.network,
-      this.weights,
-      this.teacher?.weights,
-      options.objective,
-      { ...this.#inputs, ...(this.#consistency && { consistency: this.#consistency }) },
-      { values: this.#total, slot: 0 },
-    );
+    const total = { values: this.#total, slot: 0 };
+    const result = this.#method.run(tape, inference, this.weights, this.teacher?.weights, this.#inputs, total);
     result.backward();
     await options.onGradients?.(this.weights.flat.gradients as FlatBuffers);
     this.#clip.measure();
@@ -200,8 +189,8 @@ export class Trainer {
     this.#clip.free();
     this.#ema.free();
     this.teacher?.free();
-    const own = [...Object.values(this.#inputs), ...Object.values(this.#consistency ?? {}), this.#total, this.#ring];
-    for (const tensor of own) this.workspace.free(tensor);
+    this.#method.free();
+    for (const tensor of [...Object.values(this.#inputs), this.#total, this.#ring]) this.workspace.free(tensor);
   }
 
   get #nullLabel(): number {
@@ -214,22 +203,13 @@ export class Trainer {
     const to = this.#inputs;
     this.#check(batch);
     const times = batch.t ?? this.#times();
-    const coefficients = multiStepCoefficients(options.objective, times);
     const labels = batch.labels.slice();
     if (this.network.numClasses < 2) labels.fill(0);
     labels.fill(this.#nullLabel, batchSize - droppedLabels(options.objective.lab_drop_ratio, batchSize));
     stream.write(to.x, batch.x);
     stream.write(to.t, Float32Array.from(times));
     stream.write(to.y, labels);
-    stream.write(to.path, coefficients.path);
-    stream.write(to.target, coefficients.target);
-    stream.write(to.weight, coefficients.weight);
-    if (this.#consistency) {
-      const { rows, first, second } = consistencyCoefficients(options.objective, times);
-      stream.write(this.#consistency.rows, rows);
-      stream.write(this.#consistency.first, first);
-      stream.write(this.#consistency.second, second);
-    }
+    this.#method.upload(times, this.step);
     if (batch.z) {
       stream.write(to.z, batch.z);
       return;
