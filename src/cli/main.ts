@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addConvert } from './convert.ts';
 import { addDoctor } from './doctor.ts';
 import { reportFailure, UsageError } from './failure.ts';
 import { addSample } from './sample.ts';
@@ -14,6 +15,7 @@ export function program(): Command {
   addTrain(ucgm);
   addTune(ucgm);
   addSample(ucgm);
+  addConvert(ucgm);
   addDoctor(ucgm);
   for (const command of ucgm.commands) command.exitOverride().configureOutput({ outputError: () => {} });
   return ucgm;
