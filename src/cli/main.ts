@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addConvert } from './convert.ts';
 import { addDoctor } from './doctor.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
@@ -20,6 +21,7 @@ export function program(): Command {
   addEval(ucgm);
   addExport(ucgm);
   addReport(ucgm);
+  addConvert(ucgm);
   addDoctor(ucgm);
   for (const command of ucgm.commands) command.exitOverride().configureOutput({ outputError: () => {} });
   return ucgm;

@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
 import { mergeConfig, type PartialConfig, parseConfig, type RunConfig, stringifyConfig } from '../io/config.ts';
+import { float32ToHalf } from '../io/dtypes.ts';
 import { presetNamed } from '../io/presets.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
 import { readSafetensors, writeSafetensorsAtomic } from '../io/safetensors.node.ts';
-import { type Safetensors, toFloat32, toHalves } from '../io/safetensors.ts';
+import { type Safetensors, toFloat32 } from '../io/safetensors.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
 import { groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
 import { UsageError } from './failure.ts';
@@ -85,7 +86,10 @@ export function writeModelFile(path: string, { config, network, weights }: Sourc
   const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));
   writeSafetensorsAtomic(
     path,
-    [...weights].map(([name, data]) => [name, { shape: shapes.get(name) as readonly number[], data: toHalves(data) }]),
+    [...weights].map(([name, data]) => [
+      name,
+      { dtype: 'F16', shape: shapes.get(name) as readonly number[], data: float32ToHalf(data) },
+    ]),
     { format: 'ucgm-model-1', run: stringifyConfig(config) },
   );
 }

@@ -27,29 +27,39 @@ export function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-const FLOAT = new Float32Array(1);
-const WORD = new Uint32Array(FLOAT.buffer);
+/** Magnitudes as the bits of a float: from here on a half is infinite (65520, the tie above the greatest half, goes up). */
+const HALF_OVERFLOWS = 0x477ff000;
+/** 2^-14 as the bits of a float: below it a half has no leading one. */
+const HALF_NORMAL = 0x38800000;
+const FLOAT_INFINITY = 0x7f800000;
 
-/** The 16 bits of the half nearest to a number, ties to even; beyond 65,504 infinity. The number is rounded to f32 first. */
-export function numberToHalf(value: number): number {
-  FLOAT[0] = value;
-  const bits = WORD[0] as number;
-  const sign = (bits >>> 16) & 0x8000;
-  const magnitude = bits & 0x7fffffff;
-  if (magnitude > 0x7f800000) return sign | 0x7e00; // NaN
-  if (magnitude >= 0x47800000) return sign | 0x7c00; // 65,536 and more
-  // Below 2^-14 halves are multiples of 2^-24: adding 0.5 leaves the multiple, rounded to even, in the lowest bits of the sum.
-  if (magnitude < 0x38800000) {
-    FLOAT[0] = Math.abs(FLOAT[0]) + 0.5;
-    return sign | ((WORD[0] as number) - 0x3f000000);
+/** Floats as the bits of IEEE half-precision numbers, each the nearest one, ties to even. */
+export function float32ToHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const out = new Uint16Array(values.length);
+  const one = new Float32Array(1);
+  const word = new Uint32Array(one.buffer);
+  for (let i = 0; i < values.length; i++) {
+    one[0] = values[i] as number;
+    const bits = word[0] as number;
+    const sign = (bits >>> 16) & 0x8000;
+    const magnitude = bits & 0x7fffffff;
+    if (magnitude > FLOAT_INFINITY) out[i] = sign | 0x7e00;
+    else if (magnitude >= HALF_OVERFLOWS) out[i] = sign | 0x7c00;
+    else if (magnitude < HALF_NORMAL) out[i] = sign | roundToEven(Math.abs(values[i] as number) * 2 ** 24);
+    else {
+      // Thirteen bits fall away; a carry out of the fraction raises the exponent, as it must. The biases differ by 112.
+      const rounded = (magnitude + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
+      out[i] = sign | (rounded - (112 << 10));
+    }
   }
-  const rounded = magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1);
-  return sign | (rounded >>> 13);
+  return out;
 }
 
-/** Floats as halves, see numberToHalf. */
-export function toHalves(values: Float32Array): Uint16Array<ArrayBuffer> {
-  return Uint16Array.from(values, numberToHalf);
+function roundToEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  if (rest === 0.5) return floor + (floor % 2);
+  return rest > 0.5 ? floor + 1 : floor;
 }
 
 function bfloatToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {

@@ -19,7 +19,13 @@ export type IoErrorCode =
   | 'exists'
   | 'missing'
   | 'log-line'
-  | 'closed';
+  | 'closed'
+  | 'zip'
+  | 'pickle'
+  | 'global'
+  | 'storage'
+  | 'limit'
+  | 'torch';
 
 /** A file that cannot be read, written or understood. One line: `where` names the file, `fix` says what to change. */
 export class IoError extends Error {

@@ -1,8 +1,9 @@
 import { DTYPE_BYTES } from './dtypes.ts';
 import { IoError } from './errors.ts';
 import { jsonKeys } from './json-keys.ts';
+import { quote } from './quote.ts';
 
-export { toFloat32, toHalves } from './dtypes.ts';
+export { toFloat32 } from './dtypes.ts';
 
 /** One tensor of a file; `data` is a view into the file's bytes, at any alignment, little-endian. */
 export interface RawTensor {
@@ -31,11 +32,14 @@ export interface Safetensors {
   metadata: Record<string, string>;
 }
 
-/** A tensor to be written: F32, I32, U32, or F16 (the halves' bits) by the type of its array. */
-export interface WritableTensor {
-  readonly shape: readonly number[];
-  readonly data: Float32Array | Int32Array | Uint32Array | Uint16Array;
-}
+/** A tensor to be written: F32, I32 or U32 by the type of its array, or any dtype by name with its little-endian bytes. */
+export type WritableTensor =
+  | {
+      readonly shape: readonly number[];
+      readonly data: Float32Array | Int32Array | Uint32Array;
+      readonly dtype?: undefined;
+    }
+  | { readonly shape: readonly number[]; readonly data: Uint8Array | Uint16Array; readonly dtype: string };
 
 /** The format's own bound on the header, so that a bad length cannot ask for all memory. */
 export const MAX_HEADER_BYTES = 100_000_000;
@@ -48,15 +52,6 @@ type JsonObject = { readonly [key: string]: unknown };
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-
-/** A value out of a file for a message, one level deep and cut: it may be of any length and depth. */
-function quote(value: unknown): string {
-  if (Array.isArray(value))
-    return `[${value.slice(0, 8).map((item) => (Array.isArray(item) ? '[...]' : quote(item)))}${value.length > 8 ? ',...' : ''}]`;
-  if (isObject(value)) return '{...}';
-  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
-  return typeof value === 'string' && value.length > 80 ? `${text}...` : text;
-}
 
 /**
  * Where the data of a file begins, from its first 8 bytes: as many bytes from the start hold the whole header.
@@ -259,16 +254,16 @@ export function parseSafetensors(bytes: Uint8Array, where: string): Safetensors 
   return { tensors, metadata: header.metadata };
 }
 
-function dtypeOf(data: WritableTensor['data']): string {
+function dtypeOf({ dtype, data }: WritableTensor): string {
+  if (dtype !== undefined) return dtype;
   if (data instanceof Float32Array) return 'F32';
-  if (data instanceof Uint16Array) return 'F16';
   return data instanceof Int32Array ? 'I32' : 'U32';
 }
 
 /**
  * Writes tensors as the chunks of a safetensors file, in the order given. The data chunks are views, not copies.
  * @param metadata free text kept in the header; left out when empty.
- * @throws IoError for a name given twice or reserved, data that is not of its shape, or metadata that is not text.
+ * @throws IoError for a name given twice or reserved, an unknown dtype, data that is not of its shape, or metadata that is not text.
  */
 export function encodeSafetensors(
   tensors: Iterable<[string, WritableTensor]>,
@@ -281,22 +276,30 @@ export function encodeSafetensors(
   const seen = new Set<string>([METADATA]);
   if (Object.keys(metadata).length > 0) entries.push(`"${METADATA}":${JSON.stringify(readMetadata(metadata, where))}`);
   let offset = 0;
-  for (const [name, { shape, data }] of tensors) {
+  for (const [name, tensor] of tensors) {
+    const { shape, data } = tensor;
+    const dtype = dtypeOf(tensor);
+    const width = DTYPE_BYTES.get(dtype);
+    if (width === undefined)
+      throw new IoError(
+        'dtype',
+        where,
+        `tensor ${quote(name)} has the unknown dtype ${quote(dtype)}`,
+        `use one of ${[...DTYPE_BYTES.keys()].join(', ')}`,
+      );
     if (seen.has(name))
       throw new IoError('duplicate', where, `the name ${quote(name)} is taken`, 'give every tensor its own name');
     seen.add(name);
-    if (!shape.every(isCount) || byteCount(shape, data.BYTES_PER_ELEMENT) !== data.byteLength) {
+    if (!shape.every(isCount) || byteCount(shape, width) !== data.byteLength) {
       throw new IoError(
         'shape',
         where,
-        `tensor ${quote(name)} of shape [${shape}] has ${data.length} elements`,
+        `tensor ${quote(name)} of shape [${shape}] has ${data.byteLength / width} elements`,
         'pass as many elements as the shape holds',
       );
     }
     const end = offset + data.byteLength;
-    entries.push(
-      `${JSON.stringify(name)}:${JSON.stringify({ dtype: dtypeOf(data), shape, data_offsets: [offset, end] })}`,
-    );
+    entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
     chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     offset = end;
   }

@@ -14,7 +14,8 @@ export interface TrainerState {
   readonly metadata: { [key: string]: string };
 }
 
-const FORMAT = 'ucgm-checkpoint-1';
+/** The word by which a checkpoint's metadata says what it is. */
+export const CHECKPOINT_FORMAT = 'ucgm-checkpoint-1';
 /** D-adaptation's numbers: the one tensor that belongs to no parameter. */
 const DISTANCE = 'optimizer/distance';
 
@@ -31,7 +32,7 @@ export async function trainerState(trainer: Trainer): Promise<TrainerState> {
   return {
     tensors,
     metadata: {
-      format: FORMAT,
+      format: CHECKPOINT_FORMAT,
       step: String(trainer.step),
       optimizer_step: String(trainer.optimizer.step),
       teacher_cmd: String(trainer.teacher?.cmd ?? 0), // doubles print so that they read back exactly
@@ -46,10 +47,10 @@ export async function trainerState(trainer: Trainer): Promise<TrainerState> {
  */
 export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
   const { metadata, tensors } = state;
-  if (metadata.format !== FORMAT)
+  if (metadata.format !== CHECKPOINT_FORMAT)
     throw new OptionError(
       `the checkpoint's format is ${metadata.format ?? 'missing'}`,
-      `use a checkpoint of format ${FORMAT}`,
+      `use a checkpoint of format ${CHECKPOINT_FORMAT}`,
     );
   if (Number(metadata.seed) !== trainer.options.seed) {
     throw new OptionError(

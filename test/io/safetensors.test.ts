@@ -49,6 +49,24 @@ describe('safetensors round trip', () => {
     }
   });
 
+  it('writes any dtype by its name', () => {
+    const bytes = join(
+      encodeSafetensors(
+        [
+          ['half', { dtype: 'F16', shape: [3], data: Uint16Array.of(0x3c00, 0, 0xc000) }],
+          ['long', { dtype: 'I64', shape: [], data: Uint8Array.of(5, 0, 0, 0, 0, 0, 0, 0) }],
+        ],
+        {},
+      ),
+    );
+    const { tensors } = parseSafetensors(bytes, 'f');
+    expect([...toFloat32(tensors.get('half')!)]).toEqual([1, 0, -2]);
+    expect([...toFloat32(tensors.get('long')!)]).toEqual([5]);
+    const wrong = (dtype: string) => encodeSafetensors([['a', { dtype, shape: [1], data: new Uint8Array(4) }]], {});
+    expect(failure(() => wrong('F31')).code).toBe('dtype');
+    expect(failure(() => wrong('F16')).code).toBe('shape');
+  });
+
   it('pads the header to 8 bytes with spaces and copies no data', () => {
     for (let length = 1; length < 10; length++) {
       const data = Float32Array.of(1);

@@ -1,0 +1,41 @@
+import { readBytes } from '../io/read.node.ts';
+import { parseSafetensors, type RawTensor } from '../io/safetensors.ts';
+import { parseTorchCheckpoint } from '../io/torch_checkpoint.ts';
+import { type CheckpointTensors, plainTensors, torchTensors } from '../io/torch_names.ts';
+import { UsageError } from './failure.ts';
+
+/** A weights file that was read, to be seen as a checkpoint or as plain tensors. */
+export interface WeightsFile {
+  readonly bytes: number;
+  /** Text kept in the file: a checkpoint of ours has its step there. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Tensors as GROUP/NAME. @throws IoError where there are no weights. */
+  checkpoint(): CheckpointTensors;
+  /** Tensors by the names they have in the file. */
+  plain(): Map<string, RawTensor>;
+}
+
+const OUR_NAMES = /^(model|ema)\//;
+
+/** Reads FILE.pt, FILE.pth or FILE.safetensors. @throws UsageError for another kind, IoError for a file that cannot be read. */
+export function readWeightsFile(path: string): WeightsFile {
+  const kind = /\.(pt|pth|safetensors)$/i.exec(path)?.[1]?.toLowerCase();
+  if (kind === undefined) throw new UsageError(`${path} is no weights file`, 'give a .pt, .pth or .safetensors file');
+  const content = readBytes(path);
+  const bytes = content.byteLength;
+  if (kind !== 'safetensors') {
+    const tree = parseTorchCheckpoint(content, path);
+    return { bytes, metadata: {}, checkpoint: () => torchTensors(tree, path), plain: () => plainTensors(tree, path) };
+  }
+  const { tensors, metadata } = parseSafetensors(content, path);
+  const ours = [...tensors.keys()].some((name) => OUR_NAMES.test(name));
+  const checkpoint = (): CheckpointTensors =>
+    ours
+      ? { tensors, optimizerStep: wholeOrNone(metadata.optimizer_step), config: undefined, notes: [] }
+      : torchTensors(tensors, path);
+  return { bytes, metadata, checkpoint, plain: () => tensors };
+}
+
+function wholeOrNone(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
