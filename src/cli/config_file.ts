@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { type PartialConfig, parseConfig } from '../io/config.ts';
+import { type ConfigFile, parseConfigFile } from '../io/config_file.ts';
 import { UsageError } from './failure.ts';
 
-/** Settings from a YAML file. @throws UsageError where it cannot be read, ConfigError where it does not fit. */
-export function readConfigFile(path: string): PartialConfig {
+/** Settings from a YAML file; says what of it has no counterpart. @throws UsageError, or ConfigError where it does not fit. */
+export function readConfigFile(path: string): ConfigFile {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch {
     throw new UsageError(`--config ${path} cannot be read`, 'give a YAML file that exists');
   }
-  return parseConfig(text, path);
+  const file = parseConfigFile(text, path);
+  for (const note of file.notes) console.warn(note);
+  return file;
 }

@@ -64,7 +64,7 @@ function resolveConfig(options: TrainOptions, folder: RunFolder | undefined): Ru
       );
     return mergeConfig(folder.path, parseConfig(folder.configText(), folder.path), given);
   }
-  const preset = presetNamed(options.preset ?? 'tiny');
-  const file = options.config === undefined ? {} : readConfigFile(options.config);
-  return mergeConfig(options.config ?? 'the command line', preset, file, given);
+  const file = options.config === undefined ? undefined : readConfigFile(options.config);
+  const preset = presetNamed(options.preset ?? (file?.reference ? 'multistep' : 'tiny'));
+  return mergeConfig(options.config ?? 'the command line', preset, file?.config ?? {}, given);
 }

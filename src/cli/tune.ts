@@ -50,7 +50,7 @@ async function tune(options: TuneOptions): Promise<void> {
     train: { steps: options.steps, seed: options.seed },
   } as PartialConfig;
   const own: PartialConfig = { model: before.model, data: before.data };
-  const file = options.config === undefined ? {} : readConfigFile(options.config);
+  const file = options.config === undefined ? {} : readConfigFile(options.config).config;
   const config = mergeConfig(options.config ?? 'the command line', presetNamed('fewstep'), own, file, given);
   await runTraining({ config, out: options.out, weights });
 }

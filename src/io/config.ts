@@ -1,18 +1,9 @@
 import * as v from 'valibot';
-import { parseDocument, stringify } from 'yaml';
-import { nearest } from './nearest.ts';
+import { stringify } from 'yaml';
+import { ConfigError, unknownKey } from './config_error.ts';
+import { readYaml } from './yaml.ts';
 
-/** A configuration that cannot be used: which key, what it holds, what is allowed. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly fix: string;
-
-  constructor(where: string, what: string, fix: string) {
-    // Values come from files: a line break in one must not break the message.
-    super(`${where}: ${what}. Fix: ${fix}`.replace(/[\r\n\u2028\u2029]+/g, ' '));
-    this.fix = fix;
-  }
-}
+export { ConfigError } from './config_error.ts';
 
 const positive = v.pipe(v.number(), v.gtValue(0));
 const notNegative = v.pipe(v.number(), v.minValue(0));
@@ -122,7 +113,11 @@ const SECTIONS = schema.entries as unknown as { [section: string]: { entries: { 
  * that does.
  */
 export function parseConfig(text: string, where: string): PartialConfig {
-  const value = readYaml(text, where);
+  return sectionsOf(readYaml(text, where), where);
+}
+
+/** The sections of a configuration that was read. @throws ConfigError for a key that does not exist. */
+export function sectionsOf(value: unknown, where: string): PartialConfig {
   if (value === null) return {};
   if (typeof value !== 'object' || Array.isArray(value))
     throw new ConfigError(where, 'holds no sections', `give ${Object.keys(SECTIONS).join(', ')}`);
@@ -148,19 +143,6 @@ export function parseConfig(text: string, where: string): PartialConfig {
   return out as PartialConfig;
 }
 
-function readYaml(text: string, where: string): unknown {
-  let what: string;
-  try {
-    const yaml = parseDocument(text);
-    const broken = yaml.errors[0];
-    if (!broken) return yaml.toJS({ maxAliasCount: 100 }); // throws where aliases of aliases would fill the memory
-    what = broken.message;
-  } catch (error) {
-    what = error instanceof Error ? error.message : String(error);
-  }
-  throw new ConfigError(where, what.split('\n')[0] as string, 'correct the YAML');
-}
-
 /** Later parts win, key by key. @throws ConfigError naming key, value and what is allowed. */
 export function mergeConfig(where: string, ...parts: PartialConfig[]): RunConfig {
   const merged: { [section: string]: object } = {};
@@ -184,10 +166,6 @@ export function mergeConfig(where: string, ...parts: PartialConfig[]): RunConfig
 /** YAML of a whole configuration; parseConfig reads it back. */
 export function stringifyConfig(config: RunConfig): string {
   return stringify(config);
-}
-
-function unknownKey(where: string, key: string, known: string[]): ConfigError {
-  return new ConfigError(where, `there is no key ${key}`, `did you mean ${nearest(key, known)}?`);
 }
 
 function withoutUndefined(entries: object): object {

@@ -5,7 +5,7 @@ import { presetNamed } from '../../src/io/presets.ts';
 
 describe('configuration', () => {
   it('reads back what it writes, for every preset', () => {
-    for (const name of ['tiny', 'mnist', 'fewstep', 'multistep']) {
+    for (const name of ['tiny', 'mnist', 'fewstep', 'multistep', 'anystep']) {
       const config = mergeConfig(name, presetNamed(name));
       expect(mergeConfig('again', parseConfig(stringifyConfig(config), 'again'))).toEqual(config);
     }
