@@ -9,6 +9,7 @@ import { RunFolder } from '../io/run-folder.node.ts';
 import type { OptimizerOptions } from '../optim/optimizer.ts';
 import { Workspace } from '../tensor/index.ts';
 import { Trainer } from '../ucgm/trainer.ts';
+import { poorTeacher, sight } from './alarms.ts';
 import { LATENT_PICTURE_NOTE } from './latent_picture.ts';
 import { networkOf, resolveModel } from './model.ts';
 import { saveCheckpoint, trainingLoop } from './training_loop.ts';
@@ -61,6 +62,8 @@ async function trainFrom(source: OpenedData, { config, out, resume, weights }: T
   run.writeConfig(stringifyConfig(config));
   if (weights) {
     trainer.startFrom(weights);
+    const poor = await poorTeacher(trainer, await sight(source, 0), config);
+    if (poor) console.warn(`warning: ${poor}`);
     await saveCheckpoint(trainer, run, config.train.keep_checkpoints); // else a crash before the first would lose the start
   }
   const interrupted = await trainingLoop({ trainer, source, config, run, resume: resume !== undefined });

@@ -7,6 +7,7 @@ import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
 import { type HostTensor, restoreTrainer, trainerState } from '../ucgm/checkpoint.ts';
 import type { Trainer } from '../ucgm/trainer.ts';
+import { collapse, sight } from './alarms.ts';
 import { sampleImages, writeSampleGrid } from './grid.ts';
 
 /** Steps the host may be ahead of the GPU. */
@@ -31,6 +32,9 @@ export async function trainingLoop({ trainer, source, config, run, resume }: Tra
     interrupted = true;
   };
   process.once('SIGINT', interrupt);
+  // A few-step model can fall to one sample a class: looked for at every checkpoint.
+  const fewStep = config.transport.consistc_ratio > 0 || config.transport.method === 'RCGM';
+  const seen = fewStep ? await sight(source, trainer.step) : undefined;
   const ahead: Promise<unknown>[] = [];
   let saved = -1;
   try {
@@ -48,6 +52,8 @@ export async function trainingLoop({ trainer, source, config, run, resume }: Tra
       if (step % train.checkpoint_every === 0 || step === train.steps) {
         await saveCheckpoint(trainer, run, train.keep_checkpoints);
         saved = step;
+        const alarm = seen && (await collapse(trainer, seen, config));
+        if (alarm) console.warn(`warning: ${alarm}`);
       }
       if (train.sample_every > 0 && step % train.sample_every === 0) {
         const { workspace, network, average } = trainer;

@@ -10,6 +10,7 @@ interface TuneOptions {
   from: string;
   out: string;
   data?: string;
+  preset: string;
   config?: string;
   steps?: number;
   batch?: number;
@@ -25,7 +26,8 @@ export function addTune(ucgm: Command): void {
     .requiredOption('--from <path>', 'run folder, or model file, of a multi-step model')
     .requiredOption('--out <folder>', 'run folder to write; go on with it by train --resume')
     .option('--data <name>', "training images (default: the model's)")
-    .option('--config <file>', 'YAML with settings that differ from the recipe (preset fewstep)')
+    .option('--preset <name>', 'the recipe: fewstep (UCGM), or anystep (RCGM)', 'fewstep')
+    .option('--config <file>', 'YAML with settings that differ from the recipe')
     .option('--steps <n>', 'tuning steps', wholeNumber)
     .option('--batch <n>', "batch size (default: the run's)", wholeNumber)
     .option('--lr <x>', 'learning rate', realNumber)
@@ -34,7 +36,7 @@ export function addTune(ucgm: Command): void {
     .action(tune);
 }
 
-/** The reference's recipe (preset fewstep) over the model, its data and its transport. */
+/** A recipe, by default the reference's, over the model, its data and its transport. */
 async function tune(options: TuneOptions): Promise<void> {
   const { config: before, weights } = openSource(options.from, 'ema');
   const { consistc_ratio, transport_type } = before.transport;
@@ -49,8 +51,10 @@ async function tune(options: TuneOptions): Promise<void> {
     optimizer: { lr: options.lr },
     train: { steps: options.steps, seed: options.seed },
   } as PartialConfig;
-  const own: PartialConfig = { model: before.model, data: before.data };
+  const recipe = presetNamed(options.preset);
+  const two = recipe.model?.two_times === true; // what a second time needs is not in the weights, and starts without effect
+  const own: PartialConfig = { model: { ...before.model, ...(two && { two_times: true }) }, data: before.data };
   const file = options.config === undefined ? {} : readConfigFile(options.config).config;
-  const config = mergeConfig(options.config ?? 'the command line', presetNamed('fewstep'), own, file, given);
+  const config = mergeConfig(options.config ?? 'the command line', recipe, own, file, given);
   await runTraining({ config, out: options.out, weights });
 }

@@ -74,7 +74,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
     dense('t_embedder.mlp.2', width, width, 'normal0.02');
     if (twoTimes) {
       dense('tt_embedder.mlp.0', width, TIME_FREQUENCIES, 'normal0.02');
-      dense('tt_embedder.mlp.2', width, width, 'normal0.02');
+      dense('tt_embedder.mlp.2', width, width, 'zeros'); // so that a model of one time goes on as it was
     }
     if (conditional)
       specs.push({
