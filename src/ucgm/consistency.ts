@@ -4,14 +4,12 @@ import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { count, type Tensor } from '../tensor/index.ts';
 import { enhancedVelocities, enhancement } from './enhancement.ts';
 import { droppedLabels, type ObjectiveOptions } from './options.ts';
-import { denominator, TRANSPORTS, type Transport, transportNamed } from './transport.ts';
+import { denominator, QUARTER_TURN, TRANSPORTS, type Transport, transportNamed } from './transport.ts';
 
 /** Half the step of the central difference at lambda = 1. */
 const HALF_STEP = 0.005;
 /** Least time that is divided by: at 0 the difference over (1 - lambda) t and 4 / sin(1.57 t) have no value. */
 const LEAST_TIME = 1e-4;
-/** The reference writes 1.57, not pi/2. */
-const QUARTER_TURN = 1.57;
 
 /** Numbers of a sample, by where they lie in a row of the coefficients. */
 export const ROW = { x: 0, z: 4, first: 8, second: 10, difference: 12, stride: 20 } as const;

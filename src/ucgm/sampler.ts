@@ -4,7 +4,7 @@ import { count, type Tensor, type Workspace } from '../tensor/index.ts';
 import { evaluate, type Form, formOf, sum } from './form.ts';
 import { guidedVelocity } from './guidance.ts';
 import { type SamplingOptions, timeGrid, validateSampling } from './schedule.ts';
-import { denominator, OptionError, type Transport, transportNamed } from './transport.ts';
+import { denominator, OptionError, QUARTER_TURN, type Transport, transportNamed } from './transport.ts';
 
 /** One batch to be sampled. */
 export interface SampleRequest {
@@ -45,7 +45,8 @@ export async function sample(
   const batch = request.labels.length;
   const shape = [batch, ...network.input];
   checkRequest(network, options, request, shape);
-  const transport = transportNamed(transportType);
+  const exact = transportNamed(transportType);
+  const transport = options.compat === 'reference' ? inSinglePrecision(exact, transportType) : exact;
   const times = timeGrid(options, transport);
   const steps = times.length - 1;
 
@@ -105,7 +106,10 @@ export async function sample(
       made.push(at, f2);
       const second = zOf(transport, next, formOf(f2), moved);
       const ratio = transport.g(next) / transport.g(t);
-      const half = (transport.a(next) - ratio * transport.a(t)) / 2;
+      const half =
+        (options.compat === 'reference'
+          ? roundedPart(transport, t, next)
+          : transport.a(next) - ratio * transport.a(t)) / 2;
       moved = sum([ratio, formOf(x)], [half, used.z], [half, second]);
     }
     const state = evaluate(tape, shape, moved);
@@ -170,4 +174,18 @@ function checkRequest(
     );
   if (o.stochast_ratio !== 0 && !request.stepNoise)
     throw new OptionError('stochast_ratio needs fresh noise', 'give stepNoise');
+}
+
+/** The four functions as the reference has them on its grid, which is single precision, the angle of the trigonometric ones too. */
+function inSinglePrecision(transport: Transport, name: string): Transport {
+  const turn = Math.fround(QUARTER_TURN);
+  const angle = (t: number) => (name.startsWith('Trig') ? Math.fround(turn * t) / QUARTER_TURN : t);
+  const rounded = (f: (t: number) => number) => (t: number) => Math.fround(f(angle(t)));
+  const { a, g, da, dg } = transport;
+  return { a: rounded(a), g: rounded(g), da: rounded(da), dg: rounded(dg) };
+}
+
+/** a(t') - g(t') a(t) / g(t), each operation rounded as the reference's are: a small difference of numbers of some hundred. */
+function roundedPart({ a, g }: Transport, t: number, next: number): number {
+  return Math.fround(a(next) - Math.fround(Math.fround(g(next) * a(t)) / g(t)));
 }

@@ -63,10 +63,13 @@ export function timeGrid(o: SamplingOptions, transport: Transport): number[] {
   const [A, B, C] = o.time_dist_ctrl;
   let n = o.sampling_order === 2 ? Math.floor((o.sampling_steps + 1) / 2) : o.sampling_steps;
   if (gapData === 0) n += 1;
+  // The reference's grid is single precision from here on: after the first pass a second-order step divides by g of some 0.001.
+  const round = o.compat === 'reference' ? Math.fround : (u: number) => u;
+  const power = (u: number, exponent: number) => round(u ** exponent);
   const tau: number[] = [];
-  for (let i = 0; i < n; i++) tau.push(n === 1 ? gapNoise : gapNoise + ((1 - gapData - gapNoise) * i) / (n - 1));
+  for (let i = 0; i < n; i++) tau.push(round(n === 1 ? gapNoise : gapNoise + ((1 - gapData - gapNoise) * i) / (n - 1)));
   if (gapData === 0) tau.pop();
-  const warped = tau.map((u) => (1 - (1 - u ** A) ** B) ** C);
-  const grid = noiseEnd(transport) === 1 ? warped.map((u) => 1 - u) : warped;
+  const warped = tau.map((u) => power(round(1 - power(round(1 - power(u, A)), B)), C));
+  const grid = noiseEnd(transport) === 1 ? warped.map((u) => round(1 - u)) : warped;
   return [...grid, noiseEnd(transport) === 1 ? 0 : 1];
 }

@@ -8,7 +8,7 @@ export interface Transport {
 }
 
 /** The reference writes 1.57, not pi/2; numbers agree only with the same constant. */
-const QUARTER_TURN = 1.57;
+export const QUARTER_TURN = 1.57;
 
 const edmScale = (t: number) => Math.exp(4 * (2.68 * t - 1.59));
 const edmRadius = (t: number) => Math.sqrt(edmScale(t) ** 2 + 0.25);
