@@ -1,6 +1,6 @@
 /**
- * npm run bench -- --suite smoke|kernels|model [--json FILE] [--filter RE]
- * smoke, kernels: the catalogue's cases, each checked against its oracle, then timed. model: training steps. One JSON line a case.
+ * npm run bench -- --suite smoke|kernels|model|latents [--json FILE] [--filter RE]
+ * smoke, kernels: the catalogue's cases, each checked against its oracle, then timed. model: training steps. latents: streaming data, no GPU. One JSON line a case.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ import type { KernelCase } from '../test/catalogue/case.ts';
 import { catalogue } from '../test/catalogue/index.ts';
 import { bindCase, runCase } from '../test/catalogue/run.ts';
 import { measureCeilings } from './ceilings.ts';
+import { measureLatents } from './latents.ts';
 import { measureModel, modelCases } from './model.ts';
 import { timeDispatch, warm } from './time.ts';
 
@@ -32,9 +33,10 @@ async function main(): Promise<void> {
     },
   });
   const { suite } = values;
+  if (suite === 'latents') return benchLatents(values.json);
   if (suite !== 'model' && !SUITES[suite]) {
     throw new UsageError(
-      `suite ${suite} does not exist. Fix: use one of ${[...Object.keys(SUITES), 'model'].join(', ')}`,
+      `suite ${suite} does not exist. Fix: use one of ${[...Object.keys(SUITES), 'model', 'latents'].join(', ')}`,
     );
   }
   const filter = new RegExp(values.filter);
@@ -46,6 +48,17 @@ async function main(): Promise<void> {
   const commit = currentCommit();
   const lines = results.map((result) => `${JSON.stringify({ suite, ...result, adapter, commit })}\n`);
   if (values.json) writeFileSync(values.json, lines.join(''));
+}
+
+/** 500 MB and 2 GB: the memory must be the same. */
+async function benchLatents(json: string | undefined): Promise<void> {
+  const results = [await measureLatents(500), await measureLatents(2000)];
+  for (const { case: name, mbPerSecond, waitMs, rssMb } of results)
+    console.log(
+      `${name}: ${mbPerSecond.toFixed(0)} MB/s; a step of 60 ms waits ${waitMs.toFixed(2)} ms; ${rssMb[0].toFixed(0)} MB resident after 50 batches, ${rssMb[1].toFixed(0)} after 200`,
+    );
+  if (json)
+    writeFileSync(json, results.map((result) => `${JSON.stringify({ suite: 'latents', ...result })}\n`).join(''));
 }
 
 async function runModels(device: GPUDevice, filter: RegExp): Promise<object[]> {
