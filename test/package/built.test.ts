@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -27,6 +28,18 @@ describe('the built package', () => {
 
   it('has a command line in one file', () => {
     const help = node('dist/ucgm.mjs', '--help');
-    for (const command of ['train', 'sample', 'doctor']) expect(help).toContain(command);
+    for (const command of ['train', 'tune', 'sample', 'eval', 'report', 'convert', 'export', 'doctor'])
+      expect(help).toContain(command);
+  });
+
+  it('carries the licences of what is bundled in it', () => {
+    const notices = readFileSync(resolve(root, 'dist/THIRD_PARTY_LICENSES.txt'), 'utf8');
+    for (const name of ['commander', 'echarts', 'ml-matrix', 'valibot', 'yaml', 'zrender'])
+      expect(notices).toMatch(new RegExp(`^${name} [\\d.]+ \\(.+\\)$`, 'm'));
+    expect(notices).toContain('Apache License');
+  });
+
+  it('finds the model that comes along', () => {
+    expect(node('dist/ucgm.mjs', 'sample', '--count', '2', '--grid', 'dist/digits.png')).toContain('2 network passes');
   });
 });
