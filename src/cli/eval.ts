@@ -169,11 +169,14 @@ async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow
 /** The sampler's options but its steps, in one line. */
 function settingOf({ sample }: RunConfig): string {
   const { sampling_order, extrapol_ratio, stochast_ratio, time_dist_ctrl, rfba_gap_steps, cfg_scale } = sample;
+  const until = sample.target_time;
   const parts = [sampling_order === 1 ? 'Euler' : 'Heun'];
   if (extrapol_ratio !== 0) parts.push(`kappa ${extrapol_ratio}`);
   if (stochast_ratio !== 0) parts.push(`rho ${stochast_ratio}`);
   if (time_dist_ctrl.some((v) => v !== 1)) parts.push(`warp ${time_dist_ctrl}`);
   parts.push(`gaps ${rfba_gap_steps}`);
+  if (until !== undefined)
+    parts.push(`mean velocity to ${{ end: 'the end', next: 'the next time', same: 'its own time' }[until]}`);
   if (cfg_scale !== 1) parts.push(`cfg ${cfg_scale}`);
   return parts.join(', ');
 }

@@ -114,7 +114,8 @@ describe('ucgm convert', () => {
       stdout: expect.stringContaining('resumed at step 34'),
     });
     const tune = ['tune', '--from', path('run'), '--out', path('few'), '--steps', '1', '--batch', '2'];
-    expect(await ucgm(tune)).toMatchObject({ code: 0, stderr: '' });
+    const untrained = expect.stringMatching(/^warning: the start misses \d+% of the velocity/); // random weights
+    expect(await ucgm(tune)).toMatchObject({ code: 0, stderr: untrained });
   });
 
   it.concurrent('turns a bare state_dict into a run', async () => {
