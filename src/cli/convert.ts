@@ -4,9 +4,12 @@ import { float32ToHalf } from '../io/dtypes.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { type RawTensor, toFloat32, type WritableTensor } from '../io/safetensors.ts';
 import type { CheckpointTensors } from '../io/torch_names.ts';
+import { foldInception } from '../metrics/fold_batch_norm.ts';
+import type { HostWeights } from '../metrics/small_cnn.ts';
 import { CHECKPOINT_FORMAT } from '../ucgm/checkpoint.ts';
 import { writeConvertedRun } from './convert_run.ts';
 import { UsageError } from './failure.ts';
+import { INCEPTION } from './features.ts';
 import { wholeNumber } from './numbers.ts';
 import { readWeightsFile, type WeightsFile } from './weights_file.ts';
 
@@ -19,6 +22,7 @@ interface ConvertOptions {
   transport?: string;
   data?: string;
   size?: number;
+  features?: string;
 }
 
 /** What may be written beyond the file's own size: tensors that share bytes are written one by one. */
@@ -35,6 +39,10 @@ export function addConvert(ucgm: Command): void {
     .description('Converts weights of PyTorch (.pt, .pth) or safetensors to safetensors, or to a run folder.')
     .argument('<file>', '.pt, .pth or .safetensors; nothing in it is run')
     .option('--out <file>', '.safetensors to write')
+    .option(
+      '--features <network>',
+      'with --out: weights of inception-v3 as a feature network for eval; FID needs the FID weights',
+    )
     .option('--plain', "with --out: keep the file's own names instead of a checkpoint's")
     .option('--dtype <type>', 'f32 or f16 for floating-point tensors, moments excepted (default: as they are)')
     .option('--run <folder>', 'run folder to write, for sample and tune')
@@ -49,6 +57,10 @@ function convert(path: string, options: ConvertOptions): void {
   checkOptions(options);
   const file = readWeightsFile(path);
   const half = options.dtype === undefined ? undefined : options.dtype === 'f16';
+  if (options.features !== undefined) {
+    writeInception(path, options.out as string, file);
+    return;
+  }
   if (options.plain) {
     write(options.out as string, file, file.plain(), file.metadata, half);
     return;
@@ -67,17 +79,36 @@ function convert(path: string, options: ConvertOptions): void {
   console.log(`${run}: ${model}, step ${metadata.step}, ${groups.join(', ')}`);
 }
 
-function checkOptions({ out, run, plain, dtype, model, transport, data, size }: ConvertOptions): void {
+function checkOptions({ out, run, plain, dtype, model, transport, data, size, features }: ConvertOptions): void {
   if ((out === undefined) === (run === undefined))
     throw new UsageError('convert has no one place to write to', 'give either --out FILE.safetensors or --run FOLDER');
   if (out !== undefined && !out.endsWith('.safetensors'))
     throw new UsageError(`--out ${out} is no safetensors file`, 'give a name that ends in .safetensors');
   if (dtype !== undefined && dtype !== 'f16' && dtype !== 'f32')
     throw new UsageError(`--dtype ${dtype} does not exist`, 'use f32 or f16');
+  if (features !== undefined && features !== INCEPTION)
+    throw new UsageError(`--features ${features} does not exist`, `use ${INCEPTION}`);
+  if (features !== undefined && (run !== undefined || plain || dtype !== undefined))
+    throw new UsageError('--features goes with --out alone', 'leave --run, --plain and --dtype out');
   if (run !== undefined && plain) throw new UsageError('--plain does not go with --run', 'leave it out');
   if (out === undefined) return;
   const extra = Object.entries({ model, transport, data, size }).find(([, value]) => value !== undefined);
   if (extra) throw new UsageError(`--${extra[0]} does not go with --out`, 'use it with --run');
+}
+
+/** The weights of Inception-v3 with its batch norms folded in, as a feature network for eval. */
+function writeInception(path: string, out: string, file: WeightsFile): void {
+  const tensors = new Map<string, HostWeights>();
+  for (const [name, tensor] of file.plain())
+    if (/\.(conv|bn)\./.test(name)) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
+  const folded = foldInception(tensors, path);
+  const classes = file.plain().get('fc.weight')?.shape[0];
+  if (classes === 1000)
+    console.warn(
+      `${path}: 1,000 classes: torchvision's weights, not those of FID; distances in their features are not FID`,
+    );
+  writeSafetensorsAtomic(out, folded, { network: INCEPTION });
+  console.log(`${out}: Inception-v3, ${folded.size} tensors`);
 }
 
 /** What restoring a trainer needs. The reference names its files by the step, and starts its teacher's decay anew. */

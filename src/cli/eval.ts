@@ -41,7 +41,10 @@ export function addEval(ucgm: Command): void {
       'Scores samples by number of steps: Frechet distance, KID, precision, recall, label accuracy, nearest training image.',
     )
     .requiredOption('--from <path>', 'run folder or model file')
-    .option('--features <file>', 'feature network, safetensors (default: the one for digits that comes along)')
+    .option(
+      '--features <file>',
+      'feature network, safetensors (default: the one for digits that comes along); FID needs that of convert --features inception-v3',
+    )
     .option('--data <name>', "training images to compare with (default: the run's)")
     .option('--images <n>', 'samples, in equal numbers of each class', wholeNumber, 10000)
     .option('--steps <list>', 'numbers of steps, such as 1,2,4 (default: by the kind of model)', (text) =>

@@ -2,6 +2,7 @@
 export * from '../kernel/index.ts';
 export * from './activation.ts';
 export * from './attention.ts';
+export * from './columns.ts';
 export * from './embedding.ts';
 export * from './lincomb.ts';
 export * from './loss.ts';

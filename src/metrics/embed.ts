@@ -24,21 +24,26 @@ export interface Embedding {
 const BATCH = 250;
 
 /**
- * Features of all images. Values are clamped to -1..1; images larger than the network's input are cropped to their centre where
- * it says so. @throws MetricError for images that do not fit.
+ * Features of all images. Values are clamped to -1..1 and images brought to the network's size, see FeatureNetwork.fit. @throws MetricError for images that do not fit.
  */
 export async function embed(workspace: Workspace, network: FeatureNetwork, images: ImageSource): Promise<Embedding> {
   const [channels, height, width] = network.input;
-  if (images.channels !== channels || images.height < height || images.width < width)
+  const crops = network.fit === 'crop';
+  const fits = crops
+    ? images.channels === channels && images.height >= height && images.width >= width
+    : images.channels === channels || images.channels === 1;
+  if (!fits)
     throw new MetricError(
       `the images are ${images.channels} x ${images.height} x ${images.width}, the feature network takes ${channels} x ${height} x ${width}`,
       'give a feature network made for these images',
     );
+  const place = crops ? cropped : resized;
+  const most = network.batch ?? BATCH;
   const features = new Float32Array(images.size * network.dim);
   let classes: Uint32Array | undefined;
   const one = new Float32Array(channels * images.height * images.width);
-  for (let first = 0; first < images.size; first += BATCH) {
-    const batch = Math.min(BATCH, images.size - first);
+  for (let first = 0; first < images.size; first += most) {
+    const batch = Math.min(most, images.size - first);
     const pixels = new Float32Array(batch * channels * height * width);
     for (let i = 0; i < batch; i++) {
       images.image(first + i, one, 0);
@@ -60,9 +65,9 @@ export async function embed(workspace: Workspace, network: FeatureNetwork, image
 }
 
 /** The centre of one image [C, H, W], clamped, as [h, w, C]. */
-function place(
+function cropped(
   from: Float32Array,
-  image: { readonly height: number; readonly width: number },
+  image: Pick<ImageSource, 'channels' | 'height' | 'width'>,
   to: Float32Array,
   [channels, height, width]: FeatureNetwork['input'],
 ): void {
@@ -74,6 +79,37 @@ function place(
         const value = from[(c * image.height + top + y) * image.width + left + x] as number;
         to[at++] = Math.min(1, Math.max(-1, value));
       }
+}
+
+/** One image [C, H, W] rounded to 8 bits and resized to [h, w, C]: bilinear, pixel centres aligned, no antialiasing. */
+function resized(
+  from: Float32Array,
+  image: Pick<ImageSource, 'channels' | 'height' | 'width'>,
+  to: Float32Array,
+  [channels, height, width]: FeatureNetwork['input'],
+): void {
+  const bytes = from.map((v) => Math.round((Math.min(1, Math.max(-1, v)) + 1) * 127.5) / 127.5 - 1);
+  const rows = taps(image.height, height);
+  const cols = taps(image.width, width);
+  let at = 0;
+  for (const row of rows)
+    for (const col of cols)
+      for (let c = 0; c < channels; c++) {
+        const plane = Math.min(c, image.channels - 1) * image.height;
+        const pixel = (y: number, x: number) => bytes[(plane + y) * image.width + x] as number;
+        const upper = pixel(row.low, col.low) * (1 - col.share) + pixel(row.low, col.high) * col.share;
+        const lower = pixel(row.high, col.low) * (1 - col.share) + pixel(row.high, col.high) * col.share;
+        to[at++] = upper * (1 - row.share) + lower * row.share;
+      }
+}
+
+/** The two source positions of every target position along one axis, and the share of the second. */
+function taps(source: number, target: number): { low: number; high: number; share: number }[] {
+  return Array.from({ length: target }, (_, i) => {
+    const at = Math.max(0, ((i + 0.5) * source) / target - 0.5);
+    const low = Math.floor(at);
+    return { low, high: Math.min(low + 1, source - 1), share: at - low };
+  });
 }
 
 function largest(values: Float32Array): number {

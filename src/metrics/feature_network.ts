@@ -14,8 +14,13 @@ export interface FeatureNetwork {
   readonly dim: number;
   /** What it takes: channels, height, width. */
   readonly input: readonly [channels: number, height: number, width: number];
-  /** How images of another size become of that size: a crop of their centre (they were padded), or bilinear resizing. */
+  /**
+   * How images of another size become of that size: a crop of their centre (they were padded), or bilinear resizing of the image
+   * rounded to 8 bits, grey repeated in all channels.
+   */
   readonly fit: 'crop' | 'resize';
+  /** Images at a time; the caller's choice if left out. */
+  readonly batch?: number;
   /** Images [B, H, W, C] in -1..1 -> features [B, dim], and class logits [B, K] where it classifies. */
   forward(tape: Tape, images: Tensor): { features: Tensor; logits?: Tensor };
   /** Moments of the reference set that came with the weights. */

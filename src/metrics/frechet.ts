@@ -25,28 +25,46 @@ export function momentsOfFeatures(features: Float32Array, dim: number): Moments 
   return { mean, covariance };
 }
 
+/** The symmetric root of a covariance; by moments, since one reference set is compared with many. */
+const roots = new WeakMap<Moments, Matrix>();
+
+function rootOf(moments: Moments): Matrix {
+  let root = roots.get(moments);
+  if (!root) {
+    const covariance = matrixOf(moments);
+    const { eigenvectorMatrix: v, realEigenvalues } = new EigenvalueDecomposition(covariance, {
+      assumeSymmetric: true,
+    });
+    // Rounding makes eigenvalues of a singular covariance slightly negative.
+    const lengths = realEigenvalues.map((e) => Math.sqrt(Math.max(0, e)));
+    root = v.mmul(Matrix.diag(lengths)).mmul(v.transpose());
+    roots.set(moments, root);
+  }
+  return root;
+}
+
+const matrixOf = ({ mean, covariance }: Moments): Matrix =>
+  Matrix.from1DArray(mean.length, mean.length, [...covariance]);
+
 /**
  * Frechet distance of two Gaussians, |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), in f64 (Heusel et al. 2017). The trace of
- * the root is the sum of the roots of the eigenvalues of R C2 R with R = C1^(1/2): symmetric, so no complex part can arise.
+ * the root is the sum of the roots of the eigenvalues of R C2 R with R = C1^(1/2): symmetric, so no complex part can arise. R is
+ * kept for the next call with the same `reference`: of 2,048 features each decomposition takes minutes.
  */
-export function frechetDistance(one: Moments, two: Moments): number {
-  const dim = one.mean.length;
-  if (two.mean.length !== dim)
-    throw new MetricError(`features of ${dim} and of ${two.mean.length} numbers`, 'use one network for both');
-  const [c1, c2] = [
-    Matrix.from1DArray(dim, dim, [...one.covariance]),
-    Matrix.from1DArray(dim, dim, [...two.covariance]),
-  ];
-  const { eigenvectorMatrix: v, realEigenvalues } = new EigenvalueDecomposition(c1, { assumeSymmetric: true });
-  // Rounding makes eigenvalues of a singular covariance slightly negative.
-  const roots = realEigenvalues.map((e) => Math.sqrt(Math.max(0, e)));
-  const root = v.mmul(Matrix.diag(roots)).mmul(v.transpose());
+export function frechetDistance(reference: Moments, samples: Moments): number {
+  const dim = reference.mean.length;
+  if (samples.mean.length !== dim)
+    throw new MetricError(`features of ${dim} and of ${samples.mean.length} numbers`, 'use one network for both');
+  const root = rootOf(reference);
+  const c2 = matrixOf(samples);
   const product = root.mmul(c2).mmul(root);
   const symmetric = Matrix.add(product, product.transpose()).mul(0.5);
   const traceOfRoot = new EigenvalueDecomposition(symmetric, { assumeSymmetric: true }).realEigenvalues.reduce(
     (sum, e) => sum + Math.sqrt(Math.max(0, e)),
     0,
   );
-  const difference = one.mean.reduce((sum, m, i) => sum + (m - (two.mean[i] as number)) ** 2, 0);
-  return difference + c1.trace() + c2.trace() - 2 * traceOfRoot;
+  const difference = reference.mean.reduce((sum, m, i) => sum + (m - (samples.mean[i] as number)) ** 2, 0);
+  let traces = c2.trace();
+  for (let i = 0; i < dim; i++) traces += reference.covariance[i * dim + i] as number;
+  return difference + traces - 2 * traceOfRoot;
 }

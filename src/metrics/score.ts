@@ -72,7 +72,7 @@ export async function score(
   );
   const { classes } = samples;
   return {
-    frechet: frechetDistance(momentsOfFeatures(samples.features, dim), reference.moments),
+    frechet: frechetDistance(reference.moments, momentsOfFeatures(samples.features, dim)),
     kid: await kernelDistance(workspace, samples.features, reference.chosen, dim),
     ...(await precisionRecall(workspace, reference.chosen, samples.features, dim)),
     accuracy: classes ? classes.reduce((right, c, i) => right + (c === labels[i] ? 1 : 0), 0) / classes.length : null,

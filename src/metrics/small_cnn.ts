@@ -182,7 +182,7 @@ class Builder {
 }
 
 /** [rows, channels, inner] -> [rows, inner, channels]. */
-function channelLast(values: Float32Array<ArrayBuffer>, rows: number, channels: number, inner: number) {
+export function channelLast(values: Float32Array<ArrayBuffer>, rows: number, channels: number, inner: number) {
   const out = new Float32Array(values.length);
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < channels; c++)

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { activate, swiglu } from '../../src/autograd/ops/activation.ts';
 import { selfAttention } from '../../src/autograd/ops/attention.ts';
+import { concat } from '../../src/autograd/ops/concat.ts';
 import { conv2d, pool2d } from '../../src/autograd/ops/convolution.ts';
 import { embedding } from '../../src/autograd/ops/embedding.ts';
 import { linear, linearGatedResidual } from '../../src/autograd/ops/linear.ts';
@@ -95,6 +96,12 @@ const CASES: OpCase[] = [
   },
   { ops: ['gelu'], name: 'gelu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'gelu') },
   { ops: ['silu'], name: 'silu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'silu') },
+  {
+    ops: ['concat'],
+    name: 'three parts',
+    shapes: { a: [2, 3, 4], b: [2, 3, 1], c: [2, 3, 5] },
+    build: (t, i) => concat(t, [get(i, 'a'), get(i, 'b'), get(i, 'c')]),
+  },
   {
     ops: ['unfold'],
     name: 'a convolution with silu',

@@ -1,6 +1,7 @@
 import { activationCases } from './activation.ts';
 import { attentionCases } from './attention.ts';
 import type { KernelCase } from './case.ts';
+import { columnsCases } from './columns.ts';
 import { embeddingCases } from './embedding.ts';
 import { lincombCases } from './lincomb.ts';
 import { lossCases } from './loss.ts';
@@ -33,4 +34,5 @@ export const catalogue: readonly KernelCase[] = [
   ...lincombCases,
   ...lossCases,
   ...windowCases,
+  ...columnsCases,
 ];

@@ -183,6 +183,21 @@ describe('ucgm convert', () => {
     ['no place to write to', () => [path('bare.pth')], /either --out FILE.safetensors or --run FOLDER/],
     ['two places to write to', () => [path('bare.pth'), ...run(), ...out()], /either --out/],
     ['another kind of output', () => [path('bare.pth'), ...out()], /is no safetensors file/],
+    [
+      'another feature network',
+      () => [path('bare.pth'), '--out', path('x.safetensors'), '--features', 'vgg'],
+      /--features vgg does not exist/,
+    ],
+    [
+      'a run of a feature network',
+      () => [path('bare.pth'), ...run(), '--features', 'inception-v3'],
+      /--features goes with --out alone/,
+    ],
+    [
+      'features out of another network',
+      () => [path('bare.pth'), '--out', path('x.safetensors'), '--features', 'inception-v3'],
+      /Conv2d_1a_3x3.conv.weight is missing/,
+    ],
     ['another dtype', () => [path('bare.pth'), ...run(), '--dtype', 'f8'], /--dtype f8 does not exist/],
     ['plain names in a run', () => [path('bare.pth'), ...run(), '--plain'], /--plain does not go with --run/],
     [
