@@ -31,7 +31,7 @@ const MAX_GROWTH_BYTES = 2 ** 20;
 
 const FLOATS = ['F64', 'F32', 'F16', 'BF16'];
 /** Second moments are below the least half: as halves they would be 0. */
-const MOMENTS = /^[mv]\//;
+const MOMENTS = /^([mvs]|optimizer)\//;
 
 export function addConvert(ucgm: Command): void {
   ucgm

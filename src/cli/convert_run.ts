@@ -53,7 +53,11 @@ export function writeConvertedRun(from: ConvertedRun): { model: string; groups: 
     checkWeights(`${path}: ${group}`, model.name, network, groupOf(checkpoint.tensors, group));
 
   // The optimiser's and the teacher's are of use only when whole.
-  const optional = ['m', 'v', 'teacher'].filter((group) => isWhole(network, groupOf(checkpoint.tensors, group)));
+  // Those of D-adaptation are scaled by its distance: no use to the AdamW of the new run.
+  const adapted = [...checkpoint.tensors.keys()].some((name) => name.startsWith('s/'));
+  const optional = (adapted ? ['teacher'] : ['m', 'v', 'teacher']).filter((group) =>
+    isWhole(network, groupOf(checkpoint.tensors, group)),
+  );
   const groups = ['model', 'ema', ...optional];
   const tensors = new Map<string, RawTensor>();
   for (const group of groups) {

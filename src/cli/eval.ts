@@ -15,10 +15,10 @@ import type { Weights } from '../nn/network.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
 import { draw } from './draw.ts';
-import { weightsNamed } from './export.ts';
 import { UsageError } from './failure.ts';
 import { featuresFor } from './features.ts';
-import { numberList, wholeNumber } from './numbers.ts';
+import { isFewStep } from './kind.ts';
+import { numberList, seedNumber, wholeNumber } from './numbers.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource, type Source } from './source.ts';
 
@@ -31,7 +31,7 @@ interface EvalOptions extends SamplingFlags {
   batch: number;
   seed: number;
   json?: string;
-  weights: string;
+  weights?: string;
 }
 
 export function addEval(ucgm: Command): void {
@@ -51,14 +51,14 @@ export function addEval(ucgm: Command): void {
       numberList(text),
     )
     .option('--batch <n>', 'images sampled at a time', wholeNumber, 500)
-    .option('--seed <n>', 'seed of the noise', wholeNumber, 0)
+    .option('--seed <n>', 'seed of the noise', seedNumber, 0)
     .option('--json <file>', "where to write the table (default: the run's eval.json)")
-    .option('--weights <which>', 'ema or model', 'ema');
+    .option('--weights <which>', 'of a run: ema or model (default: ema)');
   addSamplingOptions(command).action(evaluate);
 }
 
 async function evaluate(options: EvalOptions): Promise<void> {
-  const source = openSource(options.from, weightsNamed(options.weights));
+  const source = openSource(options.from, options.weights);
   if (options.images < 4 || options.batch < 1)
     throw new UsageError(
       `--images ${options.images} --batch ${options.batch}`,
@@ -70,7 +70,7 @@ async function evaluate(options: EvalOptions): Promise<void> {
     name: options.data ?? data.name,
     ...(data.size !== undefined && { size: data.size }),
   });
-  const steps = options.steps ?? (source.config.transport.consistc_ratio > 0 ? [1, 2, 4, 8] : [4, 8, 20]);
+  const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
   const settings = steps.map((n) => withSampling(source.config, options, n)); // before the work: an error costs nothing
 
   const device = await openNodeDevice();
@@ -95,7 +95,7 @@ async function evaluate(options: EvalOptions): Promise<void> {
       features: network.name,
       images: options.images,
       reference: `${dataset.name}, ${dataset.size} images`,
-      model: `${source.config.model.name}, ${source.label}, ${options.weights}`,
+      model: `${source.config.model.name}, ${source.label}`,
       rows,
       adapter: adapterName(device),
       date: new Date().toISOString().slice(0, 10),
@@ -124,7 +124,7 @@ async function referenceFor(
   images: number,
 ): Promise<Reference> {
   const { features } = await embed(workspace, network, dataset);
-  return referenceOf(workspace, features, network.dim, images, network.moments);
+  return referenceOf(workspace, features, network.dim, images);
 }
 
 interface Task {
@@ -180,7 +180,8 @@ function settingOf({ sample }: RunConfig): string {
   parts.push(`gaps ${rfba_gap_steps}`);
   if (until !== undefined)
     parts.push(`mean velocity to ${{ end: 'the end', next: 'the next time', same: 'its own time' }[until]}`);
-  if (cfg_scale !== 1) parts.push(`cfg ${cfg_scale}`);
+  if (cfg_scale !== 1) parts.push(`cfg ${cfg_scale} on ${sample.cfg_interval}`);
+  if (sample.compat) parts.push(`compat ${sample.compat}`);
   return parts.join(', ');
 }
 

@@ -10,21 +10,14 @@ export function addExport(ucgm: Command): void {
     )
     .requiredOption('--from <folder>', 'run folder')
     .requiredOption('--out <file>', 'file to write, .safetensors')
-    .option('--weights <which>', 'ema or model', 'ema')
+    .option('--weights <which>', 'ema or model (default: ema)')
     .action(exportRun);
 }
 
-function exportRun(options: { from: string; out: string; weights: string }): void {
-  const which = weightsNamed(options.weights);
+function exportRun(options: { from: string; out: string; weights?: string }): void {
   if (!options.out.endsWith('.safetensors'))
     throw new UsageError(`--out ${options.out}`, 'name a file that ends in .safetensors');
-  const source = openSource(options.from, which);
+  const source = openSource(options.from, options.weights);
   writeModelFile(options.out, source);
-  console.log(`${options.out}: ${source.config.model.name}, ${source.label}, ${which}`);
-}
-
-/** Which weights of a checkpoint. @throws UsageError for another word than ema or model. */
-export function weightsNamed(word: string): 'ema' | 'model' {
-  if (word !== 'ema' && word !== 'model') throw new UsageError(`--weights ${word}`, 'use ema or model');
-  return word;
+  console.log(`${options.out}: ${source.config.model.name}, ${source.label}`);
 }

@@ -8,7 +8,7 @@ import { draw } from './draw.ts';
 import { latentPicture } from './latent_picture.ts';
 
 export interface GridRequest {
-  /** Images; default eight of each class, or 64. */
+  /** Images, of all classes in turn; default eight of each of the first 16 classes, or 64. */
   readonly count?: number;
   readonly seed?: number;
   /** One class for all; default all classes in turn. */
@@ -41,7 +41,8 @@ export async function sampleImages(
 ): Promise<Sampled> {
   const columns = gridColumns(network);
   const n = request.count ?? columns * 8;
-  const labels = gridLabels(network, n, request.label);
+  const kinds = request.count === undefined ? columns : network.numClasses; // a grid shows some classes, a count asks for all
+  const labels = Uint32Array.from({ length: n }, (_, i) => request.label ?? (network.numClasses >= 2 ? i % kinds : 0));
   const seed = request.seed ?? config.train.seed;
   const { samples, nfe } = await draw(workspace, network, weights, config, { labels, seed });
   const [c, h, w] = network.input;
@@ -60,10 +61,4 @@ export function writeSampleGrid(path: string, { samples, shape, labels, columns,
 /** Columns of a grid: the classes, up to 16. */
 export function gridColumns({ numClasses }: VelocityNetwork): number {
   return numClasses >= 2 ? Math.min(numClasses, 16) : 8;
-}
-
-/** Labels of `n` images: a class a column, or one for all. */
-export function gridLabels(network: VelocityNetwork, n: number, label?: number): Uint32Array<ArrayBuffer> {
-  const columns = gridColumns(network);
-  return Uint32Array.from({ length: n }, (_, i) => label ?? (network.numClasses >= 2 ? i % columns : 0));
 }

@@ -8,6 +8,13 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+/** A seed from the command line: 32 bits. */
+export function seedNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value >= 2 ** 32) throw new InvalidArgumentError('give a whole number below 2^32.');
+  return value;
+}
+
 /** A number from the command line. */
 export function realNumber(text: string): number {
   const value = Number(text);

@@ -59,13 +59,13 @@ async function trainFrom(source: OpenedData, { config, out, resume, weights }: T
   console.log(`model ${config.model.name}, ${size}; batch ${config.data.batch_size}, ${config.train.steps} steps`);
   const run = resume ?? RunFolder.create(out);
   if (source instanceof LatentBatches) keepScale(source, config, run);
-  run.writeConfig(stringifyConfig(config));
   if (weights) {
     trainer.startFrom(weights);
-    const poor = await poorTeacher(trainer, await sight(source, 0), config);
-    if (poor) console.warn(`warning: ${poor}`);
-    await saveCheckpoint(trainer, run, config.train.keep_checkpoints); // else a crash before the first would lose the start
+    await saveCheckpoint(trainer, run, config.train.keep_checkpoints);
   }
+  run.writeConfig(stringifyConfig(config)); // from here on the folder is a run, and what it starts from is in it
+  const poor = weights && (await poorTeacher(trainer, await sight(source, 0), config));
+  if (poor) console.warn(`warning: ${poor}`);
   const interrupted = await trainingLoop({ trainer, source, config, run, resume: resume !== undefined });
   await reportTraining(trainer, run, config, adapterName(device), source.latents);
   trainer.free();

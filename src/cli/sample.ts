@@ -4,12 +4,11 @@ import { openNodeDevice } from '../device/node.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
 import { bundledModel } from './bundled.ts';
-import { weightsNamed } from './export.ts';
 import { UsageError } from './failure.ts';
 import { sampleImages, writeSampleGrid } from './grid.ts';
 import { LATENT_PICTURE_NOTE } from './latent_picture.ts';
-import { latentScaleOf, writeLatentSamples } from './latent_samples.ts';
-import { wholeNumber } from './numbers.ts';
+import { writeLatentSamples } from './latent_samples.ts';
+import { seedNumber, wholeNumber } from './numbers.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource } from './source.ts';
 
@@ -21,7 +20,7 @@ interface SampleOptions extends SamplingFlags {
   count?: number;
   seed?: number;
   label?: number;
-  weights: string;
+  weights?: string;
 }
 
 export function addSample(ucgm: Command): void {
@@ -32,19 +31,19 @@ export function addSample(ucgm: Command): void {
     .option('--grid <file>', 'PNG to write')
     .option('--latents <file>', 'safetensors to write: latents and labels, of a run on latents')
     .option('--steps <n>', 'sampling steps', wholeNumber)
-    .option('--count <n>', 'images (default: eight of each class)', wholeNumber)
-    .option('--seed <n>', 'seed of the noise (default: 0)', wholeNumber)
+    .option('--count <n>', 'images, all classes in turn (default: eight of each of up to 16)', wholeNumber)
+    .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
     .option('--label <k>', 'one class for all images', wholeNumber)
-    .option('--weights <which>', 'ema or model', 'ema');
+    .option('--weights <which>', 'of a run: ema or model (default: ema)');
   addSamplingOptions(command).action(sampleRun);
 }
 
 async function sampleRun(options: SampleOptions): Promise<void> {
   if (options.grid === undefined && options.latents === undefined)
     throw new UsageError('nothing to write', 'give --grid FILE, or --latents FILE for a run on latents');
-  const source = openSource(options.from ?? bundledModel('mnist_fewstep'), weightsNamed(options.weights));
+  const source = openSource(options.from ?? bundledModel('mnist_fewstep'), options.weights);
   const config = withSampling(source.config, options, options.steps);
-  const latents = source.run && latentScaleOf(source.run, config);
+  const { latents } = source;
   if (options.latents !== undefined && !latents)
     throw new UsageError('--latents: the model was trained on images', 'use --grid');
 

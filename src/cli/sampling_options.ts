@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { mergeConfig, type PartialConfig, type RunConfig } from '../io/config.ts';
+import { validateSampling } from '../ucgm/schedule.ts';
 import { numberList, realNumber, wholeNumber } from './numbers.ts';
 
 /** How to sample, where the command line says otherwise than the run. */
@@ -23,7 +24,7 @@ export function addSamplingOptions(command: Command): Command {
     .option('--cfg <x>', 'guidance scale', realNumber);
 }
 
-/** The run's configuration with the command line's sampling options and number of steps. @throws ConfigError. */
+/** The run's configuration with the command line's sampling options and number of steps. @throws ConfigError, OptionError. */
 export function withSampling(config: RunConfig, flags: SamplingFlags, steps?: number): RunConfig {
   const sample = {
     sampling_steps: steps,
@@ -34,7 +35,11 @@ export function withSampling(config: RunConfig, flags: SamplingFlags, steps?: nu
     rfba_gap_steps: flags.gaps,
     cfg_scale: flags.cfg,
   };
-  return mergeConfig('the command line', config, { sample } as PartialConfig);
+  const merged = mergeConfig('the command line', config, { sample } as PartialConfig);
+  // A second-order step compares velocities at two times: they cannot be means over a span.
+  if (flags.order === 2 && merged.sample.target_time !== undefined) merged.sample.target_time = 'same';
+  validateSampling(merged.sample);
+  return merged;
 }
 
 function share(text: string): number | 'Auto' {

@@ -4,7 +4,7 @@ import { presetNamed } from '../io/presets.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
-import { realNumber, wholeNumber } from './numbers.ts';
+import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
 import { runTraining } from './run_training.ts';
 
 interface TrainOptions {
@@ -35,7 +35,7 @@ export function addTrain(ucgm: Command): void {
     .option('--steps <n>', 'training steps in all', wholeNumber)
     .option('--batch <n>', 'batch size', wholeNumber)
     .option('--lr <x>', 'learning rate', realNumber)
-    .option('--seed <n>', 'seed of every random number', wholeNumber)
+    .option('--seed <n>', 'seed of every random number', seedNumber)
     .option('--resume', 'go on from the last checkpoint of --out')
     .action(train);
 }

@@ -6,9 +6,10 @@ import type { RunFolder } from '../io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
 import { type HostTensor, restoreTrainer, trainerState } from '../ucgm/checkpoint.ts';
-import type { Trainer } from '../ucgm/trainer.ts';
+import { METRICS_KEPT, type Trainer } from '../ucgm/trainer.ts';
 import { collapse, sight } from './alarms.ts';
 import { sampleImages, writeSampleGrid } from './grid.ts';
+import { isFewStep } from './kind.ts';
 
 /** Steps the host may be ahead of the GPU. */
 const STEPS_AHEAD = 3;
@@ -33,8 +34,7 @@ export async function trainingLoop({ trainer, source, config, run, resume }: Tra
   };
   process.once('SIGINT', interrupt);
   // A few-step model can fall to one sample a class: looked for at every checkpoint.
-  const fewStep = config.transport.consistc_ratio > 0 || config.transport.method === 'RCGM';
-  const seen = fewStep ? await sight(source, trainer.step) : undefined;
+  const seen = isFewStep(config) ? await sight(source, trainer.step) : undefined;
   const ahead: Promise<unknown>[] = [];
   let saved = -1;
   try {
@@ -43,13 +43,14 @@ export async function trainingLoop({ trainer, source, config, run, resume }: Tra
       ahead.push(trainer.workspace.device.queue.onSubmittedWorkDone());
       if (ahead.length > STEPS_AHEAD) await ahead.shift();
       const { step } = trainer;
-      if (step % train.log_every === 0 || step === train.steps) {
+      const due = step % train.checkpoint_every === 0 || step === train.steps;
+      if (step % train.log_every === 0 || step % METRICS_KEPT === 0 || due) {
         for (const metrics of await trainer.metrics()) {
           log.append({ ...metrics, imagesPerSecond: progress.imagesPerSecond(step) });
           progress.show(metrics.step, metrics.loss, metrics.nonFinite);
         }
       }
-      if (step % train.checkpoint_every === 0 || step === train.steps) {
+      if (due) {
         await saveCheckpoint(trainer, run, train.keep_checkpoints);
         saved = step;
         const alarm = seen && (await collapse(trainer, seen, config));

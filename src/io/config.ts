@@ -8,9 +8,10 @@ export { ConfigError } from './config_error.ts';
 const positive = v.pipe(v.number(), v.gtValue(0));
 const notNegative = v.pipe(v.number(), v.minValue(0));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+const belowOne = v.pipe(v.number(), v.minValue(0), v.ltValue(1));
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const countOrNone = v.pipe(v.number(), v.integer(), v.minValue(0));
-const pair = (item: typeof share | typeof notNegative) => v.tuple([item, item]);
+const pair = (item: typeof share | typeof notNegative | typeof belowOne) => v.tuple([item, item]);
 const triple = v.tuple([positive, positive, positive]);
 
 /** Options of UCGM-T, the reference's keys; its spelling `weight_funcion` is read as weight_function. */
@@ -82,7 +83,7 @@ const schema = v.strictObject({
   optimizer: v.strictObject({
     type: v.picklist(['AdamW', 'Adam', 'RAdam', 'CAdamW', 'Lion', 'CLion', 'DAdamW']),
     lr: positive,
-    betas: pair(share),
+    betas: pair(belowOne),
     weight_decay: notNegative,
     eps: v.optional(positive),
   }),

@@ -51,10 +51,12 @@ const KEYS: { [section: string]: { [key: string]: Target } } = {
   },
   model: { type: ['model', 'name'], in_chans: ['model', 'in_channels'] },
   train: {
-    ckpt: (value, out) =>
+    ckpt: (value, out) => {
+      if (value === null || value === '') return;
       out.note(
         `train.ckpt ${value}: not read; make a run of it with ucgm convert, then ucgm tune --from, or train --resume`,
-      ),
+      );
+    },
     no_reopt: false,
     no_reuni: false,
     no_buffer: false,

@@ -23,8 +23,6 @@ export interface FeatureNetwork {
   readonly batch?: number;
   /** Images [B, H, W, C] in -1..1 -> features [B, dim], and class logits [B, K] where it classifies. */
   forward(tape: Tape, images: Tensor): { features: Tensor; logits?: Tensor };
-  /** Moments of the reference set that came with the weights. */
-  readonly moments?: Moments;
   /** Frees the weights. */
   free(): void;
 }

@@ -5,7 +5,7 @@ import type { Tensor, Workspace } from '../tensor/index.ts';
 import { MetricError } from './errors.ts';
 import type { FeatureNetwork } from './feature_network.ts';
 import { INCEPTION_FEATURES, inception, inceptionConvs } from './inception_layers.ts';
-import { channelLast, type HostWeights, momentsOf } from './small_cnn.ts';
+import { channelLast, type HostWeights } from './small_cnn.ts';
 
 /** Bytes that the windows of one image take in the third layer, the widest: 147 x 147 x 9 x 32 floats. */
 const WINDOW_BYTES = 147 * 147 * 9 * 32 * 4;
@@ -14,8 +14,7 @@ const SIDE = 299;
 
 /**
  * Inception-v3 with weights of `ucgm convert --features inception-v3`: NAME.weight [out, in, kh, kw] and NAME.bias [out] of each
- * convolution, batch norm folded in; `mu` and `sigma`, where given, are the reference set's moments. Only with the weights of the
- * FID community are its Frechet distances FID (Heusel et al. 2017).
+ * convolution, batch norm folded in. Only with the weights of the FID community are its Frechet distances FID (Heusel et al. 2017).
  * @throws MetricError for a weight that is missing or of another shape.
  */
 export function inceptionNetwork(
@@ -44,14 +43,12 @@ export function inceptionNetwork(
   }
   const dim = INCEPTION_FEATURES / scale;
   const { maxStorageBufferBindingSize: most } = workspace.device.limits;
-  const moments = momentsOf(weights, dim, where);
   return {
     name: 'Inception-v3',
     dim,
     input: [3, SIDE, SIDE],
     fit: 'resize',
     batch: Math.max(1, Math.min(MOST_IMAGES, Math.floor((most * scale) / WINDOW_BYTES))),
-    ...(moments && { moments }),
     forward: (tape, images) => ({ features: run(tape, placed, images, scale) }),
     free() {
       for (const { weight, bias } of placed.values()) {

@@ -34,13 +34,12 @@ export interface Scores {
   readonly nearest: number;
 }
 
-/** Features of a training set as a reference for `samples` samples. Moments that came with the network are used as they are. */
+/** Features of a training set as a reference for `samples` samples. */
 export async function referenceOf(
   workspace: Workspace,
   all: Float32Array<ArrayBuffer>,
   dim: number,
   samples: number,
-  moments?: Moments,
 ): Promise<Reference> {
   const n = all.length / dim;
   const some = Math.min(NEAREST_OF, n);
@@ -50,7 +49,7 @@ export async function referenceOf(
     dim,
     all,
     chosen: everyRow(all, dim, Math.min(samples, n)),
-    moments: moments ?? momentsOfFeatures(all, dim),
+    moments: momentsOfFeatures(all, dim),
     spacing: median(distance),
   };
 }

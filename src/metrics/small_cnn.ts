@@ -3,7 +3,7 @@ import { linear } from '../autograd/ops/linear.ts';
 import type { Tape } from '../autograd/tape.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 import { MetricError } from './errors.ts';
-import type { FeatureNetwork, Moments } from './feature_network.ts';
+import type { FeatureNetwork } from './feature_network.ts';
 import { type Layer, parseDescription } from './layers.ts';
 
 /** A named tensor on the host. */
@@ -22,8 +22,7 @@ interface Built {
 
 /**
  * A network of convolutions, ReLU and linear layers, from a description (see parseDescription) and torch-shaped weights
- * conv1, conv2 .. and fc1, fc2 ..: conv [out, in, k, k], fc [out, in], each with a bias. `mu` and `sigma`, where given, are the
- * reference set's moments.
+ * conv1, conv2 .. and fc1, fc2 ..: conv [out, in, k, k], fc [out, in], each with a bias.
  * @throws MetricError for weights that are missing or do not fit the description.
  */
 export function smallCnn(
@@ -43,13 +42,11 @@ export function smallCnn(
   const layers = builder.add(body);
   const dim = builder.features;
   const classifier = builder.add(head);
-  const moments = momentsOf(weights, dim, where);
   return {
     name: where,
     dim,
     input: [first.inputs, height, width],
     fit: 'crop',
-    ...(moments && { moments }),
     forward(tape, images) {
       const features = run(tape, layers, images);
       return classifier.length === 0 ? { features } : { features, logits: run(tape, classifier, features) };
@@ -111,6 +108,9 @@ class Builder {
     const built: Built[] = [];
     let flattened: readonly [number, number, number] | undefined;
     layers.forEach((layer, i) => {
+      const before = layers[i - 1]?.kind;
+      if (layer.kind === 'relu' && before !== 'conv' && before !== 'fc')
+        throw new MetricError(`${this.#where}: relu follows ${before ?? 'nothing'}`, 'put it behind a conv or an fc');
       const after = layers[i + 1]?.kind === 'relu' ? 'relu' : 'none';
       if (layer.kind === 'flatten') {
         if (!this.#image) throw new MetricError(`${this.#where}: flatten follows fc`, 'flatten images only');
@@ -189,16 +189,4 @@ export function channelLast(values: Float32Array<ArrayBuffer>, rows: number, cha
       for (let i = 0; i < inner; i++)
         out[(r * inner + i) * channels + c] = values[(r * channels + c) * inner + i] as number;
   return out;
-}
-
-/** `mu` [dim] and `sigma` [dim, dim], where the file has them. */
-export function momentsOf(weights: ReadonlyMap<string, HostWeights>, dim: number, where: string): Moments | undefined {
-  const [mean, covariance] = [weights.get('mu'), weights.get('sigma')];
-  if (!mean || !covariance) return undefined;
-  if (mean.data.length !== dim || covariance.data.length !== dim * dim)
-    throw new MetricError(
-      `${where}: mu is [${mean.shape}] and sigma [${covariance.shape}], the features are ${dim} wide`,
-      'leave them out, or compute them again',
-    );
-  return { mean: Float64Array.from(mean.data), covariance: Float64Array.from(covariance.data) };
 }

@@ -20,6 +20,12 @@ export const OPTIMIZER_TYPES = [...ADAM_TYPES, 'Lion', 'CLion', 'DAdamW'] as con
 /** An optimiser's name is unknown, or a number out of range. */
 export class OptimizerError extends Error {
   override readonly name = 'OptimizerError';
+  readonly fix: string;
+
+  constructor(what: string, fix: string) {
+    super(`${what}. Fix: ${fix}`);
+    this.fix = fix;
+  }
 }
 
 /** The moments of an optimiser over the flat buffers of a parameter set: Adam's family has two, Lion's the first alone. */
@@ -103,9 +109,9 @@ function isLion(type: OptimizerOptions['type']): type is 'Lion' | 'CLion' {
 
 function validate(o: OptimizerOptions): void {
   if (!OPTIMIZER_TYPES.includes(o.type))
-    throw new OptimizerError(`optimizer ${o.type} does not exist. Fix: use one of ${OPTIMIZER_TYPES.join(', ')}`);
-  if (!(o.lr > 0)) throw new OptimizerError(`lr is ${o.lr}. Fix: give a positive number`);
+    throw new OptimizerError(`optimizer ${o.type} does not exist`, `use one of ${OPTIMIZER_TYPES.join(', ')}`);
+  if (!(o.lr > 0)) throw new OptimizerError(`lr is ${o.lr}`, `give a positive number`);
   if (!o.betas.every((b) => b >= 0 && b < 1))
-    throw new OptimizerError(`betas are [${o.betas}]. Fix: give two numbers in [0, 1)`);
-  if (!(o.weight_decay >= 0)) throw new OptimizerError(`weight_decay is ${o.weight_decay}. Fix: give 0 or more`);
+    throw new OptimizerError(`betas are [${o.betas}]`, `give two numbers in [0, 1)`);
+  if (!(o.weight_decay >= 0)) throw new OptimizerError(`weight_decay is ${o.weight_decay}`, `give 0 or more`);
 }

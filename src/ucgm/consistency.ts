@@ -3,7 +3,7 @@ import { lincomb } from '../kernels/lincomb.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { count, type Tensor } from '../tensor/index.ts';
 import { enhancedVelocities, enhancement } from './enhancement.ts';
-import { droppedLabels, type ObjectiveOptions } from './options.ts';
+import { droppedLabels, isTurned, type ObjectiveOptions } from './options.ts';
 import { denominator, QUARTER_TURN, TRANSPORTS, type Transport, transportNamed } from './transport.ts';
 
 /** Half the step of the central difference at lambda = 1. */
@@ -33,7 +33,7 @@ export interface ConsistencyCoefficients {
  * not, and its ReLinear models do not learn so; `compat: 'reference'` follows it.
  */
 function rolesOf(options: ObjectiveOptions): { transport: Transport; turned: boolean } {
-  const turned = options.transport_type === 'ReLinear' && options.compat !== 'reference';
+  const turned = isTurned(options);
   return { transport: turned ? TRANSPORTS.Linear : transportNamed(options.transport_type), turned };
 }
 

@@ -78,6 +78,14 @@ export function validateObjective(o: ObjectiveOptions): void {
   }
 }
 
+/**
+ * True where the two ends of the transport change roles: few-step training of ReLinear, see consistency.ts. Times are then drawn,
+ * weighted and enhanced as those of Linear, and the network is asked at 1 - t.
+ */
+export function isTurned(o: ObjectiveOptions): boolean {
+  return o.transport_type === 'ReLinear' && o.consistc_ratio !== 0 && o.compat !== 'reference';
+}
+
 /** Labels dropped of a batch: lab_drop_ratio * batch, halves to even, as Python rounds. They are the last ones. */
 export function droppedLabels(ratio: number, batch: number): number {
   const exact = ratio * batch;

@@ -179,6 +179,7 @@ function checkOptions(network: VelocityNetwork, o: ObjectiveOptions): void {
   const without: [string, boolean, string][] = [
     ['transport_type', o.transport_type === 'Linear', 'Linear'],
     ['consistc_ratio', o.consistc_ratio === 0, '0'],
+    ['enhanced_style', (o.enhanced_style ?? 'auto') === 'auto', 'auto'],
     ['scaled_cbl_eps', o.scaled_cbl_eps === 0, '0'],
     ['wt_cosine_loss', !o.wt_cosine_loss, 'false'],
     ['weight_function', o.weight_function === null, 'null'],

@@ -49,6 +49,8 @@ export function validateSampling(o: SamplingOptions): void {
     throw new OptionError(`target_time is ${o.target_time}`, 'use end, next or same');
   if (o.target_time !== undefined && o.target_time !== 'same' && o.sampling_order === 2)
     throw new OptionError('sampling_order 2 with mean velocities', 'use order 1, or target_time same');
+  if (o.rfba_gap_steps[0] + o.rfba_gap_steps[1] >= 1)
+    throw new OptionError(`rfba_gap_steps are [${o.rfba_gap_steps}]`, 'give two gaps of less than 1 together');
   if (o.stochast_ratio !== 'Auto' && !(o.stochast_ratio >= 0 && o.stochast_ratio <= 1)) {
     throw new OptionError(`stochast_ratio is ${o.stochast_ratio}`, 'give a number from 0 to 1, or Auto');
   }

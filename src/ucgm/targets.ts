@@ -1,5 +1,5 @@
 import { enhancement } from './enhancement.ts';
-import { droppedLabels, type ObjectiveOptions } from './options.ts';
+import { droppedLabels, isTurned, type ObjectiveOptions } from './options.ts';
 import { cosineWeight, transportNamed } from './transport.ts';
 
 /** Per-sample numbers of one multi-step training step, from its times: what the kernels need to know of the method. */
@@ -28,7 +28,7 @@ export function multiStepCoefficients(options: ObjectiveOptions, times: ArrayLik
   for (let b = 0; b < batch; b++) {
     const t = times[b] as number;
     path.set([g(t), a(t)], b * 2);
-    weight[b] = options.weight_function === 'Cosine' ? cosineWeight(t) : 1;
+    weight[b] = options.weight_function === 'Cosine' ? cosineWeight(isTurned(options) ? 1 - t : t) : 1;
     const moved = enhancement(options, t, b >= firstDropped);
     target.set([moved.own * dg(t), moved.own * da(t), moved.a, moved.b], b * 4);
   }

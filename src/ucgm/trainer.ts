@@ -8,7 +8,7 @@ import { Optimizer, type OptimizerOptions } from '../optim/optimizer.ts';
 import { beta, STREAM } from '../rng/philox.ts';
 import { count, type FlatBuffers, Storage, Tensor, type Workspace } from '../tensor/index.ts';
 import type { Method } from './method.ts';
-import { droppedLabels, type ObjectiveOptions, validateObjective } from './options.ts';
+import { droppedLabels, isTurned, type ObjectiveOptions, validateObjective } from './options.ts';
 import { RecursiveMethod } from './rcgm.ts';
 import { Teacher } from './teacher.ts';
 import { OptionError } from './transport.ts';
@@ -48,7 +48,8 @@ export interface StepMetrics {
   readonly nonFinite: number;
 }
 
-const RING = 128;
+/** Steps whose metrics are kept on the device until they are read. */
+export const METRICS_KEPT = 128;
 const RECORD = 8;
 
 /**
@@ -113,7 +114,7 @@ export class Trainer {
       key: make('random key', 4),
     };
     this.#total = make('loss', 1);
-    this.#ring = make('metrics', RING, RECORD);
+    this.#ring = make('metrics', METRICS_KEPT, RECORD);
     workspace.stream.write(this.#inputs.yNull, new Uint32Array(batchSize).fill(this.#nullLabel));
   }
 
@@ -140,12 +141,12 @@ export class Trainer {
 
   /** Metrics of the steps since the last call (the last 128 at most). Waits for the GPU. */
   async metrics(): Promise<StepMetrics[]> {
-    const [from, to] = [Math.max(this.#reported, this.step - RING), this.step];
+    const [from, to] = [Math.max(this.#reported, this.step - METRICS_KEPT), this.step];
     this.#reported = to;
     const ring = await this.workspace.read(this.#ring);
     const out: StepMetrics[] = [];
     for (let step = from; step < to; step++) {
-      const at = (step % RING) * RECORD;
+      const at = (step % METRICS_KEPT) * RECORD;
       out.push({
         step: step + 1,
         loss: ring[at] as number,
@@ -221,9 +222,11 @@ export class Trainer {
   #times(): Float64Array {
     const [th1, th2, th3] = this.options.objective.time_dist_ctrl;
     const { seed } = this.options;
-    return Float64Array.from({ length: this.batchSize }, (_, b) =>
-      Math.min(1, th3 * beta(seed, STREAM.time, this.step, b, th1, th2)),
-    );
+    const turned = isTurned(this.options.objective);
+    return Float64Array.from({ length: this.batchSize }, (_, b) => {
+      const t = Math.min(1, th3 * beta(seed, STREAM.time, this.step, b, th1, th2));
+      return turned ? 1 - t : t;
+    });
   }
 
   #check(batch: Batch): void {
@@ -243,7 +246,7 @@ export class Trainer {
   /** Copies this step's loss and gradient numbers into the ring, to be read later without a wait now. */
   #record(): void {
     const { stream } = this.workspace;
-    const at = (this.step % RING) * RECORD * 4;
+    const at = (this.step % METRICS_KEPT) * RECORD * 4;
     const slice = (offset: number, words: number) =>
       new Tensor([words], new Storage(this.#ring.buffer, at + offset, words * 4));
     stream.copy(this.#total, slice(0, 1));

@@ -6,6 +6,7 @@ import type { BatchTensors, Method } from './method.ts';
 import { type ObjectiveResult, objective } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
 import { multiStepCoefficients, needsTeacher } from './targets.ts';
+import { OptionError } from './transport.ts';
 
 /** UCGM-T: the objective of arXiv 2505.07447 with the coefficient tensors that it reads. */
 export class UnifiedMethod implements Method {
@@ -16,7 +17,13 @@ export class UnifiedMethod implements Method {
   readonly #own: { readonly path: Tensor; readonly target: Tensor; readonly weight: Tensor };
   readonly #consistency: { readonly rows: Tensor; readonly first: Tensor; readonly second: Tensor } | undefined;
 
+  /** @throws OptionError for a network of two times. */
   constructor(workspace: Workspace, network: VelocityNetwork, options: ObjectiveOptions, batch: number) {
+    if (network.twoTimes)
+      throw new OptionError(
+        'UCGM has no use for a network of two times',
+        'use method RCGM (preset anystep), or leave two_times out',
+      );
     this.needsTeacher = needsTeacher(options);
     this.#workspace = workspace;
     this.#network = network;

@@ -36,6 +36,12 @@ describe('bad input ends with one line, its fix, and exit code 2', () => {
     ['no such section', () => yaml('trian: { steps: 3 }'), /no key trian/],
     ['broken YAML', () => yaml('train: { steps: 3'), /bad.yaml/],
     ['a value out of range', () => yaml('transport: { consistc_ratio: 2 }'), /transport.consistc_ratio is 2/],
+    ['a beta of 1', () => yaml('optimizer: { betas: [0.9, 1] }'), /optimizer.betas.1 is 1/],
+    [
+      'a time that UCGM lacks',
+      () => yaml('model: { name: tiny, two_times: true }'),
+      /no use for a network of two times/,
+    ],
     ['no configuration file', () => ['train', '--out', out, '--config', path('none.yaml')], /cannot be read/],
     ['patches that do not divide', () => yaml('model: { name: tiny, patch_size: 5 }'), /patch/],
     ['heads that do not divide', () => yaml('model: { name: tiny, num_heads: 7 }'), /heads/],

@@ -3,7 +3,7 @@ import { decode } from 'fast-png';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readLatentStats } from '../../src/data/latent_stats.node.ts';
 import { readSafetensors } from '../../src/io/safetensors.node.ts';
-import { toFloat32 } from '../../src/io/safetensors.ts';
+import { type RawTensor, toFloat32 } from '../../src/io/safetensors.ts';
 import { f32, i64, writeRaw, writeShard } from '../data/shards.ts';
 import { temporaryFolder, ucgm } from './run.ts';
 
@@ -52,7 +52,7 @@ describe('ucgm on latent shards', () => {
     const { code, stdout } = await ucgm([...args, '--grid', path('out.png')]);
     expect([code, stdout]).toEqual([
       0,
-      expect.stringMatching(/of latents[\s\S]*out.safetensors, [\s\S]*out.png: step 8, 2 n/),
+      expect.stringMatching(/of latents[\s\S]*out.safetensors, [\s\S]*out.png: step 8, ema, 2 n/),
     ]);
     const { tensors } = readSafetensors(path('out.safetensors'));
     const latents = tensors.get('latents')!;
@@ -65,6 +65,26 @@ describe('ucgm on latent shards', () => {
     expect(mean[0]).toBeGreaterThan(10);
     expect(Math.abs(average - mean[0]!)).toBeLessThan(5);
     expect(decode(readFileSync(path('out.png'))).channels).toBe(3);
+  });
+
+  it('exports a file that carries the scale of its latents', async () => {
+    expect((await ucgm(['export', '--from', path('whole'), '--out', path('model.safetensors')])).code).toBe(0);
+    const args = [
+      'sample',
+      '--from',
+      path('model.safetensors'),
+      '--count',
+      '6',
+      '--latents',
+      path('again.safetensors'),
+    ];
+    expect(await ucgm(args)).toMatchObject({ code: 0, stderr: '' });
+    const [run, file] = ['out', 'again'].map((name) => {
+      const { tensors } = readSafetensors(path(`${name}.safetensors`));
+      return toFloat32(tensors.get('latents') as RawTensor);
+    }) as [Float32Array, Float32Array];
+    const difference = Math.hypot(...file.map((v, k) => v - (run[k] as number))) / Math.hypot(...run);
+    expect(difference).toBeLessThan(1e-2); // half precision
   });
 
   it('ends with one line where the data goes wrong on the way', async () => {

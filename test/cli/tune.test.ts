@@ -43,6 +43,16 @@ describe('ucgm tune', () => {
     expect(await ucgm(args)).toMatchObject({ code: 0, stderr: expect.stringContaining('is a few-step model already') });
   });
 
+  it("refuses another transport than the start's, and writes nothing", async () => {
+    writeFileSync(path('trig.yaml'), 'transport: { transport_type: TrigFlow }');
+    const message = /transport_type is TrigFlow, that of .* is Linear. Fix: /;
+    expect(await ucgm(tune('trig', '--config', path('trig.yaml')))).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(message),
+    });
+    expect(existsSync(path('trig'))).toBe(false);
+  });
+
   it('refuses a folder without a run, and writes nothing', async () => {
     const args = ['tune', '--from', path('nowhere'), '--out', path('none')];
     expect(await ucgm(args)).toMatchObject({ code: 2, stderr: expect.stringContaining('holds no run') });

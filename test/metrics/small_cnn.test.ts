@@ -145,6 +145,7 @@ describe('a feature network from its description', () => {
     [DESCRIPTION.replace('5-3', '6-3'), 'conv2 takes 6 channels and gets 5'],
     [DESCRIPTION.replace('48-7', '40-7'), 'fc1 takes 40 numbers'],
     [DESCRIPTION.replace('fc 7-4', 'fc 7-5'), 'fc2.weight is [4,7], its description asks for [5,7]'],
+    [DESCRIPTION.replace('(c,h,w),', '(c,h,w), relu,'), 'relu follows flatten'],
     ['relu = features. Input 11x12 in [-1,1].', 'does not begin with a convolution'],
   ])('is refused by name: %j', async (text, message) => {
     const workspace = await fresh();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { consistencyCoefficients, ROW } from '../../src/ucgm/consistency.ts';
 import { droppedLabels, OBJECTIVE_DEFAULTS, type ObjectiveOptions, validateObjective } from '../../src/ucgm/options.ts';
+import { multiStepCoefficients } from '../../src/ucgm/targets.ts';
 import { TRANSPORTS } from '../../src/ucgm/transport.ts';
 
 const FEW: ObjectiveOptions = { ...OBJECTIVE_DEFAULTS, consistc_ratio: 1, lab_drop_ratio: 0 };
@@ -39,6 +40,11 @@ describe('consistency coefficients', () => {
     });
     expect(turned.first).toBeCloseTo(1 - linear.first, 6);
     expect(turned.second).toBeCloseTo(1 - linear.second, 6);
+    const weight = (options: Partial<ObjectiveOptions>, t: number) =>
+      multiStepCoefficients({ ...FEW, ...options }, [t]).weight[0];
+    expect(weight({ transport_type: 'ReLinear' }, 0.75)).toBe(weight({}, 0.25));
+    expect(weight({ transport_type: 'ReLinear', compat: 'reference' }, 0.75)).toBe(weight({}, 0.75));
+    expect(weight({ transport_type: 'ReLinear', consistc_ratio: 0 }, 0.75)).toBe(weight({}, 0.75));
   });
 
   it('move x and z by the teacher inside the range, half way outside, and not for dropped labels', () => {

@@ -148,6 +148,8 @@ describe('RCGM: training and sampling', () => {
     expect(make(two, { transport_type: 'TrigFlow' })).toThrow('RCGM has no transport_type');
     expect(make(two, { wt_cosine_loss: true })).toThrow('RCGM has no wt_cosine_loss');
     expect(make(two, { order: 0 })).toThrow('order is 0');
+    expect(make(two, { enhanced_style: 'fc-vs-fe' })).toThrow('RCGM has no enhanced_style');
+    expect(make(two, { method: 'UCGM' })).toThrow('UCGM has no use for a network of two times');
     expect(() => createNetwork('DDT', { ...MODEL, two_times: true })).toThrow('two_times');
     const weights = new WeightStore(workspace, one).frozen('weights');
     const request = { noise: new Float32Array(64), labels: new Uint32Array(1) };
