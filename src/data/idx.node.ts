@@ -7,24 +7,28 @@ import { type IdxArray, parseIdx } from './idx.ts';
 /** Most bytes a gzipped file may unpack to. */
 const MAX_UNPACKED = 2 ** 31;
 
+/** A set of MNIST by the name that its files begin with. */
+export type IdxSet = 'train' | 't10k';
+
 /** Both spellings of MNIST's mirrors, `train-images-idx3-ubyte` and `train-images.idx3-ubyte`, gzipped or not. */
-const FILES = { images: /^train-images[-.]idx3-ubyte(\.gz)?$/, labels: /^train-labels[-.]idx1-ubyte(\.gz)?$/ };
+const fileOf = (set: IdxSet, kind: 'images' | 'labels') =>
+  new RegExp(`^${set}-${kind}[-.]idx${kind === 'images' ? 3 : 1}-ubyte(\\.gz)?$`);
 
 /** True when the folder holds the images of a training set in MNIST's idx format. */
 export function isIdxFolder(path: string): boolean {
-  return readdirSync(path).some((name) => FILES.images.test(name));
+  return readdirSync(path).some((name) => fileOf('train', 'images').test(name));
 }
 
 /**
- * The training set of a folder with MNIST's idx files, grey images and one label each.
+ * The training set (or `t10k`, the test set) of a folder with MNIST's idx files, grey images and one label each.
  * @throws DataError naming the file that is missing, damaged or of another shape.
  */
-export function loadIdxFolder(path: string): ArrayDataset {
+export function loadIdxFolder(path: string, set: IdxSet = 'train'): ArrayDataset {
   const names = readdirSync(path);
   const read = (kind: 'images' | 'labels', rank: number): IdxArray => {
-    const name = names.find((n) => FILES[kind].test(n));
+    const name = names.find((n) => fileOf(set, kind).test(n));
     if (!name)
-      throw new DataError(`${path} has no train-${kind} file`, `add train-${kind}-idx${rank}-ubyte, gzipped or not`);
+      throw new DataError(`${path} has no ${set}-${kind} file`, `add ${set}-${kind}-idx${rank}-ubyte, gzipped or not`);
     const array = parseIdx(unpacked(join(path, name)), join(path, name));
     if (array.shape.length !== rank) {
       throw new DataError(`${join(path, name)} has shape [${array.shape}]`, `give ${kind} with ${rank} dimensions`);

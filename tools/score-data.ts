@@ -1,0 +1,30 @@
+/**
+ * npx tsx tools/score-data.ts MNIST_FOLDER
+ * Frechet distances of real images to the 60,000 training images, in the features that come along: what samples can hope for,
+ * and whether the metric gives the figures that are known.
+ */
+import { resolve } from 'node:path';
+import { featuresFor } from '../src/cli/features.ts';
+import { loadIdxFolder } from '../src/data/idx.node.ts';
+import { openNodeDevice } from '../src/device/node.ts';
+import { embed } from '../src/metrics/embed.ts';
+import { frechetDistance, momentsOfFeatures } from '../src/metrics/frechet.ts';
+import { Workspace } from '../src/tensor/index.ts';
+
+const folder = process.argv[2];
+if (!folder) throw new Error('no folder. Fix: npx tsx tools/score-data.ts MNIST_FOLDER');
+const device = await openNodeDevice();
+const workspace = new Workspace(device);
+const [train, test] = [loadIdxFolder(resolve(folder)), loadIdxFolder(resolve(folder), 't10k')];
+const network = featuresFor(workspace, train, undefined);
+const { dim } = network;
+const [all, held] = [await embed(workspace, network, train), await embed(workspace, network, test)];
+const reference = momentsOfFeatures(all.features, dim);
+const distance = (features: Float32Array) => frechetDistance(reference, momentsOfFeatures(features, dim)).toFixed(4);
+const right = held.classes?.reduce((sum, c, i) => sum + (c === test.labels[i] ? 1 : 0), 0) ?? 0;
+console.log(
+  `test images: Frechet distance ${distance(held.features)}, read ${((100 * right) / test.size).toFixed(2)}%`,
+);
+console.log(`first 10,000 training images: ${distance(all.features.subarray(0, 10_000 * dim))}`);
+workspace.dispose();
+device.destroy();
