@@ -3,6 +3,7 @@
 // Grid: one invocation an element of out, 256 a workgroup.
 // Precision: f32.
 // Source: Vaswani et al. 2017, as DiT uses it.
+// @use sincos
 
 struct Dims {
   count: u32,
@@ -31,7 +32,8 @@ fn main(
   if (col < 2u * half) {
     let i = col % half;
     let angle = t[item] * exp(-log(dims.max_period) * f32(i) / f32(half));
-    value = select(sin(angle), cos(angle), col < half);
+    let pair = sincos(angle);
+    value = select(pair.x, pair.y, col < half);
   }
   out[at] = value;
 }
