@@ -1,13 +1,15 @@
-// Makes a fresh clone ready: npm packages, and a WebGPU adapter that Dawn accepts. Plain Node, no packages: it runs before there are any.
+// Makes a fresh clone ready: npm packages, and a WebGPU adapter that Dawn accepts; with --browser a Chromium too. Plain Node, no
+// packages: it runs before there are any.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { findBrowser } from './browser.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NODE_NEEDED = [20, 19];
-const PACKAGES = ['mesa-vulkan-drivers', 'libvulkan1'];
+const ADAPTER = ['mesa-vulkan-drivers', 'libvulkan1'];
 
 /** Prints the adapter's name; exit code 3 where there is none. A process of its own, because a driver may abort. */
 const PROBE = `
@@ -109,12 +111,11 @@ function aptSources() {
     .map((path) => readFileSync(path, 'utf8'));
 }
 
-function install(apt, options, target) {
+function install(apt, options, packages) {
   const [command, ...first] = [...apt, 'apt-get'];
   const quiet = [...first, '-q', '-y', ...options];
   return (
-    run(command, [...quiet, 'update']) &&
-    run(command, [...quiet, 'install', '--no-install-recommends', ...target, ...PACKAGES])
+    run(command, [...quiet, 'update']) && run(command, [...quiet, 'install', '--no-install-recommends', ...packages])
   );
 }
 
@@ -138,7 +139,7 @@ function installBackports(apt, codename) {
     return install(
       apt,
       settings.flatMap((setting) => ['-o', setting]),
-      ['-t', `${codename}-backports`],
+      ['-t', `${codename}-backports`, ...ADAPTER],
     );
   } finally {
     const [command, ...first] = [...apt, 'rm']; // apt made files of its own in it, as root
@@ -146,16 +147,21 @@ function installBackports(apt, codename) {
   }
 }
 
-/** Installs Mesa's software adapter where that is allowed. Returns its name. @throws Missing with what to install. */
-function installAdapter() {
+/** How apt runs here, and for which release; `root` is undefined where it does not. */
+function aptHere() {
   const release =
     process.platform === 'linux' && existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   const { codename, apt } = distribution(release);
-  const root = apt ? asRoot() : undefined;
-  if (!root) throw new Missing(advice(process.platform));
   process.env.DEBIAN_FRONTEND = 'noninteractive';
+  return { codename, root: apt ? asRoot() : undefined };
+}
+
+/** Installs Mesa's software adapter where that is allowed. Returns its name. @throws Missing with what to install. */
+function installAdapter() {
+  const { codename, root } = aptHere();
+  if (!root) throw new Missing(advice(process.platform));
   console.log("no WebGPU adapter: installing Mesa's software adapter (lavapipe) with apt");
-  if (!install(root, [], [])) console.log('the release has no such packages; trying its backports');
+  if (!install(root, [], ADAPTER)) console.log('the release has no such packages; trying its backports');
   const adapter = findAdapter();
   if (adapter) return adapter;
   console.log(`Dawn refuses this release's Mesa: installing the one of ${codename}-backports`);
@@ -165,7 +171,19 @@ function installAdapter() {
   return newer;
 }
 
-function bootstrap() {
+/** Installs Debian's Chromium. Returns its path. @throws Missing with what to install. */
+function installBrowser() {
+  const { root } = aptHere();
+  if (root) {
+    console.log('no Chromium: installing it with apt');
+    install(root, [], ['chromium']);
+  }
+  const path = findBrowser();
+  if (!path) throw new Missing('no Chromium or Chrome was found. Fix: install one (Debian: chromium)');
+  return path;
+}
+
+function bootstrap({ browser }) {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major < NODE_NEEDED[0] || (major === NODE_NEEDED[0] && minor < NODE_NEEDED[1])) {
     throw new Missing(`Node ${process.versions.node} is too old. Fix: install Node ${NODE_NEEDED.join('.')} or newer`);
@@ -178,11 +196,12 @@ function bootstrap() {
     }
   }
   console.log(`adapter: ${findAdapter() ?? installAdapter()}`);
+  if (browser) console.log(`browser: ${findBrowser() ?? installBrowser()}`);
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   try {
-    bootstrap();
+    bootstrap({ browser: process.argv.includes('--browser') });
   } catch (error) {
     if (!(error instanceof Missing)) throw error;
     console.error(`bootstrap: ${error.message}`);

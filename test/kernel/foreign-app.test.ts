@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { readBuffer } from '../../src/device/index.ts';
-import { openNodeDevice } from '../../src/device/node.ts';
 import { cacheOf, KernelError, releaseKernels } from '../../src/kernel/index.ts';
 import { norm } from '../../src/kernels/norm.ts';
+import { openDevice } from '../gpu.ts';
 
 const DIMS = { rows: 2, cols: 3, mod_rows: 1, mod_stride: 0, scale_offset: 0, shift_offset: 0, eps: 1e-6 };
 
 describe("one kernel in somebody else's app", () => {
   it('runs on a foreign device, in a foreign encoder, on ranges of a foreign buffer', async () => {
-    const device = await openNodeDevice({ limits: 'default', features: [] });
+    const device = await openDevice({ limits: 'default', features: [] });
     const x = device.createBuffer({ size: 1024, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
     const out = device.createBuffer({ size: 1024, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
     device.queue.writeBuffer(x, 256, new Float32Array([1, 2, 3, 4, 6, 8]));
@@ -33,7 +33,7 @@ describe("one kernel in somebody else's app", () => {
   });
 
   it('names every broken precondition before WebGPU sees it', async () => {
-    const device = await openNodeDevice({ limits: 'default', features: [] });
+    const device = await openDevice({ limits: 'default', features: [] });
     const kernel = await norm.create(device, { kind: 'layer', stats: false });
     const storage = (size: number) => device.createBuffer({ size, usage: GPUBufferUsage.STORAGE });
     const [x, y] = [storage(64), storage(64)];

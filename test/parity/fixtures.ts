@@ -1,11 +1,13 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
 import { parseSafetensors, toFloat32 } from '../../src/io/safetensors.ts';
 import { relativeError } from '../catalogue/run.ts';
 
-/** Numbers the PyTorch reference computed: FIXTURES=folder, or the choice of cases that lies beside the tests. */
-const FOLDER = resolve(process.env.FIXTURES ?? join(import.meta.dirname, '../fixtures'));
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Folder of the numbers the PyTorch reference computed: FIXTURES, or the choice of cases that lies beside the tests. */
+    fixtures: string;
+  }
+}
 
 export interface Fixture {
   /** The cases' options, by case name. */
@@ -19,10 +21,12 @@ export interface Fixture {
 }
 
 /** Opens FOLDER/NAME.safetensors. A missing file is a failure, never a skip. */
-export function openFixture(name: string): Fixture {
-  const path = join(FOLDER, `${name}.safetensors`);
-  if (!existsSync(path)) throw new Error(`no fixture ${path}. Fix: set FIXTURES to a folder that holds it`);
-  const { tensors, metadata } = parseSafetensors(readFileSync(path), path);
+export async function openFixture(name: string): Promise<Fixture> {
+  const path = `${inject('fixtures')}/${name}.safetensors`;
+  const bytes = await readBytes(path).catch((error) => {
+    throw new Error(`no fixture ${path} (${error.message}). Fix: set FIXTURES to a folder that holds it`);
+  });
+  const { tensors, metadata } = parseSafetensors(bytes, path);
   const find = (tensor: string) => {
     const found = tensors.get(tensor);
     if (!found) throw new Error(`${path} has no ${tensor}`);
@@ -42,6 +46,14 @@ export function openFixture(name: string): Fixture {
       return out;
     },
   };
+}
+
+/** A file's bytes; a page asks the server that runs the tests. */
+async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (typeof document === 'undefined') return new Uint8Array(await (await import('node:fs/promises')).readFile(path));
+  const answer = await fetch(`/@fs${path}`);
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return new Uint8Array(await answer.arrayBuffer());
 }
 
 /** Collects relative errors of one file and prints the worst a case. */

@@ -11,7 +11,7 @@ import { openFixture, ParityReport, trained } from './fixtures.ts';
 const OUTPUT = 2e-5;
 const GRADIENT = 1e-4;
 
-const fixture = openFixture('networks');
+const fixture = await openFixture('networks');
 const report = new ParityReport('networks');
 
 /** The reference's DDT has names of its own for depth and heads. */

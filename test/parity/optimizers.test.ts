@@ -6,7 +6,7 @@ import { openFixture, ParityReport } from './fixtures.ts';
 
 const OUTPUT = 2e-5; // the fixtures' own statement for outputs
 
-const fixture = openFixture('optimizers');
+const fixture = await openFixture('optimizers');
 const report = new ParityReport('optimizers');
 
 describe('parity: optimisers', () => {

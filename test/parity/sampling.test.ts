@@ -13,7 +13,7 @@ const OUTPUT = 2e-5;
 // A second-order step multiplies the velocity at t' by g(t') a(t) / 2 g(t), and with it the last bits of two implementations.
 const LAST_BITS = 2 ** -22;
 
-const fixture = openFixture('sampling');
+const fixture = await openFixture('sampling');
 const report = new ParityReport('sampling');
 const { model, ...cases } = fixture.config;
 

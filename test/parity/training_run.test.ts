@@ -9,7 +9,7 @@ import { openFixture, ParityReport, trained } from './fixtures.ts';
 // Twenty steps feed rounding back into the weights: the fixtures' own statement for losses, and the same for the weights.
 const RUN = 1e-3;
 
-const fixture = openFixture('training_run');
+const fixture = await openFixture('training_run');
 const report = new ParityReport('training_run');
 
 describe('parity: a training run', () => {

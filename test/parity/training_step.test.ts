@@ -15,7 +15,7 @@ const OUTPUT = 2e-5;
 const GRADIENT = 1e-4;
 const DIFFERENCE = 1e-3; // targets, losses and so gradients at lambda > 0: finite differences
 
-const fixture = openFixture('training_step');
+const fixture = await openFixture('training_step');
 const report = new ParityReport('training_step');
 const { model, ...cases } = fixture.config;
 

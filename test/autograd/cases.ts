@@ -1,0 +1,184 @@
+import { activate, swiglu } from '../../src/autograd/ops/activation.ts';
+import { selfAttention } from '../../src/autograd/ops/attention.ts';
+import { concat } from '../../src/autograd/ops/concat.ts';
+import { conv2d, pool2d } from '../../src/autograd/ops/convolution.ts';
+import { embedding } from '../../src/autograd/ops/embedding.ts';
+import { linear, linearGatedResidual } from '../../src/autograd/ops/linear.ts';
+import { normModulate } from '../../src/autograd/ops/norm.ts';
+import { patchify, unpatchify } from '../../src/autograd/ops/patch.ts';
+import { add, addPerSample, gatedResidual } from '../../src/autograd/ops/residual.ts';
+import { stackRows } from '../../src/autograd/ops/stack.ts';
+import type { Tape } from '../../src/autograd/tape.ts';
+import type { Tensor } from '../../src/tensor/index.ts';
+import { randn } from '../reference/index.ts';
+import type { gradcheck, Shapes } from './gradcheck.ts';
+
+type Inputs = { [name: string]: Tensor };
+type Fixed = Parameters<typeof gradcheck>[2];
+
+interface OpCase {
+  ops: string[];
+  name: string;
+  shapes: Shapes;
+  build: (tape: Tape, i: Inputs) => Tensor;
+  fixed?: Fixed;
+}
+
+const get = (inputs: Inputs, name: string) => inputs[name] as Tensor;
+const chunk = (i: Inputs, offset: number, rows: number) => ({ from: get(i, 'm'), offset, rows });
+const table = (...shape: number[]) => ({
+  shape,
+  data: Float32Array.from(
+    randn(
+      shape.reduce((a, b) => a * b, 1),
+      77,
+    ),
+  ),
+});
+
+/** Every op, with what it may be fused with. */
+export const CASES: OpCase[] = [
+  {
+    ops: ['linear'],
+    name: 'bias',
+    shapes: { x: [2, 3, 5], w: [7, 5], b: [7] },
+    build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b')),
+  },
+  {
+    ops: ['linear'],
+    name: 'gelu',
+    shapes: { x: [3, 5], w: [4, 5], b: [4] },
+    build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { act: 'gelu' }),
+  },
+  {
+    ops: ['linear'],
+    name: 'silu, no bias',
+    shapes: { x: [3, 5], w: [4, 5] },
+    build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), undefined, { act: 'silu' }),
+  },
+  {
+    ops: ['linear'],
+    name: 'table',
+    shapes: { x: [2, 3, 5], w: [4, 5], b: [4] },
+    build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { table: get(i, 'p') }),
+    fixed: { p: table(3, 4) },
+  },
+  {
+    ops: ['linearGatedResidual'],
+    name: 'gate per sample',
+    shapes: { x: [2, 3, 5], w: [4, 5], b: [4], r: [2, 3, 4], m: [2, 11] },
+    build: (t, i) => linearGatedResidual(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), get(i, 'r'), chunk(i, 6, 3)),
+  },
+  {
+    ops: ['normModulate'],
+    name: 'layer, scale and shift',
+    shapes: { x: [2, 3, 8], m: [2, 20] },
+    build: (t, i) =>
+      normModulate(t, get(i, 'x'), {
+        kind: 'layer',
+        eps: 1e-6,
+        modulation: { from: get(i, 'm'), rows: 3, shift: 1, scale: 10 },
+      }),
+  },
+  {
+    ops: ['normModulate'],
+    name: 'rms, weight, scale per token',
+    shapes: { x: [2, 3, 8], w: [8], m: [6, 9] },
+    build: (t, i) =>
+      normModulate(t, get(i, 'x'), {
+        kind: 'rms',
+        eps: 1e-6,
+        weight: get(i, 'w'),
+        modulation: { from: get(i, 'm'), rows: 1, scale: 1 },
+      }),
+  },
+  { ops: ['gelu'], name: 'gelu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'gelu') },
+  { ops: ['silu'], name: 'silu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'silu') },
+  {
+    ops: ['concat'],
+    name: 'three parts',
+    shapes: { a: [2, 3, 4], b: [2, 3, 1], c: [2, 3, 5] },
+    build: (t, i) => concat(t, [get(i, 'a'), get(i, 'b'), get(i, 'c')]),
+  },
+  {
+    ops: ['unfold'],
+    name: 'a convolution with silu',
+    shapes: { x: [2, 5, 4, 3], w: [4, 27], b: [4] },
+    build: (t, i) =>
+      conv2d(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { size: [3, 3], stride: 2, padding: [1, 1] }, { act: 'silu' }),
+  },
+  ...(['max', 'mean'] as const).map((kind) => ({
+    ops: ['pool2d'],
+    name: kind,
+    shapes: { x: [1, 5, 4, 3] },
+    build: (t: Tape, i: Inputs) => pool2d(t, get(i, 'x'), kind, { size: [3, 2], stride: 2, padding: [1, 0] }),
+  })),
+  { ops: ['swiglu'], name: 'swiglu', shapes: { x: [3, 14] }, build: (t, i) => swiglu(t, get(i, 'x')) },
+  { ops: ['add'], name: 'twice the same', shapes: { a: [3, 5] }, build: (t, i) => add(t, get(i, 'a'), get(i, 'a')) },
+  {
+    ops: ['gatedResidual'],
+    name: 'gate per sample',
+    shapes: { x: [4, 5], h: [4, 5], m: [2, 7] },
+    build: (t, i) => gatedResidual(t, get(i, 'x'), get(i, 'h'), chunk(i, 2, 2)),
+  },
+  {
+    ops: ['addPerSample'],
+    name: 'a row a sample',
+    shapes: { x: [2, 3, 5], row: [2, 5] },
+    build: (t, i) => addPerSample(t, get(i, 'x'), get(i, 'row')),
+  },
+  {
+    ops: ['stackRows'],
+    name: 'two matrices',
+    shapes: { a: [2, 8], b: [3, 8] },
+    build: (t, i) => stackRows(t, [get(i, 'a'), get(i, 'b')]),
+  },
+  {
+    ops: ['selfAttention'],
+    name: 'plain',
+    shapes: { x: [2, 5, 18] },
+    build: (t, i) => selfAttention(t, get(i, 'x'), { heads: 2, norm: 'none', eps: 1e-6 }),
+  },
+  {
+    ops: ['selfAttention'],
+    name: 'rms and rope',
+    shapes: { x: [1, 4, 24] },
+    build: (t, i) => selfAttention(t, get(i, 'x'), { heads: 2, norm: 'rms', eps: 1e-6, rope: get(i, 'rope') }),
+    fixed: { rope: table(2, 4, 4) },
+  },
+  {
+    ops: ['selfAttention'],
+    // Rotated: without positions a bias of k adds the same to every score of a query, and its gradient is 0.
+    name: 'layer norm with weight and bias, and rope',
+    shapes: { x: [1, 3, 24], qw: [4], kw: [4], qb: [4], kb: [4] },
+    fixed: { rope: table(2, 3, 4) },
+    build: (t, i) =>
+      selfAttention(t, get(i, 'x'), {
+        heads: 2,
+        norm: 'layer',
+        eps: 1e-5,
+        rope: get(i, 'rope'),
+        affine: { qWeight: get(i, 'qw'), kWeight: get(i, 'kw'), qBias: get(i, 'qb'), kBias: get(i, 'kb') },
+      }),
+  },
+  {
+    ops: ['embedding'],
+    name: 'repeated rows',
+    shapes: { table: [5, 3] },
+    build: (t, i) => embedding(t, get(i, 'table'), get(i, 'index')),
+    fixed: { index: { shape: [4], data: new Uint32Array([1, 4, 1, 0]) } },
+  },
+  { ops: ['patchify'], name: 'chw', shapes: { x: [2, 3, 4, 6] }, build: (t, i) => patchify(t, get(i, 'x'), 2, 'chw') },
+  {
+    ops: ['unpatchify'],
+    name: 'hwc',
+    shapes: { x: [2, 6, 12] },
+    build: (t, i) => unpatchify(t, get(i, 'x'), [3, 4, 6], 2, 'hwc'),
+  },
+  {
+    ops: ['unpatchify'],
+    name: 'hwc, first channels kept',
+    shapes: { x: [2, 6, 16] },
+    build: (t, i) => unpatchify(t, get(i, 'x'), [4, 4, 6], 2, 'hwc', 2),
+  },
+];
