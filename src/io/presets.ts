@@ -103,7 +103,7 @@ const PRESETS: { [name: string]: PartialConfig } = {
       ...TRANSPORT,
       method: 'RCGM',
       order: 2,
-      enhanced_ratio: 0,
+      enhanced_ratio: 0.5, // of its own teacher's guidance: it settles at a guidance of 1 / (1 - 0.5)
       ema_decay_rate: 0.99,
       wt_cosine_loss: false,
       weight_function: null,
@@ -119,7 +119,7 @@ const PRESETS: { [name: string]: PartialConfig } = {
       sample_every: 0,
       keep_checkpoints: 2,
     },
-    sample: { ...SAMPLE, sampling_steps: 4, target_time: 'next' },
+    sample: { ...SAMPLE, sampling_steps: 4, target_time: 'next', rfba_gap_steps: [0.001, 0] }, // equal steps to time 0
   },
   /** The reference's multi-step settings for latent images. */
   multistep: {
