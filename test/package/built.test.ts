@@ -14,6 +14,15 @@ describe('the built package', () => {
     expect(node('examples/one-kernel.mjs').trim()).toBe('-1.342 -0.447 0.447 1.342 -1.342 -0.447 0.447 1.342');
   });
 
+  it('trains and samples a small network, as the example shows', () => {
+    const lines = node('examples/train.mjs').split('\n');
+    const losses = lines.flatMap((line) => /loss ([\d.]+)$/.exec(line)?.[1] ?? []).map(Number);
+    expect(losses).toHaveLength(3);
+    expect(losses[2]).toBeLessThan(0.7 * (losses[0] as number));
+    const bars = lines.filter((line) => /^.{8} {3}.{3}[+#]{2}.{3}$/.test(line)); // the second picture: a bar of two columns
+    expect(bars.length, lines.join('\n')).toBeGreaterThanOrEqual(7);
+  });
+
   it('opens a device and exports the trainer, the sampler and the networks', () => {
     const script = `
       import * as ucgm from 'ucgm-webgpu';
