@@ -1,15 +1,13 @@
-import { resolve } from 'node:path';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { EVERYWHERE, fixtures } from './test/everywhere.ts';
 import { findBrowser } from './tools/browser.mjs';
-
-const fixtures = resolve(process.env.FIXTURES ?? 'test/fixtures');
 
 /** npm run test:browser: kernels, tape, random numbers and parity in a page of headless Chromium, on its software adapter. */
 export default defineConfig({
   server: { fs: { allow: ['.', fixtures] } },
   test: {
-    include: ['test/{autograd,kernel,kernels,models,optim,parity,tensor}/*.test.ts'],
+    include: EVERYWHERE,
     provide: { fixtures },
     testTimeout: 120_000,
     hookTimeout: 120_000,

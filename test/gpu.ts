@@ -16,7 +16,7 @@ export function testDevice(): Promise<GPUDevice> {
 
 /** A device of the test's own. */
 export async function openDevice(options: DeviceOptions): Promise<GPUDevice> {
-  if (typeof document !== 'undefined') return requestDevice(navigator.gpu, options);
+  if (globalThis.navigator?.gpu) return requestDevice(navigator.gpu, options);
   const { openNodeDevice } = await import('../src/device/node.ts');
   return openNodeDevice(options);
 }

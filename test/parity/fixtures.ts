@@ -4,7 +4,7 @@ import { relativeError } from '../catalogue/run.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Folder of the numbers the PyTorch reference computed: FIXTURES, or the choice of cases that lies beside the tests. */
+    /** See test/everywhere.ts. */
     fixtures: string;
   }
 }
