@@ -50,7 +50,7 @@ export function addEval(ucgm: Command): void {
     .option('--steps <list>', 'numbers of steps, such as 1,2,4 (default: by the kind of model)', (text) =>
       numberList(text),
     )
-    .option('--batch <n>', 'images sampled at a time', wholeNumber, 500)
+    .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', wholeNumber, 500)
     .option('--seed <n>', 'seed of the noise', seedNumber, 0)
     .option('--json <file>', "where to write the table (default: the run's eval.json)")
     .option('--weights <which>', 'of a run: ema or model (default: ema)');
@@ -144,18 +144,11 @@ async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow
   const one = channels * height * width;
   const kinds = Math.max(1, source.network.numClasses);
   const labels = Uint32Array.from({ length: options.images }, (_, i) => i % kinds);
-  const all = new Float32Array(options.images * one);
-  let nfe = 0;
-  for (let first = 0; first < options.images; first += options.batch) {
-    const part = labels.slice(first, first + options.batch);
-    const drawn = await draw(workspace, source.network, task.weights, config, {
-      labels: part,
-      seed: options.seed,
-      first,
-    });
-    all.set(drawn.samples, first * one);
-    nfe = drawn.nfe;
-  }
+  const { samples: all, nfe } = await draw(workspace, source.network, task.weights, config, {
+    labels,
+    seed: options.seed,
+    atOnce: options.batch,
+  });
   const seconds = Number(secondsSince(start));
   const samples: ImageSource = {
     size: options.images,

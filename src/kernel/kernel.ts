@@ -231,7 +231,7 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
         this.#fail(
           'limit',
           `${name} needs ${needed} bytes; a binding of this device holds ${max}`,
-          'request a device with a larger maxStorageBufferBindingSize, or split the tensor',
+          'give a smaller batch, split the tensor, or request a device with a larger maxStorageBufferBindingSize',
         );
       }
     }

@@ -1,6 +1,6 @@
 export { Arena } from './arena.ts';
 export { FlatBuffers, FlatLayout, FlatParameters, type ParameterSpec } from './flat.ts';
-export { Ledger, type Owner } from './ledger.ts';
+export { BufferLimitError, Ledger, type Owner } from './ledger.ts';
 export { Stream } from './stream.ts';
 export { count, rowsAndCols, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 export { Workspace } from './workspace.ts';

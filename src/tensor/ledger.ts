@@ -3,6 +3,17 @@ export type Owner = 'parameter' | 'gradient' | 'optimizer' | 'average' | 'arena'
 
 const OWNERS: readonly Owner[] = ['parameter', 'gradient', 'optimizer', 'average', 'arena', 'data', 'staging'];
 
+/** A buffer that the device cannot hold. */
+export class BufferLimitError extends RangeError {
+  override readonly name = 'BufferLimitError';
+  readonly fix: string;
+
+  constructor(what: string, fix: string) {
+    super(`${what}. Fix: ${fix}`);
+    this.fix = fix;
+  }
+}
+
 /** Creates and destroys every data buffer of a workspace and counts its bytes by owner. */
 export class Ledger {
   readonly #device: GPUDevice;
@@ -12,13 +23,14 @@ export class Ledger {
     this.#device = device;
   }
 
-  /** A zeroed buffer of `size` bytes, rounded up to 16. @throws Error naming owner, size and limit when the device's maxBufferSize is passed. */
+  /** A zeroed buffer of `size` bytes, rounded up to 16. @throws BufferLimitError naming owner, size and limit when the device's maxBufferSize is passed. */
   create(owner: Owner, label: string, size: number, usage: number): GPUBuffer {
     const rounded = Math.max(16, Math.ceil(size / 16) * 16);
     const max = this.#device.limits.maxBufferSize;
     if (rounded > max) {
-      throw new RangeError(
-        `${owner} buffer "${label}" needs ${rounded} bytes; maxBufferSize of this device is ${max}. Fix: a smaller batch or model, or request the adapter's limits`,
+      throw new BufferLimitError(
+        `${owner} buffer "${label}" needs ${rounded} bytes; maxBufferSize of this device is ${max}`,
+        "a smaller batch or model, or request the adapter's limits",
       );
     }
     const buffer = this.#device.createBuffer({ label: `${owner}: ${label}`, size: rounded, usage });

@@ -41,6 +41,12 @@ export class Workspace {
     this.stream.begin();
   }
 
+  /** After an error while recording: forgets what is recorded, and frees the step tensors. */
+  abandonStep(): void {
+    this.stream.drop();
+    this.arena.dispose();
+  }
+
   /** Submits what is recorded and copies a tensor's elements to the host. */
   async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
     await this.stream.flush();
