@@ -29,6 +29,8 @@ export class Stream {
   #items: Item[] = [];
   #slots: Slot[] = [];
   #position = 0;
+  /** Items that were recorded before `begin` and are not submitted yet. */
+  #earlier = 0;
   #waiting = new Set<Kernel>();
   #runs = 0;
 
@@ -39,6 +41,7 @@ export class Stream {
   /** Starts a new sequence of dispatches, to be matched with the last one's records. */
   begin(): void {
     this.#position = 0;
+    this.#earlier = this.#items.length;
   }
 
   /** Records one dispatch. @throws KernelError as `bind` does. */
@@ -83,13 +86,14 @@ export class Stream {
     this.#submit();
   }
 
-  /** Forgets what is recorded and every kept record: after an error, or before buffers they name are destroyed. */
+  /** Forgets what was recorded since `begin` and every kept record: after an error, or before buffers they name are destroyed. */
   drop(): void {
-    this.#items = [];
+    this.#items.length = this.#earlier; // writes of weights before the step stay
     this.#slots = [];
-    this.#waiting.clear();
+    const runs = this.#items.filter((item) => item.kind === 'run');
+    this.#waiting = new Set(runs.map((run) => run.kernel).filter((kernel) => !kernel.compiled));
     this.#position = 0;
-    this.#runs = 0;
+    this.#runs = runs.length;
   }
 
   #submitIfReady(): void {
@@ -131,6 +135,7 @@ export class Stream {
     }
     send();
     this.#items = [];
+    this.#earlier = 0;
     this.#runs = 0;
   }
 }

@@ -41,7 +41,7 @@ export class Workspace {
     this.stream.begin();
   }
 
-  /** After an error while recording: forgets what is recorded, and frees the step tensors. */
+  /** After an error while recording a step: forgets what of it is recorded, and frees the step tensors. */
   abandonStep(): void {
     this.stream.drop();
     this.arena.dispose();
