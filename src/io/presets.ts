@@ -95,7 +95,7 @@ const PRESETS: { [name: string]: PartialConfig } = {
     },
     sample: { ...SAMPLE, sampling_steps: 2, stochast_ratio: 1, rfba_gap_steps: [0.001, 0.3] },
   },
-  /** RCGM: one model for any number of steps, from scratch. */
+  /** RCGM: one model for any number of steps. Made for tune: from scratch it takes many times the steps (docs/what-did-not-work.md). */
   anystep: {
     model: { name: 'tiny', two_times: true },
     data: { name: 'digits', batch_size: 32 },
