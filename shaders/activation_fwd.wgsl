@@ -32,7 +32,7 @@ fn main(
       } else if (ACT == 2u) {
         y[at] = silu(v);
       } else {
-        y[at] = max(v, 0.0);
+        y[at] = relu(v);
       }
     }
   }

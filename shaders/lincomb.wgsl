@@ -62,7 +62,9 @@ fn main(
         sum += coefs[c + 3u] * u3[dims.offset3 + base + i];
       }
       if (CLAMPED) {
-        sum = origin[base + i] + coefs[c + COUNT] * clamp(sum, -1.0, 1.0);
+        // Not clamp(): that may turn a NaN into a number, and hide that the network diverged.
+        let bounded = select(select(sum, 1.0, sum > 1.0), -1.0, sum < -1.0);
+        sum = origin[base + i] + coefs[c + COUNT] * bounded;
       }
       out[dims.out_offset + base + i] = sum;
     }

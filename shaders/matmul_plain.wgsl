@@ -141,7 +141,7 @@ fn main(
           } else if (ACT == 2u) {
             value = silu(value);
           } else if (ACT == 3u) {
-            value = max(value, 0.0);
+            value = relu(value);
           }
           if (HAS_GATE) {
             value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];

@@ -234,7 +234,7 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
   } else if (ACT == 2u) {
     value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
   } else if (ACT == 3u) {
-    value = max(value, vec4f(0.0));
+    value = select(value, vec4f(0.0), value < vec4f(0.0));
   }
   if (HAS_GATE) {
     let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;

@@ -79,6 +79,11 @@ fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
 }
 
+// Not max(): that may lose a NaN, and a diverged network would look sound.
+fn relu(x: f32) -> f32 {
+  return select(x, 0.0, x < 0.0);
+}
+
 fn relu_grad(x: f32) -> f32 {
   return select(0.0, 1.0, x > 0.0);
 }
@@ -140,7 +145,7 @@ fn main(
       } else if (ACT == 2u) {
         y[at] = silu(v);
       } else {
-        y[at] = max(v, 0.0);
+        y[at] = relu(v);
       }
     }
   }
@@ -168,6 +173,11 @@ fn gelu_grad(x: f32) -> f32 {
 
 fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+// Not max(): that may lose a NaN, and a diverged network would look sound.
+fn relu(x: f32) -> f32 {
+  return select(x, 0.0, x < 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
@@ -2998,7 +3008,9 @@ fn main(
         sum += coefs[c + 3u] * u3[dims.offset3 + base + i];
       }
       if (CLAMPED) {
-        sum = origin[base + i] + coefs[c + COUNT] * clamp(sum, -1.0, 1.0);
+        // Not clamp(): that may turn a NaN into a number, and hide that the network diverged.
+        let bounded = select(select(sum, 1.0, sum > 1.0), -1.0, sum < -1.0);
+        sum = origin[base + i] + coefs[c + COUNT] * bounded;
       }
       out[dims.out_offset + base + i] = sum;
     }
@@ -3546,7 +3558,7 @@ fn main(
           } else if (ACT == 2u) {
             value = silu(value);
           } else if (ACT == 3u) {
-            value = max(value, 0.0);
+            value = relu(value);
           }
           if (HAS_GATE) {
             value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
@@ -3583,6 +3595,11 @@ fn gelu_grad(x: f32) -> f32 {
 
 fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+// Not max(): that may lose a NaN, and a diverged network would look sound.
+fn relu(x: f32) -> f32 {
+  return select(x, 0.0, x < 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
@@ -3867,7 +3884,7 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
   } else if (ACT == 2u) {
     value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
   } else if (ACT == 3u) {
-    value = max(value, vec4f(0.0));
+    value = select(value, vec4f(0.0), value < vec4f(0.0));
   }
   if (HAS_GATE) {
     let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
@@ -3988,6 +4005,11 @@ fn gelu_grad(x: f32) -> f32 {
 
 fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+
+// Not max(): that may lose a NaN, and a diverged network would look sound.
+fn relu(x: f32) -> f32 {
+  return select(x, 0.0, x < 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
@@ -4712,13 +4734,18 @@ fn pool_window(row: u32, col: u32) -> vec4u {
   return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
 }
 
-// Where the largest element lies; the first of several.
+// By the bits, which no compiler may assume away.
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Where the largest element lies, the first of several; a NaN counts as larger than all.
 fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
   var best = pixel_index(sample, area.x, area.y, channel);
   for (var row = area.x; row < area.z; row++) {
     for (var col = area.y; col < area.w; col++) {
       let at = pixel_index(sample, row, col, channel);
-      if (x[at] > x[best]) {
+      if (x[at] > x[best] || is_nan(x[at])) {
         best = at;
       }
     }
@@ -4823,13 +4850,18 @@ fn pool_window(row: u32, col: u32) -> vec4u {
   return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
 }
 
-// Where the largest element lies; the first of several.
+// By the bits, which no compiler may assume away.
+fn is_nan(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// Where the largest element lies, the first of several; a NaN counts as larger than all.
 fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
   var best = pixel_index(sample, area.x, area.y, channel);
   for (var row = area.x; row < area.z; row++) {
     for (var col = area.y; col < area.w; col++) {
       let at = pixel_index(sample, row, col, channel);
-      if (x[at] > x[best]) {
+      if (x[at] > x[best] || is_nan(x[at])) {
         best = at;
       }
     }
@@ -5751,6 +5783,11 @@ fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
 }
 
+// Not max(): that may lose a NaN, and a diverged network would look sound.
+fn relu(x: f32) -> f32 {
+  return select(x, 0.0, x < 0.0);
+}
+
 fn relu_grad(x: f32) -> f32 {
   return select(0.0, 1.0, x > 0.0);
 }
@@ -5843,6 +5880,11 @@ fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
 }
 
+// Not max(): that may lose a NaN, and a diverged network would look sound.
+fn relu(x: f32) -> f32 {
+  return select(x, 0.0, x < 0.0);
+}
+
 fn relu_grad(x: f32) -> f32 {
   return select(0.0, 1.0, x > 0.0);
 }
@@ -5910,12 +5952,13 @@ fn main(
 
 // sincos: (sin x, cos x) to 2 ulp of 1 for |x| < 8192. WGSL's own may be off by 2^-11, and SwiftShader's are by 1e-4: the difference
 // quotients of few-step training multiply that by 100.
-// The argument less a multiple of pi/2, whose three pieces are short enough for exact products; then the minimax polynomials of
+// The argument less a multiple of pi/2, whose three pieces are short enough for exact products (fma,
+// so that no compiler adds the pieces up first); then the minimax polynomials of
 // (sin r - r) / r^3 and (cos r - 1 + r^2 / 2) / r^4 in r^2 on [0, pi/4], off by 4e-9 and 1e-10.
 
 fn sincos(x: f32) -> vec2f {
   let turns = round(x * 0.63661975);
-  let r = ((x - turns * 1.5703125) - turns * 0.0004837513) - turns * 7.54979e-8;
+  let r = fma(-turns, 7.54979e-8, fma(-turns, 0.0004837513, fma(-turns, 1.5703125, x)));
   let r2 = r * r;
   let s = r + r * r2 * (-0.16666655 + r2 * (0.008332178 - r2 * 0.000195173));
   let c = 1.0 - 0.5 * r2 + r2 * r2 * (0.041666646 + r2 * (-0.0013887368 + r2 * 0.000024438452));

@@ -22,6 +22,11 @@ fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
 }
 
+// Not max(): that may lose a NaN, and a diverged network would look sound.
+fn relu(x: f32) -> f32 {
+  return select(x, 0.0, x < 0.0);
+}
+
 fn relu_grad(x: f32) -> f32 {
   return select(0.0, 1.0, x > 0.0);
 }

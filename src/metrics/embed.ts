@@ -49,6 +49,8 @@ export async function embed(workspace: Workspace, network: FeatureNetwork, image
       images.image(first + i, one, 0);
       place(one, images, pixels.subarray(i * channels * height * width), network.input);
     }
+    if (pixels.some(Number.isNaN))
+      throw new MetricError('images are not numbers', 'look at the samples: the model may have diverged');
     workspace.beginStep();
     const tape = new Tape(workspace, { record: false });
     const x = tape.alloc(batch, height, width, channels); // [B, H, W, C]

@@ -160,6 +160,13 @@ describe('a feature network from its description', () => {
     await expect(embed(workspace, network, images)).rejects.toThrow('the images are 2 x 8 x 12');
   });
 
+  it('is refused for images that hold a NaN', async () => {
+    const network = smallCnn(await fresh(), DESCRIPTION, weightsOf(), 'f');
+    const image = (_: number, out: Float32Array) => out.fill(0).fill(Number.NaN, 0, out.length - 1);
+    const images = { size: 1, channels: 2, height: HEIGHT, width: WIDTH, image };
+    await expect(embed(await fresh(), network, images)).rejects.toThrow('images are not numbers');
+  });
+
   it('reads the description of the file that comes along', () => {
     const path = join(import.meta.dirname, '../../models/mnist_features.safetensors');
     const text =
