@@ -123,6 +123,7 @@ export function ddt(config: DiTConfig & DDTOptions): VelocityNetwork {
     for (let i = 0; i < encoder; i++) {
       const before = s;
       s = tape.block([before, c], () => block(tape, w, `blocks.${i}`, before, c, tokens)); // [B, N, D]
+      if (!tape.recording) tape.release(before); // dead: it was this block's alone
     }
     s = activate(tape, addPerSample(tape, s, time), 'silu'); // [B, N, D]
     let h = linear(tape, patches, w.get('x_embedder.proj.weight'), w.get('x_embedder.proj.bias')); // [B, N, D]
@@ -130,6 +131,7 @@ export function ddt(config: DiTConfig & DDTOptions): VelocityNetwork {
       const before = h;
       const condition = s;
       h = tape.block([before, condition], () => block(tape, w, `blocks.${i}`, before, condition, 1)); // [B, N, D]
+      if (!tape.recording) tape.release(before);
     }
     const m = linear(
       tape,

@@ -204,6 +204,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
     for (let i = 0; i < depth; i++) {
       const before = h;
       h = tape.block([before, c], () => block(tape, w, `blocks.${i}`, before, c)); // [B, N, D]
+      if (!tape.recording) tape.release(before); // dead: it was this block's alone
     }
     const m = linear(
       tape,

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { Tape } from '../../src/autograd/tape.ts';
 import { networkOf, resolveModel } from '../../src/cli/model.ts';
 import { nextBatch } from '../../src/data/batches.ts';
 import { shapesDataset } from '../../src/data/shapes.ts';
 import { mergeConfig, type PartialConfig } from '../../src/io/config.ts';
 import { presetNamed } from '../../src/io/presets.ts';
+import { createNetwork } from '../../src/models/registry.ts';
+import { WeightStore } from '../../src/nn/weights.ts';
 import { Workspace } from '../../src/tensor/index.ts';
 import { Trainer } from '../../src/ucgm/trainer.ts';
 import { testDevice } from '../gpu.ts';
@@ -83,4 +86,29 @@ describe('memory of training', () => {
       expect(less).toBeLessThan(0.6 * whole);
       expect(weights[1]).toEqual(weights[0]);
     });
+
+  it('of a pass without gradients does not grow with depth', async () => {
+    const bytes: number[] = [];
+    for (const [kind, depth] of [
+      ['TiT', 2],
+      ['TiT', 6],
+      ['DDT', 4],
+      ['DDT', 12],
+    ] as const) {
+      const sizes = { input_size: 8, patch_size: 2, in_channels: 1, num_classes: 2, hidden_size: 16, num_heads: 2 };
+      const network = createNetwork(kind, { ...sizes, depth });
+      const workspace = new Workspace(await testDevice());
+      const weights = new WeightStore(workspace, network).frozen('test');
+      const tape = new Tape(workspace, { record: false });
+      workspace.beginStep();
+      const y = tape.alloc(4);
+      workspace.stream.write(y, new Uint32Array(4));
+      network.forward(tape, weights, tape.alloc(4, 1, 8, 8), tape.alloc(4), y);
+      await workspace.stream.flush();
+      bytes.push(workspace.arena.bytes);
+      workspace.dispose();
+    }
+    expect(bytes[1]).toBe(bytes[0]);
+    expect(bytes[3]).toBe(bytes[2]);
+  });
 });
