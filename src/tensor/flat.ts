@@ -102,12 +102,11 @@ export class FlatBuffers {
 
   /** Copies all values to the host, by parameter name. */
   async read(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
-    const host: Float32Array<ArrayBuffer>[] = [];
-    for (const chunk of this.chunks) host.push(await this.#workspace.read(chunk));
     const out = new Map<string, Float32Array<ArrayBuffer>>();
-    for (const place of this.layout.places) {
-      const begin = place.offset / 4;
-      out.set(place.name, (host[place.chunk] as Float32Array<ArrayBuffer>).slice(begin, begin + count(place.shape)));
+    for (const [i, chunk] of this.chunks.entries()) {
+      const host = await this.#workspace.read(chunk); // one at a time: the host holds the values and one chunk
+      for (const { name, offset, shape } of this.layout.places.filter((place) => place.chunk === i))
+        out.set(name, host.slice(offset / 4, offset / 4 + count(shape)));
     }
     return out;
   }

@@ -3,7 +3,7 @@ export type Owner = 'parameter' | 'gradient' | 'optimizer' | 'average' | 'arena'
 
 const OWNERS: readonly Owner[] = ['parameter', 'gradient', 'optimizer', 'average', 'arena', 'data', 'staging'];
 
-/** A buffer that the device cannot hold. */
+/** A buffer that the device cannot hold, by its limits or because its memory is full. */
 export class BufferLimitError extends RangeError {
   override readonly name = 'BufferLimitError';
   readonly fix: string;
@@ -18,6 +18,9 @@ export class BufferLimitError extends RangeError {
 export class Ledger {
   readonly #device: GPUDevice;
   readonly #live = new Map<GPUBuffer, Owner>();
+  /** Answers that the device owes: whether there was memory. */
+  #asked: Promise<void>[] = [];
+  #refused: BufferLimitError | undefined;
 
   constructor(device: GPUDevice) {
     this.#device = device;
@@ -33,9 +36,32 @@ export class Ledger {
         "a smaller batch or model, or request the adapter's limits",
       );
     }
+    // A device without memory answers later, and until then gives a buffer that turns every command with it into nothing.
+    this.#device.pushErrorScope('out-of-memory');
     const buffer = this.#device.createBuffer({ label: `${owner}: ${label}`, size: rounded, usage });
+    const total = this.total + rounded;
+    this.#asked.push(
+      this.#device.popErrorScope().then((error) => {
+        if (!error) return;
+        this.#refused ??= new BufferLimitError(
+          `the device has no memory for ${owner} buffer "${label}" of ${rounded} bytes, ${total} with all before it`,
+          'a smaller batch or model, or gradient_checkpointing',
+        );
+      }),
+    );
     this.#live.set(buffer, owner);
     return buffer;
+  }
+
+  /** Waits until the device has said yes to every buffer. @throws BufferLimitError when its memory was full. */
+  async check(): Promise<void> {
+    if (this.#asked.length === 0) return;
+    const asked = this.#asked;
+    this.#asked = [];
+    await Promise.all(asked);
+    const refused = this.#refused;
+    this.#refused = undefined;
+    if (refused) throw refused;
   }
 
   destroy(buffer: GPUBuffer): void {

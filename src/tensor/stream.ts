@@ -34,8 +34,12 @@ export class Stream {
   #waiting = new Set<Kernel>();
   #runs = 0;
 
-  constructor(device: GPUDevice) {
+  readonly #ready: () => Promise<void>;
+
+  /** @param ready is waited for before commands are flushed: whether there was memory for their buffers. */
+  constructor(device: GPUDevice, ready: () => Promise<void> = async () => {}) {
     this.device = device;
+    this.#ready = ready;
   }
 
   /** Starts a new sequence of dispatches, to be matched with the last one's records. */
@@ -79,8 +83,9 @@ export class Stream {
     this.#items.push({ kind: 'write', tensor, data: data.slice(), byteOffset: elementOffset * 4 });
   }
 
-  /** Submits all that is recorded, once its pipelines are compiled. @throws KernelError compile. */
+  /** Submits all that is recorded, once its pipelines are compiled. @throws KernelError compile, BufferLimitError. */
   async flush(): Promise<void> {
+    await this.#ready();
     if (this.#waiting.size > 0) await Promise.all([...this.#waiting].map((k) => k.ready));
     this.#waiting.clear();
     this.#submit();

@@ -20,7 +20,7 @@ export class Workspace {
     this.caps = capsOf(device);
     this.ledger = new Ledger(device);
     this.arena = new Arena(this.ledger);
-    this.stream = new Stream(device);
+    this.stream = new Stream(device, () => this.ledger.check());
   }
 
   /** A zeroed tensor that lives until `free`, with a buffer of its own. */
@@ -42,8 +42,9 @@ export class Workspace {
   }
 
   /** After an error while recording a step: forgets what of it is recorded, and frees the step tensors. */
-  abandonStep(): void {
+  async abandonStep(): Promise<void> {
     this.stream.drop();
+    await this.stream.flush(); // what was recorded before the step may name step tensors
     this.arena.dispose();
   }
 

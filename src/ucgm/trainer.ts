@@ -118,13 +118,29 @@ export class Trainer {
     workspace.stream.write(this.#inputs.yNull, new Uint32Array(batchSize).fill(this.#nullLabel));
   }
 
-  /** Trains on one batch. @throws OptionError for a batch of the wrong size or an unknown label. */
+  /**
+   * Trains on one batch. A step that fails leaves weights and step number as they were.
+   * @throws OptionError for a batch of the wrong size or an unknown label; KernelError or BufferLimitError where the device is too small.
+   */
   async train(batch: Batch): Promise<void> {
+    this.#check(batch);
+    this.teacher?.update(); // before the step: it is not forgotten with one that fails
+    this.workspace.beginStep();
+    try {
+      await this.#run(batch);
+      await this.workspace.stream.flush();
+    } catch (error) {
+      await this.workspace.abandonStep();
+      throw error;
+    }
+    this.step++;
+  }
+
+  /** Records one step. */
+  async #run(batch: Batch): Promise<void> {
     const { workspace, options } = this;
-    workspace.beginStep();
     this.#upload(batch);
     this.weights.flat.gradients?.clear();
-    this.teacher?.update();
     const tape = new Tape(workspace, { record: true, checkpointing: options.checkpointing ?? false });
     const inference = new Tape(workspace, { record: false });
     const total = { values: this.#total, slot: 0 };
@@ -135,8 +151,6 @@ export class Trainer {
     this.optimizer.update(this.#clip.result);
     this.#ema.update(this.weights.flat.values, options.emaDecay);
     this.#record();
-    this.step++;
-    await workspace.stream.flush();
   }
 
   /** Metrics of the steps since the last call (the last 128 at most). Waits for the GPU. */
@@ -202,7 +216,6 @@ export class Trainer {
     const { workspace, options, batchSize, step } = this;
     const { stream } = workspace;
     const to = this.#inputs;
-    this.#check(batch);
     const times = batch.t ?? this.#times();
     const labels = batch.labels.slice();
     if (this.network.numClasses < 2) labels.fill(0);
