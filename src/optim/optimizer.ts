@@ -113,5 +113,7 @@ function validate(o: OptimizerOptions): void {
   if (!(o.lr > 0)) throw new OptimizerError(`lr is ${o.lr}`, `give a positive number`);
   if (!o.betas.every((b) => b >= 0 && b < 1))
     throw new OptimizerError(`betas are [${o.betas}]`, `give two numbers in [0, 1)`);
+  if (o.eps !== undefined && !(o.eps > 0))
+    throw new OptimizerError(`eps is ${o.eps}`, 'give a positive number: without it a gradient of 0 divides 0 by 0');
   if (!(o.weight_decay >= 0)) throw new OptimizerError(`weight_decay is ${o.weight_decay}`, `give 0 or more`);
 }

@@ -1,0 +1,19 @@
+import { expect, it } from 'vitest';
+import { Optimizer, type OptimizerOptions } from '../../src/optim/optimizer.ts';
+import { FlatParameters, Workspace } from '../../src/tensor/index.ts';
+import { testDevice } from '../gpu.ts';
+
+it('numbers that no optimiser can work with are refused by name', async () => {
+  const workspace = new Workspace(await testDevice());
+  const layout = FlatParameters.layoutFor(workspace, [{ name: 'w', shape: [3] }]);
+  const parameters = new FlatParameters(workspace, layout, { trainable: true });
+  const fine: OptimizerOptions = { type: 'AdamW', lr: 1, betas: [0.9, 0.95], weight_decay: 0 };
+  const making = (changed: object) => () => new Optimizer(workspace, parameters, { ...fine, ...changed });
+  expect(making({ type: 'SGD' })).toThrow('optimizer SGD does not exist');
+  expect(making({ lr: 0 })).toThrow('lr is 0');
+  expect(making({ betas: [0.9, 1] })).toThrow('betas are [0.9,1]');
+  expect(making({ eps: 0 })).toThrow('eps is 0');
+  expect(making({ weight_decay: -1 })).toThrow('weight_decay is -1');
+  expect(making({ eps: 1e-6 })).not.toThrow();
+  workspace.dispose();
+});
