@@ -53,6 +53,16 @@ export const qkNormRopeBackward = defineKernel({
   check: (d, k) => check(d, k.HAS_ROPE as boolean),
 });
 
+/** Invocations that keep a large GPU busy, and the fewest rows for which one is worth starting. */
+const BUSY = 2 ** 17;
+const LEAST_ROWS = 64;
+
+/** Rows (batch, token, head) a chunk for qkNormAffineBackward, whose invocations each walk one column of q or k in a chunk. Pure. */
+export function chooseAffineChunk(rows: number, headDim: number): number {
+  const chunks = Math.max(1, Math.min(Math.ceil(rows / LEAST_ROWS), Math.ceil(BUSY / (2 * headDim))));
+  return Math.max(1, Math.ceil(rows / chunks));
+}
+
 /** Gradients of the affine map by chunks of rows (batch n heads): partial [ceil(rows/chunk_rows), 4, head_dim]; sumCols adds them. f32. */
 export const qkNormAffineBackward = defineKernel({
   shader: shaders.qk_norm_affine_bwd,

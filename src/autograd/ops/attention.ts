@@ -5,8 +5,7 @@ import {
   attentionDelta,
   chooseAttention,
 } from '../../kernels/attention.ts';
-import { qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
-import { chooseChunk } from '../../kernels/reduce.ts';
+import { chooseAffineChunk, qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
 import { Storage, Tensor } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './linear.ts';
@@ -92,7 +91,7 @@ function affineGradients(
 ): void {
   const { head_dim } = dims;
   const rows = dims.batch * dims.n * dims.heads;
-  const chunk_rows = chooseChunk(rows, 4 * head_dim);
+  const chunk_rows = chooseAffineChunk(rows, head_dim);
   const chunks = Math.ceil(rows / chunk_rows);
   const partial = tape.alloc(chunks, 4 * head_dim);
   const kernel = qkNormAffineBackward.prepare(tape.workspace.device, { norm: options.norm, rope: options.rope });
