@@ -12,11 +12,11 @@ export class DeviceError extends Error {
 export interface DeviceOptions {
   /** 'adapter' asks for all the adapter offers in buffer sizes and workgroup memory; 'default' stays at WebGPU's defaults. */
   limits?: 'adapter' | 'default';
-  /** Optional features to use where the adapter has them. Default: all that some kernel variant uses. */
+  /** Optional features to ask for where the adapter has them. Default: timestamps for the bench, f16 and subgroups for shaders of your own. */
   features?: readonly string[];
 }
 
-const USED_FEATURES = ['timestamp-query', 'shader-f16', 'subgroups'];
+const WANTED_FEATURES = ['timestamp-query', 'shader-f16', 'subgroups'];
 const USED_LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -40,7 +40,7 @@ export async function requestDevice(gpu: GPU | undefined, options: DeviceOptions
       'install a Vulkan, Metal or D3D12 driver (on Linux without a GPU: mesa-vulkan-drivers)',
     );
   }
-  const requiredFeatures = (options.features ?? USED_FEATURES).filter((f) =>
+  const requiredFeatures = (options.features ?? WANTED_FEATURES).filter((f) =>
     adapter.features.has(f),
   ) as GPUFeatureName[];
   const requiredLimits: Record<string, number> = {};

@@ -1,7 +1,5 @@
 /** What a device can do, as far as the choice of a kernel variant depends on it. */
 export interface Caps {
-  readonly f16: boolean;
-  readonly subgroups: boolean;
   readonly timestamps: boolean;
   /** A CPU pretending to be a GPU (llvmpipe, SwiftShader): barriers and workgroup memory cost more than they save there. */
   readonly software: boolean;
@@ -16,8 +14,6 @@ export function capsOf(device: GPUDevice): Caps {
   const info = device.adapterInfo;
   const words = `${info?.vendor} ${info?.architecture} ${info?.device} ${info?.description}`.toLowerCase();
   return {
-    f16: device.features.has('shader-f16'),
-    subgroups: device.features.has('subgroups' as GPUFeatureName),
     timestamps: device.features.has('timestamp-query'),
     software: /llvmpipe|lavapipe|swiftshader|software|basic render/.test(words),
     maxWorkgroupSize: device.limits.maxComputeInvocationsPerWorkgroup,

@@ -17,8 +17,6 @@ import { testDevice } from '../gpu.ts';
 import { randn } from '../reference/index.ts';
 
 const GPU: Caps = {
-  f16: false,
-  subgroups: false,
   timestamps: false,
   software: false,
   maxWorkgroupSize: 256,

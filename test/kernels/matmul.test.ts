@@ -9,8 +9,6 @@ kernelSuite('matmul', matmulCases);
 
 describe('matmul choice and checks', () => {
   const gpu: Caps = {
-    f16: false,
-    subgroups: false,
     timestamps: false,
     software: false,
     maxWorkgroupSize: 256,
