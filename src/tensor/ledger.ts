@@ -3,6 +3,9 @@ export type Owner = 'parameter' | 'gradient' | 'optimizer' | 'average' | 'arena'
 
 const OWNERS: readonly Owner[] = ['parameter', 'gradient', 'optimizer', 'average', 'arena', 'data', 'staging'];
 
+/** A lost device owes no answer: reading from it says that it is lost. */
+const ignoreLoss = () => {};
+
 /** A buffer that the device cannot hold, by its limits or because its memory is full. */
 export class BufferLimitError extends RangeError {
   override readonly name = 'BufferLimitError';
@@ -47,7 +50,7 @@ export class Ledger {
           `the device has no memory for ${owner} buffer "${label}" of ${rounded} bytes, ${total} with all before it`,
           'a smaller batch or model, or gradient_checkpointing',
         );
-      }),
+      }, ignoreLoss),
     );
     this.#live.set(buffer, owner);
     return buffer;
