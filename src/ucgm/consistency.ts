@@ -6,7 +6,9 @@ import { enhancedVelocities, enhancement } from './enhancement.ts';
 import { droppedLabels, isTurned, type ObjectiveOptions } from './options.ts';
 import { denominator, QUARTER_TURN, TRANSPORTS, type Transport, transportNamed } from './transport.ts';
 
-/** Half the step of the central difference at lambda = 1. */
+/** The lambda that stands for the limit 1: its quotient reaches back by a hundredth of t. */
+const LIMIT = 0.99;
+/** Half the step of the reference's central difference at lambda = 1. */
 const HALF_STEP = 0.005;
 /** Least time that is divided by: at 0 the difference over (1 - lambda) t and 4 / sin(1.57 t) have no value. */
 const LEAST_TIME = 1e-4;
@@ -22,7 +24,7 @@ export interface ConsistencyCoefficients {
    * what the style of the enhancement compares.
    */
   readonly rows: Float32Array<ArrayBuffer>;
-  /** [B]: the times at which the network is asked at the two points. At lambda < 1 the first is t itself. */
+  /** [B]: the times of the two points; the first is t itself, whose velocity is known, but for the central difference. */
   readonly first: Float32Array<ArrayBuffer>;
   readonly second: Float32Array<ArrayBuffer>;
 }
@@ -38,10 +40,20 @@ function rolesOf(options: ObjectiveOptions): { transport: Transport; turned: boo
 }
 
 /**
+ * At lambda = 1 D is a derivative. Stepping F towards its target moves what F knows at small t, next to the data, to larger t: for
+ * Linear, with s the training time and k = 4 t / sin(1.57 t), dF/ds = k (v - F - t dF/dt), an advection. A difference that looks both
+ * ways is unstable under explicit steps unless they are very small, one that looks back, where the news comes from, is not
+ * (docs/what-did-not-work.md has the two trainings). `compat: 'reference'` looks both ways, as the reference does.
+ */
+function isCentral(options: ObjectiveOptions): boolean {
+  return options.consistc_ratio === 1 && options.compat === 'reference';
+}
+
+/**
  * The consistency part of UCGM-T (lambda > 0; arXiv 2505.07447, the training algorithm), in f64: with f(r) the prediction of
- * x at time r on the path of x* and z*, D = (f(t + 0.005) - f(t - 0.005)) / 0.01 at lambda = 1 and
- * (f(t) - f(lambda t)) / ((1 - lambda) t) below, and target = F_t - (a/den) (4 / sin(1.57 t)) clamp(D, -1, 1).
- * x* and z* are the data and noise, moved where zeta is not 0, see enhancement.ts.
+ * x at time r on the path of x* and z*, D = (f(t) - f(lambda t)) / ((1 - lambda) t), and target =
+ * F_t - (a/den) (4 / sin(1.57 t)) clamp(D, -1, 1). Lambda = 1 is taken as 0.99; the reference has
+ * D = (f(t + 0.005) - f(t - 0.005)) / 0.01 there. x* and z* are the data and noise, moved where zeta is not 0, see enhancement.ts.
  */
 export function consistencyCoefficients(options: ObjectiveOptions, times: ArrayLike<number>): ConsistencyCoefficients {
   const { transport, turned } = rolesOf(options);
@@ -51,13 +63,14 @@ export function consistencyCoefficients(options: ObjectiveOptions, times: ArrayL
   const first = new Float32Array(batch);
   const second = new Float32Array(batch);
   const sign = turned ? -1 : 1;
-  const lambda = options.consistc_ratio;
+  const central = isCentral(options);
+  const lambda = options.consistc_ratio === 1 ? LIMIT : options.consistc_ratio;
   const firstDropped = batch - droppedLabels(options.lab_drop_ratio, batch);
   for (let b = 0; b < batch; b++) {
     const given = turned ? 1 - (times[b] as number) : (times[b] as number);
     const t = Math.max(LEAST_TIME, given);
-    const [r1, r2] = lambda === 1 ? [t + HALF_STEP, t - HALF_STEP] : [t, lambda * t];
-    const span = lambda === 1 ? 2 * HALF_STEP : (1 - lambda) * t;
+    const [r1, r2] = central ? [t + HALF_STEP, t - HALF_STEP] : [t, lambda * t];
+    const span = central ? 2 * HALF_STEP : (1 - lambda) * t;
     const row = rows.subarray(b * ROW.stride, (b + 1) * ROW.stride);
     row.set(enhancedPath(options, transport, given, sign, b >= firstDropped), ROW.x);
     row.set([g(r1), a(r1)], ROW.first);
@@ -160,7 +173,7 @@ export function consistencyTarget(
   const x1 = combine(alloc(), ROW.first, x, z);
   const x2 = combine(alloc(), ROW.second, x, z);
   let f1 = o.velocity;
-  if (options.consistc_ratio === 1) {
+  if (isCentral(options)) {
     f1 = ask(online, x1, o.first);
     made.push(f1);
   }

@@ -16,16 +16,20 @@ describe('consistency coefficients', () => {
     const [x, z] = [0.7, -1.3];
     for (const [name, { da, dg }] of Object.entries(TRANSPORTS)) {
       if (name === 'ReLinear') continue;
-      for (const consistc_ratio of [1, 0.9, 0.3]) {
-        const { row, first, second } = rowOf({ transport_type: name, consistc_ratio }, 0.4);
+      for (const lambda of [
+        { consistc_ratio: 1, compat: 'reference' as const },
+        { consistc_ratio: 1 },
+        { consistc_ratio: 0.3 },
+      ]) {
+        const { row, first, second } = rowOf({ transport_type: name, ...lambda }, 0.4);
         const [f1, f2] = [first, second].map((r) => da(r) * z + dg(r) * x) as [number, number];
         const at = (i: number) => row[i] as number;
         const [one, two, d] = [ROW.first, ROW.second, ROW.difference];
         const [x1, x2] = [at(one) * x + at(one + 1) * z, at(two) * x + at(two + 1) * z];
-        expect(at(d) * f1 + at(d + 1) * f2 + at(d + 2) * x1 + at(d + 3) * x2, `${name} ${consistc_ratio}`).toBeCloseTo(
-          0,
-          3,
-        );
+        expect(
+          at(d) * f1 + at(d + 1) * f2 + at(d + 2) * x1 + at(d + 3) * x2,
+          `${name} ${JSON.stringify(lambda)}`,
+        ).toBeCloseTo(0, 3);
       }
     }
   });
@@ -65,6 +69,46 @@ describe('consistency coefficients', () => {
         .row.slice(0, 8)
         .map(Math.abs),
     ).toEqual([1, 0, 0, 0, 0, 1, 0, 0]);
+  });
+
+  it('look back by a hundredth of t at lambda 1, and both ways as the reference does', () => {
+    const ours = rowOf({}, 0.4);
+    expect(ours).toEqual(rowOf({ consistc_ratio: 0.99 }, 0.4));
+    expect([ours.first, ours.second]).toEqual([0.4, 0.396].map(Math.fround));
+    const reference = rowOf({ compat: 'reference' }, 0.4);
+    expect([reference.first, reference.second]).toEqual([0.405, 0.395].map(Math.fround));
+  });
+
+  it('damp a ripple over time at lambda 1, which the central difference lets grow', () => {
+    // F for one x and z as a table over time, which starts exact but for a ripple and is stepped towards its targets.
+    const [x, z, nodes] = [0.7, -1.3, 200];
+    const ripple = (compat?: 'reference') => {
+      const times = Float64Array.from({ length: nodes + 1 }, (_, i) => i / nodes);
+      const { rows, first, second } = consistencyCoefficients({ ...FEW, ...(compat && { compat }) }, times);
+      const exact = z - x; // Linear
+      const table = times.map((_, i) => exact + 0.01 * Math.sin((Math.PI / 2) * i));
+      const at = (t: number) => {
+        const place = Math.min(Math.max(t, 0), 1) * nodes;
+        const below = Math.min(Math.floor(place), nodes - 1);
+        const [lower, upper] = [table[below] as number, table[below + 1] as number];
+        return lower + (place - below) * (upper - lower);
+      };
+      for (let step = 0; step < 2000; step++) {
+        const moved = table.map((own, i) => {
+          const row = rows.subarray(i * ROW.stride, (i + 1) * ROW.stride);
+          const n = (j: number) => row[j] as number;
+          const [one, two, d] = [ROW.first, ROW.second, ROW.difference];
+          const [x1, x2] = [n(one) * x + n(one + 1) * z, n(two) * x + n(two + 1) * z];
+          const [f1, f2] = [at(first[i] as number), at(second[i] as number)];
+          const quotient = n(d) * f1 + n(d + 1) * f2 + n(d + 2) * x1 + n(d + 3) * x2;
+          return own + 2e-3 * n(d + 4) * Math.min(Math.max(quotient, -1), 1);
+        });
+        table.set(moved);
+      }
+      return Math.max(...table.slice(nodes / 4, (3 * nodes) / 4).map((v) => Math.abs(v - exact)));
+    };
+    expect(ripple()).toBeLessThan(1e-3);
+    expect(ripple('reference')).toBeGreaterThan(0.05);
   });
 
   it('stay finite at both ends of time', () => {
