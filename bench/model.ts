@@ -16,9 +16,13 @@ interface ModelCase {
   readonly gpuOnly: boolean;
 }
 
+const MNIST: PartialConfig = { model: { name: 'mnist' }, data: { batch_size: 256 } };
+
 const CASES: { readonly [name: string]: ModelCase } = {
   'step tiny preset': { preset: 'tiny', changes: {}, size: 28, gpuOnly: false },
   'step MNIST setting': { preset: 'mnist', changes: {}, size: 32, gpuOnly: true },
+  'step MNIST few-step': { preset: 'fewstep', changes: MNIST, size: 32, gpuOnly: true },
+  'step MNIST any-step': { preset: 'anystep', changes: MNIST, size: 32, gpuOnly: true },
 };
 
 /** What a case measured: milliseconds a step, of them the host's, and buffers' bytes. */
