@@ -56,6 +56,11 @@ export class Ledger {
     return buffer;
   }
 
+  /** Whether the device has answered for every buffer, and `check` has heard it. */
+  get settled(): boolean {
+    return this.#asked.length === 0;
+  }
+
   /** Waits until the device has said yes to every buffer. @throws BufferLimitError when its memory was full. */
   async check(): Promise<void> {
     if (this.#asked.length === 0) return;

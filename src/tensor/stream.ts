@@ -34,12 +34,12 @@ export class Stream {
   #waiting = new Set<Kernel>();
   #runs = 0;
 
-  readonly #ready: () => Promise<void>;
+  readonly #memory: { readonly settled: boolean; check(): Promise<void> };
 
-  /** @param ready is waited for before commands are flushed: whether there was memory for their buffers. */
-  constructor(device: GPUDevice, ready: () => Promise<void> = async () => {}) {
+  /** @param memory whether there was memory for the buffers: nothing is submitted before it is known. */
+  constructor(device: GPUDevice, memory: { readonly settled: boolean; check(): Promise<void> }) {
     this.device = device;
-    this.#ready = ready;
+    this.#memory = memory;
   }
 
   /** Starts a new sequence of dispatches, to be matched with the last one's records. */
@@ -85,7 +85,7 @@ export class Stream {
 
   /** Submits all that is recorded, once its pipelines are compiled. @throws KernelError compile, BufferLimitError. */
   async flush(): Promise<void> {
-    await this.#ready();
+    await this.#memory.check();
     if (this.#waiting.size > 0) await Promise.all([...this.#waiting].map((k) => k.ready));
     this.#waiting.clear();
     this.#submit();
@@ -102,6 +102,7 @@ export class Stream {
   }
 
   #submitIfReady(): void {
+    if (!this.#memory.settled) return; // else the last part of a step may run without its first
     for (const kernel of this.#waiting) if (!kernel.compiled) return;
     this.#waiting.clear();
     this.#submit();

@@ -20,7 +20,7 @@ export class Workspace {
     this.caps = capsOf(device);
     this.ledger = new Ledger(device);
     this.arena = new Arena(this.ledger);
-    this.stream = new Stream(device, () => this.ledger.check());
+    this.stream = new Stream(device, this.ledger);
   }
 
   /** A zeroed tensor that lives until `free`, with a buffer of its own. */
@@ -53,6 +53,7 @@ export class Workspace {
     await this.stream.flush();
     const size = tensor.count * 4;
     const staging = this.ledger.create('staging', 'read', size, STAGING_USAGE);
+    await this.ledger.check();
     const encoder = this.device.createCommandEncoder();
     encoder.copyBufferToBuffer(tensor.buffer, tensor.offset, staging, 0, size);
     this.device.queue.submit([encoder.finish()]);

@@ -126,10 +126,12 @@ export class Trainer {
     this.#check(batch);
     this.teacher?.update(); // before the step: it is not forgotten with one that fails
     this.workspace.beginStep();
+    const { step } = this.optimizer;
     try {
       await this.#run(batch);
       await this.workspace.stream.flush();
     } catch (error) {
+      this.optimizer.step = step;
       await this.workspace.abandonStep();
       throw error;
     }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createNetwork } from '../../src/models/registry.ts';
-import { Workspace } from '../../src/tensor/index.ts';
+import { BufferLimitError, Workspace } from '../../src/tensor/index.ts';
 import { OBJECTIVE_DEFAULTS } from '../../src/ucgm/options.ts';
 import { Trainer } from '../../src/ucgm/trainer.ts';
 import { testDevice } from '../gpu.ts';
@@ -37,4 +37,34 @@ it('a step that fails leaves no trace: the next ones are those of a run in which
     expect(losses[1]).toEqual(losses[0]);
     expect(new Set(losses[0]).size).toBe(4);
   }
+});
+
+it('a step for which there was no memory leaves no trace, however much of it was recorded', async () => {
+  const device = await testDevice();
+  const losses: number[][] = [];
+  for (const failing of [false, true]) {
+    const workspace = new Workspace(device);
+    const trainer = new Trainer(workspace, createNetwork('TiT', { ...sizes, depth: 3 }), 4, {
+      objective: OBJECTIVE_DEFAULTS,
+      optimizer: { type: 'AdamW', lr: 1e-2, betas: [0.9, 0.95], weight_decay: 0 },
+      emaDecay: 0.9,
+      maxGradNorm: 1,
+      seed: 3,
+    });
+    await trainer.train(batch);
+    if (failing) {
+      const check = workspace.ledger.check.bind(workspace.ledger);
+      workspace.ledger.create('data', 'asked for, not answered', 4, 0x80); // as a step does that allocates
+      workspace.ledger.check = async () => {
+        workspace.ledger.check = check;
+        throw new BufferLimitError('the device has no memory', 'less');
+      };
+      await expect(trainer.train(batch)).rejects.toThrow('no memory');
+    }
+    for (let i = 0; i < 3; i++) await trainer.train(batch);
+    losses.push((await trainer.metrics()).map((m) => m.loss));
+    trainer.free();
+    workspace.dispose();
+  }
+  expect(losses[1]).toEqual(losses[0]);
 });
