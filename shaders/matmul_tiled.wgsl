@@ -7,9 +7,10 @@
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: a workgroup of 16 x 16 makes 64 QM x 64 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 64 apart, so that neighbours
 // read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile).
-// Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers. An operand that
-// lies along k in storage is transposed on the way; its vec4s are swizzled so that those writes meet no bank twice (padding the rows would
-// do the same, and pass 16 KiB at 128 x 128 x 16).
+// Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers: 64 QM
+// invocations stage A, the next 64 QN stage B, four vec4s each. An operand that lies along k in storage is transposed in registers, 4 x 4
+// at a time; its vec4s are swizzled so that those writes meet no bank twice (padding the rows would do the same, and pass 16 KiB at
+// 128 x 128 x 16).
 // Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
 // 128 x 128 tiles made 2 TFLOP/s instead of tens.
 // Precision: f32, k summed in order.
@@ -32,9 +33,11 @@ const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
 
-const BK: u32 = 16u; // k a step: an invocation stages QM vec4s of A and QN of B, (QM + QN) 4 KiB of workgroup memory
+const BK: u32 = 16u; // k a step: (QM + QN) 4 KiB of workgroup memory
 const BM: u32 = 64u * QM;
 const BN: u32 = 64u * QN;
+const ITEMS_A: u32 = BK * BM / 16u; // invocations that stage A, four vec4s each
+const ITEMS_B: u32 = BK * BN / 16u;
 const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // f32s an element of out and pre
 
 struct Dims {
@@ -60,11 +63,6 @@ struct Dims {
 
 var<workgroup> tile_a: array<vec4f, BK * BM / 4u>; // [BK][BM / 4]
 var<workgroup> tile_b: array<vec4f, BK * BN / 4u>;
-
-// Which (line, quad along k) item e of a tile of `lines` lines along k is: two quads of a line side by side (32 bytes, a memory sector), then the lines.
-fn along_k(e: u32, lines: u32) -> vec2u {
-  return vec2u((e / 2u) % lines, (e / (2u * lines)) * 2u + e % 2u);
-}
 
 // Four k from k0 of row `row` of A [m, k], zero past the edges.
 fn a_along_k(base: u32, row: u32, k0: u32, k_end: u32) -> vec4f {
@@ -134,52 +132,95 @@ fn b_along_n(base: u32, col0: u32, k0: u32, k_end: u32) -> vec4f {
   return v;
 }
 
-// Where quad `quad` of line kk lies within a line of a transposed tile: every second quad of k is 16 banks away.
+// What an invocation fetches and stages of a step, as it lies in storage: of a transposed operand the 4 x 4 block of four lines along k,
+// of the other four vec4s of lines a quarter of BK apart.
+struct Fetched {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+}
+
+// Where quad `quad` of line kk lies within a line of a transposed tile: a block's line is 2 quads away from that of the next block of k.
 fn swizzle(quad: u32, kk: u32) -> u32 {
-  return quad ^ (kk & 4u);
+  return quad ^ ((kk / 2u) & 6u);
 }
 
-// Fetches vec4 e of the tiles of A and B at k0.
-fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> vec4f {
+// Fetches item e of 64 QM of the tile of A at k0. Blocks run along k first: 4 of them are 64 bytes of a line.
+fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
   if (TRANS_A) {
-    return a_along_m(base, row_base + (e % (BM / 4u)) * 4u, k0 + e / (BM / 4u), k_end);
+    let row = row_base + (e % (BM / 4u)) * 4u;
+    let k = k0 + e / (BM / 4u);
+    return Fetched(
+      a_along_m(base, row, k, k_end),
+      a_along_m(base, row, k + 4u, k_end),
+      a_along_m(base, row, k + 8u, k_end),
+      a_along_m(base, row, k + 12u, k_end),
+    );
   }
-  let at = along_k(e, BM);
-  return a_along_k(base, row_base + at.x, k0 + at.y * 4u, k_end);
+  let row = row_base + (e / 4u) * 4u;
+  let k = k0 + (e % 4u) * 4u;
+  return Fetched(
+    a_along_k(base, row, k, k_end),
+    a_along_k(base, row + 1u, k, k_end),
+    a_along_k(base, row + 2u, k, k_end),
+    a_along_k(base, row + 3u, k, k_end),
+  );
 }
 
-fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> vec4f {
+fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
   if (TRANS_B) {
-    let at = along_k(e, BN);
-    return b_along_k(base, col_base + at.x, k0 + at.y * 4u, k_end);
+    let col = col_base + (e / 4u) * 4u;
+    let k = k0 + (e % 4u) * 4u;
+    return Fetched(
+      b_along_k(base, col, k, k_end),
+      b_along_k(base, col + 1u, k, k_end),
+      b_along_k(base, col + 2u, k, k_end),
+      b_along_k(base, col + 3u, k, k_end),
+    );
   }
-  return b_along_n(base, col_base + (e % (BN / 4u)) * 4u, k0 + e / (BN / 4u), k_end);
+  let col = col_base + (e % (BN / 4u)) * 4u;
+  let k = k0 + e / (BN / 4u);
+  return Fetched(
+    b_along_n(base, col, k, k_end),
+    b_along_n(base, col, k + 4u, k_end),
+    b_along_n(base, col, k + 8u, k_end),
+    b_along_n(base, col, k + 12u, k_end),
+  );
 }
 
-// Stages what they fetched.
-fn stage_a(e: u32, v: vec4f) {
+// Stages what they fetched, in whole vec4s: a component written by itself may write its neighbours too, which are other invocations'.
+fn stage_a(e: u32, f: Fetched) {
   if (TRANS_A) {
-    tile_a[e] = v;
+    tile_a[e] = f.v0;
+    tile_a[e + BM] = f.v1;
+    tile_a[e + 2u * BM] = f.v2;
+    tile_a[e + 3u * BM] = f.v3;
   } else {
-    let at = along_k(e, BM);
-    let quad = (at.y * 4u) * (BM / 4u) + swizzle(at.x / 4u, at.y * 4u);
-    tile_a[quad][at.x % 4u] = v.x;
-    tile_a[quad + BM / 4u][at.x % 4u] = v.y;
-    tile_a[quad + 2u * (BM / 4u)][at.x % 4u] = v.z;
-    tile_a[quad + 3u * (BM / 4u)][at.x % 4u] = v.w;
+    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+    let kk = (e % 4u) * 4u;
+    let at = kk * (BM / 4u) + swizzle(e / 4u, kk);
+    tile_a[at] = turned[0];
+    tile_a[at + BM / 4u] = turned[1];
+    tile_a[at + 2u * (BM / 4u)] = turned[2];
+    tile_a[at + 3u * (BM / 4u)] = turned[3];
   }
 }
 
-fn stage_b(e: u32, v: vec4f) {
+fn stage_b(e: u32, f: Fetched) {
   if (TRANS_B) {
-    let at = along_k(e, BN);
-    let quad = (at.y * 4u) * (BN / 4u) + swizzle(at.x / 4u, at.y * 4u);
-    tile_b[quad][at.x % 4u] = v.x;
-    tile_b[quad + BN / 4u][at.x % 4u] = v.y;
-    tile_b[quad + 2u * (BN / 4u)][at.x % 4u] = v.z;
-    tile_b[quad + 3u * (BN / 4u)][at.x % 4u] = v.w;
+    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+    let kk = (e % 4u) * 4u;
+    let at = kk * (BN / 4u) + swizzle(e / 4u, kk);
+    tile_b[at] = turned[0];
+    tile_b[at + BN / 4u] = turned[1];
+    tile_b[at + 2u * (BN / 4u)] = turned[2];
+    tile_b[at + 3u * (BN / 4u)] = turned[3];
   } else {
-    tile_b[e] = v;
+    tile_b[e] = f.v0;
+    tile_b[e + BN] = f.v1;
+    tile_b[e + 2u * BN] = f.v2;
+    tile_b[e + 3u * BN] = f.v3;
   }
 }
 
@@ -286,29 +327,29 @@ fn main(
   let a_base = batch * dims.m * dims.k;
   let b_base = batch * dims.k * dims.n;
 
-  var next_a0 = vec4f();
-  var next_a1 = vec4f();
-  var next_b0 = vec4f();
-  var next_b1 = vec4f();
   var block00 = Block();
   var block01 = Block();
   var block10 = Block();
   var block11 = Block();
-  next_a0 = fetch_a(local, a_base, row_base, k_begin, k_end);
-  if (QM > 1u) { next_a1 = fetch_a(local + 256u, a_base, row_base, k_begin, k_end); }
-  next_b0 = fetch_b(local, b_base, col_base, k_begin, k_end);
-  if (QN > 1u) { next_b1 = fetch_b(local + 256u, b_base, col_base, k_begin, k_end); }
+  var next = Fetched();
+  if (local < ITEMS_A) {
+    next = fetch_a(local, a_base, row_base, k_begin, k_end);
+  } else if (local < ITEMS_A + ITEMS_B) {
+    next = fetch_b(local - ITEMS_A, b_base, col_base, k_begin, k_end);
+  }
   for (var k0 = k_begin; k0 < k_end; k0 += BK) {
-    stage_a(local, next_a0);
-    if (QM > 1u) { stage_a(local + 256u, next_a1); }
-    stage_b(local, next_b0);
-    if (QN > 1u) { stage_b(local + 256u, next_b1); }
+    if (local < ITEMS_A) {
+      stage_a(local, next);
+    } else if (local < ITEMS_A + ITEMS_B) {
+      stage_b(local - ITEMS_A, next);
+    }
     workgroupBarrier();
     let after = k0 + BK; // past the end the fetches give zeros that nothing reads
-    next_a0 = fetch_a(local, a_base, row_base, after, k_end);
-    if (QM > 1u) { next_a1 = fetch_a(local + 256u, a_base, row_base, after, k_end); }
-    next_b0 = fetch_b(local, b_base, col_base, after, k_end);
-    if (QN > 1u) { next_b1 = fetch_b(local + 256u, b_base, col_base, after, k_end); }
+    if (local < ITEMS_A) {
+      next = fetch_a(local, a_base, row_base, after, k_end);
+    } else if (local < ITEMS_A + ITEMS_B) {
+      next = fetch_b(local - ITEMS_A, b_base, col_base, after, k_end);
+    }
     for (var kk = 0u; kk < BK; kk++) {
       let at_a = kk * (BM / 4u) + select(swizzle(lid.y, kk), lid.y, TRANS_A);
       let at_b = kk * (BN / 4u) + select(lid.x, swizzle(lid.x, kk), TRANS_B);

@@ -26,6 +26,29 @@ export function withLibraries(code: string, read: (name: string) => string): str
   return parts.join('\n');
 }
 
+const INDEX = String.raw`\s*\[(?:[^[\]]|\[[^[\]]*\])*\]`;
+const ASSIGN = String.raw`\s*(?:(?:[-+*/%&|^]|<<|>>)?=(?!=)|\+\+|--)`;
+
+/**
+ * Lines that write a component of a vector in workgroup or storage memory: WGSL lets such a write store the whole vector, so two
+ * invocations that write components of one vector race. An alias may be a vector in some variant, and counts as one.
+ */
+export function componentWrites(code: string): number[] {
+  const bare = code.replace(/\/\/.*$/gm, '');
+  const aliases = new Set(Array.from(bare.matchAll(/^\s*alias (\w+)/gm), (match) => match[1]));
+  const found = new Set<number>();
+  for (const match of bare.matchAll(/var<(?:workgroup|storage[^>]*)>\s*(\w+)\s*:\s*((?:array<\s*)*)(\w+)/g)) {
+    const [, name, arrays = '', element = ''] = match;
+    const indices = INDEX.repeat(arrays.split('array<').length - 1);
+    const isVector = /^vec[234]/.test(element) || aliases.has(element);
+    // A component by name, through structs too; by index only where the element is a vector.
+    const component = String.raw`(?:(?:\s*\.\s*\w+|${INDEX})*\s*\.\s*[xyzwrgba]\b${isVector ? `|${INDEX}` : ''})`;
+    const write = new RegExp(String.raw`\b${name}${indices}${component}${ASSIGN}`, 'g');
+    for (const at of bare.matchAll(write)) found.add(bare.slice(0, at.index).split('\n').length);
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
 /** Reflects one shader, libraries included, into the constant that the kernels' host side reads. */
 export function reflect(name: string, code: string): ShaderSource {
   const fail = (what: string): never => {
@@ -36,6 +59,12 @@ export function reflect(name: string, code: string): ShaderSource {
   const module = new WgslReflect(code);
   const entry = module.entry.compute[0] ?? fail('has no compute entry point');
   if (module.entry.compute.length !== 1) fail('has more than one entry point; one kernel a file');
+
+  for (const line of componentWrites(code)) {
+    fail(
+      `line ${line} writes one component of a vector that invocations share, which may write the others too; write it whole`,
+    );
+  }
 
   const bindings: Record<string, BindingInfo> = {};
   for (const variable of module.storage) {

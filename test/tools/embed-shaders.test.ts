@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { specialise } from '../../src/kernel/index.ts';
-import { reflect, withLibraries } from '../../tools/embed-shaders.ts';
+import { componentWrites, reflect, withLibraries } from '../../tools/embed-shaders.ts';
 
 const SHADER = `// doubles: y = factor x.
 const WG: u32 = 64u;           // knob: invocations a workgroup
@@ -59,6 +59,39 @@ describe('embedding shaders', () => {
   ])('refuses %s, naming the file', (_, code, message) => {
     expect(() => reflect('doubles', code)).toThrow(`shaders/doubles.wgsl: `);
     expect(() => reflect('doubles', code)).toThrow(message);
+  });
+
+  // A write of one component may store the whole vector: two invocations that share it race.
+  it.each([
+    ['a component of workgroup memory', 'var<workgroup> tile: array<vec4f, 8>;', 'tile[id.x].y = 1.0;'],
+    ['a component by index', 'var<workgroup> tile: array<vec4f, 8>;', 'tile[id.x / 4u][id.x % 4u] = 1.0;'],
+    ['a component after a nested index', 'var<workgroup> tile: array<vec4f, 8>;', 'tile[at[id.x]].w += 1.0;'],
+    ['a component of an array of arrays', 'var<workgroup> tile: array<array<vec2f, 8>, 2>;', 'tile[1u][id.x].x = 1.0;'],
+    ['a component of storage', 'var<workgroup> tile: array<f32, 8>;', 'y[id.x].z = 1.0;'],
+    ['a component of one shared vector', 'var<workgroup> tile: vec4f;', 'tile[id.x] = 1.0;'],
+    ['a component of what a knob may make a vector', 'var<workgroup> tile: array<Elem, 8>;', 'tile[id.x][0] = 1.0;'],
+    ['a component over two lines', 'var<workgroup> tile: array<vec4f, 8>;', 'tile[id.x]\n    .x\n    = 1.0;'],
+  ])('refuses to write %s', (_, variable, write) => {
+    const code = SHADER.replace('@compute', `${variable}\n@compute`).replace(
+      '  y[id.x] = ',
+      `  ${write}\n  y[id.x] = `,
+    );
+    expect(componentWrites(code)).toHaveLength(1);
+    expect(() => reflect('doubles', code)).toThrow(/shaders\/doubles.wgsl: line \d+ writes one component/);
+  });
+
+  it('allows whole vectors, single numbers, and reads of a component', () => {
+    const whole = `var<workgroup> tile: array<vec4f, 8>;
+var<workgroup> sums: array<array<f32, 8>, 2>;
+fn f(i: u32) {
+  var own = array<vec4f, 2>();
+  own[0].x = tile[i].x;
+  own[1][i] = tile[i][2];
+  tile[i] = own[0];
+  sums[1u][i] = tile[i].y;
+  if (tile[i].x == 1.0) { tile[i] += own[1]; }
+}`;
+    expect(componentWrites(whole)).toEqual([]);
   });
 });
 
