@@ -11,7 +11,7 @@ rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 const { metafile } = await build({
   metafile: true,
-  entryPoints: ['src/cli/main.ts'],
+  entryPoints: ['tools/ucgm.ts'],
   outfile: 'dist/ucgm.mjs',
   bundle: true,
   platform: 'node',
