@@ -244,6 +244,8 @@ export function reduce(tape: Tape, x: Tensor, axes: readonly number[], kind: 'su
 /** Tensors one after the other along an axis. */
 export function concat(tape: Tape, parts: readonly Tensor[], axis: number): Tensor {
   const [first] = parts as readonly [Tensor];
+  const like = (t: Tensor) => withSize(t.shape, axis, 0).join() === withSize(first.shape, axis, 0).join();
+  need(parts.every(like), `concatenation of ${parts.map((t) => `[${t.shape}]`).join(' and ')}`);
   const outer = product(first.shape.slice(0, axis));
   const whole = concatColumns(
     tape,

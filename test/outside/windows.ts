@@ -20,6 +20,14 @@ export interface WindowSpec {
   readonly padding: readonly (readonly [number, number])[];
 }
 
+/** Refuses windows that do not fit the axes, or are empty, or do not move. */
+function checkWindow({ kernel, stride, dilation, padding }: WindowSpec, axes: number, groups = 1): void {
+  const whole = (of: readonly number[]) => of.length === axes && of.every((v) => Number.isInteger(v) && v >= 1);
+  const fits = [kernel, stride, dilation].every(whole) && padding.length === axes;
+  need(fits, `a window [${kernel}], stride [${stride}], dilation [${dilation}] over ${axes} axes`);
+  need(Number.isInteger(groups) && groups >= 1, `${groups} groups`);
+}
+
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** [B, C, ...S] -> [B, ...S, C], and back. */
@@ -77,6 +85,7 @@ function fold(tape: Tape, rows: Tensor, dims: WindowDims): Tensor {
 
 /** Rows [B, ...S', K C] to the image [B, ...size, C] that unfolds to them. */
 export function folded(tape: Tape, rows: Tensor, size: readonly number[], channels: number, spec: WindowSpec): Tensor {
+  checkWindow(spec, rows.shape.length - 2);
   const { kernel, stride, padding } = spec;
   const [batch] = rows.shape as readonly [number];
   if (isPlain(spec)) {
@@ -125,6 +134,7 @@ export function convolve(
   window: WindowSpec,
   notes: Notes,
 ): Tensor {
+  checkWindow(window, x.shape.length - 2, groups);
   const { weight, spec } = dilated(tape, weights, window, notes);
   const [filters, channels] = weight.shape as [number, number];
   need(x.shape[1] === channels * groups && filters % groups === 0, `groups of [${x.shape}] and [${weights.shape}]`);
@@ -151,10 +161,12 @@ export function convolveTransposed(
   size: readonly number[],
   notes: Notes,
 ): Tensor {
+  checkWindow(window, x.shape.length - 2, groups);
   const { weight, spec } = dilated(tape, weights, window, notes);
   const [channels, filters] = weight.shape as [number, number];
   need(x.shape[1] === channels && channels % groups === 0, `groups of [${x.shape}] and [${weights.shape}]`);
   const last = channelsLast(tape, x);
+  need(size.length === spec.kernel.length && size.every((n) => Number.isInteger(n) && n >= 1), `an image of [${size}]`);
   const each = channels / groups;
   const lead = last.shape.slice(0, -1);
   const parts = range(groups).map((g) => {
@@ -170,6 +182,7 @@ export function convolveTransposed(
 
 /** Pooling of [B, C, ...S] to [B, C, ...size]; padding takes no part. */
 export function poolTo(tape: Tape, x: Tensor, kind: 'max' | 'mean', spec: WindowSpec, size: readonly number[]): Tensor {
+  checkWindow(spec, x.shape.length - 2);
   need(
     spec.dilation.every((d) => d === 1),
     'dilation',

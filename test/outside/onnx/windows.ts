@@ -167,6 +167,8 @@ export const windows: Adapters = {
     const [batch, wide] = x.shape as [number, number];
     const channels = wide / product(kernel);
     const places = counts(spec, size, false);
+    need(x.shape.length === 3 && x.shape[2] === product(places), `columns [${x.shape}] of ${product(places)} windows`);
+    need(Number.isInteger(channels), `columns [${x.shape}] of windows [${kernel}]`);
     const rows = permute(c.tape, x.view(batch, channels, product(kernel), product(places)), [0, 3, 2, 1]);
     return [channelsFirst(c.tape, folded(c.tape, rows.view(batch, ...places, wide), size, channels, spec))];
   },

@@ -78,7 +78,9 @@ export const arithmetic: Steps = {
     const rows = x.view(batch * groups, x.count / batch / groups);
     const y = normRows(s.tape, rows, { kind: 'layer', eps }).view(...x.shape);
     const each = (t: Tensor) => t.view(channels, ...x.shape.slice(2).map(() => 1));
-    return add(s.tape, mul(s.tape, y, each(at(s, 1))), each(at(s, 2)));
+    const [, weight, bias] = s.inputs;
+    const scaled = weight ? mul(s.tape, y, each(weight)) : y;
+    return bias ? add(s.tape, scaled, each(bias)) : scaled;
   },
   softmax: (s) => {
     const x = at(s, 0);
