@@ -144,6 +144,7 @@ function normCases(tile: NormTile): KernelCase[] {
   const [rows, cols] = [2 * tile.rows + 1, 2 * tile.lanes + 9];
   return (['layer', 'rms'] as const).flatMap((kind) => [
     normCase(kind, [], rows, cols, 1, tile),
+    normCase(kind, ['stats'], rows, cols, 1, tile),
     normCase(kind, ['weight'], rows, cols, 1, tile),
     normCase(kind, ['bias', 'stats'], rows, cols, 1, tile),
     normCase(kind, ['scale', 'shift', 'stats'], rows, cols, 2, tile),
