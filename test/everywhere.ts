@@ -4,4 +4,4 @@ import { resolve } from 'node:path';
 export const fixtures = resolve(process.env.FIXTURES ?? 'test/fixtures');
 
 /** The tests that import nothing of Node, and so run in a page and under Deno as they stand. */
-export const EVERYWHERE = ['test/{autograd,kernel,kernels,models,optim,parity,tensor}/*.test.ts'];
+export const EVERYWHERE = ['test/{autograd,kernel,kernels,models,nn,optim,parity,tensor}/*.test.ts'];
