@@ -89,8 +89,8 @@ export async function measureModel(device: GPUDevice, name: string, steps: numbe
     }
   }
   const gpuBytes = workspace.ledger.total;
-  trainer.free();
-  workspace.dispose();
+  await trainer.free();
+  await workspace.dispose();
   const loss = metrics[metrics.length - 1]?.loss ?? Number.NaN;
   return {
     case: name,

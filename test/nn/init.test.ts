@@ -24,7 +24,7 @@ for (const [name, sizes] of [
       expect([...got.keys()]).toEqual([...expected.keys()]);
       for (const [key, data] of expected) expect(bits(got.get(key) as Float32Array), key).toEqual(bits(data));
       store.free();
-      workspace.dispose();
+      await workspace.dispose();
     }
   });
 }
