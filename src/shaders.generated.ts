@@ -5423,6 +5423,282 @@ fn head_stats(base: u32) -> vec2f {
 `,
 } as const satisfies ShaderSource;
 
+export const qk_norm_rope_lanes_bwd = {
+  name: 'qk_norm_rope_lanes_bwd',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
+    affine: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_AFFINE' },
+    rope: { binding: 2, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_ROPE' },
+    dq: { binding: 3, access: 'read', element: 'vec4f', elementBytes: 16 },
+    dk: { binding: 4, access: 'read', element: 'vec4f', elementBytes: 16 },
+    dv: { binding: 5, access: 'read', element: 'vec4f', elementBytes: 16 },
+    dqkv: { binding: 6, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+  },
+  uniform: { binding: 7, size: 20, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, eps: { type: 'f32', offset: 16 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 16 },
+    ROWS: { kind: 'const', type: 'u32', default: 16 },
+    NORM: { kind: 'const', type: 'u32', default: 0 },
+    HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
+    HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// qk_norm_rope_lanes_bwd: qk_norm_rope_bwd with the row in registers: the gradient by qkv, all of it: dq and dk rotated back, carried
+//   through the affine map and the norm (whose statistics are computed again from qkv); dv as it is.
+// Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n,
+//   head_dim]. head_dim is 4 LANES.
+// Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup, as the forward.
+// Precision: f32.
+// Source: the derivative of shaders/qk_norm_rope_lanes_fwd.wgsl.
+// @use lanes_any
+
+const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
+const ROWS: u32 = 16u;            // knob: rows a workgroup
+const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
+const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
+const HAS_ROPE: bool = false;     // knob: rotate
+
+struct Dims {
+  batch: u32,
+  n: u32,
+  heads: u32,
+  head_dim: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(1) var<storage, read> affine: array<vec4f>; // optional: HAS_AFFINE
+@group(0) @binding(2) var<storage, read> rope: array<vec4f>; // optional: HAS_ROPE
+@group(0) @binding(3) var<storage, read> dq: array<vec4f>;
+@group(0) @binding(4) var<storage, read> dk: array<vec4f>;
+@group(0) @binding(5) var<storage, read> dv: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<vec4f>;
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y; // (batch, token, which, head)
+  let live = row < dims.batch * dims.n * 3u * dims.heads; // rows past the end still take part in the barriers
+  let head = row % dims.heads;
+  let which = (row / dims.heads) % 3u;
+  let token = (row / dims.heads / 3u) % dims.n;
+  let sample = row / dims.heads / 3u / dims.n;
+  let at = row * LANES + lid.x;
+
+  var x = vec4f(0.0);
+  if (NORM != 0u && live && which != 2u) {
+    x = qkv[at];
+  }
+  var g = vec4f(0.0);
+  if (live) {
+    let from_row = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
+    if (which == 0u) {
+      g = dq[from_row];
+    } else if (which == 1u) {
+      g = dk[from_row];
+    } else {
+      g = dv[from_row];
+    }
+    if (HAS_ROPE && which != 2u) {
+      let turn = token * LANES + lid.x;
+      let crossed = g * rope[dims.n * LANES + turn];
+      g = g * rope[turn] + vec4f(crossed.y, -crossed.x, crossed.w, -crossed.z);
+    }
+    if (HAS_AFFINE && which != 2u) {
+      g *= affine[which * LANES + lid.x];
+    }
+  }
+  if (NORM != 0u) {
+    let inverse = 1.0 / f32(4u * LANES);
+    var mean = 0.0;
+    if (NORM == 2u) {
+      mean = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), 0.0), lid.x, lid.y).x * inverse;
+    }
+    x = select(vec4f(0.0), x - mean, live);
+    var moments = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), dot(x, x)), lid.x, lid.y) * inverse;
+    if (NORM == 2u) { // takes out what the mean was rounded by
+      x = select(vec4f(0.0), x - moments.x, live);
+      moments.y -= moments.x * moments.x;
+    }
+    let scale = 1.0 / sqrt(moments.y + dims.eps);
+    x *= scale;
+    let means = lanes_any_sum(vec2f(dot(g, vec4f(1.0)), dot(g, x)), lid.x, lid.y) * inverse;
+    let mean_g = select(0.0, means.x, NORM == 2u);
+    g = select(scale * (g - mean_g - x * means.y), g, which == 2u);
+  }
+  if (live) {
+    dqkv[at] = g;
+  }
+}
+
+// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
+// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+
+var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+
+fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
+  let base = row * LANES;
+  lane_pairs[base + lane] = value;
+  workgroupBarrier();
+  var total = vec2f(0.0);
+  if ((LANES & (LANES - 1u)) == 0u) {
+    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+      if (lane < stride) {
+        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+      }
+      workgroupBarrier();
+    }
+    total = lane_pairs[base];
+  } else {
+    for (var i = 0u; i < LANES; i++) {
+      total += lane_pairs[base + i];
+    }
+  }
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const qk_norm_rope_lanes_fwd = {
+  name: 'qk_norm_rope_lanes_fwd',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
+    affine: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_AFFINE' },
+    rope: { binding: 2, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_ROPE' },
+    q: { binding: 3, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    k: { binding: 4, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    v: { binding: 5, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+  },
+  uniform: { binding: 6, size: 20, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, eps: { type: 'f32', offset: 16 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 16 },
+    ROWS: { kind: 'const', type: 'u32', default: 16 },
+    NORM: { kind: 'const', type: 'u32', default: 0 },
+    HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
+    HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// qk_norm_rope_lanes_fwd: qk_norm_rope_fwd with the row in registers: splits a fused projection into q, k, v for attention; q and k
+//   optionally normalised over the head, then rotated: x cos + rotate(x) sin, rotate (x1, x2) -> (-x2, x1) on neighbouring pairs.
+// Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
+//   rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim]. head_dim is 4 LANES.
+// Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup: neighbours read neighbours, once.
+// Precision: f32; the variance is summed around the mean.
+// Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
+// @use lanes_any
+
+const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
+const ROWS: u32 = 16u;            // knob: rows a workgroup
+const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
+const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
+const HAS_ROPE: bool = false;     // knob: rotate
+
+struct Dims {
+  batch: u32,
+  n: u32,
+  heads: u32,
+  head_dim: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(1) var<storage, read> affine: array<vec4f>; // optional: HAS_AFFINE
+@group(0) @binding(2) var<storage, read> rope: array<vec4f>; // optional: HAS_ROPE
+@group(0) @binding(3) var<storage, read_write> q: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> k: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y; // (batch, token, which, head)
+  let live = row < dims.batch * dims.n * 3u * dims.heads; // rows past the end still take part in the barriers
+  let head = row % dims.heads;
+  let which = (row / dims.heads) % 3u;
+  let token = (row / dims.heads / 3u) % dims.n;
+  let sample = row / dims.heads / 3u / dims.n;
+
+  var x = vec4f(0.0);
+  if (live) {
+    x = qkv[row * LANES + lid.x];
+  }
+  if (NORM != 0u) {
+    let inverse = 1.0 / f32(4u * LANES);
+    var mean = 0.0;
+    if (NORM == 2u) {
+      mean = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), 0.0), lid.x, lid.y).x * inverse;
+    }
+    var centred = select(vec4f(0.0), x - mean, live);
+    var moments = lanes_any_sum(vec2f(dot(centred, vec4f(1.0)), dot(centred, centred)), lid.x, lid.y) * inverse;
+    if (NORM == 2u) { // takes out what the mean was rounded by
+      centred -= moments.x;
+      moments.y -= moments.x * moments.x;
+    }
+    let scale = 1.0 / sqrt(moments.y + dims.eps);
+    x = select(centred * scale, x, which == 2u);
+  }
+  if (!live) {
+    return;
+  }
+  let to = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
+  if (which == 2u) {
+    v[to] = x;
+    return;
+  }
+  if (HAS_AFFINE) {
+    x = x * affine[which * LANES + lid.x] + affine[(which + 2u) * LANES + lid.x];
+  }
+  if (HAS_ROPE) {
+    let at = token * LANES + lid.x;
+    x = x * rope[at] + vec4f(-x.y, x.x, -x.w, x.z) * rope[dims.n * LANES + at];
+  }
+  if (which == 0u) {
+    q[to] = x;
+  } else {
+    k[to] = x;
+  }
+}
+
+// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
+// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+
+var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+
+fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
+  let base = row * LANES;
+  lane_pairs[base + lane] = value;
+  workgroupBarrier();
+  var total = vec2f(0.0);
+  if ((LANES & (LANES - 1u)) == 0u) {
+    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+      if (lane < stride) {
+        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+      }
+      workgroupBarrier();
+    }
+    total = lane_pairs[base];
+  } else {
+    for (var i = 0u; i < LANES; i++) {
+      total += lane_pairs[base + i];
+    }
+  }
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
 export const random_normal = {
   name: 'random_normal',
   entryPoint: 'main',
