@@ -1,5 +1,8 @@
+import type { Caps } from '../../src/kernel/index.ts';
 import {
+  chooseQkNormRope,
   type QkNormRopeOptions,
+  type QkNormRopeTile,
   qkNormAffineBackward,
   qkNormRope,
   qkNormRopeBackward,
@@ -17,7 +20,14 @@ interface Variant {
   rope?: 'axial' | 'stretched' | 'any';
   /** 1e-6 if left out. */
   eps?: number;
+  /** Rows shared by the invocations that chooseQkNormRope gives a GPU. */
+  lanes?: boolean;
 }
+
+/** The tile of a GPU, whatever this device is: both variants run everywhere. */
+const tileOf = (headDim: number, lanes: boolean | undefined) =>
+  lanes ? { tile: chooseQkNormRope(headDim, GPU) as QkNormRopeTile } : {};
+const GPU = { software: false, maxWorkgroupSize: 256 } as Caps;
 
 const ROUNDING = {
   tolerance: 1e-6,
@@ -39,8 +49,9 @@ function problem([batch, n, heads, headDim]: Sizes, { norm, affine, rope, eps = 
   return { count, qkv, tables, cotangents, reference, dims: { batch, n, heads, head_dim: headDim, eps } };
 }
 
-function named(kernel: string, sizes: Sizes, { norm, affine, rope }: Variant, note = '') {
-  const variant = [norm, ...(affine ? ['affine'] : []), ...(rope ? [`${rope} rope`] : [])].join('+');
+function named(kernel: string, sizes: Sizes, { norm, affine, rope, lanes }: Variant, note = '') {
+  const parts = [norm, ...(affine ? ['affine'] : []), ...(rope ? [`${rope} rope`] : []), ...(lanes ? ['lanes'] : [])];
+  const variant = parts.join('+');
   return { kernel, name: `${variant} ${sizes.join('x')}${note}`, variant, shape: [...sizes] };
 }
 
@@ -64,7 +75,8 @@ function forwardCase(sizes: Sizes, variant: Variant, extra: Partial<KernelCase> 
     ...extra,
     prepare: (device) => {
       const p = problem(sizes, variant);
-      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables };
+      const tile = tileOf(sizes[3], variant.lanes);
+      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables, ...tile };
       return prepared(qkNormRope.prepare(device, options), p.dims, {
         inputs: { qkv: p.qkv, ...p.tables },
         outputs: { q: p.count, k: p.count, v: p.count },
@@ -85,7 +97,8 @@ function backwardCase(sizes: Sizes, variant: Variant, extra: Partial<KernelCase>
     ...extra,
     prepare: (device) => {
       const p = problem(sizes, variant);
-      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables };
+      const tile = tileOf(sizes[3], variant.lanes);
+      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables, ...tile };
       return prepared(qkNormRopeBackward.prepare(device, options), p.dims, {
         inputs: { qkv: p.qkv, ...p.tables, ...p.cotangents },
         outputs: { dqkv: 3 * p.count },
@@ -151,6 +164,15 @@ export const qkNormRopeCases: KernelCase[] = [
     make([1, 36, 2, 128], DDT),
     make([1, 3, 1, 64], { norm: 'none', affine: true }),
     make([3, 3121, 7, 4], { norm: 'rms', affine: true, rope: 'any' }), // 65,541 rows of q
+    make([2, 3, 3, 8], { norm: 'rms', affine: true, rope: 'any', lanes: true }, SMOKE),
+    make([1, 41, 3, 12], { norm: 'layer', affine: true, lanes: true }),
+    make([1, 113, 2, 72], { norm: 'layer', rope: 'any', lanes: true }),
+    make([1, 257, 1, 64], { norm: 'none', rope: 'any', lanes: true }),
+    make([2, 49, 2, 72], { ...TIT, lanes: true }),
+    make([1, 36, 2, 128], { ...DDT, lanes: true }),
+    make([1, 3, 1, 256], { norm: 'layer', affine: true, rope: 'any', lanes: true }),
+    make([1, 5, 1, 64], { norm: 'none', affine: true, lanes: true }),
+    make([3, 3121, 7, 8], { norm: 'rms', rope: 'any', lanes: true }), // 65,541 rows of q
   ]),
   affineCase([2, 3, 3, 8], { norm: 'rms', rope: 'any' }, 5, SMOKE),
   affineCase([1, 1, 1, 1], { norm: 'none' }, 1),
@@ -162,8 +184,10 @@ export const qkNormRopeCases: KernelCase[] = [
   affineCase([3, 3121, 7, 4], { norm: 'rms', rope: 'any' }), // 65,541 rows of q
   affineCase([3, 3121, 7, 2], { norm: 'rms', rope: 'any' }, 1), // as many chunks
   ...REALISTIC.flatMap(([sizes, variant]) => [
-    forwardCase(sizes, variant, BENCH),
-    backwardCase(sizes, variant, BENCH),
+    ...[false, true].flatMap((lanes) => [
+      forwardCase(sizes, { ...variant, lanes }, BENCH),
+      backwardCase(sizes, { ...variant, lanes }, BENCH),
+    ]),
     ...(variant.affine ? [affineCase(sizes, variant, undefined, BENCH)] : []),
   ]),
 ];
