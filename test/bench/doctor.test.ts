@@ -6,9 +6,10 @@ import { type Caps, defineKernel } from '../../src/kernel/index.ts';
 import { chooseAttention } from '../../src/kernels/attention.ts';
 import { chooseMatmul } from '../../src/kernels/matmul.ts';
 import { chooseNorm } from '../../src/kernels/norm.ts';
+import { chooseQkNormRope } from '../../src/kernels/qk_norm_rope.ts';
 import * as shaders from '../../src/shaders.generated.ts';
 import { type KernelCase, prepared } from '../catalogue/case.ts';
-import { attentionChoices, matmulTiles, normTiles } from '../catalogue/choosable.ts';
+import { attentionChoices, matmulTiles, normTiles, qkNormRopeChoices } from '../catalogue/choosable.ts';
 import { catalogue } from '../catalogue/index.ts';
 import { testDevice } from '../gpu.ts';
 
@@ -64,6 +65,12 @@ describe.each(Object.entries(CAPS))('doctor on %s runs what is chosen', (_, caps
       }),
       RUNS,
     );
+  });
+
+  it('for q/k norm', () => {
+    const known = new Set(qkNormRopeChoices(caps).map(({ tile }) => JSON.stringify(tile ?? null)));
+    for (let headDim = 1; headDim <= 300; headDim++)
+      expect(known).toContain(JSON.stringify(chooseQkNormRope(headDim, caps) ?? null));
   });
 
   it('in every layout, and every kernel of the catalogue', () => {

@@ -6,11 +6,13 @@ import type { Caps } from '../../src/kernel/index.ts';
 import { type AttentionTile, chooseAttention } from '../../src/kernels/attention.ts';
 import { chooseMatmul, type MatmulLayout, type MatmulTile, type MatmulVec } from '../../src/kernels/matmul.ts';
 import { chooseNorm, type NormTile } from '../../src/kernels/norm.ts';
+import { chooseQkNormRope, type QkNormRopeTile } from '../../src/kernels/qk_norm_rope.ts';
 import { attentionCase } from './attention.ts';
 import type { KernelCase } from './case.ts';
 import { type MatmulPart, matmulCase } from './matmul.ts';
 import { normCase } from './norm.ts';
 import { normBackwardXCase } from './norm_backward.ts';
+import { type QkNormRopeVariant, qkNormRopeBackwardCase, qkNormRopeCase } from './qk_norm_rope.ts';
 
 /** Sizes on both sides of every power of 2, in all residues by 4. */
 const POWERS = Array.from({ length: 14 }, (_, i) => 2 ** i);
@@ -75,12 +77,31 @@ export function normTiles(caps: Caps): NormTile[] {
   return distinct(SIZES.map((cols) => chooseNorm(cols, caps)));
 }
 
+/** Lanes of a head for q/k norm, none where one invocation walks it, and a head size for which they are chosen. */
+export interface QkNormRopeChoice {
+  readonly headDim: number;
+  readonly tile: QkNormRopeTile | undefined;
+}
+
+export function qkNormRopeChoices(caps: Caps): QkNormRopeChoice[] {
+  const heads = [...COMMON_HEADS, ...Array.from({ length: 260 }, (_, i) => i + 1)];
+  const found = new Map<string, QkNormRopeChoice>();
+  for (const headDim of heads) {
+    const tile = chooseQkNormRope(headDim, caps);
+    const key = JSON.stringify(tile ?? null);
+    const turns = headDim % 2 === 0; // a rotation needs an even head
+    if (turns && !found.has(key)) found.set(key, { headDim, tile });
+  }
+  return [...found.values()];
+}
+
 /** The cases of all of these, forward and backward. */
 export function choosableCases(caps: Caps): KernelCase[] {
   return [
     ...productCases(matmulTiles(caps)),
     ...attentionChoices(caps).flatMap(attentionCases),
     ...normTiles(caps).flatMap(normCases),
+    ...qkNormRopeChoices(caps).flatMap(qkNormRopeCases),
   ];
 }
 
@@ -154,4 +175,25 @@ function normCases(tile: NormTile): KernelCase[] {
     normBackwardXCase(kind, ['scale', 'prior'], { rows, cols, modRows: 2 }, tile),
     normBackwardXCase(kind, ['weight', 'scale', 'prior'], { rows, cols, modRows: 2 }, tile),
   ]);
+}
+
+/** Every option with a head size that models have, and where one invocation walks a head; the rest at once with the others. */
+function qkNormRopeCases({ headDim, tile }: QkNormRopeChoice): KernelCase[] {
+  const whole: QkNormRopeVariant = { norm: 'rms', affine: true, rope: 'any' };
+  const options: QkNormRopeVariant[] =
+    tile && headDim !== COMMON_HEADS[0]
+      ? [whole]
+      : [
+          whole,
+          ...(['none', 'rms', 'layer'] as const).flatMap((norm): QkNormRopeVariant[] => [
+            { norm },
+            { norm, affine: true },
+            { norm, rope: 'any' },
+          ]),
+          { norm: 'layer', affine: true, rope: 'any' },
+        ];
+  return options.flatMap((o) => {
+    const variant = { ...o, lanes: tile !== undefined };
+    return [qkNormRopeCase([1, 5, 3, headDim], variant), qkNormRopeBackwardCase([1, 5, 3, headDim], variant)];
+  });
 }
