@@ -31,9 +31,9 @@ export async function measureCeilings(device: GPUDevice, software: boolean): Pro
   const rounds = 512;
   const fmaKernel = await fma.create(device);
   const fmaRecord = fmaKernel.bind({ y }, { count: invocations, rounds, factor: 0.999 });
-  await warm(device, fmaKernel as unknown as Kernel, fmaRecord, 300);
-  const fmaTime = await timeDispatch(device, fmaKernel as unknown as Kernel, fmaRecord);
-  const copyTime = await timeDispatch(device, copyKernel as unknown as Kernel, copyRecord);
+  await warm(device, fmaKernel as unknown as Kernel, [fmaRecord], 300);
+  const fmaTime = await timeDispatch(device, fmaKernel as unknown as Kernel, [fmaRecord]);
+  const copyTime = await timeDispatch(device, copyKernel as unknown as Kernel, [copyRecord]);
   x.destroy();
   y.destroy();
   return { gbps: (elements * 32) / copyTime.ms / 1e6, tflops: (invocations * rounds * 64) / fmaTime.ms / 1e9 };

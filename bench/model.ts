@@ -1,37 +1,66 @@
 import { networkOf, resolveModel } from '../src/cli/model.ts';
-import { nextBatch } from '../src/data/batches.ts';
-import { shapesDataset } from '../src/data/shapes.ts';
 import { mergeConfig, type PartialConfig } from '../src/io/config.ts';
 import { presetNamed } from '../src/io/presets.ts';
-import { Workspace } from '../src/tensor/index.ts';
+import { normal, STREAM, uniformU32 } from '../src/rng/philox.ts';
+import { count, Workspace } from '../src/tensor/index.ts';
 import { Trainer } from '../src/ucgm/trainer.ts';
-import { Profiler } from './profile.ts';
+import { type KernelTime, Profiler } from './profile.ts';
 
-/** A training step to measure: a preset, what differs from it, and the images' size. */
+/** A training step to measure: a preset, what differs from it, and the data's shape. */
 interface ModelCase {
   readonly preset: string;
   readonly changes: PartialConfig;
-  readonly size: number;
+  /** Channels, size and classes of the data. */
+  readonly data: readonly [channels: number, size: number, classes: number];
   /** Too large for a software adapter. */
   readonly gpuOnly: boolean;
 }
 
-const MNIST: PartialConfig = { model: { name: 'mnist' }, data: { batch_size: 256 } };
+const MNIST = { model: { name: 'mnist' }, data: { batch_size: 256 } };
+const SMALL = { model: { name: 'tiny', hidden_size: 128, depth: 6, num_heads: 4 }, data: { batch_size: 128 } };
+
+/** A model of the reference on latents, in its multi-step setting. */
+const latents = (name: string, channels: number, size: number, batch_size: number): ModelCase => ({
+  preset: 'multistep',
+  changes: { model: { name }, data: { batch_size } } as PartialConfig,
+  data: [channels, size, 1000],
+  gpuOnly: true,
+});
+
+const digits = (preset: string, changes: object, size: number, gpuOnly: boolean): ModelCase => ({
+  preset,
+  changes: changes as PartialConfig,
+  data: [1, size, 10],
+  gpuOnly,
+});
 
 const CASES: { readonly [name: string]: ModelCase } = {
-  'step tiny preset': { preset: 'tiny', changes: {}, size: 28, gpuOnly: false },
-  'step MNIST setting': { preset: 'mnist', changes: {}, size: 32, gpuOnly: true },
-  'step MNIST few-step': { preset: 'fewstep', changes: MNIST, size: 32, gpuOnly: true },
-  'step MNIST any-step': { preset: 'anystep', changes: MNIST, size: 32, gpuOnly: true },
+  'step tiny preset': digits('tiny', {}, 28, false),
+  'step 28x28 w128 d6 b128': digits('multistep', SMALL, 28, true),
+  'step MNIST setting': digits('mnist', {}, 32, true),
+  'step MNIST few-step': digits('fewstep', MNIST, 32, true),
+  'step MNIST any-step': digits('anystep', MNIST, 32, true),
+  'step TiT-S/2 b64': latents('TiT-S/2', 4, 32, 64),
+  'step TiT-B/2 b32': latents('TiT-B/2', 4, 32, 32),
+  'step TiT-XL/1 b16': latents('TiT-XL/1', 32, 16, 16),
 };
 
-/** What a case measured: milliseconds a step, of them the host's, and buffers' bytes. */
+/** What a kernel takes of a step. */
+export interface KernelShare extends KernelTime {
+  /** Of the sum over all kernels. */
+  readonly share: number;
+}
+
+/** What a case measured: milliseconds a step, of them the host's; what its kernels take; and the buffers' bytes. */
 export interface ModelResult {
   readonly case: string;
   readonly shape: readonly number[];
   readonly ms: number;
   readonly hostMs: number;
   readonly firstMs: number;
+  /** Sum over the kernels of one step, each timed by itself, and the kernels, slowest first; absent without timestamps. */
+  readonly kernelMs?: number;
+  readonly kernels?: readonly KernelShare[];
   readonly gpuBytes: number;
   readonly loss: number;
 }
@@ -41,12 +70,17 @@ export function modelCases(filter: RegExp, software: boolean): string[] {
   return Object.keys(CASES).filter((name) => filter.test(name) && !(software && CASES[name]?.gpuOnly));
 }
 
-/** Times training steps of one case, then prints which kernels one step spends its time in. */
-export async function measureModel(device: GPUDevice, name: string, steps: number): Promise<ModelResult> {
-  const { preset, changes, size } = CASES[name] as ModelCase;
-  const dataset = shapesDataset({ count: 1024, size });
+/** Times training steps of one case, and the kernels of one. @param warmMs how long to train before it is timed. */
+export async function measureModel(
+  device: GPUDevice,
+  name: string,
+  steps: number,
+  warmMs: number,
+): Promise<ModelResult> {
+  const { preset, changes, data } = CASES[name] as ModelCase;
+  const [channels, size, numClasses] = data;
   const config = mergeConfig(name, presetNamed(preset), changes);
-  const network = networkOf(resolveModel(config.model, dataset));
+  const network = networkOf(resolveModel(config.model, { channels, height: size, width: size, numClasses }));
   const workspace = new Workspace(device);
   const batchSize = config.data.batch_size;
   const trainer = new Trainer(workspace, network, batchSize, {
@@ -56,7 +90,11 @@ export async function measureModel(device: GPUDevice, name: string, steps: numbe
     maxGradNorm: config.train.max_grad_norm,
     seed: config.train.seed,
   });
-  const batch = nextBatch(dataset, 0, 0, batchSize);
+  const pixels = batchSize * count(network.input);
+  const batch = {
+    x: Float32Array.from({ length: pixels }, (_, i) => normal(0, STREAM.data, 0, i)),
+    labels: Uint32Array.from({ length: batchSize }, (_, i) => uniformU32(0, STREAM.label, 0, i) % numClasses),
+  };
   const done = () => device.queue.onSubmittedWorkDone();
   const timed = async (work: () => Promise<unknown>): Promise<number> => {
     const start = performance.now();
@@ -67,8 +105,11 @@ export async function measureModel(device: GPUDevice, name: string, steps: numbe
     await trainer.train(batch);
     await done();
   });
-  for (let i = 0; i < 3; i++) await trainer.train(batch);
-  await done();
+  const start = performance.now();
+  do {
+    await trainer.train(batch);
+    await done();
+  } while (performance.now() - start < warmMs);
   let hostMs = 0;
   const ms = await timed(async () => {
     const ahead: Promise<unknown>[] = [];
@@ -80,25 +121,65 @@ export async function measureModel(device: GPUDevice, name: string, steps: numbe
     await Promise.all(ahead);
   });
   const metrics = await trainer.metrics();
-  if (device.features.has('timestamp-query')) {
-    const profiler = new Profiler(device);
-    const kernels = await profiler.measure(() => trainer.train(batch));
-    profiler.dispose();
-    for (const { label, ms, count } of kernels.slice(0, 24)) {
-      console.log(`${ms.toFixed(3).padStart(10)} ms ${String(count).padStart(4)} x ${label}`);
-    }
-  }
+  const kernels = await stepKernels(device, () => trainer.train(batch));
   const gpuBytes = workspace.ledger.total;
-  trainer.free();
-  workspace.dispose();
-  const loss = metrics[metrics.length - 1]?.loss ?? Number.NaN;
+  await trainer.free();
+  await workspace.dispose();
   return {
     case: name,
     shape: [batchSize, ...network.input],
     ms: ms / steps,
     hostMs: hostMs / steps,
     firstMs,
+    ...kernels,
     gpuBytes,
-    loss,
+    loss: metrics[metrics.length - 1]?.loss ?? Number.NaN,
   };
+}
+
+async function stepKernels(
+  device: GPUDevice,
+  step: () => Promise<void>,
+): Promise<Pick<ModelResult, 'kernelMs' | 'kernels'>> {
+  if (!device.features.has('timestamp-query')) return {};
+  const profiler = new Profiler(device);
+  const times = await profiler.measure(step);
+  profiler.dispose();
+  const kernelMs = times.reduce((sum, { ms }) => sum + ms, 0);
+  return { kernelMs, kernels: times.map((time) => ({ ...time, share: time.ms / kernelMs })) };
+}
+
+const MOST_ROWS = 24;
+
+/** A result as lines: the step, then its kernels by time, with what the rest comes to. */
+export function modelRows({
+  case: name,
+  ms,
+  hostMs,
+  firstMs,
+  gpuBytes,
+  kernelMs,
+  kernels = [],
+}: ModelResult): string[] {
+  const rest = kernels.slice(MOST_ROWS);
+  const row = ({ label, ms, count, share }: KernelShare) =>
+    `${ms.toFixed(3).padStart(12)} ${`${(100 * share).toFixed(1)}%`.padStart(6)} ${String(count).padStart(6)}  ${label}`;
+  const sum = (of: (k: KernelShare) => number) => rest.reduce((total, k) => total + of(k), 0);
+  const others = {
+    label: `${rest.length} others`,
+    ms: sum((k) => k.ms),
+    count: sum((k) => k.count),
+    share: sum((k) => k.share),
+  };
+  return [
+    `${name}: ${ms.toFixed(2)} ms a step (host ${hostMs.toFixed(2)}), first ${firstMs.toFixed(0)} ms, ${(gpuBytes / 1e6).toFixed(0)} MB of buffers`,
+    ...(kernelMs === undefined
+      ? []
+      : [
+          '          ms  share  times  kernel',
+          ...kernels.slice(0, MOST_ROWS).map(row),
+          ...(rest.length > 0 ? [row(others)] : []),
+          `${kernelMs.toFixed(3).padStart(12)}   100% ${String(kernels.reduce((n, k) => n + k.count, 0)).padStart(6)}  all, each timed by itself`,
+        ]),
+  ];
 }

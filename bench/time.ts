@@ -10,32 +10,49 @@ export interface Timing {
 const SPAN_MS = 10; // long against the 0.1 ms to which timestamps may be rounded
 const SAMPLES = 9;
 
-/** Times one bound dispatch: spans of many dispatches, by GPU timestamps where the device has them, else by the host clock. */
-export async function timeDispatch(device: GPUDevice, kernel: Kernel, record: DispatchRecord): Promise<Timing> {
-  const once = await span(device, kernel, record, 1);
+/**
+ * Times one dispatch: spans of many, by GPU timestamps where the device has them, else by the host clock.
+ * @param records the dispatch bound to as many copies of its buffers as the caches must not hold; they take turns.
+ */
+export async function timeDispatch(
+  device: GPUDevice,
+  kernel: Kernel,
+  records: readonly DispatchRecord[],
+): Promise<Timing> {
+  const once = await span(device, kernel, records, 1);
   const repeats = Math.max(1, Math.min(4096, Math.ceil(SPAN_MS / Math.max(once, 1e-3))));
   const samples = once > 500 ? 3 : SAMPLES;
   const times: number[] = [];
-  for (let i = 0; i < samples; i++) times.push((await span(device, kernel, record, repeats)) / repeats);
+  for (let i = 0; i < samples; i++) times.push((await span(device, kernel, records, repeats)) / repeats);
   times.sort((a, b) => a - b);
   const at = (q: number) => times[Math.min(times.length - 1, Math.floor(q * times.length))] as number;
   return { ms: at(0.5), p10: at(0.1), p90: at(0.9) };
 }
 
 /** Keeps the device busy, so that its clocks are up before anything is timed. */
-export async function warm(device: GPUDevice, kernel: Kernel, record: DispatchRecord, ms: number): Promise<void> {
+export async function warm(
+  device: GPUDevice,
+  kernel: Kernel,
+  records: readonly DispatchRecord[],
+  ms: number,
+): Promise<void> {
   const start = performance.now();
-  while (performance.now() - start < ms) await span(device, kernel, record, 8);
+  while (performance.now() - start < ms) await span(device, kernel, records, 8);
 }
 
-async function span(device: GPUDevice, kernel: Kernel, record: DispatchRecord, repeats: number): Promise<number> {
+async function span(
+  device: GPUDevice,
+  kernel: Kernel,
+  records: readonly DispatchRecord[],
+  repeats: number,
+): Promise<number> {
   const timestamps = device.features.has('timestamp-query');
   const encoder = device.createCommandEncoder();
   const querySet = timestamps ? device.createQuerySet({ type: 'timestamp', count: 2 }) : undefined;
   const pass = encoder.beginComputePass(
     querySet && { timestampWrites: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 } },
   );
-  for (let i = 0; i < repeats; i++) kernel.encode(pass, record);
+  for (let i = 0; i < repeats; i++) kernel.encode(pass, records[i % records.length] as DispatchRecord);
   pass.end();
   if (!querySet) {
     await device.queue.onSubmittedWorkDone();

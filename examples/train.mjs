@@ -63,6 +63,6 @@ for (let row = 0; row < SIZE; row++) {
       .join('   '),
   );
 }
-trainer.free();
-workspace.dispose();
+await trainer.free();
+await workspace.dispose();
 device.destroy();

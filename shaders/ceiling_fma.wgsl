@@ -1,6 +1,6 @@
-// ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers: the f32 rate that bench results are held against.
+// ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
 // Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
-// Grid: 256 invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations.
+// Grid: 256 invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations; rounds is a multiple of 8.
 // Precision: f32; the values stay near 1.
 
 struct Dims {
@@ -29,7 +29,63 @@ fn main(
   var v5 = v0 + 5.0;
   var v6 = v0 + 6.0;
   var v7 = v0 + 7.0;
-  for (var i = 0u; i < dims.rounds; i++) {
+  for (var i = 0u; i < dims.rounds / 8u; i++) {
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
     v0 = fma(v0, f, o);
     v1 = fma(v1, f, o);
     v2 = fma(v2, f, o);

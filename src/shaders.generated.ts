@@ -1918,9 +1918,9 @@ export const ceiling_fma = {
   uniform: { binding: 1, size: 12, fields: { count: { type: 'u32', offset: 0 }, rounds: { type: 'u32', offset: 4 }, factor: { type: 'f32', offset: 8 } } },
   knobs: {
   },
-  code: `// ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers: the f32 rate that bench results are held against.
+  code: `// ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
 // Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
-// Grid: 256 invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations.
+// Grid: 256 invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations; rounds is a multiple of 8.
 // Precision: f32; the values stay near 1.
 
 struct Dims {
@@ -1949,7 +1949,63 @@ fn main(
   var v5 = v0 + 5.0;
   var v6 = v0 + 6.0;
   var v7 = v0 + 7.0;
-  for (var i = 0u; i < dims.rounds; i++) {
+  for (var i = 0u; i < dims.rounds / 8u; i++) {
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
+    v0 = fma(v0, f, o);
+    v1 = fma(v1, f, o);
+    v2 = fma(v2, f, o);
+    v3 = fma(v3, f, o);
+    v4 = fma(v4, f, o);
+    v5 = fma(v5, f, o);
+    v6 = fma(v6, f, o);
+    v7 = fma(v7, f, o);
     v0 = fma(v0, f, o);
     v1 = fma(v1, f, o);
     v2 = fma(v2, f, o);
@@ -2920,6 +2976,179 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
   let total = lane_partials[base];
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const init_parameters = {
+  name: 'init_parameters',
+  entryPoint: 'main',
+  bindings: {
+    rules: { binding: 0, access: 'read', element: 'u32', elementBytes: 4 },
+    out: { binding: 1, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+  },
+  uniform: { binding: 2, size: 16, fields: { count: { type: 'u32', offset: 0 }, parameters: { type: 'u32', offset: 4 }, seed: { type: 'u32', offset: 8 }, stream: { type: 'u32', offset: 12 } } },
+  knobs: {
+  },
+  code: `// init_parameters: starting values of a flat buffer of parameters, each a function of (seed, stream, parameter, place in it).
+//   x = scale u, with u = 1 (constant), uniform in [-1, 1) or standard normal, as the parameter's rule says; 0 in the gaps.
+// Buffers: rules [parameters, 5] u32 = (first element of the buffer, elements, kind, the bits of scale f32, step of the stream);
+//   in rising order, each first one a multiple of 4; out f32 [count], padded to whole vec4s.
+// Grid: four elements an invocation, 256 invocations a workgroup.
+// Precision: u is exact, the product rounded once: the same bits on every adapter and the host (src/nn/init.ts).
+// Source: Salmon et al. 2011 (Philox); lib/normal.wgsl.
+// @use normal
+
+const UNIFORM: u32 = 1u;
+const NORMAL: u32 = 2u;
+const RULE: u32 = 5u;
+
+struct Dims {
+  count: u32,
+  parameters: u32,
+  seed: u32,
+  stream: u32,
+}
+
+@group(0) @binding(0) var<storage, read> rules: array<u32>;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+// The last parameter that starts at or before an element.
+fn parameter_of(element: u32) -> u32 {
+  var low = 0u;
+  var high = dims.parameters;
+  while (high - low > 1u) {
+    let middle = (low + high) / 2u;
+    if (rules[middle * RULE] <= element) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let quad = (wid.x + wid.y * groups.x) * 256u + local;
+  if (quad >= (dims.count + 3u) / 4u) {
+    return;
+  }
+  let rule = parameter_of(quad * 4u) * RULE;
+  let at = quad * 4u - rules[rule]; // a multiple of 4
+  let kind = rules[rule + 2u];
+  let step = rules[rule + 4u];
+  let key = vec2u(dims.seed, dims.stream);
+  var u = vec4f(1.0);
+  if (kind == UNIFORM) {
+    let words = philox(vec4u(at / 4u, PHILOX_USE_WORDS, step, 0u), key) >> vec4u(8u);
+    u = vec4f(vec4i(words) - vec4i(8388608)) * 1.1920928955078125e-7; // (words 2^-24) 2 - 1, exact
+  } else if (kind == NORMAL) {
+    let low = philox(vec4u(at / 2u, PHILOX_USE_NORMAL, step, 0u), key);
+    let high = philox(vec4u(at / 2u + 1u, PHILOX_USE_NORMAL, step, 0u), key);
+    u = vec4f(normal_from(low.x, low.y), normal_from(low.z, low.w), normal_from(high.x, high.y), normal_from(high.z, high.w));
+  }
+  let live = vec4u(at) + vec4u(0u, 1u, 2u, 3u) < vec4u(rules[rule + 1u]);
+  out[quad] = select(vec4f(0.0), u * bitcast<f32>(rules[rule + 3u]), live);
+}
+
+// normal: a standard normal number from two random words, by the inverse of the distribution in fixed point.
+// There is no log, cosine, square root or f32 multiply-add, whose roundings differ between adapters: integers, then one exact
+// conversion and one product with a power of two, so that adapters and the host (normalFrom in src/rng/philox.ts) agree to the bit.
+//   hi: 1 sign bit, 31 bits of magnitude h. Upper-tail probability p = (h + lo / 2^32) / 2^32 in [0, 1/2).
+//   Octave k = leading zeros of h: p in [2^-(k+2), 2^-(k+1)), t = p 2^(k+2) - 1 as a 32-bit fraction.
+//   z = c0 - t (c1 - t (c2 - t (c3 - t (c4 - t c5)))) in units of 2^-29, rounded to 2^-21: 24 bits, which f32 holds.
+// Largest deviation from the exact inverse 5.1e-6. Octave 31 (h = 0, one number in 2^31) takes t from lo, so |z| <= 6.34.
+// The table is written by tools/make-normal-table.ts, which says where it comes from.
+// @use philox
+
+const NORMAL_TABLE = array<u32, 192>(
+  362111247u, 422173128u, 109724757u, 72143702u, 29748665u, 7267838u,
+  617586772u, 325831962u, 111750036u, 62941226u, 27865959u, 6316966u,
+  823622520u, 272677436u, 104400700u, 57647811u, 25718691u, 5828758u,
+  1000044525u, 238227159u, 96750567u, 53429938u, 23911062u, 5425495u,
+  1156350762u, 213738030u, 90043085u, 49915734u, 22391689u, 5086281u,
+  1297915309u, 195251608u, 84328764u, 46944503u, 21101393u, 4797691u,
+  1428111133u, 180694486u, 79458332u, 44402675u, 19993236u, 4549380u,
+  1549211812u, 168866940u, 75273342u, 42204008u, 19031162u, 4333429u,
+  1662832109u, 159022467u, 71641687u, 40282534u, 18187552u, 4143770u,
+  1770165694u, 150670076u, 68459354u, 38587536u, 17441125u, 3975723u,
+  1872123312u, 143472371u, 65645460u, 37079695u, 16775327u, 3825639u,
+  1969417890u, 137189125u, 63136937u, 35728214u, 16177140u, 3690644u,
+  2062619477u, 131644203u, 60884196u, 34508694u, 15636209u, 3568449u,
+  2152192086u, 126705230u, 58847837u, 33401590u, 15144206u, 3457207u,
+  2238519211u, 122270607u, 56996220u, 32391080u, 14694363u, 3355416u,
+  2321921990u, 118260923u, 55303663u, 31464218u, 14281125u, 3261840u,
+  2402672445u, 114613121u, 53749116u, 30610316u, 13899889u, 3175454u,
+  2481003325u, 111276423u, 52315157u, 29820468u, 13546809u, 3095401u,
+  2557115559u, 108209434u, 50987245u, 29087195u, 13218645u, 3020957u,
+  2631184000u, 105378033u, 49753143u, 28404167u, 12912650u, 2951507u,
+  2703361896u, 102753817u, 48602476u, 27765988u, 12626474u, 2886526u,
+  2773784430u, 100312926u, 47526387u, 27168031u, 12358100u, 2825562u,
+  2842571556u, 98035156u, 46517266u, 26606302u, 12105781u, 2768223u,
+  2909830275u, 95903272u, 45568535u, 26077334u, 11868002u, 2714169u,
+  2975656511u, 93902472u, 44674478u, 25578102u, 11643434u, 2663101u,
+  3040136637u, 92019961u, 43830100u, 25105957u, 11430913u, 2614758u,
+  3103348752u, 90244621u, 43031018u, 24658562u, 11229413u, 2568909u,
+  3165363743u, 88566732u, 42273366u, 24233853u, 11038022u, 2525348u,
+  3226246181u, 86977764u, 41553721u, 23829996u, 10855934u, 2483894u,
+  3286055076u, 85470188u, 40869040u, 23445357u, 10682425u, 2444384u,
+  3344844523u, 84037336u, 40216609u, 23078473u, 10516849u, 2406672u,
+  3402664255u, 82673276u, 39593996u, 22728033u, 10358625u, 2370627u,
+);
+
+fn normal_from(hi: u32, lo: u32) -> f32 {
+  let octave = countLeadingZeros(hi & 0x7fffffffu) - 1u;
+  // hi:lo moved left until the leading one falls off: the upper 32 bits are t. Octaves 30 and 31 have no bit of hi left.
+  let kept = min(octave + 2u, 31u);
+  let t = select((hi << kept) | (lo >> (32u - kept)), lo, octave >= 30u);
+  let row = octave * 6u;
+  var z = NORMAL_TABLE[row + 5u];
+  for (var i = 5u; i > 0u; i--) {
+    z = NORMAL_TABLE[row + i - 1u] - mul_hi(z, t);
+  }
+  let rounded = i32((z + 128u) >> 8u);
+  return f32(select(rounded, -rounded, hi >= 0x80000000u)) * 4.76837158203125e-7; // 2^-21
+}
+
+// philox: Philox 4x32-10, a counter-based generator: four random words are a function of a counter and a key, with no state.
+// Key = (seed, stream). Counter = (block, use, step_lo, step_hi); \`use\` keeps apart what different kinds of numbers draw at
+// the same key and step: 0 plain words, 1 normals, 2 and above on the host (src/rng/philox.ts, the twin of this file).
+// Integer arithmetic alone: the same bits on every adapter.
+// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+
+const PHILOX_USE_WORDS: u32 = 0u;
+const PHILOX_USE_NORMAL: u32 = 1u;
+
+// The upper 32 bits of the 64-bit product, from 16-bit halves; no partial sum passes 32 bits.
+fn mul_hi(a: u32, b: u32) -> u32 {
+  let a_lo = a & 0xffffu;
+  let a_hi = a >> 16u;
+  let b_lo = b & 0xffffu;
+  let b_hi = b >> 16u;
+  let middle = a_hi * b_lo + ((a_lo * b_lo) >> 16u);
+  let other = a_lo * b_hi + (middle & 0xffffu);
+  return a_hi * b_hi + (middle >> 16u) + (other >> 16u);
+}
+
+fn philox(counter: vec4u, key: vec2u) -> vec4u {
+  var c = counter;
+  var k = key;
+  for (var round = 0u; round < 10u; round++) {
+    c = vec4u(
+      mul_hi(0xcd9e8d57u, c.z) ^ c.y ^ k.x,
+      0xcd9e8d57u * c.z,
+      mul_hi(0xd2511f53u, c.x) ^ c.w ^ k.y,
+      0xd2511f53u * c.x,
+    );
+    k += vec2u(0x9e3779b9u, 0xbb67ae85u);
+  }
+  return c;
 }
 `,
 } as const satisfies ShaderSource;
@@ -5287,6 +5516,282 @@ fn head_stats(base: u32) -> vec2f {
     squares += x * x;
   }
   return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+}
+`,
+} as const satisfies ShaderSource;
+
+export const qk_norm_rope_lanes_bwd = {
+  name: 'qk_norm_rope_lanes_bwd',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
+    affine: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_AFFINE' },
+    rope: { binding: 2, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_ROPE' },
+    dq: { binding: 3, access: 'read', element: 'vec4f', elementBytes: 16 },
+    dk: { binding: 4, access: 'read', element: 'vec4f', elementBytes: 16 },
+    dv: { binding: 5, access: 'read', element: 'vec4f', elementBytes: 16 },
+    dqkv: { binding: 6, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+  },
+  uniform: { binding: 7, size: 20, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, eps: { type: 'f32', offset: 16 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 16 },
+    ROWS: { kind: 'const', type: 'u32', default: 16 },
+    NORM: { kind: 'const', type: 'u32', default: 0 },
+    HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
+    HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// qk_norm_rope_lanes_bwd: qk_norm_rope_bwd with the row in registers: the gradient by qkv, all of it: dq and dk rotated back, carried
+//   through the affine map and the norm (whose statistics are computed again from qkv); dv as it is.
+// Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n,
+//   head_dim]. head_dim is 4 LANES.
+// Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup, as the forward.
+// Precision: f32.
+// Source: the derivative of shaders/qk_norm_rope_lanes_fwd.wgsl.
+// @use lanes_any
+
+const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
+const ROWS: u32 = 16u;            // knob: rows a workgroup
+const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
+const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
+const HAS_ROPE: bool = false;     // knob: rotate
+
+struct Dims {
+  batch: u32,
+  n: u32,
+  heads: u32,
+  head_dim: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(1) var<storage, read> affine: array<vec4f>; // optional: HAS_AFFINE
+@group(0) @binding(2) var<storage, read> rope: array<vec4f>; // optional: HAS_ROPE
+@group(0) @binding(3) var<storage, read> dq: array<vec4f>;
+@group(0) @binding(4) var<storage, read> dk: array<vec4f>;
+@group(0) @binding(5) var<storage, read> dv: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<vec4f>;
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y; // (batch, token, which, head)
+  let live = row < dims.batch * dims.n * 3u * dims.heads; // rows past the end still take part in the barriers
+  let head = row % dims.heads;
+  let which = (row / dims.heads) % 3u;
+  let token = (row / dims.heads / 3u) % dims.n;
+  let sample = row / dims.heads / 3u / dims.n;
+  let at = row * LANES + lid.x;
+
+  var x = vec4f(0.0);
+  if (NORM != 0u && live && which != 2u) {
+    x = qkv[at];
+  }
+  var g = vec4f(0.0);
+  if (live) {
+    let from_row = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
+    if (which == 0u) {
+      g = dq[from_row];
+    } else if (which == 1u) {
+      g = dk[from_row];
+    } else {
+      g = dv[from_row];
+    }
+    if (HAS_ROPE && which != 2u) {
+      let turn = token * LANES + lid.x;
+      let crossed = g * rope[dims.n * LANES + turn];
+      g = g * rope[turn] + vec4f(crossed.y, -crossed.x, crossed.w, -crossed.z);
+    }
+    if (HAS_AFFINE && which != 2u) {
+      g *= affine[which * LANES + lid.x];
+    }
+  }
+  if (NORM != 0u) {
+    let inverse = 1.0 / f32(4u * LANES);
+    var mean = 0.0;
+    if (NORM == 2u) {
+      mean = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), 0.0), lid.x, lid.y).x * inverse;
+    }
+    x = select(vec4f(0.0), x - mean, live);
+    var moments = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), dot(x, x)), lid.x, lid.y) * inverse;
+    if (NORM == 2u) { // takes out what the mean was rounded by
+      x = select(vec4f(0.0), x - moments.x, live);
+      moments.y -= moments.x * moments.x;
+    }
+    let scale = 1.0 / sqrt(moments.y + dims.eps);
+    x *= scale;
+    let means = lanes_any_sum(vec2f(dot(g, vec4f(1.0)), dot(g, x)), lid.x, lid.y) * inverse;
+    let mean_g = select(0.0, means.x, NORM == 2u);
+    g = select(scale * (g - mean_g - x * means.y), g, which == 2u);
+  }
+  if (live) {
+    dqkv[at] = g;
+  }
+}
+
+// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
+// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+
+var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+
+fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
+  let base = row * LANES;
+  lane_pairs[base + lane] = value;
+  workgroupBarrier();
+  var total = vec2f(0.0);
+  if ((LANES & (LANES - 1u)) == 0u) {
+    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+      if (lane < stride) {
+        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+      }
+      workgroupBarrier();
+    }
+    total = lane_pairs[base];
+  } else {
+    for (var i = 0u; i < LANES; i++) {
+      total += lane_pairs[base + i];
+    }
+  }
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const qk_norm_rope_lanes_fwd = {
+  name: 'qk_norm_rope_lanes_fwd',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
+    affine: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_AFFINE' },
+    rope: { binding: 2, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_ROPE' },
+    q: { binding: 3, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    k: { binding: 4, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    v: { binding: 5, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+  },
+  uniform: { binding: 6, size: 20, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, eps: { type: 'f32', offset: 16 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 16 },
+    ROWS: { kind: 'const', type: 'u32', default: 16 },
+    NORM: { kind: 'const', type: 'u32', default: 0 },
+    HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
+    HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// qk_norm_rope_lanes_fwd: qk_norm_rope_fwd with the row in registers: splits a fused projection into q, k, v for attention; q and k
+//   optionally normalised over the head, then rotated: x cos + rotate(x) sin, rotate (x1, x2) -> (-x2, x1) on neighbouring pairs.
+// Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
+//   rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim]. head_dim is 4 LANES.
+// Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup: neighbours read neighbours, once.
+// Precision: f32; the variance is summed around the mean.
+// Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
+// @use lanes_any
+
+const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
+const ROWS: u32 = 16u;            // knob: rows a workgroup
+const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
+const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
+const HAS_ROPE: bool = false;     // knob: rotate
+
+struct Dims {
+  batch: u32,
+  n: u32,
+  heads: u32,
+  head_dim: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(1) var<storage, read> affine: array<vec4f>; // optional: HAS_AFFINE
+@group(0) @binding(2) var<storage, read> rope: array<vec4f>; // optional: HAS_ROPE
+@group(0) @binding(3) var<storage, read_write> q: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> k: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y; // (batch, token, which, head)
+  let live = row < dims.batch * dims.n * 3u * dims.heads; // rows past the end still take part in the barriers
+  let head = row % dims.heads;
+  let which = (row / dims.heads) % 3u;
+  let token = (row / dims.heads / 3u) % dims.n;
+  let sample = row / dims.heads / 3u / dims.n;
+
+  var x = vec4f(0.0);
+  if (live) {
+    x = qkv[row * LANES + lid.x];
+  }
+  if (NORM != 0u) {
+    let inverse = 1.0 / f32(4u * LANES);
+    var mean = 0.0;
+    if (NORM == 2u) {
+      mean = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), 0.0), lid.x, lid.y).x * inverse;
+    }
+    var centred = select(vec4f(0.0), x - mean, live);
+    var moments = lanes_any_sum(vec2f(dot(centred, vec4f(1.0)), dot(centred, centred)), lid.x, lid.y) * inverse;
+    if (NORM == 2u) { // takes out what the mean was rounded by
+      centred -= moments.x;
+      moments.y -= moments.x * moments.x;
+    }
+    let scale = 1.0 / sqrt(moments.y + dims.eps);
+    x = select(centred * scale, x, which == 2u);
+  }
+  if (!live) {
+    return;
+  }
+  let to = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
+  if (which == 2u) {
+    v[to] = x;
+    return;
+  }
+  if (HAS_AFFINE) {
+    x = x * affine[which * LANES + lid.x] + affine[(which + 2u) * LANES + lid.x];
+  }
+  if (HAS_ROPE) {
+    let at = token * LANES + lid.x;
+    x = x * rope[at] + vec4f(-x.y, x.x, -x.w, x.z) * rope[dims.n * LANES + at];
+  }
+  if (which == 0u) {
+    q[to] = x;
+  } else {
+    k[to] = x;
+  }
+}
+
+// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
+// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+
+var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+
+fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
+  let base = row * LANES;
+  lane_pairs[base + lane] = value;
+  workgroupBarrier();
+  var total = vec2f(0.0);
+  if ((LANES & (LANES - 1u)) == 0u) {
+    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+      if (lane < stride) {
+        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+      }
+      workgroupBarrier();
+    }
+    total = lane_pairs[base];
+  } else {
+    for (var i = 0u; i < LANES; i++) {
+      total += lane_pairs[base + i];
+    }
+  }
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
 }
 `,
 } as const satisfies ShaderSource;

@@ -3,5 +3,8 @@ import { resolve } from 'node:path';
 /** Folder of the numbers the PyTorch reference computed: FIXTURES, or the choice of cases that lies beside the tests. */
 export const fixtures = resolve(process.env.FIXTURES ?? 'test/fixtures');
 
+/** Folder of the numbers of other projects: OUTSIDE, or the choice of cases beside the tests. */
+export const outside = resolve(process.env.OUTSIDE ?? 'test/outside/cases');
+
 /** The tests that import nothing of Node, and so run in a page and under Deno as they stand. */
-export const EVERYWHERE = ['test/{autograd,kernel,kernels,models,optim,parity,tensor}/*.test.ts'];
+export const EVERYWHERE = ['test/{autograd,kernel,kernels,models,nn,optim,outside,parity,tensor}/*.test.ts'];

@@ -1,7 +1,7 @@
 // npm run build: the library as ES modules with types (dist/src), and the command line as one file (dist/ucgm.mjs).
 import { execFileSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -9,9 +9,15 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+// TypeScript knows WebGPU from 6.0 on, and @webgpu/types would contradict it there: package.json gives these to older ones.
+for (const entry of ['index', 'kernels/index', 'device/node']) {
+  const types = `/// <reference types="@webgpu/types" />\nexport * from './${basename(entry)}.js';\n`;
+  writeFileSync(`dist/src/${entry}.webgpu.d.ts`, types);
+}
+
 const { metafile } = await build({
   metafile: true,
-  entryPoints: ['src/cli/main.ts'],
+  entryPoints: ['tools/ucgm.ts'],
   outfile: 'dist/ucgm.mjs',
   bundle: true,
   platform: 'node',

@@ -1,6 +1,6 @@
 /**
- * npm run check: fails where a file of src imports upward, a kernel wrapper imports a sibling, modules form a cycle, or
- * a file of the library mentions what only Node or only a page has.
+ * npm run check: fails where a file of src imports upward or from outside src, a kernel wrapper imports a sibling, modules form a
+ * cycle, or a file of the library mentions what only Node or only a page has.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
@@ -63,6 +63,10 @@ function faultsOf({ path, text }: SourceFile, imports: readonly string[]): strin
   const faults: string[] = [];
   const room = roomOf(path);
   for (const imported of imports) {
+    if (imported.startsWith('../')) {
+      faults.push(`${path} imports ${imported.slice(3)}: nothing of src may import what lies outside it`);
+      continue;
+    }
     const target = roomOf(imported);
     if (target !== room && !MAY_IMPORT[room]?.includes(target)) {
       faults.push(`${path} imports ${imported}: ${room} may import ${MAY_IMPORT[room]?.join(', ') || 'no other room'}`);
@@ -82,12 +86,14 @@ function roomOf(path: string): string {
   return path.includes('/') ? (path.split('/')[0] as string) : '.';
 }
 
-/** The files under src that a file imports for their values; a type alone makes no cycle at run time, but still counts as a layer. */
+/**
+ * The files that a file imports, those outside src as ../PATH; a type alone makes no cycle at run time, but still counts as a layer.
+ */
 function importsOf({ path, text }: SourceFile): string[] {
-  const found = [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map((match) =>
-    join(dirname(path), match[1] as string),
+  const found = [...text.matchAll(/\b(?:from|import)\s*\(?\s*(['"`])(\.[^'"`]+)\1/g)].map((match) =>
+    join(dirname(path), match[2] as string),
   );
-  return found.map((p) => p.split(sep).join('/')).filter((p) => !p.startsWith('..'));
+  return [...new Set(found.map((p) => p.split(sep).join('/')))];
 }
 
 function cycles(imports: ReadonlyMap<string, readonly string[]>): string[] {

@@ -2,11 +2,9 @@
 import { spawnSync } from 'node:child_process';
 
 const run = (...args) => {
-  const { status, signal } = spawnSync(
-    process.execPath,
-    ['node_modules/tsx/dist/cli.mjs', 'src/cli/main.ts', ...args],
-    { stdio: 'inherit' },
-  );
+  const { status, signal } = spawnSync(process.execPath, ['node_modules/tsx/dist/cli.mjs', 'tools/ucgm.ts', ...args], {
+    stdio: 'inherit',
+  });
   if (signal || status !== 0) process.exit(status ?? 1);
 };
 

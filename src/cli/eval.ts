@@ -106,7 +106,7 @@ async function evaluate(options: EvalOptions): Promise<void> {
     if (source.run) await refreshReport(source.run, source.config);
   }
   network.free();
-  workspace.dispose();
+  await workspace.dispose();
   device.destroy();
 }
 

@@ -1,6 +1,5 @@
 import { Command, CommanderError } from 'commander';
 import { addConvert } from './convert.ts';
-import { addDoctor } from './doctor.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
 import { reportFailure, UsageError } from './failure.ts';
@@ -9,8 +8,8 @@ import { addSample } from './sample.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
 
-/** The command `ucgm`. */
-export function program(): Command {
+/** The command `ucgm`. @param addMore adds commands that are no part of the library. */
+export function program(addMore: (ucgm: Command) => void): Command {
   const ucgm = new Command('ucgm')
     .description('Trains and samples unified continuous generative models (UCGM) on WebGPU.')
     .exitOverride()
@@ -22,7 +21,7 @@ export function program(): Command {
   addExport(ucgm);
   addReport(ucgm);
   addConvert(ucgm);
-  addDoctor(ucgm);
+  addMore(ucgm);
   for (const command of ucgm.commands) command.exitOverride().configureOutput({ outputError: () => {} });
   return ucgm;
 }
@@ -36,9 +35,10 @@ function usageError(error: CommanderError): UsageError {
   return new UsageError(what as string, `${hint ? `${hint.replace(/[()]/g, '')} ` : ''}See ucgm --help`);
 }
 
-async function main(): Promise<void> {
+/** Runs the command line of this process, and sets its exit code. */
+export async function runCommand(addMore: (ucgm: Command) => void): Promise<void> {
   try {
-    await program().parseAsync();
+    await program(addMore).parseAsync();
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return; // --help, --version
@@ -49,5 +49,3 @@ async function main(): Promise<void> {
     reportFailure(error);
   }
 }
-
-await main();

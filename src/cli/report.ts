@@ -41,7 +41,7 @@ async function newestStrip(run: RunFolder, config: RunConfig): Promise<number | 
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(values);
   await writeStrip(workspace, network, weights, config, run.stripPath(step), latentScaleOf(run, config));
-  workspace.dispose();
+  await workspace.dispose();
   device.destroy();
   return step;
 }

@@ -68,8 +68,8 @@ async function trainFrom(source: OpenedData, { config, out, resume, weights }: T
   if (poor) console.warn(`warning: ${poor}`);
   const interrupted = await trainingLoop({ trainer, source, config, run, resume: resume !== undefined });
   await reportTraining(trainer, run, config, adapterName(device), source.latents);
-  trainer.free();
-  workspace.dispose();
+  await trainer.free();
+  await workspace.dispose();
   device.destroy();
   if (interrupted) process.exitCode = 130;
 }

@@ -66,6 +66,6 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const files = [options.latents, options.grid].filter((file) => file !== undefined).join(', ');
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(`${files}: ${source.label}, ${sampled.nfe} network passes, ${seconds} s on ${adapterName(device)}`);
-  workspace.dispose();
+  await workspace.dispose();
   device.destroy();
 }

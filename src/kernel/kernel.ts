@@ -138,12 +138,17 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
     entries.push({ binding: this.#shader.uniform.binding, resource: this.#cache.uniform(this.#words(dims)) });
     const layout = this.#cache.layout(this.#shader);
     const label = this.variant ? `${this.name}[${this.variant}]` : this.name;
-    const bindGroup = this.#cache.device.createBindGroup({ label, layout, entries });
     const kernel = this;
+    const { device } = this.#cache;
+    let bindGroup: GPUBindGroup | undefined;
     return Object.freeze({
       label,
-      bindGroup,
       grid,
+      // Made when it is first encoded: a step whose buffers found no memory is never encoded, and WebGPU has nothing to complain of.
+      get bindGroup() {
+        bindGroup ??= device.createBindGroup({ label, layout, entries });
+        return bindGroup;
+      },
       get pipeline() {
         return kernel.pipeline;
       },

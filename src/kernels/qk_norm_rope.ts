@@ -1,4 +1,4 @@
-import { defineKernel } from '../kernel/index.ts';
+import { type Caps, defineKernel, type KnobValue } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface QkNormRopeOptions {
@@ -8,6 +8,21 @@ export interface QkNormRopeOptions {
   affine?: boolean;
   /** Rotate q and k by `rope` [2, n, head_dim]: cosines, sines. */
   rope?: boolean;
+  /** Invocations that share a row, see `chooseQkNormRope`; if left out one walks it, for every head_dim. */
+  tile?: QkNormRopeTile;
+}
+
+/** Invocations a row, head_dim / 4 with a vec4 each, and rows a workgroup. */
+export interface QkNormRopeTile {
+  lanes: number;
+  rows: number;
+}
+
+/** The tile for a head size on a device, undefined where one invocation walks a row: on a CPU, and where vec4s do not fit. */
+export function chooseQkNormRope(headDim: number, caps: Caps): QkNormRopeTile | undefined {
+  if (caps.software || headDim % 4 !== 0 || headDim < 4 || headDim > 256 || caps.maxWorkgroupSize < 256)
+    return undefined;
+  return { lanes: headDim / 4, rows: Math.floor(1024 / headDim) };
 }
 
 const NORMS = { none: 0, rms: 1, layer: 2 };
@@ -16,6 +31,7 @@ const knobs = (o: QkNormRopeOptions) => ({
   NORM: NORMS[o.norm],
   HAS_AFFINE: o.affine ?? false,
   HAS_ROPE: o.rope ?? false,
+  ...(o.tile && { LANES: o.tile.lanes, ROWS: o.tile.rows }),
 });
 
 interface HeadDims {
@@ -28,29 +44,47 @@ interface HeadDims {
 const one = (d: HeadDims) => d.batch * d.n * d.heads * d.head_dim;
 const tables = (d: HeadDims) => ({ affine: 4 * d.head_dim, rope: 2 * d.n * d.head_dim });
 
-function check(d: HeadDims, rope: boolean): { what: string; fix: string } | undefined {
+function check(d: HeadDims, k: Record<string, KnobValue>): { what: string; fix: string } | undefined {
   if (d.head_dim === 0) return { what: 'head_dim is 0', fix: 'give at least 1' };
-  if (rope && d.head_dim % 2 !== 0)
+  if (k.HAS_ROPE && d.head_dim % 2 !== 0)
     return { what: `head_dim ${d.head_dim} is odd`, fix: 'rotary positions turn pairs: use an even head_dim' };
+  if ('LANES' in k && d.head_dim !== 4 * (k.LANES as number))
+    return {
+      what: `head_dim ${d.head_dim} is not ${k.LANES} invocations of four numbers`,
+      fix: 'choose the tile for this head_dim, with chooseQkNormRope',
+    };
   return undefined;
 }
 
+/** Workgroups, of 64 rows where an invocation walks one. */
+const groups = (d: HeadDims, k: Record<string, KnobValue>) =>
+  Math.ceil((3 * d.batch * d.n * d.heads) / ('ROWS' in k ? (k.ROWS as number) : 64));
+
+/** Sizes in elements of `unit` numbers. */
+function inUnits<T extends { [name: string]: number }>(unit: number, sizes: T): T {
+  return Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, Math.ceil(size / unit)])) as T;
+}
+
+/** Numbers an element of the buffers has: vec4s where rows are shared. */
+const unit = (k: Record<string, KnobValue>) => ('LANES' in k ? 4 : 1);
+
 /** Splits qkv [batch, n, 3, heads, head_dim] into q, k, v [batch, heads, n, head_dim]; norm, affine map and rotation of q and k. f32. */
 export const qkNormRope = defineKernel({
-  shader: shaders.qk_norm_rope_fwd,
+  shader: (o: QkNormRopeOptions) => (o.tile ? shaders.qk_norm_rope_lanes_fwd : shaders.qk_norm_rope_fwd),
   knobs,
-  sizes: (d) => ({ qkv: 3 * one(d), ...tables(d), q: one(d), k: one(d), v: one(d) }),
-  grid: (d) => Math.ceil((3 * d.batch * d.n * d.heads) / 64),
-  check: (d, k) => check(d, k.HAS_ROPE as boolean),
+  sizes: (d, k) => inUnits(unit(k), { qkv: 3 * one(d), ...tables(d), q: one(d), k: one(d), v: one(d) }),
+  grid: groups,
+  check,
 });
 
 /** dqkv, whole, from dq, dk, dv [batch, heads, n, head_dim]. f32. */
 export const qkNormRopeBackward = defineKernel({
-  shader: shaders.qk_norm_rope_bwd,
+  shader: (o: QkNormRopeOptions) => (o.tile ? shaders.qk_norm_rope_lanes_bwd : shaders.qk_norm_rope_bwd),
   knobs,
-  sizes: (d) => ({ qkv: 3 * one(d), ...tables(d), dq: one(d), dk: one(d), dv: one(d), dqkv: 3 * one(d) }),
-  grid: (d) => Math.ceil((3 * d.batch * d.n * d.heads) / 64),
-  check: (d, k) => check(d, k.HAS_ROPE as boolean),
+  sizes: (d, k) =>
+    inUnits(unit(k), { qkv: 3 * one(d), ...tables(d), dq: one(d), dk: one(d), dv: one(d), dqkv: 3 * one(d) }),
+  grid: groups,
+  check,
 });
 
 /** Invocations that keep a large GPU busy, and the fewest rows for which one is worth starting. */
@@ -72,6 +106,5 @@ export const qkNormAffineBackward = defineKernel({
     return { qkv: 3 * one(d), rope: tables(d).rope, dq: one(d), dk: one(d), partial: chunks * 4 * d.head_dim };
   },
   grid: (d) => Math.ceil((Math.ceil((d.batch * d.n * d.heads) / d.chunk_rows) * 2 * d.head_dim) / 64),
-  check: (d, k) =>
-    d.chunk_rows === 0 ? { what: 'chunk_rows is 0', fix: 'give rows for one chunk' } : check(d, k.HAS_ROPE as boolean),
+  check: (d, k) => (d.chunk_rows === 0 ? { what: 'chunk_rows is 0', fix: 'give rows for one chunk' } : check(d, k)),
 });

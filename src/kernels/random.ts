@@ -37,3 +37,17 @@ export const randomNormal = defineKernel({
   grid: (d) => groups(d, 2),
   check,
 });
+
+/**
+ * Fills `out` [count] f32, padded to 16 bytes, with the starting values of the parameters that lie in it: scale u, with u = 1, uniform in
+ * [-1, 1) or standard normal. `rules` u32 [parameters, 5] = (first element, elements, 0 constant | 1 uniform | 2 normal, scale as f32
+ * bits, step), in the order in which they lie, each from a multiple of 4 on; the gaps become 0. The same bits as `initialise` of
+ * src/nn/init.ts. See shaders/init_parameters.wgsl.
+ */
+export const initParameters = defineKernel({
+  shader: shaders.init_parameters,
+  sizes: (d) => ({ rules: 5 * d.parameters, out: Math.ceil(d.count / 4) }),
+  grid: (d) => Math.ceil(d.count / 1024),
+  check: (d) =>
+    d.parameters === 0 ? { what: 'there are no parameters', fix: 'give a rule for every parameter' } : undefined,
+});

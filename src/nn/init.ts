@@ -1,24 +1,73 @@
+import { initParameters } from '../kernels/random.ts';
 import { normal, STREAM, uniform01 } from '../rng/philox.ts';
-import { count } from '../tensor/index.ts';
+import { count, type FlatBuffers, type Workspace } from '../tensor/index.ts';
 import type { InitSpec } from './network.ts';
 
+/** How a parameter starts: scale u, with u = 1, uniform in [-1, 1), or standard normal. */
+interface Start {
+  readonly draw: 'constant' | 'uniform' | 'normal';
+  /** As f32 holds it, so that the device's product is the host's. */
+  readonly scale: number;
+}
+
+/** As the kernel initParameters numbers them. */
+const DRAWS = { constant: 0, uniform: 1, normal: 2 } as const;
+
+/** xavier is uniform in +-sqrt(6 / (in + out)), with a convolution's kernel flattened. */
+function startOf({ shape, init }: InitSpec): Start {
+  if (init === 'zeros' || init === 'ones') return { draw: 'constant', scale: init === 'ones' ? 1 : 0 };
+  if (init === 'normal0.02') return { draw: 'normal', scale: Math.fround(0.02) };
+  const out = shape[0] as number;
+  return { draw: 'uniform', scale: Math.fround(Math.sqrt(6 / (out + count(shape) / out))) };
+}
+
 /**
- * Starting values of every parameter, from the seed alone: each parameter is a step of the init stream, so that adding one
- * does not change the others' numbers. xavier is uniform in +-sqrt(6 / (in + out)), with a convolution's kernel flattened.
+ * Starting values of every parameter, from the seed alone: each parameter is a step of the init stream, so that adding one at the end
+ * does not change the others' numbers. On the host: what `initialiseOnDevice` is compared with.
  */
 export function initialise(specs: readonly InitSpec[], seed: number): Map<string, Float32Array<ArrayBuffer>> {
   const values = new Map<string, Float32Array<ArrayBuffer>>();
-  specs.forEach(({ name, shape, init }, step) => {
-    const data = new Float32Array(count(shape));
-    if (init === 'ones') data.fill(1);
-    else if (init === 'xavier') {
-      const out = shape[0] as number;
-      const bound = Math.sqrt(6 / (out + data.length / out));
-      for (let i = 0; i < data.length; i++) data[i] = (2 * uniform01(seed, STREAM.init, step, i) - 1) * bound;
-    } else if (init === 'normal0.02') {
-      for (let i = 0; i < data.length; i++) data[i] = 0.02 * normal(seed, STREAM.init, step, i);
+  specs.forEach((spec, step) => {
+    const { draw, scale } = startOf(spec);
+    const data = new Float32Array(count(spec.shape)).fill(scale);
+    if (draw === 'uniform') {
+      for (let i = 0; i < data.length; i++) data[i] = (2 * uniform01(seed, STREAM.init, step, i) - 1) * scale;
+    } else if (draw === 'normal') {
+      for (let i = 0; i < data.length; i++) data[i] = scale * normal(seed, STREAM.init, step, i);
     }
-    values.set(name, data);
+    values.set(spec.name, data);
   });
   return values;
+}
+
+/** Records the drawing of `initialise`'s values, to the bit, straight into the flat buffers: a dispatch a buffer. */
+export function initialiseOnDevice(
+  workspace: Workspace,
+  flat: FlatBuffers,
+  specs: readonly InitSpec[],
+  seed: number,
+): void {
+  const { arena, stream, device } = workspace;
+  const scaleBits = new Uint32Array(Float32Array.from(specs, (spec) => startOf(spec).scale).buffer);
+  flat.chunks.forEach((out, chunk) => {
+    const rows = flat.layout.places.flatMap((place, step) =>
+      place.chunk === chunk
+        ? [
+            place.offset / 4,
+            count(place.shape),
+            DRAWS[startOf(specs[step] as InitSpec).draw],
+            scaleBits[step] as number,
+            step,
+          ]
+        : [],
+    );
+    const rules = arena.alloc([rows.length / 5, 5]);
+    stream.write(rules, Uint32Array.from(rows));
+    stream.run(
+      initParameters.prepare(device),
+      { rules, out },
+      { count: out.count, parameters: rows.length / 5, seed, stream: STREAM.init },
+    );
+    arena.release(rules);
+  });
 }

@@ -1,5 +1,5 @@
 import { type FlatLayout, FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
-import { initialise } from './init.ts';
+import { initialiseOnDevice } from './init.ts';
 import type { VelocityNetwork, Weights } from './network.ts';
 
 /** One set of a network's weights on the GPU: trained, averaged, or a teacher's. Constants are shared by all sets. */
@@ -43,7 +43,7 @@ export class WeightStore {
   /** A set to be trained: values and gradients, initialised from the seed. */
   trainable(seed: number): NetworkWeights {
     const flat = new FlatParameters(this.#workspace, this.layout, { trainable: true });
-    flat.values.write(initialise(this.#network.parameters, seed));
+    initialiseOnDevice(this.#workspace, flat.values, this.#network.parameters, seed);
     return this.#keep(flat);
   }
 

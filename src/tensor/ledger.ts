@@ -24,6 +24,8 @@ export class Ledger {
   /** Answers that the device owes: whether there was memory. */
   #asked: Promise<void>[] = [];
   #refused: BufferLimitError | undefined;
+  /** Whether a buffer was destroyed whose memory the device may still hold. */
+  #owed = false;
 
   constructor(device: GPUDevice) {
     this.#device = device;
@@ -73,7 +75,23 @@ export class Ledger {
   }
 
   destroy(buffer: GPUBuffer): void {
-    if (this.#live.delete(buffer)) buffer.destroy();
+    if (!this.#live.delete(buffer)) return;
+    buffer.destroy();
+    this.#owed = true;
+  }
+
+  /**
+   * Waits until the memory of destroyed buffers can be had again. Dawn gives it back when a submit that came after the destroying
+   * has ended, and looks for that at the submit after it (an H100: 80 GB come back with the second, never without one).
+   */
+  async reclaim(): Promise<void> {
+    if (!this.#owed) return;
+    this.#owed = false;
+    const { queue } = this.#device;
+    for (let round = 0; round < 2; round++) {
+      queue.submit([]);
+      await queue.onSubmittedWorkDone().catch(ignoreLoss);
+    }
   }
 
   /** Live bytes of every owner; owners without buffers are 0. */
@@ -91,7 +109,6 @@ export class Ledger {
   }
 
   destroyAll(): void {
-    for (const buffer of this.#live.keys()) buffer.destroy();
-    this.#live.clear();
+    for (const buffer of this.#live.keys()) this.destroy(buffer);
   }
 }

@@ -41,11 +41,12 @@ export class Workspace {
     this.stream.begin();
   }
 
-  /** After an error while recording a step: forgets what of it is recorded, and frees the step tensors. */
+  /** After an error while recording a step: forgets what of it is recorded, and gives the step tensors' memory back. */
   async abandonStep(): Promise<void> {
     this.stream.drop();
     await this.stream.flush(); // what was recorded before the step may name step tensors
     this.arena.dispose();
+    await this.ledger.reclaim();
   }
 
   /** Submits what is recorded and copies a tensor's elements to the host. */
@@ -64,10 +65,14 @@ export class Workspace {
     return copy;
   }
 
-  /** Destroys every buffer this workspace made; its tensors are dead. The device stays its owner's. */
-  dispose(): void {
+  /**
+   * Destroys every buffer this workspace made, at once; its tensors are dead. The device stays its owner's. Resolves when the memory
+   * can be had again: await it before something large is made.
+   */
+  async dispose(): Promise<void> {
     this.stream.drop();
     this.arena.dispose();
     this.ledger.destroyAll();
+    await this.ledger.reclaim();
   }
 }

@@ -199,8 +199,8 @@ export class Trainer {
     this.teacher?.restored(cmd);
   }
 
-  /** Frees all that the trainer made, the workspace's step arena excepted. */
-  free(): void {
+  /** Frees all that the trainer made, the workspace's step arena excepted. Resolves when the memory can be had again. */
+  async free(): Promise<void> {
     this.#store.free();
     this.optimizer.free();
     this.#clip.free();
@@ -208,6 +208,7 @@ export class Trainer {
     this.teacher?.free();
     this.#method.free();
     for (const tensor of [...Object.values(this.#inputs), this.#total, this.#ring]) this.workspace.free(tensor);
+    await this.workspace.ledger.reclaim();
   }
 
   get #nullLabel(): number {

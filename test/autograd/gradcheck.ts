@@ -81,6 +81,6 @@ export async function gradcheck(
       expect(error, `gradient of ${name}: central difference ${numeric}, backward ${ours}`).toBeLessThan(TOLERANCE);
     }
   }
-  workspace.dispose();
+  await workspace.dispose();
   return worst;
 }

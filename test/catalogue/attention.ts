@@ -32,7 +32,8 @@ const ROUNDING = {
     'f32 rounding of scores of head_dim terms, of exp (WGSL: 3 + 2|x| ulp) and of a sum of n terms, 16 ulp',
 };
 
-function attentionCase(
+/** One attention kernel; without a tile, that of the device. */
+export function attentionCase(
   kernel: Which,
   sizes: Sizes,
   options: Options = {},
@@ -49,6 +50,7 @@ function attentionCase(
     variant: 'f32',
     shape: [...sizes],
     ...ROUNDING,
+    forced: tile !== undefined,
     flops: 2 * work.products * rows * n * headDim,
     bytes: 4 * rows * (work.tensors * headDim + work.rows),
     ...extra,

@@ -16,8 +16,10 @@ export interface KernelCase {
   /** Floating-point operations and least bytes moved; for the bench. */
   readonly flops: number;
   readonly bytes: number;
-  /** Part of the smoke suite and of `doctor`: the smallest case of its kernel. */
+  /** Part of the smoke suite: the smallest case of its kernel. */
   readonly smoke?: boolean;
+  /** A tiling of the case's own, which the device's choice may never come to. */
+  readonly forced?: boolean;
   /** Only timed by the bench, too large for the tests. */
   readonly benchOnly?: boolean;
   readonly prepare: (device: GPUDevice) => PreparedCase;

@@ -66,6 +66,7 @@ function lossCase(kernel: 'lossForward' | 'lossBackward', o: Sizes, extra: Parti
     toleranceFrom: 'f32 rounding of sums of squares over a sample, 16 ulp',
     flops: count * FLOPS[kernel][cosine ? 'cosine' : 'root'],
     bytes: count * 4 * (forward ? 2 : 3),
+    forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
       const { prediction, target } = tensors(o);
@@ -111,6 +112,7 @@ function totalCase(batch: number, tile?: LossSumOptions['tile'], extra: Partial<
     toleranceFrom: 'f32 rounding of a sum over the batch, 16 ulp',
     flops: batch * 2,
     bytes: batch * 8,
+    forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
       const per_sample = Float32Array.from(randn(batch, 1), Math.abs);

@@ -12,9 +12,9 @@ import { type KernelCase, prepared } from './case.ts';
 /** Products that the oracle of a case for the bench may sum. */
 const ORACLE_TERMS = 1e8;
 
-type Part = 'bias' | 'gelu' | 'silu' | 'relu' | 'gate' | 'residual' | 'pre';
+export type MatmulPart = 'bias' | 'gelu' | 'silu' | 'relu' | 'gate' | 'residual' | 'pre';
 
-interface Shape {
+export interface MatmulCaseShape {
   m: number;
   n: number;
   k: number;
@@ -24,15 +24,16 @@ interface Shape {
   splits?: number;
 }
 
-function matmulCase(
+/** One product; without a tile, that of the device. */
+export function matmulCase(
   layout: MatmulLayout,
-  parts: Part[],
-  shape: Shape,
+  parts: MatmulPart[],
+  shape: MatmulCaseShape,
   tile?: MatmulTile,
   extra: Partial<KernelCase> = {},
 ): KernelCase {
   const { m, n, k, batch = 1, gateRows = 1, residualRows = m, splits = 1 } = shape;
-  const has = (part: Part) => parts.includes(part);
+  const has = (part: MatmulPart) => parts.includes(part);
   const at = [batch > 1 && `batch ${batch}`, splits > 1 && `splits ${splits}`, tile && tileName(tile)].filter(Boolean);
   return {
     kernel: 'matmul',
@@ -43,6 +44,7 @@ function matmulCase(
     toleranceFrom: 'f32 rounding of a sum of k terms in order, ~ eps sqrt(k)',
     flops: 2 * batch * m * n * k,
     bytes: 4 * batch * (m * k + k * n + m * n),
+    forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
       const act = has('gelu') ? 'gelu' : has('silu') ? 'silu' : has('relu') ? 'relu' : 'none';
@@ -120,7 +122,7 @@ function tileName(tile: MatmulTile): string {
 }
 
 /** Forces a tile on a case, with vec4f reads wherever its shape allows them. */
-function forced<T extends MatmulTile>({ m, n, k }: Shape, tile: T): T {
+function forced<T extends MatmulTile>({ m, n, k }: MatmulCaseShape, tile: T): T {
   return { ...tile, vec: { m: m % 4 === 0, n: n % 4 === 0, k: k % 4 === 0 } };
 }
 
@@ -137,16 +139,16 @@ function splitOracle(o: Parameters<typeof oracle>[0], kChunk: number): Float64Ar
   return Float64Array.from(parts);
 }
 
-const ODD: Shape = { m: 41, n: 113, k: 257 };
-const EVEN: Shape = { m: 44, n: 116, k: 60 };
+const ODD: MatmulCaseShape = { m: 41, n: 113, k: 257 };
+const EVEN: MatmulCaseShape = { m: 44, n: 116, k: 60 };
 const SMALL: MatmulTile = { kind: 'tiled', qm: 1, qn: 1 };
 const LARGE: MatmulTile = { kind: 'tiled', qm: 2, qn: 2 };
-const MIXED: Shape = { m: 132, n: 136, k: 20, gateRows: 7, residualRows: 13 };
-const ALL: Part[] = ['bias', 'gelu', 'gate', 'residual', 'pre'];
+const MIXED: MatmulCaseShape = { m: 132, n: 136, k: 20, gateRows: 7, residualRows: 13 };
+const ALL: MatmulPart[] = ['bias', 'gelu', 'gate', 'residual', 'pre'];
 const LAYOUTS: MatmulLayout[] = ['nn', 'nt', 'tn'];
 
 /** Realistic sizes: square, the MLPs and attention products of TiT-S and TiT-XL, weight gradients, and the tiny preset. */
-const BENCH: [MatmulLayout, Part[], Shape][] = [
+const BENCH: [MatmulLayout, MatmulPart[], MatmulCaseShape][] = [
   ['nn', [], { m: 1024, n: 1024, k: 1024 }],
   ['nt', [], { m: 4096, n: 4096, k: 4096 }],
   ['nn', [], { m: 4096, n: 4096, k: 4096 }],

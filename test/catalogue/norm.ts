@@ -5,7 +5,8 @@ import { type KernelCase, prepared } from './case.ts';
 
 type Part = 'weight' | 'bias' | 'scale' | 'shift' | 'stats';
 
-function normCase(
+/** One norm; without a tile, that of the device. */
+export function normCase(
   kind: 'layer' | 'rms',
   parts: Part[],
   rows: number,
@@ -25,6 +26,7 @@ function normCase(
     toleranceFrom: 'f32 rounding of a sum of cols terms, 16 ulp',
     flops: rows * cols * 8,
     bytes: rows * cols * 8,
+    forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
       const modulated = has('scale') || has('shift');

@@ -61,7 +61,8 @@ function named(kernel: string, kind: Kind, parts: Part[], s: Shape, lanes?: numb
   return { kernel, name: `${variant} ${shape}${lanes ? ` ${lanes} lanes` : ''}`, variant, shape: [rows, cols] };
 }
 
-function xCase(
+/** The gradient of a norm by its input. */
+export function normBackwardXCase(
   kind: Kind,
   parts: Part[],
   shape: Shape,
@@ -75,6 +76,7 @@ function xCase(
     toleranceFrom: 'f32 rounding of the stats and of two sums of cols terms, 16 ulp',
     flops: rows * cols * 12,
     bytes: rows * cols * 4 * (parts.includes('prior') ? 4 : 3),
+    forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
       const p = problem(kind, parts, shape);
@@ -113,6 +115,7 @@ function modulationCase(
     toleranceFrom: 'f32 rounding of the stats and of a sum of mod_rows terms, 16 ulp',
     flops: rows * cols * 5,
     bytes: rows * cols * 8 + Math.ceil(rows / (shape.modRows ?? 1)) * cols * 16,
+    forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
       const p = problem(kind, parts, shape);
@@ -159,6 +162,7 @@ function weightCase(
     toleranceFrom: 'f32 rounding of the stats and of a sum of chunk_rows terms, 16 ulp',
     flops: rows * cols * 5,
     bytes: rows * cols * 8,
+    forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
       const p = problem(kind, ['weight', ...parts], shape);
@@ -193,27 +197,40 @@ function weightCase(
 const BENCH = { benchOnly: true };
 
 export const normBackwardCases: KernelCase[] = [
-  xCase('layer', [], { rows: 3, cols: 41 }, undefined, { smoke: true }),
-  xCase('layer', ['weight', 'scale', 'prior'], { rows: 41, cols: 113, modRows: 41 }, { lanes: 16, rows: 8 }),
-  xCase('rms', ['scale', 'prior'], { rows: 13, cols: 257, modRows: 4 }, { lanes: 64, rows: 4 }),
-  xCase('layer', ['scale'], { rows: 10, cols: 257, modRows: 1 }, { lanes: 32, rows: 1 }),
-  xCase('rms', ['weight'], { rows: 257, cols: 48 }, { lanes: 1, rows: 8 }),
-  xCase('layer', ['prior'], { rows: 1, cols: 1152 }, { lanes: 256, rows: 1 }),
-  xCase('rms', ['scale', 'prior'], { rows: 7, cols: 1, modRows: 3 }, { lanes: 8, rows: 2 }),
-  xCase('layer', [], { rows: 65539, cols: 3 }, { lanes: 1, rows: 1 }),
+  normBackwardXCase('layer', [], { rows: 3, cols: 41 }, undefined, { smoke: true }),
+  normBackwardXCase(
+    'layer',
+    ['weight', 'scale', 'prior'],
+    { rows: 41, cols: 113, modRows: 41 },
+    { lanes: 16, rows: 8 },
+  ),
+  normBackwardXCase('rms', ['scale', 'prior'], { rows: 13, cols: 257, modRows: 4 }, { lanes: 64, rows: 4 }),
+  normBackwardXCase('layer', ['scale'], { rows: 10, cols: 257, modRows: 1 }, { lanes: 32, rows: 1 }),
+  normBackwardXCase('rms', ['weight'], { rows: 257, cols: 48 }, { lanes: 1, rows: 8 }),
+  normBackwardXCase('layer', ['prior'], { rows: 1, cols: 1152 }, { lanes: 256, rows: 1 }),
+  normBackwardXCase('rms', ['scale', 'prior'], { rows: 7, cols: 1, modRows: 3 }, { lanes: 8, rows: 2 }),
+  normBackwardXCase('layer', [], { rows: 65539, cols: 3 }, { lanes: 1, rows: 1 }),
   modulationCase('layer', ['scale', 'shift'], { rows: 6, cols: 41, modRows: 3 }, undefined, { smoke: true }),
   modulationCase('layer', ['weight', 'bias', 'scale', 'shift'], { rows: 100, cols: 113, modRows: 41 }, { lanes: 8 }),
   modulationCase('rms', ['weight', 'scale'], { rows: 257, cols: 257, modRows: 257 }, { lanes: 256 }),
   modulationCase('layer', ['shift'], { rows: 113, cols: 3, modRows: 64 }, { lanes: 2 }),
   modulationCase('rms', ['bias', 'scale', 'shift'], { rows: 41, cols: 257, modRows: 1 }, { lanes: 8 }),
+  modulationCase('layer', ['weight', 'bias', 'scale', 'shift'], { rows: 100, cols: 41, modRows: 41 }),
   modulationCase('layer', ['scale', 'shift'], { rows: 65539, cols: 1, modRows: 1 }),
   weightCase('layer', ['bias'], { rows: 3, cols: 41 }, undefined, { smoke: true }),
   weightCase('rms', ['scale'], { rows: 257, cols: 113, modRows: 4, chunkRows: 100 }, { lanes: 8 }),
+  weightCase('layer', ['bias', 'scale'], { rows: 113, cols: 41, modRows: 113, chunkRows: 67 }),
   weightCase('layer', ['bias', 'scale'], { rows: 113, cols: 257, modRows: 113, chunkRows: 7 }),
   weightCase('rms', ['bias'], { rows: 65539, cols: 3, chunkRows: 65539 }, { lanes: 64 }),
   weightCase('layer', [], { rows: 65539, cols: 3, chunkRows: 1 }),
-  xCase('layer', ['scale', 'prior'], { rows: 8192, cols: 1152, modRows: 256 }, { lanes: 256, rows: 1 }, BENCH),
-  xCase('rms', ['scale', 'prior'], { rows: 16384, cols: 384, modRows: 256 }, { lanes: 64, rows: 4 }, BENCH),
+  normBackwardXCase(
+    'layer',
+    ['scale', 'prior'],
+    { rows: 8192, cols: 1152, modRows: 256 },
+    { lanes: 256, rows: 1 },
+    BENCH,
+  ),
+  normBackwardXCase('rms', ['scale', 'prior'], { rows: 16384, cols: 384, modRows: 256 }, { lanes: 64, rows: 4 }, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 8192, cols: 1152, modRows: 256 }, undefined, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 1024, cols: 1152, modRows: 256 }, undefined, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 8192, cols: 1152, modRows: 1 }, undefined, BENCH),

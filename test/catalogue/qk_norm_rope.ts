@@ -1,5 +1,8 @@
+import type { Caps } from '../../src/kernel/index.ts';
 import {
+  chooseQkNormRope,
   type QkNormRopeOptions,
+  type QkNormRopeTile,
   qkNormAffineBackward,
   qkNormRope,
   qkNormRopeBackward,
@@ -10,14 +13,21 @@ import { type KernelCase, prepared } from './case.ts';
 
 type Sizes = readonly [batch: number, n: number, heads: number, headDim: number];
 
-interface Variant {
+export interface QkNormRopeVariant {
   norm: QkNormRopeOptions['norm'];
   affine?: boolean;
   /** Rotary tables of a square of tokens, or four unrelated numbers for each pair: the kernels take any. */
   rope?: 'axial' | 'stretched' | 'any';
   /** 1e-6 if left out. */
   eps?: number;
+  /** Rows shared by the invocations that chooseQkNormRope gives a GPU. */
+  lanes?: boolean;
 }
+
+/** The tile of a GPU, whatever this device is: both variants run everywhere. */
+const tileOf = (headDim: number, lanes: boolean | undefined) =>
+  lanes ? { tile: chooseQkNormRope(headDim, GPU) as QkNormRopeTile } : {};
+const GPU = { software: false, maxWorkgroupSize: 256 } as Caps;
 
 const ROUNDING = {
   tolerance: 1e-6,
@@ -25,7 +35,7 @@ const ROUNDING = {
 };
 
 /** Inputs of one case and the oracle's view of them. */
-function problem([batch, n, heads, headDim]: Sizes, { norm, affine, rope, eps = 1e-6 }: Variant) {
+function problem([batch, n, heads, headDim]: Sizes, { norm, affine, rope, eps = 1e-6 }: QkNormRopeVariant) {
   const count = batch * n * heads * headDim;
   const normals = (size: number, seed: number) => Float32Array.from(randn(size, seed));
   const qkv = normals(3 * count, 1).map((x) => 1.5 * x + 0.7);
@@ -39,13 +49,14 @@ function problem([batch, n, heads, headDim]: Sizes, { norm, affine, rope, eps = 
   return { count, qkv, tables, cotangents, reference, dims: { batch, n, heads, head_dim: headDim, eps } };
 }
 
-function named(kernel: string, sizes: Sizes, { norm, affine, rope }: Variant, note = '') {
-  const variant = [norm, ...(affine ? ['affine'] : []), ...(rope ? [`${rope} rope`] : [])].join('+');
+function named(kernel: string, sizes: Sizes, { norm, affine, rope, lanes }: QkNormRopeVariant, note = '') {
+  const parts = [norm, ...(affine ? ['affine'] : []), ...(rope ? [`${rope} rope`] : []), ...(lanes ? ['lanes'] : [])];
+  const variant = parts.join('+');
   return { kernel, name: `${variant} ${sizes.join('x')}${note}`, variant, shape: [...sizes] };
 }
 
 /** Elements of q, those of the tables, and the operations of norm, affine map and rotation for an element of q or k. */
-function work([batch, n, heads, headDim]: Sizes, { norm, affine, rope }: Variant) {
+function work([batch, n, heads, headDim]: Sizes, { norm, affine, rope }: QkNormRopeVariant) {
   return {
     one: batch * n * heads * headDim,
     tables: (affine ? 4 * headDim : 0) + (rope ? 2 * n * headDim : 0),
@@ -54,17 +65,20 @@ function work([batch, n, heads, headDim]: Sizes, { norm, affine, rope }: Variant
   };
 }
 
-function forwardCase(sizes: Sizes, variant: Variant, extra: Partial<KernelCase> = {}): KernelCase {
+/** The forward of one variant. */
+export function qkNormRopeCase(sizes: Sizes, variant: QkNormRopeVariant, extra: Partial<KernelCase> = {}): KernelCase {
   const { one, tables, operations } = work(sizes, variant);
   return {
     ...named('qkNormRope', sizes, variant),
     ...ROUNDING,
     flops: 2 * one * operations,
     bytes: 4 * (6 * one + tables),
+    forced: variant.lanes === true,
     ...extra,
     prepare: (device) => {
       const p = problem(sizes, variant);
-      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables };
+      const tile = tileOf(sizes[3], variant.lanes);
+      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables, ...tile };
       return prepared(qkNormRope.prepare(device, options), p.dims, {
         inputs: { qkv: p.qkv, ...p.tables },
         outputs: { q: p.count, k: p.count, v: p.count },
@@ -74,7 +88,12 @@ function forwardCase(sizes: Sizes, variant: Variant, extra: Partial<KernelCase> 
   };
 }
 
-function backwardCase(sizes: Sizes, variant: Variant, extra: Partial<KernelCase> = {}): KernelCase {
+/** Its backward. */
+export function qkNormRopeBackwardCase(
+  sizes: Sizes,
+  variant: QkNormRopeVariant,
+  extra: Partial<KernelCase> = {},
+): KernelCase {
   const { one, tables, operations, normed } = work(sizes, variant);
   return {
     ...named('qkNormRopeBackward', sizes, variant),
@@ -82,10 +101,12 @@ function backwardCase(sizes: Sizes, variant: Variant, extra: Partial<KernelCase>
     toleranceFrom: 'f32 rounding of the stats and of two sums of head_dim terms, 8 ulp',
     flops: 2 * one * (operations + (normed ? 6 : 0)),
     bytes: 4 * ((normed ? 8 : 6) * one + tables),
+    forced: variant.lanes === true,
     ...extra,
     prepare: (device) => {
       const p = problem(sizes, variant);
-      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables };
+      const tile = tileOf(sizes[3], variant.lanes);
+      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables, ...tile };
       return prepared(qkNormRopeBackward.prepare(device, options), p.dims, {
         inputs: { qkv: p.qkv, ...p.tables, ...p.cotangents },
         outputs: { dqkv: 3 * p.count },
@@ -95,7 +116,12 @@ function backwardCase(sizes: Sizes, variant: Variant, extra: Partial<KernelCase>
   };
 }
 
-function affineCase(sizes: Sizes, variant: Variant, chunk?: number, extra: Partial<KernelCase> = {}): KernelCase {
+function affineCase(
+  sizes: Sizes,
+  variant: QkNormRopeVariant,
+  chunk?: number,
+  extra: Partial<KernelCase> = {},
+): KernelCase {
   const { one, tables, operations } = work(sizes, variant);
   const headDim = sizes[3];
   const chunkRows = chunk ?? chooseChunk(one / headDim, headDim);
@@ -128,9 +154,9 @@ function affineCase(sizes: Sizes, variant: Variant, chunk?: number, extra: Parti
 const SMOKE = { smoke: true };
 const BENCH = { benchOnly: true };
 
-const TIT: Variant = { norm: 'rms', rope: 'axial' };
-const DDT: Variant = { norm: 'rms', affine: true, rope: 'stretched' };
-const REALISTIC: [Sizes, Variant][] = [
+const TIT: QkNormRopeVariant = { norm: 'rms', rope: 'axial' };
+const DDT: QkNormRopeVariant = { norm: 'rms', affine: true, rope: 'stretched' };
+const REALISTIC: [Sizes, QkNormRopeVariant][] = [
   [[8, 256, 12, 64], TIT],
   [[8, 256, 16, 72], TIT],
   [[8, 256, 16, 72], DDT],
@@ -140,7 +166,7 @@ const REALISTIC: [Sizes, Variant][] = [
 ];
 
 export const qkNormRopeCases: KernelCase[] = [
-  ...[forwardCase, backwardCase].flatMap((make) => [
+  ...[qkNormRopeCase, qkNormRopeBackwardCase].flatMap((make) => [
     make([2, 3, 3, 8], { norm: 'rms', affine: true, rope: 'any' }, SMOKE),
     make([1, 1, 1, 1], { norm: 'none' }),
     make([2, 41, 3, 1], { norm: 'rms', affine: true, eps: 0.5 }), // at 1e-6 the gradient by one number is all rounding
@@ -151,6 +177,15 @@ export const qkNormRopeCases: KernelCase[] = [
     make([1, 36, 2, 128], DDT),
     make([1, 3, 1, 64], { norm: 'none', affine: true }),
     make([3, 3121, 7, 4], { norm: 'rms', affine: true, rope: 'any' }), // 65,541 rows of q
+    make([2, 3, 3, 8], { norm: 'rms', affine: true, rope: 'any', lanes: true }, SMOKE),
+    make([1, 41, 3, 12], { norm: 'layer', affine: true, lanes: true }),
+    make([1, 113, 2, 72], { norm: 'layer', rope: 'any', lanes: true }),
+    make([1, 257, 1, 64], { norm: 'none', rope: 'any', lanes: true }),
+    make([2, 49, 2, 72], { ...TIT, lanes: true }),
+    make([1, 36, 2, 128], { ...DDT, lanes: true }),
+    make([1, 3, 1, 256], { norm: 'layer', affine: true, rope: 'any', lanes: true }),
+    make([1, 5, 1, 64], { norm: 'none', affine: true, lanes: true }),
+    make([3, 3121, 7, 8], { norm: 'rms', rope: 'any', lanes: true }), // 65,541 rows of q
   ]),
   affineCase([2, 3, 3, 8], { norm: 'rms', rope: 'any' }, 5, SMOKE),
   affineCase([1, 1, 1, 1], { norm: 'none' }, 1),
@@ -162,8 +197,10 @@ export const qkNormRopeCases: KernelCase[] = [
   affineCase([3, 3121, 7, 4], { norm: 'rms', rope: 'any' }), // 65,541 rows of q
   affineCase([3, 3121, 7, 2], { norm: 'rms', rope: 'any' }, 1), // as many chunks
   ...REALISTIC.flatMap(([sizes, variant]) => [
-    forwardCase(sizes, variant, BENCH),
-    backwardCase(sizes, variant, BENCH),
+    ...[false, true].flatMap((lanes) => [
+      qkNormRopeCase(sizes, { ...variant, lanes }, BENCH),
+      qkNormRopeBackwardCase(sizes, { ...variant, lanes }, BENCH),
+    ]),
     ...(variant.affine ? [affineCase(sizes, variant, undefined, BENCH)] : []),
   ]),
 ];

@@ -21,6 +21,7 @@ function colsCase(
     toleranceFrom: 'f32 rounding of a sum of chunk_rows terms in order, ~ eps sqrt(chunk_rows)',
     flops: rows * cols,
     bytes: 4 * (rows + chunks) * cols,
+    forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
       const x = values(rows * cols);
@@ -53,6 +54,7 @@ function rowsCase(
     toleranceFrom: 'f32 rounding of a sum of cols terms in order, ~ eps sqrt(cols)',
     flops: rows * cols,
     bytes: 4 * rows * (cols + 1),
+    forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
       const x = values(rows * cols);
@@ -74,6 +76,7 @@ const BENCH = { benchOnly: true };
 export const reduceCases: KernelCase[] = [
   colsCase(3, 41, 3, undefined, { smoke: true }),
   colsCase(257, 113, 257, { lanes: 8 }),
+  colsCase(257, 41, 100),
   colsCase(257, 257, 100, { lanes: 32 }),
   colsCase(300, 1, 70, { lanes: 256 }),
   colsCase(113, 41, 1),

@@ -38,6 +38,7 @@ function gatedCase(
     }),
     flops: rows * cols * 2,
     bytes: rows * cols * 4 * WORDS[kernel] + modCount * cols * (kernel === 'gatedResidualBackwardGate' ? 8 : 4),
+    forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
       const count = rows * cols;

@@ -61,7 +61,7 @@ describe('drawing many images', () => {
       expect(fewer.samples).toEqual(whole.samples);
     }
     store.free();
-    workspace.dispose();
+    await workspace.dispose();
   });
 
   it('passes on what is no matter of size, and one image that does not fit', async () => {
@@ -76,6 +76,6 @@ describe('drawing many images', () => {
     await expect(draw(workspace, full, weights, config, { labels, seed: 5 })).rejects.toThrow('out needs more');
     expect(seen).toEqual([11, 11, 6, 3, 2, 1]);
     store.free();
-    workspace.dispose();
+    await workspace.dispose();
   });
 });

@@ -16,7 +16,7 @@ export interface Ended {
 
 /** Starts `ucgm` from its sources as a process of its own. */
 export function startUcgm(args: readonly string[], env: { [name: string]: string } = {}) {
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', 'tools/ucgm.ts', ...args], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

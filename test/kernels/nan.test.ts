@@ -15,7 +15,7 @@ describe('a NaN stays one', () => {
     const x = tape.alloc(...shape);
     workspace.stream.write(x, Float32Array.from(values));
     const out = [...(await workspace.read(op(tape, x)))];
-    workspace.dispose();
+    await workspace.dispose();
     return out;
   };
 

@@ -135,8 +135,8 @@ describe('Inception-v3', () => {
     workspaces.push(workspace);
     return workspace;
   };
-  afterAll(() => {
-    for (const workspace of workspaces) workspace.dispose();
+  afterAll(async () => {
+    for (const workspace of workspaces) await workspace.dispose();
   });
 
   it('has the published layers: 94 convolutions, 21.8 million weights, 2,048 features', () => {

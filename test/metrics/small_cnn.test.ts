@@ -86,8 +86,8 @@ describe('a feature network from its description', () => {
     workspaces.push(workspace);
     return workspace;
   };
-  afterAll(() => {
-    for (const workspace of workspaces) workspace.dispose();
+  afterAll(async () => {
+    for (const workspace of workspaces) await workspace.dispose();
   });
 
   it('computes what the words say, images clamped and cropped to their centre', async () => {

@@ -10,8 +10,8 @@ const NUMBERS = { lr: 1, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0 };
 
 describe('D-adaptation', () => {
   const workspaces: Workspace[] = [];
-  afterAll(() => {
-    for (const workspace of workspaces) workspace.dispose();
+  afterAll(async () => {
+    for (const workspace of workspaces) await workspace.dispose();
   });
 
   it('finds its step from 1e-6 on, as the published algorithm does in f64, over all tensors together', async () => {

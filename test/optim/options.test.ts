@@ -15,5 +15,5 @@ it('numbers that no optimiser can work with are refused by name', async () => {
   expect(making({ eps: 0 })).toThrow('eps is 0');
   expect(making({ weight_decay: -1 })).toThrow('weight_decay is -1');
   expect(making({ eps: 1e-6 })).not.toThrow();
-  workspace.dispose();
+  await workspace.dispose();
 });

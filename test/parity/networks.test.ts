@@ -47,7 +47,7 @@ describe('parity: networks', () => {
       for (const [name, theirs] of fixture.group(`${kase}/grad`)) {
         report.compare(kase, name, ours.get(name) ?? [], theirs, GRADIENT);
       }
-      workspace.dispose();
+      await workspace.dispose();
     });
 
     if (!fixture.names.includes(`${kase}/cfg/out_in`)) continue;
@@ -77,7 +77,7 @@ describe('parity: networks', () => {
         const theirs = fixture.f32(`${kase}/cfg/${name}`).subarray(0, out.count);
         report.compare(kase, `guidance ${name}`, await workspace.read(out), theirs, OUTPUT);
       }
-      workspace.dispose();
+      await workspace.dispose();
     });
   }
 });

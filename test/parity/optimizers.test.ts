@@ -28,7 +28,7 @@ describe('parity: optimisers', () => {
         for (const [name, theirs] of fixture.group(`${kase}/step${step}`))
           report.compare(kase, `step ${step} ${name}`, ours.get(name) ?? [], theirs, OUTPUT);
       }
-      workspace.dispose();
+      await workspace.dispose();
     });
   }
 });

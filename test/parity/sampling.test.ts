@@ -42,7 +42,7 @@ describe('parity: sampling', () => {
         firstOfTwice(fixture.f32(`${kase}/samples`), ours.length, all.length),
         tolerance(options, transport_type),
       );
-      workspace.dispose();
+      await workspace.dispose();
     });
   }
 });

@@ -56,8 +56,8 @@ describe('parity: a training run', () => {
         for (const [name, theirs] of trained(fixture.group(`${kase}/${what}`)))
           report.compare(kase, `${what} ${name}`, ours.get(name) ?? [], theirs, RUN);
       }
-      trainer.free();
-      workspace.dispose();
+      await trainer.free();
+      await workspace.dispose();
     });
   }
 });

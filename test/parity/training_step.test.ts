@@ -89,7 +89,7 @@ describe('parity: one training step', () => {
       const ours = await (weights.flat.gradients as NonNullable<typeof weights.flat.gradients>).read();
       for (const [name, theirs] of fixture.group(`${kase}/grad`))
         report.compare(kase, name, ours.get(name) ?? [], theirs, few ? DIFFERENCE : GRADIENT);
-      workspace.dispose();
+      await workspace.dispose();
     });
   }
 });

@@ -82,7 +82,7 @@ describe('stream', () => {
     expect([...(await workspace.read(out))]).toEqual([0, 0, 0, 0]);
     expect(() => stream.write(u0, new Float32Array(5))).toThrow('cannot write 5 elements');
     expect(() => stream.copy(u0, coefs)).toThrow('the counts differ');
-    workspace.dispose();
+    await workspace.dispose();
     expect(workspace.ledger.total).toBe(0);
   });
 });

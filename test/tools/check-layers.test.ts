@@ -15,6 +15,23 @@ describe('layers', () => {
     ]);
   });
 
+  it('names an import from outside src, however it is written', () => {
+    const fault = (path: string) =>
+      `${path} imports test/catalogue/index.ts: nothing of src may import what lies outside it`;
+    const index = '../../test/catalogue/index.ts';
+    for (const text of [
+      `import { catalogue } from '${index}';`,
+      `import type { Case } from "${index}";`,
+      `export * from '${index}';`,
+      `import '${index}';`,
+      `await import('${index}');`,
+      `await import(\n  \`${index}\`\n);`,
+    ])
+      expect(check(['cli/doctor.ts', text]), text).toEqual([fault('cli/doctor.ts')]);
+    expect(check(['index.ts', "export * from '../test/catalogue/index.ts';"])).toEqual([fault('index.ts')]);
+    expect(check(['cli/a.ts', "import bench from '../../bench/time.ts';"])[0]).toContain('imports bench/time.ts');
+  });
+
   it('names a kernel wrapper that imports a sibling', () => {
     expect(check(['kernels/a.ts', "export * from './b.ts';"])).toEqual([
       'kernels/a.ts imports kernels/b.ts: a kernel wrapper imports no sibling',

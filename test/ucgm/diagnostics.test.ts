@@ -31,6 +31,6 @@ describe('signs that a training goes wrong', () => {
       const batch = { x: Float32Array.from(randn(4 * 64, 1)), labels: Uint32Array.of(0, 1, 2, 0) };
       expect(await velocityError(workspace, network, weights, 'TrigFlow', batch, 0)).toBeCloseTo(1, 5);
     }
-    workspace.dispose();
+    await workspace.dispose();
   });
 });

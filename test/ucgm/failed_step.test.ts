@@ -31,8 +31,8 @@ it('a step that fails leaves no trace: the next ones are those of a run in which
       while (trainer.step < 4) await trainer.train(batch).catch((error) => expect(error.message).toContain('is down'));
       expect(calls).toBe(4 + failing.length);
       losses.push((await trainer.metrics()).map((m) => m.loss));
-      trainer.free();
-      workspace.dispose();
+      await trainer.free();
+      await workspace.dispose();
     }
     expect(losses[1]).toEqual(losses[0]);
     expect(new Set(losses[0]).size).toBe(4);
@@ -63,8 +63,8 @@ it('a step for which there was no memory leaves no trace, however much of it was
     }
     for (let i = 0; i < 3; i++) await trainer.train(batch);
     losses.push((await trainer.metrics()).map((m) => m.loss));
-    trainer.free();
-    workspace.dispose();
+    await trainer.free();
+    await workspace.dispose();
   }
   expect(losses[1]).toEqual(losses[0]);
 });

@@ -47,8 +47,8 @@ describe('memory of training', () => {
     await trainer.metrics();
     expect(workspace.ledger.bytes()).toEqual(after10);
     expect(after10.arena).toBeGreaterThan(0);
-    trainer.free();
-    workspace.dispose();
+    await trainer.free();
+    await workspace.dispose();
     expect(workspace.ledger.total).toBe(0);
   });
 
@@ -59,8 +59,8 @@ describe('memory of training', () => {
     await trainer.metrics();
     console.log(`tiny preset: ${(workspace.ledger.total / 1e6).toFixed(1)} MB of buffers`);
     expect(workspace.ledger.total).toBeLessThan(300e6);
-    trainer.free();
-    workspace.dispose();
+    await trainer.free();
+    await workspace.dispose();
   });
 
   for (const name of ['tiny', 'DDT-tiny/4', 'SiT-tiny/4'])
@@ -77,8 +77,8 @@ describe('memory of training', () => {
         for (let i = 0; i < 3; i++) await train();
         weights.push(await trainer.weights.flat.values.read());
         bytes.push(workspace.ledger.bytes().arena as number);
-        trainer.free();
-        workspace.dispose();
+        await trainer.free();
+        await workspace.dispose();
       }
       const [whole, less] = bytes as [number, number];
       const mb = bytes.map((b) => (b / 1e6).toFixed(1));
@@ -106,7 +106,7 @@ describe('memory of training', () => {
       network.forward(tape, weights, tape.alloc(4, 1, 8, 8), tape.alloc(4), y);
       await workspace.stream.flush();
       bytes.push(workspace.arena.bytes);
-      workspace.dispose();
+      await workspace.dispose();
     }
     expect(bytes[1]).toBe(bytes[0]);
     expect(bytes[3]).toBe(bytes[2]);

@@ -110,8 +110,8 @@ describe('RCGM: training and sampling', () => {
     errors.forEach((error, i) => {
       expect(error).toBeLessThan(most[i] as number);
     });
-    trainer.free();
-    workspace.dispose();
+    await trainer.free();
+    await workspace.dispose();
   }, 120_000);
 
   it('draws the same bits twice, guided by a teacher too, and allocates nothing after its first steps', async () => {
@@ -129,8 +129,8 @@ describe('RCGM: training and sampling', () => {
         if (step === 2) bytes = workspace.ledger.total;
       }
       expect(workspace.ledger.total).toBe(bytes);
-      trainer.free();
-      workspace.dispose();
+      await trainer.free();
+      await workspace.dispose();
       expect(workspace.ledger.total).toBe(0);
       runs.push(losses);
     }
@@ -155,6 +155,6 @@ describe('RCGM: training and sampling', () => {
     const request = { noise: new Float32Array(64), labels: new Uint32Array(1) };
     const sampling = { ...SAMPLING_DEFAULTS, target_time: 'end' as const };
     await expect(sample(workspace, one, weights, 'Linear', sampling, request)).rejects.toThrow('networks of two times');
-    workspace.dispose();
+    await workspace.dispose();
   });
 });

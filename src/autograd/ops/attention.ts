@@ -5,7 +5,13 @@ import {
   attentionDelta,
   chooseAttention,
 } from '../../kernels/attention.ts';
-import { chooseAffineChunk, qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
+import {
+  chooseAffineChunk,
+  chooseQkNormRope,
+  qkNormAffineBackward,
+  qkNormRope,
+  qkNormRopeBackward,
+} from '../../kernels/qk_norm_rope.ts';
 import { Storage, Tensor } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './linear.ts';
@@ -34,10 +40,12 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
     throw new RangeError(`attention: a projection of ${width} does not split into 3 x ${heads} heads`);
   const affine = o.affine && packAffine(tape, o.affine, head_dim);
   const options = { norm: o.norm, affine: affine !== undefined, rope: o.rope !== undefined };
+  const tile = chooseQkNormRope(head_dim, caps);
+  const split = tile ? { ...options, tile } : options;
   const prepareDims = { batch, n, heads, head_dim, eps: o.eps };
   const [q, k, v] = [0, 1, 2].map(() => tape.alloc(batch, heads, n, head_dim)) as [Tensor, Tensor, Tensor];
   const shared = { qkv, affine, rope: o.rope };
-  tape.run(qkNormRope.prepare(device, options), { ...shared, q, k, v }, prepareDims);
+  tape.run(qkNormRope.prepare(device, split), { ...shared, q, k, v }, prepareDims);
 
   const shape = { batch, heads, n, head_dim };
   const dims = { ...shape, scale: 1 / Math.sqrt(head_dim) };
@@ -58,7 +66,7 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
       tape.run(attentionBackwardKV.prepare(device, kernelOptions), { q, k, v, dout, lse, delta, dk, dv }, dims);
       if (o.affine) affineGradients(tape, sink, o.affine, { qkv, rope: o.rope, dq, dk }, options, prepareDims);
       sink.give(qkv, (dqkv) => {
-        tape.run(qkNormRopeBackward.prepare(device, options), { ...shared, dq, dk, dv, dqkv }, prepareDims);
+        tape.run(qkNormRopeBackward.prepare(device, split), { ...shared, dq, dk, dv, dqkv }, prepareDims);
       });
       for (const t of [dq, dk, dv, delta]) tape.release(t);
     },

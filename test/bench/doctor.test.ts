@@ -1,0 +1,152 @@
+import { Command } from 'commander';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { addDoctor, diagnose, doctorCases } from '../../bench/doctor.ts';
+import { type Caps, defineKernel } from '../../src/kernel/index.ts';
+import { chooseAttention } from '../../src/kernels/attention.ts';
+import { chooseMatmul } from '../../src/kernels/matmul.ts';
+import { chooseNorm } from '../../src/kernels/norm.ts';
+import { chooseQkNormRope } from '../../src/kernels/qk_norm_rope.ts';
+import * as shaders from '../../src/shaders.generated.ts';
+import { type KernelCase, prepared } from '../catalogue/case.ts';
+import { attentionChoices, matmulTiles, normTiles, qkNormRopeChoices } from '../catalogue/choosable.ts';
+import { catalogue } from '../catalogue/index.ts';
+import { testDevice } from '../gpu.ts';
+
+const GPU: Caps = {
+  timestamps: false,
+  software: false,
+  maxWorkgroupSize: 256,
+  maxWorkgroupMemory: 16384,
+  maxGroups: 65535,
+  maxBinding: 2 ** 27,
+};
+const CAPS: { [name: string]: Caps } = {
+  'a GPU at default limits': GPU,
+  'a large GPU': { ...GPU, maxWorkgroupSize: 1024, maxWorkgroupMemory: 49152, maxBinding: 2 ** 31 },
+  'a GPU of small workgroups': { ...GPU, maxWorkgroupSize: 128 },
+  'a GPU of smaller ones': { ...GPU, maxWorkgroupSize: 64 },
+  'a CPU': { ...GPU, software: true },
+};
+
+const size = (max: number) => fc.oneof(fc.integer({ min: 1, max: 150 }), fc.integer({ min: 1, max }));
+const RUNS = { numRuns: 1000 };
+
+describe.each(Object.entries(CAPS))('doctor on %s runs what is chosen', (_, caps) => {
+  it('for products', () => {
+    const known = new Set(matmulTiles(caps).map((tile) => JSON.stringify(tile)));
+    const shape = fc.record({ m: size(70000), n: size(9000), k: size(70000), batch: size(500), split: fc.boolean() });
+    fc.assert(
+      fc.property(shape, (s) => {
+        const { splits: _, kChunk: __, ...tile } = chooseMatmul(s, caps);
+        expect(known).toContain(JSON.stringify(tile));
+      }),
+      RUNS,
+    );
+  });
+
+  it('for attention', () => {
+    const known = new Set(attentionChoices(caps).map(({ tile, vec }) => JSON.stringify([tile, vec])));
+    const head = fc.integer({ min: 1, max: 128 });
+    const shape = fc.record({ batch: size(300), heads: size(40), n: size(5000), head_dim: head });
+    fc.assert(
+      fc.property(shape, (s) => {
+        expect(known).toContain(JSON.stringify([chooseAttention(s, caps), s.head_dim % 4 === 0]));
+      }),
+      RUNS,
+    );
+  });
+
+  it('for norms', () => {
+    const known = new Set(normTiles(caps).map((tile) => JSON.stringify(tile)));
+    fc.assert(
+      fc.property(size(20000), (cols) => {
+        expect(known).toContain(JSON.stringify(chooseNorm(cols, caps)));
+      }),
+      RUNS,
+    );
+  });
+
+  it('for q/k norm', () => {
+    const known = new Set(qkNormRopeChoices(caps).map(({ tile }) => JSON.stringify(tile ?? null)));
+    for (let headDim = 1; headDim <= 300; headDim++)
+      expect(known).toContain(JSON.stringify(chooseQkNormRope(headDim, caps) ?? null));
+  });
+
+  it('in every layout, and every kernel of the catalogue', () => {
+    const cases = doctorCases(caps);
+    const names = (of: readonly KernelCase[]) => [...new Set(of.map((kase) => kase.kernel))].sort();
+    expect(names(cases)).toEqual(names(catalogue.filter((kase) => kase.smoke)));
+    const products = new Set(
+      cases.filter((kase) => kase.kernel === 'matmul').map((kase) => kase.name.split(/[ +]/)[0]),
+    );
+    expect([...products].sort()).toEqual(['nn', 'nt', 'tn']);
+  });
+});
+
+/** out = a + b by a shader of the test's, against the sum. */
+function sumCase(code: string, name: string): KernelCase {
+  const family = defineKernel({
+    shader: { ...shaders.add, name, code },
+    sizes: (d) => ({ a: d.count, b: d.count, out: d.count }),
+    grid: () => 1,
+  });
+  const [a, b] = [new Float32Array([1, 2, 3]), new Float32Array([4, 5, 6])];
+  return {
+    kernel: 'sum',
+    name: 'of three',
+    variant: '',
+    shape: [3],
+    tolerance: 1e-6,
+    toleranceFrom: 'one rounding',
+    flops: 3,
+    bytes: 36,
+    prepare: (device) =>
+      prepared(
+        family.prepare(device),
+        { count: 3 },
+        {
+          inputs: { a, b },
+          outputs: { out: 3 },
+          oracle: () => ({ out: [5, 7, 9] }),
+        },
+      ),
+  };
+}
+
+const right = sumCase(shaders.add.code, 'sum_right');
+const wrong = sumCase(shaders.add.code.replace('a[at] + b[at]', 'a[at] - b[at]'), 'sum_wrong');
+const broken = sumCase('this is not WGSL', 'sum_broken');
+
+describe('doctor', () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+    process.exitCode = undefined;
+  });
+
+  it('says which kernels, in which variants, are wrong', async () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const lines = () => log.mock.calls.map(([line]) => String(line));
+    const device = await testDevice();
+    expect(await diagnose(device, [right])).toBe(0);
+    expect(lines().at(-1)).toBe(
+      '1 variants of 1 kernels, forward and backward, in 1 cases: all agree with their oracles',
+    );
+    expect(await diagnose(device, [right, wrong, broken])).toBe(2);
+    expect(lines().at(-1)).toMatch(
+      /in 3 cases: 2 WRONG on this adapter\n {2}sum of three: out is off by 1\.\d+, tolerance 0.000001.*\n {2}sum_broken/,
+    );
+  });
+
+  it('ends with exit code 1 if one is wrong', async () => {
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    const run = async (cases: KernelCase[]) => {
+      const ucgm = new Command();
+      addDoctor(ucgm, () => cases);
+      await ucgm.parseAsync(['doctor'], { from: 'user' });
+      return process.exitCode;
+    };
+    expect(await run([right])).toBeUndefined();
+    expect(await run([right, wrong])).toBe(1);
+  });
+});

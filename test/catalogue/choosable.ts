@@ -1,0 +1,199 @@
+/**
+ * What the pure choices come to on a device over the shapes that they may be asked about, as cases at sizes that no tile divides:
+ * `doctor` runs them all. Found by asking the choices, so that a new answer of theirs is a new case here.
+ */
+import type { Caps } from '../../src/kernel/index.ts';
+import { type AttentionTile, chooseAttention } from '../../src/kernels/attention.ts';
+import { chooseMatmul, type MatmulLayout, type MatmulTile, type MatmulVec } from '../../src/kernels/matmul.ts';
+import { chooseNorm, type NormTile } from '../../src/kernels/norm.ts';
+import { chooseQkNormRope, type QkNormRopeTile } from '../../src/kernels/qk_norm_rope.ts';
+import { attentionCase } from './attention.ts';
+import type { KernelCase } from './case.ts';
+import { type MatmulPart, matmulCase } from './matmul.ts';
+import { normCase } from './norm.ts';
+import { normBackwardXCase } from './norm_backward.ts';
+import { type QkNormRopeVariant, qkNormRopeBackwardCase, qkNormRopeCase } from './qk_norm_rope.ts';
+
+/** Sizes on both sides of every power of 2, in all residues by 4. */
+const POWERS = Array.from({ length: 14 }, (_, i) => 2 ** i);
+const SIZES = [...new Set(POWERS.flatMap((p) => [p - 1, p, p + 1, p + 2, 1.5 * p]))]
+  .filter((size) => size >= 1 && Number.isInteger(size))
+  .sort((a, b) => a - b);
+const BATCHES = [1, 2, 16, 4096];
+
+/** Every value once, in the order of its first coming. */
+function distinct<T>(values: Iterable<T>): T[] {
+  const found = new Map<string, T>();
+  for (const value of values) {
+    const key = JSON.stringify(value);
+    if (!found.has(key)) found.set(key, value);
+  }
+  return [...found.values()];
+}
+
+/** Tilings of a product, with what they may read as vec4f. */
+export function matmulTiles(caps: Caps): MatmulTile[] {
+  const tiles = function* () {
+    for (const batch of BATCHES)
+      for (const m of SIZES)
+        for (const n of SIZES)
+          for (const k of [1, 16, 257, 4096]) {
+            const { splits: _, kChunk: __, ...tile } = chooseMatmul({ m, n, k, batch }, caps);
+            yield tile;
+          }
+  };
+  return distinct(tiles());
+}
+
+/** A tiling of attention, and a head size for which it is chosen. */
+export interface AttentionChoice {
+  readonly headDim: number;
+  /** Rows of a head are read as vec4f. */
+  readonly vec: boolean;
+  readonly tile: AttentionTile;
+}
+
+/** Head sizes that models have; on a CPU the smallest of a class stands for it: llvmpipe compiles it in the least time. */
+const COMMON_HEADS = [64, 72, 128, 32];
+
+export function attentionChoices(caps: Caps): AttentionChoice[] {
+  const all = Array.from({ length: 128 }, (_, i) => i + 1);
+  const heads = caps.software ? all : [...COMMON_HEADS, ...all];
+  const found = new Map<string, AttentionChoice>();
+  for (const headDim of heads) {
+    const vec = headDim % 4 === 0;
+    for (const n of SIZES) {
+      for (const heads of BATCHES) {
+        const tile = chooseAttention({ batch: 1, heads, n, head_dim: headDim }, caps);
+        const key = JSON.stringify([tile, vec]);
+        if (!found.has(key)) found.set(key, { headDim, vec, tile });
+      }
+    }
+  }
+  return [...found.values()];
+}
+
+export function normTiles(caps: Caps): NormTile[] {
+  return distinct(SIZES.map((cols) => chooseNorm(cols, caps)));
+}
+
+/** Lanes of a head for q/k norm, none where one invocation walks it, and a head size for which they are chosen. */
+export interface QkNormRopeChoice {
+  readonly headDim: number;
+  readonly tile: QkNormRopeTile | undefined;
+}
+
+export function qkNormRopeChoices(caps: Caps): QkNormRopeChoice[] {
+  const heads = [...COMMON_HEADS, ...Array.from({ length: 260 }, (_, i) => i + 1)];
+  const found = new Map<string, QkNormRopeChoice>();
+  for (const headDim of heads) {
+    const tile = chooseQkNormRope(headDim, caps);
+    const key = JSON.stringify(tile ?? null);
+    const turns = headDim % 2 === 0; // a rotation needs an even head
+    if (turns && !found.has(key)) found.set(key, { headDim, tile });
+  }
+  return [...found.values()];
+}
+
+/** The cases of all of these, forward and backward. */
+export function choosableCases(caps: Caps): KernelCase[] {
+  return [
+    ...productCases(matmulTiles(caps)),
+    ...attentionChoices(caps).flatMap(attentionCases),
+    ...normTiles(caps).flatMap(normCases),
+    ...qkNormRopeChoices(caps).flatMap(qkNormRopeCases),
+  ];
+}
+
+/** Dims whose rows a layout reads or writes along: A's, B's and the result's. */
+const ALONG: { readonly [layout in MatmulLayout]: readonly (keyof MatmulVec)[] } = {
+  nn: ['k', 'n'],
+  nt: ['k', 'n'],
+  tn: ['m', 'n'],
+};
+
+/** Each fused part by itself, and all at once: the tail of a tile is theirs too. */
+const PARTS: readonly MatmulPart[][] = [
+  ['bias'],
+  ['gelu'],
+  ['bias', 'silu', 'pre'],
+  ['relu', 'pre'],
+  ['gate'],
+  ['residual'],
+  ['bias', 'gate', 'residual', 'pre'],
+];
+const ALL: MatmulPart[] = ['bias', 'gelu', 'gate', 'residual', 'pre'];
+
+function productCases(tiles: readonly MatmulTile[]): KernelCase[] {
+  const layouts: MatmulLayout[] = ['nn', 'nt', 'tn'];
+  const variants = layouts.flatMap((layout) =>
+    distinct(tiles.map((tile) => ({ layout, tile: { ...tile, vec: onlyAlong(layout, tile.vec) } }))),
+  );
+  const [first] = tiles;
+  return [
+    // A whole product has its sum cut in two, which one with a tail may not have.
+    ...variants.map(({ layout, tile }) => matmulCase(layout, [], { ...sizesFor(tile), splits: 2 }, tile)),
+    // A tail differs by tile and by how n is accessed; the layouts differ before it, so those that no op gives one take it once.
+    ...variants
+      .filter(({ layout, tile: { vec } }) => ALONG[layout].every((dim) => vec[dim] === vec.n))
+      .filter(({ layout }, i, all) => layout === 'nt' || all.findIndex((v) => v.layout === layout) === i)
+      .map(({ layout, tile }) => matmulCase(layout, ALL, { ...sizesFor(tile), gateRows: 7, residualRows: 13 }, tile)),
+    ...(first ? PARTS.map((parts) => matmulCase('nt', parts, { ...sizesFor(first), gateRows: 7 }, first)) : []),
+  ];
+}
+
+function onlyAlong(layout: MatmulLayout, vec: MatmulVec | undefined): MatmulVec {
+  const has = (dim: keyof MatmulVec) => (vec?.[dim] ?? false) && ALONG[layout].includes(dim);
+  return { m: has('m'), n: has('n'), k: has('k') };
+}
+
+/** A tile and a bit of the next along m and n: a multiple of 4 where rows are read as vec4f, odd elsewhere. */
+function sizesFor(tile: MatmulTile): { m: number; n: number; k: number } {
+  const [rows, cols] = tile.kind === 'plain' ? [tile.tm * tile.wgY, tile.tn * tile.wgX] : [64 * tile.qm, 64 * tile.qn];
+  const past = (size: number, vec: boolean | undefined) => 4 * Math.ceil(size / 4) + (vec ? 4 : 3);
+  return { m: past(rows, tile.vec?.m), n: past(cols, tile.vec?.n), k: tile.vec?.k ? 24 : 19 };
+}
+
+function attentionCases({ headDim, tile }: AttentionChoice): KernelCase[] {
+  const covered = tile.kind === 'tiled' ? Math.max(tile.rows, tile.cols) : tile.rows * (tile.each ?? 1);
+  const kernels = ['attention', 'attentionBackwardQ', 'attentionBackwardKV'] as const;
+  return kernels.map((kernel) => attentionCase(kernel, [1, 2, covered + 9, headDim], { tile }));
+}
+
+/** Columns that the lanes of a row do not divide, rows that a workgroup does not. */
+function normCases(tile: NormTile): KernelCase[] {
+  const [rows, cols] = [2 * tile.rows + 1, 2 * tile.lanes + 9];
+  return (['layer', 'rms'] as const).flatMap((kind) => [
+    normCase(kind, [], rows, cols, 1, tile),
+    normCase(kind, ['stats'], rows, cols, 1, tile),
+    normCase(kind, ['weight'], rows, cols, 1, tile),
+    normCase(kind, ['bias', 'stats'], rows, cols, 1, tile),
+    normCase(kind, ['scale', 'shift', 'stats'], rows, cols, 2, tile),
+    normCase(kind, ['weight', 'bias', 'scale', 'shift', 'stats'], rows, cols, 2, tile),
+    normBackwardXCase(kind, [], { rows, cols }, tile),
+    normBackwardXCase(kind, ['weight'], { rows, cols }, tile),
+    normBackwardXCase(kind, ['scale', 'prior'], { rows, cols, modRows: 2 }, tile),
+    normBackwardXCase(kind, ['weight', 'scale', 'prior'], { rows, cols, modRows: 2 }, tile),
+  ]);
+}
+
+/** Every option with a head size that models have, and where one invocation walks a head; the rest at once with the others. */
+function qkNormRopeCases({ headDim, tile }: QkNormRopeChoice): KernelCase[] {
+  const whole: QkNormRopeVariant = { norm: 'rms', affine: true, rope: 'any' };
+  const options: QkNormRopeVariant[] =
+    tile && headDim !== COMMON_HEADS[0]
+      ? [whole]
+      : [
+          whole,
+          ...(['none', 'rms', 'layer'] as const).flatMap((norm): QkNormRopeVariant[] => [
+            { norm },
+            { norm, affine: true },
+            { norm, rope: 'any' },
+          ]),
+          { norm: 'layer', affine: true, rope: 'any' },
+        ];
+  return options.flatMap((o) => {
+    const variant = { ...o, lanes: tile !== undefined };
+    return [qkNormRopeCase([1, 5, 3, headDim], variant), qkNormRopeBackwardCase([1, 5, 3, headDim], variant)];
+  });
+}
