@@ -1,7 +1,14 @@
+import { KernelError } from './errors.ts';
 import type { ShaderSource } from './shader.ts';
 
 const UNIFORM_BLOCK_BYTES = 1 << 16;
 const HOLE_BYTES = 256;
+
+/** Kernels by the text of their options, and by shader and variant. A shader is known by its object: names need not be unique. */
+interface FamilyKernels {
+  readonly byOptions: Map<string, unknown>;
+  readonly byShader: Map<ShaderSource, Map<string, unknown>>;
+}
 
 /**
  * What kernels share on one device: compiled kernels, layouts, and two kinds of tiny buffers. Uniform blocks are
@@ -10,16 +17,24 @@ const HOLE_BYTES = 256;
  */
 export class DeviceCache {
   readonly device: GPUDevice;
-  readonly kernels = new Map<string, unknown>();
-  readonly #byOptions = new Map<object, Map<string, unknown>>();
-  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly #families = new Map<object, FamilyKernels>();
+  readonly #layouts = new WeakMap<ShaderSource, GPUBindGroupLayout>();
   readonly #uniforms = new Map<string, { buffer: GPUBuffer; offset: number; size: number }>();
   readonly #blocks: GPUBuffer[] = [];
   readonly #holes = new Map<number, GPUBuffer>();
   #used = UNIFORM_BLOCK_BYTES;
+  #lost: string | undefined;
 
   constructor(device: GPUDevice) {
     this.device = device;
+    void device.lost.then(({ reason, message }) => {
+      this.#lost = message || reason;
+    });
+  }
+
+  /** Why the device was lost; undefined while it lives, or nobody has heard yet. */
+  get lost(): string | undefined {
+    return this.#lost;
   }
 
   /** Bytes of the buffers this cache owns. */
@@ -28,7 +43,7 @@ export class DeviceCache {
   }
 
   layout(shader: ShaderSource): GPUBindGroupLayout {
-    let layout = this.#layouts.get(shader.name);
+    let layout = this.#layouts.get(shader);
     if (!layout) {
       const entries: GPUBindGroupLayoutEntry[] = Object.values(shader.bindings).map((b) => ({
         binding: b.binding,
@@ -37,15 +52,15 @@ export class DeviceCache {
       }));
       entries.push({ binding: shader.uniform.binding, visibility: 4, buffer: { type: 'uniform' } });
       layout = this.device.createBindGroupLayout({ label: shader.name, entries });
-      this.#layouts.set(shader.name, layout);
+      this.#layouts.set(shader, layout);
     }
     return layout;
   }
 
-  /** The kernels of one family by the text of their options. */
-  options(family: object): Map<string, unknown> {
-    let found = this.#byOptions.get(family);
-    if (!found) this.#byOptions.set(family, (found = new Map()));
+  /** The kernels of one family. */
+  family(spec: object): FamilyKernels {
+    let found = this.#families.get(spec);
+    if (!found) this.#families.set(spec, (found = { byOptions: new Map(), byShader: new Map() }));
     return found;
   }
 
@@ -87,15 +102,21 @@ export class DeviceCache {
     this.#holes.clear();
     this.#uniforms.clear();
     this.#used = UNIFORM_BLOCK_BYTES;
-    this.kernels.clear();
-    this.#byOptions.clear();
+    this.#families.clear();
   }
 }
 
 const caches = new WeakMap<GPUDevice, DeviceCache>();
 
-/** The cache of a device, made at first use. */
+/**
+ * The cache of a device, made at first use.
+ * @throws KernelError bad-device for what is no GPUDevice.
+ */
 export function cacheOf(device: GPUDevice): DeviceCache {
+  if (typeof device?.createComputePipelineAsync !== 'function') {
+    const what = `the device is ${device === null ? 'null' : typeof device === 'object' ? 'another object' : typeof device}`;
+    throw new KernelError('bad-device', 'kernels', '', what, 'give a GPUDevice: await adapter.requestDevice()');
+  }
   let cache = caches.get(device);
   if (!cache) {
     cache = new DeviceCache(device);

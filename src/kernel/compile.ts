@@ -3,30 +3,47 @@ import type { ShaderSource } from './shader.ts';
 import type { Specialised } from './specialise.ts';
 
 /**
- * Compiles one specialised shader without blocking.
- * @throws KernelError compile, with the compiler's messages and the numbered source around each.
+ * Compiles one specialised shader without blocking. WebGPU's own complaints are caught: the error thrown says them.
+ * @throws KernelError compile, with the compiler's messages and the numbered source around each; bad-device when the device is lost.
  */
 export async function compile(
   device: GPUDevice,
-  layout: GPUBindGroupLayout,
+  layoutOf: () => GPUBindGroupLayout,
   shader: ShaderSource,
   special: Specialised,
 ): Promise<GPUComputePipeline> {
-  const module = device.createShaderModule({ label: shader.name, code: special.code });
+  device.pushErrorScope('validation');
+  let complaint: Promise<GPUError | null>;
+  let module: GPUShaderModule;
+  let pipeline: Promise<GPUComputePipeline>;
   try {
-    return await device.createComputePipelineAsync({
+    module = device.createShaderModule({ label: shader.name, code: special.code });
+    pipeline = device.createComputePipelineAsync({
       label: special.variant ? `${shader.name}[${special.variant}]` : shader.name,
-      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      layout: device.createPipelineLayout({ bindGroupLayouts: [layoutOf()] }),
       compute: { module, entryPoint: shader.entryPoint, constants: special.constants },
     });
-  } catch (error) {
-    const info = await module.getCompilationInfo().catch(() => undefined);
-    const found = (info?.messages ?? []).filter((m) => m.type === 'error');
-    const text = found.map((m) => `line ${m.lineNum}: ${m.message}\n${numbered(special.code, m.lineNum)}`).join('\n');
-    const what = text || (error instanceof Error ? error.message : String(error));
-    const fix = 'correct the shader, or choose a variant that the device supports';
-    throw new KernelError('compile', shader.name, special.variant, `does not compile: ${what}`, fix);
+  } finally {
+    complaint = device.popErrorScope().catch(() => null);
   }
+  const made = await pipeline.catch((error: Error) => error);
+  const lost = await lossOf(device);
+  if (lost) {
+    const what = `the device is lost (${lost.message || lost.reason})`;
+    throw new KernelError('bad-device', shader.name, special.variant, what, 'request a new device');
+  }
+  if (!(made instanceof Error)) return made;
+  const info = await module.getCompilationInfo().catch(() => undefined);
+  const found = (info?.messages ?? []).filter((m) => m.type === 'error');
+  const text = found.map((m) => `line ${m.lineNum}: ${m.message}\n${numbered(special.code, m.lineNum)}`).join('\n');
+  const what = `does not compile: ${text || ((await complaint)?.message ?? made.message)}`;
+  const fix = 'correct the shader, or choose a variant that the device supports';
+  throw new KernelError('compile', shader.name, special.variant, what, fix);
+}
+
+/** How the device was lost, if it is: a settled promise wins against one that settles next. */
+function lossOf(device: GPUDevice): Promise<GPUDeviceLostInfo | undefined> {
+  return Promise.race([device.lost, Promise.resolve().then(() => undefined)]);
 }
 
 function numbered(code: string, line: number): string {

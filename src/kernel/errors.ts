@@ -2,6 +2,9 @@
 export type KernelErrorCode =
   | 'bad-dims'
   | 'bad-knob'
+  | 'bad-option'
+  | 'bad-device'
+  | 'bad-buffer'
   | 'missing-buffer'
   | 'unexpected-buffer'
   | 'buffer-too-small'

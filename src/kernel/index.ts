@@ -3,5 +3,17 @@ export { type Caps, capsOf } from './caps.ts';
 export { KernelError, type KernelErrorCode } from './errors.ts';
 export { foldGrid, type Grid } from './grid.ts';
 export { type DispatchRecord, defineKernel, Kernel, type KernelFamily, type KernelSpec } from './kernel.ts';
+export {
+  flag,
+  group,
+  none,
+  type Option,
+  type OptionGroup,
+  oneOf,
+  optional,
+  powerOfTwo,
+  variants,
+  whole,
+} from './options.ts';
 export type { BufferLike, BufferRange, BuffersOf, DimsOf, KnobsOf, KnobValue, ShaderSource } from './shader.ts';
 export { specialise } from './specialise.ts';

@@ -3,11 +3,17 @@ import { type Caps, capsOf } from './caps.ts';
 import { compile } from './compile.ts';
 import { KernelError } from './errors.ts';
 import { foldGrid, type Grid } from './grid.ts';
+import { checkOptions, none, type OptionGroup } from './options.ts';
+import { type Resource, rangeOf } from './resource.ts';
 import type { BindingInfo, BufferLike, BuffersOf, DimsOf, KnobsOf, KnobValue, ShaderSource } from './shader.ts';
 import { type Specialised, specialise } from './specialise.ts';
 
 /** Everything the host side of one kernel states: which shader, which knobs, how big the buffers, how many groups. */
 export interface KernelSpec<S extends ShaderSource, O> {
+  /** What errors about options call the family; the shader's name if left out. */
+  name?: string;
+  /** The values that each option may have. Without it the family takes no options, unless its shader or knobs depend on them. */
+  options?: OptionGroup;
   /** The shader, or the choice among shaders with the same bindings and dims. */
   shader: S | ((options: O) => S);
   /** Knob values for these options. Leave out to use the shader's defaults. */
@@ -19,6 +25,8 @@ export interface KernelSpec<S extends ShaderSource, O> {
   /** Returns what is wrong with the dims and the fix, or nothing. */
   check?: (dims: DimsOf<S>, knobs: Record<string, KnobValue>) => { what: string; fix: string } | undefined;
 }
+
+type HostSide<S extends ShaderSource> = Pick<KernelSpec<S, never>, 'sizes' | 'grid' | 'check'>;
 
 /** One bound dispatch: frozen, reusable as long as its buffers live. */
 export interface DispatchRecord {
@@ -36,37 +44,58 @@ export interface KernelFamily<S extends ShaderSource, O> {
   prepare(device: GPUDevice, ...options: undefined extends O ? [options?: O] : [options: O]): Kernel<S>;
 }
 
-/** Declares a kernel family. */
+/**
+ * Declares a kernel family. `prepare` throws, and `create` rejects with, a KernelError for options that the family does not have.
+ */
 export function defineKernel<S extends ShaderSource, O = undefined>(spec: KernelSpec<S, O>): KernelFamily<S, O> {
   const prepare = (device: GPUDevice, options?: O): Kernel<S> => {
     const cache = cacheOf(device);
-    // A step asks for hundreds of kernels by options: found by their text, the source is specialised once.
-    const asked = cache.options(spec);
-    const text = JSON.stringify(options) ?? '';
+    // A step asks for hundreds of kernels by options: found by their text, they are checked and the source specialised once.
+    const asked = cache.family(spec).byOptions;
+    const text = textOf(spec, options);
     let kernel = asked.get(text) as Kernel<S> | undefined;
     if (!kernel) {
+      checkAsked(spec, options);
       kernel = compiled(cache, spec, options as O);
       asked.set(text, kernel);
     }
     return kernel;
   };
-  return { prepare, create: (device, options) => prepare(device, options).ready } as KernelFamily<S, O>;
+  return { prepare, create: async (device, options) => prepare(device, options).ready } as KernelFamily<S, O>;
+}
+
+function checkAsked<S extends ShaderSource, O>(spec: KernelSpec<S, O>, options: O | undefined): void {
+  const free = spec.options === undefined && (typeof spec.shader === 'function' || (spec.knobs?.length ?? 0) > 0);
+  if (!free) checkOptions(nameOf(spec), spec.options ?? none, options);
+}
+
+const nameOf = <S extends ShaderSource, O>(spec: KernelSpec<S, O>): string =>
+  spec.name ?? (typeof spec.shader === 'function' ? 'kernel' : spec.shader.name);
+
+function textOf<S extends ShaderSource, O>(spec: KernelSpec<S, O>, options: O | undefined): string {
+  try {
+    return JSON.stringify(options) ?? '';
+  } catch (error) {
+    // a circle, or a bigint
+    checkAsked(spec, options);
+    throw new KernelError('bad-option', nameOf(spec), '', `options: ${(error as Error).message}`, 'give plain values');
+  }
 }
 
 /** The kernel of a family's options, shared by all options that come to the same variant. */
 function compiled<S extends ShaderSource, O>(cache: DeviceCache, spec: KernelSpec<S, O>, options: O): Kernel<S> {
   const shader = typeof spec.shader === 'function' ? spec.shader(options) : spec.shader;
   const special = specialise(shader, spec.knobs?.(options, capsOf(cache.device)) ?? {});
-  const key = `${shader.name}[${special.variant}]`;
-  let kernel = cache.kernels.get(key) as Kernel<S> | undefined;
+  const { byShader } = cache.family(spec);
+  let byVariant = byShader.get(shader);
+  if (!byVariant) byShader.set(shader, (byVariant = new Map()));
+  let kernel = byVariant.get(special.variant) as Kernel<S> | undefined;
   if (!kernel) {
     kernel = new Kernel(cache, spec, shader, special);
-    cache.kernels.set(key, kernel);
+    byVariant.set(special.variant, kernel);
   }
   return kernel;
 }
-
-const USAGE_STORAGE = 0x80;
 
 /** One compiled variant on one device. It owns no data: it validates, binds and dispatches. */
 export class Kernel<S extends ShaderSource = ShaderSource> {
@@ -76,18 +105,18 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
   /** Resolves to this kernel once compiled; rejects with a KernelError. */
   readonly ready: Promise<this>;
   readonly #cache: DeviceCache;
-  readonly #spec: KernelSpec<S, never>;
+  readonly #spec: HostSide<S>;
   readonly #shader: S;
   #pipeline: GPUComputePipeline | undefined;
 
-  constructor(cache: DeviceCache, spec: KernelSpec<S, never>, shader: S, special: Specialised) {
+  constructor(cache: DeviceCache, spec: HostSide<S>, shader: S, special: Specialised) {
     this.name = shader.name;
     this.variant = special.variant;
     this.knobs = special.knobs;
     this.#cache = cache;
     this.#spec = spec;
     this.#shader = shader;
-    this.ready = compile(cache.device, cache.layout(shader), shader, special).then((pipeline) => {
+    this.ready = compile(cache.device, () => cache.layout(shader), shader, special).then((pipeline) => {
       this.#pipeline = pipeline;
       return this;
     });
@@ -106,27 +135,25 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
   }
 
   /**
-   * Validates buffers and dims and makes the record of one dispatch. Allocates no data buffers.
-   * @throws KernelError for a missing, superfluous, too small, misaligned or aliased buffer, bad dims, or a passed limit.
+   * Validates buffers and dims and makes the record of one dispatch. Allocates no data buffers. Work of size 0 is a record that
+   * runs as nothing.
+   * @throws KernelError for a missing, superfluous, too small, misaligned or aliased buffer, bad dims, a passed limit, a lost device.
    */
   bind(buffers: BuffersOf<S>, dims: DimsOf<S>): DispatchRecord {
+    const { lost } = this.#cache;
+    if (lost !== undefined) this.#fail('bad-device', `the device is lost (${lost})`, 'request a new device');
     const grid = this.#grid(dims);
     const sizes = this.#spec.sizes(dims, this.knobs as Record<string, KnobValue>) as Record<string, number>;
     const entries: GPUBindGroupEntry[] = [];
-    const seen = new Map<GPUBuffer, { name: string; writes: boolean }>();
+    const seen: BoundRange[] = [];
+    if (typeof buffers !== 'object' || buffers === null)
+      this.#fail('missing-buffer', `the buffers are ${buffers}`, 'give an object of buffers by name');
     const given = buffers as Record<string, BufferLike | undefined>;
     for (const [name, info] of Object.entries(this.#shader.bindings)) {
       const resource = this.#resource(name, info, given[name], sizes[name] ?? 0);
-      const writes = info.access === 'read_write';
-      const other = seen.get(resource.buffer);
-      if (other && (writes || other.writes)) {
-        this.#fail(
-          'buffer-alias',
-          `${name} and ${other.name} are the same GPUBuffer and one of them is written`,
-          'give the output a buffer of its own',
-        );
-      }
-      seen.set(resource.buffer, { name, writes });
+      const range = { name, writes: info.access === 'read_write', ...resource };
+      for (const other of seen) this.#checkAlias(range, other);
+      seen.push(range);
       entries.push({ binding: info.binding, resource });
     }
     for (const name of Object.keys(given)) {
@@ -165,14 +192,19 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
   }
 
   #grid(dims: DimsOf<S>): Grid {
-    for (const [name, field] of Object.entries(this.#shader.uniform.fields)) {
-      const value = (dims as Record<string, number>)[name];
-      const ok =
-        field.type === 'f32'
-          ? typeof value === 'number' && !Number.isNaN(value)
-          : Number.isInteger(value) &&
-            (field.type === 'i32' || ((value as number) >= 0 && (value as number) < 2 ** 32));
-      if (!ok) this.#fail('bad-dims', `${name} is ${value}`, `give ${name} a ${field.type}`);
+    const { fields } = this.#shader.uniform;
+    if (typeof dims !== 'object' || dims === null)
+      this.#fail('bad-dims', `the dims are ${dims}`, `give an object of: ${Object.keys(fields).join(', ')}`);
+    for (const [name, field] of Object.entries(fields)) {
+      const value: unknown = (dims as Record<string, number>)[name];
+      if (!inRange(value, field.type)) {
+        const what = value === undefined ? `${name} is missing` : `${name} is ${shown(value)}`;
+        this.#fail('bad-dims', what, `give ${name} ${RANGES[field.type]}`);
+      }
+    }
+    for (const name of Object.keys(dims)) {
+      if (!(name in fields))
+        this.#fail('bad-dims', `has no dim ${name}`, `its dims are: ${Object.keys(fields).join(', ')}`);
     }
     const wrong = this.#spec.check?.(dims, this.knobs as Record<string, KnobValue>);
     if (wrong) this.#fail('bad-dims', wrong.what, wrong.fix);
@@ -197,7 +229,7 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
     return grid;
   }
 
-  #resource(name: string, info: BindingInfo, given: BufferLike | undefined, elements: number): Required<BufferRangeOf> {
+  #resource(name: string, info: BindingInfo, given: BufferLike | undefined, elements: number): Resource {
     if (info.optional !== undefined && this.knobs[info.optional] === false) {
       if (given) {
         this.#fail(
@@ -206,46 +238,32 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
           `leave ${name} out, or create the kernel with ${info.optional}`,
         );
       }
-      const buffer = this.#cache.hole(info.binding);
-      return { buffer, offset: 0, size: buffer.size };
+      return this.#hole(info);
     }
-    if (!given)
+    if (given === undefined || given === null)
       this.#fail('missing-buffer', `buffer ${name} is missing`, `give ${name} (${info.element}, ${elements} elements)`);
-    const range = 'buffer' in given ? given : { buffer: given };
-    const offset = range.offset ?? 0;
-    const size = range.size ?? range.buffer.size - offset;
-    const limits = this.#cache.device.limits;
     const needed = elements * info.elementBytes;
-    if (offset % limits.minStorageBufferOffsetAlignment !== 0) {
-      this.#fail(
-        'buffer-alignment',
-        `${name} starts at byte ${offset}`,
-        `start it at a multiple of ${limits.minStorageBufferOffsetAlignment}`,
-      );
+    const resource = rangeOf(given, needed, this.#cache.device.limits, ({ code, what, fix }) =>
+      this.#fail(code, `${name} ${what}`, fix),
+    );
+    return needed === 0 ? this.#hole(info) : resource;
+  }
+
+  /** What stands in for a binding without data: WebGPU has no empty ones. */
+  #hole(info: BindingInfo): Resource {
+    const buffer = this.#cache.hole(info.binding);
+    return { buffer, offset: 0, size: buffer.size };
+  }
+
+  #checkAlias(range: BoundRange, other: BoundRange): void {
+    if (range.buffer !== other.buffer || !(range.writes || other.writes)) return;
+    const both = `${range.name} and ${other.name}`;
+    if (range.writes !== other.writes) {
+      const what = `${both} are in one GPUBuffer, which would be read and written in one dispatch`;
+      this.#fail('buffer-alias', what, 'give the output a buffer of its own');
     }
-    if (size < needed || offset + size > range.buffer.size) {
-      this.#fail(
-        'buffer-too-small',
-        `${name} needs ${needed} bytes (${elements} of ${info.element}), the range has ${size} from byte ${offset} of a buffer of ${range.buffer.size}`,
-        'give a larger buffer or smaller dims',
-      );
-    }
-    if (size > limits.maxStorageBufferBindingSize) {
-      const max = limits.maxStorageBufferBindingSize;
-      if (needed > max) {
-        this.#fail(
-          'limit',
-          `${name} needs ${needed} bytes; a binding of this device holds ${max}`,
-          'give a smaller batch, split the tensor, or request a device with a larger maxStorageBufferBindingSize',
-        );
-      }
-    }
-    if ((range.buffer.usage & USAGE_STORAGE) === 0) {
-      this.#fail('buffer-usage', `${name} is not a storage buffer`, 'create it with GPUBufferUsage.STORAGE');
-    }
-    // The binding is cut to what the dims need (in whole words of 16 bytes where the range has them), so that a shader's arrayLength cannot exceed it.
-    const rounded = Math.min(size, Math.max(16, Math.ceil(needed / 16) * 16));
-    return { buffer: range.buffer, offset, size: Math.floor(rounded / 4) * 4 };
+    if (range.offset < other.offset + other.size && other.offset < range.offset + range.size)
+      this.#fail('buffer-alias', `${both} are written and overlap in one GPUBuffer`, 'give them ranges apart');
   }
 
   #words(dims: DimsOf<S>): Uint32Array<ArrayBuffer> {
@@ -264,8 +282,21 @@ export class Kernel<S extends ShaderSource = ShaderSource> {
   }
 }
 
-interface BufferRangeOf {
-  buffer: GPUBuffer;
-  offset: number;
-  size: number;
+interface BoundRange extends Resource {
+  readonly name: string;
+  readonly writes: boolean;
 }
+
+const RANGES = {
+  f32: 'a finite number',
+  i32: 'a whole number from -2^31 to 2^31 - 1',
+  u32: 'a whole number from 0 to 2^32 - 1',
+};
+
+function inRange(value: unknown, type: 'f32' | 'i32' | 'u32'): boolean {
+  if (type === 'f32') return typeof value === 'number' && Number.isFinite(Math.fround(value));
+  const [least, end] = type === 'i32' ? [-(2 ** 31), 2 ** 31] : [0, 2 ** 32];
+  return Number.isInteger(value) && (value as number) >= least && (value as number) < end;
+}
+
+const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value));

@@ -1,10 +1,12 @@
-import { defineKernel, type KnobValue } from '../kernel/index.ts';
+import { defineKernel, group, type KnobValue, oneOf } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface ActivationOptions {
   /** GELU in its tanh form, SiLU, or ReLU (its slope at 0 is 0). */
   act: 'gelu' | 'silu' | 'relu';
 }
+
+const options = group<ActivationOptions>({ act: oneOf('gelu', 'silu', 'relu') });
 
 const ACTS = { gelu: 1, silu: 2, relu: 3 };
 
@@ -17,6 +19,7 @@ const tilesOf = (rows: number, cols: number, k: Record<string, KnobValue>) =>
 /** `y = act(x)`, elementwise. Buffers f32: x, y [count]. See shaders/activation_fwd.wgsl. */
 export const activation = defineKernel({
   shader: shaders.activation_fwd,
+  options,
   knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act] }),
   sizes: (d) => ({ x: d.count, y: d.count }),
   grid: (d, k) => groupsOf(d.count, k),
@@ -25,6 +28,7 @@ export const activation = defineKernel({
 /** `dx = dy act'(x)`, elementwise. Buffers f32: x, dy, dx [count]. See shaders/activation_bwd.wgsl. */
 export const activationBackward = defineKernel({
   shader: shaders.activation_bwd,
+  options,
   knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act] }),
   sizes: (d) => ({ x: d.count, dy: d.count, dx: d.count }),
   grid: (d, k) => groupsOf(d.count, k),

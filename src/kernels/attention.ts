@@ -1,4 +1,4 @@
-import { type Caps, defineKernel, type KnobValue } from '../kernel/index.ts';
+import { type Caps, defineKernel, group, type KnobValue, oneOf, optional, variants, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface AttentionShape {
@@ -71,6 +71,32 @@ export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTil
   return { kind: 'tiled', rows, cols: n <= 32 ? 32 : 64, colsKV: n <= 32 || head_dim > 96 ? 32 : 64, chunk, slice: 16 };
 }
 
+const side = oneOf(32, 64);
+
+const options = group<AttentionOptions>({
+  headDim: whole(1, 128),
+  tile: optional(
+    variants<AttentionTile>(
+      'kind',
+      {
+        plain: group<Omit<PlainAttention, 'kind'>>({
+          rows: whole(1, 256),
+          each: optional(whole(1, 16)),
+          keys: optional(whole(1, 16)),
+        }),
+        tiled: group<Omit<TiledAttention, 'kind'>>({
+          rows: whole(16, 128, 16),
+          cols: side,
+          colsKV: optional(side),
+          chunk: whole(8, 128, 8),
+          slice: oneOf(8, 16, 32),
+        }),
+      },
+      'plain',
+    ),
+  ),
+});
+
 type Pass = 'forward' | 'q' | 'kv';
 
 function knobs({ headDim, tile }: AttentionOptions, pass: Pass): Record<string, KnobValue | undefined> {
@@ -116,19 +142,9 @@ function check(
       what: `head_dim ${d.head_dim} is not the kernel's ${headDim}`,
       fix: 'create the kernel with this headDim',
     };
-  if (headDim < 1 || headDim > 128) return { what: `head_dim ${headDim} is not in 1..128`, fix: 'use more heads' };
   if (d.n === 0) return { what: 'n is 0', fix: 'give at least one token' };
   if (!('ROWS' in knobs)) return undefined;
-  const k = knobs as Record<string, number>;
-  const { ROWS = 0, COLS = 0, CHUNK = 0, SLICE = 0 } = k;
-  const whole = ROWS > 0 && ROWS % 16 === 0 && (COLS === 32 || COLS === 64) && CHUNK > 0 && CHUNK % 8 === 0;
-  if (!whole || ![8, 16, 32].includes(SLICE)) {
-    return {
-      what: `the tile is ${ROWS} x ${COLS}, chunk ${CHUNK}, slice ${SLICE}`,
-      fix: 'use the tile of chooseAttention',
-    };
-  }
-  const bytes = workgroupBytes(k);
+  const bytes = workgroupBytes(knobs as Record<string, number>);
   if (bytes > 16384)
     return {
       what: `the tile needs ${bytes} bytes of workgroup memory, of 16384`,
@@ -147,6 +163,8 @@ const groups = (d: AttentionShape, k: Readonly<Record<string, KnobValue>>) =>
  * head_dim]; lse [batch, heads, n]. See shaders/attention_fwd_plain.wgsl and shaders/attention_tiled_fwd.wgsl.
  */
 export const attention = defineKernel({
+  name: 'attention',
+  options,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_fwd : shaders.attention_fwd_plain,
   knobs: (o: AttentionOptions) => knobs(o, 'forward'),
@@ -164,6 +182,8 @@ export const attentionDelta = defineKernel({
 
 /** dq. Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n]. */
 export const attentionBackwardQ = defineKernel({
+  name: 'attentionBackwardQ',
+  options,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_bwd_q : shaders.attention_bwd_q_plain,
   knobs: (o: AttentionOptions) => knobs(o, 'q'),
@@ -174,6 +194,8 @@ export const attentionBackwardQ = defineKernel({
 
 /** dk and dv, the sums in a fixed order. Buffers as attentionBackwardQ, with dk and dv for dq. */
 export const attentionBackwardKV = defineKernel({
+  name: 'attentionBackwardKV',
+  options,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_bwd_kv : shaders.attention_bwd_kv_plain,
   knobs: (o: AttentionOptions) => knobs(o, 'kv'),

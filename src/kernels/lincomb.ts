@@ -1,4 +1,4 @@
-import { defineKernel } from '../kernel/index.ts';
+import { defineKernel, flag, group, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface LincombOptions {
@@ -14,6 +14,7 @@ export interface LincombOptions {
  */
 export const lincomb = defineKernel({
   shader: shaders.lincomb,
+  options: group<LincombOptions>({ inputs: oneOf(1, 2, 3, 4), clamped: optional(flag) }),
   knobs: (o: LincombOptions) => ({
     COUNT: o.inputs,
     HAS_U1: o.inputs > 1,

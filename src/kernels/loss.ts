@@ -1,4 +1,4 @@
-import { defineKernel } from '../kernel/index.ts';
+import { defineKernel, flag, group, optional, powerOfTwo } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface LossOptions {
@@ -13,6 +13,8 @@ export interface LossSumOptions {
   tile?: { lanes: number };
 }
 
+const tile = optional(group<{ lanes: number }>({ lanes: powerOfTwo(256) }));
+
 const lanesFor = (o: LossSumOptions | undefined, software: boolean) => o?.tile?.lanes ?? (software ? 1 : undefined);
 
 /**
@@ -21,6 +23,7 @@ const lanesFor = (o: LossSumOptions | undefined, software: boolean) => o?.tile?.
  */
 export const lossForward = defineKernel({
   shader: shaders.loss_fwd,
+  options: group<LossOptions & LossSumOptions>({ cosine: flag, squared: optional(flag), tile }),
   knobs: (o: LossOptions & LossSumOptions, caps) => ({
     COSINE: o.cosine,
     SQUARED: o.squared ?? false,
@@ -38,6 +41,7 @@ export const lossForward = defineKernel({
 /** Gradient of the weighted batch mean by the prediction. Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch]. */
 export const lossBackward = defineKernel({
   shader: shaders.loss_bwd,
+  options: group<Pick<LossOptions, 'cosine'>>({ cosine: flag }),
   knobs: (o: Pick<LossOptions, 'cosine'>) => ({ COSINE: o.cosine }),
   sizes: (d) => {
     const all = d.batch * d.channels * d.pixels;
@@ -49,9 +53,14 @@ export const lossBackward = defineKernel({
 /** total[slot] = weighted batch mean. Buffers f32: per_sample, weights [batch]; total [slots]. */
 export const lossTotal = defineKernel({
   shader: shaders.loss_total,
+  options: group<LossSumOptions>({ tile }),
   knobs: (o: LossSumOptions | undefined, caps) => ({ LANES: lanesFor(o, caps.software) }),
   sizes: (d) => ({ per_sample: d.batch, weights: d.batch, total: d.slots }),
   grid: () => 1,
   check: (d) =>
-    d.slot >= d.slots ? { what: `slot ${d.slot} of ${d.slots}`, fix: 'give a slot below slots' } : undefined,
+    d.batch === 0
+      ? { what: 'batch is 0, of which there is no mean', fix: 'give at least one sample' }
+      : d.slot >= d.slots
+        ? { what: `slot ${d.slot} of ${d.slots}`, fix: 'give a slot below slots' }
+        : undefined,
 });

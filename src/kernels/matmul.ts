@@ -1,4 +1,14 @@
-import { type Caps, defineKernel, type KnobValue } from '../kernel/index.ts';
+import {
+  type Caps,
+  defineKernel,
+  flag,
+  group,
+  type KnobValue,
+  oneOf,
+  optional,
+  variants,
+  whole,
+} from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 /** Which operands are stored transposed: a letter for A, a letter for B. */
@@ -102,6 +112,19 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
   return best as MatmulChoice;
 }
 
+const vec = optional(group<MatmulVec>({ m: flag, n: flag, k: flag }));
+/** What else a MatmulChoice says, for whoever adds up the splits. */
+const split = { splits: optional(whole(1, 2 ** 32)), kChunk: optional(whole(0, 2 ** 32)) };
+
+const tile = variants<MatmulTile>('kind', {
+  plain: group<Omit<PlainTile & Partial<MatmulChoice>, 'kind' | 'qm' | 'qn'>>(
+    { tm: whole(1, 64), tn: whole(4, 64, 4), wgX: whole(1, 256), wgY: whole(1, 256), vec, ...split },
+    ({ wgX, wgY }) =>
+      wgX * wgY <= 256 ? undefined : { what: `tile has ${wgX} x ${wgY} invocations`, fix: 'give 256 at most' },
+  ),
+  tiled: group<Omit<TiledTile & Partial<MatmulChoice>, 'kind'>>({ qm: oneOf(1, 2), qn: oneOf(1, 2), vec, ...split }),
+});
+
 const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3 };
 
 function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue> {
@@ -137,6 +160,16 @@ function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue> {
  */
 export const matmul = defineKernel({
   shader: (o: MatmulOptions) => (o.tile?.kind === 'tiled' ? shaders.matmul_tiled : shaders.matmul_plain),
+  name: 'matmul',
+  options: group<MatmulOptions>({
+    layout: oneOf('nn', 'nt', 'tn'),
+    bias: optional(flag),
+    act: optional(oneOf('none', 'gelu', 'silu', 'relu')),
+    gate: optional(flag),
+    residual: optional(flag),
+    pre: optional(flag),
+    tile: optional(tile),
+  }),
   knobs: (o: MatmulOptions) => ({
     TRANS_A: o.layout === 'tn',
     TRANS_B: o.layout === 'nt',
@@ -165,7 +198,7 @@ export const matmul = defineKernel({
     return Math.ceil(d.m / rows) * Math.ceil(d.n / cols) * Math.ceil(d.k / d.k_chunk) * d.batch;
   },
   check: (d, k) => {
-    for (const name of ['m', 'n', 'k', 'batch', 'k_chunk', 'gate_rows', 'residual_rows'] as const) {
+    for (const name of ['k', 'k_chunk', 'gate_rows', 'residual_rows'] as const) {
       if (d[name] === 0) return { what: `${name} is 0`, fix: `give ${name} at least 1` };
     }
     if (k.HAS_GATE && d.gate_offset + d.n > d.gate_stride) {

@@ -1,4 +1,4 @@
-import { type Caps, defineKernel } from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, oneOf, optional, powerOfTwo, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 /** What a normalisation kernel computes. */
@@ -41,6 +41,19 @@ export function chooseNorm(cols: number, caps: Caps): NormTile {
  */
 export const norm = defineKernel({
   shader: shaders.norm_fwd,
+  options: group<NormOptions>({
+    kind: oneOf('layer', 'rms'),
+    weight: optional(flag),
+    bias: optional(flag),
+    scale: optional(flag),
+    shift: optional(flag),
+    stats: optional(flag),
+    tile: optional(
+      group<NormTile>({ lanes: powerOfTwo(256), rows: whole(1, 256) }, ({ lanes, rows }) =>
+        lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
+      ),
+    ),
+  }),
   knobs: (o: NormOptions) => ({
     RMS: o.kind === 'rms',
     HAS_WEIGHT: o.weight ?? false,

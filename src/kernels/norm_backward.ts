@@ -1,4 +1,14 @@
-import { type Caps, defineKernel, type KnobValue } from '../kernel/index.ts';
+import {
+  type Caps,
+  defineKernel,
+  flag,
+  group,
+  type KnobValue,
+  oneOf,
+  optional,
+  powerOfTwo,
+  whole,
+} from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 interface ModulationDims {
@@ -38,6 +48,9 @@ export interface ColumnTile {
   lanes: number;
 }
 
+const kind = oneOf('layer', 'rms');
+const columnTile = optional(group<ColumnTile>({ lanes: powerOfTwo(256) }));
+
 const columnLanes = (tile: ColumnTile | undefined, caps: Caps) => tile?.lanes ?? (caps.software ? 1 : undefined);
 
 /** Workgroups that cover `cols` columns, each summed over `rows` rows; mirrors lib column_lanes. */
@@ -65,6 +78,17 @@ export interface NormBackwardXOptions {
  */
 export const normBackwardX = defineKernel({
   shader: shaders.norm_bwd_x,
+  options: group<NormBackwardXOptions>({
+    kind,
+    weight: optional(flag),
+    scale: optional(flag),
+    prior: optional(flag),
+    tile: optional(
+      group<{ lanes: number; rows: number }>({ lanes: powerOfTwo(256), rows: whole(1, 256) }, ({ lanes, rows }) =>
+        lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
+      ),
+    ),
+  }),
   knobs: (o: NormBackwardXOptions, caps) => ({
     RMS: o.kind === 'rms',
     HAS_WEIGHT: o.weight ?? false,
@@ -99,6 +123,14 @@ export interface NormBackwardModulationOptions {
  */
 export const normBackwardModulation = defineKernel({
   shader: shaders.norm_bwd_modulation,
+  options: group<NormBackwardModulationOptions>({
+    kind: optional(kind),
+    weight: optional(flag),
+    bias: optional(flag),
+    scale: optional(flag),
+    shift: optional(flag),
+    tile: columnTile,
+  }),
   knobs: (o: NormBackwardModulationOptions, caps) => ({
     HAS_WEIGHT: o.weight ?? false,
     HAS_BIAS: o.bias ?? false,
@@ -146,6 +178,12 @@ export interface NormBackwardWeightOptions {
  */
 export const normBackwardWeight = defineKernel({
   shader: shaders.norm_bwd_weight,
+  options: group<NormBackwardWeightOptions>({
+    kind: optional(kind),
+    bias: optional(flag),
+    scale: optional(flag),
+    tile: columnTile,
+  }),
   knobs: (o: NormBackwardWeightOptions, caps) => ({
     HAS_BIAS: o.bias ?? false,
     HAS_SCALE: o.scale ?? false,

@@ -1,4 +1,4 @@
-import { defineKernel } from '../kernel/index.ts';
+import { defineKernel, flag, group, none, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 /** Elements of a flat buffer that one workgroup of an elementwise kernel takes. */
@@ -22,6 +22,7 @@ export interface CautiousOptions {
  */
 export const adamStep = defineKernel({
   shader: shaders.adam_step,
+  options: group<CautiousOptions>({ cautious: optional(flag) }),
   knobs: (o: CautiousOptions | undefined) => ({ CAUTIOUS: o?.cautious ?? false }),
   sizes: ({ count, tensors }) => ({
     param: quads(count),
@@ -43,6 +44,7 @@ export const adamStep = defineKernel({
  */
 export const lionStep = defineKernel({
   shader: shaders.lion_step,
+  options: group<CautiousOptions>({ cautious: optional(flag) }),
   knobs: (o: CautiousOptions | undefined) => ({ CAUTIOUS: o?.cautious ?? false }),
   sizes: ({ count, tensors }) => ({
     param: quads(count),
@@ -63,6 +65,7 @@ export const lionStep = defineKernel({
  */
 export const cautiousCount = defineKernel({
   shader: shaders.cautious_count,
+  options: none,
   knobs: (_o: undefined, caps) => (caps.software ? { LANES: 1, ROWS: 8 } : {}),
   sizes: (d) => ({
     grad: quads(d.elements),
@@ -86,6 +89,7 @@ export interface CautiousScaleOptions {
  */
 export const cautiousScale = defineKernel({
   shader: shaders.cautious_scale,
+  options: group<CautiousScaleOptions>({ form: oneOf('adam', 'lion') }),
   knobs: (o: CautiousScaleOptions) => ({ MEAN: o.form === 'adam' }),
   sizes: (d) => ({ agreements: d.pieces, tensors: 3 * d.tensors, scales: d.tensors }),
   grid: (d) => Math.ceil(d.tensors / 64),
@@ -105,6 +109,7 @@ export function gradStatsGroups(count: number): number {
  */
 export const gradStats = defineKernel({
   shader: shaders.grad_stats,
+  options: none,
   knobs: (_o: undefined, caps) => ({ PER_GROUP, MAX_GROUPS, ...(caps.software && { LANES: 1, ROWS: 8 }) }),
   sizes: (d) => ({ grad: quads(d.count), partial: (d.partial_offset + gradStatsGroups(d.count)) * 2 }),
   grid: (d, k) => Math.ceil(gradStatsGroups(d.count) / (k.ROWS as number)),
@@ -116,6 +121,7 @@ export const gradStats = defineKernel({
  */
 export const clipScale = defineKernel({
   shader: shaders.clip_scale,
+  options: none,
   knobs: (_o: undefined, caps) => ({ LANES: caps.software ? 1 : undefined }),
   sizes: (d) => ({ partial: d.groups * 2, limits: 2, clip: 4 }),
   grid: () => 1,
@@ -128,6 +134,7 @@ export const clipScale = defineKernel({
  */
 export const dadaptMoments = defineKernel({
   shader: shaders.dadapt_moments,
+  options: none,
   knobs: (_o: undefined, caps) => ({ PER_GROUP, MAX_GROUPS, ...(caps.software && { LANES: 1, ROWS: 8 }) }),
   sizes: (d) => ({
     grad: quads(d.count),
@@ -148,6 +155,7 @@ export const dadaptMoments = defineKernel({
  */
 export const dadaptDistance = defineKernel({
   shader: shaders.dadapt_distance,
+  options: none,
   knobs: (_o: undefined, caps) => ({ LANES: caps.software ? 1 : undefined }),
   sizes: (d) => ({ partial: d.groups * 2, hyper: 8, distance: 4 }),
   grid: () => 1,

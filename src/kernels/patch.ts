@@ -1,10 +1,12 @@
-import { defineKernel } from '../kernel/index.ts';
+import { defineKernel, group, oneOf } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface PatchOptions {
   /** Order within a token: (channel, row, column), or (row, column, channel). */
   order: 'chw' | 'hwc';
 }
+
+const options = group<PatchOptions>({ order: oneOf('chw', 'hwc') });
 
 interface ImageDims {
   batch: number;
@@ -29,6 +31,7 @@ function check(d: ImageDims): { what: string; fix: string } | undefined {
 /** Images to patches. Buffers f32: x [batch, channels, height, width] -> tokens [batch, patches, channels patch patch]. */
 export const patchify = defineKernel({
   shader: shaders.patchify,
+  options,
   knobs: (o: PatchOptions) => ({ HWC: o.order === 'hwc' }),
   sizes: (d) => ({ x: elements(d), tokens: elements(d) }),
   grid: (d) => Math.ceil(elements(d) / 1024),
@@ -38,6 +41,7 @@ export const patchify = defineKernel({
 /** Patches to images: the inverse of patchify, and its backward. */
 export const unpatchify = defineKernel({
   shader: shaders.unpatchify,
+  options,
   knobs: (o: PatchOptions) => ({ HWC: o.order === 'hwc' }),
   sizes: (d) => ({ tokens: elements(d), x: elements(d) }),
   grid: (d) => Math.ceil(elements(d) / 1024),

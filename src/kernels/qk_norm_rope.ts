@@ -1,4 +1,4 @@
-import { type Caps, defineKernel, type KnobValue } from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, type KnobValue, oneOf, optional, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface QkNormRopeOptions {
@@ -24,6 +24,15 @@ export function chooseQkNormRope(headDim: number, caps: Caps): QkNormRopeTile | 
     return undefined;
   return { lanes: headDim / 4, rows: Math.floor(1024 / headDim) };
 }
+
+const norm = oneOf('none', 'rms', 'layer');
+const tile = optional(
+  group<QkNormRopeTile>({ lanes: whole(1, 64), rows: whole(1, 256) }, ({ lanes, rows }) =>
+    lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
+  ),
+);
+
+const options = group<QkNormRopeOptions>({ norm, affine: optional(flag), rope: optional(flag), tile });
 
 const NORMS = { none: 0, rms: 1, layer: 2 };
 
@@ -70,6 +79,8 @@ const unit = (k: Record<string, KnobValue>) => ('LANES' in k ? 4 : 1);
 
 /** Splits qkv [batch, n, 3, heads, head_dim] into q, k, v [batch, heads, n, head_dim]; norm, affine map and rotation of q and k. f32. */
 export const qkNormRope = defineKernel({
+  name: 'qkNormRope',
+  options,
   shader: (o: QkNormRopeOptions) => (o.tile ? shaders.qk_norm_rope_lanes_fwd : shaders.qk_norm_rope_fwd),
   knobs,
   sizes: (d, k) => inUnits(unit(k), { qkv: 3 * one(d), ...tables(d), q: one(d), k: one(d), v: one(d) }),
@@ -79,6 +90,8 @@ export const qkNormRope = defineKernel({
 
 /** dqkv, whole, from dq, dk, dv [batch, heads, n, head_dim]. f32. */
 export const qkNormRopeBackward = defineKernel({
+  name: 'qkNormRopeBackward',
+  options,
   shader: (o: QkNormRopeOptions) => (o.tile ? shaders.qk_norm_rope_lanes_bwd : shaders.qk_norm_rope_bwd),
   knobs,
   sizes: (d, k) =>
@@ -100,6 +113,7 @@ export function chooseAffineChunk(rows: number, headDim: number): number {
 /** Gradients of the affine map by chunks of rows (batch n heads): partial [ceil(rows/chunk_rows), 4, head_dim]; sumCols adds them. f32. */
 export const qkNormAffineBackward = defineKernel({
   shader: shaders.qk_norm_affine_bwd,
+  options: group<Omit<QkNormRopeOptions, 'affine'>>({ norm, rope: optional(flag), tile }),
   knobs: (o: Omit<QkNormRopeOptions, 'affine'>) => ({ NORM: NORMS[o.norm], HAS_ROPE: o.rope ?? false }),
   sizes: (d) => {
     const chunks = Math.ceil((d.batch * d.n * d.heads) / d.chunk_rows);

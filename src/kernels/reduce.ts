@@ -1,4 +1,4 @@
-import { defineKernel } from '../kernel/index.ts';
+import { defineKernel, flag, group, optional, powerOfTwo, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface SumColsOptions {
@@ -27,6 +27,7 @@ export function chooseChunk(rows: number, cols: number): number {
  */
 export const sumCols = defineKernel({
   shader: shaders.sum_cols,
+  options: group<SumColsOptions>({ tile: optional(group<{ lanes: number }>({ lanes: powerOfTwo(256) })) }),
   knobs: (o: SumColsOptions | undefined, caps) => ({ LANES: o?.tile?.lanes ?? (caps.software ? 1 : undefined) }),
   sizes: (d) => ({ x: d.rows * d.cols, out: Math.ceil(d.rows / d.chunk_rows) * d.cols }),
   grid: (d, k) => {
@@ -49,6 +50,14 @@ export interface SumRowsOptions {
 /** Sums, or means, along rows. Buffers f32: x [rows, cols], out [rows]. See shaders/sum_rows.wgsl. */
 export const sumRows = defineKernel({
   shader: shaders.sum_rows,
+  options: group<SumRowsOptions>({
+    mean: optional(flag),
+    tile: optional(
+      group<{ lanes: number; rows: number }>({ lanes: powerOfTwo(256), rows: whole(1, 256) }, ({ lanes, rows }) =>
+        lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
+      ),
+    ),
+  }),
   knobs: (o: SumRowsOptions | undefined, caps) => ({
     MEAN: o?.mean ?? false,
     LANES: o?.tile?.lanes ?? (caps.software ? 1 : undefined),

@@ -1,4 +1,4 @@
-import { defineKernel, type KnobValue } from '../kernel/index.ts';
+import { defineKernel, group, type KnobValue, optional, powerOfTwo } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 interface GateDims {
@@ -57,6 +57,7 @@ export interface GateGradientOptions {
  */
 export const gatedResidualBackwardGate = defineKernel({
   shader: shaders.gated_residual_bwd_gate,
+  options: group<GateGradientOptions>({ tile: optional(group<{ lanes: number }>({ lanes: powerOfTwo(256) })) }),
   knobs: (o: GateGradientOptions | undefined, caps) => ({ LANES: o?.tile?.lanes ?? (caps.software ? 1 : undefined) }),
   sizes: (d) => ({ dy: d.rows * d.cols, h: d.rows * d.cols, dmodulation: modulationSize(d) }),
   grid: (d, k) => {

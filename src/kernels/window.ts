@@ -1,4 +1,4 @@
-import { defineKernel } from '../kernel/index.ts';
+import { defineKernel, group, oneOf } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 /** A window of kernel_h x kernel_w that slides over channel-last images in steps of `stride`. */
@@ -69,6 +69,7 @@ export interface PoolOptions {
 /** Pooling: x [batch, height, width, channels] -> y [batch, out_h, out_w, channels] f32. See shaders/pool_fwd.wgsl. */
 export const pool = defineKernel({
   shader: shaders.pool_fwd,
+  options: group<PoolOptions>({ kind: oneOf('max', 'mean') }),
   knobs: (o: PoolOptions) => ({ MAX: o.kind === 'max' }),
   sizes: (d) => ({ x: pixels(d), y: outputs(d) * d.channels }),
   grid: (d) => Math.ceil((outputs(d) * d.channels) / 256),
@@ -78,6 +79,7 @@ export const pool = defineKernel({
 /** The gradient of pool: x, dy as y, dx as x. See shaders/pool_bwd.wgsl. */
 export const poolBackward = defineKernel({
   shader: shaders.pool_bwd,
+  options: group<PoolOptions>({ kind: oneOf('max', 'mean') }),
   knobs: (o: PoolOptions) => ({ MAX: o.kind === 'max' }),
   sizes: (d) => ({ x: pixels(d), dy: outputs(d) * d.channels, dx: pixels(d) }),
   grid: (d) => Math.ceil(pixels(d) / 256),

@@ -58,7 +58,7 @@ describe("one kernel in somebody else's app", () => {
     ).toBe('buffer-usage');
     expect(code(() => kernel.bind({ x, y }, { ...DIMS, rows: 1.5 }))).toBe('bad-dims');
     expect(code(() => kernel.bind({ x, y }, { ...DIMS, cols: 0 }))).toBe('bad-dims');
-    expect(code(() => norm.prepare(device, { kind: 'layer', tile: { lanes: 0.5, rows: 1 } }))).toBe('bad-knob');
+    expect(code(() => norm.prepare(device, { kind: 'layer', tile: { lanes: 0.5, rows: 1 } }))).toBe('bad-option');
     device.destroy();
   });
 });
