@@ -49,7 +49,7 @@ export async function sampleImages(
 }
 
 /** Labels that are held. */
-const MOST_LABELS = 10 ** 8;
+const MOST_LABELS = 10 ** 7;
 
 /** Labels of the images that a request asks for. @throws UsageError for more than can be kept, or a label that is none. */
 export function labelsFor(network: VelocityNetwork, { count, label }: GridRequest): Uint32Array<ArrayBuffer> {
