@@ -4,7 +4,7 @@
  * and whether the metric gives the figures that are known.
  */
 import { resolve } from 'node:path';
-import { featuresFor } from '../src/cli/features.ts';
+import { featureNetwork, readFeatures } from '../src/cli/features.ts';
 import { loadIdxFolder } from '../src/data/idx.node.ts';
 import { openNodeDevice } from '../src/device/node.ts';
 import { embed } from '../src/metrics/embed.ts';
@@ -16,7 +16,7 @@ if (!folder) throw new Error('no folder. Fix: npx tsx tools/score-data.ts MNIST_
 const device = await openNodeDevice();
 const workspace = new Workspace(device);
 const [train, test] = [loadIdxFolder(resolve(folder)), loadIdxFolder(resolve(folder), 't10k')];
-const network = featuresFor(workspace, train, undefined);
+const network = featureNetwork(workspace, readFeatures(train, undefined));
 const { dim } = network;
 const [all, held] = [await embed(workspace, network, train), await embed(workspace, network, test)];
 const reference = momentsOfFeatures(all.features, dim);

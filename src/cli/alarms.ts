@@ -24,15 +24,24 @@ export async function sight(source: BatchSource, step: number): Promise<Sighting
   return { x: x.slice(0, (x.length / labels.length) * n), labels: labels.slice(0, n) };
 }
 
-/** What is wrong with the weights that tuning starts from, as multi-step weights, or nothing. */
-export async function poorTeacher(trainer: Trainer, seen: Sighting, config: RunConfig): Promise<string | undefined> {
-  const { workspace, network, weights } = trainer;
+/**
+ * What is wrong, as multi-step weights, with those that tuning takes its teacher from, or nothing.
+ * @param own whether the teacher has weights of its own; it is the start otherwise.
+ */
+export async function poorTeacher(
+  trainer: Trainer,
+  seen: Sighting,
+  config: RunConfig,
+  own: boolean,
+): Promise<string | undefined> {
+  const { workspace, network, teacher } = trainer;
+  const weights = own && teacher ? teacher.weights : trainer.weights;
   const { transport_type } = config.transport;
   const error = await velocityError(workspace, network, weights, transport_type, seen, config.train.seed);
   if (error <= POOR_TEACHER) return undefined;
   return (
-    `the start misses ${(100 * error).toFixed(0)}% of the velocity half way between data and noise: it is no trained ` +
-    `multi-step model of this data and transport (${transport_type}), and neither a good start nor a good teacher. ` +
+    `the ${own ? 'teacher' : 'start'} misses ${(100 * error).toFixed(0)}% of the velocity half way between data and noise: it is no trained ` +
+    `multi-step model of this data and transport (${transport_type}), and ${own ? 'no' : 'neither a good start nor a'} good teacher. ` +
     'Train it longer first'
   );
 }

@@ -1,18 +1,19 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { UsageError } from './failure.ts';
+import { installed } from './installed.ts';
+
+const AGAIN = 'install the package again';
 
 /** Path of a model file that comes with the package, in its folder `models`. @throws UsageError where it is not installed. */
 export function bundledModel(name: string): string {
-  // The command runs from src, or bundled into one file: the folder is beside one of the folders above.
-  let folder = dirname(fileURLToPath(import.meta.url));
-  for (;;) {
-    const path = join(folder, 'models', `${name}.safetensors`);
-    if (existsSync(path)) return path;
-    const above = dirname(folder);
-    if (above === folder)
-      throw new UsageError(`models/${name}.safetensors is not installed`, 'install the package again, or name a file');
-    folder = above;
-  }
+  const path = installed('models', `${name}.safetensors`);
+  if (path) return path;
+  throw new UsageError(`models/${name}.safetensors is not installed`, `${AGAIN}, or name a file`);
+}
+
+/** The package's version. @throws UsageError where its package.json is not beside it. */
+export function packageVersion(): string {
+  const path = installed('package.json');
+  if (!path) throw new UsageError('package.json is not installed', AGAIN);
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { float32ToHalf } from '../io/dtypes.ts';
+import { firstNotFinite } from '../io/finite.ts';
+import { RunFolder } from '../io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { type RawTensor, toFloat32, type WritableTensor } from '../io/safetensors.ts';
 import type { CheckpointTensors } from '../io/torch_names.ts';
@@ -10,7 +11,10 @@ import { CHECKPOINT_FORMAT } from '../ucgm/checkpoint.ts';
 import { writeConvertedRun } from './convert_run.ts';
 import { UsageError } from './failure.ts';
 import { INCEPTION } from './features.ts';
-import { wholeNumber } from './numbers.ts';
+import { halves } from './halves.ts';
+import { countNumber } from './numbers.ts';
+import { checkFolder, prepareFiles } from './output.ts';
+import { checkSound, USE_SOUND_WEIGHTS } from './sound.ts';
 import { readWeightsFile, type WeightsFile } from './weights_file.ts';
 
 interface ConvertOptions {
@@ -37,7 +41,7 @@ export function addConvert(ucgm: Command): void {
   ucgm
     .command('convert')
     .description('Converts weights of PyTorch (.pt, .pth) or safetensors to safetensors, or to a run folder.')
-    .argument('<file>', '.pt, .pth or .safetensors; nothing in it is run')
+    .argument('<file>', '.pt, .pth, .bin, .ckpt or .safetensors, known by its content; nothing in it is run')
     .option('--out <file>', '.safetensors to write')
     .option(
       '--features <network>',
@@ -49,12 +53,17 @@ export function addConvert(ucgm: Command): void {
     .option('--model <name>', "with --run: CLASS-SIZE/PATCH such as TiT-XL/2 (default: the file's)")
     .option('--transport <type>', "with --run: the weights' transport (default: the file's, else Linear)")
     .option('--data <name>', 'with --run: digits, shapes or a folder, for tune')
-    .option('--size <n>', 'with --run: height and width of the input, where the file does not tell', wholeNumber)
+    .option('--size <n>', 'with --run: height and width of the input, where the file does not tell', countNumber)
     .action(convert);
 }
 
 function convert(path: string, options: ConvertOptions): void {
   checkOptions(options);
+  if (options.out !== undefined) prepareFiles([{ flag: '--out', path: options.out, extension: '.safetensors' }], path);
+  if (options.run !== undefined) {
+    RunFolder.checkNew(options.run);
+    checkFolder('--run', options.run);
+  }
   const file = readWeightsFile(path);
   const half = options.dtype === undefined ? undefined : options.dtype === 'f16';
   if (options.features !== undefined) {
@@ -62,17 +71,23 @@ function convert(path: string, options: ConvertOptions): void {
     return;
   }
   if (options.plain) {
-    write(options.out as string, file, file.plain(), file.metadata, half);
+    checkGrowth(path, file, file.plain(), half);
+    for (const [name, values] of floatsOf(file.plain())) {
+      const stray = firstNotFinite(values);
+      if (stray) console.warn(`warning: ${path}: ${name} holds ${stray.value} (element ${stray.index}), kept as it is`);
+    }
+    write(options.out as string, file.plain(), file.metadata, half);
     return;
   }
   const checkpoint = file.checkpoint();
   for (const note of checkpoint.notes) console.warn(`${path}: ${note}`);
   const metadata = metadataOf(path, file, checkpoint);
+  checkGrowth(path, file, checkpoint.tensors, half);
   if (options.out !== undefined) {
-    write(options.out, file, checkpoint.tensors, metadata, half);
+    checkSound(path, floatsOf(checkpoint.tensors), `${USE_SOUND_WEIGHTS}; --plain keeps it`);
+    write(options.out, checkpoint.tensors, metadata, half);
     return;
   }
-  checkGrowth(path, file, checkpoint.tensors, half);
   const run = options.run as string;
   const convertTensors = (tensors: ReadonlyMap<string, RawTensor>) => converted(tensors, half);
   const { model, groups } = writeConvertedRun({ path, run, checkpoint, metadata, options, convertTensors });
@@ -82,8 +97,6 @@ function convert(path: string, options: ConvertOptions): void {
 function checkOptions({ out, run, plain, dtype, model, transport, data, size, features }: ConvertOptions): void {
   if ((out === undefined) === (run === undefined))
     throw new UsageError('convert has no one place to write to', 'give either --out FILE.safetensors or --run FOLDER');
-  if (out !== undefined && !out.endsWith('.safetensors'))
-    throw new UsageError(`--out ${out} is no safetensors file`, 'give a name that ends in .safetensors');
   if (dtype !== undefined && dtype !== 'f16' && dtype !== 'f32')
     throw new UsageError(`--dtype ${dtype} does not exist`, 'use f32 or f16');
   if (features !== undefined && features !== INCEPTION)
@@ -102,6 +115,11 @@ function writeInception(path: string, out: string, file: WeightsFile): void {
   for (const [name, tensor] of file.plain())
     if (/\.(conv|bn)\./.test(name)) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
   const folded = foldInception(tensors, path);
+  checkSound(
+    path,
+    [...folded].map(([name, { data }]) => [name, data] as const),
+    'download the weights again',
+  );
   const classes = file.plain().get('fc.weight')?.shape[0];
   if (classes === 1000)
     console.warn(
@@ -123,6 +141,10 @@ function metadataOf(path: string, file: WeightsFile, checkpoint: CheckpointTenso
     teacher_cmd: '0',
     seed: '0',
   };
+}
+
+function* floatsOf(tensors: ReadonlyMap<string, RawTensor>): Generator<[string, Float32Array]> {
+  for (const [name, tensor] of tensors) if (FLOATS.includes(tensor.dtype)) yield [name, toFloat32(tensor)];
 }
 
 /** Bytes an element of a tensor takes when written. */
@@ -166,23 +188,12 @@ function* converted(
   }
 }
 
-function halves(name: string, values: Float32Array): Uint16Array {
-  const out = float32ToHalf(values);
-  const INFINITY = 0x7c00;
-  const lost = out.findIndex((bits, i) => (bits & 0x7fff) === INFINITY && Number.isFinite(values[i]));
-  if (lost >= 0)
-    throw new UsageError(`${name} holds ${values[lost]}, which half precision cannot`, 'leave --dtype out, or use f32');
-  return out;
-}
-
 function write(
   out: string,
-  file: WeightsFile,
   tensors: ReadonlyMap<string, RawTensor>,
   metadata: Readonly<Record<string, string>>,
   half: boolean | undefined,
 ): void {
-  checkGrowth(out, file, tensors, half);
   writeSafetensorsAtomic(out, converted(tensors, half), metadata);
   console.log(`${out}: ${tensors.size} tensors`);
 }

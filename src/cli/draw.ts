@@ -1,9 +1,11 @@
 import type { RunConfig } from '../io/config.ts';
+import { firstNotFinite } from '../io/finite.ts';
 import { KernelError } from '../kernel/index.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { normal, STREAM } from '../rng/philox.ts';
 import { BufferLimitError, count, type Workspace } from '../tensor/index.ts';
 import { sample } from '../ucgm/sampler.ts';
+import { UsageError } from './failure.ts';
 
 /** Which images to draw. */
 export interface Drawing {
@@ -20,38 +22,66 @@ export interface Drawn {
   readonly nfe: number;
 }
 
-/** Samples images as a configuration says, from noise that follows from the seed and the image's number. */
+/** Some of the images that are drawn. */
+export interface DrawnPart extends Drawn {
+  /** Number of its first image among all. */
+  readonly first: number;
+}
+
+/** Samples images as a configuration says, from noise that follows from the seed and the image's number. @throws as drawParts. */
 export async function draw(
   workspace: Workspace,
   network: VelocityNetwork,
   weights: Weights,
   config: RunConfig,
-  { labels, seed, atOnce = 500 }: Drawing,
+  drawing: Drawing,
 ): Promise<Drawn> {
   const one = count(network.input);
-  const samples = new Float32Array(labels.length * one);
+  const samples = new Float32Array(drawing.labels.length * one);
   let nfe = 0;
+  for await (const part of drawParts(workspace, network, weights, config, drawing)) {
+    samples.set(part.samples, part.first * one);
+    nfe = part.nfe;
+  }
+  return { samples, nfe };
+}
+
+/** As draw, part by part, so that of many images only some are in memory. @throws UsageError for samples that are not finite. */
+export async function* drawParts(
+  workspace: Workspace,
+  network: VelocityNetwork,
+  weights: Weights,
+  config: RunConfig,
+  { labels, seed, atOnce = 500 }: Drawing,
+): AsyncGenerator<DrawnPart> {
+  const one = count(network.input);
   let size = Math.min(atOnce, labels.length);
   for (let first = 0; first < labels.length; ) {
     const part = labels.slice(first, first + size);
     const noise = (step: number) =>
       Float32Array.from({ length: part.length * one }, (_, i) => normal(seed, STREAM.sample, step, first * one + i));
+    let drawn: Drawn;
     try {
-      const drawn = await sample(workspace, network, weights, config.transport.transport_type, config.sample, {
+      drawn = await sample(workspace, network, weights, config.transport.transport_type, config.sample, {
         noise: noise(0),
         labels: part,
         stepNoise: (step) => noise(step + 1),
       });
-      samples.set(drawn.samples, first * one);
-      nfe = drawn.nfe;
-      first += part.length;
     } catch (error) {
       if (!isTooLarge(error) || part.length === 1) throw error;
       await workspace.abandonStep();
       size = Math.ceil(part.length / 2);
+      continue;
     }
+    const stray = firstNotFinite(drawn.samples);
+    if (stray)
+      throw new UsageError(
+        `sample ${first + Math.floor(stray.index / one)} holds ${stray.value}, though the weights are finite`,
+        'sample with --kappa 0 and a lower --cfg, or use an earlier checkpoint: the model may have diverged',
+      );
+    yield { samples: drawn.samples, nfe: drawn.nfe, first };
+    first += part.length;
   }
-  return { samples, nfe };
 }
 
 const isTooLarge = (error: unknown) =>

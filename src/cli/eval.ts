@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
 import type { Command } from 'commander';
 import type { Dataset } from '../data/dataset.ts';
 import { loadDataset } from '../data/load.node.ts';
@@ -8,7 +9,7 @@ import { atomicWrite } from '../io/atomic.node.ts';
 import type { RunConfig } from '../io/config.ts';
 import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation } from '../io/evaluation.ts';
 import type { RunFolder } from '../io/run-folder.node.ts';
-import { embed, type ImageSource } from '../metrics/embed.ts';
+import { checkFits, embed, type ImageSource } from '../metrics/embed.ts';
 import type { FeatureNetwork } from '../metrics/feature_network.ts';
 import { type Reference, referenceOf, type Scores, score } from '../metrics/score.ts';
 import type { Weights } from '../nn/network.ts';
@@ -16,9 +17,11 @@ import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
 import { draw } from './draw.ts';
 import { UsageError } from './failure.ts';
-import { featuresFor } from './features.ts';
+import { type FeaturesFile, featureNetwork, readFeatures } from './features.ts';
+import { checkCount } from './grid.ts';
 import { isFewStep } from './kind.ts';
-import { numberList, seedNumber, wholeNumber } from './numbers.ts';
+import { countNumber, numberList, seedNumber } from './numbers.ts';
+import { prepareFiles } from './output.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource, type Source } from './source.ts';
 
@@ -46,11 +49,11 @@ export function addEval(ucgm: Command): void {
       'feature network, safetensors (default: the one for digits that comes along); FID needs that of convert --features inception-v3',
     )
     .option('--data <name>', "training images to compare with (default: the run's)")
-    .option('--images <n>', 'samples, in equal numbers of each class', wholeNumber, 10000)
+    .option('--images <n>', 'samples, in equal numbers of each class', countNumber, 10000)
     .option('--steps <list>', 'numbers of steps, such as 1,2,4 (default: by the kind of model)', (text) =>
       numberList(text),
     )
-    .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', wholeNumber, 500)
+    .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', countNumber, 500)
     .option('--seed <n>', 'seed of the noise', seedNumber, 0)
     .option('--json <file>', "where to write the table (default: the run's eval.json)")
     .option('--weights <which>', 'of a run: ema or model (default: ema)');
@@ -58,24 +61,68 @@ export function addEval(ucgm: Command): void {
 }
 
 async function evaluate(options: EvalOptions): Promise<void> {
-  const source = openSource(options.from, options.weights);
-  if (options.images < 4 || options.batch < 1)
-    throw new UsageError(
-      `--images ${options.images} --batch ${options.batch}`,
-      'give at least 4 images, and a batch of 1',
+  if (options.images < 4) throw new UsageError(`--images ${options.images}`, 'give at least 4 images');
+  if (options.json !== undefined)
+    prepareFiles([{ flag: '--json', path: options.json, extension: '.json' }], options.from);
+  const source = openSource(options.from, { weights: options.weights });
+  checkCount(source.network, options.images, '--images');
+  const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
+  const settings = steps.map((n) => withSampling(source.config, options, n)); // before the work: an error costs nothing
+  const run = options.json === undefined ? source.run : undefined;
+  const json = options.json ?? run?.evaluationPath;
+  if (run)
+    prepareFiles(
+      [run.evaluationPath, run.reportPath].map((path) => ({ flag: 'eval', path, extension: extname(path) })),
     );
-  const json = options.json ?? source.run?.evaluationPath;
   const { data } = source.config;
   const dataset = await loadDataset({
     name: options.data ?? data.name,
     ...(data.size !== undefined && { size: data.size }),
   });
-  const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
-  const settings = steps.map((n) => withSampling(source.config, options, n)); // before the work: an error costs nothing
+  const features = readFeatures(dataset, options.features);
+  if (options.data !== undefined) checkClasses(source, dataset);
+  const unlock = run?.lock(console.warn);
+  try {
+    const rows: EvaluationRow[] = [];
+    const about = await scoreAll(rows, { source, dataset, features, settings, options });
+    if (json === undefined) return;
+    const evaluation: Evaluation = { ...about, rows, date: new Date().toISOString().slice(0, 10) };
+    const before = existsSync(json) ? parseEvaluation(readFileSync(json, 'utf8')) : undefined;
+    atomicWrite(json, `${JSON.stringify(mergeEvaluations(before, evaluation), null, 2)}\n`);
+    console.log(`written: ${json}`);
+    if (run) await refreshReport(run, source.config);
+  } finally {
+    unlock?.();
+  }
+}
 
+/** Labels are compared by number: those of other data mean other things. @throws UsageError. */
+function checkClasses({ network }: Source, dataset: Dataset): void {
+  if (network.numClasses >= 2 && network.numClasses !== dataset.numClasses)
+    throw new UsageError(
+      `the model has ${network.numClasses} classes, ${dataset.name} ${dataset.numClasses}`,
+      'give --data of the classes that the model was trained on, or leave it out',
+    );
+}
+
+interface Evaluating {
+  readonly source: Source;
+  readonly dataset: Dataset;
+  readonly features: FeaturesFile;
+  readonly settings: readonly RunConfig[];
+  readonly options: EvalOptions;
+}
+
+/** Scores every setting, a row each; returns what the rows have in common. */
+async function scoreAll(
+  rows: EvaluationRow[],
+  { source, dataset, features, settings, options }: Evaluating,
+): Promise<Omit<Evaluation, 'rows' | 'date'>> {
   const device = await openNodeDevice();
   const workspace = new Workspace(device);
-  const network = featuresFor(workspace, dataset, options.features);
+  const network = featureNetwork(workspace, features);
+  const [channels, height, width] = source.network.input;
+  checkFits(network, { channels, height, width });
   const start = performance.now();
   const reference = await referenceFor(workspace, network, dataset, options.images);
   console.log(
@@ -83,31 +130,34 @@ async function evaluate(options: EvalOptions): Promise<void> {
   );
   const weights = new WeightStore(workspace, source.network).frozen('weights');
   weights.flat.values.write(source.weights);
-  const rows: EvaluationRow[] = [];
   console.log(HEADER);
   for (const config of settings) {
     const row = await scoreOne(workspace, { source, weights, network, reference, config, options });
+    checkScores(row);
     rows.push(row);
     console.log(lineOf(row));
   }
-  if (json !== undefined) {
-    const evaluation: Evaluation = {
-      features: network.name,
-      images: options.images,
-      reference: `${dataset.name}, ${dataset.size} images`,
-      model: `${source.config.model.name}, ${source.label}`,
-      rows,
-      adapter: adapterName(device),
-      date: new Date().toISOString().slice(0, 10),
-    };
-    const before = existsSync(json) ? parseEvaluation(readFileSync(json, 'utf8')) : undefined;
-    atomicWrite(json, `${JSON.stringify(mergeEvaluations(before, evaluation), null, 2)}\n`);
-    console.log(`written: ${json}`);
-    if (source.run) await refreshReport(source.run, source.config);
-  }
+  const about = {
+    features: network.name,
+    images: options.images,
+    reference: `${dataset.name}, ${dataset.size} images`,
+    model: `${source.config.model.name}, ${source.label}`,
+    adapter: adapterName(device),
+  };
   network.free();
   await workspace.dispose();
   device.destroy();
+  return about;
+}
+
+/** JSON has no NaN: it would be written as none. @throws UsageError. */
+function checkScores(row: EvaluationRow): void {
+  const stray = Object.entries(row).find(([, value]) => typeof value === 'number' && !Number.isFinite(value));
+  if (stray)
+    throw new UsageError(
+      `the score ${stray[0]} at ${row.steps} steps is ${stray[1]}`,
+      'give more --images, or look at the samples: the model may have diverged',
+    );
 }
 
 /** The run's report with the new table in it. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { UsageError } from './failure.ts';
+import { prepareFiles } from './output.ts';
 import { openSource, writeModelFile } from './source.ts';
 
 export function addExport(ucgm: Command): void {
@@ -15,9 +15,8 @@ export function addExport(ucgm: Command): void {
 }
 
 function exportRun(options: { from: string; out: string; weights?: string }): void {
-  if (!options.out.endsWith('.safetensors'))
-    throw new UsageError(`--out ${options.out}`, 'name a file that ends in .safetensors');
-  const source = openSource(options.from, options.weights);
+  prepareFiles([{ flag: '--out', path: options.out, extension: '.safetensors' }], options.from);
+  const source = openSource(options.from, { weights: options.weights });
   writeModelFile(options.out, source);
   console.log(`${options.out}: ${source.config.model.name}, ${source.label}`);
 }

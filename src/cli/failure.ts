@@ -13,9 +13,8 @@ export class UsageError extends Error {
  * a fault of the program: with its stack, exit code 1.
  */
 export function reportFailure(error: unknown): void {
-  const expected = error instanceof RangeError || (error instanceof Error && 'fix' in error);
-  if (expected) {
-    console.error(`ucgm: ${error.message.split('\n')[0]}`);
+  if (error instanceof Error && 'fix' in error) {
+    console.error(`ucgm: ${error.message.replace(/\s*[\r\n]+\s*/g, ' ')}`);
     process.exitCode = 2;
   } else {
     console.error(error);

@@ -4,16 +4,28 @@ import { readSafetensors } from '../io/safetensors.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
 import type { FeatureNetwork } from '../metrics/feature_network.ts';
 import { inceptionNetwork } from '../metrics/inception.ts';
+import { parseDescription } from '../metrics/layers.ts';
 import { type HostWeights, smallCnn } from '../metrics/small_cnn.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { bundledModel } from './bundled.ts';
 import { UsageError } from './failure.ts';
+import { checkSound } from './sound.ts';
 
 /** What a file of Inception-v3's weights says of itself in its metadata, as `network`. */
 export const INCEPTION = 'inception-v3';
 
-/** The feature network of a file, or, for digits, the one that comes along. @throws UsageError, IoError, MetricError. */
-export function featuresFor(workspace: Workspace, dataset: Dataset, path: string | undefined): FeatureNetwork {
+/** A file that describes a feature network. */
+export interface FeaturesFile {
+  readonly path: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly weights: ReadonlyMap<string, HostWeights>;
+}
+
+/**
+ * Reads the file of a feature network, or, for digits, the one that comes along.
+ * @throws UsageError (also for weights that are not finite), IoError.
+ */
+export function readFeatures(dataset: Dataset, path: string | undefined): FeaturesFile {
   if (path === undefined && (dataset.channels !== 1 || dataset.numClasses !== 10)) {
     throw new UsageError(
       `${dataset.name} has no feature network of its own`,
@@ -24,6 +36,17 @@ export function featuresFor(workspace: Workspace, dataset: Dataset, path: string
   const { tensors, metadata } = readSafetensors(file);
   const weights = new Map<string, HostWeights>();
   for (const [name, tensor] of tensors) weights.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
-  if (metadata.network === INCEPTION) return inceptionNetwork(workspace, weights, basename(file));
-  return smallCnn(workspace, metadata.note ?? '', weights, basename(file));
+  checkSound(
+    file,
+    [...weights].map(([name, { data }]) => [name, data] as const),
+    'write the file again',
+  );
+  if (metadata.network !== INCEPTION) parseDescription(metadata.note ?? '', basename(file));
+  return { path: file, metadata, weights };
+}
+
+/** The feature network of a file, on the device. @throws MetricError for weights that do not fit its description. */
+export function featureNetwork(workspace: Workspace, { path, metadata, weights }: FeaturesFile): FeatureNetwork {
+  if (metadata.network === INCEPTION) return inceptionNetwork(workspace, weights, basename(path));
+  return smallCnn(workspace, metadata.note ?? '', weights, basename(path));
 }

@@ -5,6 +5,7 @@ import { encodeGrid } from '../io/png.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { draw } from './draw.ts';
+import { UsageError } from './failure.ts';
 import { latentPicture } from './latent_picture.ts';
 
 export interface GridRequest {
@@ -26,8 +27,6 @@ export interface Sampled {
   readonly columns: number;
   /** Whether the samples are latents. */
   readonly latents: boolean;
-  /** Passes through the network. */
-  readonly nfe: number;
 }
 
 /** Samples a run's network. @param latents how the run's latents were scaled, if it was trained on such: undone here. */
@@ -40,14 +39,45 @@ export async function sampleImages(
   latents?: LatentScale,
 ): Promise<Sampled> {
   const columns = gridColumns(network);
-  const n = request.count ?? columns * 8;
-  const kinds = request.count === undefined ? columns : network.numClasses; // a grid shows some classes, a count asks for all
-  const labels = Uint32Array.from({ length: n }, (_, i) => request.label ?? (network.numClasses >= 2 ? i % kinds : 0));
+  const labels = labelsFor(network, request);
   const seed = request.seed ?? config.train.seed;
-  const { samples, nfe } = await draw(workspace, network, weights, config, { labels, seed });
+  checkCount(network, labels.length, '--count');
+  const { samples } = await draw(workspace, network, weights, config, { labels, seed });
   const [c, h, w] = network.input;
   if (latents) denormaliseLatents(samples, h * w, latents);
-  return { samples, shape: [c, h, w], labels, columns, latents: latents !== undefined, nfe };
+  return { samples, shape: [c, h, w], labels, columns, latents: latents !== undefined };
+}
+
+/** Labels that are held. */
+const MOST_LABELS = 10 ** 7;
+
+/** Labels of the images that a request asks for. @throws UsageError for more than can be kept, or a label that is none. */
+export function labelsFor(network: VelocityNetwork, { count, label }: GridRequest): Uint32Array<ArrayBuffer> {
+  const { numClasses } = network;
+  const columns = gridColumns(network);
+  const n = count ?? columns * 8;
+  if (n > MOST_LABELS) throw new UsageError(`--count ${n}`, `give at most ${MOST_LABELS}`);
+  if (label !== undefined && numClasses < 2)
+    throw new UsageError(`--label ${label}: the model knows no classes`, 'leave --label out');
+  if (label !== undefined && label >= numClasses)
+    throw new UsageError(`--label ${label}: the model has ${numClasses} classes`, `give 0 to ${numClasses - 1}`);
+  const kinds = count === undefined ? columns : numClasses; // a grid shows some classes, a count asks for all
+  const labels = new Uint32Array(n).fill(label ?? 0);
+  if (label === undefined && numClasses >= 2) for (let i = 0; i < n; i++) labels[i] = i % kinds;
+  return labels;
+}
+
+/** @throws UsageError for more images than can be held at once, before they are drawn. */
+export function checkCount({ input }: VelocityNetwork, n: number, flag: string): void {
+  const numbers = n * input[0] * input[1] * input[2];
+  try {
+    new Float32Array(numbers); // not touched: no memory is used for it
+  } catch {
+    throw new UsageError(
+      `${flag} ${n}: images of ${input.join(' x ')} take ${4 * numbers} bytes together`,
+      'give fewer',
+    );
+  }
 }
 
 /** Writes samples as a PNG, a column a class; latents as latentPicture shows them. */

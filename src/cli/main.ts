@@ -1,8 +1,10 @@
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from './bundled.ts';
 import { addConvert } from './convert.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
 import { reportFailure, UsageError } from './failure.ts';
+import { outliveReaders } from './pipes.ts';
 import { addReport } from './report.ts';
 import { addSample } from './sample.ts';
 import { addTrain } from './train.ts';
@@ -12,6 +14,7 @@ import { addTune } from './tune.ts';
 export function program(addMore: (ucgm: Command) => void): Command {
   const ucgm = new Command('ucgm')
     .description('Trains and samples unified continuous generative models (UCGM) on WebGPU.')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ outputError: () => {} }); // reported once, below
   addTrain(ucgm);
@@ -22,21 +25,39 @@ export function program(addMore: (ucgm: Command) => void): Command {
   addReport(ucgm);
   addConvert(ucgm);
   addMore(ucgm);
-  for (const command of ucgm.commands) command.exitOverride().configureOutput({ outputError: () => {} });
+  for (const command of ucgm.commands)
+    command
+      .exitOverride()
+      .configureOutput({ outputError: () => {} })
+      .hook('preAction', refuseEmpty);
   return ucgm;
 }
 
+/** An empty text is what an unset shell variable leaves; as a path it would mean the folder one is in. */
+function refuseEmpty(command: Command): void {
+  for (const { attributeName, long } of command.options.map((o) => ({
+    attributeName: o.attributeName(),
+    long: o.long,
+  })))
+    if (command.opts()[attributeName] === '')
+      throw new UsageError(`${long} is empty`, 'give it a value, or leave it out');
+  if (command.args.includes('')) throw new UsageError('an argument is empty', 'give it a value');
+}
+
 /** Commander's message, of one or two lines, as ours: what is wrong and what to do. */
-function usageError(error: CommanderError): UsageError {
-  const [what, hint] = error.message
-    .replace(/^error: /, '')
-    .replace(/\.$/, '')
-    .split('\n');
-  return new UsageError(what as string, `${hint ? `${hint.replace(/[()]/g, '')} ` : ''}See ucgm --help`);
+function usageError({ code, message }: CommanderError): UsageError {
+  const [text, hint] = message.replace(/^error: /, '').split('\n') as [string, string?];
+  if (code === 'commander.invalidArgument') {
+    const [, what, fix] = /^(.* is invalid)\. (.*?)\.?$/.exec(text) ?? [];
+    if (what && fix) return new UsageError(what, fix);
+  }
+  const what = text.replace(/\.$/, '');
+  return new UsageError(what, `${hint ? `${hint.replace(/[()]/g, '')} ` : ''}See ucgm --help`);
 }
 
 /** Runs the command line of this process, and sets its exit code. */
 export async function runCommand(addMore: (ucgm: Command) => void): Promise<void> {
+  outliveReaders(process.argv[2] === 'doctor');
   try {
     await program(addMore).parseAsync();
   } catch (error) {

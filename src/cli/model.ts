@@ -41,8 +41,21 @@ export function resolveModel(config: RunConfig['model'], data: DataSizes): RunCo
       'leave num_classes out',
     );
   }
+  checkTokens(model);
   return model;
 }
+
+/** @throws ModelError for more tokens than a table of their positions can hold, before it is made. */
+function checkTokens({ input_size, patch_size, hidden_size }: Required<SizesOfTokens>): void {
+  const bytes = 4 * Math.ceil(input_size / patch_size) ** 2 * hidden_size;
+  if (bytes >= 2 ** 32)
+    throw new ModelError(
+      `the table of positions of ${input_size} x ${input_size} in patches of ${patch_size} takes ${bytes} bytes, a buffer holds less than ${2 ** 32}`,
+      'use smaller images (data.size), larger patches or a smaller hidden_size',
+    );
+}
+
+type SizesOfTokens = Pick<RunConfig['model'], 'input_size' | 'patch_size' | 'hidden_size'>;
 
 /** The network of a resolved model section. */
 export function networkOf(model: RunConfig['model']): VelocityNetwork {

@@ -3,8 +3,15 @@ import { InvalidArgumentError } from 'commander';
 /** A whole number from the command line. */
 export function wholeNumber(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < 0)
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0)
     throw new InvalidArgumentError('give a whole number.');
+  return value;
+}
+
+/** A whole number of at least 1. */
+export function countNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1) throw new InvalidArgumentError('give a whole number of at least 1.');
   return value;
 }
 
@@ -15,10 +22,10 @@ export function seedNumber(text: string): number {
   return value;
 }
 
-/** A number from the command line. */
+/** A finite number from the command line. */
 export function realNumber(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('give a number.');
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('give a number that is finite.');
   return value;
 }
 

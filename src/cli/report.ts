@@ -1,13 +1,16 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { openNodeDevice } from '../device/node.ts';
-import { mergeConfig, parseConfig, type RunConfig } from '../io/config.ts';
+import type { RunConfig } from '../io/config.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
+import { youngAverage } from './average_age.ts';
 import { latentScaleOf } from './latent_samples.ts';
+import { prepareFiles } from './output.ts';
+import { configOfRun } from './run_config.ts';
 import { writeStrip } from './strip.ts';
-import { newestWeights } from './weights.ts';
+import { weightsOf } from './weights.ts';
 
 interface ReportOptions {
   from: string;
@@ -25,7 +28,8 @@ export function addReport(ucgm: Command): void {
 
 async function report({ from, strip }: ReportOptions): Promise<void> {
   const run = RunFolder.open(from);
-  const config = mergeConfig(run.path, parseConfig(run.configText(), run.path));
+  const config = configOfRun(run);
+  prepareFiles([{ flag: 'the report', path: run.reportPath, extension: '.html' }]);
   const stripStep = strip ? await newestStrip(run, config) : undefined;
   const { writeReport } = await import('./report_file.ts'); // a plotting library, for this command alone
   console.log(writeReport({ run, config, ...(stripStep !== undefined && { stripStep }) }));
@@ -35,7 +39,9 @@ async function report({ from, strip }: ReportOptions): Promise<void> {
 async function newestStrip(run: RunFolder, config: RunConfig): Promise<number | undefined> {
   const newest = run.checkpoints().at(-1);
   if (newest === undefined || existsSync(run.stripPath(newest))) return newest;
-  const { network, weights: values, step } = newestWeights(run, config.model, 'ema');
+  const { network, weights: values, step } = weightsOf(run, config.model, 'ema');
+  const young = youngAverage(run, config, step);
+  if (young) console.warn(`warning: ${young}`);
   const device = await openNodeDevice();
   const workspace = new Workspace(device);
   const weights = new WeightStore(workspace, network).frozen('weights');

@@ -3,7 +3,7 @@ import { atomicWrite } from '../io/atomic.node.ts';
 import type { RunConfig } from '../io/config.ts';
 import { IoError, systemReason } from '../io/errors.ts';
 import { parseEvaluation } from '../io/evaluation.ts';
-import { readMetrics } from '../io/metrics-log.node.ts';
+import { readSoundMetrics } from '../io/metrics-log.node.ts';
 import type { RunFolder } from '../io/run-folder.node.ts';
 import { reportHtml } from '../report/page.ts';
 import { evenly } from '../report/series.ts';
@@ -25,10 +25,14 @@ export interface ReportRequest {
 /** Writes report.html from what is in a run folder; needs no device. Returns its path. @throws IoError. */
 export function writeReport({ run, config, stripStep, adapter }: ReportRequest): string {
   const strip = stripStep !== undefined && existsSync(run.stripPath(stripStep)) ? stripStep : undefined;
+  const { lines: metrics, broken } = existsSync(run.metricsPath)
+    ? readSoundMetrics(run.metricsPath)
+    : { lines: [], broken: [] };
   const html = reportHtml({
     config,
     configText: run.configText(),
-    metrics: existsSync(run.metricsPath) ? readMetrics(run.metricsPath) : [],
+    metrics,
+    brokenLines: broken.length,
     samples: shownSamples(run).map((step) => ({ step, png: bytesOf(run.samplePath(step)) })),
     ...(strip !== undefined && { strip: { step: strip, rows: STRIP_STEPS, png: bytesOf(run.stripPath(strip)) } }),
     ...(existsSync(run.evaluationPath) && {

@@ -4,14 +4,19 @@ import { readLatentStats, writeLatentStats } from '../data/latent_stats.node.ts'
 import { type OpenedData, openBatches } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
-import { type RunConfig, stringifyConfig } from '../io/config.ts';
+import type { RunConfig } from '../io/config.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
 import type { OptimizerOptions } from '../optim/optimizer.ts';
 import { Workspace } from '../tensor/index.ts';
-import { Trainer } from '../ucgm/trainer.ts';
+import { type HostParameters, Trainer } from '../ucgm/trainer.ts';
 import { poorTeacher, sight } from './alarms.ts';
+import { shortTraining } from './average_age.ts';
+import { UsageError } from './failure.ts';
 import { LATENT_PICTURE_NOTE } from './latent_picture.ts';
 import { networkOf, resolveModel } from './model.ts';
+import { checkApart, checkFolder } from './output.ts';
+import { keptConfig } from './run_config.ts';
+import { StopSignals } from './stop.ts';
 import { saveCheckpoint, trainingLoop } from './training_loop.ts';
 import { reportTraining } from './training_report.ts';
 
@@ -22,24 +27,43 @@ export interface TrainingRequest {
   /** The run to go on with instead. */
   readonly resume?: RunFolder;
   /** Weights to start from, by parameter; the initialisation if left out. */
-  readonly weights?: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+  readonly weights?: HostParameters;
+  /** Weights of the frozen teacher; those of the start if left out. */
+  readonly teacher?: HostParameters;
 }
 
-/** Trains as a whole configuration says, new or resumed; sets the exit code to 130 when Ctrl-C ended it. */
+const warn = (text: string) => console.warn(`warning: ${text}`);
+
+/** Trains as a whole configuration says, new or resumed; sets the exit code of the signal that ended it, if one did. */
 export async function runTraining(request: TrainingRequest): Promise<void> {
-  const { config, resume } = request;
-  // The run's own statistics: those of its data may have changed, or not be kept.
-  const stats = resume && existsSync(resume.latentStatsPath) ? readLatentStats(resume.latentStatsPath) : undefined;
-  const source = await openBatches(config.data, config.train.seed, stats);
-  try {
-    await trainFrom(source, request);
-  } finally {
-    await source.close();
+  const { config, resume, out } = request;
+  if (!resume) {
+    RunFolder.checkNew(out);
+    checkFolder('--out', out);
   }
+  checkApart('--out', out, config.data.name);
+  const stop = new StopSignals();
+  const unlock = resume?.lock(warn);
+  try {
+    // The run's own statistics: those of its data may have changed, or not be kept.
+    const stats = resume && existsSync(resume.latentStatsPath) ? readLatentStats(resume.latentStatsPath) : undefined;
+    const source = await openBatches(config.data, config.train.seed, stats);
+    try {
+      await trainFrom(source, request, stop);
+    } finally {
+      await source.close();
+    }
+  } finally {
+    unlock?.();
+    stop.close();
+  }
+  if (stop.exitCode !== undefined) process.exitCode = stop.exitCode;
 }
 
-async function trainFrom(source: OpenedData, { config, out, resume, weights }: TrainingRequest): Promise<void> {
+async function trainFrom(source: OpenedData, request: TrainingRequest, stop: StopSignals): Promise<void> {
+  const { config, resume } = request;
   config.model = resolveModel(config.model, source);
+  checkBatch(config, source);
   const network = networkOf(config.model);
   const device = await openNodeDevice();
   const items = source.latents ? 'latents' : 'images';
@@ -57,21 +81,53 @@ async function trainFrom(source: OpenedData, { config, out, resume, weights }: T
   });
   const size = `${(trainer.weights.flat.count / 1e6).toFixed(2)}M parameters`;
   console.log(`model ${config.model.name}, ${size}; batch ${config.data.batch_size}, ${config.train.steps} steps`);
-  const run = resume ?? RunFolder.create(out);
-  if (source instanceof LatentBatches) keepScale(source, config, run);
-  if (weights) {
-    trainer.startFrom(weights);
-    await saveCheckpoint(trainer, run, config.train.keep_checkpoints);
+  const note = resume ? undefined : shortTraining(config);
+  if (note) console.log(`note: ${note}`);
+  if (request.weights) trainer.startFrom(request.weights, request.teacher);
+  const run = resume ?? RunFolder.create(request.out);
+  const unlock = resume ? undefined : run.lock(warn);
+  try {
+    await trainIn(run, { trainer, source, request, stop });
+  } finally {
+    unlock?.();
   }
-  run.writeConfig(stringifyConfig(config)); // from here on the folder is a run, and what it starts from is in it
-  const poor = weights && (await poorTeacher(trainer, await sight(source, 0), config));
-  if (poor) console.warn(`warning: ${poor}`);
-  const interrupted = await trainingLoop({ trainer, source, config, run, resume: resume !== undefined });
-  await reportTraining(trainer, run, config, adapterName(device), source.latents);
   await trainer.free();
   await workspace.dispose();
   device.destroy();
-  if (interrupted) process.exitCode = 130;
+}
+
+interface Training {
+  readonly trainer: Trainer;
+  readonly source: OpenedData;
+  readonly request: TrainingRequest;
+  readonly stop: StopSignals;
+}
+
+async function trainIn(run: RunFolder, { trainer, source, request, stop }: Training): Promise<void> {
+  const { config, resume, weights, teacher } = request;
+  if (source instanceof LatentBatches) keepScale(source, config, run);
+  if (weights) await saveCheckpoint(trainer, run, config.train.keep_checkpoints);
+  run.writeConfig(keptConfig(config, run.path)); // from here on the folder is a run, and what it starts from is in it
+  const poor = weights && (await poorTeacher(trainer, await sight(source, 0), config, teacher !== undefined));
+  if (poor) warn(poor);
+  await trainingLoop({ trainer, source, config, run, resume: resume !== undefined, stop });
+  const { device } = trainer.workspace;
+  // Who was asked to end has no time for samples.
+  const strip = stop.exitCode === undefined;
+  await reportTraining(trainer, run, config, adapterName(device), {
+    strip,
+    ...(source.latents && { latents: source.latents }),
+  });
+}
+
+/** @throws UsageError for a batch that no device holds, before memory for it is asked for. */
+function checkBatch({ data }: RunConfig, { channels, height, width }: OpenedData): void {
+  const bytes = 4 * data.batch_size * channels * height * width;
+  if (bytes >= 2 ** 32)
+    throw new UsageError(
+      `a batch of ${data.batch_size} x ${channels} x ${height} x ${width} numbers takes ${bytes} bytes, a buffer holds less than ${2 ** 32}`,
+      'set data.batch_size (--batch) or data.size lower',
+    );
 }
 
 /** Puts into the run's folder how its latents are scaled, so that sampling needs no data. */

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
-import { mergeConfig, type PartialConfig, parseConfig, type RunConfig } from '../io/config.ts';
+import { mergeConfig, type PartialConfig, type RunConfig } from '../io/config.ts';
 import { presetNamed } from '../io/presets.ts';
 import { RunFolder } from '../io/run-folder.node.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
 import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { configOfRun } from './run_config.ts';
 import { runTraining } from './run_training.ts';
 
 interface TrainOptions {
@@ -62,7 +63,7 @@ function resolveConfig(options: TrainOptions, folder: RunFolder | undefined): Ru
         `--${fixed} does not go with --resume`,
         'a resumed run keeps its own configuration; --steps and --lr may change',
       );
-    return mergeConfig(folder.path, parseConfig(folder.configText(), folder.path), given);
+    return mergeConfig(folder.path, configOfRun(folder), given);
   }
   const file = options.config === undefined ? undefined : readConfigFile(options.config);
   const preset = presetNamed(options.preset ?? (file?.reference ? 'multistep' : 'tiny'));

@@ -1,15 +1,20 @@
-import { SingleBar } from 'cli-progress';
-import type { BatchSource } from '../data/batches.ts';
+import type { BatchSource, DataBatch } from '../data/batches.ts';
 import type { RunConfig } from '../io/config.ts';
+import { firstNotFiniteTensor } from '../io/finite.ts';
 import { MetricsLog } from '../io/metrics-log.node.ts';
 import type { RunFolder } from '../io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
 import { type HostTensor, restoreTrainer, trainerState } from '../ucgm/checkpoint.ts';
-import { METRICS_KEPT, type Trainer } from '../ucgm/trainer.ts';
+import { NonFiniteError } from '../ucgm/non_finite.ts';
+import { METRICS_KEPT, type StepMetrics, type Trainer } from '../ucgm/trainer.ts';
 import { collapse, sight } from './alarms.ts';
+import { UsageError } from './failure.ts';
 import { sampleImages, writeSampleGrid } from './grid.ts';
 import { isFewStep } from './kind.ts';
+import { Progress } from './progress.ts';
+import { checkSound } from './sound.ts';
+import type { StopSignals } from './stop.ts';
 
 /** Steps the host may be ahead of the GPU. */
 const STEPS_AHEAD = 3;
@@ -20,60 +25,105 @@ export interface TrainingRun {
   readonly config: RunConfig;
   readonly run: RunFolder;
   readonly resume: boolean;
+  readonly stop: StopSignals;
 }
 
-/** Trains to the configured step, with log, checkpoints and samples on the way. True when Ctrl-C ended it early (state saved). */
-export async function trainingLoop({ trainer, source, config, run, resume }: TrainingRun): Promise<boolean> {
+/**
+ * Trains to the configured step, or to the end of the step in which a signal came; with log, checkpoints and samples on the
+ * way. The state at the end is saved.
+ * @throws UsageError where a step is not finite: nothing is saved of it, and the last sound checkpoint stays.
+ */
+export async function trainingLoop({ trainer, source, config, run, resume, stop }: TrainingRun): Promise<void> {
   const { train, data } = config;
   if (resume) restore(trainer, run);
   const log = MetricsLog.open(run.metricsPath, trainer.step);
   const progress = new Progress(train.steps, trainer.step, data.batch_size);
-  let interrupted = false;
-  const interrupt = () => {
-    interrupted = true;
+  let [logged, saved] = [trainer.step, -1];
+  const record = (measured: readonly StepMetrics[]) => {
+    for (const metrics of measured) {
+      if (metrics.step <= logged) continue;
+      if (!isSound(metrics)) throw new NonFiniteError(metrics.step, undefined);
+      log.append({ ...metrics, imagesPerSecond: progress.imagesPerSecond(metrics.step) });
+      progress.show(metrics.step, metrics.loss);
+      logged = metrics.step;
+    }
   };
-  process.once('SIGINT', interrupt);
-  // A few-step model can fall to one sample a class: looked for at every checkpoint.
-  const seen = isFewStep(config) ? await sight(source, trainer.step) : undefined;
-  const ahead: Promise<unknown>[] = [];
-  let saved = -1;
+  const save = async () => {
+    if (saved === trainer.step) return;
+    record(await trainer.metrics()); // first: of a step that is not finite nothing is saved
+    await saveCheckpoint(trainer, run, train.keep_checkpoints);
+    saved = trainer.step;
+  };
+  const read = async (step: number): Promise<DataBatch> => {
+    try {
+      return await source.batch(step);
+    } catch (error) {
+      if (step > 0) await save(); // the data went away: what was trained is not lost with it
+      throw error;
+    }
+  };
+  stop.wait();
   try {
-    while (trainer.step < train.steps && !interrupted) {
-      await trainer.train(await source.batch(trainer.step));
+    // A few-step model can fall to one sample a class: looked for at every checkpoint.
+    const seen = isFewStep(config) ? await sight(source, trainer.step) : undefined;
+    const ahead: Promise<unknown>[] = [];
+    while (trainer.step < train.steps && stop.exitCode === undefined) {
+      await trainer.train(await read(trainer.step));
       ahead.push(trainer.workspace.device.queue.onSubmittedWorkDone());
       if (ahead.length > STEPS_AHEAD) await ahead.shift();
       const { step } = trainer;
-      const due = step % train.checkpoint_every === 0 || step === train.steps;
-      if (step % train.log_every === 0 || step % METRICS_KEPT === 0 || due) {
-        for (const metrics of await trainer.metrics()) {
-          log.append({ ...metrics, imagesPerSecond: progress.imagesPerSecond(step) });
-          progress.show(metrics.step, metrics.loss, metrics.nonFinite);
-        }
+      if (step % train.log_every === 0 || step % METRICS_KEPT === 0) record(await trainer.metrics());
+      if (step % train.checkpoint_every === 0 || step === train.steps) {
+        await save();
+        if (seen && stop.exitCode === undefined)
+          await orWarn(trainer, 'no look for collapse', async () => {
+            const alarm = await collapse(trainer, seen, config);
+            if (alarm) console.warn(`warning: ${alarm}`);
+          });
       }
-      if (due) {
-        await saveCheckpoint(trainer, run, train.keep_checkpoints);
-        saved = step;
-        const alarm = seen && (await collapse(trainer, seen, config));
-        if (alarm) console.warn(`warning: ${alarm}`);
-      }
-      if (train.sample_every > 0 && step % train.sample_every === 0) {
-        const { workspace, network, average } = trainer;
-        const sampled = await sampleImages(workspace, network, average, config, {}, source.latents);
-        writeSampleGrid(run.samplePath(step), sampled);
-      }
+      if (train.sample_every > 0 && step % train.sample_every === 0 && stop.exitCode === undefined)
+        await orWarn(trainer, `no samples of step ${step}`, async () => {
+          const { workspace, network, average } = trainer;
+          const sampled = await sampleImages(workspace, network, average, config, {}, source.latents);
+          writeSampleGrid(run.samplePath(step), sampled);
+        });
     }
-    if (interrupted && saved !== trainer.step) {
-      for (const metrics of await trainer.metrics())
-        log.append({ ...metrics, imagesPerSecond: progress.imagesPerSecond(trainer.step) });
-      await saveCheckpoint(trainer, run, train.keep_checkpoints);
-    }
+    if (stop.exitCode !== undefined) await save();
+  } catch (error) {
+    if (!(error instanceof NonFiniteError)) throw error;
+    record(error.metrics);
+    throw divergence(error, run, config);
   } finally {
-    process.off('SIGINT', interrupt);
     progress.stop();
     log.close();
   }
-  if (interrupted) console.log(`stopped at step ${trainer.step}; the state is saved. Go on with --resume`);
-  return interrupted;
+  if (stop.exitCode !== undefined)
+    console.log(`stopped at step ${trainer.step}; the state is saved. Go on with --resume`);
+}
+
+const isSound = ({ loss, gradNorm, nonFinite }: StepMetrics): boolean =>
+  nonFinite === 0 && Number.isFinite(loss) && Number.isFinite(gradNorm);
+
+/** What is not training itself may fail with a line: the training goes on. */
+async function orWarn(trainer: Trainer, what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Error && 'fix' in error)) throw error;
+    await trainer.workspace.abandonStep();
+    console.warn(`warning: ${what}: ${error.message.split('\n')[0]}`);
+  }
+}
+
+/** The end of a training that diverged: which step, which tensor, and how to go on. */
+function divergence({ step, tensor }: NonFiniteError, run: RunFolder, config: RunConfig): UsageError {
+  const sound = run.checkpoints().at(-1);
+  const from = sound === undefined ? 'there is no checkpoint yet, begin' : `step ${sound} is saved and sound, go on`;
+  const lr = Number((config.optimizer.lr / 10).toPrecision(3));
+  return new UsageError(
+    `the training diverged: step ${step} is not finite${tensor === undefined ? '' : `, first in ${tensor}`} (lr ${config.optimizer.lr})`,
+    `${from} with a lower learning rate: ucgm train --resume --out ${run.path} --lr ${lr}`,
+  );
 }
 
 function restore(trainer: Trainer, run: RunFolder): void {
@@ -85,63 +135,19 @@ function restore(trainer: Trainer, run: RunFolder): void {
   for (const warning of latest.warnings) console.warn(warning);
   const tensors = new Map<string, HostTensor>();
   for (const [name, tensor] of latest.tensors) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
+  const before = run.checkpoints().findLast((step) => step < latest.step);
+  const then = before === undefined ? 'starts anew' : `goes on from step ${before}`;
+  const values = [...tensors].map(([name, { data }]) => [name, data] as const);
+  checkSound(latest.path, values, `remove this file: the run then ${then}`);
   restoreTrainer(trainer, { tensors, metadata: latest.metadata });
   console.log(`resumed at step ${trainer.step}`);
 }
 
-/** Writes the trainer's whole state as a checkpoint and removes old ones. */
+/** Writes the trainer's whole state as a checkpoint and removes old ones. @throws NonFiniteError, before anything is written. */
 export async function saveCheckpoint(trainer: Trainer, run: RunFolder, keep: number): Promise<void> {
   const { tensors, metadata } = await trainerState(trainer);
+  const stray = firstNotFiniteTensor([...tensors].map(([name, { data }]) => [name, data] as const));
+  if (stray) throw new NonFiniteError(trainer.step, stray.name);
   writeSafetensorsAtomic(run.checkpointPath(trainer.step), tensors, metadata);
   run.prune(keep);
-}
-
-/** A bar with loss, images/s and time left on a terminal; a line now and then elsewhere. */
-class Progress {
-  readonly #total: number;
-  readonly #first: number;
-  readonly #batch: number;
-  readonly #start = performance.now();
-  readonly #bar: SingleBar | undefined;
-  #shown = 0;
-
-  constructor(total: number, first: number, batch: number) {
-    this.#total = total;
-    this.#first = first;
-    this.#batch = batch;
-    if (process.stderr.isTTY) {
-      this.#bar = new SingleBar({
-        format: '{bar} {value}/{total}  loss {loss}  {rate} images/s  {left} left',
-        hideCursor: true,
-      });
-      this.#bar.start(total, first, { loss: '-', rate: '-', left: '-' });
-    }
-  }
-
-  imagesPerSecond(step: number): number {
-    return ((step - this.#first) * this.#batch * 1000) / (performance.now() - this.#start);
-  }
-
-  show(step: number, loss: number, nonFinite: number): void {
-    const rate = this.imagesPerSecond(step);
-    const left = duration(((this.#total - step) * this.#batch) / rate);
-    const bad = nonFinite > 0 ? `  ${nonFinite} non-finite gradients` : '';
-    if (this.#bar) this.#bar.update(step, { loss: `${loss.toFixed(4)}${bad}`, rate: rate.toFixed(0), left });
-    else if (performance.now() - this.#shown > 5000 || step === this.#total || bad) {
-      this.#shown = performance.now();
-      console.log(
-        `step ${step}/${this.#total}  loss ${loss.toFixed(4)}  ${rate.toFixed(0)} images/s  ${left} left${bad}`,
-      );
-    }
-  }
-
-  stop(): void {
-    this.#bar?.stop();
-  }
-}
-
-function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '-';
-  const whole = Math.max(0, Math.round(seconds));
-  return whole < 60 ? `${whole}s` : `${Math.floor(whole / 60)}m ${whole % 60}s`;
 }

@@ -10,11 +10,11 @@ export async function reportTraining(
   run: RunFolder,
   config: RunConfig,
   adapter: string,
-  latents?: LatentScale,
+  { strip, latents }: { readonly strip: boolean; readonly latents?: LatentScale },
 ): Promise<void> {
   const { workspace, network, average, step } = trainer;
   try {
-    await writeStrip(workspace, network, average, config, run.stripPath(step), latents);
+    if (strip) await writeStrip(workspace, network, average, config, run.stripPath(step), latents);
   } catch (error) {
     warn('the samples of report.html were not made', error);
   }

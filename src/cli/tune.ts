@@ -1,15 +1,20 @@
 import type { Command } from 'commander';
 import { mergeConfig, type PartialConfig, type RunConfig } from '../io/config.ts';
 import { presetNamed } from '../io/presets.ts';
+import { RunFolder } from '../io/run-folder.node.ts';
+import type { HostParameters } from '../ucgm/trainer.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
 import { isFewStep } from './kind.ts';
 import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { checkFolder } from './output.ts';
 import { runTraining } from './run_training.ts';
 import { openSource } from './source.ts';
 
 interface TuneOptions {
   from: string;
+  teacher?: string;
+  start?: number;
   out: string;
   data?: string;
   preset: string;
@@ -27,6 +32,12 @@ export function addTune(ucgm: Command): void {
     .description("Turns a multi-step model's averaged weights into a few-step model (1 to 8 sampling steps).")
     .requiredOption('--from <path>', 'run folder, or model file, of a multi-step model')
     .requiredOption('--out <folder>', 'run folder to write; go on with it by train --resume')
+    .option(
+      '--start <step>',
+      'of a run: checkpoint to start from; its newest is the frozen teacher (default: the newest)',
+      wholeNumber,
+    )
+    .option('--teacher <path>', 'run folder, or model file, of the frozen teacher: same network (default: --from)')
     .option('--data <name>', "training images (default: the model's)")
     .option('--preset <name>', 'the recipe: fewstep (UCGM), or anystep (RCGM)', 'fewstep')
     .option('--config <file>', 'YAML with settings that differ from the recipe')
@@ -40,7 +51,9 @@ export function addTune(ucgm: Command): void {
 
 /** A recipe, by default the reference's, over the model, its data and its transport. */
 async function tune(options: TuneOptions): Promise<void> {
-  const { config: before, weights } = openSource(options.from);
+  RunFolder.checkNew(options.out);
+  checkFolder('--out', options.out);
+  const { config: before, weights } = openSource(options.from, { at: options.start });
   const { transport_type } = before.transport;
   if (isFewStep(before))
     console.warn(`${options.from} is a few-step model already: its average is no multi-step teacher`);
@@ -54,19 +67,47 @@ async function tune(options: TuneOptions): Promise<void> {
   const two = recipe.model?.two_times === true; // what a second time needs is not in the weights, and starts without effect
   const own: PartialConfig = { model: { ...before.model, ...(two && { two_times: true }) }, data: before.data };
   const file = options.config === undefined ? {} : readConfigFile(options.config).config;
-  checkSame(options, before, file);
+  checkSame(
+    options.from,
+    before,
+    `${options.config}`,
+    file,
+    'leave it out: tuning goes on with the model and the transport of its start',
+  );
   const config = mergeConfig(options.config ?? 'the command line', recipe, own, file, given);
-  await runTraining({ config, out: options.out, weights });
+  const teacher = teacherOf(options, before, config);
+  await runTraining({ config, out: options.out, weights, ...(teacher && { teacher }) });
 }
 
-/** The model and the transport are those of the weights. @throws UsageError where a file says otherwise. */
-function checkSame(options: TuneOptions, before: RunConfig, { model = {}, transport = {} }: PartialConfig): void {
-  const given = { ...model, ...(transport.transport_type && { transport_type: transport.transport_type }) };
+/** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */
+function teacherOf(options: TuneOptions, before: RunConfig, { transport }: RunConfig): HostParameters | undefined {
+  const frozen = transport.ema_decay_rate === 1 && transport.enhanced_ratio !== 0;
+  if (options.teacher === undefined) {
+    // An earlier checkpoint starts, the newest teaches: against the collapse of a model that has converged.
+    return options.start === undefined || !frozen ? undefined : openSource(options.from).weights;
+  }
+  if (!frozen)
+    throw new UsageError(
+      `--teacher: the recipe has no frozen teacher (transport.ema_decay_rate ${transport.ema_decay_rate}, enhanced_ratio ${transport.enhanced_ratio})`,
+      'use --preset fewstep, or leave --teacher out',
+    );
+  const { config, weights } = openSource(options.teacher);
+  checkSame(options.from, before, options.teacher, config, 'give a teacher of the same network and transport');
+  return weights;
+}
+
+/** The network and the transport are those of the start. @throws UsageError where something says otherwise. */
+function checkSame(
+  from: string,
+  before: RunConfig,
+  where: string,
+  { model = {}, transport = {} }: PartialConfig,
+  fix: string,
+): void {
+  const { name: _, ...sizes } = model;
+  const given = { ...sizes, ...(transport.transport_type && { transport_type: transport.transport_type }) };
   const own: { [key: string]: unknown } = { ...before.model, transport_type: before.transport.transport_type };
   for (const [key, value] of Object.entries(given))
     if (own[key] !== value && key !== 'two_times')
-      throw new UsageError(
-        `${options.config}: ${key} is ${value}, that of ${options.from} is ${own[key]}`,
-        'leave it out: tuning goes on with the model and the transport of its start',
-      );
+      throw new UsageError(`${where}: ${key} is ${value}, that of ${from} is ${own[key]}`, fix);
 }

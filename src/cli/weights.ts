@@ -1,20 +1,29 @@
 import type { RunConfig } from '../io/config.ts';
-import type { RunFolder } from '../io/run-folder.node.ts';
+import type { Checkpoint, RunFolder } from '../io/run-folder.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
 import { groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
 import { UsageError } from './failure.ts';
 import { networkOf } from './model.ts';
+import { checkSound, USE_SOUND_WEIGHTS } from './sound.ts';
 
-/** The weights of a run's newest checkpoint, by parameter, and its step. @throws UsageError, IoError, OptionError. */
-export function newestWeights(run: RunFolder, model: RunConfig['model'], which: 'ema' | 'model') {
-  const latest = run.latestCheckpoint();
-  if (!latest) throw new UsageError(`${run.path} holds no checkpoint`, 'train longer, or resume the run');
-  for (const warning of latest.warnings) console.warn(warning);
+/** Which of a checkpoint's weights: the average, or those in training. */
+export type Which = 'ema' | 'model';
+
+/**
+ * The weights of a run's checkpoint, by parameter, and its step.
+ * @param at its step; the newest if left out.
+ * @throws UsageError (also for weights that are not finite), IoError, OptionError.
+ */
+export function weightsOf(run: RunFolder, model: RunConfig['model'], which: Which, at?: number) {
+  const checkpoint: Checkpoint | undefined = at === undefined ? run.latestCheckpoint() : run.checkpointAt(at);
+  if (!checkpoint) throw new UsageError(`${run.path} holds no checkpoint`, 'train longer, or resume the run');
+  for (const warning of checkpoint.warnings) console.warn(warning);
   const tensors = new Map<string, HostTensor>();
-  for (const [name, tensor] of latest.tensors) {
+  for (const [name, tensor] of checkpoint.tensors) {
     if (name.startsWith(`${which}/`)) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
   }
   const network = networkOf(model);
-  const weights = groupOf({ tensors, metadata: latest.metadata }, which, network.parameters);
-  return { network, weights, step: latest.step };
+  const weights = groupOf({ tensors, metadata: checkpoint.metadata }, which, network.parameters);
+  checkSound(`${checkpoint.path}: ${which}`, weights, USE_SOUND_WEIGHTS);
+  return { network, weights, step: checkpoint.step };
 }

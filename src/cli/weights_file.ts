@@ -1,6 +1,6 @@
 import { readBytes } from '../io/read.node.ts';
-import { parseSafetensors, type RawTensor } from '../io/safetensors.ts';
-import { parseTorchCheckpoint } from '../io/torch_checkpoint.ts';
+import { isSafetensors, parseSafetensors, type RawTensor } from '../io/safetensors.ts';
+import { isTorchFile, parseTorchCheckpoint } from '../io/torch_checkpoint.ts';
 import { type CheckpointTensors, plainTensors, torchTensors } from '../io/torch_names.ts';
 import { UsageError } from './failure.ts';
 
@@ -17,16 +17,22 @@ export interface WeightsFile {
 
 const OUR_NAMES = /^(model|ema)\//;
 
-/** Reads FILE.pt, FILE.pth or FILE.safetensors. @throws UsageError for another kind, IoError for a file that cannot be read. */
+/**
+ * Reads a file of torch.save or of safetensors, known by its first bytes whatever its name is.
+ * @throws UsageError for another kind, IoError for a file that cannot be read.
+ */
 export function readWeightsFile(path: string): WeightsFile {
-  const kind = /\.(pt|pth|safetensors)$/i.exec(path)?.[1]?.toLowerCase();
-  if (kind === undefined) throw new UsageError(`${path} is no weights file`, 'give a .pt, .pth or .safetensors file');
   const content = readBytes(path);
   const bytes = content.byteLength;
-  if (kind !== 'safetensors') {
-    const tree = parseTorchCheckpoint(content, path);
+  if (!isSafetensors(content) && (isTorchFile(content) || /\.(pt|pth)$/i.test(path))) {
+    const tree = parseTorchCheckpoint(content, path); // says what the file is where it is of another kind
     return { bytes, metadata: {}, checkpoint: () => torchTensors(tree, path), plain: () => plainTensors(tree, path) };
   }
+  if (!isSafetensors(content) && !/\.safetensors$/i.test(path))
+    throw new UsageError(
+      `${path} is no weights file: neither of torch.save nor safetensors`,
+      'give a .pt, .pth, .bin, .ckpt or .safetensors file of weights',
+    );
   const { tensors, metadata } = parseSafetensors(content, path);
   const ours = [...tensors.keys()].some((name) => OUR_NAMES.test(name));
   const checkpoint = (): CheckpointTensors =>

@@ -5,12 +5,19 @@ import { readYaml } from './yaml.ts';
 
 export { ConfigError } from './config_error.ts';
 
-const positive = v.pipe(v.number(), v.gtValue(0));
-const notNegative = v.pipe(v.number(), v.minValue(0));
+const real = v.pipe(v.number(), v.finite('give a finite number'));
+const positive = v.pipe(real, v.gtValue(0));
+const notNegative = v.pipe(real, v.minValue(0));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 const belowOne = v.pipe(v.number(), v.minValue(0), v.ltValue(1));
-const count = v.pipe(v.number(), v.integer(), v.minValue(1));
-const countOrNone = v.pipe(v.number(), v.integer(), v.minValue(0));
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const countOrNone = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** Larger ones are slips of the hand, and would be found out only when the memory is full. */
+const upTo = (most: number, least = 1) => v.pipe(v.number(), v.safeInteger(), v.minValue(least), v.maxValue(most));
+const pixels = upTo(2 ** 14);
+const width = upTo(2 ** 16);
+const blocks = upTo(2 ** 12);
+const classes = upTo(2 ** 24, 0);
 const pair = (item: typeof share | typeof notNegative | typeof belowOne) => v.tuple([item, item]);
 const triple = v.tuple([positive, positive, positive]);
 
@@ -18,7 +25,7 @@ const triple = v.tuple([positive, positive, positive]);
 const transport = v.strictObject({
   transport_type: v.picklist(['Linear', 'ReLinear', 'TrigFlow', 'TrigLinear', 'EDM', 'Random']),
   consistc_ratio: share,
-  enhanced_ratio: v.number(),
+  enhanced_ratio: real,
   scaled_cbl_eps: notNegative,
   ema_decay_rate: share,
   enhanced_style: v.optional(v.picklist(['auto', 'ft-vs-fe', 'fc-vs-xz', 'fc-vs-fe'])),
@@ -34,13 +41,13 @@ const transport = v.strictObject({
 
 /** Options of UCGM-S, the reference's keys. */
 const sampling = v.strictObject({
-  sampling_steps: count,
+  sampling_steps: upTo(10 ** 6),
   sampling_order: v.picklist([1, 2]),
   extrapol_ratio: notNegative,
   time_dist_ctrl: triple,
   rfba_gap_steps: pair(share),
   stochast_ratio: v.union([share, v.literal('Auto')]),
-  cfg_scale: v.number(),
+  cfg_scale: real,
   cfg_interval: pair(share),
   target_time: v.optional(v.picklist(['end', 'next', 'same'])),
   compat: v.optional(v.literal('reference')),
@@ -50,13 +57,13 @@ const schema = v.strictObject({
   /** A name of src/models/registry.ts, and what differs from it; sizes of the data fill the rest. */
   model: v.strictObject({
     name: v.string(),
-    input_size: v.optional(count),
-    in_channels: v.optional(count),
-    num_classes: v.optional(countOrNone),
-    patch_size: v.optional(count),
-    hidden_size: v.optional(count),
-    depth: v.optional(count),
-    num_heads: v.optional(count),
+    input_size: v.optional(pixels),
+    in_channels: v.optional(width),
+    num_classes: v.optional(classes),
+    patch_size: v.optional(pixels),
+    hidden_size: v.optional(width),
+    depth: v.optional(blocks),
+    num_heads: v.optional(width),
     use_qknorm: v.optional(v.boolean()),
     use_swiglu: v.optional(v.boolean()),
     use_rope: v.optional(v.boolean()),
@@ -64,16 +71,16 @@ const schema = v.strictObject({
     wo_shift: v.optional(v.boolean()),
     learn_sigma: v.optional(v.boolean()),
     two_times: v.optional(v.boolean()),
-    num_encoder_blocks: v.optional(countOrNone),
+    num_encoder_blocks: v.optional(upTo(2 ** 12, 0)),
   }),
   data: v.strictObject({
     /** digits, shapes, or a folder of images or of latent shards. */
     name: v.string(),
     /** Pad images to this square size. */
-    size: v.optional(count),
-    batch_size: count,
+    size: v.optional(pixels),
+    batch_size: upTo(2 ** 24),
     /** Classes, where the labels do not hold all of them; for latents their greatest label decides otherwise. */
-    num_classes: v.optional(count),
+    num_classes: v.optional(upTo(2 ** 24)),
     /** Latents: take each channel to mean 0 and standard deviation 1 (default: true). */
     latent_norm: v.optional(v.boolean()),
     /** Latents: factor on the values after that (default: 1). */
@@ -159,7 +166,7 @@ export function mergeConfig(where: string, ...parts: PartialConfig[]): RunConfig
   const key = issue.path?.map((p) => p.key).join('.') ?? 'the configuration';
   throw new ConfigError(
     where,
-    `${key} is ${JSON.stringify(issue.input) ?? 'missing'}`,
+    `${key} is ${typeof issue.input === 'number' ? issue.input : (JSON.stringify(issue.input) ?? 'missing')}`,
     `${issue.message.replace(/^Invalid [\w ]+: /, '')}`,
   );
 }

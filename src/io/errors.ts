@@ -18,6 +18,7 @@ export type IoErrorCode =
   | 'write'
   | 'exists'
   | 'missing'
+  | 'locked'
   | 'log-line'
   | 'closed'
   | 'zip'
@@ -25,7 +26,8 @@ export type IoErrorCode =
   | 'global'
   | 'storage'
   | 'limit'
-  | 'torch';
+  | 'torch'
+  | 'ambiguous';
 
 /** A file that cannot be read, written or understood. One line: `where` names the file, `fix` says what to change. */
 export class IoError extends Error {

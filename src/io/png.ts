@@ -1,4 +1,5 @@
 import { encode } from 'fast-png';
+import { IoError } from './errors.ts';
 
 /** Samples [n, c, h, w] with values in [-1, 1], c of 1 (grey) or 3 (RGB). */
 export interface ImageBatch {
@@ -23,12 +24,11 @@ const GAP = 2;
 
 /**
  * Lays samples out in rows and columns. Values outside [-1, 1] are clipped and a value that is not a number is black.
- * @throws RangeError for a number of channels that is no picture.
+ * @throws IoError for a number of channels that is no picture.
  */
 export function imageGrid(samples: ArrayLike<number>, { n, c, h, w, columns }: ImageBatch): Picture {
-  if (c !== 1 && c !== 3) {
-    throw new RangeError(`images of ${c} channels cannot be drawn. Fix: use 1 (grey) or 3 (RGB) channels`);
-  }
+  if (c !== 1 && c !== 3)
+    throw new IoError('shape', 'a picture', `it has ${c} channels`, 'draw images of 1 (grey) or 3 (RGB) channels');
   const across = Math.min(n, columns);
   const width = across * (w + GAP) - GAP;
   const height = Math.ceil(n / across) * (h + GAP) - GAP;
@@ -40,9 +40,7 @@ export function imageGrid(samples: ArrayLike<number>, { n, c, h, w, columns }: I
       for (let y = 0; y < h; y++) {
         for (let x = 0; x < w; x++) {
           const value = samples[((i * c + channel) * h + y) * w + x] as number;
-          data[((top + y) * width + left + x) * c + channel] = Math.round(
-            (Math.min(1, Math.max(-1, value)) + 1) * 127.5,
-          );
+          data[((top + y) * width + left + x) * c + channel] = byteOf(value);
         }
       }
     }
@@ -52,6 +50,26 @@ export function imageGrid(samples: ArrayLike<number>, { n, c, h, w, columns }: I
 
 /** imageGrid as the bytes of a PNG file. */
 export function encodeGrid(samples: ArrayLike<number>, batch: ImageBatch): Uint8Array {
-  const { width, height, channels, data } = imageGrid(samples, batch);
+  return encodePicture(imageGrid(samples, batch));
+}
+
+/** One picture as the bytes of a PNG file. */
+export function encodePicture({ width, height, channels, data }: Picture): Uint8Array {
   return encode({ width, height, channels, depth: 8, data });
+}
+
+/** A value of -1..1 as one of 0..255, clipped. */
+function byteOf(value: number): number {
+  return Math.round((Math.min(1, Math.max(-1, value)) + 1) * 127.5);
+}
+
+/** Samples [N, C, H, W] of -1..1, of `pixels` values a channel, as bytes [N, H, W, C], clipped. */
+export function imageBytes(samples: Float32Array, channels: number, pixels: number): Uint8Array<ArrayBuffer> {
+  const one = channels * pixels;
+  const out = new Uint8Array(samples.length);
+  for (let i = 0; i < samples.length; i++) {
+    const at = i % one;
+    out[i - at + (at % pixels) * channels + Math.floor(at / pixels)] = byteOf(samples[i] as number);
+  }
+  return out;
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path';
 import { atomicWrite } from './atomic.node.ts';
 import { IoError, systemReason } from './errors.ts';
+import { lock } from './run-lock.node.ts';
 import { readSafetensors } from './safetensors.node.ts';
 import type { Safetensors } from './safetensors.ts';
 
@@ -14,7 +15,7 @@ export interface Checkpoint extends Safetensors {
 
 /**
  * The folder of a run: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png, report.html; on latents also
- * latents_stats.safetensors, after `ucgm eval` eval.json.
+ * latents_stats.safetensors, after `ucgm eval` eval.json, while it is written run.lock.
  */
 export class RunFolder {
   readonly path: string;
@@ -23,12 +24,16 @@ export class RunFolder {
     this.path = path;
   }
 
+  /** @throws IoError where a run is there already. */
+  static checkNew(path: string): void {
+    if (existsSync(new RunFolder(path).#config))
+      throw new IoError('exists', path, 'it holds a run already', 'give --resume to go on with it, or another --out');
+  }
+
   /** Makes a new run's folder. @throws IoError where a run is there already, or the folder cannot be made. */
   static create(path: string): RunFolder {
     const run = new RunFolder(path);
-    if (existsSync(run.#config)) {
-      throw new IoError('exists', path, 'it holds a run already', 'give --resume to go on with it, or another --out');
-    }
+    RunFolder.checkNew(path);
     try {
       mkdirSync(join(path, 'checkpoints'), { recursive: true });
       mkdirSync(join(path, 'samples'), { recursive: true });
@@ -45,6 +50,17 @@ export class RunFolder {
       throw new IoError('missing', path, 'it holds no run (no config.yaml)', 'give the folder of an earlier --out');
     }
     return run;
+  }
+
+  /**
+   * Makes this process the only one that writes the run, until the returned function is called or the process ends.
+   * @param say told when the lock of a process that has ended was taken over.
+   * @throws IoError where another process writes it.
+   */
+  lock(say: (note: string) => void): () => void {
+    const { release, note } = lock(join(this.path, 'run.lock'), this.path);
+    if (note) say(note);
+    return release;
   }
 
   get #config(): string {
@@ -111,6 +127,17 @@ export class RunFolder {
       .flatMap((name) => pattern.exec(name)?.[1] ?? [])
       .map(Number)
       .sort((a, b) => a - b);
+  }
+
+  /** The checkpoint of a step. @throws IoError where there is none, or it cannot be read. */
+  checkpointAt(step: number): Checkpoint {
+    const path = this.checkpointPath(step);
+    if (!existsSync(path)) {
+      const steps = this.checkpoints();
+      const fix = steps.length > 0 ? `there are those of steps ${steps.join(', ')}` : 'train longer, or resume the run';
+      throw new IoError('missing', this.path, `it holds no checkpoint of step ${step}`, fix);
+    }
+    return { step, path, warnings: [], ...readSafetensors(path) };
   }
 
   /**

@@ -87,6 +87,12 @@ export function safetensorsDataStart(bytes: Uint8Array, fileSize: number, where:
   return dataStart;
 }
 
+/** Whether a file is of safetensors by its first bytes: a length of less than 2^32, then the header's `{`. */
+export function isSafetensors(bytes: Uint8Array): boolean {
+  const OPEN = 0x7b;
+  return bytes[8] === OPEN && [4, 5, 6, 7].every((i) => bytes[i] === 0);
+}
+
 function readHeader(
   bytes: Uint8Array,
   fileSize: number,

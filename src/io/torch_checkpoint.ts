@@ -63,9 +63,17 @@ export function parseTorchCheckpoint(bytes: Uint8Array, where: string): unknown 
   );
 }
 
+const hasBytes = (bytes: Uint8Array, magic: readonly number[], at = 0): boolean =>
+  magic.every((byte, i) => bytes[at + i] === byte);
+
+/** Whether a file is of torch by its first bytes, or was in an earlier format: a zip, a pickle or a tar archive. */
+export function isTorchFile(bytes: Uint8Array): boolean {
+  return hasBytes(bytes, ZIP) || hasBytes(bytes, TAR, TAR_AT) || (bytes[0] === PROTO && (bytes[1] ?? 0) <= 5);
+}
+
 /** Says what a file is that is no zip. */
 function checkKind(bytes: Uint8Array, where: string): void {
-  const has = (magic: readonly number[], at = 0) => magic.every((byte, i) => bytes[at + i] === byte);
+  const has = (magic: readonly number[], at = 0) => hasBytes(bytes, magic, at);
   if (has(ZIP)) return;
   const refuse = (what: string, fix: string) => new IoError('torch', where, what, fix);
   if (has(LEGACY)) throw refuse('it is of the format of torch before 1.6', RESAVE);

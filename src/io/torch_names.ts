@@ -10,6 +10,13 @@ const MAX_DEPTH = 64;
 
 /** Wrappers that torch puts before the names of a state_dict: DataParallel's and compile's. */
 const WRAPPERS = /^(?:module\.|_orig_mod\.)+/;
+/** Those that torch puts inside the names, where blocks are compiled, sharded or checkpointed one by one. */
+const INNER_WRAPPERS = /(^|\.)(?:(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.)+/g;
+/** A parameter of every network here: what stands before it in a file is the prefix of its weights. */
+const ANCHOR = /^(|.*\.)x_embedder\.proj\.weight$/;
+/** Words of a prefix that tell an average, or a teacher, from weights in training. */
+const AVERAGE = /(^|[._])(ema|average|averaged|shadow|swa)/i;
+const TEACHER = /(^|[._])(teacher|target|unigen)/i;
 
 type Dict = ReadonlyMap<unknown, unknown>;
 
@@ -71,14 +78,61 @@ export function plainTensors(tree: unknown, where: string): Map<string, RawTenso
 
 /** The tensors of a state_dict without the wrappers' prefixes. */
 function stateDict(tree: unknown, where: string): Map<string, RawTensor> {
-  const tensors = new Map<string, RawTensor>();
-  for (const [path, tensor] of plainTensors(tree, where)) {
-    const name = path.replace(WRAPPERS, '');
-    if (tensors.has(name))
+  return renamed(plainTensors(tree, where), where, (path) => path.replace(WRAPPERS, ''));
+}
+
+/** Tensors under new names; left out where there is none. */
+function renamed(
+  tensors: ReadonlyMap<string, RawTensor>,
+  where: string,
+  rename: (path: string) => string | undefined,
+): Map<string, RawTensor> {
+  const out = new Map<string, RawTensor>();
+  for (const [path, tensor] of tensors) {
+    const name = rename(path);
+    if (name === undefined) continue;
+    if (out.has(name))
       throw new IoError('duplicate', where, `two tensors are named ${quote(name)}`, 'save them with distinct names');
-    tensors.set(name, tensor);
+    out.set(name, tensor);
   }
-  return tensors;
+  return out;
+}
+
+/** The weights in training and the average among tensors, each under whatever prefix; what stands beside them is noted. */
+function weightSets(
+  tree: unknown,
+  where: string,
+  notes: string[],
+): { model: Map<string, RawTensor> | undefined; ema: Map<string, RawTensor> | undefined } {
+  const tensors = renamed(plainTensors(tree, where), where, (path) => path.replace(INNER_WRAPPERS, '$1'));
+  const prefixes = [...tensors.keys()].flatMap((name) => ANCHOR.exec(name)?.[1] ?? []);
+  if (prefixes.length === 0) return { model: stateDict(tree, where), ema: undefined };
+  const found = (kind: 'model' | 'ema'): string | undefined => {
+    const isTeacher = (prefix: string) => TEACHER.test(prefix) && !AVERAGE.test(prefix);
+    const all = prefixes.filter((prefix) => !isTeacher(prefix) && AVERAGE.test(prefix) === (kind === 'ema'));
+    if (all.length <= 1) return all[0];
+    throw new IoError(
+      'ambiguous',
+      where,
+      `it holds several weights: under ${all.map((prefix) => quote(prefix)).join(' and ')}`,
+      'save the state_dict of one of them alone',
+    );
+  };
+  const [model, ema] = [found('model'), found('ema')];
+  const others = prefixes.filter((prefix) => prefix !== '');
+  const under = (prefix: string) =>
+    renamed(tensors, where, (path) => {
+      if (!path.startsWith(prefix)) return undefined;
+      return prefix === '' && others.some((other) => path.startsWith(other)) ? undefined : path.slice(prefix.length);
+    });
+  const sets = {
+    model: model === undefined ? undefined : under(model),
+    ema: ema === undefined ? undefined : under(ema),
+  };
+  const left = tensors.size - (sets.model?.size ?? 0) - (sets.ema?.size ?? 0);
+  const shown = [model, ema].filter((prefix) => prefix !== undefined).map((prefix) => quote(prefix));
+  if (left > 0) notes.push(`${left} tensors beside the weights under ${shown.join(' and ')} are left out`);
+  return sets;
 }
 
 const isDict = (value: unknown): value is Dict => value instanceof Map;
@@ -90,9 +144,10 @@ function dictOf(root: Dict, ...keys: string[]): Dict | undefined {
 /**
  * A checkpoint of torch as the groups of ours: `model/NAME`, `ema/NAME`, the optimiser's `m/NAME` and `v/NAME`, `teacher/NAME`.
  * Understood are the reference's ({model, ema, opt, unigen, config}), {state_dict}, {model} or {ema} alone, and a bare
- * state_dict. Where there is only one of model and ema, the other is its copy.
+ * state_dict; names under any prefix (`module.`, `net.`, `ema_model.module.`). Where there is only one of model and ema, the other is
+ * its copy.
  * @param where the file's name, for errors.
- * @throws IoError where there are no weights.
+ * @throws IoError where there are no weights, or several that nothing tells apart.
  */
 export function torchTensors(tree: unknown, where: string): CheckpointTensors {
   if (!isDict(tree))
@@ -105,9 +160,11 @@ export function torchTensors(tree: unknown, where: string): CheckpointTensors {
   const notes: string[] = [];
   const [modelDict, emaDict] = [dictOf(tree, 'model', 'state_dict'), dictOf(tree, 'ema', 'model_ema')];
   const bare = modelDict || emaDict ? undefined : tree;
-  const ema = emaDict && stateDict(emaDict, where);
   const weights = modelDict ?? bare;
-  const model = weights ? stateDict(weights, where) : ema;
+  const sets = weights && weightSets(weights, where, notes);
+  const average = emaDict && weightSets(emaDict, where, notes);
+  const ema = average ? (average.ema ?? average.model) : sets?.ema;
+  const model = sets?.model ?? ema;
   if (!model || model.size === 0)
     throw new IoError(
       'torch',

@@ -23,20 +23,27 @@ export interface Embedding {
 
 const BATCH = 250;
 
-/**
- * Features of all images. Values are clamped to -1..1 and images brought to the network's size, see FeatureNetwork.fit. @throws MetricError for images that do not fit.
- */
-export async function embed(workspace: Workspace, network: FeatureNetwork, images: ImageSource): Promise<Embedding> {
+/** @throws MetricError for images that a feature network cannot take. */
+export function checkFits(network: FeatureNetwork, images: Pick<ImageSource, 'channels' | 'height' | 'width'>): void {
   const [channels, height, width] = network.input;
-  const crops = network.fit === 'crop';
-  const fits = crops
-    ? images.channels === channels && images.height >= height && images.width >= width
-    : images.channels === channels || images.channels === 1;
+  const fits =
+    network.fit === 'crop'
+      ? images.channels === channels && images.height >= height && images.width >= width
+      : images.channels === channels || images.channels === 1;
   if (!fits)
     throw new MetricError(
       `the images are ${images.channels} x ${images.height} x ${images.width}, the feature network takes ${channels} x ${height} x ${width}`,
       'give a feature network made for these images',
     );
+}
+
+/**
+ * Features of all images. Values are clamped to -1..1 and images brought to the network's size, see FeatureNetwork.fit. @throws MetricError for images that do not fit.
+ */
+export async function embed(workspace: Workspace, network: FeatureNetwork, images: ImageSource): Promise<Embedding> {
+  checkFits(network, images);
+  const [channels, height, width] = network.input;
+  const crops = network.fit === 'crop';
   const place = crops ? cropped : resized;
   const most = network.batch ?? BATCH;
   const features = new Float32Array(images.size * network.dim);

@@ -15,6 +15,8 @@ export interface ReportData {
   readonly configText: string;
   /** The lines of metrics.jsonl, steps rising. */
   readonly metrics: readonly Row[];
+  /** Lines of it that could not be read, and are left out. */
+  readonly brokenLines?: number;
   /** Grids of samples to show, steps rising. */
   readonly samples: readonly SampledGrid[];
   readonly strip?: Strip;
@@ -31,7 +33,7 @@ export function reportHtml(data: ReportData): string {
   const { config, metrics, samples, strip, evaluation } = data;
   const title = `${config.model.name} on ${config.data.name}`;
   const sections = [
-    trainingSection(metrics),
+    trainingSection(metrics, data.brokenLines ?? 0),
     ...(strip ? [stripSection(strip)] : []),
     samplesSection(samples, config.train.sample_every),
     ...(evaluation ? [evaluationSection(evaluation)] : []),

@@ -5,8 +5,12 @@ import { column, extent, type Point, type Row, runningMean } from './series.ts';
 const STEP = { name: 'step' };
 
 /** Loss, throughput and gradients over the steps. */
-export function trainingSection(rows: readonly Row[]): string {
-  if (rows.length === 0) return section('Training', '<p>Nothing was logged yet.</p>');
+export function trainingSection(rows: readonly Row[], broken: number): string {
+  const left =
+    broken === 0
+      ? ''
+      : `\n<p class="warning">${shortNumber(broken)} lines of metrics.jsonl are broken and left out.</p>`;
+  if (rows.length === 0) return section('Training', `<p>Nothing was logged yet.</p>${left}`);
   const loss = column(rows, 'loss');
   const gradNorm = column(rows, 'gradNorm');
   const lossChart = withMean('loss', 'Loss', loss);
@@ -21,7 +25,7 @@ export function trainingSection(rows: readonly Row[]): string {
     'Training',
     `<div class="charts">\n${charts.join('\n')}\n</div>
 <details><summary>The loss over a logarithmic axis of steps</summary>\n${early}\n</details>
-<p>${notMeasured(rows.length, loss, gradNorm)} ${nonFiniteText(column(rows, 'nonFinite'))}</p>`,
+<p>${notMeasured(rows.length, loss, gradNorm)} ${nonFiniteText(column(rows, 'nonFinite'))}</p>${left}`,
   );
 }
 

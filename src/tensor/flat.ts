@@ -1,4 +1,4 @@
-import type { Owner } from './ledger.ts';
+import { BufferLimitError, type Owner } from './ledger.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -27,7 +27,7 @@ export class FlatLayout {
   /** Bytes of each buffer. */
   readonly chunks: readonly number[];
 
-  /** @throws RangeError for a duplicate name, or a parameter that alone passes the limit. */
+  /** @throws RangeError for a duplicate name, BufferLimitError for a parameter that alone passes the limit. */
   constructor(specs: readonly ParameterSpec[], maxBytes: number) {
     const places: Place[] = [];
     const chunks: number[] = [];
@@ -37,8 +37,9 @@ export class FlatLayout {
       const bytes = Math.ceil((count(shape) * 4) / ALIGN) * ALIGN;
       if (names.has(name)) throw new RangeError(`parameter ${name} is declared twice`);
       if (bytes > maxBytes) {
-        throw new RangeError(
-          `parameter ${name} [${shape}] needs ${bytes} bytes; a binding of this device holds ${maxBytes}. Fix: request the adapter's limits`,
+        throw new BufferLimitError(
+          `parameter ${name} [${shape}] needs ${bytes} bytes; a binding of this device holds ${maxBytes}`,
+          "request the adapter's limits, or make it smaller",
         );
       }
       names.add(name);

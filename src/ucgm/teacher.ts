@@ -34,10 +34,19 @@ export class Teacher {
     this.cmd += (1 - this.cmd) * (this.#rate - this.cmd) * 0.5;
   }
 
-  /** The online weights were put in place of the first ones: a frozen teacher is a copy of these, from now on. */
-  start(): void {
-    if (this.#rate !== 1) return;
+  /** True where it stays what it is at the start. */
+  get isFrozen(): boolean {
+    return this.#rate === 1;
+  }
+
+  /**
+   * The online weights were put in place of the first ones: a frozen teacher is a copy of these, from now on, or of weights of
+   * its own, by parameter.
+   */
+  start(own?: ReadonlyMap<string, Float32Array<ArrayBuffer>>): void {
+    if (!this.isFrozen) return;
     this.#average?.copy(this.#online.flat.values);
+    if (own) this.weights.flat.values.write(own);
     this.#copied = true;
   }
 

@@ -28,6 +28,9 @@ export interface TrainerOptions {
   onGradients?: (gradients: FlatBuffers) => void | Promise<void>;
 }
 
+/** Values on the host by parameter. */
+export type HostParameters = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+
 /** Host side of one batch. */
 export interface Batch {
   /** Data [B, C, H, W], -1..1. */
@@ -184,11 +187,17 @@ export class Trainer {
     return groups;
   }
 
-  /** Puts given weights, by parameter, in the place of the initialisation; the average starts as their copy. */
-  startFrom(weights: ReadonlyMap<string, Float32Array<ArrayBuffer>>): void {
+  /**
+   * Puts given weights, by parameter, in the place of the initialisation; the average starts as their copy, and so does a frozen
+   * teacher, if it is not given weights of its own.
+   * @throws OptionError for a teacher's weights where the objective has no frozen teacher.
+   */
+  startFrom(weights: HostParameters, teacher?: HostParameters): void {
+    if (teacher && !this.teacher?.isFrozen)
+      throw new OptionError('the objective has no frozen teacher', 'leave the teacher out, or set ema_decay_rate to 1');
     this.weights.flat.values.write(weights);
     this.average.flat.values.write(weights);
-    this.teacher?.start();
+    this.teacher?.start(teacher);
   }
 
   /** Takes up where a checkpoint stopped, after its groups were written. */

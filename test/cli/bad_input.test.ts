@@ -49,9 +49,13 @@ describe('bad input ends with one line, its fix, and exit code 2', () => {
     ['no such data', () => ['train', '--out', out, '--data', path('nowhere')], /is no dataset/],
     ['a folder without images', () => ['train', '--out', out, '--data', path('empty')], /no class folders/],
     ['a class without images', () => ['train', '--out', out, '--data', path('pictures')], /no PNG files/],
-    ['a cut checkpoint', () => ['sample', '--from', path('cut'), '--grid', out], /1.safetensors: the header claims/],
-    ['a lying checkpoint', () => ['sample', '--from', path('lying'), '--grid', out], /1.safetensors.*offsets/],
-    ['no run', () => ['sample', '--from', path('empty'), '--grid', out], /holds no run/],
+    [
+      'a cut checkpoint',
+      () => ['sample', '--from', path('cut'), '--grid', `${out}.png`],
+      /1.safetensors: the header claims/,
+    ],
+    ['a lying checkpoint', () => ['sample', '--from', path('lying'), '--grid', `${out}.png`], /1.safetensors.*offsets/],
+    ['no run', () => ['sample', '--from', path('empty'), '--grid', `${out}.png`], /holds no run/],
     [
       'a weight too large for a binding',
       () => yaml('model: { name: tiny, num_classes: 900000 }'),

@@ -82,6 +82,7 @@ describe('ucgm convert', () => {
 
   beforeAll(() => {
     writeFileSync(path('bare.pth'), torchFile(stateDict(1)));
+    writeFileSync(path('named.safetensors'), readFileSync(path('bare.pth'))); // known by its content
     writeFileSync(path('0000034.pt'), torchFile(reference()));
   });
 
@@ -107,6 +108,8 @@ describe('ucgm convert', () => {
     const sample = ['sample', '--from', path('run'), '--count', '2', '--steps', '2', '--grid', path('a.png')];
     expect(await ucgm(sample)).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('step 34') });
     writeFileSync(path('run', 'config.yaml'), config.replace('batch_size: 1024', 'batch_size: 2'));
+    const direct = ['sample', '--from', path('0000034.pt'), '--count', '1', '--steps', '1', '--grid', path('d.png')];
+    expect(await ucgm(direct)).toMatchObject({ code: 0, stderr: '' }); // it names its model itself
     const resume = ['train', '--resume', '--out', path('run'), '--steps', '35'];
     expect(await ucgm(resume)).toMatchObject({
       code: 0,
@@ -120,7 +123,7 @@ describe('ucgm convert', () => {
 
   it.concurrent('turns a bare state_dict into a run', async () => {
     const args = ['--run', path('bare'), '--model', 'tiny/7', '--transport', 'Linear', '--dtype', 'f16'];
-    expect(await convert(path('bare.pth'), ...args)).toMatchObject({ code: 0, stderr: '' });
+    expect(await convert(path('named.safetensors'), ...args)).toMatchObject({ code: 0, stderr: '' });
     const { tensors } = readSafetensors(path('bare', 'checkpoints', '0.safetensors'));
     expect(tensors.size).toBe(2 * network.parameters.length);
     expect(tensors.get('ema/x_embedder.proj.weight')).toMatchObject({ dtype: 'F16', shape: [64, 1, 7, 7] });
@@ -179,10 +182,17 @@ describe('ucgm convert', () => {
       /evil\.pt: the pickle asks for posix\.system, which is not a tensor/,
     ],
     ['no file', () => [path('none.pt'), ...run()], /none\.pt: it cannot be read/],
-    ['another kind of file', () => [path('weights.bin'), ...run()], /weights\.bin is no weights file/],
+    [
+      'another kind of file',
+      () => {
+        writeFileSync(path('weights.bin'), 'GGUF, or whatever else');
+        return [path('weights.bin'), ...run()];
+      },
+      /weights\.bin is no weights file/,
+    ],
     ['no place to write to', () => [path('bare.pth')], /either --out FILE.safetensors or --run FOLDER/],
     ['two places to write to', () => [path('bare.pth'), ...run(), ...out()], /either --out/],
-    ['another kind of output', () => [path('bare.pth'), ...out()], /is no safetensors file/],
+    ['another kind of output', () => [path('bare.pth'), ...out()], /is no name of a .safetensors file/],
     [
       'another feature network',
       () => [path('bare.pth'), '--out', path('x.safetensors'), '--features', 'vgg'],

@@ -49,5 +49,5 @@ export const SMALL = `
 model: { name: tiny, hidden_size: 32, depth: 2, num_heads: 2, patch_size: 7 }
 data: { name: digits, batch_size: 8 }
 transport: { enhanced_ratio: 0.47 }
-train: { steps: 20, seed: 3, checkpoint_every: 5, log_every: 1, keep_checkpoints: 9 }
+train: { steps: 20, seed: 3, checkpoint_every: 5, log_every: 1, keep_checkpoints: 9, ema_decay: 0.5 }
 `;

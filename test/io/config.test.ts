@@ -40,6 +40,12 @@ describe('configuration', () => {
     [{ optimizer: { type: 'Adagrad' } }, 'optimizer.type is "Adagrad"'],
     [{ sample: { stochast_ratio: 2 } }, 'sample.stochast_ratio is 2'],
     [{ transport: { enhanced_range: [0] } }, 'transport.enhanced_range'],
+    [{ optimizer: { lr: Number.POSITIVE_INFINITY } }, 'optimizer.lr is Infinity'],
+    [{ optimizer: { lr: Number.NaN } }, 'optimizer.lr is NaN'],
+    [{ optimizer: { lr: -1 } }, 'optimizer.lr is -1'],
+    [{ sample: { cfg_scale: Number.NEGATIVE_INFINITY } }, 'sample.cfg_scale is -Infinity'],
+    [{ data: { size: 100_000 } }, 'data.size is 100000'],
+    [{ model: { depth: 1e9 } }, 'model.depth is 1000000000'],
   ])('names key and value of %o', (change, message) => {
     expect(() => mergeConfig('file', presetNamed('tiny'), change as PartialConfig)).toThrow(message);
   });

@@ -1,6 +1,6 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MetricsLog, readMetrics } from '../../src/io/metrics-log.node.ts';
+import { firstMetricsStep, MetricsLog, readMetrics, readSoundMetrics } from '../../src/io/metrics-log.node.ts';
 import { failure, useFolder } from './folder.ts';
 
 describe('metrics.jsonl', () => {
@@ -24,6 +24,20 @@ describe('metrics.jsonl', () => {
   it('names a broken line', () => {
     writeFileSync(path('m'), '{"step":1}\nnonsense\n{"step":2}\n');
     expect(failure(() => MetricsLog.open(path('m'), 9)).message).toContain('line 2');
+  });
+
+  it('reads NaN and Infinity as nothing, and for a look leaves broken lines out and counts them', () => {
+    writeFileSync(path('m'), '{"step":1,"loss":NaN,"x":[-Infinity]}\nnull\n{"step":2,"loss":1}\n');
+    expect(readSoundMetrics(path('m'))).toEqual({
+      lines: [
+        { step: 1, loss: null, x: [null] },
+        { step: 2, loss: 1 },
+      ],
+      broken: [2],
+    });
+    expect(firstMetricsStep(path('m'))).toBe(1);
+    writeFileSync(path('m'), '');
+    expect(firstMetricsStep(path('m'))).toBeUndefined();
   });
 
   it('refuses a line after close, and a folder that does not exist', () => {

@@ -241,6 +241,38 @@ describe('names', () => {
     for (const key of ['model', 'ema', 'state_dict']) expect(names(new Map([[key, state]]))).toEqual(expected);
   });
 
+  it('finds weights under any prefix, and says what it leaves out', () => {
+    const parts = ['x_embedder.proj.weight', 'blocks.0.mlp.bias'];
+    const under = (prefix: string, n = 1) => parts.map((name): [string, unknown] => [`${prefix}${name}`, x(n, 1)]);
+    const expected = ['model', 'ema'].flatMap((group) => parts.map((name) => `${group}/${name}`));
+    for (const prefix of [
+      '',
+      'module.',
+      '_orig_mod.',
+      'net.',
+      'model.',
+      'state_dict.module._orig_mod.',
+      'ema.',
+      'a.b.',
+    ])
+      expect(names(new Map(under(prefix)))).toEqual(expected);
+    expect(names(new Map([['state_dict', new Map([['net', new Map(under('module.'))]])]]))).toEqual(expected);
+    const compiled = new Map<string, unknown>([under('')[0]!, ['blocks.0._orig_mod.mlp.bias', x(1, 1)]]);
+    expect(names(compiled)).toEqual(expected);
+
+    const both = new Map([
+      ['state_dict', new Map([...under('model.'), ...under('ema_model.', 2), ['n_averaged', x(0)]])],
+    ]);
+    const { tensors, notes } = torchTensors(load(both), 'f');
+    expect([...tensors.keys()]).toEqual(expected);
+    expect(toFloat32(tensors.get('ema/blocks.0.mlp.bias')!)).not.toEqual(
+      toFloat32(tensors.get('model/blocks.0.mlp.bias')!),
+    );
+    expect(notes).toEqual(['1 tensors beside the weights under "model." and "ema_model." are left out']);
+    const error = failure(() => torchTensors(load(new Map([...under('a.'), ...under('b.')])), 'f'));
+    expect(error).toMatchObject({ code: 'ambiguous', message: expect.stringContaining('"a." and "b."') });
+  });
+
   it('names what it finds where there are no weights', () => {
     expect(failure(() => torchTensors(load(new Map([['epoch', 3]])), 'f')).message).toContain(
       'no weights under ["epoch"]',

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { featuresFor } from '../../src/cli/features.ts';
+import { featureNetwork, readFeatures } from '../../src/cli/features.ts';
 import { loadDigits } from '../../src/data/digits.node.ts';
 import { embed } from '../../src/metrics/embed.ts';
 import { MetricError } from '../../src/metrics/errors.ts';
@@ -123,7 +123,7 @@ describe('a feature network from its description', () => {
   it('that comes along reads handwritten digits', async () => {
     const workspace = await fresh();
     const digits = await loadDigits();
-    const network = featuresFor(workspace, digits, undefined);
+    const network = featureNetwork(workspace, readFeatures(digits, undefined));
     const { channels, height, width } = digits;
     const some = {
       channels,

@@ -138,6 +138,11 @@ describe('report.html', () => {
     expect(bare).toContain('<h2>Training</h2>');
   });
 
+  it('says how many lines of the log are left out', () => {
+    expect(page({ metrics: rows(3, () => 1), brokenLines: 2 })).toContain('2 lines of metrics.jsonl are broken');
+    expect(page({ metrics: rows(3, () => 1) })).not.toContain('broken');
+  });
+
   it('says where gradients were not finite', () => {
     const metrics = rows(20, () => 1).map((row) => (row.step === 7 ? { ...row, nonFinite: 3 } : row));
     expect(page({ metrics })).toContain('1 of 20 steps had gradients that were NaN or infinite');

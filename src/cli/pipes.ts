@@ -1,0 +1,15 @@
+/** What writing says when nobody reads any more: a pipe that was closed, a terminal that is gone. */
+const GONE = new Set(['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED']);
+
+/**
+ * Goes on without output where its reader has gone (`ucgm ... | head`, a closed terminal): what a command writes to files is
+ * not lost. A command that only prints ends.
+ */
+export function outliveReaders(onlyPrints: boolean): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (!GONE.has(error.code ?? '')) throw error;
+      if (onlyPrints) process.exit(0);
+    });
+  }
+}
