@@ -9,6 +9,7 @@
 // Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel.
 // Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
 // @use lanes
+// @use finite
 
 const LANES: u32 = 64u;           // knob: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob: rows a workgroup
@@ -63,7 +64,7 @@ fn main(
     let d = x[base + c] - mean;
     squares += d * d;
   }
-  let rstd = 1.0 / sqrt(lanes_sum(squares, lid.x, lid.y) * inv_cols + dims.eps);
+  let rstd = inverse_root(lanes_sum(squares, lid.x, lid.y) * inv_cols + dims.eps);
 
   if (HAS_STATS && live && lid.x == 0u) {
     stats[row * 2u] = mean;

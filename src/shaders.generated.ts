@@ -55,14 +55,15 @@ fn main(
   }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -76,16 +77,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -95,6 +95,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -151,14 +178,15 @@ fn main(
   }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -172,16 +200,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -191,6 +218,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -287,7 +341,7 @@ fn live_elements(i: u32, count: u32) -> vec4<bool> {
 // farther, by the scale of its tensor. Needs in the kernel: scales, owners (a tensor's number for every 64 elements).
 
 fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
-  return select(vec4f(0.0), update * scales[owners[i / 16u]], update * g > vec4f(0.0));
+  return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(0.0)); // a NaN stays one
 }
 `,
 } as const satisfies ShaderSource;
@@ -1832,6 +1886,7 @@ export const cautious_scale = {
 // Grid: one invocation a tensor.
 // Precision: f32; counts are exact up to 2^24 a piece and rounded in their sum.
 // Source: Liang et al. 2024; the two scalings as UCGM's CAdamW and CLion have them.
+// @use finite
 
 const MEAN: bool = true;  // knob: Adam's form
 
@@ -1861,10 +1916,37 @@ fn main(
   }
   let elements = f32(tensors[tensor * 3u + 2u]);
   if (MEAN) {
-    scales[tensor] = 1.0 / max(agree / elements, 1e-3);
+    scales[tensor] = 1.0 / at_least(agree / elements, 1e-3);
   } else {
     scales[tensor] = elements / (agree + 1.0);
   }
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -2175,6 +2257,7 @@ export const dadapt_distance = {
 // Precision: f32, in one fixed order.
 // Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form), without a bound on d's growth.
 // @use lanes
+// @use finite
 
 const LANES: u32 = 256u;  // knob: invocations, a power of two
 const ROWS: u32 = 1u;
@@ -2204,8 +2287,8 @@ fn main(@builtin(local_invocation_id) lid: vec3u) {
   let d = distance[0];
   let numerator = hyper[6] * distance[1] + hyper[7] * hyper[0] * d * products;
   var next = d;
-  if (lengths > 0.0) { // all gradients were 0 so far: nothing to learn from
-    next = max(d, numerator / (hyper[7] * lengths));
+  if (lengths > 0.0 || is_nan(lengths)) { // 0: all gradients were 0 so far, nothing to learn from
+    next = at_least(numerator / (hyper[7] * lengths), d);
   }
   distance[0] = next;
   distance[1] = numerator;
@@ -2235,6 +2318,33 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
   let total = lane_partials[base];
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -3180,6 +3290,7 @@ export const lincomb = {
 // Grid: 256 invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
 // Precision: f32.
 // Source: the paths and targets of UCGM (arXiv 2505.07447) are all of this form.
+// @use finite
 
 const COUNT: u32 = 2u;         // knob: tensors combined, 1 to 4
 const HAS_U1: bool = true;     // knob: COUNT is 2 or more
@@ -3237,13 +3348,38 @@ fn main(
         sum += coefs[c + 3u] * u3[dims.offset3 + base + i];
       }
       if (CLAMPED) {
-        // Not clamp(): that may turn a NaN into a number, and hide that the network diverged.
-        let bounded = select(select(sum, 1.0, sum > 1.0), -1.0, sum < -1.0);
-        sum = origin[base + i] + coefs[c + COUNT] * bounded;
+        sum = origin[base + i] + coefs[c + COUNT] * between(sum, -1.0, 1.0);
       }
       out[dims.out_offset + base + i] = sum;
     }
   }
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -3332,7 +3468,7 @@ fn live_elements(i: u32, count: u32) -> vec4<bool> {
 // farther, by the scale of its tensor. Needs in the kernel: scales, owners (a tensor's number for every 64 elements).
 
 fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
-  return select(vec4f(0.0), update * scales[owners[i / 16u]], update * g > vec4f(0.0));
+  return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(0.0)); // a NaN stays one
 }
 `,
 } as const satisfies ShaderSource;
@@ -3358,6 +3494,7 @@ export const loss_bwd = {
 // Grid: one invocation a pixel of a sample (all its channels), 256 a workgroup.
 // Precision: f32.
 // Source: the derivative of shaders/loss_fwd.wgsl.
+// @use finite
 
 const COSINE: bool = false;    // knob: the loss has the channel-cosine term
 
@@ -3389,7 +3526,7 @@ fn main(
   let weight = weights[sample] / f32(dims.batch);
   let r = root[sample];
   var by_root = 0.0;
-  if (r > 0.0) {
+  if (r > 0.0 || is_nan(r)) { // of a NaN, every comparison is false
     by_root = weight / (r * f32(dims.channels * dims.pixels));
   }
   var to_t = 0.0;
@@ -3405,11 +3542,11 @@ fn main(
       squares_p += p * p;
       squares_t += t * t;
     }
-    let norm_p = max(sqrt(squares_p), 1e-8);
-    let norm_t = max(sqrt(squares_t), 1e-8);
+    let norm_p = at_least(sqrt(squares_p), 1e-8);
+    let norm_t = at_least(sqrt(squares_t), 1e-8);
     let scale = weight / f32(dims.pixels);
     to_t = scale / (norm_p * norm_t);
-    if (sqrt(squares_p) > 1e-8) {
+    if (norm_p > 1e-8 || is_nan(norm_p)) {
       to_p = scale * dot_pt / (norm_t * norm_p * squares_p);
     }
   }
@@ -3419,6 +3556,33 @@ fn main(
     let t = target_value[i];
     dprediction[i] = by_root * (p - t) - to_t * t + to_p * p;
   }
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -3446,6 +3610,7 @@ export const loss_fwd = {
 // Precision: f32; root - c is taken as mse / (root + c), which does not cancel.
 // Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023.
 // @use lanes
+// @use finite
 
 const LANES: u32 = 256u;       // knob: invocations a sample, a power of two
 const ROWS: u32 = 1u;
@@ -3495,7 +3660,7 @@ fn main(
         norm_t += t * t;
       }
       if (COSINE) {
-        run_apart += 1.0 - dot_pt / (max(sqrt(norm_p), 1e-8) * max(sqrt(norm_t), 1e-8));
+        run_apart += 1.0 - dot_pt / (at_least(sqrt(norm_p), 1e-8) * at_least(sqrt(norm_t), 1e-8));
       }
     }
     squares += run_squares;
@@ -3514,7 +3679,11 @@ fn main(
     }
     let r = sqrt(mse + dims.c * dims.c);
     root[sample] = r;
-    per_sample[sample] = value + select(0.0, mse / (r + dims.c), r > 0.0);
+    var distance = r; // 0, infinite or NaN
+    if (r > 0.0 && is_finite(r)) {
+      distance = mse / (r + dims.c);
+    }
+    per_sample[sample] = value + distance;
   }
 }
 
@@ -3540,6 +3709,33 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
   let total = lane_partials[base];
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -3802,14 +3998,15 @@ fn main(
   }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -3823,16 +4020,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -3842,6 +4038,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -4212,14 +4435,15 @@ fn main(
   if (QM > 1u && QN > 1u) { finish_block(block11, slice, batch, row + 64u, col + 64u); }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -4233,16 +4457,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -4252,6 +4475,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -4684,6 +4934,7 @@ export const norm_fwd = {
 // Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel.
 // Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
 // @use lanes
+// @use finite
 
 const LANES: u32 = 64u;           // knob: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob: rows a workgroup
@@ -4738,7 +4989,7 @@ fn main(
     let d = x[base + c] - mean;
     squares += d * d;
   }
-  let rstd = 1.0 / sqrt(lanes_sum(squares, lid.x, lid.y) * inv_cols + dims.eps);
+  let rstd = inverse_root(lanes_sum(squares, lid.x, lid.y) * inv_cols + dims.eps);
 
   if (HAS_STATS && live && lid.x == 0u) {
     stats[row * 2u] = mean;
@@ -4785,6 +5036,33 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
   let total = lane_partials[base];
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -4951,6 +5229,7 @@ fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
 
 // pool_window: the part of a window inside the image, and its largest element.
 // Needs in the kernel: x and dims, and window_start.
+// @use finite
 
 fn pixel_index(sample: u32, row: u32, col: u32, channel: u32) -> u32 {
   return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
@@ -4963,23 +5242,48 @@ fn pool_window(row: u32, col: u32) -> vec4u {
   return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
 }
 
-// By the bits, which no compiler may assume away.
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-// Where the largest element lies, the first of several; a NaN counts as larger than all.
+// Where the largest element lies, the first of several; a NaN is larger than all.
 fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
   var best = pixel_index(sample, area.x, area.y, channel);
   for (var row = area.x; row < area.z; row++) {
     for (var col = area.y; col < area.w; col++) {
       let at = pixel_index(sample, row, col, channel);
-      if (x[at] > x[best] || is_nan(x[at])) {
+      if (is_nan(x[at])) {
+        return at;
+      }
+      if (x[at] > x[best]) {
         best = at;
       }
     }
   }
   return best;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -5067,6 +5371,7 @@ fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
 
 // pool_window: the part of a window inside the image, and its largest element.
 // Needs in the kernel: x and dims, and window_start.
+// @use finite
 
 fn pixel_index(sample: u32, row: u32, col: u32, channel: u32) -> u32 {
   return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
@@ -5079,23 +5384,48 @@ fn pool_window(row: u32, col: u32) -> vec4u {
   return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
 }
 
-// By the bits, which no compiler may assume away.
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-// Where the largest element lies, the first of several; a NaN counts as larger than all.
+// Where the largest element lies, the first of several; a NaN is larger than all.
 fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
   var best = pixel_index(sample, area.x, area.y, channel);
   for (var row = area.x; row < area.z; row++) {
     for (var col = area.y; col < area.w; col++) {
       let at = pixel_index(sample, row, col, channel);
-      if (x[at] > x[best] || is_nan(x[at])) {
+      if (is_nan(x[at])) {
+        return at;
+      }
+      if (x[at] > x[best]) {
         best = at;
       }
     }
   }
   return best;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -5194,6 +5524,7 @@ fn main(
 
 // head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
 // Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+// @use finite
 
 fn head_stats(base: u32) -> vec2f {
   if (NORM == 0u) {
@@ -5211,7 +5542,34 @@ fn head_stats(base: u32) -> vec2f {
     let x = qkv[base + d] - mean;
     squares += x * x;
   }
-  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+  return vec2f(mean, inverse_root(squares / f32(dims.head_dim) + dims.eps));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -5329,6 +5687,7 @@ fn main(
 
 // head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
 // Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+// @use finite
 
 fn head_stats(base: u32) -> vec2f {
   if (NORM == 0u) {
@@ -5346,7 +5705,34 @@ fn head_stats(base: u32) -> vec2f {
     let x = qkv[base + d] - mean;
     squares += x * x;
   }
-  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+  return vec2f(mean, inverse_root(squares / f32(dims.head_dim) + dims.eps));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -5457,6 +5843,7 @@ fn main(
 
 // head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
 // Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+// @use finite
 
 fn head_stats(base: u32) -> vec2f {
   if (NORM == 0u) {
@@ -5474,7 +5861,34 @@ fn head_stats(base: u32) -> vec2f {
     let x = qkv[base + d] - mean;
     squares += x * x;
   }
-  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+  return vec2f(mean, inverse_root(squares / f32(dims.head_dim) + dims.eps));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -5507,6 +5921,7 @@ export const qk_norm_rope_lanes_bwd = {
 // Precision: f32.
 // Source: the derivative of shaders/qk_norm_rope_lanes_fwd.wgsl.
 // @use lanes_any
+// @use finite
 
 const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
 const ROWS: u32 = 16u;            // knob: rows a workgroup
@@ -5580,7 +5995,7 @@ fn main(
       x = select(vec4f(0.0), x - moments.x, live);
       moments.y -= moments.x * moments.x;
     }
-    let scale = 1.0 / sqrt(moments.y + dims.eps);
+    let scale = inverse_root(moments.y + dims.eps);
     x *= scale;
     let means = lanes_any_sum(vec2f(dot(g, vec4f(1.0)), dot(g, x)), lid.x, lid.y) * inverse;
     let mean_g = select(0.0, means.x, NORM == 2u);
@@ -5618,6 +6033,33 @@ fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
 }
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
 `,
 } as const satisfies ShaderSource;
 
@@ -5648,6 +6090,7 @@ export const qk_norm_rope_lanes_fwd = {
 // Precision: f32; the variance is summed around the mean.
 // Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
 // @use lanes_any
+// @use finite
 
 const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
 const ROWS: u32 = 16u;            // knob: rows a workgroup
@@ -5700,7 +6143,7 @@ fn main(
       centred -= moments.x;
       moments.y -= moments.x * moments.x;
     }
-    let scale = 1.0 / sqrt(moments.y + dims.eps);
+    let scale = inverse_root(moments.y + dims.eps);
     x = select(centred * scale, x, which == 2u);
   }
   if (!live) {
@@ -5751,6 +6194,33 @@ fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   }
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -6264,14 +6734,15 @@ fn main(
   }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -6285,16 +6756,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -6304,6 +6774,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -6361,14 +6858,15 @@ fn main(
   }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -6382,16 +6880,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -6401,6 +6898,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;

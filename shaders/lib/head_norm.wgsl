@@ -1,5 +1,6 @@
 // head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
 // Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+// @use finite
 
 fn head_stats(base: u32) -> vec2f {
   if (NORM == 0u) {
@@ -17,5 +18,5 @@ fn head_stats(base: u32) -> vec2f {
     let x = qkv[base + d] - mean;
     squares += x * x;
   }
-  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+  return vec2f(mean, inverse_root(squares / f32(dims.head_dim) + dims.eps));
 }
