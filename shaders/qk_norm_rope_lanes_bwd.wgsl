@@ -78,7 +78,7 @@ fn main(
     var moments = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), dot(x, x)), lid.x, lid.y) * inverse;
     if (NORM == 2u) { // takes out what the mean was rounded by
       x = select(vec4f(0.0), x - moments.x, live);
-      moments.y -= moments.x * moments.x;
+      moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
     }
     let scale = inverse_root(moments.y + dims.eps);
     x *= scale;

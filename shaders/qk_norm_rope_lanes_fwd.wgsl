@@ -57,7 +57,7 @@ fn main(
     var moments = lanes_any_sum(vec2f(dot(centred, vec4f(1.0)), dot(centred, centred)), lid.x, lid.y) * inverse;
     if (NORM == 2u) { // takes out what the mean was rounded by
       centred -= moments.x;
-      moments.y -= moments.x * moments.x;
+      moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
     }
     let scale = inverse_root(moments.y + dims.eps);
     x = select(centred * scale, x, which == 2u);

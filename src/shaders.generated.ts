@@ -4931,9 +4931,11 @@ export const norm_fwd = {
 //   modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
 //   number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
 // Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
-// Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel.
+// Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
+//   what the mean was rounded by, which of a large mean is as large as a small spread.
 // Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
-// @use lanes
+// @use lanes_any
+// @use runs
 // @use finite
 
 const LANES: u32 = 64u;           // knob: invocations a row, a power of two
@@ -4945,6 +4947,8 @@ const HAS_SCALE: bool = false;    // knob: multiply by 1 + scale from modulation
 const HAS_SHIFT: bool = false;    // knob: add shift from modulation
 const HAS_MOD: bool = false;      // knob: modulation is bound; true when HAS_SCALE or HAS_SHIFT is
 const HAS_STATS: bool = true;     // knob: write stats
+
+alias Summed = vec2f; // of x - mean, of its square
 
 struct Dims {
   rows: u32,
@@ -4978,26 +4982,36 @@ fn main(
 
   var mean = 0.0;
   if (!RMS) {
-    var sum = 0.0;
-    for (var c = lid.x; c < end; c += LANES) {
-      sum += x[base + c];
+    var sums = Runs();
+    for (var first = lid.x; first < end; first += RUN * LANES) {
+      var run = Summed();
+      for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+        run.x += x[base + c];
+      }
+      add_run(&sums, run);
     }
-    mean = lanes_sum(sum, lid.x, lid.y) * inv_cols;
+    mean = lanes_any_sum(sum_of(sums), lid.x, lid.y).x * inv_cols;
   }
-  var squares = 0.0;
-  for (var c = lid.x; c < end; c += LANES) {
-    let d = x[base + c] - mean;
-    squares += d * d;
+  var sums = Runs();
+  for (var first = lid.x; first < end; first += RUN * LANES) {
+    var run = Summed();
+    for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+      let d = x[base + c] - mean;
+      run += vec2f(d, d * d);
+    }
+    add_run(&sums, run);
   }
-  let rstd = inverse_root(lanes_sum(squares, lid.x, lid.y) * inv_cols + dims.eps);
+  let moments = lanes_any_sum(sum_of(sums), lid.x, lid.y) * inv_cols;
+  let off = select(moments.x, 0.0, RMS); // what the mean was rounded by
+  let rstd = inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps);
 
   if (HAS_STATS && live && lid.x == 0u) {
-    stats[row * 2u] = mean;
+    stats[row * 2u] = mean + off;
     stats[row * 2u + 1u] = rstd;
   }
   let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
   for (var c = lid.x; c < end; c += LANES) {
-    var value = (x[base + c] - mean) * rstd;
+    var value = (x[base + c] - mean - off) * rstd;
     if (HAS_WEIGHT) {
       value *= weight[c];
     }
@@ -5014,28 +5028,61 @@ fn main(
   }
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
+// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+// With LANES = 1 no barrier runs, which is what CPU adapters want.
 
-var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
 
-fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   if (LANES == 1u) {
     return value;
   }
   let base = row * LANES;
-  lane_partials[base + lane] = value;
+  lane_pairs[base + lane] = value;
   workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
+  var total = vec2f(0.0);
+  if ((LANES & (LANES - 1u)) == 0u) {
+    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+      if (lane < stride) {
+        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+      }
+      workgroupBarrier();
     }
-    workgroupBarrier();
+    total = lane_pairs[base];
+  } else {
+    for (var i = 0u; i < LANES; i++) {
+      total += lane_pairs[base + i];
+    }
   }
-  let total = lane_partials[base];
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
 }
 
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
@@ -5537,12 +5584,14 @@ fn head_stats(base: u32) -> vec2f {
     }
     mean /= f32(dims.head_dim);
   }
-  var squares = 0.0;
+  var moments = vec2f(0.0);
   for (var d = 0u; d < dims.head_dim; d++) {
     let x = qkv[base + d] - mean;
-    squares += x * x;
+    moments += vec2f(x, x * x);
   }
-  return vec2f(mean, inverse_root(squares / f32(dims.head_dim) + dims.eps));
+  moments /= f32(dims.head_dim);
+  let off = select(0.0, moments.x, NORM == 2u); // what the mean was rounded by
+  return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
 }
 
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
@@ -5700,12 +5749,14 @@ fn head_stats(base: u32) -> vec2f {
     }
     mean /= f32(dims.head_dim);
   }
-  var squares = 0.0;
+  var moments = vec2f(0.0);
   for (var d = 0u; d < dims.head_dim; d++) {
     let x = qkv[base + d] - mean;
-    squares += x * x;
+    moments += vec2f(x, x * x);
   }
-  return vec2f(mean, inverse_root(squares / f32(dims.head_dim) + dims.eps));
+  moments /= f32(dims.head_dim);
+  let off = select(0.0, moments.x, NORM == 2u); // what the mean was rounded by
+  return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
 }
 
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
@@ -5856,12 +5907,14 @@ fn head_stats(base: u32) -> vec2f {
     }
     mean /= f32(dims.head_dim);
   }
-  var squares = 0.0;
+  var moments = vec2f(0.0);
   for (var d = 0u; d < dims.head_dim; d++) {
     let x = qkv[base + d] - mean;
-    squares += x * x;
+    moments += vec2f(x, x * x);
   }
-  return vec2f(mean, inverse_root(squares / f32(dims.head_dim) + dims.eps));
+  moments /= f32(dims.head_dim);
+  let off = select(0.0, moments.x, NORM == 2u); // what the mean was rounded by
+  return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
 }
 
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
@@ -5993,7 +6046,7 @@ fn main(
     var moments = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), dot(x, x)), lid.x, lid.y) * inverse;
     if (NORM == 2u) { // takes out what the mean was rounded by
       x = select(vec4f(0.0), x - moments.x, live);
-      moments.y -= moments.x * moments.x;
+      moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
     }
     let scale = inverse_root(moments.y + dims.eps);
     x *= scale;
@@ -6009,10 +6062,14 @@ fn main(
 // lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
 // not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 no barrier runs, which is what CPU adapters want.
 
 var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
+  if (LANES == 1u) {
+    return value;
+  }
   let base = row * LANES;
   lane_pairs[base + lane] = value;
   workgroupBarrier();
@@ -6141,7 +6198,7 @@ fn main(
     var moments = lanes_any_sum(vec2f(dot(centred, vec4f(1.0)), dot(centred, centred)), lid.x, lid.y) * inverse;
     if (NORM == 2u) { // takes out what the mean was rounded by
       centred -= moments.x;
-      moments.y -= moments.x * moments.x;
+      moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
     }
     let scale = inverse_root(moments.y + dims.eps);
     x = select(centred * scale, x, which == 2u);
@@ -6171,10 +6228,14 @@ fn main(
 // lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
 // not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 no barrier runs, which is what CPU adapters want.
 
 var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
+  if (LANES == 1u) {
+    return value;
+  }
   let base = row * LANES;
   lane_pairs[base + lane] = value;
   workgroupBarrier();

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { readBuffer } from '../../src/device/index.ts';
 import type { KernelCase, PreparedCase } from '../catalogue/case.ts';
 import { catalogue } from '../catalogue/index.ts';
-import { bindCase } from '../catalogue/run.ts';
+import { outputsOf } from '../catalogue/run.ts';
 import { testDevice } from '../gpu.ts';
 
 /** Most words of a case: larger ones of the same variant say no more. */
@@ -16,8 +15,6 @@ const CHOOSES = /^(poolBackward .* x|cautious_count .* clip)$/;
 const FINITE_LIMIT =
   /^(adam_step|attention|lossBackward|cautious_scale|dadapt_distance|dadapt_moments|activationBackward relu)/;
 
-type Outputs = Map<string, Uint32Array>;
-
 /** The smallest case of each variant that is quick to compile on a CPU; the tiled kernels' tests hold them against the plain ones. */
 const smallest = new Map<string, KernelCase>();
 for (const kase of catalogue) {
@@ -29,26 +26,6 @@ for (const kase of catalogue) {
   if (size > 5 && size < WORDS && (!best || size < elements(best))) smallest.set(key, kase);
 }
 
-async function outputsOf(device: GPUDevice, run: PreparedCase, inputs: PreparedCase['inputs']): Promise<Outputs> {
-  const bound = bindCase(device, { ...run, inputs });
-  const record = run.kernel.bind(bound.buffers as never, run.dims as never);
-  const encoder = device.createCommandEncoder();
-  const pass = encoder.beginComputePass();
-  run.kernel.encode(pass, record);
-  pass.end();
-  device.queue.submit([encoder.finish()]);
-  const names = Object.keys(run.outputs).filter((name) => !run.integer?.includes(name));
-  const read = names.map(async (name) => {
-    const words = new Uint32Array(await readBuffer(device, bound.buffers[name] as GPUBuffer));
-    return [name, words.subarray(0, run.outputs[name])] as const;
-  });
-  const outputs = new Map(await Promise.all(read));
-  bound.destroy();
-  return outputs;
-}
-
-const isFinite32 = (word: number) => (word & 0x7f800000) !== 0x7f800000;
-
 /** Outputs that change as one element moves up or down, how many, and those of them that are finite where it is a `value`. */
 async function follow(device: GPUDevice, run: PreparedCase, name: string, at: number, values: number[]) {
   const input = run.inputs[name] as Float32Array;
@@ -58,12 +35,12 @@ async function follow(device: GPUDevice, run: PreparedCase, name: string, at: nu
   let depending = 0;
   const lost: string[] = [];
   for (const value of values) {
-    for (const [out, words] of await outputsAt(value)) {
-      words.forEach((word, i) => {
+    for (const [out, numbers] of await outputsAt(value)) {
+      numbers.forEach((number, i) => {
         const old = before.get(out)?.[i];
         if (moved.every((m) => m.get(out)?.[i] === old)) return;
         depending++;
-        if (isFinite32(word)) lost.push(`${value} in ${name}[${at}] is lost in ${out}[${i}]`);
+        if (Number.isFinite(number)) lost.push(`${value} in ${name}[${at}] is lost in ${out}[${i}]`);
       });
     }
   }
