@@ -4,6 +4,7 @@
 // Grid: one invocation a tensor.
 // Precision: f32; counts are exact up to 2^24 a piece and rounded in their sum.
 // Source: Liang et al. 2024; the two scalings as UCGM's CAdamW and CLion have them.
+// @use finite
 
 const MEAN: bool = true;  // knob: Adam's form
 
@@ -33,7 +34,7 @@ fn main(
   }
   let elements = f32(tensors[tensor * 3u + 2u]);
   if (MEAN) {
-    scales[tensor] = 1.0 / max(agree / elements, 1e-3);
+    scales[tensor] = 1.0 / at_least(agree / elements, 1e-3);
   } else {
     scales[tensor] = elements / (agree + 1.0);
   }

@@ -5,6 +5,7 @@
 // Precision: f32, in one fixed order.
 // Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form), without a bound on d's growth.
 // @use lanes
+// @use finite
 
 const LANES: u32 = 256u;  // knob: invocations, a power of two
 const ROWS: u32 = 1u;
@@ -34,8 +35,8 @@ fn main(@builtin(local_invocation_id) lid: vec3u) {
   let d = distance[0];
   let numerator = hyper[6] * distance[1] + hyper[7] * hyper[0] * d * products;
   var next = d;
-  if (lengths > 0.0) { // all gradients were 0 so far: nothing to learn from
-    next = max(d, numerator / (hyper[7] * lengths));
+  if (lengths > 0.0 || is_nan(lengths)) { // 0: all gradients were 0 so far, nothing to learn from
+    next = at_least(numerator / (hyper[7] * lengths), d);
   }
   distance[0] = next;
   distance[1] = numerator;

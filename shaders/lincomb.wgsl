@@ -5,6 +5,7 @@
 // Grid: 256 invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
 // Precision: f32.
 // Source: the paths and targets of UCGM (arXiv 2505.07447) are all of this form.
+// @use finite
 
 const COUNT: u32 = 2u;         // knob: tensors combined, 1 to 4
 const HAS_U1: bool = true;     // knob: COUNT is 2 or more
@@ -62,9 +63,7 @@ fn main(
         sum += coefs[c + 3u] * u3[dims.offset3 + base + i];
       }
       if (CLAMPED) {
-        // Not clamp(): that may turn a NaN into a number, and hide that the network diverged.
-        let bounded = select(select(sum, 1.0, sum > 1.0), -1.0, sum < -1.0);
-        sum = origin[base + i] + coefs[c + COUNT] * bounded;
+        sum = origin[base + i] + coefs[c + COUNT] * between(sum, -1.0, 1.0);
       }
       out[dims.out_offset + base + i] = sum;
     }

@@ -5,6 +5,7 @@
 // Grid: one invocation a pixel of a sample (all its channels), 256 a workgroup.
 // Precision: f32.
 // Source: the derivative of shaders/loss_fwd.wgsl.
+// @use finite
 
 const COSINE: bool = false;    // knob: the loss has the channel-cosine term
 
@@ -36,7 +37,7 @@ fn main(
   let weight = weights[sample] / f32(dims.batch);
   let r = root[sample];
   var by_root = 0.0;
-  if (r > 0.0) {
+  if (r > 0.0 || is_nan(r)) { // of a NaN, every comparison is false
     by_root = weight / (r * f32(dims.channels * dims.pixels));
   }
   var to_t = 0.0;
@@ -52,11 +53,11 @@ fn main(
       squares_p += p * p;
       squares_t += t * t;
     }
-    let norm_p = max(sqrt(squares_p), 1e-8);
-    let norm_t = max(sqrt(squares_t), 1e-8);
+    let norm_p = at_least(sqrt(squares_p), 1e-8);
+    let norm_t = at_least(sqrt(squares_t), 1e-8);
     let scale = weight / f32(dims.pixels);
     to_t = scale / (norm_p * norm_t);
-    if (sqrt(squares_p) > 1e-8) {
+    if (norm_p > 1e-8 || is_nan(norm_p)) {
       to_p = scale * dot_pt / (norm_t * norm_p * squares_p);
     }
   }

@@ -6,6 +6,7 @@
 // Precision: f32; root - c is taken as mse / (root + c), which does not cancel.
 // Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023.
 // @use lanes
+// @use finite
 
 const LANES: u32 = 256u;       // knob: invocations a sample, a power of two
 const ROWS: u32 = 1u;
@@ -55,7 +56,7 @@ fn main(
         norm_t += t * t;
       }
       if (COSINE) {
-        run_apart += 1.0 - dot_pt / (max(sqrt(norm_p), 1e-8) * max(sqrt(norm_t), 1e-8));
+        run_apart += 1.0 - dot_pt / (at_least(sqrt(norm_p), 1e-8) * at_least(sqrt(norm_t), 1e-8));
       }
     }
     squares += run_squares;
@@ -74,6 +75,10 @@ fn main(
     }
     let r = sqrt(mse + dims.c * dims.c);
     root[sample] = r;
-    per_sample[sample] = value + select(0.0, mse / (r + dims.c), r > 0.0);
+    var distance = r; // 0, infinite or NaN
+    if (r > 0.0 && is_finite(r)) {
+      distance = mse / (r + dims.c);
+    }
+    per_sample[sample] = value + distance;
   }
 }

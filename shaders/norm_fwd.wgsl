@@ -6,9 +6,12 @@
 //   modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
 //   number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
 // Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
-// Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel.
+// Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
+//   what the mean was rounded by, which of a large mean is as large as a small spread.
 // Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
-// @use lanes
+// @use lanes_any
+// @use runs
+// @use finite
 
 const LANES: u32 = 64u;           // knob: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob: rows a workgroup
@@ -19,6 +22,8 @@ const HAS_SCALE: bool = false;    // knob: multiply by 1 + scale from modulation
 const HAS_SHIFT: bool = false;    // knob: add shift from modulation
 const HAS_MOD: bool = false;      // knob: modulation is bound; true when HAS_SCALE or HAS_SHIFT is
 const HAS_STATS: bool = true;     // knob: write stats
+
+alias Summed = vec2f; // of x - mean, of its square
 
 struct Dims {
   rows: u32,
@@ -52,26 +57,36 @@ fn main(
 
   var mean = 0.0;
   if (!RMS) {
-    var sum = 0.0;
-    for (var c = lid.x; c < end; c += LANES) {
-      sum += x[base + c];
+    var sums = Runs();
+    for (var first = lid.x; first < end; first += RUN * LANES) {
+      var run = Summed();
+      for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+        run.x += x[base + c];
+      }
+      add_run(&sums, run);
     }
-    mean = lanes_sum(sum, lid.x, lid.y) * inv_cols;
+    mean = lanes_any_sum(sum_of(sums), lid.x, lid.y).x * inv_cols;
   }
-  var squares = 0.0;
-  for (var c = lid.x; c < end; c += LANES) {
-    let d = x[base + c] - mean;
-    squares += d * d;
+  var sums = Runs();
+  for (var first = lid.x; first < end; first += RUN * LANES) {
+    var run = Summed();
+    for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+      let d = x[base + c] - mean;
+      run += vec2f(d, d * d);
+    }
+    add_run(&sums, run);
   }
-  let rstd = 1.0 / sqrt(lanes_sum(squares, lid.x, lid.y) * inv_cols + dims.eps);
+  let moments = lanes_any_sum(sum_of(sums), lid.x, lid.y) * inv_cols;
+  let off = select(moments.x, 0.0, RMS); // what the mean was rounded by
+  let rstd = inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps);
 
   if (HAS_STATS && live && lid.x == 0u) {
-    stats[row * 2u] = mean;
+    stats[row * 2u] = mean + off;
     stats[row * 2u + 1u] = rstd;
   }
   let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
   for (var c = lid.x; c < end; c += LANES) {
-    var value = (x[base + c] - mean) * rstd;
+    var value = (x[base + c] - mean - off) * rstd;
     if (HAS_WEIGHT) {
       value *= weight[c];
     }

@@ -6,6 +6,7 @@
 // Precision: f32.
 // Source: the derivative of shaders/qk_norm_rope_lanes_fwd.wgsl.
 // @use lanes_any
+// @use finite
 
 const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
 const ROWS: u32 = 16u;            // knob: rows a workgroup
@@ -77,9 +78,9 @@ fn main(
     var moments = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), dot(x, x)), lid.x, lid.y) * inverse;
     if (NORM == 2u) { // takes out what the mean was rounded by
       x = select(vec4f(0.0), x - moments.x, live);
-      moments.y -= moments.x * moments.x;
+      moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
     }
-    let scale = 1.0 / sqrt(moments.y + dims.eps);
+    let scale = inverse_root(moments.y + dims.eps);
     x *= scale;
     let means = lanes_any_sum(vec2f(dot(g, vec4f(1.0)), dot(g, x)), lid.x, lid.y) * inverse;
     let mean_g = select(0.0, means.x, NORM == 2u);

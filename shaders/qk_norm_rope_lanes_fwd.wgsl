@@ -6,6 +6,7 @@
 // Precision: f32; the variance is summed around the mean.
 // Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
 // @use lanes_any
+// @use finite
 
 const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
 const ROWS: u32 = 16u;            // knob: rows a workgroup
@@ -56,9 +57,9 @@ fn main(
     var moments = lanes_any_sum(vec2f(dot(centred, vec4f(1.0)), dot(centred, centred)), lid.x, lid.y) * inverse;
     if (NORM == 2u) { // takes out what the mean was rounded by
       centred -= moments.x;
-      moments.y -= moments.x * moments.x;
+      moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
     }
-    let scale = 1.0 / sqrt(moments.y + dims.eps);
+    let scale = inverse_root(moments.y + dims.eps);
     x = select(centred * scale, x, which == 2u);
   }
   if (!live) {

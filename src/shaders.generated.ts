@@ -55,14 +55,15 @@ fn main(
   }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -76,16 +77,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -95,6 +95,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -151,14 +178,15 @@ fn main(
   }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -172,16 +200,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -191,6 +218,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -287,7 +341,7 @@ fn live_elements(i: u32, count: u32) -> vec4<bool> {
 // farther, by the scale of its tensor. Needs in the kernel: scales, owners (a tensor's number for every 64 elements).
 
 fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
-  return select(vec4f(0.0), update * scales[owners[i / 16u]], update * g > vec4f(0.0));
+  return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(0.0)); // a NaN stays one
 }
 `,
 } as const satisfies ShaderSource;
@@ -1832,6 +1886,7 @@ export const cautious_scale = {
 // Grid: one invocation a tensor.
 // Precision: f32; counts are exact up to 2^24 a piece and rounded in their sum.
 // Source: Liang et al. 2024; the two scalings as UCGM's CAdamW and CLion have them.
+// @use finite
 
 const MEAN: bool = true;  // knob: Adam's form
 
@@ -1861,10 +1916,37 @@ fn main(
   }
   let elements = f32(tensors[tensor * 3u + 2u]);
   if (MEAN) {
-    scales[tensor] = 1.0 / max(agree / elements, 1e-3);
+    scales[tensor] = 1.0 / at_least(agree / elements, 1e-3);
   } else {
     scales[tensor] = elements / (agree + 1.0);
   }
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -2175,6 +2257,7 @@ export const dadapt_distance = {
 // Precision: f32, in one fixed order.
 // Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form), without a bound on d's growth.
 // @use lanes
+// @use finite
 
 const LANES: u32 = 256u;  // knob: invocations, a power of two
 const ROWS: u32 = 1u;
@@ -2204,8 +2287,8 @@ fn main(@builtin(local_invocation_id) lid: vec3u) {
   let d = distance[0];
   let numerator = hyper[6] * distance[1] + hyper[7] * hyper[0] * d * products;
   var next = d;
-  if (lengths > 0.0) { // all gradients were 0 so far: nothing to learn from
-    next = max(d, numerator / (hyper[7] * lengths));
+  if (lengths > 0.0 || is_nan(lengths)) { // 0: all gradients were 0 so far, nothing to learn from
+    next = at_least(numerator / (hyper[7] * lengths), d);
   }
   distance[0] = next;
   distance[1] = numerator;
@@ -2235,6 +2318,33 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
   let total = lane_partials[base];
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -3180,6 +3290,7 @@ export const lincomb = {
 // Grid: 256 invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
 // Precision: f32.
 // Source: the paths and targets of UCGM (arXiv 2505.07447) are all of this form.
+// @use finite
 
 const COUNT: u32 = 2u;         // knob: tensors combined, 1 to 4
 const HAS_U1: bool = true;     // knob: COUNT is 2 or more
@@ -3237,13 +3348,38 @@ fn main(
         sum += coefs[c + 3u] * u3[dims.offset3 + base + i];
       }
       if (CLAMPED) {
-        // Not clamp(): that may turn a NaN into a number, and hide that the network diverged.
-        let bounded = select(select(sum, 1.0, sum > 1.0), -1.0, sum < -1.0);
-        sum = origin[base + i] + coefs[c + COUNT] * bounded;
+        sum = origin[base + i] + coefs[c + COUNT] * between(sum, -1.0, 1.0);
       }
       out[dims.out_offset + base + i] = sum;
     }
   }
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -3332,7 +3468,7 @@ fn live_elements(i: u32, count: u32) -> vec4<bool> {
 // farther, by the scale of its tensor. Needs in the kernel: scales, owners (a tensor's number for every 64 elements).
 
 fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
-  return select(vec4f(0.0), update * scales[owners[i / 16u]], update * g > vec4f(0.0));
+  return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(0.0)); // a NaN stays one
 }
 `,
 } as const satisfies ShaderSource;
@@ -3358,6 +3494,7 @@ export const loss_bwd = {
 // Grid: one invocation a pixel of a sample (all its channels), 256 a workgroup.
 // Precision: f32.
 // Source: the derivative of shaders/loss_fwd.wgsl.
+// @use finite
 
 const COSINE: bool = false;    // knob: the loss has the channel-cosine term
 
@@ -3389,7 +3526,7 @@ fn main(
   let weight = weights[sample] / f32(dims.batch);
   let r = root[sample];
   var by_root = 0.0;
-  if (r > 0.0) {
+  if (r > 0.0 || is_nan(r)) { // of a NaN, every comparison is false
     by_root = weight / (r * f32(dims.channels * dims.pixels));
   }
   var to_t = 0.0;
@@ -3405,11 +3542,11 @@ fn main(
       squares_p += p * p;
       squares_t += t * t;
     }
-    let norm_p = max(sqrt(squares_p), 1e-8);
-    let norm_t = max(sqrt(squares_t), 1e-8);
+    let norm_p = at_least(sqrt(squares_p), 1e-8);
+    let norm_t = at_least(sqrt(squares_t), 1e-8);
     let scale = weight / f32(dims.pixels);
     to_t = scale / (norm_p * norm_t);
-    if (sqrt(squares_p) > 1e-8) {
+    if (norm_p > 1e-8 || is_nan(norm_p)) {
       to_p = scale * dot_pt / (norm_t * norm_p * squares_p);
     }
   }
@@ -3419,6 +3556,33 @@ fn main(
     let t = target_value[i];
     dprediction[i] = by_root * (p - t) - to_t * t + to_p * p;
   }
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -3446,6 +3610,7 @@ export const loss_fwd = {
 // Precision: f32; root - c is taken as mse / (root + c), which does not cancel.
 // Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023.
 // @use lanes
+// @use finite
 
 const LANES: u32 = 256u;       // knob: invocations a sample, a power of two
 const ROWS: u32 = 1u;
@@ -3495,7 +3660,7 @@ fn main(
         norm_t += t * t;
       }
       if (COSINE) {
-        run_apart += 1.0 - dot_pt / (max(sqrt(norm_p), 1e-8) * max(sqrt(norm_t), 1e-8));
+        run_apart += 1.0 - dot_pt / (at_least(sqrt(norm_p), 1e-8) * at_least(sqrt(norm_t), 1e-8));
       }
     }
     squares += run_squares;
@@ -3514,7 +3679,11 @@ fn main(
     }
     let r = sqrt(mse + dims.c * dims.c);
     root[sample] = r;
-    per_sample[sample] = value + select(0.0, mse / (r + dims.c), r > 0.0);
+    var distance = r; // 0, infinite or NaN
+    if (r > 0.0 && is_finite(r)) {
+      distance = mse / (r + dims.c);
+    }
+    per_sample[sample] = value + distance;
   }
 }
 
@@ -3540,6 +3709,33 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
   let total = lane_partials[base];
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -3802,14 +3998,15 @@ fn main(
   }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -3823,16 +4020,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -3842,6 +4038,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -4253,14 +4476,15 @@ fn main(
   if (QM > 1u && QN > 1u) { finish_block(block11, slice, batch, row + 64u, col + 64u); }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -4274,16 +4498,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -4293,6 +4516,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -4722,9 +4972,12 @@ export const norm_fwd = {
 //   modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
 //   number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
 // Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
-// Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel.
+// Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
+//   what the mean was rounded by, which of a large mean is as large as a small spread.
 // Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
-// @use lanes
+// @use lanes_any
+// @use runs
+// @use finite
 
 const LANES: u32 = 64u;           // knob: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob: rows a workgroup
@@ -4735,6 +4988,8 @@ const HAS_SCALE: bool = false;    // knob: multiply by 1 + scale from modulation
 const HAS_SHIFT: bool = false;    // knob: add shift from modulation
 const HAS_MOD: bool = false;      // knob: modulation is bound; true when HAS_SCALE or HAS_SHIFT is
 const HAS_STATS: bool = true;     // knob: write stats
+
+alias Summed = vec2f; // of x - mean, of its square
 
 struct Dims {
   rows: u32,
@@ -4768,26 +5023,36 @@ fn main(
 
   var mean = 0.0;
   if (!RMS) {
-    var sum = 0.0;
-    for (var c = lid.x; c < end; c += LANES) {
-      sum += x[base + c];
+    var sums = Runs();
+    for (var first = lid.x; first < end; first += RUN * LANES) {
+      var run = Summed();
+      for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+        run.x += x[base + c];
+      }
+      add_run(&sums, run);
     }
-    mean = lanes_sum(sum, lid.x, lid.y) * inv_cols;
+    mean = lanes_any_sum(sum_of(sums), lid.x, lid.y).x * inv_cols;
   }
-  var squares = 0.0;
-  for (var c = lid.x; c < end; c += LANES) {
-    let d = x[base + c] - mean;
-    squares += d * d;
+  var sums = Runs();
+  for (var first = lid.x; first < end; first += RUN * LANES) {
+    var run = Summed();
+    for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+      let d = x[base + c] - mean;
+      run += vec2f(d, d * d);
+    }
+    add_run(&sums, run);
   }
-  let rstd = 1.0 / sqrt(lanes_sum(squares, lid.x, lid.y) * inv_cols + dims.eps);
+  let moments = lanes_any_sum(sum_of(sums), lid.x, lid.y) * inv_cols;
+  let off = select(moments.x, 0.0, RMS); // what the mean was rounded by
+  let rstd = inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps);
 
   if (HAS_STATS && live && lid.x == 0u) {
-    stats[row * 2u] = mean;
+    stats[row * 2u] = mean + off;
     stats[row * 2u + 1u] = rstd;
   }
   let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
   for (var c = lid.x; c < end; c += LANES) {
-    var value = (x[base + c] - mean) * rstd;
+    var value = (x[base + c] - mean - off) * rstd;
     if (HAS_WEIGHT) {
       value *= weight[c];
     }
@@ -4804,28 +5069,88 @@ fn main(
   }
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
+// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+// With LANES = 1 no barrier runs, which is what CPU adapters want.
 
-var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
 
-fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   if (LANES == 1u) {
     return value;
   }
   let base = row * LANES;
-  lane_partials[base + lane] = value;
+  lane_pairs[base + lane] = value;
   workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
+  var total = vec2f(0.0);
+  if ((LANES & (LANES - 1u)) == 0u) {
+    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+      if (lane < stride) {
+        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+      }
+      workgroupBarrier();
     }
-    workgroupBarrier();
+    total = lane_pairs[base];
+  } else {
+    for (var i = 0u; i < LANES; i++) {
+      total += lane_pairs[base + i];
+    }
   }
-  let total = lane_partials[base];
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -4992,6 +5317,7 @@ fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
 
 // pool_window: the part of a window inside the image, and its largest element.
 // Needs in the kernel: x and dims, and window_start.
+// @use finite
 
 fn pixel_index(sample: u32, row: u32, col: u32, channel: u32) -> u32 {
   return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
@@ -5004,23 +5330,48 @@ fn pool_window(row: u32, col: u32) -> vec4u {
   return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
 }
 
-// By the bits, which no compiler may assume away.
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-// Where the largest element lies, the first of several; a NaN counts as larger than all.
+// Where the largest element lies, the first of several; a NaN is larger than all.
 fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
   var best = pixel_index(sample, area.x, area.y, channel);
   for (var row = area.x; row < area.z; row++) {
     for (var col = area.y; col < area.w; col++) {
       let at = pixel_index(sample, row, col, channel);
-      if (x[at] > x[best] || is_nan(x[at])) {
+      if (is_nan(x[at])) {
+        return at;
+      }
+      if (x[at] > x[best]) {
         best = at;
       }
     }
   }
   return best;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -5108,6 +5459,7 @@ fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
 
 // pool_window: the part of a window inside the image, and its largest element.
 // Needs in the kernel: x and dims, and window_start.
+// @use finite
 
 fn pixel_index(sample: u32, row: u32, col: u32, channel: u32) -> u32 {
   return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
@@ -5120,23 +5472,48 @@ fn pool_window(row: u32, col: u32) -> vec4u {
   return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
 }
 
-// By the bits, which no compiler may assume away.
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-// Where the largest element lies, the first of several; a NaN counts as larger than all.
+// Where the largest element lies, the first of several; a NaN is larger than all.
 fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
   var best = pixel_index(sample, area.x, area.y, channel);
   for (var row = area.x; row < area.z; row++) {
     for (var col = area.y; col < area.w; col++) {
       let at = pixel_index(sample, row, col, channel);
-      if (x[at] > x[best] || is_nan(x[at])) {
+      if (is_nan(x[at])) {
+        return at;
+      }
+      if (x[at] > x[best]) {
         best = at;
       }
     }
   }
   return best;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -5235,6 +5612,7 @@ fn main(
 
 // head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
 // Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+// @use finite
 
 fn head_stats(base: u32) -> vec2f {
   if (NORM == 0u) {
@@ -5247,12 +5625,41 @@ fn head_stats(base: u32) -> vec2f {
     }
     mean /= f32(dims.head_dim);
   }
-  var squares = 0.0;
+  var moments = vec2f(0.0);
   for (var d = 0u; d < dims.head_dim; d++) {
     let x = qkv[base + d] - mean;
-    squares += x * x;
+    moments += vec2f(x, x * x);
   }
-  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+  moments /= f32(dims.head_dim);
+  let off = select(0.0, moments.x, NORM == 2u); // what the mean was rounded by
+  return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -5370,6 +5777,7 @@ fn main(
 
 // head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
 // Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+// @use finite
 
 fn head_stats(base: u32) -> vec2f {
   if (NORM == 0u) {
@@ -5382,12 +5790,41 @@ fn head_stats(base: u32) -> vec2f {
     }
     mean /= f32(dims.head_dim);
   }
-  var squares = 0.0;
+  var moments = vec2f(0.0);
   for (var d = 0u; d < dims.head_dim; d++) {
     let x = qkv[base + d] - mean;
-    squares += x * x;
+    moments += vec2f(x, x * x);
   }
-  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+  moments /= f32(dims.head_dim);
+  let off = select(0.0, moments.x, NORM == 2u); // what the mean was rounded by
+  return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -5498,6 +5935,7 @@ fn main(
 
 // head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
 // Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+// @use finite
 
 fn head_stats(base: u32) -> vec2f {
   if (NORM == 0u) {
@@ -5510,12 +5948,41 @@ fn head_stats(base: u32) -> vec2f {
     }
     mean /= f32(dims.head_dim);
   }
-  var squares = 0.0;
+  var moments = vec2f(0.0);
   for (var d = 0u; d < dims.head_dim; d++) {
     let x = qkv[base + d] - mean;
-    squares += x * x;
+    moments += vec2f(x, x * x);
   }
-  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+  moments /= f32(dims.head_dim);
+  let off = select(0.0, moments.x, NORM == 2u); // what the mean was rounded by
+  return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -5548,6 +6015,7 @@ export const qk_norm_rope_lanes_bwd = {
 // Precision: f32.
 // Source: the derivative of shaders/qk_norm_rope_lanes_fwd.wgsl.
 // @use lanes_any
+// @use finite
 
 const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
 const ROWS: u32 = 16u;            // knob: rows a workgroup
@@ -5619,9 +6087,9 @@ fn main(
     var moments = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), dot(x, x)), lid.x, lid.y) * inverse;
     if (NORM == 2u) { // takes out what the mean was rounded by
       x = select(vec4f(0.0), x - moments.x, live);
-      moments.y -= moments.x * moments.x;
+      moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
     }
-    let scale = 1.0 / sqrt(moments.y + dims.eps);
+    let scale = inverse_root(moments.y + dims.eps);
     x *= scale;
     let means = lanes_any_sum(vec2f(dot(g, vec4f(1.0)), dot(g, x)), lid.x, lid.y) * inverse;
     let mean_g = select(0.0, means.x, NORM == 2u);
@@ -5635,10 +6103,14 @@ fn main(
 // lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
 // not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 no barrier runs, which is what CPU adapters want.
 
 var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
+  if (LANES == 1u) {
+    return value;
+  }
   let base = row * LANES;
   lane_pairs[base + lane] = value;
   workgroupBarrier();
@@ -5658,6 +6130,33 @@ fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   }
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -5689,6 +6188,7 @@ export const qk_norm_rope_lanes_fwd = {
 // Precision: f32; the variance is summed around the mean.
 // Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
 // @use lanes_any
+// @use finite
 
 const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
 const ROWS: u32 = 16u;            // knob: rows a workgroup
@@ -5739,9 +6239,9 @@ fn main(
     var moments = lanes_any_sum(vec2f(dot(centred, vec4f(1.0)), dot(centred, centred)), lid.x, lid.y) * inverse;
     if (NORM == 2u) { // takes out what the mean was rounded by
       centred -= moments.x;
-      moments.y -= moments.x * moments.x;
+      moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
     }
-    let scale = 1.0 / sqrt(moments.y + dims.eps);
+    let scale = inverse_root(moments.y + dims.eps);
     x = select(centred * scale, x, which == 2u);
   }
   if (!live) {
@@ -5769,10 +6269,14 @@ fn main(
 // lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
 // not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 no barrier runs, which is what CPU adapters want.
 
 var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
+  if (LANES == 1u) {
+    return value;
+  }
   let base = row * LANES;
   lane_pairs[base + lane] = value;
   workgroupBarrier();
@@ -5792,6 +6296,33 @@ fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   }
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -6305,14 +6836,15 @@ fn main(
   }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -6326,16 +6858,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -6345,6 +6876,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -6402,14 +6960,15 @@ fn main(
   }
 }
 
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -6423,16 +6982,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {
@@ -6442,6 +7000,33 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;

@@ -1,11 +1,12 @@
-// activation: the pointwise nonlinearities and their derivatives.
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(clamp(x, -10.0, 10.0));
+  return tanh(between(x, -10.0, 10.0));
 }
 
 // The tanh form of GELU (Hendrycks & Gimpel 2016).
@@ -19,16 +20,15 @@ fn gelu_grad(x: f32) -> f32 {
 }
 
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
 }
 
-// Not max(): that may lose a NaN, and a diverged network would look sound.
 fn relu(x: f32) -> f32 {
-  return select(x, 0.0, x < 0.0);
+  return at_least(x, 0.0);
 }
 
 fn relu_grad(x: f32) -> f32 {
-  return select(0.0, 1.0, x > 0.0);
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
 fn silu(x: f32) -> f32 {

@@ -1,5 +1,6 @@
 // head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
 // Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
+// @use finite
 
 fn head_stats(base: u32) -> vec2f {
   if (NORM == 0u) {
@@ -12,10 +13,12 @@ fn head_stats(base: u32) -> vec2f {
     }
     mean /= f32(dims.head_dim);
   }
-  var squares = 0.0;
+  var moments = vec2f(0.0);
   for (var d = 0u; d < dims.head_dim; d++) {
     let x = qkv[base + d] - mean;
-    squares += x * x;
+    moments += vec2f(x, x * x);
   }
-  return vec2f(mean, 1.0 / sqrt(squares / f32(dims.head_dim) + dims.eps));
+  moments /= f32(dims.head_dim);
+  let off = select(0.0, moments.x, NORM == 2u); // what the mean was rounded by
+  return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
 }

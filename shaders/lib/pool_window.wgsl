@@ -1,5 +1,6 @@
 // pool_window: the part of a window inside the image, and its largest element.
 // Needs in the kernel: x and dims, and window_start.
+// @use finite
 
 fn pixel_index(sample: u32, row: u32, col: u32, channel: u32) -> u32 {
   return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
@@ -12,18 +13,16 @@ fn pool_window(row: u32, col: u32) -> vec4u {
   return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
 }
 
-// By the bits, which no compiler may assume away.
-fn is_nan(v: f32) -> bool {
-  return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
-
-// Where the largest element lies, the first of several; a NaN counts as larger than all.
+// Where the largest element lies, the first of several; a NaN is larger than all.
 fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
   var best = pixel_index(sample, area.x, area.y, channel);
   for (var row = area.x; row < area.z; row++) {
     for (var col = area.y; col < area.w; col++) {
       let at = pixel_index(sample, row, col, channel);
-      if (x[at] > x[best] || is_nan(x[at])) {
+      if (is_nan(x[at])) {
+        return at;
+      }
+      if (x[at] > x[best]) {
         best = at;
       }
     }

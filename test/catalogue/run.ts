@@ -32,6 +32,30 @@ export function bindCase(device: GPUDevice, run: PreparedCase): BoundCase {
   return { buffers, destroy: () => Object.values(buffers).forEach((b) => void b.destroy()) };
 }
 
+/** What a case's kernel makes of these inputs, by output that holds f32. */
+export async function outputsOf(
+  device: GPUDevice,
+  run: PreparedCase,
+  inputs: PreparedCase['inputs'],
+): Promise<Map<string, Float32Array>> {
+  await run.kernel.ready;
+  const bound = bindCase(device, { ...run, inputs });
+  const record = run.kernel.bind(bound.buffers as never, run.dims as never);
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  run.kernel.encode(pass, record);
+  pass.end();
+  device.queue.submit([encoder.finish()]);
+  const names = Object.keys(run.outputs).filter((name) => !run.integer?.includes(name));
+  const read = names.map(async (name) => {
+    const bytes = await readBuffer(device, bound.buffers[name] as GPUBuffer);
+    return [name, new Float32Array(bytes, 0, run.outputs[name])] as const;
+  });
+  const outputs = new Map(await Promise.all(read));
+  bound.destroy();
+  return outputs;
+}
+
 /**
  * Runs one case: outputs poisoned first, compared with the oracle, words past the end of every buffer checked untouched.
  * @throws Error when a guard word changed, an output word was not written, or the error exceeds the tolerance.

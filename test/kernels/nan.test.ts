@@ -4,6 +4,7 @@ import { pool2d } from '../../src/autograd/ops/convolution.ts';
 import { linear } from '../../src/autograd/ops/linear.ts';
 import { Tape } from '../../src/autograd/tape.ts';
 import { lincomb } from '../../src/kernels/lincomb.ts';
+import { lossForward } from '../../src/kernels/loss.ts';
 import { type Tensor, Workspace } from '../../src/tensor/index.ts';
 import { testDevice } from '../gpu.ts';
 
@@ -53,4 +54,34 @@ describe('a NaN stays one', () => {
     };
     expect(await run([4], [NaN, Infinity, -Infinity, 0.5], clamped)).toEqual([NaN, 1, -1, 0.5]);
   });
+
+  for (const cosine of [false, true]) {
+    for (const squared of [false, true]) {
+      it(`in the loss${cosine ? ' with the cosine' : ''}${squared ? ' of squares' : ''}, and an infinity is no number`, async () => {
+        for (const [lanes, c] of [
+          [1, 0],
+          [64, 0.5],
+        ] as const) {
+          const losses = (tape: Tape, x: Tensor) => {
+            const [target_value, per_sample, root] = [tape.alloc(8), tape.alloc(4), tape.alloc(4)];
+            tape.workspace.stream.write(target_value, new Float32Array(8));
+            const kernel = lossForward.prepare(tape.workspace.device, { cosine, squared, tile: { lanes } });
+            tape.run(
+              kernel,
+              { prediction: x, target_value, per_sample, root },
+              { batch: 4, channels: 1, pixels: 2, c },
+            );
+            return per_sample;
+          };
+          const [broken, infinite, negative, sound] = await run([8], [NaN, 1, 1, Infinity, -Infinity, 1, 1, 1], losses);
+          expect(broken).toBeNaN();
+          for (const loss of [infinite, negative]) {
+            if (cosine) expect(loss).toBeNaN();
+            else expect(loss).toBe(Infinity);
+          }
+          expect(sound).toBeGreaterThan(0.1);
+        }
+      });
+    }
+  }
 });
