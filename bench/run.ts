@@ -1,6 +1,7 @@
 /**
- * npm run bench -- --suite smoke|kernels|model|latents [--json FILE] [--filter RE]
- * smoke, kernels: the catalogue's cases, each checked against its oracle, then timed. model: training steps. latents: streaming data, no GPU. One JSON line a case.
+ * npm run bench -- --suite smoke|kernels|compile|model|latents [--json FILE] [--filter RE]
+ * smoke, kernels: the catalogue's cases, each checked against its oracle, then timed. model: training steps. compile: processor time to compile each variant.
+ * latents: streaming data, no GPU. One JSON line a case.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ import type { KernelCase } from '../test/catalogue/case.ts';
 import { catalogue } from '../test/catalogue/index.ts';
 import { bindCase, runCase } from '../test/catalogue/run.ts';
 import { measureCeilings } from './ceilings.ts';
+import { type CompileCost, measureCompiles } from './compile.ts';
 import { measureLatents } from './latents.ts';
 import { measureModel, modelCases } from './model.ts';
 import { timeDispatch, warm } from './time.ts';
@@ -24,6 +26,10 @@ const SUITES: { [name: string]: (c: KernelCase, software: boolean) => boolean } 
   kernels: (c, software) => (software ? !c.benchOnly || c.flops < 2e9 : true),
 };
 
+type Run = (device: GPUDevice, filter: RegExp) => Promise<object[]>;
+
+const RUNS: { [name: string]: Run } = { compile: runCompiles, model: runModels };
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -34,17 +40,17 @@ async function main(): Promise<void> {
   });
   const { suite } = values;
   if (suite === 'latents') return benchLatents(values.json);
-  if (suite !== 'model' && !SUITES[suite]) {
-    throw new UsageError(
-      `suite ${suite} does not exist. Fix: use one of ${[...Object.keys(SUITES), 'model', 'latents'].join(', ')}`,
-    );
+  const run = RUNS[suite] ?? (SUITES[suite] && ((device, filter) => runKernels(device, suite, filter)));
+  if (!run) {
+    const known = [...Object.keys(SUITES), ...Object.keys(RUNS), 'latents'].join(', ');
+    throw new UsageError(`suite ${suite} does not exist. Fix: use one of ${known}`);
   }
   const filter = new RegExp(values.filter);
   const device = await openNodeDevice();
   const adapter = adapterName(device);
   console.log(`adapter: ${adapter}`);
   if (capsOf(device).software) console.log('a software adapter: these times say nothing about a GPU');
-  const results = suite === 'model' ? await runModels(device, filter) : await runKernels(device, suite, filter);
+  const results = await run(device, filter);
   const commit = currentCommit();
   const lines = results.map((result) => `${JSON.stringify({ suite, ...result, adapter, commit })}\n`);
   if (values.json) writeFileSync(values.json, lines.join(''));
@@ -59,6 +65,21 @@ async function benchLatents(json: string | undefined): Promise<void> {
     );
   if (json)
     writeFileSync(json, results.map((result) => `${JSON.stringify({ suite: 'latents', ...result })}\n`).join(''));
+}
+
+/** The cases of the tests; slowest last. */
+async function runCompiles(device: GPUDevice, filter: RegExp): Promise<object[]> {
+  const cases = catalogue.filter((c) => !c.benchOnly && filter.test(`${c.kernel} ${c.name}`));
+  if (cases.length === 0) throw new UsageError(`no case matches ${filter}. Fix: try --filter matmul`);
+  const results: CompileCost[] = [];
+  for await (const cost of measureCompiles(device, cases)) results.push(cost);
+  const all = (c: CompileCost) => c.pipelineMs + c.dispatchMs;
+  results.sort((a, b) => all(a) - all(b));
+  for (const { case: name, knobs, pipelineMs, dispatchMs } of results)
+    console.log(`${pipelineMs.toFixed(0).padStart(8)} ${dispatchMs.toFixed(0).padStart(8)}  ${name} [${knobs}]`);
+  console.log('pipeline dispatch  case, processor ms');
+  console.log(`${results.length} variants, ${(results.reduce((sum, c) => sum + all(c), 0) / 1000).toFixed(1)} s`);
+  return results;
 }
 
 async function runModels(device: GPUDevice, filter: RegExp): Promise<object[]> {
