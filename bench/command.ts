@@ -7,6 +7,7 @@ import type { KernelCase } from '../test/catalogue/case.ts';
 import { catalogue } from '../test/catalogue/index.ts';
 import { measureCeilings } from './ceilings.ts';
 import { compareResults } from './compare.ts';
+import { type CompileCost, measureCompiles } from './compile.ts';
 import { environment } from './environment.ts';
 import { KERNEL_COLUMNS, type KernelResult, kernelRow, measureKernel } from './kernels.ts';
 import { measureLatents } from './latents.ts';
@@ -20,7 +21,7 @@ const SUITES: { [name: string]: (c: KernelCase, software: boolean) => boolean } 
   kernels: (c, software) => (software ? !c.benchOnly || c.flops < 2e9 : true),
 };
 const ALL = /(?:)/;
-const NAMES = [...Object.keys(SUITES), 'model', 'latents'];
+const NAMES = [...Object.keys(SUITES), 'compile', 'model', 'latents'];
 
 interface BenchOptions {
   suite: string;
@@ -33,7 +34,7 @@ interface BenchOptions {
 export function benchCommand(command: Command): Command {
   return command
     .description(
-      'Checks kernels against their oracles and times them (smoke, kernels), times training steps and shows which kernels they spend their time in (model), or streams latent shards (latents).',
+      'Checks kernels against their oracles and times them (smoke, kernels), times training steps and shows which kernels they spend their time in (model), measures what each kernel variant takes to compile (compile), or streams latent shards (latents).',
     )
     .argument('[files...]', 'with --compare: two files that --json wrote, the older first')
     .option('--suite <name>', NAMES.join(', '), suite, 'smoke')
@@ -58,6 +59,7 @@ async function bench(files: string[], options: BenchOptions): Promise<void> {
   console.log(`adapter: ${adapter}`);
   if (software) console.log('a software adapter: these times say nothing about a GPU');
   if (options.suite === 'model') await benchModels(device, options);
+  else if (options.suite === 'compile') await benchCompiles(device, options);
   else await benchKernels(device, options);
   device.destroy();
 }
@@ -122,6 +124,22 @@ async function benchModels(device: GPUDevice, { filter = ALL, json }: BenchOptio
     results.push(result);
   }
   if (json !== undefined) save(json, [environment(device), ...results], 'model');
+}
+
+/** Processor time to compile, of the cases that run on any device. */
+async function benchCompiles(device: GPUDevice, { filter = ALL, json }: BenchOptions): Promise<void> {
+  const cases = catalogue.filter((c) => !c.benchOnly && filter.test(`${c.kernel} ${c.name}`));
+  if (cases.length === 0) throw new UsageError(`no case matches ${filter}`, 'try --filter attention');
+  console.log('  pipeline  dispatch  variant (ms of processor time)');
+  const results: CompileCost[] = [];
+  for await (const cost of measureCompiles(device, cases)) {
+    results.push(cost);
+    const ms = [cost.pipelineMs, cost.dispatchMs].map((value) => value.toFixed(0).padStart(10)).join('');
+    console.log(`${ms}  ${cost.kernel}[${cost.knobs}]  ${cost.case}`);
+  }
+  const total = results.reduce((sum, { pipelineMs, dispatchMs }) => sum + pipelineMs + dispatchMs, 0);
+  console.log(`${results.length} variants, ${(total / 1000).toFixed(1)} s of processor time`);
+  if (json !== undefined) save(json, [environment(device), ...results], 'compile');
 }
 
 /** 500 MB and 2 GB: the memory must be the same. */

@@ -78,7 +78,7 @@ describe('the bench', () => {
     writeFileSync(path, 'ms: 3');
     expect(() => compareResults(path, path)).toThrow(UsageError);
     expect(() => compareResults(join(folder, 'none'), path)).toThrow('cannot be read');
-    await expect(bench('--suite', 'kernel')).rejects.toThrow('use one of smoke, kernels, model, latents');
+    await expect(bench('--suite', 'kernel')).rejects.toThrow('use one of smoke, kernels, compile, model, latents');
     await expect(bench('--json', join(folder, 'none', 'x.jsonl'))).rejects.toThrow('cannot be written');
     await expect(bench('--compare', path)).rejects.toThrow('takes two files');
     await expect(bench('--filter', 'no such kernel')).rejects.toThrow('no case matches');
