@@ -9,6 +9,19 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+/** The decoders' WebAssembly goes into the one file. */
+const codecsInside = {
+  name: 'codecs-inside',
+  setup: (building) =>
+    building.onLoad({ filter: /src\/data\/codecs\.node\.ts$/ }, () => ({
+      resolveDir: root,
+      contents: `
+        import jpeg from '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm';
+        import webp from '@jsquash/webp/codec/dec/webp_dec.wasm';
+        export const jpegWasm = () => jpeg;
+        export const webpWasm = () => webp;`,
+    })),
+};
 const { metafile } = await build({
   metafile: true,
   entryPoints: ['src/cli/main.ts'],
@@ -18,6 +31,8 @@ const { metafile } = await build({
   format: 'esm',
   target: 'node20',
   external: ['webgpu'],
+  loader: { '.wasm': 'binary' },
+  plugins: [codecsInside],
   // Packages in CommonJS ask for require, which an ES module does not have.
   banner: {
     js: "#!/usr/bin/env node\nimport { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",

@@ -46,6 +46,7 @@ async function trainFrom(source: OpenedData, { config, out, resume, weights }: T
   console.log(
     `adapter ${adapterName(device)}; data ${source.name}, ${source.size} ${items} of ${source.numClasses} classes`,
   );
+  if (source.notice !== undefined) console.warn(source.notice);
   const workspace = new Workspace(device);
   const trainer = new Trainer(workspace, network, config.data.batch_size, {
     objective: config.transport,

@@ -22,6 +22,8 @@ export interface Dataset {
   readonly classNames: string[];
   /** [size], each below numClasses. */
   readonly labels: Uint32Array;
+  /** What was left out on loading, by kind, in one line. */
+  readonly notice?: string;
   /** Writes image `index` as [channels, height, width] in -1..1 into `out` from `offset` on. Throws RangeError out of bounds. */
   image(index: number, out: Float32Array, offset: number): void;
 }
@@ -53,6 +55,7 @@ export interface ImageArrays {
   classNames: string[];
   labels: Uint32Array;
   images: Uint8Array;
+  notice?: string;
 }
 
 /** Images held in memory as u8 (a quarter of f32); 0..255 becomes -1..1 on reading. */
@@ -65,6 +68,7 @@ export class ArrayDataset implements Dataset {
   readonly numClasses: number;
   readonly classNames: string[];
   readonly labels: Uint32Array;
+  readonly notice?: string;
   readonly #images: Uint8Array;
 
   /** Throws DataError when there is no image, when the arrays' lengths disagree or when a label names no class. */
@@ -98,6 +102,7 @@ export class ArrayDataset implements Dataset {
     this.numClasses = classNames.length;
     this.classNames = classNames;
     this.labels = labels;
+    if (arrays.notice !== undefined) this.notice = arrays.notice;
     this.#images = images;
   }
 

@@ -30,6 +30,7 @@ export class LatentBatches implements BatchSource {
   readonly numClasses: number;
   readonly latents: LatentScale;
   readonly stats: LatentStats;
+  readonly notice?: string;
   /** What went wrong on opening without being in the way. */
   readonly warnings: readonly string[];
   readonly #shards: LatentShards;

@@ -69,8 +69,10 @@ const schema = v.strictObject({
   data: v.strictObject({
     /** digits, shapes, or a folder of images or of latent shards. */
     name: v.string(),
-    /** Pad images to this square size. */
+    /** Square size: a folder's images are resized and cropped to the centre; digits, shapes and idx files are padded. */
     size: v.optional(count),
+    /** Images: mirror every other one, by chance (default: false). */
+    flip: v.optional(v.boolean()),
     batch_size: count,
     /** Classes, where the labels do not hold all of them; for latents their greatest label decides otherwise. */
     num_classes: v.optional(count),
