@@ -70,6 +70,7 @@ async function evaluate(options: EvalOptions): Promise<void> {
     name: options.data ?? data.name,
     ...(data.size !== undefined && { size: data.size }),
   });
+  if (dataset.notice !== undefined) console.warn(dataset.notice);
   const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
   const settings = steps.map((n) => withSampling(source.config, options, n)); // before the work: an error costs nothing
 

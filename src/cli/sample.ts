@@ -4,6 +4,7 @@ import { openNodeDevice } from '../device/node.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
 import { bundledModel } from './bundled.ts';
+import { classLabel } from './class_label.ts';
 import { UsageError } from './failure.ts';
 import { sampleImages, writeSampleGrid } from './grid.ts';
 import { LATENT_PICTURE_NOTE } from './latent_picture.ts';
@@ -19,7 +20,7 @@ interface SampleOptions extends SamplingFlags {
   steps?: number;
   count?: number;
   seed?: number;
-  label?: number;
+  label?: string;
   weights?: string;
 }
 
@@ -33,7 +34,7 @@ export function addSample(ucgm: Command): void {
     .option('--steps <n>', 'sampling steps', wholeNumber)
     .option('--count <n>', 'images, all classes in turn (default: eight of each of up to 16)', wholeNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
-    .option('--label <k>', 'one class for all images', wholeNumber)
+    .option('--label <class>', 'one class for all images: its name or its number')
     .option('--weights <which>', 'of a run: ema or model (default: ema)');
   addSamplingOptions(command).action(sampleRun);
 }
@@ -44,6 +45,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const source = openSource(options.from ?? bundledModel('mnist_fewstep'), options.weights);
   const config = withSampling(source.config, options, options.steps);
   const { latents } = source;
+  const label = options.label === undefined ? undefined : classLabel(options.label, config, source.network.numClasses);
   if (options.latents !== undefined && !latents)
     throw new UsageError('--latents: the model was trained on images', 'use --grid');
 
@@ -55,7 +57,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const request = {
     seed: options.seed ?? 0,
     ...(options.count !== undefined && { count: options.count }),
-    ...(options.label !== undefined && { label: options.label }),
+    ...(label !== undefined && { label }),
   };
   const sampled = await sampleImages(workspace, source.network, weights, config, request, latents);
   if (options.latents !== undefined) writeLatentSamples(options.latents, sampled);

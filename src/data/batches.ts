@@ -21,6 +21,10 @@ export interface BatchSource {
   readonly numClasses: number;
   /** For latents: how they were scaled. */
   readonly latents?: LatentScale;
+  /** Of the first classes, where they are known. */
+  readonly classNames?: readonly string[];
+  /** Changes when the data does; none where it cannot, and for latents, whose statistics have it. */
+  readonly fingerprint?: string;
   /** What was left out on loading, by kind, in one line. */
   readonly notice?: string;
   /** The batch of a step, from 0. @throws DataError when the data cannot be read. */
@@ -56,6 +60,8 @@ export function datasetBatches(dataset: Dataset, { seed, batchSize, numClasses, 
     height,
     width,
     numClasses: numClasses ?? dataset.numClasses,
+    classNames: dataset.classNames,
+    ...(dataset.fingerprint !== undefined && { fingerprint: dataset.fingerprint }),
     ...(dataset.notice !== undefined && { notice: dataset.notice }),
     batch: async (step) => nextBatch(dataset, seed, step, batchSize, flip),
     close: async () => {},

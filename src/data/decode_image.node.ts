@@ -4,6 +4,7 @@ import { PNG } from 'pngjs';
 import { jpegWasm, webpWasm } from './codecs.node.ts';
 import type { ReadFormat } from './image_format.ts';
 import { jpegComponents } from './jpeg_header.ts';
+import { wholePng } from './png_chunks.node.ts';
 
 /** A decoded image. */
 export interface Pixels {
@@ -21,27 +22,55 @@ interface Rgba {
   readonly data: Uint8Array | Uint8ClampedArray;
 }
 
-/** A codec's module, compiled when the first file of its format comes; what it warns of goes to `complaints`. */
-function codec<T>(factory: (options: object) => Promise<T>, wasm: () => Uint8Array<ArrayBuffer>): () => Promise<T> {
-  let module: Promise<T> | undefined;
-  return () => {
-    module ??= factory({
+interface Decoder {
+  decode(bytes: Uint8Array, ...options: boolean[]): Rgba | null;
+}
+
+/** One of the codecs' WebAssembly modules, made when the first file of its format comes. */
+class Codec {
+  readonly #factory: (options: object) => Promise<Decoder>;
+  readonly #wasm: () => Uint8Array<ArrayBuffer>;
+  readonly #options: boolean[];
+  #compiled: WebAssembly.Module | undefined;
+  #decoder: Promise<Decoder> | undefined;
+  #complaints: string[] = [];
+
+  /** @param factory Emscripten's, whose types say less. @param options further arguments of its decode: for JPEG, to turn by EXIF. */
+  constructor(factory: unknown, wasm: () => Uint8Array<ArrayBuffer>, ...options: boolean[]) {
+    this.#factory = factory as (options: object) => Promise<Decoder>;
+    this.#wasm = wasm;
+    this.#options = options;
+  }
+
+  /** @throws Error for what the decoder stops at, and for what it only warns of: such files are damaged. */
+  async decode(bytes: Uint8Array): Promise<Rgba> {
+    this.#decoder ??= this.#factory({
       noInitialRun: true,
-      printErr: (line: string) => complaints.push(line),
+      printErr: (line: string) => this.#complaints.push(line),
       instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
-        const instance = new WebAssembly.Instance(new WebAssembly.Module(wasm()), imports);
+        this.#compiled ??= new WebAssembly.Module(this.#wasm());
+        const instance = new WebAssembly.Instance(this.#compiled, imports);
         done(instance);
         return instance.exports;
       },
     });
-    return module;
-  };
+    const decoder = await this.#decoder;
+    this.#complaints = [];
+    let image: Rgba | null = null;
+    try {
+      image = decoder.decode(bytes, ...this.#options);
+    } catch (error) {
+      if (error instanceof Error) this.#complaints.push(error.message);
+      this.#decoder = undefined; // it has left its own program: its memory is in no known state
+    }
+    if (!image || this.#complaints.length > 0)
+      throw new Error(this.#complaints.join('; ') || 'it is damaged or ends early');
+    return image;
+  }
 }
 
-const complaints: string[] = [];
-type Factory<T> = (options: object) => Promise<T>;
-const jpeg = codec(jpegModule as unknown as Factory<{ decode(b: Uint8Array, keep: boolean): Rgba | null }>, jpegWasm);
-const webp = codec(webpModule as unknown as Factory<{ decode(b: Uint8Array): Rgba | null }>, webpWasm);
+const jpeg = new Codec(jpegModule, jpegWasm, true);
+const webp = new Codec(webpModule, webpWasm);
 
 /**
  * Decodes an image as it is to be looked at (a JPEG turned by its EXIF orientation) to 8 bits a channel: grey PNG and JPEG to one
@@ -50,16 +79,21 @@ const webp = codec(webpModule as unknown as Factory<{ decode(b: Uint8Array): Rgb
  */
 export async function decodeImage(bytes: Uint8Array, format: ReadFormat): Promise<Pixels> {
   if (format === 'PNG') return decodePng(bytes);
-  const channels = format === 'JPEG' ? jpegComponents(bytes) : 3;
-  complaints.length = 0;
-  const image = format === 'JPEG' ? (await jpeg()).decode(bytes, true) : (await webp()).decode(bytes);
-  if (!image) throw new Error('the decoder gives up on it');
-  if (complaints.length > 0) throw new Error(complaints.join('; '));
-  return planes(image, channels);
+  if (format === 'JPEG') {
+    const channels = jpegComponents(bytes);
+    return planes(await jpeg.decode(bytes), channels);
+  }
+  if (isAnimated(bytes)) throw new Error('an animated WebP, which is not read: save one frame of it');
+  return planes(await webp.decode(bytes), 3);
+}
+
+/** The flag of animations in a WebP's header, where it has an extended one. */
+function isAnimated(bytes: Uint8Array): boolean {
+  return String.fromCharCode(...bytes.subarray(12, 16)) === 'VP8X' && ((bytes[20] as number) & 2) !== 0;
 }
 
 function decodePng(bytes: Uint8Array): Pixels {
-  const png = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as Rgba & PngFacts;
+  const png = PNG.sync.read(Buffer.from(wholePng(bytes))) as Rgba & PngFacts;
   const { data, transColor: key, depth } = png;
   if (key) {
     // The decoder blackens what the colour key makes transparent.

@@ -3,6 +3,7 @@ import { totalmem } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { ArrayDataset, DataError } from './dataset.ts';
 import { decodeImage, type Pixels } from './decode_image.node.ts';
+import { imagesFingerprint } from './fingerprint.node.ts';
 import { type ImageFile, imageTree } from './image_files.node.ts';
 import { resizeAndCrop } from './resize.ts';
 
@@ -57,7 +58,7 @@ export async function loadImageFolder(path: string, size?: number): Promise<Arra
   for (const [i, { data }] of images.entries())
     for (let at = 0; at < channels * height * width; at += data.length)
       all.set(data, i * channels * height * width + at); // a grey image three times
-  return new ArrayDataset({
+  const arrays = {
     name: basename(resolve(path)),
     channels,
     height,
@@ -66,7 +67,8 @@ export async function loadImageFolder(path: string, size?: number): Promise<Arra
     labels: Uint32Array.from(files, ({ label }) => label),
     images: all,
     ...(notice !== undefined && { notice }),
-  });
+  };
+  return new ArrayDataset({ ...arrays, fingerprint: imagesFingerprint(arrays) });
 }
 
 async function decode({ path, format }: ImageFile, size?: number): Promise<Pixels> {

@@ -36,7 +36,15 @@ export type OpenedData = BatchSource | LatentBatches;
  * @throws DataError or IoError for data that cannot be read, and for settings that do not go with it.
  */
 export async function openBatches(data: RunConfig['data'], seed: number, stats?: LatentStats): Promise<OpenedData> {
-  const { name, size, latent_norm: normalise, latent_multiplier: multiplier, num_classes: numClasses } = data;
+  const {
+    name,
+    size,
+    flip,
+    class_names: classNames,
+    latent_norm: normalise,
+    latent_multiplier: multiplier,
+    num_classes: numClasses,
+  } = data;
   const order = { seed, batchSize: data.batch_size, ...(numClasses !== undefined && { numClasses }) };
   if (isFolder(name) && !isIdxFolder(name) && isLatentFolder(name)) {
     const latents = await LatentBatches.open(name, {
@@ -44,13 +52,12 @@ export async function openBatches(data: RunConfig['data'], seed: number, stats?:
       ...(normalise !== undefined && { normalise }),
       ...(multiplier !== undefined && { multiplier }),
       ...(stats && { stats }),
+      ...(classNames && { classNames }),
     });
-    if (size === undefined || (size === latents.height && size === latents.width)) return latents;
+    const misfit = latentMisfit(data, latents);
+    if (!misfit) return latents;
     await latents.close();
-    throw new DataError(
-      `data.size is ${size}, the latents of ${name} are ${latents.height}x${latents.width}`,
-      'leave data.size out: latents are not padded',
-    );
+    throw misfit;
   }
   const stray = normalise !== undefined ? 'latent_norm' : multiplier !== undefined ? 'latent_multiplier' : undefined;
   if (stray) {
@@ -61,7 +68,31 @@ export async function openBatches(data: RunConfig['data'], seed: number, stats?:
   }
   const dataset = await loadDataset({ name, ...(size !== undefined && { size }) });
   checkBatch(dataset, data.batch_size);
-  return datasetBatches(dataset, { ...order, flip: data.flip ?? false });
+  return datasetBatches(dataset, { ...order, flip: flip ?? false });
+}
+
+/** What of a data section does not go with its latents. */
+function latentMisfit({ name, size, flip, class_names: names }: RunConfig['data'], latents: LatentBatches) {
+  const { height, width, numClasses } = latents;
+  if (size !== undefined && (size !== height || size !== width)) {
+    return new DataError(
+      `data.size is ${size}, the latents of ${name} are ${height}x${width}`,
+      'leave data.size out: latents are neither padded nor resized',
+    );
+  }
+  if (flip) {
+    return new DataError(
+      `data.flip is set, but ${name} holds latents`,
+      'leave data.flip out: shards with latents_flip are mirrored by them',
+    );
+  }
+  if (names && names.length > numClasses) {
+    return new DataError(
+      `data.class_names are ${names.length}, ${name} has ${numClasses} classes`,
+      'leave data.class_names out, or set data.num_classes',
+    );
+  }
+  return undefined;
 }
 
 /** @throws DataError for a batch of floats that the machine's memory does not hold. */

@@ -76,6 +76,10 @@ const schema = v.strictObject({
     batch_size: count,
     /** Classes, where the labels do not hold all of them; for latents their greatest label decides otherwise. */
     num_classes: v.optional(count),
+    /** Names of the classes: a run keeps those of its images; for latents they may be given. */
+    class_names: v.optional(v.array(v.string())),
+    /** Kept by a run: what its images were, to tell when they have changed. */
+    fingerprint: v.optional(v.string()),
     /** Latents: take each channel to mean 0 and standard deviation 1 (default: true). */
     latent_norm: v.optional(v.boolean()),
     /** Latents: factor on the values after that (default: 1). */

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { encode } from 'fast-png';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DataError } from '../../src/data/dataset.ts';
-import { loadDataset } from '../../src/data/load.node.ts';
+import { isFlipped } from '../../src/data/latents.ts';
+import { loadDataset, openBatches } from '../../src/data/load.node.ts';
 
 describe('a folder of class folders', () => {
   let root = '';
@@ -76,6 +77,28 @@ describe('a folder of class folders', () => {
       '1 image beside',
     ])
       expect(notice).toContain(kind);
+  });
+
+  it('changes its fingerprint with its pixels and names, and not with its place', async () => {
+    put('a/x.png', 1, [1, 2]);
+    const [before, again] = [(await load()).fingerprint, (await load()).fingerprint];
+    expect(again).toBe(before);
+    put('a/x.png', 1, [1, 3]);
+    const after = (await load()).fingerprint;
+    expect(after).toMatch(/^1 of 1x1x2, [0-9a-f]{16}$/);
+    expect(after).not.toBe(before);
+    put('b/x.png', 1, [1, 3]);
+    expect((await load()).fingerprint).toMatch(/^2 of/);
+  });
+
+  it('mirrors each image or not with data.flip, by seed and position alone', async () => {
+    put('a/x.png', 1, [0, 255]);
+    const data = { name: root, batch_size: 64 };
+    const firsts = async (flip: boolean, step: number) =>
+      [...(await (await openBatches({ ...data, flip }, 5)).batch(step)).x].filter((_, i) => i % 2 === 0);
+    expect(new Set(await firsts(false, 0))).toEqual(new Set([-1]));
+    const flipped = (await firsts(true, 1)).map((value) => value === 1);
+    expect(flipped).toEqual(Array.from({ length: 64 }, (_, i) => isFlipped(5, 64 + i)));
   });
 
   it('takes a flat folder as one class, grey as RGB beside colour, and any size with data.size', async () => {
