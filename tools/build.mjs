@@ -15,6 +15,19 @@ for (const entry of ['index', 'kernels/index', 'device/node']) {
   writeFileSync(`dist/src/${entry}.webgpu.d.ts`, types);
 }
 
+/** The decoders' WebAssembly goes into the one file. */
+const codecsInside = {
+  name: 'codecs-inside',
+  setup: (building) =>
+    building.onLoad({ filter: /src\/data\/codecs\.node\.ts$/ }, () => ({
+      resolveDir: root,
+      contents: `
+        import jpeg from '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm';
+        import webp from '@jsquash/webp/codec/dec/webp_dec.wasm';
+        export const jpegWasm = () => jpeg;
+        export const webpWasm = () => webp;`,
+    })),
+};
 const { metafile } = await build({
   metafile: true,
   entryPoints: ['tools/ucgm.ts'],
@@ -24,6 +37,8 @@ const { metafile } = await build({
   format: 'esm',
   target: 'node20',
   external: ['webgpu'],
+  loader: { '.wasm': 'binary' },
+  plugins: [codecsInside],
   // Packages in CommonJS ask for require, which an ES module does not have.
   banner: {
     js: "#!/usr/bin/env node\nimport { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",

@@ -79,6 +79,7 @@ async function evaluate(options: EvalOptions): Promise<void> {
     name: options.data ?? data.name,
     ...(data.size !== undefined && { size: data.size }),
   });
+  if (dataset.notice !== undefined) console.warn(dataset.notice);
   const features = readFeatures(dataset, options.features);
   if (options.data !== undefined) checkClasses(source, dataset);
   const unlock = run?.lock(console.warn);

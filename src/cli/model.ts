@@ -16,7 +16,7 @@ export function resolveModel(config: RunConfig['model'], data: DataSizes): RunCo
   if (data.height !== data.width) {
     throw new ModelError(
       `the images are ${data.width} x ${data.height}`,
-      'the networks take square images: pad them, data.size in the configuration',
+      'set data.size: the images of a folder are resized and cropped to that square, others padded',
     );
   }
   const { class_: _, ...sizes } = namedModel(config.name);
@@ -32,7 +32,7 @@ export function resolveModel(config: RunConfig['model'], data: DataSizes): RunCo
   if (model.input_size !== data.height || model.in_channels !== data.channels) {
     throw new ModelError(
       `the model takes ${model.in_channels} x ${model.input_size} x ${model.input_size}, the data is ${data.channels} x ${data.height} x ${data.width}`,
-      'leave input_size and in_channels out, or pad the data with data.size',
+      'leave input_size and in_channels out, or set data.size',
     );
   }
   if (model.num_classes >= 2 && model.num_classes < data.numClasses) {

@@ -70,6 +70,8 @@ async function trainFrom(source: OpenedData, request: TrainingRequest, stop: Sto
   console.log(
     `adapter ${adapterName(device)}; data ${source.name}, ${source.size} ${items} of ${source.numClasses} classes`,
   );
+  if (source.notice !== undefined) console.warn(source.notice);
+  keepData(source, config.data, resume !== undefined);
   const workspace = new Workspace(device);
   const trainer = new Trainer(workspace, network, config.data.batch_size, {
     objective: config.transport,
@@ -128,6 +130,18 @@ function checkBatch({ data }: RunConfig, { channels, height, width }: OpenedData
       `a batch of ${data.batch_size} x ${channels} x ${height} x ${width} numbers takes ${bytes} bytes, a buffer holds less than ${2 ** 32}`,
       'set data.batch_size (--batch) or data.size lower',
     );
+}
+
+/** Puts into the configuration what the data is, and warns where a resumed run's has changed. */
+function keepData({ name, classNames, fingerprint }: OpenedData, data: RunConfig['data'], resumed: boolean): void {
+  const warn = (what: string) => console.warn(`warning: ${name}: ${what} changed since the run began`);
+  const [names, before] = [data.class_names, data.fingerprint];
+  if (resumed && names && classNames && names.join('\n') !== classNames.join('\n'))
+    warn(`the classes (${names.join(', ')}, now ${classNames.join(', ')}) have`);
+  if (resumed && before !== undefined && fingerprint !== undefined && before !== fingerprint)
+    warn(`the images (${before}; now ${fingerprint}) have`);
+  if (!resumed || names === undefined) data.class_names = classNames && [...classNames];
+  if (!resumed || before === undefined) data.fingerprint = fingerprint;
 }
 
 /** Puts into the run's folder how its latents are scaled, so that sampling needs no data. */

@@ -5,6 +5,7 @@ import { openNodeDevice } from '../device/node.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
 import { bundledModel } from './bundled.ts';
+import { classLabel } from './class_label.ts';
 import { drawParts } from './draw.ts';
 import { UsageError } from './failure.ts';
 import { checkCount, gridColumns, labelsFor, type Sampled, writeSampleGrid } from './grid.ts';
@@ -25,7 +26,7 @@ interface SampleOptions extends SamplingFlags {
   steps?: number;
   count?: number;
   seed?: number;
-  label?: number;
+  label?: string;
   weights?: string;
 }
 
@@ -43,7 +44,7 @@ export function addSample(ucgm: Command): void {
     .option('--steps <n>', 'sampling steps', wholeNumber)
     .option('--count <n>', 'images, all classes in turn (default: eight of each of up to 16)', countNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
-    .option('--label <k>', 'one class for all images', wholeNumber)
+    .option('--label <class>', 'one class for all images: its name or its number')
     .option('--weights <which>', 'of a run: ema or model (default: ema)');
   addSamplingOptions(command).action(sampleRun);
 }
@@ -66,7 +67,8 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const source = openSource(from, { weights: options.weights });
   const config = withSampling(source.config, options, options.steps);
   const { latents, network } = source;
-  const labels = labelsFor(network, options);
+  const label = options.label === undefined ? undefined : classLabel(options.label, config, network.numClasses);
+  const labels = labelsFor(network, { count: options.count, label });
   const kind = { shape: network.input, labels };
   checkKind(source, options);
   if (grid !== undefined || latentFile !== undefined) checkCount(network, labels.length, '--count');

@@ -26,7 +26,10 @@ export function addTrain(ucgm: Command): void {
     .command('train')
     .description('Trains a model and writes a run folder: configuration, metrics, checkpoints, samples.')
     .requiredOption('--out <folder>', 'run folder to write')
-    .option('--data <name>', 'digits, shapes, or a folder (class folders of PNGs, MNIST idx files, or latent shards)')
+    .option(
+      '--data <name>',
+      'digits, shapes, or a folder (images, one folder a class; MNIST idx files; or latent shards)',
+    )
     .option('--model <name>', 'tiny, small, mnist, or CLASS-SIZE/PATCH such as TiT-S/2')
     .option('--preset <name>', 'settings to start from: tiny, mnist, multistep (default: tiny)')
     .option(

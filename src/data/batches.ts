@@ -1,5 +1,5 @@
 import { DataError, type Dataset } from './dataset.ts';
-import type { LatentScale } from './latents.ts';
+import { isFlipped, type LatentScale } from './latents.ts';
 import { batchIndices } from './order.ts';
 
 /** What one training step takes from the data. */
@@ -21,6 +21,12 @@ export interface BatchSource {
   readonly numClasses: number;
   /** For latents: how they were scaled. */
   readonly latents?: LatentScale;
+  /** Of the first classes, where they are known. */
+  readonly classNames?: readonly string[];
+  /** Changes when the data does; none where it cannot, and for latents, whose statistics have it. */
+  readonly fingerprint?: string;
+  /** What was left out on loading, by kind, in one line. */
+  readonly notice?: string;
   /** The batch of a step, from 0. @throws DataError when the data cannot be read. */
   batch(step: number): Promise<DataBatch>;
   /** Ends all reading; resolves when none is under way. */
@@ -34,10 +40,12 @@ export interface BatchOrder {
   readonly batchSize: number;
   /** Classes there are, if more than the dataset names. */
   readonly numClasses?: number;
+  /** Of a dataset: mirror every other image, by chance. */
+  readonly flip?: boolean;
 }
 
 /** Batches of a dataset in memory. @throws DataError for fewer classes than the dataset has. */
-export function datasetBatches(dataset: Dataset, { seed, batchSize, numClasses }: BatchOrder): BatchSource {
+export function datasetBatches(dataset: Dataset, { seed, batchSize, numClasses, flip }: BatchOrder): BatchSource {
   const { name, size, channels, height, width } = dataset;
   if (numClasses !== undefined && numClasses < dataset.numClasses) {
     throw new DataError(
@@ -52,18 +60,25 @@ export function datasetBatches(dataset: Dataset, { seed, batchSize, numClasses }
     height,
     width,
     numClasses: numClasses ?? dataset.numClasses,
-    batch: async (step) => nextBatch(dataset, seed, step, batchSize),
+    classNames: dataset.classNames,
+    ...(dataset.fingerprint !== undefined && { fingerprint: dataset.fingerprint }),
+    ...(dataset.notice !== undefined && { notice: dataset.notice }),
+    batch: async (step) => nextBatch(dataset, seed, step, batchSize, flip),
     close: async () => {},
   };
 }
 
-/** The batch of a step, a function of (seed, step) alone. */
-export function nextBatch(dataset: Dataset, seed: number, step: number, size: number): DataBatch {
+/** The batch of a step, a function of (seed, step) alone; with `flip` each image mirrored or not by a fair coin. */
+export function nextBatch(dataset: Dataset, seed: number, step: number, size: number, flip = false): DataBatch {
   const pixels = dataset.channels * dataset.height * dataset.width;
   const x = new Float32Array(size * pixels);
   const labels = new Uint32Array(size);
   batchIndices(seed, dataset.size, step, size).forEach((index, i) => {
     dataset.image(index, x, i * pixels);
+    if (flip && isFlipped(seed, step * size + i)) {
+      for (let row = i * pixels; row < (i + 1) * pixels; row += dataset.width)
+        x.subarray(row, row + dataset.width).reverse();
+    }
     labels[i] = dataset.labels[index] as number;
   });
   return { x, labels };

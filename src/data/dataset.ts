@@ -22,11 +22,15 @@ export interface Dataset {
   readonly classNames: string[];
   /** [size], each below numClasses. */
   readonly labels: Uint32Array;
-  /** Writes image `index` as [channels, height, width] in -1..1 into `out` from `offset` on. Throws RangeError out of bounds. */
+  /** What was left out on loading, by kind, in one line. */
+  readonly notice?: string;
+  /** Changes when the data does; none where it cannot. */
+  readonly fingerprint?: string;
+  /** Writes image `index` as [channels, height, width] in -1..1 into `out` from `offset` on. Throws DataError out of bounds. */
   image(index: number, out: Float32Array, offset: number): void;
 }
 
-/** Throws RangeError unless `index` is an image of the dataset and all its values fit into `out` at `offset`. */
+/** Throws DataError unless `index` is an image of the dataset and all its values fit into `out` at `offset`. */
 export function checkImageRange(
   dataset: Pick<Dataset, 'name' | 'size' | 'channels' | 'height' | 'width'>,
   index: number,
@@ -34,12 +38,13 @@ export function checkImageRange(
   offset: number,
 ): void {
   if (!Number.isInteger(index) || index < 0 || index >= dataset.size) {
-    throw new RangeError(`${dataset.name}: image ${index} is outside 0..${dataset.size - 1}`);
+    throw new DataError(`${dataset.name} has no image ${index}`, `give a whole number from 0 to ${dataset.size - 1}`);
   }
   const values = dataset.channels * dataset.height * dataset.width;
   if (!Number.isInteger(offset) || offset < 0 || offset + values > out.length) {
-    throw new RangeError(
-      `${dataset.name}: ${values} values at offset ${offset} do not fit into an array of ${out.length}; make it longer`,
+    throw new DataError(
+      `${dataset.name}: ${values} values at offset ${offset} do not fit into an array of ${out.length}`,
+      'make it longer',
     );
   }
 }
@@ -53,6 +58,8 @@ export interface ImageArrays {
   classNames: string[];
   labels: Uint32Array;
   images: Uint8Array;
+  notice?: string;
+  fingerprint?: string;
 }
 
 /** Images held in memory as u8 (a quarter of f32); 0..255 becomes -1..1 on reading. */
@@ -65,6 +72,8 @@ export class ArrayDataset implements Dataset {
   readonly numClasses: number;
   readonly classNames: string[];
   readonly labels: Uint32Array;
+  readonly notice?: string;
+  readonly fingerprint?: string;
   readonly #images: Uint8Array;
 
   /** Throws DataError when there is no image, when the arrays' lengths disagree or when a label names no class. */
@@ -98,6 +107,8 @@ export class ArrayDataset implements Dataset {
     this.numClasses = classNames.length;
     this.classNames = classNames;
     this.labels = labels;
+    if (arrays.notice !== undefined) this.notice = arrays.notice;
+    if (arrays.fingerprint !== undefined) this.fingerprint = arrays.fingerprint;
     this.#images = images;
   }
 
@@ -135,6 +146,7 @@ export function padTo(dataset: Dataset, size: number): Dataset {
     numClasses: dataset.numClasses,
     classNames: dataset.classNames,
     labels: dataset.labels,
+    ...(dataset.fingerprint !== undefined && { fingerprint: dataset.fingerprint }),
     image(index, out, offset) {
       checkImageRange(padded, index, out, offset);
       dataset.image(index, small, 0);

@@ -1,93 +1,85 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { decode } from 'fast-png';
+import { readFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import { basename, resolve } from 'node:path';
 import { ArrayDataset, DataError } from './dataset.ts';
+import { decodeImage, type Pixels } from './decode_image.node.ts';
+import { imagesFingerprint } from './fingerprint.node.ts';
+import { type ImageFile, imageTree } from './image_files.node.ts';
+import { resizeAndCrop } from './resize.ts';
 
-interface Pixels {
-  readonly channels: 1 | 3;
-  readonly height: number;
-  readonly width: number;
-  /** u8 [channels, height, width]. */
-  readonly data: Uint8Array;
-}
+/** Files that an error names before it only counts. */
+const NAMED = 3;
 
 /**
- * A folder of class folders of PNG files: classes by folder name, in order; images by file name, in order. 8 and 16 bits a
- * channel, grey or RGB, palette or not; transparency is left out. All images have one size and one number of channels.
- * @throws DataError naming the folder or the file that does not fit.
+ * A folder of images (PNG of 1 to 16 bits, JPEG, WebP): classes and order as imageTree says. Transparency is left out. Grey
+ * images become RGB where any image has colour; with `size` all are resized and cropped to that square, else all have one size.
+ * @throws DataError naming the folder, the files that cannot be decoded, or how many there are of each size.
  */
-export function loadImageFolder(path: string): ArrayDataset {
-  const classNames = readdirSync(path, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name)
-    .sort();
-  if (classNames.length === 0) {
-    throw new DataError(`${path} holds no class folders`, 'put the PNG files of each class into a folder of their own');
+export async function loadImageFolder(path: string, size?: number): Promise<ArrayDataset> {
+  const { classes, leftOut } = imageTree(path);
+  const notice = leftOut.line;
+  if (classes.length === 0) {
+    throw new DataError(
+      `${path} holds no images${notice ? `; ${notice}` : ''}`,
+      'give PNG, JPEG or WebP files, those of each class in a folder of their own',
+    );
   }
-  const images: Uint8Array[] = [];
-  const labels: number[] = [];
-  let first: (Pixels & { file: string }) | undefined;
-  for (const [label, name] of classNames.entries()) {
-    const folder = join(path, name);
-    const files = readdirSync(folder).filter((file) => /\.png$/i.test(file));
-    if (files.length === 0)
-      throw new DataError(`${folder} holds no PNG files`, 'add images to the class, or remove its folder');
-    for (const file of files.sort().map((f) => join(folder, f))) {
-      const pixels = readPng(file);
-      first ??= { ...pixels, file };
-      if (pixels.channels !== first.channels || pixels.height !== first.height || pixels.width !== first.width) {
-        const size = (p: Pixels) => `${p.width} x ${p.height} with ${p.channels} channels`;
-        throw new DataError(
-          `${file} is ${size(pixels)}, ${first.file} is ${size(first)}`,
-          'give all images one size and kind',
-        );
-      }
-      images.push(pixels.data);
-      labels.push(label);
+  const files = classes.flatMap((one, label) => one.files.map((file) => ({ file, label })));
+  if (size !== undefined) checkMemory(path, files.length, 3 * size * size);
+  const images: Pixels[] = [];
+  const faults: string[] = [];
+  const sizes = new Map<string, number>();
+  for (const { file } of files) {
+    try {
+      const image = await decode(file, size);
+      const key = `${image.width}x${image.height}`;
+      sizes.set(key, (sizes.get(key) ?? 0) + 1);
+      if (sizes.size === 1) images.push(image);
+    } catch (error) {
+      faults.push(`${file.path} is no readable ${file.format} (${error instanceof Error ? error.message : error})`);
     }
   }
-  const { channels, height, width } = first as Pixels;
+  if (faults.length > 0) {
+    const more = faults.length > NAMED ? `; and ${faults.length - NAMED} more` : '';
+    throw new DataError(faults.slice(0, NAMED).join('; ') + more, 'write the images again, or remove them');
+  }
+  if (sizes.size > 1) {
+    const list = [...sizes].sort((a, b) => b[1] - a[1]).map(([key, count]) => `${count} of ${key}`);
+    const more = list.length > 10 ? ` and ${list.length - 10} more sizes` : '';
+    throw new DataError(
+      `${path} holds images of differing sizes: ${list.slice(0, 10).join(', ')}${more}`,
+      'set data.size: all are then resized and cropped to that square',
+    );
+  }
+  const { height, width } = images[0] as Pixels;
+  const channels = images.some((image) => image.channels === 3) ? 3 : 1;
+  checkMemory(path, images.length, channels * height * width);
   const all = new Uint8Array(images.length * channels * height * width);
-  for (const [i, image] of images.entries()) all.set(image, i * image.length);
-  return new ArrayDataset({
-    name: basename(path),
+  for (const [i, { data }] of images.entries())
+    for (let at = 0; at < channels * height * width; at += data.length)
+      all.set(data, i * channels * height * width + at); // a grey image three times
+  const arrays = {
+    name: basename(resolve(path)),
     channels,
     height,
     width,
-    classNames,
-    labels: Uint32Array.from(labels),
+    classNames: classes.map(({ name }) => name),
+    labels: Uint32Array.from(files, ({ label }) => label),
     images: all,
-  });
+    ...(notice !== undefined && { notice }),
+  };
+  return new ArrayDataset({ ...arrays, fingerprint: imagesFingerprint(arrays) });
 }
 
-/** Channels of a decoded PNG that are colour: transparency, the last of 2 or 4, is not. */
-const COLOURS: { readonly [channels: number]: 1 | 3 } = { 1: 1, 2: 1, 3: 3, 4: 3 };
+async function decode({ path, format }: ImageFile, size?: number): Promise<Pixels> {
+  const image = await decodeImage(readFileSync(path), format);
+  return size === undefined ? image : resizeAndCrop(image, size);
+}
 
-function readPng(file: string): Pixels {
-  let png: ReturnType<typeof decode>;
-  try {
-    png = decode(readFileSync(file));
-  } catch (error) {
-    throw new DataError(
-      `${file} is no readable PNG (${(error as Error).message})`,
-      'write the image again, or remove it',
-    );
-  }
-  const { width, height, palette } = png;
-  const channels = palette ? 3 : COLOURS[png.channels];
-  if (!channels || (png.depth !== 8 && png.depth !== 16)) {
-    throw new DataError(
-      `${file} has ${png.channels} channels of ${png.depth} bits`,
-      'use grey or RGB images of 8 or 16 bits',
-    );
-  }
-  const top = png.depth === 16 ? 257 : 1;
-  const data = new Uint8Array(channels * height * width);
-  for (let i = 0; i < height * width; i++) {
-    for (let c = 0; c < channels; c++) {
-      const value = palette ? palette[png.data[i] as number]?.[c] : (png.data[i * png.channels + c] as number) / top;
-      data[c * height * width + i] = Math.round(value ?? 0);
-    }
-  }
-  return { channels, height, width, data };
+function checkMemory(path: string, count: number, bytes: number): void {
+  if (count * bytes <= totalmem() / 2) return;
+  throw new DataError(
+    `${path}: ${count} images at this size take ${((count * bytes) / 2 ** 30).toFixed(0)} GiB of memory`,
+    'set data.size lower, or encode them to latent shards',
+  );
 }

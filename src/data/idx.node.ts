@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { ArrayDataset, DataError } from './dataset.ts';
+import { imagesFingerprint } from './fingerprint.node.ts';
 import { type IdxArray, parseIdx } from './idx.ts';
 
 /** Most bytes a gzipped file may unpack to. */
@@ -42,7 +43,7 @@ export function loadIdxFolder(path: string, set: IdxSet = 'train'): ArrayDataset
     throw new DataError(`${path}: ${count} images but ${labels.shape[0]} labels`, 'use files that belong together');
   }
   const classes = labels.data.reduce((most, label) => Math.max(most, label + 1), 0);
-  return new ArrayDataset({
+  const arrays = {
     name: basename(path),
     channels: 1,
     height,
@@ -50,7 +51,8 @@ export function loadIdxFolder(path: string, set: IdxSet = 'train'): ArrayDataset
     classNames: Array.from({ length: classes }, (_, i) => String(i)),
     labels: Uint32Array.from(labels.data),
     images: images.data,
-  });
+  };
+  return new ArrayDataset({ ...arrays, fingerprint: imagesFingerprint(arrays) });
 }
 
 function unpacked(path: string): Uint8Array {

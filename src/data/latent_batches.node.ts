@@ -16,6 +16,7 @@ export interface LatentOptions extends BatchOrder {
   readonly normalise?: boolean;
   /** 1 if left out. */
   readonly multiplier?: number;
+  readonly classNames?: readonly string[];
   /** Statistics to use instead of the folder's: those that a run began with. */
   readonly stats?: LatentStats;
 }
@@ -30,6 +31,9 @@ export class LatentBatches implements BatchSource {
   readonly numClasses: number;
   readonly latents: LatentScale;
   readonly stats: LatentStats;
+  readonly notice?: string;
+  readonly fingerprint?: string;
+  readonly classNames?: readonly string[];
   /** What went wrong on opening without being in the way. */
   readonly warnings: readonly string[];
   readonly #shards: LatentShards;
@@ -44,6 +48,7 @@ export class LatentBatches implements BatchSource {
     this.width = shards.width;
     this.numClasses = shards.numClasses;
     this.latents = { mean: stats.mean, std: stats.std, multiplier: options.multiplier ?? 1 };
+    if (options.classNames) this.classNames = options.classNames;
     this.stats = stats;
     this.warnings = warnings;
     this.#shards = shards;

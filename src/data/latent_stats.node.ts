@@ -51,6 +51,7 @@ export async function latentStats(shards: LatentShards): Promise<{ stats: Latent
     const cached = guarded('measured the latents again', () => readLatentStats(path));
     if (cached?.fingerprint === shards.fingerprint && cached.mean.length === shards.channels)
       return { stats: cached, warnings };
+    if (cached) warnings.push(`${path} does not belong to these shards: measured the latents again`);
   }
   const stats = await measure(shards);
   guarded('the statistics of the latents are not kept', () => writeLatentStats(path, stats));

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import type { RunConfig } from '../io/config.ts';
 import { type BatchSource, datasetBatches } from './batches.ts';
 import { DataError, type Dataset, padTo } from './dataset.ts';
@@ -10,17 +11,18 @@ import { isLatentFolder } from './latent_shards.node.ts';
 import type { LatentStats } from './latent_stats.node.ts';
 import { shapesDataset } from './shapes.ts';
 
-/** Which data: a name or a folder, and the square size to pad the images to. */
+/** Which data: a name or a folder, and the square size of the images: those of a folder are resized and cropped to it, all others padded. */
 export interface DataRequest {
   readonly name: string;
   readonly size?: number;
 }
 
 /**
- * Loads `digits` (real handwritten digits), `shapes` (drawn), or a folder: MNIST's idx files, or class folders of PNGs.
+ * Loads `digits` (real handwritten digits), `shapes` (drawn), or a folder: MNIST's idx files, or class folders of images.
  * @throws DataError for a name that is none of these, and for data that cannot be read.
  */
 export async function loadDataset({ name, size }: DataRequest): Promise<Dataset> {
+  if (isFolder(name) && !isIdxFolder(name)) return loadImageFolder(name, size);
   const dataset = await named(name);
   return size === undefined ? dataset : padTo(dataset, size);
 }
@@ -34,7 +36,15 @@ export type OpenedData = BatchSource | LatentBatches;
  * @throws DataError or IoError for data that cannot be read, and for settings that do not go with it.
  */
 export async function openBatches(data: RunConfig['data'], seed: number, stats?: LatentStats): Promise<OpenedData> {
-  const { name, size, latent_norm: normalise, latent_multiplier: multiplier, num_classes: numClasses } = data;
+  const {
+    name,
+    size,
+    flip,
+    class_names: classNames,
+    latent_norm: normalise,
+    latent_multiplier: multiplier,
+    num_classes: numClasses,
+  } = data;
   const order = { seed, batchSize: data.batch_size, ...(numClasses !== undefined && { numClasses }) };
   if (isFolder(name) && !isIdxFolder(name) && isLatentFolder(name)) {
     const latents = await LatentBatches.open(name, {
@@ -42,13 +52,12 @@ export async function openBatches(data: RunConfig['data'], seed: number, stats?:
       ...(normalise !== undefined && { normalise }),
       ...(multiplier !== undefined && { multiplier }),
       ...(stats && { stats }),
+      ...(classNames && { classNames }),
     });
-    if (size === undefined || (size === latents.height && size === latents.width)) return latents;
+    const misfit = latentMisfit(data, latents);
+    if (!misfit) return latents;
     await latents.close();
-    throw new DataError(
-      `data.size is ${size}, the latents of ${name} are ${latents.height}x${latents.width}`,
-      'leave data.size out: latents are not padded',
-    );
+    throw misfit;
   }
   const stray = normalise !== undefined ? 'latent_norm' : multiplier !== undefined ? 'latent_multiplier' : undefined;
   if (stray) {
@@ -57,7 +66,43 @@ export async function openBatches(data: RunConfig['data'], seed: number, stats?:
       `leave data.${stray} out, or give a folder of latent shards`,
     );
   }
-  return datasetBatches(await loadDataset({ name, ...(size !== undefined && { size }) }), order);
+  const dataset = await loadDataset({ name, ...(size !== undefined && { size }) });
+  checkBatch(dataset, data.batch_size);
+  return datasetBatches(dataset, { ...order, flip: flip ?? false });
+}
+
+/** What of a data section does not go with its latents. */
+function latentMisfit({ name, size, flip, class_names: names }: RunConfig['data'], latents: LatentBatches) {
+  const { height, width, numClasses } = latents;
+  if (size !== undefined && (size !== height || size !== width)) {
+    return new DataError(
+      `data.size is ${size}, the latents of ${name} are ${height}x${width}`,
+      'leave data.size out: latents are neither padded nor resized',
+    );
+  }
+  if (flip) {
+    return new DataError(
+      `data.flip is set, but ${name} holds latents`,
+      'leave data.flip out: shards with latents_flip are mirrored by them',
+    );
+  }
+  if (names && names.length > numClasses) {
+    return new DataError(
+      `data.class_names are ${names.length}, ${name} has ${numClasses} classes`,
+      'leave data.class_names out, or set data.num_classes',
+    );
+  }
+  return undefined;
+}
+
+/** @throws DataError for a batch of floats that the machine's memory does not hold. */
+function checkBatch({ channels, height, width }: Dataset, batch: number): void {
+  const bytes = 4 * batch * channels * height * width;
+  if (bytes <= totalmem()) return;
+  throw new DataError(
+    `a batch of ${batch} images of ${channels}x${height}x${width} takes ${(bytes / 2 ** 30).toFixed(0)} GiB`,
+    'set data.size or data.batch_size lower',
+  );
 }
 
 const isFolder = (name: string): boolean => statSync(name, { throwIfNoEntry: false })?.isDirectory() === true;
@@ -68,8 +113,8 @@ async function named(name: string): Promise<Dataset> {
   if (!isFolder(name)) {
     throw new DataError(
       `--data ${name} is no dataset`,
-      'use digits, shapes, or a folder with class folders of PNGs, MNIST idx files or latent shards',
+      'use digits, shapes, or a folder of images (PNG, JPEG, WebP), MNIST idx files or latent shards',
     );
   }
-  return isIdxFolder(name) ? loadIdxFolder(name) : loadImageFolder(name);
+  return loadIdxFolder(name);
 }

@@ -76,11 +76,17 @@ const schema = v.strictObject({
   data: v.strictObject({
     /** digits, shapes, or a folder of images or of latent shards. */
     name: v.string(),
-    /** Pad images to this square size. */
+    /** Square size: a folder's images are resized and cropped to the centre; digits, shapes and idx files are padded. */
     size: v.optional(pixels),
+    /** Images: mirror every other one, by chance (default: false). */
+    flip: v.optional(v.boolean()),
     batch_size: upTo(2 ** 24),
     /** Classes, where the labels do not hold all of them; for latents their greatest label decides otherwise. */
     num_classes: v.optional(upTo(2 ** 24)),
+    /** Names of the classes: a run keeps those of its images; for latents they may be given. */
+    class_names: v.optional(v.array(v.string())),
+    /** Kept by a run: what its images were, to tell when they have changed. */
+    fingerprint: v.optional(v.string()),
     /** Latents: take each channel to mean 0 and standard deviation 1 (default: true). */
     latent_norm: v.optional(v.boolean()),
     /** Latents: factor on the values after that (default: 1). */

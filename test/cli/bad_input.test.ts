@@ -47,8 +47,12 @@ describe('bad input ends with one line, its fix, and exit code 2', () => {
     ['heads that do not divide', () => yaml('model: { name: tiny, num_heads: 7 }'), /heads/],
     ['images that do not fit', () => yaml('model: { name: tiny, input_size: 64 }'), /64/],
     ['no such data', () => ['train', '--out', out, '--data', path('nowhere')], /is no dataset/],
-    ['a folder without images', () => ['train', '--out', out, '--data', path('empty')], /no class folders/],
-    ['a class without images', () => ['train', '--out', out, '--data', path('pictures')], /no PNG files/],
+    ['a folder without images', () => ['train', '--out', out, '--data', path('empty')], /holds no images/],
+    [
+      'a class without images',
+      () => ['train', '--out', out, '--data', path('pictures')],
+      /holds no images; left out: 1 folder without images \(cat\)/,
+    ],
     [
       'a cut checkpoint',
       () => ['sample', '--from', path('cut'), '--grid', `${out}.png`],

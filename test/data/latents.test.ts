@@ -281,6 +281,18 @@ describe('statistics of latents', () => {
     await expect(LatentBatches.open(root, { ...order, stats })).rejects.toThrow(/2 channels, the run's statistics 1/);
   });
 
+  it('are measured again, with a warning, where names and sizes are the same but the latents are not', async () => {
+    twoShards();
+    const mean = () => withBatches(order, async ({ stats, warnings }) => [stats.mean[0] as number, warnings.length]);
+    const [before] = (await mean()) as [number, number];
+    expect(await mean()).toEqual([before, 0]);
+    writeShard(path('a.safetensors'), { first: 50, count: 7 });
+    const [after, warnings] = (await mean()) as [number, number];
+    expect(after).toBeGreaterThan(before + 10);
+    expect(warnings).toBe(1);
+    expect(await mean()).toEqual([after, 0]);
+  });
+
   it('of a run go before those of the folder, with a warning where the shards have changed', async () => {
     twoShards();
     const { stats } = await measured();

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { DataError } from '../../src/data/dataset.ts';
 import { shapesDataset } from '../../src/data/shapes.ts';
 
 const draw = (index: number, options: { size?: number; seed?: number } = {}) => {
@@ -53,6 +54,6 @@ describe('shapesDataset', () => {
     expect(() => shapesDataset({ size: 7 })).toThrow(/size is 7. Fix: choose a whole size of at least 8/);
     expect(() => shapesDataset({ count: 0 })).toThrow(/count is 0/);
     expect(() => shapesDataset({ seed: -1 })).toThrow(/seed is -1/);
-    expect(() => shapesDataset().image(60000, new Float32Array(1024), 0)).toThrow(RangeError);
+    expect(() => shapesDataset().image(60000, new Float32Array(1024), 0)).toThrow(DataError);
   });
 });
