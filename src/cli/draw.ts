@@ -47,7 +47,6 @@ export async function draw(
       first += part.length;
     } catch (error) {
       if (!isTooLarge(error) || part.length === 1) throw error;
-      await workspace.abandonStep();
       size = Math.ceil(part.length / 2);
     }
   }

@@ -6,13 +6,11 @@ import type { RunFolder } from '../io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
 import { type HostTensor, restoreTrainer, trainerState } from '../ucgm/checkpoint.ts';
+import { NonFiniteError } from '../ucgm/non_finite.ts';
 import { METRICS_KEPT, type Trainer } from '../ucgm/trainer.ts';
 import { collapse, sight } from './alarms.ts';
 import { sampleImages, writeSampleGrid } from './grid.ts';
 import { isFewStep } from './kind.ts';
-
-/** Steps the host may be ahead of the GPU. */
-const STEPS_AHEAD = 3;
 
 export interface TrainingRun {
   readonly trainer: Trainer;
@@ -35,13 +33,10 @@ export async function trainingLoop({ trainer, source, config, run, resume }: Tra
   process.once('SIGINT', interrupt);
   // A few-step model can fall to one sample a class: looked for at every checkpoint.
   const seen = isFewStep(config) ? await sight(source, trainer.step) : undefined;
-  const ahead: Promise<unknown>[] = [];
   let saved = -1;
   try {
     while (trainer.step < train.steps && !interrupted) {
       await trainer.train(await source.batch(trainer.step));
-      ahead.push(trainer.workspace.device.queue.onSubmittedWorkDone());
-      if (ahead.length > STEPS_AHEAD) await ahead.shift();
       const { step } = trainer;
       const due = step % train.checkpoint_every === 0 || step === train.steps;
       if (step % train.log_every === 0 || step % METRICS_KEPT === 0 || due) {
@@ -67,6 +62,11 @@ export async function trainingLoop({ trainer, source, config, run, resume }: Tra
         log.append({ ...metrics, imagesPerSecond: progress.imagesPerSecond(trainer.step) });
       await saveCheckpoint(trainer, run, train.keep_checkpoints);
     }
+  } catch (error) {
+    if (error instanceof NonFiniteError)
+      for (const metrics of error.metrics)
+        log.append({ ...metrics, imagesPerSecond: progress.imagesPerSecond(metrics.step) });
+    throw error;
   } finally {
     process.off('SIGINT', interrupt);
     progress.stop();
