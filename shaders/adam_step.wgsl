@@ -1,6 +1,6 @@
 // adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
 //   g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
-// Buffers f32: param, m, v [count] updated; grad [count]; clip [4] = (scale, norm, non-finite count, 0);
+// Buffers f32: param, m, v [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
 //   hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
 //   root is 1, or 0 (with eps 1) for a step of plain momentum.
 //   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
@@ -36,7 +36,7 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (wid.x + wid.y * groups.x) * 256u + local;
-  if (i >= (dims.count + 3u) / 4u) {
+  if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) { // a step that is held changes nothing
     return;
   }
   let p = param[i];

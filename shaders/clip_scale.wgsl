@@ -1,6 +1,8 @@
 // clip_scale: the factor that clips gradients to a global norm, from the partial sums of grad_stats.
 //   norm = sqrt(sum of squares); scale = min(1, max_norm / (norm + 1e-6)), 0 where the norm is not finite; 1 without a limit.
-// Buffers f32: partial [groups, 2]; limits [2] = (max_norm or 0 for none, 0); clip [4] = (scale, norm, non-finite count, 0).
+// Buffers f32: partial [groups, 2]; limits [2] = (max_norm or 0 for none, the loss or 0); clip [4] = (scale, norm, non-finite
+//   count, held). held is 1 from the first step on whose norm or loss is not finite, until the host writes 0: optimisers and averages
+//   then change nothing.
 // Grid: one workgroup of LANES invocations.
 // Precision: f32, in one fixed order.
 // Source: torch.nn.utils.clip_grad_norm_ followed by nan_to_num, as UCGM's training step has them: a NaN norm makes every
@@ -42,5 +44,7 @@ fn main(@builtin(local_invocation_id) lid: vec3u) {
   clip[0] = scale;
   clip[1] = norm;
   clip[2] = bad;
-  clip[3] = 0.0;
+  // A word that holds anything but 1 is fresh memory.
+  let sound = finite && (bitcast<u32>(limits[1]) & 0x7f800000u) != 0x7f800000u;
+  clip[3] = select(1.0, 0.0, sound && bitcast<u32>(clip[3]) != 0x3f800000u);
 }

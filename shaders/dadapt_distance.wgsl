@@ -1,6 +1,7 @@
 // dadapt_distance: the new estimate d of the distance to the solution, from all partial sums of dadapt_moments.
 //   n = r n + (1 - r) lr d sum(products);  d' = max(d, n / ((1 - r) sum(lengths)))  with r = sqrt(b2)
-// Buffers f32: partial [groups, 2]; hyper [8] of dadapt_moments; distance [4] = (d, n, the d of this step's moments, 0), updated.
+// Buffers f32: partial [groups, 2]; hyper [8] of dadapt_moments; distance [4] = (d, n, the d of this step's moments, 0), updated;
+//   clip [4] of shaders/clip_scale.wgsl: a step that is held changes nothing.
 // Grid: one workgroup of LANES invocations.
 // Precision: f32, in one fixed order.
 // Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form), without a bound on d's growth.
@@ -17,7 +18,8 @@ struct Dims {
 @group(0) @binding(0) var<storage, read> partial: array<f32>;
 @group(0) @binding(1) var<storage, read> hyper: array<f32>;
 @group(0) @binding(2) var<storage, read_write> distance: array<f32>;
-@group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(3) var<storage, read> clip: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_id) lid: vec3u) {
@@ -29,7 +31,7 @@ fn main(@builtin(local_invocation_id) lid: vec3u) {
   }
   products = lanes_sum(products, lid.x, 0u);
   lengths = lanes_sum(lengths, lid.x, 0u);
-  if (lid.x != 0u) {
+  if (lid.x != 0u || clip[3] == 1.0) {
     return;
   }
   let d = distance[0];

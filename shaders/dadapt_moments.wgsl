@@ -1,7 +1,7 @@
 // dadapt_moments: the first half of a step of D-adapted Adam over a flat buffer: moments, and what the new distance is made from.
 //   partial = (sum g s / (sqrt(v) + eps), sum |s'|) with the old s and v;
 //   m = b1 m + (1 - b1) lr d g;  v = b2 v + (1 - b2) g^2;  s' = r s + (1 - r) lr d g  with r = sqrt(b2)
-// Buffers f32: grad [count]; m, v, s [count] updated; clip [4] = (scale, ...); hyper [8] = (lr, b1, 1 - b1, b2, 1 - b2, eps, r, 1 - r);
+// Buffers f32: grad [count]; m, v, s [count] updated; clip [4] of shaders/clip_scale.wgsl; hyper [8] = (lr, b1, 1 - b1, b2, 1 - b2, eps, r, 1 - r);
 //   distance [4], d first; partial [groups, 2] from group partial_offset on. Flat buffers are padded to whole vec4s.
 // Grid: groups = min(MAX_GROUPS, ceil(count / PER_GROUP)) of LANES invocations, ROWS groups a workgroup; group g takes every
 //   groups-th run of LANES vec4s from the g-th on.
@@ -39,7 +39,7 @@ fn main(
   let group = (wid.x + wid.y * workgroups.x) * ROWS + lid.y;
   let groups = min(MAX_GROUPS, (dims.count + PER_GROUP - 1u) / PER_GROUP);
   let live = group < groups; // groups past the end still take part in the barriers
-  let end = select(0u, (dims.count + 3u) / 4u, live);
+  let end = select(0u, (dims.count + 3u) / 4u, live && clip[3] != 1.0); // a step that is held changes nothing
   let size = hyper[0] * distance[0];
   var products = vec4f(0.0);
   var lengths = vec4f(0.0);

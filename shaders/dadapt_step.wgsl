@@ -1,6 +1,6 @@
 // dadapt_step: the second half of a step of D-adapted Adam: p = (1 - decay d) p - m / (sqrt(v) + eps), d that of the moments.
-// Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4] of dadapt_distance. Flat buffers are
-//   padded to whole vec4s; elements past count keep their values.
+// Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4] of dadapt_distance; clip [4] of
+//   clip_scale: a step that is held changes nothing. Flat buffers are padded to whole vec4s; elements past count keep their values.
 // Grid: one vec4 an invocation, 256 invocations a workgroup.
 // Precision: f32.
 // Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, decoupled decay).
@@ -15,7 +15,8 @@ struct Dims {
 @group(0) @binding(2) var<storage, read> v: array<vec4f>;
 @group(0) @binding(3) var<storage, read> hyper: array<f32>;
 @group(0) @binding(4) var<storage, read> distance: array<f32>;
-@group(0) @binding(5) var<uniform> dims: Dims;
+@group(0) @binding(5) var<storage, read> clip: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
 
 @compute @workgroup_size(256)
 fn main(
@@ -24,7 +25,7 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (wid.x + wid.y * groups.x) * 256u + local;
-  if (i >= (dims.count + 3u) / 4u) {
+  if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) {
     return;
   }
   let p = param[i];

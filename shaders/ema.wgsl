@@ -1,9 +1,12 @@
 // ema: average = decay average + (1 - decay) param, in place, written as average + (1 - decay) (param - average): exact where
 //   they are equal; decay 0 copies exactly.
-// Buffers f32: average [count] updated, param [count], decay [1]. Flat buffers are padded to whole vec4s, so that four elements
+// Buffers f32: average [count] updated, param [count], decay [1]; where GUARDED clip [4] of
+//   shaders/clip_scale.wgsl: a step that is held changes nothing. Flat buffers are padded to whole vec4s, so that four elements
 //   are one access; elements past count keep their values.
 // Grid: one vec4 an invocation, 256 invocations a workgroup.
 // Precision: f32. 1 - decay is exact for the decay given, but a decay near 1 is itself rounded: .9999 to a rate of 1.0002e-4.
+
+const GUARDED: bool = false;  // knob: leave the average as it is in a step that is held
 
 struct Dims {
   count: u32,
@@ -12,7 +15,8 @@ struct Dims {
 @group(0) @binding(0) var<storage, read_write> average: array<vec4f>;
 @group(0) @binding(1) var<storage, read> param: array<vec4f>;
 @group(0) @binding(2) var<storage, read> decay: array<f32>;
-@group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(3) var<storage, read> clip: array<f32>; // optional: GUARDED
+@group(0) @binding(4) var<uniform> dims: Dims;
 
 @compute @workgroup_size(256)
 fn main(
@@ -22,6 +26,9 @@ fn main(
 ) {
   let i = (wid.x + wid.y * groups.x) * 256u + local;
   if (i >= (dims.count + 3u) / 4u) {
+    return;
+  }
+  if (GUARDED && clip[3] == 1.0) {
     return;
   }
   let p = param[i];

@@ -1,6 +1,6 @@
 // lion_step: one update of Lion, or of its cautious form, over a flat buffer, in place.
 //   g = finite(grad) * clip scale;  p = (1 - lr wd) p - lr sign(b1 m + (1 - b1) g);  m = b2 m + (1 - b2) g
-// Buffers f32: param, m [count] updated; grad [count]; clip [4] = (scale, norm, non-finite count, 0);
+// Buffers f32: param, m [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
 //   hyper [6] = (lr, b1, 1 - b1, b2, 1 - b2, lr wd);
 //   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS. Flat buffers are padded to whole vec4s; elements past count keep their values.
 // Grid: one vec4 an invocation, 256 invocations a workgroup.
@@ -32,7 +32,7 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (wid.x + wid.y * groups.x) * 256u + local;
-  if (i >= (dims.count + 3u) / 4u) {
+  if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) { // a step that is held changes nothing
     return;
   }
   let p = param[i];

@@ -268,7 +268,7 @@ export const adam_step = {
   },
   code: `// adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
 //   g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
-// Buffers f32: param, m, v [count] updated; grad [count]; clip [4] = (scale, norm, non-finite count, 0);
+// Buffers f32: param, m, v [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
 //   hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
 //   root is 1, or 0 (with eps 1) for a step of plain momentum.
 //   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
@@ -304,7 +304,7 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (wid.x + wid.y * groups.x) * 256u + local;
-  if (i >= (dims.count + 3u) / 4u) {
+  if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) { // a step that is held changes nothing
     return;
   }
   let p = param[i];
@@ -2118,7 +2118,9 @@ export const clip_scale = {
   },
   code: `// clip_scale: the factor that clips gradients to a global norm, from the partial sums of grad_stats.
 //   norm = sqrt(sum of squares); scale = min(1, max_norm / (norm + 1e-6)), 0 where the norm is not finite; 1 without a limit.
-// Buffers f32: partial [groups, 2]; limits [2] = (max_norm or 0 for none, 0); clip [4] = (scale, norm, non-finite count, 0).
+// Buffers f32: partial [groups, 2]; limits [2] = (max_norm or 0 for none, the loss or 0); clip [4] = (scale, norm, non-finite
+//   count, held). held is 1 from the first step on whose norm or loss is not finite, until the host writes 0: optimisers and averages
+//   then change nothing.
 // Grid: one workgroup of LANES invocations.
 // Precision: f32, in one fixed order.
 // Source: torch.nn.utils.clip_grad_norm_ followed by nan_to_num, as UCGM's training step has them: a NaN norm makes every
@@ -2160,7 +2162,9 @@ fn main(@builtin(local_invocation_id) lid: vec3u) {
   clip[0] = scale;
   clip[1] = norm;
   clip[2] = bad;
-  clip[3] = 0.0;
+  // A word that holds anything but 1 is fresh memory.
+  let sound = finite && (bitcast<u32>(limits[1]) & 0x7f800000u) != 0x7f800000u;
+  clip[3] = select(1.0, 0.0, sound && bitcast<u32>(clip[3]) != 0x3f800000u);
 }
 
 // lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
@@ -2245,14 +2249,16 @@ export const dadapt_distance = {
     partial: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
     hyper: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
     distance: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    clip: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
   },
-  uniform: { binding: 3, size: 4, fields: { groups: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 4, size: 4, fields: { groups: { type: 'u32', offset: 0 } } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256 },
   },
   code: `// dadapt_distance: the new estimate d of the distance to the solution, from all partial sums of dadapt_moments.
 //   n = r n + (1 - r) lr d sum(products);  d' = max(d, n / ((1 - r) sum(lengths)))  with r = sqrt(b2)
-// Buffers f32: partial [groups, 2]; hyper [8] of dadapt_moments; distance [4] = (d, n, the d of this step's moments, 0), updated.
+// Buffers f32: partial [groups, 2]; hyper [8] of dadapt_moments; distance [4] = (d, n, the d of this step's moments, 0), updated;
+//   clip [4] of shaders/clip_scale.wgsl: a step that is held changes nothing.
 // Grid: one workgroup of LANES invocations.
 // Precision: f32, in one fixed order.
 // Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form), without a bound on d's growth.
@@ -2269,7 +2275,8 @@ struct Dims {
 @group(0) @binding(0) var<storage, read> partial: array<f32>;
 @group(0) @binding(1) var<storage, read> hyper: array<f32>;
 @group(0) @binding(2) var<storage, read_write> distance: array<f32>;
-@group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(3) var<storage, read> clip: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_id) lid: vec3u) {
@@ -2281,7 +2288,7 @@ fn main(@builtin(local_invocation_id) lid: vec3u) {
   }
   products = lanes_sum(products, lid.x, 0u);
   lengths = lanes_sum(lengths, lid.x, 0u);
-  if (lid.x != 0u) {
+  if (lid.x != 0u || clip[3] == 1.0) {
     return;
   }
   let d = distance[0];
@@ -2372,7 +2379,7 @@ export const dadapt_moments = {
   code: `// dadapt_moments: the first half of a step of D-adapted Adam over a flat buffer: moments, and what the new distance is made from.
 //   partial = (sum g s / (sqrt(v) + eps), sum |s'|) with the old s and v;
 //   m = b1 m + (1 - b1) lr d g;  v = b2 v + (1 - b2) g^2;  s' = r s + (1 - r) lr d g  with r = sqrt(b2)
-// Buffers f32: grad [count]; m, v, s [count] updated; clip [4] = (scale, ...); hyper [8] = (lr, b1, 1 - b1, b2, 1 - b2, eps, r, 1 - r);
+// Buffers f32: grad [count]; m, v, s [count] updated; clip [4] of shaders/clip_scale.wgsl; hyper [8] = (lr, b1, 1 - b1, b2, 1 - b2, eps, r, 1 - r);
 //   distance [4], d first; partial [groups, 2] from group partial_offset on. Flat buffers are padded to whole vec4s.
 // Grid: groups = min(MAX_GROUPS, ceil(count / PER_GROUP)) of LANES invocations, ROWS groups a workgroup; group g takes every
 //   groups-th run of LANES vec4s from the g-th on.
@@ -2410,7 +2417,7 @@ fn main(
   let group = (wid.x + wid.y * workgroups.x) * ROWS + lid.y;
   let groups = min(MAX_GROUPS, (dims.count + PER_GROUP - 1u) / PER_GROUP);
   let live = group < groups; // groups past the end still take part in the barriers
-  let end = select(0u, (dims.count + 3u) / 4u, live);
+  let end = select(0u, (dims.count + 3u) / 4u, live && clip[3] != 1.0); // a step that is held changes nothing
   let size = hyper[0] * distance[0];
   var products = vec4f(0.0);
   var lengths = vec4f(0.0);
@@ -2483,13 +2490,14 @@ export const dadapt_step = {
     v: { binding: 2, access: 'read', element: 'vec4f', elementBytes: 16 },
     hyper: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
     distance: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+    clip: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
   },
-  uniform: { binding: 5, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 6, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
   knobs: {
   },
   code: `// dadapt_step: the second half of a step of D-adapted Adam: p = (1 - decay d) p - m / (sqrt(v) + eps), d that of the moments.
-// Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4] of dadapt_distance. Flat buffers are
-//   padded to whole vec4s; elements past count keep their values.
+// Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4] of dadapt_distance; clip [4] of
+//   clip_scale: a step that is held changes nothing. Flat buffers are padded to whole vec4s; elements past count keep their values.
 // Grid: one vec4 an invocation, 256 invocations a workgroup.
 // Precision: f32.
 // Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, decoupled decay).
@@ -2504,7 +2512,8 @@ struct Dims {
 @group(0) @binding(2) var<storage, read> v: array<vec4f>;
 @group(0) @binding(3) var<storage, read> hyper: array<f32>;
 @group(0) @binding(4) var<storage, read> distance: array<f32>;
-@group(0) @binding(5) var<uniform> dims: Dims;
+@group(0) @binding(5) var<storage, read> clip: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
 
 @compute @workgroup_size(256)
 fn main(
@@ -2513,7 +2522,7 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (wid.x + wid.y * groups.x) * 256u + local;
-  if (i >= (dims.count + 3u) / 4u) {
+  if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) {
     return;
   }
   let p = param[i];
@@ -2543,16 +2552,21 @@ export const ema = {
     average: { binding: 0, access: 'read_write', element: 'vec4f', elementBytes: 16 },
     param: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16 },
     decay: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
+    clip: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'GUARDED' },
   },
-  uniform: { binding: 3, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 4, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
   knobs: {
+    GUARDED: { kind: 'const', type: 'bool', default: false },
   },
   code: `// ema: average = decay average + (1 - decay) param, in place, written as average + (1 - decay) (param - average): exact where
 //   they are equal; decay 0 copies exactly.
-// Buffers f32: average [count] updated, param [count], decay [1]. Flat buffers are padded to whole vec4s, so that four elements
+// Buffers f32: average [count] updated, param [count], decay [1]; where GUARDED clip [4] of
+//   shaders/clip_scale.wgsl: a step that is held changes nothing. Flat buffers are padded to whole vec4s, so that four elements
 //   are one access; elements past count keep their values.
 // Grid: one vec4 an invocation, 256 invocations a workgroup.
 // Precision: f32. 1 - decay is exact for the decay given, but a decay near 1 is itself rounded: .9999 to a rate of 1.0002e-4.
+
+const GUARDED: bool = false;  // knob: leave the average as it is in a step that is held
 
 struct Dims {
   count: u32,
@@ -2561,7 +2575,8 @@ struct Dims {
 @group(0) @binding(0) var<storage, read_write> average: array<vec4f>;
 @group(0) @binding(1) var<storage, read> param: array<vec4f>;
 @group(0) @binding(2) var<storage, read> decay: array<f32>;
-@group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(3) var<storage, read> clip: array<f32>; // optional: GUARDED
+@group(0) @binding(4) var<uniform> dims: Dims;
 
 @compute @workgroup_size(256)
 fn main(
@@ -2571,6 +2586,9 @@ fn main(
 ) {
   let i = (wid.x + wid.y * groups.x) * 256u + local;
   if (i >= (dims.count + 3u) / 4u) {
+    return;
+  }
+  if (GUARDED && clip[3] == 1.0) {
     return;
   }
   let p = param[i];
@@ -3402,7 +3420,7 @@ export const lion_step = {
   },
   code: `// lion_step: one update of Lion, or of its cautious form, over a flat buffer, in place.
 //   g = finite(grad) * clip scale;  p = (1 - lr wd) p - lr sign(b1 m + (1 - b1) g);  m = b2 m + (1 - b2) g
-// Buffers f32: param, m [count] updated; grad [count]; clip [4] = (scale, norm, non-finite count, 0);
+// Buffers f32: param, m [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
 //   hyper [6] = (lr, b1, 1 - b1, b2, 1 - b2, lr wd);
 //   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS. Flat buffers are padded to whole vec4s; elements past count keep their values.
 // Grid: one vec4 an invocation, 256 invocations a workgroup.
@@ -3434,7 +3452,7 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (wid.x + wid.y * groups.x) * 256u + local;
-  if (i >= (dims.count + 3u) / 4u) {
+  if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) { // a step that is held changes nothing
     return;
   }
   let p = param[i];

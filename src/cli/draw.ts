@@ -69,7 +69,6 @@ export async function* drawParts(
       });
     } catch (error) {
       if (!isTooLarge(error) || part.length === 1) throw error;
-      await workspace.abandonStep();
       size = Math.ceil(part.length / 2);
       continue;
     }

@@ -1,13 +1,13 @@
 import type { BatchSource, DataBatch } from '../data/batches.ts';
 import type { RunConfig } from '../io/config.ts';
-import { firstNotFiniteTensor } from '../io/finite.ts';
 import { MetricsLog } from '../io/metrics-log.node.ts';
 import type { RunFolder } from '../io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
 import { type HostTensor, restoreTrainer, trainerState } from '../ucgm/checkpoint.ts';
 import { NonFiniteError } from '../ucgm/non_finite.ts';
-import { METRICS_KEPT, type StepMetrics, type Trainer } from '../ucgm/trainer.ts';
+import type { StepMetrics } from '../ucgm/step_metrics.ts';
+import { METRICS_KEPT, type Trainer } from '../ucgm/trainer.ts';
 import { collapse, sight } from './alarms.ts';
 import { UsageError } from './failure.ts';
 import { sampleImages, writeSampleGrid } from './grid.ts';
@@ -15,9 +15,6 @@ import { isFewStep } from './kind.ts';
 import { Progress } from './progress.ts';
 import { checkSound } from './sound.ts';
 import type { StopSignals } from './stop.ts';
-
-/** Steps the host may be ahead of the GPU. */
-const STEPS_AHEAD = 3;
 
 export interface TrainingRun {
   readonly trainer: Trainer;
@@ -42,7 +39,6 @@ export async function trainingLoop({ trainer, source, config, run, resume, stop 
   const record = (measured: readonly StepMetrics[]) => {
     for (const metrics of measured) {
       if (metrics.step <= logged) continue;
-      if (!isSound(metrics)) throw new NonFiniteError(metrics.step, undefined);
       log.append({ ...metrics, imagesPerSecond: progress.imagesPerSecond(metrics.step) });
       progress.show(metrics.step, metrics.loss);
       logged = metrics.step;
@@ -66,11 +62,8 @@ export async function trainingLoop({ trainer, source, config, run, resume, stop 
   try {
     // A few-step model can fall to one sample a class: looked for at every checkpoint.
     const seen = isFewStep(config) ? await sight(source, trainer.step) : undefined;
-    const ahead: Promise<unknown>[] = [];
     while (trainer.step < train.steps && stop.exitCode === undefined) {
       await trainer.train(await read(trainer.step));
-      ahead.push(trainer.workspace.device.queue.onSubmittedWorkDone());
-      if (ahead.length > STEPS_AHEAD) await ahead.shift();
       const { step } = trainer;
       if (step % train.log_every === 0 || step % METRICS_KEPT === 0) record(await trainer.metrics());
       if (step % train.checkpoint_every === 0 || step === train.steps) {
@@ -92,7 +85,7 @@ export async function trainingLoop({ trainer, source, config, run, resume, stop 
   } catch (error) {
     if (!(error instanceof NonFiniteError)) throw error;
     record(error.metrics);
-    throw divergence(error, run, config);
+    throw divergence(error, trainer.step, run, config);
   } finally {
     progress.stop();
     log.close();
@@ -100,9 +93,6 @@ export async function trainingLoop({ trainer, source, config, run, resume, stop 
   if (stop.exitCode !== undefined)
     console.log(`stopped at step ${trainer.step}; the state is saved. Go on with --resume`);
 }
-
-const isSound = ({ loss, gradNorm, nonFinite }: StepMetrics): boolean =>
-  nonFinite === 0 && Number.isFinite(loss) && Number.isFinite(gradNorm);
 
 /** What is not training itself may fail with a line: the training goes on. */
 async function orWarn(trainer: Trainer, what: string, work: () => Promise<void>): Promise<void> {
@@ -116,12 +106,12 @@ async function orWarn(trainer: Trainer, what: string, work: () => Promise<void>)
 }
 
 /** The end of a training that diverged: which step, which tensor, and how to go on. */
-function divergence({ step, tensor }: NonFiniteError, run: RunFolder, config: RunConfig): UsageError {
+function divergence({ step, tensor }: NonFiniteError, trained: number, run: RunFolder, config: RunConfig): UsageError {
   const sound = run.checkpoints().at(-1);
   const from = sound === undefined ? 'there is no checkpoint yet, begin' : `step ${sound} is saved and sound, go on`;
   const lr = Number((config.optimizer.lr / 10).toPrecision(3));
   return new UsageError(
-    `the training diverged: step ${step} is not finite${tensor === undefined ? '' : `, first in ${tensor}`} (lr ${config.optimizer.lr})`,
+    `the training diverged: step ${step ?? trained} is not finite${tensor === undefined ? '' : `, first in ${tensor}`} (lr ${config.optimizer.lr})`,
     `${from} with a lower learning rate: ucgm train --resume --out ${run.path} --lr ${lr}`,
   );
 }
@@ -146,8 +136,6 @@ function restore(trainer: Trainer, run: RunFolder): void {
 /** Writes the trainer's whole state as a checkpoint and removes old ones. @throws NonFiniteError, before anything is written. */
 export async function saveCheckpoint(trainer: Trainer, run: RunFolder, keep: number): Promise<void> {
   const { tensors, metadata } = await trainerState(trainer);
-  const stray = firstNotFiniteTensor([...tensors].map(([name, { data }]) => [name, data] as const));
-  if (stray) throw new NonFiniteError(trainer.step, stray.name);
   writeSafetensorsAtomic(run.checkpointPath(trainer.step), tensors, metadata);
   run.prune(keep);
 }

@@ -1,3 +1,6 @@
+import { wrongOption } from '../kernel/index.ts';
+import { environment, noAdapter, noWebGPU } from './advice.ts';
+
 /** No usable WebGPU, or a lost device. `fix` says what to do. */
 export class DeviceError extends Error {
   override readonly name = 'DeviceError';
@@ -31,15 +34,14 @@ const USED_LIMITS = [
  * @throws DeviceError when there is no adapter or the request fails.
  */
 export async function requestDevice(gpu: GPU | undefined, options: DeviceOptions = {}): Promise<GPUDevice> {
-  if (!gpu)
-    throw new DeviceError('this environment has no WebGPU', 'use a browser with WebGPU, or ucgm-webgpu/node in Node');
+  const wrong = wrongOption('requestDevice', options, {
+    limits: ['adapter', 'default', undefined],
+    features: 'object?',
+  });
+  if (wrong) throw new DeviceError(wrong.what, wrong.fix);
+  if (!gpu) throw new DeviceError(...noWebGPU(environment()));
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) {
-    throw new DeviceError(
-      'no WebGPU adapter was found',
-      'install a Vulkan, Metal or D3D12 driver (on Linux without a GPU: mesa-vulkan-drivers)',
-    );
-  }
+  if (!adapter) throw new DeviceError(...noAdapter(environment()));
   const requiredFeatures = (options.features ?? WANTED_FEATURES).filter((f) =>
     adapter.features.has(f),
   ) as GPUFeatureName[];

@@ -1,6 +1,7 @@
 export { cacheOf, releaseKernels } from './cache.ts';
 export { type Caps, capsOf } from './caps.ts';
 export { KernelError, type KernelErrorCode } from './errors.ts';
+export { type Takes, wrongOption } from './given.ts';
 export { foldGrid, type Grid } from './grid.ts';
 export { type DispatchRecord, defineKernel, Kernel, type KernelFamily, type KernelSpec } from './kernel.ts';
 export {

@@ -117,7 +117,8 @@ export const gradStats = defineKernel({
 
 /**
  * The clip factor, the norm and the non-finite count from all partial sums. Buffers f32: partial [groups, 2]; limits [2] =
- * (max_norm, or 0 for no clipping, 0); clip [4] = (scale, norm, non-finite count, 0). See shaders/clip_scale.wgsl.
+ * (max_norm, or 0 for no clipping, the loss, or 0); clip [4] = (scale, norm, non-finite count, held): held stays 1 from the first step
+ * whose norm or loss is not finite, and optimisers then change nothing. See shaders/clip_scale.wgsl.
  */
 export const clipScale = defineKernel({
   shader: shaders.clip_scale,
@@ -151,32 +152,38 @@ export const dadaptMoments = defineKernel({
 
 /**
  * The new distance d. Buffers f32: partial [groups, 2]; hyper [8] of dadaptMoments; distance [4] = (d, numerator, d of this step's
- * moments, 0) updated. See shaders/dadapt_distance.wgsl.
+ * moments, 0) updated; clip [4]. See shaders/dadapt_distance.wgsl.
  */
 export const dadaptDistance = defineKernel({
   shader: shaders.dadapt_distance,
   options: none,
   knobs: (_o: undefined, caps) => ({ LANES: caps.software ? 1 : undefined }),
-  sizes: (d) => ({ partial: d.groups * 2, hyper: 8, distance: 4 }),
+  sizes: (d) => ({ partial: d.groups * 2, hyper: 8, distance: 4, clip: 4 }),
   grid: () => 1,
 });
 
 /**
- * The second half of D-adapted Adam. Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4]. See
+ * The second half of D-adapted Adam. Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4]; clip [4]. See
  * shaders/dadapt_step.wgsl.
  */
 export const dadaptStep = defineKernel({
   shader: shaders.dadapt_step,
-  sizes: ({ count }) => ({ param: quads(count), m: quads(count), v: quads(count), hyper: 2, distance: 4 }),
+  sizes: ({ count }) => ({ param: quads(count), m: quads(count), v: quads(count), hyper: 2, distance: 4, clip: 4 }),
   grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
 });
 
+export interface AverageOptions {
+  /** Leave the average as it is in a step that `clip` holds. */
+  guarded?: boolean;
+}
+
 /**
  * average = decay average + (1 - decay) param. Buffers f32: average [count] updated in place, param [count], both padded to 16
- * bytes; decay [1]. decay 0 copies exactly. See shaders/ema.wgsl.
+ * bytes; decay [1]; guarded: clip [4]. decay 0 copies exactly. See shaders/ema.wgsl.
  */
 export const ema = defineKernel({
   shader: shaders.ema,
-  sizes: ({ count }) => ({ average: quads(count), param: quads(count), decay: 1 }),
+  knobs: (o: AverageOptions | undefined) => ({ GUARDED: o?.guarded ?? false }),
+  sizes: ({ count }) => ({ average: quads(count), param: quads(count), decay: 1, clip: 4 }),
   grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
 });

@@ -13,6 +13,11 @@ export interface ImageSource {
   image(index: number, out: Float32Array, offset: number): void;
 }
 
+/** Work that a signal ends between two of its parts; it then rejects with the signal's reason. */
+export interface Interruptible {
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Features of images, and the classes that the network sees in them. */
 export interface Embedding {
   /** [n, dim]. */
@@ -40,7 +45,12 @@ export function checkFits(network: FeatureNetwork, images: Pick<ImageSource, 'ch
 /**
  * Features of all images. Values are clamped to -1..1 and images brought to the network's size, see FeatureNetwork.fit. @throws MetricError for images that do not fit.
  */
-export async function embed(workspace: Workspace, network: FeatureNetwork, images: ImageSource): Promise<Embedding> {
+export async function embed(
+  workspace: Workspace,
+  network: FeatureNetwork,
+  images: ImageSource,
+  { signal }: Interruptible = {},
+): Promise<Embedding> {
   checkFits(network, images);
   const [channels, height, width] = network.input;
   const crops = network.fit === 'crop';
@@ -58,17 +68,20 @@ export async function embed(workspace: Workspace, network: FeatureNetwork, image
     }
     if (pixels.some(Number.isNaN))
       throw new MetricError('images are not numbers', 'look at the samples: the model may have diverged');
-    workspace.beginStep();
-    const tape = new Tape(workspace, { record: false });
-    const x = tape.alloc(batch, height, width, channels); // [B, H, W, C]
-    workspace.stream.write(x, pixels);
-    const out = network.forward(tape, x);
-    features.set(await workspace.read(out.features), first * network.dim);
+    signal?.throwIfAborted();
+    const out = await workspace.task(async () => {
+      workspace.beginStep();
+      const tape = new Tape(workspace, { record: false });
+      const x = tape.alloc(batch, height, width, channels); // [B, H, W, C]
+      workspace.stream.write(x, pixels);
+      const { features, logits } = network.forward(tape, x);
+      return { features: await workspace.read(features), logits: logits && (await workspace.read(logits)) };
+    });
+    features.set(out.features, first * network.dim);
     if (!out.logits) continue;
-    const kinds = out.logits.shape[1] as number;
-    const logits = await workspace.read(out.logits);
+    const kinds = out.logits.length / batch;
     classes ??= new Uint32Array(images.size);
-    for (let i = 0; i < batch; i++) classes[first + i] = largest(logits.subarray(i * kinds, (i + 1) * kinds));
+    for (let i = 0; i < batch; i++) classes[first + i] = largest(out.logits.subarray(i * kinds, (i + 1) * kinds));
   }
   return { features, ...(classes && { classes }) };
 }

@@ -1,5 +1,6 @@
 import { STREAM, uniformU32 } from '../rng/philox.ts';
 import type { Workspace } from '../tensor/index.ts';
+import type { Interruptible } from './embed.ts';
 import { MetricError } from './errors.ts';
 import { products } from './products.ts';
 
@@ -17,6 +18,7 @@ export async function kernelDistance(
   two: Float32Array<ArrayBuffer>,
   dim: number,
   seed = 0,
+  control: Interruptible = {},
 ): Promise<number> {
   const [n, m] = [one.length / dim, two.length / dim];
   const size = Math.min(SUBSET_SIZE, n, m);
@@ -27,9 +29,9 @@ export async function kernelDistance(
     const x = rowsOf(one, dim, subset(n, size, seed, 2 * s));
     const y = rowsOf(two, dim, subset(m, size, seed, 2 * s + 1));
     const [within1, within2, between] = [
-      await kernelSum(workspace, x, x, dim, true),
-      await kernelSum(workspace, y, y, dim, true),
-      await kernelSum(workspace, x, y, dim, false),
+      await kernelSum(workspace, x, x, dim, true, control),
+      await kernelSum(workspace, y, y, dim, true, control),
+      await kernelSum(workspace, x, y, dim, false, control),
     ];
     total += (within1 + within2) / (size * (size - 1)) - (2 * between) / size ** 2;
   }
@@ -43,6 +45,7 @@ async function kernelSum(
   y: Float32Array<ArrayBuffer>,
   dim: number,
   same: boolean,
+  control: Interruptible,
 ) {
   const m = y.length / dim;
   const kernel = (product: number) => {
@@ -50,10 +53,11 @@ async function kernelSum(
     return v * v * v;
   };
   let sum = 0;
-  await products(workspace, x, y, dim, (first, block) => {
+  const add = (first: number, block: Float32Array) => {
     for (let i = 0; i < block.length; i++) sum += kernel(block[i] as number);
     if (same) for (let row = 0; row < block.length / m; row++) sum -= kernel(block[row * m + first + row] as number);
-  });
+  };
+  await products(workspace, x, y, dim, add, control);
   return sum;
 }
 

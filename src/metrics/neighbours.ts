@@ -1,4 +1,5 @@
 import type { Workspace } from '../tensor/index.ts';
+import type { Interruptible } from './embed.ts';
 import { MetricError } from './errors.ts';
 import { products, squaredNorms } from './products.ts';
 
@@ -13,43 +14,64 @@ export async function precisionRecall(
   real: Float32Array<ArrayBuffer>,
   samples: Float32Array<ArrayBuffer>,
   dim: number,
+  control: Interruptible = {},
 ): Promise<{ precision: number; recall: number }> {
   if (Math.min(real.length, samples.length) / dim <= NEIGHBOURS)
     throw new MetricError('too few images for neighbours', `give at least ${NEIGHBOURS + 1} of both sets`);
   return {
-    precision: await covered(workspace, samples, real, dim),
-    recall: await covered(workspace, real, samples, dim),
+    precision: await covered(workspace, samples, real, dim, control),
+    recall: await covered(workspace, real, samples, dim, control),
   };
 }
 
 /** Share of the rows of `a` within the neighbourhood of a row of `b`: no farther than its third nearest other row of b. */
-async function covered(workspace: Workspace, a: Float32Array<ArrayBuffer>, b: Float32Array<ArrayBuffer>, dim: number) {
+async function covered(
+  workspace: Workspace,
+  a: Float32Array<ArrayBuffer>,
+  b: Float32Array<ArrayBuffer>,
+  dim: number,
+  control: Interruptible,
+) {
   const [lengthsA, lengthsB] = [squaredNorms(a, dim), squaredNorms(b, dim)];
   const m = lengthsB.length;
   const reach = new Float64Array(m);
-  await products(workspace, b, b, dim, (first, block) => {
-    const nearest = new Float64Array(NEIGHBOURS);
-    for (let row = first; row < first + block.length / m; row++) {
-      nearest.fill(Number.POSITIVE_INFINITY);
-      for (let other = 0; other < m; other++) {
-        const d = (lengthsB[other] as number) - 2 * (block[(row - first) * m + other] as number);
-        if (d < (nearest[NEIGHBOURS - 1] as number) && other !== row) insert(nearest, d);
+  await products(
+    workspace,
+    b,
+    b,
+    dim,
+    (first, block) => {
+      const nearest = new Float64Array(NEIGHBOURS);
+      for (let row = first; row < first + block.length / m; row++) {
+        nearest.fill(Number.POSITIVE_INFINITY);
+        for (let other = 0; other < m; other++) {
+          const d = (lengthsB[other] as number) - 2 * (block[(row - first) * m + other] as number);
+          if (d < (nearest[NEIGHBOURS - 1] as number) && other !== row) insert(nearest, d);
+        }
+        reach[row] = (nearest[NEIGHBOURS - 1] as number) + (lengthsB[row] as number);
       }
-      reach[row] = (nearest[NEIGHBOURS - 1] as number) + (lengthsB[row] as number);
-    }
-  });
+    },
+    control,
+  );
   let inside = 0;
-  await products(workspace, a, b, dim, (first, block) => {
-    for (let row = first; row < first + block.length / m; row++) {
-      const length = lengthsA[row] as number;
-      for (let other = 0; other < m; other++) {
-        const d = length + (lengthsB[other] as number) - 2 * (block[(row - first) * m + other] as number);
-        if (d > (reach[other] as number)) continue;
-        inside++;
-        break;
+  await products(
+    workspace,
+    a,
+    b,
+    dim,
+    (first, block) => {
+      for (let row = first; row < first + block.length / m; row++) {
+        const length = lengthsA[row] as number;
+        for (let other = 0; other < m; other++) {
+          const d = length + (lengthsB[other] as number) - 2 * (block[(row - first) * m + other] as number);
+          if (d > (reach[other] as number)) continue;
+          inside++;
+          break;
+        }
       }
-    }
-  });
+    },
+    control,
+  );
   return inside / lengthsA.length;
 }
 
@@ -71,24 +93,32 @@ export async function nearestRows(
   b: Float32Array<ArrayBuffer>,
   dim: number,
   ownRow?: (row: number) => number,
+  control: Interruptible = {},
 ): Promise<{ index: Uint32Array; distance: Float64Array }> {
   const [lengthsA, lengthsB] = [squaredNorms(a, dim), squaredNorms(b, dim)];
   const m = lengthsB.length;
   const index = new Uint32Array(lengthsA.length);
   const distance = new Float64Array(lengthsA.length);
-  await products(workspace, a, b, dim, (first, block) => {
-    for (let row = first; row < first + block.length / m; row++) {
-      const own = ownRow?.(row) ?? -1;
-      let best = Number.POSITIVE_INFINITY;
-      for (let other = 0; other < m; other++) {
-        const d = (lengthsB[other] as number) - 2 * (block[(row - first) * m + other] as number);
-        if (d >= best || other === own) continue;
-        best = d;
-        index[row] = other;
+  await products(
+    workspace,
+    a,
+    b,
+    dim,
+    (first, block) => {
+      for (let row = first; row < first + block.length / m; row++) {
+        const own = ownRow?.(row) ?? -1;
+        let best = Number.POSITIVE_INFINITY;
+        for (let other = 0; other < m; other++) {
+          const d = (lengthsB[other] as number) - 2 * (block[(row - first) * m + other] as number);
+          if (d >= best || other === own) continue;
+          best = d;
+          index[row] = other;
+        }
+        distance[row] = Math.sqrt(Math.max(0, best + (lengthsA[row] as number)));
       }
-      distance[row] = Math.sqrt(Math.max(0, best + (lengthsA[row] as number)));
-    }
-  });
+    },
+    control,
+  );
   return { index, distance };
 }
 

@@ -1,6 +1,7 @@
 import { linear } from '../autograd/ops/linear.ts';
 import { Tape } from '../autograd/tape.ts';
 import type { Workspace } from '../tensor/index.ts';
+import type { Interruptible } from './embed.ts';
 
 /** Bytes of a block of products that are on the device, and copied to the host, at a time. */
 const BLOCK_BYTES = 32 * 2 ** 20;
@@ -15,20 +16,28 @@ export async function products(
   b: Float32Array<ArrayBuffer>,
   dim: number,
   visit: (first: number, block: Float32Array) => void,
+  { signal }: Interruptible = {},
 ): Promise<void> {
   const [n, m] = [a.length / dim, b.length / dim];
   const rows = Math.max(1, Math.min(n, Math.floor(BLOCK_BYTES / 4 / m)));
   const right = workspace.create('data', 'features', [m, dim]);
-  workspace.stream.write(right, b);
-  for (let first = 0; first < n; first += rows) {
-    const here = Math.min(rows, n - first);
-    workspace.beginStep();
-    const tape = new Tape(workspace, { record: false });
-    const left = tape.alloc(here, dim);
-    workspace.stream.write(left, a.subarray(first * dim, (first + here) * dim));
-    visit(first, await workspace.read(linear(tape, left, right)));
+  try {
+    for (let first = 0; first < n; first += rows) {
+      signal?.throwIfAborted();
+      const here = Math.min(rows, n - first);
+      const block = await workspace.task(async () => {
+        workspace.beginStep();
+        if (first === 0) workspace.stream.write(right, b);
+        const tape = new Tape(workspace, { record: false });
+        const left = tape.alloc(here, dim);
+        workspace.stream.write(left, a.subarray(first * dim, (first + here) * dim));
+        return workspace.read(linear(tape, left, right));
+      });
+      visit(first, block);
+    }
+  } finally {
+    workspace.free(right);
   }
-  workspace.free(right);
 }
 
 /** Squared length of every row of `a` [n, dim]. */

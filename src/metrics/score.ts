@@ -1,5 +1,5 @@
 import type { Workspace } from '../tensor/index.ts';
-import type { Embedding } from './embed.ts';
+import type { Embedding, Interruptible } from './embed.ts';
 import type { Moments } from './feature_network.ts';
 import { frechetDistance, momentsOfFeatures } from './frechet.ts';
 import { kernelDistance } from './kid.ts';
@@ -40,11 +40,12 @@ export async function referenceOf(
   all: Float32Array<ArrayBuffer>,
   dim: number,
   samples: number,
+  control: Interruptible = {},
 ): Promise<Reference> {
   const n = all.length / dim;
   const some = Math.min(NEAREST_OF, n);
   const stride = Math.floor(n / some);
-  const { distance } = await nearestRows(workspace, everyRow(all, dim, some), all, dim, (row) => row * stride);
+  const { distance } = await nearestRows(workspace, everyRow(all, dim, some), all, dim, (row) => row * stride, control);
   return {
     dim,
     all,
@@ -60,6 +61,7 @@ export async function score(
   reference: Reference,
   samples: Embedding,
   labels: ArrayLike<number>,
+  control: Interruptible = {},
 ): Promise<Scores> {
   const { dim } = reference;
   const n = samples.features.length / dim;
@@ -68,12 +70,14 @@ export async function score(
     everyRow(samples.features, dim, Math.min(NEAREST_OF, n)),
     reference.all,
     dim,
+    undefined,
+    control,
   );
   const { classes } = samples;
   return {
     frechet: frechetDistance(reference.moments, momentsOfFeatures(samples.features, dim)),
-    kid: await kernelDistance(workspace, samples.features, reference.chosen, dim),
-    ...(await precisionRecall(workspace, reference.chosen, samples.features, dim)),
+    kid: await kernelDistance(workspace, samples.features, reference.chosen, dim, 0, control),
+    ...(await precisionRecall(workspace, reference.chosen, samples.features, dim, control)),
     accuracy: classes ? classes.reduce((right, c, i) => right + (c === labels[i] ? 1 : 0), 0) / classes.length : null,
     nearest: median(distance) / reference.spacing,
   };

@@ -1,3 +1,4 @@
+import { type Takes, wrongOption } from '../kernel/index.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
 import { type DiTConfig, ModelError } from './config.ts';
 import { type DDTOptions, ddt } from './ddt.ts';
@@ -27,6 +28,24 @@ const CLASSES: { [name: string]: (config: ModelConfig) => VelocityNetwork } = {
     if (config.two_times) throw new ModelError('DDT has no two_times', 'use TiT, SiT or LightningDiT for RCGM');
     return ddt({ num_encoder_blocks: Math.round((config.depth * 22) / 28), ...config });
   },
+};
+
+const KEYS: { readonly [K in keyof Required<ModelConfig>]: Takes } = {
+  input_size: 'number',
+  in_channels: 'number',
+  num_classes: 'number',
+  patch_size: 'number',
+  hidden_size: 'number',
+  depth: 'number',
+  num_heads: 'number',
+  use_qknorm: 'boolean?',
+  use_swiglu: 'boolean?',
+  use_rope: 'boolean?',
+  use_rmsnorm: 'boolean?',
+  wo_shift: 'boolean?',
+  learn_sigma: 'boolean?',
+  two_times: 'boolean?',
+  num_encoder_blocks: 'number?',
 };
 
 /** Named sizes: a class, and the sizes that do not follow from the data. S to 1p6B are the reference's; tiny and mnist are ours. */
@@ -61,8 +80,10 @@ export function namedModel(
 
 /** Builds a network of a class. @throws ModelError for an unknown class or sizes that do not fit together. */
 export function createNetwork(class_: string, config: ModelConfig): VelocityNetwork {
-  const make = CLASSES[class_];
+  const make = Object.hasOwn(CLASSES, class_) ? CLASSES[class_] : undefined;
   if (!make)
     throw new ModelError(`network class ${class_} does not exist`, `use one of ${Object.keys(CLASSES).join(', ')}`);
+  const wrong = wrongOption(class_, config, KEYS);
+  if (wrong) throw new ModelError(wrong.what, wrong.fix);
   return make(config);
 }

@@ -1,10 +1,12 @@
+import { TensorError } from '../tensor/index.ts';
+
 /**
  * Fixed 2-D sine-cosine position table, [grid * grid, dim]: the first half of dim encodes the column, the second the row, each
  * [sin | cos] of position * 10000^(-i / (dim/4)). Computed in f64. Source: the position embedding of MAE and DiT.
- * @throws RangeError when dim is no multiple of 4.
+ * @throws TensorError when dim is no multiple of 4.
  */
 export function sincosPositions(grid: number, dim: number): Float32Array<ArrayBuffer> {
-  if (dim % 4 !== 0) throw new RangeError(`position table: width ${dim} is no multiple of 4`);
+  if (dim % 4 !== 0) throw new TensorError(`position table: width ${dim} is no multiple of 4`, 'give a width that is');
   const table = new Float32Array(grid * grid * dim);
   const quarter = dim / 4;
   for (let row = 0; row < grid; row++) {
@@ -25,13 +27,14 @@ export function sincosPositions(grid: number, dim: number): Float32Array<ArrayBu
 /**
  * 2-D rotary tables of TiT and LightningDiT, cos and sin [grid * grid, headDim]: headDim/2 for the row, then headDim/2 for
  * the column, frequencies 10000^(-2j / (headDim/2)), each for a pair of neighbours. Source: RoPE, Su et al. 2021, per axis.
- * @throws RangeError when headDim is no multiple of 4.
+ * @throws TensorError when headDim is no multiple of 4.
  */
 export function ropeTables(
   grid: number,
   headDim: number,
 ): { cos: Float32Array<ArrayBuffer>; sin: Float32Array<ArrayBuffer> } {
-  if (headDim % 4 !== 0) throw new RangeError(`rotary table: head_dim ${headDim} is no multiple of 4`);
+  if (headDim % 4 !== 0)
+    throw new TensorError(`rotary table: head_dim ${headDim} is no multiple of 4`, 'give other heads or width');
   const cos = new Float32Array(grid * grid * headDim);
   const sin = new Float32Array(cos.length);
   const half = headDim / 2;
@@ -50,13 +53,14 @@ export function ropeTables(
 /**
  * 2-D rotary tables of DDT, cos and sin [grid * grid, headDim]: positions stretched over 0 to 16, neighbouring pairs that turn
  * by the column and the row in turns, frequencies 10000^(-4j / headDim). Source: the reference's DDT (complex RoPE).
- * @throws RangeError when headDim is no multiple of 4.
+ * @throws TensorError when headDim is no multiple of 4.
  */
 export function stretchedRopeTables(
   grid: number,
   headDim: number,
 ): { cos: Float32Array<ArrayBuffer>; sin: Float32Array<ArrayBuffer> } {
-  if (headDim % 4 !== 0) throw new RangeError(`rotary table: head_dim ${headDim} is no multiple of 4`);
+  if (headDim % 4 !== 0)
+    throw new TensorError(`rotary table: head_dim ${headDim} is no multiple of 4`, 'give other heads or width');
   const cos = new Float32Array(grid * grid * headDim);
   const sin = new Float32Array(cos.length);
   const step = grid > 1 ? 16 / (grid - 1) : 0;

@@ -13,14 +13,14 @@ export class Average {
     this.#decay = workspace.create('average', 'decay', [1]);
   }
 
-  /** Records one update. decay 0 copies exactly. */
-  update(from: FlatBuffers, decay: number): void {
+  /** Records one update, which does nothing in a step that `clip` [4] holds. decay 0 copies exactly. */
+  update(from: FlatBuffers, decay: number, clip?: Tensor): void {
     const { stream, device } = this.#workspace;
     stream.write(this.#decay, new Float32Array([decay]));
     this.values.chunks.forEach((average, i) => {
       stream.run(
-        ema.prepare(device),
-        { average, param: from.chunks[i] as Tensor, decay: this.#decay },
+        ema.prepare(device, { guarded: clip !== undefined }),
+        { average, param: from.chunks[i] as Tensor, decay: this.#decay, clip },
         { count: average.count },
       );
     });

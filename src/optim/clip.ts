@@ -1,9 +1,9 @@
 import { clipScale, gradStats, gradStatsGroups } from '../kernels/optimizer.ts';
-import type { FlatBuffers, Tensor, Workspace } from '../tensor/index.ts';
+import { type FlatBuffers, Storage, Tensor, type Workspace } from '../tensor/index.ts';
 
 /** The global norm of all gradients, the clip factor that follows, and the count of non-finite ones. */
 export class GradientClip {
-  /** [4]: scale, norm, non-finite count, 0. */
+  /** [4]: scale, norm, non-finite count, held: 1 from the first step on whose norm or loss is not finite, until `release`. */
   readonly result: Tensor;
   readonly #workspace: Workspace;
   readonly #gradients: FlatBuffers;
@@ -23,9 +23,10 @@ export class GradientClip {
     workspace.stream.write(this.#limits, new Float32Array([maxNorm ?? 0, 0]));
   }
 
-  /** Records the measurement; `result` is ready for the dispatches after it. */
-  measure(): void {
+  /** Records the measurement, of a step with this loss; `result` is ready for the dispatches after it. */
+  measure(loss?: Tensor): void {
     const { stream, device } = this.#workspace;
+    if (loss) stream.copy(loss, new Tensor([1], new Storage(this.#limits.buffer, 4, 4)));
     let partial_offset = 0;
     this.#gradients.chunks.forEach((grad, i) => {
       stream.run(gradStats.prepare(device), { grad, partial: this.#partial }, { count: grad.count, partial_offset });
@@ -36,6 +37,11 @@ export class GradientClip {
       { partial: this.#partial, limits: this.#limits, clip: this.result },
       { groups: partial_offset },
     );
+  }
+
+  /** Lets steps go on after one that was held. */
+  release(): void {
+    this.#workspace.stream.write(this.result, new Float32Array(4));
   }
 
   free(): void {

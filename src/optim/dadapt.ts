@@ -61,11 +61,11 @@ export class DAdaptation {
     });
     stream.run(
       dadaptDistance.prepare(device),
-      { partial: this.#partial, hyper: this.#moments, distance },
+      { partial: this.#partial, hyper: this.#moments, distance, clip },
       { groups: partial_offset },
     );
     parameters.values.chunks.forEach((param, i) => {
-      const buffers = { param, m: at(m, i), v: at(v, i), hyper: this.#step, distance };
+      const buffers = { param, m: at(m, i), v: at(v, i), hyper: this.#step, distance, clip };
       stream.run(dadaptStep.prepare(device), buffers, { count: param.count });
     });
   }

@@ -1,3 +1,5 @@
+import { TensorError } from '../tensor/index.ts';
+
 /** The optimisers that one kernel computes, see `adamHyper`. */
 export const ADAM_TYPES = ['AdamW', 'Adam', 'RAdam', 'CAdamW'] as const;
 
@@ -18,10 +20,10 @@ export interface AdamSettings {
  * goes into the gradient, and eps is added to sqrt(v / (1 - b2^t)). RAdam is torch's (Liu et al. 2019): decay as Adam's, the
  * step rectified, and plain momentum while fewer than some five squared gradients are in the average (rho_t <= 5). CAdamW is
  * AdamW but for its decay, lr wd p, and the mask, which is made elsewhere (Liang et al. 2024).
- * @throws RangeError for a step below 1, where the corrections divide by zero.
+ * @throws TensorError for a step below 1, where the corrections divide by zero.
  */
 export function adamHyper(type: AdamType, o: AdamSettings, step: number): Float32Array<ArrayBuffer> {
-  if (!(step >= 1)) throw new RangeError(`optimiser step is ${step}. Fix: count steps from 1`);
+  if (!(step >= 1)) throw new TensorError(`optimiser step is ${step}`, 'count steps from 1');
   const root2 = Math.sqrt(1 - o.beta2 ** step);
   const size = (o.lr * root2) / (1 - o.beta1 ** step);
   const coupled = type === 'Adam' || type === 'RAdam';

@@ -1,3 +1,4 @@
+import { wrongOption } from '../kernel/index.ts';
 import { adamStep, lionStep } from '../kernels/optimizer.ts';
 import { FlatBuffers, type FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
 import { CautiousMask } from './cautious.ts';
@@ -108,6 +109,14 @@ function isLion(type: OptimizerOptions['type']): type is 'Lion' | 'CLion' {
 }
 
 function validate(o: OptimizerOptions): void {
+  const wrong = wrongOption('optimizer', o, {
+    type: 'text',
+    lr: 'number',
+    betas: '2 numbers',
+    weight_decay: 'number',
+    eps: 'number?',
+  });
+  if (wrong) throw new OptimizerError(wrong.what, wrong.fix);
   if (!OPTIMIZER_TYPES.includes(o.type))
     throw new OptimizerError(`optimizer ${o.type} does not exist`, `use one of ${OPTIMIZER_TYPES.join(', ')}`);
   if (!(o.lr > 0)) throw new OptimizerError(`lr is ${o.lr}`, `give a positive number`);

@@ -1,3 +1,4 @@
+import { TensorError, WorkspaceError } from './errors.ts';
 import { BufferLimitError, type Owner } from './ledger.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 import type { Workspace } from './workspace.ts';
@@ -27,7 +28,7 @@ export class FlatLayout {
   /** Bytes of each buffer. */
   readonly chunks: readonly number[];
 
-  /** @throws RangeError for a duplicate name, BufferLimitError for a parameter that alone passes the limit. */
+  /** @throws TensorError for a duplicate name, BufferLimitError for a parameter that alone passes the limit. */
   constructor(specs: readonly ParameterSpec[], maxBytes: number) {
     const places: Place[] = [];
     const chunks: number[] = [];
@@ -35,7 +36,8 @@ export class FlatLayout {
     let used = 0;
     for (const { name, shape } of specs) {
       const bytes = Math.ceil((count(shape) * 4) / ALIGN) * ALIGN;
-      if (names.has(name)) throw new RangeError(`parameter ${name} is declared twice`);
+      if (names.has(name))
+        throw new TensorError(`parameter ${name} is declared twice`, 'give every parameter a name of its own');
       if (bytes > maxBytes) {
         throw new BufferLimitError(
           `parameter ${name} [${shape}] needs ${bytes} bytes; a binding of this device holds ${maxBytes}`,
@@ -55,6 +57,13 @@ export class FlatLayout {
     this.chunks = chunks;
   }
 }
+
+/** Some parameters' names, for a message. */
+const some = (layout: FlatLayout) =>
+  `${layout.places
+    .slice(0, 5)
+    .map((place) => place.name)
+    .join(', ')}, ...`;
 
 /** One kind of number for every parameter (values, gradients, a moment, an average), in flat buffers. */
 export class FlatBuffers {
@@ -89,14 +98,18 @@ export class FlatBuffers {
     for (const chunk of this.chunks) this.#workspace.stream.clear(chunk);
   }
 
-  /** Records writes of host values by parameter name. @throws RangeError for a name or length that does not fit. */
+  /** Records writes of host values by parameter name. @throws TensorError for a name or length that does not fit. */
   write(values: ReadonlyMap<string, Float32Array<ArrayBuffer>>): void {
     for (const [name, data] of values) {
       const place = this.layout.places.find((p) => p.name === name);
-      if (!place) throw new RangeError(`no parameter is named ${name}`);
+      if (!place)
+        throw new TensorError(`no parameter is named ${name}`, `leave it out: there are ${some(this.layout)}`);
       const tensor = new Tensor(place.shape, this.slice(place));
       if (data.length !== tensor.count)
-        throw new RangeError(`parameter ${name} is [${place.shape}], got ${data.length} values`);
+        throw new TensorError(
+          `parameter ${name} is [${place.shape}], got ${data.length} values`,
+          'give weights of this network',
+        );
       this.#workspace.stream.write(tensor, data);
     }
   }
@@ -126,6 +139,7 @@ export class FlatParameters {
   readonly values: FlatBuffers;
   readonly gradients: FlatBuffers | undefined;
   readonly #tensors = new Map<string, Tensor>();
+  #freed = false;
 
   constructor(
     workspace: Workspace,
@@ -150,13 +164,11 @@ export class FlatParameters {
     return new FlatLayout(specs, Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / ALIGN) * ALIGN);
   }
 
-  /** A parameter's tensor. @throws RangeError for an unknown name. */
+  /** A parameter's tensor. @throws TensorError for an unknown name. */
   get(name: string): Tensor {
     const tensor = this.#tensors.get(name);
-    if (!tensor)
-      throw new RangeError(
-        `no parameter is named ${name}; there are ${[...this.#tensors.keys()].slice(0, 5).join(', ')}, ...`,
-      );
+    if (!tensor) throw new TensorError(`no parameter is named ${name}`, `ask for one of ${some(this.layout)}`);
+    if (this.#freed) throw new WorkspaceError('these weights were freed', 'use them before their trainer is freed');
     return tensor;
   }
 
@@ -170,6 +182,7 @@ export class FlatParameters {
   }
 
   free(): void {
+    this.#freed = true;
     this.values.free();
     this.gradients?.free();
   }

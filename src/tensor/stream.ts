@@ -1,4 +1,5 @@
 import type { BufferLike, BuffersOf, DimsOf, DispatchRecord, Kernel, ShaderSource } from '../kernel/index.ts';
+import { TensorError } from './errors.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Dispatches after which what is recorded goes to the GPU, so that it works while the host records on. */
@@ -33,6 +34,7 @@ export class Stream {
   #earlier = 0;
   #waiting = new Set<Kernel>();
   #runs = 0;
+  #held = false;
 
   readonly #memory: { readonly settled: boolean; check(): Promise<void> };
 
@@ -46,6 +48,12 @@ export class Stream {
   begin(): void {
     this.#position = 0;
     this.#earlier = this.#items.length;
+    this.#held = false;
+  }
+
+  /** From here on nothing is submitted before `flush`: what lasts of a step happens whole or not at all. */
+  hold(): void {
+    this.#held = true;
   }
 
   /** Records one dispatch. @throws KernelError as `bind` does. */
@@ -71,14 +79,20 @@ export class Stream {
   /** Copies the elements of one tensor to another of the same count. */
   copy(from: Tensor, to: Tensor): void {
     if (from.count !== to.count)
-      throw new RangeError(`cannot copy [${from.shape}] to [${to.shape}]: the counts differ`);
+      throw new TensorError(
+        `cannot copy [${from.shape}] to [${to.shape}]: the counts differ`,
+        'give tensors of one count',
+      );
     this.#items.push({ kind: 'copy', from, to, bytes: from.count * 4 });
   }
 
   /** Writes host numbers into a tensor, in order with the dispatches around it. The data is copied now. */
   write(tensor: Tensor, data: Words, elementOffset = 0): void {
     if (elementOffset + data.length > tensor.count) {
-      throw new RangeError(`cannot write ${data.length} elements at ${elementOffset} of [${tensor.shape}]`);
+      throw new TensorError(
+        `cannot write ${data.length} elements at ${elementOffset} of [${tensor.shape}]`,
+        'give as many as there is room for',
+      );
     }
     this.#items.push({ kind: 'write', tensor, data: data.slice(), byteOffset: elementOffset * 4 });
   }
@@ -99,10 +113,11 @@ export class Stream {
     this.#waiting = new Set(runs.map((run) => run.kernel).filter((kernel) => !kernel.compiled));
     this.#position = 0;
     this.#runs = runs.length;
+    this.#held = false;
   }
 
   #submitIfReady(): void {
-    if (!this.#memory.settled) return; // else the last part of a step may run without its first
+    if (this.#held || !this.#memory.settled) return; // else the last part of a step may run without its first
     for (const kernel of this.#waiting) if (!kernel.compiled) return;
     this.#waiting.clear();
     this.#submit();

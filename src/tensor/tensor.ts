@@ -1,3 +1,5 @@
+import { TensorError } from './errors.ts';
+
 /** STORAGE | COPY_SRC | COPY_DST: what every tensor's buffer can be used for. */
 export const TENSOR_USAGE = 0x80 | 0x4 | 0x8;
 
@@ -35,7 +37,10 @@ export class Tensor {
   constructor(shape: readonly number[], storage: Storage) {
     const bytes = count(shape) * 4;
     if (bytes > storage.size)
-      throw new RangeError(`shape [${shape}] needs ${bytes} bytes, its storage has ${storage.size}`);
+      throw new TensorError(
+        `shape [${shape}] needs ${bytes} bytes, its storage has ${storage.size}`,
+        'give a shape that fits',
+      );
     this.shape = shape;
     this.storage = storage;
     this.buffer = storage.buffer;
@@ -48,10 +53,13 @@ export class Tensor {
     return count(this.shape);
   }
 
-  /** The same elements under another shape; gradients are shared. @throws RangeError when the counts differ. */
+  /** The same elements under another shape; gradients are shared. @throws TensorError when the counts differ. */
   view(...shape: number[]): Tensor {
     if (count(shape) !== this.count)
-      throw new RangeError(`cannot view [${this.shape}] as [${shape}]: ${this.count} elements, not ${count(shape)}`);
+      throw new TensorError(
+        `cannot view [${this.shape}] as [${shape}]: ${this.count} elements, not ${count(shape)}`,
+        'give a shape of as many elements',
+      );
     return new Tensor(shape, this.storage);
   }
 }

@@ -1,7 +1,10 @@
+import { watchLoss } from '../device/index.ts';
 import { type Caps, capsOf } from '../kernel/index.ts';
 import { Arena } from './arena.ts';
+import { WorkspaceError } from './errors.ts';
 import { Ledger, type Owner } from './ledger.ts';
 import { Stream } from './stream.ts';
+import { Tasks } from './tasks.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 
 const MAP_READ = 0x1;
@@ -14,13 +17,31 @@ export class Workspace {
   readonly ledger: Ledger;
   readonly arena: Arena;
   readonly stream: Stream;
+  readonly #tasks: Tasks;
 
   constructor(device: GPUDevice) {
+    if (typeof device?.createBuffer !== 'function')
+      throw new WorkspaceError(`a workspace of ${device}`, 'give a GPUDevice: await requestDevice(navigator.gpu)');
+    watchLoss(device);
     this.device = device;
+    this.#tasks = new Tasks(device);
     this.caps = capsOf(device);
     this.ledger = new Ledger(device);
     this.arena = new Arena(this.ledger);
     this.stream = new Stream(device, this.ledger);
+  }
+
+  /**
+   * Runs work on this workspace after all work that was asked for before: steps and samplings share step tensors and the stream.
+   * Not to be called within such work. @throws WorkspaceError when disposed; DeviceError when the device is lost.
+   */
+  task<T>(work: () => Promise<T>): Promise<T> {
+    return this.#tasks.run(work);
+  }
+
+  /** Calls a function of the caller within a task; tasks started meanwhile are refused with a WorkspaceError. */
+  callback(call: () => void | Promise<void>): Promise<void> {
+    return this.#tasks.within(call);
   }
 
   /** A zeroed tensor that lives until `free`, with a buffer of its own. */
@@ -70,6 +91,7 @@ export class Workspace {
    * can be had again: await it before something large is made.
    */
   async dispose(): Promise<void> {
+    this.#tasks.close();
     this.stream.drop();
     this.arena.dispose();
     this.ledger.destroyAll();

@@ -1,4 +1,5 @@
 import { count } from '../tensor/index.ts';
+import { refuseNonFinite } from './non_finite.ts';
 import type { Trainer } from './trainer.ts';
 import { OptionError } from './transport.ts';
 
@@ -19,8 +20,16 @@ export const CHECKPOINT_FORMAT = 'ucgm-checkpoint-1';
 /** D-adaptation's numbers: the one tensor that belongs to no parameter. */
 const DISTANCE = 'optimizer/distance';
 
-/** Reads a trainer's whole state: weights, average, moments, teacher, cmd, step and seed. Waits for the GPU. */
+/**
+ * Reads a trainer's whole state: weights, average, moments, teacher, cmd, step and seed. Waits for the steps asked for before, and
+ * for the GPU. @throws NonFiniteError when a step since the last look was not taken (asked again, it gives the sound state before
+ * it), or when a tensor is not finite; DeviceError when the device is lost.
+ */
 export async function trainerState(trainer: Trainer): Promise<TrainerState> {
+  return trainer.inspect(() => read(trainer));
+}
+
+async function read(trainer: Trainer): Promise<TrainerState> {
   const shapes = new Map(trainer.network.parameters.map((p) => [p.name, p.shape]));
   const tensors = new Map<string, HostTensor>();
   for (const [group, buffers] of trainer.groups()) {
@@ -29,12 +38,17 @@ export async function trainerState(trainer: Trainer): Promise<TrainerState> {
   }
   const { adaptation } = trainer.optimizer;
   if (adaptation) tensors.set(DISTANCE, { shape: [4], data: await trainer.workspace.read(adaptation.distance) });
+  refuseNonFinite(
+    'the state is not saved: its',
+    [...tensors].map(([name, { data }]) => [name, data] as const),
+  );
   return {
     tensors,
     metadata: {
       format: CHECKPOINT_FORMAT,
       step: String(trainer.step),
       optimizer_step: String(trainer.optimizer.step),
+      teacher_ahead: String(trainer.teacher?.ahead ?? false),
       teacher_cmd: String(trainer.teacher?.cmd ?? 0), // doubles print so that they read back exactly
       seed: String(trainer.options.seed),
     },
@@ -58,6 +72,10 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
       `resume with seed ${metadata.seed}`,
     );
   }
+  refuseNonFinite(
+    "the checkpoint's",
+    [...tensors].map(([name, { data }]) => [name, data] as const),
+  );
   for (const [group, buffers] of trainer.groups()) buffers.write(groupOf(state, group, trainer.network.parameters));
   const { adaptation } = trainer.optimizer;
   const distance = tensors.get(DISTANCE)?.data;
@@ -67,7 +85,12 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
       'resume with the optimiser of the run that wrote it',
     );
   if (adaptation && distance) trainer.workspace.stream.write(adaptation.distance, distance);
-  trainer.restored(Number(metadata.step), Number(metadata.optimizer_step), Number(metadata.teacher_cmd));
+  trainer.restored(
+    Number(metadata.step),
+    Number(metadata.optimizer_step),
+    Number(metadata.teacher_cmd),
+    metadata.teacher_ahead === 'true',
+  );
   if (tensors.size === 0) throw new OptionError('the checkpoint holds no tensors', 'use another checkpoint');
 }
 

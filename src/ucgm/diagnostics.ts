@@ -23,18 +23,20 @@ export async function velocityError(
   const t = HALF_WAY;
   const shape = [labels.length, ...network.input];
   const z = Float32Array.from({ length: count(shape) }, (_, i) => normal(seed, STREAM.sample, 0, i));
-  workspace.beginStep();
-  const tape = new Tape(workspace, { record: false });
-  const [xt, time, y] = [tape.alloc(...shape), tape.alloc(labels.length), tape.alloc(labels.length)];
-  workspace.stream.write(
-    xt,
-    z.map((noise, i) => a(t) * noise + g(t) * (x[i] as number)),
-  );
-  workspace.stream.write(time, new Float32Array(labels.length).fill(t));
-  workspace.stream.write(y, network.numClasses >= 2 ? labels : new Uint32Array(labels.length));
-  const span = network.twoTimes ? tape.alloc(labels.length) : undefined;
-  if (span) workspace.stream.clear(span);
-  const f = await workspace.read(network.forward(tape, weights, xt, time, y, span));
+  const f = await workspace.task(async () => {
+    workspace.beginStep();
+    const tape = new Tape(workspace, { record: false });
+    const [xt, time, y] = [tape.alloc(...shape), tape.alloc(labels.length), tape.alloc(labels.length)];
+    workspace.stream.write(
+      xt,
+      z.map((noise, i) => a(t) * noise + g(t) * (x[i] as number)),
+    );
+    workspace.stream.write(time, new Float32Array(labels.length).fill(t));
+    workspace.stream.write(y, network.numClasses >= 2 ? labels : new Uint32Array(labels.length));
+    const span = network.twoTimes ? tape.alloc(labels.length) : undefined;
+    if (span) workspace.stream.clear(span);
+    return workspace.read(network.forward(tape, weights, xt, time, y, span));
+  });
   let error = 0;
   let size = 0;
   f.forEach((value, i) => {

@@ -1,22 +1,61 @@
-import type { StepMetrics } from './trainer.ts';
+import type { FlatBuffers } from '../tensor/index.ts';
+import type { StepMetrics } from './step_metrics.ts';
 
-/** A step whose loss, gradients or weights are NaN or infinite: nothing of it is kept, and training cannot go on from it. */
+/** Numbers that are not finite: a step that was not taken, weights or samples that are not kept. */
 export class NonFiniteError extends Error {
   override readonly name = 'NonFiniteError';
-  /** The step, counted from 1. */
-  readonly step: number;
-  /** The first tensor that is not finite, where it is known. */
-  readonly tensor: string | undefined;
   readonly fix: string;
-  /** Of the sound steps before it that were not read yet. */
+  /** The first step that was not taken: weights, moments and averages are those of the step before. */
+  readonly step: number | undefined;
+  /** The first tensor that holds such a number, where it can be told. */
+  readonly tensor: string | undefined;
+  /** Metrics of the sound steps before it that were not read yet. */
   readonly metrics: readonly StepMetrics[];
 
-  constructor(step: number, tensor: string | undefined, metrics: readonly StepMetrics[] = []) {
-    const fix = 'go on from an earlier checkpoint with a lower learning rate';
-    super(`step ${step} is not finite${tensor === undefined ? '' : `: ${tensor}`}. Fix: ${fix}`);
-    this.step = step;
-    this.tensor = tensor;
+  constructor(
+    what: string,
+    fix: string,
+    about: {
+      readonly step?: number;
+      readonly tensor?: string | undefined;
+      readonly metrics?: readonly StepMetrics[];
+    } = {},
+  ) {
+    super(`${what}. Fix: ${fix}`);
     this.fix = fix;
-    this.metrics = metrics;
+    this.step = about.step;
+    this.tensor = about.tensor;
+    this.metrics = about.metrics ?? [];
   }
+}
+
+/** True when every number is finite. */
+export function allFinite(values: Float32Array): boolean {
+  let zero = 0;
+  for (let i = 0; i < values.length; i++) zero += (values[i] as number) * 0; // NaN and infinities make it NaN
+  return zero === 0;
+}
+
+/** The first tensor by name that holds a number that is not finite. */
+export function firstNonFinite(tensors: Iterable<readonly [string, Float32Array]>): string | undefined {
+  for (const [name, values] of tensors) if (!allFinite(values)) return name;
+  return undefined;
+}
+
+/** The first parameter of flat buffers that holds a number that is not finite. Waits for the GPU. */
+export async function firstBadParameter(buffers: FlatBuffers): Promise<string | undefined> {
+  return firstNonFinite(await buffers.read());
+}
+
+/** @throws NonFiniteError naming the first tensor that is not finite. */
+export function refuseNonFinite(what: string, tensors: Iterable<readonly [string, Float32Array]>): void {
+  const tensor = firstNonFinite(tensors);
+  if (tensor !== undefined)
+    throw new NonFiniteError(
+      `${what} ${tensor} holds numbers that are not finite`,
+      'go back to an earlier checkpoint',
+      {
+        tensor,
+      },
+    );
 }

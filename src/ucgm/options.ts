@@ -1,4 +1,4 @@
-import { OptionError, transportNamed } from './transport.ts';
+import { OptionError, refuseWrong, transportNamed } from './transport.ts';
 
 /** What zeta compares, see enhancement.ts. `auto` is the reference's choice. */
 export type EnhancedStyle = 'auto' | 'ft-vs-fe' | 'fc-vs-xz' | 'fc-vs-fe';
@@ -49,6 +49,22 @@ export const OBJECTIVE_DEFAULTS: ObjectiveOptions = {
 
 /** @throws OptionError for a value out of range, or one that this version does not compute. */
 export function validateObjective(o: ObjectiveOptions): void {
+  refuseWrong('objective', o, {
+    transport_type: 'text',
+    consistc_ratio: 'number',
+    enhanced_ratio: 'number',
+    enhanced_style: [...ENHANCED_STYLES, undefined],
+    scaled_cbl_eps: 'number',
+    ema_decay_rate: 'number',
+    enhanced_range: '2 numbers',
+    time_dist_ctrl: '3 numbers',
+    wt_cosine_loss: 'boolean',
+    weight_function: ['Cosine', null],
+    lab_drop_ratio: 'number',
+    method: ['UCGM', 'RCGM', undefined],
+    order: 'number?',
+    compat: ['reference', undefined],
+  });
   transportNamed(o.transport_type);
   const within = (name: keyof ObjectiveOptions, lo: number, hi: number) => {
     const value = o[name] as number;
@@ -59,20 +75,8 @@ export function validateObjective(o: ObjectiveOptions): void {
   within('ema_decay_rate', 0, 1);
   within('lab_drop_ratio', 0, 1);
   within('scaled_cbl_eps', 0, Number.MAX_VALUE);
-  if (!Number.isFinite(o.enhanced_ratio))
-    throw new OptionError(`enhanced_ratio is ${o.enhanced_ratio}`, 'give a number');
-  if (o.method !== undefined && o.method !== 'UCGM' && o.method !== 'RCGM')
-    throw new OptionError(`method ${o.method} does not exist`, 'use UCGM or RCGM');
   if (o.order !== undefined && !(Number.isInteger(o.order) && o.order >= 1))
     throw new OptionError(`order is ${o.order}`, 'give a whole number of at least 1');
-  if (o.enhanced_style !== undefined && !ENHANCED_STYLES.includes(o.enhanced_style))
-    throw new OptionError(`enhanced_style ${o.enhanced_style} does not exist`, `use ${ENHANCED_STYLES.join(', ')}`);
-  if (o.compat !== undefined && o.compat !== 'reference') {
-    throw new OptionError(`compat ${o.compat} does not exist`, "use 'reference', or leave it out");
-  }
-  if (o.weight_function !== null && o.weight_function !== 'Cosine') {
-    throw new OptionError(`weight_function ${o.weight_function} does not exist`, 'use Cosine or null');
-  }
   if (!(o.time_dist_ctrl.length === 3 && o.time_dist_ctrl.every((v) => v > 0))) {
     throw new OptionError(`time_dist_ctrl is [${o.time_dist_ctrl}]`, 'give three positive numbers');
   }

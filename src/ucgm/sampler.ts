@@ -1,22 +1,38 @@
 import { Tape } from '../autograd/tape.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
-import { count, type Tensor, type Workspace } from '../tensor/index.ts';
+import { NetworkWeights } from '../nn/weights.ts';
+import { count, MAX_IN_FLIGHT, type Numbers, Pace, realNumbers, type Tensor, type Workspace } from '../tensor/index.ts';
+import { fitting, labelsOf } from './batch.ts';
 import { evaluate, type Form, formOf, sum } from './form.ts';
 import { guidedVelocity } from './guidance.ts';
+import { allFinite, firstBadParameter, NonFiniteError } from './non_finite.ts';
 import { type SamplingOptions, timeGrid, validateSampling } from './schedule.ts';
 import { denominator, OptionError, QUARTER_TURN, type Transport, transportNamed } from './transport.ts';
 
 /** One batch to be sampled. */
 export interface SampleRequest {
   /** Starting noise, [B, C, H, W] flattened. */
-  readonly noise: Float32Array<ArrayBuffer>;
+  readonly noise: Numbers;
   /** Labels [B]; K is the null class. */
-  readonly labels: Uint32Array<ArrayBuffer>;
+  readonly labels: Numbers;
   /** Fresh noise for step i, as `noise`; needed when stochast_ratio is not 0. */
-  readonly stepNoise?: (step: number) => Float32Array<ArrayBuffer>;
+  readonly stepNoise?: (step: number) => Numbers;
   /** Also return every step's prediction. */
   readonly keepAll?: boolean;
 }
+
+/** How a sampling is run. */
+export interface SampleControl {
+  /** Ends it between two passes; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Steps on the device at most while the next is recorded. Default 2. */
+  readonly maxInFlight?: number;
+}
+
+type CopiedRequest = SampleRequest & {
+  readonly noise: Float32Array<ArrayBuffer>;
+  readonly labels: Uint32Array<ArrayBuffer>;
+};
 
 export interface SampleResult {
   /** The last prediction of x, [B, C, H, W] flattened. */
@@ -31,7 +47,9 @@ export interface SampleResult {
  * UCGM-S (arXiv 2505.07447, sampling algorithm): each step predicts x and z from the velocity, extrapolates both from the
  * step before, mixes in fresh noise and moves to the next time. The result is the last un-extrapolated prediction of x.
  * The grid and all coefficients are doubles on the host, the state is f32 on the GPU.
- * @throws OptionError for options that do not fit the network or the request.
+ * Runs after all that was asked of the workspace before; noise and labels are copied now.
+ * @throws OptionError for options that do not fit the network or the request; NonFiniteError for samples that are no numbers; the
+ * signal's reason; DeviceError when the device is lost.
  */
 export async function sample(
   workspace: Workspace,
@@ -40,11 +58,38 @@ export async function sample(
   transportType: string,
   options: SamplingOptions,
   request: SampleRequest,
+  control: SampleControl = {},
 ): Promise<SampleResult> {
   validateSampling(options);
+  if (options.target_time !== undefined && !network.twoTimes)
+    throw new OptionError('target_time is for networks of two times', 'leave it out');
+  if (options.stochast_ratio !== 0 && !request.stepNoise)
+    throw new OptionError('stochast_ratio needs fresh noise', 'give stepNoise');
+  const given = copyRequest(network, request);
+  return workspace.task(async () => {
+    try {
+      const result = await run(workspace, network, weights, transportType, options, given, control);
+      await refuseBadSamples(result, weights);
+      return result;
+    } catch (error) {
+      await workspace.abandonStep();
+      throw error;
+    }
+  });
+}
+
+async function run(
+  workspace: Workspace,
+  network: VelocityNetwork,
+  weights: Weights,
+  transportType: string,
+  options: SamplingOptions,
+  request: CopiedRequest,
+  { signal, maxInFlight = MAX_IN_FLIGHT }: SampleControl,
+): Promise<SampleResult> {
+  const pace = new Pace(workspace.device, maxInFlight);
   const batch = request.labels.length;
   const shape = [batch, ...network.input];
-  checkRequest(network, options, request, shape);
   const exact = transportNamed(transportType);
   const transport = options.compat === 'reference' ? inSinglePrecision(exact, transportType) : exact;
   const times = timeGrid(options, transport);
@@ -78,6 +123,7 @@ export async function sample(
   let before: Prediction | undefined;
   let rho = options.stochast_ratio;
   for (let i = 0; i < steps; i++) {
+    await pace.room(signal);
     const [t, next] = [times[i] as number, times[i + 1] as number];
     if (rho === 'Auto') rho = automaticRho(transport, t, next);
     const f = velocity(x, t, next);
@@ -97,7 +143,7 @@ export async function sample(
     if (rho > 0) {
       const fresh = tape.alloc(...shape);
       made.push(fresh);
-      stream.write(fresh, request.stepNoise?.(i) as Float32Array<ArrayBuffer>);
+      stream.write(fresh, noiseOf(`noise of step ${i}`, request.stepNoise?.(i), shape));
       moved = sum([1, moved], [transport.a(next) * Math.sqrt(rho), formOf(fresh)]);
     }
     if (options.sampling_order === 2) {
@@ -117,6 +163,7 @@ export async function sample(
     before = raw;
     x = state;
     await stream.flush();
+    pace.submitted();
   }
   throw new OptionError('the time grid is empty', 'give at least one sampling step');
 }
@@ -154,26 +201,31 @@ function automaticRho({ a }: Transport, t: number, next: number): number {
   return Math.min(1, Math.max(0, (2 * Math.abs(next - t) * a(t)) / a(next) ** 2));
 }
 
-function checkRequest(
-  network: VelocityNetwork,
-  o: SamplingOptions,
-  request: SampleRequest,
-  shape: readonly number[],
-): void {
-  if (request.noise.length !== count(shape)) {
-    throw new OptionError(`noise has ${request.noise.length} numbers`, `give ${count(shape)} for [${shape}]`);
-  }
-  if (o.target_time !== undefined && !network.twoTimes)
-    throw new OptionError('target_time is for networks of two times', 'leave it out');
-  const null_ = network.numClasses >= 2 ? network.numClasses : Number.MAX_SAFE_INTEGER;
-  const bad = request.labels.find((y) => y > null_);
-  if (bad !== undefined)
-    throw new OptionError(
-      `label ${bad} does not exist`,
-      `labels of this network are 0 to ${null_ - 1}, and ${null_} for none`,
-    );
-  if (o.stochast_ratio !== 0 && !request.stepNoise)
-    throw new OptionError('stochast_ratio needs fresh noise', 'give stepNoise');
+/** Noise as f32. @throws OptionError for another type or length, and for NaN. */
+function noiseOf(what: string, given: Numbers | undefined, shape: readonly number[]): Float32Array<ArrayBuffer> {
+  const noise = fitting(() => realNumbers(what, given));
+  if (noise.length !== count(shape))
+    throw new OptionError(`${what} has ${noise.length} numbers`, `give ${count(shape)} for [${shape}]`);
+  return noise;
+}
+
+function copyRequest(network: VelocityNetwork, request: SampleRequest): CopiedRequest {
+  if (!request?.noise || !request.labels)
+    throw new OptionError('the request has no noise or no labels', 'give { noise, labels }');
+  const labels = labelsOf(request.labels, network);
+  return { ...request, labels, noise: noiseOf('noise', request.noise, [labels.length, ...network.input]) };
+}
+
+/** @throws NonFiniteError for samples that are no numbers, naming the weights where these are the cause. */
+async function refuseBadSamples({ samples }: SampleResult, weights: Weights): Promise<void> {
+  if (allFinite(samples)) return;
+  const flat = weights instanceof NetworkWeights ? weights.flat.values : undefined;
+  const tensor = flat && (await firstBadParameter(flat));
+  throw new NonFiniteError(
+    tensor === undefined ? 'the samples are not finite' : `the samples are not finite: the weights ${tensor} are not`,
+    tensor === undefined ? 'use an earlier checkpoint, more steps or less guidance' : 'use an earlier checkpoint',
+    { tensor },
+  );
 }
 
 /** The four functions as the reference has them on its grid, which is single precision, the angle of the trigonometric ones too. */

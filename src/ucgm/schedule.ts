@@ -1,4 +1,4 @@
-import { noiseEnd, OptionError, type Transport } from './transport.ts';
+import { noiseEnd, OptionError, refuseWrong, type Transport } from './transport.ts';
 
 /** Options of UCGM-S; names are the reference's keys. */
 export interface SamplingOptions {
@@ -36,17 +36,25 @@ export const SAMPLING_DEFAULTS: SamplingOptions = {
 
 /** @throws OptionError for a value out of range. */
 export function validateSampling(o: SamplingOptions): void {
+  refuseWrong('sampling', o, {
+    sampling_steps: 'number',
+    sampling_order: [1, 2],
+    extrapol_ratio: 'number',
+    time_dist_ctrl: '3 numbers',
+    rfba_gap_steps: '2 numbers',
+    stochast_ratio: o?.stochast_ratio === 'Auto' ? ['Auto'] : 'number',
+    cfg_scale: 'number',
+    cfg_interval: '2 numbers',
+    target_time: ['end', 'next', 'same', undefined],
+    compat: ['reference', undefined],
+  });
   if (!Number.isInteger(o.sampling_steps) || o.sampling_steps < 1) {
     throw new OptionError(`sampling_steps is ${o.sampling_steps}`, 'give a whole number of at least 1');
   }
-  if (o.sampling_order !== 1 && o.sampling_order !== 2)
-    throw new OptionError(`sampling_order is ${o.sampling_order}`, 'use 1 or 2');
   if (!o.time_dist_ctrl.every((v) => v > 0))
     throw new OptionError(`time_dist_ctrl is [${o.time_dist_ctrl}]`, 'give three positive numbers');
   if (!o.rfba_gap_steps.every((v) => v >= 0 && v < 1))
     throw new OptionError(`rfba_gap_steps is [${o.rfba_gap_steps}]`, 'give two numbers in [0, 1)');
-  if (o.target_time !== undefined && !['end', 'next', 'same'].includes(o.target_time))
-    throw new OptionError(`target_time is ${o.target_time}`, 'use end, next or same');
   if (o.target_time !== undefined && o.target_time !== 'same' && o.sampling_order === 2)
     throw new OptionError('sampling_order 2 with mean velocities', 'use order 1, or target_time same');
   if (o.rfba_gap_steps[0] + o.rfba_gap_steps[1] >= 1)

@@ -1,6 +1,6 @@
 import type { NetworkWeights } from '../nn/weights.ts';
 import { Average } from '../optim/average.ts';
-import type { Workspace } from '../tensor/index.ts';
+import type { Tensor, Workspace } from '../tensor/index.ts';
 
 /**
  * The teacher of the enhanced target. ema_decay_rate 0: the online weights; 1: a frozen copy of the first ones; between:
@@ -14,6 +14,7 @@ export class Teacher {
   readonly #average: Average | undefined;
   readonly #online: NetworkWeights;
   #copied = false;
+  #begun = false;
 
   constructor(workspace: Workspace, rate: number, online: NetworkWeights, own: () => NetworkWeights) {
     this.#rate = rate;
@@ -22,15 +23,26 @@ export class Teacher {
     this.#average = rate === 0 ? undefined : new Average(workspace, this.weights.flat.values);
   }
 
-  /** Records the update of one training step, before the teacher is asked. */
-  update(): void {
+  /** Records the update before the first step, or the first after a checkpoint that has it not. */
+  begin(): void {
+    if (!this.#begun) this.update();
+    this.#begun = true;
+  }
+
+  /** True when the update before the next step was made: part of a checkpoint. */
+  get ahead(): boolean {
+    return this.#begun;
+  }
+
+  /** Records the update after a step, for the next one; none in a step that `clip` [4] holds. */
+  update(clip?: Tensor): void {
     if (!this.#average) return;
     if (this.#rate === 1) {
       if (!this.#copied) this.#average.copy(this.#online.flat.values);
       this.#copied = true;
       return;
     }
-    this.#average.update(this.#online.flat.values, this.cmd);
+    this.#average.update(this.#online.flat.values, this.cmd, clip);
     this.cmd += (1 - this.cmd) * (this.#rate - this.cmd) * 0.5;
   }
 
@@ -51,8 +63,9 @@ export class Teacher {
   }
 
   /** Weights and cmd come from a checkpoint: the frozen copy is not taken again. */
-  restored(cmd: number): void {
+  restored(cmd: number, ahead: boolean): void {
     this.cmd = cmd;
+    this.#begun = ahead;
     this.#copied = true;
   }
 

@@ -6,12 +6,23 @@ import { Average } from '../optim/average.ts';
 import { GradientClip } from '../optim/clip.ts';
 import { Optimizer, type OptimizerOptions } from '../optim/optimizer.ts';
 import { beta, STREAM } from '../rng/philox.ts';
-import { count, type FlatBuffers, Storage, Tensor, type Workspace } from '../tensor/index.ts';
+import {
+  type FlatBuffers,
+  MAX_IN_FLIGHT,
+  Pace,
+  Storage,
+  Tensor,
+  type Workspace,
+  WorkspaceError,
+} from '../tensor/index.ts';
+import { type Batch, copyBatch } from './batch.ts';
 import type { Method } from './method.ts';
+import { firstBadParameter, NonFiniteError, refuseNonFinite } from './non_finite.ts';
 import { droppedLabels, isTurned, type ObjectiveOptions, validateObjective } from './options.ts';
 import { RecursiveMethod } from './rcgm.ts';
+import type { StepMetrics } from './step_metrics.ts';
 import { Teacher } from './teacher.ts';
-import { OptionError } from './transport.ts';
+import { OptionError, refuseWrong } from './transport.ts';
 import { UnifiedMethod } from './unified.ts';
 
 export interface TrainerOptions {
@@ -24,32 +35,15 @@ export interface TrainerOptions {
   seed: number;
   /** Keep of each block its inputs alone and run it again in the backward: less memory, the same gradients. */
   checkpointing?: boolean;
-  /** Called between backward and clip with the flat gradients: where several devices would average them. */
+  /** Steps on the device at most while the next is recorded. Default 2. */
+  maxInFlight?: number;
+  /** Called between backward and clip with the flat gradients: where several devices would average them.
+   * It may read and write through the stream; other work on the workspace is refused until it ends. */
   onGradients?: (gradients: FlatBuffers) => void | Promise<void>;
 }
 
 /** Values on the host by parameter. */
 export type HostParameters = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
-
-/** Host side of one batch. */
-export interface Batch {
-  /** Data [B, C, H, W], -1..1. */
-  readonly x: Float32Array<ArrayBuffer>;
-  /** Labels [B], none dropped yet. */
-  readonly labels: Uint32Array<ArrayBuffer>;
-  /** Noise and times given from outside instead of drawn: to follow a recorded run. */
-  readonly z?: Float32Array<ArrayBuffer>;
-  readonly t?: ArrayLike<number>;
-}
-
-/** What one step measured. */
-export interface StepMetrics {
-  readonly step: number;
-  readonly loss: number;
-  readonly gradNorm: number;
-  /** Gradients that were NaN or infinite, and counted as 0. */
-  readonly nonFinite: number;
-}
 
 /** Steps whose metrics are kept on the device until they are read. */
 export const METRICS_KEPT = 128;
@@ -57,7 +51,7 @@ const RECORD = 8;
 
 /**
  * UCGM-T, or another method under the same trainer. One `train` call is one step: zero gradients, teacher update, objective, backward, clip, optimiser, average. It
- * records and submits; it does not wait for the GPU. Every random number is a function of (seed, step).
+ * records and submits; it waits only while too many steps are on the device. Every random number is a function of (seed, step).
  */
 export class Trainer {
   readonly workspace: Workspace;
@@ -77,15 +71,38 @@ export class Trainer {
   readonly #method: Method;
   readonly #total: Tensor;
   readonly #ring: Tensor;
-  #reported = 0;
+  readonly #pace: Pace;
+  /** Decay of the teacher before each of the last steps. */
+  readonly #cmds: number[] = [];
+  /** Metrics that were looked at and not handed out. */
+  readonly #unread: StepMetrics[] = [];
+  /** Steps known to be sound. */
+  #looked = 0;
+  #failure: NonFiniteError | undefined;
+  #freed = false;
 
-  /** @throws OptionError, OptimizerError or RangeError for options, sizes or memory that do not fit. */
+  /** @throws OptionError, OptimizerError or TensorError for options, sizes or memory that do not fit. */
   constructor(workspace: Workspace, network: VelocityNetwork, batchSize: number, options: TrainerOptions) {
+    refuseWrong('Trainer', options, {
+      objective: 'object',
+      optimizer: 'object',
+      emaDecay: 'number',
+      maxGradNorm: 'number or null',
+      seed: 'number',
+      checkpointing: 'boolean?',
+      maxInFlight: 'number?',
+      onGradients: 'function?',
+    });
     validateObjective(options.objective);
+    if (!Number.isInteger(options.seed) || options.seed < 0 || options.seed >= 2 ** 32)
+      throw new OptionError(`seed is ${options.seed}`, 'give a whole number from 0 to 4294967295');
+    if (options.maxGradNorm !== null && options.maxGradNorm <= 0)
+      throw new OptionError(`maxGradNorm is ${options.maxGradNorm}`, 'give a positive number, or null for no clipping');
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new OptionError(`batch size is ${batchSize}`, 'give a whole number of at least 1');
     if (!(options.emaDecay >= 0 && options.emaDecay <= 1))
       throw new OptionError(`ema_decay is ${options.emaDecay}`, 'give a number from 0 to 1');
+    this.#pace = new Pace(workspace.device, options.maxInFlight ?? MAX_IN_FLIGHT);
     this.workspace = workspace;
     this.network = network;
     this.batchSize = batchSize;
@@ -122,28 +139,43 @@ export class Trainer {
   }
 
   /**
-   * Trains on one batch. A step that fails leaves weights and step number as they were.
-   * @throws OptionError for a batch of the wrong size or an unknown label; KernelError or BufferLimitError where the device is too small.
+   * Trains on one batch, after all that was asked of the workspace before; the batch is copied now. Waits while `maxInFlight` steps
+   * are on the device. A step that fails or is aborted leaves weights, average, teacher and step number as they were.
+   * @throws OptionError for a batch that does not fit; NonFiniteError after a step that could not be taken; the signal's reason;
+   * WorkspaceError once freed; DeviceError when the device is lost; KernelError or BufferLimitError where it is too small.
    */
-  async train(batch: Batch): Promise<void> {
-    this.#check(batch);
-    this.teacher?.update(); // before the step: it is not forgotten with one that fails
-    this.workspace.beginStep();
-    const { step } = this.optimizer;
+  async train(batch: Batch, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const copied = copyBatch(batch, this.batchSize, this.network);
+    await this.workspace.task(() => this.#train(copied, options.signal));
+  }
+
+  async #train(batch: Batch, signal?: AbortSignal): Promise<void> {
+    const { workspace, optimizer, teacher } = this;
+    this.#usable();
+    await this.#pace.room(signal);
+    if (this.step - this.#looked >= METRICS_KEPT) await this.#look();
+    teacher?.begin(); // before the step: it is not forgotten with one that fails
+    workspace.beginStep();
+    const before = { optimizer: optimizer.step, cmd: teacher?.cmd ?? 0 };
     try {
       await this.#run(batch);
-      await this.workspace.stream.flush();
+      signal?.throwIfAborted();
+      await workspace.stream.flush();
     } catch (error) {
-      this.optimizer.step = step;
-      await this.workspace.abandonStep();
+      optimizer.step = before.optimizer;
+      if (teacher) teacher.cmd = before.cmd;
+      await workspace.abandonStep();
       throw error;
     }
+    this.#pace.submitted();
+    this.#cmds[this.step % METRICS_KEPT] = before.cmd;
     this.step++;
   }
 
   /** Records one step. */
   async #run(batch: Batch): Promise<void> {
     const { workspace, options } = this;
+    const { onGradients } = options;
     this.#upload(batch);
     this.weights.flat.gradients?.clear();
     const tape = new Tape(workspace, { record: true, checkpointing: options.checkpointing ?? false });
@@ -151,29 +183,76 @@ export class Trainer {
     const total = { values: this.#total, slot: 0 };
     const result = this.#method.run(tape, inference, this.weights, this.teacher?.weights, this.#inputs, total);
     result.backward();
-    await options.onGradients?.(this.weights.flat.gradients as FlatBuffers);
-    this.#clip.measure();
-    this.optimizer.update(this.#clip.result);
-    this.#ema.update(this.weights.flat.values, options.emaDecay);
+    if (onGradients) await workspace.callback(() => onGradients(this.weights.flat.gradients as FlatBuffers));
+    workspace.stream.hold();
+    const clip = this.#clip.result;
+    this.#clip.measure(this.#total);
+    this.optimizer.update(clip);
+    this.#ema.update(this.weights.flat.values, options.emaDecay, clip);
+    this.teacher?.update(clip);
     this.#record();
   }
 
-  /** Metrics of the steps since the last call (the last 128 at most). Waits for the GPU. */
+  /**
+   * Metrics of the steps since the last call (the last 128 at most). Waits for the steps asked for before, and for the GPU.
+   * @throws NonFiniteError, which carries the metrics of the sound steps, when a step's loss or gradients were not finite: it and those
+   * after it were not taken, and `step` is the last sound one. DeviceError when the device is lost.
+   */
   async metrics(): Promise<StepMetrics[]> {
-    const [from, to] = [Math.max(this.#reported, this.step - METRICS_KEPT), this.step];
-    this.#reported = to;
+    return this.inspect(async () => this.#unread.splice(0));
+  }
+
+  /** Runs `body` when all steps asked for before are done and known to be sound. @throws as `metrics`. */
+  inspect<T>(body: () => Promise<T>): Promise<T> {
+    return this.workspace.task(async () => {
+      if (this.#freed) this.#usable();
+      await this.#look();
+      return body();
+    });
+  }
+
+  /** Reads what the steps since the last look measured. @throws NonFiniteError when one of them was not taken. */
+  async #look(): Promise<void> {
+    const from = Math.max(this.#looked, this.step - METRICS_KEPT);
+    if (from === this.step) return;
     const ring = await this.workspace.read(this.#ring);
-    const out: StepMetrics[] = [];
-    for (let step = from; step < to; step++) {
+    for (let step = from; step < this.step; step++) {
       const at = (step % METRICS_KEPT) * RECORD;
-      out.push({
-        step: step + 1,
-        loss: ring[at] as number,
-        gradNorm: ring[at + 5] as number,
-        nonFinite: ring[at + 6] as number,
-      });
+      const [loss, gradNorm, nonFinite, held] = [0, 5, 6, 7].map((i) => ring[at + i] as number) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      if (held === 1) await this.#stop(step, loss, nonFinite);
+      this.#unread.push({ step: step + 1, loss, gradNorm, nonFinite });
+      this.#unread.splice(0, this.#unread.length - METRICS_KEPT);
+      this.#looked = step + 1;
     }
-    return out;
+  }
+
+  /** Takes the numbers of the host back to the last sound step, and says why. */
+  async #stop(sound: number, loss: number, nonFinite: number): Promise<never> {
+    const { optimizer, teacher, weights } = this;
+    optimizer.step -= this.step - sound;
+    if (teacher) teacher.cmd = this.#cmds[sound % METRICS_KEPT] as number;
+    this.step = sound;
+    this.#looked = sound;
+    const weight = await firstBadParameter(weights.flat.values);
+    const gradient = weight ?? (await firstBadParameter(weights.flat.gradients as FlatBuffers));
+    const where = weight ? `the weights ${weight} are not` : gradient ? `the gradient of ${gradient} is the first` : '';
+    this.#failure = new NonFiniteError(
+      `step ${sound + 1} was not taken: loss ${loss}, ${nonFinite} gradients not finite${where && `; ${where}`}; ` +
+        `the weights are those of step ${sound}`,
+      'restore an earlier checkpoint, and lower the learning rate or set maxGradNorm',
+      { step: sound + 1, tensor: gradient, metrics: this.#unread.splice(0) },
+    );
+    throw this.#failure;
+  }
+
+  #usable(): void {
+    if (this.#freed) throw new WorkspaceError('the trainer was freed', 'make a new one');
+    if (this.#failure) throw this.#failure;
   }
 
   /** All that a checkpoint holds, by group: model, ema, the optimiser's (m, v, s) and, where there is one of its own, teacher. */
@@ -190,26 +269,33 @@ export class Trainer {
   /**
    * Puts given weights, by parameter, in the place of the initialisation; the average starts as their copy, and so does a frozen
    * teacher, if it is not given weights of its own.
-   * @throws OptionError for a teacher's weights where the objective has no frozen teacher.
+   * @throws NonFiniteError by name, OptionError for a teacher's weights where the objective has no frozen teacher.
    */
   startFrom(weights: HostParameters, teacher?: HostParameters): void {
     if (teacher && !this.teacher?.isFrozen)
       throw new OptionError('the objective has no frozen teacher', 'leave the teacher out, or set ema_decay_rate to 1');
+    refuseNonFinite('the weights to start from:', weights);
+    if (teacher) refuseNonFinite("the teacher's weights:", teacher);
     this.weights.flat.values.write(weights);
     this.average.flat.values.write(weights);
     this.teacher?.start(teacher);
   }
 
   /** Takes up where a checkpoint stopped, after its groups were written. */
-  restored(step: number, optimizerStep: number, cmd: number): void {
+  restored(step: number, optimizerStep: number, cmd: number, teacherAhead: boolean): void {
     this.step = step;
-    this.#reported = step;
+    this.#looked = step;
+    this.#unread.length = 0;
+    this.#failure = undefined;
+    this.#clip.release();
     this.optimizer.step = optimizerStep;
-    this.teacher?.restored(cmd);
+    this.teacher?.restored(cmd, teacherAhead);
   }
 
   /** Frees all that the trainer made, the workspace's step arena excepted. Resolves when the memory can be had again. */
   async free(): Promise<void> {
+    if (this.#freed) return;
+    this.#freed = true;
     this.#store.free();
     this.optimizer.free();
     this.#clip.free();
@@ -229,15 +315,15 @@ export class Trainer {
     const { stream } = workspace;
     const to = this.#inputs;
     const times = batch.t ?? this.#times();
-    const labels = batch.labels.slice();
+    const labels = Uint32Array.from(batch.labels);
     if (this.network.numClasses < 2) labels.fill(0);
     labels.fill(this.#nullLabel, batchSize - droppedLabels(options.objective.lab_drop_ratio, batchSize));
-    stream.write(to.x, batch.x);
+    stream.write(to.x, batch.x as Float32Array<ArrayBuffer>);
     stream.write(to.t, Float32Array.from(times));
     stream.write(to.y, labels);
     this.#method.upload(times, this.step);
     if (batch.z) {
-      stream.write(to.z, batch.z);
+      stream.write(to.z, batch.z as Float32Array<ArrayBuffer>);
       return;
     }
     stream.write(to.key, new Uint32Array([options.seed, STREAM.noise, step, Math.floor(step / 2 ** 32)]));
@@ -252,20 +338,6 @@ export class Trainer {
       const t = Math.min(1, th3 * beta(seed, STREAM.time, this.step, b, th1, th2));
       return turned ? 1 - t : t;
     });
-  }
-
-  #check(batch: Batch): void {
-    const pixels = count(this.network.input) * this.batchSize;
-    if (batch.x.length !== pixels || batch.labels.length !== this.batchSize) {
-      throw new OptionError(
-        `a batch of ${batch.labels.length} labels and ${batch.x.length} numbers does not fit`,
-        `give ${this.batchSize} labels and ${pixels} numbers ([${[this.batchSize, ...this.network.input]}])`,
-      );
-    }
-    const limit = this.#nullLabel;
-    const bad = this.network.numClasses >= 2 ? batch.labels.find((y) => y > limit) : undefined;
-    if (bad !== undefined)
-      throw new OptionError(`label ${bad} is not below num_classes ${limit}`, 'set num_classes to the data set');
   }
 
   /** Copies this step's loss and gradient numbers into the ring, to be read later without a wait now. */

@@ -1,3 +1,5 @@
+import { type Takes, wrongOption } from '../kernel/index.ts';
+
 /** The path x_t = a(t) z + g(t) x, and the coefficients of the regression target v = a'(t) z + g'(t) x. */
 export interface Transport {
   readonly a: (t: number) => number;
@@ -46,9 +48,15 @@ export class OptionError extends Error {
   }
 }
 
+/** @throws OptionError for a key or value of options that does not exist. */
+export function refuseWrong(of: string, given: unknown, known: { readonly [key: string]: Takes }): void {
+  const wrong = wrongOption(of, given, known);
+  if (wrong) throw new OptionError(wrong.what, wrong.fix);
+}
+
 /** A transport by name. @throws OptionError for an unknown one. */
 export function transportNamed(name: string): Transport {
-  const found = (TRANSPORTS as { [name: string]: Transport })[name];
+  const found = Object.hasOwn(TRANSPORTS, name) ? (TRANSPORTS as { [name: string]: Transport })[name] : undefined;
   if (!found)
     throw new OptionError(`transport_type ${name} does not exist`, `use one of ${Object.keys(TRANSPORTS).join(', ')}`);
   return found;

@@ -265,6 +265,9 @@ function scaleCase(form: 'adam' | 'lion', tensors: number, extra: Extra = {}): K
   };
 }
 
+/** A clip that neither scales nor holds. */
+const SOUND = new Float32Array([1, 1, 0, 0]);
+
 function dadaptCase(part: 'moments' | 'distance' | 'step', count: number, extra: Extra = {}): KernelCase {
   return {
     kernel: `dadapt_${part}`,
@@ -292,7 +295,7 @@ function dadaptCase(part: 'moments' | 'distance' | 'step', count: number, extra:
           dadaptStep.prepare(device),
           { count },
           {
-            inputs: { ...all, hyper: step, distance: after },
+            inputs: { ...all, hyper: step, distance: after, clip: SOUND },
             outputs: { param: all.param.length },
             oracle: () => {
               // With betas of 1 the moments stay, and what is left of the published step is its second half.
@@ -311,7 +314,7 @@ function dadaptCase(part: 'moments' | 'distance' | 'step', count: number, extra:
           dadaptDistance.prepare(device),
           { groups: count },
           {
-            inputs: { partial, hyper, distance },
+            inputs: { partial, hyper, distance, clip: SOUND },
             outputs: { distance: 4 },
             oracle: () => ({ distance: [Math.max(old.d, numerator / ((1 - r) * sum(1))), numerator, old.d, 0] }),
           },

@@ -17,3 +17,17 @@ it('numbers that no optimiser can work with are refused by name', async () => {
   expect(making({ eps: 1e-6 })).not.toThrow();
   await workspace.dispose();
 });
+
+it('misspelt keys, missing ones and values of another type are refused by name', async () => {
+  const workspace = new Workspace(await testDevice());
+  const layout = FlatParameters.layoutFor(workspace, [{ name: 'w', shape: [3] }]);
+  const parameters = new FlatParameters(workspace, layout, { trainable: true });
+  const fine = { type: 'AdamW', lr: 1, betas: [0.9, 0.95], weight_decay: 0 };
+  const making = (options: unknown) => () => new Optimizer(workspace, parameters, options as OptimizerOptions);
+  expect(making({ ...fine, weightDecay: 0.1 })).toThrow('optimizer has no weightDecay. Fix: write weight_decay');
+  expect(making({})).toThrow('optimizer lacks type');
+  expect(making(undefined)).toThrow('optimizer: undefined is no object');
+  expect(making({ ...fine, lr: '1' })).toThrow('lr is "1". Fix: give a finite number');
+  expect(making({ ...fine, lr: Number.POSITIVE_INFINITY })).toThrow('lr is Infinity');
+  workspace.dispose();
+});

@@ -12,7 +12,7 @@ import {
   qkNormRope,
   qkNormRopeBackward,
 } from '../../kernels/qk_norm_rope.ts';
-import { Storage, Tensor } from '../../tensor/index.ts';
+import { Storage, Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './linear.ts';
 
@@ -37,7 +37,10 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
   const { heads } = o;
   const head_dim = width / 3 / heads;
   if (!Number.isInteger(head_dim))
-    throw new RangeError(`attention: a projection of ${width} does not split into 3 x ${heads} heads`);
+    throw new TensorError(
+      `attention: a projection of ${width} does not split into 3 x ${heads} heads`,
+      'give a number of heads that divides a third of the width',
+    );
   const affine = o.affine && packAffine(tape, o.affine, head_dim);
   const options = { norm: o.norm, affine: affine !== undefined, rope: o.rope !== undefined };
   const tile = chooseQkNormRope(head_dim, caps);

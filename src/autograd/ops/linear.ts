@@ -2,7 +2,7 @@ import { activationBackward } from '../../kernels/activation.ts';
 import { chooseMatmul, type MatmulLayout, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
 import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
 import { gatedResidualBackwardGate, gatedResidualBackwardH } from '../../kernels/residual.ts';
-import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
+import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
@@ -184,8 +184,14 @@ export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, ou
 
 function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | undefined, cols: number, out: number): void {
   if (weight.shape.length < 2 || weight.count !== out * cols) {
-    throw new RangeError(`linear: x [${x.shape}] needs a weight [out, ${cols}], got [${weight.shape}]`);
+    throw new TensorError(
+      `linear: x [${x.shape}] needs a weight [out, ${cols}], got [${weight.shape}]`,
+      'give a weight of as many columns as x has',
+    );
   }
   if (bias && bias.count !== out)
-    throw new RangeError(`linear: weight [${weight.shape}] needs a bias [${out}], got [${bias.shape}]`);
+    throw new TensorError(
+      `linear: weight [${weight.shape}] needs a bias [${out}], got [${bias.shape}]`,
+      'give a bias of one number a row of the weight',
+    );
 }

@@ -6,13 +6,14 @@ import {
   gatedResidualBackwardH,
   gatedResidual as kernel,
 } from '../../kernels/residual.ts';
-import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
+import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 import type { ModulationChunk } from './linear.ts';
 
 /** a + b, of one shape. */
 export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
-  if (a.count !== b.count) throw new RangeError(`add: [${a.shape}] and [${b.shape}] differ`);
+  if (a.count !== b.count)
+    throw new TensorError(`add: [${a.shape}] and [${b.shape}] differ`, 'give tensors of one count');
   const out = tape.alloc(...a.shape);
   tape.run(addKernel.prepare(tape.workspace.device), { a, b, out }, { count: a.count });
   return tape.push({
@@ -61,7 +62,7 @@ export function addPerSample(tape: Tape, x: Tensor, row: Tensor): Tensor {
   const { rows, cols } = rowsAndCols(x);
   const group_rows = rows / (row.count / cols);
   if (!Number.isInteger(group_rows))
-    throw new RangeError(`addPerSample: [${row.shape}] has no row a sample of [${x.shape}]`);
+    throw new TensorError(`addPerSample: [${row.shape}] has no row a sample of [${x.shape}]`, 'give one row a sample');
   const out = tape.alloc(...x.shape);
   tape.run(addRows.prepare(device), { x, row, out }, { rows, cols, group_rows });
   return tape.push({

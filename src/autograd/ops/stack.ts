@@ -1,11 +1,12 @@
-import { Storage, Tensor } from '../../tensor/index.ts';
+import { Storage, Tensor, TensorError } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
 /** Rows of several matrices of one width, one below the other: [m1, cols], [m2, cols], ... -> [m1 + m2 + ..., cols]. Copies. */
 export function stackRows(tape: Tape, parts: readonly Tensor[]): Tensor {
   const cols = parts[0]?.shape[1] as number;
   const odd = parts.find((part) => part.shape.length !== 2 || part.shape[1] !== cols);
-  if (odd) throw new RangeError(`stackRows: [${odd.shape}] is no matrix of ${cols} columns`);
+  if (odd)
+    throw new TensorError(`stackRows: [${odd.shape}] is no matrix of ${cols} columns`, 'give matrices of one width');
   const { stream } = tape.workspace;
   const out = tape.alloc(
     parts.reduce((rows, part) => rows + (part.shape[0] as number), 0),
