@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lossForward, lossTotal } from '../../src/kernels/loss.ts';
+import { type MatmulTile, matmul } from '../../src/kernels/matmul.ts';
 import { norm } from '../../src/kernels/norm.ts';
 import { normBackwardModulation, normBackwardWeight, normBackwardX } from '../../src/kernels/norm_backward.ts';
 import { gradStats, gradStatsGroups } from '../../src/kernels/optimizer.ts';
@@ -131,6 +132,18 @@ describe('a sum of ten million positive terms', () => {
     near(at(partial, 0), products);
     near(at(partial, 2), total);
     near(at(partial, 3), totalB);
+  });
+
+  it.each([
+    [1, 4],
+    [4, 4],
+  ])('is right in a product of %i x %i outputs an invocation', async (tm, tn) => {
+    const tile: MatmulTile = { kind: 'plain', tm, tn, wgX: 1, wgY: 1 };
+    const kernel = matmul.prepare(await testDevice(), { layout: 'nn', tile });
+    const unused = { gate_rows: 1, gate_stride: 0, gate_offset: 0, residual_rows: 1 };
+    const dims = { m: 1, k: COUNT, n: 1, batch: 1, k_chunk: COUNT, ...unused };
+    const out = (await run(prepared(kernel, dims, bare({ a, b }, { out: 1 })))).get('out');
+    near(at(out, 0), products);
   });
 
   it('is right in the norm of the gradients', async () => {
