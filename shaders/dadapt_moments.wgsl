@@ -9,11 +9,14 @@
 // Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, without bias correction).
 // @use lanes
 // @use clean_gradient
+// @use runs
 
 const LANES: u32 = 256u;        // knob: invocations a group, a power of two
 const ROWS: u32 = 1u;           // knob: groups a workgroup
 const PER_GROUP: u32 = 4096u;   // knob: elements a group takes while there are fewer than MAX_GROUPS
 const MAX_GROUPS: u32 = 1024u;  // knob: enough groups to fill a large GPU
+
+alias Summed = vec4f;
 
 struct Dims {
   count: u32,
@@ -41,21 +44,30 @@ fn main(
   let live = group < groups; // groups past the end still take part in the barriers
   let end = select(0u, (dims.count + 3u) / 4u, live && clip[3] != 1.0); // a step that is held changes nothing
   let size = hyper[0] * distance[0];
-  var products = vec4f(0.0);
-  var lengths = vec4f(0.0);
-  for (var i = group * LANES + lid.x; i < end; i += groups * LANES) {
-    let inside = live_elements(i, dims.count);
-    let g = clean_gradient(grad[i], clip[0]);
-    let old_m = m[i];
-    let old_v = v[i];
-    let old_s = s[i];
-    let new_s = hyper[6] * old_s + hyper[7] * size * g;
-    products += select(vec4f(0.0), g * old_s / (sqrt(old_v) + hyper[5]), inside);
-    lengths += select(vec4f(0.0), abs(new_s), inside);
-    m[i] = select(old_m, hyper[1] * old_m + hyper[2] * size * g, inside);
-    v[i] = select(old_v, hyper[3] * old_v + hyper[4] * g * g, inside);
-    s[i] = select(old_s, new_s, inside);
+  let step = groups * LANES;
+  var product_sums = Runs();
+  var length_sums = Runs();
+  for (var first = group * LANES + lid.x; first < end; first += RUN * step) {
+    var product_run = Summed();
+    var length_run = Summed();
+    for (var i = first; i < min(end, first + RUN * step); i += step) {
+      let inside = live_elements(i, dims.count);
+      let g = clean_gradient(grad[i], clip[0]);
+      let old_m = m[i];
+      let old_v = v[i];
+      let old_s = s[i];
+      let new_s = hyper[6] * old_s + hyper[7] * size * g;
+      product_run += select(vec4f(0.0), g * old_s / (sqrt(old_v) + hyper[5]), inside);
+      length_run += select(vec4f(0.0), abs(new_s), inside);
+      m[i] = select(old_m, hyper[1] * old_m + hyper[2] * size * g, inside);
+      v[i] = select(old_v, hyper[3] * old_v + hyper[4] * g * g, inside);
+      s[i] = select(old_s, new_s, inside);
+    }
+    add_run(&product_sums, product_run);
+    add_run(&length_sums, length_run);
   }
+  let products = sum_of(product_sums);
+  let lengths = sum_of(length_sums);
   let product = lanes_sum((products.x + products.y) + (products.z + products.w), lid.x, lid.y);
   let length = lanes_sum((lengths.x + lengths.y) + (lengths.z + lengths.w), lid.x, lid.y);
   if (live && lid.x == 0u) {

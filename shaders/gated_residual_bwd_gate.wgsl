@@ -6,6 +6,7 @@
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
 // @use column_lanes
+// @use runs
 
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;  // knob: mod_rows from which LANES share a column
@@ -45,19 +46,25 @@ fn main(
   let end = begin + min(dims.mod_rows, dims.rows - begin);
   let live = col < dims.cols && begin < end; // the others still take part in the barriers
 
-  var sum = 0.0;
+  var sums = Runs();
   if (live) {
-    var row = begin + local / width;
-    for (; row + 3u * lanes < end; row += 4u * lanes) { // four rows in flight
-      let at = row * dims.cols + col;
-      let step = lanes * dims.cols;
-      sum += (term(at) + term(at + step)) + (term(at + 2u * step) + term(at + 3u * step));
-    }
-    for (; row < end; row += lanes) {
-      sum += term(row * dims.cols + col);
+    let length = 4u * RUN * lanes; // a run adds up RUN fours
+    for (var first = begin + local / width; first < end; first += length) {
+      let stop = min(end, first + length);
+      var row = first;
+      var run = Summed();
+      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
+        let at = row * dims.cols + col;
+        let step = lanes * dims.cols;
+        run += (term(at) + term(at + step)) + (term(at + 2u * step) + term(at + 3u * step));
+      }
+      for (; row < stop; row += lanes) {
+        run += term(row * dims.cols + col);
+      }
+      add_run(&sums, run);
     }
   }
-  sum = column_sum(sum, local, lanes);
+  let sum = column_sum(sum_of(sums), local, lanes);
   if (live && local < width) {
     dmodulation[mod_row * dims.mod_stride + dims.gate_offset + col] += sum;
   }

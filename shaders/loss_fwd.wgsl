@@ -6,6 +6,7 @@
 // Precision: f32; root - c is taken as mse / (root + c), which does not cancel.
 // Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023.
 // @use lanes
+// @use runs
 // @use finite
 
 const LANES: u32 = 256u;       // knob: invocations a sample, a power of two
@@ -13,7 +14,7 @@ const ROWS: u32 = 1u;
 const COSINE: bool = false;    // knob: add the channel-cosine term
 const SQUARED: bool = false;   // knob: the mean square instead of its root
 
-const RUN: u32 = 128u; // pixels summed by themselves, so that rounding grows with the root of their number
+alias Summed = vec2f; // squares, 1 - cosine
 
 struct Dims {
   batch: u32,
@@ -38,34 +39,34 @@ fn main(
   let live = sample < dims.batch;
   let base = select(0u, sample, live) * dims.channels * dims.pixels;
   let end = select(0u, dims.pixels, live);
-  var squares = 0.0;
-  var apart = 0.0;
+  var sums = Runs();
   for (var first = lid.x; first < end; first += RUN * LANES) {
-    var run_squares = 0.0;
-    var run_apart = 0.0;
+    var run = Summed();
     for (var pixel = first; pixel < min(end, first + RUN * LANES); pixel += LANES) {
+      var squares = 0.0;
       var dot_pt = 0.0;
       var norm_p = 0.0;
       var norm_t = 0.0;
       for (var channel = 0u; channel < dims.channels; channel++) {
         let p = prediction[base + channel * dims.pixels + pixel];
         let t = target_value[base + channel * dims.pixels + pixel];
-        run_squares += (p - t) * (p - t);
+        squares += (p - t) * (p - t);
         dot_pt += p * t;
         norm_p += p * p;
         norm_t += t * t;
       }
+      run.x += squares;
       if (COSINE) {
-        run_apart += 1.0 - dot_pt / (at_least(sqrt(norm_p), 1e-8) * at_least(sqrt(norm_t), 1e-8));
+        run.y += 1.0 - dot_pt / (at_least(sqrt(norm_p), 1e-8) * at_least(sqrt(norm_t), 1e-8));
       }
     }
-    squares += run_squares;
-    apart += run_apart;
+    add_run(&sums, run);
   }
-  let mse = lanes_sum(squares, lid.x, 0u) / f32(dims.channels * dims.pixels);
+  let sum = sum_of(sums);
+  let mse = lanes_sum(sum.x, lid.x, 0u) / f32(dims.channels * dims.pixels);
   var value = 0.0;
   if (COSINE) {
-    value = lanes_sum(apart, lid.x, 0u) / f32(dims.pixels);
+    value = lanes_sum(sum.y, lid.x, 0u) / f32(dims.pixels);
   }
   if (live && lid.x == 0u) {
     if (SQUARED) {

@@ -3,9 +3,12 @@
 // Grid: one workgroup of LANES invocations.
 // Precision: f32, in one fixed order.
 // @use lanes
+// @use runs
 
 const LANES: u32 = 256u;  // knob: invocations, a power of two
 const ROWS: u32 = 1u;
+
+alias Summed = f32;
 
 struct Dims {
   batch: u32,
@@ -20,11 +23,15 @@ struct Dims {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_id) lid: vec3u) {
-  var sum = 0.0;
-  for (var b = lid.x; b < dims.batch; b += LANES) {
-    sum += weights[b] * per_sample[b];
+  var sums = Runs();
+  for (var first = lid.x; first < dims.batch; first += RUN * LANES) {
+    var run = 0.0;
+    for (var b = first; b < min(dims.batch, first + RUN * LANES); b += LANES) {
+      run += weights[b] * per_sample[b];
+    }
+    add_run(&sums, run);
   }
-  sum = lanes_sum(sum, lid.x, 0u);
+  let sum = lanes_sum(sum_of(sums), lid.x, 0u);
   if (lid.x == 0u) {
     total[dims.slot] = sum / f32(dims.batch);
   }

@@ -8,6 +8,7 @@
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use column_lanes
+// @use runs
 
 const LANES: u32 = 8u;            // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;      // knob: mod_rows from which LANES share a column
@@ -60,17 +61,23 @@ fn main(
   let end = begin + min(dims.mod_rows, dims.rows - begin);
   let live = col < dims.cols && begin < end; // the others still take part in the barriers
 
-  var sum = vec2f();
+  var sums = Runs();
   if (live) {
-    var row = begin + local / width;
-    for (; row + 3u * lanes < end; row += 4u * lanes) { // four rows in flight
-      sum += (term(row, col) + term(row + lanes, col)) + (term(row + 2u * lanes, col) + term(row + 3u * lanes, col));
-    }
-    for (; row < end; row += lanes) {
-      sum += term(row, col);
+    let length = 4u * RUN * lanes; // a run adds up RUN fours
+    for (var first = begin + local / width; first < end; first += length) {
+      let stop = min(end, first + length);
+      var row = first;
+      var run = Summed();
+      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
+        run += (term(row, col) + term(row + lanes, col)) + (term(row + 2u * lanes, col) + term(row + 3u * lanes, col));
+      }
+      for (; row < stop; row += lanes) {
+        run += term(row, col);
+      }
+      add_run(&sums, run);
     }
   }
-  sum = column_sum(sum, local, lanes);
+  let sum = column_sum(sum_of(sums), local, lanes);
   if (!live || local >= width) {
     return;
   }

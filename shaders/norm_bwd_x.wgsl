@@ -6,6 +6,7 @@
 // Precision: f32.
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use lanes_pair
+// @use runs
 
 const LANES: u32 = 64u;           // knob: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob: rows a workgroup
@@ -13,6 +14,8 @@ const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
 const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_SCALE: bool = false;    // knob: the forward had scale
 const HAS_PRIOR: bool = false;    // knob: add prior
+
+alias Summed = vec2f; // of g, of g xhat
 
 struct Dims {
   rows: u32,
@@ -59,12 +62,16 @@ fn main(
   let mod_base = (safe_row / dims.mod_rows) * dims.mod_stride + dims.scale_offset;
   let inv_cols = 1.0 / f32(dims.cols);
 
-  var sums = vec2f(); // of g, of g xhat
-  for (var c = lid.x; c < end; c += LANES) {
-    let g = to_xhat(base + c, mod_base, c);
-    sums += vec2f(g, g * (x[base + c] - mean) * rstd);
+  var sums = Runs();
+  for (var first = lid.x; first < end; first += RUN * LANES) {
+    var run = Summed();
+    for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+      let g = to_xhat(base + c, mod_base, c);
+      run += vec2f(g, g * (x[base + c] - mean) * rstd);
+    }
+    add_run(&sums, run);
   }
-  var means = lanes_sum_pair(sums, lid.x, lid.y) * inv_cols;
+  var means = lanes_sum_pair(sum_of(sums), lid.x, lid.y) * inv_cols;
   if (RMS) {
     means.x = 0.0;
   }

@@ -7,9 +7,12 @@
 // Precision: f32, in one fixed order.
 // Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
 // @use head_norm
+// @use runs
 
 const NORM: u32 = 2u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
 const HAS_ROPE: bool = false;     // knob: rotate
+
+alias Summed = vec2f; // of dweight, of dbias
 
 struct Dims {
   batch: u32,
@@ -51,26 +54,29 @@ fn main(
   let chunk = at / dims.head_dim / 2u;
   let begin = chunk * dims.chunk_rows;
   let end = min(rows, begin + dims.chunk_rows);
-  var dweight = 0.0;
-  var dbias = 0.0;
-  for (var row = begin; row < end; row++) { // (batch, token, head)
-    let head = row % dims.heads;
-    let token = (row / dims.heads) % dims.n;
-    let sample = row / dims.heads / dims.n;
-    let base = (((sample * dims.n + token) * 3u + which) * dims.heads + head) * dims.head_dim;
-    let from_row = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
-    var g = arrived(which, from_row + d);
-    if (HAS_ROPE) {
-      let other = d ^ 1u; // the pair's other half
-      let cosines = token * dims.head_dim;
-      let sines = (dims.n + token) * dims.head_dim;
-      let crossed = arrived(which, from_row + other) * rope[sines + other];
-      g = g * rope[cosines + d] + select(-crossed, crossed, d < other);
+  var sums = Runs();
+  for (var first = begin; first < end; first += RUN) {
+    var run = Summed();
+    for (var row = first; row < min(end, first + RUN); row++) { // (batch, token, head)
+      let head = row % dims.heads;
+      let token = (row / dims.heads) % dims.n;
+      let sample = row / dims.heads / dims.n;
+      let base = (((sample * dims.n + token) * 3u + which) * dims.heads + head) * dims.head_dim;
+      let from_row = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
+      var g = arrived(which, from_row + d);
+      if (HAS_ROPE) {
+        let other = d ^ 1u; // the pair's other half
+        let cosines = token * dims.head_dim;
+        let sines = (dims.n + token) * dims.head_dim;
+        let crossed = arrived(which, from_row + other) * rope[sines + other];
+        g = g * rope[cosines + d] + select(-crossed, crossed, d < other);
+      }
+      let stats = head_stats(base);
+      run += vec2f(g * (qkv[base + d] - stats.x) * stats.y, g);
     }
-    let stats = head_stats(base);
-    dweight += g * (qkv[base + d] - stats.x) * stats.y;
-    dbias += g;
+    add_run(&sums, run);
   }
-  partial[(chunk * 4u + which) * dims.head_dim + d] = dweight;
-  partial[(chunk * 4u + which + 2u) * dims.head_dim + d] = dbias;
+  let sum = sum_of(sums);
+  partial[(chunk * 4u + which) * dims.head_dim + d] = sum.x;
+  partial[(chunk * 4u + which + 2u) * dims.head_dim + d] = sum.y;
 }

@@ -5,6 +5,7 @@
 //   columns few.
 // Precision: f32, in one fixed order: no atomics.
 // @use column_lanes
+// @use runs
 
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
@@ -37,19 +38,25 @@ fn main(
   let end = begin + min(dims.chunk_rows, dims.rows - begin);
   let live = col < dims.cols && begin < end; // the others still take part in the barriers
 
-  var sum = 0.0;
+  var sums = Runs();
   if (live) {
-    var row = begin + local / width;
-    for (; row + 3u * lanes < end; row += 4u * lanes) { // four reads in flight
-      let at = row * dims.cols + col;
-      let step = lanes * dims.cols;
-      sum += (x[at] + x[at + step]) + (x[at + 2u * step] + x[at + 3u * step]);
-    }
-    for (; row < end; row += lanes) {
-      sum += x[row * dims.cols + col];
+    let length = 4u * RUN * lanes; // a run adds up RUN fours
+    for (var first = begin + local / width; first < end; first += length) {
+      let stop = min(end, first + length);
+      var row = first;
+      var run = Summed();
+      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four reads in flight
+        let at = row * dims.cols + col;
+        let step = lanes * dims.cols;
+        run += (x[at] + x[at + step]) + (x[at + 2u * step] + x[at + 3u * step]);
+      }
+      for (; row < stop; row += lanes) {
+        run += x[row * dims.cols + col];
+      }
+      add_run(&sums, run);
     }
   }
-  sum = column_sum(sum, local, lanes);
+  let sum = column_sum(sum_of(sums), local, lanes);
   if (live && local < width) {
     out[chunk * dims.cols + col] = sum;
   }

@@ -3,10 +3,13 @@
 // Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
 // Precision: f32, in one fixed order: no atomics.
 // @use lanes
+// @use runs
 
 const LANES: u32 = 64u;     // knob: invocations a row, a power of two
 const ROWS: u32 = 4u;       // knob: rows a workgroup
 const MEAN: bool = false;   // knob: divide by cols
+
+alias Summed = f32;
 
 struct Dims {
   rows: u32,
@@ -27,11 +30,15 @@ fn main(
   let live = row < dims.rows; // rows past the end still take part in the barriers
   let base = select(0u, row, live) * dims.cols;
   let end = select(0u, dims.cols, live);
-  var sum = 0.0;
-  for (var c = lid.x; c < end; c += LANES) {
-    sum += x[base + c];
+  var sums = Runs();
+  for (var first = lid.x; first < end; first += RUN * LANES) {
+    var run = 0.0;
+    for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+      run += x[base + c];
+    }
+    add_run(&sums, run);
   }
-  sum = lanes_sum(sum, lid.x, lid.y);
+  var sum = lanes_sum(sum_of(sums), lid.x, lid.y);
   if (live && lid.x == 0u) {
     if (MEAN) {
       sum /= f32(dims.cols);

@@ -151,7 +151,7 @@ export const lossCases: KernelCase[] = [
   ]),
   lossCase('lossForward', { batch: 3, channels: 4, pixels: 1, c: 0.5, cosine: true, tile: { lanes: 256 } }),
   lossCase('lossForward', { batch: 41, channels: 3, pixels: 257, c: 0, cosine: true, tile: { lanes: 256 } }),
-  lossCase('lossForward', { batch: 3, channels: 1, pixels: 40001, c: 0, cosine: false, tile: { lanes: 256 } }), // runs of 128 256
+  lossCase('lossForward', { batch: 3, channels: 1, pixels: 70001, c: 0, cosine: false, tile: { lanes: 256 } }), // runs of 256 256
   totalCase(3, undefined, { smoke: true }),
   totalCase(1),
   totalCase(257),
