@@ -8,6 +8,8 @@
 const HEAD_DIM: u32 = 64u;  // knob: size of a head
 const WG: u32 = 32u;        // knob: invocations a workgroup
 const QUERIES: u32 = 1u;    // knob: keys an invocation
+const KEYS: u32 = 1u;       // knob: queries a step
+const ROLLED: bool = false; // knob: loops over head_dim stay loops, though they index registers
 const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
 alias Elem = f32;           // knob: vec4f with VEC
 
@@ -53,54 +55,85 @@ fn main(
     return;
   }
   let rows = head * dims.n;
-  let sample = head / dims.heads;
+  let last = dims.n - 1u;
+  // dout has its heads side by side: row i of this head is out_rows + i * dims.heads.
+  let out_rows = (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+  // Bounds that are not constant keep a compiler from unrolling.
+  let line = select(LINE, dims.head_dim / select(1u, 4u, VEC), ROLLED);
+  let each = select(QUERIES, QUERIES * line / LINE, ROLLED);
 
   var kr: array<Elem, QUERIES * LINE>;
   var vr: array<Elem, QUERIES * LINE>;
   var dkr: array<Elem, QUERIES * LINE>;
   var dvr: array<Elem, QUERIES * LINE>;
-  for (var r = 0u; r < QUERIES; r++) {
-    let row = (rows + min(key + r, dims.n - 1u)) * LINE;
-    for (var d = 0u; d < LINE; d++) {
+  for (var r = 0u; r < each; r++) {
+    let row = (rows + min(key + r, last)) * LINE;
+    for (var d = 0u; d < line; d++) {
       kr[r * LINE + d] = k[row + d] * dims.scale;
       vr[r * LINE + d] = v[row + d];
     }
   }
-  for (var i = 0u; i < dims.n; i++) {
-    let query = (rows + i) * LINE;
-    let from_out = ((sample * dims.n + i) * dims.heads + head % dims.heads) * LINE;
-    var s = array<Elem, QUERIES>();
-    var dp = array<Elem, QUERIES>();
-    var q_line: array<Elem, LINE>;
-    var g_line: array<Elem, LINE>;
-    for (var d = 0u; d < LINE; d++) {
-      let qd = q[query + d];
-      let gd = dout[from_out + d];
-      q_line[d] = qd;
-      g_line[d] = gd;
+  for (var first = 0u; first < dims.n; first += KEYS) {
+    var query: array<u32, KEYS>;
+    var from_out: array<u32, KEYS>;
+    for (var i = 0u; i < KEYS; i++) {
+      let row = min(first + i, last);
+      query[i] = (rows + row) * LINE;
+      from_out[i] = (out_rows + row * dims.heads) * LINE;
+    }
+    var s = array<f32, QUERIES * KEYS>();
+    var dp = array<f32, QUERIES * KEYS>();
+    for (var d = 0u; d < line; d++) {
+      var qd: array<Elem, KEYS>;
+      var gd: array<Elem, KEYS>;
+      for (var i = 0u; i < KEYS; i++) {
+        qd[i] = q[query[i] + d];
+        gd[i] = dout[from_out[i] + d];
+      }
       for (var r = 0u; r < QUERIES; r++) {
-        s[r] += kr[r * LINE + d] * qd;
-        dp[r] += vr[r * LINE + d] * gd;
+        let kd = kr[r * LINE + d];
+        let vd = vr[r * LINE + d];
+        for (var i = 0u; i < KEYS; i++) {
+          s[r * KEYS + i] += total(kd * qd[i]);
+          dp[r * KEYS + i] += total(vd * gd[i]);
+        }
       }
     }
-    let lse_i = lse[rows + i];
-    let delta_i = delta[rows + i];
-    for (var r = 0u; r < QUERIES; r++) {
-      let p = exp(total(s[r]) - lse_i);
-      let ds = p * (total(dp[r]) - delta_i);
-      for (var d = 0u; d < LINE; d++) {
-        dvr[r * LINE + d] += p * g_line[d];
-        dkr[r * LINE + d] += ds * q_line[d];
+    for (var i = 0u; i < KEYS; i++) {
+      let row = min(first + i, last);
+      let lse_i = lse[rows + row];
+      let delta_i = delta[rows + row];
+      for (var r = 0u; r < QUERIES; r++) {
+        let p = select(0.0, exp(s[r * KEYS + i] - lse_i), first + i < dims.n);
+        s[r * KEYS + i] = p;
+        dp[r * KEYS + i] = p * (dp[r * KEYS + i] - delta_i);
+      }
+    }
+    for (var d = 0u; d < line; d++) {
+      var qd: array<Elem, KEYS>;
+      var gd: array<Elem, KEYS>;
+      for (var i = 0u; i < KEYS; i++) {
+        qd[i] = q[query[i] + d];
+        gd[i] = dout[from_out[i] + d];
+      }
+      for (var r = 0u; r < QUERIES; r++) {
+        var to_k = dkr[r * LINE + d];
+        var to_v = dvr[r * LINE + d];
+        for (var i = 0u; i < KEYS; i++) {
+          to_k += dp[r * KEYS + i] * qd[i];
+          to_v += s[r * KEYS + i] * gd[i];
+        }
+        dkr[r * LINE + d] = to_k;
+        dvr[r * LINE + d] = to_v;
       }
     }
   }
-  for (var r = 0u; r < QUERIES; r++) {
-    if (key + r >= dims.n) {
-      return;
-    }
-    for (var d = 0u; d < LINE; d++) {
-      dk[(rows + key + r) * LINE + d] = dkr[r * LINE + d] * dims.scale;
-      dv[(rows + key + r) * LINE + d] = dvr[r * LINE + d];
+  for (var r = 0u; r < each; r++) {
+    if (key + r < dims.n) {
+      for (var d = 0u; d < line; d++) {
+        dk[(rows + key + r) * LINE + d] = dkr[r * LINE + d] * dims.scale;
+        dv[(rows + key + r) * LINE + d] = dvr[r * LINE + d];
+      }
     }
   }
 }

@@ -7,6 +7,8 @@
 const HEAD_DIM: u32 = 64u;  // knob: size of a head
 const WG: u32 = 32u;        // knob: invocations a workgroup
 const QUERIES: u32 = 1u;    // knob: queries an invocation
+const KEYS: u32 = 1u;       // knob: keys a step
+const ROLLED: bool = false; // knob: loops over head_dim stay loops, though they index registers
 const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
 alias Elem = f32;           // knob: vec4f with VEC
 
@@ -51,50 +53,77 @@ fn main(
     return;
   }
   let rows = head * dims.n;
-  let sample = head / dims.heads;
+  let last = dims.n - 1u;
+  // dout has its heads side by side: row i of this head is out_rows + i * dims.heads.
+  let out_rows = (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+  // Bounds that are not constant keep a compiler from unrolling.
+  let line = select(LINE, dims.head_dim / select(1u, 4u, VEC), ROLLED);
+  let each = select(QUERIES, QUERIES * line / LINE, ROLLED);
 
   var qr: array<Elem, QUERIES * LINE>;
   var gr: array<Elem, QUERIES * LINE>;
   var acc: array<Elem, QUERIES * LINE>;
   var lse_r: array<f32, QUERIES>;
   var delta_r: array<f32, QUERIES>;
-  for (var r = 0u; r < QUERIES; r++) {
-    let row = min(query + r, dims.n - 1u);
-    let from_out = ((sample * dims.n + row) * dims.heads + head % dims.heads) * LINE;
-    for (var d = 0u; d < LINE; d++) {
+  for (var r = 0u; r < each; r++) {
+    let row = min(query + r, last);
+    for (var d = 0u; d < line; d++) {
       qr[r * LINE + d] = q[(rows + row) * LINE + d] * dims.scale;
-      gr[r * LINE + d] = dout[from_out + d];
+      gr[r * LINE + d] = dout[(out_rows + row * dims.heads) * LINE + d];
     }
-    lse_r[r] = lse[rows + row];
-    delta_r[r] = delta[rows + row];
   }
-  for (var j = 0u; j < dims.n; j++) {
-    let key = (rows + j) * LINE;
-    var s = array<Elem, QUERIES>();
-    var dp = array<Elem, QUERIES>();
-    var line: array<Elem, LINE>;
-    for (var d = 0u; d < LINE; d++) {
-      let kd = k[key + d];
-      let vd = v[key + d];
-      line[d] = kd;
+  for (var r = 0u; r < QUERIES; r++) {
+    lse_r[r] = lse[rows + min(query + r, last)];
+    delta_r[r] = delta[rows + min(query + r, last)];
+  }
+  for (var first = 0u; first < dims.n; first += KEYS) {
+    var key: array<u32, KEYS>;
+    for (var j = 0u; j < KEYS; j++) {
+      key[j] = (rows + min(first + j, last)) * LINE;
+    }
+    var s = array<f32, QUERIES * KEYS>();
+    var dp = array<f32, QUERIES * KEYS>();
+    for (var d = 0u; d < line; d++) {
+      var kd: array<Elem, KEYS>;
+      var vd: array<Elem, KEYS>;
+      for (var j = 0u; j < KEYS; j++) {
+        kd[j] = k[key[j] + d];
+        vd[j] = v[key[j] + d];
+      }
       for (var r = 0u; r < QUERIES; r++) {
-        s[r] += qr[r * LINE + d] * kd;
-        dp[r] += gr[r * LINE + d] * vd;
+        let qd = qr[r * LINE + d];
+        let gd = gr[r * LINE + d];
+        for (var j = 0u; j < KEYS; j++) {
+          s[r * KEYS + j] += total(qd * kd[j]);
+          dp[r * KEYS + j] += total(gd * vd[j]);
+        }
       }
     }
     for (var r = 0u; r < QUERIES; r++) {
-      let ds = exp(total(s[r]) - lse_r[r]) * (total(dp[r]) - delta_r[r]);
-      for (var d = 0u; d < LINE; d++) {
-        acc[r * LINE + d] += ds * line[d];
+      for (var j = 0u; j < KEYS; j++) {
+        let ds = exp(s[r * KEYS + j] - lse_r[r]) * (dp[r * KEYS + j] - delta_r[r]);
+        s[r * KEYS + j] = select(0.0, ds, first + j < dims.n);
+      }
+    }
+    for (var d = 0u; d < line; d++) {
+      var kd: array<Elem, KEYS>;
+      for (var j = 0u; j < KEYS; j++) {
+        kd[j] = k[key[j] + d];
+      }
+      for (var r = 0u; r < QUERIES; r++) {
+        var to = acc[r * LINE + d];
+        for (var j = 0u; j < KEYS; j++) {
+          to += s[r * KEYS + j] * kd[j];
+        }
+        acc[r * LINE + d] = to;
       }
     }
   }
-  for (var r = 0u; r < QUERIES; r++) {
-    if (query + r >= dims.n) {
-      return;
-    }
-    for (var d = 0u; d < LINE; d++) {
-      dq[(rows + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
+  for (var r = 0u; r < each; r++) {
+    if (query + r < dims.n) {
+      for (var d = 0u; d < line; d++) {
+        dq[(rows + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
+      }
     }
   }
 }

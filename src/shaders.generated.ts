@@ -456,6 +456,8 @@ export const attention_bwd_kv_plain = {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     WG: { kind: 'const', type: 'u32', default: 32 },
     QUERIES: { kind: 'const', type: 'u32', default: 1 },
+    KEYS: { kind: 'const', type: 'u32', default: 1 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
@@ -469,6 +471,8 @@ export const attention_bwd_kv_plain = {
 const HEAD_DIM: u32 = 64u;  // knob: size of a head
 const WG: u32 = 32u;        // knob: invocations a workgroup
 const QUERIES: u32 = 1u;    // knob: keys an invocation
+const KEYS: u32 = 1u;       // knob: queries a step
+const ROLLED: bool = false; // knob: loops over head_dim stay loops, though they index registers
 const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
 alias Elem = f32;           // knob: vec4f with VEC
 
@@ -514,54 +518,85 @@ fn main(
     return;
   }
   let rows = head * dims.n;
-  let sample = head / dims.heads;
+  let last = dims.n - 1u;
+  // dout has its heads side by side: row i of this head is out_rows + i * dims.heads.
+  let out_rows = (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+  // Bounds that are not constant keep a compiler from unrolling.
+  let line = select(LINE, dims.head_dim / select(1u, 4u, VEC), ROLLED);
+  let each = select(QUERIES, QUERIES * line / LINE, ROLLED);
 
   var kr: array<Elem, QUERIES * LINE>;
   var vr: array<Elem, QUERIES * LINE>;
   var dkr: array<Elem, QUERIES * LINE>;
   var dvr: array<Elem, QUERIES * LINE>;
-  for (var r = 0u; r < QUERIES; r++) {
-    let row = (rows + min(key + r, dims.n - 1u)) * LINE;
-    for (var d = 0u; d < LINE; d++) {
+  for (var r = 0u; r < each; r++) {
+    let row = (rows + min(key + r, last)) * LINE;
+    for (var d = 0u; d < line; d++) {
       kr[r * LINE + d] = k[row + d] * dims.scale;
       vr[r * LINE + d] = v[row + d];
     }
   }
-  for (var i = 0u; i < dims.n; i++) {
-    let query = (rows + i) * LINE;
-    let from_out = ((sample * dims.n + i) * dims.heads + head % dims.heads) * LINE;
-    var s = array<Elem, QUERIES>();
-    var dp = array<Elem, QUERIES>();
-    var q_line: array<Elem, LINE>;
-    var g_line: array<Elem, LINE>;
-    for (var d = 0u; d < LINE; d++) {
-      let qd = q[query + d];
-      let gd = dout[from_out + d];
-      q_line[d] = qd;
-      g_line[d] = gd;
+  for (var first = 0u; first < dims.n; first += KEYS) {
+    var query: array<u32, KEYS>;
+    var from_out: array<u32, KEYS>;
+    for (var i = 0u; i < KEYS; i++) {
+      let row = min(first + i, last);
+      query[i] = (rows + row) * LINE;
+      from_out[i] = (out_rows + row * dims.heads) * LINE;
+    }
+    var s = array<f32, QUERIES * KEYS>();
+    var dp = array<f32, QUERIES * KEYS>();
+    for (var d = 0u; d < line; d++) {
+      var qd: array<Elem, KEYS>;
+      var gd: array<Elem, KEYS>;
+      for (var i = 0u; i < KEYS; i++) {
+        qd[i] = q[query[i] + d];
+        gd[i] = dout[from_out[i] + d];
+      }
       for (var r = 0u; r < QUERIES; r++) {
-        s[r] += kr[r * LINE + d] * qd;
-        dp[r] += vr[r * LINE + d] * gd;
+        let kd = kr[r * LINE + d];
+        let vd = vr[r * LINE + d];
+        for (var i = 0u; i < KEYS; i++) {
+          s[r * KEYS + i] += total(kd * qd[i]);
+          dp[r * KEYS + i] += total(vd * gd[i]);
+        }
       }
     }
-    let lse_i = lse[rows + i];
-    let delta_i = delta[rows + i];
-    for (var r = 0u; r < QUERIES; r++) {
-      let p = exp(total(s[r]) - lse_i);
-      let ds = p * (total(dp[r]) - delta_i);
-      for (var d = 0u; d < LINE; d++) {
-        dvr[r * LINE + d] += p * g_line[d];
-        dkr[r * LINE + d] += ds * q_line[d];
+    for (var i = 0u; i < KEYS; i++) {
+      let row = min(first + i, last);
+      let lse_i = lse[rows + row];
+      let delta_i = delta[rows + row];
+      for (var r = 0u; r < QUERIES; r++) {
+        let p = select(0.0, exp(s[r * KEYS + i] - lse_i), first + i < dims.n);
+        s[r * KEYS + i] = p;
+        dp[r * KEYS + i] = p * (dp[r * KEYS + i] - delta_i);
+      }
+    }
+    for (var d = 0u; d < line; d++) {
+      var qd: array<Elem, KEYS>;
+      var gd: array<Elem, KEYS>;
+      for (var i = 0u; i < KEYS; i++) {
+        qd[i] = q[query[i] + d];
+        gd[i] = dout[from_out[i] + d];
+      }
+      for (var r = 0u; r < QUERIES; r++) {
+        var to_k = dkr[r * LINE + d];
+        var to_v = dvr[r * LINE + d];
+        for (var i = 0u; i < KEYS; i++) {
+          to_k += dp[r * KEYS + i] * qd[i];
+          to_v += s[r * KEYS + i] * gd[i];
+        }
+        dkr[r * LINE + d] = to_k;
+        dvr[r * LINE + d] = to_v;
       }
     }
   }
-  for (var r = 0u; r < QUERIES; r++) {
-    if (key + r >= dims.n) {
-      return;
-    }
-    for (var d = 0u; d < LINE; d++) {
-      dk[(rows + key + r) * LINE + d] = dkr[r * LINE + d] * dims.scale;
-      dv[(rows + key + r) * LINE + d] = dvr[r * LINE + d];
+  for (var r = 0u; r < each; r++) {
+    if (key + r < dims.n) {
+      for (var d = 0u; d < line; d++) {
+        dk[(rows + key + r) * LINE + d] = dkr[r * LINE + d] * dims.scale;
+        dv[(rows + key + r) * LINE + d] = dvr[r * LINE + d];
+      }
     }
   }
 }
@@ -585,6 +620,8 @@ export const attention_bwd_q_plain = {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     WG: { kind: 'const', type: 'u32', default: 32 },
     QUERIES: { kind: 'const', type: 'u32', default: 1 },
+    KEYS: { kind: 'const', type: 'u32', default: 1 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
@@ -597,6 +634,8 @@ export const attention_bwd_q_plain = {
 const HEAD_DIM: u32 = 64u;  // knob: size of a head
 const WG: u32 = 32u;        // knob: invocations a workgroup
 const QUERIES: u32 = 1u;    // knob: queries an invocation
+const KEYS: u32 = 1u;       // knob: keys a step
+const ROLLED: bool = false; // knob: loops over head_dim stay loops, though they index registers
 const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
 alias Elem = f32;           // knob: vec4f with VEC
 
@@ -641,50 +680,77 @@ fn main(
     return;
   }
   let rows = head * dims.n;
-  let sample = head / dims.heads;
+  let last = dims.n - 1u;
+  // dout has its heads side by side: row i of this head is out_rows + i * dims.heads.
+  let out_rows = (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+  // Bounds that are not constant keep a compiler from unrolling.
+  let line = select(LINE, dims.head_dim / select(1u, 4u, VEC), ROLLED);
+  let each = select(QUERIES, QUERIES * line / LINE, ROLLED);
 
   var qr: array<Elem, QUERIES * LINE>;
   var gr: array<Elem, QUERIES * LINE>;
   var acc: array<Elem, QUERIES * LINE>;
   var lse_r: array<f32, QUERIES>;
   var delta_r: array<f32, QUERIES>;
-  for (var r = 0u; r < QUERIES; r++) {
-    let row = min(query + r, dims.n - 1u);
-    let from_out = ((sample * dims.n + row) * dims.heads + head % dims.heads) * LINE;
-    for (var d = 0u; d < LINE; d++) {
+  for (var r = 0u; r < each; r++) {
+    let row = min(query + r, last);
+    for (var d = 0u; d < line; d++) {
       qr[r * LINE + d] = q[(rows + row) * LINE + d] * dims.scale;
-      gr[r * LINE + d] = dout[from_out + d];
+      gr[r * LINE + d] = dout[(out_rows + row * dims.heads) * LINE + d];
     }
-    lse_r[r] = lse[rows + row];
-    delta_r[r] = delta[rows + row];
   }
-  for (var j = 0u; j < dims.n; j++) {
-    let key = (rows + j) * LINE;
-    var s = array<Elem, QUERIES>();
-    var dp = array<Elem, QUERIES>();
-    var line: array<Elem, LINE>;
-    for (var d = 0u; d < LINE; d++) {
-      let kd = k[key + d];
-      let vd = v[key + d];
-      line[d] = kd;
+  for (var r = 0u; r < QUERIES; r++) {
+    lse_r[r] = lse[rows + min(query + r, last)];
+    delta_r[r] = delta[rows + min(query + r, last)];
+  }
+  for (var first = 0u; first < dims.n; first += KEYS) {
+    var key: array<u32, KEYS>;
+    for (var j = 0u; j < KEYS; j++) {
+      key[j] = (rows + min(first + j, last)) * LINE;
+    }
+    var s = array<f32, QUERIES * KEYS>();
+    var dp = array<f32, QUERIES * KEYS>();
+    for (var d = 0u; d < line; d++) {
+      var kd: array<Elem, KEYS>;
+      var vd: array<Elem, KEYS>;
+      for (var j = 0u; j < KEYS; j++) {
+        kd[j] = k[key[j] + d];
+        vd[j] = v[key[j] + d];
+      }
       for (var r = 0u; r < QUERIES; r++) {
-        s[r] += qr[r * LINE + d] * kd;
-        dp[r] += gr[r * LINE + d] * vd;
+        let qd = qr[r * LINE + d];
+        let gd = gr[r * LINE + d];
+        for (var j = 0u; j < KEYS; j++) {
+          s[r * KEYS + j] += total(qd * kd[j]);
+          dp[r * KEYS + j] += total(gd * vd[j]);
+        }
       }
     }
     for (var r = 0u; r < QUERIES; r++) {
-      let ds = exp(total(s[r]) - lse_r[r]) * (total(dp[r]) - delta_r[r]);
-      for (var d = 0u; d < LINE; d++) {
-        acc[r * LINE + d] += ds * line[d];
+      for (var j = 0u; j < KEYS; j++) {
+        let ds = exp(s[r * KEYS + j] - lse_r[r]) * (dp[r * KEYS + j] - delta_r[r]);
+        s[r * KEYS + j] = select(0.0, ds, first + j < dims.n);
+      }
+    }
+    for (var d = 0u; d < line; d++) {
+      var kd: array<Elem, KEYS>;
+      for (var j = 0u; j < KEYS; j++) {
+        kd[j] = k[key[j] + d];
+      }
+      for (var r = 0u; r < QUERIES; r++) {
+        var to = acc[r * LINE + d];
+        for (var j = 0u; j < KEYS; j++) {
+          to += s[r * KEYS + j] * kd[j];
+        }
+        acc[r * LINE + d] = to;
       }
     }
   }
-  for (var r = 0u; r < QUERIES; r++) {
-    if (query + r >= dims.n) {
-      return;
-    }
-    for (var d = 0u; d < LINE; d++) {
-      dq[(rows + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
+  for (var r = 0u; r < each; r++) {
+    if (query + r < dims.n) {
+      for (var d = 0u; d < line; d++) {
+        dq[(rows + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
+      }
     }
   }
 }
@@ -758,6 +824,7 @@ export const attention_fwd_plain = {
     WG: { kind: 'const', type: 'u32', default: 32 },
     QUERIES: { kind: 'const', type: 'u32', default: 1 },
     KEYS: { kind: 'const', type: 'u32', default: 1 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
@@ -768,13 +835,14 @@ export const attention_fwd_plain = {
 //   values are read at addresses that the whole workgroup shares.
 // Precision: f32. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
 // The oracle of the tiled variant and the fast path on CPU adapters, where a read costs as much as many multiplications: there one
-// read of a key or value serves several queries, four numbers at a time.
+// read of a key or value serves several queries, four numbers at a time, and llvmpipe compiles quickly what it cannot unroll.
 // Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
 
 const HEAD_DIM: u32 = 64u;  // knob: size of a head
 const WG: u32 = 32u;        // knob: invocations a workgroup
 const QUERIES: u32 = 1u;    // knob: queries an invocation
 const KEYS: u32 = 1u;       // knob: keys a step
+const ROLLED: bool = false; // knob: loops over head_dim stay loops, though they index registers
 const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
 alias Elem = f32;           // knob: vec4f with VEC
 
@@ -818,69 +886,85 @@ fn main(
   }
   let rows = head * dims.n;
   let last = dims.n - 1u;
+  // Bounds that are not constant keep a compiler from unrolling.
+  let line = select(LINE, dims.head_dim / select(1u, 4u, VEC), ROLLED);
+  let each = select(QUERIES, QUERIES * line / LINE, ROLLED);
 
   var qr: array<Elem, QUERIES * LINE>;
   var acc: array<Elem, QUERIES * LINE>;
   var top: array<f32, QUERIES>;
   var sum: array<f32, QUERIES>;
-  for (var r = 0u; r < QUERIES; r++) {
-    for (var d = 0u; d < LINE; d++) {
+  for (var r = 0u; r < each; r++) {
+    for (var d = 0u; d < line; d++) {
       qr[r * LINE + d] = q[(rows + min(query + r, last)) * LINE + d] * dims.scale;
     }
+  }
+  for (var r = 0u; r < QUERIES; r++) {
     top[r] = -3.0e38;
   }
   for (var first = 0u; first < dims.n; first += KEYS) {
-    var score: array<f32, QUERIES * KEYS>;
+    var key: array<u32, KEYS>;
     for (var j = 0u; j < KEYS; j++) {
-      let key = (rows + min(first + j, last)) * LINE;
-      var s = array<Elem, QUERIES>();
-      for (var d = 0u; d < LINE; d++) {
-        let kd = k[key + d];
-        for (var r = 0u; r < QUERIES; r++) {
-          s[r] += qr[r * LINE + d] * kd;
-        }
+      key[j] = (rows + min(first + j, last)) * LINE;
+    }
+    var score = array<f32, QUERIES * KEYS>();
+    for (var d = 0u; d < line; d++) {
+      var kd: array<Elem, KEYS>;
+      for (var j = 0u; j < KEYS; j++) {
+        kd[j] = k[key[j] + d];
       }
       for (var r = 0u; r < QUERIES; r++) {
-        score[r * KEYS + j] = select(-3.0e38, total(s[r]), first + j < dims.n);
+        let qd = qr[r * LINE + d];
+        for (var j = 0u; j < KEYS; j++) {
+          score[r * KEYS + j] += total(qd * kd[j]);
+        }
       }
     }
+    var shrink: array<f32, QUERIES>;
     for (var r = 0u; r < QUERIES; r++) {
       var new_top = top[r];
       for (var j = 0u; j < KEYS; j++) {
+        if (first + j > last) {
+          score[r * KEYS + j] = -3.0e38;
+        }
         new_top = max(new_top, score[r * KEYS + j]);
       }
-      let shrink = exp(top[r] - new_top);
+      shrink[r] = exp(top[r] - new_top);
       top[r] = new_top;
-      sum[r] *= shrink;
+      sum[r] *= shrink[r];
       for (var j = 0u; j < KEYS; j++) {
         let p = exp(score[r * KEYS + j] - new_top);
         score[r * KEYS + j] = p;
         sum[r] += p;
       }
-      for (var d = 0u; d < LINE; d++) {
-        acc[r * LINE + d] *= shrink;
-      }
     }
-    for (var j = 0u; j < KEYS; j++) {
-      let key = (rows + min(first + j, last)) * LINE;
-      for (var d = 0u; d < LINE; d++) {
-        let vd = v[key + d];
-        for (var r = 0u; r < QUERIES; r++) {
-          acc[r * LINE + d] += score[r * KEYS + j] * vd;
+    for (var d = 0u; d < line; d++) {
+      var vd: array<Elem, KEYS>;
+      for (var j = 0u; j < KEYS; j++) {
+        vd[j] = v[key[j] + d];
+      }
+      for (var r = 0u; r < QUERIES; r++) {
+        var to = acc[r * LINE + d] * shrink[r];
+        for (var j = 0u; j < KEYS; j++) {
+          to += score[r * KEYS + j] * vd[j];
         }
+        acc[r * LINE + d] = to;
       }
     }
   }
   let sample = head / dims.heads;
   for (var r = 0u; r < QUERIES; r++) {
-    if (query + r >= dims.n) {
-      return;
+    if (query + r < dims.n) {
+      lse[rows + query + r] = top[r] + log(sum[r]);
     }
-    let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * LINE;
-    for (var d = 0u; d < LINE; d++) {
-      out[to + d] = acc[r * LINE + d] / sum[r];
+  }
+  for (var r = 0u; r < each; r++) {
+    if (query + r < dims.n) {
+      let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * LINE;
+      for (var d = 0u; d < line; d++) {
+        out[to + d] = acc[r * LINE + d] / sum[r];
+      }
     }
-    lse[rows + query + r] = top[r] + log(sum[r]);
   }
 }
 `,

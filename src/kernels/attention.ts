@@ -1,4 +1,14 @@
-import { type Caps, defineKernel, group, type KnobValue, oneOf, optional, variants, whole } from '../kernel/index.ts';
+import {
+  type Caps,
+  defineKernel,
+  flag,
+  group,
+  type KnobValue,
+  oneOf,
+  optional,
+  variants,
+  whole,
+} from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface AttentionShape {
@@ -15,8 +25,10 @@ export interface PlainAttention {
   rows: number;
   /** Queries an invocation; 1 if left out. */
   each?: number;
-  /** Keys a step of the forward; 1 if left out. */
+  /** Keys a step (queries, in the backward of k and v); 1 if left out. */
   keys?: number;
+  /** Loops over head_dim stay loops, for a CPU's compiler; false if left out. */
+  rolled?: boolean;
 }
 
 /** Blocks of rows x cols scores through workgroup memory, by 2 rows invocations. For GPUs. */
@@ -50,16 +62,9 @@ const GPU_GROUPS = 264;
 export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTile {
   const { batch, heads, n, head_dim } = shape;
   if (caps.software) {
-    // A read serves several queries: head_dim 16, n 49 went from 50, 24 and 17 ms to 6, 6 and 9. But llvmpipe unrolls every loop over
-    // registers, and 4 queries of head_dim 64 take it 12 to 39 s to compile, one 2 to 5 s.
-    const line = head_dim % 4 === 0 ? head_dim / 4 : head_dim;
-    const each = n <= 16 ? 2 : 4;
-    return {
-      kind: 'plain',
-      rows: 8,
-      each: Math.max(1, Math.min(each, Math.floor(16 / line))),
-      keys: line <= 4 ? 2 : 1,
-    };
+    // A read serves several queries and keys. llvmpipe turns each read of storage in the code into some hundred basic blocks, and unrolls
+    // loops over registers up to 32 times: head_dim 64 took 14 to 23 s to compile, 128 took 46 to 69; rolled 2 to 6, and no slower.
+    return { kind: 'plain', rows: 8, each: n <= 16 ? 2 : 4, keys: 2, rolled: true };
   }
   if (n < 16 || caps.maxWorkgroupSize < 128 || caps.maxWorkgroupMemory < 16384)
     return { kind: 'plain', rows: n <= 32 ? 32 : 64 };
@@ -83,6 +88,7 @@ const options = group<AttentionOptions>({
           rows: whole(1, 256),
           each: optional(whole(1, 16)),
           keys: optional(whole(1, 16)),
+          rolled: optional(flag),
         }),
         tiled: group<Omit<TiledAttention, 'kind'>>({
           rows: whole(16, 128, 16),
@@ -103,7 +109,7 @@ function knobs({ headDim, tile }: AttentionOptions, pass: Pass): Record<string, 
   const vec = headDim % 4 === 0;
   const line = { HEAD_DIM: headDim, VEC: vec, Elem: vec ? 'vec4f' : 'f32' };
   if (tile?.kind !== 'tiled') {
-    return { ...line, WG: tile?.rows, QUERIES: tile?.each, ...(pass === 'forward' && { KEYS: tile?.keys }) };
+    return { ...line, WG: tile?.rows, QUERIES: tile?.each, KEYS: tile?.keys, ROLLED: tile?.rolled };
   }
   return {
     ...line,
