@@ -34,7 +34,9 @@ describe('ArrayDataset', () => {
 
   test('indices and offsets out of bounds throw', () => {
     const dataset = new ArrayDataset(arrays());
-    expect(() => dataset.image(2, new Float32Array(12), 0)).toThrow(/image 2 is outside 0..1/);
+    expect(() => dataset.image(2, new Float32Array(12), 0)).toThrow(
+      /two has no image 2. Fix: give a whole number from 0 to 1/,
+    );
     expect(() => dataset.image(0.5, new Float32Array(12), 0)).toThrow(DataError);
     expect(() => dataset.image(0, new Float32Array(12), 1)).toThrow(/do not fit/);
   });
