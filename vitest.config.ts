@@ -8,7 +8,8 @@ export default defineConfig({
     // Every file owns a device; more files at once than this only compete for a software adapter's cores.
     maxWorkers: 2,
     pool: 'forks',
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Ten times what the slowest test takes on two idle cores: a busy machine is slow, not wrong.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 });

@@ -72,6 +72,8 @@ export interface MatmulShape {
 const GPU_GROUPS = 264;
 /** Least k a split is worth: below, the partial outputs cost more than the idle multiprocessors. */
 const MIN_SPLIT_K = 256;
+/** Most terms of one sum, where the caller can add up splits: a longer chain loses small terms (1e7 positive ones, some per cent). */
+const LONGEST_SUM = 8192;
 /** Rate of a tile with every multiprocessor busy, relative to 128 x 128 (4096^3 on an H100: 37, 33, 33 and 32 TFLOP/s). */
 const TILES = [
   { qm: 2, qn: 2, rate: 1 },
@@ -99,7 +101,8 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
   let least = Number.POSITIVE_INFINITY;
   for (const { qm, qn, rate } of TILES) {
     const tiles = batch * Math.ceil(m / (64 * qm)) * Math.ceil(n / (64 * qn));
-    const wanted = split ? Math.max(1, Math.min(Math.floor(GPU_GROUPS / tiles), Math.floor(k / MIN_SPLIT_K))) : 1;
+    const busy = Math.min(Math.floor(GPU_GROUPS / tiles), Math.floor(k / MIN_SPLIT_K));
+    const wanted = split ? Math.max(1, busy, Math.ceil(k / LONGEST_SUM)) : 1;
     const kChunk = wanted === 1 ? k : Math.ceil(k / wanted / 16) * 16;
     const splits = Math.ceil(k / kChunk);
     const waves = Math.ceil((tiles * splits) / (GPU_GROUPS / 2));

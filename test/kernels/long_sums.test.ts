@@ -55,13 +55,13 @@ describe('a sum of ten million positive terms', () => {
     });
 
     it(`is right down a column ${label}`, async () => {
-      const kernel = sumCols.prepare(await testDevice(), { tile });
+      const kernel = sumCols.prepare(await testDevice(), { tile: { lanes } });
       const dims = { rows: COUNT, cols: 1, chunk_rows: COUNT };
       near(at((await run(prepared(kernel, dims, bare({ x: a }, { out: 1 })))).get('out'), 0), total);
     });
 
     it(`is right in the loss ${label}`, async () => {
-      const kernel = lossForward.prepare(await testDevice(), { cosine: true, squared: true, tile });
+      const kernel = lossForward.prepare(await testDevice(), { cosine: true, squared: true, tile: { lanes } });
       const outputs = { per_sample: 1, root: 1 };
       const dims = { batch: 1, channels: 1, pixels: COUNT, c: 0 };
       const target_value = b.map((v) => -v); // apart by a cosine of -1 each
@@ -70,7 +70,7 @@ describe('a sum of ten million positive terms', () => {
     });
 
     it(`is right in the mean of losses ${label}`, async () => {
-      const kernel = lossTotal.prepare(await testDevice(), { tile });
+      const kernel = lossTotal.prepare(await testDevice(), { tile: { lanes } });
       const dims = { batch: COUNT, slot: 0, slots: 1 };
       const out = await run(prepared(kernel, dims, bare({ per_sample: a, weights: b }, { total: 1 })));
       near(at(out.get('total'), 0), products / COUNT);
@@ -98,7 +98,7 @@ describe('a sum of ten million positive terms', () => {
     const shape = { rows: COUNT, cols: 1, mod_rows: COUNT };
 
     it(`is right in the gradients of weight and bias ${label}`, async () => {
-      const kernel = normBackwardWeight.prepare(await testDevice(), { bias: true, tile });
+      const kernel = normBackwardWeight.prepare(await testDevice(), { bias: true, tile: { lanes } });
       const dims = { ...shape, mod_stride: 0, scale_offset: 0, chunk_rows: COUNT };
       const made = bare({ dy: a, x: b, stats: identity() }, { dweight_partial: 1, dbias_partial: 1 });
       const out = await run(prepared(kernel, dims, made));
@@ -107,7 +107,7 @@ describe('a sum of ten million positive terms', () => {
     });
 
     it(`is right in the gradients of scale and shift ${label}`, async () => {
-      const kernel = normBackwardModulation.prepare(await testDevice(), { scale: true, shift: true, tile });
+      const kernel = normBackwardModulation.prepare(await testDevice(), { scale: true, shift: true, tile: { lanes } });
       const dims = { ...shape, mod_stride: 2, scale_offset: 0, shift_offset: 1 };
       const made = bare({ dy: a, x: b, stats: identity(), dmodulation: new Float32Array(2) }, { dmodulation: 2 });
       const out = (await run(prepared(kernel, dims, made))).get('dmodulation');
@@ -116,7 +116,7 @@ describe('a sum of ten million positive terms', () => {
     });
 
     it(`is right in the gradient of a gate ${label}`, async () => {
-      const kernel = gatedResidualBackwardGate.prepare(await testDevice(), { tile });
+      const kernel = gatedResidualBackwardGate.prepare(await testDevice(), { tile: { lanes } });
       const made = bare({ dy: a, h: b, dmodulation: new Float32Array(1) }, { dmodulation: 1 });
       const out = await run(prepared(kernel, { ...shape, mod_stride: 1, gate_offset: 0 }, made));
       near(at(out.get('dmodulation'), 0), products);

@@ -112,7 +112,7 @@ describe('RCGM: training and sampling', () => {
     });
     await trainer.free();
     await workspace.dispose();
-  }, 120_000);
+  });
 
   it('draws the same bits twice, guided by a teacher too, and allocates nothing after its first steps', async () => {
     const runs: number[][] = [];
