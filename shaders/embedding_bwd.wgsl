@@ -2,8 +2,11 @@
 // Buffers: index [count] u32, dout [count, cols] f32, dtable [rows, cols] f32, written whole.
 // Grid: one invocation an element of dtable, which walks all items: no atomics, the same bits each time. Meant for class
 //   tables and batches, count up to some thousands.
-// Precision: f32.
+// Precision: f32, sums of runs.
 // Source: the derivative of shaders/embedding_fwd.wgsl.
+// @use runs
+
+alias Summed = f32;
 
 struct Dims {
   rows: u32,
@@ -28,11 +31,15 @@ fn main(
   }
   let row = at / dims.cols;
   let col = at - row * dims.cols;
-  var sum = 0.0;
-  for (var b = 0u; b < dims.count; b++) {
-    if (index[b] == row) {
-      sum += dout[b * dims.cols + col];
+  var sums = Runs();
+  for (var first = 0u; first < dims.count; first += RUN) {
+    var run = 0.0;
+    for (var b = first; b < min(dims.count, first + RUN); b++) {
+      if (index[b] == row) {
+        run += dout[b * dims.cols + col];
+      }
     }
+    add_run(&sums, run);
   }
-  dtable[at] = sum;
+  dtable[at] = sum_of(sums);
 }

@@ -1,10 +1,12 @@
 // pool_fwd: the largest, or the mean, of each window of an image, channel by channel. Padding never wins and is not counted.
 // Buffers f32: x [batch, height, width, channels], y [batch, out_h, out_w, channels].
 // Grid: one invocation an element of y; neighbours read neighbouring channels.
-// Precision: f32; max is exact.
+// Precision: f32, the mean from a sum of runs; max is exact.
 // Source: Boureau et al. 2010 (pooling); the mean without padding as Inception-v3's FID features take it.
 
 const MAX: bool = true;  // knob: largest instead of mean
+
+alias Summed = f32;
 
 struct Dims {
   batch: u32,
@@ -25,6 +27,7 @@ struct Dims {
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 // @use window
+// @use runs
 // @use pool_window
 
 @compute @workgroup_size(256)
@@ -45,11 +48,15 @@ fn main(
     y[at] = x[largest(area, sample, channel)];
     return;
   }
-  var total = 0.0;
+  var sums = Runs();
   for (var row = area.x; row < area.z; row++) {
-    for (var col = area.y; col < area.w; col++) {
-      total += x[pixel_index(sample, row, col, channel)];
+    for (var first = area.y; first < area.w; first += RUN) {
+      var run = 0.0;
+      for (var col = first; col < min(area.w, first + RUN); col++) {
+        run += x[pixel_index(sample, row, col, channel)];
+      }
+      add_run(&sums, run);
     }
   }
-  y[at] = total / f32((area.z - area.x) * (area.w - area.y));
+  y[at] = sum_of(sums) / f32((area.z - area.x) * (area.w - area.y));
 }

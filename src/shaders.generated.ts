@@ -2736,8 +2736,11 @@ export const embedding_bwd = {
 // Buffers: index [count] u32, dout [count, cols] f32, dtable [rows, cols] f32, written whole.
 // Grid: one invocation an element of dtable, which walks all items: no atomics, the same bits each time. Meant for class
 //   tables and batches, count up to some thousands.
-// Precision: f32.
+// Precision: f32, sums of runs.
 // Source: the derivative of shaders/embedding_fwd.wgsl.
+// @use runs
+
+alias Summed = f32;
 
 struct Dims {
   rows: u32,
@@ -2762,13 +2765,42 @@ fn main(
   }
   let row = at / dims.cols;
   let col = at - row * dims.cols;
-  var sum = 0.0;
-  for (var b = 0u; b < dims.count; b++) {
-    if (index[b] == row) {
-      sum += dout[b * dims.cols + col];
+  var sums = Runs();
+  for (var first = 0u; first < dims.count; first += RUN) {
+    var run = 0.0;
+    for (var b = first; b < min(dims.count, first + RUN); b++) {
+      if (index[b] == row) {
+        run += dout[b * dims.cols + col];
+      }
     }
+    add_run(&sums, run);
   }
-  dtable[at] = sum;
+  dtable[at] = sum_of(sums);
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
 }
 `,
 } as const satisfies ShaderSource;
@@ -5759,10 +5791,12 @@ export const pool_fwd = {
   code: `// pool_fwd: the largest, or the mean, of each window of an image, channel by channel. Padding never wins and is not counted.
 // Buffers f32: x [batch, height, width, channels], y [batch, out_h, out_w, channels].
 // Grid: one invocation an element of y; neighbours read neighbouring channels.
-// Precision: f32; max is exact.
+// Precision: f32, the mean from a sum of runs; max is exact.
 // Source: Boureau et al. 2010 (pooling); the mean without padding as Inception-v3's FID features take it.
 
 const MAX: bool = true;  // knob: largest instead of mean
+
+alias Summed = f32;
 
 struct Dims {
   batch: u32,
@@ -5783,6 +5817,7 @@ struct Dims {
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 // @use window
+// @use runs
 // @use pool_window
 
 @compute @workgroup_size(256)
@@ -5803,13 +5838,17 @@ fn main(
     y[at] = x[largest(area, sample, channel)];
     return;
   }
-  var total = 0.0;
+  var sums = Runs();
   for (var row = area.x; row < area.z; row++) {
-    for (var col = area.y; col < area.w; col++) {
-      total += x[pixel_index(sample, row, col, channel)];
+    for (var first = area.y; first < area.w; first += RUN) {
+      var run = 0.0;
+      for (var col = first; col < min(area.w, first + RUN); col++) {
+        run += x[pixel_index(sample, row, col, channel)];
+      }
+      add_run(&sums, run);
     }
   }
-  y[at] = total / f32((area.z - area.x) * (area.w - area.y));
+  y[at] = sum_of(sums) / f32((area.z - area.x) * (area.w - area.y));
 }
 
 // window: where a window that slides over an image begins and ends. Needs in the kernel: dims with stride, pad_h, pad_w.
@@ -5824,6 +5863,31 @@ fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
   let reach = at + padding;
   let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
   return vec2u(first, min(outputs, reach / dims.stride + 1u));
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
 }
 
 // pool_window: the part of a window inside the image, and its largest element.

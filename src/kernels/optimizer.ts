@@ -183,6 +183,7 @@ export interface AverageOptions {
  */
 export const ema = defineKernel({
   shader: shaders.ema,
+  options: group<AverageOptions>({ guarded: optional(flag) }),
   knobs: (o: AverageOptions | undefined) => ({ GUARDED: o?.guarded ?? false }),
   sizes: ({ count }) => ({ average: quads(count), param: quads(count), decay: 1, clip: 4 }),
   grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
