@@ -123,6 +123,8 @@ it('no more than maxInFlight steps are on the device', async () => {
     await all[2];
     expect(trainer.step).toBe(3);
     controller.abort();
+    queue.onSubmittedWorkDone = real; // what was abandoned gives its memory back, and waits for the device with it
+    for (const done of waits) done();
     await expect(fourth).rejects.toMatchObject({ name: 'AbortError' });
     expect(trainer.step).toBe(3);
   } finally {
