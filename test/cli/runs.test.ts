@@ -156,7 +156,7 @@ describe('a run and what is done with it', () => {
   it.each([
     ['no images', () => sample('--count', '0'), /--count.*'0' is invalid. Fix: give a whole number of at least 1/],
     ['more images than memory', () => sample('--count', '9999999'), /take \d+ bytes together/],
-    ['a class that is none', () => sample('--label', '10'), /has 10 classes. Fix: give 0 to 9/],
+    ['a class that is none', () => sample('--label', '10'), /--label 10 is no class of the model. Fix: .*0 to 9/],
     ['no steps', () => sample('--steps', '0'), /sampling_steps is 0/],
     ['a number without end', () => sample('--cfg', '1e400'), /give a number that is finite/],
     ['an empty name', () => ['sample', '--grid', ''], /--grid is empty/],
