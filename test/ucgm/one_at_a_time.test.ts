@@ -65,7 +65,7 @@ it('steps and samplings that are not awaited are those of steps and samplings th
     trainer.free();
     await expect(trainer.train(batch(0))).rejects.toMatchObject({ name: 'WorkspaceError', fix: 'make a new one' });
     await expect(draw({ trainer, workspace })).rejects.toMatchObject({ name: 'WorkspaceError' });
-    workspace.dispose();
+    await workspace.dispose();
     await expect(trainer.metrics()).rejects.toThrow('disposed');
   }
 });
@@ -101,7 +101,7 @@ it('an aborted step or sampling leaves no trace', async () => {
     }
     for (let i = 1; i < 4; i++) await trainer.train(batch(i));
     losses.push((await trainer.metrics()).map((m) => m.loss));
-    workspace.dispose();
+    await workspace.dispose();
   }
   expect(losses[1]).toEqual(losses[0]);
 });
@@ -129,6 +129,6 @@ it('no more than maxInFlight steps are on the device', async () => {
     expect(trainer.step).toBe(3);
   } finally {
     queue.onSubmittedWorkDone = real;
-    workspace.dispose();
+    await workspace.dispose();
   }
 });
