@@ -63,7 +63,8 @@ export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTil
   const { batch, heads, n, head_dim } = shape;
   if (caps.software) {
     // A read serves several queries and keys. llvmpipe turns each read of storage in the code into some hundred basic blocks, and unrolls
-    // loops over registers up to 32 times: head_dim 64 took 14 to 23 s to compile, 128 took 46 to 69; rolled 2 to 6, and no slower.
+    // loops over registers up to 32 times: head_dim 64 took 12 to 24 s to compile, rolled 2 to 6. Forward and
+    // dq ran twice as fast so, dk and dv took 22.8 ms where one query and key took 16.1 (2x2x113x64, a busy machine).
     return { kind: 'plain', rows: 8, each: n <= 16 ? 2 : 4, keys: 2, rolled: true };
   }
   if (n < 16 || caps.maxWorkgroupSize < 128 || caps.maxWorkgroupMemory < 16384)

@@ -158,7 +158,7 @@ export const attentionCases: KernelCase[] = [
     attentionCase(kernel, [1, 2, 257, 1]),
     attentionCase(kernel, [1, 3, 41, 41], { tile: { rows: 32 } }),
     attentionCase(kernel, [2, 2, 113, 72]),
-    // Unrolled as a GPU has it, which llvmpipe compiles in time proportional to head_dim.
+    // Unrolled as a GPU has it, which llvmpipe compiles in a time that grows faster than head_dim.
     attentionCase(kernel, [1, 2, 113, 24], { tile: { rows: 64 } }),
     attentionCase(kernel, [1, 1, 257, 64]),
     attentionCase(kernel, [1, 2, 41, 128]),
