@@ -38,7 +38,9 @@ fn main(
   let p = param[i];
   let old_m = m[i];
   let g = clean_gradient(grad[i], clip[0]);
-  var update = sign(hyper[1] * old_m + hyper[2] * g);
+  let mixed = hyper[1] * old_m + hyper[2] * g;
+  let broken = (bitcast<vec4u>(mixed) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+  var update = select(sign(mixed), mixed, broken); // the sign of a NaN may be any number
   if (CAUTIOUS) {
     update = cautious(update, g, i);
   }
