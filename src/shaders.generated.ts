@@ -4136,6 +4136,7 @@ export const matmul_plain = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    RUNS: { kind: 'const', type: 'bool', default: false },
   },
   code: `// matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
 // Buffers, row-major f32 (batch outermost):
@@ -4165,8 +4166,9 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
+const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; up to 1.5 times the time on a CPU
 
-const RUN: u32 = 2048u;  // of k, summed by themselves: rounding does not grow with k, and the sums stay out of the inner loop
+const RUN: u32 = 2048u;  // of k, summed by themselves with RUNS
 const TQ: u32 = TN / 4u; // quads of neighbouring columns an invocation
 
 struct Dims {
@@ -4231,43 +4233,43 @@ fn main(
   let a_step = select(1u, dims.m, TRANS_A);
   let b_step = select(dims.n, 1u, TRANS_B);
 
-  var total: array<array<vec4f, TQ>, TM>;
-  for (var first = k_begin; first < k_end; first += RUN) {
-    let stop = min(k_end, first + RUN);
-    var acc = array<array<vec4f, TQ>, TM>();
-    for (var kk = first; kk < stop; kk++) {
-      var bv: array<vec4f, TQ>;
-      for (var q = 0u; q < TQ; q++) {
-        if (VEC_B) {
-          bv[q] = vec4f(b[b_at[q * 4u] + kk * (dims.n / 4u)]);
-        } else {
-          for (var j = 0u; j < 4u; j++) {
-            bv[q][j] = vec4f(b[b_at[q * 4u + j] + kk * b_step]).x;
-          }
-        }
-      }
-      if (VEC_A) {
-        for (var i = 0u; i < TM; i += 4u) {
-          let av = vec4f(a[a_at[i] + kk * (dims.m / 4u)]);
-          for (var r = 0u; r < 4u; r++) {
-            for (var q = 0u; q < TQ; q++) {
-              acc[i + r][q] += av[r] * bv[q];
-            }
-          }
-        }
+  var acc: array<array<vec4f, TQ>, TM>;
+  var total: array<array<vec4f, TQ>, TM>; // of the runs before, with RUNS
+  for (var kk = k_begin; kk < k_end; kk++) {
+    var bv: array<vec4f, TQ>;
+    for (var q = 0u; q < TQ; q++) {
+      if (VEC_B) {
+        bv[q] = vec4f(b[b_at[q * 4u] + kk * (dims.n / 4u)]);
       } else {
-        for (var i = 0u; i < TM; i++) {
-          let av = vec4f(a[a_at[i] + kk * a_step]).x;
-          for (var q = 0u; q < TQ; q++) {
-            acc[i][q] += av * bv[q];
-          }
+        for (var j = 0u; j < 4u; j++) {
+          bv[q][j] = vec4f(b[b_at[q * 4u + j] + kk * b_step]).x;
         }
       }
     }
-    for (var i = 0u; i < TM; i++) {
-      for (var q = 0u; q < TQ; q++) {
-        total[i][q] += acc[i][q];
+    if (VEC_A) {
+      for (var i = 0u; i < TM; i += 4u) {
+        let av = vec4f(a[a_at[i] + kk * (dims.m / 4u)]);
+        for (var r = 0u; r < 4u; r++) {
+          for (var q = 0u; q < TQ; q++) {
+            acc[i + r][q] += av[r] * bv[q];
+          }
+        }
       }
+    } else {
+      for (var i = 0u; i < TM; i++) {
+        let av = vec4f(a[a_at[i] + kk * a_step]).x;
+        for (var q = 0u; q < TQ; q++) {
+          acc[i][q] += av * bv[q];
+        }
+      }
+    }
+    if (RUNS && (kk + 1u - k_begin) % RUN == 0u) {
+      for (var i = 0u; i < TM; i++) {
+        for (var q = 0u; q < TQ; q++) {
+          total[i][q] += acc[i][q];
+        }
+      }
+      acc = array<array<vec4f, TQ>, TM>();
     }
   }
 
@@ -4278,7 +4280,10 @@ fn main(
         let col = col0 + q * 4u * WG_X + j;
         if (row < dims.m && col < dims.n) {
           let index = (slice * dims.m + row) * dims.n + col;
-          var value = total[i][q][j];
+          var value = acc[i][q][j];
+          if (RUNS) {
+            value += total[i][q][j];
+          }
           if (HAS_BIAS) {
             value += bias[col];
           }

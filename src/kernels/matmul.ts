@@ -43,6 +43,8 @@ export interface PlainTile {
   wgX: number;
   wgY: number;
   vec?: MatmulVec;
+  /** Sum k in runs: for long k. */
+  runs?: boolean;
 }
 
 /** Through workgroup memory: 16 x 16 invocations make 64 qm x 64 qn outputs. For GPUs. */
@@ -72,7 +74,7 @@ export interface MatmulShape {
 const GPU_GROUPS = 264;
 /** Least k a split is worth: below, the partial outputs cost more than the idle multiprocessors. */
 const MIN_SPLIT_K = 256;
-/** Most terms of one sum, where the caller can add up splits: a longer chain loses small terms (1e7 positive ones, some per cent). */
+/** Most terms of one sum; longer ones are split where the caller can add up splits, or summed in runs on a CPU: a longer chain loses small terms (1e7 positive ones, some per cent). */
 const LONGEST_SUM = 8192;
 /** Rate of a tile with every multiprocessor busy, relative to 128 x 128 (4096^3 on an H100: 37, 33, 33 and 32 TFLOP/s). */
 const TILES = [
@@ -93,9 +95,10 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
     // 16 x 16 outputs an invocation are fastest on llvmpipe and the most that its compiler unrolls, and 4 x 2 invocations read less
     // than 8 x 1: 1568 x 64 x 192, 12.8 GFLOP/s to 10.1 with 8 x 8 outputs, two cores. Small products get more workgroups.
     const wide = m >= 16 && n > 32 && batch * Math.ceil(m / 32) * Math.ceil(n / 64) >= 8;
-    if (wide) return { kind: 'plain', tm: 16, tn: 16, wgX: 4, wgY: 2, vec, splits: 1, kChunk: k };
+    const whole = { vec, ...(k > LONGEST_SUM && { runs: true }), splits: 1, kChunk: k };
+    if (wide) return { kind: 'plain', tm: 16, tn: 16, wgX: 4, wgY: 2, ...whole };
     const tm = m >= 8 ? 8 : Math.min(m, 4);
-    return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, vec, splits: 1, kChunk: k };
+    return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, ...whole };
   }
   let best: MatmulChoice | undefined;
   let least = Number.POSITIVE_INFINITY;
@@ -121,7 +124,15 @@ const split = { splits: optional(whole(1, 2 ** 32)), kChunk: optional(whole(0, 2
 
 const tile = variants<MatmulTile>('kind', {
   plain: group<Omit<PlainTile & Partial<MatmulChoice>, 'kind' | 'qm' | 'qn'>>(
-    { tm: whole(1, 64), tn: whole(4, 64, 4), wgX: whole(1, 256), wgY: whole(1, 256), vec, ...split },
+    {
+      tm: whole(1, 64),
+      tn: whole(4, 64, 4),
+      wgX: whole(1, 256),
+      wgY: whole(1, 256),
+      vec,
+      runs: optional(flag),
+      ...split,
+    },
     ({ wgX, wgY }) =>
       wgX * wgY <= 256 ? undefined : { what: `tile has ${wgX} x ${wgY} invocations`, fix: 'give 256 at most' },
   ),
@@ -130,14 +141,14 @@ const tile = variants<MatmulTile>('kind', {
 
 const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3 };
 
-function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue> {
-  if (!tile) return {};
+function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue | undefined> {
+  if (!tile) return { RUNS: true }; // whatever k will be
   const along = (vec: boolean | undefined) => (vec ? 'vec4f' : 'f32');
   const { m, n, k } = tile.vec ?? { m: false, n: false, k: false };
   if (tile.kind === 'plain') {
     const vecA = layout === 'tn' && m && tile.tm % 4 === 0;
     const vecB = layout !== 'nt' && n;
-    const size = { TM: tile.tm, TN: tile.tn, WG_X: tile.wgX, WG_Y: tile.wgY };
+    const size = { TM: tile.tm, TN: tile.tn, WG_X: tile.wgX, WG_Y: tile.wgY, RUNS: tile.runs };
     return { ...size, VEC_A: vecA, VEC_B: vecB, AElem: along(vecA), BElem: along(vecB) };
   }
   const vecA = layout === 'tn' ? m : k;

@@ -37,7 +37,7 @@ export function matmulTiles(caps: Caps): MatmulTile[] {
     for (const batch of BATCHES)
       for (const m of SIZES)
         for (const n of SIZES)
-          for (const k of [1, 16, 257, 4096]) {
+          for (const k of [1, 16, 257, 4096, 16384, 16385]) {
             const { splits: _, kChunk: __, ...tile } = chooseMatmul({ m, n, k, batch }, caps);
             yield tile;
           }

@@ -138,7 +138,7 @@ describe('a sum of ten million positive terms', () => {
     [1, 4],
     [4, 4],
   ])('is right in a product of %i x %i outputs an invocation', async (tm, tn) => {
-    const tile: MatmulTile = { kind: 'plain', tm, tn, wgX: 1, wgY: 1 };
+    const tile: MatmulTile = { kind: 'plain', tm, tn, wgX: 1, wgY: 1, runs: true };
     const kernel = matmul.prepare(await testDevice(), { layout: 'nn', tile });
     const unused = { gate_rows: 1, gate_stride: 0, gate_offset: 0, residual_rows: 1 };
     const dims = { m: 1, k: COUNT, n: 1, batch: 1, k_chunk: COUNT, ...unused };

@@ -143,7 +143,7 @@ const sums: Sum[] = [
   ],
   [
     'matmul',
-    { layout: 'nt', bias: true, act: 'relu', tile: { kind: 'plain', tm: 1, tn: 4, wgX: 1, wgY: 1 } },
+    { layout: 'nt', bias: true, act: 'relu', tile: { kind: 'plain', tm: 1, tn: 4, wgX: 1, wgY: 1, runs: true } },
     { a: 'tenths', b: 'tenths', bias: [1000] },
     { out: 1 },
     { m: 1, n: 1, k: TERMS, batch: 1, k_chunk: TERMS, gate_rows: 1, gate_stride: 0, gate_offset: 0, residual_rows: 1 },
