@@ -20,7 +20,7 @@ alias Summed = vec4f;
 
 struct Dims {
   count: u32,
-  partial_offset: u32,
+  partial_offset: u32, // optional, else 0
 }
 
 @group(0) @binding(0) var<storage, read> grad: array<vec4f>;

@@ -13,7 +13,7 @@ const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with th
 
 struct Dims {
   count: u32,
-  tensors: u32, // 0 unless CAUTIOUS
+  tensors: u32, // optional: CAUTIOUS, else 0
 }
 
 @group(0) @binding(0) var<storage, read_write> param: array<vec4f>;

@@ -35,12 +35,12 @@ struct Dims {
   m: u32,
   n: u32,
   k: u32,
-  batch: u32,
-  k_chunk: u32,
-  gate_rows: u32,
-  gate_stride: u32,
-  gate_offset: u32,
-  residual_rows: u32,
+  batch: u32, // optional, else 1
+  k_chunk: u32, // optional, else k
+  gate_rows: u32, // optional: HAS_GATE, else 1
+  gate_stride: u32, // optional: HAS_GATE, else 0
+  gate_offset: u32, // optional: HAS_GATE, else 0
+  residual_rows: u32, // optional: HAS_RESIDUAL, else 1
 }
 
 @group(0) @binding(0) var<storage, read> a: array<AElem>;

@@ -24,8 +24,8 @@ struct Dims {
   cols: u32,
   mod_rows: u32,
   mod_stride: u32,
-  scale_offset: u32,
-  shift_offset: u32,
+  scale_offset: u32, // optional: HAS_SCALE, else 0
+  shift_offset: u32, // optional: HAS_SHIFT, else 0
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;

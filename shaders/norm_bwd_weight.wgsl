@@ -20,10 +20,10 @@ alias Summed = vec2f; // dbias, dweight
 struct Dims {
   rows: u32,
   cols: u32,
-  mod_rows: u32,
-  mod_stride: u32,
-  scale_offset: u32,
-  chunk_rows: u32,
+  mod_rows: u32, // optional: HAS_SCALE, else 1
+  mod_stride: u32, // optional: HAS_SCALE, else 0
+  scale_offset: u32, // optional: HAS_SCALE, else 0
+  chunk_rows: u32, // optional, else rows
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;

@@ -28,10 +28,10 @@ alias Summed = vec2f; // of x - mean, of its square
 struct Dims {
   rows: u32,
   cols: u32,
-  mod_rows: u32,
-  mod_stride: u32,
-  scale_offset: u32,
-  shift_offset: u32,
+  mod_rows: u32, // optional: HAS_MOD, else 1
+  mod_stride: u32, // optional: HAS_MOD, else 0
+  scale_offset: u32, // optional: HAS_SCALE, else 0
+  shift_offset: u32, // optional: HAS_SHIFT, else 0
   eps: f32,
 }
 

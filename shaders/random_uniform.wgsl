@@ -8,7 +8,7 @@
 
 struct Dims {
   count: u32,
-  first: u32,
+  first: u32, // optional, else 0
 }
 
 @group(0) @binding(0) var<storage, read> key: array<u32>;

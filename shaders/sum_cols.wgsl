@@ -15,7 +15,7 @@ alias Summed = f32;
 struct Dims {
   rows: u32,
   cols: u32,
-  chunk_rows: u32,
+  chunk_rows: u32, // optional, else rows
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;

@@ -1,15 +1,19 @@
 // Written by `npm run embed` from shaders/*.wgsl; do not edit. `npm run check` fails when it is out of date.
 import type { ShaderSource } from './kernel/shader.ts';
 
-export const activation_bwd = {
+type Same<T> = T;
+
+const activation_bwd_ = {
   name: 'activation_bwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    dy: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    dx: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    dy: { binding: 1, access: 'read', element: 'f32' },
+    dx: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 3, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
   knobs: {
     ACT: { kind: 'const', type: 'u32', default: 1 },
     PER: { kind: 'const', type: 'u32', default: 4 },
@@ -123,17 +127,29 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const activation_fwd = {
+/**
+ * activation_bwd: dx = dy * act'(x), elementwise.
+ * Buffers: x, dy, dx [count] f32.
+ * Grid: as activation_fwd.
+ * Precision: f32.
+ * Source: the derivatives of shaders/activation_fwd.wgsl.
+ */
+export interface ActivationBwd extends Same<typeof activation_bwd_> {}
+export const activation_bwd: ActivationBwd = activation_bwd_;
+
+const activation_fwd_ = {
   name: 'activation_fwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    y: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    y: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 2, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
   knobs: {
     ACT: { kind: 'const', type: 'u32', default: 1 },
     PER: { kind: 'const', type: 'u32', default: 4 },
@@ -246,23 +262,36 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const adam_step = {
+/**
+ * activation_fwd: y = act(x), elementwise.
+ * Buffers: x, y [count] f32.
+ * Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32.
+ * Source: Hendrycks & Gimpel 2016 (GELU, tanh form), Elfwing et al. 2017 (SiLU).
+ */
+export interface ActivationFwd extends Same<typeof activation_fwd_> {}
+export const activation_fwd: ActivationFwd = activation_fwd_;
+
+const adam_step_ = {
   name: 'adam_step',
   entryPoint: 'main',
   bindings: {
-    param: { binding: 0, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    grad: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16 },
-    m: { binding: 2, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    v: { binding: 3, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    hyper: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
-    clip: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
-    scales: { binding: 6, access: 'read', element: 'f32', elementBytes: 4, optional: 'CAUTIOUS' },
-    owners: { binding: 7, access: 'read', element: 'u32', elementBytes: 4, optional: 'CAUTIOUS' },
+    param: { binding: 0, access: 'read_write', element: 'vec4f' },
+    grad: { binding: 1, access: 'read', element: 'vec4f' },
+    m: { binding: 2, access: 'read_write', element: 'vec4f' },
+    v: { binding: 3, access: 'read_write', element: 'vec4f' },
+    hyper: { binding: 4, access: 'read', element: 'f32' },
+    clip: { binding: 5, access: 'read', element: 'f32' },
+    scales: { binding: 6, access: 'read', element: 'f32', optional: 'CAUTIOUS' },
+    owners: { binding: 7, access: 'read', element: 'u32', optional: 'CAUTIOUS' },
   },
-  uniform: { binding: 8, size: 8, fields: { count: { type: 'u32', offset: 0 }, tensors: { type: 'u32', offset: 4 } } },
+  uniform: { binding: 8, size: 8, fields: {
+    count: { type: 'u32', offset: 0 },
+    tensors: { type: 'u32', offset: 4, else: 0, optional: 'CAUTIOUS' },
+  } },
   knobs: {
     CAUTIOUS: { kind: 'const', type: 'bool', default: false },
   },
@@ -284,7 +313,7 @@ const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with th
 
 struct Dims {
   count: u32,
-  tensors: u32, // 0 unless CAUTIOUS
+  tensors: u32, // optional: CAUTIOUS, else 0
 }
 
 @group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
@@ -343,18 +372,36 @@ fn live_elements(i: u32, count: u32) -> vec4<bool> {
 fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
   return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(0.0)); // a NaN stays one
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const add = {
+/**
+ * adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
+ * g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
+ * Buffers f32: param, m, v [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
+ * hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
+ * root is 1, or 0 (with eps 1) for a step of plain momentum.
+ * scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
+ * Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
+ * Grid: one vec4 an invocation, 256 invocations a workgroup.
+ * Precision: f32. A non-finite gradient counts as 0.
+ * Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v);
+ * Liang et al. 2024 (cautious optimisers).
+ */
+export interface AdamStep extends Same<typeof adam_step_> {}
+export const adam_step: AdamStep = adam_step_;
+
+const add_ = {
   name: 'add',
   entryPoint: 'main',
   bindings: {
-    a: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    b: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    out: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    a: { binding: 0, access: 'read', element: 'f32' },
+    b: { binding: 1, access: 'read', element: 'f32' },
+    out: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 3, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
   knobs: {
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
@@ -388,18 +435,31 @@ fn main(
     }
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const add_rows = {
+/**
+ * add: out = a + b, elementwise.
+ * Buffers: a, b, out [count] f32; a and b may be the same.
+ * Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32.
+ */
+export interface Add extends Same<typeof add_> {}
+export const add: Add = add_;
+
+const add_rows_ = {
   name: 'add_rows',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    row: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    out: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    row: { binding: 1, access: 'read', element: 'f32' },
+    out: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, group_rows: { type: 'u32', offset: 8 } } },
+  uniform: { binding: 3, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    group_rows: { type: 'u32', offset: 8 },
+  } },
   knobs: {
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
@@ -435,23 +495,38 @@ fn main(
     }
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const attention_bwd_kv_plain = {
+/**
+ * add_rows: out[r, c] = x[r, c] + row[r / group_rows, c]: one row for every group of consecutive rows (a sample's tokens).
+ * Buffers: x, out [rows, cols] f32; row [ceil(rows / group_rows), cols] f32. The gradient by row is sum_cols over chunks of group_rows.
+ * Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32.
+ */
+export interface AddRows extends Same<typeof add_rows_> {}
+export const add_rows: AddRows = add_rows_;
+
+const attention_bwd_kv_plain_ = {
   name: 'attention_bwd_kv_plain',
   entryPoint: 'main',
   bindings: {
-    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    dout: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
-    lse: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
-    delta: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
-    dk: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
-    dv: { binding: 7, access: 'read_write', element: 'f32', elementBytes: 4 },
+    q: { binding: 0, access: 'read', element: 'Elem' },
+    k: { binding: 1, access: 'read', element: 'Elem' },
+    v: { binding: 2, access: 'read', element: 'Elem' },
+    dout: { binding: 3, access: 'read', element: 'Elem' },
+    lse: { binding: 4, access: 'read', element: 'f32' },
+    delta: { binding: 5, access: 'read', element: 'f32' },
+    dk: { binding: 6, access: 'read_write', element: 'Elem' },
+    dv: { binding: 7, access: 'read_write', element: 'Elem' },
   },
-  uniform: { binding: 8, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  uniform: { binding: 8, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    n: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+    scale: { type: 'f32', offset: 16 },
+  } },
   knobs: {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     WG: { kind: 'const', type: 'u32', default: 32 },
@@ -600,22 +675,39 @@ fn main(
     }
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const attention_bwd_q_plain = {
+/**
+ * attention_bwd_kv_plain: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_bwd_q_plain.
+ * Buffers f32: q, k, v, dk, dv [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+ * Grid: QUERIES keys an invocation (the knob's name is that of the other plain kernels), WG invocations of one head a workgroup;
+ * queries are read at addresses that the workgroup shares.
+ * Precision: f32.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionBwdKvPlain extends Same<typeof attention_bwd_kv_plain_> {}
+export const attention_bwd_kv_plain: AttentionBwdKvPlain = attention_bwd_kv_plain_;
+
+const attention_bwd_q_plain_ = {
   name: 'attention_bwd_q_plain',
   entryPoint: 'main',
   bindings: {
-    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    dout: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
-    lse: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
-    delta: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
-    dq: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
+    q: { binding: 0, access: 'read', element: 'Elem' },
+    k: { binding: 1, access: 'read', element: 'Elem' },
+    v: { binding: 2, access: 'read', element: 'Elem' },
+    dout: { binding: 3, access: 'read', element: 'Elem' },
+    lse: { binding: 4, access: 'read', element: 'f32' },
+    delta: { binding: 5, access: 'read', element: 'f32' },
+    dq: { binding: 6, access: 'read_write', element: 'Elem' },
   },
-  uniform: { binding: 7, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  uniform: { binding: 7, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    n: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+    scale: { type: 'f32', offset: 16 },
+  } },
   knobs: {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     WG: { kind: 'const', type: 'u32', default: 32 },
@@ -754,18 +846,33 @@ fn main(
     }
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const attention_delta = {
+/**
+ * attention_bwd_q_plain: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(scale q_i . k_j - lse_i).
+ * Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+ * Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
+ * Precision: f32.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionBwdQPlain extends Same<typeof attention_bwd_q_plain_> {}
+export const attention_bwd_q_plain: AttentionBwdQPlain = attention_bwd_q_plain_;
+
+const attention_delta_ = {
   name: 'attention_delta',
   entryPoint: 'main',
   bindings: {
-    out: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    dout: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    delta: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    out: { binding: 0, access: 'read', element: 'f32' },
+    dout: { binding: 1, access: 'read', element: 'f32' },
+    delta: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 16, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 } } },
+  uniform: { binding: 3, size: 16, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    n: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+  } },
   knobs: {
   },
   code: `// attention_delta: delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d], which both backward kernels need.
@@ -805,20 +912,36 @@ fn main(
   }
   delta[(sample * dims.heads + head) * dims.n + token] = sum;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const attention_fwd_plain = {
+/**
+ * attention_delta: delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d], which both backward kernels need.
+ * Buffers f32: out, dout [batch, n, heads, head_dim]; delta [batch, heads, n].
+ * Grid: one invocation an element of delta, 64 a workgroup.
+ * Precision: f32.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionDelta extends Same<typeof attention_delta_> {}
+export const attention_delta: AttentionDelta = attention_delta_;
+
+const attention_fwd_plain_ = {
   name: 'attention_fwd_plain',
   entryPoint: 'main',
   bindings: {
-    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    out: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
-    lse: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
+    q: { binding: 0, access: 'read', element: 'Elem' },
+    k: { binding: 1, access: 'read', element: 'Elem' },
+    v: { binding: 2, access: 'read', element: 'Elem' },
+    out: { binding: 3, access: 'read_write', element: 'Elem' },
+    lse: { binding: 4, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 5, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  uniform: { binding: 5, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    n: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+    scale: { type: 'f32', offset: 16 },
+  } },
   knobs: {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     WG: { kind: 'const', type: 'u32', default: 32 },
@@ -967,23 +1090,43 @@ fn main(
     }
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const attention_tiled_bwd_kv = {
+/**
+ * attention_fwd_plain: out = softmax(scale q k^T) v with an online softmax: no n x n matrix is stored.
+ * Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads, head_dim]; lse [batch, heads, n] = log of the sum of
+ * exponentials, for the backward.
+ * Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, folded over (batch, head, tile of queries). Keys and
+ * values are read at addresses that the whole workgroup shares.
+ * Precision: f32. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
+ * The oracle of the tiled variant and the fast path on CPU adapters, where a read costs as much as many multiplications: there one
+ * read of a key or value serves several queries, four numbers at a time, and llvmpipe compiles quickly what it cannot unroll.
+ * Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
+ */
+export interface AttentionFwdPlain extends Same<typeof attention_fwd_plain_> {}
+export const attention_fwd_plain: AttentionFwdPlain = attention_fwd_plain_;
+
+const attention_tiled_bwd_kv_ = {
   name: 'attention_tiled_bwd_kv',
   entryPoint: 'main',
   bindings: {
-    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    dout: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
-    lse: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
-    delta: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
-    dk: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
-    dv: { binding: 7, access: 'read_write', element: 'f32', elementBytes: 4 },
+    q: { binding: 0, access: 'read', element: 'Elem' },
+    k: { binding: 1, access: 'read', element: 'Elem' },
+    v: { binding: 2, access: 'read', element: 'Elem' },
+    dout: { binding: 3, access: 'read', element: 'Elem' },
+    lse: { binding: 4, access: 'read', element: 'f32' },
+    delta: { binding: 5, access: 'read', element: 'f32' },
+    dk: { binding: 6, access: 'read_write', element: 'f32' },
+    dv: { binding: 7, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 8, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  uniform: { binding: 8, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    n: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+    scale: { type: 'f32', offset: 16 },
+  } },
   knobs: {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     ROWS: { kind: 'const', type: 'u32', default: 64 },
@@ -1257,22 +1400,39 @@ fn own_column(take: u32, j: u32, x: u32) -> u32 {
 fn within_line(d: u32) -> vec4u {
   return min(vec4u(0u, 1u, 2u, 3u), vec4u(HEAD_DIM - 1u - d));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const attention_tiled_bwd_q = {
+/**
+ * attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
+ * the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
+ * Buffers f32: q, k, v, dk, dv [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+ * Grid: a workgroup of 8 x ROWS / 4 has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
+ * Precision: f32.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionTiledBwdKv extends Same<typeof attention_tiled_bwd_kv_> {}
+export const attention_tiled_bwd_kv: AttentionTiledBwdKv = attention_tiled_bwd_kv_;
+
+const attention_tiled_bwd_q_ = {
   name: 'attention_tiled_bwd_q',
   entryPoint: 'main',
   bindings: {
-    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    dout: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
-    lse: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
-    delta: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
-    dq: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
+    q: { binding: 0, access: 'read', element: 'Elem' },
+    k: { binding: 1, access: 'read', element: 'Elem' },
+    v: { binding: 2, access: 'read', element: 'Elem' },
+    dout: { binding: 3, access: 'read', element: 'Elem' },
+    lse: { binding: 4, access: 'read', element: 'f32' },
+    delta: { binding: 5, access: 'read', element: 'f32' },
+    dq: { binding: 6, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 7, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  uniform: { binding: 7, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    n: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+    scale: { type: 'f32', offset: 16 },
+  } },
   knobs: {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     ROWS: { kind: 'const', type: 'u32', default: 64 },
@@ -1548,20 +1708,37 @@ fn own_column(take: u32, j: u32, x: u32) -> u32 {
 fn within_line(d: u32) -> vec4u {
   return min(vec4u(0u, 1u, 2u, 3u), vec4u(HEAD_DIM - 1u - d));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const attention_tiled_fwd = {
+/**
+ * attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(scale q_i . k_j - lse_i);
+ * the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
+ * Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+ * Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
+ * Precision: f32.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionTiledBwdQ extends Same<typeof attention_tiled_bwd_q_> {}
+export const attention_tiled_bwd_q: AttentionTiledBwdQ = attention_tiled_bwd_q_;
+
+const attention_tiled_fwd_ = {
   name: 'attention_tiled_fwd',
   entryPoint: 'main',
   bindings: {
-    q: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    k: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    v: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    out: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
-    lse: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
+    q: { binding: 0, access: 'read', element: 'Elem' },
+    k: { binding: 1, access: 'read', element: 'Elem' },
+    v: { binding: 2, access: 'read', element: 'Elem' },
+    out: { binding: 3, access: 'read_write', element: 'f32' },
+    lse: { binding: 4, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 5, size: 20, fields: { batch: { type: 'u32', offset: 0 }, heads: { type: 'u32', offset: 4 }, n: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, scale: { type: 'f32', offset: 16 } } },
+  uniform: { binding: 5, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    n: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+    scale: { type: 'f32', offset: 16 },
+  } },
   knobs: {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     ROWS: { kind: 'const', type: 'u32', default: 64 },
@@ -1842,21 +2019,38 @@ fn own_column(take: u32, j: u32, x: u32) -> u32 {
 fn within_line(d: u32) -> vec4u {
   return min(vec4u(0u, 1u, 2u, 3u), vec4u(HEAD_DIM - 1u - d));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const cautious_count = {
+/**
+ * attention_tiled_fwd: out = softmax(scale q k^T) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
+ * Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads, head_dim]; lse [batch, heads, n] = log of the sum of
+ * exponentials, for the backward.
+ * Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
+ * Each block: scores over chunks of head_dim through workgroup memory, then weights and values over slices of the keys (lib/attention_tile).
+ * Q is staged again for each block, since all of it would fill the 16 KiB; that costs 1 read in 1000 multiply-adds or so.
+ * Precision: f32. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
+ * Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
+ */
+export interface AttentionTiledFwd extends Same<typeof attention_tiled_fwd_> {}
+export const attention_tiled_fwd: AttentionTiledFwd = attention_tiled_fwd_;
+
+const cautious_count_ = {
   name: 'cautious_count',
   entryPoint: 'main',
   bindings: {
-    grad: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
-    m: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16 },
-    hyper: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    clip: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
-    pieces: { binding: 4, access: 'read', element: 'u32', elementBytes: 4 },
-    agreements: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4 },
+    grad: { binding: 0, access: 'read', element: 'vec4f' },
+    m: { binding: 1, access: 'read', element: 'vec4f' },
+    hyper: { binding: 2, access: 'read', element: 'f32' },
+    clip: { binding: 3, access: 'read', element: 'f32' },
+    pieces: { binding: 4, access: 'read', element: 'u32' },
+    agreements: { binding: 5, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 6, size: 12, fields: { elements: { type: 'u32', offset: 0 }, pieces: { type: 'u32', offset: 4 }, count_offset: { type: 'u32', offset: 8 } } },
+  uniform: { binding: 6, size: 12, fields: {
+    elements: { type: 'u32', offset: 0 },
+    pieces: { type: 'u32', offset: 4 },
+    count_offset: { type: 'u32', offset: 8 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256 },
     ROWS: { kind: 'const', type: 'u32', default: 1 },
@@ -1949,18 +2143,33 @@ fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
 fn live_elements(i: u32, count: u32) -> vec4<bool> {
   return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const cautious_scale = {
+/**
+ * cautious_count: in how many elements of each piece of a tensor the update b1 m + (1 - b1) g agrees with the gradient g in sign.
+ * Buffers f32: grad, m, padded to whole vec4s; hyper (b1 and 1 - b1 are numbers 1 and 2, as in adam_step and lion_step);
+ * clip [4] = (scale, ...); agreements; u32: pieces [pieces, 2] = (first vec4, end in elements), each of PIECE elements at
+ * most and of one tensor. Piece i writes agreements[count_offset + i].
+ * Grid: LANES invocations a piece, ROWS pieces a workgroup.
+ * Precision: exact.
+ * Source: Liang et al. 2024 (cautious optimisers).
+ */
+export interface CautiousCount extends Same<typeof cautious_count_> {}
+export const cautious_count: CautiousCount = cautious_count_;
+
+const cautious_scale_ = {
   name: 'cautious_scale',
   entryPoint: 'main',
   bindings: {
-    agreements: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    tensors: { binding: 1, access: 'read', element: 'u32', elementBytes: 4 },
-    scales: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    agreements: { binding: 0, access: 'read', element: 'f32' },
+    tensors: { binding: 1, access: 'read', element: 'u32' },
+    scales: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 8, fields: { tensors: { type: 'u32', offset: 0 }, pieces: { type: 'u32', offset: 4 } } },
+  uniform: { binding: 3, size: 8, fields: {
+    tensors: { type: 'u32', offset: 0 },
+    pieces: { type: 'u32', offset: 4 },
+  } },
   knobs: {
     MEAN: { kind: 'const', type: 'bool', default: true },
   },
@@ -2032,17 +2241,30 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const ceiling_copy = {
+/**
+ * cautious_scale: how much farther each tensor's agreeing elements move, from the counts of its pieces.
+ * MEAN: scale = 1 / max(agreeing / elements, 1e-3) (Adam's form); else scale = elements / (agreeing + 1) (Lion's form).
+ * Buffers f32: agreements [pieces]; u32: tensors [tensors, 3] = (first piece, end piece, elements); scales [tensors] f32.
+ * Grid: one invocation a tensor.
+ * Precision: f32; counts are exact up to 2^24 a piece and rounded in their sum.
+ * Source: Liang et al. 2024; the two scalings as UCGM's CAdamW and CLion have them.
+ */
+export interface CautiousScale extends Same<typeof cautious_scale_> {}
+export const cautious_scale: CautiousScale = cautious_scale_;
+
+const ceiling_copy_ = {
   name: 'ceiling_copy',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
-    y: { binding: 1, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    x: { binding: 0, access: 'read', element: 'vec4f' },
+    y: { binding: 1, access: 'read_write', element: 'vec4f' },
   },
-  uniform: { binding: 2, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 2, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
   knobs: {
   },
   code: `// ceiling_copy: y = x, the least work that moves 32 bytes an element: the bandwidth that bench results are held against.
@@ -2072,16 +2294,29 @@ fn main(
     }
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const ceiling_fma = {
+/**
+ * ceiling_copy: y = x, the least work that moves 32 bytes an element: the bandwidth that bench results are held against.
+ * Buffers: x, y [count] vec4f.
+ * Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
+ * Precision: exact.
+ */
+export interface CeilingCopy extends Same<typeof ceiling_copy_> {}
+export const ceiling_copy: CeilingCopy = ceiling_copy_;
+
+const ceiling_fma_ = {
   name: 'ceiling_fma',
   entryPoint: 'main',
   bindings: {
-    y: { binding: 0, access: 'read_write', element: 'f32', elementBytes: 4 },
+    y: { binding: 0, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 1, size: 12, fields: { count: { type: 'u32', offset: 0 }, rounds: { type: 'u32', offset: 4 }, factor: { type: 'f32', offset: 8 } } },
+  uniform: { binding: 1, size: 12, fields: {
+    count: { type: 'u32', offset: 0 },
+    rounds: { type: 'u32', offset: 4 },
+    factor: { type: 'f32', offset: 8 },
+  } },
   knobs: {
   },
   code: `// ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
@@ -2185,18 +2420,29 @@ fn main(
     y[at] = dot(v0 + v1 + v2 + v3 + v4 + v5 + v6 + v7, vec4f(0.25));
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const clip_scale = {
+/**
+ * ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
+ * Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
+ * Grid: 256 invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations; rounds is a multiple of 8.
+ * Precision: f32; the values stay near 1.
+ */
+export interface CeilingFma extends Same<typeof ceiling_fma_> {}
+export const ceiling_fma: CeilingFma = ceiling_fma_;
+
+const clip_scale_ = {
   name: 'clip_scale',
   entryPoint: 'main',
   bindings: {
-    partial: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    limits: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    clip: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    partial: { binding: 0, access: 'read', element: 'f32' },
+    limits: { binding: 1, access: 'read', element: 'f32' },
+    clip: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 4, fields: { groups: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 3, size: 4, fields: {
+    groups: { type: 'u32', offset: 0 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256 },
   },
@@ -2274,17 +2520,38 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
   workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
   return total;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const copy_columns = {
+/**
+ * clip_scale: the factor that clips gradients to a global norm, from the partial sums of grad_stats.
+ * norm = sqrt(sum of squares); scale = min(1, max_norm / (norm + 1e-6)), 0 where the norm is not finite; 1 without a limit.
+ * Buffers f32: partial [groups, 2]; limits [2] = (max_norm or 0 for none, the loss or 0); clip [4] = (scale, norm, non-finite
+ * count, held). held is 1 from the first step on whose norm or loss is not finite, until the host writes 0: optimisers and averages
+ * then change nothing.
+ * Grid: one workgroup of LANES invocations.
+ * Precision: f32, in one fixed order.
+ * Source: torch.nn.utils.clip_grad_norm_ followed by nan_to_num, as UCGM's training step has them: a NaN norm makes every
+ * gradient NaN and then 0.
+ */
+export interface ClipScale extends Same<typeof clip_scale_> {}
+export const clip_scale: ClipScale = clip_scale_;
+
+const copy_columns_ = {
   name: 'copy_columns',
   entryPoint: 'main',
   bindings: {
-    source: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    out: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    source: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 24, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, from_stride: { type: 'u32', offset: 8 }, from_offset: { type: 'u32', offset: 12 }, to_stride: { type: 'u32', offset: 16 }, to_offset: { type: 'u32', offset: 20 } } },
+  uniform: { binding: 2, size: 24, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    from_stride: { type: 'u32', offset: 8 },
+    from_offset: { type: 'u32', offset: 12 },
+    to_stride: { type: 'u32', offset: 16 },
+    to_offset: { type: 'u32', offset: 20 },
+  } },
   knobs: {
   },
   code: `// copy_columns: some columns of a matrix into some columns of another: rows side by side, or one part of them.
@@ -2323,19 +2590,32 @@ fn main(
     }
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const dadapt_distance = {
+/**
+ * copy_columns: some columns of a matrix into some columns of another: rows side by side, or one part of them.
+ * out[r, to_offset + c] = source[r, from_offset + c] for c < cols
+ * Buffers f32: source [rows, from_stride], out [rows, to_stride]; other columns of out are left as they are.
+ * Grid: one invocation an element, 4 of them a workgroup apart, so that neighbours copy neighbours.
+ * Precision: exact.
+ * Source: concatenation along the last axis, and with the roles of the two changed its backward.
+ */
+export interface CopyColumns extends Same<typeof copy_columns_> {}
+export const copy_columns: CopyColumns = copy_columns_;
+
+const dadapt_distance_ = {
   name: 'dadapt_distance',
   entryPoint: 'main',
   bindings: {
-    partial: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    hyper: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    distance: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
-    clip: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
+    partial: { binding: 0, access: 'read', element: 'f32' },
+    hyper: { binding: 1, access: 'read', element: 'f32' },
+    distance: { binding: 2, access: 'read_write', element: 'f32' },
+    clip: { binding: 3, access: 'read', element: 'f32' },
   },
-  uniform: { binding: 4, size: 4, fields: { groups: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 4, size: 4, fields: {
+    groups: { type: 'u32', offset: 0 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256 },
   },
@@ -2437,23 +2717,38 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const dadapt_moments = {
+/**
+ * dadapt_distance: the new estimate d of the distance to the solution, from all partial sums of dadapt_moments.
+ * n = r n + (1 - r) lr d sum(products);  d' = max(d, n / ((1 - r) sum(lengths)))  with r = sqrt(b2)
+ * Buffers f32: partial [groups, 2]; hyper [8] of dadapt_moments; distance [4] = (d, n, the d of this step's moments, 0), updated;
+ * clip [4] of shaders/clip_scale.wgsl: a step that is held changes nothing.
+ * Grid: one workgroup of LANES invocations.
+ * Precision: f32, in one fixed order.
+ * Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form), without a bound on d's growth.
+ */
+export interface DadaptDistance extends Same<typeof dadapt_distance_> {}
+export const dadapt_distance: DadaptDistance = dadapt_distance_;
+
+const dadapt_moments_ = {
   name: 'dadapt_moments',
   entryPoint: 'main',
   bindings: {
-    grad: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
-    m: { binding: 1, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    v: { binding: 2, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    s: { binding: 3, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    clip: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
-    hyper: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
-    distance: { binding: 6, access: 'read', element: 'f32', elementBytes: 4 },
-    partial: { binding: 7, access: 'read_write', element: 'f32', elementBytes: 4 },
+    grad: { binding: 0, access: 'read', element: 'vec4f' },
+    m: { binding: 1, access: 'read_write', element: 'vec4f' },
+    v: { binding: 2, access: 'read_write', element: 'vec4f' },
+    s: { binding: 3, access: 'read_write', element: 'vec4f' },
+    clip: { binding: 4, access: 'read', element: 'f32' },
+    hyper: { binding: 5, access: 'read', element: 'f32' },
+    distance: { binding: 6, access: 'read', element: 'f32' },
+    partial: { binding: 7, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 8, size: 8, fields: { count: { type: 'u32', offset: 0 }, partial_offset: { type: 'u32', offset: 4 } } },
+  uniform: { binding: 8, size: 8, fields: {
+    count: { type: 'u32', offset: 0 },
+    partial_offset: { type: 'u32', offset: 4, else: 0 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256 },
     ROWS: { kind: 'const', type: 'u32', default: 1 },
@@ -2482,7 +2777,7 @@ alias Summed = vec4f;
 
 struct Dims {
   count: u32,
-  partial_offset: u32,
+  partial_offset: u32, // optional, else 0
 }
 
 @group(0) @binding(0) var<storage, read> grad: array<vec4f>;
@@ -2599,21 +2894,37 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const dadapt_step = {
+/**
+ * dadapt_moments: the first half of a step of D-adapted Adam over a flat buffer: moments, and what the new distance is made from.
+ * partial = (sum g s / (sqrt(v) + eps), sum |s'|) with the old s and v;
+ * m = b1 m + (1 - b1) lr d g;  v = b2 v + (1 - b2) g^2;  s' = r s + (1 - r) lr d g  with r = sqrt(b2)
+ * Buffers f32: grad [count]; m, v, s [count] updated; clip [4] of shaders/clip_scale.wgsl; hyper [8] = (lr, b1, 1 - b1, b2, 1 - b2, eps, r, 1 - r);
+ * distance [4], d first; partial [groups, 2] from group partial_offset on. Flat buffers are padded to whole vec4s.
+ * Grid: groups = min(MAX_GROUPS, ceil(count / PER_GROUP)) of LANES invocations, ROWS groups a workgroup; group g takes every
+ * groups-th run of LANES vec4s from the g-th on.
+ * Precision: f32. A non-finite gradient counts as 0.
+ * Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, without bias correction).
+ */
+export interface DadaptMoments extends Same<typeof dadapt_moments_> {}
+export const dadapt_moments: DadaptMoments = dadapt_moments_;
+
+const dadapt_step_ = {
   name: 'dadapt_step',
   entryPoint: 'main',
   bindings: {
-    param: { binding: 0, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    m: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16 },
-    v: { binding: 2, access: 'read', element: 'vec4f', elementBytes: 16 },
-    hyper: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
-    distance: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
-    clip: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
+    param: { binding: 0, access: 'read_write', element: 'vec4f' },
+    m: { binding: 1, access: 'read', element: 'vec4f' },
+    v: { binding: 2, access: 'read', element: 'vec4f' },
+    hyper: { binding: 3, access: 'read', element: 'f32' },
+    distance: { binding: 4, access: 'read', element: 'f32' },
+    clip: { binding: 5, access: 'read', element: 'f32' },
   },
-  uniform: { binding: 6, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 6, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
   knobs: {
   },
   code: `// dadapt_step: the second half of a step of D-adapted Adam: p = (1 - decay d) p - m / (sqrt(v) + eps), d that of the moments.
@@ -2663,19 +2974,32 @@ fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
 fn live_elements(i: u32, count: u32) -> vec4<bool> {
   return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const ema = {
+/**
+ * dadapt_step: the second half of a step of D-adapted Adam: p = (1 - decay d) p - m / (sqrt(v) + eps), d that of the moments.
+ * Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4] of dadapt_distance; clip [4] of
+ * clip_scale: a step that is held changes nothing. Flat buffers are padded to whole vec4s; elements past count keep their values.
+ * Grid: one vec4 an invocation, 256 invocations a workgroup.
+ * Precision: f32.
+ * Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, decoupled decay).
+ */
+export interface DadaptStep extends Same<typeof dadapt_step_> {}
+export const dadapt_step: DadaptStep = dadapt_step_;
+
+const ema_ = {
   name: 'ema',
   entryPoint: 'main',
   bindings: {
-    average: { binding: 0, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    param: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16 },
-    decay: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    clip: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'GUARDED' },
+    average: { binding: 0, access: 'read_write', element: 'vec4f' },
+    param: { binding: 1, access: 'read', element: 'vec4f' },
+    decay: { binding: 2, access: 'read', element: 'f32' },
+    clip: { binding: 3, access: 'read', element: 'f32', optional: 'GUARDED' },
   },
-  uniform: { binding: 4, size: 4, fields: { count: { type: 'u32', offset: 0 } } },
+  uniform: { binding: 4, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
   knobs: {
     GUARDED: { kind: 'const', type: 'bool', default: false },
   },
@@ -2718,18 +3042,34 @@ fn main(
   let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
   average[i] = select(old, mixed, live);
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const embedding_bwd = {
+/**
+ * ema: average = decay average + (1 - decay) param, in place, written as average + (1 - decay) (param - average): exact where
+ * they are equal; decay 0 copies exactly.
+ * Buffers f32: average [count] updated, param [count], decay [1]; where GUARDED clip [4] of
+ * shaders/clip_scale.wgsl: a step that is held changes nothing. Flat buffers are padded to whole vec4s, so that four elements
+ * are one access; elements past count keep their values.
+ * Grid: one vec4 an invocation, 256 invocations a workgroup.
+ * Precision: f32. 1 - decay is exact for the decay given, but a decay near 1 is itself rounded: .9999 to a rate of 1.0002e-4.
+ */
+export interface Ema extends Same<typeof ema_> {}
+export const ema: Ema = ema_;
+
+const embedding_bwd_ = {
   name: 'embedding_bwd',
   entryPoint: 'main',
   bindings: {
-    index: { binding: 0, access: 'read', element: 'u32', elementBytes: 4 },
-    dout: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    dtable: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    index: { binding: 0, access: 'read', element: 'u32' },
+    dout: { binding: 1, access: 'read', element: 'f32' },
+    dtable: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, count: { type: 'u32', offset: 8 } } },
+  uniform: { binding: 3, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    count: { type: 'u32', offset: 8 },
+  } },
   knobs: {
   },
   code: `// embedding_bwd: dtable[k, c] = sum over the items b with index[b] = k of dout[b, c], in the order of b.
@@ -2802,18 +3142,33 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const embedding_fwd = {
+/**
+ * embedding_bwd: dtable[k, c] = sum over the items b with index[b] = k of dout[b, c], in the order of b.
+ * Buffers: index [count] u32, dout [count, cols] f32, dtable [rows, cols] f32, written whole.
+ * Grid: one invocation an element of dtable, which walks all items: no atomics, the same bits each time. Meant for class
+ * tables and batches, count up to some thousands.
+ * Precision: f32, sums of runs.
+ * Source: the derivative of shaders/embedding_fwd.wgsl.
+ */
+export interface EmbeddingBwd extends Same<typeof embedding_bwd_> {}
+export const embedding_bwd: EmbeddingBwd = embedding_bwd_;
+
+const embedding_fwd_ = {
   name: 'embedding_fwd',
   entryPoint: 'main',
   bindings: {
-    table: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    index: { binding: 1, access: 'read', element: 'u32', elementBytes: 4 },
-    out: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    table: { binding: 0, access: 'read', element: 'f32' },
+    index: { binding: 1, access: 'read', element: 'u32' },
+    out: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, count: { type: 'u32', offset: 8 } } },
+  uniform: { binding: 3, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    count: { type: 'u32', offset: 8 },
+  } },
   knobs: {
   },
   code: `// embedding_fwd: out[b, c] = table[index[b], c]; NaN where the index is past the table, so that a wrong label shows.
@@ -2851,17 +3206,38 @@ fn main(
     out[at] = bitcast<f32>(nan_bits);
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const fold = {
+/**
+ * embedding_fwd: out[b, c] = table[index[b], c]; NaN where the index is past the table, so that a wrong label shows.
+ * Buffers: table [rows, cols] f32, index [count] u32, out [count, cols] f32.
+ * Grid: one invocation an element of out, 256 a workgroup.
+ * Precision: exact.
+ */
+export interface EmbeddingFwd extends Same<typeof embedding_fwd_> {}
+export const embedding_fwd: EmbeddingFwd = embedding_fwd_;
+
+const fold_ = {
   name: 'fold',
   entryPoint: 'main',
   bindings: {
-    rows: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    x: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    rows: { binding: 0, access: 'read', element: 'f32' },
+    x: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 44, fields: { batch: { type: 'u32', offset: 0 }, height: { type: 'u32', offset: 4 }, width: { type: 'u32', offset: 8 }, channels: { type: 'u32', offset: 12 }, kernel_h: { type: 'u32', offset: 16 }, kernel_w: { type: 'u32', offset: 20 }, stride: { type: 'u32', offset: 24 }, pad_h: { type: 'u32', offset: 28 }, pad_w: { type: 'u32', offset: 32 }, out_h: { type: 'u32', offset: 36 }, out_w: { type: 'u32', offset: 40 } } },
+  uniform: { binding: 2, size: 44, fields: {
+    batch: { type: 'u32', offset: 0 },
+    height: { type: 'u32', offset: 4 },
+    width: { type: 'u32', offset: 8 },
+    channels: { type: 'u32', offset: 12 },
+    kernel_h: { type: 'u32', offset: 16 },
+    kernel_w: { type: 'u32', offset: 20 },
+    stride: { type: 'u32', offset: 24 },
+    pad_h: { type: 'u32', offset: 28 },
+    pad_w: { type: 'u32', offset: 32 },
+    out_h: { type: 'u32', offset: 36 },
+    out_w: { type: 'u32', offset: 40 },
+  } },
   knobs: {
   },
   code: `// fold: the backward of unfold: each pixel is the sum of its copies in all windows that cover it.
@@ -2931,18 +3307,34 @@ fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
   let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
   return vec2u(first, min(outputs, reach / dims.stride + 1u));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const gated_residual_bwd_gate = {
+/**
+ * fold: the backward of unfold: each pixel is the sum of its copies in all windows that cover it.
+ * Buffers f32: rows [batch out_h out_w, kernel_h kernel_w channels]; x [batch, height, width, channels].
+ * Grid: one invocation an element of x, which gathers, so that there are no atomics; neighbours read neighbouring channels.
+ * Precision: f32, summed in the order of the windows.
+ * Source: the transpose of shaders/unfold.wgsl.
+ */
+export interface Fold extends Same<typeof fold_> {}
+export const fold: Fold = fold_;
+
+const gated_residual_bwd_gate_ = {
   name: 'gated_residual_bwd_gate',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    h: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    dmodulation: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    dy: { binding: 0, access: 'read', element: 'f32' },
+    h: { binding: 1, access: 'read', element: 'f32' },
+    dmodulation: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 20, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, gate_offset: { type: 'u32', offset: 16 } } },
+  uniform: { binding: 3, size: 20, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    mod_rows: { type: 'u32', offset: 8 },
+    mod_stride: { type: 'u32', offset: 12 },
+    gate_offset: { type: 'u32', offset: 16 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
@@ -3071,18 +3463,36 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const gated_residual_bwd_h = {
+/**
+ * gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
+ * Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
+ * caller zeroes it, and several kernels add into columns of their own.
+ * Grid: a workgroup sums 256 columns of one modulation row, or 256 / LANES columns where mod_rows is at least LANES_FROM, LANES
+ * invocations a column (lib column_lanes).
+ * Precision: f32, in one fixed order: no atomics.
+ * Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
+ */
+export interface GatedResidualBwdGate extends Same<typeof gated_residual_bwd_gate_> {}
+export const gated_residual_bwd_gate: GatedResidualBwdGate = gated_residual_bwd_gate_;
+
+const gated_residual_bwd_h_ = {
   name: 'gated_residual_bwd_h',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    modulation: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    dh: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    dy: { binding: 0, access: 'read', element: 'f32' },
+    modulation: { binding: 1, access: 'read', element: 'f32' },
+    dh: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 20, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, gate_offset: { type: 'u32', offset: 16 } } },
+  uniform: { binding: 3, size: 20, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    mod_rows: { type: 'u32', offset: 8 },
+    mod_stride: { type: 'u32', offset: 12 },
+    gate_offset: { type: 'u32', offset: 16 },
+  } },
   knobs: {
     PER: { kind: 'const', type: 'u32', default: 8 },
   },
@@ -3135,19 +3545,35 @@ fn main(
     dh[at] = gate * dy[at];
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const gated_residual_fwd = {
+/**
+ * gated_residual_bwd_h: dh = gate * dy.
+ * Buffers, row-major f32: dy, dh [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
+ * Grid: as gated_residual_fwd.
+ * Precision: f32.
+ * Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
+ */
+export interface GatedResidualBwdH extends Same<typeof gated_residual_bwd_h_> {}
+export const gated_residual_bwd_h: GatedResidualBwdH = gated_residual_bwd_h_;
+
+const gated_residual_fwd_ = {
   name: 'gated_residual_fwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    h: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    modulation: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    y: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    h: { binding: 1, access: 'read', element: 'f32' },
+    modulation: { binding: 2, access: 'read', element: 'f32' },
+    y: { binding: 3, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 4, size: 20, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, gate_offset: { type: 'u32', offset: 16 } } },
+  uniform: { binding: 4, size: 20, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    mod_rows: { type: 'u32', offset: 8 },
+    mod_stride: { type: 'u32', offset: 12 },
+    gate_offset: { type: 'u32', offset: 16 },
+  } },
   knobs: {
     PER: { kind: 'const', type: 'u32', default: 8 },
   },
@@ -3202,17 +3628,31 @@ fn main(
     y[at] = x[at] + gate * h[at];
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const grad_stats = {
+/**
+ * gated_residual_fwd: y = x + gate * h, the gate per sample or per token.
+ * Buffers, row-major f32: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
+ * Grid: a workgroup covers 64 columns of 4 * PER rows, an invocation PER neighbouring rows of one column: neighbours touch
+ * neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
+ * Precision: f32.
+ * Source: Peebles & Xie 2023 (adaLN-Zero).
+ */
+export interface GatedResidualFwd extends Same<typeof gated_residual_fwd_> {}
+export const gated_residual_fwd: GatedResidualFwd = gated_residual_fwd_;
+
+const grad_stats_ = {
   name: 'grad_stats',
   entryPoint: 'main',
   bindings: {
-    grad: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
-    partial: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    grad: { binding: 0, access: 'read', element: 'vec4f' },
+    partial: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 8, fields: { count: { type: 'u32', offset: 0 }, partial_offset: { type: 'u32', offset: 4 } } },
+  uniform: { binding: 2, size: 8, fields: {
+    count: { type: 'u32', offset: 0 },
+    partial_offset: { type: 'u32', offset: 4, else: 0 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256 },
     ROWS: { kind: 'const', type: 'u32', default: 1 },
@@ -3237,7 +3677,7 @@ alias Summed = vec4f; // squares
 
 struct Dims {
   count: u32,
-  partial_offset: u32,
+  partial_offset: u32, // optional, else 0
 }
 
 @group(0) @binding(0) var<storage, read> grad: array<vec4f>;
@@ -3324,17 +3764,33 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const init_parameters = {
+/**
+ * grad_stats: partial sums of the squares of the gradients, and the number of non-finite ones.
+ * Buffers f32: grad [count], padded to whole vec4s; partial [groups, 2] = (sum of squares, non-finite count), from group
+ * partial_offset on.
+ * Grid: groups = min(MAX_GROUPS, ceil(count / PER_GROUP)) of LANES invocations, ROWS groups a workgroup. Group g takes every
+ * groups-th run of LANES vec4s from the g-th on, so that neighbours read neighbours and the sums stay few whatever the count.
+ * Precision: f32. A non-finite gradient makes its sum non-finite, as it must make the norm; the count says so by integer bits.
+ */
+export interface GradStats extends Same<typeof grad_stats_> {}
+export const grad_stats: GradStats = grad_stats_;
+
+const init_parameters_ = {
   name: 'init_parameters',
   entryPoint: 'main',
   bindings: {
-    rules: { binding: 0, access: 'read', element: 'u32', elementBytes: 4 },
-    out: { binding: 1, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    rules: { binding: 0, access: 'read', element: 'u32' },
+    out: { binding: 1, access: 'read_write', element: 'vec4f' },
   },
-  uniform: { binding: 2, size: 16, fields: { count: { type: 'u32', offset: 0 }, parameters: { type: 'u32', offset: 4 }, seed: { type: 'u32', offset: 8 }, stream: { type: 'u32', offset: 12 } } },
+  uniform: { binding: 2, size: 16, fields: {
+    count: { type: 'u32', offset: 0 },
+    parameters: { type: 'u32', offset: 4 },
+    seed: { type: 'u32', offset: 8 },
+    stream: { type: 'u32', offset: 12 },
+  } },
   knobs: {
   },
   code: `// init_parameters: starting values of a flat buffer of parameters, each a function of (seed, stream, parameter, place in it).
@@ -3497,22 +3953,44 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
   }
   return c;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const lincomb = {
+/**
+ * init_parameters: starting values of a flat buffer of parameters, each a function of (seed, stream, parameter, place in it).
+ * x = scale u, with u = 1 (constant), uniform in [-1, 1) or standard normal, as the parameter's rule says; 0 in the gaps.
+ * Buffers: rules [parameters, 5] u32 = (first element of the buffer, elements, kind, the bits of scale f32, step of the stream);
+ * in rising order, each first one a multiple of 4; out f32 [count], padded to whole vec4s.
+ * Grid: four elements an invocation, 256 invocations a workgroup.
+ * Precision: u is exact, the product rounded once: the same bits on every adapter and the host (src/nn/init.ts).
+ * Source: Salmon et al. 2011 (Philox); lib/normal.wgsl.
+ */
+export interface InitParameters extends Same<typeof init_parameters_> {}
+export const init_parameters: InitParameters = init_parameters_;
+
+const lincomb_ = {
   name: 'lincomb',
   entryPoint: 'main',
   bindings: {
-    u0: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    u1: { binding: 1, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_U1' },
-    u2: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_U2' },
-    u3: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_U3' },
-    coefs: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
-    out: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4 },
-    origin: { binding: 6, access: 'read', element: 'f32', elementBytes: 4, optional: 'CLAMPED' },
+    u0: { binding: 0, access: 'read', element: 'f32' },
+    u1: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_U1' },
+    u2: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_U2' },
+    u3: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_U3' },
+    coefs: { binding: 4, access: 'read', element: 'f32' },
+    out: { binding: 5, access: 'read_write', element: 'f32' },
+    origin: { binding: 6, access: 'read', element: 'f32', optional: 'CLAMPED' },
   },
-  uniform: { binding: 7, size: 36, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, coef_stride: { type: 'u32', offset: 8 }, coef_offset: { type: 'u32', offset: 12 }, offset0: { type: 'u32', offset: 16 }, offset1: { type: 'u32', offset: 20 }, offset2: { type: 'u32', offset: 24 }, offset3: { type: 'u32', offset: 28 }, out_offset: { type: 'u32', offset: 32 } } },
+  uniform: { binding: 7, size: 36, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    coef_stride: { type: 'u32', offset: 8 },
+    coef_offset: { type: 'u32', offset: 12 },
+    offset0: { type: 'u32', offset: 16 },
+    offset1: { type: 'u32', offset: 20 },
+    offset2: { type: 'u32', offset: 24 },
+    offset3: { type: 'u32', offset: 28 },
+    out_offset: { type: 'u32', offset: 32 },
+  } },
   knobs: {
     COUNT: { kind: 'const', type: 'u32', default: 2 },
     HAS_U1: { kind: 'const', type: 'bool', default: true },
@@ -3618,22 +4096,37 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const lion_step = {
+/**
+ * lincomb: out[b, i] = sum over k of coefs[b, k] * u_k[b, i]: per-sample combinations of up to four tensors.
+ * With CLAMPED, out[b, i] = origin[b, i] + coefs[b, COUNT] * clamp(that sum, -1, 1), a correction of bounded size.
+ * Buffers f32: coefs: coefficient k of sample b at b * coef_stride + coef_offset + k (stride 0: one set for all samples);
+ * u_k: sample b starts at offset_k + b * n; out: at out_offset + b * n; origin at b * n. One buffer may serve several u_k and origin.
+ * Grid: 256 invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
+ * Precision: f32.
+ * Source: the paths and targets of UCGM (arXiv 2505.07447) are all of this form.
+ */
+export interface Lincomb extends Same<typeof lincomb_> {}
+export const lincomb: Lincomb = lincomb_;
+
+const lion_step_ = {
   name: 'lion_step',
   entryPoint: 'main',
   bindings: {
-    param: { binding: 0, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    grad: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16 },
-    m: { binding: 2, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    hyper: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
-    clip: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
-    scales: { binding: 5, access: 'read', element: 'f32', elementBytes: 4, optional: 'CAUTIOUS' },
-    owners: { binding: 6, access: 'read', element: 'u32', elementBytes: 4, optional: 'CAUTIOUS' },
+    param: { binding: 0, access: 'read_write', element: 'vec4f' },
+    grad: { binding: 1, access: 'read', element: 'vec4f' },
+    m: { binding: 2, access: 'read_write', element: 'vec4f' },
+    hyper: { binding: 3, access: 'read', element: 'f32' },
+    clip: { binding: 4, access: 'read', element: 'f32' },
+    scales: { binding: 5, access: 'read', element: 'f32', optional: 'CAUTIOUS' },
+    owners: { binding: 6, access: 'read', element: 'u32', optional: 'CAUTIOUS' },
   },
-  uniform: { binding: 7, size: 8, fields: { count: { type: 'u32', offset: 0 }, tensors: { type: 'u32', offset: 4 } } },
+  uniform: { binding: 7, size: 8, fields: {
+    count: { type: 'u32', offset: 0 },
+    tensors: { type: 'u32', offset: 4, else: 0, optional: 'CAUTIOUS' },
+  } },
   knobs: {
     CAUTIOUS: { kind: 'const', type: 'bool', default: false },
   },
@@ -3652,7 +4145,7 @@ const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with th
 
 struct Dims {
   count: u32,
-  tensors: u32, // 0 unless CAUTIOUS
+  tensors: u32, // optional: CAUTIOUS, else 0
 }
 
 @group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
@@ -3709,20 +4202,37 @@ fn live_elements(i: u32, count: u32) -> vec4<bool> {
 fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
   return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(0.0)); // a NaN stays one
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const loss_bwd = {
+/**
+ * lion_step: one update of Lion, or of its cautious form, over a flat buffer, in place.
+ * g = finite(grad) * clip scale;  p = (1 - lr wd) p - lr sign(b1 m + (1 - b1) g);  m = b2 m + (1 - b2) g
+ * Buffers f32: param, m [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
+ * hyper [6] = (lr, b1, 1 - b1, b2, 1 - b2, lr wd);
+ * scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS. Flat buffers are padded to whole vec4s; elements past count keep their values.
+ * Grid: one vec4 an invocation, 256 invocations a workgroup.
+ * Precision: f32. A non-finite gradient counts as 0.
+ * Source: Chen et al. 2023 (Lion); Liang et al. 2024 (cautious optimisers).
+ */
+export interface LionStep extends Same<typeof lion_step_> {}
+export const lion_step: LionStep = lion_step_;
+
+const loss_bwd_ = {
   name: 'loss_bwd',
   entryPoint: 'main',
   bindings: {
-    prediction: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    target_value: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    root: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    weights: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
-    dprediction: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
+    prediction: { binding: 0, access: 'read', element: 'f32' },
+    target_value: { binding: 1, access: 'read', element: 'f32' },
+    root: { binding: 2, access: 'read', element: 'f32' },
+    weights: { binding: 3, access: 'read', element: 'f32' },
+    dprediction: { binding: 4, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 5, size: 12, fields: { batch: { type: 'u32', offset: 0 }, channels: { type: 'u32', offset: 4 }, pixels: { type: 'u32', offset: 8 } } },
+  uniform: { binding: 5, size: 12, fields: {
+    batch: { type: 'u32', offset: 0 },
+    channels: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+  } },
   knobs: {
     COSINE: { kind: 'const', type: 'bool', default: false },
   },
@@ -3823,19 +4333,36 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const loss_fwd = {
+/**
+ * loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / batch by the prediction.
+ * RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
+ * norm is a constant.
+ * Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
+ * Grid: one invocation a pixel of a sample (all its channels), 256 a workgroup.
+ * Precision: f32.
+ * Source: the derivative of shaders/loss_fwd.wgsl.
+ */
+export interface LossBwd extends Same<typeof loss_bwd_> {}
+export const loss_bwd: LossBwd = loss_bwd_;
+
+const loss_fwd_ = {
   name: 'loss_fwd',
   entryPoint: 'main',
   bindings: {
-    prediction: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    target_value: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    per_sample: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
-    root: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
+    prediction: { binding: 0, access: 'read', element: 'f32' },
+    target_value: { binding: 1, access: 'read', element: 'f32' },
+    per_sample: { binding: 2, access: 'read_write', element: 'f32' },
+    root: { binding: 3, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 4, size: 16, fields: { batch: { type: 'u32', offset: 0 }, channels: { type: 'u32', offset: 4 }, pixels: { type: 'u32', offset: 8 }, c: { type: 'f32', offset: 12 } } },
+  uniform: { binding: 4, size: 16, fields: {
+    batch: { type: 'u32', offset: 0 },
+    channels: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    c: { type: 'f32', offset: 12 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256 },
     COSINE: { kind: 'const', type: 'bool', default: false },
@@ -4002,18 +4529,34 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const loss_total = {
+/**
+ * loss_fwd: per sample, root - c with root = sqrt(mean((p - t)^2) + c^2); c = 0 is the RMSE. With SQUARED the mean square
+ * itself, and a root of 1/2, with which loss_bwd's slope (p - t) / (root numel) is that of the square. With COSINE, plus the mean over
+ * pixels of 1 - cos(p, t) over channels, each norm clamped at 1e-8.
+ * Buffers f32: prediction, target_value [batch, channels, pixels]; per_sample, root [batch].
+ * Grid: LANES invocations a sample, one sample a workgroup; neighbours read neighbouring pixels.
+ * Precision: f32; root - c is taken as mse / (root + c), which does not cancel.
+ * Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023.
+ */
+export interface LossFwd extends Same<typeof loss_fwd_> {}
+export const loss_fwd: LossFwd = loss_fwd_;
+
+const loss_total_ = {
   name: 'loss_total',
   entryPoint: 'main',
   bindings: {
-    per_sample: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    weights: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    total: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    per_sample: { binding: 0, access: 'read', element: 'f32' },
+    weights: { binding: 1, access: 'read', element: 'f32' },
+    total: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 12, fields: { batch: { type: 'u32', offset: 0 }, slot: { type: 'u32', offset: 4 }, slots: { type: 'u32', offset: 8 } } },
+  uniform: { binding: 3, size: 12, fields: {
+    batch: { type: 'u32', offset: 0 },
+    slot: { type: 'u32', offset: 4 },
+    slots: { type: 'u32', offset: 8 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256 },
   },
@@ -4104,22 +4647,41 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const matmul_plain = {
+/**
+ * loss_total: total[slot] = sum over b of weights[b] per_sample[b] / batch.
+ * Buffers f32: per_sample, weights [batch]; total [slots].
+ * Grid: one workgroup of LANES invocations.
+ * Precision: f32, in one fixed order.
+ */
+export interface LossTotal extends Same<typeof loss_total_> {}
+export const loss_total: LossTotal = loss_total_;
+
+const matmul_plain_ = {
   name: 'matmul_plain',
   entryPoint: 'main',
   bindings: {
-    a: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    b: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    bias: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_BIAS' },
-    gate: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_GATE' },
-    residual: { binding: 4, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_RESIDUAL' },
-    out: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4 },
-    pre: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4, optional: 'HAS_PRE' },
+    a: { binding: 0, access: 'read', element: 'AElem' },
+    b: { binding: 1, access: 'read', element: 'BElem' },
+    bias: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    gate: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_GATE' },
+    residual: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_RESIDUAL' },
+    out: { binding: 5, access: 'read_write', element: 'f32' },
+    pre: { binding: 6, access: 'read_write', element: 'f32', optional: 'HAS_PRE' },
   },
-  uniform: { binding: 7, size: 36, fields: { m: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, k: { type: 'u32', offset: 8 }, batch: { type: 'u32', offset: 12 }, k_chunk: { type: 'u32', offset: 16 }, gate_rows: { type: 'u32', offset: 20 }, gate_stride: { type: 'u32', offset: 24 }, gate_offset: { type: 'u32', offset: 28 }, residual_rows: { type: 'u32', offset: 32 } } },
+  uniform: { binding: 7, size: 36, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    batch: { type: 'u32', offset: 12, else: 1 },
+    k_chunk: { type: 'u32', offset: 16, else: 'k' },
+    gate_rows: { type: 'u32', offset: 20, else: 1, optional: 'HAS_GATE' },
+    gate_stride: { type: 'u32', offset: 24, else: 0, optional: 'HAS_GATE' },
+    gate_offset: { type: 'u32', offset: 28, else: 0, optional: 'HAS_GATE' },
+    residual_rows: { type: 'u32', offset: 32, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
   knobs: {
     TM: { kind: 'const', type: 'u32', default: 4 },
     TN: { kind: 'const', type: 'u32', default: 4 },
@@ -4175,12 +4737,12 @@ struct Dims {
   m: u32,
   n: u32,
   k: u32,
-  batch: u32,
-  k_chunk: u32,
-  gate_rows: u32,
-  gate_stride: u32,
-  gate_offset: u32,
-  residual_rows: u32,
+  batch: u32, // optional, else 1
+  k_chunk: u32, // optional, else k
+  gate_rows: u32, // optional: HAS_GATE, else 1
+  gate_stride: u32, // optional: HAS_GATE, else 0
+  gate_offset: u32, // optional: HAS_GATE, else 0
+  residual_rows: u32, // optional: HAS_RESIDUAL, else 1
 }
 
 @group(0) @binding(0) var<storage, read> a: array<AElem>;
@@ -4378,22 +4940,48 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const matmul_tiled = {
+/**
+ * matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
+ * Buffers, row-major f32 (batch outermost):
+ * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+ * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
+ * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
+ * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+ * Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
+ * Precision: f32. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
+ * branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
+ * read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
+ */
+export interface MatmulPlain extends Same<typeof matmul_plain_> {}
+export const matmul_plain: MatmulPlain = matmul_plain_;
+
+const matmul_tiled_ = {
   name: 'matmul_tiled',
   entryPoint: 'main',
   bindings: {
-    a: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    b: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    bias: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_BIAS' },
-    gate: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_GATE' },
-    residual: { binding: 4, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_RESIDUAL' },
-    out: { binding: 5, access: 'read_write', element: 'array<f32>', elementBytes: 4 },
-    pre: { binding: 6, access: 'read_write', element: 'array<f32>', elementBytes: 4, optional: 'HAS_PRE' },
+    a: { binding: 0, access: 'read', element: 'AElem' },
+    b: { binding: 1, access: 'read', element: 'BElem' },
+    bias: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    gate: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_GATE' },
+    residual: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
+    out: { binding: 5, access: 'read_write', element: 'OElem' },
+    pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
   },
-  uniform: { binding: 7, size: 36, fields: { m: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, k: { type: 'u32', offset: 8 }, batch: { type: 'u32', offset: 12 }, k_chunk: { type: 'u32', offset: 16 }, gate_rows: { type: 'u32', offset: 20 }, gate_stride: { type: 'u32', offset: 24 }, gate_offset: { type: 'u32', offset: 28 }, residual_rows: { type: 'u32', offset: 32 } } },
+  uniform: { binding: 7, size: 36, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    batch: { type: 'u32', offset: 12, else: 1 },
+    k_chunk: { type: 'u32', offset: 16, else: 'k' },
+    gate_rows: { type: 'u32', offset: 20, else: 1, optional: 'HAS_GATE' },
+    gate_stride: { type: 'u32', offset: 24, else: 0, optional: 'HAS_GATE' },
+    gate_offset: { type: 'u32', offset: 28, else: 0, optional: 'HAS_GATE' },
+    residual_rows: { type: 'u32', offset: 32, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
   knobs: {
     QM: { kind: 'const', type: 'u32', default: 1 },
     QN: { kind: 'const', type: 'u32', default: 1 },
@@ -4458,12 +5046,12 @@ struct Dims {
   m: u32,
   n: u32,
   k: u32,
-  batch: u32,
-  k_chunk: u32,
-  gate_rows: u32,
-  gate_stride: u32,
-  gate_offset: u32,
-  residual_rows: u32,
+  batch: u32, // optional, else 1
+  k_chunk: u32, // optional, else k
+  gate_rows: u32, // optional: HAS_GATE, else 1
+  gate_stride: u32, // optional: HAS_GATE, else 0
+  gate_offset: u32, // optional: HAS_GATE, else 0
+  residual_rows: u32, // optional: HAS_RESIDUAL, else 1
 }
 
 @group(0) @binding(0) var<storage, read> a: array<AElem>;
@@ -4856,21 +5444,49 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const norm_bwd_modulation = {
+/**
+ * matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
+ * Buffers, row-major f32 (batch outermost):
+ * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+ * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
+ * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
+ * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+ * Grid: a workgroup of 16 x 16 makes 64 QM x 64 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 64 apart, so that neighbours
+ * read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile).
+ * Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers: 64 QM
+ * invocations stage A, the next 64 QN stage B, four vec4s each. An operand that lies along k in storage is transposed in registers, 4 x 4
+ * at a time; its vec4s are swizzled so that those writes meet no bank twice (padding the rows would do the same, and pass 16 KiB at
+ * 128 x 128 x 16).
+ * Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
+ * 128 x 128 tiles made 2 TFLOP/s instead of tens.
+ * Precision: f32, k summed in order.
+ */
+export interface MatmulTiled extends Same<typeof matmul_tiled_> {}
+export const matmul_tiled: MatmulTiled = matmul_tiled_;
+
+const norm_bwd_modulation_ = {
   name: 'norm_bwd_modulation',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    x: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    stats: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    weight: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_WEIGHT' },
-    bias: { binding: 4, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_BIAS' },
-    dmodulation: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4 },
+    dy: { binding: 0, access: 'read', element: 'f32' },
+    x: { binding: 1, access: 'read', element: 'f32' },
+    stats: { binding: 2, access: 'read', element: 'f32' },
+    weight: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_WEIGHT' },
+    bias: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    dmodulation: { binding: 5, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 6, size: 24, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, scale_offset: { type: 'u32', offset: 16 }, shift_offset: { type: 'u32', offset: 20 } } },
+  uniform: { binding: 6, size: 24, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    mod_rows: { type: 'u32', offset: 8 },
+    mod_stride: { type: 'u32', offset: 12 },
+    scale_offset: { type: 'u32', offset: 16, else: 0, optional: 'HAS_SCALE' },
+    shift_offset: { type: 'u32', offset: 20, else: 0, optional: 'HAS_SHIFT' },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
@@ -4905,8 +5521,8 @@ struct Dims {
   cols: u32,
   mod_rows: u32,
   mod_stride: u32,
-  scale_offset: u32,
-  shift_offset: u32,
+  scale_offset: u32, // optional: HAS_SCALE, else 0
+  shift_offset: u32, // optional: HAS_SHIFT, else 0
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
@@ -5030,21 +5646,42 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const norm_bwd_weight = {
+/**
+ * norm_bwd_modulation: the gradients of norm_fwd by scale and shift, summed over the rows that share them.
+ * dshift += sum of dy;  dscale += sum of dy (xhat weight + bias) = weight * sum of dy xhat + bias * sum of dy.
+ * Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
+ * dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
+ * several kernels add into columns of their own.
+ * Grid: a workgroup sums 256 columns of one modulation row, or 256 / LANES columns where mod_rows is at least LANES_FROM, LANES
+ * invocations a column (lib column_lanes).
+ * Precision: f32, in one fixed order: no atomics.
+ * Source: the derivative of shaders/norm_fwd.wgsl.
+ */
+export interface NormBwdModulation extends Same<typeof norm_bwd_modulation_> {}
+export const norm_bwd_modulation: NormBwdModulation = norm_bwd_modulation_;
+
+const norm_bwd_weight_ = {
   name: 'norm_bwd_weight',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    x: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    stats: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    modulation: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_SCALE' },
-    dweight_partial: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
-    dbias_partial: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4, optional: 'HAS_BIAS' },
+    dy: { binding: 0, access: 'read', element: 'f32' },
+    x: { binding: 1, access: 'read', element: 'f32' },
+    stats: { binding: 2, access: 'read', element: 'f32' },
+    modulation: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_SCALE' },
+    dweight_partial: { binding: 4, access: 'read_write', element: 'f32' },
+    dbias_partial: { binding: 5, access: 'read_write', element: 'f32', optional: 'HAS_BIAS' },
   },
-  uniform: { binding: 6, size: 24, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, scale_offset: { type: 'u32', offset: 16 }, chunk_rows: { type: 'u32', offset: 20 } } },
+  uniform: { binding: 6, size: 24, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    mod_rows: { type: 'u32', offset: 8, else: 1, optional: 'HAS_SCALE' },
+    mod_stride: { type: 'u32', offset: 12, else: 0, optional: 'HAS_SCALE' },
+    scale_offset: { type: 'u32', offset: 16, else: 0, optional: 'HAS_SCALE' },
+    chunk_rows: { type: 'u32', offset: 20, else: 'rows' },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
@@ -5073,10 +5710,10 @@ alias Summed = vec2f; // dbias, dweight
 struct Dims {
   rows: u32,
   cols: u32,
-  mod_rows: u32,
-  mod_stride: u32,
-  scale_offset: u32,
-  chunk_rows: u32,
+  mod_rows: u32, // optional: HAS_SCALE, else 1
+  mod_stride: u32, // optional: HAS_SCALE, else 0
+  scale_offset: u32, // optional: HAS_SCALE, else 0
+  chunk_rows: u32, // optional, else rows
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
@@ -5189,22 +5826,42 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const norm_bwd_x = {
+/**
+ * norm_bwd_weight: the gradients of norm_fwd by weight and bias, as sums over chunks of rows.
+ * dweight = sum of dy (1 + scale) xhat;  dbias = sum of dy (1 + scale). sum_cols adds the chunks.
+ * Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd);
+ * modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c;
+ * dweight_partial, dbias_partial [ceil(rows / chunk_rows), cols].
+ * Grid: a workgroup sums 256 columns of one chunk, or 256 / LANES columns where chunks have at least LANES_FROM rows, LANES
+ * invocations a column (lib column_lanes).
+ * Precision: f32, in one fixed order: no atomics.
+ * Source: the derivative of shaders/norm_fwd.wgsl.
+ */
+export interface NormBwdWeight extends Same<typeof norm_bwd_weight_> {}
+export const norm_bwd_weight: NormBwdWeight = norm_bwd_weight_;
+
+const norm_bwd_x_ = {
   name: 'norm_bwd_x',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    x: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    stats: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    weight: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_WEIGHT' },
-    modulation: { binding: 4, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_SCALE' },
-    prior: { binding: 5, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_PRIOR' },
-    dx: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
+    dy: { binding: 0, access: 'read', element: 'f32' },
+    x: { binding: 1, access: 'read', element: 'f32' },
+    stats: { binding: 2, access: 'read', element: 'f32' },
+    weight: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_WEIGHT' },
+    modulation: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_SCALE' },
+    prior: { binding: 5, access: 'read', element: 'f32', optional: 'HAS_PRIOR' },
+    dx: { binding: 6, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 7, size: 20, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, scale_offset: { type: 'u32', offset: 16 } } },
+  uniform: { binding: 7, size: 20, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    mod_rows: { type: 'u32', offset: 8, else: 1, optional: 'HAS_SCALE' },
+    mod_stride: { type: 'u32', offset: 12, else: 0, optional: 'HAS_SCALE' },
+    scale_offset: { type: 'u32', offset: 16, else: 0, optional: 'HAS_SCALE' },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 64 },
     ROWS: { kind: 'const', type: 'u32', default: 4 },
@@ -5235,9 +5892,9 @@ alias Summed = vec2f; // of g, of g xhat
 struct Dims {
   rows: u32,
   cols: u32,
-  mod_rows: u32,
-  mod_stride: u32,
-  scale_offset: u32,
+  mod_rows: u32, // optional: HAS_SCALE, else 1
+  mod_stride: u32, // optional: HAS_SCALE, else 0
+  scale_offset: u32, // optional: HAS_SCALE, else 0
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
@@ -5346,21 +6003,41 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const norm_fwd = {
+/**
+ * norm_bwd_x: the gradient of norm_fwd by x, plus a gradient that arrived before.
+ * g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out.
+ * Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
+ * modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c.
+ * Grid: ROWS rows a workgroup, LANES invocations a row, as norm_fwd; dy and x are read twice, the second time from cache.
+ * Precision: f32.
+ * Source: the derivative of shaders/norm_fwd.wgsl.
+ */
+export interface NormBwdX extends Same<typeof norm_bwd_x_> {}
+export const norm_bwd_x: NormBwdX = norm_bwd_x_;
+
+const norm_fwd_ = {
   name: 'norm_fwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    weight: { binding: 1, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_WEIGHT' },
-    bias: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_BIAS' },
-    modulation: { binding: 3, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_MOD' },
-    y: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
-    stats: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4, optional: 'HAS_STATS' },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    weight: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_WEIGHT' },
+    bias: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    modulation: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_MOD' },
+    y: { binding: 4, access: 'read_write', element: 'f32' },
+    stats: { binding: 5, access: 'read_write', element: 'f32', optional: 'HAS_STATS' },
   },
-  uniform: { binding: 6, size: 28, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, mod_rows: { type: 'u32', offset: 8 }, mod_stride: { type: 'u32', offset: 12 }, scale_offset: { type: 'u32', offset: 16 }, shift_offset: { type: 'u32', offset: 20 }, eps: { type: 'f32', offset: 24 } } },
+  uniform: { binding: 6, size: 28, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    mod_rows: { type: 'u32', offset: 8, else: 1, optional: 'HAS_MOD' },
+    mod_stride: { type: 'u32', offset: 12, else: 0, optional: 'HAS_MOD' },
+    scale_offset: { type: 'u32', offset: 16, else: 0, optional: 'HAS_SCALE' },
+    shift_offset: { type: 'u32', offset: 20, else: 0, optional: 'HAS_SHIFT' },
+    eps: { type: 'f32', offset: 24 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 64 },
     ROWS: { kind: 'const', type: 'u32', default: 4 },
@@ -5402,10 +6079,10 @@ alias Summed = vec2f; // of x - mean, of its square
 struct Dims {
   rows: u32,
   cols: u32,
-  mod_rows: u32,
-  mod_stride: u32,
-  scale_offset: u32,
-  shift_offset: u32,
+  mod_rows: u32, // optional: HAS_MOD, else 1
+  mod_stride: u32, // optional: HAS_MOD, else 0
+  scale_offset: u32, // optional: HAS_SCALE, else 0
+  shift_offset: u32, // optional: HAS_SHIFT, else 0
   eps: f32,
 }
 
@@ -5560,17 +6237,39 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const patchify = {
+/**
+ * norm_fwd: y = (xhat * weight + bias) * (1 + scale) + shift, xhat = (x - mean) * rstd, over the last axis.
+ * LayerNorm: mean = sum(x) / cols, rstd = 1 / sqrt(sum((x - mean)^2) / cols + eps). RMSNorm: mean = 0.
+ * Buffers, row-major f32:
+ * x [rows, cols], y [rows, cols], stats [rows, 2] = (mean, rstd) for the backward
+ * weight [cols], bias [cols]
+ * modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
+ * number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
+ * Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
+ * Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
+ * what the mean was rounded by, which of a large mean is as large as a small spread.
+ * Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
+ */
+export interface NormFwd extends Same<typeof norm_fwd_> {}
+export const norm_fwd: NormFwd = norm_fwd_;
+
+const patchify_ = {
   name: 'patchify',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    tokens: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    tokens: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 20, fields: { batch: { type: 'u32', offset: 0 }, channels: { type: 'u32', offset: 4 }, height: { type: 'u32', offset: 8 }, width: { type: 'u32', offset: 12 }, patch_size: { type: 'u32', offset: 16 } } },
+  uniform: { binding: 2, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    channels: { type: 'u32', offset: 4 },
+    height: { type: 'u32', offset: 8 },
+    width: { type: 'u32', offset: 12 },
+    patch_size: { type: 'u32', offset: 16 },
+  } },
   knobs: {
     HWC: { kind: 'const', type: 'bool', default: false },
   },
@@ -5634,18 +6333,41 @@ fn image_index(at: u32) -> u32 {
   let col = (cell % grid_w) * p + inside % p;
   return ((sample * dims.channels + channel) * dims.height + row) * dims.width + col;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const pool_bwd = {
+/**
+ * patchify: cuts images into square patches, row-major; a permutation, and the backward of unpatchify.
+ * Buffers f32: x [batch, channels, height, width]; tokens [batch, (height / patch_size) (width / patch_size), channels patch_size patch_size].
+ * A token's numbers are ordered (channel, row, column) as a convolution's weight, or (row, column, channel) with HWC.
+ * Grid: one invocation an element of tokens, 4 of them a workgroup apart, so that writes are contiguous.
+ * Precision: exact.
+ * Source: Dosovitskiy et al. 2020 (patch embedding).
+ */
+export interface Patchify extends Same<typeof patchify_> {}
+export const patchify: Patchify = patchify_;
+
+const pool_bwd_ = {
   name: 'pool_bwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    dy: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    dx: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    dy: { binding: 1, access: 'read', element: 'f32' },
+    dx: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 44, fields: { batch: { type: 'u32', offset: 0 }, height: { type: 'u32', offset: 4 }, width: { type: 'u32', offset: 8 }, channels: { type: 'u32', offset: 12 }, kernel_h: { type: 'u32', offset: 16 }, kernel_w: { type: 'u32', offset: 20 }, stride: { type: 'u32', offset: 24 }, pad_h: { type: 'u32', offset: 28 }, pad_w: { type: 'u32', offset: 32 }, out_h: { type: 'u32', offset: 36 }, out_w: { type: 'u32', offset: 40 } } },
+  uniform: { binding: 3, size: 44, fields: {
+    batch: { type: 'u32', offset: 0 },
+    height: { type: 'u32', offset: 4 },
+    width: { type: 'u32', offset: 8 },
+    channels: { type: 'u32', offset: 12 },
+    kernel_h: { type: 'u32', offset: 16 },
+    kernel_w: { type: 'u32', offset: 20 },
+    stride: { type: 'u32', offset: 24 },
+    pad_h: { type: 'u32', offset: 28 },
+    pad_w: { type: 'u32', offset: 32 },
+    out_h: { type: 'u32', offset: 36 },
+    out_w: { type: 'u32', offset: 40 },
+  } },
   knobs: {
     MAX: { kind: 'const', type: 'bool', default: true },
   },
@@ -5781,17 +6503,39 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const pool_fwd = {
+/**
+ * pool_bwd: dx of pool_fwd: a window's dy goes to its (first) largest element, or in equal parts to all.
+ * Buffers f32: x, dx [batch, height, width, channels], dy [batch, out_h, out_w, channels].
+ * Grid: one invocation an element of dx, which gathers from the windows that cover it, so that there are no atomics.
+ * Precision: f32, summed in the order of the windows.
+ * Source: the gradient of shaders/pool_fwd.wgsl.
+ */
+export interface PoolBwd extends Same<typeof pool_bwd_> {}
+export const pool_bwd: PoolBwd = pool_bwd_;
+
+const pool_fwd_ = {
   name: 'pool_fwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    y: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    y: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 44, fields: { batch: { type: 'u32', offset: 0 }, height: { type: 'u32', offset: 4 }, width: { type: 'u32', offset: 8 }, channels: { type: 'u32', offset: 12 }, kernel_h: { type: 'u32', offset: 16 }, kernel_w: { type: 'u32', offset: 20 }, stride: { type: 'u32', offset: 24 }, pad_h: { type: 'u32', offset: 28 }, pad_w: { type: 'u32', offset: 32 }, out_h: { type: 'u32', offset: 36 }, out_w: { type: 'u32', offset: 40 } } },
+  uniform: { binding: 2, size: 44, fields: {
+    batch: { type: 'u32', offset: 0 },
+    height: { type: 'u32', offset: 4 },
+    width: { type: 'u32', offset: 8 },
+    channels: { type: 'u32', offset: 12 },
+    kernel_h: { type: 'u32', offset: 16 },
+    kernel_w: { type: 'u32', offset: 20 },
+    stride: { type: 'u32', offset: 24 },
+    pad_h: { type: 'u32', offset: 28 },
+    pad_w: { type: 'u32', offset: 32 },
+    out_h: { type: 'u32', offset: 36 },
+    out_w: { type: 'u32', offset: 40 },
+  } },
   knobs: {
     MAX: { kind: 'const', type: 'bool', default: true },
   },
@@ -5955,20 +6699,37 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const qk_norm_affine_bwd = {
+/**
+ * pool_fwd: the largest, or the mean, of each window of an image, channel by channel. Padding never wins and is not counted.
+ * Buffers f32: x [batch, height, width, channels], y [batch, out_h, out_w, channels].
+ * Grid: one invocation an element of y; neighbours read neighbouring channels.
+ * Precision: f32, the mean from a sum of runs; max is exact.
+ * Source: Boureau et al. 2010 (pooling); the mean without padding as Inception-v3's FID features take it.
+ */
+export interface PoolFwd extends Same<typeof pool_fwd_> {}
+export const pool_fwd: PoolFwd = pool_fwd_;
+
+const qk_norm_affine_bwd_ = {
   name: 'qk_norm_affine_bwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    rope: { binding: 1, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_ROPE' },
-    dq: { binding: 2, access: 'read', element: 'f32', elementBytes: 4 },
-    dk: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
-    partial: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    rope: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_ROPE' },
+    dq: { binding: 2, access: 'read', element: 'f32' },
+    dk: { binding: 3, access: 'read', element: 'f32' },
+    partial: { binding: 4, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 5, size: 24, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, chunk_rows: { type: 'u32', offset: 16 }, eps: { type: 'f32', offset: 20 } } },
+  uniform: { binding: 5, size: 24, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+    chunk_rows: { type: 'u32', offset: 16 },
+    eps: { type: 'f32', offset: 20 },
+  } },
   knobs: {
     NORM: { kind: 'const', type: 'u32', default: 2 },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
@@ -6132,22 +6893,41 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const qk_norm_rope_bwd = {
+/**
+ * qk_norm_affine_bwd: the gradients of qk_norm_rope_fwd by weight and bias, as sums over chunks of rows (batch, token, head).
+ * dweight = sum of g xhat, dbias = sum of g, g the gradient after the affine map, rotated back. sum_cols adds the chunks.
+ * Buffers f32: qkv [batch, n, 3, heads, head_dim]; rope [2, n, head_dim]; dq, dk [batch, heads, n, head_dim];
+ * partial [chunks, 4, head_dim] = weight of q, of k, bias of q, of k.
+ * Grid: one invocation an element of partial's first two rows of a chunk (q or k, and a column), 64 a workgroup; it walks the
+ * chunk's rows. Statistics are computed again for each: head_dim is small.
+ * Precision: f32, in one fixed order.
+ * Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
+ */
+export interface QkNormAffineBwd extends Same<typeof qk_norm_affine_bwd_> {}
+export const qk_norm_affine_bwd: QkNormAffineBwd = qk_norm_affine_bwd_;
+
+const qk_norm_rope_bwd_ = {
   name: 'qk_norm_rope_bwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    affine: { binding: 1, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_AFFINE' },
-    rope: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_ROPE' },
-    dq: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
-    dk: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
-    dv: { binding: 5, access: 'read', element: 'f32', elementBytes: 4 },
-    dqkv: { binding: 6, access: 'read_write', element: 'f32', elementBytes: 4 },
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    affine: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_AFFINE' },
+    rope: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_ROPE' },
+    dq: { binding: 3, access: 'read', element: 'f32' },
+    dk: { binding: 4, access: 'read', element: 'f32' },
+    dv: { binding: 5, access: 'read', element: 'f32' },
+    dqkv: { binding: 6, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 7, size: 20, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, eps: { type: 'f32', offset: 16 } } },
+  uniform: { binding: 7, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+    eps: { type: 'f32', offset: 16 },
+  } },
   knobs: {
     NORM: { kind: 'const', type: 'u32', default: 0 },
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
@@ -6297,21 +7077,38 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const qk_norm_rope_fwd = {
+/**
+ * qk_norm_rope_bwd: the gradient of qk_norm_rope_fwd by qkv, all of it: dq and dk rotated back, carried through the affine map
+ * and the norm (whose statistics are computed again from qkv); dv as it is.
+ * Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n, head_dim].
+ * Grid: one invocation a row of head_dim numbers, 64 rows a workgroup, as the forward.
+ * Precision: f32.
+ * Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
+ */
+export interface QkNormRopeBwd extends Same<typeof qk_norm_rope_bwd_> {}
+export const qk_norm_rope_bwd: QkNormRopeBwd = qk_norm_rope_bwd_;
+
+const qk_norm_rope_fwd_ = {
   name: 'qk_norm_rope_fwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    affine: { binding: 1, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_AFFINE' },
-    rope: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_ROPE' },
-    q: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
-    k: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4 },
-    v: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4 },
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    affine: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_AFFINE' },
+    rope: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_ROPE' },
+    q: { binding: 3, access: 'read_write', element: 'f32' },
+    k: { binding: 4, access: 'read_write', element: 'f32' },
+    v: { binding: 5, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 6, size: 20, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, eps: { type: 'f32', offset: 16 } } },
+  uniform: { binding: 6, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+    eps: { type: 'f32', offset: 16 },
+  } },
   knobs: {
     NORM: { kind: 'const', type: 'u32', default: 0 },
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
@@ -6455,22 +7252,40 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const qk_norm_rope_lanes_bwd = {
+/**
+ * qk_norm_rope_fwd: splits a fused projection into q, k, v for attention; q and k optionally normalised over the head, then
+ * rotated: x cos + rotate(x) sin, rotate (x1, x2) -> (-x2, x1) on neighbouring pairs.
+ * Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
+ * rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim].
+ * Grid: one invocation a row of head_dim numbers, 64 rows a workgroup: q, k and v of one head of one token are three rows.
+ * Precision: f32.
+ * Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
+ */
+export interface QkNormRopeFwd extends Same<typeof qk_norm_rope_fwd_> {}
+export const qk_norm_rope_fwd: QkNormRopeFwd = qk_norm_rope_fwd_;
+
+const qk_norm_rope_lanes_bwd_ = {
   name: 'qk_norm_rope_lanes_bwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
-    affine: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_AFFINE' },
-    rope: { binding: 2, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_ROPE' },
-    dq: { binding: 3, access: 'read', element: 'vec4f', elementBytes: 16 },
-    dk: { binding: 4, access: 'read', element: 'vec4f', elementBytes: 16 },
-    dv: { binding: 5, access: 'read', element: 'vec4f', elementBytes: 16 },
-    dqkv: { binding: 6, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    qkv: { binding: 0, access: 'read', element: 'vec4f' },
+    affine: { binding: 1, access: 'read', element: 'vec4f', optional: 'HAS_AFFINE' },
+    rope: { binding: 2, access: 'read', element: 'vec4f', optional: 'HAS_ROPE' },
+    dq: { binding: 3, access: 'read', element: 'vec4f' },
+    dk: { binding: 4, access: 'read', element: 'vec4f' },
+    dv: { binding: 5, access: 'read', element: 'vec4f' },
+    dqkv: { binding: 6, access: 'read_write', element: 'vec4f' },
   },
-  uniform: { binding: 7, size: 20, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, eps: { type: 'f32', offset: 16 } } },
+  uniform: { binding: 7, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+    eps: { type: 'f32', offset: 16 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 16 },
     ROWS: { kind: 'const', type: 'u32', default: 16 },
@@ -6629,21 +7444,39 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const qk_norm_rope_lanes_fwd = {
+/**
+ * qk_norm_rope_lanes_bwd: qk_norm_rope_bwd with the row in registers: the gradient by qkv, all of it: dq and dk rotated back, carried
+ * through the affine map and the norm (whose statistics are computed again from qkv); dv as it is.
+ * Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n,
+ * head_dim]. head_dim is 4 LANES.
+ * Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup, as the forward.
+ * Precision: f32.
+ * Source: the derivative of shaders/qk_norm_rope_lanes_fwd.wgsl.
+ */
+export interface QkNormRopeLanesBwd extends Same<typeof qk_norm_rope_lanes_bwd_> {}
+export const qk_norm_rope_lanes_bwd: QkNormRopeLanesBwd = qk_norm_rope_lanes_bwd_;
+
+const qk_norm_rope_lanes_fwd_ = {
   name: 'qk_norm_rope_lanes_fwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'vec4f', elementBytes: 16 },
-    affine: { binding: 1, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_AFFINE' },
-    rope: { binding: 2, access: 'read', element: 'vec4f', elementBytes: 16, optional: 'HAS_ROPE' },
-    q: { binding: 3, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    k: { binding: 4, access: 'read_write', element: 'vec4f', elementBytes: 16 },
-    v: { binding: 5, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+    qkv: { binding: 0, access: 'read', element: 'vec4f' },
+    affine: { binding: 1, access: 'read', element: 'vec4f', optional: 'HAS_AFFINE' },
+    rope: { binding: 2, access: 'read', element: 'vec4f', optional: 'HAS_ROPE' },
+    q: { binding: 3, access: 'read_write', element: 'vec4f' },
+    k: { binding: 4, access: 'read_write', element: 'vec4f' },
+    v: { binding: 5, access: 'read_write', element: 'vec4f' },
   },
-  uniform: { binding: 6, size: 20, fields: { batch: { type: 'u32', offset: 0 }, n: { type: 'u32', offset: 4 }, heads: { type: 'u32', offset: 8 }, head_dim: { type: 'u32', offset: 12 }, eps: { type: 'f32', offset: 16 } } },
+  uniform: { binding: 6, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    head_dim: { type: 'u32', offset: 12 },
+    eps: { type: 'f32', offset: 16 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 16 },
     ROWS: { kind: 'const', type: 'u32', default: 16 },
@@ -6795,17 +7628,32 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const random_normal = {
+/**
+ * qk_norm_rope_lanes_fwd: qk_norm_rope_fwd with the row in registers: splits a fused projection into q, k, v for attention; q and k
+ * optionally normalised over the head, then rotated: x cos + rotate(x) sin, rotate (x1, x2) -> (-x2, x1) on neighbouring pairs.
+ * Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
+ * rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim]. head_dim is 4 LANES.
+ * Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup: neighbours read neighbours, once.
+ * Precision: f32; the variance is summed around the mean.
+ * Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
+ */
+export interface QkNormRopeLanesFwd extends Same<typeof qk_norm_rope_lanes_fwd_> {}
+export const qk_norm_rope_lanes_fwd: QkNormRopeLanesFwd = qk_norm_rope_lanes_fwd_;
+
+const random_normal_ = {
   name: 'random_normal',
   entryPoint: 'main',
   bindings: {
-    key: { binding: 0, access: 'read', element: 'u32', elementBytes: 4 },
-    out: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    key: { binding: 0, access: 'read', element: 'u32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 8, fields: { count: { type: 'u32', offset: 0 }, first: { type: 'u32', offset: 4 } } },
+  uniform: { binding: 2, size: 8, fields: {
+    count: { type: 'u32', offset: 0 },
+    first: { type: 'u32', offset: 4, else: 0 },
+  } },
   knobs: {
   },
   code: `// random_normal: out[i] = standard normal number first + i of (seed, stream, step); the same bits on every adapter and the host.
@@ -6818,7 +7666,7 @@ export const random_normal = {
 
 struct Dims {
   count: u32,
-  first: u32,
+  first: u32, // optional, else 0
 }
 
 @group(0) @binding(0) var<storage, read> key: array<u32>;
@@ -6938,17 +7786,31 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
   }
   return c;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const random_uniform = {
+/**
+ * random_normal: out[i] = standard normal number first + i of (seed, stream, step); the same bits on every adapter and the host.
+ * Block b of the stream gives numbers 2b, from its words 0 and 1, and 2b + 1, from its words 2 and 3.
+ * Buffers: key [4] u32 = (seed, stream, step_lo, step_hi), data because it changes every step; out [count] f32.
+ * Grid: one block an invocation, 256 invocations a workgroup. first + count <= 2^32.
+ * Precision: exact integers; each number within 5.1e-6 of the exact inverse distribution, |z| <= 6.34 (lib/normal.wgsl).
+ * Source: Salmon et al. 2011 (Philox); the inverse of the normal distribution by piecewise polynomials.
+ */
+export interface RandomNormal extends Same<typeof random_normal_> {}
+export const random_normal: RandomNormal = random_normal_;
+
+const random_uniform_ = {
   name: 'random_uniform',
   entryPoint: 'main',
   bindings: {
-    key: { binding: 0, access: 'read', element: 'u32', elementBytes: 4 },
-    out: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    key: { binding: 0, access: 'read', element: 'u32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 8, fields: { count: { type: 'u32', offset: 0 }, first: { type: 'u32', offset: 4 } } },
+  uniform: { binding: 2, size: 8, fields: {
+    count: { type: 'u32', offset: 0 },
+    first: { type: 'u32', offset: 4, else: 0 },
+  } },
   knobs: {
   },
   code: `// random_uniform: out[i] = number first + i of (seed, stream, step), uniform in [0, 1); the same bits on every adapter and the host.
@@ -6961,7 +7823,7 @@ export const random_uniform = {
 
 struct Dims {
   count: u32,
-  first: u32,
+  first: u32, // optional, else 0
 }
 
 @group(0) @binding(0) var<storage, read> key: array<u32>;
@@ -7018,17 +7880,32 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
   }
   return c;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const resize_rows = {
+/**
+ * random_uniform: out[i] = number first + i of (seed, stream, step), uniform in [0, 1); the same bits on every adapter and the host.
+ * Block b of the stream gives numbers 4b..4b + 3, each the upper 24 bits of a word times 2^-24.
+ * Buffers: key [4] u32 = (seed, stream, step_lo, step_hi), data because it changes every step; out [count] f32.
+ * Grid: one block an invocation, 256 invocations a workgroup. first + count <= 2^32.
+ * Precision: exact; 24 bits are what f32 holds.
+ * Source: Salmon et al. 2011 (Philox).
+ */
+export interface RandomUniform extends Same<typeof random_uniform_> {}
+export const random_uniform: RandomUniform = random_uniform_;
+
+const resize_rows_ = {
   name: 'resize_rows',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    out: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols_in: { type: 'u32', offset: 4 }, cols_out: { type: 'u32', offset: 8 } } },
+  uniform: { binding: 2, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols_in: { type: 'u32', offset: 4 },
+    cols_out: { type: 'u32', offset: 8 },
+  } },
   knobs: {
   },
   code: `// resize_rows: out[r, c] = x[r, c] for c < cols_in, else 0: cuts rows short, or pads them with zeros. Each is the other's backward.
@@ -7066,17 +7943,30 @@ fn main(
     }
   }
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const sum_cols = {
+/**
+ * resize_rows: out[r, c] = x[r, c] for c < cols_in, else 0: cuts rows short, or pads them with zeros. Each is the other's backward.
+ * Buffers f32: x [rows, cols_in], out [rows, cols_out].
+ * Grid: 256 invocations a workgroup, 4 elements of out an invocation, a workgroup apart.
+ * Precision: exact.
+ */
+export interface ResizeRows extends Same<typeof resize_rows_> {}
+export const resize_rows: ResizeRows = resize_rows_;
+
+const sum_cols_ = {
   name: 'sum_cols',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    out: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, chunk_rows: { type: 'u32', offset: 8 } } },
+  uniform: { binding: 2, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    chunk_rows: { type: 'u32', offset: 8, else: 'rows' },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
@@ -7098,7 +7988,7 @@ alias Summed = f32;
 struct Dims {
   rows: u32,
   cols: u32,
-  chunk_rows: u32,
+  chunk_rows: u32, // optional, else rows
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -7197,17 +8087,31 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const sum_rows = {
+/**
+ * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
+ * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
+ * Grid: a workgroup sums 256 columns of one chunk, or 256 / LANES columns where chunks have at least LANES_FROM rows, LANES
+ * invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
+ * columns few.
+ * Precision: f32, in one fixed order: no atomics.
+ */
+export interface SumCols extends Same<typeof sum_cols_> {}
+export const sum_cols: SumCols = sum_cols_;
+
+const sum_rows_ = {
   name: 'sum_rows',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    out: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 8, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 } } },
+  uniform: { binding: 2, size: 8, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+  } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 64 },
     ROWS: { kind: 'const', type: 'u32', default: 4 },
@@ -7310,18 +8214,30 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const swiglu_bwd = {
+/**
+ * sum_rows: out[r] = sum of x[r, c] over c, or their mean.
+ * Buffers, row-major f32: x [rows, cols], out [rows].
+ * Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
+ * Precision: f32, in one fixed order: no atomics.
+ */
+export interface SumRows extends Same<typeof sum_rows_> {}
+export const sum_rows: SumRows = sum_rows_;
+
+const swiglu_bwd_ = {
   name: 'swiglu_bwd',
   entryPoint: 'main',
   bindings: {
-    x12: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    dy: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
-    dx12: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x12: { binding: 0, access: 'read', element: 'f32' },
+    dy: { binding: 1, access: 'read', element: 'f32' },
+    dx12: { binding: 2, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 3, size: 8, fields: { rows: { type: 'u32', offset: 0 }, hidden: { type: 'u32', offset: 4 } } },
+  uniform: { binding: 3, size: 8, fields: {
+    rows: { type: 'u32', offset: 0 },
+    hidden: { type: 'u32', offset: 4 },
+  } },
   knobs: {
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
@@ -7439,17 +8355,30 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const swiglu_fwd = {
+/**
+ * swiglu_bwd: dx1 = dy * x2 * silu'(x1), dx2 = dy * silu(x1).
+ * Buffers, row-major f32: x12, dx12 [rows, 2 hidden], dy [rows, hidden].
+ * Grid: as swiglu_fwd, over the elements of dy.
+ * Precision: f32.
+ * Source: the derivative of shaders/swiglu_fwd.wgsl.
+ */
+export interface SwigluBwd extends Same<typeof swiglu_bwd_> {}
+export const swiglu_bwd: SwigluBwd = swiglu_bwd_;
+
+const swiglu_fwd_ = {
   name: 'swiglu_fwd',
   entryPoint: 'main',
   bindings: {
-    x12: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    y: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x12: { binding: 0, access: 'read', element: 'f32' },
+    y: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 8, fields: { rows: { type: 'u32', offset: 0 }, hidden: { type: 'u32', offset: 4 } } },
+  uniform: { binding: 2, size: 8, fields: {
+    rows: { type: 'u32', offset: 0 },
+    hidden: { type: 'u32', offset: 4 },
+  } },
   knobs: {
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
@@ -7563,17 +8492,32 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const timestep_embedding = {
+/**
+ * swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
+ * Buffers, row-major f32: x12 [rows, 2 hidden], y [rows, hidden].
+ * Grid: a workgroup covers 64 columns of y of 4 * PER rows, an invocation every fourth row of one column: neighbours touch
+ * neighbouring columns, and no element costs a division.
+ * Precision: f32.
+ * Source: Shazeer 2020, "GLU Variants Improve Transformer".
+ */
+export interface SwigluFwd extends Same<typeof swiglu_fwd_> {}
+export const swiglu_fwd: SwigluFwd = swiglu_fwd_;
+
+const timestep_embedding_ = {
   name: 'timestep_embedding',
   entryPoint: 'main',
   bindings: {
-    t: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    out: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    t: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 12, fields: { count: { type: 'u32', offset: 0 }, dim: { type: 'u32', offset: 4 }, max_period: { type: 'f32', offset: 8 } } },
+  uniform: { binding: 2, size: 12, fields: {
+    count: { type: 'u32', offset: 0 },
+    dim: { type: 'u32', offset: 4 },
+    max_period: { type: 'f32', offset: 8 },
+  } },
   knobs: {
   },
   code: `// timestep_embedding: out[b] = [cos(t f_i) | sin(t f_i)], f_i = exp(-ln(max_period) i / half), half = dim / 2; t is not scaled.
@@ -7632,17 +8576,39 @@ fn sincos(x: f32) -> vec2f {
   let swapped = select(vec2f(s, c), vec2f(c, -s), (quarter & 1u) == 1u);
   return select(swapped, -swapped, quarter >= 2u);
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const unfold = {
+/**
+ * timestep_embedding: out[b] = [cos(t f_i) | sin(t f_i)], f_i = exp(-ln(max_period) i / half), half = dim / 2; t is not scaled.
+ * Buffers f32: t [count], out [count, dim]. An odd last column is 0.
+ * Grid: one invocation an element of out, 256 a workgroup.
+ * Precision: f32.
+ * Source: Vaswani et al. 2017, as DiT uses it.
+ */
+export interface TimestepEmbedding extends Same<typeof timestep_embedding_> {}
+export const timestep_embedding: TimestepEmbedding = timestep_embedding_;
+
+const unfold_ = {
   name: 'unfold',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    rows: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    x: { binding: 0, access: 'read', element: 'f32' },
+    rows: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 44, fields: { batch: { type: 'u32', offset: 0 }, height: { type: 'u32', offset: 4 }, width: { type: 'u32', offset: 8 }, channels: { type: 'u32', offset: 12 }, kernel_h: { type: 'u32', offset: 16 }, kernel_w: { type: 'u32', offset: 20 }, stride: { type: 'u32', offset: 24 }, pad_h: { type: 'u32', offset: 28 }, pad_w: { type: 'u32', offset: 32 }, out_h: { type: 'u32', offset: 36 }, out_w: { type: 'u32', offset: 40 } } },
+  uniform: { binding: 2, size: 44, fields: {
+    batch: { type: 'u32', offset: 0 },
+    height: { type: 'u32', offset: 4 },
+    width: { type: 'u32', offset: 8 },
+    channels: { type: 'u32', offset: 12 },
+    kernel_h: { type: 'u32', offset: 16 },
+    kernel_w: { type: 'u32', offset: 20 },
+    stride: { type: 'u32', offset: 24 },
+    pad_h: { type: 'u32', offset: 28 },
+    pad_w: { type: 'u32', offset: 32 },
+    out_h: { type: 'u32', offset: 36 },
+    out_w: { type: 'u32', offset: 40 },
+  } },
   knobs: {
   },
   code: `// unfold: every window of an image as a row, so that a convolution is a matrix product.
@@ -7711,17 +8677,33 @@ fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
   let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
   return vec2u(first, min(outputs, reach / dims.stride + 1u));
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
 
-export const unpatchify = {
+/**
+ * unfold: every window of an image as a row, so that a convolution is a matrix product.
+ * Buffers f32: x [batch, height, width, channels]; rows [batch out_h out_w, kernel_h kernel_w channels], 0 in the padding.
+ * Grid: one invocation an element of rows, 4 of them a workgroup apart, so that writes are contiguous, and reads by channel.
+ * Precision: exact.
+ * Source: Chellapilla et al. 2006 (im2col).
+ */
+export interface Unfold extends Same<typeof unfold_> {}
+export const unfold: Unfold = unfold_;
+
+const unpatchify_ = {
   name: 'unpatchify',
   entryPoint: 'main',
   bindings: {
-    tokens: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-    x: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+    tokens: { binding: 0, access: 'read', element: 'f32' },
+    x: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 20, fields: { batch: { type: 'u32', offset: 0 }, channels: { type: 'u32', offset: 4 }, height: { type: 'u32', offset: 8 }, width: { type: 'u32', offset: 12 }, patch_size: { type: 'u32', offset: 16 } } },
+  uniform: { binding: 2, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    channels: { type: 'u32', offset: 4 },
+    height: { type: 'u32', offset: 8 },
+    width: { type: 'u32', offset: 12 },
+    patch_size: { type: 'u32', offset: 16 },
+  } },
   knobs: {
     HWC: { kind: 'const', type: 'bool', default: false },
   },
@@ -7783,5 +8765,14 @@ fn image_index(at: u32) -> u32 {
   let col = (cell % grid_w) * p + inside % p;
   return ((sample * dims.channels + channel) * dims.height + row) * dims.width + col;
 }
-`,
+` as string,
 } as const satisfies ShaderSource;
+
+/**
+ * unpatchify: puts patches back into images; a permutation, the inverse of patchify and its backward.
+ * Buffers, orders and grid: as patchify (one invocation an element of tokens; reads are contiguous).
+ * Precision: exact.
+ * Source: Peebles & Xie 2023 (DiT's last layer).
+ */
+export interface Unpatchify extends Same<typeof unpatchify_> {}
+export const unpatchify: Unpatchify = unpatchify_;

@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const MAY_IMPORT: { readonly [room: string]: readonly string[] } = {
   '.': ['kernel', 'kernels', 'device', 'rng', 'tensor', 'autograd', 'nn', 'optim', 'models', 'ucgm', '.'],
   kernel: [],
+  reflect: ['kernel'],
   kernels: ['kernel', '.'],
   device: ['kernel'],
   rng: [],
@@ -27,6 +28,7 @@ const MAY_IMPORT: { readonly [room: string]: readonly string[] } = {
     '.',
     'kernel',
     'kernels',
+    'reflect',
     'device',
     'tensor',
     'autograd',

@@ -67,7 +67,7 @@ async function measure(device: GPUDevice, version: Version, shape: Shape): Promi
   try {
     device.queue.writeBuffer(bufferA, 0, a);
     device.queue.writeBuffer(bufferB, 0, b);
-    const dims = { m, n, k, batch: 1, k_chunk: k, gate_rows: 1, gate_stride: 0, gate_offset: 0, residual_rows: 1 };
+    const dims = { m, n, k };
     const record = kernel.bind({ a: bufferA, b: bufferB, out }, dims);
     const run = async (times: number) => {
       const encoder = device.createCommandEncoder();

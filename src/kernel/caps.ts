@@ -1,6 +1,15 @@
 /** What a device can do, as far as the choice of a kernel variant depends on it. */
 export interface Caps {
   readonly timestamps: boolean;
+  /** Storage and arithmetic of 16 bits. */
+  readonly f16: boolean;
+  /** Least and most invocations of a subgroup; 0 where the device has none. */
+  readonly subgroups: { readonly least: number; readonly most: number };
+  /** Products of tiles that a subgroup multiplies at once. */
+  readonly matrices: readonly MatrixConfig[];
+  /** As the adapter tells them, lower case: nvidia, hopper; empty where it does not. */
+  readonly vendor: string;
+  readonly architecture: string;
   /** A CPU pretending to be a GPU (llvmpipe, SwiftShader): barriers and workgroup memory cost more than they save there. */
   readonly software: boolean;
   readonly maxWorkgroupSize: number;
@@ -9,12 +18,64 @@ export interface Caps {
   readonly maxBinding: number;
 }
 
+/** Types and sizes of one product of tiles: [m, k] times [k, n]. */
+export interface MatrixConfig {
+  readonly components: string;
+  readonly result: string;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+/** A GPU at WebGPU's default limits without any optional feature: what every kernel has a variant for. */
+export const PORTABLE: Caps = {
+  timestamps: false,
+  f16: false,
+  subgroups: { least: 0, most: 0 },
+  matrices: [],
+  vendor: '',
+  architecture: '',
+  software: false,
+  maxWorkgroupSize: 256,
+  maxWorkgroupMemory: 16384,
+  maxGroups: 65535,
+  maxBinding: 2 ** 27,
+};
+
+const MATRICES = 'chromium-experimental-subgroup-matrix';
+
+/** What Dawn adds to an adapter's info. */
+interface MatrixInfo {
+  readonly subgroupMatrixConfigs?: Iterable<{
+    componentType: string;
+    resultComponentType: string;
+    M: number;
+    N: number;
+    K: number;
+  }>;
+}
+
 /** Reads the capabilities of a device from its features, limits and adapter info. */
 export function capsOf(device: GPUDevice): Caps {
   const info = device.adapterInfo;
   const words = `${info?.vendor} ${info?.architecture} ${info?.device} ${info?.description}`.toLowerCase();
+  const has = (feature: string) => device.features.has(feature);
+  const configs = has(MATRICES) ? [...((info as MatrixInfo).subgroupMatrixConfigs ?? [])] : [];
   return {
-    timestamps: device.features.has('timestamp-query'),
+    timestamps: has('timestamp-query'),
+    f16: has('shader-f16'),
+    subgroups: has('subgroups')
+      ? { least: info?.subgroupMinSize ?? 0, most: info?.subgroupMaxSize ?? 0 }
+      : { least: 0, most: 0 },
+    matrices: configs.map((c) => ({
+      components: c.componentType,
+      result: c.resultComponentType,
+      m: c.M,
+      n: c.N,
+      k: c.K,
+    })),
+    vendor: (info?.vendor ?? '').toLowerCase(),
+    architecture: (info?.architecture ?? '').toLowerCase(),
     software: /llvmpipe|lavapipe|swiftshader|software|basic render/.test(words),
     maxWorkgroupSize: device.limits.maxComputeInvocationsPerWorkgroup,
     maxWorkgroupMemory: device.limits.maxComputeWorkgroupStorageSize,

@@ -4,6 +4,7 @@ export type KernelErrorCode =
   | 'bad-knob'
   | 'bad-option'
   | 'bad-device'
+  | 'missing-feature'
   | 'bad-buffer'
   | 'missing-buffer'
   | 'unexpected-buffer'
@@ -12,6 +13,7 @@ export type KernelErrorCode =
   | 'buffer-usage'
   | 'buffer-alias'
   | 'limit'
+  | 'reflect'
   | 'compile'
   | 'not-ready';
 

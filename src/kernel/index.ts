@@ -1,9 +1,11 @@
 export { cacheOf, releaseKernels } from './cache.ts';
-export { type Caps, capsOf } from './caps.ts';
+export { type Caps, capsOf, type MatrixConfig, PORTABLE } from './caps.ts';
+export { defineKernel, type KernelFamily } from './define.ts';
+export { type Element, elementOf } from './element.ts';
 export { KernelError, type KernelErrorCode } from './errors.ts';
 export { type Takes, wrongOption } from './given.ts';
 export { foldGrid, type Grid } from './grid.ts';
-export { type DispatchRecord, defineKernel, Kernel, type KernelFamily, type KernelSpec } from './kernel.ts';
+export type { DispatchRecord, Kernel } from './kernel.ts';
 export {
   flag,
   group,
@@ -16,5 +18,18 @@ export {
   variants,
   whole,
 } from './options.ts';
-export type { BufferLike, BufferRange, BuffersOf, DimsOf, KnobsOf, KnobValue, ShaderSource } from './shader.ts';
+export type {
+  AllDims,
+  BindingInfo,
+  BufferLike,
+  BufferRange,
+  BuffersOf,
+  DimInfo,
+  DimsOf,
+  KnobInfo,
+  KnobsOf,
+  KnobValue,
+  ShaderSource,
+} from './shader.ts';
+export type { KernelSpec } from './spec.ts';
 export { specialise } from './specialise.ts';

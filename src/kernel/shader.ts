@@ -8,15 +8,17 @@ export interface ShaderSource {
   readonly bindings: { readonly [name: string]: BindingInfo };
   readonly uniform: UniformInfo;
   readonly knobs: { readonly [name: string]: KnobInfo };
+  /** WGSL extensions that the source enables. */
+  readonly enables?: readonly string[];
 }
 
 export interface BindingInfo {
   readonly binding: number;
   readonly access: 'read' | 'read_write';
-  /** WGSL element type of the runtime-sized array: f32, u32, vec4f, or an alias. */
+  /** WGSL element type of the runtime-sized array as written: f32, u32, vec4f, or the name of an alias knob. */
   readonly element: string;
-  /** Bytes of one element as embedded (an alias knob may change it). */
-  readonly elementBytes: number;
+  /** Bytes of one element where that is a struct: such a buffer's size counts structs, every other's counts scalars. */
+  readonly elementBytes?: number;
   /** Name of the bool knob that makes this binding present; absent when the binding is always needed. */
   readonly optional?: string;
 }
@@ -24,7 +26,16 @@ export interface BindingInfo {
 export interface UniformInfo {
   readonly binding: number;
   readonly size: number;
-  readonly fields: { readonly [name: string]: { readonly type: 'u32' | 'i32' | 'f32'; readonly offset: number } };
+  readonly fields: { readonly [name: string]: DimInfo };
+}
+
+export interface DimInfo {
+  readonly type: 'u32' | 'i32' | 'f32';
+  readonly offset: number;
+  /** What it is where it is left out: a number, or the name of another dim. Absent: it must be given. */
+  readonly else?: number | string;
+  /** The bool knob of the variants that need it; in the others it is what `else` says. */
+  readonly optional?: string;
 }
 
 export interface KnobInfo {
@@ -45,8 +56,17 @@ export type BuffersOf<S extends ShaderSource> = { [K in RequiredBindings<S>]: Bu
   [K in Exclude<keyof S['bindings'], RequiredBindings<S>>]?: BufferLike | undefined;
 };
 
-/** The numbers `bind` takes: the fields of the shader's uniform block. */
-export type DimsOf<S extends ShaderSource> = { [K in keyof S['uniform']['fields']]: number };
+type RequiredDims<S extends ShaderSource> = {
+  [K in keyof S['uniform']['fields']]: S['uniform']['fields'][K] extends { else: number | string } ? never : K;
+}[keyof S['uniform']['fields']];
+
+/** The numbers `bind` takes: the fields of the shader's uniform block, those left out that have a value for it. */
+export type DimsOf<S extends ShaderSource> = { [K in RequiredDims<S>]: number } & {
+  [K in Exclude<keyof S['uniform']['fields'], RequiredDims<S>>]?: number | undefined;
+};
+
+/** Every field of the uniform block: what `sizes`, `grid` and `check` of a kernel see. */
+export type AllDims<S extends ShaderSource> = { [K in keyof S['uniform']['fields']]: number };
 
 /** Values for a shader's knobs; those left out keep the default written in the shader. */
 export type KnobsOf<S extends ShaderSource> = { [K in keyof S['knobs']]?: KnobValue };

@@ -1,5 +1,14 @@
+import { type Element, elementOf } from './element.ts';
 import { KernelError } from './errors.ts';
-import type { KnobInfo, KnobValue, ShaderSource } from './shader.ts';
+import type { BindingInfo, KnobInfo, KnobValue, ShaderSource } from './shader.ts';
+
+/** A binding that the variant has, with the element type that its knobs give. */
+export interface PresentBinding {
+  readonly name: string;
+  readonly binding: number;
+  readonly access: 'read' | 'read_write';
+  readonly element: Element;
+}
 
 export interface Specialised {
   readonly code: string;
@@ -8,11 +17,25 @@ export interface Specialised {
   readonly knobs: Record<string, KnobValue>;
   /** The knobs that differ from the defaults, `A=1,B=true`: names the variant in errors and cache keys. */
   readonly variant: string;
+  /** The bindings of this variant; the others are no part of its layout. */
+  readonly bindings: readonly PresentBinding[];
+  /** WebGPU features that the device must have. */
+  readonly features: readonly string[];
 }
+
+/** The WebGPU feature behind each WGSL extension; one of the same name where there is no entry. */
+const FEATURES: { readonly [extension: string]: string } = {
+  f16: 'shader-f16',
+  chromium_experimental_subgroup_matrix: 'chromium-experimental-subgroup-matrix',
+};
+
+/** Elements of the private array that stands for a binding which the variant does not have: code that never runs may name it. */
+const ABSENT_ELEMENTS = 16;
 
 /**
  * Sets a shader's knobs: rewrites the declared `const` and `alias` header lines, collects `override` values as pipeline
- * constants, and changes nothing else. An alias set to f16 also enables the f16 extension.
+ * constants, turns the declaration of an optional binding that the variant does not have into a private variable, and changes
+ * nothing else. An alias of f16 elements also enables the f16 extension.
  * @throws KernelError bad-knob for an unknown name or a value of the wrong type.
  */
 export function specialise(shader: ShaderSource, values: { [name: string]: KnobValue | undefined }): Specialised {
@@ -38,8 +61,32 @@ export function specialise(shader: ShaderSource, values: { [name: string]: KnobV
     if (info.kind === 'override') constants[name] = Number(value);
     else if (value !== info.default) code = rewriteLine(code, shader.name, name, info, value);
   }
-  if (Object.values(knobs).includes('f16')) code = `enable f16;\n${code}`;
-  return { code, constants, knobs, variant: changed.sort().join(',') };
+  const bindings: PresentBinding[] = [];
+  for (const [name, info] of Object.entries(shader.bindings)) {
+    if (info.optional !== undefined && knobs[info.optional] === false)
+      code = withoutBinding(code, shader.name, name, info);
+    else bindings.push({ name, binding: info.binding, access: info.access, element: elementFor(info, knobs) });
+  }
+  const enables = new Set(shader.enables ?? []);
+  if (Object.values(knobs).some((value) => typeof value === 'string' && elementOf(value)?.scalarBytes === 2)) {
+    if (!enables.has('f16')) code = `enable f16;\n${code}`;
+    enables.add('f16');
+  }
+  const features = [...enables].map((extension) => FEATURES[extension] ?? extension);
+  return { code, constants, knobs, variant: changed.sort().join(','), bindings, features };
+}
+
+/** A struct counts as one element of its size; all else counts in scalars. */
+function elementFor(info: BindingInfo, knobs: Record<string, KnobValue>): Element {
+  const type = String(knobs[info.element] ?? info.element);
+  return elementOf(type) ?? { type, scalarBytes: info.elementBytes ?? 4, scalars: 1 };
+}
+
+function withoutBinding(code: string, kernel: string, name: string, info: BindingInfo): string {
+  const line = new RegExp(`^@group\\(0\\) @binding\\(${info.binding}\\) var<storage[^>]*> ${name}: array<(.+)>;`, 'm');
+  if (!line.test(code))
+    throw new KernelError('bad-knob', kernel, '', `${name} has no line of its own`, 'run npm run embed');
+  return code.replace(line, `var<private> ${name}: array<$1, ${ABSENT_ELEMENTS}>;`);
 }
 
 function checkType(kernel: string, name: string, info: KnobInfo, value: KnobValue): void {

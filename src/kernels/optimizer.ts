@@ -4,9 +4,6 @@ import * as shaders from '../shaders.generated.ts';
 /** Elements of a flat buffer that one workgroup of an elementwise kernel takes. */
 const PER_WORKGROUP = 1024;
 
-/** Flat buffers are bound as vec4f: padded to whole 16 bytes. */
-const quads = (count: number) => Math.ceil(count / 4);
-
 /** A number for every 64 elements of a flat buffer: parameters start at multiples of 256 bytes. */
 const blocks = (count: number) => Math.ceil(count / 64);
 
@@ -25,10 +22,10 @@ export const adamStep = defineKernel({
   options: group<CautiousOptions>({ cautious: optional(flag) }),
   knobs: (o: CautiousOptions | undefined) => ({ CAUTIOUS: o?.cautious ?? false }),
   sizes: ({ count, tensors }) => ({
-    param: quads(count),
-    grad: quads(count),
-    m: quads(count),
-    v: quads(count),
+    param: count,
+    grad: count,
+    m: count,
+    v: count,
     hyper: 9,
     clip: 4,
     scales: tensors,
@@ -47,9 +44,9 @@ export const lionStep = defineKernel({
   options: group<CautiousOptions>({ cautious: optional(flag) }),
   knobs: (o: CautiousOptions | undefined) => ({ CAUTIOUS: o?.cautious ?? false }),
   sizes: ({ count, tensors }) => ({
-    param: quads(count),
-    grad: quads(count),
-    m: quads(count),
+    param: count,
+    grad: count,
+    m: count,
     hyper: 6,
     clip: 4,
     scales: tensors,
@@ -68,8 +65,8 @@ export const cautiousCount = defineKernel({
   options: none,
   knobs: (_o: undefined, caps) => (caps.software ? { LANES: 1, ROWS: 8 } : {}),
   sizes: (d) => ({
-    grad: quads(d.elements),
-    m: quads(d.elements),
+    grad: d.elements,
+    m: d.elements,
     hyper: 3,
     clip: 4,
     pieces: 2 * d.pieces,
@@ -111,7 +108,7 @@ export const gradStats = defineKernel({
   shader: shaders.grad_stats,
   options: none,
   knobs: (_o: undefined, caps) => ({ PER_GROUP, MAX_GROUPS, ...(caps.software && { LANES: 1, ROWS: 8 }) }),
-  sizes: (d) => ({ grad: quads(d.count), partial: (d.partial_offset + gradStatsGroups(d.count)) * 2 }),
+  sizes: (d) => ({ grad: d.count, partial: (d.partial_offset + gradStatsGroups(d.count)) * 2 }),
   grid: (d, k) => Math.ceil(gradStatsGroups(d.count) / (k.ROWS as number)),
 });
 
@@ -138,10 +135,10 @@ export const dadaptMoments = defineKernel({
   options: none,
   knobs: (_o: undefined, caps) => ({ PER_GROUP, MAX_GROUPS, ...(caps.software && { LANES: 1, ROWS: 8 }) }),
   sizes: (d) => ({
-    grad: quads(d.count),
-    m: quads(d.count),
-    v: quads(d.count),
-    s: quads(d.count),
+    grad: d.count,
+    m: d.count,
+    v: d.count,
+    s: d.count,
     clip: 4,
     hyper: 8,
     distance: 4,
@@ -168,7 +165,7 @@ export const dadaptDistance = defineKernel({
  */
 export const dadaptStep = defineKernel({
   shader: shaders.dadapt_step,
-  sizes: ({ count }) => ({ param: quads(count), m: quads(count), v: quads(count), hyper: 2, distance: 4, clip: 4 }),
+  sizes: ({ count }) => ({ param: count, m: count, v: count, hyper: 2, distance: 4, clip: 4 }),
   grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
 });
 
@@ -185,6 +182,6 @@ export const ema = defineKernel({
   shader: shaders.ema,
   options: group<AverageOptions>({ guarded: optional(flag) }),
   knobs: (o: AverageOptions | undefined) => ({ GUARDED: o?.guarded ?? false }),
-  sizes: ({ count }) => ({ average: quads(count), param: quads(count), decay: 1, clip: 4 }),
+  sizes: ({ count }) => ({ average: count, param: count, decay: 1, clip: 4 }),
   grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
 });

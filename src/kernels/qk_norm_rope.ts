@@ -69,21 +69,13 @@ function check(d: HeadDims, k: Record<string, KnobValue>): { what: string; fix: 
 const groups = (d: HeadDims, k: Record<string, KnobValue>) =>
   Math.ceil((3 * d.batch * d.n * d.heads) / ('ROWS' in k ? (k.ROWS as number) : 64));
 
-/** Sizes in elements of `unit` numbers. */
-function inUnits<T extends { [name: string]: number }>(unit: number, sizes: T): T {
-  return Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, Math.ceil(size / unit)])) as T;
-}
-
-/** Numbers an element of the buffers has: vec4s where rows are shared. */
-const unit = (k: Record<string, KnobValue>) => ('LANES' in k ? 4 : 1);
-
 /** Splits qkv [batch, n, 3, heads, head_dim] into q, k, v [batch, heads, n, head_dim]; norm, affine map and rotation of q and k. f32. */
 export const qkNormRope = defineKernel({
   name: 'qkNormRope',
   options,
   shader: (o: QkNormRopeOptions) => (o.tile ? shaders.qk_norm_rope_lanes_fwd : shaders.qk_norm_rope_fwd),
   knobs,
-  sizes: (d, k) => inUnits(unit(k), { qkv: 3 * one(d), ...tables(d), q: one(d), k: one(d), v: one(d) }),
+  sizes: (d) => ({ qkv: 3 * one(d), ...tables(d), q: one(d), k: one(d), v: one(d) }),
   grid: groups,
   check,
 });
@@ -94,8 +86,7 @@ export const qkNormRopeBackward = defineKernel({
   options,
   shader: (o: QkNormRopeOptions) => (o.tile ? shaders.qk_norm_rope_lanes_bwd : shaders.qk_norm_rope_bwd),
   knobs,
-  sizes: (d, k) =>
-    inUnits(unit(k), { qkv: 3 * one(d), ...tables(d), dq: one(d), dk: one(d), dv: one(d), dqkv: 3 * one(d) }),
+  sizes: (d) => ({ qkv: 3 * one(d), ...tables(d), dq: one(d), dk: one(d), dv: one(d), dqkv: 3 * one(d) }),
   grid: groups,
   check,
 });

@@ -46,7 +46,7 @@ export const randomNormal = defineKernel({
  */
 export const initParameters = defineKernel({
   shader: shaders.init_parameters,
-  sizes: (d) => ({ rules: 5 * d.parameters, out: Math.ceil(d.count / 4) }),
+  sizes: (d) => ({ rules: 5 * d.parameters, out: d.count }),
   grid: (d) => Math.ceil(d.count / 1024),
   check: (d) =>
     d.parameters === 0 ? { what: 'there are no parameters', fix: 'give a rule for every parameter' } : undefined,

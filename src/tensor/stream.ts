@@ -163,6 +163,7 @@ export class Stream {
 
 function sameDims(a: { [name: string]: number }, b: { [name: string]: number }): boolean {
   for (const name in b) if (a[name] !== b[name]) return false;
+  for (const name in a) if (!(name in b)) return false;
   return true;
 }
 

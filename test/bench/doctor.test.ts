@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { addDoctor, diagnose, doctorCases } from '../../bench/doctor.ts';
-import { type Caps, defineKernel } from '../../src/kernel/index.ts';
+import { type Caps, defineKernel, PORTABLE } from '../../src/kernel/index.ts';
 import { chooseAttention } from '../../src/kernels/attention.ts';
 import { chooseMatmul } from '../../src/kernels/matmul.ts';
 import { chooseNorm } from '../../src/kernels/norm.ts';
@@ -13,20 +13,12 @@ import { attentionChoices, matmulTiles, normTiles, qkNormRopeChoices } from '../
 import { catalogue } from '../catalogue/index.ts';
 import { testDevice } from '../gpu.ts';
 
-const GPU: Caps = {
-  timestamps: false,
-  software: false,
-  maxWorkgroupSize: 256,
-  maxWorkgroupMemory: 16384,
-  maxGroups: 65535,
-  maxBinding: 2 ** 27,
-};
 const CAPS: { [name: string]: Caps } = {
-  'a GPU at default limits': GPU,
-  'a large GPU': { ...GPU, maxWorkgroupSize: 1024, maxWorkgroupMemory: 49152, maxBinding: 2 ** 31 },
-  'a GPU of small workgroups': { ...GPU, maxWorkgroupSize: 128 },
-  'a GPU of smaller ones': { ...GPU, maxWorkgroupSize: 64 },
-  'a CPU': { ...GPU, software: true },
+  'a GPU at default limits': PORTABLE,
+  'a large GPU': { ...PORTABLE, maxWorkgroupSize: 1024, maxWorkgroupMemory: 49152, maxBinding: 2 ** 31 },
+  'a GPU of small workgroups': { ...PORTABLE, maxWorkgroupSize: 128 },
+  'a GPU of smaller ones': { ...PORTABLE, maxWorkgroupSize: 64 },
+  'a CPU': { ...PORTABLE, software: true },
 };
 
 const size = (max: number) => fc.oneof(fc.integer({ min: 1, max: 150 }), fc.integer({ min: 1, max }));

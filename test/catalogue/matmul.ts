@@ -72,45 +72,40 @@ export function matmulCase(
         k,
         batch,
         k_chunk: kChunk,
-        gate_rows: gateRows,
-        gate_stride: gateStride,
-        gate_offset: gateOffset,
+        ...(has('gate') && { gate_rows: gateRows, gate_stride: gateStride, gate_offset: gateOffset }),
+        ...(has('residual') && { residual_rows: residualRows }),
       };
-      return prepared(
-        matmul.prepare(device, options),
-        { ...dims, residual_rows: has('residual') ? residualRows : 1 },
-        {
-          inputs: {
-            a,
-            b,
-            ...(has('bias') && { bias }),
-            ...(has('gate') && { gate }),
-            ...(has('residual') && { residual }),
-          },
-          outputs: { out: outputs, ...(has('pre') && { pre: outputs }) },
-          oracle: () => {
-            const operands = { a, b, m, n, k, batch, transA: layout === 'tn', transB: layout === 'nt' };
-            const rows = extra.benchOnly ? Math.max(1, Math.min(m, Math.floor(ORACLE_TERMS / (n * k)))) : undefined;
-            if (splits > 1 && rows) return { out: oracle({ ...operands, rows, terms: kChunk }) };
-            if (splits > 1) return { out: splitOracle(operands, kChunk) };
-            const linear = { ...operands, rows, ...(has('bias') && { bias }) };
-            const gateOnly = new Float64Array(Math.ceil(m / gateRows) * n).map(
-              (_, i) => gate[Math.floor(i / n) * gateStride + gateOffset + (i % n)],
-            );
-            const full = new Float64Array(batch * m * n).map((_, i) => {
-              const row = Math.floor(i / n) % m;
-              return residual[(Math.floor(i / (m * n)) * residualRows + (row % residualRows)) * n + (i % n)];
-            });
-            const out = oracle({
-              ...linear,
-              act,
-              ...(has('gate') && { gate: gateOnly, gateRows }),
-              ...(has('residual') && { residual: full }),
-            });
-            return { out, ...(has('pre') && { pre: oracle(linear) }) };
-          },
+      return prepared(matmul.prepare(device, options), dims, {
+        inputs: {
+          a,
+          b,
+          ...(has('bias') && { bias }),
+          ...(has('gate') && { gate }),
+          ...(has('residual') && { residual }),
         },
-      );
+        outputs: { out: outputs, ...(has('pre') && { pre: outputs }) },
+        oracle: () => {
+          const operands = { a, b, m, n, k, batch, transA: layout === 'tn', transB: layout === 'nt' };
+          const rows = extra.benchOnly ? Math.max(1, Math.min(m, Math.floor(ORACLE_TERMS / (n * k)))) : undefined;
+          if (splits > 1 && rows) return { out: oracle({ ...operands, rows, terms: kChunk }) };
+          if (splits > 1) return { out: splitOracle(operands, kChunk) };
+          const linear = { ...operands, rows, ...(has('bias') && { bias }) };
+          const gateOnly = new Float64Array(Math.ceil(m / gateRows) * n).map(
+            (_, i) => gate[Math.floor(i / n) * gateStride + gateOffset + (i % n)],
+          );
+          const full = new Float64Array(batch * m * n).map((_, i) => {
+            const row = Math.floor(i / n) % m;
+            return residual[(Math.floor(i / (m * n)) * residualRows + (row % residualRows)) * n + (i % n)];
+          });
+          const out = oracle({
+            ...linear,
+            act,
+            ...(has('gate') && { gate: gateOnly, gateRows }),
+            ...(has('residual') && { residual: full }),
+          });
+          return { out, ...(has('pre') && { pre: oracle(linear) }) };
+        },
+      });
     },
   };
 }

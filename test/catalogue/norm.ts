@@ -53,7 +53,14 @@ export function normCase(
       };
       return prepared(
         norm.prepare(device, options),
-        { rows, cols, mod_rows: modRows, mod_stride: modStride, scale_offset: cols + 2, shift_offset: 1, eps: 1e-6 },
+        {
+          rows,
+          cols,
+          eps: 1e-6,
+          ...(modulated && { mod_rows: modRows, mod_stride: modStride }),
+          ...(has('scale') && { scale_offset: cols + 2 }),
+          ...(has('shift') && { shift_offset: 1 }),
+        },
         {
           inputs: {
             x,

@@ -32,7 +32,7 @@ function problem(kind: Kind, parts: Part[], { rows, cols, modRows = 1 }: Shape) 
   const modCount = Math.ceil(rows / modRows);
   const modulated = has('scale') || has('shift');
   const modStride = modulated ? 3 * cols + 5 : 0; // an odd stride: the modulation is a slice of something wider
-  const offsets = { scale: modulated ? cols + 2 : 0, shift: modulated ? 1 : 0 };
+  const offsets = { scale: has('scale') ? cols + 2 : 0, shift: has('shift') ? 1 : 0 };
   const x = Float32Array.from(randn(rows * cols, 1), (v) => v * 1.5 + 0.7);
   const dy = Float32Array.from(randn(rows * cols, 2));
   const weight = Float32Array.from(randn(cols, 3));
@@ -50,8 +50,12 @@ function problem(kind: Kind, parts: Part[], { rows, cols, modRows = 1 }: Shape) 
     ...(has('scale') && { scale: takeColumns(modulation, modCount, modStride, offsets.scale, cols) }),
   };
   const stats = Float32Array.from(modulatedNorm(forward).stats);
-  const dims = { rows, cols, mod_rows: modRows, mod_stride: modStride, scale_offset: offsets.scale };
-  return { has, modCount, modStride, offsets, x, dy, weight, bias, modulation, forward, stats, dims };
+  const dims = {
+    rows,
+    cols,
+    ...(has('scale') && { mod_rows: modRows, mod_stride: modStride, scale_offset: offsets.scale }),
+  };
+  return { has, modCount, modRows, modStride, offsets, x, dy, weight, bias, modulation, forward, stats, dims };
 }
 
 function named(kernel: string, kind: Kind, parts: Part[], s: Shape, lanes?: number) {
@@ -124,7 +128,7 @@ function modulationCase(
       const kernel = normBackwardModulation.prepare(device, { kind, weight, bias, scale, shift, tile });
       return prepared(
         kernel,
-        { ...p.dims, shift_offset: p.offsets.shift },
+        { ...p.dims, mod_rows: p.modRows, mod_stride: p.modStride, shift_offset: p.offsets.shift },
         {
           inputs: {
             dy: p.dy,

@@ -4,7 +4,7 @@ import { cacheOf, KernelError, releaseKernels } from '../../src/kernel/index.ts'
 import { norm } from '../../src/kernels/norm.ts';
 import { openDevice } from '../gpu.ts';
 
-const DIMS = { rows: 2, cols: 3, mod_rows: 1, mod_stride: 0, scale_offset: 0, shift_offset: 0, eps: 1e-6 };
+const DIMS = { rows: 2, cols: 3, eps: 1e-6 };
 
 describe("one kernel in somebody else's app", () => {
   it('runs on a foreign device, in a foreign encoder, on ranges of a foreign buffer', async () => {
@@ -58,6 +58,10 @@ describe("one kernel in somebody else's app", () => {
     ).toBe('buffer-usage');
     expect(code(() => kernel.bind({ x, y }, { ...DIMS, rows: 1.5 }))).toBe('bad-dims');
     expect(code(() => kernel.bind({ x, y }, { ...DIMS, cols: 0 }))).toBe('bad-dims');
+    expect(code(() => kernel.bind({ x, y }, { rows: 2, cols: 3 } as never))).toBe('bad-dims');
+    // A dim of a part that the variant lacks: what it is then, or an error; nothing is ignored.
+    expect(code(() => kernel.bind({ x, y }, { ...DIMS, shift_offset: 3 }))).toBe('bad-dims');
+    expect(code(() => kernel.bind({ x, y }, { ...DIMS, shift_offset: 0 }))).toBe('none');
     expect(code(() => norm.prepare(device, { kind: 'layer', tile: { lanes: 0.5, rows: 1 } }))).toBe('bad-option');
     device.destroy();
   });

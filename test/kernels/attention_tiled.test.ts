@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readBuffer } from '../../src/device/index.ts';
-import type { Caps, Kernel, ShaderSource } from '../../src/kernel/index.ts';
+import { type Kernel, PORTABLE, type ShaderSource } from '../../src/kernel/index.ts';
 import {
   type AttentionOptions,
   type AttentionShape,
@@ -15,15 +15,6 @@ import { type KernelCase, type PreparedCase, prepared } from '../catalogue/case.
 import { bindCase, runCase } from '../catalogue/run.ts';
 import { testDevice } from '../gpu.ts';
 import { randn } from '../reference/index.ts';
-
-const GPU: Caps = {
-  timestamps: false,
-  software: false,
-  maxWorkgroupSize: 256,
-  maxWorkgroupMemory: 16384,
-  maxGroups: 65535,
-  maxBinding: 2 ** 27,
-};
 
 type Outputs = { [binding: string]: Float32Array };
 type Forward = Record<'q' | 'k' | 'v' | 'dout' | 'out' | 'lse' | 'delta', Float32Array>;
@@ -127,7 +118,7 @@ async function compare(shape: AttentionShape, tile: AttentionTile, factor?: numb
   return worst;
 }
 
-/** The smallest tile: llvmpipe compiles it in ten seconds, and the one a GPU gets for long sequences in a minute. */
+/** The smallest tile: llvmpipe compiles it in ten seconds, and the one a PORTABLE gets for long sequences in a minute. */
 const SMALL = { kind: 'tiled', rows: 32, cols: 32, chunk: 8, slice: 8 } as const;
 
 describe('attention tiled against plain', () => {
@@ -151,10 +142,10 @@ describe('attention tiled against plain', () => {
     await compare({ batch: 1, heads: 2, n: 70, head_dim: 8 }, SMALL, 40);
   });
 
-  it('is chosen on a GPU from 16 tokens on, plain below', () => {
+  it('is chosen on a PORTABLE from 16 tokens on, plain below', () => {
     const shape = { batch: 256, heads: 8, n: 256, head_dim: 72 };
-    expect(chooseAttention(shape, GPU)).toMatchObject({ kind: 'tiled', rows: 64, cols: 64 });
-    expect(chooseAttention({ ...shape, n: 8 }, GPU)).toMatchObject({ kind: 'plain' });
+    expect(chooseAttention(shape, PORTABLE)).toMatchObject({ kind: 'tiled', rows: 64, cols: 64 });
+    expect(chooseAttention({ ...shape, n: 8 }, PORTABLE)).toMatchObject({ kind: 'plain' });
   });
 
   it('refuses a tile past the workgroup memory that every device has', async () => {

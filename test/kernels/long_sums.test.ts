@@ -78,7 +78,7 @@ describe('a sum of ten million positive terms', () => {
 
     it(`is right in the statistics of a norm ${label}`, async () => {
       const kernel = norm.prepare(await testDevice(), { kind: 'layer', tile });
-      const dims = { rows: 1, cols: COUNT, mod_rows: 1, mod_stride: 0, scale_offset: 0, shift_offset: 0, eps: 0 };
+      const dims = { rows: 1, cols: COUNT, eps: 0 };
       const stats = (await run(prepared(kernel, dims, bare({ x: a }, { y: COUNT, stats: 2 })))).get('stats');
       near(at(stats, 0), total / COUNT);
       near(at(stats, 1), 1 / Math.sqrt(squares / COUNT - (total / COUNT) ** 2));
@@ -86,7 +86,7 @@ describe('a sum of ten million positive terms', () => {
 
     it(`is right in the gradient of a norm ${label}`, async () => {
       const kernel = normBackwardX.prepare(await testDevice(), { kind: 'layer', tile });
-      const dims = { rows: 1, cols: COUNT, mod_rows: 1, mod_stride: 0, scale_offset: 0 };
+      const dims = { rows: 1, cols: COUNT };
       const inputs = { dy: a, x: b, stats: Float32Array.of(0, 1) };
       const dx = (await run(prepared(kernel, dims, bare(inputs, { dx: COUNT })))).get('dx');
       for (const i of [0, 3, COUNT - 1]) {
@@ -99,7 +99,7 @@ describe('a sum of ten million positive terms', () => {
 
     it(`is right in the gradients of weight and bias ${label}`, async () => {
       const kernel = normBackwardWeight.prepare(await testDevice(), { bias: true, tile: { lanes } });
-      const dims = { ...shape, mod_stride: 0, scale_offset: 0, chunk_rows: COUNT };
+      const dims = { rows: COUNT, cols: 1 };
       const made = bare({ dy: a, x: b, stats: identity() }, { dweight_partial: 1, dbias_partial: 1 });
       const out = await run(prepared(kernel, dims, made));
       near(at(out.get('dweight_partial'), 0), products);
@@ -140,8 +140,7 @@ describe('a sum of ten million positive terms', () => {
   ])('is right in a product of %i x %i outputs an invocation', async (tm, tn) => {
     const tile: MatmulTile = { kind: 'plain', tm, tn, wgX: 1, wgY: 1, runs: true };
     const kernel = matmul.prepare(await testDevice(), { layout: 'nn', tile });
-    const unused = { gate_rows: 1, gate_stride: 0, gate_offset: 0, residual_rows: 1 };
-    const dims = { m: 1, k: COUNT, n: 1, batch: 1, k_chunk: COUNT, ...unused };
+    const dims = { m: 1, k: COUNT, n: 1 };
     const out = (await run(prepared(kernel, dims, bare({ a, b }, { out: 1 })))).get('out');
     near(at(out, 0), products);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Caps, capsOf } from '../../src/kernel/index.ts';
+import { capsOf, PORTABLE } from '../../src/kernel/index.ts';
 import { chooseMatmul, matmul } from '../../src/kernels/matmul.ts';
 import { matmulCases } from '../catalogue/matmul.ts';
 import { testDevice } from '../gpu.ts';
@@ -8,25 +8,21 @@ import { kernelSuite } from './suite.ts';
 kernelSuite('matmul', matmulCases);
 
 describe('matmul choice and checks', () => {
-  const gpu: Caps = {
-    timestamps: false,
-    software: false,
-    maxWorkgroupSize: 256,
-    maxWorkgroupMemory: 16384,
-    maxGroups: 65535,
-    maxBinding: 2 ** 27,
-  };
-
   it('takes large tiles for large products, small ones for small products', () => {
-    expect(chooseMatmul({ m: 4096, n: 4096, k: 4096 }, gpu)).toMatchObject({
+    expect(chooseMatmul({ m: 4096, n: 4096, k: 4096 }, PORTABLE)).toMatchObject({
       kind: 'tiled',
       qm: 2,
       qn: 2,
       splits: 1,
       kChunk: 4096,
     });
-    expect(chooseMatmul({ m: 256, n: 256, k: 128 }, gpu)).toMatchObject({ kind: 'tiled', qm: 1, qn: 1, splits: 1 });
-    expect(chooseMatmul({ m: 1568, n: 384, k: 128 }, { ...gpu, software: true })).toMatchObject({
+    expect(chooseMatmul({ m: 256, n: 256, k: 128 }, PORTABLE)).toMatchObject({
+      kind: 'tiled',
+      qm: 1,
+      qn: 1,
+      splits: 1,
+    });
+    expect(chooseMatmul({ m: 1568, n: 384, k: 128 }, { ...PORTABLE, software: true })).toMatchObject({
       kind: 'plain',
       tm: 16,
       tn: 16,
@@ -35,13 +31,16 @@ describe('matmul choice and checks', () => {
 
   it('splits a tall product with a small output, in whole steps that cover k', () => {
     for (const k of [16384, 8191, 513, 512, 511]) {
-      const { splits, kChunk } = chooseMatmul({ m: 192, n: 192, k }, gpu);
+      const { splits, kChunk } = chooseMatmul({ m: 192, n: 192, k }, PORTABLE);
       expect(splits > 1).toBe(k >= 512);
       expect(splits * kChunk).toBeGreaterThanOrEqual(k);
       expect((splits - 1) * kChunk).toBeLessThan(k);
       if (splits > 1) expect(kChunk % 16).toBe(0);
     }
-    expect(chooseMatmul({ m: 192, n: 192, k: 16384, split: false }, gpu)).toMatchObject({ splits: 1, kChunk: 16384 });
+    expect(chooseMatmul({ m: 192, n: 192, k: 16384, split: false }, PORTABLE)).toMatchObject({
+      splits: 1,
+      kChunk: 16384,
+    });
   });
 
   it('rejects a tile chosen for another shape, and a misaligned split', async () => {
@@ -50,12 +49,7 @@ describe('matmul choice and checks', () => {
       m: 8,
       n: 8,
       k: 64,
-      batch: 1,
       k_chunk: 64,
-      gate_rows: 1,
-      gate_stride: 0,
-      gate_offset: 0,
-      residual_rows: 1,
     };
     const kernel = matmul.prepare(device, { layout: 'nn', tile: chooseMatmul({ m: 8, n: 8, k: 64 }, capsOf(device)) });
     expect(() => kernel.bind({} as never, { ...dims, n: 9 })).toThrow('n is 9');

@@ -17,6 +17,6 @@ describe('norm backward checks', () => {
     const modulation = normBackwardModulation.prepare(device, { kind: 'layer', scale: true, shift: true });
     expect(() => modulation.bind({} as never, { ...dims, shift_offset: 7 })).toThrow('overlap');
     const weight = normBackwardWeight.prepare(device, { kind: 'rms' });
-    expect(() => weight.bind({} as never, { ...dims, chunk_rows: 0 })).toThrow('chunk_rows is 0');
+    expect(() => weight.bind({} as never, { rows: 4, cols: 8, chunk_rows: 0 })).toThrow('chunk_rows is 0');
   });
 });

@@ -146,7 +146,7 @@ const sums: Sum[] = [
     { layout: 'nt', bias: true, act: 'relu', tile: { kind: 'plain', tm: 1, tn: 4, wgX: 1, wgY: 1, runs: true } },
     { a: 'tenths', b: 'tenths', bias: [1000] },
     { out: 1 },
-    { m: 1, n: 1, k: TERMS, batch: 1, k_chunk: TERMS, gate_rows: 1, gate_stride: 0, gate_offset: 0, residual_rows: 1 },
+    { m: 1, n: 1, k: TERMS },
     SQUARES + 1000, // the epilogue once, not once a run
   ],
 ];
@@ -164,7 +164,7 @@ describe('rows whose mean is large beside their spread are normalised', () => {
   const steps = Array.from({ length: cols }, (_, i) => (i * 5) % 16);
   const centre = steps.reduce((sum, v) => sum + v, 0) / cols;
   const scale = Math.sqrt(steps.reduce((sum, v) => sum + (v - centre) ** 2, 0) / cols);
-  const norm = { rows: 1, cols, mod_rows: 1, mod_stride: 0, scale_offset: 0, shift_offset: 0, eps: 0 };
+  const norm = { rows: 1, cols, eps: 0 };
   const heads = { batch: 1, n: 1, heads: 1, head_dim: cols, eps: 0 };
   const qkv = (x: number[]) => [...x, ...x, ...x];
   const all = { q: cols, k: cols, v: cols };

@@ -32,7 +32,7 @@ export function batched(tape: Tape, layout: MatmulLayout, a: Tensor, b: Tensor, 
   const fused = { bias: bias !== undefined, residual: residual !== undefined };
   const out = tape.alloc(batch, m, n);
   const residual_rows = residual ? residual.count / n / batch : 1;
-  const dims = { m, n, k, batch, k_chunk: k, gate_rows: 1, gate_stride: 0, gate_offset: 0, residual_rows };
+  const dims = { m, n, k, batch, residual_rows };
   tape.run(matmulKernel.prepare(device, { layout, tile, ...fused }), { a, b, bias, residual, out }, dims);
   return out;
 }
@@ -127,7 +127,7 @@ export function normWithStats(
   const [rows, cols] = x.shape as [number, number];
   const parts = { kind, weight: weight !== undefined, bias: bias !== undefined, stats: true };
   const [y, stats] = [tape.alloc(rows, cols), tape.alloc(rows, 2)] as [Tensor, Tensor];
-  const dims = { rows, cols, mod_rows: 1, mod_stride: 0, scale_offset: 0, shift_offset: 0, eps };
+  const dims = { rows, cols, eps };
   tape.run(normKernel.prepare(device, { ...parts, tile: chooseNorm(cols, caps) }), { x, weight, bias, y, stats }, dims);
   return { y, stats };
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { specialise } from '../../src/kernel/index.ts';
-import { componentWrites, reflect, withLibraries } from '../../tools/embed-shaders.ts';
+import { componentWrites } from '../../src/reflect/component_writes.ts';
+import { embeddedFile, reflect, withLibraries } from '../../src/reflect/index.ts';
+import { checkStyle } from '../../tools/embed-shaders.ts';
 
 const SHADER = `// doubles: y = factor x.
 const WG: u32 = 64u;           // knob: invocations a workgroup
@@ -9,7 +11,11 @@ alias Elem = f32;              // knob: vec4f with a multiple of 4
 override SCALE: f32 = 2.0;
 const HALF: u32 = WG / 2u; // derived, no knob
 
-struct Dims { count: u32, shift: f32, }
+struct Dims {
+  count: u32,
+  shift: f32, // optional: HAS_BIAS, else 0.5
+  stride: u32, // optional, else count
+}
 
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
 @group(0) @binding(1) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
@@ -24,17 +30,21 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
 describe('embedding shaders', () => {
   it('reads bindings, dims and knobs', () => {
-    const { bindings, uniform, knobs, entryPoint } = reflect('doubles', SHADER);
+    const { bindings, uniform, knobs, entryPoint } = reflect(SHADER, 'doubles');
     expect(entryPoint).toBe('main');
     expect(bindings).toEqual({
-      x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
-      bias: { binding: 1, access: 'read', element: 'f32', elementBytes: 4, optional: 'HAS_BIAS' },
-      y: { binding: 3, access: 'read_write', element: 'vec4f', elementBytes: 16 },
+      x: { binding: 0, access: 'read', element: 'Elem' },
+      bias: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+      y: { binding: 3, access: 'read_write', element: 'vec4f' },
     });
     expect(uniform).toEqual({
       binding: 4,
-      size: 8,
-      fields: { count: { type: 'u32', offset: 0 }, shift: { type: 'f32', offset: 4 } },
+      size: 12,
+      fields: {
+        count: { type: 'u32', offset: 0 },
+        shift: { type: 'f32', offset: 4, else: 0.5, optional: 'HAS_BIAS' },
+        stride: { type: 'u32', offset: 8, else: 'count' },
+      },
     });
     expect(knobs).toEqual({
       WG: { kind: 'const', type: 'u32', default: 64 },
@@ -51,14 +61,37 @@ describe('embedding shaders', () => {
   });
 
   it.each([
-    ['no opening comment', SHADER.slice(SHADER.indexOf('const')), 'must open with a comment'],
-    ['a template', `${SHADER}// $\{x}`, 'is a template'],
     ['no entry point', SHADER.replace('@compute @workgroup_size(WG)', ''), 'no compute entry point'],
     ['another group', SHADER.replace('@group(0) @binding(3)', '@group(1) @binding(3)'), 'y is not in group 0'],
+    ['a dim that is no number', SHADER.replace('shift: f32', 'shift: vec2f'), 'dims.shift is a vec2f'],
+    [
+      'a dim that is another by a wrong name',
+      SHADER.replace('else count', 'else rows'),
+      'stride is rows where left out',
+    ],
+    [
+      'a dim that some variants lack and nothing is said of',
+      SHADER.replace(', else 0.5', ''),
+      'optional without a value',
+    ],
+    ['a buffer of a known length', SHADER.replace('array<vec4f>', 'array<vec4f, 4>'), 'y is no runtime-sized array'],
+    ['what is no WGSL', 'fn main( {', 'does not parse'],
     ['an unknown condition', SHADER.replace('optional: HAS_BIAS', 'optional: HAS_BIAZ'), 'no bool knob'],
-  ])('refuses %s, naming the file', (_, code, message) => {
-    expect(() => reflect('doubles', code)).toThrow(`shaders/doubles.wgsl: `);
-    expect(() => reflect('doubles', code)).toThrow(message);
+  ])('refuses %s, naming the kernel', (_, code, message) => {
+    expect(() => reflect(code, 'doubles')).toThrow('doubles: ');
+    expect(() => reflect(code, 'doubles')).toThrow(message);
+  });
+
+  it('asks more of the shaders of this library', () => {
+    expect(() => checkStyle(SHADER.slice(SHADER.indexOf('const')))).toThrow('must open with a comment');
+    expect(() => checkStyle(`${SHADER}// $\{x}`)).toThrow('is a template');
+  });
+
+  it('writes TypeScript whose types name the buffers and dims, and not the source', () => {
+    const text = embeddedFile([reflect(SHADER, 'doubles_it')], 'ucgm-webgpu/kernels', 'Written by ucgm embed.');
+    expect(text).toContain("import type { ShaderSource } from 'ucgm-webgpu/kernels';");
+    expect(text).toMatch(/\* doubles: y = factor x\.\n \*\/\nexport interface DoublesIt extends/);
+    expect(text).toContain('` as string,');
   });
 
   // A write of one component may store the whole vector: two invocations that share it race.
@@ -77,7 +110,7 @@ describe('embedding shaders', () => {
       `  ${write}\n  y[id.x] = `,
     );
     expect(componentWrites(code)).toHaveLength(1);
-    expect(() => reflect('doubles', code)).toThrow(/shaders\/doubles.wgsl: line \d+ writes one component/);
+    expect(() => reflect(code, 'doubles')).toThrow(/doubles: line \d+ writes one component/);
   });
 
   it('allows whole vectors, single numbers, and reads of a component', () => {
@@ -96,7 +129,9 @@ fn f(i: u32) {
 });
 
 describe('specialising', () => {
-  const shader = reflect('doubles', SHADER);
+  /** A binding that the variant lacks is a private variable, which code that never runs may name. */
+  const WITHOUT_BIAS = SHADER.replace(/^@group.* bias: array<f32>;/m, 'var<private> bias: array<f32, 16>;');
+  const shader = reflect(SHADER, 'doubles');
 
   it('rewrites the header lines of the knobs and nothing else', () => {
     const { code, constants, variant, knobs } = specialise(shader, {
@@ -105,7 +140,7 @@ describe('specialising', () => {
       SCALE: 3,
       HAS_BIAS: undefined,
     });
-    const expected = SHADER.replace('WG: u32 = 64u;', 'WG: u32 = 8u;').replace('Elem = f32;', 'Elem = vec4f;');
+    const expected = WITHOUT_BIAS.replace('WG: u32 = 64u;', 'WG: u32 = 8u;').replace('Elem = f32;', 'Elem = vec4f;');
     expect(code).toBe(expected);
     expect(constants).toEqual({ SCALE: 3 });
     expect(variant).toBe('Elem=vec4f,SCALE=3,WG=8');
@@ -113,8 +148,18 @@ describe('specialising', () => {
   });
 
   it('names no variant for the defaults, and enables f16 where an alias asks for it', () => {
-    expect(specialise(shader, { WG: 64 })).toMatchObject({ code: SHADER, variant: '' });
-    expect(specialise(shader, { Elem: 'f16' }).code.startsWith('enable f16;\n')).toBe(true);
+    expect(specialise(shader, { WG: 64 })).toMatchObject({ code: WITHOUT_BIAS, variant: '', features: [] });
+    expect(specialise(shader, { HAS_BIAS: true })).toMatchObject({ variant: 'HAS_BIAS=true' });
+    const half = specialise(shader, { Elem: 'vec4h' });
+    expect(half.code.startsWith('enable f16;\n')).toBe(true);
+    expect(half.features).toEqual(['shader-f16']);
+    expect(half.bindings).toMatchObject([{ name: 'x', element: { scalarBytes: 2, scalars: 4 } }, { name: 'y' }]);
+  });
+
+  it('knows the features of what the source enables itself', () => {
+    const code = `enable subgroups, f16;\n${SHADER}`;
+    expect(specialise(reflect(code), { Elem: 'f16' })).toMatchObject({ features: ['subgroups', 'shader-f16'] });
+    expect(specialise(reflect(code), { Elem: 'f16' }).code.match(/enable/g)).toHaveLength(1);
   });
 
   it('refuses unknown knobs and values of another type', () => {

@@ -21,8 +21,6 @@ export interface LinearOptions {
   table?: Tensor;
 }
 
-const UNGATED = { gate_rows: 1, gate_stride: 0, gate_offset: 0 };
-
 /** `act(x W^T + b)` (+ table): x [..., in], weight [out, in], bias [out] -> [..., out]. The activation is fused. */
 export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, options: LinearOptions = {}): Tensor {
   const { rows, cols } = rowsAndCols(x);
@@ -35,8 +33,7 @@ export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, opt
   const shape = { m: rows, n: out, k: cols };
   const fused = { act, bias: bias !== undefined, residual: table !== undefined, pre: pre !== undefined };
   product(tape, 'nt', shape, fused, { a: x, b: weight, bias, residual: table, pre }, y, {
-    ...UNGATED,
-    residual_rows: table ? (table.shape[0] as number) : 1,
+    residual_rows: table?.shape[0],
   });
   const inputs = bias ? [x, weight, bias] : [x, weight];
   return tape.push({
@@ -136,7 +133,13 @@ interface Operands {
   pre?: Tensor | undefined;
 }
 
-const NO_EPILOGUE = { ...UNGATED, residual_rows: 1 };
+/** Dims of the fused parts. */
+interface Epilogue {
+  gate_rows?: number;
+  gate_stride?: number;
+  gate_offset?: number;
+  residual_rows?: number | undefined;
+}
 
 /** One product with its epilogue, in one pass over k. */
 function product(
@@ -146,12 +149,12 @@ function product(
   fused: Partial<MatmulOptions>,
   operands: Operands,
   out: Tensor,
-  epilogue = NO_EPILOGUE,
+  epilogue: Epilogue = {},
 ): void {
   const { device, caps } = tape.workspace;
   const { splits: _, kChunk: __, ...tile } = chooseMatmul({ ...shape, split: false }, caps);
   const kernel = matmul.prepare(device, { layout, ...fused, tile });
-  tape.run(kernel, { ...operands, out }, { ...shape, batch: 1, k_chunk: shape.k, ...epilogue });
+  tape.run(kernel, { ...operands, out }, { ...shape, ...epilogue });
 }
 
 /** A tall product (k is the rows of a batch): partial sums over slices of k where one pass would leave the device idle. */
@@ -161,7 +164,7 @@ function splitProduct(tape: Tape, shape: { m: number; n: number; k: number }, a:
   const { splits, kChunk, ...tile } = chooseMatmul(shape, caps);
   const kernel = matmul.prepare(device, { layout: 'tn', tile });
   const partial = splits === 1 ? out : tape.alloc(splits, m * n);
-  tape.run(kernel, { a, b, out: partial }, { ...shape, batch: 1, k_chunk: splits === 1 ? k : kChunk, ...NO_EPILOGUE });
+  tape.run(kernel, { a, b, out: partial }, { ...shape, k_chunk: splits === 1 ? k : kChunk });
   if (splits === 1) return;
   tape.run(sumCols.prepare(device, {}), { x: partial, out }, { rows: splits, cols: m * n, chunk_rows: splits });
   tape.release(partial);

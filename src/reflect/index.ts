@@ -1,0 +1,3 @@
+/** A kernel from a user's own WGSL: its host side read at run time (`reflect`), or written as TypeScript (`embeddedFile`, `ucgm embed`). */
+export { embeddedFile, withLibraries } from './embed.ts';
+export { type ReflectedShader, reflect } from './reflect.ts';
