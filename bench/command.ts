@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { UsageError } from '../src/cli/failure.ts';
 import { openNodeDevice } from '../src/device/node.ts';
 import { capsOf } from '../src/kernel/index.ts';
-import type { KernelCase } from '../test/catalogue/case.ts';
+import { type KernelCase, missingFeatures } from '../test/catalogue/case.ts';
 import { catalogue } from '../test/catalogue/index.ts';
 import { measureCeilings } from './ceilings.ts';
 import { compareResults } from './compare.ts';
@@ -64,10 +64,18 @@ async function bench(files: string[], options: BenchOptions): Promise<void> {
   device.destroy();
 }
 
+/** The cases of a choice that the device has the features for; says how many it has not. */
+function runnable(device: GPUDevice, chosen: (kase: KernelCase) => boolean): KernelCase[] {
+  const cases = catalogue.filter(chosen);
+  const lacking = cases.filter((kase) => missingFeatures(kase, device).length > 0);
+  if (lacking.length > 0) console.log(`left out: ${lacking.length} cases of features that the device does not have`);
+  return cases.filter((kase) => !lacking.includes(kase));
+}
+
 async function benchKernels(device: GPUDevice, { suite, filter = ALL, json }: BenchOptions): Promise<void> {
   const { software } = capsOf(device);
   const chosen = SUITES[suite] as NonNullable<(typeof SUITES)[string]>;
-  const cases = catalogue.filter((c) => chosen(c, software) && filter.test(`${c.kernel} ${c.name}`));
+  const cases = runnable(device, (c) => chosen(c, software) && filter.test(`${c.kernel} ${c.name}`));
   if (cases.length === 0) throw new UsageError(`no case matches ${filter}`, 'try --filter matmul');
   const ceilings = await measureCeilings(device, software);
   console.log(
@@ -128,7 +136,7 @@ async function benchModels(device: GPUDevice, { filter = ALL, json }: BenchOptio
 
 /** Processor time to compile, of the cases that run on any device. */
 async function benchCompiles(device: GPUDevice, { filter = ALL, json }: BenchOptions): Promise<void> {
-  const cases = catalogue.filter((c) => !c.benchOnly && filter.test(`${c.kernel} ${c.name}`));
+  const cases = runnable(device, (c) => !c.benchOnly && filter.test(`${c.kernel} ${c.name}`));
   if (cases.length === 0) throw new UsageError(`no case matches ${filter}`, 'try --filter attention');
   console.log('  pipeline  dispatch  variant (ms of processor time)');
   const results: CompileCost[] = [];

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { adapterName } from '../src/device/index.ts';
 import { openNodeDevice } from '../src/device/node.ts';
 import { type Caps, capsOf, type Kernel } from '../src/kernel/index.ts';
-import type { KernelCase, PreparedCase } from '../test/catalogue/case.ts';
+import { type KernelCase, missingFeatures, type PreparedCase } from '../test/catalogue/case.ts';
 import { choosableCases } from '../test/catalogue/choosable.ts';
 import { catalogue } from '../test/catalogue/index.ts';
 import { runCase } from '../test/catalogue/run.ts';
@@ -82,7 +82,8 @@ export async function diagnose(device: GPUDevice, cases: readonly KernelCase[]):
   const kernels = new Set<Kernel>();
   const wrong: string[] = [];
   let ran = 0;
-  for (const { kase, run } of distinct(cases.map((kase) => prepare(device, kase)))) {
+  const runnable = cases.filter((kase) => missingFeatures(kase, device).length === 0);
+  for (const { kase, run } of distinct(runnable.map((kase) => prepare(device, kase)))) {
     ran++;
     try {
       if (run instanceof Error) throw run;
@@ -96,6 +97,13 @@ export async function diagnose(device: GPUDevice, cases: readonly KernelCase[]):
   }
   const names = new Set([...kernels].map((kernel) => kernel.name));
   const scope = `${kernels.size} variants of ${names.size} kernels, forward and backward, in ${ran} cases`;
+  const lacking = cases.filter((kase) => !runnable.includes(kase));
+  if (lacking.length > 0) {
+    const features = [...new Set(lacking.flatMap((kase) => missingFeatures(kase, device)))];
+    console.log(
+      `left out     ${lacking.length} cases that need ${features.join(', ')}, which the device does not have`,
+    );
+  }
   if (wrong.length === 0) console.log(`${scope}: all agree with their oracles`);
   else console.log([`${scope}: ${wrong.length} WRONG on this adapter`, ...wrong.map((line) => `  ${line}`)].join('\n'));
   return wrong.length;

@@ -1,12 +1,12 @@
 // matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
-// Buffers, row-major f32 (batch outermost):
+// Buffers, row-major (batch outermost):
 //   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
-// Precision: f32. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
+// Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
 // branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
 // read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
 // @use activation
@@ -17,10 +17,12 @@ const WG_X: u32 = 8u;              // knob: invocations along n
 const WG_Y: u32 = 8u;              // knob: invocations along m
 const TRANS_A: bool = false;       // knob: a is stored [k, m]
 const TRANS_B: bool = false;       // knob: b is stored [n, k]
-const VEC_A: bool = false;         // knob: a is read as vec4f; needs TRANS_A and m a multiple of 4
-const VEC_B: bool = false;         // knob: b is read as vec4f; needs no TRANS_B and n a multiple of 4
-alias AElem = f32;                 // knob: vec4f with VEC_A
-alias BElem = f32;                 // knob: vec4f with VEC_B
+const VEC_A: bool = false;         // knob: a is read as vectors of 4; needs TRANS_A and m a multiple of 4
+const VEC_B: bool = false;         // knob: b is read as vectors of 4; needs no TRANS_B and n a multiple of 4
+alias Scalar = f32;                // knob: f16 stores a and b in half precision
+alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
+alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
+alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
 const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
@@ -47,10 +49,14 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> b: array<BElem>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
 @group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
-@group(0) @binding(4) var<storage, read> residual: array<f32>; // optional: HAS_RESIDUAL
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
-@group(0) @binding(6) var<storage, read_write> pre: array<f32>; // optional: HAS_PRE
+@group(0) @binding(4) var<storage, read> residual: array<OScalar>; // optional: HAS_RESIDUAL
+@group(0) @binding(5) var<storage, read_write> out: array<OScalar>;
+@group(0) @binding(6) var<storage, read_write> pre: array<OScalar>; // optional: HAS_PRE
 @group(0) @binding(7) var<uniform> dims: Dims;
+
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
+fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
 
 @compute @workgroup_size(WG_X, WG_Y)
 fn main(
@@ -74,20 +80,20 @@ fn main(
   let col0 = ((tile % tiles_n) * WG_X * TQ + lid.x) * 4u; // quads WG_X apart, so that neighbours read neighbours
 
   // Where each row of A and each column of B starts; clamped, not masked: the store masks.
-  var a_at: array<u32, TM>;
-  var b_at: array<u32, TN>;
+  var a_base: array<u32, TM>;
+  var b_base: array<u32, TN>;
   for (var i = 0u; i < TM; i++) {
     let row = min(row0 + i, dims.m - 1u);
-    a_at[i] = batch * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+    a_base[i] = batch * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
     if (VEC_A) {
-      a_at[i] /= 4u;
+      a_base[i] /= 4u;
     }
   }
   for (var j = 0u; j < TN; j++) {
     let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
-    b_at[j] = batch * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+    b_base[j] = batch * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
     if (VEC_B) {
-      b_at[j] /= 4u;
+      b_base[j] /= 4u;
     }
   }
   let a_step = select(1u, dims.m, TRANS_A);
@@ -99,16 +105,16 @@ fn main(
     var bv: array<vec4f, TQ>;
     for (var q = 0u; q < TQ; q++) {
       if (VEC_B) {
-        bv[q] = vec4f(b[b_at[q * 4u] + kk * (dims.n / 4u)]);
+        bv[q] = b_at(b_base[q * 4u] + kk * (dims.n / 4u));
       } else {
         for (var j = 0u; j < 4u; j++) {
-          bv[q][j] = vec4f(b[b_at[q * 4u + j] + kk * b_step]).x;
+          bv[q][j] = b_at(b_base[q * 4u + j] + kk * b_step).x;
         }
       }
     }
     if (VEC_A) {
       for (var i = 0u; i < TM; i += 4u) {
-        let av = vec4f(a[a_at[i] + kk * (dims.m / 4u)]);
+        let av = a_at(a_base[i] + kk * (dims.m / 4u));
         for (var r = 0u; r < 4u; r++) {
           for (var q = 0u; q < TQ; q++) {
             acc[i + r][q] += av[r] * bv[q];
@@ -117,7 +123,7 @@ fn main(
       }
     } else {
       for (var i = 0u; i < TM; i++) {
-        let av = vec4f(a[a_at[i] + kk * a_step]).x;
+        let av = a_at(a_base[i] + kk * a_step).x;
         for (var q = 0u; q < TQ; q++) {
           acc[i][q] += av * bv[q];
         }
@@ -148,7 +154,7 @@ fn main(
             value += bias[col];
           }
           if (HAS_PRE) {
-            pre[index] = value;
+            pre[index] = OScalar(value);
           }
           if (ACT == 1u) {
             value = gelu(value);
@@ -161,9 +167,9 @@ fn main(
             value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
           }
           if (HAS_RESIDUAL) {
-            value += residual[(batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col];
+            value += f32(residual[(batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col]);
           }
-          out[index] = value;
+          out[index] = OScalar(value);
         }
       }
     }

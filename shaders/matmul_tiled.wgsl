@@ -1,5 +1,5 @@
 // matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
-// Buffers, row-major f32 (batch outermost):
+// Buffers, row-major (batch outermost):
 //   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
@@ -13,20 +13,22 @@
 // 128 x 128 x 16).
 // Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
 // 128 x 128 tiles made 2 TFLOP/s instead of tens.
-// Precision: f32, k summed in order.
+// Precision: sums and the epilogue in f32, k summed in order; a, b and out, pre, residual may be stored as f16.
 // @use activation
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation: 64 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation: 64 QN columns a workgroup
 const TRANS_A: bool = false;       // knob: a is stored [k, m]
 const TRANS_B: bool = false;       // knob: b is stored [n, k]
-const VEC_A: bool = false;         // knob: a is read as vec4f; its rows are a multiple of 4 (and k_chunk, where they run along k)
-const VEC_B: bool = false;         // knob: b is read as vec4f; likewise
-const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vec4f; n is a multiple of 4
-alias AElem = f32;                 // knob: vec4f with VEC_A
-alias BElem = f32;                 // knob: vec4f with VEC_B
-alias RElem = f32;                 // knob: vec4f with VEC_N
-alias OElem = array<f32, 1>;       // knob: vec4f with VEC_N (both can be indexed, so one store serves both)
+const VEC_A: bool = false;         // knob: a is read as vectors of 4; its rows are a multiple of 4 (and k_chunk, where they run along k)
+const VEC_B: bool = false;         // knob: b is read as vectors of 4; likewise
+const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vectors of 4; n is a multiple of 4
+alias Scalar = f32;                // knob: f16 stores a and b in half precision
+alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
+alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
+alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
+alias RElem = f32;                 // knob: as OScalar, a vector of 4 with VEC_N
+alias OElem = array<f32, 1>;       // knob: array<OScalar, 1>, or a vector of 4 with VEC_N: both can be indexed, so one store serves both
 const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
@@ -38,7 +40,7 @@ const BM: u32 = 64u * QM;
 const BN: u32 = 64u * QN;
 const ITEMS_A: u32 = BK * BM / 16u; // invocations that stage A, four vec4s each
 const ITEMS_B: u32 = BK * BN / 16u;
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // f32s an element of out and pre
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
 
 struct Dims {
   m: u32,
@@ -61,6 +63,11 @@ struct Dims {
 @group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
 @group(0) @binding(7) var<uniform> dims: Dims;
 
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
+fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
+fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+
 var<workgroup> tile_a: array<vec4f, BK * BM / 4u>; // [BK][BM / 4]
 var<workgroup> tile_b: array<vec4f, BK * BN / 4u>;
 
@@ -70,12 +77,12 @@ fn a_along_k(base: u32, row: u32, k0: u32, k_end: u32) -> vec4f {
   let at = base + row * dims.k + k0;
   if (row < dims.m && k0 < k_end) {
     if (VEC_A) {
-      v = vec4f(a[at / 4u]);
+      v = a_at(at / 4u);
     } else {
-      v.x = vec4f(a[at]).x;
-      if (k0 + 1u < k_end) { v.y = vec4f(a[at + 1u]).x; }
-      if (k0 + 2u < k_end) { v.z = vec4f(a[at + 2u]).x; }
-      if (k0 + 3u < k_end) { v.w = vec4f(a[at + 3u]).x; }
+      v.x = a_at(at).x;
+      if (k0 + 1u < k_end) { v.y = a_at(at + 1u).x; }
+      if (k0 + 2u < k_end) { v.z = a_at(at + 2u).x; }
+      if (k0 + 3u < k_end) { v.w = a_at(at + 3u).x; }
     }
   }
   return v;
@@ -87,12 +94,12 @@ fn a_along_m(base: u32, row0: u32, k0: u32, k_end: u32) -> vec4f {
   let at = base + k0 * dims.m + row0;
   if (row0 < dims.m && k0 < k_end) {
     if (VEC_A) {
-      v = vec4f(a[at / 4u]);
+      v = a_at(at / 4u);
     } else {
-      v.x = vec4f(a[at]).x;
-      if (row0 + 1u < dims.m) { v.y = vec4f(a[at + 1u]).x; }
-      if (row0 + 2u < dims.m) { v.z = vec4f(a[at + 2u]).x; }
-      if (row0 + 3u < dims.m) { v.w = vec4f(a[at + 3u]).x; }
+      v.x = a_at(at).x;
+      if (row0 + 1u < dims.m) { v.y = a_at(at + 1u).x; }
+      if (row0 + 2u < dims.m) { v.z = a_at(at + 2u).x; }
+      if (row0 + 3u < dims.m) { v.w = a_at(at + 3u).x; }
     }
   }
   return v;
@@ -104,12 +111,12 @@ fn b_along_k(base: u32, col: u32, k0: u32, k_end: u32) -> vec4f {
   let at = base + col * dims.k + k0;
   if (col < dims.n && k0 < k_end) {
     if (VEC_B) {
-      v = vec4f(b[at / 4u]);
+      v = b_at(at / 4u);
     } else {
-      v.x = vec4f(b[at]).x;
-      if (k0 + 1u < k_end) { v.y = vec4f(b[at + 1u]).x; }
-      if (k0 + 2u < k_end) { v.z = vec4f(b[at + 2u]).x; }
-      if (k0 + 3u < k_end) { v.w = vec4f(b[at + 3u]).x; }
+      v.x = b_at(at).x;
+      if (k0 + 1u < k_end) { v.y = b_at(at + 1u).x; }
+      if (k0 + 2u < k_end) { v.z = b_at(at + 2u).x; }
+      if (k0 + 3u < k_end) { v.w = b_at(at + 3u).x; }
     }
   }
   return v;
@@ -121,12 +128,12 @@ fn b_along_n(base: u32, col0: u32, k0: u32, k_end: u32) -> vec4f {
   let at = base + k0 * dims.n + col0;
   if (col0 < dims.n && k0 < k_end) {
     if (VEC_B) {
-      v = vec4f(b[at / 4u]);
+      v = b_at(at / 4u);
     } else {
-      v.x = vec4f(b[at]).x;
-      if (col0 + 1u < dims.n) { v.y = vec4f(b[at + 1u]).x; }
-      if (col0 + 2u < dims.n) { v.z = vec4f(b[at + 2u]).x; }
-      if (col0 + 3u < dims.n) { v.w = vec4f(b[at + 3u]).x; }
+      v.x = b_at(at).x;
+      if (col0 + 1u < dims.n) { v.y = b_at(at + 1u).x; }
+      if (col0 + 2u < dims.n) { v.z = b_at(at + 2u).x; }
+      if (col0 + 3u < dims.n) { v.w = b_at(at + 3u).x; }
     }
   }
   return v;
@@ -264,7 +271,7 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
       if (j < count) {
         var part: OElem;
         for (var c = 0u; c < STORE_WIDTH; c++) {
-          part[c] = value[j + c];
+          part[c] = OScalar(value[j + c]);
         }
         pre[(index + j) / STORE_WIDTH] = part;
       }
@@ -284,19 +291,19 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
   if (HAS_RESIDUAL) {
     let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
     if (VEC_N) {
-      value += vec4f(residual[at / 4u]);
+      value += residual_at(at / 4u);
     } else {
-      value.x += vec4f(residual[at]).x;
-      if (count > 1u) { value.y += vec4f(residual[at + 1u]).x; }
-      if (count > 2u) { value.z += vec4f(residual[at + 2u]).x; }
-      if (count > 3u) { value.w += vec4f(residual[at + 3u]).x; }
+      value.x += residual_at(at).x;
+      if (count > 1u) { value.y += residual_at(at + 1u).x; }
+      if (count > 2u) { value.z += residual_at(at + 2u).x; }
+      if (count > 3u) { value.w += residual_at(at + 3u).x; }
     }
   }
   for (var j = 0u; j < 4u; j += STORE_WIDTH) {
     if (j < count) {
       var part: OElem;
       for (var c = 0u; c < STORE_WIDTH; c++) {
-        part[c] = value[j + c];
+        part[c] = OScalar(value[j + c]);
       }
       out[(index + j) / STORE_WIDTH] = part;
     }

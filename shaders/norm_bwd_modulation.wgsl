@@ -16,6 +16,7 @@ const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_BIAS: bool = false;     // knob: the forward had bias
 const HAS_SCALE: bool = false;    // knob: the forward had scale
 const HAS_SHIFT: bool = false;    // knob: the forward had shift
+alias Elem = f32;                 // knob: f16 stores dy, x in half precision
 
 alias Summed = vec2f; // of dy, of dy xhat
 
@@ -28,8 +29,8 @@ struct Dims {
   shift_offset: u32, // optional: HAS_SHIFT, else 0
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
 @group(0) @binding(3) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
@@ -38,9 +39,9 @@ struct Dims {
 
 fn term(row: u32, col: u32) -> vec2f {
   let at = row * dims.cols + col;
-  let g = dy[at];
+  let g = f32(dy[at]);
   if (HAS_SCALE) {
-    return vec2f(g, g * (x[at] - stats[row * 2u]) * stats[row * 2u + 1u]);
+    return vec2f(g, g * (f32(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
   }
   return vec2f(g, 0.0);
 }

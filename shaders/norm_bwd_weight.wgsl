@@ -14,6 +14,7 @@ const LANES: u32 = 8u;           // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;     // knob: rows a chunk from which LANES share a column
 const HAS_SCALE: bool = false;   // knob: the forward had scale
 const HAS_BIAS: bool = false;    // knob: the forward had bias
+alias Elem = f32;                // knob: f16 stores dy, x in half precision
 
 alias Summed = vec2f; // dbias, dweight
 
@@ -26,8 +27,8 @@ struct Dims {
   chunk_rows: u32, // optional, else rows
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
 @group(0) @binding(3) var<storage, read> modulation: array<f32>; // optional: HAS_SCALE
 @group(0) @binding(4) var<storage, read_write> dweight_partial: array<f32>;
@@ -36,11 +37,11 @@ struct Dims {
 
 fn term(row: u32, col: u32) -> vec2f {
   let at = row * dims.cols + col;
-  var g = dy[at];
+  var g = f32(dy[at]);
   if (HAS_SCALE) {
     g *= 1.0 + modulation[(row / dims.mod_rows) * dims.mod_stride + dims.scale_offset + col];
   }
-  return vec2f(g, g * (x[at] - stats[row * 2u]) * stats[row * 2u + 1u]);
+  return vec2f(g, g * (f32(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
 }
 
 @compute @workgroup_size(256)

@@ -14,6 +14,7 @@ const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
 const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_SCALE: bool = false;    // knob: the forward had scale
 const HAS_PRIOR: bool = false;    // knob: add prior
+alias Elem = f32;                 // knob: f16 stores dy, x, prior, dx in half precision
 
 alias Summed = vec2f; // of g, of g xhat
 
@@ -25,18 +26,18 @@ struct Dims {
   scale_offset: u32, // optional: HAS_SCALE, else 0
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
 @group(0) @binding(3) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
 @group(0) @binding(4) var<storage, read> modulation: array<f32>; // optional: HAS_SCALE
-@group(0) @binding(5) var<storage, read> prior: array<f32>; // optional: HAS_PRIOR
-@group(0) @binding(6) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(5) var<storage, read> prior: array<Elem>; // optional: HAS_PRIOR
+@group(0) @binding(6) var<storage, read_write> dx: array<Elem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 // dy carried back to xhat.
 fn to_xhat(at: u32, mod_base: u32, col: u32) -> f32 {
-  var g = dy[at];
+  var g = f32(dy[at]);
   if (HAS_SCALE) {
     g *= 1.0 + modulation[mod_base + col];
   }
@@ -67,7 +68,7 @@ fn main(
     var run = Summed();
     for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
       let g = to_xhat(base + c, mod_base, c);
-      run += vec2f(g, g * (x[base + c] - mean) * rstd);
+      run += vec2f(g, g * (f32(x[base + c]) - mean) * rstd);
     }
     add_run(&sums, run);
   }
@@ -76,11 +77,11 @@ fn main(
     means.x = 0.0;
   }
   for (var c = lid.x; c < end; c += LANES) {
-    let xhat = (x[base + c] - mean) * rstd;
+    let xhat = (f32(x[base + c]) - mean) * rstd;
     var value = rstd * (to_xhat(base + c, mod_base, c) - means.x - xhat * means.y);
     if (HAS_PRIOR) {
-      value += prior[base + c];
+      value += f32(prior[base + c]);
     }
-    dx[base + c] = value;
+    dx[base + c] = Elem(value);
   }
 }

@@ -22,6 +22,7 @@ const HAS_SCALE: bool = false;    // knob: multiply by 1 + scale from modulation
 const HAS_SHIFT: bool = false;    // knob: add shift from modulation
 const HAS_MOD: bool = false;      // knob: modulation is bound; true when HAS_SCALE or HAS_SHIFT is
 const HAS_STATS: bool = true;     // knob: write stats
+alias Elem = f32;                 // knob: f16 stores x, y in half precision
 
 alias Summed = vec2f; // of x - mean, of its square
 
@@ -35,11 +36,11 @@ struct Dims {
   eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
 @group(0) @binding(1) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
 @group(0) @binding(3) var<storage, read> modulation: array<f32>; // optional: HAS_MOD
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<Elem>;
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>; // optional: HAS_STATS
 @group(0) @binding(6) var<uniform> dims: Dims;
 
@@ -61,7 +62,7 @@ fn main(
     for (var first = lid.x; first < end; first += RUN * LANES) {
       var run = Summed();
       for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-        run.x += x[base + c];
+        run.x += f32(x[base + c]);
       }
       add_run(&sums, run);
     }
@@ -71,7 +72,7 @@ fn main(
   for (var first = lid.x; first < end; first += RUN * LANES) {
     var run = Summed();
     for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-      let d = x[base + c] - mean;
+      let d = f32(x[base + c]) - mean;
       run += vec2f(d, d * d);
     }
     add_run(&sums, run);
@@ -86,7 +87,7 @@ fn main(
   }
   let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
   for (var c = lid.x; c < end; c += LANES) {
-    var value = (x[base + c] - mean - off) * rstd;
+    var value = (f32(x[base + c]) - mean - off) * rstd;
     if (HAS_WEIGHT) {
       value *= weight[c];
     }
@@ -99,6 +100,6 @@ fn main(
     if (HAS_SHIFT) {
       value += modulation[mod_base + dims.shift_offset + c];
     }
-    y[base + c] = value;
+    y[base + c] = Elem(value);
   }
 }

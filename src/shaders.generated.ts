@@ -4667,9 +4667,9 @@ const matmul_plain_ = {
     b: { binding: 1, access: 'read', element: 'BElem' },
     bias: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
     gate: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_GATE' },
-    residual: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_RESIDUAL' },
-    out: { binding: 5, access: 'read_write', element: 'f32' },
-    pre: { binding: 6, access: 'read_write', element: 'f32', optional: 'HAS_PRE' },
+    residual: { binding: 4, access: 'read', element: 'OScalar', optional: 'HAS_RESIDUAL' },
+    out: { binding: 5, access: 'read_write', element: 'OScalar' },
+    pre: { binding: 6, access: 'read_write', element: 'OScalar', optional: 'HAS_PRE' },
   },
   uniform: { binding: 7, size: 36, fields: {
     m: { type: 'u32', offset: 0 },
@@ -4691,8 +4691,10 @@ const matmul_plain_ = {
     TRANS_B: { kind: 'const', type: 'bool', default: false },
     VEC_A: { kind: 'const', type: 'bool', default: false },
     VEC_B: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     AElem: { kind: 'alias', type: 'type', default: 'f32' },
     BElem: { kind: 'alias', type: 'type', default: 'f32' },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
     ACT: { kind: 'const', type: 'u32', default: 0 },
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
@@ -4701,14 +4703,14 @@ const matmul_plain_ = {
     RUNS: { kind: 'const', type: 'bool', default: false },
   },
   code: `// matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
-// Buffers, row-major f32 (batch outermost):
+// Buffers, row-major (batch outermost):
 //   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
-// Precision: f32. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
+// Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
 // branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
 // read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
 // @use activation
@@ -4719,10 +4721,12 @@ const WG_X: u32 = 8u;              // knob: invocations along n
 const WG_Y: u32 = 8u;              // knob: invocations along m
 const TRANS_A: bool = false;       // knob: a is stored [k, m]
 const TRANS_B: bool = false;       // knob: b is stored [n, k]
-const VEC_A: bool = false;         // knob: a is read as vec4f; needs TRANS_A and m a multiple of 4
-const VEC_B: bool = false;         // knob: b is read as vec4f; needs no TRANS_B and n a multiple of 4
-alias AElem = f32;                 // knob: vec4f with VEC_A
-alias BElem = f32;                 // knob: vec4f with VEC_B
+const VEC_A: bool = false;         // knob: a is read as vectors of 4; needs TRANS_A and m a multiple of 4
+const VEC_B: bool = false;         // knob: b is read as vectors of 4; needs no TRANS_B and n a multiple of 4
+alias Scalar = f32;                // knob: f16 stores a and b in half precision
+alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
+alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
+alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
 const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
@@ -4749,10 +4753,14 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> b: array<BElem>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
 @group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
-@group(0) @binding(4) var<storage, read> residual: array<f32>; // optional: HAS_RESIDUAL
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
-@group(0) @binding(6) var<storage, read_write> pre: array<f32>; // optional: HAS_PRE
+@group(0) @binding(4) var<storage, read> residual: array<OScalar>; // optional: HAS_RESIDUAL
+@group(0) @binding(5) var<storage, read_write> out: array<OScalar>;
+@group(0) @binding(6) var<storage, read_write> pre: array<OScalar>; // optional: HAS_PRE
 @group(0) @binding(7) var<uniform> dims: Dims;
+
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
+fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
 
 @compute @workgroup_size(WG_X, WG_Y)
 fn main(
@@ -4776,20 +4784,20 @@ fn main(
   let col0 = ((tile % tiles_n) * WG_X * TQ + lid.x) * 4u; // quads WG_X apart, so that neighbours read neighbours
 
   // Where each row of A and each column of B starts; clamped, not masked: the store masks.
-  var a_at: array<u32, TM>;
-  var b_at: array<u32, TN>;
+  var a_base: array<u32, TM>;
+  var b_base: array<u32, TN>;
   for (var i = 0u; i < TM; i++) {
     let row = min(row0 + i, dims.m - 1u);
-    a_at[i] = batch * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+    a_base[i] = batch * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
     if (VEC_A) {
-      a_at[i] /= 4u;
+      a_base[i] /= 4u;
     }
   }
   for (var j = 0u; j < TN; j++) {
     let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
-    b_at[j] = batch * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+    b_base[j] = batch * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
     if (VEC_B) {
-      b_at[j] /= 4u;
+      b_base[j] /= 4u;
     }
   }
   let a_step = select(1u, dims.m, TRANS_A);
@@ -4801,16 +4809,16 @@ fn main(
     var bv: array<vec4f, TQ>;
     for (var q = 0u; q < TQ; q++) {
       if (VEC_B) {
-        bv[q] = vec4f(b[b_at[q * 4u] + kk * (dims.n / 4u)]);
+        bv[q] = b_at(b_base[q * 4u] + kk * (dims.n / 4u));
       } else {
         for (var j = 0u; j < 4u; j++) {
-          bv[q][j] = vec4f(b[b_at[q * 4u + j] + kk * b_step]).x;
+          bv[q][j] = b_at(b_base[q * 4u + j] + kk * b_step).x;
         }
       }
     }
     if (VEC_A) {
       for (var i = 0u; i < TM; i += 4u) {
-        let av = vec4f(a[a_at[i] + kk * (dims.m / 4u)]);
+        let av = a_at(a_base[i] + kk * (dims.m / 4u));
         for (var r = 0u; r < 4u; r++) {
           for (var q = 0u; q < TQ; q++) {
             acc[i + r][q] += av[r] * bv[q];
@@ -4819,7 +4827,7 @@ fn main(
       }
     } else {
       for (var i = 0u; i < TM; i++) {
-        let av = vec4f(a[a_at[i] + kk * a_step]).x;
+        let av = a_at(a_base[i] + kk * a_step).x;
         for (var q = 0u; q < TQ; q++) {
           acc[i][q] += av * bv[q];
         }
@@ -4850,7 +4858,7 @@ fn main(
             value += bias[col];
           }
           if (HAS_PRE) {
-            pre[index] = value;
+            pre[index] = OScalar(value);
           }
           if (ACT == 1u) {
             value = gelu(value);
@@ -4863,9 +4871,9 @@ fn main(
             value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
           }
           if (HAS_RESIDUAL) {
-            value += residual[(batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col];
+            value += f32(residual[(batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col]);
           }
-          out[index] = value;
+          out[index] = OScalar(value);
         }
       }
     }
@@ -4945,14 +4953,14 @@ fn inverse_root(x: f32) -> f32 {
 
 /**
  * matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
- * Buffers, row-major f32 (batch outermost):
+ * Buffers, row-major (batch outermost):
  * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
  * Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
- * Precision: f32. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
+ * Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
  * branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
  * read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
  */
@@ -4990,8 +4998,10 @@ const matmul_tiled_ = {
     VEC_A: { kind: 'const', type: 'bool', default: false },
     VEC_B: { kind: 'const', type: 'bool', default: false },
     VEC_N: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     AElem: { kind: 'alias', type: 'type', default: 'f32' },
     BElem: { kind: 'alias', type: 'type', default: 'f32' },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
     RElem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
     ACT: { kind: 'const', type: 'u32', default: 0 },
@@ -5001,7 +5011,7 @@ const matmul_tiled_ = {
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
   },
   code: `// matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
-// Buffers, row-major f32 (batch outermost):
+// Buffers, row-major (batch outermost):
 //   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
@@ -5015,20 +5025,22 @@ const matmul_tiled_ = {
 // 128 x 128 x 16).
 // Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
 // 128 x 128 tiles made 2 TFLOP/s instead of tens.
-// Precision: f32, k summed in order.
+// Precision: sums and the epilogue in f32, k summed in order; a, b and out, pre, residual may be stored as f16.
 // @use activation
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation: 64 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation: 64 QN columns a workgroup
 const TRANS_A: bool = false;       // knob: a is stored [k, m]
 const TRANS_B: bool = false;       // knob: b is stored [n, k]
-const VEC_A: bool = false;         // knob: a is read as vec4f; its rows are a multiple of 4 (and k_chunk, where they run along k)
-const VEC_B: bool = false;         // knob: b is read as vec4f; likewise
-const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vec4f; n is a multiple of 4
-alias AElem = f32;                 // knob: vec4f with VEC_A
-alias BElem = f32;                 // knob: vec4f with VEC_B
-alias RElem = f32;                 // knob: vec4f with VEC_N
-alias OElem = array<f32, 1>;       // knob: vec4f with VEC_N (both can be indexed, so one store serves both)
+const VEC_A: bool = false;         // knob: a is read as vectors of 4; its rows are a multiple of 4 (and k_chunk, where they run along k)
+const VEC_B: bool = false;         // knob: b is read as vectors of 4; likewise
+const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vectors of 4; n is a multiple of 4
+alias Scalar = f32;                // knob: f16 stores a and b in half precision
+alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
+alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
+alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
+alias RElem = f32;                 // knob: as OScalar, a vector of 4 with VEC_N
+alias OElem = array<f32, 1>;       // knob: array<OScalar, 1>, or a vector of 4 with VEC_N: both can be indexed, so one store serves both
 const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
@@ -5040,7 +5052,7 @@ const BM: u32 = 64u * QM;
 const BN: u32 = 64u * QN;
 const ITEMS_A: u32 = BK * BM / 16u; // invocations that stage A, four vec4s each
 const ITEMS_B: u32 = BK * BN / 16u;
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // f32s an element of out and pre
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
 
 struct Dims {
   m: u32,
@@ -5063,6 +5075,11 @@ struct Dims {
 @group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
 @group(0) @binding(7) var<uniform> dims: Dims;
 
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
+fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
+fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+
 var<workgroup> tile_a: array<vec4f, BK * BM / 4u>; // [BK][BM / 4]
 var<workgroup> tile_b: array<vec4f, BK * BN / 4u>;
 
@@ -5072,12 +5089,12 @@ fn a_along_k(base: u32, row: u32, k0: u32, k_end: u32) -> vec4f {
   let at = base + row * dims.k + k0;
   if (row < dims.m && k0 < k_end) {
     if (VEC_A) {
-      v = vec4f(a[at / 4u]);
+      v = a_at(at / 4u);
     } else {
-      v.x = vec4f(a[at]).x;
-      if (k0 + 1u < k_end) { v.y = vec4f(a[at + 1u]).x; }
-      if (k0 + 2u < k_end) { v.z = vec4f(a[at + 2u]).x; }
-      if (k0 + 3u < k_end) { v.w = vec4f(a[at + 3u]).x; }
+      v.x = a_at(at).x;
+      if (k0 + 1u < k_end) { v.y = a_at(at + 1u).x; }
+      if (k0 + 2u < k_end) { v.z = a_at(at + 2u).x; }
+      if (k0 + 3u < k_end) { v.w = a_at(at + 3u).x; }
     }
   }
   return v;
@@ -5089,12 +5106,12 @@ fn a_along_m(base: u32, row0: u32, k0: u32, k_end: u32) -> vec4f {
   let at = base + k0 * dims.m + row0;
   if (row0 < dims.m && k0 < k_end) {
     if (VEC_A) {
-      v = vec4f(a[at / 4u]);
+      v = a_at(at / 4u);
     } else {
-      v.x = vec4f(a[at]).x;
-      if (row0 + 1u < dims.m) { v.y = vec4f(a[at + 1u]).x; }
-      if (row0 + 2u < dims.m) { v.z = vec4f(a[at + 2u]).x; }
-      if (row0 + 3u < dims.m) { v.w = vec4f(a[at + 3u]).x; }
+      v.x = a_at(at).x;
+      if (row0 + 1u < dims.m) { v.y = a_at(at + 1u).x; }
+      if (row0 + 2u < dims.m) { v.z = a_at(at + 2u).x; }
+      if (row0 + 3u < dims.m) { v.w = a_at(at + 3u).x; }
     }
   }
   return v;
@@ -5106,12 +5123,12 @@ fn b_along_k(base: u32, col: u32, k0: u32, k_end: u32) -> vec4f {
   let at = base + col * dims.k + k0;
   if (col < dims.n && k0 < k_end) {
     if (VEC_B) {
-      v = vec4f(b[at / 4u]);
+      v = b_at(at / 4u);
     } else {
-      v.x = vec4f(b[at]).x;
-      if (k0 + 1u < k_end) { v.y = vec4f(b[at + 1u]).x; }
-      if (k0 + 2u < k_end) { v.z = vec4f(b[at + 2u]).x; }
-      if (k0 + 3u < k_end) { v.w = vec4f(b[at + 3u]).x; }
+      v.x = b_at(at).x;
+      if (k0 + 1u < k_end) { v.y = b_at(at + 1u).x; }
+      if (k0 + 2u < k_end) { v.z = b_at(at + 2u).x; }
+      if (k0 + 3u < k_end) { v.w = b_at(at + 3u).x; }
     }
   }
   return v;
@@ -5123,12 +5140,12 @@ fn b_along_n(base: u32, col0: u32, k0: u32, k_end: u32) -> vec4f {
   let at = base + k0 * dims.n + col0;
   if (col0 < dims.n && k0 < k_end) {
     if (VEC_B) {
-      v = vec4f(b[at / 4u]);
+      v = b_at(at / 4u);
     } else {
-      v.x = vec4f(b[at]).x;
-      if (col0 + 1u < dims.n) { v.y = vec4f(b[at + 1u]).x; }
-      if (col0 + 2u < dims.n) { v.z = vec4f(b[at + 2u]).x; }
-      if (col0 + 3u < dims.n) { v.w = vec4f(b[at + 3u]).x; }
+      v.x = b_at(at).x;
+      if (col0 + 1u < dims.n) { v.y = b_at(at + 1u).x; }
+      if (col0 + 2u < dims.n) { v.z = b_at(at + 2u).x; }
+      if (col0 + 3u < dims.n) { v.w = b_at(at + 3u).x; }
     }
   }
   return v;
@@ -5266,7 +5283,7 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
       if (j < count) {
         var part: OElem;
         for (var c = 0u; c < STORE_WIDTH; c++) {
-          part[c] = value[j + c];
+          part[c] = OScalar(value[j + c]);
         }
         pre[(index + j) / STORE_WIDTH] = part;
       }
@@ -5286,19 +5303,19 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
   if (HAS_RESIDUAL) {
     let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
     if (VEC_N) {
-      value += vec4f(residual[at / 4u]);
+      value += residual_at(at / 4u);
     } else {
-      value.x += vec4f(residual[at]).x;
-      if (count > 1u) { value.y += vec4f(residual[at + 1u]).x; }
-      if (count > 2u) { value.z += vec4f(residual[at + 2u]).x; }
-      if (count > 3u) { value.w += vec4f(residual[at + 3u]).x; }
+      value.x += residual_at(at).x;
+      if (count > 1u) { value.y += residual_at(at + 1u).x; }
+      if (count > 2u) { value.z += residual_at(at + 2u).x; }
+      if (count > 3u) { value.w += residual_at(at + 3u).x; }
     }
   }
   for (var j = 0u; j < 4u; j += STORE_WIDTH) {
     if (j < count) {
       var part: OElem;
       for (var c = 0u; c < STORE_WIDTH; c++) {
-        part[c] = value[j + c];
+        part[c] = OScalar(value[j + c]);
       }
       out[(index + j) / STORE_WIDTH] = part;
     }
@@ -5449,7 +5466,7 @@ fn inverse_root(x: f32) -> f32 {
 
 /**
  * matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
- * Buffers, row-major f32 (batch outermost):
+ * Buffers, row-major (batch outermost):
  * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
@@ -5463,7 +5480,7 @@ fn inverse_root(x: f32) -> f32 {
  * 128 x 128 x 16).
  * Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
  * 128 x 128 tiles made 2 TFLOP/s instead of tens.
- * Precision: f32, k summed in order.
+ * Precision: sums and the epilogue in f32, k summed in order; a, b and out, pre, residual may be stored as f16.
  */
 export interface MatmulTiled extends Same<typeof matmul_tiled_> {}
 export const matmul_tiled: MatmulTiled = matmul_tiled_;
@@ -5472,8 +5489,8 @@ const norm_bwd_modulation_ = {
   name: 'norm_bwd_modulation',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'f32' },
-    x: { binding: 1, access: 'read', element: 'f32' },
+    dy: { binding: 0, access: 'read', element: 'Elem' },
+    x: { binding: 1, access: 'read', element: 'Elem' },
     stats: { binding: 2, access: 'read', element: 'f32' },
     weight: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_WEIGHT' },
     bias: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
@@ -5494,6 +5511,7 @@ const norm_bwd_modulation_ = {
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
     HAS_SHIFT: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
   code: `// norm_bwd_modulation: the gradients of norm_fwd by scale and shift, summed over the rows that share them.
 //   dshift += sum of dy;  dscale += sum of dy (xhat weight + bias) = weight * sum of dy xhat + bias * sum of dy.
@@ -5513,6 +5531,7 @@ const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_BIAS: bool = false;     // knob: the forward had bias
 const HAS_SCALE: bool = false;    // knob: the forward had scale
 const HAS_SHIFT: bool = false;    // knob: the forward had shift
+alias Elem = f32;                 // knob: f16 stores dy, x in half precision
 
 alias Summed = vec2f; // of dy, of dy xhat
 
@@ -5525,8 +5544,8 @@ struct Dims {
   shift_offset: u32, // optional: HAS_SHIFT, else 0
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
 @group(0) @binding(3) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
@@ -5535,9 +5554,9 @@ struct Dims {
 
 fn term(row: u32, col: u32) -> vec2f {
   let at = row * dims.cols + col;
-  let g = dy[at];
+  let g = f32(dy[at]);
   if (HAS_SCALE) {
-    return vec2f(g, g * (x[at] - stats[row * 2u]) * stats[row * 2u + 1u]);
+    return vec2f(g, g * (f32(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
   }
   return vec2f(g, 0.0);
 }
@@ -5667,8 +5686,8 @@ const norm_bwd_weight_ = {
   name: 'norm_bwd_weight',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'f32' },
-    x: { binding: 1, access: 'read', element: 'f32' },
+    dy: { binding: 0, access: 'read', element: 'Elem' },
+    x: { binding: 1, access: 'read', element: 'Elem' },
     stats: { binding: 2, access: 'read', element: 'f32' },
     modulation: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_SCALE' },
     dweight_partial: { binding: 4, access: 'read_write', element: 'f32' },
@@ -5687,6 +5706,7 @@ const norm_bwd_weight_ = {
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
   code: `// norm_bwd_weight: the gradients of norm_fwd by weight and bias, as sums over chunks of rows.
 //   dweight = sum of dy (1 + scale) xhat;  dbias = sum of dy (1 + scale). sum_cols adds the chunks.
@@ -5704,6 +5724,7 @@ const LANES: u32 = 8u;           // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;     // knob: rows a chunk from which LANES share a column
 const HAS_SCALE: bool = false;   // knob: the forward had scale
 const HAS_BIAS: bool = false;    // knob: the forward had bias
+alias Elem = f32;                // knob: f16 stores dy, x in half precision
 
 alias Summed = vec2f; // dbias, dweight
 
@@ -5716,8 +5737,8 @@ struct Dims {
   chunk_rows: u32, // optional, else rows
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
 @group(0) @binding(3) var<storage, read> modulation: array<f32>; // optional: HAS_SCALE
 @group(0) @binding(4) var<storage, read_write> dweight_partial: array<f32>;
@@ -5726,11 +5747,11 @@ struct Dims {
 
 fn term(row: u32, col: u32) -> vec2f {
   let at = row * dims.cols + col;
-  var g = dy[at];
+  var g = f32(dy[at]);
   if (HAS_SCALE) {
     g *= 1.0 + modulation[(row / dims.mod_rows) * dims.mod_stride + dims.scale_offset + col];
   }
-  return vec2f(g, g * (x[at] - stats[row * 2u]) * stats[row * 2u + 1u]);
+  return vec2f(g, g * (f32(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
 }
 
 @compute @workgroup_size(256)
@@ -5847,13 +5868,13 @@ const norm_bwd_x_ = {
   name: 'norm_bwd_x',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'f32' },
-    x: { binding: 1, access: 'read', element: 'f32' },
+    dy: { binding: 0, access: 'read', element: 'Elem' },
+    x: { binding: 1, access: 'read', element: 'Elem' },
     stats: { binding: 2, access: 'read', element: 'f32' },
     weight: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_WEIGHT' },
     modulation: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_SCALE' },
-    prior: { binding: 5, access: 'read', element: 'f32', optional: 'HAS_PRIOR' },
-    dx: { binding: 6, access: 'read_write', element: 'f32' },
+    prior: { binding: 5, access: 'read', element: 'Elem', optional: 'HAS_PRIOR' },
+    dx: { binding: 6, access: 'read_write', element: 'Elem' },
   },
   uniform: { binding: 7, size: 20, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -5869,6 +5890,7 @@ const norm_bwd_x_ = {
     HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
     HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
   code: `// norm_bwd_x: the gradient of norm_fwd by x, plus a gradient that arrived before.
 //   g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out.
@@ -5886,6 +5908,7 @@ const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
 const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_SCALE: bool = false;    // knob: the forward had scale
 const HAS_PRIOR: bool = false;    // knob: add prior
+alias Elem = f32;                 // knob: f16 stores dy, x, prior, dx in half precision
 
 alias Summed = vec2f; // of g, of g xhat
 
@@ -5897,18 +5920,18 @@ struct Dims {
   scale_offset: u32, // optional: HAS_SCALE, else 0
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
 @group(0) @binding(3) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
 @group(0) @binding(4) var<storage, read> modulation: array<f32>; // optional: HAS_SCALE
-@group(0) @binding(5) var<storage, read> prior: array<f32>; // optional: HAS_PRIOR
-@group(0) @binding(6) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(5) var<storage, read> prior: array<Elem>; // optional: HAS_PRIOR
+@group(0) @binding(6) var<storage, read_write> dx: array<Elem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 // dy carried back to xhat.
 fn to_xhat(at: u32, mod_base: u32, col: u32) -> f32 {
-  var g = dy[at];
+  var g = f32(dy[at]);
   if (HAS_SCALE) {
     g *= 1.0 + modulation[mod_base + col];
   }
@@ -5939,7 +5962,7 @@ fn main(
     var run = Summed();
     for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
       let g = to_xhat(base + c, mod_base, c);
-      run += vec2f(g, g * (x[base + c] - mean) * rstd);
+      run += vec2f(g, g * (f32(x[base + c]) - mean) * rstd);
     }
     add_run(&sums, run);
   }
@@ -5948,12 +5971,12 @@ fn main(
     means.x = 0.0;
   }
   for (var c = lid.x; c < end; c += LANES) {
-    let xhat = (x[base + c] - mean) * rstd;
+    let xhat = (f32(x[base + c]) - mean) * rstd;
     var value = rstd * (to_xhat(base + c, mod_base, c) - means.x - xhat * means.y);
     if (HAS_PRIOR) {
-      value += prior[base + c];
+      value += f32(prior[base + c]);
     }
-    dx[base + c] = value;
+    dx[base + c] = Elem(value);
   }
 }
 
@@ -6022,11 +6045,11 @@ const norm_fwd_ = {
   name: 'norm_fwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32' },
+    x: { binding: 0, access: 'read', element: 'Elem' },
     weight: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_WEIGHT' },
     bias: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
     modulation: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_MOD' },
-    y: { binding: 4, access: 'read_write', element: 'f32' },
+    y: { binding: 4, access: 'read_write', element: 'Elem' },
     stats: { binding: 5, access: 'read_write', element: 'f32', optional: 'HAS_STATS' },
   },
   uniform: { binding: 6, size: 28, fields: {
@@ -6048,6 +6071,7 @@ const norm_fwd_ = {
     HAS_SHIFT: { kind: 'const', type: 'bool', default: false },
     HAS_MOD: { kind: 'const', type: 'bool', default: false },
     HAS_STATS: { kind: 'const', type: 'bool', default: true },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
   code: `// norm_fwd: y = (xhat * weight + bias) * (1 + scale) + shift, xhat = (x - mean) * rstd, over the last axis.
 //   LayerNorm: mean = sum(x) / cols, rstd = 1 / sqrt(sum((x - mean)^2) / cols + eps). RMSNorm: mean = 0.
@@ -6073,6 +6097,7 @@ const HAS_SCALE: bool = false;    // knob: multiply by 1 + scale from modulation
 const HAS_SHIFT: bool = false;    // knob: add shift from modulation
 const HAS_MOD: bool = false;      // knob: modulation is bound; true when HAS_SCALE or HAS_SHIFT is
 const HAS_STATS: bool = true;     // knob: write stats
+alias Elem = f32;                 // knob: f16 stores x, y in half precision
 
 alias Summed = vec2f; // of x - mean, of its square
 
@@ -6086,11 +6111,11 @@ struct Dims {
   eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
 @group(0) @binding(1) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
 @group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
 @group(0) @binding(3) var<storage, read> modulation: array<f32>; // optional: HAS_MOD
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<Elem>;
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>; // optional: HAS_STATS
 @group(0) @binding(6) var<uniform> dims: Dims;
 
@@ -6112,7 +6137,7 @@ fn main(
     for (var first = lid.x; first < end; first += RUN * LANES) {
       var run = Summed();
       for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-        run.x += x[base + c];
+        run.x += f32(x[base + c]);
       }
       add_run(&sums, run);
     }
@@ -6122,7 +6147,7 @@ fn main(
   for (var first = lid.x; first < end; first += RUN * LANES) {
     var run = Summed();
     for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-      let d = x[base + c] - mean;
+      let d = f32(x[base + c]) - mean;
       run += vec2f(d, d * d);
     }
     add_run(&sums, run);
@@ -6137,7 +6162,7 @@ fn main(
   }
   let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
   for (var c = lid.x; c < end; c += LANES) {
-    var value = (x[base + c] - mean - off) * rstd;
+    var value = (f32(x[base + c]) - mean - off) * rstd;
     if (HAS_WEIGHT) {
       value *= weight[c];
     }
@@ -6150,7 +6175,7 @@ fn main(
     if (HAS_SHIFT) {
       value += modulation[mod_base + dims.shift_offset + c];
     }
-    y[base + c] = value;
+    y[base + c] = Elem(value);
   }
 }
 

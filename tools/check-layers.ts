@@ -21,7 +21,7 @@ const MAY_IMPORT: { readonly [room: string]: readonly string[] } = {
   models: ['kernel', 'tensor', 'autograd', 'nn'],
   ucgm: ['kernel', 'kernels', 'device', 'tensor', 'autograd', 'nn', 'optim', 'rng'],
   data: ['rng', 'io'],
-  io: [],
+  io: ['kernel'],
   metrics: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'autograd', 'nn'],
   report: ['io', 'ucgm'],
   cli: [

@@ -1,4 +1,4 @@
-import { float32ToHalf } from '../io/dtypes.ts';
+import { float32ToHalf } from '../kernel/index.ts';
 import { UsageError } from './failure.ts';
 
 const INFINITY = 0x7c00;

@@ -5,6 +5,7 @@ export { type Element, elementOf } from './element.ts';
 export { KernelError, type KernelErrorCode } from './errors.ts';
 export { type Takes, wrongOption } from './given.ts';
 export { foldGrid, type Grid } from './grid.ts';
+export { float32ToHalf, halfToNumber } from './half.ts';
 export type { DispatchRecord, Kernel } from './kernel.ts';
 export {
   flag,

@@ -24,6 +24,10 @@ export interface MatmulOptions {
   residual?: boolean;
   /** Also write the value before the activation, for its backward. */
   pre?: boolean;
+  /** How a and b are stored; default f32. Sums are f32. */
+  dtype?: 'f32' | 'f16';
+  /** How out, pre and residual are stored; default as `dtype`. Gradients of weights are f32. */
+  outDtype?: 'f32' | 'f16';
   /** The tiling; see `chooseMatmul`. */
   tile?: MatmulTile;
 }
@@ -141,15 +145,21 @@ const tile = variants<MatmulTile>('kind', {
 
 const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3 };
 
-function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue | undefined> {
-  if (!tile) return { RUNS: true }; // whatever k will be
-  const along = (vec: boolean | undefined) => (vec ? 'vec4f' : 'f32');
+function tileKnobs({
+  layout,
+  tile,
+  dtype = 'f32',
+  outDtype = dtype,
+}: MatmulOptions): Record<string, KnobValue | undefined> {
+  const scalars = { Scalar: dtype, OScalar: outDtype };
+  if (!tile) return { RUNS: true, ...scalars, AElem: dtype, BElem: dtype }; // whatever k will be
+  const along = (vec: boolean | undefined, of: string = dtype) => (vec ? (of === 'f16' ? 'vec4h' : 'vec4f') : of);
   const { m, n, k } = tile.vec ?? { m: false, n: false, k: false };
   if (tile.kind === 'plain') {
     const vecA = layout === 'tn' && m && tile.tm % 4 === 0;
     const vecB = layout !== 'nt' && n;
     const size = { TM: tile.tm, TN: tile.tn, WG_X: tile.wgX, WG_Y: tile.wgY, RUNS: tile.runs };
-    return { ...size, VEC_A: vecA, VEC_B: vecB, AElem: along(vecA), BElem: along(vecB) };
+    return { ...size, ...scalars, VEC_A: vecA, VEC_B: vecB, AElem: along(vecA), BElem: along(vecB) };
   }
   const vecA = layout === 'tn' ? m : k;
   const vecB = layout === 'nt' ? k : n;
@@ -161,15 +171,16 @@ function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue | 
     VEC_N: n,
     AElem: along(vecA),
     BElem: along(vecB),
-    RElem: along(n),
-    ...(n && { OElem: 'vec4f' }),
+    RElem: along(n, outDtype),
+    OElem: n ? along(n, outDtype) : `array<${outDtype}, 1>`,
+    ...scalars,
   };
 }
 
 /**
  * Batched matrix product with a fused epilogue: `out = residual + gate * act(op(A) op(B) + bias)`.
- * Buffers f32: a, b, out [batch, ...]; bias [n]; gate [ceil(m/gate_rows), gate_stride]; residual [batch, residual_rows, n];
- * pre like out. Dims of an unused part: gate_rows 1, gate_stride 0, gate_offset 0, residual_rows 1; k_chunk >= k for one split.
+ * Buffers: a, b of `dtype`; out, pre [batch, m, n] and residual [batch, residual_rows, n] of `outDtype`; f32 bias [n] and
+ * gate [ceil(m/gate_rows), gate_stride]. Dims m, n, k; batch is 1 and k_chunk is k where left out, the others belong to their parts.
  * See shaders/matmul_plain.wgsl and shaders/matmul_tiled.wgsl; without a tile, a small plain one that fits every shape.
  */
 export const matmul = defineKernel({
@@ -182,6 +193,8 @@ export const matmul = defineKernel({
     gate: optional(flag),
     residual: optional(flag),
     pre: optional(flag),
+    dtype: optional(oneOf('f32', 'f16')),
+    outDtype: optional(oneOf('f32', 'f16')),
     tile: optional(tile),
   }),
   knobs: (o: MatmulOptions) => ({

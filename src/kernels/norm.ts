@@ -16,6 +16,8 @@ export interface NormOptions {
   stats?: boolean;
   /** Invocations a row and rows a workgroup; see `chooseNorm`. */
   tile?: NormTile;
+  /** How x and y are stored; default f32. All else is f32. */
+  dtype?: 'f32' | 'f16';
 }
 
 /** How a workgroup covers rows. */
@@ -48,6 +50,7 @@ export const norm = defineKernel({
     scale: optional(flag),
     shift: optional(flag),
     stats: optional(flag),
+    dtype: optional(oneOf('f32', 'f16')),
     tile: optional(
       group<NormTile>({ lanes: powerOfTwo(256), rows: whole(1, 256) }, ({ lanes, rows }) =>
         lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
@@ -55,6 +58,7 @@ export const norm = defineKernel({
     ),
   }),
   knobs: (o: NormOptions) => ({
+    Elem: o.dtype ?? 'f32',
     RMS: o.kind === 'rms',
     HAS_WEIGHT: o.weight ?? false,
     HAS_BIAS: o.bias ?? false,

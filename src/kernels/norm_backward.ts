@@ -68,6 +68,8 @@ export interface NormBackwardXOptions {
   prior?: boolean;
   /** Invocations a row and rows a workgroup, as the forward's. */
   tile?: { lanes: number; rows: number };
+  /** How dy, x, prior and dx are stored; default f32. All else is f32. */
+  dtype?: 'f32' | 'f16';
 }
 
 /**
@@ -83,6 +85,7 @@ export const normBackwardX = defineKernel({
     weight: optional(flag),
     scale: optional(flag),
     prior: optional(flag),
+    dtype: optional(oneOf('f32', 'f16')),
     tile: optional(
       group<{ lanes: number; rows: number }>({ lanes: powerOfTwo(256), rows: whole(1, 256) }, ({ lanes, rows }) =>
         lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
@@ -90,6 +93,7 @@ export const normBackwardX = defineKernel({
     ),
   }),
   knobs: (o: NormBackwardXOptions, caps) => ({
+    Elem: o.dtype ?? 'f32',
     RMS: o.kind === 'rms',
     HAS_WEIGHT: o.weight ?? false,
     HAS_SCALE: o.scale ?? false,
@@ -114,6 +118,8 @@ export interface NormBackwardModulationOptions {
   scale?: boolean;
   shift?: boolean;
   tile?: ColumnTile;
+  /** How dy and x are stored; default f32. All else is f32. */
+  dtype?: 'f32' | 'f16';
 }
 
 /**
@@ -129,9 +135,11 @@ export const normBackwardModulation = defineKernel({
     bias: optional(flag),
     scale: optional(flag),
     shift: optional(flag),
+    dtype: optional(oneOf('f32', 'f16')),
     tile: columnTile,
   }),
   knobs: (o: NormBackwardModulationOptions, caps) => ({
+    Elem: o.dtype ?? 'f32',
     HAS_WEIGHT: o.weight ?? false,
     HAS_BIAS: o.bias ?? false,
     HAS_SCALE: o.scale ?? false,
@@ -168,6 +176,8 @@ export interface NormBackwardWeightOptions {
   bias?: boolean;
   scale?: boolean;
   tile?: ColumnTile;
+  /** How dy and x are stored; default f32. All else is f32. */
+  dtype?: 'f32' | 'f16';
 }
 
 /**
@@ -182,9 +192,11 @@ export const normBackwardWeight = defineKernel({
     kind: optional(kind),
     bias: optional(flag),
     scale: optional(flag),
+    dtype: optional(oneOf('f32', 'f16')),
     tile: columnTile,
   }),
   knobs: (o: NormBackwardWeightOptions, caps) => ({
+    Elem: o.dtype ?? 'f32',
     HAS_BIAS: o.bias ?? false,
     HAS_SCALE: o.scale ?? false,
     LANES: columnLanes(o.tile, caps),

@@ -1,4 +1,4 @@
-import type { DimsOf, Kernel, ShaderSource } from '../../src/kernel/index.ts';
+import { type DimsOf, float32ToHalf, halfToNumber, type Kernel, type ShaderSource } from '../../src/kernel/index.ts';
 
 export type HostArray = Float32Array | Uint32Array | Int32Array;
 
@@ -16,6 +16,8 @@ export interface KernelCase {
   /** Floating-point operations and least bytes moved; for the bench. */
   readonly flops: number;
   readonly bytes: number;
+  /** Features that the device must have; without them the case is that it is refused by name. */
+  readonly needs?: readonly string[];
   /** Part of the smoke suite: the smallest case of its kernel. */
   readonly smoke?: boolean;
   /** A tiling of the case's own, which the device's choice may never come to. */
@@ -32,10 +34,24 @@ export interface PreparedCase {
   readonly inputs: { [binding: string]: HostArray };
   /** Elements of each written buffer. A name that is also in `inputs` starts from that input (updated in place). */
   readonly outputs: { [binding: string]: number };
-  /** u32 outputs; compared exactly. All others are f32. */
+  /** u32 outputs; compared exactly. All others are f32, or f16. */
   readonly integer?: readonly string[];
+  /**
+   * Buffers that are stored as f16. Their inputs are halves already (`halves`), so that the oracle sees what the kernel sees; outputs
+   * may be off by twice what rounding the oracle's to f16 costs, and the case's tolerance.
+   */
+  readonly halves?: readonly string[];
   /** The f64 results, by output. Called once. Of a case for the bench alone, the first elements may be enough. */
   readonly oracle: () => { [binding: string]: ArrayLike<number> };
+}
+
+/** The features of a case that the device does not have. */
+export const missingFeatures = (kase: KernelCase, device: GPUDevice): string[] =>
+  (kase.needs ?? []).filter((feature) => !device.features.has(feature));
+
+/** The halves nearest to these numbers. */
+export function halves(values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
+  return Float32Array.from(float32ToHalf(values), halfToNumber);
 }
 
 /** Widens a typed kernel and its dims for the catalogue. */

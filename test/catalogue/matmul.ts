@@ -7,12 +7,13 @@ import {
   matmul,
 } from '../../src/kernels/matmul.ts';
 import { matmul as oracle, randn } from '../reference/index.ts';
-import { type KernelCase, prepared } from './case.ts';
+import { halves, type KernelCase, prepared } from './case.ts';
 
 /** Products that the oracle of a case for the bench may sum. */
 const ORACLE_TERMS = 1e8;
 
-export type MatmulPart = 'bias' | 'gelu' | 'silu' | 'relu' | 'gate' | 'residual' | 'pre';
+/** What is fused; f16: all of a, b, out, residual, pre are halves, `f16 in`: only a and b. */
+export type MatmulPart = 'bias' | 'gelu' | 'silu' | 'relu' | 'gate' | 'residual' | 'pre' | 'f16' | 'f16 in';
 
 export interface MatmulCaseShape {
   m: number;
@@ -50,11 +51,17 @@ export function matmulCase(
       const act = has('gelu') ? 'gelu' : has('silu') ? 'silu' : has('relu') ? 'relu' : 'none';
       const gateStride = has('gate') ? 2 * n + 3 : 0;
       const gateOffset = has('gate') ? n + 1 : 0;
-      const a = Float32Array.from(randn(batch * m * k, 1));
-      const b = Float32Array.from(randn(batch * k * n, 2), (v) => v / Math.sqrt(k));
+      const half = has('f16');
+      const halfIn = half || has('f16 in');
+      const stored = (values: Float32Array<ArrayBuffer>, as: boolean) => (as ? halves(values) : values);
+      const a = stored(Float32Array.from(randn(batch * m * k, 1)), halfIn);
+      const b = stored(
+        Float32Array.from(randn(batch * k * n, 2), (v) => v / Math.sqrt(k)),
+        halfIn,
+      );
       const bias = Float32Array.from(randn(n, 3));
       const gate = Float32Array.from(randn(Math.ceil(m / gateRows) * gateStride, 4));
-      const residual = Float32Array.from(randn(batch * residualRows * n, 5));
+      const residual = stored(Float32Array.from(randn(batch * residualRows * n, 5)), half);
       const kChunk = Math.ceil(k / splits);
       const options: MatmulOptions = {
         layout,
@@ -63,6 +70,7 @@ export function matmulCase(
         gate: has('gate'),
         residual: has('residual'),
         pre: has('pre'),
+        ...(halfIn && { dtype: 'f16', outDtype: half ? 'f16' : 'f32' }),
         tile: tile ?? chooseMatmul({ m, n, k, batch, split: splits > 1 }, capsOf(device)),
       };
       const outputs = splits * batch * m * n;
@@ -84,6 +92,7 @@ export function matmulCase(
           ...(has('residual') && { residual }),
         },
         outputs: { out: outputs, ...(has('pre') && { pre: outputs }) },
+        halves: half ? ['a', 'b', 'out', 'pre', 'residual'] : halfIn ? ['a', 'b'] : [],
         oracle: () => {
           const operands = { a, b, m, n, k, batch, transA: layout === 'tn', transB: layout === 'nt' };
           const rows = extra.benchOnly ? Math.max(1, Math.min(m, Math.floor(ORACLE_TERMS / (n * k)))) : undefined;
@@ -178,6 +187,21 @@ const tiledCases = [
   matmulCase('nt', [], { m: 65539, n: 4, k: 4 }, forced({ m: 65539, n: 4, k: 4 }, SMALL)),
 ];
 
+/** Halves in storage: the forward's product, the gradient by x, and that by the weight, which is f32. */
+const halfCases = [
+  matmulCase('nt', ['f16'], ODD),
+  matmulCase('nt', ['bias', 'gelu', 'pre', 'f16'], { m: 41, n: 3, k: 113 }),
+  matmulCase('nt', ['bias', 'gate', 'residual', 'f16'], { m: 24, n: 41, k: 48, gateRows: 8, residualRows: 12 }),
+  matmulCase('nn', ['f16'], { m: 41, n: 257, k: 113 }),
+  matmulCase('nn', ['f16'], { m: 1, n: 1, k: 1 }),
+  matmulCase('tn', ['f16 in'], { m: 113, n: 257, k: 41, splits: 2 }),
+  matmulCase('tn', ['f16 in'], EVEN),
+  ...LAYOUTS.map((layout) => matmulCase(layout, ['f16'], ODD, SMALL)),
+  ...LAYOUTS.map((layout) => matmulCase(layout, [...ALL, 'f16'], MIXED, forced(MIXED, SMALL))),
+  matmulCase('tn', ['f16 in'], { m: 68, n: 36, k: 257, splits: 2 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
+  matmulCase('nn', ['f16 in'], { m: 131, n: 67, k: 33 }, { kind: 'tiled', qm: 2, qn: 1 }),
+].map((c) => ({ ...c, needs: ['shader-f16'] }));
+
 export const matmulCases: KernelCase[] = [
   matmulCase('nn', [], { m: 3, n: 41, k: 7 }, undefined, { smoke: true }),
   matmulCase('nn', [], { m: 1, n: 1, k: 1 }),
@@ -192,5 +216,6 @@ export const matmulCases: KernelCase[] = [
   matmulCase('nt', ALL, { m: 130, n: 113, k: 20, gateRows: 8, residualRows: 65 }),
   matmulCase('nt', [], { m: 65539, n: 3, k: 2 }, { kind: 'plain', tm: 1, tn: 4, wgX: 4, wgY: 1 }),
   ...tiledCases,
+  ...halfCases,
   ...BENCH.map((shape) => matmulCase(...shape, undefined, { benchOnly: true })),
 ];

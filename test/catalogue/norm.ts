@@ -1,9 +1,10 @@
 import { capsOf } from '../../src/kernel/index.ts';
 import { chooseNorm, type NormOptions, type NormTile, norm } from '../../src/kernels/norm.ts';
 import { norm as oracle, randn } from '../reference/index.ts';
-import { type KernelCase, prepared } from './case.ts';
+import { halves, type KernelCase, prepared } from './case.ts';
 
-type Part = 'weight' | 'bias' | 'scale' | 'shift' | 'stats';
+/** f16: x and y are halves. */
+type Part = 'weight' | 'bias' | 'scale' | 'shift' | 'stats' | 'f16';
 
 /** One norm; without a tile, that of the device. */
 export function normCase(
@@ -27,12 +28,14 @@ export function normCase(
     flops: rows * cols * 8,
     bytes: rows * cols * 8,
     forced: tile !== undefined,
+    ...(has('f16') && { needs: ['shader-f16'] }),
     ...extra,
     prepare: (device) => {
       const modulated = has('scale') || has('shift');
       const modStride = modulated ? 3 * cols + 5 : 0; // an odd stride: the modulation is a slice of something wider
       const modCount = Math.ceil(rows / modRows);
-      const x = Float32Array.from(randn(rows * cols, 1), (v) => v * 1.5 + 0.7);
+      const whole = Float32Array.from(randn(rows * cols, 1), (v) => v * 1.5 + 0.7);
+      const x = has('f16') ? halves(whole) : whole;
       const weight = Float32Array.from(randn(cols, 2));
       const bias = Float32Array.from(randn(cols, 3));
       const modulation = Float32Array.from(randn(modCount * modStride, 4));
@@ -43,6 +46,7 @@ export function normCase(
         scale: has('scale'),
         shift: has('shift'),
         stats: has('stats'),
+        ...(has('f16') && { dtype: 'f16' }),
         tile: tile ?? chooseNorm(cols, capsOf(device)),
       };
       const slice = (offset: number) => {
@@ -68,6 +72,7 @@ export function normCase(
             ...(has('bias') && { bias }),
             ...(modulated && { modulation }),
           },
+          halves: has('f16') ? ['x', 'y'] : [],
           outputs: { y: rows * cols, ...(has('stats') && { stats: rows * 2 }) },
           oracle: () => {
             const shape = { rows, cols, kind, eps: 1e-6, x: Float64Array.from(x), modRows };
@@ -99,6 +104,10 @@ export const normCases: KernelCase[] = [
   normCase('rms', ['scale'], 7, 1, 3, { lanes: 8, rows: 2 }),
   normCase('layer', ['stats'], 1, 1152, 1, { lanes: 256, rows: 1 }),
   normCase('layer', ['stats'], 65539, 3, 1, { lanes: 1, rows: 1 }),
+  normCase('layer', ['stats', 'f16'], 3, 41),
+  normCase('layer', [...ALL, 'f16'], 41, 113, 41, { lanes: 16, rows: 8 }),
+  normCase('rms', ['weight', 'f16'], 257, 47, 1, { lanes: 1, rows: 8 }),
+  normCase('rms', ['scale', 'f16'], 7, 1, 3, { lanes: 8, rows: 2 }),
   normCase('layer', ['scale', 'shift', 'stats'], 8192, 1152, 256, undefined, { benchOnly: true }),
   normCase('rms', ['scale', 'shift', 'stats'], 16384, 384, 256, undefined, { benchOnly: true }),
 ];

@@ -14,9 +14,10 @@ import {
   randn,
   takeColumns,
 } from '../reference/index.ts';
-import { type KernelCase, prepared } from './case.ts';
+import { halves, type KernelCase, prepared } from './case.ts';
 
-type Part = 'weight' | 'bias' | 'scale' | 'shift' | 'prior';
+/** f16: dy, x, prior and dx are halves. */
+type Part = 'weight' | 'bias' | 'scale' | 'shift' | 'prior' | 'f16';
 type Kind = 'layer' | 'rms';
 
 interface Shape {
@@ -33,8 +34,10 @@ function problem(kind: Kind, parts: Part[], { rows, cols, modRows = 1 }: Shape) 
   const modulated = has('scale') || has('shift');
   const modStride = modulated ? 3 * cols + 5 : 0; // an odd stride: the modulation is a slice of something wider
   const offsets = { scale: has('scale') ? cols + 2 : 0, shift: has('shift') ? 1 : 0 };
-  const x = Float32Array.from(randn(rows * cols, 1), (v) => v * 1.5 + 0.7);
-  const dy = Float32Array.from(randn(rows * cols, 2));
+  const stored = (values: Float32Array<ArrayBuffer>) => (has('f16') ? halves(values) : values);
+  const dtype = has('f16') ? ('f16' as const) : undefined;
+  const x = stored(Float32Array.from(randn(rows * cols, 1), (v) => v * 1.5 + 0.7));
+  const dy = stored(Float32Array.from(randn(rows * cols, 2)));
   const weight = Float32Array.from(randn(cols, 3));
   const bias = Float32Array.from(randn(cols, 4));
   const modulation = Float32Array.from(randn(modCount * modStride, 5));
@@ -55,7 +58,23 @@ function problem(kind: Kind, parts: Part[], { rows, cols, modRows = 1 }: Shape) 
     cols,
     ...(has('scale') && { mod_rows: modRows, mod_stride: modStride, scale_offset: offsets.scale }),
   };
-  return { has, modCount, modRows, modStride, offsets, x, dy, weight, bias, modulation, forward, stats, dims };
+  return {
+    has,
+    dtype,
+    stored,
+    modCount,
+    modRows,
+    modStride,
+    offsets,
+    x,
+    dy,
+    weight,
+    bias,
+    modulation,
+    forward,
+    stats,
+    dims,
+  };
 }
 
 function named(kernel: string, kind: Kind, parts: Part[], s: Shape, lanes?: number) {
@@ -81,26 +100,32 @@ export function normBackwardXCase(
     flops: rows * cols * 12,
     bytes: rows * cols * 4 * (parts.includes('prior') ? 4 : 3),
     forced: tile !== undefined,
+    ...(parts.includes('f16') && { needs: ['shader-f16'] }),
     ...extra,
     prepare: (device) => {
       const p = problem(kind, parts, shape);
-      const prior = Float32Array.from(randn(rows * cols, 6));
+      const prior = p.stored(Float32Array.from(randn(rows * cols, 6)));
       const [weight, scale, withPrior] = [p.has('weight'), p.has('scale'), p.has('prior')];
-      return prepared(normBackwardX.prepare(device, { kind, weight, scale, prior: withPrior, tile }), p.dims, {
-        inputs: {
-          dy: p.dy,
-          x: p.x,
-          stats: p.stats,
-          ...(weight && { weight: p.weight }),
-          ...(scale && { modulation: p.modulation }),
-          ...(withPrior && { prior }),
+      return prepared(
+        normBackwardX.prepare(device, { kind, weight, scale, prior: withPrior, tile, dtype: p.dtype }),
+        p.dims,
+        {
+          inputs: {
+            dy: p.dy,
+            x: p.x,
+            stats: p.stats,
+            ...(weight && { weight: p.weight }),
+            ...(scale && { modulation: p.modulation }),
+            ...(withPrior && { prior }),
+          },
+          halves: p.dtype ? ['dy', 'x', 'prior', 'dx'] : [],
+          outputs: { dx: rows * cols },
+          oracle: () => {
+            const { dx } = modulatedNormGradients(p.forward, p.dy);
+            return { dx: withPrior ? dx.map((v, i) => v + (prior[i] as number)) : dx };
+          },
         },
-        outputs: { dx: rows * cols },
-        oracle: () => {
-          const { dx } = modulatedNormGradients(p.forward, p.dy);
-          return { dx: withPrior ? dx.map((v, i) => v + (prior[i] as number)) : dx };
-        },
-      });
+      );
     },
   };
 }
@@ -120,12 +145,13 @@ function modulationCase(
     flops: rows * cols * 5,
     bytes: rows * cols * 8 + Math.ceil(rows / (shape.modRows ?? 1)) * cols * 16,
     forced: tile !== undefined,
+    ...(parts.includes('f16') && { needs: ['shader-f16'] }),
     ...extra,
     prepare: (device) => {
       const p = problem(kind, parts, shape);
       const dmodulation = Float32Array.from(randn(p.modCount * p.modStride, 7)); // what other kernels have added
       const [weight, bias, scale, shift] = [p.has('weight'), p.has('bias'), p.has('scale'), p.has('shift')];
-      const kernel = normBackwardModulation.prepare(device, { kind, weight, bias, scale, shift, tile });
+      const kernel = normBackwardModulation.prepare(device, { kind, weight, bias, scale, shift, tile, dtype: p.dtype });
       return prepared(
         kernel,
         { ...p.dims, mod_rows: p.modRows, mod_stride: p.modStride, shift_offset: p.offsets.shift },
@@ -138,6 +164,7 @@ function modulationCase(
             ...(bias && { bias: p.bias }),
             dmodulation,
           },
+          halves: p.dtype ? ['dy', 'x'] : [],
           outputs: { dmodulation: p.modCount * p.modStride },
           oracle: () => {
             const { dscale, dshift } = modulatedNormGradients(p.forward, p.dy);
@@ -167,16 +194,18 @@ function weightCase(
     flops: rows * cols * 5,
     bytes: rows * cols * 8,
     forced: tile !== undefined,
+    ...(parts.includes('f16') && { needs: ['shader-f16'] }),
     ...extra,
     prepare: (device) => {
       const p = problem(kind, ['weight', ...parts], shape);
       const [bias, scale] = [p.has('bias'), p.has('scale')];
       const size = Math.ceil(rows / chunkRows) * cols;
       return prepared(
-        normBackwardWeight.prepare(device, { kind, bias, scale, tile }),
+        normBackwardWeight.prepare(device, { kind, bias, scale, tile, dtype: p.dtype }),
         { ...p.dims, chunk_rows: chunkRows },
         {
           inputs: { dy: p.dy, x: p.x, stats: p.stats, ...(scale && { modulation: p.modulation }) },
+          halves: p.dtype ? ['dy', 'x'] : [],
           outputs: { dweight_partial: size, ...(bias && { dbias_partial: size }) },
           oracle: () => {
             const up = Float64Array.from(p.dy, (v, i) => {
@@ -227,6 +256,10 @@ export const normBackwardCases: KernelCase[] = [
   weightCase('layer', ['bias', 'scale'], { rows: 113, cols: 257, modRows: 113, chunkRows: 7 }),
   weightCase('rms', ['bias'], { rows: 65539, cols: 3, chunkRows: 65539 }, { lanes: 64 }),
   weightCase('layer', [], { rows: 65539, cols: 3, chunkRows: 1 }),
+  normBackwardXCase('layer', ['weight', 'scale', 'prior', 'f16'], { rows: 41, cols: 113, modRows: 41 }),
+  normBackwardXCase('rms', ['f16'], { rows: 7, cols: 257 }, { lanes: 16, rows: 8 }),
+  modulationCase('layer', ['weight', 'scale', 'shift', 'f16'], { rows: 100, cols: 113, modRows: 41 }, { lanes: 8 }),
+  weightCase('layer', ['bias', 'scale', 'f16'], { rows: 113, cols: 41, modRows: 113, chunkRows: 67 }),
   normBackwardXCase(
     'layer',
     ['scale', 'prior'],

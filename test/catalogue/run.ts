@@ -1,6 +1,6 @@
 import { readBuffer } from '../../src/device/index.ts';
-import type { BufferLike } from '../../src/kernel/index.ts';
-import type { HostArray, KernelCase, PreparedCase } from './case.ts';
+import { type BufferLike, float32ToHalf, halfToNumber } from '../../src/kernel/index.ts';
+import { type HostArray, halves, type KernelCase, type PreparedCase } from './case.ts';
 
 const GUARD_WORDS = 64;
 const GUARD = 0x7fc0dead; // a NaN with a payload: a kernel that reads it shows, one that overwrites it shows too
@@ -20,10 +20,13 @@ export interface BoundCase {
 
 export function bindCase(device: GPUDevice, run: PreparedCase): BoundCase {
   const buffers: { [binding: string]: GPUBuffer } = {};
-  const make = (name: string, words: number, data: HostArray | undefined) => {
+  const make = (name: string, length: number, data: HostArray | undefined) => {
+    const half = isHalf(run, name);
+    const words = wordsOf(length, half);
     const buffer = device.createBuffer({ label: name, size: (words + GUARD_WORDS) * 4, usage: STORAGE_COPY });
     const host = new Uint32Array(words + GUARD_WORDS).fill(GUARD);
-    if (data) host.set(new Uint32Array(data.buffer, data.byteOffset, data.length));
+    if (data && half) new Uint16Array(host.buffer).set(float32ToHalf(data as Float32Array));
+    else if (data) host.set(new Uint32Array(data.buffer, data.byteOffset, data.length));
     device.queue.writeBuffer(buffer, 0, host);
     buffers[name] = buffer;
   };
@@ -31,6 +34,17 @@ export function bindCase(device: GPUDevice, run: PreparedCase): BoundCase {
   for (const [name, length] of Object.entries(run.outputs)) if (!(name in run.inputs)) make(name, length, undefined);
   return { buffers, destroy: () => Object.values(buffers).forEach((b) => void b.destroy()) };
 }
+
+const isHalf = (run: PreparedCase, name: string) => run.halves?.includes(name) ?? false;
+
+/** Words that hold `length` numbers; of an odd count of halves the last word keeps its guard in the upper half. */
+const wordsOf = (length: number, half: boolean) => (half ? Math.ceil(length / 2) : length);
+
+/** The numbers of an output. */
+const numbersOf = (run: PreparedCase, name: string, bytes: ArrayBuffer, length: number): Float32Array<ArrayBuffer> =>
+  isHalf(run, name)
+    ? Float32Array.from(new Uint16Array(bytes, 0, length), halfToNumber)
+    : new Float32Array(bytes, 0, length);
 
 /** What a case's kernel makes of these inputs, by output that holds f32. */
 export async function outputsOf(
@@ -49,7 +63,7 @@ export async function outputsOf(
   const names = Object.keys(run.outputs).filter((name) => !run.integer?.includes(name));
   const read = names.map(async (name) => {
     const bytes = await readBuffer(device, bound.buffers[name] as GPUBuffer);
-    return [name, new Float32Array(bytes, 0, run.outputs[name])] as const;
+    return [name, numbersOf(run, name, bytes, run.outputs[name] as number)] as const;
   });
   const outputs = new Map(await Promise.all(read));
   bound.destroy();
@@ -81,12 +95,16 @@ export async function runCase(
   let error = 0;
   let worstOutput = '';
   for (const [name, buffer] of Object.entries(bound.buffers)) {
-    const words = new Uint32Array(await readBuffer(device, buffer as GPUBuffer));
-    const length = words.length - GUARD_WORDS;
-    for (let i = length; i < words.length; i++) {
+    const bytes = await readBuffer(device, buffer as GPUBuffer);
+    const words = new Uint32Array(bytes);
+    const length = run.inputs[name]?.length ?? (run.outputs[name] as number);
+    const half = isHalf(run, name);
+    for (let i = wordsOf(length, half); i < words.length; i++) {
       if (words[i] !== GUARD)
-        throw new Error(`${kase.kernel} ${kase.name}: wrote past the end of ${name} at word ${i} of ${length}`);
+        throw new Error(`${kase.kernel} ${kase.name}: wrote past the end of ${name} at word ${i} of ${length} numbers`);
     }
+    if (half && length % 2 === 1 && (words[(length - 1) / 2] as number) >>> 16 !== GUARD >>> 16)
+      throw new Error(`${kase.kernel} ${kase.name}: wrote past the end of ${name}, a half after ${length}`);
     const wanted = expected[name];
     if (!wanted) {
       if (name in run.outputs) throw new Error(`${kase.kernel} ${kase.name}: the oracle gives no ${name}`);
@@ -95,12 +113,16 @@ export async function runCase(
     if (kase.benchOnly ? wanted.length > length : wanted.length !== length)
       throw new Error(`${kase.kernel} ${kase.name}: oracle's ${name} has ${wanted.length} elements, not ${length}`);
     const integer = run.integer?.includes(name) ?? false;
-    const ours: HostArray = integer ? words : new Float32Array(words.buffer, 0, length);
+    const ours: HostArray = integer ? words.subarray(0, length) : numbersOf(run, name, bytes, length);
+    const raw = half ? new Uint16Array(bytes) : words;
+    const poison = (i: number) => (half ? (i % 2 ? GUARD >>> 16 : GUARD & 0xffff) : GUARD);
     for (let i = 0; i < length; i++) {
-      if (words[i] === GUARD && !(name in run.inputs))
+      if (raw[i] === poison(i) && !(name in run.inputs))
         throw new Error(`${kase.kernel} ${kase.name}: ${name}[${i}] was never written`);
     }
-    const e = integer ? exact(ours, wanted) : relativeError(ours, wanted);
+    const off = integer ? exact(ours, wanted) : relativeError(ours, wanted);
+    // What rounding costs comes off: the rest is the kernel's.
+    const e = half ? Math.max(0, off - 2 * relativeError(halves(Float32Array.from(wanted)), wanted)) : off;
     if (!(e <= error)) {
       error = e;
       worstOutput = name;

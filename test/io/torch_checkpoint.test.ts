@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { float32ToHalf, toFloat32 } from '../../src/io/dtypes.ts';
+import { toFloat32 } from '../../src/io/dtypes.ts';
 import { IoError, type IoErrorCode } from '../../src/io/errors.ts';
 import type { RawTensor } from '../../src/io/safetensors.ts';
 import { parseTorchCheckpoint } from '../../src/io/torch_checkpoint.ts';
 import { plainTensors, torchTensors } from '../../src/io/torch_names.ts';
 import { readStoredZip } from '../../src/io/zip.ts';
+import { float32ToHalf } from '../../src/kernel/index.ts';
 import { failure } from './folder.ts';
 import {
   bytesOf,

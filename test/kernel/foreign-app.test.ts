@@ -1,12 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { readBuffer } from '../../src/device/index.ts';
 import { cacheOf, KernelError, releaseKernels } from '../../src/kernel/index.ts';
+import { matmul } from '../../src/kernels/matmul.ts';
 import { norm } from '../../src/kernels/norm.ts';
 import { openDevice } from '../gpu.ts';
 
 const DIMS = { rows: 2, cols: 3, eps: 1e-6 };
 
 describe("one kernel in somebody else's app", () => {
+  it('refuses a kernel of a feature that the device lacks, by name', async () => {
+    const device = await openDevice({ limits: 'default', features: [] });
+    await expect(matmul.create(device, { layout: 'nn', dtype: 'f16' })).rejects.toMatchObject({
+      code: 'missing-feature',
+      message: expect.stringMatching(/matmul_plain.*needs the feature shader-f16.*Fix: request the device/),
+    });
+    device.destroy();
+  });
+
   it('runs on a foreign device, in a foreign encoder, on ranges of a foreign buffer', async () => {
     const device = await openDevice({ limits: 'default', features: [] });
     const x = device.createBuffer({ size: 1024, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { KernelCase } from '../catalogue/case.ts';
+import { type KernelCase, missingFeatures } from '../catalogue/case.ts';
 import { runCase } from '../catalogue/run.ts';
 import { testDevice } from '../gpu.ts';
 
@@ -9,7 +9,10 @@ export function kernelSuite(family: string, cases: readonly KernelCase[], { exac
     let worst = 0;
     for (const kase of cases.filter((c) => !c.benchOnly)) {
       it(kase.name, async () => {
-        const { error } = await runCase(await testDevice(), kase);
+        const device = await testDevice();
+        const missing = missingFeatures(kase, device);
+        if (missing.length > 0) return expect(() => kase.prepare(device)).toThrow(`needs the feature ${missing}`);
+        const { error } = await runCase(device, kase);
         expect(error).toBeLessThanOrEqual(kase.tolerance);
         worst = Math.max(worst, error);
       });
