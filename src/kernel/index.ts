@@ -1,18 +1,26 @@
 export { cacheOf, releaseKernels } from './cache.ts';
 export { type Caps, capsOf } from './caps.ts';
 export { KernelError, type KernelErrorCode } from './errors.ts';
-export { type Takes, wrongOption } from './given.ts';
 export { foldGrid, type Grid } from './grid.ts';
 export { type DispatchRecord, defineKernel, Kernel, type KernelFamily, type KernelSpec } from './kernel.ts';
 export {
+  callback,
+  checkOptions,
+  either,
   flag,
   group,
   none,
+  number,
+  numbers,
   type Option,
   type OptionGroup,
+  object,
   oneOf,
   optional,
   powerOfTwo,
+  signal,
+  text,
+  texts,
   variants,
   whole,
 } from './options.ts';

@@ -1,4 +1,4 @@
-import { type Takes, wrongOption } from '../kernel/index.ts';
+import { checkOptions, flag, group, number, optional } from '../kernel/index.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
 import { type DiTConfig, ModelError } from './config.ts';
 import { type DDTOptions, ddt } from './ddt.ts';
@@ -30,23 +30,23 @@ const CLASSES: { [name: string]: (config: ModelConfig) => VelocityNetwork } = {
   },
 };
 
-const KEYS: { readonly [K in keyof Required<ModelConfig>]: Takes } = {
-  input_size: 'number',
-  in_channels: 'number',
-  num_classes: 'number',
-  patch_size: 'number',
-  hidden_size: 'number',
-  depth: 'number',
-  num_heads: 'number',
-  use_qknorm: 'boolean?',
-  use_swiglu: 'boolean?',
-  use_rope: 'boolean?',
-  use_rmsnorm: 'boolean?',
-  wo_shift: 'boolean?',
-  learn_sigma: 'boolean?',
-  two_times: 'boolean?',
-  num_encoder_blocks: 'number?',
-};
+const KEYS = group<ModelConfig>({
+  input_size: number,
+  in_channels: number,
+  num_classes: number,
+  patch_size: number,
+  hidden_size: number,
+  depth: number,
+  num_heads: number,
+  use_qknorm: optional(flag),
+  use_swiglu: optional(flag),
+  use_rope: optional(flag),
+  use_rmsnorm: optional(flag),
+  wo_shift: optional(flag),
+  learn_sigma: optional(flag),
+  two_times: optional(flag),
+  num_encoder_blocks: optional(number),
+});
 
 /** Named sizes: a class, and the sizes that do not follow from the data. S to 1p6B are the reference's; tiny and mnist are ours. */
 const SIZES: { [size: string]: { hidden_size: number; depth: number; num_heads: number } } = {
@@ -83,7 +83,6 @@ export function createNetwork(class_: string, config: ModelConfig): VelocityNetw
   const make = Object.hasOwn(CLASSES, class_) ? CLASSES[class_] : undefined;
   if (!make)
     throw new ModelError(`network class ${class_} does not exist`, `use one of ${Object.keys(CLASSES).join(', ')}`);
-  const wrong = wrongOption(class_, config, KEYS);
-  if (wrong) throw new ModelError(wrong.what, wrong.fix);
+  checkOptions(KEYS, config, (what, fix) => new ModelError(`${class_}: ${what}`, fix));
   return make(config);
 }

@@ -1,4 +1,5 @@
 import { Tape } from '../autograd/tape.ts';
+import { group, number, optional, signal } from '../kernel/index.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { NetworkWeights } from '../nn/weights.ts';
 import { count, MAX_IN_FLIGHT, type Numbers, Pace, realNumbers, type Tensor, type Workspace } from '../tensor/index.ts';
@@ -7,7 +8,7 @@ import { evaluate, type Form, formOf, sum } from './form.ts';
 import { guidedVelocity } from './guidance.ts';
 import { allFinite, firstBadParameter, NonFiniteError } from './non_finite.ts';
 import { type SamplingOptions, timeGrid, validateSampling } from './schedule.ts';
-import { denominator, OptionError, QUARTER_TURN, type Transport, transportNamed } from './transport.ts';
+import { denominator, OptionError, QUARTER_TURN, refuseWrong, type Transport, transportNamed } from './transport.ts';
 
 /** One batch to be sampled. */
 export interface SampleRequest {
@@ -28,6 +29,8 @@ export interface SampleControl {
   /** Steps on the device at most while the next is recorded. Default 2. */
   readonly maxInFlight?: number;
 }
+
+const CONTROL = group<SampleControl>({ signal: optional(signal), maxInFlight: optional(number) });
 
 type CopiedRequest = SampleRequest & {
   readonly noise: Float32Array<ArrayBuffer>;
@@ -61,6 +64,7 @@ export async function sample(
   control: SampleControl = {},
 ): Promise<SampleResult> {
   validateSampling(options);
+  refuseWrong('sample', CONTROL, control);
   if (options.target_time !== undefined && !network.twoTimes)
     throw new OptionError('target_time is for networks of two times', 'leave it out');
   if (options.stochast_ratio !== 0 && !request.stepNoise)

@@ -9,12 +9,12 @@ it('keys of a model that do not exist, and values of another type, are refused b
     () =>
       createNetwork(name, config as ModelConfig);
   expect(making({ ...sizes, use_ropes: false })).toThrow(
-    'TiT has no use_ropes. Fix: write use_rope; TiT has input_size',
+    'TiT: has no option use_ropes. Fix: write use_rope; its options are: input_size',
   );
   expect(making({ ...sizes, hiddenSize: 16 }, 'SiT')).toThrow('write hidden_size');
   expect(making({ ...sizes, depth: '1' })).toThrow('depth is "1"');
-  expect(making({ ...sizes, use_rope: 'false' })).toThrow('give boolean');
-  expect(making({}, 'DDT')).toThrow('DDT lacks input_size');
-  expect(making(undefined)).toThrow('undefined is no object');
+  expect(making({ ...sizes, use_rope: 'false' })).toThrow('give use_rope true or false');
+  expect(making({}, 'DDT')).toThrow('DDT: input_size is missing');
+  expect(making(undefined)).toThrow('TiT: the options are missing');
   expect(making(sizes, 'constructor')).toThrow('network class constructor does not exist');
 });
