@@ -14,6 +14,7 @@ export {
   numbers,
   type Option,
   type OptionGroup,
+  type OptionsOf,
   object,
   oneOf,
   optional,
