@@ -1,7 +1,7 @@
 import { Tape } from '../autograd/tape.ts';
 import { group, number, optional, signal } from '../kernel/index.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
-import { NetworkWeights } from '../nn/weights.ts';
+import { checkWeights, NetworkWeights } from '../nn/weights.ts';
 import { count, MAX_IN_FLIGHT, type Numbers, Pace, realNumbers, type Tensor, type Workspace } from '../tensor/index.ts';
 import { fitting, labelsOf } from './batch.ts';
 import { evaluate, type Form, formOf, sum } from './form.ts';
@@ -51,8 +51,8 @@ export interface SampleResult {
  * step before, mixes in fresh noise and moves to the next time. The result is the last un-extrapolated prediction of x.
  * The grid and all coefficients are doubles on the host, the state is f32 on the GPU.
  * Runs after all that was asked of the workspace before; noise and labels are copied now.
- * @throws OptionError for options that do not fit the network or the request; NonFiniteError for samples that are no numbers; the
- * signal's reason; DeviceError when the device is lost.
+ * @throws OptionError for options that do not fit the network or the request; TensorError for weights of another device;
+ * NonFiniteError for samples that are no numbers; the signal's reason; DeviceError when the device is lost.
  */
 export async function sample(
   workspace: Workspace,
@@ -65,10 +65,13 @@ export async function sample(
 ): Promise<SampleResult> {
   validateSampling(options);
   refuseWrong('sample', CONTROL, control);
+  if (typeof network?.forward !== 'function')
+    throw new OptionError(`the network is ${typeof network}`, 'give what createNetwork made');
   if (options.target_time !== undefined && !network.twoTimes)
     throw new OptionError('target_time is for networks of two times', 'leave it out');
   if (options.stochast_ratio !== 0 && !request.stepNoise)
     throw new OptionError('stochast_ratio needs fresh noise', 'give stepNoise');
+  checkWeights(workspace, network, weights);
   const given = copyRequest(network, request);
   return workspace.task(async () => {
     try {
