@@ -92,6 +92,6 @@ export function writeSampleGrid(path: string, { samples, shape, labels, columns,
 }
 
 /** Columns of a grid: the classes, up to 16. */
-export function gridColumns({ numClasses }: VelocityNetwork): number {
+export function gridColumns({ numClasses }: Pick<VelocityNetwork, 'numClasses'>): number {
   return numClasses >= 2 ? Math.min(numClasses, 16) : 8;
 }
