@@ -17,5 +17,5 @@ export { OBJECTIVE_DEFAULTS, type ObjectiveOptions } from './ucgm/options.ts';
 export { type SampleControl, type SampleRequest, type SampleResult, sample } from './ucgm/sampler.ts';
 export { SAMPLING_DEFAULTS, type SamplingOptions } from './ucgm/schedule.ts';
 export type { StepMetrics } from './ucgm/step_metrics.ts';
-export { Trainer, type TrainerOptions } from './ucgm/trainer.ts';
+export { type StepControl, Trainer, type TrainerOptions } from './ucgm/trainer.ts';
 export { OptionError, TRANSPORTS, type Transport, type TransportName } from './ucgm/transport.ts';

@@ -46,12 +46,18 @@ export async function poorTeacher(
   );
 }
 
-/** An alarm when most of the variance of a few-step model's samples is gone, or nothing. */
-export async function collapse(trainer: Trainer, seen: Sighting, config: RunConfig): Promise<string | undefined> {
+/** An alarm when most of the variance of a few-step model's samples is gone, or nothing. @throws the signal's reason. */
+export async function collapse(
+  trainer: Trainer,
+  seen: Sighting,
+  config: RunConfig,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
   const { workspace, network, average, step } = trainer;
   const { x, labels } = seen;
   if (labels.length < 2) return undefined;
-  const { samples } = await draw(workspace, network, average, config, { labels, seed: config.train.seed });
+  const drawing = { labels, seed: config.train.seed, ...(signal && { signal }) };
+  const { samples } = await draw(workspace, network, average, config, drawing);
   const share = varianceWithinLabels(samples, labels) / varianceWithinLabels(x, labels);
   if (share >= COLLAPSED) return undefined; // of samples that are no numbers the share is none: an alarm too
   return (

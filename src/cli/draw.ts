@@ -14,6 +14,8 @@ export interface Drawing {
   readonly seed: number;
   /** Images sampled at once; fewer where the device cannot hold so many. Default 500. */
   readonly atOnce?: number;
+  /** Ends the drawing between two sampling steps; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** Images [B, C, H, W] flattened, and the passes through the network that one took. */
@@ -46,13 +48,13 @@ export async function draw(
   return { samples, nfe };
 }
 
-/** As draw, part by part, so that of many images only some are in memory. @throws UsageError for samples that are not finite. */
+/** As draw, part by part, so that of many images only some are in memory. @throws UsageError for samples that are not finite; the signal's reason. */
 export async function* drawParts(
   workspace: Workspace,
   network: VelocityNetwork,
   weights: Weights,
   config: RunConfig,
-  { labels, seed, atOnce = 500 }: Drawing,
+  { labels, seed, atOnce = 500, signal }: Drawing,
 ): AsyncGenerator<DrawnPart> {
   const one = count(network.input);
   let size = Math.min(atOnce, labels.length);
@@ -62,11 +64,10 @@ export async function* drawParts(
       Float32Array.from({ length: part.length * one }, (_, i) => normal(seed, STREAM.sample, step, first * one + i));
     let drawn: Drawn;
     try {
-      drawn = await sample(workspace, network, weights, config.transport.transport_type, config.sample, {
-        noise: noise(0),
-        labels: part,
-        stepNoise: (step) => noise(step + 1),
-      });
+      const request = { noise: noise(0), labels: part, stepNoise: (step: number) => noise(step + 1) };
+      const control = signal ? { signal } : {};
+      const { transport_type } = config.transport;
+      drawn = await sample(workspace, network, weights, transport_type, config.sample, request, control);
     } catch (error) {
       if (!isTooLarge(error) || part.length === 1) throw error;
       size = Math.ceil(part.length / 2);

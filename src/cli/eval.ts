@@ -24,6 +24,7 @@ import { countNumber, numberList, seedNumber } from './numbers.ts';
 import { prepareFiles } from './output.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource, type Source } from './source.ts';
+import { StopSignals } from './stop.ts';
 
 interface EvalOptions extends SamplingFlags {
   from: string;
@@ -83,18 +84,27 @@ async function evaluate(options: EvalOptions): Promise<void> {
   const features = readFeatures(dataset, options.features);
   if (options.data !== undefined) checkClasses(source, dataset);
   const unlock = run?.lock(console.warn);
+  const stop = new StopSignals();
+  stop.wait();
   try {
     const rows: EvaluationRow[] = [];
-    const about = await scoreAll(rows, { source, dataset, features, settings, options });
-    if (json === undefined) return;
-    const evaluation: Evaluation = { ...about, rows, date: new Date().toISOString().slice(0, 10) };
-    const before = existsSync(json) ? parseEvaluation(readFileSync(json, 'utf8')) : undefined;
-    atomicWrite(json, `${JSON.stringify(mergeEvaluations(before, evaluation), null, 2)}\n`);
-    console.log(`written: ${json}`);
-    if (run) await refreshReport(run, source.config);
+    const about = await scoreAll(rows, { source, dataset, features, settings, options, signal: stop.signal });
+    if (json !== undefined && rows.length > 0) {
+      writeRows(json, { ...about, rows, date: new Date().toISOString().slice(0, 10) });
+      if (run) await refreshReport(run, source.config);
+    }
+    stop.signal.throwIfAborted();
   } finally {
     unlock?.();
+    stop.close();
   }
+}
+
+/** Puts rows into a file, beside those that are there. */
+function writeRows(json: string, evaluation: Evaluation): void {
+  const before = existsSync(json) ? parseEvaluation(readFileSync(json, 'utf8')) : undefined;
+  atomicWrite(json, `${JSON.stringify(mergeEvaluations(before, evaluation), null, 2)}\n`);
+  console.log(`written: ${json}`);
 }
 
 /** Labels are compared by number: those of other data mean other things. @throws UsageError. */
@@ -112,12 +122,13 @@ interface Evaluating {
   readonly features: FeaturesFile;
   readonly settings: readonly RunConfig[];
   readonly options: EvalOptions;
+  readonly signal: AbortSignal;
 }
 
-/** Scores every setting, a row each; returns what the rows have in common. */
+/** Scores every setting, a row each, or those before a signal came; returns what the rows have in common. */
 async function scoreAll(
   rows: EvaluationRow[],
-  { source, dataset, features, settings, options }: Evaluating,
+  { source, dataset, features, settings, options, signal }: Evaluating,
 ): Promise<Omit<Evaluation, 'rows' | 'date'>> {
   const device = await openNodeDevice();
   const workspace = new Workspace(device);
@@ -125,18 +136,22 @@ async function scoreAll(
   const [channels, height, width] = source.network.input;
   checkFits(network, { channels, height, width });
   const start = performance.now();
-  const reference = await referenceFor(workspace, network, dataset, options.images);
-  console.log(
-    `${dataset.size} training images in the features of ${network.name}: ${secondsSince(start)} s on ${adapterName(device)}`,
-  );
-  const weights = new WeightStore(workspace, source.network).frozen('weights');
-  weights.flat.values.write(source.weights);
-  console.log(HEADER);
-  for (const config of settings) {
-    const row = await scoreOne(workspace, { source, weights, network, reference, config, options });
-    checkScores(row);
-    rows.push(row);
-    console.log(lineOf(row));
+  try {
+    const reference = await referenceFor(workspace, network, dataset, options.images, signal);
+    console.log(
+      `${dataset.size} training images in the features of ${network.name}: ${secondsSince(start)} s on ${adapterName(device)}`,
+    );
+    const weights = new WeightStore(workspace, source.network).frozen('weights');
+    weights.flat.values.write(source.weights);
+    console.log(HEADER);
+    for (const config of settings) {
+      const row = await scoreOne(workspace, { source, weights, network, reference, config, options, signal });
+      checkScores(row);
+      rows.push(row);
+      console.log(lineOf(row));
+    }
+  } catch (error) {
+    if (!(signal.aborted && error === signal.reason)) throw error;
   }
   const about = {
     features: network.name,
@@ -173,9 +188,10 @@ async function referenceFor(
   network: FeatureNetwork,
   dataset: Dataset,
   images: number,
+  signal: AbortSignal,
 ): Promise<Reference> {
-  const { features } = await embed(workspace, network, dataset);
-  return referenceOf(workspace, features, network.dim, images);
+  const { features } = await embed(workspace, network, dataset, { signal });
+  return referenceOf(workspace, features, network.dim, images, { signal });
 }
 
 interface Task {
@@ -185,11 +201,12 @@ interface Task {
   reference: Reference;
   config: RunConfig;
   options: EvalOptions;
+  signal: AbortSignal;
 }
 
 /** Samples and scores at one number of steps. */
 async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow> {
-  const { source, config, options, network, reference } = task;
+  const { source, config, options, network, reference, signal } = task;
   const start = performance.now();
   const [channels, height, width] = source.network.input;
   const one = channels * height * width;
@@ -199,6 +216,7 @@ async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow
     labels,
     seed: options.seed,
     atOnce: options.batch,
+    signal,
   });
   const seconds = Number(secondsSince(start));
   const samples: ImageSource = {
@@ -208,7 +226,8 @@ async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow
     width,
     image: (index, out, offset) => out.set(all.subarray(index * one, (index + 1) * one), offset),
   };
-  const scores: Scores = await score(workspace, reference, await embed(workspace, network, samples), labels);
+  const embedding = await embed(workspace, network, samples, { signal });
+  const scores: Scores = await score(workspace, reference, embedding, labels, { signal });
   const { sampling_steps, sampling_order } = config.sample;
   return { steps: sampling_steps, order: sampling_order, nfe, setting: settingOf(config), ...scores, seconds };
 }

@@ -1,3 +1,5 @@
+import { Stopped } from './stop.ts';
+
 /** A command line that asks for something impossible. */
 export class UsageError extends Error {
   readonly fix: string;
@@ -10,10 +12,13 @@ export class UsageError extends Error {
 
 /**
  * Prints a failure and sets the exit code. An error that carries its fix was expected: one line, exit code 2. Anything else is
- * a fault of the program: with its stack, exit code 1.
+ * a fault of the program: with its stack, exit code 1. A command that was stopped ends with the code of the signal.
  */
 export function reportFailure(error: unknown): void {
-  if (error instanceof Error && 'fix' in error) {
+  if (error instanceof Stopped) {
+    console.error(`ucgm: ${error.message}`);
+    process.exitCode = error.exitCode;
+  } else if (error instanceof Error && 'fix' in error) {
     console.error(`ucgm: ${error.message.replace(/\s*[\r\n]+\s*/g, ' ')}`);
     process.exitCode = 2;
   } else {

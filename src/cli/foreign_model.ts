@@ -109,7 +109,7 @@ function modelOf(
     input_size: input,
     in_channels: channels,
     num_classes: labels === undefined ? 0 : labels - 1, // the last row is the null class
-    ...(last === 2 * patch * patch * channels && { learn_sigma: true }),
+    ...(!flat && last === 2 * patch * patch * channels && { learn_sigma: true }),
   };
 }
 

@@ -14,6 +14,8 @@ export interface GridRequest {
   readonly seed?: number;
   /** One class for all; default all classes in turn. */
   readonly label?: number;
+  /** Ends the sampling within a step; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** Samples of a run: images, or latents as a decoder takes them. */
@@ -42,7 +44,8 @@ export async function sampleImages(
   const labels = labelsFor(network, request);
   const seed = request.seed ?? config.train.seed;
   checkCount(network, labels.length, '--count');
-  const { samples } = await draw(workspace, network, weights, config, { labels, seed });
+  const control = request.signal ? { signal: request.signal } : {};
+  const { samples } = await draw(workspace, network, weights, config, { labels, seed, ...control });
   const [c, h, w] = network.input;
   if (latents) denormaliseLatents(samples, h * w, latents);
   return { samples, shape: [c, h, w], labels, columns, latents: latents !== undefined };
@@ -89,6 +92,6 @@ export function writeSampleGrid(path: string, { samples, shape, labels, columns,
 }
 
 /** Columns of a grid: the classes, up to 16. */
-export function gridColumns({ numClasses }: VelocityNetwork): number {
+export function gridColumns({ numClasses }: Pick<VelocityNetwork, 'numClasses'>): number {
   return numClasses >= 2 ? Math.min(numClasses, 16) : 8;
 }

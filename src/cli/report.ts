@@ -46,7 +46,8 @@ async function newestStrip(run: RunFolder, config: RunConfig): Promise<number | 
   const workspace = new Workspace(device);
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(values);
-  await writeStrip(workspace, network, weights, config, run.stripPath(step), latentScaleOf(run, config));
+  const latents = latentScaleOf(run, config);
+  await writeStrip(workspace, network, weights, config, run.stripPath(step), latents && { latents });
   await workspace.dispose();
   device.destroy();
   return step;

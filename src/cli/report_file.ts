@@ -7,6 +7,7 @@ import { readSoundMetrics } from '../io/metrics-log.node.ts';
 import type { RunFolder } from '../io/run-folder.node.ts';
 import { reportHtml } from '../report/page.ts';
 import { evenly } from '../report/series.ts';
+import { gridColumns } from './grid.ts';
 import { STRIP_STEPS } from './strip.ts';
 
 /** Grids of samples in a report, and their bytes: a page that a phone still opens. */
@@ -39,9 +40,16 @@ export function writeReport({ run, config, stripStep, adapter }: ReportRequest):
       evaluation: parseEvaluation(new TextDecoder().decode(bytesOf(run.evaluationPath))),
     }),
     ...(adapter !== undefined && { adapter }),
+    columnNames: columnNames(config),
   });
   atomicWrite(run.reportPath, html);
   return run.reportPath;
+}
+
+/** Names of the classes that a grid's columns are of; none where the model knows no classes, or they have no names. */
+function columnNames({ model, data }: RunConfig): readonly string[] {
+  const numClasses = model.num_classes ?? 0;
+  return numClasses < 2 ? [] : (data.class_names ?? []).slice(0, gridColumns({ numClasses }));
 }
 
 /** Steps whose grids are shown: evenly spread, the newest among them, fewer where the pictures are large. */

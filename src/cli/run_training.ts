@@ -114,10 +114,8 @@ async function trainIn(run: RunFolder, { trainer, source, request, stop }: Train
   if (poor) warn(poor);
   await trainingLoop({ trainer, source, config, run, resume: resume !== undefined, stop });
   const { device } = trainer.workspace;
-  // Who was asked to end has no time for samples.
-  const strip = stop.exitCode === undefined;
   await reportTraining(trainer, run, config, adapterName(device), {
-    strip,
+    signal: stop.signal,
     ...(source.latents && { latents: source.latents }),
   });
 }

@@ -16,6 +16,7 @@ import { checkApart, checkEmptyFolder, prepareFiles } from './output.ts';
 import { checkNpzSize, imageFolder, npzFile, type SampleSink } from './sample_files.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource, type Source } from './source.ts';
+import { StopSignals } from './stop.ts';
 
 interface SampleOptions extends SamplingFlags {
   from?: string;
@@ -85,8 +86,11 @@ async function sampleRun(options: SampleOptions): Promise<void> {
     ...(npz === undefined ? [] : [npzFile(npz, kind)]),
   ];
   let nfe = 0;
+  const stop = new StopSignals();
+  stop.wait(); // for what is written to be discarded
   try {
-    for await (const part of drawParts(workspace, network, weights, config, { labels, seed: options.seed ?? 0 })) {
+    const drawing = { labels, seed: options.seed ?? 0, signal: stop.signal };
+    for await (const part of drawParts(workspace, network, weights, config, drawing)) {
       for (const sink of sinks) sink.write(part.first, part.samples);
       nfe = part.nfe;
     }
@@ -94,6 +98,8 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   } catch (error) {
     for (const sink of sinks) sink.discard();
     throw error;
+  } finally {
+    stop.close();
   }
   if (latents && grid !== undefined) console.log(LATENT_PICTURE_NOTE);
   const written = [latentFile, grid, images, npz].filter((path) => path !== undefined).join(', ');

@@ -7,6 +7,13 @@ import { gridColumns, type Sampled, sampleImages, writeSampleGrid } from './grid
 /** Sampling steps of a strip's rows, from the top. */
 export const STRIP_STEPS: readonly number[] = [1, 2, 4, 8, 20];
 
+export interface StripControl {
+  /** How the run's latents were scaled, if it was trained on such. */
+  readonly latents?: LatentScale;
+  /** Ends the sampling within a step; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
 /** Samples the same noise at several numbers of steps, a row for each, a column a class, and writes it as a PNG. */
 export async function writeStrip(
   workspace: Workspace,
@@ -14,9 +21,9 @@ export async function writeStrip(
   weights: Weights,
   config: RunConfig,
   path: string,
-  latents?: LatentScale,
+  { latents, signal }: StripControl = {},
 ): Promise<void> {
-  const request = { count: gridColumns(network), seed: config.train.seed };
+  const request = { count: gridColumns(network), seed: config.train.seed, ...(signal && { signal }) };
   const rows: Sampled[] = [];
   for (const sampling_steps of STRIP_STEPS) {
     const stepped = { ...config, sample: { ...config.sample, sampling_steps } };

@@ -26,8 +26,8 @@ export interface TrainingRun {
 }
 
 /**
- * Trains to the configured step, or to the end of the step in which a signal came; with log, checkpoints and samples on the
- * way. The state at the end is saved.
+ * Trains to the configured step, or to the end of the step in which a signal came, of training or of sampling; with log,
+ * checkpoints and samples on the way. The state at the end is saved.
  * @throws UsageError where a step is not finite: nothing is saved of it, and the last sound checkpoint stays.
  */
 export async function trainingLoop({ trainer, source, config, run, resume, stop }: TrainingRun): Promise<void> {
@@ -69,15 +69,16 @@ export async function trainingLoop({ trainer, source, config, run, resume, stop 
       if (step % train.checkpoint_every === 0 || step === train.steps) {
         await save();
         if (seen && stop.exitCode === undefined)
-          await orWarn(trainer, 'no look for collapse', async () => {
-            const alarm = await collapse(trainer, seen, config);
+          await orWarn(trainer, stop, 'no look for collapse', async () => {
+            const alarm = await collapse(trainer, seen, config, stop.signal);
             if (alarm) console.warn(`warning: ${alarm}`);
           });
       }
       if (train.sample_every > 0 && step % train.sample_every === 0 && stop.exitCode === undefined)
-        await orWarn(trainer, `no samples of step ${step}`, async () => {
+        await orWarn(trainer, stop, `no samples of step ${step}`, async () => {
           const { workspace, network, average } = trainer;
-          const sampled = await sampleImages(workspace, network, average, config, {}, source.latents);
+          const request = { signal: stop.signal };
+          const sampled = await sampleImages(workspace, network, average, config, request, source.latents);
           writeSampleGrid(run.samplePath(step), sampled);
         });
     }
@@ -94,11 +95,12 @@ export async function trainingLoop({ trainer, source, config, run, resume, stop 
     console.log(`stopped at step ${trainer.step}; the state is saved. Go on with --resume`);
 }
 
-/** What is not training itself may fail with a line: the training goes on. */
-async function orWarn(trainer: Trainer, what: string, work: () => Promise<void>): Promise<void> {
+/** What is not training itself may fail with a line: the training goes on. A signal ends it without one. */
+async function orWarn(trainer: Trainer, stop: StopSignals, what: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
+    if (stop.signal.aborted && error === stop.signal.reason) return;
     if (!(error instanceof Error && 'fix' in error)) throw error;
     await trainer.workspace.abandonStep();
     console.warn(`warning: ${what}: ${error.message.split('\n')[0]}`);

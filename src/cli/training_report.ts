@@ -1,8 +1,7 @@
-import type { LatentScale } from '../data/latents.ts';
 import type { RunConfig } from '../io/config.ts';
 import type { RunFolder } from '../io/run-folder.node.ts';
 import type { Trainer } from '../ucgm/trainer.ts';
-import { writeStrip } from './strip.ts';
+import { type StripControl, writeStrip } from './strip.ts';
 
 /** The report at the end of a training. The run is saved by then, so what goes wrong here is one line and no failure. */
 export async function reportTraining(
@@ -10,11 +9,12 @@ export async function reportTraining(
   run: RunFolder,
   config: RunConfig,
   adapter: string,
-  { strip, latents }: { readonly strip: boolean; readonly latents?: LatentScale },
+  control: StripControl,
 ): Promise<void> {
   const { workspace, network, average, step } = trainer;
   try {
-    if (strip) await writeStrip(workspace, network, average, config, run.stripPath(step), latents);
+    // Who was asked to end before has no time for samples, and is told so already.
+    if (!control.signal?.aborted) await writeStrip(workspace, network, average, config, run.stripPath(step), control);
   } catch (error) {
     warn('the samples of report.html were not made', error);
   }

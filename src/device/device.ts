@@ -1,4 +1,4 @@
-import { wrongOption } from '../kernel/index.ts';
+import { checkOptions, group, oneOf, optional, texts } from '../kernel/index.ts';
 import { environment, noAdapter, noWebGPU } from './advice.ts';
 
 /** No usable WebGPU, or a lost device. `fix` says what to do. */
@@ -19,6 +19,8 @@ export interface DeviceOptions {
   features?: readonly string[];
 }
 
+const OPTIONS = group<DeviceOptions>({ limits: optional(oneOf('adapter', 'default')), features: optional(texts) });
+
 const WANTED_FEATURES = ['timestamp-query', 'shader-f16', 'subgroups'];
 const USED_LIMITS = [
   'maxBufferSize',
@@ -34,11 +36,7 @@ const USED_LIMITS = [
  * @throws DeviceError when there is no adapter or the request fails.
  */
 export async function requestDevice(gpu: GPU | undefined, options: DeviceOptions = {}): Promise<GPUDevice> {
-  const wrong = wrongOption('requestDevice', options, {
-    limits: ['adapter', 'default', undefined],
-    features: 'object?',
-  });
-  if (wrong) throw new DeviceError(wrong.what, wrong.fix);
+  checkOptions(OPTIONS, options, (what, fix) => new DeviceError(`requestDevice: ${what}`, fix));
   if (!gpu) throw new DeviceError(...noWebGPU(environment()));
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new DeviceError(...noAdapter(environment()));

@@ -49,7 +49,9 @@ export function defineKernel<S extends ShaderSource, O = undefined, Shape = neve
 
 function checkAsked<S extends ShaderSource, O, Shape>(spec: KernelSpec<S, O, Shape>, options: O | undefined): void {
   const free = spec.options === undefined && (typeof spec.shader === 'function' || (spec.knobs?.length ?? 0) > 0);
-  if (!free) checkOptions(nameOf(spec), spec.options ?? none, options);
+  if (free) return;
+  const refuse = (what: string, fix: string) => new KernelError('bad-option', nameOf(spec), '', what, fix);
+  checkOptions(spec.options ?? none, options === undefined ? {} : options, refuse);
 }
 
 const nameOf = <S extends ShaderSource, O, Shape>(spec: KernelSpec<S, O, Shape>): string =>

@@ -3,19 +3,28 @@ export { type Caps, capsOf, type MatrixConfig, PORTABLE } from './caps.ts';
 export { defineKernel, type KernelFamily } from './define.ts';
 export { type Element, elementOf } from './element.ts';
 export { KernelError, type KernelErrorCode } from './errors.ts';
-export { type Takes, wrongOption } from './given.ts';
 export { foldGrid, type Grid } from './grid.ts';
 export { float32ToHalf, halfToNumber } from './half.ts';
 export type { DispatchRecord, Kernel } from './kernel.ts';
 export {
+  callback,
+  checkOptions,
+  either,
   flag,
   group,
   none,
+  number,
+  numbers,
   type Option,
   type OptionGroup,
+  type OptionsOf,
+  object,
   oneOf,
   optional,
   powerOfTwo,
+  signal,
+  text,
+  texts,
   variants,
   whole,
 } from './options.ts';

@@ -1,6 +1,6 @@
-import { KernelError } from './errors.ts';
+import { nearest } from './nearest.ts';
 
-/** The values one option of a kernel family may have. */
+/** The values one option may have: of a kernel family, a trainer, a sampling, a network. */
 export interface Option<T> {
   /** The values there are, in words, for errors: `"layer" or "rms"`. */
   readonly values: string;
@@ -11,7 +11,8 @@ export interface Option<T> {
   readonly type?: (value: T) => T;
 }
 
-interface Wrong {
+/** What is wrong with options, and what to give. */
+export interface Wrong {
   readonly what: string;
   readonly fix: string;
 }
@@ -40,12 +41,53 @@ export function optional<T>(option: Option<T>): Option<T> & { readonly optional:
 }
 
 /** One of a few words or numbers. */
-export function oneOf<const T extends string | number>(...values: T[]): Needed<T> {
-  return declare(`one of: ${values.map((v) => JSON.stringify(v)).join(', ')}`, (v) => values.includes(v as T));
+export function oneOf<const T extends string | number | null>(...values: T[]): Needed<T> {
+  const words = values.map((v) => JSON.stringify(v)).join(', ');
+  return declare(values.length === 1 ? words : `one of: ${words}`, (v) => values.includes(v as T));
+}
+
+/** What one declaration or the other takes. */
+export function either<A, B>(one: Needed<A>, other: Needed<B>): Needed<A | B> {
+  const accepts = (v: unknown) => !one.wrong(v, '') || !other.wrong(v, '');
+  return declare(`${one.values} or ${other.values}`, accepts);
 }
 
 /** true or false. */
 export const flag: Needed<boolean> = declare('true or false', (v) => typeof v === 'boolean');
+
+/** A finite number. */
+export const number: Needed<number> = declare('a finite number', (v) => Number.isFinite(v));
+
+/** An array of so many finite numbers. */
+export function numbers<T extends readonly number[]>(length: T['length']): Needed<T> {
+  const accepts = (v: unknown) => Array.isArray(v) && v.length === length && v.every((each) => Number.isFinite(each));
+  return declare(`an array of ${length} finite numbers`, accepts);
+}
+
+/** Any string; where there are few, `oneOf` names them. */
+export const text: Needed<string> = declare('a string', (v) => typeof v === 'string');
+
+/** An array of strings. */
+export const texts: Needed<readonly string[]> = declare(
+  'an array of strings',
+  (v) => Array.isArray(v) && v.every((each) => typeof each === 'string'),
+);
+
+/** A function of the caller's. */
+export function callback<T extends (...given: never[]) => unknown>(): Needed<T> {
+  return declare('a function', (v) => typeof v === 'function');
+}
+
+/** An object that another check looks into. */
+export function object<T extends object>(): Needed<T> {
+  return declare('an object', (v) => isPlainObject(v));
+}
+
+/** An AbortSignal, of any realm. */
+export const signal: Needed<AbortSignal> = declare(
+  'an AbortSignal',
+  (v) => isPlainObject(v) && typeof v.aborted === 'boolean' && typeof v.throwIfAborted === 'function',
+);
 
 /** A whole number from `least` to `most`, a multiple of `step`. */
 export function whole(least: number, most: number, step = 1): Needed<number> {
@@ -97,9 +139,10 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 function shown(value: unknown): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'string') return JSON.stringify(value);
-  return typeof value === 'object' && value !== null
-    ? `an ${Array.isArray(value) ? 'array' : 'object'}`
-    : String(value);
+  if (typeof value === 'function') return 'a function';
+  if (Array.isArray(value))
+    return value.every((v) => typeof v === 'number') && value.length <= 8 ? `[${value.join(', ')}]` : 'an array';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
 function wrongOptions(options: object, given: unknown, path: string): Wrong | undefined {
@@ -107,13 +150,14 @@ function wrongOptions(options: object, given: unknown, path: string): Wrong | un
   const known = Object.keys(declared);
   const at = (name: string) => (path ? `${path}.${name}` : name);
   if (!isPlainObject(given)) {
-    const what = `${path || 'the options object'} is ${shown(given)}`;
+    const what = path ? `${path} is ${shown(given)}` : `the options are ${shown(given)}`;
     return { what, fix: known.length > 0 ? `give an object of: ${known.join(', ')}` : 'leave it out' };
   }
   for (const name of Object.keys(given)) {
     if (Object.hasOwn(declared, name)) continue;
-    const fix = known.length > 0 ? `its options are: ${known.map(at).join(', ')}` : 'it takes no options';
-    return { what: `has no option ${at(name)}`, fix };
+    const near = nearest(name, known);
+    const all = known.length > 0 ? `its options are: ${known.map(at).join(', ')}` : 'it takes no options';
+    return { what: `has no option ${at(name)}`, fix: near === undefined ? all : `write ${at(near)}; ${all}` };
   }
   for (const [name, option] of Object.entries(declared)) {
     if (given[name] === undefined && option.optional) continue;
@@ -126,14 +170,18 @@ function wrongOptions(options: object, given: unknown, path: string): Wrong | un
 /** Any `group`. */
 export type OptionGroup = Pick<Option<unknown>, 'values' | 'wrong'>;
 
-/** What a family without options declares. */
+/** What has no options declares this. */
 export const none: OptionGroup = group<object>({});
 
 /**
- * Checks what a caller asks of a family against what it declares; nothing asked is an empty group.
- * @throws KernelError bad-option for an unknown option, a missing one, or a value that does not exist, naming those that do.
+ * Checks what a caller gives against what is declared. @throws the error that `refuse` makes of an unknown option, a missing one, or
+ * a value that does not exist, and of the ones there are.
  */
-export function checkOptions(kernel: string, options: OptionGroup, given: unknown): void {
-  const wrong = options.wrong(given === undefined ? {} : given, '');
-  if (wrong) throw new KernelError('bad-option', kernel, '', wrong.what, wrong.fix);
+export function checkOptions(
+  options: OptionGroup,
+  given: unknown,
+  refuse: (what: string, fix: string) => { readonly fix: string },
+): void {
+  const wrong = options.wrong(given, '');
+  if (wrong) throw refuse(wrong.what, wrong.fix);
 }

@@ -1,9 +1,9 @@
-import { type Takes, wrongOption } from '../kernel/index.ts';
+import { checkOptions, flag, group, number, type OptionGroup, type OptionsOf, optional } from '../kernel/index.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
 import { type DiTConfig, ModelError } from './config.ts';
 import { type DDTOptions, ddt } from './ddt.ts';
 import { lightningdit } from './lightningdit.ts';
-import { sit } from './sit.ts';
+import { type SiTOptions, sit } from './sit.ts';
 import { type TiTOptions, tit } from './tit.ts';
 
 /** Everything that decides a network; names are the reference's keys. */
@@ -18,34 +18,47 @@ const TIT_DEFAULTS: TiTOptions = {
   learn_sigma: false,
 };
 
-/** Network classes by the reference's names. */
-const CLASSES: { [name: string]: (config: ModelConfig) => VelocityNetwork } = {
-  TiT: (config) => tit({ ...TIT_DEFAULTS, ...config }),
-  SiT: (config) => sit(config),
-  LightningDiT: (config) => lightningdit(config),
-  // The reference's DDT-XL has 22 of its 28 blocks in the encoder.
-  DDT: (config) => {
-    if (config.two_times) throw new ModelError('DDT has no two_times', 'use TiT, SiT or LightningDiT for RCGM');
-    return ddt({ num_encoder_blocks: Math.round((config.depth * 22) / 28), ...config });
-  },
+const sizes = {
+  input_size: number,
+  in_channels: number,
+  num_classes: number,
+  patch_size: number,
+  hidden_size: number,
+  depth: number,
+  num_heads: number,
+};
+const outputs = { learn_sigma: optional(flag), two_times: optional(flag) };
+const switches = {
+  use_qknorm: optional(flag),
+  use_swiglu: optional(flag),
+  use_rope: optional(flag),
+  use_rmsnorm: optional(flag),
+  wo_shift: optional(flag),
+  ...outputs,
 };
 
-const KEYS: { readonly [K in keyof Required<ModelConfig>]: Takes } = {
-  input_size: 'number',
-  in_channels: 'number',
-  num_classes: 'number',
-  patch_size: 'number',
-  hidden_size: 'number',
-  depth: 'number',
-  num_heads: 'number',
-  use_qknorm: 'boolean?',
-  use_swiglu: 'boolean?',
-  use_rope: 'boolean?',
-  use_rmsnorm: 'boolean?',
-  wo_shift: 'boolean?',
-  learn_sigma: 'boolean?',
-  two_times: 'boolean?',
-  num_encoder_blocks: 'number?',
+/** A class of networks: the options that it reads, and how one is built. */
+interface NetworkClass {
+  readonly names: readonly string[];
+  readonly options: OptionGroup;
+  readonly make: (config: ModelConfig) => VelocityNetwork;
+}
+
+function networkClass<C extends DiTConfig>(options: OptionsOf<C>, make: (config: C) => VelocityNetwork): NetworkClass {
+  return { names: Object.keys(options), options: group<C>(options), make: make as NetworkClass['make'] };
+}
+
+/** Network classes by the reference's names. */
+const CLASSES: { readonly [name: string]: NetworkClass } = {
+  TiT: networkClass<DiTConfig & Partial<TiTOptions>>({ ...sizes, ...switches }, (config) =>
+    tit({ ...TIT_DEFAULTS, ...config }),
+  ),
+  SiT: networkClass<DiTConfig & SiTOptions>({ ...sizes, ...outputs }, sit),
+  LightningDiT: networkClass<DiTConfig & Partial<TiTOptions>>({ ...sizes, ...switches }, lightningdit),
+  // The reference's DDT-XL has 22 of its 28 blocks in the encoder.
+  DDT: networkClass<DiTConfig & Partial<DDTOptions>>({ ...sizes, num_encoder_blocks: optional(number) }, (config) =>
+    ddt({ num_encoder_blocks: Math.round((config.depth * 22) / 28), ...config }),
+  ),
 };
 
 /** Named sizes: a class, and the sizes that do not follow from the data. S to 1p6B are the reference's; tiny and mnist are ours. */
@@ -78,12 +91,22 @@ export function namedModel(
   return { class_, ...size, patch_size: patch };
 }
 
-/** Builds a network of a class. @throws ModelError for an unknown class or sizes that do not fit together. */
+/** Builds a network of a class. @throws ModelError for an unknown class, an option it has not, or sizes that do not fit together. */
 export function createNetwork(class_: string, config: ModelConfig): VelocityNetwork {
-  const make = Object.hasOwn(CLASSES, class_) ? CLASSES[class_] : undefined;
-  if (!make)
+  const found = Object.hasOwn(CLASSES, class_) ? CLASSES[class_] : undefined;
+  if (!found)
     throw new ModelError(`network class ${class_} does not exist`, `use one of ${Object.keys(CLASSES).join(', ')}`);
-  const wrong = wrongOption(class_, config, KEYS);
-  if (wrong) throw new ModelError(wrong.what, wrong.fix);
-  return make(config);
+  refuseForeign(class_, found, config);
+  checkOptions(found.options, config, (what, fix) => new ModelError(`${class_}: ${what}`, fix));
+  return found.make(config);
+}
+
+/** An option of another class would do nothing: it is refused by the classes that have it. */
+function refuseForeign(class_: string, { names }: NetworkClass, config: ModelConfig | undefined): void {
+  for (const option of Object.keys(config ?? {})) {
+    const others = Object.keys(CLASSES).filter((name) => CLASSES[name]?.names.includes(option));
+    if (others.length === 0 || names.includes(option)) continue;
+    const fix = `leave it out, or use ${others.join(', ')}; its options are: ${names.join(', ')}`;
+    throw new ModelError(`${class_}: has no option ${option}`, fix);
+  }
 }

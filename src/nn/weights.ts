@@ -1,4 +1,11 @@
-import { type FlatLayout, FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
+import {
+  deviceOf,
+  type FlatLayout,
+  FlatParameters,
+  type Tensor,
+  TensorError,
+  type Workspace,
+} from '../tensor/index.ts';
 import { initialiseOnDevice } from './init.ts';
 import type { VelocityNetwork, Weights } from './network.ts';
 
@@ -18,6 +25,26 @@ export class NetworkWeights implements Weights {
 
   has(name: string): boolean {
     return this.#constants.has(name) || this.flat.has(name);
+  }
+}
+
+/**
+ * Checks that these are weights, and that they can be used here: a command that names another device's buffer does nothing.
+ * @throws TensorError for no weights or those of another device; WorkspaceError for freed ones.
+ */
+export function checkWeights(workspace: Workspace, network: VelocityNetwork, weights: Weights): void {
+  if (typeof weights?.get !== 'function')
+    throw new TensorError(
+      `the weights are ${weights === null || typeof weights !== 'object' ? weights : `a ${weights.constructor?.name}`}`,
+      "give a trainer's weights or average, or a set of a WeightStore",
+    );
+  for (const { name } of [...network.parameters, ...network.constants]) {
+    const device = deviceOf(weights.get(name).buffer);
+    if (device !== undefined && device !== workspace.device)
+      throw new TensorError(
+        `the weights ${name} are on another device than the workspace`,
+        'sample in their own workspace (trainer.workspace), or write their values into a WeightStore of this one',
+      );
   }
 }
 

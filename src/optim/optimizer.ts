@@ -1,4 +1,4 @@
-import { wrongOption } from '../kernel/index.ts';
+import { checkOptions, group, number, numbers, oneOf, optional } from '../kernel/index.ts';
 import { adamStep, lionStep } from '../kernels/optimizer.ts';
 import { FlatBuffers, type FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
 import { CautiousMask } from './cautious.ts';
@@ -108,17 +108,16 @@ function isLion(type: OptimizerOptions['type']): type is 'Lion' | 'CLion' {
   return type === 'Lion' || type === 'CLion';
 }
 
+const OPTIONS = group<OptimizerOptions>({
+  type: oneOf(...OPTIMIZER_TYPES),
+  lr: number,
+  betas: numbers(2),
+  weight_decay: number,
+  eps: optional(number),
+});
+
 function validate(o: OptimizerOptions): void {
-  const wrong = wrongOption('optimizer', o, {
-    type: 'text',
-    lr: 'number',
-    betas: '2 numbers',
-    weight_decay: 'number',
-    eps: 'number?',
-  });
-  if (wrong) throw new OptimizerError(wrong.what, wrong.fix);
-  if (!OPTIMIZER_TYPES.includes(o.type))
-    throw new OptimizerError(`optimizer ${o.type} does not exist`, `use one of ${OPTIMIZER_TYPES.join(', ')}`);
+  checkOptions(OPTIONS, o, (what, fix) => new OptimizerError(`optimizer: ${what}`, fix));
   if (!(o.lr > 0)) throw new OptimizerError(`lr is ${o.lr}`, `give a positive number`);
   if (!o.betas.every((b) => b >= 0 && b < 1))
     throw new OptimizerError(`betas are [${o.betas}]`, `give two numbers in [0, 1)`);

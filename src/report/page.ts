@@ -20,6 +20,8 @@ export interface ReportData {
   /** Grids of samples to show, steps rising. */
   readonly samples: readonly SampledGrid[];
   readonly strip?: Strip;
+  /** Classes of the columns of the grids and the strip, from the left. */
+  readonly columnNames?: readonly string[];
   readonly evaluation?: Evaluation | EvaluationProblem;
   /** The adapter that the run was trained on. */
   readonly adapter?: string;
@@ -30,12 +32,12 @@ const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /** A run as one HTML page that needs no other file and no network. */
 export function reportHtml(data: ReportData): string {
-  const { config, metrics, samples, strip, evaluation } = data;
+  const { config, metrics, samples, strip, evaluation, columnNames = [] } = data;
   const title = `${config.model.name} on ${config.data.name}`;
   const sections = [
     trainingSection(metrics, data.brokenLines ?? 0),
-    ...(strip ? [stripSection(strip)] : []),
-    samplesSection(samples, config.train.sample_every),
+    ...(strip ? [stripSection(strip, columnNames)] : []),
+    samplesSection(samples, config.train.sample_every, columnNames),
     ...(evaluation ? [evaluationSection(evaluation)] : []),
     scheduleSection(config),
     configSection(data.configText),

@@ -17,6 +17,14 @@ export class BufferLimitError extends RangeError {
   }
 }
 
+/** WebGPU does not tell whose a buffer is. */
+const devices = new WeakMap<GPUBuffer, GPUDevice>();
+
+/** The device on which a ledger made this buffer; undefined for a buffer of the caller's. */
+export function deviceOf(buffer: GPUBuffer): GPUDevice | undefined {
+  return devices.get(buffer);
+}
+
 /** Creates and destroys every data buffer of a workspace and counts its bytes by owner. */
 export class Ledger {
   readonly #device: GPUDevice;
@@ -55,6 +63,7 @@ export class Ledger {
       }, ignoreLoss),
     );
     this.#live.set(buffer, owner);
+    devices.set(buffer, this.#device);
     return buffer;
   }
 

@@ -1,3 +1,4 @@
+import { flag, group, number, numbers, oneOf, optional, text } from '../kernel/index.ts';
 import { OptionError, refuseWrong, transportNamed } from './transport.ts';
 
 /** What zeta compares, see enhancement.ts. `auto` is the reference's choice. */
@@ -47,24 +48,26 @@ export const OBJECTIVE_DEFAULTS: ObjectiveOptions = {
   lab_drop_ratio: 0.1,
 };
 
-/** @throws OptionError for a value out of range, or one that this version does not compute. */
+const OPTIONS = group<ObjectiveOptions>({
+  transport_type: text,
+  consistc_ratio: number,
+  enhanced_ratio: number,
+  enhanced_style: optional(oneOf(...ENHANCED_STYLES)),
+  scaled_cbl_eps: number,
+  ema_decay_rate: number,
+  enhanced_range: numbers(2),
+  time_dist_ctrl: numbers(3),
+  wt_cosine_loss: flag,
+  weight_function: oneOf('Cosine', null),
+  lab_drop_ratio: number,
+  method: optional(oneOf('UCGM', 'RCGM')),
+  order: optional(number),
+  compat: optional(oneOf('reference')),
+});
+
+/** @throws OptionError for a key that does not exist, a value out of range, or one that this version does not compute. */
 export function validateObjective(o: ObjectiveOptions): void {
-  refuseWrong('objective', o, {
-    transport_type: 'text',
-    consistc_ratio: 'number',
-    enhanced_ratio: 'number',
-    enhanced_style: [...ENHANCED_STYLES, undefined],
-    scaled_cbl_eps: 'number',
-    ema_decay_rate: 'number',
-    enhanced_range: '2 numbers',
-    time_dist_ctrl: '3 numbers',
-    wt_cosine_loss: 'boolean',
-    weight_function: ['Cosine', null],
-    lab_drop_ratio: 'number',
-    method: ['UCGM', 'RCGM', undefined],
-    order: 'number?',
-    compat: ['reference', undefined],
-  });
+  refuseWrong('objective', OPTIONS, o);
   transportNamed(o.transport_type);
   const within = (name: keyof ObjectiveOptions, lo: number, hi: number) => {
     const value = o[name] as number;
@@ -77,7 +80,7 @@ export function validateObjective(o: ObjectiveOptions): void {
   within('scaled_cbl_eps', 0, Number.MAX_VALUE);
   if (o.order !== undefined && !(Number.isInteger(o.order) && o.order >= 1))
     throw new OptionError(`order is ${o.order}`, 'give a whole number of at least 1');
-  if (!(o.time_dist_ctrl.length === 3 && o.time_dist_ctrl.every((v) => v > 0))) {
+  if (!o.time_dist_ctrl.every((v) => v > 0)) {
     throw new OptionError(`time_dist_ctrl is [${o.time_dist_ctrl}]`, 'give three positive numbers');
   }
 }

@@ -1,13 +1,14 @@
 import { Tape } from '../autograd/tape.ts';
+import { group, number, optional, signal } from '../kernel/index.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
-import { NetworkWeights } from '../nn/weights.ts';
+import { checkWeights, NetworkWeights } from '../nn/weights.ts';
 import { count, MAX_IN_FLIGHT, type Numbers, Pace, realNumbers, type Tensor, type Workspace } from '../tensor/index.ts';
 import { fitting, labelsOf } from './batch.ts';
 import { evaluate, type Form, formOf, sum } from './form.ts';
 import { guidedVelocity } from './guidance.ts';
 import { allFinite, firstBadParameter, NonFiniteError } from './non_finite.ts';
 import { type SamplingOptions, timeGrid, validateSampling } from './schedule.ts';
-import { denominator, OptionError, QUARTER_TURN, type Transport, transportNamed } from './transport.ts';
+import { denominator, OptionError, QUARTER_TURN, refuseWrong, type Transport, transportNamed } from './transport.ts';
 
 /** One batch to be sampled. */
 export interface SampleRequest {
@@ -29,6 +30,8 @@ export interface SampleControl {
   readonly maxInFlight?: number;
 }
 
+const CONTROL = group<SampleControl>({ signal: optional(signal), maxInFlight: optional(number) });
+
 type CopiedRequest = SampleRequest & {
   readonly noise: Float32Array<ArrayBuffer>;
   readonly labels: Uint32Array<ArrayBuffer>;
@@ -48,8 +51,8 @@ export interface SampleResult {
  * step before, mixes in fresh noise and moves to the next time. The result is the last un-extrapolated prediction of x.
  * The grid and all coefficients are doubles on the host, the state is f32 on the GPU.
  * Runs after all that was asked of the workspace before; noise and labels are copied now.
- * @throws OptionError for options that do not fit the network or the request; NonFiniteError for samples that are no numbers; the
- * signal's reason; DeviceError when the device is lost.
+ * @throws OptionError for options that do not fit the network or the request; TensorError for weights of another device;
+ * NonFiniteError for samples that are no numbers; the signal's reason; DeviceError when the device is lost.
  */
 export async function sample(
   workspace: Workspace,
@@ -61,10 +64,14 @@ export async function sample(
   control: SampleControl = {},
 ): Promise<SampleResult> {
   validateSampling(options);
+  refuseWrong('sample', CONTROL, control);
+  if (typeof network?.forward !== 'function')
+    throw new OptionError(`the network is ${typeof network}`, 'give what createNetwork made');
   if (options.target_time !== undefined && !network.twoTimes)
     throw new OptionError('target_time is for networks of two times', 'leave it out');
   if (options.stochast_ratio !== 0 && !request.stepNoise)
     throw new OptionError('stochast_ratio needs fresh noise', 'give stepNoise');
+  checkWeights(workspace, network, weights);
   const given = copyRequest(network, request);
   return workspace.task(async () => {
     try {

@@ -1,3 +1,4 @@
+import { either, group, number, numbers, oneOf, optional } from '../kernel/index.ts';
 import { noiseEnd, OptionError, refuseWrong, type Transport } from './transport.ts';
 
 /** Options of UCGM-S; names are the reference's keys. */
@@ -34,20 +35,22 @@ export const SAMPLING_DEFAULTS: SamplingOptions = {
   cfg_interval: [0, 1],
 };
 
-/** @throws OptionError for a value out of range. */
+const OPTIONS = group<SamplingOptions>({
+  sampling_steps: number,
+  sampling_order: oneOf(1, 2),
+  extrapol_ratio: number,
+  time_dist_ctrl: numbers(3),
+  rfba_gap_steps: numbers(2),
+  stochast_ratio: either(number, oneOf('Auto')),
+  cfg_scale: number,
+  cfg_interval: numbers(2),
+  target_time: optional(oneOf('end', 'next', 'same')),
+  compat: optional(oneOf('reference')),
+});
+
+/** @throws OptionError for a key that does not exist, or a value out of range. */
 export function validateSampling(o: SamplingOptions): void {
-  refuseWrong('sampling', o, {
-    sampling_steps: 'number',
-    sampling_order: [1, 2],
-    extrapol_ratio: 'number',
-    time_dist_ctrl: '3 numbers',
-    rfba_gap_steps: '2 numbers',
-    stochast_ratio: o?.stochast_ratio === 'Auto' ? ['Auto'] : 'number',
-    cfg_scale: 'number',
-    cfg_interval: '2 numbers',
-    target_time: ['end', 'next', 'same', undefined],
-    compat: ['reference', undefined],
-  });
+  refuseWrong('sampling', OPTIONS, o);
   if (!Number.isInteger(o.sampling_steps) || o.sampling_steps < 1) {
     throw new OptionError(`sampling_steps is ${o.sampling_steps}`, 'give a whole number of at least 1');
   }

@@ -1,4 +1,5 @@
 import { Tape } from '../autograd/tape.ts';
+import { callback, either, flag, group, number, object, oneOf, optional, signal } from '../kernel/index.ts';
 import { randomNormal } from '../kernels/random.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
 import { type NetworkWeights, WeightStore } from '../nn/weights.ts';
@@ -42,6 +43,25 @@ export interface TrainerOptions {
   onGradients?: (gradients: FlatBuffers) => void | Promise<void>;
 }
 
+const OPTIONS = group<TrainerOptions>({
+  objective: object(),
+  optimizer: object(),
+  emaDecay: number,
+  maxGradNorm: either(number, oneOf(null)),
+  seed: number,
+  checkpointing: optional(flag),
+  maxInFlight: optional(number),
+  onGradients: optional(callback()),
+});
+
+/** How one step is run. */
+export interface StepControl {
+  /** Ends the wait for room on the device, or the step before it is submitted; `train` then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+const CONTROL = group<StepControl>({ signal: optional(signal) });
+
 /** Values on the host by parameter. */
 export type HostParameters = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
 
@@ -83,16 +103,7 @@ export class Trainer {
 
   /** @throws OptionError, OptimizerError or TensorError for options, sizes or memory that do not fit. */
   constructor(workspace: Workspace, network: VelocityNetwork, batchSize: number, options: TrainerOptions) {
-    refuseWrong('Trainer', options, {
-      objective: 'object',
-      optimizer: 'object',
-      emaDecay: 'number',
-      maxGradNorm: 'number or null',
-      seed: 'number',
-      checkpointing: 'boolean?',
-      maxInFlight: 'number?',
-      onGradients: 'function?',
-    });
+    refuseWrong('Trainer', OPTIONS, options);
     validateObjective(options.objective);
     if (!Number.isInteger(options.seed) || options.seed < 0 || options.seed >= 2 ** 32)
       throw new OptionError(`seed is ${options.seed}`, 'give a whole number from 0 to 4294967295');
@@ -144,9 +155,10 @@ export class Trainer {
    * @throws OptionError for a batch that does not fit; NonFiniteError after a step that could not be taken; the signal's reason;
    * WorkspaceError once freed; DeviceError when the device is lost; KernelError or BufferLimitError where it is too small.
    */
-  async train(batch: Batch, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+  async train(batch: Batch, control: StepControl = {}): Promise<void> {
+    refuseWrong('train', CONTROL, control);
     const copied = copyBatch(batch, this.batchSize, this.network);
-    await this.workspace.task(() => this.#train(copied, options.signal));
+    await this.workspace.task(() => this.#train(copied, control.signal));
   }
 
   async #train(batch: Batch, signal?: AbortSignal): Promise<void> {

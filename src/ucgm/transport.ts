@@ -1,4 +1,4 @@
-import { type Takes, wrongOption } from '../kernel/index.ts';
+import { checkOptions, type OptionGroup } from '../kernel/index.ts';
 
 /** The path x_t = a(t) z + g(t) x, and the coefficients of the regression target v = a'(t) z + g'(t) x. */
 export interface Transport {
@@ -48,10 +48,9 @@ export class OptionError extends Error {
   }
 }
 
-/** @throws OptionError for a key or value of options that does not exist. */
-export function refuseWrong(of: string, given: unknown, known: { readonly [key: string]: Takes }): void {
-  const wrong = wrongOption(of, given, known);
-  if (wrong) throw new OptionError(wrong.what, wrong.fix);
+/** Checks the options of `of` against what is declared. @throws OptionError for a key or value that does not exist. */
+export function refuseWrong(of: string, options: OptionGroup, given: unknown): void {
+  checkOptions(options, given, (what, fix) => new OptionError(`${of}: ${what}`, fix));
 }
 
 /** A transport by name. @throws OptionError for an unknown one. */

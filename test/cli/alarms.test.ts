@@ -37,6 +37,7 @@ it('a model that draws one image of a class raises the alarm of collapse; one th
   const x = Float32Array.from({ length: 16 * 64 }, (_, i) => Math.sin(i % 64));
   for (let step = 0; step < 200; step++) await trainer.train({ x, labels });
   expect(await collapse(trainer, seen, config)).toMatch(/^collapse at step 200: .* vary \d+% as much as the data/);
+  await expect(collapse(trainer, seen, config, AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
   await trainer.free();
   await workspace.dispose();
 });

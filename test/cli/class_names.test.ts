@@ -21,7 +21,7 @@ it('a run keeps the names of its classes, and says when its data has changed', a
   const args = ['--config', path('small.yaml'), '--data', path('data'), '--steps', '1'];
   expect((await ucgm(['train', '--out', path('run'), ...args])).code).toBe(0);
   expect(readFileSync(path('run', 'config.yaml'), 'utf8')).toMatch(/class_names:\s+- forest\s+- sea/);
-  expect(readFileSync(path('run', 'report.html'), 'utf8')).toContain('- forest');
+  expect(readFileSync(path('run', 'report.html'), 'utf8')).toContain('Columns, from the left: forest, sea.');
 
   const draw = (label: string) =>
     ucgm([

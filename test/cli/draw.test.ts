@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { draw } from '../../src/cli/draw.ts';
+import { sampleImages } from '../../src/cli/grid.ts';
 import { mergeConfig } from '../../src/io/config.ts';
 import { presetNamed } from '../../src/io/presets.ts';
 import { KernelError } from '../../src/kernel/index.ts';
@@ -75,6 +76,46 @@ describe('drawing many images', () => {
     const full = holding(0, seen, () => new KernelError('limit', 'matmul', '', 'out needs more', 'give less'));
     await expect(draw(workspace, full, weights, config, { labels, seed: 5 })).rejects.toThrow('out needs more');
     expect(seen).toEqual([11, 11, 6, 3, 2, 1]);
+    store.free();
+    await workspace.dispose();
+  });
+
+  it('ends within a sampling step of a signal, of many images and of a grid, and the workspace goes on', async () => {
+    const workspace = new Workspace(await testDevice());
+    const store = new WeightStore(workspace, network);
+    const weights = written(store);
+    /** The network, and a signal that comes in its `last` pass. */
+    const stopping = (last: number) => {
+      const controller = new AbortController();
+      let passes = 0;
+      const watched: VelocityNetwork = {
+        ...network,
+        forward: (...given) => {
+          if (++passes === last) controller.abort(new Error('enough'));
+          return network.forward(...given);
+        },
+      };
+      return { watched, signal: controller.signal, passes: () => passes };
+    };
+    const long = { ...config, sample: { ...config.sample, sampling_steps: 50 } };
+    for (const last of [1, 3]) {
+      const { watched, signal, passes } = stopping(last);
+      await expect(draw(workspace, watched, weights, long, { labels, seed: 5, signal })).rejects.toThrow('enough');
+      expect(passes()).toBe(last);
+    }
+    const parts = stopping(3); // in the first step of the second part: two steps a part
+    const drawing = { labels, seed: 5, atOnce: 4, signal: parts.signal };
+    await expect(draw(workspace, parts.watched, weights, config, drawing)).rejects.toThrow('enough');
+    expect(parts.passes()).toBe(3);
+    const grid = stopping(2);
+    await expect(sampleImages(workspace, grid.watched, weights, long, { signal: grid.signal })).rejects.toThrow(
+      'enough',
+    );
+    expect(grid.passes()).toBe(2);
+    const { signal } = new AbortController();
+    expect((await draw(workspace, network, weights, config, { labels, seed: 5, signal })).samples).toEqual(
+      (await draw(workspace, network, weights, config, { labels, seed: 5 })).samples,
+    );
     store.free();
     await workspace.dispose();
   });

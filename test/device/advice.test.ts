@@ -27,7 +27,9 @@ describe('what is said where there is no device', () => {
   it('names options that do not exist', async () => {
     const gpu = { requestAdapter: async () => null } as unknown as GPU;
     await expect(requestDevice(gpu, { limit: 'default' } as never)).rejects.toThrow('write limits');
-    await expect(requestDevice(gpu, { limits: 'most' } as never)).rejects.toThrow('give one of adapter, default');
+    await expect(requestDevice(gpu, { limits: 'most' } as never)).rejects.toThrow(
+      'give limits one of: "adapter", "default"',
+    );
     await expect(requestDevice(gpu)).rejects.toMatchObject({ name: 'DeviceError' });
   });
 });

@@ -43,7 +43,11 @@ it.each<[string, unknown, string]>([
   ['matmul', { layout: 'nn', tile: { kind: 'plain', tm: 4, tn: 6, wgX: 8, wgY: 8 } }, 'tile.tn is 6'],
   ['matmul', { layout: 'nn', tile: { kind: 'plain', tm: 4, tn: 8, wgX: 64, wgY: 8 } }, '64 x 8 invocations'],
   ['norm', { kind: 'batch' }, '"layer", "rms"'],
-  ['norm', { kind: 'layer', biass: true }, 'its options are: kind, weight, bias, scale, shift, stats, dtype, tile'],
+  [
+    'norm',
+    { kind: 'layer', biass: true },
+    'Fix: write bias; its options are: kind, weight, bias, scale, shift, stats, dtype, tile',
+  ],
   ['norm', { kind: 'layer', tile: tile(3) }, 'tile.lanes is 3. Fix: give tile.lanes a power of two from 1 to 256'],
   ['norm', { kind: 'layer', tile: tile(Number.NaN) }, 'tile.lanes is NaN'],
   ['norm', { kind: 'layer', tile: tile(8, 0) }, 'tile.rows is 0'],

@@ -133,4 +133,25 @@ describe('scores by products of features', () => {
     expect(other.accuracy).toBe(0.5);
     expect(other.kid).toBeGreaterThan(copied.kid);
   });
+
+  it('end between two of their parts at a signal', async () => {
+    const here = await shared();
+    const all = features(200, dim, 5);
+    const reference = await referenceOf(here, all, dim, 100);
+    const copies = { features: all.slice(0, 100 * dim) };
+    const control = { signal: AbortSignal.abort(new Error('enough')) };
+    for (const work of [
+      () => kernelDistance(here, a, b, dim, 0, control),
+      () => precisionRecall(here, a, b, dim, control),
+      () => nearestRows(here, a, b, dim, undefined, control),
+      () => referenceOf(here, all, dim, 100, control),
+      () => score(here, reference, copies, new Uint32Array(100), control),
+    ])
+      await expect(work()).rejects.toThrow('enough');
+    const controller = new AbortController();
+    const scored = score(here, reference, copies, new Uint32Array(100), { signal: controller.signal });
+    await here.task(async () => controller.abort(new Error('midway'))); // after the first part
+    await expect(scored).rejects.toThrow('midway');
+    expect((await score(here, reference, copies, new Uint32Array(100))).nearest).toBeLessThan(1e-2);
+  });
 });

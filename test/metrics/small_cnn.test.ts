@@ -167,6 +167,20 @@ describe('a feature network from its description', () => {
     await expect(embed(await fresh(), network, images)).rejects.toThrow('images are not numbers');
   });
 
+  it('ends between two batches of images at a signal', async () => {
+    const network = smallCnn(await fresh(), DESCRIPTION, weightsOf(), 'f');
+    const controller = new AbortController();
+    let asked = 0;
+    const image = (index: number, out: Float32Array) => {
+      asked++;
+      if (index === 250) controller.abort(new Error('enough')); // the first of the second batch
+      out.fill(0.5);
+    };
+    const images = { size: 1000, channels: 2, height: HEIGHT, width: WIDTH, image };
+    await expect(embed(await fresh(), network, images, { signal: controller.signal })).rejects.toThrow('enough');
+    expect(asked).toBe(500);
+  });
+
   it('reads the description of the file that comes along', () => {
     const path = join(import.meta.dirname, '../../models/mnist_features.safetensors');
     const text =

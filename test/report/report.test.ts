@@ -3,6 +3,7 @@ import { mergeConfig, type RunConfig, stringifyConfig } from '../../src/io/confi
 import { parseEvaluation } from '../../src/io/evaluation.ts';
 import { presetNamed } from '../../src/io/presets.ts';
 import { type ReportData, reportHtml } from '../../src/report/page.ts';
+import type { Strip } from '../../src/report/pictures.ts';
 import { column, evenly, MAX_POINTS, type Row, runningMean, thinned } from '../../src/report/series.ts';
 
 const SCRIPT = '<script>alert("1")</script>';
@@ -110,6 +111,14 @@ describe('report.html', () => {
     expect(page(FULL)).toBe(html);
   });
 
+  it('names the classes of the columns beside the samples and the strip, where they have names', () => {
+    const line = 'Columns, from the left: forest, sea &amp; sky.';
+    const pictures = { samples: FULL.samples ?? [], strip: FULL.strip as Strip };
+    expect(page({ ...pictures, columnNames: ['forest', 'sea & sky'] }).split(line)).toHaveLength(3);
+    expect(page({ columnNames: ['forest', 'sea & sky'] })).not.toContain('Columns');
+    expect(page(pictures)).not.toContain('Columns');
+  });
+
   it('escapes whatever comes from files', () => {
     const config = configOf({ model: { name: SCRIPT }, data: { name: `${SCRIPT}' onload="x` } as RunConfig['data'] });
     const hostile = JSON.parse(
@@ -118,6 +127,8 @@ describe('report.html', () => {
     const html = page({
       config,
       adapter: SCRIPT,
+      columnNames: [SCRIPT],
+      samples: [{ step: 1, png: PNG }],
       evaluation: parseEvaluation(JSON.stringify(hostile)),
       ...{ metrics: FULL.metrics ?? [] },
     });

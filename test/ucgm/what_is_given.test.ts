@@ -63,6 +63,37 @@ it('batches of other array types are the same numbers, or refused by the type th
   trainer.workspace.dispose();
 });
 
+it('weights of another device, or none at all, are refused before anything runs', async () => {
+  const here = make(await testDevice());
+  const device = await openDevice({ limits: 'default' });
+  const there = make(device);
+  const request = { noise: x.slice(0, 64), labels: [1] };
+  const draw = (weights: unknown, of: unknown = network) =>
+    sample(here.workspace, of as never, weights as never, 'Linear', SAMPLING_DEFAULTS, request);
+  for (const weights of [there.weights, there.average, { get: (name: string) => there.average.get(name) }])
+    expect(await draw(weights).catch((error) => error)).toMatchObject({
+      name: 'TensorError',
+      message: expect.stringContaining('x_embedder.proj.weight are on another device than the workspace'),
+      fix: expect.stringContaining('trainer.workspace'),
+    });
+  for (const [weights, message] of [
+    [there, 'the weights are a Trainer'],
+    [undefined, 'the weights are undefined'],
+  ] as const)
+    expect(await draw(weights).catch((error) => error)).toMatchObject({
+      name: 'TensorError',
+      message: expect.stringContaining(message),
+      fix: expect.stringContaining("a trainer's weights or average"),
+    });
+  await expect(draw(here.average, 'TiT')).rejects.toThrow('give what createNetwork made');
+  // another workspace of the same device may be sampled in
+  const beside = new Workspace(await testDevice());
+  const fewer = { ...SAMPLING_DEFAULTS, sampling_steps: 1 };
+  await expect(sample(beside, network, here.average, 'Linear', fewer, request)).resolves.toMatchObject({ nfe: 1 });
+  for (const workspace of [here.workspace, there.workspace, beside]) await workspace.dispose();
+  device.destroy();
+});
+
 it('on a lost device everything says so, and the step stays', async () => {
   const device = await openDevice({ limits: 'default' });
   const trainer = make(device);
