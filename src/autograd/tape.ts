@@ -1,6 +1,6 @@
 import type { BuffersOf, DimsOf, Kernel, ShaderSource } from '../kernel/index.ts';
 import { add } from '../kernels/residual.ts';
-import { type Storage, Tensor, type Workspace } from '../tensor/index.ts';
+import { type DType, type Storage, Tensor, type Workspace } from '../tensor/index.ts';
 
 /** A broken rule of the tape: used twice, an op without a backward, a gradient asked before backward. */
 export class TapeError extends Error {
@@ -70,6 +70,11 @@ export class Tape {
   /** A step tensor with undefined contents. */
   alloc(...shape: number[]): Tensor {
     return this.workspace.arena.alloc(shape);
+  }
+
+  /** A step tensor of another dtype. */
+  allocAs(dtype: DType, ...shape: number[]): Tensor {
+    return this.workspace.arena.alloc(shape, dtype);
   }
 
   /** Frees a step tensor that no later op reads. */

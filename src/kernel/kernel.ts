@@ -1,6 +1,7 @@
 import type { DeviceCache } from './cache.ts';
 import { compile } from './compile.ts';
 import { allDims, dimWords } from './dims.ts';
+import { type Element, elementOf } from './element.ts';
 import { KernelError } from './errors.ts';
 import { foldGrid, type Grid } from './grid.ts';
 import { type Resource, rangeOf } from './resource.ts';
@@ -202,12 +203,20 @@ export class CompiledKernel<S extends ShaderSource = ShaderSource> implements Ke
         `buffer ${name} is missing`,
         `give ${name} (array<${element.type}>, ${count} numbers)`,
       );
+    this.#checkType(name, element, given);
     const bytes = Math.ceil(count / element.scalars) * element.scalars * element.scalarBytes;
     const needed = Math.ceil(bytes / 4) * 4; // a binding is whole words
     const resource = rangeOf(given, needed, this.#cache.device.limits, ({ code, what, fix }) =>
       this.#fail(code, `${name} ${what}`, fix),
     );
     return needed === 0 ? this.#hole(binding) : resource;
+  }
+
+  #checkType(name: string, element: Element, given: BufferLike): void {
+    const dtype = 'dtype' in given ? given.dtype : undefined;
+    if (dtype === undefined || elementOf(dtype)?.scalarBytes === element.scalarBytes) return;
+    const fix = `give numbers of ${element.scalarBytes} bytes, or create the kernel for ${dtype}`;
+    this.#fail('bad-buffer', `${name} holds ${dtype}, and this variant reads array<${element.type}>`, fix);
   }
 
   #checkName(name: string, given: BufferLike | undefined): void {

@@ -78,4 +78,6 @@ export interface BufferRange {
   readonly buffer: GPUBuffer;
   readonly offset?: number;
   readonly size?: number;
+  /** What it holds, where its owner knows: f32, u32, i32, f16. A kernel refuses one whose numbers have another width than its own. */
+  readonly dtype?: string;
 }

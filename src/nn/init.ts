@@ -1,6 +1,6 @@
 import { initParameters } from '../kernels/random.ts';
 import { normal, STREAM, uniform01 } from '../rng/philox.ts';
-import { count, type FlatBuffers, type Workspace } from '../tensor/index.ts';
+import { count, type FlatBuffers, firstOf, type Workspace } from '../tensor/index.ts';
 import type { InitSpec } from './network.ts';
 
 /** How a parameter starts: scale u, with u = 1, uniform in [-1, 1), or standard normal. */
@@ -53,7 +53,7 @@ export function initialiseOnDevice(
     const rows = flat.layout.places.flatMap((place, step) =>
       place.chunk === chunk
         ? [
-            place.offset / 4,
+            firstOf(place.offset),
             count(place.shape),
             DRAWS[startOf(specs[step] as InitSpec).draw],
             scaleBits[step] as number,

@@ -1,5 +1,5 @@
 import { cautiousCount, cautiousScale } from '../kernels/optimizer.ts';
-import { count, type FlatBuffers, type FlatLayout, type Tensor, type Workspace } from '../tensor/index.ts';
+import { count, type FlatBuffers, type FlatLayout, firstOf, type Tensor, type Workspace } from '../tensor/index.ts';
 
 /** Elements of a piece: what one workgroup counts. */
 const PIECE = 16384;
@@ -27,7 +27,7 @@ export class CautiousMask {
     const tensors: number[] = [];
     let made = 0;
     layout.places.forEach(({ shape, chunk, offset }, tensor) => {
-      const [first, elements] = [offset / 4, count(shape)];
+      const [first, elements] = [firstOf(offset), count(shape)];
       (owners[chunk] as Uint32Array).fill(tensor, offset / 256, offset / 256 + Math.ceil(elements / 64));
       const before = made;
       for (let at = 0; at < elements; at += PIECE, made++)

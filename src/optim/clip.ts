@@ -1,5 +1,5 @@
 import { clipScale, gradStats, gradStatsGroups } from '../kernels/optimizer.ts';
-import { type FlatBuffers, Storage, Tensor, type Workspace } from '../tensor/index.ts';
+import type { FlatBuffers, Tensor, Workspace } from '../tensor/index.ts';
 
 /** The global norm of all gradients, the clip factor that follows, and the count of non-finite ones. */
 export class GradientClip {
@@ -26,7 +26,7 @@ export class GradientClip {
   /** Records the measurement, of a step with this loss; `result` is ready for the dispatches after it. */
   measure(loss?: Tensor): void {
     const { stream, device } = this.#workspace;
-    if (loss) stream.copy(loss, new Tensor([1], new Storage(this.#limits.buffer, 4, 4)));
+    if (loss) stream.copy(loss, this.#limits.slice(1, 1));
     let partial_offset = 0;
     this.#gradients.chunks.forEach((grad, i) => {
       stream.run(gradStats.prepare(device), { grad, partial: this.#partial }, { count: grad.count, partial_offset });

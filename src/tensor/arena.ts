@@ -1,3 +1,4 @@
+import { bytesOf, type DType } from './dtype.ts';
 import type { Ledger } from './ledger.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 
@@ -22,8 +23,8 @@ export class Arena {
   }
 
   /** A tensor with undefined contents, alive until `release` or `reset`. */
-  alloc(shape: readonly number[]): Tensor {
-    const size = Math.max(GRANULE, Math.ceil((count(shape) * 4) / GRANULE) * GRANULE);
+  alloc(shape: readonly number[], dtype: DType = 'f32'): Tensor {
+    const size = Math.max(GRANULE, Math.ceil(bytesOf(dtype, count(shape)) / GRANULE) * GRANULE);
     const pooled = this.#free.get(size)?.pop() ?? {
       buffer: this.#ledger.create('arena', `#${this.#born} [${shape}]`, size, TENSOR_USAGE),
       size,
@@ -32,7 +33,7 @@ export class Arena {
     const storage = new Storage(pooled.buffer, 0, size);
     this.#taken.set(storage, pooled);
     this.#scopes[this.#scopes.length - 1]?.push(storage);
-    return new Tensor(shape, storage);
+    return new Tensor(shape, storage, dtype);
   }
 
   /** One more use of a tensor's storage. No effect on storages that are not the arena's. */

@@ -1,3 +1,4 @@
+import { bytesOf } from './dtype.ts';
 import { TensorError, WorkspaceError } from './errors.ts';
 import { BufferLimitError, type Owner } from './ledger.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
@@ -13,8 +14,12 @@ interface Place {
   readonly name: string;
   readonly shape: readonly number[];
   readonly chunk: number;
+  /** Bytes into its chunk. */
   readonly offset: number;
 }
+
+/** The element at a byte of a flat buffer: all are f32. */
+export const firstOf = (offset: number): number => offset / bytesOf('f32', 1);
 
 const ALIGN = 256;
 
@@ -35,7 +40,7 @@ export class FlatLayout {
     const names = new Set<string>();
     let used = 0;
     for (const { name, shape } of specs) {
-      const bytes = Math.ceil((count(shape) * 4) / ALIGN) * ALIGN;
+      const bytes = Math.ceil(bytesOf('f32', count(shape)) / ALIGN) * ALIGN;
       if (names.has(name))
         throw new TensorError(`parameter ${name} is declared twice`, 'give every parameter a name of its own');
       if (bytes > maxBytes) {
@@ -77,13 +82,18 @@ export class FlatBuffers {
     this.#workspace = workspace;
     this.chunks = layout.chunks.map((bytes, i) => {
       const buffer = workspace.ledger.create(owner, `${label} ${i}`, bytes, TENSOR_USAGE);
-      return new Tensor([bytes / 4], new Storage(buffer, 0, bytes));
+      return new Tensor([bytes / bytesOf('f32', 1)], new Storage(buffer, 0, bytes));
     });
   }
 
   /** The range of one parameter. */
   slice(place: Place, gradient?: Storage): Storage {
-    return new Storage((this.chunks[place.chunk] as Tensor).buffer, place.offset, count(place.shape) * 4, gradient);
+    return new Storage(
+      (this.chunks[place.chunk] as Tensor).buffer,
+      place.offset,
+      bytesOf('f32', count(place.shape)),
+      gradient,
+    );
   }
 
   /** Records a copy of all values. */
@@ -120,7 +130,7 @@ export class FlatBuffers {
     for (const [i, chunk] of this.chunks.entries()) {
       const host = await this.#workspace.read(chunk); // one at a time: the host holds the values and one chunk
       for (const { name, offset, shape } of this.layout.places.filter((place) => place.chunk === i))
-        out.set(name, host.slice(offset / 4, offset / 4 + count(shape)));
+        out.set(name, host.slice(firstOf(offset), firstOf(offset) + count(shape)));
     }
     return out;
   }

@@ -1,4 +1,5 @@
 import type { BufferLike, BuffersOf, DimsOf, DispatchRecord, Kernel, ShaderSource } from '../kernel/index.ts';
+import { bytesOf } from './dtype.ts';
 import { TensorError } from './errors.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -11,7 +12,8 @@ type Item =
   | { kind: 'copy'; from: Tensor; to: Tensor; bytes: number }
   | { kind: 'write'; tensor: Tensor; data: Words; byteOffset: number };
 
-type Words = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+/** As the tensor's elements lie: halves as the 16 bits of each. */
+type Words = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
 interface Slot {
   kernel: Kernel;
@@ -83,18 +85,29 @@ export class Stream {
         `cannot copy [${from.shape}] to [${to.shape}]: the counts differ`,
         'give tensors of one count',
       );
-    this.#items.push({ kind: 'copy', from, to, bytes: from.count * 4 });
+    if (from.dtype !== to.dtype)
+      throw new TensorError(
+        `cannot copy [${from.shape}] ${from.dtype} to [${to.shape}] ${to.dtype}: the dtypes differ`,
+        'give tensors of one dtype',
+      );
+    this.#items.push({ kind: 'copy', from, to, bytes: wholeWords(from, to) });
   }
 
   /** Writes host numbers into a tensor, in order with the dispatches around it. The data is copied now. */
   write(tensor: Tensor, data: Words, elementOffset = 0): void {
+    const byteOffset = bytesOf(tensor.dtype, elementOffset);
+    if (data.BYTES_PER_ELEMENT !== bytesOf(tensor.dtype, 1))
+      throw new TensorError(
+        `cannot write a ${data.constructor.name} to a tensor of ${tensor.dtype}`,
+        'give float32ToHalf(data) for f16, a Float32Array for f32',
+      );
     if (elementOffset + data.length > tensor.count) {
       throw new TensorError(
         `cannot write ${data.length} elements at ${elementOffset} of [${tensor.shape}]`,
         'give as many as there is room for',
       );
     }
-    this.#items.push({ kind: 'write', tensor, data: data.slice(), byteOffset: elementOffset * 4 });
+    this.#items.push({ kind: 'write', tensor, data: copyOf(data, tensor, elementOffset), byteOffset });
   }
 
   /** Submits all that is recorded, once its pipelines are compiled. @throws KernelError compile, BufferLimitError. */
@@ -159,6 +172,30 @@ export class Stream {
     this.#earlier = 0;
     this.#runs = 0;
   }
+}
+
+/** Bytes to copy: a last half takes the rest of its word along, which whole tensors have room for. */
+function wholeWords(from: Tensor, to: Tensor): number {
+  const bytes = Math.ceil(from.bytes / 4) * 4;
+  if (bytes <= Math.min(from.size, to.size) && from.offset % 4 === 0 && to.offset % 4 === 0) return bytes;
+  throw new TensorError(
+    `cannot copy [${from.shape}] ${from.dtype}: WebGPU copies whole words of 4 bytes`,
+    'copy an even number of halves from an even place',
+  );
+}
+
+/** A copy of what is to be written: an odd number of halves, which may only end their tensor, and the rest of the last word. */
+function copyOf(data: Words, tensor: Tensor, elementOffset: number): Words {
+  if (!(data instanceof Uint16Array)) return data.slice();
+  const end = elementOffset + data.length;
+  if (elementOffset % 2 === 1 || (end % 2 === 1 && end !== tensor.count))
+    throw new TensorError(
+      `cannot write halves ${elementOffset} to ${end} of [${tensor.shape}]: WebGPU writes whole words of 4 bytes`,
+      'write an even number of halves to an even place',
+    );
+  const copy = new Uint16Array(data.length + (data.length % 2));
+  copy.set(data);
+  return copy;
 }
 
 function sameDims(a: { [name: string]: number }, b: { [name: string]: number }): boolean {

@@ -1,3 +1,4 @@
+import { bytesOf, type DType } from './dtype.ts';
 import { TensorError } from './errors.ts';
 
 /** STORAGE | COPY_SRC | COPY_DST: what every tensor's buffer can be used for. */
@@ -26,22 +27,25 @@ export class Storage {
   }
 }
 
-/** A row-major tensor of 32-bit elements on the GPU. It is a buffer range, so kernels bind it as it is. */
+/** A row-major tensor on the GPU. It is a buffer range, so kernels bind it as it is. */
 export class Tensor {
   readonly shape: readonly number[];
+  readonly dtype: DType;
   readonly storage: Storage;
   readonly buffer: GPUBuffer;
   readonly offset: number;
   readonly size: number;
 
-  constructor(shape: readonly number[], storage: Storage) {
-    const bytes = count(shape) * 4;
+  /** @throws TensorError for a shape that its storage does not hold. */
+  constructor(shape: readonly number[], storage: Storage, dtype: DType = 'f32') {
+    const bytes = bytesOf(dtype, count(shape));
     if (bytes > storage.size)
       throw new TensorError(
         `shape [${shape}] needs ${bytes} bytes, its storage has ${storage.size}`,
         'give a shape that fits',
       );
     this.shape = shape;
+    this.dtype = dtype;
     this.storage = storage;
     this.buffer = storage.buffer;
     this.offset = storage.offset;
@@ -53,6 +57,11 @@ export class Tensor {
     return count(this.shape);
   }
 
+  /** Bytes of its elements; its storage may be longer. */
+  get bytes(): number {
+    return bytesOf(this.dtype, this.count);
+  }
+
   /** The same elements under another shape; gradients are shared. @throws TensorError when the counts differ. */
   view(...shape: number[]): Tensor {
     if (count(shape) !== this.count)
@@ -60,7 +69,18 @@ export class Tensor {
         `cannot view [${this.shape}] as [${shape}]: ${this.count} elements, not ${count(shape)}`,
         'give a shape of as many elements',
       );
-    return new Tensor(shape, this.storage);
+    return new Tensor(shape, this.storage, this.dtype);
+  }
+
+  /**
+   * The elements from `first` on under a shape, to copy from or to: without gradient, and not for kernels to bind, whose ranges begin
+   * at multiples of 256 bytes.
+   */
+  slice(first: number, ...shape: number[]): Tensor {
+    const [from, size] = [bytesOf(this.dtype, first), bytesOf(this.dtype, count(shape))];
+    if (from + size > this.size)
+      throw new TensorError(`[${shape}] from element ${first} of [${this.shape}]`, 'give a range within the tensor');
+    return new Tensor(shape, new Storage(this.buffer, this.offset + from, size), this.dtype);
   }
 }
 

@@ -1,6 +1,7 @@
 import { watchLoss } from '../device/index.ts';
-import { type Caps, capsOf } from '../kernel/index.ts';
+import { type Caps, capsOf, halfToNumber } from '../kernel/index.ts';
 import { Arena } from './arena.ts';
+import { bytesOf, type DType } from './dtype.ts';
 import { WorkspaceError } from './errors.ts';
 import { Ledger, type Owner } from './ledger.ts';
 import { Stream } from './stream.ts';
@@ -45,10 +46,9 @@ export class Workspace {
   }
 
   /** A zeroed tensor that lives until `free`, with a buffer of its own. */
-  create(owner: Owner, label: string, shape: readonly number[]): Tensor {
-    const size = count(shape) * 4;
-    const buffer = this.ledger.create(owner, label, size, TENSOR_USAGE);
-    return new Tensor(shape, new Storage(buffer, 0, buffer.size));
+  create(owner: Owner, label: string, shape: readonly number[], dtype: DType = 'f32'): Tensor {
+    const buffer = this.ledger.create(owner, label, bytesOf(dtype, count(shape)), TENSOR_USAGE);
+    return new Tensor(shape, new Storage(buffer, 0, buffer.size), dtype);
   }
 
   /** Destroys a tensor made by `create`. */
@@ -70,20 +70,21 @@ export class Workspace {
     await this.ledger.reclaim();
   }
 
-  /** Submits what is recorded and copies a tensor's elements to the host. */
+  /** Submits what is recorded and copies a tensor's elements to the host: of f16 their values, of u32 the words as a float array. */
   async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
     await this.stream.flush();
-    const size = tensor.count * 4;
+    const size = Math.ceil(tensor.bytes / 4) * 4; // copies are of whole words
     const staging = this.ledger.create('staging', 'read', size, STAGING_USAGE);
     await this.ledger.check();
     const encoder = this.device.createCommandEncoder();
     encoder.copyBufferToBuffer(tensor.buffer, tensor.offset, staging, 0, size);
     this.device.queue.submit([encoder.finish()]);
     await staging.mapAsync(MAP_READ, 0, size);
-    const copy = new Float32Array(staging.getMappedRange(0, size).slice(0));
+    const bytes = staging.getMappedRange(0, size).slice(0);
     staging.unmap();
     this.ledger.destroy(staging);
-    return copy;
+    if (tensor.dtype !== 'f16') return new Float32Array(bytes);
+    return Float32Array.from(new Uint16Array(bytes, 0, tensor.count), halfToNumber);
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Tape } from '../autograd/tape.ts';
 import { lincomb } from '../kernels/lincomb.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
-import { count, Storage, Tensor } from '../tensor/index.ts';
+import { count, Tensor } from '../tensor/index.ts';
 
 /** Classifier-free guidance: how strongly, and on which times, ends included (Ho & Salimans 2022; the interval: Kynkaanniemi et al. 2024). */
 export interface Guidance {
@@ -45,7 +45,7 @@ export function guidedVelocity(
     const n = count(x.shape.slice(1));
     const twice = tape.alloc(2 * batch, ...x.shape.slice(1));
     for (let i = 0; i < 2; i++) {
-      stream.copy(x, new Tensor(x.shape, new Storage(twice.buffer, twice.offset + i * x.count * 4, x.count * 4)));
+      stream.copy(x, twice.slice(i * x.count, ...x.shape));
     }
     const both = network.forward(tape, weights, twice, times, labels, two?.spans); // [2B, C, H, W]: conditional, unconditional
     const coefs = tape.alloc(2);
@@ -66,8 +66,7 @@ export function guidedVelocity(
     const pixels = n / (x.shape[1] as number);
     const from = (guidance.channels ?? Number.POSITIVE_INFINITY) * pixels;
     if (from >= n) return out;
-    const rest = (of: Tensor, b: number) =>
-      new Tensor([n - from], new Storage(of.buffer, of.offset + (b * n + from) * 4, (n - from) * 4));
+    const rest = (of: Tensor, b: number) => of.slice(b * n + from, n - from);
     for (let b = 0; b < batch; b++) stream.copy(rest(both, b), rest(out, b));
     return out;
   });

@@ -7,15 +7,7 @@ import { Average } from '../optim/average.ts';
 import { GradientClip } from '../optim/clip.ts';
 import { Optimizer, type OptimizerOptions } from '../optim/optimizer.ts';
 import { beta, STREAM } from '../rng/philox.ts';
-import {
-  type FlatBuffers,
-  MAX_IN_FLIGHT,
-  Pace,
-  Storage,
-  Tensor,
-  type Workspace,
-  WorkspaceError,
-} from '../tensor/index.ts';
+import { type FlatBuffers, MAX_IN_FLIGHT, Pace, type Tensor, type Workspace, WorkspaceError } from '../tensor/index.ts';
 import { type Batch, copyBatch } from './batch.ts';
 import type { Method } from './method.ts';
 import { firstBadParameter, NonFiniteError, refuseNonFinite } from './non_finite.ts';
@@ -355,10 +347,8 @@ export class Trainer {
   /** Copies this step's loss and gradient numbers into the ring, to be read later without a wait now. */
   #record(): void {
     const { stream } = this.workspace;
-    const at = (this.step % METRICS_KEPT) * RECORD * 4;
-    const slice = (offset: number, words: number) =>
-      new Tensor([words], new Storage(this.#ring.buffer, at + offset, words * 4));
-    stream.copy(this.#total, slice(0, 1));
-    stream.copy(this.#clip.result, slice(16, 4));
+    const first = (this.step % METRICS_KEPT) * RECORD;
+    stream.copy(this.#total, this.#ring.slice(first, 1));
+    stream.copy(this.#clip.result, this.#ring.slice(first + 4, 4));
   }
 }

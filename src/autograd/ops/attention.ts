@@ -12,7 +12,7 @@ import {
   qkNormRope,
   qkNormRopeBackward,
 } from '../../kernels/qk_norm_rope.ts';
-import { Storage, Tensor, TensorError } from '../../tensor/index.ts';
+import { type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './linear.ts';
 
@@ -118,5 +118,5 @@ function affineGradients(
 
 /** One row of a packed tensor, to copy from or to: a copy needs no 256-byte alignment, a binding would. */
 function row(t: Tensor, i: number, cols: number): Tensor {
-  return new Tensor([cols], new Storage(t.buffer, t.offset + i * cols * 4, cols * 4));
+  return t.slice(i * cols, cols);
 }

@@ -1,4 +1,4 @@
-import { Storage, Tensor, TensorError } from '../../tensor/index.ts';
+import { type Tensor, TensorError } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
 /** Rows of several matrices of one width, one below the other: [m1, cols], [m2, cols], ... -> [m1 + m2 + ..., cols]. Copies. */
@@ -28,18 +28,17 @@ export function stackRows(tape: Tape, parts: readonly Tensor[]): Tensor {
 interface Slice {
   readonly first: number;
   readonly shape: readonly number[];
-  readonly count: number;
 }
 
 function slicesOf(parts: readonly Tensor[]): Slice[] {
   let first = 0;
   return parts.map(({ shape, count }) => {
-    const own = { first, shape, count };
+    const own = { first, shape };
     first += count;
     return own;
   });
 }
 
-function slice(of: Tensor, { first, shape, count }: Slice): Tensor {
-  return new Tensor(shape, new Storage(of.buffer, of.offset + first * 4, count * 4));
+function slice(of: Tensor, { first, shape }: Slice): Tensor {
+  return of.slice(first, ...shape);
 }
