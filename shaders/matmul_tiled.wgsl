@@ -14,7 +14,7 @@
 // Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
 // 128 x 128 tiles made 2 TFLOP/s instead of tens.
 // Precision: f32, k summed in order.
-// @use activation
+// @use act
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation: 64 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation: 64 QN columns a workgroup
@@ -27,7 +27,7 @@ alias AElem = f32;                 // knob: vec4f with VEC_A
 alias BElem = f32;                 // knob: vec4f with VEC_B
 alias RElem = f32;                 // knob: vec4f with VEC_N
 alias OElem = array<f32, 1>;       // knob: vec4f with VEC_N (both can be indexed, so one store serves both)
-const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
+const ACT: u32 = 0u;               // knob: 0 none; see lib act
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
@@ -270,12 +270,8 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
       }
     }
   }
-  if (ACT == 1u) {
-    value = vec4f(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
-  } else if (ACT == 2u) {
-    value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
-  } else if (ACT == 3u) {
-    value = select(value, vec4f(0.0), value < vec4f(0.0));
+  if (ACT != 0u) {
+    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
   }
   if (HAS_GATE) {
     let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;

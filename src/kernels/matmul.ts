@@ -19,7 +19,8 @@ export interface MatmulOptions {
   /** nn: A [m,k] B [k,n]. nt: B is [n,k], as nn.Linear stores weights. tn: A is [k,m], as weight gradients need. */
   layout: MatmulLayout;
   bias?: boolean;
-  act?: 'none' | 'gelu' | 'silu' | 'relu';
+  /** GELU is the tanh form, gelu-erf the exact one. */
+  act?: 'none' | 'gelu' | 'gelu-erf' | 'silu' | 'relu' | 'sigmoid' | 'tanh';
   gate?: boolean;
   residual?: boolean;
   /** Also write the value before the activation, for its backward. */
@@ -139,7 +140,8 @@ const tile = variants<MatmulTile>('kind', {
   tiled: group<Omit<TiledTile & Partial<MatmulChoice>, 'kind'>>({ qm: oneOf(1, 2), qn: oneOf(1, 2), vec, ...split }),
 });
 
-const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3 };
+/** As lib act counts them. */
+const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5, tanh: 6 };
 
 function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue | undefined> {
   if (!tile) return { RUNS: true }; // whatever k will be
@@ -178,7 +180,7 @@ export const matmul = defineKernel({
   options: group<MatmulOptions>({
     layout: oneOf('nn', 'nt', 'tn'),
     bias: optional(flag),
-    act: optional(oneOf('none', 'gelu', 'silu', 'relu')),
+    act: optional(oneOf('none', 'gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid', 'tanh')),
     gate: optional(flag),
     residual: optional(flag),
     pre: optional(flag),

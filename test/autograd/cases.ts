@@ -50,6 +50,12 @@ export const CASES: OpCase[] = [
     shapes: { x: [3, 5], w: [4, 5], b: [4] },
     build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { act: 'gelu' }),
   },
+  ...(['gelu-erf', 'sigmoid', 'tanh'] as const).map((act) => ({
+    ops: ['linear'],
+    name: act,
+    shapes: { x: [3, 5], w: [4, 5], b: [4] },
+    build: (t: Tape, i: Inputs) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { act }),
+  })),
   {
     ops: ['linear'],
     name: 'silu, no bias',
@@ -92,8 +98,12 @@ export const CASES: OpCase[] = [
         modulation: { from: get(i, 'm'), rows: 1, scale: 1 },
       }),
   },
-  { ops: ['gelu'], name: 'gelu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'gelu') },
-  { ops: ['silu'], name: 'silu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'silu') },
+  ...(['gelu', 'gelu-erf', 'silu', 'sigmoid', 'tanh', 'erf'] as const).map((act) => ({
+    ops: [act],
+    name: act,
+    shapes: { x: [3, 7] },
+    build: (t: Tape, i: Inputs) => activate(t, get(i, 'x'), act),
+  })),
   {
     ops: ['concat'],
     name: 'three parts',

@@ -12,7 +12,9 @@ import { type KernelCase, prepared } from './case.ts';
 /** Products that the oracle of a case for the bench may sum. */
 const ORACLE_TERMS = 1e8;
 
-export type MatmulPart = 'bias' | 'gelu' | 'silu' | 'relu' | 'gate' | 'residual' | 'pre';
+const ACTS = ['gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid', 'tanh'] as const;
+
+export type MatmulPart = 'bias' | (typeof ACTS)[number] | 'gate' | 'residual' | 'pre';
 
 export interface MatmulCaseShape {
   m: number;
@@ -47,7 +49,7 @@ export function matmulCase(
     forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
-      const act = has('gelu') ? 'gelu' : has('silu') ? 'silu' : has('relu') ? 'relu' : 'none';
+      const act = ACTS.find(has) ?? 'none';
       const gateStride = has('gate') ? 2 * n + 3 : 0;
       const gateOffset = has('gate') ? n + 1 : 0;
       const a = Float32Array.from(randn(batch * m * k, 1));
@@ -176,6 +178,9 @@ const tiledCases = [
   matmulCase('tn', ['bias', 'residual'], MIXED, forced(MIXED, LARGE)),
   matmulCase('nn', [], { m: 1, n: 1, k: 1 }, SMALL),
   matmulCase('nt', ['bias', 'silu', 'pre', 'residual'], { m: 5, n: 3, k: 113 }, SMALL),
+  matmulCase('nn', ['gelu-erf'], { m: 37, n: 67, k: 11 }, SMALL),
+  matmulCase('nn', ['sigmoid'], { m: 37, n: 67, k: 11 }, SMALL),
+  matmulCase('nn', ['tanh'], { m: 37, n: 67, k: 11 }, SMALL),
   matmulCase('tn', ['gate'], { m: 131, n: 67, k: 33, gateRows: 8 }, { kind: 'tiled', qm: 2, qn: 1 }),
   matmulCase('nn', ['residual'], { m: 17, n: 131, k: 5, batch: 3 }, { kind: 'tiled', qm: 1, qn: 2 }),
   matmulCase('tn', [], { m: 68, n: 36, k: 257, batch: 2, splits: 3 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
@@ -190,6 +195,9 @@ export const matmulCases: KernelCase[] = [
   matmulCase('nt', ['bias', 'gelu', 'pre'], { m: 113, n: 41, k: 3 }),
   matmulCase('nt', ['bias', 'silu', 'pre'], { m: 41, n: 3, k: 113 }),
   matmulCase('nt', ['bias', 'relu', 'pre'], { m: 41, n: 113, k: 3 }),
+  matmulCase('nt', ['bias', 'gelu-erf', 'pre'], { m: 43, n: 37, k: 3 }),
+  matmulCase('nt', ['sigmoid'], { m: 43, n: 37, k: 3 }),
+  matmulCase('nt', ['tanh'], { m: 43, n: 37, k: 3 }),
   matmulCase('nt', ['bias', 'gate', 'residual', 'pre'], { m: 24, n: 41, k: 48, gateRows: 8 }),
   matmulCase('nt', ['bias', 'residual'], { m: 33, n: 48, k: 16, residualRows: 11 }),
   matmulCase('nn', ['residual'], { m: 17, n: 9, k: 5, batch: 7 }),

@@ -16,7 +16,7 @@ export interface ModulationChunk {
 }
 
 export interface LinearOptions {
-  act?: 'none' | 'gelu' | 'silu' | 'relu';
+  act?: NonNullable<MatmulOptions['act']>;
   /** A constant table [P, out] added to row r as row r % P: position embeddings. */
   table?: Tensor;
 }

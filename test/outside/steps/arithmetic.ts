@@ -58,9 +58,13 @@ export const arithmetic: Steps = {
   relu: (s) => activate(s.tape, at(bare(s), 0), 'relu'),
   silu: (s) => activate(s.tape, at(bare(s), 0), 'silu'),
   gelu: (s) => {
-    need(read(s, { approximate: 'none' }).approximate === 'tanh', 'GELU in its exact (erf) form');
-    return activate(s.tape, at(s, 0), 'gelu');
+    const { approximate } = read(s, { approximate: 'none' });
+    need(approximate === 'tanh' || approximate === 'none', `GELU in the form ${approximate}`);
+    return activate(s.tape, at(s, 0), approximate === 'tanh' ? 'gelu' : 'gelu-erf');
   },
+  sigmoid: (s) => activate(s.tape, at(bare(s), 0), 'sigmoid'),
+  tanh: (s) => activate(s.tape, at(bare(s), 0), 'tanh'),
+  erf: (s) => activate(s.tape, at(bare(s), 0), 'erf'),
   matmul: (s) => matmul(s.tape, at(bare(s), 0), at(s, 1)),
   linear: (s) => {
     const { weight } = read(s, { weight: '[in, out]' });
