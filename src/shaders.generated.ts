@@ -2540,6 +2540,330 @@ fn main(
 `,
 } as const satisfies ShaderSource;
 
+export const cross_entropy_bwd = {
+  name: 'cross_entropy_bwd',
+  entryPoint: 'main',
+  bindings: {
+    logits: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    labels: { binding: 1, access: 'read', element: 'u32', elementBytes: 4, optional: 'LABELS' },
+    targets: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'SOFT' },
+    stats: { binding: 3, access: 'read', element: 'f32', elementBytes: 4 },
+    dloss: { binding: 4, access: 'read', element: 'f32', elementBytes: 4 },
+    dlogits: { binding: 5, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 6, size: 16, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, smoothing: { type: 'f32', offset: 8 }, ignore_index: { type: 'u32', offset: 12 } } },
+  knobs: {
+    LABELS: { kind: 'const', type: 'bool', default: true },
+    SOFT: { kind: 'const', type: 'bool', default: false },
+    IGNORES: { kind: 'const', type: 'bool', default: false },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+  },
+  code: `// cross_entropy_bwd: dlogits[r, c] = (exp(logits[r, c] - stats[r, 0]) stats[r, 1] - w[r, c]) dloss[r], with the weights w and the stats of
+//   cross_entropy_fwd; rows that it ignores get 0. Targets are constants: they get no gradient.
+// Buffers, row-major f32: logits, dlogits [rows, cols], stats [rows, 2], dloss [rows]; labels u32 [rows], or with SOFT targets [rows, cols].
+// Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Precision: f32.
+// Source: the derivative of shaders/cross_entropy_fwd.wgsl.
+
+const LABELS: bool = true;       // knob: labels are bound; false with SOFT
+const SOFT: bool = false;        // knob: targets are bound
+const IGNORES: bool = false;     // knob: rows of the label ignore_index are left out
+const PER: u32 = 4u;             // knob: elements an invocation
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  smoothing: f32,
+  ignore_index: u32,
+}
+
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read> labels: array<u32>; // optional: LABELS
+@group(0) @binding(2) var<storage, read> targets: array<f32>; // optional: SOFT
+@group(0) @binding(3) var<storage, read> stats: array<f32>;
+@group(0) @binding(4) var<storage, read> dloss: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dlogits: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * 256u;
+    if (at < dims.rows * dims.cols) {
+      let row = at / dims.cols;
+      var weight = dims.smoothing / f32(dims.cols);
+      var ignored = false;
+      if (SOFT) {
+        weight += (1.0 - dims.smoothing) * targets[at];
+      }
+      if (LABELS) {
+        let label = labels[row];
+        weight += select(0.0, 1.0 - dims.smoothing, label == at % dims.cols);
+        ignored = IGNORES && label == dims.ignore_index;
+      }
+      let slope = (exp(logits[at] - stats[row * 2u]) * stats[row * 2u + 1u] - weight) * dloss[row];
+      dlogits[at] = select(slope, 0.0, ignored);
+    }
+  }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const cross_entropy_fwd = {
+  name: 'cross_entropy_fwd',
+  entryPoint: 'main',
+  bindings: {
+    logits: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    labels: { binding: 1, access: 'read', element: 'u32', elementBytes: 4, optional: 'LABELS' },
+    targets: { binding: 2, access: 'read', element: 'f32', elementBytes: 4, optional: 'SOFT' },
+    loss: { binding: 3, access: 'read_write', element: 'f32', elementBytes: 4 },
+    stats: { binding: 4, access: 'read_write', element: 'f32', elementBytes: 4, optional: 'HAS_STATS' },
+  },
+  uniform: { binding: 5, size: 16, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, smoothing: { type: 'f32', offset: 8 }, ignore_index: { type: 'u32', offset: 12 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64 },
+    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    LABELS: { kind: 'const', type: 'bool', default: true },
+    SOFT: { kind: 'const', type: 'bool', default: false },
+    IGNORES: { kind: 'const', type: 'bool', default: false },
+    HAS_STATS: { kind: 'const', type: 'bool', default: true },
+  },
+  code: `// cross_entropy_fwd: loss = sum over c of w[c] (largest - z[c] + log(sum of exp(z - largest))) along rows of logits z. The weights w are
+//   those of a label, 1 - smoothing on it and smoothing / cols on every class, or with SOFT those of targets,
+//   (1 - smoothing) target + smoothing / cols.
+// Buffers, row-major f32: logits [rows, cols], loss [rows]; stats [rows, 2] = (largest, sum of w / sum of exponentials) for the backward;
+//   labels u32 [rows], or with SOFT targets [rows, cols].
+// A label that is no class makes loss and gradient of its row NaN; with IGNORES the label ignore_index makes them 0, whatever the logits.
+//   A row of logits that holds a NaN or +infinity, or nothing but -infinity, is NaN.
+// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. Logits are
+//   read once, twice with smoothing or targets.
+// Precision: f32; sums of runs.
+// Source: Szegedy et al. 2016 (smoothing); as torch.nn.functional.cross_entropy with reduction none.
+// @use exponentials
+// @use lanes
+
+const LANES: u32 = 64u;          // knob: invocations a row, a power of two
+const ROWS: u32 = 4u;            // knob: rows a workgroup
+const LABELS: bool = true;       // knob: labels are bound; false with SOFT
+const SOFT: bool = false;        // knob: targets are bound
+const IGNORES: bool = false;     // knob: rows of the label ignore_index are left out
+const HAS_STATS: bool = true;    // knob: write stats
+
+alias Summed = f32;
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  smoothing: f32,
+  ignore_index: u32,
+}
+
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read> labels: array<u32>; // optional: LABELS
+@group(0) @binding(2) var<storage, read> targets: array<f32>; // optional: SOFT
+@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> stats: array<f32>; // optional: HAS_STATS
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+fn number(at: u32) -> f32 {
+  return logits[at];
+}
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows; // rows past the end still take part in the barriers
+  let base = select(0u, row, live) * dims.cols;
+  let end = select(0u, dims.cols, live);
+  let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
+  let largest = if_summed(all.y, all.x);
+  let log_sum = if_summed(all.y, log(all.y));
+
+  var value = 0.0;
+  var weight = 1.0;
+  if (SOFT || dims.smoothing > 0.0) {
+    let each = dims.smoothing / f32(dims.cols);
+    var sums = Runs();
+    var weights = Runs();
+    for (var first = lid.x; first < end; first += RUN * LANES) {
+      var run = 0.0;
+      var run_weights = 0.0;
+      for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+        var w = each;
+        if (SOFT) {
+          w += (1.0 - dims.smoothing) * targets[base + c];
+          run_weights += w;
+        }
+        run += w * (largest - logits[base + c] + log_sum);
+      }
+      add_run(&sums, run);
+      add_run(&weights, run_weights);
+    }
+    value = lanes_sum(sum_of(sums), lid.x, lid.y);
+    if (SOFT) {
+      weight = lanes_sum(sum_of(weights), lid.x, lid.y);
+    }
+  }
+  if (!live || lid.x != 0u) {
+    return;
+  }
+  var out = vec3f(value, largest, weight / all.y);
+  if (LABELS) {
+    let label = labels[row];
+    let known = label < dims.cols;
+    out.x += (1.0 - dims.smoothing) * (largest - logits[base + select(0u, label, known)] + log_sum);
+    if (!known) {
+      out = vec3f(if_summed(0.0, 0.0));
+    }
+    if (IGNORES && label == dims.ignore_index) {
+      out = vec3f(0.0);
+    }
+  }
+  loss[row] = out.x;
+  if (HAS_STATS) {
+    stats[row * 2u] = out.y;
+    stats[row * 2u + 1u] = out.z;
+  }
+}
+
+// exponentials: (the largest of a row's numbers, the sum of exp(number - largest)) in one reading of the row, by the LANES invocations
+// that share it, for kernels whose workgroup is LANES x ROWS. The sum is a NaN where a number is one or +infinity, and 0 where all are
+// -infinity; the largest is never a NaN. Source: Milakov & Gimelshein 2018 (the running largest).
+// Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
+// @use runs
+
+const LOWEST: f32 = -3.4028234e38;
+
+var<workgroup> lane_exponentials: array<vec2f, LANES * ROWS>;
+
+// What a number past the end of its row is: nothing, to a sum of exponentials.
+fn minus_infinity() -> f32 {
+  var bits = 0xff800000u; // a constant expression may not be infinite; a variable's bits may
+  return bitcast<f32>(bits);
+}
+
+// A number that depends on a sum of exponentials, which is none where the sum is of none: the row is all -infinity, or not finite.
+fn if_summed(sum: f32, value: f32) -> f32 {
+  var nan_bits = 0x7fc00000u;
+  return select(bitcast<f32>(nan_bits), value, sum > 0.0);
+}
+
+// The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has \`end\` of them.
+fn four(base: u32, c: u32, end: u32) -> vec4f {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  let held = base + min(at, vec4u(max(end, 1u) - 1u));
+  return select(vec4f(minus_infinity()), vec4f(number(held.x), number(held.y), number(held.z), number(held.w)), at < vec4u(end));
+}
+
+fn largest_of(z: vec4f) -> f32 {
+  return max(max(z.x, z.y), max(z.z, z.w));
+}
+
+fn row_exponentials(base: u32, end: u32, lane: u32) -> vec2f {
+  var largest = LOWEST;
+  var sums = Runs();
+  for (var first = lane; first < end; first += RUN * LANES) {
+    var run = Summed();
+    for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
+      let z = four(base, c, end);
+      let top = largest_of(z);
+      if (top > largest) { // never of a NaN
+        let shrunk = exp(largest - top);
+        run *= shrunk;
+        sums.block *= shrunk;
+        sums.total *= shrunk;
+        largest = top;
+      }
+      let e = exp(z - largest);
+      run += (e.x + e.y) + (e.z + e.w);
+    }
+    add_run(&sums, run);
+  }
+  return vec2f(largest, sum_of(sums));
+}
+
+fn both_exponentials(a: vec2f, b: vec2f) -> vec2f {
+  let largest = max(a.x, b.x);
+  return vec2f(largest, a.y * exp(a.x - largest) + b.y * exp(b.x - largest));
+}
+
+// Over the lanes of a row. Every invocation of the workgroup must call (uniform control flow), once. With LANES = 1 no barrier runs.
+fn lanes_exponentials(own: vec2f, lane: u32, row: u32) -> vec2f {
+  if (LANES == 1u) {
+    return own;
+  }
+  let base = row * LANES;
+  lane_exponentials[base + lane] = own;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_exponentials[base + lane] = both_exponentials(lane_exponentials[base + lane], lane_exponentials[base + lane + stride]);
+    }
+    workgroupBarrier();
+  }
+  return lane_exponentials[base];
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+`,
+} as const satisfies ShaderSource;
+
 export const dadapt_distance = {
   name: 'dadapt_distance',
   entryPoint: 'main',
@@ -7497,6 +7821,376 @@ fn main(
       out[at] = value;
     }
   }
+}
+`,
+} as const satisfies ShaderSource;
+
+export const softmax_bwd = {
+  name: 'softmax_bwd',
+  entryPoint: 'main',
+  bindings: {
+    y: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    dy: { binding: 1, access: 'read', element: 'f32', elementBytes: 4 },
+    dx: { binding: 2, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 3, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, scale: { type: 'f32', offset: 8 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64 },
+    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    QUADS: { kind: 'const', type: 'u32', default: 0 },
+    LOG: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// softmax_bwd: the gradient of softmax_fwd from its output: dx = scale y (dy - sum(y dy)) along rows; with LOG, where y is the log,
+//   dx = scale (dy - exp(y) sum(dy)).
+// Buffers, row-major f32: y, dy, dx [rows, cols].
+// Grid: as softmax_fwd. A row of up to 4 QUADS LANES columns is read once and held in registers; a longer one is read twice.
+// Precision: f32; sums of runs.
+// Source: the derivative of shaders/softmax_fwd.wgsl.
+// @use lanes
+// @use runs
+
+const LANES: u32 = 64u;      // knob: invocations a row, a power of two
+const ROWS: u32 = 4u;        // knob: rows a workgroup
+const QUADS: u32 = 0u;       // knob: quads of numbers that an invocation holds: 1 or 2, where they are the whole row; 0 reads it twice
+const LOG: bool = false;     // knob: log softmax
+
+alias Summed = f32; // y dy, or dy
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> y: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The numbers c, c + LANES, ... of y and dy; those past the row's end are 0.
+struct Eight {
+  y: vec4f,
+  dy: vec4f,
+}
+
+fn eight(base: u32, c: u32, end: u32) -> Eight {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  let held = base + min(at, vec4u(max(end, 1u) - 1u));
+  let live = at < vec4u(end);
+  return Eight(
+    select(vec4f(0.0), vec4f(y[held.x], y[held.y], y[held.z], y[held.w]), live),
+    select(vec4f(0.0), vec4f(dy[held.x], dy[held.y], dy[held.z], dy[held.w]), live),
+  );
+}
+
+fn sum_of_eight(v: Eight) -> f32 {
+  if (LOG) {
+    return (v.dy.x + v.dy.y) + (v.dy.z + v.dy.w);
+  }
+  return dot(v.y, v.dy);
+}
+
+fn store(base: u32, c: u32, end: u32, v: Eight, total: f32) {
+  var values = v.y * (v.dy - total);
+  if (LOG) {
+    values = v.dy - exp(v.y) * total;
+  }
+  values *= dims.scale;
+  if (c < end) { dx[base + c] = values.x; }
+  if (c + LANES < end) { dx[base + c + LANES] = values.y; }
+  if (c + 2u * LANES < end) { dx[base + c + 2u * LANES] = values.z; }
+  if (c + 3u * LANES < end) { dx[base + c + 3u * LANES] = values.w; }
+}
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows; // rows past the end still take part in the barriers
+  let base = select(0u, row, live) * dims.cols;
+  let end = select(0u, dims.cols, live);
+  if (QUADS == 0u) {
+    var sums = Runs();
+    for (var first = lid.x; first < end; first += RUN * LANES) {
+      var run = Summed();
+      for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
+        run += sum_of_eight(eight(base, c, end));
+      }
+      add_run(&sums, run);
+    }
+    let total = lanes_sum(sum_of(sums), lid.x, lid.y);
+    for (var c = lid.x; c < end; c += 4u * LANES) {
+      store(base, c, end, eight(base, c, end), total);
+    }
+    return;
+  }
+  let v0 = eight(base, lid.x, end);
+  var v1 = Eight();
+  if (QUADS == 2u) {
+    v1 = eight(base, lid.x + 4u * LANES, end);
+  }
+  let total = lanes_sum(sum_of_eight(v0) + sum_of_eight(v1), lid.x, lid.y);
+  store(base, lid.x, end, v0, total);
+  if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, v1, total); }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+`,
+} as const satisfies ShaderSource;
+
+export const softmax_fwd = {
+  name: 'softmax_fwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32', elementBytes: 4 },
+    y: { binding: 1, access: 'read_write', element: 'f32', elementBytes: 4 },
+  },
+  uniform: { binding: 2, size: 12, fields: { rows: { type: 'u32', offset: 0 }, cols: { type: 'u32', offset: 4 }, scale: { type: 'f32', offset: 8 } } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64 },
+    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    QUADS: { kind: 'const', type: 'u32', default: 0 },
+    LOG: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// softmax_fwd: y = exp(z - largest) / sum of exp(z - largest) along rows, z = scale x; with LOG, its log, z - largest - log(sum).
+// Buffers, row-major f32: x, y [rows, cols].
+// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. A row of
+//   up to 4 QUADS LANES columns is read once and held in registers; a longer one is read twice, largest and sum in the first reading.
+// Precision: f32; sums of runs. A NaN or +infinity makes its row NaN, and so is a row of -infinities, as in PyTorch.
+// Source: Bridle 1990; Milakov & Gimelshein 2018 for the one reading.
+// @use exponentials
+
+const LANES: u32 = 64u;      // knob: invocations a row, a power of two
+const ROWS: u32 = 4u;        // knob: rows a workgroup
+const QUADS: u32 = 0u;       // knob: quads of numbers that an invocation holds: 1 or 2, where they are the whole row; 0 reads it twice
+const LOG: bool = false;     // knob: log softmax
+
+alias Summed = f32; // exponentials
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+fn number(at: u32) -> f32 {
+  return dims.scale * x[at];
+}
+
+fn store(base: u32, c: u32, end: u32, values: vec4f) {
+  if (c < end) { y[base + c] = values.x; }
+  if (c + LANES < end) { y[base + c + LANES] = values.y; }
+  if (c + 2u * LANES < end) { y[base + c + 2u * LANES] = values.z; }
+  if (c + 3u * LANES < end) { y[base + c + 3u * LANES] = values.w; }
+}
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows; // rows past the end still take part in the barriers
+  let base = select(0u, row, live) * dims.cols;
+  let end = select(0u, dims.cols, live);
+  if (QUADS == 0u) {
+    let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
+    let factor = if_summed(all.y, 1.0 / all.y);
+    let log_sum = if_summed(all.y, log(all.y));
+    for (var c = lid.x; c < end; c += 4u * LANES) {
+      let z = four(base, c, end) - all.x;
+      if (LOG) {
+        store(base, c, end, z - log_sum);
+      } else {
+        store(base, c, end, exp(z) * factor);
+      }
+    }
+    return;
+  }
+  let z0 = four(base, lid.x, end);
+  var z1 = vec4f(minus_infinity());
+  if (QUADS == 2u) {
+    z1 = four(base, lid.x + 4u * LANES, end);
+  }
+  var own = LOWEST;
+  let top = max(largest_of(z0), largest_of(z1));
+  if (top > own) {
+    own = top;
+  }
+  let e0 = exp(z0 - own);
+  var e = (e0.x + e0.y) + (e0.z + e0.w);
+  let e1 = exp(z1 - own);
+  if (QUADS == 2u) {
+    e += (e1.x + e1.y) + (e1.z + e1.w);
+  }
+  let all = lanes_exponentials(vec2f(own, e), lid.x, lid.y);
+  if (LOG) {
+    let log_sum = if_summed(all.y, log(all.y));
+    store(base, lid.x, end, z0 - all.x - log_sum);
+    if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, z1 - all.x - log_sum); }
+  } else {
+    let factor = exp(own - all.x) * if_summed(all.y, 1.0 / all.y);
+    store(base, lid.x, end, e0 * factor);
+    if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, e1 * factor); }
+  }
+}
+
+// exponentials: (the largest of a row's numbers, the sum of exp(number - largest)) in one reading of the row, by the LANES invocations
+// that share it, for kernels whose workgroup is LANES x ROWS. The sum is a NaN where a number is one or +infinity, and 0 where all are
+// -infinity; the largest is never a NaN. Source: Milakov & Gimelshein 2018 (the running largest).
+// Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
+// @use runs
+
+const LOWEST: f32 = -3.4028234e38;
+
+var<workgroup> lane_exponentials: array<vec2f, LANES * ROWS>;
+
+// What a number past the end of its row is: nothing, to a sum of exponentials.
+fn minus_infinity() -> f32 {
+  var bits = 0xff800000u; // a constant expression may not be infinite; a variable's bits may
+  return bitcast<f32>(bits);
+}
+
+// A number that depends on a sum of exponentials, which is none where the sum is of none: the row is all -infinity, or not finite.
+fn if_summed(sum: f32, value: f32) -> f32 {
+  var nan_bits = 0x7fc00000u;
+  return select(bitcast<f32>(nan_bits), value, sum > 0.0);
+}
+
+// The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has \`end\` of them.
+fn four(base: u32, c: u32, end: u32) -> vec4f {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  let held = base + min(at, vec4u(max(end, 1u) - 1u));
+  return select(vec4f(minus_infinity()), vec4f(number(held.x), number(held.y), number(held.z), number(held.w)), at < vec4u(end));
+}
+
+fn largest_of(z: vec4f) -> f32 {
+  return max(max(z.x, z.y), max(z.z, z.w));
+}
+
+fn row_exponentials(base: u32, end: u32, lane: u32) -> vec2f {
+  var largest = LOWEST;
+  var sums = Runs();
+  for (var first = lane; first < end; first += RUN * LANES) {
+    var run = Summed();
+    for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
+      let z = four(base, c, end);
+      let top = largest_of(z);
+      if (top > largest) { // never of a NaN
+        let shrunk = exp(largest - top);
+        run *= shrunk;
+        sums.block *= shrunk;
+        sums.total *= shrunk;
+        largest = top;
+      }
+      let e = exp(z - largest);
+      run += (e.x + e.y) + (e.z + e.w);
+    }
+    add_run(&sums, run);
+  }
+  return vec2f(largest, sum_of(sums));
+}
+
+fn both_exponentials(a: vec2f, b: vec2f) -> vec2f {
+  let largest = max(a.x, b.x);
+  return vec2f(largest, a.y * exp(a.x - largest) + b.y * exp(b.x - largest));
+}
+
+// Over the lanes of a row. Every invocation of the workgroup must call (uniform control flow), once. With LANES = 1 no barrier runs.
+fn lanes_exponentials(own: vec2f, lane: u32, row: u32) -> vec2f {
+  if (LANES == 1u) {
+    return own;
+  }
+  let base = row * LANES;
+  lane_exponentials[base + lane] = own;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_exponentials[base + lane] = both_exponentials(lane_exponentials[base + lane], lane_exponentials[base + lane + stride]);
+    }
+    workgroupBarrier();
+  }
+  return lane_exponentials[base];
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
 }
 `,
 } as const satisfies ShaderSource;

@@ -7,6 +7,7 @@ import { linear, linearGatedResidual } from '../../src/autograd/ops/linear.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
 import { patchify, unpatchify } from '../../src/autograd/ops/patch.ts';
 import { add, addPerSample, gatedResidual } from '../../src/autograd/ops/residual.ts';
+import { crossEntropy, logSoftmax, softmax } from '../../src/autograd/ops/softmax.ts';
 import { stackRows } from '../../src/autograd/ops/stack.ts';
 import type { Tape } from '../../src/autograd/tape.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
@@ -177,6 +178,36 @@ export const CASES: OpCase[] = [
     shapes: { table: [5, 3] },
     build: (t, i) => embedding(t, get(i, 'table'), get(i, 'index')),
     fixed: { index: { shape: [4], data: new Uint32Array([1, 4, 1, 0]) } },
+  },
+  ...[1, -0.7].flatMap((scale): OpCase[] => [
+    {
+      ops: ['softmax'],
+      name: `scale ${scale}`,
+      shapes: { x: [2, 3, 7] },
+      build: (t, i) => softmax(t, get(i, 'x'), { scale }),
+    },
+    {
+      ops: ['logSoftmax'],
+      name: `scale ${scale}`,
+      shapes: { x: [2, 3, 7] },
+      build: (t, i) => logSoftmax(t, get(i, 'x'), { scale }),
+    },
+  ]),
+  ...[{}, { smoothing: 0.2 }, { smoothing: 0.2, ignoreIndex: 4 }].map(
+    (how): OpCase => ({
+      ops: ['crossEntropy'],
+      name: `labels ${JSON.stringify(how)}`,
+      shapes: { x: [4, 5] },
+      build: (t, i) => crossEntropy(t, get(i, 'x'), { labels: get(i, 'labels') }, how),
+      fixed: { labels: { shape: [4], data: new Uint32Array([1, 4, 1, 0]) } },
+    }),
+  ),
+  {
+    ops: ['crossEntropy'],
+    name: 'smoothed targets',
+    shapes: { x: [4, 5] },
+    build: (t, i) => crossEntropy(t, get(i, 'x'), { targets: get(i, 'targets') }, { smoothing: 0.3 }),
+    fixed: { targets: table(4, 5) },
   },
   { ops: ['patchify'], name: 'chw', shapes: { x: [2, 3, 4, 6] }, build: (t, i) => patchify(t, get(i, 'x'), 2, 'chw') },
   {

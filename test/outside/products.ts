@@ -12,7 +12,7 @@ import { chooseMatmul, type MatmulLayout, matmul as matmulKernel } from '../../s
 import { chooseNorm, norm as normKernel } from '../../src/kernels/norm.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
 import { need, product } from './case.ts';
-import { broadcast, expand, pad, slice, tensor } from './tensors.ts';
+import { broadcast, expand } from './tensors.ts';
 
 export interface Epilogue {
   bias?: Tensor | undefined;
@@ -91,20 +91,6 @@ export function attend(tape: Tape, q: Tensor, k: Tensor, v: Tensor, scale: numbe
 
 /** Columns that one head of the attention kernels holds. */
 export const MAX_HEAD_DIM = 128;
-
-/** softmax of rows [rows, cols]: the rows are queries, keys and values are one-hot, so a score is an element. */
-export function softmaxRows(tape: Tape, x: Tensor): Tensor {
-  const [rows, cols] = x.shape as [number, number];
-  need(cols <= MAX_HEAD_DIM, `softmax on its own, of more than ${MAX_HEAD_DIM} elements`);
-  const batch = Math.ceil(rows / cols);
-  const padded = pad(tape, x, 0, 0, batch * cols - rows);
-  const identity = Float32Array.from({ length: batch * cols * cols }, (_, i) =>
-    Math.floor(i / cols) % cols === i % cols ? 1 : 0,
-  );
-  const unit = tensor(tape, [batch, 1, cols, cols], identity);
-  const { out } = attend(tape, padded.view(batch, 1, cols, cols), unit, unit, 1);
-  return slice(tape, out.view(batch * cols, cols), 0, 0, rows);
-}
 
 export interface NormParts {
   kind: 'layer' | 'rms';

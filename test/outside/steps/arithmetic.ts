@@ -1,8 +1,9 @@
 import { activate } from '../../../src/autograd/ops/activation.ts';
 import { linear } from '../../../src/autograd/ops/linear.ts';
+import { logSoftmax, softmax } from '../../../src/autograd/ops/softmax.ts';
 import type { Tensor } from '../../../src/tensor/index.ts';
 import { axisOf, need } from '../case.ts';
-import { matmul, normRows, softmaxRows } from '../products.ts';
+import { matmul, normRows } from '../products.ts';
 import { add, broadcast, combine, expand, filled, mul, permute, reduce, scale } from '../tensors.ts';
 import { at, bare, read, type StepContext, type Steps } from './step.ts';
 
@@ -43,6 +44,13 @@ function normed(s: StepContext, kind: 'layer' | 'rms'): Tensor {
   const y = normRows(s.tape, x.view(x.count / cols, cols), { kind, eps, weight: s.inputs[1] }).view(...x.shape);
   const bias = s.inputs[2];
   return bias ? add(s.tape, y, bias) : y;
+}
+
+function alongLast(s: StepContext, op: typeof softmax): Tensor {
+  const x = at(s, 0);
+  const axis = axisOf(read(s, { axis: -1 }).axis, x.shape.length);
+  need(axis === x.shape.length - 1, 'softmax over another axis than the last');
+  return op(s.tape, x);
 }
 
 export const arithmetic: Steps = {
@@ -86,12 +94,6 @@ export const arithmetic: Steps = {
     const scaled = weight ? mul(s.tape, y, each(weight)) : y;
     return bias ? add(s.tape, scaled, each(bias)) : scaled;
   },
-  softmax: (s) => {
-    const x = at(s, 0);
-    const axis = axisOf(read(s, { axis: -1 }).axis, x.shape.length);
-    need(axis === x.shape.length - 1, 'softmax over another axis than the last');
-    s.notes.trick('softmax on its own');
-    const cols = x.shape[axis] as number;
-    return softmaxRows(s.tape, x.view(x.count / cols, cols)).view(...x.shape);
-  },
+  softmax: (s) => alongLast(s, softmax),
+  log_softmax: (s) => alongLast(s, logSoftmax),
 };
