@@ -81,7 +81,7 @@ fn main(
   if (!live || lid.x != 0u) {
     return;
   }
-  var out = vec3f(value, largest, weight / all.y);
+  var out = vec3f(value, largest, if_summed(all.y, weight / all.y));
   if (LABELS) {
     let label = labels[row];
     let known = label < dims.cols;

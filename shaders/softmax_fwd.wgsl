@@ -68,9 +68,9 @@ fn main(
   if (top > own) {
     own = top;
   }
-  let e0 = exp(z0 - own);
+  let e0 = exponentials(z0, own);
   var e = (e0.x + e0.y) + (e0.z + e0.w);
-  let e1 = exp(z1 - own);
+  let e1 = exponentials(z1, own);
   if (QUADS == 2u) {
     e += (e1.x + e1.y) + (e1.z + e1.w);
   }

@@ -53,41 +53,43 @@ fn main(
 // @use activation
 
 fn act(x: f32) -> f32 {
+  var value = x;
   if (ACT == 1u) {
-    return gelu(x);
+    value = gelu(x);
   } else if (ACT == 2u) {
-    return silu(x);
+    value = silu(x);
   } else if (ACT == 3u) {
-    return relu(x);
+    value = relu(x);
   } else if (ACT == 4u) {
-    return gelu_erf(x);
+    value = gelu_erf(x);
   } else if (ACT == 5u) {
-    return sigmoid(x);
+    value = sigmoid(x);
   } else if (ACT == 6u) {
-    return tanh_exact(x);
+    value = tanh_exact(x);
   } else if (ACT == 7u) {
-    return erf(x);
+    value = erf(x);
   }
-  return x;
+  return value;
 }
 
 fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
   if (ACT == 1u) {
-    return gelu_grad(x);
+    value = gelu_grad(x);
   } else if (ACT == 2u) {
-    return silu_grad(x);
+    value = silu_grad(x);
   } else if (ACT == 3u) {
-    return relu_grad(x);
+    value = relu_grad(x);
   } else if (ACT == 4u) {
-    return gelu_erf_grad(x);
+    value = gelu_erf_grad(x);
   } else if (ACT == 5u) {
-    return sigmoid_grad(x);
+    value = sigmoid_grad(x);
   } else if (ACT == 6u) {
-    return tanh_grad(x);
+    value = tanh_grad(x);
   } else if (ACT == 7u) {
-    return erf_grad(x);
+    value = erf_grad(x);
   }
-  return 1.0;
+  return value;
 }
 
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
@@ -184,7 +186,7 @@ fn erf(x: f32) -> f32 {
 
 fn erf_grad(x: f32) -> f32 {
   let size = magnitude(x, 20.0);
-  return TWO_OVER_SQRT_PI * exp(-size * size);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {
@@ -283,41 +285,43 @@ fn main(
 // @use activation
 
 fn act(x: f32) -> f32 {
+  var value = x;
   if (ACT == 1u) {
-    return gelu(x);
+    value = gelu(x);
   } else if (ACT == 2u) {
-    return silu(x);
+    value = silu(x);
   } else if (ACT == 3u) {
-    return relu(x);
+    value = relu(x);
   } else if (ACT == 4u) {
-    return gelu_erf(x);
+    value = gelu_erf(x);
   } else if (ACT == 5u) {
-    return sigmoid(x);
+    value = sigmoid(x);
   } else if (ACT == 6u) {
-    return tanh_exact(x);
+    value = tanh_exact(x);
   } else if (ACT == 7u) {
-    return erf(x);
+    value = erf(x);
   }
-  return x;
+  return value;
 }
 
 fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
   if (ACT == 1u) {
-    return gelu_grad(x);
+    value = gelu_grad(x);
   } else if (ACT == 2u) {
-    return silu_grad(x);
+    value = silu_grad(x);
   } else if (ACT == 3u) {
-    return relu_grad(x);
+    value = relu_grad(x);
   } else if (ACT == 4u) {
-    return gelu_erf_grad(x);
+    value = gelu_erf_grad(x);
   } else if (ACT == 5u) {
-    return sigmoid_grad(x);
+    value = sigmoid_grad(x);
   } else if (ACT == 6u) {
-    return tanh_grad(x);
+    value = tanh_grad(x);
   } else if (ACT == 7u) {
-    return erf_grad(x);
+    value = erf_grad(x);
   }
-  return 1.0;
+  return value;
 }
 
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
@@ -414,7 +418,7 @@ fn erf(x: f32) -> f32 {
 
 fn erf_grad(x: f32) -> f32 {
   let size = magnitude(x, 20.0);
-  return TWO_OVER_SQRT_PI * exp(-size * size);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {
@@ -2716,7 +2720,7 @@ fn main(
   if (!live || lid.x != 0u) {
     return;
   }
-  var out = vec3f(value, largest, weight / all.y);
+  var out = vec3f(value, largest, if_summed(all.y, weight / all.y));
   if (LABELS) {
     let label = labels[row];
     let known = label < dims.cols;
@@ -2736,10 +2740,11 @@ fn main(
 }
 
 // exponentials: (the largest of a row's numbers, the sum of exp(number - largest)) in one reading of the row, by the LANES invocations
-// that share it, for kernels whose workgroup is LANES x ROWS. The sum is a NaN where a number is one or +infinity, and 0 where all are
+// that share it, for kernels whose workgroup is LANES x ROWS. The sum is not finite where a number is a NaN or +infinity, and 0 where all are
 // -infinity; the largest is never a NaN. Source: Milakov & Gimelshein 2018 (the running largest).
 // Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
 // @use runs
+// @use finite
 
 const LOWEST: f32 = -3.4028234e38;
 
@@ -2751,10 +2756,17 @@ fn minus_infinity() -> f32 {
   return bitcast<f32>(bits);
 }
 
-// A number that depends on a sum of exponentials, which is none where the sum is of none: the row is all -infinity, or not finite.
+// A number that depends on a sum of exponentials, which is none where the sum is 0, since the row is all -infinity, or not finite.
 fn if_summed(sum: f32, value: f32) -> f32 {
   var nan_bits = 0x7fc00000u;
-  return select(bitcast<f32>(nan_bits), value, sum > 0.0);
+  return select(bitcast<f32>(nan_bits), value, sum > 0.0 && is_finite(sum));
+}
+
+// exp(z - largest), and a NaN and +infinity themselves: exp of a NaN is not one everywhere.
+fn exponentials(z: vec4f, largest: f32) -> vec4f {
+  let bits = bitcast<vec4u>(z);
+  let odd = (bits & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+  return select(exp(z - largest), z, odd | (bits == vec4u(0x7f800000u)));
 }
 
 // The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has \`end\` of them.
@@ -2783,7 +2795,7 @@ fn row_exponentials(base: u32, end: u32, lane: u32) -> vec2f {
         sums.total *= shrunk;
         largest = top;
       }
-      let e = exp(z - largest);
+      let e = exponentials(z, largest);
       run += (e.x + e.y) + (e.z + e.w);
     }
     add_run(&sums, run);
@@ -2860,6 +2872,33 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -4847,41 +4886,43 @@ fn main(
 // @use activation
 
 fn act(x: f32) -> f32 {
+  var value = x;
   if (ACT == 1u) {
-    return gelu(x);
+    value = gelu(x);
   } else if (ACT == 2u) {
-    return silu(x);
+    value = silu(x);
   } else if (ACT == 3u) {
-    return relu(x);
+    value = relu(x);
   } else if (ACT == 4u) {
-    return gelu_erf(x);
+    value = gelu_erf(x);
   } else if (ACT == 5u) {
-    return sigmoid(x);
+    value = sigmoid(x);
   } else if (ACT == 6u) {
-    return tanh_exact(x);
+    value = tanh_exact(x);
   } else if (ACT == 7u) {
-    return erf(x);
+    value = erf(x);
   }
-  return x;
+  return value;
 }
 
 fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
   if (ACT == 1u) {
-    return gelu_grad(x);
+    value = gelu_grad(x);
   } else if (ACT == 2u) {
-    return silu_grad(x);
+    value = silu_grad(x);
   } else if (ACT == 3u) {
-    return relu_grad(x);
+    value = relu_grad(x);
   } else if (ACT == 4u) {
-    return gelu_erf_grad(x);
+    value = gelu_erf_grad(x);
   } else if (ACT == 5u) {
-    return sigmoid_grad(x);
+    value = sigmoid_grad(x);
   } else if (ACT == 6u) {
-    return tanh_grad(x);
+    value = tanh_grad(x);
   } else if (ACT == 7u) {
-    return erf_grad(x);
+    value = erf_grad(x);
   }
-  return 1.0;
+  return value;
 }
 
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
@@ -4978,7 +5019,7 @@ fn erf(x: f32) -> f32 {
 
 fn erf_grad(x: f32) -> f32 {
   let size = magnitude(x, 20.0);
-  return TWO_OVER_SQRT_PI * exp(-size * size);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {
@@ -5331,7 +5372,9 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
     }
   }
   if (ACT != 0u) {
-    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
+    for (var j = 0u; j < 4u; j++) { // one call, not four: compilers copy it into every row before they drop the other kinds
+      value[j] = act(value[j]);
+    }
   }
   if (HAS_GATE) {
     let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
@@ -5435,41 +5478,43 @@ fn main(
 // @use activation
 
 fn act(x: f32) -> f32 {
+  var value = x;
   if (ACT == 1u) {
-    return gelu(x);
+    value = gelu(x);
   } else if (ACT == 2u) {
-    return silu(x);
+    value = silu(x);
   } else if (ACT == 3u) {
-    return relu(x);
+    value = relu(x);
   } else if (ACT == 4u) {
-    return gelu_erf(x);
+    value = gelu_erf(x);
   } else if (ACT == 5u) {
-    return sigmoid(x);
+    value = sigmoid(x);
   } else if (ACT == 6u) {
-    return tanh_exact(x);
+    value = tanh_exact(x);
   } else if (ACT == 7u) {
-    return erf(x);
+    value = erf(x);
   }
-  return x;
+  return value;
 }
 
 fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
   if (ACT == 1u) {
-    return gelu_grad(x);
+    value = gelu_grad(x);
   } else if (ACT == 2u) {
-    return silu_grad(x);
+    value = silu_grad(x);
   } else if (ACT == 3u) {
-    return relu_grad(x);
+    value = relu_grad(x);
   } else if (ACT == 4u) {
-    return gelu_erf_grad(x);
+    value = gelu_erf_grad(x);
   } else if (ACT == 5u) {
-    return sigmoid_grad(x);
+    value = sigmoid_grad(x);
   } else if (ACT == 6u) {
-    return tanh_grad(x);
+    value = tanh_grad(x);
   } else if (ACT == 7u) {
-    return erf_grad(x);
+    value = erf_grad(x);
   }
-  return 1.0;
+  return value;
 }
 
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
@@ -5566,7 +5611,7 @@ fn erf(x: f32) -> f32 {
 
 fn erf_grad(x: f32) -> f32 {
   let size = magnitude(x, 20.0);
-  return TWO_OVER_SQRT_PI * exp(-size * size);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {
@@ -8072,9 +8117,9 @@ fn main(
   if (top > own) {
     own = top;
   }
-  let e0 = exp(z0 - own);
+  let e0 = exponentials(z0, own);
   var e = (e0.x + e0.y) + (e0.z + e0.w);
-  let e1 = exp(z1 - own);
+  let e1 = exponentials(z1, own);
   if (QUADS == 2u) {
     e += (e1.x + e1.y) + (e1.z + e1.w);
   }
@@ -8091,10 +8136,11 @@ fn main(
 }
 
 // exponentials: (the largest of a row's numbers, the sum of exp(number - largest)) in one reading of the row, by the LANES invocations
-// that share it, for kernels whose workgroup is LANES x ROWS. The sum is a NaN where a number is one or +infinity, and 0 where all are
+// that share it, for kernels whose workgroup is LANES x ROWS. The sum is not finite where a number is a NaN or +infinity, and 0 where all are
 // -infinity; the largest is never a NaN. Source: Milakov & Gimelshein 2018 (the running largest).
 // Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
 // @use runs
+// @use finite
 
 const LOWEST: f32 = -3.4028234e38;
 
@@ -8106,10 +8152,17 @@ fn minus_infinity() -> f32 {
   return bitcast<f32>(bits);
 }
 
-// A number that depends on a sum of exponentials, which is none where the sum is of none: the row is all -infinity, or not finite.
+// A number that depends on a sum of exponentials, which is none where the sum is 0, since the row is all -infinity, or not finite.
 fn if_summed(sum: f32, value: f32) -> f32 {
   var nan_bits = 0x7fc00000u;
-  return select(bitcast<f32>(nan_bits), value, sum > 0.0);
+  return select(bitcast<f32>(nan_bits), value, sum > 0.0 && is_finite(sum));
+}
+
+// exp(z - largest), and a NaN and +infinity themselves: exp of a NaN is not one everywhere.
+fn exponentials(z: vec4f, largest: f32) -> vec4f {
+  let bits = bitcast<vec4u>(z);
+  let odd = (bits & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+  return select(exp(z - largest), z, odd | (bits == vec4u(0x7f800000u)));
 }
 
 // The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has \`end\` of them.
@@ -8138,7 +8191,7 @@ fn row_exponentials(base: u32, end: u32, lane: u32) -> vec2f {
         sums.total *= shrunk;
         largest = top;
       }
-      let e = exp(z - largest);
+      let e = exponentials(z, largest);
       run += (e.x + e.y) + (e.z + e.w);
     }
     add_run(&sums, run);
@@ -8191,6 +8244,33 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 `,
 } as const satisfies ShaderSource;
@@ -8591,7 +8671,7 @@ fn erf(x: f32) -> f32 {
 
 fn erf_grad(x: f32) -> f32 {
   let size = magnitude(x, 20.0);
-  return TWO_OVER_SQRT_PI * exp(-size * size);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {
@@ -8787,7 +8867,7 @@ fn erf(x: f32) -> f32 {
 
 fn erf_grad(x: f32) -> f32 {
   let size = magnitude(x, 20.0);
-  return TWO_OVER_SQRT_PI * exp(-size * size);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {

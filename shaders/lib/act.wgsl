@@ -3,39 +3,41 @@
 // @use activation
 
 fn act(x: f32) -> f32 {
+  var value = x;
   if (ACT == 1u) {
-    return gelu(x);
+    value = gelu(x);
   } else if (ACT == 2u) {
-    return silu(x);
+    value = silu(x);
   } else if (ACT == 3u) {
-    return relu(x);
+    value = relu(x);
   } else if (ACT == 4u) {
-    return gelu_erf(x);
+    value = gelu_erf(x);
   } else if (ACT == 5u) {
-    return sigmoid(x);
+    value = sigmoid(x);
   } else if (ACT == 6u) {
-    return tanh_exact(x);
+    value = tanh_exact(x);
   } else if (ACT == 7u) {
-    return erf(x);
+    value = erf(x);
   }
-  return x;
+  return value;
 }
 
 fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
   if (ACT == 1u) {
-    return gelu_grad(x);
+    value = gelu_grad(x);
   } else if (ACT == 2u) {
-    return silu_grad(x);
+    value = silu_grad(x);
   } else if (ACT == 3u) {
-    return relu_grad(x);
+    value = relu_grad(x);
   } else if (ACT == 4u) {
-    return gelu_erf_grad(x);
+    value = gelu_erf_grad(x);
   } else if (ACT == 5u) {
-    return sigmoid_grad(x);
+    value = sigmoid_grad(x);
   } else if (ACT == 6u) {
-    return tanh_grad(x);
+    value = tanh_grad(x);
   } else if (ACT == 7u) {
-    return erf_grad(x);
+    value = erf_grad(x);
   }
-  return 1.0;
+  return value;
 }

@@ -92,7 +92,7 @@ fn erf(x: f32) -> f32 {
 
 fn erf_grad(x: f32) -> f32 {
   let size = magnitude(x, 20.0);
-  return TWO_OVER_SQRT_PI * exp(-size * size);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {

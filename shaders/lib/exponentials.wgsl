@@ -1,8 +1,9 @@
 // exponentials: (the largest of a row's numbers, the sum of exp(number - largest)) in one reading of the row, by the LANES invocations
-// that share it, for kernels whose workgroup is LANES x ROWS. The sum is a NaN where a number is one or +infinity, and 0 where all are
+// that share it, for kernels whose workgroup is LANES x ROWS. The sum is not finite where a number is a NaN or +infinity, and 0 where all are
 // -infinity; the largest is never a NaN. Source: Milakov & Gimelshein 2018 (the running largest).
 // Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
 // @use runs
+// @use finite
 
 const LOWEST: f32 = -3.4028234e38;
 
@@ -14,10 +15,17 @@ fn minus_infinity() -> f32 {
   return bitcast<f32>(bits);
 }
 
-// A number that depends on a sum of exponentials, which is none where the sum is of none: the row is all -infinity, or not finite.
+// A number that depends on a sum of exponentials, which is none where the sum is 0, since the row is all -infinity, or not finite.
 fn if_summed(sum: f32, value: f32) -> f32 {
   var nan_bits = 0x7fc00000u;
-  return select(bitcast<f32>(nan_bits), value, sum > 0.0);
+  return select(bitcast<f32>(nan_bits), value, sum > 0.0 && is_finite(sum));
+}
+
+// exp(z - largest), and a NaN and +infinity themselves: exp of a NaN is not one everywhere.
+fn exponentials(z: vec4f, largest: f32) -> vec4f {
+  let bits = bitcast<vec4u>(z);
+  let odd = (bits & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+  return select(exp(z - largest), z, odd | (bits == vec4u(0x7f800000u)));
 }
 
 // The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has `end` of them.
@@ -46,7 +54,7 @@ fn row_exponentials(base: u32, end: u32, lane: u32) -> vec2f {
         sums.total *= shrunk;
         largest = top;
       }
-      let e = exp(z - largest);
+      let e = exponentials(z, largest);
       run += (e.x + e.y) + (e.z + e.w);
     }
     add_run(&sums, run);

@@ -25,9 +25,10 @@ export interface SoftmaxOptions {
  */
 export function chooseSoftmax(cols: number, caps: Caps): Required<SoftmaxTile> {
   if (caps.software) return { lanes: 1, rows: 8, quads: 0 };
-  const lanes = cols <= 128 ? 16 : cols <= 512 ? 64 : 256;
+  const size = Math.min(256, 2 ** Math.floor(Math.log2(caps.maxWorkgroupSize)));
+  const lanes = Math.min(size, cols <= 128 ? 16 : cols <= 512 ? 64 : 256);
   const quads = Math.ceil(cols / (4 * lanes));
-  return { lanes, rows: 256 / lanes, quads: quads <= 2 ? quads : 0 };
+  return { lanes, rows: size / lanes, quads: quads <= 2 ? quads : 0 };
 }
 
 const tile = optional(

@@ -179,8 +179,6 @@ const tiledCases = [
   matmulCase('nn', [], { m: 1, n: 1, k: 1 }, SMALL),
   matmulCase('nt', ['bias', 'silu', 'pre', 'residual'], { m: 5, n: 3, k: 113 }, SMALL),
   matmulCase('nn', ['gelu-erf'], { m: 37, n: 67, k: 11 }, SMALL),
-  matmulCase('nn', ['sigmoid'], { m: 37, n: 67, k: 11 }, SMALL),
-  matmulCase('nn', ['tanh'], { m: 37, n: 67, k: 11 }, SMALL),
   matmulCase('tn', ['gate'], { m: 131, n: 67, k: 33, gateRows: 8 }, { kind: 'tiled', qm: 2, qn: 1 }),
   matmulCase('nn', ['residual'], { m: 17, n: 131, k: 5, batch: 3 }, { kind: 'tiled', qm: 1, qn: 2 }),
   matmulCase('tn', [], { m: 68, n: 36, k: 257, batch: 2, splits: 3 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),

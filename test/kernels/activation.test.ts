@@ -46,7 +46,7 @@ const ABSOLUTE: { readonly [act in Act]: readonly [value: number, slope: number]
   tanh: [0, 0],
   erf: [0, 0],
   silu: [1e-36, 3e-7], // x times what may be flushed to 0
-  'gelu-erf': [0, 3e-7],
+  'gelu-erf': [1e-36, 3e-7], // likewise
   gelu: [5e-7, 3e-6],
 };
 const LEAST = 1.2e-38; // smaller numbers may be flushed to 0

@@ -1,10 +1,10 @@
 import { activate } from '../../../src/autograd/ops/activation.ts';
 import { linear } from '../../../src/autograd/ops/linear.ts';
-import { logSoftmax, softmax } from '../../../src/autograd/ops/softmax.ts';
+import { crossEntropy, logSoftmax, softmax } from '../../../src/autograd/ops/softmax.ts';
 import type { Tensor } from '../../../src/tensor/index.ts';
 import { axisOf, need } from '../case.ts';
 import { matmul, normRows } from '../products.ts';
-import { add, broadcast, combine, expand, filled, mul, permute, reduce, scale } from '../tensors.ts';
+import { add, broadcast, combine, expand, filled, mul, pad, permute, reduce, scale, slice } from '../tensors.ts';
 import { at, bare, read, type StepContext, type Steps } from './step.ts';
 
 /** a + factor b, broadcast. */
@@ -96,4 +96,15 @@ export const arithmetic: Steps = {
   },
   softmax: (s) => alongLast(s, softmax),
   log_softmax: (s) => alongLast(s, logSoftmax),
+  cross_entropy: (s) => {
+    const { targets, reduction } = read(s, { targets: '', reduction: '' });
+    need(targets === 'probabilities' && reduction === 'mean over rows', `cross entropy of ${targets}, ${reduction}`);
+    return reduce(s.tape, crossEntropy(s.tape, at(s, 0), { targets: at(s, 1) }), [0], 'mean');
+  },
+  // log(e^x / (e^x + e^0)): the first of two log softmaxes.
+  log_sigmoid: (s) => {
+    const x = at(bare(s), 0);
+    const pairs = logSoftmax(s.tape, pad(s.tape, x.view(x.count, 1), 1, 0, 1));
+    return slice(s.tape, pairs, 1, 0, 1).view(...x.shape);
+  },
 };
