@@ -10,6 +10,7 @@
 // branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
 // read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
 // @use act
+// @use shared_matrix
 
 const TM: u32 = 4u;                // knob: output rows an invocation, a multiple of 4 with VEC_A
 const TN: u32 = 4u;                // knob: output columns an invocation, a multiple of 4
@@ -21,6 +22,10 @@ const VEC_A: bool = false;         // knob: a is read as vec4f; needs TRANS_A an
 const VEC_B: bool = false;         // knob: b is read as vec4f; needs no TRANS_B and n a multiple of 4
 alias AElem = f32;                 // knob: vec4f with VEC_A
 alias BElem = f32;                 // knob: vec4f with VEC_B
+const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
+const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
+const B_EACH: u32 = 1u;            // knob: likewise of b
+const B_OF: u32 = 0u;              // knob: likewise of b
 const ACT: u32 = 0u;               // knob: 0 none; see lib act
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
@@ -78,14 +83,14 @@ fn main(
   var b_at: array<u32, TN>;
   for (var i = 0u; i < TM; i++) {
     let row = min(row0 + i, dims.m - 1u);
-    a_at[i] = batch * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+    a_at[i] = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
     if (VEC_A) {
       a_at[i] /= 4u;
     }
   }
   for (var j = 0u; j < TN; j++) {
     let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
-    b_at[j] = batch * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+    b_at[j] = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
     if (VEC_B) {
       b_at[j] /= 4u;
     }

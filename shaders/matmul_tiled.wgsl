@@ -15,6 +15,7 @@
 // 128 x 128 tiles made 2 TFLOP/s instead of tens.
 // Precision: f32, k summed in order.
 // @use act
+// @use shared_matrix
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation: 64 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation: 64 QN columns a workgroup
@@ -27,6 +28,10 @@ alias AElem = f32;                 // knob: vec4f with VEC_A
 alias BElem = f32;                 // knob: vec4f with VEC_B
 alias RElem = f32;                 // knob: vec4f with VEC_N
 alias OElem = array<f32, 1>;       // knob: vec4f with VEC_N (both can be indexed, so one store serves both)
+const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
+const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
+const B_EACH: u32 = 1u;            // knob: likewise of b
+const B_OF: u32 = 0u;              // knob: likewise of b
 const ACT: u32 = 0u;               // knob: 0 none; see lib act
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
@@ -322,8 +327,8 @@ fn main(
   let k_end = min(dims.k, k_begin + dims.k_chunk);
   let row_base = (tile / tiles_n) * BM;
   let col_base = (tile % tiles_n) * BN;
-  let a_base = batch * dims.m * dims.k;
-  let b_base = batch * dims.k * dims.n;
+  let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
+  let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
   var block00 = Block();
   var block01 = Block();

@@ -4708,6 +4708,10 @@ export const matmul_plain = {
     VEC_B: { kind: 'const', type: 'bool', default: false },
     AElem: { kind: 'alias', type: 'type', default: 'f32' },
     BElem: { kind: 'alias', type: 'type', default: 'f32' },
+    A_EACH: { kind: 'const', type: 'u32', default: 1 },
+    A_OF: { kind: 'const', type: 'u32', default: 0 },
+    B_EACH: { kind: 'const', type: 'u32', default: 1 },
+    B_OF: { kind: 'const', type: 'u32', default: 0 },
     ACT: { kind: 'const', type: 'u32', default: 0 },
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
@@ -4727,6 +4731,7 @@ export const matmul_plain = {
 // branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
 // read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
 // @use act
+// @use shared_matrix
 
 const TM: u32 = 4u;                // knob: output rows an invocation, a multiple of 4 with VEC_A
 const TN: u32 = 4u;                // knob: output columns an invocation, a multiple of 4
@@ -4738,6 +4743,10 @@ const VEC_A: bool = false;         // knob: a is read as vec4f; needs TRANS_A an
 const VEC_B: bool = false;         // knob: b is read as vec4f; needs no TRANS_B and n a multiple of 4
 alias AElem = f32;                 // knob: vec4f with VEC_A
 alias BElem = f32;                 // knob: vec4f with VEC_B
+const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
+const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
+const B_EACH: u32 = 1u;            // knob: likewise of b
+const B_OF: u32 = 0u;              // knob: likewise of b
 const ACT: u32 = 0u;               // knob: 0 none; see lib act
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
@@ -4795,14 +4804,14 @@ fn main(
   var b_at: array<u32, TN>;
   for (var i = 0u; i < TM; i++) {
     let row = min(row0 + i, dims.m - 1u);
-    a_at[i] = batch * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+    a_at[i] = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
     if (VEC_A) {
       a_at[i] /= 4u;
     }
   }
   for (var j = 0u; j < TN; j++) {
     let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
-    b_at[j] = batch * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+    b_at[j] = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
     if (VEC_B) {
       b_at[j] /= 4u;
     }
@@ -4923,6 +4932,14 @@ fn act_grad(x: f32) -> f32 {
     value = erf_grad(x);
   }
   return value;
+}
+
+// shared_matrix: which matrix of an operand of a batched product the i-th of the batch reads: \`each\` neighbours share one, and \`count\`
+// of them come again and again, 0: as many as are needed. A batch of axes [B, H] meets an operand of [B, 1] with each = H, of [1, H]
+// with count = H, and one matrix with count = 1.
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+  return select(i / each, i / each % max(count, 1u), count > 0u);
 }
 
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
@@ -5093,6 +5110,10 @@ export const matmul_tiled = {
     BElem: { kind: 'alias', type: 'type', default: 'f32' },
     RElem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    A_EACH: { kind: 'const', type: 'u32', default: 1 },
+    A_OF: { kind: 'const', type: 'u32', default: 0 },
+    B_EACH: { kind: 'const', type: 'u32', default: 1 },
+    B_OF: { kind: 'const', type: 'u32', default: 0 },
     ACT: { kind: 'const', type: 'u32', default: 0 },
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
@@ -5116,6 +5137,7 @@ export const matmul_tiled = {
 // 128 x 128 tiles made 2 TFLOP/s instead of tens.
 // Precision: f32, k summed in order.
 // @use act
+// @use shared_matrix
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation: 64 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation: 64 QN columns a workgroup
@@ -5128,6 +5150,10 @@ alias AElem = f32;                 // knob: vec4f with VEC_A
 alias BElem = f32;                 // knob: vec4f with VEC_B
 alias RElem = f32;                 // knob: vec4f with VEC_N
 alias OElem = array<f32, 1>;       // knob: vec4f with VEC_N (both can be indexed, so one store serves both)
+const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
+const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
+const B_EACH: u32 = 1u;            // knob: likewise of b
+const B_OF: u32 = 0u;              // knob: likewise of b
 const ACT: u32 = 0u;               // knob: 0 none; see lib act
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
@@ -5423,8 +5449,8 @@ fn main(
   let k_end = min(dims.k, k_begin + dims.k_chunk);
   let row_base = (tile / tiles_n) * BM;
   let col_base = (tile % tiles_n) * BN;
-  let a_base = batch * dims.m * dims.k;
-  let b_base = batch * dims.k * dims.n;
+  let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
+  let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
   var block00 = Block();
   var block01 = Block();
@@ -5515,6 +5541,14 @@ fn act_grad(x: f32) -> f32 {
     value = erf_grad(x);
   }
   return value;
+}
+
+// shared_matrix: which matrix of an operand of a batched product the i-th of the batch reads: \`each\` neighbours share one, and \`count\`
+// of them come again and again, 0: as many as are needed. A batch of axes [B, H] meets an operand of [B, 1] with each = H, of [1, H]
+// with count = H, and one matrix with count = 1.
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+  return select(i / each, i / each % max(count, 1u), count > 0u);
 }
 
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.

@@ -25,8 +25,23 @@ export interface MatmulOptions {
   residual?: boolean;
   /** Also write the value before the activation, for its backward. */
   pre?: boolean;
+  /** Matrices of A that several of the batch share; a matrix each by default. */
+  shareA?: MatmulShare;
+  /** Likewise of B. */
+  shareB?: MatmulShare;
   /** The tiling; see `chooseMatmul`. */
   tile?: MatmulTile;
+}
+
+/**
+ * Which matrix of an operand the i-th of the batch reads: floor(i / each) % of. A batch of axes [B, H] meets an operand of [B, 1] with
+ * each H, of [1, H] with of H, and one matrix with of 1.
+ */
+export interface MatmulShare {
+  /** Neighbours that share a matrix. Default 1. */
+  each?: number;
+  /** Matrices that the batch goes through again and again. Default as many as it needs. */
+  of?: number;
 }
 
 /** Which of m, n and k are multiples of 4, so that rows along them can be read as vec4f. Stated here, checked at bind time. */
@@ -143,6 +158,14 @@ const tile = variants<MatmulTile>('kind', {
 /** As lib act counts them. */
 const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5, tanh: 6 };
 
+const share = optional(
+  group<MatmulShare>({ each: optional(whole(1, 2 ** 32 - 1)), of: optional(whole(1, 2 ** 32 - 1)) }),
+);
+
+/** Matrices of an operand that a batch reads. */
+const matricesOf = (batch: number, each: KnobValue | undefined, of: KnobValue | undefined) =>
+  Math.min((of as number) || batch, Math.ceil(batch / (each as number)));
+
 function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue | undefined> {
   if (!tile) return { RUNS: true }; // whatever k will be
   const along = (vec: boolean | undefined) => (vec ? 'vec4f' : 'f32');
@@ -170,7 +193,7 @@ function tileKnobs({ layout, tile }: MatmulOptions): Record<string, KnobValue | 
 
 /**
  * Batched matrix product with a fused epilogue: `out = residual + gate * act(op(A) op(B) + bias)`.
- * Buffers f32: a, b, out [batch, ...]; bias [n]; gate [ceil(m/gate_rows), gate_stride]; residual [batch, residual_rows, n];
+ * Buffers f32: a, b, out [batch, ...], fewer of a and b where they are shared; bias [n]; gate [ceil(m/gate_rows), gate_stride]; residual [batch, residual_rows, n];
  * pre like out. Dims of an unused part: gate_rows 1, gate_stride 0, gate_offset 0, residual_rows 1; k_chunk >= k for one split.
  * See shaders/matmul_plain.wgsl and shaders/matmul_tiled.wgsl; without a tile, a small plain one that fits every shape.
  */
@@ -184,9 +207,15 @@ export const matmul = defineKernel({
     gate: optional(flag),
     residual: optional(flag),
     pre: optional(flag),
+    shareA: share,
+    shareB: share,
     tile: optional(tile),
   }),
   knobs: (o: MatmulOptions) => ({
+    A_EACH: o.shareA?.each,
+    A_OF: o.shareA?.of,
+    B_EACH: o.shareB?.each,
+    B_OF: o.shareB?.of,
     TRANS_A: o.layout === 'tn',
     TRANS_B: o.layout === 'nt',
     ACT: ACTS[o.act ?? 'none'],
@@ -196,11 +225,11 @@ export const matmul = defineKernel({
     HAS_PRE: o.pre ?? false,
     ...tileKnobs(o),
   }),
-  sizes: (d) => {
+  sizes: (d, k) => {
     const outs = Math.ceil(d.k / d.k_chunk) * d.batch * d.m * d.n;
     return {
-      a: d.batch * d.m * d.k,
-      b: d.batch * d.k * d.n,
+      a: matricesOf(d.batch, k.A_EACH, k.A_OF) * d.m * d.k,
+      b: matricesOf(d.batch, k.B_EACH, k.B_OF) * d.k * d.n,
       bias: d.n,
       gate: Math.ceil(d.m / d.gate_rows) * d.gate_stride,
       residual: d.batch * d.residual_rows * d.n,

@@ -4,6 +4,7 @@ import { concat } from '../../src/autograd/ops/concat.ts';
 import { conv2d, pool2d } from '../../src/autograd/ops/convolution.ts';
 import { embedding } from '../../src/autograd/ops/embedding.ts';
 import { linear, linearGatedResidual } from '../../src/autograd/ops/linear.ts';
+import { matmul } from '../../src/autograd/ops/matmul.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
 import { patchify, unpatchify } from '../../src/autograd/ops/patch.ts';
 import { add, addPerSample, gatedResidual } from '../../src/autograd/ops/residual.ts';
@@ -70,6 +71,24 @@ export const CASES: OpCase[] = [
     build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { table: get(i, 'p') }),
     fixed: { p: table(3, 4) },
   },
+  ...(
+    [
+      ['matrices', [3, 5], [5, 4]],
+      ['a batch', [2, 3, 5], [2, 5, 4]],
+      ['one matrix for a batch', [2, 3, 5], [5, 4]],
+      ['one matrix on the left', [3, 5], [4, 5, 2]],
+      ['a batch of rows by a batch of columns', [2, 1, 3, 5], [1, 3, 5, 4]],
+      ['groups', [2, 4, 3, 5], [2, 1, 5, 4]],
+      ['axes in the middle', [2, 3, 2, 2, 5], [3, 1, 5, 3]],
+    ] as const
+  ).map(
+    ([name, a, b]): OpCase => ({
+      ops: ['matmul'],
+      name,
+      shapes: { a, b },
+      build: (t, i) => matmul(t, get(i, 'a'), get(i, 'b')),
+    }),
+  ),
   {
     ops: ['linearGatedResidual'],
     name: 'gate per sample',

@@ -132,6 +132,8 @@ const PARTS: readonly MatmulPart[][] = [
   ['residual'],
   ['bias', 'gate', 'residual', 'pre'],
 ];
+/** Matrices that neighbours in the batch share, and such that come again. */
+const SHARED = { batch: 6, shareA: { each: 3 }, shareB: { each: 2, of: 2 } };
 const ALL: MatmulPart[] = ['bias', 'gelu', 'gate', 'residual', 'pre'];
 
 function productCases(tiles: readonly MatmulTile[]): KernelCase[] {
@@ -149,6 +151,7 @@ function productCases(tiles: readonly MatmulTile[]): KernelCase[] {
       .filter(({ layout }, i, all) => layout === 'nt' || all.findIndex((v) => v.layout === layout) === i)
       .map(({ layout, tile }) => matmulCase(layout, ALL, { ...sizesFor(tile), gateRows: 7, residualRows: 13 }, tile)),
     ...(first ? PARTS.map((parts) => matmulCase('nt', parts, { ...sizesFor(first), gateRows: 7 }, first)) : []),
+    ...(first ? [matmulCase('nn', [], { ...sizesFor(first), ...SHARED }, first)] : []),
   ];
 }
 

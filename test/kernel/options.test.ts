@@ -29,6 +29,7 @@ it.each(families)('%s refuses an option that it does not have', async (name) => 
 
 const tile = (lanes: unknown, rows: unknown = 4) => ({ lanes, rows });
 it.each<[string, unknown, string]>([
+  ['matmul', { layout: 'nn', shareB: { of: 0 } }, 'shareB.of is 0'],
   ['activation', { act: 'softsign' }, 'act is "softsign". Fix: give act one of: "gelu", "gelu-erf", "silu", "relu"'],
   ['activation', {}, 'act is missing'],
   ['activation', undefined, 'act is missing'],
