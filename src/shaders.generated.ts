@@ -4721,7 +4721,8 @@ export const matmul_plain = {
   },
   code: `// matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
 // Buffers, row-major f32 (batch outermost):
-//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+//   shared_matrix)
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
@@ -5122,7 +5123,8 @@ export const matmul_tiled = {
   },
   code: `// matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
 // Buffers, row-major f32 (batch outermost):
-//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+//   shared_matrix)
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
