@@ -3,9 +3,9 @@
 // Grid: as activation_fwd.
 // Precision: f32.
 // Source: the derivatives of shaders/activation_fwd.wgsl.
-// @use activation
+// @use act
 
-const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU, 3 ReLU
+const ACT: u32 = 1u;  // knob: which; see lib act
 const PER: u32 = 4u;  // knob: elements an invocation
 
 struct Dims {
@@ -27,14 +27,7 @@ fn main(
   for (var i = 0u; i < PER; i++) {
     let at = first + i * 256u;
     if (at < dims.count) {
-      let v = x[at];
-      if (ACT == 1u) {
-        dx[at] = dy[at] * gelu_grad(v);
-      } else if (ACT == 2u) {
-        dx[at] = dy[at] * silu_grad(v);
-      } else {
-        dx[at] = dy[at] * relu_grad(v);
-      }
+      dx[at] = dy[at] * act_grad(x[at]);
     }
   }
 }

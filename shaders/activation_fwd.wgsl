@@ -2,10 +2,10 @@
 // Buffers: x, y [count] f32.
 // Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
 // Precision: f32.
-// Source: Hendrycks & Gimpel 2016 (GELU, tanh form), Elfwing et al. 2017 (SiLU).
-// @use activation
+// Source: Hendrycks & Gimpel 2016 (GELU, both forms), Elfwing et al. 2017 (SiLU); the others and their polynomials: lib activation.
+// @use act
 
-const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU, 3 ReLU
+const ACT: u32 = 1u;  // knob: which; see lib act
 const PER: u32 = 4u;  // knob: elements an invocation
 
 struct Dims {
@@ -26,14 +26,7 @@ fn main(
   for (var i = 0u; i < PER; i++) {
     let at = first + i * 256u;
     if (at < dims.count) {
-      let v = x[at];
-      if (ACT == 1u) {
-        y[at] = gelu(v);
-      } else if (ACT == 2u) {
-        y[at] = silu(v);
-      } else {
-        y[at] = relu(v);
-      }
+      y[at] = act(x[at]);
     }
   }
 }

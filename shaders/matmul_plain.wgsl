@@ -1,6 +1,7 @@
 // matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
 // Buffers, row-major (batch outermost):
-//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+//   shared_matrix)
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
@@ -9,7 +10,8 @@
 // Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
 // branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
 // read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
-// @use activation
+// @use act
+// @use shared_matrix
 
 const TM: u32 = 4u;                // knob: output rows an invocation, a multiple of 4 with VEC_A
 const TN: u32 = 4u;                // knob: output columns an invocation, a multiple of 4
@@ -23,7 +25,11 @@ alias Scalar = f32;                // knob: f16 stores a and b in half precision
 alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
 alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
 alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
-const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
+const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
+const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
+const B_EACH: u32 = 1u;            // knob: likewise of b
+const B_OF: u32 = 0u;              // knob: likewise of b
+const ACT: u32 = 0u;               // knob: 0 none; see lib act
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
@@ -84,14 +90,14 @@ fn main(
   var b_base: array<u32, TN>;
   for (var i = 0u; i < TM; i++) {
     let row = min(row0 + i, dims.m - 1u);
-    a_base[i] = batch * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+    a_base[i] = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
     if (VEC_A) {
       a_base[i] /= 4u;
     }
   }
   for (var j = 0u; j < TN; j++) {
     let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
-    b_base[j] = batch * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+    b_base[j] = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
     if (VEC_B) {
       b_base[j] /= 4u;
     }
@@ -156,13 +162,7 @@ fn main(
           if (HAS_PRE) {
             pre[index] = OScalar(value);
           }
-          if (ACT == 1u) {
-            value = gelu(value);
-          } else if (ACT == 2u) {
-            value = silu(value);
-          } else if (ACT == 3u) {
-            value = relu(value);
-          }
+          value = act(value);
           if (HAS_GATE) {
             value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
           }

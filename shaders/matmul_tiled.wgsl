@@ -1,6 +1,7 @@
 // matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
 // Buffers, row-major (batch outermost):
-//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+//   shared_matrix)
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
@@ -14,7 +15,8 @@
 // Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
 // 128 x 128 tiles made 2 TFLOP/s instead of tens.
 // Precision: sums and the epilogue in f32, k summed in order; a, b and out, pre, residual may be stored as f16.
-// @use activation
+// @use act
+// @use shared_matrix
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation: 64 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation: 64 QN columns a workgroup
@@ -29,7 +31,11 @@ alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
 alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
 alias RElem = f32;                 // knob: as OScalar, a vector of 4 with VEC_N
 alias OElem = array<f32, 1>;       // knob: array<OScalar, 1>, or a vector of 4 with VEC_N: both can be indexed, so one store serves both
-const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
+const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
+const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
+const B_EACH: u32 = 1u;            // knob: likewise of b
+const B_OF: u32 = 0u;              // knob: likewise of b
+const ACT: u32 = 0u;               // knob: 0 none; see lib act
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
@@ -277,12 +283,10 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
       }
     }
   }
-  if (ACT == 1u) {
-    value = vec4f(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
-  } else if (ACT == 2u) {
-    value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
-  } else if (ACT == 3u) {
-    value = select(value, vec4f(0.0), value < vec4f(0.0));
+  if (ACT != 0u) {
+    for (var j = 0u; j < 4u; j++) { // one call, not four: compilers copy it into every row before they drop the other kinds
+      value[j] = act(value[j]);
+    }
   }
   if (HAS_GATE) {
     let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
@@ -331,8 +335,8 @@ fn main(
   let k_end = min(dims.k, k_begin + dims.k_chunk);
   let row_base = (tile / tiles_n) * BM;
   let col_base = (tile % tiles_n) * BN;
-  let a_base = batch * dims.m * dims.k;
-  let b_base = batch * dims.k * dims.n;
+  let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
+  let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
   var block00 = Block();
   var block01 = Block();

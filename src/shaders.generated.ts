@@ -23,9 +23,9 @@ const activation_bwd_ = {
 // Grid: as activation_fwd.
 // Precision: f32.
 // Source: the derivatives of shaders/activation_fwd.wgsl.
-// @use activation
+// @use act
 
-const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU, 3 ReLU
+const ACT: u32 = 1u;  // knob: which; see lib act
 const PER: u32 = 4u;  // knob: elements an invocation
 
 struct Dims {
@@ -47,16 +47,53 @@ fn main(
   for (var i = 0u; i < PER; i++) {
     let at = first + i * 256u;
     if (at < dims.count) {
-      let v = x[at];
-      if (ACT == 1u) {
-        dx[at] = dy[at] * gelu_grad(v);
-      } else if (ACT == 2u) {
-        dx[at] = dy[at] * silu_grad(v);
-      } else {
-        dx[at] = dy[at] * relu_grad(v);
-      }
+      dx[at] = dy[at] * act_grad(x[at]);
     }
   }
+}
+
+// act: the nonlinearity that a kernel was made for, and its derivative.
+// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
+// @use activation
+
+fn act(x: f32) -> f32 {
+  var value = x;
+  if (ACT == 1u) {
+    value = gelu(x);
+  } else if (ACT == 2u) {
+    value = silu(x);
+  } else if (ACT == 3u) {
+    value = relu(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf(x);
+  } else if (ACT == 5u) {
+    value = sigmoid(x);
+  } else if (ACT == 6u) {
+    value = tanh_exact(x);
+  } else if (ACT == 7u) {
+    value = erf(x);
+  }
+  return value;
+}
+
+fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
+  if (ACT == 1u) {
+    value = gelu_grad(x);
+  } else if (ACT == 2u) {
+    value = silu_grad(x);
+  } else if (ACT == 3u) {
+    value = relu_grad(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf_grad(x);
+  } else if (ACT == 5u) {
+    value = sigmoid_grad(x);
+  } else if (ACT == 6u) {
+    value = tanh_grad(x);
+  } else if (ACT == 7u) {
+    value = erf_grad(x);
+  }
+  return value;
 }
 
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
@@ -64,6 +101,14 @@ fn main(
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
@@ -76,12 +121,76 @@ fn gelu(x: f32) -> f32 {
 }
 
 fn gelu_grad(x: f32) -> f32 {
-  let t = safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
 }
 
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {
@@ -158,10 +267,10 @@ const activation_fwd_ = {
 // Buffers: x, y [count] f32.
 // Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
 // Precision: f32.
-// Source: Hendrycks & Gimpel 2016 (GELU, tanh form), Elfwing et al. 2017 (SiLU).
-// @use activation
+// Source: Hendrycks & Gimpel 2016 (GELU, both forms), Elfwing et al. 2017 (SiLU); the others and their polynomials: lib activation.
+// @use act
 
-const ACT: u32 = 1u;  // knob: 1 GELU-tanh, 2 SiLU, 3 ReLU
+const ACT: u32 = 1u;  // knob: which; see lib act
 const PER: u32 = 4u;  // knob: elements an invocation
 
 struct Dims {
@@ -182,16 +291,53 @@ fn main(
   for (var i = 0u; i < PER; i++) {
     let at = first + i * 256u;
     if (at < dims.count) {
-      let v = x[at];
-      if (ACT == 1u) {
-        y[at] = gelu(v);
-      } else if (ACT == 2u) {
-        y[at] = silu(v);
-      } else {
-        y[at] = relu(v);
-      }
+      y[at] = act(x[at]);
     }
   }
+}
+
+// act: the nonlinearity that a kernel was made for, and its derivative.
+// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
+// @use activation
+
+fn act(x: f32) -> f32 {
+  var value = x;
+  if (ACT == 1u) {
+    value = gelu(x);
+  } else if (ACT == 2u) {
+    value = silu(x);
+  } else if (ACT == 3u) {
+    value = relu(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf(x);
+  } else if (ACT == 5u) {
+    value = sigmoid(x);
+  } else if (ACT == 6u) {
+    value = tanh_exact(x);
+  } else if (ACT == 7u) {
+    value = erf(x);
+  }
+  return value;
+}
+
+fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
+  if (ACT == 1u) {
+    value = gelu_grad(x);
+  } else if (ACT == 2u) {
+    value = silu_grad(x);
+  } else if (ACT == 3u) {
+    value = relu_grad(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf_grad(x);
+  } else if (ACT == 5u) {
+    value = sigmoid_grad(x);
+  } else if (ACT == 6u) {
+    value = tanh_grad(x);
+  } else if (ACT == 7u) {
+    value = erf_grad(x);
+  }
+  return value;
 }
 
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
@@ -199,6 +345,14 @@ fn main(
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
@@ -211,12 +365,76 @@ fn gelu(x: f32) -> f32 {
 }
 
 fn gelu_grad(x: f32) -> f32 {
-  let t = safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
 }
 
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {
@@ -270,7 +488,7 @@ fn inverse_root(x: f32) -> f32 {
  * Buffers: x, y [count] f32.
  * Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
  * Precision: f32.
- * Source: Hendrycks & Gimpel 2016 (GELU, tanh form), Elfwing et al. 2017 (SiLU).
+ * Source: Hendrycks & Gimpel 2016 (GELU, both forms), Elfwing et al. 2017 (SiLU); the others and their polynomials: lib activation.
  */
 export interface ActivationFwd extends Same<typeof activation_fwd_> {}
 export const activation_fwd: ActivationFwd = activation_fwd_;
@@ -2604,6 +2822,402 @@ fn main(
 export interface CopyColumns extends Same<typeof copy_columns_> {}
 export const copy_columns: CopyColumns = copy_columns_;
 
+const cross_entropy_bwd_ = {
+  name: 'cross_entropy_bwd',
+  entryPoint: 'main',
+  bindings: {
+    logits: { binding: 0, access: 'read', element: 'f32' },
+    labels: { binding: 1, access: 'read', element: 'u32', optional: 'LABELS' },
+    targets: { binding: 2, access: 'read', element: 'f32', optional: 'SOFT' },
+    stats: { binding: 3, access: 'read', element: 'f32' },
+    dloss: { binding: 4, access: 'read', element: 'f32' },
+    dlogits: { binding: 5, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 6, size: 16, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    smoothing: { type: 'f32', offset: 8 },
+    ignore_index: { type: 'u32', offset: 12 },
+  } },
+  knobs: {
+    LABELS: { kind: 'const', type: 'bool', default: true },
+    SOFT: { kind: 'const', type: 'bool', default: false },
+    IGNORES: { kind: 'const', type: 'bool', default: false },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+  },
+  code: `// cross_entropy_bwd: dlogits[r, c] = (exp(logits[r, c] - stats[r, 0]) stats[r, 1] - w[r, c]) dloss[r], with the weights w and the stats of
+//   cross_entropy_fwd; rows that it ignores get 0. Targets are constants: they get no gradient.
+// Buffers, row-major f32: logits, dlogits [rows, cols], stats [rows, 2], dloss [rows]; labels u32 [rows], or with SOFT targets [rows, cols].
+// Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Precision: f32.
+// Source: the derivative of shaders/cross_entropy_fwd.wgsl.
+
+const LABELS: bool = true;       // knob: labels are bound; false with SOFT
+const SOFT: bool = false;        // knob: targets are bound
+const IGNORES: bool = false;     // knob: rows of the label ignore_index are left out
+const PER: u32 = 4u;             // knob: elements an invocation
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  smoothing: f32,
+  ignore_index: u32,
+}
+
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read> labels: array<u32>; // optional: LABELS
+@group(0) @binding(2) var<storage, read> targets: array<f32>; // optional: SOFT
+@group(0) @binding(3) var<storage, read> stats: array<f32>;
+@group(0) @binding(4) var<storage, read> dloss: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dlogits: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * 256u;
+    if (at < dims.rows * dims.cols) {
+      let row = at / dims.cols;
+      var weight = dims.smoothing / f32(dims.cols);
+      var ignored = false;
+      if (SOFT) {
+        weight += (1.0 - dims.smoothing) * targets[at];
+      }
+      if (LABELS) {
+        let label = labels[row];
+        weight += select(0.0, 1.0 - dims.smoothing, label == at % dims.cols);
+        ignored = IGNORES && label == dims.ignore_index;
+      }
+      let slope = (exp(logits[at] - stats[row * 2u]) * stats[row * 2u + 1u] - weight) * dloss[row];
+      dlogits[at] = select(slope, 0.0, ignored);
+    }
+  }
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * cross_entropy_bwd: dlogits[r, c] = (exp(logits[r, c] - stats[r, 0]) stats[r, 1] - w[r, c]) dloss[r], with the weights w and the stats of
+ * cross_entropy_fwd; rows that it ignores get 0. Targets are constants: they get no gradient.
+ * Buffers, row-major f32: logits, dlogits [rows, cols], stats [rows, 2], dloss [rows]; labels u32 [rows], or with SOFT targets [rows, cols].
+ * Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32.
+ * Source: the derivative of shaders/cross_entropy_fwd.wgsl.
+ */
+export interface CrossEntropyBwd extends Same<typeof cross_entropy_bwd_> {}
+export const cross_entropy_bwd: CrossEntropyBwd = cross_entropy_bwd_;
+
+const cross_entropy_fwd_ = {
+  name: 'cross_entropy_fwd',
+  entryPoint: 'main',
+  bindings: {
+    logits: { binding: 0, access: 'read', element: 'f32' },
+    labels: { binding: 1, access: 'read', element: 'u32', optional: 'LABELS' },
+    targets: { binding: 2, access: 'read', element: 'f32', optional: 'SOFT' },
+    loss: { binding: 3, access: 'read_write', element: 'f32' },
+    stats: { binding: 4, access: 'read_write', element: 'f32', optional: 'HAS_STATS' },
+  },
+  uniform: { binding: 5, size: 16, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    smoothing: { type: 'f32', offset: 8 },
+    ignore_index: { type: 'u32', offset: 12 },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64 },
+    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    LABELS: { kind: 'const', type: 'bool', default: true },
+    SOFT: { kind: 'const', type: 'bool', default: false },
+    IGNORES: { kind: 'const', type: 'bool', default: false },
+    HAS_STATS: { kind: 'const', type: 'bool', default: true },
+  },
+  code: `// cross_entropy_fwd: loss = sum over c of w[c] (largest - z[c] + log(sum of exp(z - largest))) along rows of logits z. The weights w are
+//   those of a label, 1 - smoothing on it and smoothing / cols on every class, or with SOFT those of targets,
+//   (1 - smoothing) target + smoothing / cols.
+// Buffers, row-major f32: logits [rows, cols], loss [rows]; stats [rows, 2] = (largest, sum of w / sum of exponentials) for the backward;
+//   labels u32 [rows], or with SOFT targets [rows, cols].
+// A label that is no class makes loss and gradient of its row NaN; with IGNORES the label ignore_index makes them 0, whatever the logits.
+//   A row of logits that holds a NaN or +infinity, or nothing but -infinity, is NaN.
+// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. Logits are
+//   read once, twice with smoothing or targets.
+// Precision: f32; sums of runs.
+// Source: Szegedy et al. 2016 (smoothing); as torch.nn.functional.cross_entropy with reduction none.
+// @use exponentials
+// @use lanes
+
+const LANES: u32 = 64u;          // knob: invocations a row, a power of two
+const ROWS: u32 = 4u;            // knob: rows a workgroup
+const LABELS: bool = true;       // knob: labels are bound; false with SOFT
+const SOFT: bool = false;        // knob: targets are bound
+const IGNORES: bool = false;     // knob: rows of the label ignore_index are left out
+const HAS_STATS: bool = true;    // knob: write stats
+
+alias Summed = f32;
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  smoothing: f32,
+  ignore_index: u32,
+}
+
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read> labels: array<u32>; // optional: LABELS
+@group(0) @binding(2) var<storage, read> targets: array<f32>; // optional: SOFT
+@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(4) var<storage, read_write> stats: array<f32>; // optional: HAS_STATS
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+fn number(at: u32) -> f32 {
+  return logits[at];
+}
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows; // rows past the end still take part in the barriers
+  let base = select(0u, row, live) * dims.cols;
+  let end = select(0u, dims.cols, live);
+  let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
+  let largest = if_summed(all.y, all.x);
+  let log_sum = if_summed(all.y, log(all.y));
+
+  var value = 0.0;
+  var weight = 1.0;
+  if (SOFT || dims.smoothing > 0.0) {
+    let each = dims.smoothing / f32(dims.cols);
+    var sums = Runs();
+    var weights = Runs();
+    for (var first = lid.x; first < end; first += RUN * LANES) {
+      var run = 0.0;
+      var run_weights = 0.0;
+      for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+        var w = each;
+        if (SOFT) {
+          w += (1.0 - dims.smoothing) * targets[base + c];
+          run_weights += w;
+        }
+        run += w * (largest - logits[base + c] + log_sum);
+      }
+      add_run(&sums, run);
+      add_run(&weights, run_weights);
+    }
+    value = lanes_sum(sum_of(sums), lid.x, lid.y);
+    if (SOFT) {
+      weight = lanes_sum(sum_of(weights), lid.x, lid.y);
+    }
+  }
+  if (!live || lid.x != 0u) {
+    return;
+  }
+  var out = vec3f(value, largest, if_summed(all.y, weight / all.y));
+  if (LABELS) {
+    let label = labels[row];
+    let known = label < dims.cols;
+    out.x += (1.0 - dims.smoothing) * (largest - logits[base + select(0u, label, known)] + log_sum);
+    if (!known) {
+      out = vec3f(if_summed(0.0, 0.0));
+    }
+    if (IGNORES && label == dims.ignore_index) {
+      out = vec3f(0.0);
+    }
+  }
+  loss[row] = out.x;
+  if (HAS_STATS) {
+    stats[row * 2u] = out.y;
+    stats[row * 2u + 1u] = out.z;
+  }
+}
+
+// exponentials: (the largest of a row's numbers, the sum of exp(number - largest)) in one reading of the row, by the LANES invocations
+// that share it, for kernels whose workgroup is LANES x ROWS. The sum is not finite where a number is a NaN or +infinity, and 0 where all are
+// -infinity; the largest is never a NaN. Source: Milakov & Gimelshein 2018 (the running largest).
+// Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
+// @use runs
+// @use finite
+
+const LOWEST: f32 = -3.4028234e38;
+
+var<workgroup> lane_exponentials: array<vec2f, LANES * ROWS>;
+
+// What a number past the end of its row is: nothing, to a sum of exponentials.
+fn minus_infinity() -> f32 {
+  var bits = 0xff800000u; // a constant expression may not be infinite; a variable's bits may
+  return bitcast<f32>(bits);
+}
+
+// A number that depends on a sum of exponentials, which is none where the sum is 0, since the row is all -infinity, or not finite.
+fn if_summed(sum: f32, value: f32) -> f32 {
+  var nan_bits = 0x7fc00000u;
+  return select(bitcast<f32>(nan_bits), value, sum > 0.0 && is_finite(sum));
+}
+
+// exp(z - largest), and a NaN and +infinity themselves: exp of a NaN is not one everywhere.
+fn exponentials(z: vec4f, largest: f32) -> vec4f {
+  let bits = bitcast<vec4u>(z);
+  let odd = (bits & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+  return select(exp(z - largest), z, odd | (bits == vec4u(0x7f800000u)));
+}
+
+// The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has \`end\` of them.
+fn four(base: u32, c: u32, end: u32) -> vec4f {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  let held = base + min(at, vec4u(max(end, 1u) - 1u));
+  return select(vec4f(minus_infinity()), vec4f(number(held.x), number(held.y), number(held.z), number(held.w)), at < vec4u(end));
+}
+
+fn largest_of(z: vec4f) -> f32 {
+  return max(max(z.x, z.y), max(z.z, z.w));
+}
+
+fn row_exponentials(base: u32, end: u32, lane: u32) -> vec2f {
+  var largest = LOWEST;
+  var sums = Runs();
+  for (var first = lane; first < end; first += RUN * LANES) {
+    var run = Summed();
+    for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
+      let z = four(base, c, end);
+      let top = largest_of(z);
+      if (top > largest) { // never of a NaN
+        let shrunk = exp(largest - top);
+        run *= shrunk;
+        sums.block *= shrunk;
+        sums.total *= shrunk;
+        largest = top;
+      }
+      let e = exponentials(z, largest);
+      run += (e.x + e.y) + (e.z + e.w);
+    }
+    add_run(&sums, run);
+  }
+  return vec2f(largest, sum_of(sums));
+}
+
+fn both_exponentials(a: vec2f, b: vec2f) -> vec2f {
+  let largest = max(a.x, b.x);
+  return vec2f(largest, a.y * exp(a.x - largest) + b.y * exp(b.x - largest));
+}
+
+// Over the lanes of a row. Every invocation of the workgroup must call (uniform control flow), once. With LANES = 1 no barrier runs.
+fn lanes_exponentials(own: vec2f, lane: u32, row: u32) -> vec2f {
+  if (LANES == 1u) {
+    return own;
+  }
+  let base = row * LANES;
+  lane_exponentials[base + lane] = own;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_exponentials[base + lane] = both_exponentials(lane_exponentials[base + lane], lane_exponentials[base + lane + stride]);
+    }
+    workgroupBarrier();
+  }
+  return lane_exponentials[base];
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * cross_entropy_fwd: loss = sum over c of w[c] (largest - z[c] + log(sum of exp(z - largest))) along rows of logits z. The weights w are
+ * those of a label, 1 - smoothing on it and smoothing / cols on every class, or with SOFT those of targets,
+ * (1 - smoothing) target + smoothing / cols.
+ * Buffers, row-major f32: logits [rows, cols], loss [rows]; stats [rows, 2] = (largest, sum of w / sum of exponentials) for the backward;
+ * labels u32 [rows], or with SOFT targets [rows, cols].
+ * A label that is no class makes loss and gradient of its row NaN; with IGNORES the label ignore_index makes them 0, whatever the logits.
+ * A row of logits that holds a NaN or +infinity, or nothing but -infinity, is NaN.
+ * Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. Logits are
+ * read once, twice with smoothing or targets.
+ * Precision: f32; sums of runs.
+ * Source: Szegedy et al. 2016 (smoothing); as torch.nn.functional.cross_entropy with reduction none.
+ */
+export interface CrossEntropyFwd extends Same<typeof cross_entropy_fwd_> {}
+export const cross_entropy_fwd: CrossEntropyFwd = cross_entropy_fwd_;
+
 const dadapt_distance_ = {
   name: 'dadapt_distance',
   entryPoint: 'main',
@@ -4695,6 +5309,10 @@ const matmul_plain_ = {
     AElem: { kind: 'alias', type: 'type', default: 'f32' },
     BElem: { kind: 'alias', type: 'type', default: 'f32' },
     OScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    A_EACH: { kind: 'const', type: 'u32', default: 1 },
+    A_OF: { kind: 'const', type: 'u32', default: 0 },
+    B_EACH: { kind: 'const', type: 'u32', default: 1 },
+    B_OF: { kind: 'const', type: 'u32', default: 0 },
     ACT: { kind: 'const', type: 'u32', default: 0 },
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
@@ -4704,7 +5322,8 @@ const matmul_plain_ = {
   },
   code: `// matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
 // Buffers, row-major (batch outermost):
-//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+//   shared_matrix)
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
@@ -4713,7 +5332,8 @@ const matmul_plain_ = {
 // Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
 // branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
 // read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
-// @use activation
+// @use act
+// @use shared_matrix
 
 const TM: u32 = 4u;                // knob: output rows an invocation, a multiple of 4 with VEC_A
 const TN: u32 = 4u;                // knob: output columns an invocation, a multiple of 4
@@ -4727,7 +5347,11 @@ alias Scalar = f32;                // knob: f16 stores a and b in half precision
 alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
 alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
 alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
-const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
+const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
+const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
+const B_EACH: u32 = 1u;            // knob: likewise of b
+const B_OF: u32 = 0u;              // knob: likewise of b
+const ACT: u32 = 0u;               // knob: 0 none; see lib act
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
@@ -4788,14 +5412,14 @@ fn main(
   var b_base: array<u32, TN>;
   for (var i = 0u; i < TM; i++) {
     let row = min(row0 + i, dims.m - 1u);
-    a_base[i] = batch * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+    a_base[i] = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
     if (VEC_A) {
       a_base[i] /= 4u;
     }
   }
   for (var j = 0u; j < TN; j++) {
     let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
-    b_base[j] = batch * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+    b_base[j] = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
     if (VEC_B) {
       b_base[j] /= 4u;
     }
@@ -4860,13 +5484,7 @@ fn main(
           if (HAS_PRE) {
             pre[index] = OScalar(value);
           }
-          if (ACT == 1u) {
-            value = gelu(value);
-          } else if (ACT == 2u) {
-            value = silu(value);
-          } else if (ACT == 3u) {
-            value = relu(value);
-          }
+          value = act(value);
           if (HAS_GATE) {
             value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
           }
@@ -4880,11 +5498,71 @@ fn main(
   }
 }
 
+// act: the nonlinearity that a kernel was made for, and its derivative.
+// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
+// @use activation
+
+fn act(x: f32) -> f32 {
+  var value = x;
+  if (ACT == 1u) {
+    value = gelu(x);
+  } else if (ACT == 2u) {
+    value = silu(x);
+  } else if (ACT == 3u) {
+    value = relu(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf(x);
+  } else if (ACT == 5u) {
+    value = sigmoid(x);
+  } else if (ACT == 6u) {
+    value = tanh_exact(x);
+  } else if (ACT == 7u) {
+    value = erf(x);
+  }
+  return value;
+}
+
+fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
+  if (ACT == 1u) {
+    value = gelu_grad(x);
+  } else if (ACT == 2u) {
+    value = silu_grad(x);
+  } else if (ACT == 3u) {
+    value = relu_grad(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf_grad(x);
+  } else if (ACT == 5u) {
+    value = sigmoid_grad(x);
+  } else if (ACT == 6u) {
+    value = tanh_grad(x);
+  } else if (ACT == 7u) {
+    value = erf_grad(x);
+  }
+  return value;
+}
+
+// shared_matrix: which matrix of an operand of a batched product the i-th of the batch reads: \`each\` neighbours share one, and \`count\`
+// of them come again and again, 0: as many as are needed. A batch of axes [B, H] meets an operand of [B, 1] with each = H, of [1, H]
+// with count = H, and one matrix with count = 1.
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+  return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
 // @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
@@ -4897,12 +5575,76 @@ fn gelu(x: f32) -> f32 {
 }
 
 fn gelu_grad(x: f32) -> f32 {
-  let t = safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
 }
 
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {
@@ -4954,7 +5696,8 @@ fn inverse_root(x: f32) -> f32 {
 /**
  * matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
  * Buffers, row-major (batch outermost):
- * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+ * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+ * shared_matrix)
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
@@ -5004,6 +5747,10 @@ const matmul_tiled_ = {
     OScalar: { kind: 'alias', type: 'type', default: 'f32' },
     RElem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    A_EACH: { kind: 'const', type: 'u32', default: 1 },
+    A_OF: { kind: 'const', type: 'u32', default: 0 },
+    B_EACH: { kind: 'const', type: 'u32', default: 1 },
+    B_OF: { kind: 'const', type: 'u32', default: 0 },
     ACT: { kind: 'const', type: 'u32', default: 0 },
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
@@ -5012,7 +5759,8 @@ const matmul_tiled_ = {
   },
   code: `// matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
 // Buffers, row-major (batch outermost):
-//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+//   shared_matrix)
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
@@ -5026,7 +5774,8 @@ const matmul_tiled_ = {
 // Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
 // 128 x 128 tiles made 2 TFLOP/s instead of tens.
 // Precision: sums and the epilogue in f32, k summed in order; a, b and out, pre, residual may be stored as f16.
-// @use activation
+// @use act
+// @use shared_matrix
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation: 64 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation: 64 QN columns a workgroup
@@ -5041,7 +5790,11 @@ alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
 alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
 alias RElem = f32;                 // knob: as OScalar, a vector of 4 with VEC_N
 alias OElem = array<f32, 1>;       // knob: array<OScalar, 1>, or a vector of 4 with VEC_N: both can be indexed, so one store serves both
-const ACT: u32 = 0u;               // knob: 0 none, 1 GELU-tanh, 2 SiLU, 3 ReLU
+const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
+const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
+const B_EACH: u32 = 1u;            // knob: likewise of b
+const B_OF: u32 = 0u;              // knob: likewise of b
+const ACT: u32 = 0u;               // knob: 0 none; see lib act
 const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
@@ -5289,12 +6042,10 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
       }
     }
   }
-  if (ACT == 1u) {
-    value = vec4f(gelu(value.x), gelu(value.y), gelu(value.z), gelu(value.w));
-  } else if (ACT == 2u) {
-    value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
-  } else if (ACT == 3u) {
-    value = select(value, vec4f(0.0), value < vec4f(0.0));
+  if (ACT != 0u) {
+    for (var j = 0u; j < 4u; j++) { // one call, not four: compilers copy it into every row before they drop the other kinds
+      value[j] = act(value[j]);
+    }
   }
   if (HAS_GATE) {
     let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
@@ -5343,8 +6094,8 @@ fn main(
   let k_end = min(dims.k, k_begin + dims.k_chunk);
   let row_base = (tile / tiles_n) * BM;
   let col_base = (tile % tiles_n) * BN;
-  let a_base = batch * dims.m * dims.k;
-  let b_base = batch * dims.k * dims.n;
+  let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
+  let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
   var block00 = Block();
   var block01 = Block();
@@ -5393,11 +6144,71 @@ fn main(
   if (QM > 1u && QN > 1u) { finish_block(block11, slice, batch, row + 64u, col + 64u); }
 }
 
+// act: the nonlinearity that a kernel was made for, and its derivative.
+// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
+// @use activation
+
+fn act(x: f32) -> f32 {
+  var value = x;
+  if (ACT == 1u) {
+    value = gelu(x);
+  } else if (ACT == 2u) {
+    value = silu(x);
+  } else if (ACT == 3u) {
+    value = relu(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf(x);
+  } else if (ACT == 5u) {
+    value = sigmoid(x);
+  } else if (ACT == 6u) {
+    value = tanh_exact(x);
+  } else if (ACT == 7u) {
+    value = erf(x);
+  }
+  return value;
+}
+
+fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
+  if (ACT == 1u) {
+    value = gelu_grad(x);
+  } else if (ACT == 2u) {
+    value = silu_grad(x);
+  } else if (ACT == 3u) {
+    value = relu_grad(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf_grad(x);
+  } else if (ACT == 5u) {
+    value = sigmoid_grad(x);
+  } else if (ACT == 6u) {
+    value = tanh_grad(x);
+  } else if (ACT == 7u) {
+    value = erf_grad(x);
+  }
+  return value;
+}
+
+// shared_matrix: which matrix of an operand of a batched product the i-th of the batch reads: \`each\` neighbours share one, and \`count\`
+// of them come again and again, 0: as many as are needed. A batch of axes [B, H] meets an operand of [B, 1] with each = H, of [1, H]
+// with count = H, and one matrix with count = 1.
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+  return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
 // @use finite
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
@@ -5410,12 +6221,76 @@ fn gelu(x: f32) -> f32 {
 }
 
 fn gelu_grad(x: f32) -> f32 {
-  let t = safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
 }
 
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {
@@ -5467,7 +6342,8 @@ fn inverse_root(x: f32) -> f32 {
 /**
  * matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
  * Buffers, row-major (batch outermost):
- * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B)
+ * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+ * shared_matrix)
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
@@ -7980,6 +8856,441 @@ fn main(
 export interface ResizeRows extends Same<typeof resize_rows_> {}
 export const resize_rows: ResizeRows = resize_rows_;
 
+const softmax_bwd_ = {
+  name: 'softmax_bwd',
+  entryPoint: 'main',
+  bindings: {
+    y: { binding: 0, access: 'read', element: 'f32' },
+    dy: { binding: 1, access: 'read', element: 'f32' },
+    dx: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    scale: { type: 'f32', offset: 8 },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64 },
+    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    QUADS: { kind: 'const', type: 'u32', default: 0 },
+    LOG: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// softmax_bwd: the gradient of softmax_fwd from its output: dx = scale y (dy - sum(y dy)) along rows; with LOG, where y is the log,
+//   dx = scale (dy - exp(y) sum(dy)).
+// Buffers, row-major f32: y, dy, dx [rows, cols].
+// Grid: as softmax_fwd. A row of up to 4 QUADS LANES columns is read once and held in registers; a longer one is read twice.
+// Precision: f32; sums of runs.
+// Source: the derivative of shaders/softmax_fwd.wgsl.
+// @use lanes
+// @use runs
+
+const LANES: u32 = 64u;      // knob: invocations a row, a power of two
+const ROWS: u32 = 4u;        // knob: rows a workgroup
+const QUADS: u32 = 0u;       // knob: quads of numbers that an invocation holds: 1 or 2, where they are the whole row; 0 reads it twice
+const LOG: bool = false;     // knob: log softmax
+
+alias Summed = f32; // y dy, or dy
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> y: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The numbers c, c + LANES, ... of y and dy; those past the row's end are 0.
+struct Eight {
+  y: vec4f,
+  dy: vec4f,
+}
+
+fn eight(base: u32, c: u32, end: u32) -> Eight {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  let held = base + min(at, vec4u(max(end, 1u) - 1u));
+  let live = at < vec4u(end);
+  return Eight(
+    select(vec4f(0.0), vec4f(y[held.x], y[held.y], y[held.z], y[held.w]), live),
+    select(vec4f(0.0), vec4f(dy[held.x], dy[held.y], dy[held.z], dy[held.w]), live),
+  );
+}
+
+fn sum_of_eight(v: Eight) -> f32 {
+  if (LOG) {
+    return (v.dy.x + v.dy.y) + (v.dy.z + v.dy.w);
+  }
+  return dot(v.y, v.dy);
+}
+
+fn store(base: u32, c: u32, end: u32, v: Eight, total: f32) {
+  var values = v.y * (v.dy - total);
+  if (LOG) {
+    values = v.dy - exp(v.y) * total;
+  }
+  values *= dims.scale;
+  if (c < end) { dx[base + c] = values.x; }
+  if (c + LANES < end) { dx[base + c + LANES] = values.y; }
+  if (c + 2u * LANES < end) { dx[base + c + 2u * LANES] = values.z; }
+  if (c + 3u * LANES < end) { dx[base + c + 3u * LANES] = values.w; }
+}
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows; // rows past the end still take part in the barriers
+  let base = select(0u, row, live) * dims.cols;
+  let end = select(0u, dims.cols, live);
+  if (QUADS == 0u) {
+    var sums = Runs();
+    for (var first = lid.x; first < end; first += RUN * LANES) {
+      var run = Summed();
+      for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
+        run += sum_of_eight(eight(base, c, end));
+      }
+      add_run(&sums, run);
+    }
+    let total = lanes_sum(sum_of(sums), lid.x, lid.y);
+    for (var c = lid.x; c < end; c += 4u * LANES) {
+      store(base, c, end, eight(base, c, end), total);
+    }
+    return;
+  }
+  let v0 = eight(base, lid.x, end);
+  var v1 = Eight();
+  if (QUADS == 2u) {
+    v1 = eight(base, lid.x + 4u * LANES, end);
+  }
+  let total = lanes_sum(sum_of_eight(v0) + sum_of_eight(v1), lid.x, lid.y);
+  store(base, lid.x, end, v0, total);
+  if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, v1, total); }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * softmax_bwd: the gradient of softmax_fwd from its output: dx = scale y (dy - sum(y dy)) along rows; with LOG, where y is the log,
+ * dx = scale (dy - exp(y) sum(dy)).
+ * Buffers, row-major f32: y, dy, dx [rows, cols].
+ * Grid: as softmax_fwd. A row of up to 4 QUADS LANES columns is read once and held in registers; a longer one is read twice.
+ * Precision: f32; sums of runs.
+ * Source: the derivative of shaders/softmax_fwd.wgsl.
+ */
+export interface SoftmaxBwd extends Same<typeof softmax_bwd_> {}
+export const softmax_bwd: SoftmaxBwd = softmax_bwd_;
+
+const softmax_fwd_ = {
+  name: 'softmax_fwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    y: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    scale: { type: 'f32', offset: 8 },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64 },
+    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    QUADS: { kind: 'const', type: 'u32', default: 0 },
+    LOG: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// softmax_fwd: y = exp(z - largest) / sum of exp(z - largest) along rows, z = scale x; with LOG, its log, z - largest - log(sum).
+// Buffers, row-major f32: x, y [rows, cols].
+// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. A row of
+//   up to 4 QUADS LANES columns is read once and held in registers; a longer one is read twice, largest and sum in the first reading.
+// Precision: f32; sums of runs. A NaN or +infinity makes its row NaN, and so is a row of -infinities, as in PyTorch.
+// Source: Bridle 1990; Milakov & Gimelshein 2018 for the one reading.
+// @use exponentials
+
+const LANES: u32 = 64u;      // knob: invocations a row, a power of two
+const ROWS: u32 = 4u;        // knob: rows a workgroup
+const QUADS: u32 = 0u;       // knob: quads of numbers that an invocation holds: 1 or 2, where they are the whole row; 0 reads it twice
+const LOG: bool = false;     // knob: log softmax
+
+alias Summed = f32; // exponentials
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+fn number(at: u32) -> f32 {
+  return dims.scale * x[at];
+}
+
+fn store(base: u32, c: u32, end: u32, values: vec4f) {
+  if (c < end) { y[base + c] = values.x; }
+  if (c + LANES < end) { y[base + c + LANES] = values.y; }
+  if (c + 2u * LANES < end) { y[base + c + 2u * LANES] = values.z; }
+  if (c + 3u * LANES < end) { y[base + c + 3u * LANES] = values.w; }
+}
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows; // rows past the end still take part in the barriers
+  let base = select(0u, row, live) * dims.cols;
+  let end = select(0u, dims.cols, live);
+  if (QUADS == 0u) {
+    let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
+    let factor = if_summed(all.y, 1.0 / all.y);
+    let log_sum = if_summed(all.y, log(all.y));
+    for (var c = lid.x; c < end; c += 4u * LANES) {
+      let z = four(base, c, end) - all.x;
+      if (LOG) {
+        store(base, c, end, z - log_sum);
+      } else {
+        store(base, c, end, exp(z) * factor);
+      }
+    }
+    return;
+  }
+  let z0 = four(base, lid.x, end);
+  var z1 = vec4f(minus_infinity());
+  if (QUADS == 2u) {
+    z1 = four(base, lid.x + 4u * LANES, end);
+  }
+  var own = LOWEST;
+  let top = max(largest_of(z0), largest_of(z1));
+  if (top > own) {
+    own = top;
+  }
+  let e0 = exponentials(z0, own);
+  var e = (e0.x + e0.y) + (e0.z + e0.w);
+  let e1 = exponentials(z1, own);
+  if (QUADS == 2u) {
+    e += (e1.x + e1.y) + (e1.z + e1.w);
+  }
+  let all = lanes_exponentials(vec2f(own, e), lid.x, lid.y);
+  if (LOG) {
+    let log_sum = if_summed(all.y, log(all.y));
+    store(base, lid.x, end, z0 - all.x - log_sum);
+    if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, z1 - all.x - log_sum); }
+  } else {
+    let factor = exp(own - all.x) * if_summed(all.y, 1.0 / all.y);
+    store(base, lid.x, end, e0 * factor);
+    if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, e1 * factor); }
+  }
+}
+
+// exponentials: (the largest of a row's numbers, the sum of exp(number - largest)) in one reading of the row, by the LANES invocations
+// that share it, for kernels whose workgroup is LANES x ROWS. The sum is not finite where a number is a NaN or +infinity, and 0 where all are
+// -infinity; the largest is never a NaN. Source: Milakov & Gimelshein 2018 (the running largest).
+// Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
+// @use runs
+// @use finite
+
+const LOWEST: f32 = -3.4028234e38;
+
+var<workgroup> lane_exponentials: array<vec2f, LANES * ROWS>;
+
+// What a number past the end of its row is: nothing, to a sum of exponentials.
+fn minus_infinity() -> f32 {
+  var bits = 0xff800000u; // a constant expression may not be infinite; a variable's bits may
+  return bitcast<f32>(bits);
+}
+
+// A number that depends on a sum of exponentials, which is none where the sum is 0, since the row is all -infinity, or not finite.
+fn if_summed(sum: f32, value: f32) -> f32 {
+  var nan_bits = 0x7fc00000u;
+  return select(bitcast<f32>(nan_bits), value, sum > 0.0 && is_finite(sum));
+}
+
+// exp(z - largest), and a NaN and +infinity themselves: exp of a NaN is not one everywhere.
+fn exponentials(z: vec4f, largest: f32) -> vec4f {
+  let bits = bitcast<vec4u>(z);
+  let odd = (bits & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+  return select(exp(z - largest), z, odd | (bits == vec4u(0x7f800000u)));
+}
+
+// The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has \`end\` of them.
+fn four(base: u32, c: u32, end: u32) -> vec4f {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  let held = base + min(at, vec4u(max(end, 1u) - 1u));
+  return select(vec4f(minus_infinity()), vec4f(number(held.x), number(held.y), number(held.z), number(held.w)), at < vec4u(end));
+}
+
+fn largest_of(z: vec4f) -> f32 {
+  return max(max(z.x, z.y), max(z.z, z.w));
+}
+
+fn row_exponentials(base: u32, end: u32, lane: u32) -> vec2f {
+  var largest = LOWEST;
+  var sums = Runs();
+  for (var first = lane; first < end; first += RUN * LANES) {
+    var run = Summed();
+    for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
+      let z = four(base, c, end);
+      let top = largest_of(z);
+      if (top > largest) { // never of a NaN
+        let shrunk = exp(largest - top);
+        run *= shrunk;
+        sums.block *= shrunk;
+        sums.total *= shrunk;
+        largest = top;
+      }
+      let e = exponentials(z, largest);
+      run += (e.x + e.y) + (e.z + e.w);
+    }
+    add_run(&sums, run);
+  }
+  return vec2f(largest, sum_of(sums));
+}
+
+fn both_exponentials(a: vec2f, b: vec2f) -> vec2f {
+  let largest = max(a.x, b.x);
+  return vec2f(largest, a.y * exp(a.x - largest) + b.y * exp(b.x - largest));
+}
+
+// Over the lanes of a row. Every invocation of the workgroup must call (uniform control flow), once. With LANES = 1 no barrier runs.
+fn lanes_exponentials(own: vec2f, lane: u32, row: u32) -> vec2f {
+  if (LANES == 1u) {
+    return own;
+  }
+  let base = row * LANES;
+  lane_exponentials[base + lane] = own;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_exponentials[base + lane] = both_exponentials(lane_exponentials[base + lane], lane_exponentials[base + lane + stride]);
+    }
+    workgroupBarrier();
+  }
+  return lane_exponentials[base];
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * softmax_fwd: y = exp(z - largest) / sum of exp(z - largest) along rows, z = scale x; with LOG, its log, z - largest - log(sum).
+ * Buffers, row-major f32: x, y [rows, cols].
+ * Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. A row of
+ * up to 4 QUADS LANES columns is read once and held in registers; a longer one is read twice, largest and sum in the first reading.
+ * Precision: f32; sums of runs. A NaN or +infinity makes its row NaN, and so is a row of -infinities, as in PyTorch.
+ * Source: Bridle 1990; Milakov & Gimelshein 2018 for the one reading.
+ */
+export interface SoftmaxFwd extends Same<typeof softmax_fwd_> {}
+export const softmax_fwd: SoftmaxFwd = softmax_fwd_;
+
 const sum_cols_ = {
   name: 'sum_cols',
   entryPoint: 'main',
@@ -8317,6 +9628,14 @@ fn main(
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
@@ -8329,12 +9648,76 @@ fn gelu(x: f32) -> f32 {
 }
 
 fn gelu_grad(x: f32) -> f32 {
-  let t = safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
 }
 
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {
@@ -8454,6 +9837,14 @@ fn main(
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
 
 // tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
 fn safe_tanh(x: f32) -> f32 {
@@ -8466,12 +9857,76 @@ fn gelu(x: f32) -> f32 {
 }
 
 fn gelu_grad(x: f32) -> f32 {
-  let t = safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * x * x);
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
 }
 
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
 fn sigmoid(x: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-between(x, -80.0, 80.0)));
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
 }
 
 fn relu(x: f32) -> f32 {

@@ -2,13 +2,16 @@ import { defineKernel, group, type KnobValue, oneOf } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface ActivationOptions {
-  /** GELU in its tanh form, SiLU, or ReLU (its slope at 0 is 0). */
-  act: 'gelu' | 'silu' | 'relu';
+  /** GELU in its tanh form or, gelu-erf, in its exact one, SiLU, ReLU (its slope at 0 is 0), sigmoid, tanh, or the error function. */
+  act: 'gelu' | 'gelu-erf' | 'silu' | 'relu' | 'sigmoid' | 'tanh' | 'erf';
 }
 
-const options = group<ActivationOptions>({ act: oneOf('gelu', 'silu', 'relu') });
+const options = group<ActivationOptions>({
+  act: oneOf('gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid', 'tanh', 'erf'),
+});
 
-const ACTS = { gelu: 1, silu: 2, relu: 3 };
+/** As lib act counts them. */
+const ACTS = { gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5, tanh: 6, erf: 7 };
 
 const groupsOf = (count: number, k: Record<string, KnobValue>) => Math.ceil(count / (256 * (k.PER as number)));
 

@@ -16,4 +16,5 @@ export * from './random.ts';
 export * from './reduce.ts';
 export * from './residual.ts';
 export * from './resize.ts';
+export * from './softmax.ts';
 export * from './window.ts';

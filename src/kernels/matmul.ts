@@ -19,7 +19,8 @@ export interface MatmulOptions {
   /** nn: A [m,k] B [k,n]. nt: B is [n,k], as nn.Linear stores weights. tn: A is [k,m], as weight gradients need. */
   layout: MatmulLayout;
   bias?: boolean;
-  act?: 'none' | 'gelu' | 'silu' | 'relu';
+  /** GELU is the tanh form, gelu-erf the exact one. */
+  act?: 'none' | 'gelu' | 'gelu-erf' | 'silu' | 'relu' | 'sigmoid' | 'tanh';
   gate?: boolean;
   residual?: boolean;
   /** Also write the value before the activation, for its backward. */
@@ -28,8 +29,23 @@ export interface MatmulOptions {
   dtype?: 'f32' | 'f16';
   /** How out, pre and residual are stored; default as `dtype`. Gradients of weights are f32. */
   outDtype?: 'f32' | 'f16';
+  /** Matrices of A that several of the batch share; a matrix each by default. */
+  shareA?: MatmulShare;
+  /** Likewise of B. */
+  shareB?: MatmulShare;
   /** The tiling; see `chooseMatmul`. */
   tile?: MatmulTile;
+}
+
+/**
+ * Which matrix of an operand the i-th of the batch reads: floor(i / each) % of. A batch of axes [B, H] meets an operand of [B, 1] with
+ * each H, of [1, H] with of H, and one matrix with of 1.
+ */
+export interface MatmulShare {
+  /** Neighbours that share a matrix. Default 1. */
+  each?: number;
+  /** Matrices that the batch goes through again and again. Default as many as it needs. */
+  of?: number;
 }
 
 /** Which of m, n and k are multiples of 4, so that rows along them can be read as vec4f. Stated here, checked at bind time. */
@@ -143,7 +159,16 @@ const tile = variants<MatmulTile>('kind', {
   tiled: group<Omit<TiledTile & Partial<MatmulChoice>, 'kind'>>({ qm: oneOf(1, 2), qn: oneOf(1, 2), vec, ...split }),
 });
 
-const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3 };
+/** As lib act counts them. */
+const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5, tanh: 6 };
+
+const share = optional(
+  group<MatmulShare>({ each: optional(whole(1, 2 ** 32 - 1)), of: optional(whole(1, 2 ** 32 - 1)) }),
+);
+
+/** Matrices of an operand that a batch reads. */
+const matricesOf = (batch: number, each: KnobValue | undefined, of: KnobValue | undefined) =>
+  Math.min((of as number) || batch, Math.ceil(batch / (each as number)));
 
 function tileKnobs({
   layout,
@@ -179,7 +204,7 @@ function tileKnobs({
 
 /**
  * Batched matrix product with a fused epilogue: `out = residual + gate * act(op(A) op(B) + bias)`.
- * Buffers: a, b of `dtype`; out, pre [batch, m, n] and residual [batch, residual_rows, n] of `outDtype`; f32 bias [n] and
+ * Buffers: a, b of `dtype`, fewer where they are shared; out, pre [batch, m, n] and residual [batch, residual_rows, n] of `outDtype`; f32 bias [n] and
  * gate [ceil(m/gate_rows), gate_stride]. Dims m, n, k; batch is 1 and k_chunk is k where left out, the others belong to their parts.
  * See shaders/matmul_plain.wgsl and shaders/matmul_tiled.wgsl; without a tile, a small plain one that fits every shape.
  */
@@ -189,15 +214,21 @@ export const matmul = defineKernel({
   options: group<MatmulOptions>({
     layout: oneOf('nn', 'nt', 'tn'),
     bias: optional(flag),
-    act: optional(oneOf('none', 'gelu', 'silu', 'relu')),
+    act: optional(oneOf('none', 'gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid', 'tanh')),
     gate: optional(flag),
     residual: optional(flag),
     pre: optional(flag),
     dtype: optional(oneOf('f32', 'f16')),
     outDtype: optional(oneOf('f32', 'f16')),
+    shareA: share,
+    shareB: share,
     tile: optional(tile),
   }),
   knobs: (o: MatmulOptions) => ({
+    A_EACH: o.shareA?.each,
+    A_OF: o.shareA?.of,
+    B_EACH: o.shareB?.each,
+    B_OF: o.shareB?.of,
     TRANS_A: o.layout === 'tn',
     TRANS_B: o.layout === 'nt',
     ACT: ACTS[o.act ?? 'none'],
@@ -207,11 +238,11 @@ export const matmul = defineKernel({
     HAS_PRE: o.pre ?? false,
     ...tileKnobs(o),
   }),
-  sizes: (d) => {
+  sizes: (d, k) => {
     const outs = Math.ceil(d.k / d.k_chunk) * d.batch * d.m * d.n;
     return {
-      a: d.batch * d.m * d.k,
-      b: d.batch * d.k * d.n,
+      a: matricesOf(d.batch, k.A_EACH, k.A_OF) * d.m * d.k,
+      b: matricesOf(d.batch, k.B_EACH, k.B_OF) * d.k * d.n,
       bias: d.n,
       gate: Math.ceil(d.m / d.gate_rows) * d.gate_stride,
       residual: d.batch * d.residual_rows * d.n,

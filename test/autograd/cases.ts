@@ -4,9 +4,11 @@ import { concat } from '../../src/autograd/ops/concat.ts';
 import { conv2d, pool2d } from '../../src/autograd/ops/convolution.ts';
 import { embedding } from '../../src/autograd/ops/embedding.ts';
 import { linear, linearGatedResidual } from '../../src/autograd/ops/linear.ts';
+import { matmul } from '../../src/autograd/ops/matmul.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
 import { patchify, unpatchify } from '../../src/autograd/ops/patch.ts';
 import { add, addPerSample, gatedResidual } from '../../src/autograd/ops/residual.ts';
+import { crossEntropy, logSoftmax, softmax } from '../../src/autograd/ops/softmax.ts';
 import { stackRows } from '../../src/autograd/ops/stack.ts';
 import type { Tape } from '../../src/autograd/tape.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
@@ -50,6 +52,12 @@ export const CASES: OpCase[] = [
     shapes: { x: [3, 5], w: [4, 5], b: [4] },
     build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { act: 'gelu' }),
   },
+  ...(['gelu-erf', 'sigmoid', 'tanh'] as const).map((act) => ({
+    ops: ['linear'],
+    name: act,
+    shapes: { x: [3, 5], w: [4, 5], b: [4] },
+    build: (t: Tape, i: Inputs) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { act }),
+  })),
   {
     ops: ['linear'],
     name: 'silu, no bias',
@@ -63,6 +71,24 @@ export const CASES: OpCase[] = [
     build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { table: get(i, 'p') }),
     fixed: { p: table(3, 4) },
   },
+  ...(
+    [
+      ['matrices', [3, 5], [5, 4]],
+      ['a batch', [2, 3, 5], [2, 5, 4]],
+      ['one matrix for a batch', [2, 3, 5], [5, 4]],
+      ['one matrix on the left', [3, 5], [4, 5, 2]],
+      ['a batch of rows by a batch of columns', [2, 1, 3, 5], [1, 3, 5, 4]],
+      ['groups', [2, 4, 3, 5], [2, 1, 5, 4]],
+      ['axes in the middle', [2, 3, 2, 2, 5], [3, 1, 5, 3]],
+    ] as const
+  ).map(
+    ([name, a, b]): OpCase => ({
+      ops: ['matmul'],
+      name,
+      shapes: { a, b },
+      build: (t, i) => matmul(t, get(i, 'a'), get(i, 'b')),
+    }),
+  ),
   {
     ops: ['linearGatedResidual'],
     name: 'gate per sample',
@@ -92,8 +118,12 @@ export const CASES: OpCase[] = [
         modulation: { from: get(i, 'm'), rows: 1, scale: 1 },
       }),
   },
-  { ops: ['gelu'], name: 'gelu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'gelu') },
-  { ops: ['silu'], name: 'silu', shapes: { x: [3, 7] }, build: (t, i) => activate(t, get(i, 'x'), 'silu') },
+  ...(['gelu', 'gelu-erf', 'silu', 'sigmoid', 'tanh', 'erf'] as const).map((act) => ({
+    ops: [act],
+    name: act,
+    shapes: { x: [3, 7] },
+    build: (t: Tape, i: Inputs) => activate(t, get(i, 'x'), act),
+  })),
   {
     ops: ['concat'],
     name: 'three parts',
@@ -167,6 +197,36 @@ export const CASES: OpCase[] = [
     shapes: { table: [5, 3] },
     build: (t, i) => embedding(t, get(i, 'table'), get(i, 'index')),
     fixed: { index: { shape: [4], data: new Uint32Array([1, 4, 1, 0]) } },
+  },
+  ...[1, -0.7].flatMap((scale): OpCase[] => [
+    {
+      ops: ['softmax'],
+      name: `scale ${scale}`,
+      shapes: { x: [2, 3, 7] },
+      build: (t, i) => softmax(t, get(i, 'x'), { scale }),
+    },
+    {
+      ops: ['logSoftmax'],
+      name: `scale ${scale}`,
+      shapes: { x: [2, 3, 7] },
+      build: (t, i) => logSoftmax(t, get(i, 'x'), { scale }),
+    },
+  ]),
+  ...[{}, { smoothing: 0.2 }, { smoothing: 0.2, ignoreIndex: 4 }].map(
+    (how): OpCase => ({
+      ops: ['crossEntropy'],
+      name: `labels ${JSON.stringify(how)}`,
+      shapes: { x: [4, 5] },
+      build: (t, i) => crossEntropy(t, get(i, 'x'), { labels: get(i, 'labels') }, how),
+      fixed: { labels: { shape: [4], data: new Uint32Array([1, 4, 1, 0]) } },
+    }),
+  ),
+  {
+    ops: ['crossEntropy'],
+    name: 'smoothed targets',
+    shapes: { x: [4, 5] },
+    build: (t, i) => crossEntropy(t, get(i, 'x'), { targets: get(i, 'targets') }, { smoothing: 0.3 }),
+    fixed: { targets: table(4, 5) },
   },
   { ops: ['patchify'], name: 'chw', shapes: { x: [2, 3, 4, 6] }, build: (t, i) => patchify(t, get(i, 'x'), 2, 'chw') },
   {

@@ -7,9 +7,10 @@ import { chooseAttention } from '../../src/kernels/attention.ts';
 import { chooseMatmul } from '../../src/kernels/matmul.ts';
 import { chooseNorm } from '../../src/kernels/norm.ts';
 import { chooseQkNormRope } from '../../src/kernels/qk_norm_rope.ts';
+import { chooseSoftmax } from '../../src/kernels/softmax.ts';
 import * as shaders from '../../src/shaders.generated.ts';
 import { type KernelCase, prepared } from '../catalogue/case.ts';
-import { attentionChoices, matmulTiles, normTiles, qkNormRopeChoices } from '../catalogue/choosable.ts';
+import { attentionChoices, matmulTiles, normTiles, qkNormRopeChoices, softmaxTiles } from '../catalogue/choosable.ts';
 import { catalogue } from '../catalogue/index.ts';
 import { testDevice } from '../gpu.ts';
 
@@ -54,6 +55,16 @@ describe.each(Object.entries(CAPS))('doctor on %s runs what is chosen', (_, caps
     fc.assert(
       fc.property(size(20000), (cols) => {
         expect(known).toContain(JSON.stringify(chooseNorm(cols, caps)));
+      }),
+      RUNS,
+    );
+  });
+
+  it('for softmax', () => {
+    const known = new Set(softmaxTiles(caps).map((tile) => JSON.stringify(tile)));
+    fc.assert(
+      fc.property(size(1_000_000), (cols) => {
+        expect(known).toContain(JSON.stringify(chooseSoftmax(cols, caps)));
       }),
       RUNS,
     );

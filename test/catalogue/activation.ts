@@ -91,7 +91,7 @@ const BENCH = { benchOnly: true };
 const PAST_ONE_DIMENSION = 65539 * 1024 + 3; // elements: more than 65,535 workgroups, so that the grid folds
 
 export const activationCases: KernelCase[] = [
-  ...(['gelu', 'silu', 'relu'] as const).flatMap((act) =>
+  ...(['gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid', 'tanh', 'erf'] as const).flatMap((act) =>
     [false, true].flatMap((backward) => [
       actCase(act, backward, 41, { smoke: true }),
       actCase(act, backward, 1),
@@ -108,6 +108,8 @@ export const activationCases: KernelCase[] = [
   actCase('gelu', false, 8192 * 4608, BENCH),
   actCase('gelu', true, 8192 * 4608, BENCH),
   actCase('silu', false, 8192 * 4608, BENCH),
+  actCase('gelu-erf', false, 8192 * 4608, BENCH),
+  actCase('gelu-erf', true, 8192 * 4608, BENCH),
   swigluCase(false, 8192, 3072, BENCH),
   swigluCase(true, 8192, 3072, BENCH),
   swigluCase(false, 16384, 1023, BENCH),

@@ -7,12 +7,14 @@ import { type AttentionTile, chooseAttention } from '../../src/kernels/attention
 import { chooseMatmul, type MatmulLayout, type MatmulTile, type MatmulVec } from '../../src/kernels/matmul.ts';
 import { chooseNorm, type NormTile } from '../../src/kernels/norm.ts';
 import { chooseQkNormRope, type QkNormRopeTile } from '../../src/kernels/qk_norm_rope.ts';
+import { chooseSoftmax, type SoftmaxTile } from '../../src/kernels/softmax.ts';
 import { attentionCase } from './attention.ts';
 import type { KernelCase } from './case.ts';
 import { type MatmulPart, matmulCase } from './matmul.ts';
 import { normCase } from './norm.ts';
 import { normBackwardXCase } from './norm_backward.ts';
 import { type QkNormRopeVariant, qkNormRopeBackwardCase, qkNormRopeCase } from './qk_norm_rope.ts';
+import { crossEntropyCase, softmaxCase } from './softmax.ts';
 
 /** Sizes on both sides of every power of 2, in all residues by 4. */
 const POWERS = Array.from({ length: 14 }, (_, i) => 2 ** i);
@@ -77,6 +79,10 @@ export function normTiles(caps: Caps): NormTile[] {
   return distinct(SIZES.map((cols) => chooseNorm(cols, caps)));
 }
 
+export function softmaxTiles(caps: Caps): Required<SoftmaxTile>[] {
+  return distinct(SIZES.map((cols) => chooseSoftmax(cols, caps)));
+}
+
 /** Lanes of a head for q/k norm, none where one invocation walks it, and a head size for which they are chosen. */
 export interface QkNormRopeChoice {
   readonly headDim: number;
@@ -102,6 +108,7 @@ export function choosableCases(caps: Caps): KernelCase[] {
     ...attentionChoices(caps).flatMap(attentionCases),
     ...normTiles(caps).flatMap(normCases),
     ...qkNormRopeChoices(caps).flatMap(qkNormRopeCases),
+    ...softmaxCases(softmaxTiles(caps)),
   ];
 }
 
@@ -118,10 +125,15 @@ const PARTS: readonly MatmulPart[][] = [
   ['gelu'],
   ['bias', 'silu', 'pre'],
   ['relu', 'pre'],
+  ['gelu-erf'],
+  ['sigmoid'],
+  ['tanh'],
   ['gate'],
   ['residual'],
   ['bias', 'gate', 'residual', 'pre'],
 ];
+/** Matrices that neighbours in the batch share, and such that come again. */
+const SHARED = { batch: 6, shareA: { each: 3 }, shareB: { each: 2, of: 2 } };
 const ALL: MatmulPart[] = ['bias', 'gelu', 'gate', 'residual', 'pre'];
 
 function productCases(tiles: readonly MatmulTile[]): KernelCase[] {
@@ -139,6 +151,7 @@ function productCases(tiles: readonly MatmulTile[]): KernelCase[] {
       .filter(({ layout }, i, all) => layout === 'nt' || all.findIndex((v) => v.layout === layout) === i)
       .map(({ layout, tile }) => matmulCase(layout, ALL, { ...sizesFor(tile), gateRows: 7, residualRows: 13 }, tile)),
     ...(first ? PARTS.map((parts) => matmulCase('nt', parts, { ...sizesFor(first), gateRows: 7 }, first)) : []),
+    ...(first ? [matmulCase('nn', [], { ...sizesFor(first), ...SHARED }, first)] : []),
   ];
 }
 
@@ -196,4 +209,32 @@ function qkNormRopeCases({ headDim, tile }: QkNormRopeChoice): KernelCase[] {
     const variant = { ...o, lanes: tile !== undefined };
     return [qkNormRopeCase([1, 5, 3, headDim], variant), qkNormRopeBackwardCase([1, 5, 3, headDim], variant)];
   });
+}
+
+/** Columns that the lanes of a row do not divide, rows that a workgroup does not. What a lane holds is nothing to cross entropy. */
+function softmaxCases(tiles: readonly Required<SoftmaxTile>[]): KernelCase[] {
+  const sized = tiles.map((tile) => {
+    const { lanes, quads } = tile;
+    return { rows: 2 * tile.rows + 1, cols: quads > 0 ? 4 * lanes * quads - 3 : 8 * lanes + 9, tile };
+  });
+  const reading = distinct(sized.map(({ rows, tile: { lanes, rows: each } }) => ({ rows, lanes, each }))).map(
+    ({ rows, lanes, each }) => ({ rows, cols: 2 * lanes + 9, tile: { lanes, rows: each, quads: 0 } }),
+  );
+  return [
+    ...sized.flatMap((o) =>
+      [false, true].flatMap((backward) => [
+        softmaxCase(backward, { ...o, scale: 0.5 }),
+        softmaxCase(backward, { ...o, log: true }),
+      ]),
+    ),
+    ...reading.flatMap((o) => [
+      crossEntropyCase(false, o),
+      crossEntropyCase(false, { ...o, stats: false }),
+      crossEntropyCase(false, { ...o, smoothing: 0.1, ignore: true }),
+      crossEntropyCase(false, { ...o, smoothing: 0.1, soft: true }),
+    ]),
+    crossEntropyCase(true, { rows: 41, cols: 37, smoothing: 0.1 }),
+    crossEntropyCase(true, { rows: 41, cols: 37, ignore: true }),
+    crossEntropyCase(true, { rows: 41, cols: 37, smoothing: 0.1, soft: true }),
+  ];
 }

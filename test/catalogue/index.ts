@@ -14,6 +14,7 @@ import { qkNormRopeCases } from './qk_norm_rope.ts';
 import { randomCases } from './random.ts';
 import { reduceCases } from './reduce.ts';
 import { residualCases } from './residual.ts';
+import { crossEntropyCases, softmaxCases } from './softmax.ts';
 import { windowCases } from './window.ts';
 
 /** Every case of every kernel, by family. */
@@ -33,6 +34,8 @@ export const catalogue: readonly KernelCase[] = [
   ...embeddingCases,
   ...lincombCases,
   ...lossCases,
+  ...softmaxCases,
+  ...crossEntropyCases,
   ...windowCases,
   ...columnsCases,
 ];

@@ -3,6 +3,7 @@ import {
   chooseMatmul,
   type MatmulLayout,
   type MatmulOptions,
+  type MatmulShare,
   type MatmulTile,
   matmul,
 } from '../../src/kernels/matmul.ts';
@@ -12,8 +13,10 @@ import { halves, type KernelCase, prepared } from './case.ts';
 /** Products that the oracle of a case for the bench may sum. */
 const ORACLE_TERMS = 1e8;
 
+const ACTS = ['gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid', 'tanh'] as const;
+
 /** What is fused; f16: all of a, b, out, residual, pre are halves, `f16 in`: only a and b. */
-export type MatmulPart = 'bias' | 'gelu' | 'silu' | 'relu' | 'gate' | 'residual' | 'pre' | 'f16' | 'f16 in';
+export type MatmulPart = 'bias' | (typeof ACTS)[number] | 'gate' | 'residual' | 'pre' | 'f16' | 'f16 in';
 
 export interface MatmulCaseShape {
   m: number;
@@ -23,7 +26,19 @@ export interface MatmulCaseShape {
   gateRows?: number;
   residualRows?: number;
   splits?: number;
+  shareA?: MatmulShare;
+  shareB?: MatmulShare;
 }
+
+/** Which matrix of an operand the s-th of the batch reads. */
+const matrixOf = (share: MatmulShare | undefined) => (s: number) => {
+  const at = Math.floor(s / (share?.each ?? 1));
+  return share?.of ? at % share.of : at;
+};
+const matricesOf = (batch: number, share: MatmulShare | undefined) =>
+  Math.max(...Array.from({ length: batch }, (_, s) => matrixOf(share)(s))) + 1;
+const shareName = (operand: string, share: MatmulShare | undefined) =>
+  share && `${operand} ${Object.entries(share).flat().join(' ')}`;
 
 /** One product; without a tile, that of the device. */
 export function matmulCase(
@@ -33,9 +48,16 @@ export function matmulCase(
   tile?: MatmulTile,
   extra: Partial<KernelCase> = {},
 ): KernelCase {
-  const { m, n, k, batch = 1, gateRows = 1, residualRows = m, splits = 1 } = shape;
+  const { m, n, k, batch = 1, gateRows = 1, residualRows = m, splits = 1, shareA, shareB } = shape;
+  const [ofA, ofB] = [matricesOf(batch, shareA), matricesOf(batch, shareB)];
   const has = (part: MatmulPart) => parts.includes(part);
-  const at = [batch > 1 && `batch ${batch}`, splits > 1 && `splits ${splits}`, tile && tileName(tile)].filter(Boolean);
+  const at = [
+    batch > 1 && `batch ${batch}`,
+    splits > 1 && `splits ${splits}`,
+    shareName('a', shareA),
+    shareName('b', shareB),
+    tile && tileName(tile),
+  ].filter(Boolean);
   return {
     kernel: 'matmul',
     name: `${[layout, ...parts].join('+')} ${m}x${k}x${n} ${at.join(' ')}`.trim(),
@@ -44,19 +66,19 @@ export function matmulCase(
     tolerance: 3e-6,
     toleranceFrom: 'f32 rounding of a sum of k terms in order, ~ eps sqrt(k)',
     flops: 2 * batch * m * n * k,
-    bytes: 4 * batch * (m * k + k * n + m * n),
+    bytes: 4 * (ofA * m * k + ofB * k * n + batch * m * n),
     forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
-      const act = has('gelu') ? 'gelu' : has('silu') ? 'silu' : has('relu') ? 'relu' : 'none';
+      const act = ACTS.find(has) ?? 'none';
       const gateStride = has('gate') ? 2 * n + 3 : 0;
       const gateOffset = has('gate') ? n + 1 : 0;
       const half = has('f16');
       const halfIn = half || has('f16 in');
       const stored = (values: Float32Array<ArrayBuffer>, as: boolean) => (as ? halves(values) : values);
-      const a = stored(Float32Array.from(randn(batch * m * k, 1)), halfIn);
+      const a = stored(Float32Array.from(randn(ofA * m * k, 1)), halfIn);
       const b = stored(
-        Float32Array.from(randn(batch * k * n, 2), (v) => v / Math.sqrt(k)),
+        Float32Array.from(randn(ofB * k * n, 2), (v) => v / Math.sqrt(k)),
         halfIn,
       );
       const bias = Float32Array.from(randn(n, 3));
@@ -71,6 +93,8 @@ export function matmulCase(
         residual: has('residual'),
         pre: has('pre'),
         ...(halfIn && { dtype: 'f16', outDtype: half ? 'f16' : 'f32' }),
+        ...(shareA && { shareA }),
+        ...(shareB && { shareB }),
         tile: tile ?? chooseMatmul({ m, n, k, batch, split: splits > 1 }, capsOf(device)),
       };
       const outputs = splits * batch * m * n;
@@ -94,7 +118,11 @@ export function matmulCase(
         outputs: { out: outputs, ...(has('pre') && { pre: outputs }) },
         halves: half ? ['a', 'b', 'out', 'pre', 'residual'] : halfIn ? ['a', 'b'] : [],
         oracle: () => {
-          const operands = { a, b, m, n, k, batch, transA: layout === 'tn', transB: layout === 'nt' };
+          const operands = {
+            ...{ a, b, m, n, k, batch, transA: layout === 'tn', transB: layout === 'nt' },
+            matrixOfA: matrixOf(shareA),
+            matrixOfB: matrixOf(shareB),
+          };
           const rows = extra.benchOnly ? Math.max(1, Math.min(m, Math.floor(ORACLE_TERMS / (n * k)))) : undefined;
           if (splits > 1 && rows) return { out: oracle({ ...operands, rows, terms: kChunk }) };
           if (splits > 1) return { out: splitOracle(operands, kChunk) };
@@ -180,8 +208,15 @@ const tiledCases = [
   matmulCase('tn', ['bias', 'residual'], MIXED, forced(MIXED, LARGE)),
   matmulCase('nn', [], { m: 1, n: 1, k: 1 }, SMALL),
   matmulCase('nt', ['bias', 'silu', 'pre', 'residual'], { m: 5, n: 3, k: 113 }, SMALL),
+  matmulCase('nn', ['gelu-erf'], { m: 37, n: 67, k: 11 }, SMALL),
   matmulCase('tn', ['gate'], { m: 131, n: 67, k: 33, gateRows: 8 }, { kind: 'tiled', qm: 2, qn: 1 }),
   matmulCase('nn', ['residual'], { m: 17, n: 131, k: 5, batch: 3 }, { kind: 'tiled', qm: 1, qn: 2 }),
+  matmulCase(
+    'nn',
+    ['residual'],
+    { m: 17, n: 67, k: 5, batch: 8, shareA: { each: 2, of: 2 }, shareB: { of: 1 } },
+    SMALL,
+  ),
   matmulCase('tn', [], { m: 68, n: 36, k: 257, batch: 2, splits: 3 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
   matmulCase('nt', [], { m: 40, n: 33, k: 64, splits: 2 }, forced({ m: 40, n: 33, k: 64 }, LARGE)),
   matmulCase('nt', [], { m: 65539, n: 4, k: 4 }, forced({ m: 65539, n: 4, k: 4 }, SMALL)),
@@ -209,12 +244,18 @@ export const matmulCases: KernelCase[] = [
   matmulCase('nt', ['bias', 'gelu', 'pre'], { m: 113, n: 41, k: 3 }),
   matmulCase('nt', ['bias', 'silu', 'pre'], { m: 41, n: 3, k: 113 }),
   matmulCase('nt', ['bias', 'relu', 'pre'], { m: 41, n: 113, k: 3 }),
+  matmulCase('nt', ['bias', 'gelu-erf', 'pre'], { m: 43, n: 37, k: 3 }),
+  matmulCase('nt', ['sigmoid'], { m: 43, n: 37, k: 3 }),
+  matmulCase('nt', ['tanh'], { m: 43, n: 37, k: 3 }),
   matmulCase('nt', ['bias', 'gate', 'residual', 'pre'], { m: 24, n: 41, k: 48, gateRows: 8 }),
   matmulCase('nt', ['bias', 'residual'], { m: 33, n: 48, k: 16, residualRows: 11 }),
   matmulCase('nn', ['residual'], { m: 17, n: 9, k: 5, batch: 7 }),
   matmulCase('tn', [], { m: 41, n: 37, k: 257, batch: 2, splits: 3 }),
   matmulCase('nt', ALL, { m: 130, n: 113, k: 20, gateRows: 8, residualRows: 65 }),
   matmulCase('nt', [], { m: 65539, n: 3, k: 2 }, { kind: 'plain', tm: 1, tn: 4, wgX: 4, wgY: 1 }),
+  matmulCase('nn', [], { m: 17, n: 9, k: 5, batch: 6, shareA: { each: 3 }, shareB: { of: 3 } }),
+  matmulCase('nt', ['bias'], { m: 41, n: 113, k: 7, batch: 8, shareA: { of: 1 }, shareB: { each: 2, of: 2 } }),
+  matmulCase('tn', [], { m: 16, n: 20, k: 33, batch: 4, splits: 2, shareA: { each: 2 }, shareB: { of: 1 } }),
   ...tiledCases,
   ...halfCases,
   ...BENCH.map((shape) => matmulCase(...shape, undefined, { benchOnly: true })),

@@ -29,12 +29,13 @@ it.each(families)('%s refuses an option that it does not have', async (name) => 
 
 const tile = (lanes: unknown, rows: unknown = 4) => ({ lanes, rows });
 it.each<[string, unknown, string]>([
-  ['activation', { act: 'tanh' }, 'act is "tanh". Fix: give act one of: "gelu", "silu", "relu"'],
+  ['matmul', { layout: 'nn', shareB: { of: 0 } }, 'shareB.of is 0'],
+  ['activation', { act: 'softsign' }, 'act is "softsign". Fix: give act one of: "gelu", "gelu-erf", "silu", "relu"'],
   ['activation', {}, 'act is missing'],
   ['activation', undefined, 'act is missing'],
   ['activationBackward', { act: 'GELU' }, 'act is "GELU"'],
   ['matmul', { layout: 'tt' }, '"nn", "nt", "tn"'],
-  ['matmul', { layout: 'nn', act: 'tanh' }, '"none", "gelu", "silu", "relu"'],
+  ['matmul', { layout: 'nn', act: 'erf' }, '"none", "gelu", "gelu-erf", "silu", "relu", "sigmoid", "tanh"'],
   ['matmul', { layout: 'nn', bias: 'false' }, 'bias is "false". Fix: give bias true or false'],
   ['matmul', { layout: 'nn', tile: { kind: 'fast' } }, 'tile.kind is "fast"'],
   ['matmul', { layout: 'nn', tile: { qm: 1, qn: 1 } }, 'tile.kind is missing'],

@@ -12,9 +12,9 @@ const CLEANS =
   /^(lion_step .* grad|dadapt_step|clip_scale|adam_step .* grad|dadapt_moments .* (grad|clip)|cautious_count)/;
 /** Inputs that only say which way others go. */
 const CHOOSES = /^(poolBackward .* x|cautious_count .* clip)$/;
-/** Where an infinity has a finite effect: exp(-inf) and 1 / inf are 0, a bound bounds, and a slope is 1. */
+/** Where an infinity has a finite effect: exp(-inf) and 1 / inf are 0, a bound bounds, and a slope is 0 or 1. */
 const FINITE_LIMIT =
-  /^(adam_step|attention|lossBackward|cautious_scale|dadapt_distance|dadapt_moments|activationBackward relu)/;
+  /^(adam_step|attention|lossBackward|cautious_scale|dadapt_distance|dadapt_moments|activation(Backward)? (sigmoid|tanh|erf)|activationBackward relu|matmul .*(sigmoid|tanh)|crossEntropyBackward .* stats)/;
 
 /** The smallest case of each variant that is quick to compile on a CPU; the tiled kernels' tests hold them against the plain ones. */
 const smallest = new Map<string, KernelCase>();

@@ -1,4 +1,5 @@
 /** Matrix products, attention and norms of the cases, with their backward. */
+import { matmul as product } from '../../src/autograd/ops/matmul.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
 import type { GradSink, Tape } from '../../src/autograd/tape.ts';
 import {
@@ -11,8 +12,7 @@ import {
 import { chooseMatmul, type MatmulLayout, matmul as matmulKernel } from '../../src/kernels/matmul.ts';
 import { chooseNorm, norm as normKernel } from '../../src/kernels/norm.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
-import { need, product } from './case.ts';
-import { broadcast, expand, pad, slice, tensor } from './tensors.ts';
+import { need } from './case.ts';
 
 export interface Epilogue {
   bias?: Tensor | undefined;
@@ -37,32 +37,16 @@ export function batched(tape: Tape, layout: MatmulLayout, a: Tensor, b: Tensor, 
   return out;
 }
 
-/** a b on the tape, [batch, m, k] [batch, k, n] -> [batch, m, n]; the layouts of its backward are the other two. */
-export function multiply(tape: Tape, a: Tensor, b: Tensor): Tensor {
-  const vjp = (dy: Tensor, sink: GradSink) => {
-    if (sink.needs(a)) sink.pass(a, batched(tape, 'nt', dy, b));
-    if (sink.needs(b)) sink.pass(b, batched(tape, 'tn', a, dy));
-  };
-  return tape.push({ op: 'matmul', inputs: [a, b], output: batched(tape, 'nn', a, b), saved: [], vjp });
-}
-
-/** numpy's matmul: [..., m, k] [..., k, n] -> [..., m, n]; a vector is a row or a column that the result does not keep. */
+/** numpy's matmul: a vector is a row or a column that the result does not keep. */
 export function matmul(tape: Tape, a: Tensor, b: Tensor): Tensor {
+  need(a.shape.length > 0 && b.shape.length > 0, 'a product of scalars');
   const left = a.shape.length === 1 ? a.view(1, a.count) : a;
   const right = b.shape.length === 1 ? b.view(b.count, 1) : b;
-  need(a.shape.length > 0 && b.shape.length > 0, 'a product of scalars');
-  const [m, k] = left.shape.slice(-2) as [number, number];
-  const [depth, n] = right.shape.slice(-2) as [number, number];
-  need(k === depth, `a product of [${a.shape}] and [${b.shape}]`);
-  const lead = broadcast(left.shape.slice(0, -2), right.shape.slice(0, -2));
-  const batch = product(lead);
+  need(left.shape.at(-1) === right.shape.at(-2), `a product of [${a.shape}] and [${b.shape}]`);
+  const whole = product(tape, left, right);
+  const [m, n] = whole.shape.slice(-2) as [number, number];
   const ends = [...(a.shape.length === 1 ? [] : [m]), ...(b.shape.length === 1 ? [] : [n])];
-  // One matrix for every batch: the batch is more rows.
-  if (right.shape.length === 2)
-    return multiply(tape, left.view(1, batch * m, k), right.view(1, k, n)).view(...lead, ...ends);
-  const whole = (t: Tensor, rows: number, cols: number) =>
-    expand(tape, t, [...lead, rows, cols]).view(batch, rows, cols);
-  return multiply(tape, whole(left, m, k), whole(right, k, n)).view(...lead, ...ends);
+  return whole.view(...whole.shape.slice(0, -2), ...ends);
 }
 
 /** softmax(scale q k^T) v for q, k, v [batch, heads, n, head_dim] -> [batch, n, heads, head_dim], and the log of its sums. */
@@ -91,20 +75,6 @@ export function attend(tape: Tape, q: Tensor, k: Tensor, v: Tensor, scale: numbe
 
 /** Columns that one head of the attention kernels holds. */
 export const MAX_HEAD_DIM = 128;
-
-/** softmax of rows [rows, cols]: the rows are queries, keys and values are one-hot, so a score is an element. */
-export function softmaxRows(tape: Tape, x: Tensor): Tensor {
-  const [rows, cols] = x.shape as [number, number];
-  need(cols <= MAX_HEAD_DIM, `softmax on its own, of more than ${MAX_HEAD_DIM} elements`);
-  const batch = Math.ceil(rows / cols);
-  const padded = pad(tape, x, 0, 0, batch * cols - rows);
-  const identity = Float32Array.from({ length: batch * cols * cols }, (_, i) =>
-    Math.floor(i / cols) % cols === i % cols ? 1 : 0,
-  );
-  const unit = tensor(tape, [batch, 1, cols, cols], identity);
-  const { out } = attend(tape, padded.view(batch, 1, cols, cols), unit, unit, 1);
-  return slice(tape, out.view(batch * cols, cols), 0, 0, rows);
-}
 
 export interface NormParts {
   kind: 'layer' | 'rms';

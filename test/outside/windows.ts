@@ -2,13 +2,14 @@
  * Convolution and pooling of the cases over any number of axes, channel-last inside. The window kernels work on images with
  * one stride and as much padding before as after; windows over one axis after the other are the same windows.
  */
+
 import { pool2d, unfold } from '../../src/autograd/ops/convolution.ts';
 import { linear } from '../../src/autograd/ops/linear.ts';
+import { matmul } from '../../src/autograd/ops/matmul.ts';
 import type { Tape } from '../../src/autograd/tape.ts';
 import { fold as foldKernel, unfold as unfoldKernel, type WindowDims, windowDims } from '../../src/kernels/window.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
 import { type Notes, need, product } from './case.ts';
-import { multiply } from './products.ts';
 import { add, concat, pad, permute, slice, spread } from './tensors.ts';
 
 /** A window over the axes of an image, as the frameworks state it. */
@@ -172,7 +173,7 @@ export function convolveTransposed(
   const parts = range(groups).map((g) => {
     const own = slice(tape, last, last.shape.length - 1, g * each, each);
     const w = channelsLast(tape, slice(tape, weight, 0, g * each, each)); // [C/g, ...K, M/g]
-    const rows = multiply(tape, own.view(1, product(lead), each), w.view(1, each, w.count / each));
+    const rows = matmul(tape, own.view(product(lead), each), w.view(each, w.count / each));
     return folded(tape, rows.view(...lead, w.count / each), size, filters, spec);
   });
   const [one] = parts as [Tensor];

@@ -37,7 +37,7 @@ describe('f64 gradients against central differences', () => {
   it('pointwise nonlinearities and SwiGLU', () => {
     const x = randn(24, 1).map((v) => 3 * v);
     const dy = randn(24, 2);
-    for (const act of ['gelu', 'silu'] as const) {
+    for (const act of ['gelu', 'gelu-erf', 'silu', 'sigmoid', 'tanh', 'erf'] as const) {
       const ours = x.map((v, i) => pointwiseSlope(act, v) * (dy[i] as number));
       expect(
         relError(

@@ -10,6 +10,7 @@ export * from './optimizer.ts';
 export * from './pointwise.ts';
 export * from './rotary.ts';
 export * from './slices.ts';
+export * from './softmax.ts';
 export * from './sums.ts';
 export * from './util.ts';
 export * from './window.ts';

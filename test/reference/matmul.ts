@@ -7,6 +7,9 @@ export interface MatmulProblem {
   batch?: number;
   transA?: boolean;
   transB?: boolean;
+  /** Which matrix of a the s-th product of the batch reads; its own by default. */
+  matrixOfA?: (s: number) => number;
+  matrixOfB?: (s: number) => number;
   a: ArrayLike<number>;
   b: ArrayLike<number>;
   /** [n]. */
@@ -29,12 +32,13 @@ export function matmul(o: MatmulProblem): Float64Array {
   const batch = o.rows === undefined ? (o.batch ?? 1) : 1;
   const out = new Float64Array(batch * rows * n);
   for (let s = 0; s < batch; s++) {
+    const [ofA, ofB] = [o.matrixOfA?.(s) ?? s, o.matrixOfB?.(s) ?? s];
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < n; j++) {
         let sum = o.bias?.[j] ?? 0;
         for (let l = 0; l < terms; l++) {
-          const a = o.a[s * m * k + (o.transA ? l * m + i : i * k + l)] as number;
-          const b = o.b[s * k * n + (o.transB ? j * k + l : l * n + j)] as number;
+          const a = o.a[ofA * m * k + (o.transA ? l * m + i : i * k + l)] as number;
+          const b = o.b[ofB * k * n + (o.transB ? j * k + l : l * n + j)] as number;
           sum += a * b;
         }
         const at = (s * m + i) * n + j;

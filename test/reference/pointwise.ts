@@ -1,20 +1,62 @@
-export type Act = 'gelu' | 'silu' | 'relu';
+export type Act = 'gelu' | 'gelu-erf' | 'silu' | 'relu' | 'sigmoid' | 'tanh' | 'erf';
 
-/** GELU in its tanh form (Hendrycks & Gimpel 2016), SiLU, or ReLU, of one number in f64. */
-export function pointwise(act: Act, x: number): number {
-  if (act === 'relu') return Math.max(x, 0);
-  if (act === 'silu') return x / (1 + Math.exp(-x));
-  return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+/** The error function in f64: its power series, and beyond 2.5 the continued fraction of its complement. */
+function errorFunction(x: number): number {
+  return Math.abs(x) < 2.5 ? series(x) : Math.sign(x) * (1 - complement(Math.abs(x)));
 }
+
+function series(x: number): number {
+  let term = (2 * x) / Math.sqrt(Math.PI);
+  let sum = 0;
+  for (let n = 0; n < 80; n++) {
+    sum += term / (2 * n + 1);
+    term *= -(x * x) / (n + 1);
+  }
+  return sum;
+}
+
+function complement(x: number): number {
+  let tail = x;
+  for (let n = 120; n > 0; n--) tail = x + n / 2 / tail;
+  return Math.exp(-x * x) / (Math.sqrt(Math.PI) * tail);
+}
+
+/** The normal distribution function; its lower tail keeps its digits. */
+function normalBelow(x: number): number {
+  return x < -2.5 * Math.SQRT2 ? complement(-x / Math.SQRT2) / 2 : 0.5 + 0.5 * errorFunction(x / Math.SQRT2);
+}
+
+const logistic = (x: number) => 1 / (1 + Math.exp(-x));
+
+const VALUES: { readonly [act in Act]: (x: number) => number } = {
+  relu: (x) => Math.max(x, 0),
+  silu: (x) => x / (1 + Math.exp(-x)),
+  gelu: (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  'gelu-erf': (x) => x * normalBelow(x),
+  sigmoid: logistic,
+  tanh: Math.tanh,
+  erf: errorFunction,
+};
+
+const SLOPES: { readonly [act in Act]: (x: number) => number } = {
+  relu: (x) => (x > 0 ? 1 : 0),
+  silu: (x) => logistic(x) + x / (2 * Math.cosh(x / 2)) ** 2,
+  gelu: (x) => {
+    const k = Math.sqrt(2 / Math.PI);
+    const inner = k * (x + 0.044715 * x ** 3);
+    return 0.5 * (1 + Math.tanh(inner)) + (0.5 * x * k * (1 + 0.134145 * x * x)) / Math.cosh(inner) ** 2;
+  },
+  'gelu-erf': (x) => normalBelow(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
+  sigmoid: (x) => 1 / (2 * Math.cosh(x / 2)) ** 2,
+  tanh: (x) => 1 / Math.cosh(x) ** 2,
+  erf: (x) => (2 * Math.exp(-x * x)) / Math.sqrt(Math.PI),
+};
+
+/** A nonlinearity of one number in f64; gelu is the tanh form (Hendrycks & Gimpel 2016), gelu-erf the exact one. */
+export const pointwise = (act: Act, x: number): number => VALUES[act](x);
 
 /** Its derivative; sech^2 from cosh, so that it shares no intermediate with the value. */
-export function pointwiseSlope(act: Act, x: number): number {
-  if (act === 'relu') return x > 0 ? 1 : 0;
-  if (act === 'silu') return 1 / (1 + Math.exp(-x)) + x / (2 * Math.cosh(x / 2)) ** 2;
-  const k = Math.sqrt(2 / Math.PI);
-  const inner = k * (x + 0.044715 * x ** 3);
-  return 0.5 * (1 + Math.tanh(inner)) + (0.5 * x * k * (1 + 0.134145 * x * x)) / Math.cosh(inner) ** 2;
-}
+export const pointwiseSlope = (act: Act, x: number): number => SLOPES[act](x);
 
 /** silu(x1) x2 of x12 [rows, 2 hidden], and with dy [rows, hidden] its gradient by x12. */
 export function gatedUnit(x12: ArrayLike<number>, rows: number, hidden: number, dy?: ArrayLike<number>) {

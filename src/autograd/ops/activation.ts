@@ -1,9 +1,15 @@
-import { activation, activationBackward, swigluBackward, swiglu as swigluKernel } from '../../kernels/activation.ts';
+import {
+  type ActivationOptions,
+  activation,
+  activationBackward,
+  swigluBackward,
+  swiglu as swigluKernel,
+} from '../../kernels/activation.ts';
 import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
-/** GELU (tanh form), SiLU or ReLU, elementwise. x [...] -> [...]. */
-export function activate(tape: Tape, x: Tensor, act: 'gelu' | 'silu' | 'relu'): Tensor {
+/** A nonlinearity, elementwise: gelu is the tanh form, gelu-erf the exact one. x [...] -> [...]. */
+export function activate(tape: Tape, x: Tensor, act: ActivationOptions['act']): Tensor {
   const { device } = tape.workspace;
   const dims = { count: x.count };
   const y = tape.alloc(...x.shape);

@@ -16,7 +16,7 @@ export interface ModulationChunk {
 }
 
 export interface LinearOptions {
-  act?: 'none' | 'gelu' | 'silu' | 'relu';
+  act?: NonNullable<MatmulOptions['act']>;
   /** A constant table [P, out] added to row r as row r % P: position embeddings. */
   table?: Tensor;
 }
@@ -120,7 +120,7 @@ function linearBackward(
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
   sink.give(x, (dx) => product(tape, 'nn', { m: rows, n: cols, k: out }, {}, { a: dy, b: weight }, dx));
-  sink.give(weight, (dw) => splitProduct(tape, { m: out, n: cols, k: rows }, dy, x, dw));
+  sink.give(weight, (dw) => splitProduct(tape, 'tn', { m: out, n: cols, k: rows }, dy, x, dw));
   if (bias) sink.give(bias, (db) => columnSums(tape, dy, rows, out, db));
 }
 
@@ -157,16 +157,24 @@ function product(
   tape.run(kernel, { ...operands, out }, { ...shape, ...epilogue });
 }
 
-/** A tall product (k is the rows of a batch): partial sums over slices of k where one pass would leave the device idle. */
-function splitProduct(tape: Tape, shape: { m: number; n: number; k: number }, a: Tensor, b: Tensor, out: Tensor): void {
+/** A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. */
+export function splitProduct(
+  tape: Tape,
+  layout: MatmulLayout,
+  shape: { m: number; n: number; k: number; batch?: number },
+  a: Tensor,
+  b: Tensor,
+  out: Tensor,
+  shared: Pick<MatmulOptions, 'shareA' | 'shareB'> = {},
+): void {
   const { device, caps } = tape.workspace;
-  const { m, n, k } = shape;
+  const { m, n, k, batch = 1 } = shape;
   const { splits, kChunk, ...tile } = chooseMatmul(shape, caps);
-  const kernel = matmul.prepare(device, { layout: 'tn', tile });
-  const partial = splits === 1 ? out : tape.alloc(splits, m * n);
-  tape.run(kernel, { a, b, out: partial }, { ...shape, k_chunk: splits === 1 ? k : kChunk });
+  const kernel = matmul.prepare(device, { layout, tile, ...shared });
+  const partial = splits === 1 ? out : tape.alloc(splits, batch * m * n);
+  tape.run(kernel, { a, b, out: partial }, { m, n, k, batch, k_chunk: splits === 1 ? k : kChunk });
   if (splits === 1) return;
-  tape.run(sumCols.prepare(device, {}), { x: partial, out }, { rows: splits, cols: m * n, chunk_rows: splits });
+  tape.run(sumCols.prepare(device, {}), { x: partial, out }, { rows: splits, cols: batch * m * n, chunk_rows: splits });
   tape.release(partial);
 }
 

@@ -62,9 +62,12 @@ export const elementwise: Adapters = {
   Relu: (c) => [activate(c.tape, c.bare().input(0), 'relu')],
   Gelu: (c) => {
     const { approximate } = c.attributes({ approximate: 'none' });
-    need(approximate === 'tanh', 'GELU in its exact (erf) form');
-    return [activate(c.tape, c.input(0), 'gelu')];
+    need(approximate === 'tanh' || approximate === 'none', `GELU in the form ${approximate}`);
+    return [activate(c.tape, c.input(0), approximate === 'tanh' ? 'gelu' : 'gelu-erf')];
   },
+  Sigmoid: (c) => [activate(c.tape, c.bare().input(0), 'sigmoid')],
+  Tanh: (c) => [activate(c.tape, c.bare().input(0), 'tanh')],
+  Erf: (c) => [activate(c.tape, c.bare().input(0), 'erf')],
   // x sigmoid(alpha x) = silu(alpha x) / alpha
   Swish: (c) => {
     const { alpha } = c.attributes({ alpha: 1 });

@@ -1,5 +1,6 @@
+import { logSoftmax, softmax } from '../../../src/autograd/ops/softmax.ts';
 import { axisOf, need, product } from '../case.ts';
-import { batched, matmul, normRows, normWithStats, softmaxRows } from '../products.ts';
+import { batched, matmul, normRows, normWithStats } from '../products.ts';
 import { add, expand, mul, permute, scale, slice } from '../tensors.ts';
 import type { Adapters, Context } from './context.ts';
 
@@ -98,8 +99,11 @@ export const products: Adapters = {
   },
   Softmax: (c) => {
     const { axis } = c.attributes({ axis: -1 });
-    c.notes.trick('softmax on its own');
-    return [alongAxis(c, axis, (rows) => softmaxRows(c.tape, rows))];
+    return [alongAxis(c, axis, (rows) => softmax(c.tape, rows))];
+  },
+  LogSoftmax: (c) => {
+    const { axis } = c.attributes({ axis: -1 });
+    return [alongAxis(c, axis, (rows) => logSoftmax(c.tape, rows))];
   },
 };
 

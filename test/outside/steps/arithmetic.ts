@@ -1,9 +1,10 @@
 import { activate } from '../../../src/autograd/ops/activation.ts';
 import { linear } from '../../../src/autograd/ops/linear.ts';
+import { crossEntropy, logSoftmax, softmax } from '../../../src/autograd/ops/softmax.ts';
 import type { Tensor } from '../../../src/tensor/index.ts';
 import { axisOf, need } from '../case.ts';
-import { matmul, normRows, softmaxRows } from '../products.ts';
-import { add, broadcast, combine, expand, filled, mul, permute, reduce, scale } from '../tensors.ts';
+import { matmul, normRows } from '../products.ts';
+import { add, broadcast, combine, expand, filled, mul, pad, permute, reduce, scale, slice } from '../tensors.ts';
 import { at, bare, read, type StepContext, type Steps } from './step.ts';
 
 /** a + factor b, broadcast. */
@@ -45,6 +46,13 @@ function normed(s: StepContext, kind: 'layer' | 'rms'): Tensor {
   return bias ? add(s.tape, y, bias) : y;
 }
 
+function alongLast(s: StepContext, op: typeof softmax): Tensor {
+  const x = at(s, 0);
+  const axis = axisOf(read(s, { axis: -1 }).axis, x.shape.length);
+  need(axis === x.shape.length - 1, 'softmax over another axis than the last');
+  return op(s.tape, x);
+}
+
 export const arithmetic: Steps = {
   add: (s) => sum(s, 1),
   sub: (s) => sum(s, -1),
@@ -58,9 +66,13 @@ export const arithmetic: Steps = {
   relu: (s) => activate(s.tape, at(bare(s), 0), 'relu'),
   silu: (s) => activate(s.tape, at(bare(s), 0), 'silu'),
   gelu: (s) => {
-    need(read(s, { approximate: 'none' }).approximate === 'tanh', 'GELU in its exact (erf) form');
-    return activate(s.tape, at(s, 0), 'gelu');
+    const { approximate } = read(s, { approximate: 'none' });
+    need(approximate === 'tanh' || approximate === 'none', `GELU in the form ${approximate}`);
+    return activate(s.tape, at(s, 0), approximate === 'tanh' ? 'gelu' : 'gelu-erf');
   },
+  sigmoid: (s) => activate(s.tape, at(bare(s), 0), 'sigmoid'),
+  tanh: (s) => activate(s.tape, at(bare(s), 0), 'tanh'),
+  erf: (s) => activate(s.tape, at(bare(s), 0), 'erf'),
   matmul: (s) => matmul(s.tape, at(bare(s), 0), at(s, 1)),
   linear: (s) => {
     const { weight } = read(s, { weight: '[in, out]' });
@@ -82,12 +94,17 @@ export const arithmetic: Steps = {
     const scaled = weight ? mul(s.tape, y, each(weight)) : y;
     return bias ? add(s.tape, scaled, each(bias)) : scaled;
   },
-  softmax: (s) => {
-    const x = at(s, 0);
-    const axis = axisOf(read(s, { axis: -1 }).axis, x.shape.length);
-    need(axis === x.shape.length - 1, 'softmax over another axis than the last');
-    s.notes.trick('softmax on its own');
-    const cols = x.shape[axis] as number;
-    return softmaxRows(s.tape, x.view(x.count / cols, cols)).view(...x.shape);
+  softmax: (s) => alongLast(s, softmax),
+  log_softmax: (s) => alongLast(s, logSoftmax),
+  cross_entropy: (s) => {
+    const { targets, reduction } = read(s, { targets: '', reduction: '' });
+    need(targets === 'probabilities' && reduction === 'mean over rows', `cross entropy of ${targets}, ${reduction}`);
+    return reduce(s.tape, crossEntropy(s.tape, at(s, 0), { targets: at(s, 1) }), [0], 'mean');
+  },
+  // log(e^x / (e^x + e^0)): the first of two log softmaxes.
+  log_sigmoid: (s) => {
+    const x = at(bare(s), 0);
+    const pairs = logSoftmax(s.tape, pad(s.tape, x.view(x.count, 1), 1, 0, 1));
+    return slice(s.tape, pairs, 1, 0, 1).view(...x.shape);
   },
 };

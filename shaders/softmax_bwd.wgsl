@@ -1,0 +1,96 @@
+// softmax_bwd: the gradient of softmax_fwd from its output: dx = scale y (dy - sum(y dy)) along rows; with LOG, where y is the log,
+//   dx = scale (dy - exp(y) sum(dy)).
+// Buffers, row-major f32: y, dy, dx [rows, cols].
+// Grid: as softmax_fwd. A row of up to 4 QUADS LANES columns is read once and held in registers; a longer one is read twice.
+// Precision: f32; sums of runs.
+// Source: the derivative of shaders/softmax_fwd.wgsl.
+// @use lanes
+// @use runs
+
+const LANES: u32 = 64u;      // knob: invocations a row, a power of two
+const ROWS: u32 = 4u;        // knob: rows a workgroup
+const QUADS: u32 = 0u;       // knob: quads of numbers that an invocation holds: 1 or 2, where they are the whole row; 0 reads it twice
+const LOG: bool = false;     // knob: log softmax
+
+alias Summed = f32; // y dy, or dy
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> y: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The numbers c, c + LANES, ... of y and dy; those past the row's end are 0.
+struct Eight {
+  y: vec4f,
+  dy: vec4f,
+}
+
+fn eight(base: u32, c: u32, end: u32) -> Eight {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  let held = base + min(at, vec4u(max(end, 1u) - 1u));
+  let live = at < vec4u(end);
+  return Eight(
+    select(vec4f(0.0), vec4f(y[held.x], y[held.y], y[held.z], y[held.w]), live),
+    select(vec4f(0.0), vec4f(dy[held.x], dy[held.y], dy[held.z], dy[held.w]), live),
+  );
+}
+
+fn sum_of_eight(v: Eight) -> f32 {
+  if (LOG) {
+    return (v.dy.x + v.dy.y) + (v.dy.z + v.dy.w);
+  }
+  return dot(v.y, v.dy);
+}
+
+fn store(base: u32, c: u32, end: u32, v: Eight, total: f32) {
+  var values = v.y * (v.dy - total);
+  if (LOG) {
+    values = v.dy - exp(v.y) * total;
+  }
+  values *= dims.scale;
+  if (c < end) { dx[base + c] = values.x; }
+  if (c + LANES < end) { dx[base + c + LANES] = values.y; }
+  if (c + 2u * LANES < end) { dx[base + c + 2u * LANES] = values.z; }
+  if (c + 3u * LANES < end) { dx[base + c + 3u * LANES] = values.w; }
+}
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows; // rows past the end still take part in the barriers
+  let base = select(0u, row, live) * dims.cols;
+  let end = select(0u, dims.cols, live);
+  if (QUADS == 0u) {
+    var sums = Runs();
+    for (var first = lid.x; first < end; first += RUN * LANES) {
+      var run = Summed();
+      for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
+        run += sum_of_eight(eight(base, c, end));
+      }
+      add_run(&sums, run);
+    }
+    let total = lanes_sum(sum_of(sums), lid.x, lid.y);
+    for (var c = lid.x; c < end; c += 4u * LANES) {
+      store(base, c, end, eight(base, c, end), total);
+    }
+    return;
+  }
+  let v0 = eight(base, lid.x, end);
+  var v1 = Eight();
+  if (QUADS == 2u) {
+    v1 = eight(base, lid.x + 4u * LANES, end);
+  }
+  let total = lanes_sum(sum_of_eight(v0) + sum_of_eight(v1), lid.x, lid.y);
+  store(base, lid.x, end, v0, total);
+  if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, v1, total); }
+}
