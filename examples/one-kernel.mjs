@@ -13,8 +13,7 @@ const [x, y] = [0, 1].map(() => device.createBuffer({ size: rows * cols * 4, usa
 device.queue.writeBuffer(x, 0, new Float32Array([1, 2, 3, 4, 10, 20, 30, 40]));
 
 const layernorm = await norm.create(device, { kind: 'layer', stats: false });
-const dims = { rows, cols, mod_rows: 1, mod_stride: 0, scale_offset: 0, shift_offset: 0, eps: 1e-6 };
-const record = layernorm.bind({ x, y }, dims);
+const record = layernorm.bind({ x, y }, { rows, cols, eps: 1e-6 });
 
 const staging = device.createBuffer({ size: y.size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
 const encoder = device.createCommandEncoder();

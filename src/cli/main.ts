@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from './bundled.ts';
 import { addConvert } from './convert.ts';
+import { addEmbed } from './embed.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
 import { reportFailure, UsageError } from './failure.ts';
@@ -24,6 +25,7 @@ export function program(addMore: (ucgm: Command) => void): Command {
   addExport(ucgm);
   addReport(ucgm);
   addConvert(ucgm);
+  addEmbed(ucgm);
   addMore(ucgm);
   for (const command of ucgm.commands)
     command

@@ -90,19 +90,33 @@ export interface MatmulShape {
   split?: boolean;
 }
 
-/** Workgroups of the tiled kernel that a large GPU runs at once, two for each of some 132 multiprocessors. */
-const GPU_GROUPS = 264;
-/** Least k a split is worth: below, the partial outputs cost more than the idle multiprocessors. */
-const MIN_SPLIT_K = 256;
+/** What the choice of a tiled product must know of a GPU. */
+interface MatmulTuning {
+  readonly architecture: string;
+  /** Workgroups of the tiled kernel that run at once. */
+  readonly groups: number;
+  /** Least k a split is worth: below, the partial outputs cost more than the idle multiprocessors. */
+  readonly minSplitK: number;
+  /** Rate of 64 qm x 64 qn tiles with every multiprocessor busy, relative to 128 x 128. */
+  readonly tiles: readonly { readonly qm: 1 | 2; readonly qn: 1 | 2; readonly rate: number }[];
+}
+
+/** Measured on an H100 of 132 multiprocessors, two workgroups each: 4096^3 at 37, 33, 33 and 32 TFLOP/s. */
+const HOPPER: MatmulTuning = {
+  architecture: 'hopper',
+  groups: 264,
+  minSplitK: 256,
+  tiles: [
+    { qm: 2, qn: 2, rate: 1 },
+    { qm: 2, qn: 1, rate: 0.88 },
+    { qm: 1, qn: 2, rate: 0.88 },
+    { qm: 1, qn: 1, rate: 0.85 },
+  ],
+};
+/** A row an architecture; the first serves those that have none. */
+const TUNING: readonly MatmulTuning[] = [HOPPER];
 /** Most terms of one sum; longer ones are split where the caller can add up splits, or summed in runs on a CPU: a longer chain loses small terms (1e7 positive ones, some per cent). */
 const LONGEST_SUM = 8192;
-/** Rate of a tile with every multiprocessor busy, relative to 128 x 128 (4096^3 on an H100: 37, 33, 33 and 32 TFLOP/s). */
-const TILES = [
-  { qm: 2, qn: 2, rate: 1 },
-  { qm: 2, qn: 1, rate: 0.88 },
-  { qm: 1, qn: 2, rate: 0.88 },
-  { qm: 1, qn: 1, rate: 0.85 },
-] as const;
 
 /**
  * The tiling for a shape on a device, whatever the layout, and the split over k (tall k with a small output, as weight
@@ -120,15 +134,16 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
     const tm = m >= 8 ? 8 : Math.min(m, 4);
     return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, ...whole };
   }
+  const { groups, minSplitK, tiles: sizes } = TUNING.find((row) => row.architecture === caps.architecture) ?? HOPPER;
   let best: MatmulChoice | undefined;
   let least = Number.POSITIVE_INFINITY;
-  for (const { qm, qn, rate } of TILES) {
+  for (const { qm, qn, rate } of sizes) {
     const tiles = batch * Math.ceil(m / (64 * qm)) * Math.ceil(n / (64 * qn));
-    const busy = Math.min(Math.floor(GPU_GROUPS / tiles), Math.floor(k / MIN_SPLIT_K));
+    const busy = Math.min(Math.floor(groups / tiles), Math.floor(k / minSplitK));
     const wanted = split ? Math.max(1, busy, Math.ceil(k / LONGEST_SUM)) : 1;
     const kChunk = wanted === 1 ? k : Math.ceil(k / wanted / 16) * 16;
     const splits = Math.ceil(k / kChunk);
-    const waves = Math.ceil((tiles * splits) / (GPU_GROUPS / 2));
+    const waves = Math.ceil((tiles * splits) / (groups / 2));
     const cost = (waves * qm * qn * kChunk) / rate;
     if (cost < least) {
       least = cost;
@@ -136,6 +151,40 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
     }
   }
   return best as MatmulChoice;
+}
+
+/** The tiling of a product in one pass over k. */
+function wholeTile(shape: MatmulShape, caps: Caps): MatmulTile {
+  const { splits: _, kChunk: __, ...tile } = chooseMatmul({ ...shape, split: false }, caps);
+  return tile;
+}
+
+/** Stand for the products of an app that names no shape: large and small ones whose rows are whole vec4s, and any other. */
+const UNSHAPED = [4096, 256, 255];
+
+interface ProductDims {
+  m: number;
+  n: number;
+  k: number;
+  batch: number;
+}
+
+/** Tilings for any shape, the best first. */
+function unshaped(o: MatmulOptions, caps: Caps): { options: MatmulOptions; when: (d: ProductDims) => boolean }[] {
+  if (o.tile) return [];
+  const [large, small, any] = UNSHAPED.map((size) => wholeTile({ m: size, n: size, k: size }, caps)) as [
+    MatmulTile,
+    MatmulTile,
+    MatmulTile,
+  ];
+  const last: MatmulTile = any.kind === 'plain' ? { ...any, runs: true } : any; // whatever k will be
+  const aligned = (d: ProductDims) => [d.m, d.n, d.k].every((size) => size % 4 === 0) && d.k <= LONGEST_SUM;
+  const fills = (d: ProductDims) => d.batch * d.m * d.n >= 128 * 128 * (HOPPER.groups / 2);
+  return [
+    { options: { ...o, tile: large }, when: (d: ProductDims) => aligned(d) && fills(d) },
+    { options: { ...o, tile: small }, when: aligned },
+    { options: { ...o, tile: last }, when: () => true },
+  ];
 }
 
 const vec = optional(group<MatmulVec>({ m: flag, n: flag, k: flag }));
@@ -177,7 +226,7 @@ function tileKnobs({
   outDtype = dtype,
 }: MatmulOptions): Record<string, KnobValue | undefined> {
   const scalars = { Scalar: dtype, OScalar: outDtype };
-  if (!tile) return { RUNS: true, ...scalars, AElem: dtype, BElem: dtype }; // whatever k will be
+  if (!tile) return { ...scalars, AElem: dtype, BElem: dtype };
   const along = (vec: boolean | undefined, of: string = dtype) => (vec ? (of === 'f16' ? 'vec4h' : 'vec4f') : of);
   const { m, n, k } = tile.vec ?? { m: false, n: false, k: false };
   if (tile.kind === 'plain') {
@@ -206,11 +255,14 @@ function tileKnobs({
  * Batched matrix product with a fused epilogue: `out = residual + gate * act(op(A) op(B) + bias)`.
  * Buffers: a, b of `dtype`, fewer where they are shared; out, pre [batch, m, n] and residual [batch, residual_rows, n] of `outDtype`; f32 bias [n] and
  * gate [ceil(m/gate_rows), gate_stride]. Dims m, n, k; batch is 1 and k_chunk is k where left out, the others belong to their parts.
- * See shaders/matmul_plain.wgsl and shaders/matmul_tiled.wgsl; without a tile, a small plain one that fits every shape.
+ * See shaders/matmul_plain.wgsl and shaders/matmul_tiled.wgsl. With a shape the variant is the best for it; without, what is bound is
+ * the best of three for any shape.
  */
 export const matmul = defineKernel({
   shader: (o: MatmulOptions) => (o.tile?.kind === 'tiled' ? shaders.matmul_tiled : shaders.matmul_plain),
   name: 'matmul',
+  choose: (o: MatmulOptions, shape: MatmulShape, caps) => (o.tile ? o : { ...o, tile: wholeTile(shape, caps) }),
+  unshaped,
   options: group<MatmulOptions>({
     layout: oneOf('nn', 'nt', 'tn'),
     bias: optional(flag),

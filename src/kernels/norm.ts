@@ -1,5 +1,8 @@
-import { type Caps, defineKernel, flag, group, oneOf, optional, powerOfTwo, whole } from '../kernel/index.ts';
+import { defineKernel, flag, group, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { chooseNorm, type NormTile, normTile } from './norm_tile.ts';
+
+export { chooseNorm, type NormTile } from './norm_tile.ts';
 
 /** What a normalisation kernel computes. */
 export interface NormOptions {
@@ -20,22 +23,6 @@ export interface NormOptions {
   dtype?: 'f32' | 'f16';
 }
 
-/** How a workgroup covers rows. */
-export interface NormTile {
-  lanes: number;
-  rows: number;
-}
-
-/**
- * Lanes and rows of a workgroup for rows of this width: enough lanes that each takes a few columns, one lane a row on CPU
- * adapters (no barriers).
- */
-export function chooseNorm(cols: number, caps: Caps): NormTile {
-  if (caps.software) return { lanes: 1, rows: 8 };
-  const lanes = cols <= 64 ? 16 : cols <= 512 ? 64 : 256;
-  return { lanes, rows: Math.max(1, 256 / lanes) };
-}
-
 /**
  * LayerNorm / RMSNorm fused with weight, bias and adaLN modulation: `y = (xhat*weight + bias)*(1 + scale) + shift`.
  * Buffers f32: x, y [rows, cols]; stats [rows, 2]; weight, bias [cols]; modulation [ceil(rows/mod_rows), mod_stride].
@@ -43,6 +30,8 @@ export function chooseNorm(cols: number, caps: Caps): NormTile {
  */
 export const norm = defineKernel({
   shader: shaders.norm_fwd,
+  choose: (o: NormOptions, { cols }: { cols: number }, caps) => (o.tile ? o : { ...o, tile: chooseNorm(cols, caps) }),
+  unshaped: (o, caps) => (o.tile ? [] : [{ options: { ...o, tile: chooseNorm(512, caps) }, when: () => true }]),
   options: group<NormOptions>({
     kind: oneOf('layer', 'rms'),
     weight: optional(flag),
@@ -51,11 +40,7 @@ export const norm = defineKernel({
     shift: optional(flag),
     stats: optional(flag),
     dtype: optional(oneOf('f32', 'f16')),
-    tile: optional(
-      group<NormTile>({ lanes: powerOfTwo(256), rows: whole(1, 256) }, ({ lanes, rows }) =>
-        lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
-      ),
-    ),
+    tile: normTile,
   }),
   knobs: (o: NormOptions) => ({
     Elem: o.dtype ?? 'f32',

@@ -1,15 +1,6 @@
-import {
-  type Caps,
-  defineKernel,
-  flag,
-  group,
-  type KnobValue,
-  oneOf,
-  optional,
-  powerOfTwo,
-  whole,
-} from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, type KnobValue, oneOf, optional, powerOfTwo } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { chooseNorm, type NormTile, normTile } from './norm_tile.ts';
 
 interface ModulationDims {
   rows: number;
@@ -67,7 +58,7 @@ export interface NormBackwardXOptions {
   /** Add `prior`, a gradient of x from elsewhere: the sum at a residual connection, fused. */
   prior?: boolean;
   /** Invocations a row and rows a workgroup, as the forward's. */
-  tile?: { lanes: number; rows: number };
+  tile?: NormTile;
   /** How dy, x, prior and dx are stored; default f32. All else is f32. */
   dtype?: 'f32' | 'f16';
 }
@@ -80,17 +71,15 @@ export interface NormBackwardXOptions {
  */
 export const normBackwardX = defineKernel({
   shader: shaders.norm_bwd_x,
+  choose: (o: NormBackwardXOptions, { cols }: { cols: number }, caps) =>
+    o.tile ? o : { ...o, tile: chooseNorm(cols, caps) },
   options: group<NormBackwardXOptions>({
     kind,
     weight: optional(flag),
     scale: optional(flag),
     prior: optional(flag),
     dtype: optional(oneOf('f32', 'f16')),
-    tile: optional(
-      group<{ lanes: number; rows: number }>({ lanes: powerOfTwo(256), rows: whole(1, 256) }, ({ lanes, rows }) =>
-        lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
-      ),
-    ),
+    tile: normTile,
   }),
   knobs: (o: NormBackwardXOptions, caps) => ({
     Elem: o.dtype ?? 'f32',

@@ -1,20 +1,13 @@
 import { initParameters } from '../kernels/random.ts';
 import { normal, STREAM, uniform01 } from '../rng/philox.ts';
 import { count, type FlatBuffers, firstOf, type Workspace } from '../tensor/index.ts';
-import type { InitSpec } from './network.ts';
-
-/** How a parameter starts: scale u, with u = 1, uniform in [-1, 1), or standard normal. */
-interface Start {
-  readonly draw: 'constant' | 'uniform' | 'normal';
-  /** As f32 holds it, so that the device's product is the host's. */
-  readonly scale: number;
-}
+import type { InitSpec, Start } from './network.ts';
 
 /** As the kernel initParameters numbers them. */
 const DRAWS = { constant: 0, uniform: 1, normal: 2 } as const;
 
-/** xavier is uniform in +-sqrt(6 / (in + out)), with a convolution's kernel flattened. */
 function startOf({ shape, init }: InitSpec): Start {
+  if (typeof init === 'object') return { draw: init.draw, scale: Math.fround(init.scale) };
   if (init === 'zeros' || init === 'ones') return { draw: 'constant', scale: init === 'ones' ? 1 : 0 };
   if (init === 'normal0.02') return { draw: 'normal', scale: Math.fround(0.02) };
   const out = shape[0] as number;

@@ -1,9 +1,17 @@
 import type { Tape } from '../autograd/tape.ts';
 import type { ParameterSpec, Tensor } from '../tensor/index.ts';
 
-/** A parameter's name, shape and how it starts. */
+/** How a parameter starts: `scale` u, with u = 1, uniform in [-1, 1), or standard normal. */
+export interface Start {
+  readonly draw: 'constant' | 'uniform' | 'normal';
+  /** Rounded to f32, so that the device draws what the host does. */
+  readonly scale: number;
+}
+
+/** A parameter's name, shape and how it starts: as numbers, or by a name that networks often use. */
 export interface InitSpec extends ParameterSpec {
-  readonly init: 'zeros' | 'ones' | 'xavier' | 'normal0.02';
+  /** xavier is uniform in +-sqrt(6 / (in + out)), with a convolution's kernel flattened. */
+  readonly init: 'zeros' | 'ones' | 'xavier' | 'normal0.02' | Start;
 }
 
 /** A constant table a network reads and a checkpoint may carry: never trained. */

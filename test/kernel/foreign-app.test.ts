@@ -42,6 +42,50 @@ describe("one kernel in somebody else's app", () => {
     device.destroy();
   });
 
+  it('takes the best of its products for dims that are told when it is bound', async () => {
+    const device = await openDevice({ limits: 'default', features: [] });
+    const product = await matmul.create(device, { layout: 'nt' });
+    const labels = new Set<string>();
+    for (const [m, n, k] of [
+      [1, 1, 1],
+      [5, 7, 3],
+      [33, 65, 41],
+      [64, 64, 64],
+      [64, 36, 8200],
+      [1028, 516, 4],
+    ] as const) {
+      const whole = (count: number, seed: number) =>
+        Float32Array.from({ length: count }, (_, i) => ((i * 7 + seed) % 9) - 4);
+      const [a, b] = [whole(m * k, 1), whole(n * k, 5)];
+      const buffers = [a, b, new Float32Array(m * n)].map((data) => {
+        const buffer = device.createBuffer({
+          size: data.byteLength,
+          usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+        });
+        device.queue.writeBuffer(buffer, 0, data);
+        return buffer;
+      }) as [GPUBuffer, GPUBuffer, GPUBuffer];
+      const record = product.bind({ a: buffers[0], b: buffers[1], out: buffers[2] }, { m, n, k });
+      labels.add(record.label);
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      product.encode(pass, record);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+      const out = new Float32Array(await readBuffer(device, buffers[2]));
+      for (const at of [0, Math.floor((m * n) / 2), m * n - 1]) {
+        const [row, col] = [Math.floor(at / n), at % n];
+        let sum = 0;
+        for (let i = 0; i < k; i++) sum += (a[row * k + i] as number) * (b[col * k + i] as number);
+        expect(out[at]).toBe(sum); // whole numbers: every order of the sum has the same bits
+      }
+    }
+    expect(labels.size).toBeGreaterThan(1);
+    const shaped = await matmul.create(device, { layout: 'nt' }, { m: 64, n: 64, k: 64 });
+    expect(shaped.variant).not.toBe('');
+    device.destroy();
+  });
+
   it('names every broken precondition before WebGPU sees it', async () => {
     const device = await openDevice({ limits: 'default', features: [] });
     const kernel = await norm.create(device, { kind: 'layer', stats: false });

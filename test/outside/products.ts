@@ -9,8 +9,8 @@ import {
   attentionDelta,
   chooseAttention,
 } from '../../src/kernels/attention.ts';
-import { chooseMatmul, type MatmulLayout, matmul as matmulKernel } from '../../src/kernels/matmul.ts';
-import { chooseNorm, norm as normKernel } from '../../src/kernels/norm.ts';
+import { type MatmulLayout, matmul as matmulKernel } from '../../src/kernels/matmul.ts';
+import { norm as normKernel } from '../../src/kernels/norm.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
 import { need } from './case.ts';
 
@@ -21,19 +21,18 @@ export interface Epilogue {
 
 /** One batched product in one pass over k: a [batch, m, k], b [batch, k, n], stored as the layout says -> [batch, m, n]. No gradient. */
 export function batched(tape: Tape, layout: MatmulLayout, a: Tensor, b: Tensor, epilogue: Epilogue = {}): Tensor {
-  const { device, caps } = tape.workspace;
+  const { device } = tape.workspace;
   const [batch, a0, a1] = a.shape as [number, number, number];
   const [, b0, b1] = b.shape as [number, number, number];
   const [m, k] = layout === 'tn' ? [a1, a0] : [a0, a1];
   const [n, depth] = layout === 'nt' ? [b0, b1] : [b1, b0];
   need(k === depth && b.shape[0] === batch, `a product of [${a.shape}] and [${b.shape}] as ${layout}`);
-  const { splits: _, kChunk: __, ...tile } = chooseMatmul({ m, n, k, batch, split: false }, caps);
   const { bias, residual } = epilogue;
   const fused = { bias: bias !== undefined, residual: residual !== undefined };
   const out = tape.alloc(batch, m, n);
   const residual_rows = residual ? residual.count / n / batch : 1;
   const dims = { m, n, k, batch, residual_rows };
-  tape.run(matmulKernel.prepare(device, { layout, tile, ...fused }), { a, b, bias, residual, out }, dims);
+  tape.run(matmulKernel.prepare(device, { layout, ...fused }, { m, n, k, batch }), { a, b, bias, residual, out }, dims);
   return out;
 }
 
@@ -93,11 +92,11 @@ export function normWithStats(
   x: Tensor,
   { kind, eps, weight, bias }: NormParts & { bias?: Tensor | undefined },
 ): { y: Tensor; stats: Tensor } {
-  const { device, caps } = tape.workspace;
+  const { device } = tape.workspace;
   const [rows, cols] = x.shape as [number, number];
   const parts = { kind, weight: weight !== undefined, bias: bias !== undefined, stats: true };
   const [y, stats] = [tape.alloc(rows, cols), tape.alloc(rows, 2)] as [Tensor, Tensor];
   const dims = { rows, cols, eps };
-  tape.run(normKernel.prepare(device, { ...parts, tile: chooseNorm(cols, caps) }), { x, weight, bias, y, stats }, dims);
+  tape.run(normKernel.prepare(device, parts, { cols }), { x, weight, bias, y, stats }, dims);
   return { y, stats };
 }

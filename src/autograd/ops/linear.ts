@@ -151,9 +151,7 @@ function product(
   out: Tensor,
   epilogue: Epilogue = {},
 ): void {
-  const { device, caps } = tape.workspace;
-  const { splits: _, kChunk: __, ...tile } = chooseMatmul({ ...shape, split: false }, caps);
-  const kernel = matmul.prepare(device, { layout, ...fused, tile });
+  const kernel = matmul.prepare(tape.workspace.device, { layout, ...fused }, shape);
   tape.run(kernel, { ...operands, out }, { ...shape, ...epilogue });
 }
 

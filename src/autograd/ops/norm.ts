@@ -1,4 +1,4 @@
-import { chooseNorm, norm } from '../../kernels/norm.ts';
+import { norm } from '../../kernels/norm.ts';
 import { normBackwardModulation, normBackwardWeight, normBackwardX } from '../../kernels/norm_backward.ts';
 import { chooseChunk } from '../../kernels/reduce.ts';
 import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
@@ -25,9 +25,8 @@ export interface NormModulateOptions {
 /** LayerNorm or RMSNorm over the last axis, fused with weight and adaLN modulation. x [..., cols] -> same shape. */
 export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Tensor {
   const { rows, cols } = rowsAndCols(x);
-  const { device, caps } = tape.workspace;
+  const { device } = tape.workspace;
   const { kind, weight, modulation: mod } = o;
-  const tile = chooseNorm(cols, caps);
   const scale = mod !== undefined;
   const shift = mod?.shift !== undefined;
   const y = tape.alloc(...x.shape);
@@ -40,14 +39,17 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
     scale_offset: mod?.scale ?? 0,
   };
   const shift_offset = mod?.shift ?? 0;
-  const kernel = norm.prepare(device, {
-    kind,
-    weight: weight !== undefined,
-    scale,
-    shift,
-    stats: stats !== undefined,
-    tile,
-  });
+  const kernel = norm.prepare(
+    device,
+    {
+      kind,
+      weight: weight !== undefined,
+      scale,
+      shift,
+      stats: stats !== undefined,
+    },
+    { cols },
+  );
   tape.run(kernel, { x, weight, modulation: mod?.from, y, stats }, { ...dims, shift_offset, eps: o.eps });
   return tape.push({
     op: 'normModulate',
@@ -68,7 +70,7 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
       sink.give(
         x,
         (dx, prior) => {
-          const backward = normBackwardX.prepare(device, { kind, ...parts, prior: prior !== undefined, tile });
+          const backward = normBackwardX.prepare(device, { kind, ...parts, prior: prior !== undefined }, { cols });
           tape.run(backward, { dy, x, stats: saved, weight, modulation, prior, dx }, dims);
         },
         'fused',
