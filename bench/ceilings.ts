@@ -10,7 +10,7 @@ export interface Ceilings {
 
 const copy = defineKernel({
   shader: shaders.ceiling_copy,
-  sizes: (d) => ({ x: d.count, y: d.count }),
+  sizes: (d) => ({ x: 4 * d.count, y: 4 * d.count }),
   grid: (d) => Math.ceil(d.count / 1024),
 });
 

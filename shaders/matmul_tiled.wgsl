@@ -284,9 +284,7 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
     }
   }
   if (ACT != 0u) {
-    for (var j = 0u; j < 4u; j++) { // one call, not four: compilers copy it into every row before they drop the other kinds
-      value[j] = act(value[j]);
-    }
+    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
   }
   if (HAS_GATE) {
     let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;

@@ -1,3 +1,4 @@
+import { withoutBinding } from './absent.ts';
 import { type Element, elementOf } from './element.ts';
 import { KernelError } from './errors.ts';
 import type { BindingInfo, KnobInfo, KnobValue, ShaderSource } from './shader.ts';
@@ -29,13 +30,9 @@ const FEATURES: { readonly [extension: string]: string } = {
   chromium_experimental_subgroup_matrix: 'chromium-experimental-subgroup-matrix',
 };
 
-/** Elements of the private array that stands for a binding which the variant does not have: code that never runs may name it. */
-const ABSENT_ELEMENTS = 16;
-
 /**
  * Sets a shader's knobs: rewrites the declared `const` and `alias` header lines, collects `override` values as pipeline
- * constants, turns the declaration of an optional binding that the variant does not have into a private variable, and changes
- * nothing else. An alias of f16 elements also enables the f16 extension.
+ * constants, drops an optional binding that the variant does not have with the blocks that only it enters, and changes nothing else. An alias of f16 elements also enables the f16 extension.
  * @throws KernelError bad-knob for an unknown name or a value of the wrong type.
  */
 export function specialise(shader: ShaderSource, values: { [name: string]: KnobValue | undefined }): Specialised {
@@ -80,13 +77,6 @@ export function specialise(shader: ShaderSource, values: { [name: string]: KnobV
 function elementFor(info: BindingInfo, knobs: Record<string, KnobValue>): Element {
   const type = String(knobs[info.element] ?? info.element);
   return elementOf(type) ?? { type, scalarBytes: info.elementBytes ?? 4, scalars: 1 };
-}
-
-function withoutBinding(code: string, kernel: string, name: string, info: BindingInfo): string {
-  const line = new RegExp(`^@group\\(0\\) @binding\\(${info.binding}\\) var<storage[^>]*> ${name}: array<(.+)>;`, 'm');
-  if (!line.test(code))
-    throw new KernelError('bad-knob', kernel, '', `${name} has no line of its own`, 'run npm run embed');
-  return code.replace(line, `var<private> ${name}: array<$1, ${ABSENT_ELEMENTS}>;`);
 }
 
 function checkType(kernel: string, name: string, info: KnobInfo, value: KnobValue): void {

@@ -156,6 +156,26 @@ describe('specialising', () => {
     expect(half.bindings).toMatchObject([{ name: 'x', element: { scalarBytes: 2, scalars: 4 } }, { name: 'y' }]);
   });
 
+  it('drops what only an absent binding enters, and keeps the else of it', () => {
+    const body = `  if (HAS_BIAS) { // a } in a comment
+    if (dims.count > 1u) { v += bias[0]; }
+  } else {
+    v = 1.0;
+  }
+  if (HAS_BIAS && id.x == 0u) {
+    v += bias[3];
+  }
+  if (id.x > 0u) { v += 2.0; } else if (HAS_BIAS) { v += bias[1]; }
+`;
+    const code = SHADER.replace('  y[id.x] =', `  var v = 0.0;\n${body}  y[id.x] =`);
+    const left = specialise(reflect(code), {}).code;
+    expect(left).toContain(
+      'var v = 0.0;\n{\n    v = 1.0;\n  }\n\n  if (id.x > 0u) { v += 2.0; } else if (HAS_BIAS) { v += bias[1]; }',
+    );
+    expect(left.match(/bias\[/g)).toHaveLength(1);
+    expect(specialise(reflect(code), { HAS_BIAS: true }).code).toContain(body);
+  });
+
   it('knows the features of what the source enables itself', () => {
     const code = `enable subgroups, f16;\n${SHADER}`;
     expect(specialise(reflect(code), { Elem: 'f16' })).toMatchObject({ features: ['subgroups', 'shader-f16'] });
