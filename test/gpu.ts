@@ -18,5 +18,7 @@ export function testDevice(): Promise<GPUDevice> {
 export async function openDevice(options: DeviceOptions): Promise<GPUDevice> {
   if (globalThis.navigator?.gpu) return requestDevice(navigator.gpu, options);
   const { openNodeDevice } = await import('../src/device/node.ts');
+  const { restWhileWaiting } = await import('../src/device/rests.node.ts');
+  restWhileWaiting(); // two files at a time, two cores: what a wait burns, the compiler lacks
   return openNodeDevice(options);
 }

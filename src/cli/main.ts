@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { restWhileWaiting } from '../device/rests.node.ts';
 import { packageVersion } from './bundled.ts';
 import { addConvert } from './convert.ts';
 import { addEval } from './eval.ts';
@@ -58,6 +59,7 @@ function usageError({ code, message }: CommanderError): UsageError {
 /** Runs the command line of this process, and sets its exit code. */
 export async function runCommand(addMore: (ucgm: Command) => void): Promise<void> {
   outliveReaders(process.argv[2] === 'doctor');
+  restWhileWaiting();
   try {
     await program(addMore).parseAsync();
   } catch (error) {
