@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { buildSync } from 'esbuild';
 import { afterAll } from 'vitest';
+import { loadDigits } from '../../src/data/digits.node.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -14,9 +16,34 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** In the repository, from where the command finds models and packages. */
+const BUNDLE = join(ROOT, `ucgm-${process.pid}.tmp`);
+afterAll(() => rmSync(BUNDLE, { recursive: true, force: true }));
+let bundled: string | undefined;
+
+/** The sources of `ucgm` in one file, made once a test file: a process that compiles them itself takes a second to start. */
+function bundle(): string {
+  if (bundled === undefined) {
+    bundled = join(BUNDLE, 'ucgm.mjs');
+    buildSync({
+      absWorkingDir: ROOT,
+      entryPoints: ['tools/ucgm.ts'],
+      outfile: bundled,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      external: ['webgpu'],
+      // Packages in CommonJS ask for require, which an ES module does not have.
+      banner: { js: "import { createRequire as from } from 'node:module'; const require = from(import.meta.url);" },
+    });
+  }
+  return bundled;
+}
+
 /** Starts `ucgm` from its sources as a process of its own. */
 export function startUcgm(args: readonly string[], env: { [name: string]: string } = {}) {
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', 'tools/ucgm.ts', ...args], {
+  const child: ChildProcess = spawn(process.execPath, [bundle(), ...args], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -42,6 +69,27 @@ export function temporaryFolder(): (...parts: string[]) => string {
   const folder = mkdtempSync(join(tmpdir(), 'ucgm-cli-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return (...parts) => join(folder, ...parts);
+}
+
+/** Writes the first `count` digits as a data set of its own, a folder of idx files. */
+export async function writeDigits(folder: string, count: number): Promise<void> {
+  const digits = await loadDigits();
+  const pixels = digits.height * digits.width;
+  const images = new Float32Array(count * pixels);
+  const labels = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    digits.image(i, images, i * pixels);
+    labels[i] = digits.labels[i] as number;
+  }
+  const header = (...shape: number[]) =>
+    Uint8Array.from([0, 0, 8, shape.length, ...shape.flatMap((n) => [n >> 24, n >> 16, n >> 8, n])]);
+  const bytes = Uint8Array.from(images, (v) => Math.round((v + 1) * 127.5));
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    join(folder, 'train-images-idx3-ubyte'),
+    Buffer.concat([header(count, digits.height, digits.width), bytes]),
+  );
+  writeFileSync(join(folder, 'train-labels-idx1-ubyte'), Buffer.concat([header(count), labels]));
 }
 
 /** YAML of a run that takes a second: a network of two blocks, checkpoints every 5 steps. */
