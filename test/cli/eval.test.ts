@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseEvaluation } from '../../src/io/evaluation.ts';
-import { SMALL, temporaryFolder, ucgm } from './run.ts';
+import { SMALL, temporaryFolder, ucgm, writeDigits } from './run.ts';
 
 describe('ucgm eval and export', () => {
   const path = temporaryFolder();
@@ -14,7 +14,8 @@ describe('ucgm eval and export', () => {
   };
 
   beforeAll(async () => {
-    writeFileSync(path('small.yaml'), SMALL);
+    await writeDigits(path('digits'), 300); // of all 10,000 the features alone take ten seconds a time
+    writeFileSync(path('small.yaml'), SMALL.replace('name: digits', `name: ${path('digits')}`));
     const args = ['train', '--config', path('small.yaml'), '--steps', '5', '--out', path('run')];
     expect(await ucgm(args)).toMatchObject({ code: 0, stderr: '' });
   });
@@ -22,7 +23,11 @@ describe('ucgm eval and export', () => {
   it('scores a run by number of steps, adds rows to its eval.json, and shows them in its report', async () => {
     expect(await evaluate(path('run'), '--steps', '1,2')).toMatchObject({ code: 0, stderr: '' });
     const first = table(path('run', 'eval.json'));
-    expect(first).toMatchObject({ features: 'mnist_features.safetensors', images: 40 });
+    expect(first).toMatchObject({
+      features: 'mnist_features.safetensors',
+      images: 40,
+      reference: 'digits, 300 images',
+    });
     expect(first.rows.map((row) => [row.steps, row.nfe])).toEqual([
       [1, 1],
       [2, 2],
