@@ -79,14 +79,14 @@ describe('RCGM: the residual', () => {
 describe('RCGM: training and sampling', () => {
   it('learns a data set of one image, and draws it in 1, 2 and 4 steps', async () => {
     const workspace = new Workspace(await testDevice());
-    const network = createNetwork('TiT', { ...MODEL, hidden_size: 32, num_classes: 0, two_times: true });
-    const trainer = new Trainer(workspace, network, 16, {
+    const network = createNetwork('TiT', { ...MODEL, hidden_size: 32, depth: 1, num_classes: 0, two_times: true });
+    const trainer = new Trainer(workspace, network, 8, {
       ...options({ lab_drop_ratio: 0 }),
       optimizer: { type: 'AdamW', lr: 1e-2, betas: [0.9, 0.95], weight_decay: 0 },
     });
     const image = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i));
-    const x = Float32Array.from({ length: 16 * 64 }, (_, i) => image[i % 64] as number);
-    for (let step = 0; step < 600; step++) await trainer.train({ x, labels: new Uint32Array(16) });
+    const x = Float32Array.from({ length: 8 * 64 }, (_, i) => image[i % 64] as number);
+    for (let step = 0; step < 800; step++) await trainer.train({ x, labels: new Uint32Array(8) });
     const noise = Float32Array.from({ length: 4 * 64 }, (_, i) => normal(9, 4, 0, i));
     const errors: number[] = [];
     for (const [sampling_steps, target_time] of [
