@@ -12,7 +12,7 @@ import {
 } from 'ucgm-webgpu';
 import { openNodeDevice } from 'ucgm-webgpu/node';
 
-const [SIZE, BATCH, STEPS] = [8, 32, 150];
+const [SIZE, BATCH, STEPS] = [8, 16, 150];
 
 /** Label 0 is a disc, label 1 a vertical bar, in -1..1. */
 const picture = (label) =>
