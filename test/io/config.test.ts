@@ -75,7 +75,7 @@ describe('configuration', () => {
       '1e999',
       'null',
     );
-    // Mostly one section of it: YAML is read at a megabyte a second, and as many edits of less text find more.
+    // Mostly one section of it: YAML is read at half a megabyte a second, and as many edits of less text find more.
     const base = fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...good.split(/^(?=\w)/m)) }, fc.constant(good));
     const edit = fc.record({
       at: fc.double({ min: 0, max: 1, noNaN: true }),

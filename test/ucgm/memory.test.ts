@@ -35,7 +35,7 @@ async function tinyTrainer(changes: PartialConfig, checkpointing = false) {
 describe('memory of training', () => {
   it('is the same by owner after step 10 and step 100, with a teacher and clipping, and zero after dispose', async () => {
     const { workspace, trainer, train } = await tinyTrainer({
-      model: { name: 'tiny', patch_size: 7 },
+      model: { name: 'tiny', patch_size: 7, hidden_size: 32, depth: 2, num_heads: 2 },
       data: { name: 'shapes', batch_size: 4 },
       transport: { enhanced_ratio: 0.47 },
       train: { max_grad_norm: 1 },
