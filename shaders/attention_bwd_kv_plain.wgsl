@@ -26,6 +26,7 @@ fn main(
   let last = dims.n - 1u;
   let line = rolled(LINE);
   let value_line = rolled(VALUE_LINE);
+  let long = rolled(LONG);
   let each = rolled(QUERIES);
 
   var kr: array<Elem, QUERIES * LONG>;
@@ -56,7 +57,7 @@ fn main(
       }
       var s = array<f32, QUERIES * KEYS>();
       var dp = array<f32, QUERIES * KEYS>();
-      for (var d = 0u; d < rolled(LONG); d++) {
+      for (var d = 0u; d < long; d++) {
         var qd = array<Elem, KEYS>();
         var gd = array<Elem, KEYS>();
         for (var i = 0u; i < KEYS; i++) {
@@ -82,7 +83,7 @@ fn main(
           dp[r * KEYS + i] = uncap(by_score(p, dp[r * KEYS + i], of_row.y), capped);
         }
       }
-      for (var d = 0u; d < rolled(LONG); d++) {
+      for (var d = 0u; d < long; d++) {
         var qd = array<Elem, KEYS>();
         var gd = array<Elem, KEYS>();
         for (var i = 0u; i < KEYS; i++) {

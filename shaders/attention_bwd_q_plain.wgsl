@@ -30,6 +30,7 @@ fn main(
   let end = keys_until(seen, query + QUERIES - 1u);
   let line = rolled(LINE);
   let value_line = rolled(VALUE_LINE);
+  let long = rolled(LONG);
   let each = rolled(QUERIES);
 
   var qr: array<Elem, QUERIES * LONG>;
@@ -55,7 +56,7 @@ fn main(
     }
     var s = array<f32, QUERIES * KEYS>();
     var dp = array<f32, QUERIES * KEYS>();
-    for (var d = 0u; d < rolled(LONG); d++) {
+    for (var d = 0u; d < long; d++) {
       var kd = array<Elem, KEYS>();
       var vd = array<Elem, KEYS>();
       for (var j = 0u; j < KEYS; j++) {

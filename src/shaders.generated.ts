@@ -497,6 +497,7 @@ fn main(
   let last = dims.n - 1u;
   let line = rolled(LINE);
   let value_line = rolled(VALUE_LINE);
+  let long = rolled(LONG);
   let each = rolled(QUERIES);
 
   var kr: array<Elem, QUERIES * LONG>;
@@ -527,7 +528,7 @@ fn main(
       }
       var s = array<f32, QUERIES * KEYS>();
       var dp = array<f32, QUERIES * KEYS>();
-      for (var d = 0u; d < rolled(LONG); d++) {
+      for (var d = 0u; d < long; d++) {
         var qd = array<Elem, KEYS>();
         var gd = array<Elem, KEYS>();
         for (var i = 0u; i < KEYS; i++) {
@@ -553,7 +554,7 @@ fn main(
           dp[r * KEYS + i] = uncap(by_score(p, dp[r * KEYS + i], of_row.y), capped);
         }
       }
-      for (var d = 0u; d < rolled(LONG); d++) {
+      for (var d = 0u; d < long; d++) {
         var qd = array<Elem, KEYS>();
         var gd = array<Elem, KEYS>();
         for (var i = 0u; i < KEYS; i++) {
@@ -1190,6 +1191,7 @@ fn main(
   let end = keys_until(seen, query + QUERIES - 1u);
   let line = rolled(LINE);
   let value_line = rolled(VALUE_LINE);
+  let long = rolled(LONG);
   let each = rolled(QUERIES);
 
   var qr: array<Elem, QUERIES * LONG>;
@@ -1215,7 +1217,7 @@ fn main(
     }
     var s = array<f32, QUERIES * KEYS>();
     var dp = array<f32, QUERIES * KEYS>();
-    for (var d = 0u; d < rolled(LONG); d++) {
+    for (var d = 0u; d < long; d++) {
       var kd = array<Elem, KEYS>();
       var vd = array<Elem, KEYS>();
       for (var j = 0u; j < KEYS; j++) {
@@ -2456,6 +2458,11 @@ fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, 
   (*results)[at + 3u] += four_weighted(weights, value.w, guard);
 }
 
+// Not in place: an index that is constant may not be out of bounds, even in code that never runs.
+fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: f32, guard: bool) {
+  (*results)[at] += four_weighted(weights, value, guard);
+}
+
 // Adds one column's values, of which this invocation has those from \`value\` on.
 fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, weights: vec4f, guard: bool) {
   if (WIDE > 0u) { add_four(results, 0u, weights, pool[value], guard); }
@@ -2463,8 +2470,8 @@ fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, wei
   if (WIDE > 2u) { add_four(results, 8u, weights, pool[value + 16u], guard); }
   if (WIDE > 3u) { add_four(results, 12u, weights, pool[value + 24u], guard); }
   let left = value - x + 8u * WIDE + x / 4u;
-  if (REST > 0u) { (*results)[4u * WIDE] += four_weighted(weights, pool[left][x % 4u], guard); }
-  if (REST > 1u) { (*results)[4u * WIDE + 1u] += four_weighted(weights, pool[left + 2u][x % 4u], guard); }
+  if (REST > 0u) { add_one(results, 4u * WIDE, weights, pool[left][x % 4u], guard); }
+  if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weights, pool[left + 2u][x % 4u], guard); }
 }
 
 // Adds the staged slice's values, weighted, to the results.
@@ -3031,6 +3038,11 @@ fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, 
   (*results)[at + 3u] += four_weighted(weights, value.w, guard);
 }
 
+// Not in place: an index that is constant may not be out of bounds, even in code that never runs.
+fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: f32, guard: bool) {
+  (*results)[at] += four_weighted(weights, value, guard);
+}
+
 // Adds one column's values, of which this invocation has those from \`value\` on.
 fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, weights: vec4f, guard: bool) {
   if (WIDE > 0u) { add_four(results, 0u, weights, pool[value], guard); }
@@ -3038,8 +3050,8 @@ fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, wei
   if (WIDE > 2u) { add_four(results, 8u, weights, pool[value + 16u], guard); }
   if (WIDE > 3u) { add_four(results, 12u, weights, pool[value + 24u], guard); }
   let left = value - x + 8u * WIDE + x / 4u;
-  if (REST > 0u) { (*results)[4u * WIDE] += four_weighted(weights, pool[left][x % 4u], guard); }
-  if (REST > 1u) { (*results)[4u * WIDE + 1u] += four_weighted(weights, pool[left + 2u][x % 4u], guard); }
+  if (REST > 0u) { add_one(results, 4u * WIDE, weights, pool[left][x % 4u], guard); }
+  if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weights, pool[left + 2u][x % 4u], guard); }
 }
 
 // Adds the staged slice's values, weighted, to the results.
@@ -3626,6 +3638,11 @@ fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, 
   (*results)[at + 3u] += four_weighted(weights, value.w, guard);
 }
 
+// Not in place: an index that is constant may not be out of bounds, even in code that never runs.
+fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: f32, guard: bool) {
+  (*results)[at] += four_weighted(weights, value, guard);
+}
+
 // Adds one column's values, of which this invocation has those from \`value\` on.
 fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, weights: vec4f, guard: bool) {
   if (WIDE > 0u) { add_four(results, 0u, weights, pool[value], guard); }
@@ -3633,8 +3650,8 @@ fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, wei
   if (WIDE > 2u) { add_four(results, 8u, weights, pool[value + 16u], guard); }
   if (WIDE > 3u) { add_four(results, 12u, weights, pool[value + 24u], guard); }
   let left = value - x + 8u * WIDE + x / 4u;
-  if (REST > 0u) { (*results)[4u * WIDE] += four_weighted(weights, pool[left][x % 4u], guard); }
-  if (REST > 1u) { (*results)[4u * WIDE + 1u] += four_weighted(weights, pool[left + 2u][x % 4u], guard); }
+  if (REST > 0u) { add_one(results, 4u * WIDE, weights, pool[left][x % 4u], guard); }
+  if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weights, pool[left + 2u][x % 4u], guard); }
 }
 
 // Adds the staged slice's values, weighted, to the results.

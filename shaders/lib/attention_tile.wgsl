@@ -78,6 +78,11 @@ fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, 
   (*results)[at + 3u] += four_weighted(weights, value.w, guard);
 }
 
+// Not in place: an index that is constant may not be out of bounds, even in code that never runs.
+fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: f32, guard: bool) {
+  (*results)[at] += four_weighted(weights, value, guard);
+}
+
 // Adds one column's values, of which this invocation has those from `value` on.
 fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, weights: vec4f, guard: bool) {
   if (WIDE > 0u) { add_four(results, 0u, weights, pool[value], guard); }
@@ -85,8 +90,8 @@ fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, wei
   if (WIDE > 2u) { add_four(results, 8u, weights, pool[value + 16u], guard); }
   if (WIDE > 3u) { add_four(results, 12u, weights, pool[value + 24u], guard); }
   let left = value - x + 8u * WIDE + x / 4u;
-  if (REST > 0u) { (*results)[4u * WIDE] += four_weighted(weights, pool[left][x % 4u], guard); }
-  if (REST > 1u) { (*results)[4u * WIDE + 1u] += four_weighted(weights, pool[left + 2u][x % 4u], guard); }
+  if (REST > 0u) { add_one(results, 4u * WIDE, weights, pool[left][x % 4u], guard); }
+  if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weights, pool[left + 2u][x % 4u], guard); }
 }
 
 // Adds the staged slice's values, weighted, to the results.
