@@ -1,40 +1,14 @@
-// attention_bwd_q_plain: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(scale q_i . k_j - lse_i).
-// Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+// attention_bwd_q_plain: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i).
+//   Scores, and ds with a soft cap: shaders/lib/attention.wgsl.
+// Buffers f32: q, dq [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
+//   dout [batch, n, heads, value_dim]; rows as attention_delta writes it. Optional: mask, as in attention_fwd_plain.
 // Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
+// @use attention_plain
+// @use attention_backward
 
-const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const WG: u32 = 32u;        // knob: invocations a workgroup
-const QUERIES: u32 = 1u;    // knob: queries an invocation
-const KEYS: u32 = 1u;       // knob: keys a step
-const ROLLED: bool = false; // knob: loops over head_dim stay loops, though they index registers
-const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
-alias Elem = f32;           // knob: vec4f with VEC
-
-const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC); // elements of a row
-
-struct Dims {
-  batch: u32,
-  heads: u32,
-  n: u32,
-  head_dim: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> v: array<Elem>;
-@group(0) @binding(3) var<storage, read> dout: array<Elem>;
-@group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dq: array<Elem>;
-@group(0) @binding(7) var<uniform> dims: Dims;
-
-fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
-}
+@group(0) @binding(7) var<storage, read_write> dq: array<Elem>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -42,57 +16,56 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (dims.n + WG * QUERIES - 1u) / (WG * QUERIES);
-  let group = wid.x + wid.y * groups.x;
-  let head = group / tiles; // batch * heads + head
-  if (head >= dims.batch * dims.heads) {
+  let place = place_of(wid, groups, dims.n, WG * QUERIES);
+  let head = place.head; // batch * heads + head
+  let query = place.first + local * QUERIES;
+  if (head >= dims.batch * dims.heads || query >= dims.n) {
     return;
   }
-  let query = ((group % tiles) * WG + local) * QUERIES;
-  if (query >= dims.n) {
-    return;
-  }
-  let rows = head * dims.n;
+  let first_row = head * dims.n;
   let last = dims.n - 1u;
-  // dout has its heads side by side: row i of this head is out_rows + i * dims.heads.
-  let out_rows = (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
-  // Bounds that are not constant keep a compiler from unrolling.
-  let line = select(LINE, dims.head_dim / select(1u, 4u, VEC), ROLLED);
-  let each = select(QUERIES, QUERIES * line / LINE, ROLLED);
+  let out_rows = first_out(head);
+  let seen = seen_by(head);
+  let first_key = head / group_size() * dims.keys;
+  let end = keys_until(seen, query + QUERIES - 1u);
+  let line = rolled(LINE);
+  let value_line = rolled(VALUE_LINE);
+  let long = rolled(LONG);
+  let each = rolled(QUERIES);
 
-  var qr: array<Elem, QUERIES * LINE>;
-  var gr: array<Elem, QUERIES * LINE>;
+  var qr: array<Elem, QUERIES * LONG>;
+  var gr: array<Elem, QUERIES * LONG>;
   var acc: array<Elem, QUERIES * LINE>;
-  var lse_r: array<f32, QUERIES>;
-  var delta_r: array<f32, QUERIES>;
+  var of_row: array<vec2f, QUERIES>;
   for (var r = 0u; r < each; r++) {
     let row = min(query + r, last);
     for (var d = 0u; d < line; d++) {
-      qr[r * LINE + d] = q[(rows + row) * LINE + d] * dims.scale;
-      gr[r * LINE + d] = dout[(out_rows + row * dims.heads) * LINE + d];
+      qr[r * LONG + d] = q[(first_row + row) * LINE + d] * dims.scale;
+    }
+    for (var d = 0u; d < value_line; d++) {
+      gr[r * LONG + d] = dout[(out_rows + row * dims.heads) * VALUE_LINE + d];
     }
   }
   for (var r = 0u; r < QUERIES; r++) {
-    lse_r[r] = lse[rows + min(query + r, last)];
-    delta_r[r] = delta[rows + min(query + r, last)];
+    of_row[r] = rows[first_row + min(query + r, last)];
   }
-  for (var first = 0u; first < dims.n; first += KEYS) {
+  for (var first = 0u; first < end; first += KEYS) {
     var key: array<u32, KEYS>;
     for (var j = 0u; j < KEYS; j++) {
-      key[j] = (rows + min(first + j, last)) * LINE;
+      key[j] = first_key + min(first + j, end - 1u);
     }
     var s = array<f32, QUERIES * KEYS>();
     var dp = array<f32, QUERIES * KEYS>();
-    for (var d = 0u; d < line; d++) {
-      var kd: array<Elem, KEYS>;
-      var vd: array<Elem, KEYS>;
+    for (var d = 0u; d < long; d++) {
+      var kd = array<Elem, KEYS>();
+      var vd = array<Elem, KEYS>();
       for (var j = 0u; j < KEYS; j++) {
-        kd[j] = k[key[j] + d];
-        vd[j] = v[key[j] + d];
+        if (SAME || d < line) { kd[j] = k[key[j] * LINE + d]; }
+        if (SAME || d < value_line) { vd[j] = v[key[j] * VALUE_LINE + d]; }
       }
       for (var r = 0u; r < QUERIES; r++) {
-        let qd = qr[r * LINE + d];
-        let gd = gr[r * LINE + d];
+        let qd = qr[r * LONG + d];
+        let gd = gr[r * LONG + d];
         for (var j = 0u; j < KEYS; j++) {
           s[r * KEYS + j] += total(qd * kd[j]);
           dp[r * KEYS + j] += total(gd * vd[j]);
@@ -101,19 +74,21 @@ fn main(
     }
     for (var r = 0u; r < QUERIES; r++) {
       for (var j = 0u; j < KEYS; j++) {
-        let ds = exp(s[r * KEYS + j] - lse_r[r]) * (dp[r * KEYS + j] - delta_r[r]);
-        s[r * KEYS + j] = select(0.0, ds, first + j < dims.n);
+        let capped = cap(s[r * KEYS + j]);
+        let p = weight(hide(capped, seen, query + r, first + j), of_row[r].x);
+        let ds = uncap(by_score(p, dp[r * KEYS + j], of_row[r].y), capped);
+        s[r * KEYS + j] = select(0.0, ds, first + j < end);
       }
     }
     for (var d = 0u; d < line; d++) {
       var kd: array<Elem, KEYS>;
       for (var j = 0u; j < KEYS; j++) {
-        kd[j] = k[key[j] + d];
+        kd[j] = k[key[j] * LINE + d];
       }
       for (var r = 0u; r < QUERIES; r++) {
         var to = acc[r * LINE + d];
         for (var j = 0u; j < KEYS; j++) {
-          to += s[r * KEYS + j] * kd[j];
+          to += weighted(s[r * KEYS + j], kd[j]);
         }
         acc[r * LINE + d] = to;
       }
@@ -122,7 +97,7 @@ fn main(
   for (var r = 0u; r < each; r++) {
     if (query + r < dims.n) {
       for (var d = 0u; d < line; d++) {
-        dq[(rows + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
+        dq[(first_row + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
       }
     }
   }

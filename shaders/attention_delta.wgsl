@@ -1,20 +1,26 @@
-// attention_delta: delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d], which both backward kernels need.
-// Buffers f32: out, dout [batch, n, heads, head_dim]; delta [batch, heads, n].
-// Grid: one invocation an element of delta, 64 a workgroup.
+// attention_delta: what the backward kernels need of each query beside q, (lse, delta), and of each sample, its valid keys, in one buffer.
+//   delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d].
+// Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
+//   Optional: lengths u32 [batch], the valid keys.
+// Grid: one invocation an element of rows, 64 a workgroup.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
+
+const LENGTHS: bool = false; // knob: a sample has valid keys, and padding after them
 
 struct Dims {
   batch: u32,
   heads: u32,
   n: u32,
-  head_dim: u32,
+  value_dim: u32,
 }
 
 @group(0) @binding(0) var<storage, read> out: array<f32>;
 @group(0) @binding(1) var<storage, read> dout: array<f32>;
-@group(0) @binding(2) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(2) var<storage, read> lse: array<f32>;
+@group(0) @binding(3) var<storage, read> lengths: array<u32>; // optional: LENGTHS
+@group(0) @binding(4) var<storage, read_write> rows: array<vec2f>;
+@group(0) @binding(5) var<uniform> dims: Dims;
 
 @compute @workgroup_size(64)
 fn main(
@@ -23,15 +29,20 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let at = (wid.x + wid.y * groups.x) * 64u + local; // (batch, token, head)
-  if (at >= dims.batch * dims.n * dims.heads) {
+  let queries = dims.batch * dims.n * dims.heads;
+  if (at >= queries) {
+    if (LENGTHS && at - queries < dims.batch) {
+      rows[at] = vec2f(f32(min(lengths[at - queries], 16777216u)), 0.0); // whole numbers as far as f32 has them
+    }
     return;
   }
   let head = at % dims.heads;
   let token = (at / dims.heads) % dims.n;
   let sample = at / dims.heads / dims.n;
   var sum = 0.0;
-  for (var d = 0u; d < dims.head_dim; d++) {
-    sum += out[at * dims.head_dim + d] * dout[at * dims.head_dim + d];
+  for (var d = 0u; d < dims.value_dim; d++) {
+    sum += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
   }
-  delta[(sample * dims.heads + head) * dims.n + token] = sum;
+  let to = (sample * dims.heads + head) * dims.n + token;
+  rows[to] = vec2f(lse[to], sum);
 }

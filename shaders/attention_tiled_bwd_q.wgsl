@@ -1,107 +1,11 @@
-// attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(scale q_i . k_j - lse_i);
+// attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
 //   the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
-// Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
 // Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
-// @use attention_tile
+// @use attention_tile_backward
 
-const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const ROWS: u32 = 64u;      // knob: queries a workgroup: a multiple of 16; 2 ROWS invocations
-const COLS: u32 = 64u;      // knob: keys a block: 32 or 64
-const CHUNK: u32 = 16u;     // knob: elements of head_dim staged at once: a multiple of 8
-const SLICE: u32 = 16u;     // knob: keys whose values are staged at once: 8, 16 or 32
-const VEC: bool = false;    // knob: q, k, v and dout are read as vec4f; head_dim is a multiple of 4
-alias Elem = f32;           // knob: vec4f with VEC
-
-struct Dims {
-  batch: u32,
-  heads: u32,
-  n: u32,
-  head_dim: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> v: array<Elem>;
-@group(0) @binding(3) var<storage, read> dout: array<Elem>;
-@group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dq: array<f32>;
-@group(0) @binding(7) var<uniform> dims: Dims;
-
-const Q: u32 = 0u;
-const K: u32 = 1u;
-const V: u32 = 2u;
-const DOUT: u32 = 3u;
-
-fn element(source: u32, at: u32) -> vec4f {
-  switch (source) {
-    case Q: { return vec4f(q[at]); }
-    case K: { return vec4f(k[at]); }
-    case V: { return vec4f(v[at]); }
-    default: { return vec4f(dout[at]); }
-  }
-}
-
-// Four elements from d of row `row` of head `head`, zero past the edges. dout has its heads side by side, the others have them apart.
-fn load(source: u32, head: u32, row: u32, d: u32) -> vec4f {
-  if (row >= dims.n || d >= HEAD_DIM) {
-    return vec4f();
-  }
-  let apart = head * dims.n + row;
-  let beside = ((head / dims.heads) * dims.n + row) * dims.heads + head % dims.heads;
-  let at = select(apart, beside, source == DOUT) * HEAD_DIM + d;
-  if (VEC) {
-    return element(source, at / 4u);
-  }
-  let step = within_line(d);
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
-}
-
-// Stages a chunk of ROWS rows of one operand and COLS of the other; the barriers before and after keep the pool's uses apart.
-fn stage_chunk(rows: u32, cols: u32, head: u32, first_row: u32, first_col: u32, d: u32, local: u32) {
-  workgroupBarrier();
-  for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    pool[line * LINE + quad] = load(rows, head, first_row + line, d + 4u * quad);
-  }
-  for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    if (line < COLS) {
-      pool[(ROWS + line) * LINE + quad] = load(cols, head, first_col + line, d + 4u * quad);
-    }
-  }
-  workgroupBarrier();
-}
-
-// Adds all columns of a block, weighted: results += weights values, where values are rows from first_col on of an operand.
-fn add_block(
-  results: ptr<function, array<vec4f, OWN>>,
-  weights: ptr<function, array<vec4f, 8>>,
-  values: u32,
-  head: u32,
-  first_col: u32,
-  lid: vec3u,
-  local: u32,
-) {
-  for (var slice = 0u; slice < COLS; slice += SLICE) {
-    workgroupBarrier();
-    stage_weights(weights, lid.x, lid.y);
-    for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
-      let line = (i + local) / VALUE_LINE;
-      if (line < SLICE) {
-        pool[VALUES + i + local] = load(values, head, first_col + slice + line, 4u * ((i + local) % VALUE_LINE));
-      }
-    }
-    workgroupBarrier();
-    add_values(results, lid.x, lid.y);
-  }
-}
+@group(0) @binding(7) var<storage, read_write> dq: array<f32>;
 
 @compute @workgroup_size(8, BANDS)
 fn main(
@@ -110,14 +14,18 @@ fn main(
   @builtin(local_invocation_id) lid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (dims.n + ROWS - 1u) / ROWS;
-  let group = wid.x + wid.y * groups.x;
-  let head = group / tiles; // batch * heads + head
+  let place = place_of(wid, groups, dims.n, ROWS);
+  let head = place.head; // batch * heads + head
   if (head >= dims.batch * dims.heads) {
     return;
   }
-  let first = (group % tiles) * ROWS;
+  let first = place.first;
   let start = head * dims.n;
+  let seen = seen_by(head);
+  let queries = Rows(start, dims.n, 1u);
+  let outs = Rows(first_out(head), dims.n, dims.heads);
+  let keys = Rows(head / group_size() * dims.keys, seen.keys, 1u);
+  let end = keys_until(seen, first + ROWS - 1u);
 
   // A query past n gets no weight: exp(-3e38) is 0.
   var lse_row = vec4f(3.0e38);
@@ -125,27 +33,34 @@ fn main(
   for (var r = 0u; r < 4u; r++) {
     let row = first + 4u * lid.y + r;
     if (row < dims.n) {
-      lse_row[r] = lse[start + row];
-      delta_row[r] = delta[start + row];
+      let of_row = rows[start + row];
+      lse_row[r] = of_row.x;
+      delta_row[r] = of_row.y;
     }
   }
   var acc: array<vec4f, OWN>;
-  for (var begin = 0u; begin < dims.n; begin += COLS) {
+  for (var begin = 0u; begin < end; begin += COLS) {
     var score = array<vec4f, 8>();
     for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
-      stage_chunk(Q, K, head, first, begin, d, local);
+      stage_chunk(Q, queries, first, K, keys, begin, d, local);
       add_scores(&score, lid.x, lid.y);
     }
     var dscore = array<vec4f, 8>();
-    for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
-      stage_chunk(DOUT, V, head, first, begin, d, local);
+    for (var d = 0u; d < VALUE_DIM; d += CHUNK) {
+      stage_chunk(DOUT, outs, first, V, keys, begin, d, local);
       add_scores(&dscore, lid.x, lid.y);
     }
     for (var c = 0u; c < LANE; c++) {
-      let p = select(vec4f(), exp(score[c] * dims.scale - lse_row), begin + lid.x + 8u * c < dims.n);
-      dscore[c] = p * (dscore[c] - delta_row);
+      let key = begin + lid.x + 8u * c;
+      let capped = four_capped(score[c] * dims.scale);
+      let masked = hide_queries(capped, seen, first + 4u * lid.y, key);
+      let p = select(vec4f(), four_weights(masked, lse_row), key < end);
+      dscore[c] = four_by_score(p, dscore[c], delta_row);
+      if (SOFTCAP) {
+        dscore[c] *= four_slopes(capped);
+      }
     }
-    add_block(&acc, &dscore, K, head, begin, lid, local);
+    add_block(&acc, &dscore, K, keys, begin, lid, local, false);
   }
   for (var take = 0u; take < TAKES; take++) {
     let four = take_four(&acc);

@@ -729,70 +729,58 @@ const attention_bwd_kv_plain_ = {
   name: 'attention_bwd_kv_plain',
   entryPoint: 'main',
   bindings: {
+    dk: { binding: 7, access: 'read_write', element: 'Elem' },
+    dv: { binding: 8, access: 'read_write', element: 'Elem' },
+    v: { binding: 4, access: 'read', element: 'Elem' },
+    dout: { binding: 5, access: 'read', element: 'Elem' },
+    rows: { binding: 6, access: 'read', element: 'vec2f' },
     q: { binding: 0, access: 'read', element: 'Elem' },
     k: { binding: 1, access: 'read', element: 'Elem' },
-    v: { binding: 2, access: 'read', element: 'Elem' },
-    dout: { binding: 3, access: 'read', element: 'Elem' },
-    lse: { binding: 4, access: 'read', element: 'f32' },
-    delta: { binding: 5, access: 'read', element: 'f32' },
-    dk: { binding: 6, access: 'read_write', element: 'Elem' },
-    dv: { binding: 7, access: 'read_write', element: 'Elem' },
+    mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
-  uniform: { binding: 8, size: 20, fields: {
+  uniform: { binding: 3, size: 48, fields: {
     batch: { type: 'u32', offset: 0 },
     heads: { type: 'u32', offset: 4 },
-    n: { type: 'u32', offset: 8 },
-    head_dim: { type: 'u32', offset: 12 },
-    scale: { type: 'f32', offset: 16 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+    offset: { type: 'i32', offset: 28, else: 0 },
+    softcap: { type: 'f32', offset: 32, else: 0, optional: 'SOFTCAP' },
+    mask_batch: { type: 'u32', offset: 36, else: 1, optional: 'MASK' },
+    mask_heads: { type: 'u32', offset: 40, else: 1, optional: 'MASK' },
+    mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
   } },
   knobs: {
-    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     WG: { kind: 'const', type: 'u32', default: 32 },
     QUERIES: { kind: 'const', type: 'u32', default: 1 },
     KEYS: { kind: 'const', type: 'u32', default: 1 },
     ROLLED: { kind: 'const', type: 'bool', default: false },
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+    CAUSAL: { kind: 'const', type: 'u32', default: 0 },
+    MASK: { kind: 'const', type: 'bool', default: false },
+    ADDS: { kind: 'const', type: 'bool', default: false },
+    MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
+    LENGTHS: { kind: 'const', type: 'bool', default: false },
+    SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
-  code: `// attention_bwd_kv_plain: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_bwd_q_plain.
-// Buffers f32: q, k, v, dk, dv [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+  code: `// attention_bwd_kv_plain: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_bwd_q_plain,
+//   over the queries of all heads that share the head of k and v.
+// Buffers as attention_bwd_q_plain, with dk as k and dv as v for dq.
 // Grid: QUERIES keys an invocation (the knob's name is that of the other plain kernels), WG invocations of one head a workgroup;
 //   queries are read at addresses that the workgroup shares.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
+// @use attention_plain
+// @use attention_backward
 
-const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const WG: u32 = 32u;        // knob: invocations a workgroup
-const QUERIES: u32 = 1u;    // knob: keys an invocation
-const KEYS: u32 = 1u;       // knob: queries a step
-const ROLLED: bool = false; // knob: loops over head_dim stay loops, though they index registers
-const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
-alias Elem = f32;           // knob: vec4f with VEC
-
-const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC); // elements of a row
-
-struct Dims {
-  batch: u32,
-  heads: u32,
-  n: u32,
-  head_dim: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> v: array<Elem>;
-@group(0) @binding(3) var<storage, read> dout: array<Elem>;
-@group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dk: array<Elem>;
-@group(0) @binding(7) var<storage, read_write> dv: array<Elem>;
-@group(0) @binding(8) var<uniform> dims: Dims;
-
-fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
-}
+@group(0) @binding(7) var<storage, read_write> dk: array<Elem>;
+@group(0) @binding(8) var<storage, read_write> dv: array<Elem>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -800,105 +788,348 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (dims.n + WG * QUERIES - 1u) / (WG * QUERIES);
-  let group = wid.x + wid.y * groups.x;
-  let head = group / tiles; // batch * heads + head
-  if (head >= dims.batch * dims.heads) {
+  let place = place_of(wid, groups, dims.keys, WG * QUERIES);
+  let key = place.first + local * QUERIES;
+  if (place.head >= dims.batch * dims.kv_heads || key >= dims.keys) {
     return;
   }
-  let key = ((group % tiles) * WG + local) * QUERIES;
-  if (key >= dims.n) {
-    return;
-  }
-  let rows = head * dims.n;
+  let first_key = place.head * dims.keys;
   let last = dims.n - 1u;
-  // dout has its heads side by side: row i of this head is out_rows + i * dims.heads.
-  let out_rows = (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
-  // Bounds that are not constant keep a compiler from unrolling.
-  let line = select(LINE, dims.head_dim / select(1u, 4u, VEC), ROLLED);
-  let each = select(QUERIES, QUERIES * line / LINE, ROLLED);
+  let line = rolled(LINE);
+  let value_line = rolled(VALUE_LINE);
+  let long = rolled(LONG);
+  let each = rolled(QUERIES);
 
-  var kr: array<Elem, QUERIES * LINE>;
-  var vr: array<Elem, QUERIES * LINE>;
-  var dkr: array<Elem, QUERIES * LINE>;
-  var dvr: array<Elem, QUERIES * LINE>;
+  var kr: array<Elem, QUERIES * LONG>;
+  var vr: array<Elem, QUERIES * LONG>;
+  var dkr: array<Elem, QUERIES * LONG>;
+  var dvr: array<Elem, QUERIES * LONG>;
   for (var r = 0u; r < each; r++) {
-    let row = (rows + min(key + r, last)) * LINE;
+    let row = first_key + min(key + r, dims.keys - 1u);
     for (var d = 0u; d < line; d++) {
-      kr[r * LINE + d] = k[row + d] * dims.scale;
-      vr[r * LINE + d] = v[row + d];
+      kr[r * LONG + d] = k[row * LINE + d] * dims.scale;
+    }
+    for (var d = 0u; d < value_line; d++) {
+      vr[r * LONG + d] = v[row * VALUE_LINE + d];
     }
   }
-  for (var first = 0u; first < dims.n; first += KEYS) {
-    var query: array<u32, KEYS>;
-    var from_out: array<u32, KEYS>;
-    for (var i = 0u; i < KEYS; i++) {
-      let row = min(first + i, last);
-      query[i] = (rows + row) * LINE;
-      from_out[i] = (out_rows + row * dims.heads) * LINE;
-    }
-    var s = array<f32, QUERIES * KEYS>();
-    var dp = array<f32, QUERIES * KEYS>();
-    for (var d = 0u; d < line; d++) {
-      var qd: array<Elem, KEYS>;
-      var gd: array<Elem, KEYS>;
+  for (var member = 0u; member < group_size(); member++) {
+    let head = place.head * group_size() + member;
+    let first_row = head * dims.n;
+    let out_rows = first_out(head);
+    let seen = seen_by(head);
+    for (var first = queries_from(seen, key); first < dims.n; first += KEYS) {
+      var query: array<u32, KEYS>;
+      var from_out: array<u32, KEYS>;
       for (var i = 0u; i < KEYS; i++) {
-        qd[i] = q[query[i] + d];
-        gd[i] = dout[from_out[i] + d];
+        let row = min(first + i, last);
+        query[i] = (first_row + row) * LINE;
+        from_out[i] = (out_rows + row * dims.heads) * VALUE_LINE;
       }
-      for (var r = 0u; r < QUERIES; r++) {
-        let kd = kr[r * LINE + d];
-        let vd = vr[r * LINE + d];
+      var s = array<f32, QUERIES * KEYS>();
+      var dp = array<f32, QUERIES * KEYS>();
+      for (var d = 0u; d < long; d++) {
+        var qd = array<Elem, KEYS>();
+        var gd = array<Elem, KEYS>();
         for (var i = 0u; i < KEYS; i++) {
-          s[r * KEYS + i] += total(kd * qd[i]);
-          dp[r * KEYS + i] += total(vd * gd[i]);
+          if (SAME || d < line) { qd[i] = q[query[i] + d]; }
+          if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
+        }
+        for (var r = 0u; r < QUERIES; r++) {
+          let kd = kr[r * LONG + d];
+          let vd = vr[r * LONG + d];
+          for (var i = 0u; i < KEYS; i++) {
+            s[r * KEYS + i] += total(kd * qd[i]);
+            dp[r * KEYS + i] += total(vd * gd[i]);
+          }
+        }
+      }
+      for (var i = 0u; i < KEYS; i++) {
+        let of_row = rows[first_row + min(first + i, last)];
+        for (var r = 0u; r < QUERIES; r++) {
+          let capped = cap(s[r * KEYS + i]);
+          let seen_weight = weight(hide(capped, seen, first + i, key + r), of_row.x);
+          let p = select(0.0, seen_weight, first + i < dims.n);
+          s[r * KEYS + i] = p;
+          dp[r * KEYS + i] = uncap(by_score(p, dp[r * KEYS + i], of_row.y), capped);
+        }
+      }
+      for (var d = 0u; d < long; d++) {
+        var qd = array<Elem, KEYS>();
+        var gd = array<Elem, KEYS>();
+        for (var i = 0u; i < KEYS; i++) {
+          if (SAME || d < line) { qd[i] = q[query[i] + d]; }
+          if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
+        }
+        for (var r = 0u; r < QUERIES; r++) {
+          var to_k = dkr[r * LONG + d];
+          var to_v = dvr[r * LONG + d];
+          for (var i = 0u; i < KEYS; i++) {
+            to_k += weighted(dp[r * KEYS + i], qd[i]);
+            to_v += weighted(s[r * KEYS + i], gd[i]);
+          }
+          dkr[r * LONG + d] = to_k;
+          dvr[r * LONG + d] = to_v;
         }
       }
     }
-    for (var i = 0u; i < KEYS; i++) {
-      let row = min(first + i, last);
-      let lse_i = lse[rows + row];
-      let delta_i = delta[rows + row];
-      for (var r = 0u; r < QUERIES; r++) {
-        let p = select(0.0, exp(s[r * KEYS + i] - lse_i), first + i < dims.n);
-        s[r * KEYS + i] = p;
-        dp[r * KEYS + i] = p * (dp[r * KEYS + i] - delta_i);
-      }
-    }
-    for (var d = 0u; d < line; d++) {
-      var qd: array<Elem, KEYS>;
-      var gd: array<Elem, KEYS>;
-      for (var i = 0u; i < KEYS; i++) {
-        qd[i] = q[query[i] + d];
-        gd[i] = dout[from_out[i] + d];
-      }
-      for (var r = 0u; r < QUERIES; r++) {
-        var to_k = dkr[r * LINE + d];
-        var to_v = dvr[r * LINE + d];
-        for (var i = 0u; i < KEYS; i++) {
-          to_k += dp[r * KEYS + i] * qd[i];
-          to_v += s[r * KEYS + i] * gd[i];
-        }
-        dkr[r * LINE + d] = to_k;
-        dvr[r * LINE + d] = to_v;
-      }
-    }
   }
   for (var r = 0u; r < each; r++) {
-    if (key + r < dims.n) {
+    if (key + r < dims.keys) {
       for (var d = 0u; d < line; d++) {
-        dk[(rows + key + r) * LINE + d] = dkr[r * LINE + d] * dims.scale;
-        dv[(rows + key + r) * LINE + d] = dvr[r * LINE + d];
+        dk[(first_key + key + r) * LINE + d] = dkr[r * LONG + d] * dims.scale;
+      }
+      for (var d = 0u; d < value_line; d++) {
+        dv[(first_key + key + r) * VALUE_LINE + d] = dvr[r * LONG + d];
       }
     }
   }
+}
+
+// attention_plain: knobs and sizes of the plain attention kernels, whose invocations have rows of their own in registers.
+// @use attention
+
+const WG: u32 = 32u;        // knob: invocations a workgroup
+const QUERIES: u32 = 1u;    // knob: queries an invocation (keys, in the backward of k and v)
+const KEYS: u32 = 1u;       // knob: keys a step (queries, likewise)
+const ROLLED: bool = false; // knob: loops over a head stay loops, though they index registers
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);        // elements of a row of q and k
+const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC); // elements of a row of v
+const LONG: u32 = max(LINE, VALUE_LINE);
+const SAME: bool = LINE == VALUE_LINE;
+
+// A bound that is not constant keeps a compiler from unrolling.
+fn rolled(count: u32) -> u32 {
+  return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
+}
+
+// attention_backward: what the backward kernels of attention read beside q and k.
+// @use attention
+
+@group(0) @binding(4) var<storage, read> v: array<Elem>;
+@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(6) var<storage, read> rows: array<vec2f>; // lse and delta of each query; with LENGTHS each sample's valid keys after them
+
+fn valid_keys(sample: u32) -> u32 {
+  if (LENGTHS) {
+    return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
+  }
+  return dims.keys;
+}
+
+// dout has its heads side by side: row i of this head is the first + i * dims.heads.
+fn first_out(head: u32) -> u32 {
+  return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+}
+
+// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
+// and its weight. A feature that a variant does not have is no code in it.
+// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
+// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
+// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
+// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
+// Needs in the kernel: fn valid_keys(sample) -> u32.
+// @use finite
+
+const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
+const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
+const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
+alias Elem = f32;             // knob: vec4f with VEC
+const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
+const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
+const MASK: bool = false;     // knob: there is a mask
+const ADDS: bool = false;     // knob: the mask is added; else 0 hides
+alias MaskElem = u32;         // knob: f32 with ADDS
+const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
+const SOFTCAP: bool = false;  // knob: scores are capped
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
+const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  kv_heads: u32, // optional, else heads
+  n: u32,
+  keys: u32, // optional, else n
+  head_dim: u32,
+  scale: f32,
+  offset: i32, // optional, else 0
+  softcap: f32, // optional: SOFTCAP, else 0
+  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
+  mask_heads: u32, // optional: MASK, else 1
+  mask_n: u32, // optional: MASK, else 1
+}
+
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
+
+// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+fn group_size() -> u32 {
+  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+// What the queries of a head see.
+struct Seen {
+  keys: u32,  // valid keys of the sample
+  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
+  mask: u32,  // where the head's mask starts
+}
+
+fn seen_by(head: u32) -> Seen {
+  let sample = head / dims.heads;
+  var seen = Seen(valid_keys(sample), dims.offset, 0u);
+  if (CAUSAL == 2u) {
+    seen.ahead += i32(seen.keys) - i32(dims.n);
+  }
+  if (MASK) {
+    let b = min(sample, dims.mask_batch - 1u);
+    let h = min(head % dims.heads, dims.mask_heads - 1u);
+    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+  }
+  return seen;
+}
+
+// Past the last key that \`query\` or one before it sees.
+fn keys_until(seen: Seen, query: u32) -> u32 {
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+  }
+  return seen.keys;
+}
+
+// The first query that sees \`key\` or one after it; n if none does.
+fn queries_from(seen: Seen, key: u32) -> u32 {
+  if (LENGTHS && key >= seen.keys) {
+    return dims.n;
+  }
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
+  }
+  return 0u;
+}
+
+// cap tanh(score / cap), to a few ulp near 0 too.
+fn cap(score: f32) -> f32 {
+  if (!SOFTCAP) {
+    return score;
+  }
+  let x = between(score / dims.softcap, -15.0, 15.0);
+  let xx = x * x;
+  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+}
+
+// The gradient by a score from that by the capped one.
+fn uncap(gradient: f32, capped: f32) -> f32 {
+  if (!SOFTCAP) {
+    return gradient;
+  }
+  let t = capped / dims.softcap;
+  return gradient * (1.0 - t * t);
+}
+
+// The masked score of a query and a key: HIDDEN where it does not see it.
+fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
+  var masked = score;
+  var hidden = false;
+  if (LENGTHS) {
+    hidden = key >= seen.keys;
+  }
+  if (CAUSAL > 0u) {
+    hidden = hidden || i32(key) > i32(query) + seen.ahead;
+  }
+  if (MASK) {
+    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+    if (ADDS) {
+      masked += f32(m);
+      hidden = hidden || f32(m) <= HIDDEN;
+    } else {
+      hidden = hidden || m == MaskElem();
+    }
+  }
+  return select(masked, HIDDEN, hidden);
+}
+
+// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+fn weight(score: f32, top: f32) -> f32 {
+  let p = exp(score - top);
+  if (GUARDED) {
+    return select(p, 0.0, score == HIDDEN);
+  }
+  return p;
+}
+
+// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, 0.0, p == 0.0);
+  }
+  return ds;
+}
+
+// x y, 0 where x is hidden, whatever y is.
+fn weighted(x: f32, y: Elem) -> Elem {
+  if (GUARDED) {
+    return select(x * y, Elem(), x == 0.0);
+  }
+  return x * y;
+}
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 ` as string,
 } as const satisfies ShaderSource;
 
 /**
- * attention_bwd_kv_plain: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_bwd_q_plain.
- * Buffers f32: q, k, v, dk, dv [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+ * attention_bwd_kv_plain: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_bwd_q_plain,
+ * over the queries of all heads that share the head of k and v.
+ * Buffers as attention_bwd_q_plain, with dk as k and dv as v for dq.
  * Grid: QUERIES keys an invocation (the knob's name is that of the other plain kernels), WG invocations of one head a workgroup;
  * queries are read at addresses that the workgroup shares.
  * Precision: f32.
@@ -907,71 +1138,387 @@ fn main(
 export interface AttentionBwdKvPlain extends Same<typeof attention_bwd_kv_plain_> {}
 export const attention_bwd_kv_plain: AttentionBwdKvPlain = attention_bwd_kv_plain_;
 
-const attention_bwd_q_plain_ = {
-  name: 'attention_bwd_q_plain',
+const attention_bwd_mask_ = {
+  name: 'attention_bwd_mask',
   entryPoint: 'main',
   bindings: {
+    dmask: { binding: 7, access: 'read_write', element: 'f32' },
+    v: { binding: 4, access: 'read', element: 'Elem' },
+    dout: { binding: 5, access: 'read', element: 'Elem' },
+    rows: { binding: 6, access: 'read', element: 'vec2f' },
     q: { binding: 0, access: 'read', element: 'Elem' },
     k: { binding: 1, access: 'read', element: 'Elem' },
-    v: { binding: 2, access: 'read', element: 'Elem' },
-    dout: { binding: 3, access: 'read', element: 'Elem' },
-    lse: { binding: 4, access: 'read', element: 'f32' },
-    delta: { binding: 5, access: 'read', element: 'f32' },
-    dq: { binding: 6, access: 'read_write', element: 'Elem' },
+    mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
-  uniform: { binding: 7, size: 20, fields: {
+  uniform: { binding: 3, size: 48, fields: {
     batch: { type: 'u32', offset: 0 },
     heads: { type: 'u32', offset: 4 },
-    n: { type: 'u32', offset: 8 },
-    head_dim: { type: 'u32', offset: 12 },
-    scale: { type: 'f32', offset: 16 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+    offset: { type: 'i32', offset: 28, else: 0 },
+    softcap: { type: 'f32', offset: 32, else: 0, optional: 'SOFTCAP' },
+    mask_batch: { type: 'u32', offset: 36, else: 1, optional: 'MASK' },
+    mask_heads: { type: 'u32', offset: 40, else: 1, optional: 'MASK' },
+    mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
   } },
   knobs: {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
-    WG: { kind: 'const', type: 'u32', default: 32 },
-    QUERIES: { kind: 'const', type: 'u32', default: 1 },
-    KEYS: { kind: 'const', type: 'u32', default: 1 },
-    ROLLED: { kind: 'const', type: 'bool', default: false },
+    VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+    CAUSAL: { kind: 'const', type: 'u32', default: 0 },
+    MASK: { kind: 'const', type: 'bool', default: false },
+    ADDS: { kind: 'const', type: 'bool', default: false },
+    MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
+    LENGTHS: { kind: 'const', type: 'bool', default: false },
+    SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
-  code: `// attention_bwd_q_plain: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(scale q_i . k_j - lse_i).
-// Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
-// Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
-// Precision: f32.
-// Source: Dao et al. 2022, the backward of attention.
+  code: `// attention_bwd_mask: the gradient of an added mask, as a bias of relative positions is one: the sum over all scores that an element of
+//   it was added to of p (dout_i . v_j - delta_i), p as in attention_bwd_q_plain; 0 where it hides.
+// Buffers as attention_bwd_q_plain, with dmask as the mask for dq.
+// Grid: one invocation an element of the mask, 64 a workgroup.
+// Precision: f32; a sum over queries and heads for each sample, then over samples.
+// Source: the derivative of attention_fwd_plain.
+// @use attention_backward
 
-const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const WG: u32 = 32u;        // knob: invocations a workgroup
-const QUERIES: u32 = 1u;    // knob: queries an invocation
-const KEYS: u32 = 1u;       // knob: keys a step
-const ROLLED: bool = false; // knob: loops over head_dim stay loops, though they index registers
-const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
-alias Elem = f32;           // knob: vec4f with VEC
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);        // elements of a row of q and k
+const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC); // elements of a row of v
 
-const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC); // elements of a row
+@group(0) @binding(7) var<storage, read_write> dmask: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 64u + local;
+  if (at >= dims.mask_batch * dims.mask_heads * dims.mask_n * dims.keys) {
+    return;
+  }
+  let key = at % dims.keys;
+  let line_of_mask = at / dims.keys;
+  let first_query = line_of_mask % dims.mask_n;
+  let first_head = line_of_mask / dims.mask_n % dims.mask_heads;
+  var sum = 0.0;
+  for (var sample = line_of_mask / dims.mask_n / dims.mask_heads; sample < dims.batch; sample += dims.mask_batch) {
+    var of_sample = 0.0;
+    for (var h = first_head; h < dims.heads; h += dims.mask_heads) {
+      let head = sample * dims.heads + h;
+      let seen = seen_by(head);
+      let from_k = (head / group_size() * dims.keys + key) * LINE;
+      let from_v = (head / group_size() * dims.keys + key) * VALUE_LINE;
+      for (var query = first_query; query < dims.n; query += dims.mask_n) {
+        let row = head * dims.n + query;
+        let from_out = (first_out(head) + query * dims.heads) * VALUE_LINE;
+        var score = 0.0;
+        for (var d = 0u; d < LINE; d++) {
+          score += total(q[row * LINE + d] * dims.scale * k[from_k + d]);
+        }
+        var dp = 0.0;
+        for (var d = 0u; d < VALUE_LINE; d++) {
+          dp += total(dout[from_out + d] * v[from_v + d]);
+        }
+        let p = weight(hide(cap(score), seen, query, key), rows[row].x);
+        of_sample += by_score(p, dp, rows[row].y);
+      }
+    }
+    sum += of_sample;
+  }
+  dmask[at] = sum;
+}
+
+// attention_backward: what the backward kernels of attention read beside q and k.
+// @use attention
+
+@group(0) @binding(4) var<storage, read> v: array<Elem>;
+@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(6) var<storage, read> rows: array<vec2f>; // lse and delta of each query; with LENGTHS each sample's valid keys after them
+
+fn valid_keys(sample: u32) -> u32 {
+  if (LENGTHS) {
+    return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
+  }
+  return dims.keys;
+}
+
+// dout has its heads side by side: row i of this head is the first + i * dims.heads.
+fn first_out(head: u32) -> u32 {
+  return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+}
+
+// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
+// and its weight. A feature that a variant does not have is no code in it.
+// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
+// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
+// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
+// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
+// Needs in the kernel: fn valid_keys(sample) -> u32.
+// @use finite
+
+const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
+const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
+const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
+alias Elem = f32;             // knob: vec4f with VEC
+const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
+const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
+const MASK: bool = false;     // knob: there is a mask
+const ADDS: bool = false;     // knob: the mask is added; else 0 hides
+alias MaskElem = u32;         // knob: f32 with ADDS
+const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
+const SOFTCAP: bool = false;  // knob: scores are capped
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
+const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
 
 struct Dims {
   batch: u32,
   heads: u32,
+  kv_heads: u32, // optional, else heads
   n: u32,
+  keys: u32, // optional, else n
   head_dim: u32,
   scale: f32,
+  offset: i32, // optional, else 0
+  softcap: f32, // optional: SOFTCAP, else 0
+  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
+  mask_heads: u32, // optional: MASK, else 1
+  mask_n: u32, // optional: MASK, else 1
 }
 
 @group(0) @binding(0) var<storage, read> q: array<Elem>;
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> v: array<Elem>;
-@group(0) @binding(3) var<storage, read> dout: array<Elem>;
-@group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dq: array<Elem>;
-@group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
+
+// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+fn group_size() -> u32 {
+  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+// What the queries of a head see.
+struct Seen {
+  keys: u32,  // valid keys of the sample
+  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
+  mask: u32,  // where the head's mask starts
+}
+
+fn seen_by(head: u32) -> Seen {
+  let sample = head / dims.heads;
+  var seen = Seen(valid_keys(sample), dims.offset, 0u);
+  if (CAUSAL == 2u) {
+    seen.ahead += i32(seen.keys) - i32(dims.n);
+  }
+  if (MASK) {
+    let b = min(sample, dims.mask_batch - 1u);
+    let h = min(head % dims.heads, dims.mask_heads - 1u);
+    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+  }
+  return seen;
+}
+
+// Past the last key that \`query\` or one before it sees.
+fn keys_until(seen: Seen, query: u32) -> u32 {
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+  }
+  return seen.keys;
+}
+
+// The first query that sees \`key\` or one after it; n if none does.
+fn queries_from(seen: Seen, key: u32) -> u32 {
+  if (LENGTHS && key >= seen.keys) {
+    return dims.n;
+  }
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
+  }
+  return 0u;
+}
+
+// cap tanh(score / cap), to a few ulp near 0 too.
+fn cap(score: f32) -> f32 {
+  if (!SOFTCAP) {
+    return score;
+  }
+  let x = between(score / dims.softcap, -15.0, 15.0);
+  let xx = x * x;
+  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+}
+
+// The gradient by a score from that by the capped one.
+fn uncap(gradient: f32, capped: f32) -> f32 {
+  if (!SOFTCAP) {
+    return gradient;
+  }
+  let t = capped / dims.softcap;
+  return gradient * (1.0 - t * t);
+}
+
+// The masked score of a query and a key: HIDDEN where it does not see it.
+fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
+  var masked = score;
+  var hidden = false;
+  if (LENGTHS) {
+    hidden = key >= seen.keys;
+  }
+  if (CAUSAL > 0u) {
+    hidden = hidden || i32(key) > i32(query) + seen.ahead;
+  }
+  if (MASK) {
+    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+    if (ADDS) {
+      masked += f32(m);
+      hidden = hidden || f32(m) <= HIDDEN;
+    } else {
+      hidden = hidden || m == MaskElem();
+    }
+  }
+  return select(masked, HIDDEN, hidden);
+}
+
+// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+fn weight(score: f32, top: f32) -> f32 {
+  let p = exp(score - top);
+  if (GUARDED) {
+    return select(p, 0.0, score == HIDDEN);
+  }
+  return p;
+}
+
+// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, 0.0, p == 0.0);
+  }
+  return ds;
+}
+
+// x y, 0 where x is hidden, whatever y is.
+fn weighted(x: f32, y: Elem) -> Elem {
+  if (GUARDED) {
+    return select(x * y, Elem(), x == 0.0);
+  }
+  return x * y;
+}
 
 fn total(x: Elem) -> f32 {
   let parts = vec4f(x);
   return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
 }
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * attention_bwd_mask: the gradient of an added mask, as a bias of relative positions is one: the sum over all scores that an element of
+ * it was added to of p (dout_i . v_j - delta_i), p as in attention_bwd_q_plain; 0 where it hides.
+ * Buffers as attention_bwd_q_plain, with dmask as the mask for dq.
+ * Grid: one invocation an element of the mask, 64 a workgroup.
+ * Precision: f32; a sum over queries and heads for each sample, then over samples.
+ * Source: the derivative of attention_fwd_plain.
+ */
+export interface AttentionBwdMask extends Same<typeof attention_bwd_mask_> {}
+export const attention_bwd_mask: AttentionBwdMask = attention_bwd_mask_;
+
+const attention_bwd_q_plain_ = {
+  name: 'attention_bwd_q_plain',
+  entryPoint: 'main',
+  bindings: {
+    dq: { binding: 7, access: 'read_write', element: 'Elem' },
+    v: { binding: 4, access: 'read', element: 'Elem' },
+    dout: { binding: 5, access: 'read', element: 'Elem' },
+    rows: { binding: 6, access: 'read', element: 'vec2f' },
+    q: { binding: 0, access: 'read', element: 'Elem' },
+    k: { binding: 1, access: 'read', element: 'Elem' },
+    mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
+  },
+  uniform: { binding: 3, size: 48, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+    offset: { type: 'i32', offset: 28, else: 0 },
+    softcap: { type: 'f32', offset: 32, else: 0, optional: 'SOFTCAP' },
+    mask_batch: { type: 'u32', offset: 36, else: 1, optional: 'MASK' },
+    mask_heads: { type: 'u32', offset: 40, else: 1, optional: 'MASK' },
+    mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 32 },
+    QUERIES: { kind: 'const', type: 'u32', default: 1 },
+    KEYS: { kind: 'const', type: 'u32', default: 1 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+    CAUSAL: { kind: 'const', type: 'u32', default: 0 },
+    MASK: { kind: 'const', type: 'bool', default: false },
+    ADDS: { kind: 'const', type: 'bool', default: false },
+    MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
+    LENGTHS: { kind: 'const', type: 'bool', default: false },
+    SOFTCAP: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// attention_bwd_q_plain: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i).
+//   Scores, and ds with a soft cap: shaders/lib/attention.wgsl.
+// Buffers f32: q, dq [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
+//   dout [batch, n, heads, value_dim]; rows as attention_delta writes it. Optional: mask, as in attention_fwd_plain.
+// Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
+// Precision: f32.
+// Source: Dao et al. 2022, the backward of attention.
+// @use attention_plain
+// @use attention_backward
+
+@group(0) @binding(7) var<storage, read_write> dq: array<Elem>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -979,57 +1526,56 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (dims.n + WG * QUERIES - 1u) / (WG * QUERIES);
-  let group = wid.x + wid.y * groups.x;
-  let head = group / tiles; // batch * heads + head
-  if (head >= dims.batch * dims.heads) {
+  let place = place_of(wid, groups, dims.n, WG * QUERIES);
+  let head = place.head; // batch * heads + head
+  let query = place.first + local * QUERIES;
+  if (head >= dims.batch * dims.heads || query >= dims.n) {
     return;
   }
-  let query = ((group % tiles) * WG + local) * QUERIES;
-  if (query >= dims.n) {
-    return;
-  }
-  let rows = head * dims.n;
+  let first_row = head * dims.n;
   let last = dims.n - 1u;
-  // dout has its heads side by side: row i of this head is out_rows + i * dims.heads.
-  let out_rows = (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
-  // Bounds that are not constant keep a compiler from unrolling.
-  let line = select(LINE, dims.head_dim / select(1u, 4u, VEC), ROLLED);
-  let each = select(QUERIES, QUERIES * line / LINE, ROLLED);
+  let out_rows = first_out(head);
+  let seen = seen_by(head);
+  let first_key = head / group_size() * dims.keys;
+  let end = keys_until(seen, query + QUERIES - 1u);
+  let line = rolled(LINE);
+  let value_line = rolled(VALUE_LINE);
+  let long = rolled(LONG);
+  let each = rolled(QUERIES);
 
-  var qr: array<Elem, QUERIES * LINE>;
-  var gr: array<Elem, QUERIES * LINE>;
+  var qr: array<Elem, QUERIES * LONG>;
+  var gr: array<Elem, QUERIES * LONG>;
   var acc: array<Elem, QUERIES * LINE>;
-  var lse_r: array<f32, QUERIES>;
-  var delta_r: array<f32, QUERIES>;
+  var of_row: array<vec2f, QUERIES>;
   for (var r = 0u; r < each; r++) {
     let row = min(query + r, last);
     for (var d = 0u; d < line; d++) {
-      qr[r * LINE + d] = q[(rows + row) * LINE + d] * dims.scale;
-      gr[r * LINE + d] = dout[(out_rows + row * dims.heads) * LINE + d];
+      qr[r * LONG + d] = q[(first_row + row) * LINE + d] * dims.scale;
+    }
+    for (var d = 0u; d < value_line; d++) {
+      gr[r * LONG + d] = dout[(out_rows + row * dims.heads) * VALUE_LINE + d];
     }
   }
   for (var r = 0u; r < QUERIES; r++) {
-    lse_r[r] = lse[rows + min(query + r, last)];
-    delta_r[r] = delta[rows + min(query + r, last)];
+    of_row[r] = rows[first_row + min(query + r, last)];
   }
-  for (var first = 0u; first < dims.n; first += KEYS) {
+  for (var first = 0u; first < end; first += KEYS) {
     var key: array<u32, KEYS>;
     for (var j = 0u; j < KEYS; j++) {
-      key[j] = (rows + min(first + j, last)) * LINE;
+      key[j] = first_key + min(first + j, end - 1u);
     }
     var s = array<f32, QUERIES * KEYS>();
     var dp = array<f32, QUERIES * KEYS>();
-    for (var d = 0u; d < line; d++) {
-      var kd: array<Elem, KEYS>;
-      var vd: array<Elem, KEYS>;
+    for (var d = 0u; d < long; d++) {
+      var kd = array<Elem, KEYS>();
+      var vd = array<Elem, KEYS>();
       for (var j = 0u; j < KEYS; j++) {
-        kd[j] = k[key[j] + d];
-        vd[j] = v[key[j] + d];
+        if (SAME || d < line) { kd[j] = k[key[j] * LINE + d]; }
+        if (SAME || d < value_line) { vd[j] = v[key[j] * VALUE_LINE + d]; }
       }
       for (var r = 0u; r < QUERIES; r++) {
-        let qd = qr[r * LINE + d];
-        let gd = gr[r * LINE + d];
+        let qd = qr[r * LONG + d];
+        let gd = gr[r * LONG + d];
         for (var j = 0u; j < KEYS; j++) {
           s[r * KEYS + j] += total(qd * kd[j]);
           dp[r * KEYS + j] += total(gd * vd[j]);
@@ -1038,19 +1584,21 @@ fn main(
     }
     for (var r = 0u; r < QUERIES; r++) {
       for (var j = 0u; j < KEYS; j++) {
-        let ds = exp(s[r * KEYS + j] - lse_r[r]) * (dp[r * KEYS + j] - delta_r[r]);
-        s[r * KEYS + j] = select(0.0, ds, first + j < dims.n);
+        let capped = cap(s[r * KEYS + j]);
+        let p = weight(hide(capped, seen, query + r, first + j), of_row[r].x);
+        let ds = uncap(by_score(p, dp[r * KEYS + j], of_row[r].y), capped);
+        s[r * KEYS + j] = select(0.0, ds, first + j < end);
       }
     }
     for (var d = 0u; d < line; d++) {
       var kd: array<Elem, KEYS>;
       for (var j = 0u; j < KEYS; j++) {
-        kd[j] = k[key[j] + d];
+        kd[j] = k[key[j] * LINE + d];
       }
       for (var r = 0u; r < QUERIES; r++) {
         var to = acc[r * LINE + d];
         for (var j = 0u; j < KEYS; j++) {
-          to += s[r * KEYS + j] * kd[j];
+          to += weighted(s[r * KEYS + j], kd[j]);
         }
         acc[r * LINE + d] = to;
       }
@@ -1059,17 +1607,257 @@ fn main(
   for (var r = 0u; r < each; r++) {
     if (query + r < dims.n) {
       for (var d = 0u; d < line; d++) {
-        dq[(rows + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
+        dq[(first_row + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
       }
     }
   }
+}
+
+// attention_plain: knobs and sizes of the plain attention kernels, whose invocations have rows of their own in registers.
+// @use attention
+
+const WG: u32 = 32u;        // knob: invocations a workgroup
+const QUERIES: u32 = 1u;    // knob: queries an invocation (keys, in the backward of k and v)
+const KEYS: u32 = 1u;       // knob: keys a step (queries, likewise)
+const ROLLED: bool = false; // knob: loops over a head stay loops, though they index registers
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);        // elements of a row of q and k
+const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC); // elements of a row of v
+const LONG: u32 = max(LINE, VALUE_LINE);
+const SAME: bool = LINE == VALUE_LINE;
+
+// A bound that is not constant keeps a compiler from unrolling.
+fn rolled(count: u32) -> u32 {
+  return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
+}
+
+// attention_backward: what the backward kernels of attention read beside q and k.
+// @use attention
+
+@group(0) @binding(4) var<storage, read> v: array<Elem>;
+@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(6) var<storage, read> rows: array<vec2f>; // lse and delta of each query; with LENGTHS each sample's valid keys after them
+
+fn valid_keys(sample: u32) -> u32 {
+  if (LENGTHS) {
+    return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
+  }
+  return dims.keys;
+}
+
+// dout has its heads side by side: row i of this head is the first + i * dims.heads.
+fn first_out(head: u32) -> u32 {
+  return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+}
+
+// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
+// and its weight. A feature that a variant does not have is no code in it.
+// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
+// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
+// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
+// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
+// Needs in the kernel: fn valid_keys(sample) -> u32.
+// @use finite
+
+const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
+const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
+const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
+alias Elem = f32;             // knob: vec4f with VEC
+const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
+const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
+const MASK: bool = false;     // knob: there is a mask
+const ADDS: bool = false;     // knob: the mask is added; else 0 hides
+alias MaskElem = u32;         // knob: f32 with ADDS
+const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
+const SOFTCAP: bool = false;  // knob: scores are capped
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
+const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  kv_heads: u32, // optional, else heads
+  n: u32,
+  keys: u32, // optional, else n
+  head_dim: u32,
+  scale: f32,
+  offset: i32, // optional, else 0
+  softcap: f32, // optional: SOFTCAP, else 0
+  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
+  mask_heads: u32, // optional: MASK, else 1
+  mask_n: u32, // optional: MASK, else 1
+}
+
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
+
+// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+fn group_size() -> u32 {
+  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+// What the queries of a head see.
+struct Seen {
+  keys: u32,  // valid keys of the sample
+  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
+  mask: u32,  // where the head's mask starts
+}
+
+fn seen_by(head: u32) -> Seen {
+  let sample = head / dims.heads;
+  var seen = Seen(valid_keys(sample), dims.offset, 0u);
+  if (CAUSAL == 2u) {
+    seen.ahead += i32(seen.keys) - i32(dims.n);
+  }
+  if (MASK) {
+    let b = min(sample, dims.mask_batch - 1u);
+    let h = min(head % dims.heads, dims.mask_heads - 1u);
+    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+  }
+  return seen;
+}
+
+// Past the last key that \`query\` or one before it sees.
+fn keys_until(seen: Seen, query: u32) -> u32 {
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+  }
+  return seen.keys;
+}
+
+// The first query that sees \`key\` or one after it; n if none does.
+fn queries_from(seen: Seen, key: u32) -> u32 {
+  if (LENGTHS && key >= seen.keys) {
+    return dims.n;
+  }
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
+  }
+  return 0u;
+}
+
+// cap tanh(score / cap), to a few ulp near 0 too.
+fn cap(score: f32) -> f32 {
+  if (!SOFTCAP) {
+    return score;
+  }
+  let x = between(score / dims.softcap, -15.0, 15.0);
+  let xx = x * x;
+  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+}
+
+// The gradient by a score from that by the capped one.
+fn uncap(gradient: f32, capped: f32) -> f32 {
+  if (!SOFTCAP) {
+    return gradient;
+  }
+  let t = capped / dims.softcap;
+  return gradient * (1.0 - t * t);
+}
+
+// The masked score of a query and a key: HIDDEN where it does not see it.
+fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
+  var masked = score;
+  var hidden = false;
+  if (LENGTHS) {
+    hidden = key >= seen.keys;
+  }
+  if (CAUSAL > 0u) {
+    hidden = hidden || i32(key) > i32(query) + seen.ahead;
+  }
+  if (MASK) {
+    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+    if (ADDS) {
+      masked += f32(m);
+      hidden = hidden || f32(m) <= HIDDEN;
+    } else {
+      hidden = hidden || m == MaskElem();
+    }
+  }
+  return select(masked, HIDDEN, hidden);
+}
+
+// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+fn weight(score: f32, top: f32) -> f32 {
+  let p = exp(score - top);
+  if (GUARDED) {
+    return select(p, 0.0, score == HIDDEN);
+  }
+  return p;
+}
+
+// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, 0.0, p == 0.0);
+  }
+  return ds;
+}
+
+// x y, 0 where x is hidden, whatever y is.
+fn weighted(x: f32, y: Elem) -> Elem {
+  if (GUARDED) {
+    return select(x * y, Elem(), x == 0.0);
+  }
+  return x * y;
+}
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 ` as string,
 } as const satisfies ShaderSource;
 
 /**
- * attention_bwd_q_plain: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(scale q_i . k_j - lse_i).
- * Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
+ * attention_bwd_q_plain: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i).
+ * Scores, and ds with a soft cap: shaders/lib/attention.wgsl.
+ * Buffers f32: q, dq [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
+ * dout [batch, n, heads, value_dim]; rows as attention_delta writes it. Optional: mask, as in attention_fwd_plain.
  * Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
  * Precision: f32.
  * Source: Dao et al. 2022, the backward of attention.
@@ -1083,33 +1871,42 @@ const attention_delta_ = {
   bindings: {
     out: { binding: 0, access: 'read', element: 'f32' },
     dout: { binding: 1, access: 'read', element: 'f32' },
-    delta: { binding: 2, access: 'read_write', element: 'f32' },
+    lse: { binding: 2, access: 'read', element: 'f32' },
+    lengths: { binding: 3, access: 'read', element: 'u32', optional: 'LENGTHS' },
+    rows: { binding: 4, access: 'read_write', element: 'vec2f' },
   },
-  uniform: { binding: 3, size: 16, fields: {
+  uniform: { binding: 5, size: 16, fields: {
     batch: { type: 'u32', offset: 0 },
     heads: { type: 'u32', offset: 4 },
     n: { type: 'u32', offset: 8 },
-    head_dim: { type: 'u32', offset: 12 },
+    value_dim: { type: 'u32', offset: 12 },
   } },
   knobs: {
+    LENGTHS: { kind: 'const', type: 'bool', default: false },
   },
-  code: `// attention_delta: delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d], which both backward kernels need.
-// Buffers f32: out, dout [batch, n, heads, head_dim]; delta [batch, heads, n].
-// Grid: one invocation an element of delta, 64 a workgroup.
+  code: `// attention_delta: what the backward kernels need of each query beside q, (lse, delta), and of each sample, its valid keys, in one buffer.
+//   delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d].
+// Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
+//   Optional: lengths u32 [batch], the valid keys.
+// Grid: one invocation an element of rows, 64 a workgroup.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
+
+const LENGTHS: bool = false; // knob: a sample has valid keys, and padding after them
 
 struct Dims {
   batch: u32,
   heads: u32,
   n: u32,
-  head_dim: u32,
+  value_dim: u32,
 }
 
 @group(0) @binding(0) var<storage, read> out: array<f32>;
 @group(0) @binding(1) var<storage, read> dout: array<f32>;
-@group(0) @binding(2) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(2) var<storage, read> lse: array<f32>;
+@group(0) @binding(3) var<storage, read> lengths: array<u32>; // optional: LENGTHS
+@group(0) @binding(4) var<storage, read_write> rows: array<vec2f>;
+@group(0) @binding(5) var<uniform> dims: Dims;
 
 @compute @workgroup_size(64)
 fn main(
@@ -1118,25 +1915,32 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let at = (wid.x + wid.y * groups.x) * 64u + local; // (batch, token, head)
-  if (at >= dims.batch * dims.n * dims.heads) {
+  let queries = dims.batch * dims.n * dims.heads;
+  if (at >= queries) {
+    if (LENGTHS && at - queries < dims.batch) {
+      rows[at] = vec2f(f32(min(lengths[at - queries], 16777216u)), 0.0); // whole numbers as far as f32 has them
+    }
     return;
   }
   let head = at % dims.heads;
   let token = (at / dims.heads) % dims.n;
   let sample = at / dims.heads / dims.n;
   var sum = 0.0;
-  for (var d = 0u; d < dims.head_dim; d++) {
-    sum += out[at * dims.head_dim + d] * dout[at * dims.head_dim + d];
+  for (var d = 0u; d < dims.value_dim; d++) {
+    sum += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
   }
-  delta[(sample * dims.heads + head) * dims.n + token] = sum;
+  let to = (sample * dims.heads + head) * dims.n + token;
+  rows[to] = vec2f(lse[to], sum);
 }
 ` as string,
 } as const satisfies ShaderSource;
 
 /**
- * attention_delta: delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d], which both backward kernels need.
- * Buffers f32: out, dout [batch, n, heads, head_dim]; delta [batch, heads, n].
- * Grid: one invocation an element of delta, 64 a workgroup.
+ * attention_delta: what the backward kernels need of each query beside q, (lse, delta), and of each sample, its valid keys, in one buffer.
+ * delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d].
+ * Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
+ * Optional: lengths u32 [batch], the valid keys.
+ * Grid: one invocation an element of rows, 64 a workgroup.
  * Precision: f32.
  * Source: Dao et al. 2022, the backward of attention.
  */
@@ -1147,67 +1951,61 @@ const attention_fwd_plain_ = {
   name: 'attention_fwd_plain',
   entryPoint: 'main',
   bindings: {
+    v: { binding: 5, access: 'read', element: 'Elem' },
+    out: { binding: 6, access: 'read_write', element: 'Elem' },
+    lse: { binding: 7, access: 'read_write', element: 'f32' },
+    lengths: { binding: 4, access: 'read', element: 'u32', optional: 'LENGTHS' },
     q: { binding: 0, access: 'read', element: 'Elem' },
     k: { binding: 1, access: 'read', element: 'Elem' },
-    v: { binding: 2, access: 'read', element: 'Elem' },
-    out: { binding: 3, access: 'read_write', element: 'Elem' },
-    lse: { binding: 4, access: 'read_write', element: 'f32' },
+    mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
-  uniform: { binding: 5, size: 20, fields: {
+  uniform: { binding: 3, size: 48, fields: {
     batch: { type: 'u32', offset: 0 },
     heads: { type: 'u32', offset: 4 },
-    n: { type: 'u32', offset: 8 },
-    head_dim: { type: 'u32', offset: 12 },
-    scale: { type: 'f32', offset: 16 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+    offset: { type: 'i32', offset: 28, else: 0 },
+    softcap: { type: 'f32', offset: 32, else: 0, optional: 'SOFTCAP' },
+    mask_batch: { type: 'u32', offset: 36, else: 1, optional: 'MASK' },
+    mask_heads: { type: 'u32', offset: 40, else: 1, optional: 'MASK' },
+    mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
   } },
   knobs: {
-    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     WG: { kind: 'const', type: 'u32', default: 32 },
     QUERIES: { kind: 'const', type: 'u32', default: 1 },
     KEYS: { kind: 'const', type: 'u32', default: 1 },
     ROLLED: { kind: 'const', type: 'bool', default: false },
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+    CAUSAL: { kind: 'const', type: 'u32', default: 0 },
+    MASK: { kind: 'const', type: 'bool', default: false },
+    ADDS: { kind: 'const', type: 'bool', default: false },
+    MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
+    LENGTHS: { kind: 'const', type: 'bool', default: false },
+    SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
-  code: `// attention_fwd_plain: out = softmax(scale q k^T) v with an online softmax: no n x n matrix is stored.
-// Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads, head_dim]; lse [batch, heads, n] = log of the sum of
-//   exponentials, for the backward.
+  code: `// attention_fwd_plain: out = softmax(scores) v with an online softmax: no n x keys matrix is stored. Scores: shaders/lib/attention.wgsl.
+// Buffers f32: q [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
+//   out [batch, n, heads, value_dim]; lse [batch, heads, n] = log of the sum of exponentials, for the backward. Optional: mask
+//   [mask_batch, mask_heads, mask_n, keys], f32 to add or u32 of which 0 hides; lengths u32 [batch], the valid keys.
 // Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, folded over (batch, head, tile of queries). Keys and
 //   values are read at addresses that the whole workgroup shares.
 // Precision: f32. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
 // The oracle of the tiled variant and the fast path on CPU adapters, where a read costs as much as many multiplications: there one
 // read of a key or value serves several queries, four numbers at a time, and llvmpipe compiles quickly what it cannot unroll.
 // Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
+// @use attention_plain
+// @use attention_forward
 
-const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const WG: u32 = 32u;        // knob: invocations a workgroup
-const QUERIES: u32 = 1u;    // knob: queries an invocation
-const KEYS: u32 = 1u;       // knob: keys a step
-const ROLLED: bool = false; // knob: loops over head_dim stay loops, though they index registers
-const VEC: bool = false;    // knob: read vec4f; head_dim is a multiple of 4
-alias Elem = f32;           // knob: vec4f with VEC
-
-const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC); // elements of a row
-
-struct Dims {
-  batch: u32,
-  heads: u32,
-  n: u32,
-  head_dim: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> v: array<Elem>;
-@group(0) @binding(3) var<storage, read_write> out: array<Elem>;
-@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(5) var<uniform> dims: Dims;
-
-fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
-}
+@group(0) @binding(5) var<storage, read> v: array<Elem>;
+@group(0) @binding(6) var<storage, read_write> out: array<Elem>;
+@group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -1215,24 +2013,23 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (dims.n + WG * QUERIES - 1u) / (WG * QUERIES);
-  let group = wid.x + wid.y * groups.x;
-  let head = group / tiles; // batch * heads + head
-  if (head >= dims.batch * dims.heads) {
-    return;
-  }
-  let query = ((group % tiles) * WG + local) * QUERIES;
-  if (query >= dims.n) {
+  let place = place_of(wid, groups, dims.n, WG * QUERIES);
+  let head = place.head; // batch * heads + head
+  let query = place.first + local * QUERIES;
+  if (head >= dims.batch * dims.heads || query >= dims.n) {
     return;
   }
   let rows = head * dims.n;
   let last = dims.n - 1u;
-  // Bounds that are not constant keep a compiler from unrolling.
-  let line = select(LINE, dims.head_dim / select(1u, 4u, VEC), ROLLED);
-  let each = select(QUERIES, QUERIES * line / LINE, ROLLED);
+  let seen = seen_by(head);
+  let first_key = head / group_size() * dims.keys;
+  let end = keys_until(seen, query + QUERIES - 1u);
+  let line = rolled(LINE);
+  let value_line = rolled(VALUE_LINE);
+  let each = rolled(QUERIES);
 
   var qr: array<Elem, QUERIES * LINE>;
-  var acc: array<Elem, QUERIES * LINE>;
+  var acc: array<Elem, QUERIES * VALUE_LINE>;
   var top: array<f32, QUERIES>;
   var sum: array<f32, QUERIES>;
   for (var r = 0u; r < each; r++) {
@@ -1241,18 +2038,18 @@ fn main(
     }
   }
   for (var r = 0u; r < QUERIES; r++) {
-    top[r] = -3.0e38;
+    top[r] = HIDDEN;
   }
-  for (var first = 0u; first < dims.n; first += KEYS) {
+  for (var first = 0u; first < end; first += KEYS) {
     var key: array<u32, KEYS>;
     for (var j = 0u; j < KEYS; j++) {
-      key[j] = (rows + min(first + j, last)) * LINE;
+      key[j] = first_key + min(first + j, end - 1u);
     }
     var score = array<f32, QUERIES * KEYS>();
     for (var d = 0u; d < line; d++) {
       var kd: array<Elem, KEYS>;
       for (var j = 0u; j < KEYS; j++) {
-        kd[j] = k[key[j] + d];
+        kd[j] = k[key[j] * LINE + d];
       }
       for (var r = 0u; r < QUERIES; r++) {
         let qd = qr[r * LINE + d];
@@ -1265,56 +2062,292 @@ fn main(
     for (var r = 0u; r < QUERIES; r++) {
       var new_top = top[r];
       for (var j = 0u; j < KEYS; j++) {
-        if (first + j > last) {
-          score[r * KEYS + j] = -3.0e38;
-        }
+        let s = hide(cap(score[r * KEYS + j]), seen, query + r, first + j);
+        score[r * KEYS + j] = select(HIDDEN, s, first + j < end);
         new_top = max(new_top, score[r * KEYS + j]);
       }
       shrink[r] = exp(top[r] - new_top);
       top[r] = new_top;
       sum[r] *= shrink[r];
       for (var j = 0u; j < KEYS; j++) {
-        let p = exp(score[r * KEYS + j] - new_top);
+        let p = weight(score[r * KEYS + j], new_top);
         score[r * KEYS + j] = p;
         sum[r] += p;
       }
     }
-    for (var d = 0u; d < line; d++) {
+    for (var d = 0u; d < value_line; d++) {
       var vd: array<Elem, KEYS>;
       for (var j = 0u; j < KEYS; j++) {
-        vd[j] = v[key[j] + d];
+        vd[j] = v[key[j] * VALUE_LINE + d];
       }
       for (var r = 0u; r < QUERIES; r++) {
-        var to = acc[r * LINE + d] * shrink[r];
+        var to = acc[r * VALUE_LINE + d] * shrink[r];
         for (var j = 0u; j < KEYS; j++) {
-          to += score[r * KEYS + j] * vd[j];
+          to += weighted(score[r * KEYS + j], vd[j]);
         }
-        acc[r * LINE + d] = to;
+        acc[r * VALUE_LINE + d] = to;
       }
     }
   }
   let sample = head / dims.heads;
   for (var r = 0u; r < QUERIES; r++) {
     if (query + r < dims.n) {
-      lse[rows + query + r] = top[r] + log(sum[r]);
+      var line_sum = top[r] + log(sum[r]);
+      if (GUARDED && sum[r] == 0.0) { // no key is seen
+        line_sum = HIDDEN;
+        sum[r] = 1.0;
+      }
+      lse[rows + query + r] = line_sum;
     }
   }
   for (var r = 0u; r < each; r++) {
     if (query + r < dims.n) {
-      let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * LINE;
-      for (var d = 0u; d < line; d++) {
-        out[to + d] = acc[r * LINE + d] / sum[r];
+      let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * VALUE_LINE;
+      for (var d = 0u; d < value_line; d++) {
+        out[to + d] = acc[r * VALUE_LINE + d] / sum[r];
       }
     }
   }
+}
+
+// attention_plain: knobs and sizes of the plain attention kernels, whose invocations have rows of their own in registers.
+// @use attention
+
+const WG: u32 = 32u;        // knob: invocations a workgroup
+const QUERIES: u32 = 1u;    // knob: queries an invocation (keys, in the backward of k and v)
+const KEYS: u32 = 1u;       // knob: keys a step (queries, likewise)
+const ROLLED: bool = false; // knob: loops over a head stay loops, though they index registers
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);        // elements of a row of q and k
+const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC); // elements of a row of v
+const LONG: u32 = max(LINE, VALUE_LINE);
+const SAME: bool = LINE == VALUE_LINE;
+
+// A bound that is not constant keeps a compiler from unrolling.
+fn rolled(count: u32) -> u32 {
+  return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
+}
+
+// attention_forward: the valid keys of a sample, as the forward kernels of attention are given them.
+// @use attention
+
+@group(0) @binding(4) var<storage, read> lengths: array<u32>; // optional: LENGTHS
+
+fn valid_keys(sample: u32) -> u32 {
+  if (LENGTHS) {
+    return min(lengths[sample], dims.keys);
+  }
+  return dims.keys;
+}
+
+// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
+// and its weight. A feature that a variant does not have is no code in it.
+// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
+// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
+// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
+// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
+// Needs in the kernel: fn valid_keys(sample) -> u32.
+// @use finite
+
+const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
+const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
+const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
+alias Elem = f32;             // knob: vec4f with VEC
+const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
+const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
+const MASK: bool = false;     // knob: there is a mask
+const ADDS: bool = false;     // knob: the mask is added; else 0 hides
+alias MaskElem = u32;         // knob: f32 with ADDS
+const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
+const SOFTCAP: bool = false;  // knob: scores are capped
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
+const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  kv_heads: u32, // optional, else heads
+  n: u32,
+  keys: u32, // optional, else n
+  head_dim: u32,
+  scale: f32,
+  offset: i32, // optional, else 0
+  softcap: f32, // optional: SOFTCAP, else 0
+  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
+  mask_heads: u32, // optional: MASK, else 1
+  mask_n: u32, // optional: MASK, else 1
+}
+
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
+
+// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+fn group_size() -> u32 {
+  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+// What the queries of a head see.
+struct Seen {
+  keys: u32,  // valid keys of the sample
+  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
+  mask: u32,  // where the head's mask starts
+}
+
+fn seen_by(head: u32) -> Seen {
+  let sample = head / dims.heads;
+  var seen = Seen(valid_keys(sample), dims.offset, 0u);
+  if (CAUSAL == 2u) {
+    seen.ahead += i32(seen.keys) - i32(dims.n);
+  }
+  if (MASK) {
+    let b = min(sample, dims.mask_batch - 1u);
+    let h = min(head % dims.heads, dims.mask_heads - 1u);
+    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+  }
+  return seen;
+}
+
+// Past the last key that \`query\` or one before it sees.
+fn keys_until(seen: Seen, query: u32) -> u32 {
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+  }
+  return seen.keys;
+}
+
+// The first query that sees \`key\` or one after it; n if none does.
+fn queries_from(seen: Seen, key: u32) -> u32 {
+  if (LENGTHS && key >= seen.keys) {
+    return dims.n;
+  }
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
+  }
+  return 0u;
+}
+
+// cap tanh(score / cap), to a few ulp near 0 too.
+fn cap(score: f32) -> f32 {
+  if (!SOFTCAP) {
+    return score;
+  }
+  let x = between(score / dims.softcap, -15.0, 15.0);
+  let xx = x * x;
+  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+}
+
+// The gradient by a score from that by the capped one.
+fn uncap(gradient: f32, capped: f32) -> f32 {
+  if (!SOFTCAP) {
+    return gradient;
+  }
+  let t = capped / dims.softcap;
+  return gradient * (1.0 - t * t);
+}
+
+// The masked score of a query and a key: HIDDEN where it does not see it.
+fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
+  var masked = score;
+  var hidden = false;
+  if (LENGTHS) {
+    hidden = key >= seen.keys;
+  }
+  if (CAUSAL > 0u) {
+    hidden = hidden || i32(key) > i32(query) + seen.ahead;
+  }
+  if (MASK) {
+    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+    if (ADDS) {
+      masked += f32(m);
+      hidden = hidden || f32(m) <= HIDDEN;
+    } else {
+      hidden = hidden || m == MaskElem();
+    }
+  }
+  return select(masked, HIDDEN, hidden);
+}
+
+// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+fn weight(score: f32, top: f32) -> f32 {
+  let p = exp(score - top);
+  if (GUARDED) {
+    return select(p, 0.0, score == HIDDEN);
+  }
+  return p;
+}
+
+// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, 0.0, p == 0.0);
+  }
+  return ds;
+}
+
+// x y, 0 where x is hidden, whatever y is.
+fn weighted(x: f32, y: Elem) -> Elem {
+  if (GUARDED) {
+    return select(x * y, Elem(), x == 0.0);
+  }
+  return x * y;
+}
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 ` as string,
 } as const satisfies ShaderSource;
 
 /**
- * attention_fwd_plain: out = softmax(scale q k^T) v with an online softmax: no n x n matrix is stored.
- * Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads, head_dim]; lse [batch, heads, n] = log of the sum of
- * exponentials, for the backward.
+ * attention_fwd_plain: out = softmax(scores) v with an online softmax: no n x keys matrix is stored. Scores: shaders/lib/attention.wgsl.
+ * Buffers f32: q [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
+ * out [batch, n, heads, value_dim]; lse [batch, heads, n] = log of the sum of exponentials, for the backward. Optional: mask
+ * [mask_batch, mask_heads, mask_n, keys], f32 to add or u32 of which 0 hides; lengths u32 [batch], the valid keys.
  * Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, folded over (batch, head, tile of queries). Keys and
  * values are read at addresses that the whole workgroup shares.
  * Precision: f32. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
@@ -1325,68 +2358,454 @@ fn main(
 export interface AttentionFwdPlain extends Same<typeof attention_fwd_plain_> {}
 export const attention_fwd_plain: AttentionFwdPlain = attention_fwd_plain_;
 
-const attention_tiled_bwd_kv_ = {
-  name: 'attention_tiled_bwd_kv',
+const attention_scores_ = {
+  name: 'attention_scores',
   entryPoint: 'main',
   bindings: {
+    lse: { binding: 5, access: 'read', element: 'f32', optional: 'WEIGHTS' },
+    scores: { binding: 6, access: 'read_write', element: 'f32' },
+    lengths: { binding: 4, access: 'read', element: 'u32', optional: 'LENGTHS' },
     q: { binding: 0, access: 'read', element: 'Elem' },
     k: { binding: 1, access: 'read', element: 'Elem' },
-    v: { binding: 2, access: 'read', element: 'Elem' },
-    dout: { binding: 3, access: 'read', element: 'Elem' },
-    lse: { binding: 4, access: 'read', element: 'f32' },
-    delta: { binding: 5, access: 'read', element: 'f32' },
-    dk: { binding: 6, access: 'read_write', element: 'f32' },
-    dv: { binding: 7, access: 'read_write', element: 'f32' },
+    mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
-  uniform: { binding: 8, size: 20, fields: {
+  uniform: { binding: 3, size: 48, fields: {
     batch: { type: 'u32', offset: 0 },
     heads: { type: 'u32', offset: 4 },
-    n: { type: 'u32', offset: 8 },
-    head_dim: { type: 'u32', offset: 12 },
-    scale: { type: 'f32', offset: 16 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+    offset: { type: 'i32', offset: 28, else: 0 },
+    softcap: { type: 'f32', offset: 32, else: 0, optional: 'SOFTCAP' },
+    mask_batch: { type: 'u32', offset: 36, else: 1, optional: 'MASK' },
+    mask_heads: { type: 'u32', offset: 40, else: 1, optional: 'MASK' },
+    mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
   } },
   knobs: {
+    STAGE: { kind: 'const', type: 'u32', default: 3 },
+    WEIGHTS: { kind: 'const', type: 'bool', default: true },
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
-    ROWS: { kind: 'const', type: 'u32', default: 64 },
-    COLS: { kind: 'const', type: 'u32', default: 64 },
-    CHUNK: { kind: 'const', type: 'u32', default: 16 },
-    SLICE: { kind: 'const', type: 'u32', default: 16 },
+    VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+    CAUSAL: { kind: 'const', type: 'u32', default: 0 },
+    MASK: { kind: 'const', type: 'bool', default: false },
+    ADDS: { kind: 'const', type: 'bool', default: false },
+    MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
+    LENGTHS: { kind: 'const', type: 'bool', default: false },
+    SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
-  code: `// attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
-//   the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
-// Buffers f32: q, k, v, dk, dv [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
-// Grid: a workgroup of 8 x ROWS / 4 has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
+  code: `// attention_scores: the scores of attention, or its weights, as a matrix [batch, heads, n, keys]: for a look at them, without a gradient.
+//   STAGE 0: scale q . k; 1: capped; 2: masked, with minus infinity where a key is hidden; 3: the weights, 0 where a key is hidden.
+// Buffers f32: q, k, mask and lengths as attention_fwd_plain; lse as it writes it, of stage 3 alone; scores [batch, heads, n, keys].
+// Grid: one invocation a score, 64 a workgroup.
 // Precision: f32.
-// Source: Dao et al. 2022, the backward of attention.
-// @use attention_tile
+// Source: Vaswani et al. 2017.
+// @use attention_forward
 
-const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const ROWS: u32 = 64u;      // knob: keys a workgroup: a multiple of 16; 2 ROWS invocations
-const COLS: u32 = 64u;      // knob: queries a block: 32 or 64
-const CHUNK: u32 = 16u;     // knob: elements of head_dim staged at once: a multiple of 8
-const SLICE: u32 = 16u;     // knob: queries whose values are staged at once: 8, 16 or 32
-const VEC: bool = false;    // knob: q, k, v and dout are read as vec4f; head_dim is a multiple of 4
-alias Elem = f32;           // knob: vec4f with VEC
+const STAGE: u32 = 3u;      // knob: what is written
+const WEIGHTS: bool = true; // knob: it is the weights
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC); // elements of a row
+
+@group(0) @binding(5) var<storage, read> lse: array<f32>; // optional: WEIGHTS
+@group(0) @binding(6) var<storage, read_write> scores: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * 64u + local;
+  let row = at / dims.keys; // (batch, head, query)
+  if (row >= dims.batch * dims.heads * dims.n) {
+    return;
+  }
+  let key = at % dims.keys;
+  let head = row / dims.n;
+  let first = (head / group_size() * dims.keys + key) * LINE;
+  var score = 0.0;
+  for (var d = 0u; d < LINE; d++) {
+    score += total(q[row * LINE + d] * dims.scale * k[first + d]);
+  }
+  if (STAGE > 0u) {
+    score = cap(score);
+  }
+  if (STAGE > 1u) {
+    score = hide(score, seen_by(head), row % dims.n, key);
+  }
+  if (WEIGHTS) {
+    score = weight(score, lse[row]);
+  } else if (STAGE == 2u && GUARDED && score == HIDDEN) {
+    var infinity = 0xff800000u; // a constant expression may not be infinite; a variable's bits may
+    score = bitcast<f32>(infinity);
+  }
+  scores[at] = score;
+}
+
+// attention_forward: the valid keys of a sample, as the forward kernels of attention are given them.
+// @use attention
+
+@group(0) @binding(4) var<storage, read> lengths: array<u32>; // optional: LENGTHS
+
+fn valid_keys(sample: u32) -> u32 {
+  if (LENGTHS) {
+    return min(lengths[sample], dims.keys);
+  }
+  return dims.keys;
+}
+
+// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
+// and its weight. A feature that a variant does not have is no code in it.
+// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
+// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
+// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
+// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
+// Needs in the kernel: fn valid_keys(sample) -> u32.
+// @use finite
+
+const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
+const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
+const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
+alias Elem = f32;             // knob: vec4f with VEC
+const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
+const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
+const MASK: bool = false;     // knob: there is a mask
+const ADDS: bool = false;     // knob: the mask is added; else 0 hides
+alias MaskElem = u32;         // knob: f32 with ADDS
+const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
+const SOFTCAP: bool = false;  // knob: scores are capped
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
+const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
 
 struct Dims {
   batch: u32,
   heads: u32,
+  kv_heads: u32, // optional, else heads
   n: u32,
+  keys: u32, // optional, else n
   head_dim: u32,
   scale: f32,
+  offset: i32, // optional, else 0
+  softcap: f32, // optional: SOFTCAP, else 0
+  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
+  mask_heads: u32, // optional: MASK, else 1
+  mask_n: u32, // optional: MASK, else 1
 }
 
 @group(0) @binding(0) var<storage, read> q: array<Elem>;
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> v: array<Elem>;
-@group(0) @binding(3) var<storage, read> dout: array<Elem>;
-@group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dk: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dv: array<f32>;
-@group(0) @binding(8) var<uniform> dims: Dims;
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
+
+// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+fn group_size() -> u32 {
+  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+// What the queries of a head see.
+struct Seen {
+  keys: u32,  // valid keys of the sample
+  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
+  mask: u32,  // where the head's mask starts
+}
+
+fn seen_by(head: u32) -> Seen {
+  let sample = head / dims.heads;
+  var seen = Seen(valid_keys(sample), dims.offset, 0u);
+  if (CAUSAL == 2u) {
+    seen.ahead += i32(seen.keys) - i32(dims.n);
+  }
+  if (MASK) {
+    let b = min(sample, dims.mask_batch - 1u);
+    let h = min(head % dims.heads, dims.mask_heads - 1u);
+    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+  }
+  return seen;
+}
+
+// Past the last key that \`query\` or one before it sees.
+fn keys_until(seen: Seen, query: u32) -> u32 {
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+  }
+  return seen.keys;
+}
+
+// The first query that sees \`key\` or one after it; n if none does.
+fn queries_from(seen: Seen, key: u32) -> u32 {
+  if (LENGTHS && key >= seen.keys) {
+    return dims.n;
+  }
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
+  }
+  return 0u;
+}
+
+// cap tanh(score / cap), to a few ulp near 0 too.
+fn cap(score: f32) -> f32 {
+  if (!SOFTCAP) {
+    return score;
+  }
+  let x = between(score / dims.softcap, -15.0, 15.0);
+  let xx = x * x;
+  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+}
+
+// The gradient by a score from that by the capped one.
+fn uncap(gradient: f32, capped: f32) -> f32 {
+  if (!SOFTCAP) {
+    return gradient;
+  }
+  let t = capped / dims.softcap;
+  return gradient * (1.0 - t * t);
+}
+
+// The masked score of a query and a key: HIDDEN where it does not see it.
+fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
+  var masked = score;
+  var hidden = false;
+  if (LENGTHS) {
+    hidden = key >= seen.keys;
+  }
+  if (CAUSAL > 0u) {
+    hidden = hidden || i32(key) > i32(query) + seen.ahead;
+  }
+  if (MASK) {
+    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+    if (ADDS) {
+      masked += f32(m);
+      hidden = hidden || f32(m) <= HIDDEN;
+    } else {
+      hidden = hidden || m == MaskElem();
+    }
+  }
+  return select(masked, HIDDEN, hidden);
+}
+
+// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+fn weight(score: f32, top: f32) -> f32 {
+  let p = exp(score - top);
+  if (GUARDED) {
+    return select(p, 0.0, score == HIDDEN);
+  }
+  return p;
+}
+
+// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, 0.0, p == 0.0);
+  }
+  return ds;
+}
+
+// x y, 0 where x is hidden, whatever y is.
+fn weighted(x: f32, y: Elem) -> Elem {
+  if (GUARDED) {
+    return select(x * y, Elem(), x == 0.0);
+  }
+  return x * y;
+}
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * attention_scores: the scores of attention, or its weights, as a matrix [batch, heads, n, keys]: for a look at them, without a gradient.
+ * STAGE 0: scale q . k; 1: capped; 2: masked, with minus infinity where a key is hidden; 3: the weights, 0 where a key is hidden.
+ * Buffers f32: q, k, mask and lengths as attention_fwd_plain; lse as it writes it, of stage 3 alone; scores [batch, heads, n, keys].
+ * Grid: one invocation a score, 64 a workgroup.
+ * Precision: f32.
+ * Source: Vaswani et al. 2017.
+ */
+export interface AttentionScores extends Same<typeof attention_scores_> {}
+export const attention_scores: AttentionScores = attention_scores_;
+
+const attention_tiled_bwd_kv_ = {
+  name: 'attention_tiled_bwd_kv',
+  entryPoint: 'main',
+  bindings: {
+    dk: { binding: 7, access: 'read_write', element: 'f32' },
+    dv: { binding: 8, access: 'read_write', element: 'f32' },
+    v: { binding: 4, access: 'read', element: 'Elem' },
+    dout: { binding: 5, access: 'read', element: 'Elem' },
+    rows: { binding: 6, access: 'read', element: 'vec2f' },
+    q: { binding: 0, access: 'read', element: 'Elem' },
+    k: { binding: 1, access: 'read', element: 'Elem' },
+    mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
+  },
+  uniform: { binding: 3, size: 48, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+    offset: { type: 'i32', offset: 28, else: 0 },
+    softcap: { type: 'f32', offset: 32, else: 0, optional: 'SOFTCAP' },
+    mask_batch: { type: 'u32', offset: 36, else: 1, optional: 'MASK' },
+    mask_heads: { type: 'u32', offset: 40, else: 1, optional: 'MASK' },
+    mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
+  } },
+  knobs: {
+    ROWS: { kind: 'const', type: 'u32', default: 64 },
+    COLS: { kind: 'const', type: 'u32', default: 64 },
+    CHUNK: { kind: 'const', type: 'u32', default: 16 },
+    SLICE: { kind: 'const', type: 'u32', default: 16 },
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+    CAUSAL: { kind: 'const', type: 'u32', default: 0 },
+    MASK: { kind: 'const', type: 'bool', default: false },
+    ADDS: { kind: 'const', type: 'bool', default: false },
+    MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
+    LENGTHS: { kind: 'const', type: 'bool', default: false },
+    SOFTCAP: { kind: 'const', type: 'bool', default: false },
+  },
+  code: `// attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
+//   the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
+// Grid: a workgroup of 8 x ROWS / 4 has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
+// Precision: f32.
+// Source: Dao et al. 2022, the backward of attention.
+// @use attention_tile_backward
+
+@group(0) @binding(7) var<storage, read_write> dk: array<f32>;
+@group(0) @binding(8) var<storage, read_write> dv: array<f32>;
+
+const SLOPES: u32 = select(1u, 8u, SOFTCAP);
+
+@compute @workgroup_size(8, BANDS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let place = place_of(wid, groups, dims.keys, ROWS);
+  if (place.head >= dims.batch * dims.kv_heads) {
+    return;
+  }
+  let first = place.first;
+  let start = place.head * dims.keys;
+  let first_key = first + 4u * lid.y;
+
+  var acc_k: array<vec4f, OWN>;
+  var acc_v: array<vec4f, OWN>;
+  for (var member = 0u; member < group_size(); member++) {
+    let head = place.head * group_size() + member; // batch * heads + head
+    let first_row = head * dims.n;
+    let seen = seen_by(head);
+    let queries = Rows(first_row, dims.n, 1u);
+    let outs = Rows(first_out(head), dims.n, dims.heads);
+    let keys = Rows(start, seen.keys, 1u);
+    for (var begin = queries_from(seen, first); begin < dims.n; begin += COLS) {
+      var score = array<vec4f, 8>();
+      for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
+        stage_chunk(K, keys, first, Q, queries, begin, d, local);
+        add_scores(&score, lid.x, lid.y);
+      }
+      var slope: array<vec4f, SLOPES>;
+      for (var c = 0u; c < LANE; c++) {
+        let query = begin + lid.x + 8u * c;
+        let capped = four_capped(score[c] * dims.scale);
+        if (SOFTCAP) {
+          slope[c] = four_slopes(capped);
+        }
+        let p = four_weights(hide_keys(capped, seen, query, first_key), vec4f(rows[first_row + min(query, dims.n - 1u)].x));
+        score[c] = select(vec4f(), p, query < dims.n);
+      }
+      add_block(&acc_v, &score, DOUT, outs, begin, lid, local, false);
+      var dscore = array<vec4f, 8>();
+      for (var d = 0u; d < VALUE_DIM; d += CHUNK) {
+        stage_chunk(V, keys, first, DOUT, outs, begin, d, local);
+        add_scores(&dscore, lid.x, lid.y);
+      }
+      for (var c = 0u; c < LANE; c++) {
+        let query = begin + lid.x + 8u * c;
+        dscore[c] = four_by_score(score[c], dscore[c], vec4f(rows[first_row + min(query, dims.n - 1u)].y));
+        if (SOFTCAP) {
+          dscore[c] *= slope[c];
+        }
+      }
+      add_block(&acc_k, &dscore, Q, queries, begin, lid, local, false);
+    }
+  }
+  for (var take = 0u; take < TAKES; take++) {
+    let four_k = take_four(&acc_k);
+    let four_v = take_four(&acc_v);
+    for (var r = 0u; r < 4u; r++) {
+      let row = first_key + r;
+      for (var j = 0u; j < 4u; j++) {
+        let col = own_column(take, j, lid.x);
+        if (row < dims.keys && col < HEAD_DIM) {
+          dk[(start + row) * HEAD_DIM + col] = four_k[r][j] * dims.scale;
+        }
+        if (row < dims.keys && col < VALUE_DIM) {
+          dv[(start + row) * VALUE_DIM + col] = four_v[r][j];
+        }
+      }
+    }
+  }
+}
+
+// attention_tile_backward: the operands of the tiled backward kernels of attention.
+// @use attention_tile
+// @use attention_backward
 
 const Q: u32 = 0u;
 const K: u32 = 1u;
@@ -1402,134 +2821,29 @@ fn element(source: u32, at: u32) -> vec4f {
   }
 }
 
-// Four elements from d of row \`row\` of head \`head\`, zero past the edges. dout has its heads side by side, the others have them apart.
-fn load(source: u32, head: u32, row: u32, d: u32) -> vec4f {
-  if (row >= dims.n || d >= HEAD_DIM) {
-    return vec4f();
-  }
-  let apart = head * dims.n + row;
-  let beside = ((head / dims.heads) * dims.n + row) * dims.heads + head % dims.heads;
-  let at = select(apart, beside, source == DOUT) * HEAD_DIM + d;
-  if (VEC) {
-    return element(source, at / 4u);
-  }
-  let step = within_line(d);
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
-}
-
-// Stages a chunk of ROWS rows of one operand and COLS of the other; the barriers before and after keep the pool's uses apart.
-fn stage_chunk(rows: u32, cols: u32, head: u32, first_row: u32, first_col: u32, d: u32, local: u32) {
-  workgroupBarrier();
-  for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    pool[line * LINE + quad] = load(rows, head, first_row + line, d + 4u * quad);
-  }
-  for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    if (line < COLS) {
-      pool[(ROWS + line) * LINE + quad] = load(cols, head, first_col + line, d + 4u * quad);
-    }
-  }
-  workgroupBarrier();
-}
-
-// Adds all columns of a block, weighted: results += weights values, where values are rows from first_col on of an operand.
-fn add_block(
-  results: ptr<function, array<vec4f, OWN>>,
-  weights: ptr<function, array<vec4f, 8>>,
-  values: u32,
-  head: u32,
-  first_col: u32,
-  lid: vec3u,
-  local: u32,
-) {
-  for (var slice = 0u; slice < COLS; slice += SLICE) {
-    workgroupBarrier();
-    stage_weights(weights, lid.x, lid.y);
-    for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
-      let line = (i + local) / VALUE_LINE;
-      if (line < SLICE) {
-        pool[VALUES + i + local] = load(values, head, first_col + slice + line, 4u * ((i + local) % VALUE_LINE));
-      }
-    }
-    workgroupBarrier();
-    add_values(results, lid.x, lid.y);
-  }
-}
-
-@compute @workgroup_size(8, BANDS)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let tiles = (dims.n + ROWS - 1u) / ROWS;
-  let group = wid.x + wid.y * groups.x;
-  let head = group / tiles; // batch * heads + head
-  if (head >= dims.batch * dims.heads) {
-    return;
-  }
-  let first = (group % tiles) * ROWS;
-  let start = head * dims.n;
-
-  var acc_k: array<vec4f, OWN>;
-  var acc_v: array<vec4f, OWN>;
-  for (var begin = 0u; begin < dims.n; begin += COLS) {
-    var score = array<vec4f, 8>();
-    for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
-      stage_chunk(K, Q, head, first, begin, d, local);
-      add_scores(&score, lid.x, lid.y);
-    }
-    for (var c = 0u; c < LANE; c++) {
-      let query = begin + lid.x + 8u * c;
-      score[c] = select(vec4f(), exp(score[c] * dims.scale - lse[start + min(query, dims.n - 1u)]), query < dims.n);
-    }
-    add_block(&acc_v, &score, DOUT, head, begin, lid, local);
-    var dscore = array<vec4f, 8>();
-    for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
-      stage_chunk(V, DOUT, head, first, begin, d, local);
-      add_scores(&dscore, lid.x, lid.y);
-    }
-    for (var c = 0u; c < LANE; c++) {
-      dscore[c] = score[c] * (dscore[c] - delta[start + min(begin + lid.x + 8u * c, dims.n - 1u)]);
-    }
-    add_block(&acc_k, &dscore, Q, head, begin, lid, local);
-  }
-  for (var take = 0u; take < TAKES; take++) {
-    let four_k = take_four(&acc_k);
-    let four_v = take_four(&acc_v);
-    for (var r = 0u; r < 4u; r++) {
-      let row = first + 4u * lid.y + r;
-      for (var j = 0u; j < 4u; j++) {
-        let col = own_column(take, j, lid.x);
-        if (row < dims.n && col < HEAD_DIM) {
-          dk[(start + row) * HEAD_DIM + col] = four_k[r][j] * dims.scale;
-          dv[(start + row) * HEAD_DIM + col] = four_v[r][j];
-        }
-      }
-    }
-  }
-}
-
-// A block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3, the lanes of a
-// vec4f, and columns x, x + 8, ...; of head_dim it has OWN columns of the results. The including shader has the knobs ROWS, COLS,
-// CHUNK, SLICE and HEAD_DIM and, since WGSL takes no pointer to storage, fills the pool itself.
+// attention_tile: a block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3,
+// the lanes of a vec4f, and columns x, x + 8, ...; of a head's elements it has OWN columns of the results.
+// Needs in the kernel: const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand of that name.
 // Two uses of the pool take turns:
 //   a chunk of head_dim, lines of LINE vec4s: ROWS lines of the rows' operand, then COLS lines of the columns' operand;
 //   a slice of the columns: SLICE lines of WEIGHT_LINE (weights, a vec4 for 4 rows), then SLICE lines of VALUE_LINE (values).
+
+// @use attention
+
+const ROWS: u32 = 64u;  // knob: queries (keys, in the backward of k and v) a workgroup: a multiple of 16; 2 ROWS invocations
+const COLS: u32 = 64u;  // knob: keys (queries, likewise) a block: 32 or 64
+const CHUNK: u32 = 16u; // knob: elements of a head staged at once: a multiple of 8
+const SLICE: u32 = 16u; // knob: keys (queries) whose values are staged at once: 8, 16 or 32
 
 const BANDS: u32 = ROWS / 4u;              // bands of 4 rows, an invocation (x, y) has part of band y
 const THREADS: u32 = 2u * ROWS;
 const LANE: u32 = COLS / 8u;               // scores of a row an invocation has
 const LINE: u32 = (CHUNK / 4u) | 1u;       // odd: 8 neighbouring lines meet no bank twice
 const WEIGHT_LINE: u32 = (ROWS / 4u) | 1u; // odd: so do 8 neighbouring lines of weights
-// head_dim in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
-const LEFT: u32 = HEAD_DIM % 32u;
-const WIDE: u32 = HEAD_DIM / 32u + select(0u, 1u, LEFT > 16u);
+// A head in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const LEFT: u32 = WIDTH % 32u;
+const WIDE: u32 = WIDTH / 32u + select(0u, 1u, LEFT > 16u);
 const REST: u32 = select((LEFT + 7u) / 8u, 0u, LEFT > 16u);
 const OWN: u32 = max(4u, 4u * WIDE + REST);
 const VALUE_LINE: u32 = 8u * WIDE + 2u * REST;
@@ -1572,29 +2886,48 @@ fn stage_weights(weights: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
   }
 }
 
-fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: vec4f) {
-  (*results)[at] += weight * value.x;
-  (*results)[at + 1u] += weight * value.y;
-  (*results)[at + 2u] += weight * value.z;
-  (*results)[at + 3u] += weight * value.w;
+// Four rows' weights of one value; where a weight is 0 by rule, the value is no part of the result.
+fn four_weighted(weights: vec4f, value: f32, guard: bool) -> vec4f {
+  if (guard) {
+    return select(weights * value, vec4f(), weights == vec4f());
+  }
+  return weights * value;
 }
 
-fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: f32) {
-  (*results)[at] += weight * value;
+fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: vec4f, guard: bool) {
+  (*results)[at] += four_weighted(weights, value.x, guard);
+  (*results)[at + 1u] += four_weighted(weights, value.y, guard);
+  (*results)[at + 2u] += four_weighted(weights, value.z, guard);
+  (*results)[at + 3u] += four_weighted(weights, value.w, guard);
+}
+
+// Not in place: an index that is constant may not be out of bounds, even in code that never runs.
+fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: f32, guard: bool) {
+  (*results)[at] += four_weighted(weights, value, guard);
+}
+
+// Adds one column's values, of which this invocation has those from \`value\` on.
+fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, weights: vec4f, guard: bool) {
+  if (WIDE > 0u) { add_four(results, 0u, weights, pool[value], guard); }
+  if (WIDE > 1u) { add_four(results, 4u, weights, pool[value + 8u], guard); }
+  if (WIDE > 2u) { add_four(results, 8u, weights, pool[value + 16u], guard); }
+  if (WIDE > 3u) { add_four(results, 12u, weights, pool[value + 24u], guard); }
+  let left = value - x + 8u * WIDE + x / 4u;
+  if (REST > 0u) { add_one(results, 4u * WIDE, weights, pool[left][x % 4u], guard); }
+  if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weights, pool[left + 2u][x % 4u], guard); }
 }
 
 // Adds the staged slice's values, weighted, to the results.
 fn add_values(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32) {
   for (var col = 0u; col < SLICE; col++) {
-    let weight = pool[col * WEIGHT_LINE + y];
+    let weights = pool[col * WEIGHT_LINE + y];
     let value = VALUES + col * VALUE_LINE + x;
-    if (WIDE > 0u) { add_four(results, 0u, weight, pool[value]); }
-    if (WIDE > 1u) { add_four(results, 4u, weight, pool[value + 8u]); }
-    if (WIDE > 2u) { add_four(results, 8u, weight, pool[value + 16u]); }
-    if (WIDE > 3u) { add_four(results, 12u, weight, pool[value + 24u]); }
-    let left = value - x + 8u * WIDE + x / 4u;
-    if (REST > 0u) { add_one(results, 4u * WIDE, weight, pool[left][x % 4u]); }
-    if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weight, pool[left + 2u][x % 4u]); }
+    let none = weights == vec4f(); // of a NaN, != is false on some devices
+    if (!GUARDED || !any(none)) {
+      add_column(results, value, x, weights, false);
+    } else if (!all(none)) {
+      add_column(results, value, x, weights, true);
+    }
   }
 }
 
@@ -1609,14 +2942,335 @@ fn take_four(results: ptr<function, array<vec4f, OWN>>) -> mat4x4f {
 
 const TAKES: u32 = WIDE + min(REST, 1u);
 
-// Which column of head_dim result j of the take-th four is: HEAD_DIM or more where there is none.
+// Which column of a head result j of the take-th four is: WIDTH or more where there is none.
 fn own_column(take: u32, j: u32, x: u32) -> u32 {
   return 32u * take + select(8u * j + x, 4u * x + j, take < WIDE);
 }
 
-// Steps to the elements after d that lie in the same line of head_dim.
-fn within_line(d: u32) -> vec4u {
-  return min(vec4u(0u, 1u, 2u, 3u), vec4u(HEAD_DIM - 1u - d));
+// The rows of one head in an operand: row i is the first + i * step, and zero from \`count\` on.
+struct Rows {
+  first: u32,
+  count: u32,
+  step: u32,
+}
+
+// Four elements from d of a row, zero past the edges.
+fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
+  let width = select(HEAD_DIM, VALUE_DIM, source >= V);
+  if (row >= operand.count || d >= width) {
+    return vec4f();
+  }
+  let at = (operand.first + row * operand.step) * width + d;
+  if (VEC) {
+    return element(source, at / 4u);
+  }
+  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Stages a chunk of ROWS rows of one operand and COLS of another; the barriers before and after keep the pool's uses apart.
+fn stage_chunk(a: u32, rows_of: Rows, first_row: u32, b: u32, cols_of: Rows, first_col: u32, d: u32, local: u32) {
+  workgroupBarrier();
+  for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
+    let line = (i + local) / (CHUNK / 4u);
+    let quad = (i + local) % (CHUNK / 4u);
+    pool[line * LINE + quad] = load(a, rows_of, first_row + line, d + 4u * quad);
+  }
+  for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
+    let line = (i + local) / (CHUNK / 4u);
+    let quad = (i + local) % (CHUNK / 4u);
+    if (line < COLS) {
+      pool[(ROWS + line) * LINE + quad] = load(b, cols_of, first_col + line, d + 4u * quad);
+    }
+  }
+  workgroupBarrier();
+}
+
+// Adds all columns of a block, weighted: results += weights values, where values are rows from first_col on of an operand.
+// \`begun\`: since the pool's last use there has been a barrier.
+fn add_block(
+  results: ptr<function, array<vec4f, OWN>>,
+  weights: ptr<function, array<vec4f, 8>>,
+  values: u32,
+  operand: Rows,
+  first_col: u32,
+  lid: vec3u,
+  local: u32,
+  begun: bool,
+) {
+  for (var slice = 0u; slice < COLS; slice += SLICE) {
+    if (slice > 0u || !begun) {
+      workgroupBarrier();
+    }
+    stage_weights(weights, lid.x, lid.y);
+    for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
+      let line = (i + local) / VALUE_LINE;
+      if (line < SLICE) {
+        pool[VALUES + i + local] = load(values, operand, first_col + slice + line, 4u * ((i + local) % VALUE_LINE));
+      }
+    }
+    workgroupBarrier();
+    add_values(results, lid.x, lid.y);
+  }
+}
+
+// The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
+fn four_capped(s: vec4f) -> vec4f {
+  return vec4f(cap(s.x), cap(s.y), cap(s.z), cap(s.w));
+}
+
+fn hide_queries(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
+  let y = hide(s.y, seen, query + 1u, key);
+  let z = hide(s.z, seen, query + 2u, key);
+  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query + 3u, key));
+}
+
+fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
+  let y = hide(s.y, seen, query, key + 1u);
+  let z = hide(s.z, seen, query, key + 2u);
+  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query, key + 3u));
+}
+
+fn four_weights(s: vec4f, top: vec4f) -> vec4f {
+  let p = exp(s - top);
+  if (GUARDED) {
+    return select(p, vec4f(), s == vec4f(HIDDEN));
+  }
+  return p;
+}
+
+fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, vec4f(), p == vec4f());
+  }
+  return ds;
+}
+
+// The derivatives of capped scores by scores.
+fn four_slopes(capped: vec4f) -> vec4f {
+  return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), uncap(1.0, capped.w));
+}
+
+// attention_backward: what the backward kernels of attention read beside q and k.
+// @use attention
+
+@group(0) @binding(4) var<storage, read> v: array<Elem>;
+@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(6) var<storage, read> rows: array<vec2f>; // lse and delta of each query; with LENGTHS each sample's valid keys after them
+
+fn valid_keys(sample: u32) -> u32 {
+  if (LENGTHS) {
+    return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
+  }
+  return dims.keys;
+}
+
+// dout has its heads side by side: row i of this head is the first + i * dims.heads.
+fn first_out(head: u32) -> u32 {
+  return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+}
+
+// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
+// and its weight. A feature that a variant does not have is no code in it.
+// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
+// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
+// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
+// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
+// Needs in the kernel: fn valid_keys(sample) -> u32.
+// @use finite
+
+const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
+const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
+const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
+alias Elem = f32;             // knob: vec4f with VEC
+const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
+const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
+const MASK: bool = false;     // knob: there is a mask
+const ADDS: bool = false;     // knob: the mask is added; else 0 hides
+alias MaskElem = u32;         // knob: f32 with ADDS
+const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
+const SOFTCAP: bool = false;  // knob: scores are capped
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
+const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  kv_heads: u32, // optional, else heads
+  n: u32,
+  keys: u32, // optional, else n
+  head_dim: u32,
+  scale: f32,
+  offset: i32, // optional, else 0
+  softcap: f32, // optional: SOFTCAP, else 0
+  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
+  mask_heads: u32, // optional: MASK, else 1
+  mask_n: u32, // optional: MASK, else 1
+}
+
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
+
+// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+fn group_size() -> u32 {
+  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+// What the queries of a head see.
+struct Seen {
+  keys: u32,  // valid keys of the sample
+  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
+  mask: u32,  // where the head's mask starts
+}
+
+fn seen_by(head: u32) -> Seen {
+  let sample = head / dims.heads;
+  var seen = Seen(valid_keys(sample), dims.offset, 0u);
+  if (CAUSAL == 2u) {
+    seen.ahead += i32(seen.keys) - i32(dims.n);
+  }
+  if (MASK) {
+    let b = min(sample, dims.mask_batch - 1u);
+    let h = min(head % dims.heads, dims.mask_heads - 1u);
+    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+  }
+  return seen;
+}
+
+// Past the last key that \`query\` or one before it sees.
+fn keys_until(seen: Seen, query: u32) -> u32 {
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+  }
+  return seen.keys;
+}
+
+// The first query that sees \`key\` or one after it; n if none does.
+fn queries_from(seen: Seen, key: u32) -> u32 {
+  if (LENGTHS && key >= seen.keys) {
+    return dims.n;
+  }
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
+  }
+  return 0u;
+}
+
+// cap tanh(score / cap), to a few ulp near 0 too.
+fn cap(score: f32) -> f32 {
+  if (!SOFTCAP) {
+    return score;
+  }
+  let x = between(score / dims.softcap, -15.0, 15.0);
+  let xx = x * x;
+  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+}
+
+// The gradient by a score from that by the capped one.
+fn uncap(gradient: f32, capped: f32) -> f32 {
+  if (!SOFTCAP) {
+    return gradient;
+  }
+  let t = capped / dims.softcap;
+  return gradient * (1.0 - t * t);
+}
+
+// The masked score of a query and a key: HIDDEN where it does not see it.
+fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
+  var masked = score;
+  var hidden = false;
+  if (LENGTHS) {
+    hidden = key >= seen.keys;
+  }
+  if (CAUSAL > 0u) {
+    hidden = hidden || i32(key) > i32(query) + seen.ahead;
+  }
+  if (MASK) {
+    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+    if (ADDS) {
+      masked += f32(m);
+      hidden = hidden || f32(m) <= HIDDEN;
+    } else {
+      hidden = hidden || m == MaskElem();
+    }
+  }
+  return select(masked, HIDDEN, hidden);
+}
+
+// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+fn weight(score: f32, top: f32) -> f32 {
+  let p = exp(score - top);
+  if (GUARDED) {
+    return select(p, 0.0, score == HIDDEN);
+  }
+  return p;
+}
+
+// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, 0.0, p == 0.0);
+  }
+  return ds;
+}
+
+// x y, 0 where x is hidden, whatever y is.
+fn weighted(x: f32, y: Elem) -> Elem {
+  if (GUARDED) {
+    return select(x * y, Elem(), x == 0.0);
+  }
+  return x * y;
+}
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -1624,7 +3278,6 @@ fn within_line(d: u32) -> vec4u {
 /**
  * attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
  * the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
- * Buffers f32: q, k, v, dk, dv [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
  * Grid: a workgroup of 8 x ROWS / 4 has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
  * Precision: f32.
  * Source: Dao et al. 2022, the backward of attention.
@@ -1636,134 +3289,53 @@ const attention_tiled_bwd_q_ = {
   name: 'attention_tiled_bwd_q',
   entryPoint: 'main',
   bindings: {
+    dq: { binding: 7, access: 'read_write', element: 'f32' },
+    v: { binding: 4, access: 'read', element: 'Elem' },
+    dout: { binding: 5, access: 'read', element: 'Elem' },
+    rows: { binding: 6, access: 'read', element: 'vec2f' },
     q: { binding: 0, access: 'read', element: 'Elem' },
     k: { binding: 1, access: 'read', element: 'Elem' },
-    v: { binding: 2, access: 'read', element: 'Elem' },
-    dout: { binding: 3, access: 'read', element: 'Elem' },
-    lse: { binding: 4, access: 'read', element: 'f32' },
-    delta: { binding: 5, access: 'read', element: 'f32' },
-    dq: { binding: 6, access: 'read_write', element: 'f32' },
+    mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
-  uniform: { binding: 7, size: 20, fields: {
+  uniform: { binding: 3, size: 48, fields: {
     batch: { type: 'u32', offset: 0 },
     heads: { type: 'u32', offset: 4 },
-    n: { type: 'u32', offset: 8 },
-    head_dim: { type: 'u32', offset: 12 },
-    scale: { type: 'f32', offset: 16 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+    offset: { type: 'i32', offset: 28, else: 0 },
+    softcap: { type: 'f32', offset: 32, else: 0, optional: 'SOFTCAP' },
+    mask_batch: { type: 'u32', offset: 36, else: 1, optional: 'MASK' },
+    mask_heads: { type: 'u32', offset: 40, else: 1, optional: 'MASK' },
+    mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
   } },
   knobs: {
-    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     CHUNK: { kind: 'const', type: 'u32', default: 16 },
     SLICE: { kind: 'const', type: 'u32', default: 16 },
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+    CAUSAL: { kind: 'const', type: 'u32', default: 0 },
+    MASK: { kind: 'const', type: 'bool', default: false },
+    ADDS: { kind: 'const', type: 'bool', default: false },
+    MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
+    LENGTHS: { kind: 'const', type: 'bool', default: false },
+    SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
-  code: `// attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(scale q_i . k_j - lse_i);
+  code: `// attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
 //   the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
-// Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
 // Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
-// @use attention_tile
+// @use attention_tile_backward
 
-const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const ROWS: u32 = 64u;      // knob: queries a workgroup: a multiple of 16; 2 ROWS invocations
-const COLS: u32 = 64u;      // knob: keys a block: 32 or 64
-const CHUNK: u32 = 16u;     // knob: elements of head_dim staged at once: a multiple of 8
-const SLICE: u32 = 16u;     // knob: keys whose values are staged at once: 8, 16 or 32
-const VEC: bool = false;    // knob: q, k, v and dout are read as vec4f; head_dim is a multiple of 4
-alias Elem = f32;           // knob: vec4f with VEC
-
-struct Dims {
-  batch: u32,
-  heads: u32,
-  n: u32,
-  head_dim: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> v: array<Elem>;
-@group(0) @binding(3) var<storage, read> dout: array<Elem>;
-@group(0) @binding(4) var<storage, read> lse: array<f32>;
-@group(0) @binding(5) var<storage, read> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dq: array<f32>;
-@group(0) @binding(7) var<uniform> dims: Dims;
-
-const Q: u32 = 0u;
-const K: u32 = 1u;
-const V: u32 = 2u;
-const DOUT: u32 = 3u;
-
-fn element(source: u32, at: u32) -> vec4f {
-  switch (source) {
-    case Q: { return vec4f(q[at]); }
-    case K: { return vec4f(k[at]); }
-    case V: { return vec4f(v[at]); }
-    default: { return vec4f(dout[at]); }
-  }
-}
-
-// Four elements from d of row \`row\` of head \`head\`, zero past the edges. dout has its heads side by side, the others have them apart.
-fn load(source: u32, head: u32, row: u32, d: u32) -> vec4f {
-  if (row >= dims.n || d >= HEAD_DIM) {
-    return vec4f();
-  }
-  let apart = head * dims.n + row;
-  let beside = ((head / dims.heads) * dims.n + row) * dims.heads + head % dims.heads;
-  let at = select(apart, beside, source == DOUT) * HEAD_DIM + d;
-  if (VEC) {
-    return element(source, at / 4u);
-  }
-  let step = within_line(d);
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
-}
-
-// Stages a chunk of ROWS rows of one operand and COLS of the other; the barriers before and after keep the pool's uses apart.
-fn stage_chunk(rows: u32, cols: u32, head: u32, first_row: u32, first_col: u32, d: u32, local: u32) {
-  workgroupBarrier();
-  for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    pool[line * LINE + quad] = load(rows, head, first_row + line, d + 4u * quad);
-  }
-  for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    if (line < COLS) {
-      pool[(ROWS + line) * LINE + quad] = load(cols, head, first_col + line, d + 4u * quad);
-    }
-  }
-  workgroupBarrier();
-}
-
-// Adds all columns of a block, weighted: results += weights values, where values are rows from first_col on of an operand.
-fn add_block(
-  results: ptr<function, array<vec4f, OWN>>,
-  weights: ptr<function, array<vec4f, 8>>,
-  values: u32,
-  head: u32,
-  first_col: u32,
-  lid: vec3u,
-  local: u32,
-) {
-  for (var slice = 0u; slice < COLS; slice += SLICE) {
-    workgroupBarrier();
-    stage_weights(weights, lid.x, lid.y);
-    for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
-      let line = (i + local) / VALUE_LINE;
-      if (line < SLICE) {
-        pool[VALUES + i + local] = load(values, head, first_col + slice + line, 4u * ((i + local) % VALUE_LINE));
-      }
-    }
-    workgroupBarrier();
-    add_values(results, lid.x, lid.y);
-  }
-}
+@group(0) @binding(7) var<storage, read_write> dq: array<f32>;
 
 @compute @workgroup_size(8, BANDS)
 fn main(
@@ -1772,14 +3344,18 @@ fn main(
   @builtin(local_invocation_id) lid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (dims.n + ROWS - 1u) / ROWS;
-  let group = wid.x + wid.y * groups.x;
-  let head = group / tiles; // batch * heads + head
+  let place = place_of(wid, groups, dims.n, ROWS);
+  let head = place.head; // batch * heads + head
   if (head >= dims.batch * dims.heads) {
     return;
   }
-  let first = (group % tiles) * ROWS;
+  let first = place.first;
   let start = head * dims.n;
+  let seen = seen_by(head);
+  let queries = Rows(start, dims.n, 1u);
+  let outs = Rows(first_out(head), dims.n, dims.heads);
+  let keys = Rows(head / group_size() * dims.keys, seen.keys, 1u);
+  let end = keys_until(seen, first + ROWS - 1u);
 
   // A query past n gets no weight: exp(-3e38) is 0.
   var lse_row = vec4f(3.0e38);
@@ -1787,27 +3363,34 @@ fn main(
   for (var r = 0u; r < 4u; r++) {
     let row = first + 4u * lid.y + r;
     if (row < dims.n) {
-      lse_row[r] = lse[start + row];
-      delta_row[r] = delta[start + row];
+      let of_row = rows[start + row];
+      lse_row[r] = of_row.x;
+      delta_row[r] = of_row.y;
     }
   }
   var acc: array<vec4f, OWN>;
-  for (var begin = 0u; begin < dims.n; begin += COLS) {
+  for (var begin = 0u; begin < end; begin += COLS) {
     var score = array<vec4f, 8>();
     for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
-      stage_chunk(Q, K, head, first, begin, d, local);
+      stage_chunk(Q, queries, first, K, keys, begin, d, local);
       add_scores(&score, lid.x, lid.y);
     }
     var dscore = array<vec4f, 8>();
-    for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
-      stage_chunk(DOUT, V, head, first, begin, d, local);
+    for (var d = 0u; d < VALUE_DIM; d += CHUNK) {
+      stage_chunk(DOUT, outs, first, V, keys, begin, d, local);
       add_scores(&dscore, lid.x, lid.y);
     }
     for (var c = 0u; c < LANE; c++) {
-      let p = select(vec4f(), exp(score[c] * dims.scale - lse_row), begin + lid.x + 8u * c < dims.n);
-      dscore[c] = p * (dscore[c] - delta_row);
+      let key = begin + lid.x + 8u * c;
+      let capped = four_capped(score[c] * dims.scale);
+      let masked = hide_queries(capped, seen, first + 4u * lid.y, key);
+      let p = select(vec4f(), four_weights(masked, lse_row), key < end);
+      dscore[c] = four_by_score(p, dscore[c], delta_row);
+      if (SOFTCAP) {
+        dscore[c] *= four_slopes(capped);
+      }
     }
-    add_block(&acc, &dscore, K, head, begin, lid, local);
+    add_block(&acc, &dscore, K, keys, begin, lid, local, false);
   }
   for (var take = 0u; take < TAKES; take++) {
     let four = take_four(&acc);
@@ -1823,21 +3406,47 @@ fn main(
   }
 }
 
-// A block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3, the lanes of a
-// vec4f, and columns x, x + 8, ...; of head_dim it has OWN columns of the results. The including shader has the knobs ROWS, COLS,
-// CHUNK, SLICE and HEAD_DIM and, since WGSL takes no pointer to storage, fills the pool itself.
+// attention_tile_backward: the operands of the tiled backward kernels of attention.
+// @use attention_tile
+// @use attention_backward
+
+const Q: u32 = 0u;
+const K: u32 = 1u;
+const V: u32 = 2u;
+const DOUT: u32 = 3u;
+
+fn element(source: u32, at: u32) -> vec4f {
+  switch (source) {
+    case Q: { return vec4f(q[at]); }
+    case K: { return vec4f(k[at]); }
+    case V: { return vec4f(v[at]); }
+    default: { return vec4f(dout[at]); }
+  }
+}
+
+// attention_tile: a block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3,
+// the lanes of a vec4f, and columns x, x + 8, ...; of a head's elements it has OWN columns of the results.
+// Needs in the kernel: const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand of that name.
 // Two uses of the pool take turns:
 //   a chunk of head_dim, lines of LINE vec4s: ROWS lines of the rows' operand, then COLS lines of the columns' operand;
 //   a slice of the columns: SLICE lines of WEIGHT_LINE (weights, a vec4 for 4 rows), then SLICE lines of VALUE_LINE (values).
+
+// @use attention
+
+const ROWS: u32 = 64u;  // knob: queries (keys, in the backward of k and v) a workgroup: a multiple of 16; 2 ROWS invocations
+const COLS: u32 = 64u;  // knob: keys (queries, likewise) a block: 32 or 64
+const CHUNK: u32 = 16u; // knob: elements of a head staged at once: a multiple of 8
+const SLICE: u32 = 16u; // knob: keys (queries) whose values are staged at once: 8, 16 or 32
 
 const BANDS: u32 = ROWS / 4u;              // bands of 4 rows, an invocation (x, y) has part of band y
 const THREADS: u32 = 2u * ROWS;
 const LANE: u32 = COLS / 8u;               // scores of a row an invocation has
 const LINE: u32 = (CHUNK / 4u) | 1u;       // odd: 8 neighbouring lines meet no bank twice
 const WEIGHT_LINE: u32 = (ROWS / 4u) | 1u; // odd: so do 8 neighbouring lines of weights
-// head_dim in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
-const LEFT: u32 = HEAD_DIM % 32u;
-const WIDE: u32 = HEAD_DIM / 32u + select(0u, 1u, LEFT > 16u);
+// A head in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const LEFT: u32 = WIDTH % 32u;
+const WIDE: u32 = WIDTH / 32u + select(0u, 1u, LEFT > 16u);
 const REST: u32 = select((LEFT + 7u) / 8u, 0u, LEFT > 16u);
 const OWN: u32 = max(4u, 4u * WIDE + REST);
 const VALUE_LINE: u32 = 8u * WIDE + 2u * REST;
@@ -1880,29 +3489,48 @@ fn stage_weights(weights: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
   }
 }
 
-fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: vec4f) {
-  (*results)[at] += weight * value.x;
-  (*results)[at + 1u] += weight * value.y;
-  (*results)[at + 2u] += weight * value.z;
-  (*results)[at + 3u] += weight * value.w;
+// Four rows' weights of one value; where a weight is 0 by rule, the value is no part of the result.
+fn four_weighted(weights: vec4f, value: f32, guard: bool) -> vec4f {
+  if (guard) {
+    return select(weights * value, vec4f(), weights == vec4f());
+  }
+  return weights * value;
 }
 
-fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: f32) {
-  (*results)[at] += weight * value;
+fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: vec4f, guard: bool) {
+  (*results)[at] += four_weighted(weights, value.x, guard);
+  (*results)[at + 1u] += four_weighted(weights, value.y, guard);
+  (*results)[at + 2u] += four_weighted(weights, value.z, guard);
+  (*results)[at + 3u] += four_weighted(weights, value.w, guard);
+}
+
+// Not in place: an index that is constant may not be out of bounds, even in code that never runs.
+fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: f32, guard: bool) {
+  (*results)[at] += four_weighted(weights, value, guard);
+}
+
+// Adds one column's values, of which this invocation has those from \`value\` on.
+fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, weights: vec4f, guard: bool) {
+  if (WIDE > 0u) { add_four(results, 0u, weights, pool[value], guard); }
+  if (WIDE > 1u) { add_four(results, 4u, weights, pool[value + 8u], guard); }
+  if (WIDE > 2u) { add_four(results, 8u, weights, pool[value + 16u], guard); }
+  if (WIDE > 3u) { add_four(results, 12u, weights, pool[value + 24u], guard); }
+  let left = value - x + 8u * WIDE + x / 4u;
+  if (REST > 0u) { add_one(results, 4u * WIDE, weights, pool[left][x % 4u], guard); }
+  if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weights, pool[left + 2u][x % 4u], guard); }
 }
 
 // Adds the staged slice's values, weighted, to the results.
 fn add_values(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32) {
   for (var col = 0u; col < SLICE; col++) {
-    let weight = pool[col * WEIGHT_LINE + y];
+    let weights = pool[col * WEIGHT_LINE + y];
     let value = VALUES + col * VALUE_LINE + x;
-    if (WIDE > 0u) { add_four(results, 0u, weight, pool[value]); }
-    if (WIDE > 1u) { add_four(results, 4u, weight, pool[value + 8u]); }
-    if (WIDE > 2u) { add_four(results, 8u, weight, pool[value + 16u]); }
-    if (WIDE > 3u) { add_four(results, 12u, weight, pool[value + 24u]); }
-    let left = value - x + 8u * WIDE + x / 4u;
-    if (REST > 0u) { add_one(results, 4u * WIDE, weight, pool[left][x % 4u]); }
-    if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weight, pool[left + 2u][x % 4u]); }
+    let none = weights == vec4f(); // of a NaN, != is false on some devices
+    if (!GUARDED || !any(none)) {
+      add_column(results, value, x, weights, false);
+    } else if (!all(none)) {
+      add_column(results, value, x, weights, true);
+    }
   }
 }
 
@@ -1917,22 +3545,342 @@ fn take_four(results: ptr<function, array<vec4f, OWN>>) -> mat4x4f {
 
 const TAKES: u32 = WIDE + min(REST, 1u);
 
-// Which column of head_dim result j of the take-th four is: HEAD_DIM or more where there is none.
+// Which column of a head result j of the take-th four is: WIDTH or more where there is none.
 fn own_column(take: u32, j: u32, x: u32) -> u32 {
   return 32u * take + select(8u * j + x, 4u * x + j, take < WIDE);
 }
 
-// Steps to the elements after d that lie in the same line of head_dim.
-fn within_line(d: u32) -> vec4u {
-  return min(vec4u(0u, 1u, 2u, 3u), vec4u(HEAD_DIM - 1u - d));
+// The rows of one head in an operand: row i is the first + i * step, and zero from \`count\` on.
+struct Rows {
+  first: u32,
+  count: u32,
+  step: u32,
+}
+
+// Four elements from d of a row, zero past the edges.
+fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
+  let width = select(HEAD_DIM, VALUE_DIM, source >= V);
+  if (row >= operand.count || d >= width) {
+    return vec4f();
+  }
+  let at = (operand.first + row * operand.step) * width + d;
+  if (VEC) {
+    return element(source, at / 4u);
+  }
+  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Stages a chunk of ROWS rows of one operand and COLS of another; the barriers before and after keep the pool's uses apart.
+fn stage_chunk(a: u32, rows_of: Rows, first_row: u32, b: u32, cols_of: Rows, first_col: u32, d: u32, local: u32) {
+  workgroupBarrier();
+  for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
+    let line = (i + local) / (CHUNK / 4u);
+    let quad = (i + local) % (CHUNK / 4u);
+    pool[line * LINE + quad] = load(a, rows_of, first_row + line, d + 4u * quad);
+  }
+  for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
+    let line = (i + local) / (CHUNK / 4u);
+    let quad = (i + local) % (CHUNK / 4u);
+    if (line < COLS) {
+      pool[(ROWS + line) * LINE + quad] = load(b, cols_of, first_col + line, d + 4u * quad);
+    }
+  }
+  workgroupBarrier();
+}
+
+// Adds all columns of a block, weighted: results += weights values, where values are rows from first_col on of an operand.
+// \`begun\`: since the pool's last use there has been a barrier.
+fn add_block(
+  results: ptr<function, array<vec4f, OWN>>,
+  weights: ptr<function, array<vec4f, 8>>,
+  values: u32,
+  operand: Rows,
+  first_col: u32,
+  lid: vec3u,
+  local: u32,
+  begun: bool,
+) {
+  for (var slice = 0u; slice < COLS; slice += SLICE) {
+    if (slice > 0u || !begun) {
+      workgroupBarrier();
+    }
+    stage_weights(weights, lid.x, lid.y);
+    for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
+      let line = (i + local) / VALUE_LINE;
+      if (line < SLICE) {
+        pool[VALUES + i + local] = load(values, operand, first_col + slice + line, 4u * ((i + local) % VALUE_LINE));
+      }
+    }
+    workgroupBarrier();
+    add_values(results, lid.x, lid.y);
+  }
+}
+
+// The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
+fn four_capped(s: vec4f) -> vec4f {
+  return vec4f(cap(s.x), cap(s.y), cap(s.z), cap(s.w));
+}
+
+fn hide_queries(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
+  let y = hide(s.y, seen, query + 1u, key);
+  let z = hide(s.z, seen, query + 2u, key);
+  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query + 3u, key));
+}
+
+fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
+  let y = hide(s.y, seen, query, key + 1u);
+  let z = hide(s.z, seen, query, key + 2u);
+  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query, key + 3u));
+}
+
+fn four_weights(s: vec4f, top: vec4f) -> vec4f {
+  let p = exp(s - top);
+  if (GUARDED) {
+    return select(p, vec4f(), s == vec4f(HIDDEN));
+  }
+  return p;
+}
+
+fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, vec4f(), p == vec4f());
+  }
+  return ds;
+}
+
+// The derivatives of capped scores by scores.
+fn four_slopes(capped: vec4f) -> vec4f {
+  return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), uncap(1.0, capped.w));
+}
+
+// attention_backward: what the backward kernels of attention read beside q and k.
+// @use attention
+
+@group(0) @binding(4) var<storage, read> v: array<Elem>;
+@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(6) var<storage, read> rows: array<vec2f>; // lse and delta of each query; with LENGTHS each sample's valid keys after them
+
+fn valid_keys(sample: u32) -> u32 {
+  if (LENGTHS) {
+    return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
+  }
+  return dims.keys;
+}
+
+// dout has its heads side by side: row i of this head is the first + i * dims.heads.
+fn first_out(head: u32) -> u32 {
+  return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+}
+
+// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
+// and its weight. A feature that a variant does not have is no code in it.
+// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
+// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
+// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
+// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
+// Needs in the kernel: fn valid_keys(sample) -> u32.
+// @use finite
+
+const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
+const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
+const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
+alias Elem = f32;             // knob: vec4f with VEC
+const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
+const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
+const MASK: bool = false;     // knob: there is a mask
+const ADDS: bool = false;     // knob: the mask is added; else 0 hides
+alias MaskElem = u32;         // knob: f32 with ADDS
+const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
+const SOFTCAP: bool = false;  // knob: scores are capped
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
+const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  kv_heads: u32, // optional, else heads
+  n: u32,
+  keys: u32, // optional, else n
+  head_dim: u32,
+  scale: f32,
+  offset: i32, // optional, else 0
+  softcap: f32, // optional: SOFTCAP, else 0
+  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
+  mask_heads: u32, // optional: MASK, else 1
+  mask_n: u32, // optional: MASK, else 1
+}
+
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
+
+// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+fn group_size() -> u32 {
+  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+// What the queries of a head see.
+struct Seen {
+  keys: u32,  // valid keys of the sample
+  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
+  mask: u32,  // where the head's mask starts
+}
+
+fn seen_by(head: u32) -> Seen {
+  let sample = head / dims.heads;
+  var seen = Seen(valid_keys(sample), dims.offset, 0u);
+  if (CAUSAL == 2u) {
+    seen.ahead += i32(seen.keys) - i32(dims.n);
+  }
+  if (MASK) {
+    let b = min(sample, dims.mask_batch - 1u);
+    let h = min(head % dims.heads, dims.mask_heads - 1u);
+    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+  }
+  return seen;
+}
+
+// Past the last key that \`query\` or one before it sees.
+fn keys_until(seen: Seen, query: u32) -> u32 {
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+  }
+  return seen.keys;
+}
+
+// The first query that sees \`key\` or one after it; n if none does.
+fn queries_from(seen: Seen, key: u32) -> u32 {
+  if (LENGTHS && key >= seen.keys) {
+    return dims.n;
+  }
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
+  }
+  return 0u;
+}
+
+// cap tanh(score / cap), to a few ulp near 0 too.
+fn cap(score: f32) -> f32 {
+  if (!SOFTCAP) {
+    return score;
+  }
+  let x = between(score / dims.softcap, -15.0, 15.0);
+  let xx = x * x;
+  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+}
+
+// The gradient by a score from that by the capped one.
+fn uncap(gradient: f32, capped: f32) -> f32 {
+  if (!SOFTCAP) {
+    return gradient;
+  }
+  let t = capped / dims.softcap;
+  return gradient * (1.0 - t * t);
+}
+
+// The masked score of a query and a key: HIDDEN where it does not see it.
+fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
+  var masked = score;
+  var hidden = false;
+  if (LENGTHS) {
+    hidden = key >= seen.keys;
+  }
+  if (CAUSAL > 0u) {
+    hidden = hidden || i32(key) > i32(query) + seen.ahead;
+  }
+  if (MASK) {
+    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+    if (ADDS) {
+      masked += f32(m);
+      hidden = hidden || f32(m) <= HIDDEN;
+    } else {
+      hidden = hidden || m == MaskElem();
+    }
+  }
+  return select(masked, HIDDEN, hidden);
+}
+
+// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+fn weight(score: f32, top: f32) -> f32 {
+  let p = exp(score - top);
+  if (GUARDED) {
+    return select(p, 0.0, score == HIDDEN);
+  }
+  return p;
+}
+
+// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, 0.0, p == 0.0);
+  }
+  return ds;
+}
+
+// x y, 0 where x is hidden, whatever y is.
+fn weighted(x: f32, y: Elem) -> Elem {
+  if (GUARDED) {
+    return select(x * y, Elem(), x == 0.0);
+  }
+  return x * y;
+}
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 ` as string,
 } as const satisfies ShaderSource;
 
 /**
- * attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(scale q_i . k_j - lse_i);
+ * attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
  * the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
- * Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n].
  * Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
  * Precision: f32.
  * Source: Dao et al. 2022, the backward of attention.
@@ -1944,60 +3892,57 @@ const attention_tiled_fwd_ = {
   name: 'attention_tiled_fwd',
   entryPoint: 'main',
   bindings: {
+    v: { binding: 5, access: 'read', element: 'Elem' },
+    out: { binding: 6, access: 'read_write', element: 'f32' },
+    lse: { binding: 7, access: 'read_write', element: 'f32' },
+    lengths: { binding: 4, access: 'read', element: 'u32', optional: 'LENGTHS' },
     q: { binding: 0, access: 'read', element: 'Elem' },
     k: { binding: 1, access: 'read', element: 'Elem' },
-    v: { binding: 2, access: 'read', element: 'Elem' },
-    out: { binding: 3, access: 'read_write', element: 'f32' },
-    lse: { binding: 4, access: 'read_write', element: 'f32' },
+    mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
-  uniform: { binding: 5, size: 20, fields: {
+  uniform: { binding: 3, size: 48, fields: {
     batch: { type: 'u32', offset: 0 },
     heads: { type: 'u32', offset: 4 },
-    n: { type: 'u32', offset: 8 },
-    head_dim: { type: 'u32', offset: 12 },
-    scale: { type: 'f32', offset: 16 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+    offset: { type: 'i32', offset: 28, else: 0 },
+    softcap: { type: 'f32', offset: 32, else: 0, optional: 'SOFTCAP' },
+    mask_batch: { type: 'u32', offset: 36, else: 1, optional: 'MASK' },
+    mask_heads: { type: 'u32', offset: 40, else: 1, optional: 'MASK' },
+    mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
   } },
   knobs: {
-    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     CHUNK: { kind: 'const', type: 'u32', default: 16 },
     SLICE: { kind: 'const', type: 'u32', default: 16 },
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+    CAUSAL: { kind: 'const', type: 'u32', default: 0 },
+    MASK: { kind: 'const', type: 'bool', default: false },
+    ADDS: { kind: 'const', type: 'bool', default: false },
+    MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
+    LENGTHS: { kind: 'const', type: 'bool', default: false },
+    SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
-  code: `// attention_tiled_fwd: out = softmax(scale q k^T) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
-// Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads, head_dim]; lse [batch, heads, n] = log of the sum of
-//   exponentials, for the backward.
+  code: `// attention_tiled_fwd: out = softmax(scores) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
 // Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
-// Each block: scores over chunks of head_dim through workgroup memory, then weights and values over slices of the keys (lib/attention_tile).
+// Each block: scores over chunks of a head through workgroup memory, then weights and values over slices of the keys (lib/attention_tile).
 // Q is staged again for each block, since all of it would fill the 16 KiB; that costs 1 read in 1000 multiply-adds or so.
 // Precision: f32. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
 // Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
 // @use attention_tile
+// @use attention_forward
 
-const HEAD_DIM: u32 = 64u;  // knob: size of a head
-const ROWS: u32 = 64u;      // knob: queries a workgroup: a multiple of 16; 2 ROWS invocations
-const COLS: u32 = 64u;      // knob: keys a block: 32 or 64
-const CHUNK: u32 = 16u;     // knob: elements of head_dim staged at once: a multiple of 8
-const SLICE: u32 = 16u;     // knob: keys whose values are staged at once: 8, 16 or 32
-const VEC: bool = false;    // knob: q, k and v are read as vec4f; head_dim is a multiple of 4
-alias Elem = f32;           // knob: vec4f with VEC
-
-struct Dims {
-  batch: u32,
-  heads: u32,
-  n: u32,
-  head_dim: u32,
-  scale: f32,
-}
-
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> v: array<Elem>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
-@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(5) var<uniform> dims: Dims;
+@group(0) @binding(5) var<storage, read> v: array<Elem>;
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
 var<workgroup> exchange: array<vec4f, THREADS>;
 
@@ -2013,20 +3958,6 @@ fn element(source: u32, at: u32) -> vec4f {
   }
 }
 
-// Four elements from d of row \`row\` of a head whose first row is \`start\`, zero past the edges.
-fn load(source: u32, start: u32, row: u32, d: u32) -> vec4f {
-  if (row >= dims.n || d >= HEAD_DIM) {
-    return vec4f();
-  }
-  let at = (start + row) * HEAD_DIM + d;
-  if (VEC) {
-    return element(source, at / 4u);
-  }
-  let step = within_line(d);
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
-}
-
 @compute @workgroup_size(8, BANDS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
@@ -2034,41 +3965,32 @@ fn main(
   @builtin(local_invocation_id) lid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (dims.n + ROWS - 1u) / ROWS;
-  let group = wid.x + wid.y * groups.x;
-  let head = group / tiles; // batch * heads + head
+  let place = place_of(wid, groups, dims.n, ROWS);
+  let head = place.head; // batch * heads + head
   if (head >= dims.batch * dims.heads) {
     return;
   }
-  let first = (group % tiles) * ROWS;
-  let start = head * dims.n;
+  let first = place.first;
+  let seen = seen_by(head);
+  let queries = Rows(head * dims.n, dims.n, 1u);
+  let keys = Rows(head / group_size() * dims.keys, seen.keys, 1u);
+  let end = keys_until(seen, first + ROWS - 1u);
 
   var acc: array<vec4f, OWN>;
-  var top = vec4f(-3.0e38);
+  var top = vec4f(HIDDEN);
   var sum = vec4f();
-  for (var begin = 0u; begin < dims.n; begin += COLS) {
+  for (var begin = 0u; begin < end; begin += COLS) {
     var score = array<vec4f, 8>();
     for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
-      workgroupBarrier();
-      for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
-        let line = (i + local) / (CHUNK / 4u);
-        let quad = (i + local) % (CHUNK / 4u);
-        pool[line * LINE + quad] = load(Q, start, first + line, d + 4u * quad) * dims.scale;
-      }
-      for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
-        let line = (i + local) / (CHUNK / 4u);
-        let quad = (i + local) % (CHUNK / 4u);
-        if (line < COLS) {
-          pool[(ROWS + line) * LINE + quad] = load(K, start, begin + line, d + 4u * quad);
-        }
-      }
-      workgroupBarrier();
+      stage_chunk(Q, queries, first, K, keys, begin, d, local);
       add_scores(&score, lid.x, lid.y);
     }
 
     var new_top = top;
     for (var c = 0u; c < LANE; c++) {
-      score[c] = select(vec4f(-3.0e38), score[c], begin + lid.x + 8u * c < dims.n);
+      let key = begin + lid.x + 8u * c;
+      let masked = hide_queries(four_capped(score[c] * dims.scale), seen, first + 4u * lid.y, key);
+      score[c] = select(vec4f(HIDDEN), masked, key < end);
       new_top = max(new_top, score[c]);
     }
     exchange[local] = new_top;
@@ -2080,75 +4002,74 @@ fn main(
     top = new_top;
     sum *= shrink;
     for (var c = 0u; c < LANE; c++) {
-      score[c] = exp(score[c] - top);
+      score[c] = four_weights(score[c], top);
       sum += score[c];
     }
     for (var i = 0u; i < OWN; i++) {
       acc[i] *= shrink;
     }
-
-    for (var slice = 0u; slice < COLS; slice += SLICE) {
-      if (slice > 0u) { // before the first slice the exchange has been the barrier
-        workgroupBarrier();
-      }
-      stage_weights(&score, lid.x, lid.y);
-      for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
-        let line = (i + local) / VALUE_LINE;
-        if (line < SLICE) {
-          pool[VALUES + i + local] = load(V, start, begin + slice + line, 4u * ((i + local) % VALUE_LINE));
-        }
-      }
-      workgroupBarrier();
-      add_values(&acc, lid.x, lid.y);
-    }
+    add_block(&acc, &score, V, keys, begin, lid, local, true); // the exchange has been a barrier
   }
 
   exchange[local] = sum;
   workgroupBarrier();
-  var total = vec4f();
+  var all_keys = vec4f();
   for (var i = 0u; i < 8u; i++) {
-    total += exchange[lid.y * 8u + i];
+    all_keys += exchange[lid.y * 8u + i];
+  }
+  var line = top + log(all_keys);
+  if (GUARDED) { // where no key is seen
+    let none = all_keys == vec4f();
+    line = select(line, vec4f(HIDDEN), none);
+    all_keys = select(all_keys, vec4f(1.0), none);
+  }
+  for (var i = 0u; i < OWN; i++) {
+    acc[i] /= all_keys;
   }
   let to = (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
-  for (var i = 0u; i < OWN; i++) {
-    acc[i] /= total;
-  }
   for (var take = 0u; take < TAKES; take++) {
     let four = take_four(&acc);
     for (var r = 0u; r < 4u; r++) {
       let row = first + 4u * lid.y + r;
       for (var j = 0u; j < 4u; j++) {
         let col = own_column(take, j, lid.x);
-        if (row < dims.n && col < HEAD_DIM) {
-          out[(to + row * dims.heads) * HEAD_DIM + col] = four[r][j];
+        if (row < dims.n && col < VALUE_DIM) {
+          out[(to + row * dims.heads) * VALUE_DIM + col] = four[r][j];
         }
       }
     }
   }
-  let line = top + log(total);
   for (var r = 0u; r < 4u; r++) {
     let row = first + 4u * lid.y + r;
     if (row < dims.n && lid.x == 0u) {
-      lse[start + row] = line[r];
+      lse[head * dims.n + row] = line[r];
     }
   }
 }
 
-// A block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3, the lanes of a
-// vec4f, and columns x, x + 8, ...; of head_dim it has OWN columns of the results. The including shader has the knobs ROWS, COLS,
-// CHUNK, SLICE and HEAD_DIM and, since WGSL takes no pointer to storage, fills the pool itself.
+// attention_tile: a block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3,
+// the lanes of a vec4f, and columns x, x + 8, ...; of a head's elements it has OWN columns of the results.
+// Needs in the kernel: const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand of that name.
 // Two uses of the pool take turns:
 //   a chunk of head_dim, lines of LINE vec4s: ROWS lines of the rows' operand, then COLS lines of the columns' operand;
 //   a slice of the columns: SLICE lines of WEIGHT_LINE (weights, a vec4 for 4 rows), then SLICE lines of VALUE_LINE (values).
+
+// @use attention
+
+const ROWS: u32 = 64u;  // knob: queries (keys, in the backward of k and v) a workgroup: a multiple of 16; 2 ROWS invocations
+const COLS: u32 = 64u;  // knob: keys (queries, likewise) a block: 32 or 64
+const CHUNK: u32 = 16u; // knob: elements of a head staged at once: a multiple of 8
+const SLICE: u32 = 16u; // knob: keys (queries) whose values are staged at once: 8, 16 or 32
 
 const BANDS: u32 = ROWS / 4u;              // bands of 4 rows, an invocation (x, y) has part of band y
 const THREADS: u32 = 2u * ROWS;
 const LANE: u32 = COLS / 8u;               // scores of a row an invocation has
 const LINE: u32 = (CHUNK / 4u) | 1u;       // odd: 8 neighbouring lines meet no bank twice
 const WEIGHT_LINE: u32 = (ROWS / 4u) | 1u; // odd: so do 8 neighbouring lines of weights
-// head_dim in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
-const LEFT: u32 = HEAD_DIM % 32u;
-const WIDE: u32 = HEAD_DIM / 32u + select(0u, 1u, LEFT > 16u);
+// A head in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const LEFT: u32 = WIDTH % 32u;
+const WIDE: u32 = WIDTH / 32u + select(0u, 1u, LEFT > 16u);
 const REST: u32 = select((LEFT + 7u) / 8u, 0u, LEFT > 16u);
 const OWN: u32 = max(4u, 4u * WIDE + REST);
 const VALUE_LINE: u32 = 8u * WIDE + 2u * REST;
@@ -2191,29 +4112,48 @@ fn stage_weights(weights: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
   }
 }
 
-fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: vec4f) {
-  (*results)[at] += weight * value.x;
-  (*results)[at + 1u] += weight * value.y;
-  (*results)[at + 2u] += weight * value.z;
-  (*results)[at + 3u] += weight * value.w;
+// Four rows' weights of one value; where a weight is 0 by rule, the value is no part of the result.
+fn four_weighted(weights: vec4f, value: f32, guard: bool) -> vec4f {
+  if (guard) {
+    return select(weights * value, vec4f(), weights == vec4f());
+  }
+  return weights * value;
 }
 
-fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weight: vec4f, value: f32) {
-  (*results)[at] += weight * value;
+fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: vec4f, guard: bool) {
+  (*results)[at] += four_weighted(weights, value.x, guard);
+  (*results)[at + 1u] += four_weighted(weights, value.y, guard);
+  (*results)[at + 2u] += four_weighted(weights, value.z, guard);
+  (*results)[at + 3u] += four_weighted(weights, value.w, guard);
+}
+
+// Not in place: an index that is constant may not be out of bounds, even in code that never runs.
+fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: f32, guard: bool) {
+  (*results)[at] += four_weighted(weights, value, guard);
+}
+
+// Adds one column's values, of which this invocation has those from \`value\` on.
+fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, weights: vec4f, guard: bool) {
+  if (WIDE > 0u) { add_four(results, 0u, weights, pool[value], guard); }
+  if (WIDE > 1u) { add_four(results, 4u, weights, pool[value + 8u], guard); }
+  if (WIDE > 2u) { add_four(results, 8u, weights, pool[value + 16u], guard); }
+  if (WIDE > 3u) { add_four(results, 12u, weights, pool[value + 24u], guard); }
+  let left = value - x + 8u * WIDE + x / 4u;
+  if (REST > 0u) { add_one(results, 4u * WIDE, weights, pool[left][x % 4u], guard); }
+  if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weights, pool[left + 2u][x % 4u], guard); }
 }
 
 // Adds the staged slice's values, weighted, to the results.
 fn add_values(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32) {
   for (var col = 0u; col < SLICE; col++) {
-    let weight = pool[col * WEIGHT_LINE + y];
+    let weights = pool[col * WEIGHT_LINE + y];
     let value = VALUES + col * VALUE_LINE + x;
-    if (WIDE > 0u) { add_four(results, 0u, weight, pool[value]); }
-    if (WIDE > 1u) { add_four(results, 4u, weight, pool[value + 8u]); }
-    if (WIDE > 2u) { add_four(results, 8u, weight, pool[value + 16u]); }
-    if (WIDE > 3u) { add_four(results, 12u, weight, pool[value + 24u]); }
-    let left = value - x + 8u * WIDE + x / 4u;
-    if (REST > 0u) { add_one(results, 4u * WIDE, weight, pool[left][x % 4u]); }
-    if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weight, pool[left + 2u][x % 4u]); }
+    let none = weights == vec4f(); // of a NaN, != is false on some devices
+    if (!GUARDED || !any(none)) {
+      add_column(results, value, x, weights, false);
+    } else if (!all(none)) {
+      add_column(results, value, x, weights, true);
+    }
   }
 }
 
@@ -2228,24 +4168,336 @@ fn take_four(results: ptr<function, array<vec4f, OWN>>) -> mat4x4f {
 
 const TAKES: u32 = WIDE + min(REST, 1u);
 
-// Which column of head_dim result j of the take-th four is: HEAD_DIM or more where there is none.
+// Which column of a head result j of the take-th four is: WIDTH or more where there is none.
 fn own_column(take: u32, j: u32, x: u32) -> u32 {
   return 32u * take + select(8u * j + x, 4u * x + j, take < WIDE);
 }
 
-// Steps to the elements after d that lie in the same line of head_dim.
-fn within_line(d: u32) -> vec4u {
-  return min(vec4u(0u, 1u, 2u, 3u), vec4u(HEAD_DIM - 1u - d));
+// The rows of one head in an operand: row i is the first + i * step, and zero from \`count\` on.
+struct Rows {
+  first: u32,
+  count: u32,
+  step: u32,
+}
+
+// Four elements from d of a row, zero past the edges.
+fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
+  let width = select(HEAD_DIM, VALUE_DIM, source >= V);
+  if (row >= operand.count || d >= width) {
+    return vec4f();
+  }
+  let at = (operand.first + row * operand.step) * width + d;
+  if (VEC) {
+    return element(source, at / 4u);
+  }
+  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Stages a chunk of ROWS rows of one operand and COLS of another; the barriers before and after keep the pool's uses apart.
+fn stage_chunk(a: u32, rows_of: Rows, first_row: u32, b: u32, cols_of: Rows, first_col: u32, d: u32, local: u32) {
+  workgroupBarrier();
+  for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
+    let line = (i + local) / (CHUNK / 4u);
+    let quad = (i + local) % (CHUNK / 4u);
+    pool[line * LINE + quad] = load(a, rows_of, first_row + line, d + 4u * quad);
+  }
+  for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
+    let line = (i + local) / (CHUNK / 4u);
+    let quad = (i + local) % (CHUNK / 4u);
+    if (line < COLS) {
+      pool[(ROWS + line) * LINE + quad] = load(b, cols_of, first_col + line, d + 4u * quad);
+    }
+  }
+  workgroupBarrier();
+}
+
+// Adds all columns of a block, weighted: results += weights values, where values are rows from first_col on of an operand.
+// \`begun\`: since the pool's last use there has been a barrier.
+fn add_block(
+  results: ptr<function, array<vec4f, OWN>>,
+  weights: ptr<function, array<vec4f, 8>>,
+  values: u32,
+  operand: Rows,
+  first_col: u32,
+  lid: vec3u,
+  local: u32,
+  begun: bool,
+) {
+  for (var slice = 0u; slice < COLS; slice += SLICE) {
+    if (slice > 0u || !begun) {
+      workgroupBarrier();
+    }
+    stage_weights(weights, lid.x, lid.y);
+    for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
+      let line = (i + local) / VALUE_LINE;
+      if (line < SLICE) {
+        pool[VALUES + i + local] = load(values, operand, first_col + slice + line, 4u * ((i + local) % VALUE_LINE));
+      }
+    }
+    workgroupBarrier();
+    add_values(results, lid.x, lid.y);
+  }
+}
+
+// The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
+fn four_capped(s: vec4f) -> vec4f {
+  return vec4f(cap(s.x), cap(s.y), cap(s.z), cap(s.w));
+}
+
+fn hide_queries(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
+  let y = hide(s.y, seen, query + 1u, key);
+  let z = hide(s.z, seen, query + 2u, key);
+  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query + 3u, key));
+}
+
+fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
+  let y = hide(s.y, seen, query, key + 1u);
+  let z = hide(s.z, seen, query, key + 2u);
+  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query, key + 3u));
+}
+
+fn four_weights(s: vec4f, top: vec4f) -> vec4f {
+  let p = exp(s - top);
+  if (GUARDED) {
+    return select(p, vec4f(), s == vec4f(HIDDEN));
+  }
+  return p;
+}
+
+fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, vec4f(), p == vec4f());
+  }
+  return ds;
+}
+
+// The derivatives of capped scores by scores.
+fn four_slopes(capped: vec4f) -> vec4f {
+  return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), uncap(1.0, capped.w));
+}
+
+// attention_forward: the valid keys of a sample, as the forward kernels of attention are given them.
+// @use attention
+
+@group(0) @binding(4) var<storage, read> lengths: array<u32>; // optional: LENGTHS
+
+fn valid_keys(sample: u32) -> u32 {
+  if (LENGTHS) {
+    return min(lengths[sample], dims.keys);
+  }
+  return dims.keys;
+}
+
+// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
+// and its weight. A feature that a variant does not have is no code in it.
+// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
+// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
+// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
+// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
+// Needs in the kernel: fn valid_keys(sample) -> u32.
+// @use finite
+
+const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
+const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
+const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
+alias Elem = f32;             // knob: vec4f with VEC
+const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
+const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
+const MASK: bool = false;     // knob: there is a mask
+const ADDS: bool = false;     // knob: the mask is added; else 0 hides
+alias MaskElem = u32;         // knob: f32 with ADDS
+const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
+const SOFTCAP: bool = false;  // knob: scores are capped
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
+const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  kv_heads: u32, // optional, else heads
+  n: u32,
+  keys: u32, // optional, else n
+  head_dim: u32,
+  scale: f32,
+  offset: i32, // optional, else 0
+  softcap: f32, // optional: SOFTCAP, else 0
+  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
+  mask_heads: u32, // optional: MASK, else 1
+  mask_n: u32, // optional: MASK, else 1
+}
+
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
+
+// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+fn group_size() -> u32 {
+  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+// What the queries of a head see.
+struct Seen {
+  keys: u32,  // valid keys of the sample
+  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
+  mask: u32,  // where the head's mask starts
+}
+
+fn seen_by(head: u32) -> Seen {
+  let sample = head / dims.heads;
+  var seen = Seen(valid_keys(sample), dims.offset, 0u);
+  if (CAUSAL == 2u) {
+    seen.ahead += i32(seen.keys) - i32(dims.n);
+  }
+  if (MASK) {
+    let b = min(sample, dims.mask_batch - 1u);
+    let h = min(head % dims.heads, dims.mask_heads - 1u);
+    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+  }
+  return seen;
+}
+
+// Past the last key that \`query\` or one before it sees.
+fn keys_until(seen: Seen, query: u32) -> u32 {
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+  }
+  return seen.keys;
+}
+
+// The first query that sees \`key\` or one after it; n if none does.
+fn queries_from(seen: Seen, key: u32) -> u32 {
+  if (LENGTHS && key >= seen.keys) {
+    return dims.n;
+  }
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
+  }
+  return 0u;
+}
+
+// cap tanh(score / cap), to a few ulp near 0 too.
+fn cap(score: f32) -> f32 {
+  if (!SOFTCAP) {
+    return score;
+  }
+  let x = between(score / dims.softcap, -15.0, 15.0);
+  let xx = x * x;
+  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+}
+
+// The gradient by a score from that by the capped one.
+fn uncap(gradient: f32, capped: f32) -> f32 {
+  if (!SOFTCAP) {
+    return gradient;
+  }
+  let t = capped / dims.softcap;
+  return gradient * (1.0 - t * t);
+}
+
+// The masked score of a query and a key: HIDDEN where it does not see it.
+fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
+  var masked = score;
+  var hidden = false;
+  if (LENGTHS) {
+    hidden = key >= seen.keys;
+  }
+  if (CAUSAL > 0u) {
+    hidden = hidden || i32(key) > i32(query) + seen.ahead;
+  }
+  if (MASK) {
+    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+    if (ADDS) {
+      masked += f32(m);
+      hidden = hidden || f32(m) <= HIDDEN;
+    } else {
+      hidden = hidden || m == MaskElem();
+    }
+  }
+  return select(masked, HIDDEN, hidden);
+}
+
+// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+fn weight(score: f32, top: f32) -> f32 {
+  let p = exp(score - top);
+  if (GUARDED) {
+    return select(p, 0.0, score == HIDDEN);
+  }
+  return p;
+}
+
+// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, 0.0, p == 0.0);
+  }
+  return ds;
+}
+
+// x y, 0 where x is hidden, whatever y is.
+fn weighted(x: f32, y: Elem) -> Elem {
+  if (GUARDED) {
+    return select(x * y, Elem(), x == 0.0);
+  }
+  return x * y;
+}
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 ` as string,
 } as const satisfies ShaderSource;
 
 /**
- * attention_tiled_fwd: out = softmax(scale q k^T) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
- * Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads, head_dim]; lse [batch, heads, n] = log of the sum of
- * exponentials, for the backward.
+ * attention_tiled_fwd: out = softmax(scores) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
  * Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
- * Each block: scores over chunks of head_dim through workgroup memory, then weights and values over slices of the keys (lib/attention_tile).
+ * Each block: scores over chunks of a head through workgroup memory, then weights and values over slices of the keys (lib/attention_tile).
  * Q is staged again for each block, since all of it would fill the 16 KiB; that costs 1 read in 1000 multiply-adds or so.
  * Precision: f32. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
  * Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).

@@ -11,11 +11,19 @@ import {
 } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
+/** Sizes of q [batch, heads, n, head_dim], k [batch, kv_heads, keys, head_dim] and v [batch, kv_heads, keys, value_dim]. */
 export interface AttentionShape {
   batch: number;
   heads: number;
+  /** Queries. */
   n: number;
   head_dim: number;
+  /** As many as queries if left out. */
+  keys?: number;
+  /** Heads of k and v, each shared by heads / kv_heads neighbouring heads of q; as many as of q if left out. */
+  kv_heads?: number;
+  /** Size of a head of v and of the result; head_dim if left out. */
+  value_dim?: number;
 }
 
 /** Every invocation has queries of its own (or, in the backward of k and v, keys), straight from storage. For CPU adapters, and the oracle. */
@@ -49,71 +57,155 @@ export interface TiledAttention {
 /** How a workgroup covers queries and keys. */
 export type AttentionTile = PlainAttention | TiledAttention;
 
-export interface AttentionOptions {
+/** What there is in the scores beside scale q . k. */
+export interface ScoreOptions {
+  /** heads is a multiple of kv_heads, not the same. */
+  grouped?: boolean;
+  /**
+   * Query i sees the keys up to i + offset ('start': the first query and the first key are at one place), or up to i + offset +
+   * keys - n ('end': the last ones are, where keys are the valid ones of the sample).
+   */
+  causal?: 'start' | 'end';
+  /**
+   * There is a mask [mask_batch, mask_heads, mask_n, keys], each size 1 or the scores': f32 that is added, of which -3e38 and less
+   * hides the key; or u32 of which 0 hides it.
+   */
+  mask?: 'added' | 'boolean';
+  /** There are lengths u32 [batch]: how many keys of a sample are valid; the others are hidden. */
+  lengths?: boolean;
+  /** Scores become softcap tanh(score / softcap), before the mask. */
+  softcap?: boolean;
+}
+
+export interface AttentionOptions extends ScoreOptions {
   headDim: number;
+  /** Size of a head of v; headDim if left out. */
+  valueDim?: number;
   /** The variant and its tiling, see `chooseAttention`; a plain one of 32 rows if left out. */
   tile?: AttentionTile;
 }
 
+/** Numbers that the kernels are given beside the sizes. */
+export interface AttentionNumbers {
+  /** Factor of q . k; 1 / sqrt(head_dim) if left out. */
+  scale?: number;
+  /** With causal: 0 if left out. */
+  offset?: number;
+  softcap?: number;
+  /** Sizes of the mask before its keys, each 1 or the scores'; all 1 if left out. */
+  mask?: readonly [batch: number, heads: number, n: number];
+}
+
+/** The dims of the kernels for a shape. */
+export function attentionDims(
+  shape: AttentionShape,
+  { scale, offset = 0, softcap = 0, mask: [mask_batch, mask_heads, mask_n] = [1, 1, 1] }: AttentionNumbers = {},
+) {
+  const { batch, heads, n, head_dim, keys = n, kv_heads = heads } = shape;
+  const masks = { mask_batch, mask_heads, mask_n };
+  return { batch, heads, kv_heads, n, keys, head_dim, scale: scale ?? head_dim ** -0.5, offset, softcap, ...masks };
+}
+
+/** Columns of a head that the tiled kernels hold, and that the plain ones do. */
+const MAX_TILED = 128;
+const MAX_HEAD = 256;
+
 /** Workgroups of 64 rows that a large GPU wants, two for each of some 132 multiprocessors. */
 const GPU_GROUPS = 264;
 
-/** The variant and its tiling for a shape on a device: tiled on a GPU, unless n is too small to share keys. */
+/** The variant and its tiling for a shape on a device: tiled on a GPU, unless n is too small to share keys, or a head too large. */
 export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTile {
-  const { batch, heads, n, head_dim } = shape;
+  const { batch, heads, n, head_dim, keys = n, value_dim = head_dim } = shape;
+  const width = Math.max(head_dim, value_dim);
   if (caps.software) {
     // A read serves several queries and keys. llvmpipe turns each read of storage in the code into some hundred basic blocks, and unrolls
     // loops over registers up to 32 times: head_dim 64 took 12 to 24 s to compile, rolled 2 to 6. Forward and
     // dq ran twice as fast so, dk and dv took 22.8 ms where one query and key took 16.1 (2x2x113x64, a busy machine).
     return { kind: 'plain', rows: 8, each: n <= 16 ? 2 : 4, keys: 2, rolled: true };
   }
+  // So many elements are in local memory anyway; unrolled, they would take long to compile.
+  if (width > MAX_TILED) return { kind: 'plain', rows: n <= 32 ? 32 : 64, rolled: true };
   if (n < 16 || caps.maxWorkgroupSize < 128 || caps.maxWorkgroupMemory < 16384)
     return { kind: 'plain', rows: n <= 32 ? 32 : 64 };
   const rows = n <= 32 || batch * heads * Math.ceil(n / 64) < GPU_GROUPS ? 32 : 64;
   // The chunk that needs fewest zeros past head_dim; of two, the larger: fewer barriers.
   const waste = (chunk: number) => Math.ceil(head_dim / chunk) * chunk;
-  const chunk = head_dim <= 8 ? 8 : waste(24) <= waste(16) ? 24 : 16;
+  const chunk = width <= 8 ? 8 : waste(24) <= waste(16) ? 24 : 16;
   // At 97 columns and more, two results and two blocks of 64 scores would be some 230 registers.
-  return { kind: 'tiled', rows, cols: n <= 32 ? 32 : 64, colsKV: n <= 32 || head_dim > 96 ? 32 : 64, chunk, slice: 16 };
+  return { kind: 'tiled', rows, cols: keys <= 32 ? 32 : 64, colsKV: n <= 32 || width > 96 ? 32 : 64, chunk, slice: 16 };
 }
 
 const side = oneOf(32, 64);
 
-const options = group<AttentionOptions>({
-  headDim: whole(1, 128),
-  tile: optional(
-    variants<AttentionTile>(
-      'kind',
-      {
-        plain: group<Omit<PlainAttention, 'kind'>>({
-          rows: whole(1, 256),
-          each: optional(whole(1, 16)),
-          keys: optional(whole(1, 16)),
-          rolled: optional(flag),
-        }),
-        tiled: group<Omit<TiledAttention, 'kind'>>({
-          rows: whole(16, 128, 16),
-          cols: side,
-          colsKV: optional(side),
-          chunk: whole(8, 128, 8),
-          slice: oneOf(8, 16, 32),
-        }),
-      },
-      'plain',
+const scoreOptions = {
+  grouped: optional(flag),
+  causal: optional(oneOf('start', 'end')),
+  mask: optional(oneOf('added', 'boolean')),
+  lengths: optional(flag),
+  softcap: optional(flag),
+} as const;
+
+const heads = { headDim: whole(1, MAX_HEAD), valueDim: optional(whole(1, MAX_HEAD)) } as const;
+
+const options = group<AttentionOptions>(
+  {
+    ...heads,
+    ...scoreOptions,
+    tile: optional(
+      variants<AttentionTile>(
+        'kind',
+        {
+          plain: group<Omit<PlainAttention, 'kind'>>({
+            rows: whole(1, 256),
+            each: optional(whole(1, 16)),
+            keys: optional(whole(1, 16)),
+            rolled: optional(flag),
+          }),
+          tiled: group<Omit<TiledAttention, 'kind'>>({
+            rows: whole(16, 128, 16),
+            cols: side,
+            colsKV: optional(side),
+            chunk: whole(8, 128, 8),
+            slice: oneOf(8, 16, 32),
+          }),
+        },
+        'plain',
+      ),
     ),
-  ),
-});
+  },
+  ({ headDim, valueDim = headDim, tile }) =>
+    tile?.kind === 'tiled' && Math.max(headDim, valueDim) > MAX_TILED
+      ? { what: `a tile holds heads of up to ${MAX_TILED}`, fix: 'use a plain variant for larger ones' }
+      : undefined,
+);
 
 type Pass = 'forward' | 'q' | 'kv';
 
-function knobs({ headDim, tile }: AttentionOptions, pass: Pass): Record<string, KnobValue | undefined> {
-  const vec = headDim % 4 === 0;
-  const line = { HEAD_DIM: headDim, VEC: vec, Elem: vec ? 'vec4f' : 'f32' };
+/** Knobs of what all kernels of scores have. */
+function scoreKnobs({ headDim, valueDim = headDim, ...o }: Omit<AttentionOptions, 'tile'>) {
+  const vec = headDim % 4 === 0 && valueDim % 4 === 0;
+  return {
+    HEAD_DIM: headDim,
+    VALUE_DIM: valueDim,
+    VEC: vec,
+    Elem: vec ? 'vec4f' : 'f32',
+    GROUPED: o.grouped ?? false,
+    CAUSAL: o.causal === undefined ? 0 : o.causal === 'start' ? 1 : 2,
+    MASK: o.mask !== undefined,
+    ADDS: o.mask === 'added',
+    MaskElem: o.mask === 'added' ? 'f32' : 'u32',
+    LENGTHS: o.lengths ?? false,
+    SOFTCAP: o.softcap ?? false,
+  };
+}
+
+function knobs({ tile, ...o }: AttentionOptions, pass: Pass): Record<string, KnobValue | undefined> {
+  const shared = scoreKnobs(o);
   if (tile?.kind !== 'tiled') {
-    return { ...line, WG: tile?.rows, QUERIES: tile?.each, KEYS: tile?.keys, ROLLED: tile?.rolled };
+    return { ...shared, WG: tile?.rows, QUERIES: tile?.each, KEYS: tile?.keys, ROLLED: tile?.rolled };
   }
   return {
-    ...line,
+    ...shared,
     ROWS: tile.rows,
     COLS: (pass === 'kv' ? tile.colsKV : undefined) ?? tile.cols,
     CHUNK: tile.chunk,
@@ -121,37 +213,80 @@ function knobs({ headDim, tile }: AttentionOptions, pass: Pass): Record<string, 
   };
 }
 
-const one = (d: AttentionShape) => d.batch * d.heads * d.n * d.head_dim;
-const rows = (d: AttentionShape) => d.batch * d.heads * d.n;
+type Dims = ReturnType<typeof attentionDims>;
+type Knobs = Readonly<Record<string, KnobValue>>;
+
+const queryRows = (d: Pick<Dims, 'batch' | 'heads' | 'n'>) => d.batch * d.heads * d.n;
+const keyRows = (d: Dims) => d.batch * d.kv_heads * d.keys;
+const valueDim = (k: Knobs) => k.VALUE_DIM as number;
+
+const pairs = (d: Pick<Dims, 'batch' | 'heads' | 'n'>, k: Knobs) => queryRows(d) + (k.LENGTHS ? d.batch : 0);
+
+/** Elements of what several kernels read. */
+const sizes = {
+  q: (d: Dims) => queryRows(d) * d.head_dim,
+  k: (d: Dims) => keyRows(d) * d.head_dim,
+  v: (d: Dims, k: Knobs) => keyRows(d) * valueDim(k),
+  out: (d: Dims, k: Knobs) => queryRows(d) * valueDim(k),
+  mask: (d: Dims) => d.mask_batch * d.mask_heads * d.mask_n * d.keys,
+  /** A pair of a query, and with lengths of a sample. */
+  rows: (d: Pick<Dims, 'batch' | 'heads' | 'n'>, k: Knobs) => 2 * pairs(d, k),
+};
+
+const backward = (d: Dims, k: Knobs) => ({
+  q: sizes.q(d),
+  k: sizes.k(d),
+  v: sizes.v(d, k),
+  dout: sizes.out(d, k),
+  rows: sizes.rows(d, k),
+  mask: sizes.mask(d),
+});
 
 /** Bytes of workgroup memory of a tiled variant, as shaders/lib/attention_tile.wgsl lays it out. */
 function workgroupBytes(k: Record<string, number>): number {
   const {
-    HEAD_DIM: headDim,
     ROWS: rows,
     COLS: cols,
     CHUNK: chunk,
     SLICE: slice,
-  } = k as Record<'HEAD_DIM' | 'ROWS' | 'COLS' | 'CHUNK' | 'SLICE', number>;
-  const left = headDim % 32;
-  const valueLine = 8 * Math.floor(headDim / 32) + (left > 16 ? 8 : 2 * Math.ceil(left / 8));
+  } = k as Record<'ROWS' | 'COLS' | 'CHUNK' | 'SLICE', number>;
+  const width = Math.max(k.HEAD_DIM as number, k.VALUE_DIM as number);
+  const left = width % 32;
+  const valueLine = 8 * Math.floor(width / 32) + (left > 16 ? 8 : 2 * Math.ceil(left / 8));
   const pool = Math.max((rows + cols) * ((chunk / 4) | 1), slice * (((rows / 4) | 1) + valueLine));
   return 16 * (pool + 2 * rows);
 }
 
-function check(
-  d: AttentionShape,
-  knobs: Readonly<Record<string, KnobValue>>,
-): { what: string; fix: string } | undefined {
-  const headDim = knobs.HEAD_DIM as number;
+/** What is wrong with the dims, as far as it is the same for all kernels. */
+function checkScores(d: Dims, k: Knobs): { what: string; fix: string } | undefined {
+  const headDim = k.HEAD_DIM as number;
   if (d.head_dim !== headDim)
     return {
       what: `head_dim ${d.head_dim} is not the kernel's ${headDim}`,
       fix: 'create the kernel with this headDim',
     };
   if (d.n === 0) return { what: 'n is 0', fix: 'give at least one token' };
-  if (!('ROWS' in knobs)) return undefined;
-  const bytes = workgroupBytes(knobs as Record<string, number>);
+  if (d.keys === 0) return { what: 'keys is 0', fix: 'give at least one key' };
+  if (d.kv_heads === 0 || d.heads % d.kv_heads !== 0)
+    return { what: `${d.heads} heads do not share ${d.kv_heads}`, fix: 'give heads a multiple of kv_heads' };
+  if (!k.GROUPED && d.heads !== d.kv_heads)
+    return { what: `kv_heads is ${d.kv_heads} of ${d.heads} heads`, fix: 'create the kernel with grouped' };
+  for (const [name, whole] of [
+    ['mask_batch', d.batch],
+    ['mask_heads', d.heads],
+    ['mask_n', d.n],
+  ] as const) {
+    if (k.MASK && d[name] !== 1 && d[name] !== whole)
+      return { what: `${name} is ${d[name]}`, fix: `give ${name} 1 or ${whole}` };
+  }
+  if (k.SOFTCAP && !(d.softcap > 0)) return { what: `softcap is ${d.softcap}`, fix: 'give softcap more than 0' };
+  return undefined;
+}
+
+function check(d: Dims, k: Knobs): { what: string; fix: string } | undefined {
+  const wrong = checkScores(d, k);
+  if (wrong || !('ROWS' in k)) return wrong;
+  const bytes = workgroupBytes(k as Record<string, number>);
   if (bytes > 16384)
     return {
       what: `the tile needs ${bytes} bytes of workgroup memory, of 16384`,
@@ -160,62 +295,123 @@ function check(
   return undefined;
 }
 
-const groups = (d: AttentionShape, k: Readonly<Record<string, KnobValue>>) =>
-  d.batch *
-  d.heads *
-  Math.ceil(d.n / (k.ROWS === undefined ? (k.WG as number) * (k.QUERIES as number) : (k.ROWS as number)));
+const choose = (o: AttentionOptions, shape: AttentionShape, caps: Caps): AttentionOptions =>
+  o.tile ? o : { ...o, tile: chooseAttention(shape, caps) };
+
+/** Rows that a workgroup has. */
+const covered = (k: Knobs) => (k.ROWS === undefined ? (k.WG as number) * (k.QUERIES as number) : (k.ROWS as number));
+const byQueries = (d: Dims, k: Knobs) => d.batch * d.heads * Math.ceil(d.n / covered(k));
+const byKeys = (d: Dims, k: Knobs) => d.batch * d.kv_heads * Math.ceil(d.keys / covered(k));
 
 /**
- * softmax(scale q k^T) v without an n x n matrix. Buffers f32: q, k, v [batch, heads, n, head_dim]; out [batch, n, heads,
- * head_dim]; lse [batch, heads, n]. See shaders/attention_fwd_plain.wgsl and shaders/attention_tiled_fwd.wgsl.
+ * softmax(scores) v without a matrix of scores. Buffers f32: q [batch, heads, n, head_dim]; k, v [batch, kv_heads, keys, head_dim or
+ * value_dim]; out [batch, n, heads, value_dim]; lse [batch, heads, n]; optional mask, and lengths u32 [batch]. Rules of masks:
+ * shaders/lib/attention.wgsl. A query that sees no key has result 0 and gives no gradient.
  */
 export const attention = defineKernel({
   name: 'attention',
   options,
+  choose,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_fwd : shaders.attention_fwd_plain,
   knobs: (o: AttentionOptions) => knobs(o, 'forward'),
-  sizes: (d) => ({ q: one(d), k: one(d), v: one(d), out: one(d), lse: rows(d) }),
-  grid: groups,
+  sizes: (d, k) => ({
+    q: sizes.q(d),
+    k: sizes.k(d),
+    v: sizes.v(d, k),
+    mask: sizes.mask(d),
+    lengths: d.batch,
+    out: sizes.out(d, k),
+    lse: queryRows(d),
+  }),
+  grid: byQueries,
   check,
 });
 
-/** delta = rowwise out . dout. Buffers f32: out, dout [batch, n, heads, head_dim]; delta [batch, heads, n]. */
+/**
+ * What the backward kernels need of each query, (lse, delta) with delta = out . dout, and with lengths of each sample. Buffers f32:
+ * out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows, pairs [batch, heads, n] and with lengths as many more as
+ * samples; optional lengths u32 [batch].
+ */
 export const attentionDelta = defineKernel({
+  options: group<{ lengths?: boolean }>({ lengths: optional(flag) }),
   shader: shaders.attention_delta,
-  sizes: (d) => ({ out: one(d), dout: one(d), delta: rows(d) }),
-  grid: (d) => Math.ceil(rows(d) / 64),
+  knobs: (o: { lengths?: boolean } | undefined) => ({ LENGTHS: o?.lengths ?? false }),
+  sizes: (d, k) => {
+    const out = queryRows(d) * d.value_dim;
+    return { out, dout: out, lse: queryRows(d), lengths: d.batch, rows: sizes.rows(d, k) };
+  },
+  grid: (d, k) => Math.ceil(pairs(d, k) / 64),
 });
 
-/** dq. Buffers f32: q, k, v, dq [batch, heads, n, head_dim]; dout [batch, n, heads, head_dim]; lse, delta [batch, heads, n]. */
+/** dq. Buffers f32: q, dq, k, v, mask as `attention` has them; dout as its out; rows from `attentionDelta`. */
 export const attentionBackwardQ = defineKernel({
   name: 'attentionBackwardQ',
   options,
+  choose,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_bwd_q : shaders.attention_bwd_q_plain,
   knobs: (o: AttentionOptions) => knobs(o, 'q'),
-  sizes: (d) => ({ q: one(d), k: one(d), v: one(d), dout: one(d), lse: rows(d), delta: rows(d), dq: one(d) }),
-  grid: groups,
+  sizes: (d, k) => ({ ...backward(d, k), dq: sizes.q(d) }),
+  grid: byQueries,
   check,
 });
 
-/** dk and dv, the sums in a fixed order. Buffers as attentionBackwardQ, with dk and dv for dq. */
+/** dk and dv, the sums in a fixed order, over the group of heads too. Buffers as attentionBackwardQ, with dk and dv for dq. */
 export const attentionBackwardKV = defineKernel({
   name: 'attentionBackwardKV',
   options,
+  choose,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_bwd_kv : shaders.attention_bwd_kv_plain,
   knobs: (o: AttentionOptions) => knobs(o, 'kv'),
-  sizes: (d) => ({
-    q: one(d),
-    k: one(d),
-    v: one(d),
-    dout: one(d),
-    lse: rows(d),
-    delta: rows(d),
-    dk: one(d),
-    dv: one(d),
-  }),
-  grid: groups,
+  sizes: (d, k) => ({ ...backward(d, k), dk: sizes.k(d), dv: sizes.v(d, k) }),
+  grid: byKeys,
   check,
+});
+
+type MatrixOptions = Omit<AttentionOptions, 'tile'>;
+
+/** The gradient of an added mask, a sum where the mask is broadcast. Buffers as attentionBackwardQ, with dmask for dq. */
+export const attentionBackwardMask = defineKernel({
+  name: 'attentionBackwardMask',
+  options: group<MatrixOptions>({ ...heads, ...scoreOptions }, ({ mask }) =>
+    mask === 'added' ? undefined : { what: `mask is ${mask}`, fix: "give mask 'added': no other has a gradient" },
+  ),
+  shader: shaders.attention_bwd_mask,
+  knobs: (o: MatrixOptions) => scoreKnobs(o),
+  sizes: (d, k) => ({ ...backward(d, k), dmask: sizes.mask(d) }),
+  grid: (d) => Math.ceil(sizes.mask(d) / 64),
+  check: checkScores,
+});
+
+export interface AttentionScoresOptions extends Omit<AttentionOptions, 'tile' | 'valueDim'> {
+  /** scale q . k, after the soft cap, after the masks (minus infinity where a key is hidden), or their softmax, which needs lse. */
+  stage: 'product' | 'capped' | 'masked' | 'weights';
+}
+
+/** Scores or weights as a matrix, without a gradient. Buffers as `attention`; lse for the weights; scores [batch, heads, n, keys]. */
+export const attentionScores = defineKernel({
+  name: 'attentionScores',
+  options: group<AttentionScoresOptions>({
+    headDim: heads.headDim,
+    ...scoreOptions,
+    stage: oneOf('product', 'capped', 'masked', 'weights'),
+  }),
+  shader: shaders.attention_scores,
+  knobs: ({ stage, ...o }: AttentionScoresOptions) => ({
+    ...scoreKnobs(o),
+    STAGE: ['product', 'capped', 'masked', 'weights'].indexOf(stage),
+    WEIGHTS: stage === 'weights',
+  }),
+  sizes: (d) => ({
+    q: sizes.q(d),
+    k: sizes.k(d),
+    mask: sizes.mask(d),
+    lengths: d.batch,
+    lse: queryRows(d),
+    scores: queryRows(d) * d.keys,
+  }),
+  grid: (d) => Math.ceil((queryRows(d) * d.keys) / 64),
+  check: checkScores,
 });

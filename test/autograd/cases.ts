@@ -1,5 +1,5 @@
 import { activate, swiglu } from '../../src/autograd/ops/activation.ts';
-import { selfAttention } from '../../src/autograd/ops/attention.ts';
+import { attention, selfAttention } from '../../src/autograd/ops/attention.ts';
 import { concat } from '../../src/autograd/ops/concat.ts';
 import { conv2d, pool2d } from '../../src/autograd/ops/convolution.ts';
 import { embedding } from '../../src/autograd/ops/embedding.ts';
@@ -190,6 +190,36 @@ export const CASES: OpCase[] = [
         rope: get(i, 'rope'),
         affine: { qWeight: get(i, 'qw'), kWeight: get(i, 'kw'), qBias: get(i, 'qb'), kBias: get(i, 'kb') },
       }),
+  },
+  {
+    ops: ['selfAttention'],
+    name: 'causal, with a bias of each head',
+    shapes: { x: [2, 5, 12], bias: [1, 2, 5, 5] },
+    build: (t, i) =>
+      selfAttention(t, get(i, 'x'), { heads: 2, norm: 'none', eps: 0, causal: 'start', bias: get(i, 'bias') }),
+  },
+  {
+    ops: ['attention'],
+    name: 'of other keys, with heads that share them and values of another size',
+    shapes: { q: [2, 4, 3, 4], k: [2, 2, 5, 4], v: [2, 2, 5, 3] },
+    build: (t, i) => attention(t, get(i, 'q'), get(i, 'k'), get(i, 'v'), { scale: 0.7 }),
+  },
+  {
+    ops: ['attention'],
+    name: 'causal, with valid keys, a bias and a soft cap',
+    shapes: { q: [2, 2, 3, 4], k: [2, 2, 5, 4], v: [2, 2, 5, 4], bias: [2, 1, 3, 5] },
+    fixed: { lengths: { shape: [2], data: new Uint32Array([5, 3]) } },
+    build: (t, i) =>
+      attention(t, get(i, 'q'), get(i, 'k'), get(i, 'v'), {
+        ...{ causal: 'end', offset: 1, lengths: get(i, 'lengths'), bias: get(i, 'bias'), softcap: 1.5 },
+      }),
+  },
+  {
+    ops: ['attention'],
+    name: 'with a boolean mask, under which a query sees no key',
+    shapes: { q: [1, 2, 3, 4], k: [1, 2, 5, 4], v: [1, 2, 5, 4] },
+    fixed: { mask: { shape: [1, 1, 3, 5], data: new Uint32Array([1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1]) } },
+    build: (t, i) => attention(t, get(i, 'q'), get(i, 'k'), get(i, 'v'), { mask: get(i, 'mask') }),
   },
   {
     ops: ['embedding'],

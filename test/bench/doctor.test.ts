@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { addDoctor, diagnose, doctorCases } from '../../bench/doctor.ts';
 import { type Caps, defineKernel, PORTABLE } from '../../src/kernel/index.ts';
-import { chooseAttention } from '../../src/kernels/attention.ts';
+import { type AttentionShape, chooseAttention } from '../../src/kernels/attention.ts';
 import { chooseMatmul } from '../../src/kernels/matmul.ts';
 import { chooseNorm } from '../../src/kernels/norm.ts';
 import { chooseQkNormRope } from '../../src/kernels/qk_norm_rope.ts';
@@ -40,11 +40,17 @@ describe.each(Object.entries(CAPS))('doctor on %s runs what is chosen', (_, caps
 
   it('for attention', () => {
     const known = new Set(attentionChoices(caps).map(({ tile, vec }) => JSON.stringify([tile, vec])));
-    const head = fc.integer({ min: 1, max: 128 });
-    const shape = fc.record({ batch: size(300), heads: size(40), n: size(5000), head_dim: head });
+    const head = fc.integer({ min: 1, max: 256 });
+    const counts = { batch: size(300), heads: size(40), n: size(5000), keys: size(5000) };
+    const shape = fc.oneof(
+      fc.record({ ...counts, head_dim: head, value_dim: head }),
+      fc.record({ ...counts, head_dim: head }),
+    );
     fc.assert(
-      fc.property(shape, (s) => {
-        expect(known).toContain(JSON.stringify([chooseAttention(s, caps), s.head_dim % 4 === 0]));
+      fc.property(shape, (s: AttentionShape) => {
+        const { head_dim, value_dim = head_dim } = s;
+        const vec = head_dim % 4 === 0 && value_dim % 4 === 0;
+        expect(known).toContain(JSON.stringify([chooseAttention(s, caps), vec]));
       }),
       RUNS,
     );

@@ -8,7 +8,7 @@ import { chooseMatmul, type MatmulLayout, type MatmulTile, type MatmulVec } from
 import { chooseNorm, type NormTile } from '../../src/kernels/norm.ts';
 import { chooseQkNormRope, type QkNormRopeTile } from '../../src/kernels/qk_norm_rope.ts';
 import { chooseSoftmax, type SoftmaxTile } from '../../src/kernels/softmax.ts';
-import { attentionCase } from './attention.ts';
+import { ATTENTION_KERNELS, attentionCase, type Features } from './attention.ts';
 import type { KernelCase } from './case.ts';
 import { type MatmulPart, matmulCase } from './matmul.ts';
 import { normCase } from './norm.ts';
@@ -47,7 +47,7 @@ export function matmulTiles(caps: Caps): MatmulTile[] {
   return distinct(tiles());
 }
 
-/** A tiling of attention, and a head size for which it is chosen. */
+/** A tiling of attention, and a head size for which it is chosen; values of another size come to the same ones. */
 export interface AttentionChoice {
   readonly headDim: number;
   /** Rows of a head are read as vec4f. */
@@ -59,16 +59,17 @@ export interface AttentionChoice {
 const COMMON_HEADS = [64, 72, 128, 32];
 
 export function attentionChoices(caps: Caps): AttentionChoice[] {
-  const all = Array.from({ length: 128 }, (_, i) => i + 1);
-  const heads = caps.software ? all : [...COMMON_HEADS, ...all];
+  const all = Array.from({ length: 256 }, (_, i) => i + 1);
   const found = new Map<string, AttentionChoice>();
-  for (const headDim of heads) {
+  for (const headDim of caps.software ? all : [...COMMON_HEADS, ...all]) {
     const vec = headDim % 4 === 0;
     for (const n of SIZES) {
-      for (const heads of BATCHES) {
-        const tile = chooseAttention({ batch: 1, heads, n, head_dim: headDim }, caps);
-        const key = JSON.stringify([tile, vec]);
-        if (!found.has(key)) found.set(key, { headDim, vec, tile });
+      for (const keys of n === 32 || n === 33 ? [n] : [n, 32, 33]) {
+        for (const heads of BATCHES) {
+          const tile = chooseAttention({ batch: 1, heads, n, head_dim: headDim, keys }, caps);
+          const key = JSON.stringify([tile, vec]);
+          if (!found.has(key)) found.set(key, { headDim, vec, tile });
+        }
       }
     }
   }
@@ -105,7 +106,7 @@ export function qkNormRopeChoices(caps: Caps): QkNormRopeChoice[] {
 export function choosableCases(caps: Caps): KernelCase[] {
   return [
     ...productCases(matmulTiles(caps)),
-    ...attentionChoices(caps).flatMap(attentionCases),
+    ...attentionChoices(caps).flatMap((choice, i) => attentionCases(choice, i === 0)),
     ...normTiles(caps).flatMap(normCases),
     ...qkNormRopeChoices(caps).flatMap(qkNormRopeCases),
     ...softmaxCases(softmaxTiles(caps)),
@@ -167,10 +168,31 @@ function sizesFor(tile: MatmulTile): { m: number; n: number; k: number } {
   return { m: past(rows, tile.vec?.m), n: past(cols, tile.vec?.n), k: tile.vec?.k ? 24 : 19 };
 }
 
-function attentionCases({ headDim, tile }: AttentionChoice): KernelCase[] {
+/** What the scores may have: each by itself, then much of it at once, as every tiling has it. */
+const SCORES: readonly Features[] = [
+  { kvHeads: 1 },
+  { causal: 'start' },
+  { mask: ['added', 'hn'] },
+  { mask: ['boolean', 'b'] },
+  { lengths: [29] },
+  { softcap: 2 },
+  { valueDim: 40 },
+  { valueDim: 23 },
+];
+const SCORES_AT_ONCE: readonly Features[] = [
+  { kvHeads: 1, causal: 'end', offset: 1, lengths: [31], mask: ['added', 'h'], softcap: 2 },
+  { kvHeads: 1, causal: 'start', offset: 3, lengths: [37], mask: ['boolean', 'n'] },
+];
+
+function attentionCases({ headDim, tile }: AttentionChoice, each: boolean): KernelCase[] {
   const covered = tile.kind === 'tiled' ? Math.max(tile.rows, tile.cols) : tile.rows * (tile.each ?? 1);
-  const kernels = ['attention', 'attentionBackwardQ', 'attentionBackwardKV'] as const;
-  return kernels.map((kernel) => attentionCase(kernel, [1, 2, covered + 9, headDim], { tile }));
+  const features = [{}, ...(each ? SCORES : []), ...SCORES_AT_ONCE];
+  return features.flatMap((own) =>
+    ATTENTION_KERNELS.map((kernel) => {
+      const more = { keys: covered + 13, ...own };
+      return attentionCase(kernel, [1, 2, covered + 9, headDim], { ...more, tile }, { tolerance: 5e-6 });
+    }),
+  );
 }
 
 /** Columns that the lanes of a row do not divide, rows that a workgroup does not. */

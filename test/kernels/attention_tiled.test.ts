@@ -9,15 +9,18 @@ import {
   attentionBackwardKV,
   attentionBackwardQ,
   attentionDelta,
+  attentionDims,
   chooseAttention,
 } from '../../src/kernels/attention.ts';
+import { SMALL_TILE, tiledFeatureCases } from '../catalogue/attention.ts';
 import { type KernelCase, type PreparedCase, prepared } from '../catalogue/case.ts';
 import { bindCase, runCase } from '../catalogue/run.ts';
 import { testDevice } from '../gpu.ts';
 import { randn } from '../reference/index.ts';
+import { kernelSuite } from './suite.ts';
 
 type Outputs = { [binding: string]: Float32Array };
-type Forward = Record<'q' | 'k' | 'v' | 'dout' | 'out' | 'lse' | 'delta', Float32Array>;
+type Forward = Record<'q' | 'k' | 'v' | 'dout' | 'out' | 'lse' | 'rows', Float32Array>;
 
 /** Runs a kernel by itself and returns what it wrote. */
 async function outputsOf(device: GPUDevice, run: PreparedCase): Promise<Outputs> {
@@ -36,7 +39,7 @@ async function outputsOf(device: GPUDevice, run: PreparedCase): Promise<Outputs>
 }
 
 const size = (s: AttentionShape) => s.batch * s.heads * s.n * s.head_dim;
-const withScale = (s: AttentionShape, factor = 1) => ({ ...s, scale: factor / Math.sqrt(s.head_dim) });
+const withScale = (s: AttentionShape, factor = 1) => attentionDims(s, { scale: factor / Math.sqrt(s.head_dim) });
 
 /** The three kernels on one problem, whichever the variant. */
 function forwardRun(
@@ -61,7 +64,7 @@ function backwardRuns(
   o: AttentionOptions,
   factor?: number,
 ): PreparedCase[] {
-  const inputs = { q: f.q, k: f.k, v: f.v, dout: f.dout, lse: f.lse, delta: f.delta };
+  const inputs = { q: f.q, k: f.k, v: f.v, dout: f.dout, rows: f.rows };
   const run = (kernel: Kernel, ...names: string[]) =>
     prepared(kernel, withScale(s, factor), {
       inputs,
@@ -90,10 +93,11 @@ async function compare(shape: AttentionShape, tile: AttentionTile, factor?: numb
     Float32Array,
   ];
   const empty = new Float32Array();
-  const f: Forward = { q, k, v, dout, out: empty, lse: empty, delta: empty };
+  const f: Forward = { q, k, v, dout, out: empty, lse: empty, rows: empty };
   Object.assign(f, await outputsOf(device, forwardRun(device, shape, f, plain, factor)));
-  const delta = { inputs: { out: f.out, dout }, outputs: { delta: f.lse.length }, oracle: () => ({}) };
-  Object.assign(f, await outputsOf(device, prepared(attentionDelta.prepare(device), shape, delta)));
+  const delta = { inputs: { out: f.out, dout, lse: f.lse }, outputs: { rows: 2 * f.lse.length }, oracle: () => ({}) };
+  const { head_dim: value_dim, ...counts } = shape;
+  Object.assign(f, await outputsOf(device, prepared(attentionDelta.prepare(device), { ...counts, value_dim }, delta)));
   const wanted: Outputs[] = [{ out: f.out, lse: f.lse }];
   for (const run of backwardRuns(device, shape, f, plain, factor)) wanted.push(await outputsOf(device, run));
 
@@ -118,8 +122,7 @@ async function compare(shape: AttentionShape, tile: AttentionTile, factor?: numb
   return worst;
 }
 
-/** The smallest tile: llvmpipe compiles it in ten seconds, and the one a PORTABLE gets for long sequences in a minute. */
-const SMALL = { kind: 'tiled', rows: 32, cols: 32, chunk: 8, slice: 8 } as const;
+kernelSuite('attention tiled', tiledFeatureCases);
 
 describe('attention tiled against plain', () => {
   const shapes: AttentionShape[] = [
@@ -133,25 +136,32 @@ describe('attention tiled against plain', () => {
   ];
   for (const shape of shapes) {
     it(Object.values(shape).join('x'), async () => {
-      const worst = await compare(shape, SMALL);
+      const worst = await compare(shape, SMALL_TILE);
       console.log(`attention tiled ${Object.values(shape).join('x')}: worst relative error ${worst.toExponential(1)}`);
     });
   }
 
   it('scores up to 200, whose exponentials alone would overflow', async () => {
-    await compare({ batch: 1, heads: 2, n: 70, head_dim: 8 }, SMALL, 40);
+    await compare({ batch: 1, heads: 2, n: 70, head_dim: 8 }, SMALL_TILE, 40);
   });
 
   it('is chosen on a PORTABLE from 16 tokens on, plain below', () => {
     const shape = { batch: 256, heads: 8, n: 256, head_dim: 72 };
     expect(chooseAttention(shape, PORTABLE)).toMatchObject({ kind: 'tiled', rows: 64, cols: 64 });
     expect(chooseAttention({ ...shape, n: 8 }, PORTABLE)).toMatchObject({ kind: 'plain' });
+    expect(chooseAttention({ ...shape, keys: 8 }, PORTABLE)).toMatchObject({
+      kind: 'tiled',
+      rows: 64,
+      cols: 32,
+      colsKV: 64,
+    });
+    expect(chooseAttention({ ...shape, value_dim: 129 }, PORTABLE)).toMatchObject({ kind: 'plain', rolled: true });
   });
 
   it('refuses a tile past the workgroup memory that every device has', async () => {
     const tile = { kind: 'tiled', rows: 128, cols: 64, chunk: 64, slice: 32 } as const;
     const kernel = attention.prepare(await testDevice(), { headDim: 128, tile });
-    const dims = { batch: 1, heads: 1, n: 64, head_dim: 128, scale: 1 };
+    const dims = attentionDims({ batch: 1, heads: 1, n: 64, head_dim: 128 });
     expect(() => kernel.bind({} as never, dims)).toThrow(/bytes of workgroup memory, of 16384/);
   });
 });

@@ -1,14 +1,7 @@
 /** Matrix products, attention and norms of the cases, with their backward. */
 import { matmul as product } from '../../src/autograd/ops/matmul.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
-import type { GradSink, Tape } from '../../src/autograd/tape.ts';
-import {
-  attention,
-  attentionBackwardKV,
-  attentionBackwardQ,
-  attentionDelta,
-  chooseAttention,
-} from '../../src/kernels/attention.ts';
+import type { Tape } from '../../src/autograd/tape.ts';
 import { type MatmulLayout, matmul as matmulKernel } from '../../src/kernels/matmul.ts';
 import { norm as normKernel } from '../../src/kernels/norm.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
@@ -47,33 +40,6 @@ export function matmul(tape: Tape, a: Tensor, b: Tensor): Tensor {
   const ends = [...(a.shape.length === 1 ? [] : [m]), ...(b.shape.length === 1 ? [] : [n])];
   return whole.view(...whole.shape.slice(0, -2), ...ends);
 }
-
-/** softmax(scale q k^T) v for q, k, v [batch, heads, n, head_dim] -> [batch, n, heads, head_dim], and the log of its sums. */
-export function attend(tape: Tape, q: Tensor, k: Tensor, v: Tensor, scale: number): { out: Tensor; lse: Tensor } {
-  const { device, caps } = tape.workspace;
-  const [batch, heads, n, head_dim] = q.shape as [number, number, number, number];
-  const shape = { batch, heads, n, head_dim };
-  const options = { headDim: head_dim, tile: chooseAttention(shape, caps) };
-  const dims = { ...shape, scale };
-  const out = tape.alloc(batch, n, heads, head_dim);
-  const lse = tape.alloc(batch, heads, n);
-  tape.run(attention.prepare(device, options), { q, k, v, out, lse }, dims);
-  const vjp = (dout: Tensor, sink: GradSink) => {
-    const delta = tape.alloc(batch, heads, n);
-    tape.run(attentionDelta.prepare(device), { out, dout, delta }, shape);
-    const saved = { q, k, v, dout, lse, delta };
-    sink.give(q, (dq) => tape.run(attentionBackwardQ.prepare(device, options), { ...saved, dq }, dims));
-    if (!sink.needs(k) && !sink.needs(v)) return;
-    const [dk, dv] = [tape.alloc(...k.shape), tape.alloc(...v.shape)] as [Tensor, Tensor];
-    tape.run(attentionBackwardKV.prepare(device, options), { ...saved, dk, dv }, dims);
-    sink.pass(k, dk);
-    sink.pass(v, dv);
-  };
-  return { out: tape.push({ op: 'attend', inputs: [q, k, v], output: out, saved: [], vjp }), lse };
-}
-
-/** Columns that one head of the attention kernels holds. */
-export const MAX_HEAD_DIM = 128;
 
 export interface NormParts {
   kind: 'layer' | 'rms';

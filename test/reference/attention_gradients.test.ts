@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
+  type AttentionProblem,
   attention,
   attentionGradients,
+  attentionScores,
   numericalGradient,
   type QkvProblem,
   qkNormRotary,
@@ -53,6 +55,85 @@ describe('f64 attention', () => {
       }
       expect(relError(queryDots(shape, attention(problem).out, dout), gradients.delta)).toBeLessThan(1e-13);
     }
+  });
+});
+
+describe('f64 attention with masks, groups and sizes of its own', () => {
+  const [batch, heads, kvHeads, n, keys, headDim, valueDim] = [2, 4, 2, 3, 5, 4, 3];
+  const shape = { batch, heads, kvHeads, n, keys, headDim, valueDim };
+  const q = randn(batch * heads * n * headDim, 1);
+  const k = randn(batch * kvHeads * keys * headDim, 2);
+  const v = randn(batch * kvHeads * keys * valueDim, 3);
+  const dout = randn(batch * heads * n * valueDim, 4);
+  const bias = { kind: 'added' as const, sizes: [1, heads, n] as const, data: randn(heads * n * keys, 5) };
+  const hidden = { ...bias, data: bias.data.map((x, i) => (i % 4 === 1 ? Number.NEGATIVE_INFINITY : x)) };
+  const sees = { kind: 'boolean' as const, sizes: [batch, 1, 1] as const, data: [0, 1, 1, 0, 1, 1, 0, 0, 0, 1] };
+  const problems: { [name: string]: Partial<AttentionProblem> } = {
+    'more keys than queries and fewer heads of them': {},
+    causal: { causal: 'start', offset: 1 },
+    'causal, some queries without a key': { causal: 'start', offset: -1 },
+    'causal up to the last valid key': { causal: 'end', lengths: [5, 2] },
+    lengths: { lengths: [2, 0] },
+    'an added mask': { mask: bias },
+    'an added mask that hides': { mask: hidden },
+    'a boolean mask': { mask: sees },
+    'a soft cap': { softcap: 1.5, scale: 0.9 },
+    'all at once': { causal: 'end', offset: 1, lengths: [4, 5], mask: hidden, softcap: 2 },
+  };
+
+  it.each(Object.entries(problems))('gradients with %s against central differences', (_, extra) => {
+    const problem: AttentionProblem = { ...shape, q, k, v, ...extra };
+    const gradients = attentionGradients(problem, dout);
+    for (const [name, from] of Object.entries({ q, k, v })) {
+      const forward = (x: Float64Array) => attention({ ...problem, [name]: x }).out;
+      const numeric = numericalGradient(forward, from, dout);
+      expect(relError(gradients[`d${name}` as 'dq'], numeric), name).toBeLessThan(TOLERANCE);
+    }
+    if (extra.mask?.kind !== 'added') return expect(gradients.dmask).toBeUndefined();
+    const mask = extra.mask;
+    const forward = (data: Float64Array) => attention({ ...problem, mask: { ...mask, data } }).out;
+    expect(relError(gradients.dmask!, numericalGradient(forward, Float64Array.from(mask.data), dout))).toBeLessThan(
+      TOLERANCE,
+    );
+  });
+
+  it('is the formula entry by entry, with all at once', () => {
+    const problem: AttentionProblem = { ...shape, q, k, v, ...problems['all at once'] };
+    const { out, lse } = attention(problem);
+    const weights = attentionScores(problem, 'weights');
+    for (let b = 0; b < batch; b++) {
+      for (let h = 0; h < heads; h++) {
+        for (let i = 0; i < n; i++) {
+          const row = (b * heads + h) * n + i;
+          const scores = Array.from({ length: keys }, (_, j) => {
+            let dot = 0;
+            for (let d = 0; d < headDim; d++)
+              dot += q[row * headDim + d]! * k[((b * kvHeads + Math.floor(h / 2)) * keys + j) * headDim + d]!;
+            const length = [4, 5][b]!;
+            if (j >= length || j > i + 1 + length - n) return Number.NEGATIVE_INFINITY;
+            return 2 * Math.tanh(dot / Math.sqrt(headDim) / 2) + hidden.data[(h * n + i) * keys + j]!;
+          });
+          const sum = scores.reduce((a, s) => a + Math.exp(s), 0);
+          expect(lse[row]).toBeCloseTo(Math.log(sum), 12);
+          scores.forEach((s, j) => void expect(weights[row * keys + j]).toBeCloseTo(Math.exp(s) / sum, 12));
+          for (let d = 0; d < valueDim; d++) {
+            const wanted = scores.reduce(
+              (a, s, j) => a + (Math.exp(s) / sum) * v[((b * kvHeads + Math.floor(h / 2)) * keys + j) * valueDim + d]!,
+              0,
+            );
+            expect(out[((b * n + i) * heads + h) * valueDim + d]).toBeCloseTo(wanted, 12);
+          }
+        }
+      }
+    }
+  });
+
+  it('gives a query without a key the result 0', () => {
+    const { out, lse } = attention({ ...shape, q, k, v, lengths: [0, 5] });
+    const half = out.length / 2;
+    expect(out.subarray(0, half).every((x) => x === 0)).toBe(true);
+    expect(out.subarray(half).every((x) => x !== 0)).toBe(true);
+    expect([lse[0], lse[heads * n - 1]]).toEqual([-3e38, -3e38]);
   });
 });
 

@@ -1,10 +1,9 @@
+import { attention as attend, attentionScores, type ScoreOptions } from '../../../src/autograd/ops/attention.ts';
 import { qkNormRope } from '../../../src/kernels/qk_norm_rope.ts';
 import type { Tensor } from '../../../src/tensor/index.ts';
 import { type HostTensor, need } from '../case.ts';
-import { attend, batched, MAX_HEAD_DIM } from '../products.ts';
-import { concat, expand, pad, permute, slice, take, tensor, scale as times } from '../tensors.ts';
+import { concat, expand, permute, slice, take, tensor } from '../tensors.ts';
 import type { Adapters, Context } from './context.ts';
-import { type Masks, maskOf, withMasks } from './masks.ts';
 
 /** q, k or v as [B, heads, n, head_dim] on the host. */
 function heads(
@@ -37,7 +36,6 @@ function attention(c: Context): (Tensor | undefined)[] {
     softcap: 0,
     softmax_precision: 1,
   });
-  need(o.softcap === 0, 'soft cap of the scores');
   need(o.softmax_precision === 1, 'softmax in another precision');
   const q = heads(c.host(0), o.q_num_heads);
   const [kNow, vNow] = [heads(c.host(1), o.kv_num_heads), heads(c.host(2), o.kv_num_heads)];
@@ -48,65 +46,49 @@ function attention(c: Context): (Tensor | undefined)[] {
     return c.has(4) ? concat(c.tape, [c.input(4 + i), own], 2) : own;
   }) as [Tensor, Tensor];
 
-  const [batch, queryHeads, queries, headDim] = q.shape;
-  const keyHeads = kNow.shape[1];
+  const [batch, queryHeads, queries] = q.shape;
   const keys = past + kNow.shape[2];
-  const valueDim = vNow.shape[3];
-  need(queryHeads % keyHeads === 0 && vNow.shape[1] === keyHeads, `${queryHeads} query heads of ${keyHeads}`);
-  const scale = Number.isNaN(o.scale) ? 1 / Math.sqrt(headDim) : o.scale;
-  const seen = c.has(6) ? c.integers(6) : undefined;
-  const masks = maskOf({
-    shape: [batch, queryHeads, queries, keys],
-    mask: c.has(3) ? c.host(3) : undefined,
-    causal: o.is_causal === 1,
-    // Query i of a cache sees the keys before it and itself.
-    offsets: Array.from({ length: batch }, (_, b) => (seen ? (seen[b] as number) - queries : past)),
-    valid: seen,
-  });
-  // Fewer key heads: each serves neighbouring query heads.
-  const index = Array.from({ length: queryHeads }, (_, h) => Math.floor((h * keyHeads) / queryHeads));
-  const [k, v] = presents.map((t) => (keyHeads === queryHeads ? t : take(c.tape, t, 1, index))) as [Tensor, Tensor];
-  const out = attendWith(c, { q: upload(q), k, v }, masks, scale);
-  const y = slice(c.tape, slice(c.tape, out, 1, 0, queries), 3, 0, valueDim); // [B, queries, heads, valueDim]
-  const merged =
-    c.host(0).shape.length === 3 ? y.view(batch, queries, queryHeads * valueDim) : permute(c.tape, y, [0, 2, 1, 3]);
-  return [merged, ...presents, c.wants(3) ? scores(c, o.qk_matmul_output_mode, upload(q), k, scale) : undefined];
-}
-
-/** Scores as an output: before masks and softmax they are a product. */
-function scores(c: Context, mode: number, q: Tensor, k: Tensor, scale: number): Tensor {
-  need(mode === 0, 'scores as an output, after a mask or the softmax');
-  c.notes.trick('scores as an output');
-  const [batch, heads, queries, dim] = q.shape as [number, number, number, number];
-  const keys = k.shape[2] as number;
-  const product = batched(c.tape, 'nt', q.view(batch * heads, queries, dim), k.view(batch * heads, keys, dim));
-  return times(c.tape, product, scale).view(batch, heads, queries, keys);
-}
-
-/** Attention of any counts and sizes by the kernel of equal ones: [B, n, heads, head_dim], of which some is padding. */
-function attendWith(c: Context, { q, k, v }: { q: Tensor; k: Tensor; v: Tensor }, masks: Masks, scale: number): Tensor {
-  const [batch, count, queries, headDim] = q.shape as [number, number, number, number];
-  const [keys, valueDim] = [k.shape[2] as number, v.shape[3] as number];
-  const n = Math.max(queries, keys);
-  const plain = queries === keys && headDim === valueDim && masks.none;
-  if (plain) return attend(c.tape, q, k, v, scale).out;
-  c.notes.trick('masks, unequal counts or unequal head sizes');
-  const { queryColumns, keyColumns, columns } = withMasks(masks, n, scale);
-  const width = Math.ceil(Math.max(headDim + columns, valueDim) / 8) * 8; // fewer sizes to compile
-  need(
-    width <= MAX_HEAD_DIM,
-    `head_dim of ${headDim} with masks of ${columns} kinds of rows, past ${MAX_HEAD_DIM} columns`,
-  );
-  const extra = (data: Float32Array) => (columns > 0 ? [tensor(c.tape, [batch, count, n, columns], data)] : []);
-  const fill = (t: Tensor, more: readonly Tensor[]) => {
-    const long = padTo(c, t, 2, n);
-    return padTo(c, more.length > 0 ? concat(c.tape, [long, ...more], 3) : long, 3, width);
+  const options: ScoreOptions = {
+    ...(Number.isNaN(o.scale) ? {} : { scale: o.scale }),
+    ...(o.softcap > 0 && { softcap: o.softcap }),
+    ...(c.has(3) && maskOf(c, c.host(3), queries, keys)),
+    ...(c.has(6) && { lengths: words(c, c.integers(6)) }),
+    // Query i of a cache sees the keys before it and itself; where keys are counted, the last query sees the last of them.
+    ...(o.is_causal === 1 && (c.has(6) ? { causal: 'end' } : { causal: 'start', offset: past })),
   };
-  return attend(c.tape, fill(q, extra(queryColumns)), fill(k, extra(keyColumns)), fill(v, []), scale).out;
+  const [query, [k, v]] = [upload(q), presents];
+  const y = attend(c.tape, query, k, v, options); // [B, queries, heads, a head]
+  const merged =
+    c.host(0).shape.length === 3
+      ? y.view(batch, queries, y.count / batch / queries)
+      : permute(c.tape, y, [0, 2, 1, 3]).view(batch, queryHeads, queries, y.shape[3] as number);
+  const stage = (['product', 'capped', 'masked', 'weights'] as const)[o.qk_matmul_output_mode];
+  need(stage !== undefined, `scores of mode ${o.qk_matmul_output_mode}`);
+  return [merged, ...presents, c.wants(3) ? attentionScores(c.tape, query, k, stage, options) : undefined];
 }
 
-const padTo = (c: Context, t: Tensor, axis: number, size: number) =>
-  pad(c.tape, t, axis, 0, size - (t.shape[axis] as number));
+function words(c: Context, data: ArrayLike<number>, ...shape: number[]): Tensor {
+  const made = c.tape.alloc(...(shape.length > 0 ? shape : [data.length]));
+  c.tape.workspace.stream.write(made, Uint32Array.from(data));
+  return made;
+}
+
+/** A mask of four axes; keys past the end of one that is too short are hidden. */
+function maskOf(c: Context, { type, shape, data }: HostTensor, queries: number, keys: number): ScoreOptions {
+  need(shape.length >= 2 && shape.length <= 4, `a mask [${shape}]`);
+  need(type === 'bool' || type === 'float32', `a mask of type ${type}`);
+  const [columns = 0] = shape.slice(-1);
+  need(columns <= keys && (columns > 1 || keys === 1), `a mask [${shape}] of ${keys} keys`);
+  need([1, queries].includes(shape.at(-2) as number), `a mask [${shape}] of ${queries} queries`);
+  const added = type === 'float32';
+  const lead = [...Array(4 - shape.length).fill(1), ...shape.slice(0, -1)];
+  const rows = data.length / columns;
+  const whole = Float32Array.from({ length: rows * keys }, (_, i) => {
+    const [row, column] = [Math.floor(i / keys), i % keys];
+    return column < columns ? Number(data[row * columns + column]) : added ? Number.NEGATIVE_INFINITY : 0;
+  });
+  return added ? { bias: tensor(c.tape, [...lead, keys], whole) } : { mask: words(c, whole, ...lead, keys) };
+}
 
 function rotary(c: Context): Tensor[] {
   const o = c.attributes({ interleaved: 0, rotary_embedding_dim: 0, num_heads: 0 });
