@@ -203,12 +203,12 @@ export class CompiledKernel<S extends ShaderSource = ShaderSource> implements Ke
         `buffer ${name} is missing`,
         `give ${name} (array<${element.type}>, ${count} numbers)`,
       );
-    this.#checkType(name, element, given);
     const bytes = Math.ceil(count / element.scalars) * element.scalars * element.scalarBytes;
     const needed = Math.ceil(bytes / 4) * 4; // a binding is whole words
     const resource = rangeOf(given, needed, this.#cache.device.limits, ({ code, what, fix }) =>
       this.#fail(code, `${name} ${what}`, fix),
     );
+    this.#checkType(name, element, given);
     return needed === 0 ? this.#hole(binding) : resource;
   }
 

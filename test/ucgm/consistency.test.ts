@@ -133,8 +133,8 @@ describe('options of the objective', () => {
     [{ consistc_ratio: 1.5 }, 'consistc_ratio is 1.5'],
     [{ transport_type: 'Bent' }, 'transport_type Bent'],
     [{ enhanced_ratio: Number.NaN }, 'enhanced_ratio is NaN'],
-    [{ compat: 'torch' }, 'compat torch'],
-    [{ weight_function: 'Sine' }, 'weight_function Sine'],
+    [{ compat: 'torch' }, 'compat is "torch"'],
+    [{ weight_function: 'Sine' }, 'weight_function is "Sine"'],
     [{ time_dist_ctrl: [1, 0, 1] }, 'time_dist_ctrl'],
   ])('refuse %o', (change, message) => {
     expect(() => validateObjective({ ...OBJECTIVE_DEFAULTS, ...change } as ObjectiveOptions)).toThrow(message);
