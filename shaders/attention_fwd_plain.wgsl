@@ -100,7 +100,7 @@ fn main(
   let sample = head / dims.heads;
   for (var r = 0u; r < QUERIES; r++) {
     if (query + r < dims.n) {
-      var line_sum = top[r] + log(sum[r]);
+      var line_sum = select(top[r] + log(sum[r]), sum[r], is_nan(sum[r])); // the log of a NaN is not one everywhere
       if (GUARDED && sum[r] == 0.0) { // no key is seen
         line_sum = HIDDEN;
         sum[r] = 1.0;

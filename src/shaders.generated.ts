@@ -1032,7 +1032,8 @@ fn cap(score: f32) -> f32 {
   let x = between(score / dims.softcap, -15.0, 15.0);
   let xx = x * x;
   let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
 }
 
 // The gradient by a score from that by the capped one.
@@ -1068,11 +1069,11 @@ fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
 
 // exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
 fn weight(score: f32, top: f32) -> f32 {
-  let p = exp(score - top);
+  let z = score - top;
   if (GUARDED) {
-    return select(p, 0.0, score == HIDDEN);
+    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
   }
-  return p;
+  return exp(z);
 }
 
 // The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
@@ -1360,7 +1361,8 @@ fn cap(score: f32) -> f32 {
   let x = between(score / dims.softcap, -15.0, 15.0);
   let xx = x * x;
   let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
 }
 
 // The gradient by a score from that by the capped one.
@@ -1396,11 +1398,11 @@ fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
 
 // exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
 fn weight(score: f32, top: f32) -> f32 {
-  let p = exp(score - top);
+  let z = score - top;
   if (GUARDED) {
-    return select(p, 0.0, score == HIDDEN);
+    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
   }
-  return p;
+  return exp(z);
 }
 
 // The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
@@ -1759,7 +1761,8 @@ fn cap(score: f32) -> f32 {
   let x = between(score / dims.softcap, -15.0, 15.0);
   let xx = x * x;
   let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
 }
 
 // The gradient by a score from that by the capped one.
@@ -1795,11 +1798,11 @@ fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
 
 // exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
 fn weight(score: f32, top: f32) -> f32 {
-  let p = exp(score - top);
+  let z = score - top;
   if (GUARDED) {
-    return select(p, 0.0, score == HIDDEN);
+    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
   }
-  return p;
+  return exp(z);
 }
 
 // The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
@@ -2092,7 +2095,7 @@ fn main(
   let sample = head / dims.heads;
   for (var r = 0u; r < QUERIES; r++) {
     if (query + r < dims.n) {
-      var line_sum = top[r] + log(sum[r]);
+      var line_sum = select(top[r] + log(sum[r]), sum[r], is_nan(sum[r])); // the log of a NaN is not one everywhere
       if (GUARDED && sum[r] == 0.0) { // no key is seen
         line_sum = HIDDEN;
         sum[r] = 1.0;
@@ -2249,7 +2252,8 @@ fn cap(score: f32) -> f32 {
   let x = between(score / dims.softcap, -15.0, 15.0);
   let xx = x * x;
   let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
 }
 
 // The gradient by a score from that by the capped one.
@@ -2285,11 +2289,11 @@ fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
 
 // exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
 fn weight(score: f32, top: f32) -> f32 {
-  let p = exp(score - top);
+  let z = score - top;
   if (GUARDED) {
-    return select(p, 0.0, score == HIDDEN);
+    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
   }
-  return p;
+  return exp(z);
 }
 
 // The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
@@ -2568,7 +2572,8 @@ fn cap(score: f32) -> f32 {
   let x = between(score / dims.softcap, -15.0, 15.0);
   let xx = x * x;
   let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
 }
 
 // The gradient by a score from that by the capped one.
@@ -2604,11 +2609,11 @@ fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
 
 // exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
 fn weight(score: f32, top: f32) -> f32 {
-  let p = exp(score - top);
+  let z = score - top;
   if (GUARDED) {
-    return select(p, 0.0, score == HIDDEN);
+    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
   }
-  return p;
+  return exp(z);
 }
 
 // The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
@@ -3033,11 +3038,12 @@ fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
 }
 
 fn four_weights(s: vec4f, top: vec4f) -> vec4f {
-  let p = exp(s - top);
+  let z = s - top;
   if (GUARDED) {
-    return select(p, vec4f(), s == vec4f(HIDDEN));
+    let odd = (bitcast<vec4u>(z) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+    return select(select(exp(z), z, odd), vec4f(), s == vec4f(HIDDEN));
   }
-  return p;
+  return exp(z);
 }
 
 fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
@@ -3181,7 +3187,8 @@ fn cap(score: f32) -> f32 {
   let x = between(score / dims.softcap, -15.0, 15.0);
   let xx = x * x;
   let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
 }
 
 // The gradient by a score from that by the capped one.
@@ -3217,11 +3224,11 @@ fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
 
 // exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
 fn weight(score: f32, top: f32) -> f32 {
-  let p = exp(score - top);
+  let z = score - top;
   if (GUARDED) {
-    return select(p, 0.0, score == HIDDEN);
+    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
   }
-  return p;
+  return exp(z);
 }
 
 // The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
@@ -3636,11 +3643,12 @@ fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
 }
 
 fn four_weights(s: vec4f, top: vec4f) -> vec4f {
-  let p = exp(s - top);
+  let z = s - top;
   if (GUARDED) {
-    return select(p, vec4f(), s == vec4f(HIDDEN));
+    let odd = (bitcast<vec4u>(z) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+    return select(select(exp(z), z, odd), vec4f(), s == vec4f(HIDDEN));
   }
-  return p;
+  return exp(z);
 }
 
 fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
@@ -3784,7 +3792,8 @@ fn cap(score: f32) -> f32 {
   let x = between(score / dims.softcap, -15.0, 15.0);
   let xx = x * x;
   let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
 }
 
 // The gradient by a score from that by the capped one.
@@ -3820,11 +3829,11 @@ fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
 
 // exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
 fn weight(score: f32, top: f32) -> f32 {
-  let p = exp(score - top);
+  let z = score - top;
   if (GUARDED) {
-    return select(p, 0.0, score == HIDDEN);
+    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
   }
-  return p;
+  return exp(z);
 }
 
 // The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
@@ -4017,7 +4026,8 @@ fn main(
   for (var i = 0u; i < 8u; i++) {
     all_keys += exchange[lid.y * 8u + i];
   }
-  var line = top + log(all_keys);
+  let odd = (bitcast<vec4u>(all_keys) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+  var line = select(top + log(all_keys), all_keys, odd); // the log of a NaN is not one everywhere
   if (GUARDED) { // where no key is seen
     let none = all_keys == vec4f();
     line = select(line, vec4f(HIDDEN), none);
@@ -4259,11 +4269,12 @@ fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
 }
 
 fn four_weights(s: vec4f, top: vec4f) -> vec4f {
-  let p = exp(s - top);
+  let z = s - top;
   if (GUARDED) {
-    return select(p, vec4f(), s == vec4f(HIDDEN));
+    let odd = (bitcast<vec4u>(z) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+    return select(select(exp(z), z, odd), vec4f(), s == vec4f(HIDDEN));
   }
-  return p;
+  return exp(z);
 }
 
 fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
@@ -4400,7 +4411,8 @@ fn cap(score: f32) -> f32 {
   let x = between(score / dims.softcap, -15.0, 15.0);
   let xx = x * x;
   let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
 }
 
 // The gradient by a score from that by the capped one.
@@ -4436,11 +4448,11 @@ fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
 
 // exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
 fn weight(score: f32, top: f32) -> f32 {
-  let p = exp(score - top);
+  let z = score - top;
   if (GUARDED) {
-    return select(p, 0.0, score == HIDDEN);
+    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
   }
-  return p;
+  return exp(z);
 }
 
 // The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.

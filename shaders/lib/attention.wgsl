@@ -107,7 +107,8 @@ fn cap(score: f32) -> f32 {
   let x = between(score / dims.softcap, -15.0, 15.0);
   let xx = x * x;
   let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  return dims.softcap * select(1.0 - 2.0 / (exp(2.0 * x) + 1.0), near, abs(x) < 0.25);
+  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
 }
 
 // The gradient by a score from that by the capped one.
@@ -143,11 +144,11 @@ fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
 
 // exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
 fn weight(score: f32, top: f32) -> f32 {
-  let p = exp(score - top);
+  let z = score - top;
   if (GUARDED) {
-    return select(p, 0.0, score == HIDDEN);
+    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
   }
-  return p;
+  return exp(z);
 }
 
 // The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.

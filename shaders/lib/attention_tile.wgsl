@@ -210,11 +210,12 @@ fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
 }
 
 fn four_weights(s: vec4f, top: vec4f) -> vec4f {
-  let p = exp(s - top);
+  let z = s - top;
   if (GUARDED) {
-    return select(p, vec4f(), s == vec4f(HIDDEN));
+    let odd = (bitcast<vec4u>(z) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+    return select(select(exp(z), z, odd), vec4f(), s == vec4f(HIDDEN));
   }
-  return p;
+  return exp(z);
 }
 
 fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
