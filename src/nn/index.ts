@@ -1,7 +1,12 @@
 /** What a network is written with: the tape, its ops, weights, and what a network is to the trainer and the sampler. */
 export { activate, swiglu } from '../autograd/ops/activation.ts';
-
-export { type SelfAttentionOptions, selfAttention } from '../autograd/ops/attention.ts';
+export {
+  attention,
+  attentionScores,
+  type ScoreOptions,
+  type SelfAttentionOptions,
+  selfAttention,
+} from '../autograd/ops/attention.ts';
 export { concat } from '../autograd/ops/concat.ts';
 export { conv2d, pool2d, unfold, type Window } from '../autograd/ops/convolution.ts';
 export { embedding, timestepEmbedding } from '../autograd/ops/embedding.ts';
