@@ -1,61 +1,21 @@
-import {
-  type Caps,
-  defineKernel,
-  flag,
-  group,
-  type KnobValue,
-  oneOf,
-  optional,
-  variants,
-  whole,
-} from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, type KnobValue, oneOf, optional, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import {
+  type AttentionShape,
+  type AttentionTile,
+  attentionTile,
+  chooseAttention,
+  MAX_HEAD,
+  MAX_TILED,
+} from './attention_tile.ts';
 
-/** Sizes of q [batch, heads, n, head_dim], k [batch, kv_heads, keys, head_dim] and v [batch, kv_heads, keys, value_dim]. */
-export interface AttentionShape {
-  batch: number;
-  heads: number;
-  /** Queries. */
-  n: number;
-  head_dim: number;
-  /** As many as queries if left out. */
-  keys?: number;
-  /** Heads of k and v, each shared by heads / kv_heads neighbouring heads of q; as many as of q if left out. */
-  kv_heads?: number;
-  /** Size of a head of v and of the result; head_dim if left out. */
-  value_dim?: number;
-}
-
-/** Every invocation has queries of its own (or, in the backward of k and v, keys), straight from storage. For CPU adapters, and the oracle. */
-export interface PlainAttention {
-  kind?: 'plain';
-  /** Invocations a workgroup. */
-  rows: number;
-  /** Queries an invocation; 1 if left out. */
-  each?: number;
-  /** Keys a step (queries, in the backward of k and v); 1 if left out. */
-  keys?: number;
-  /** Loops over head_dim stay loops, for a CPU's compiler; false if left out. */
-  rolled?: boolean;
-}
-
-/** Blocks of rows x cols scores through workgroup memory, by 2 rows invocations. For GPUs. */
-export interface TiledAttention {
-  kind: 'tiled';
-  /** Queries a workgroup owns (keys, in the backward of k and v): a multiple of 16. */
-  rows: number;
-  /** Keys (queries) of a block. */
-  cols: 32 | 64;
-  /** The same for the backward of k and v, which holds two results in registers; cols if left out. */
-  colsKV?: 32 | 64;
-  /** Elements of head_dim staged at once: a multiple of 8. */
-  chunk: number;
-  /** Keys (queries) whose values are staged at once. */
-  slice: 8 | 16 | 32;
-}
-
-/** How a workgroup covers queries and keys. */
-export type AttentionTile = PlainAttention | TiledAttention;
+export {
+  type AttentionShape,
+  type AttentionTile,
+  chooseAttention,
+  type PlainAttention,
+  type TiledAttention,
+} from './attention_tile.ts';
 
 /** What there is in the scores beside scale q . k. */
 export interface ScoreOptions {
@@ -106,37 +66,6 @@ export function attentionDims(
   return { batch, heads, kv_heads, n, keys, head_dim, scale: scale ?? head_dim ** -0.5, offset, softcap, ...masks };
 }
 
-/** Columns of a head that the tiled kernels hold, and that the plain ones do. */
-const MAX_TILED = 128;
-const MAX_HEAD = 256;
-
-/** Workgroups of 64 rows that a large GPU wants, two for each of some 132 multiprocessors. */
-const GPU_GROUPS = 264;
-
-/** The variant and its tiling for a shape on a device: tiled on a GPU, unless n is too small to share keys, or a head too large. */
-export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTile {
-  const { batch, heads, n, head_dim, keys = n, value_dim = head_dim } = shape;
-  const width = Math.max(head_dim, value_dim);
-  if (caps.software) {
-    // A read serves several queries and keys. llvmpipe turns each read of storage in the code into some hundred basic blocks, and unrolls
-    // loops over registers up to 32 times: head_dim 64 took 12 to 24 s to compile, rolled 2 to 6. Forward and
-    // dq ran twice as fast so, dk and dv took 22.8 ms where one query and key took 16.1 (2x2x113x64, a busy machine).
-    return { kind: 'plain', rows: 8, each: n <= 16 ? 2 : 4, keys: 2, rolled: true };
-  }
-  // So many elements are in local memory anyway; unrolled, they would take long to compile.
-  if (width > MAX_TILED) return { kind: 'plain', rows: n <= 32 ? 32 : 64, rolled: true };
-  if (n < 16 || caps.maxWorkgroupSize < 128 || caps.maxWorkgroupMemory < 16384)
-    return { kind: 'plain', rows: n <= 32 ? 32 : 64 };
-  const rows = n <= 32 || batch * heads * Math.ceil(n / 64) < GPU_GROUPS ? 32 : 64;
-  // The chunk that needs fewest zeros past head_dim; of two, the larger: fewer barriers.
-  const waste = (chunk: number) => Math.ceil(head_dim / chunk) * chunk;
-  const chunk = width <= 8 ? 8 : waste(24) <= waste(16) ? 24 : 16;
-  // At 97 columns and more, two results and two blocks of 64 scores would be some 230 registers.
-  return { kind: 'tiled', rows, cols: keys <= 32 ? 32 : 64, colsKV: n <= 32 || width > 96 ? 32 : 64, chunk, slice: 16 };
-}
-
-const side = oneOf(32, 64);
-
 const scoreOptions = {
   grouped: optional(flag),
   causal: optional(oneOf('start', 'end')),
@@ -151,27 +80,7 @@ const options = group<AttentionOptions>(
   {
     ...heads,
     ...scoreOptions,
-    tile: optional(
-      variants<AttentionTile>(
-        'kind',
-        {
-          plain: group<Omit<PlainAttention, 'kind'>>({
-            rows: whole(1, 256),
-            each: optional(whole(1, 16)),
-            keys: optional(whole(1, 16)),
-            rolled: optional(flag),
-          }),
-          tiled: group<Omit<TiledAttention, 'kind'>>({
-            rows: whole(16, 128, 16),
-            cols: side,
-            colsKV: optional(side),
-            chunk: whole(8, 128, 8),
-            slice: oneOf(8, 16, 32),
-          }),
-        },
-        'plain',
-      ),
-    ),
+    tile: attentionTile,
   },
   ({ headDim, valueDim = headDim, tile }) =>
     tile?.kind === 'tiled' && Math.max(headDim, valueDim) > MAX_TILED
