@@ -7,8 +7,8 @@ export function nearest(name: string, names: readonly string[]): string | undefi
   return best && best.distance <= best.known.length / 3 ? best.known : undefined;
 }
 
-/** Levenshtein's distance. */
-function edits(a: string, b: string): number {
+/** Levenshtein's distance: inserted, deleted and replaced letters. */
+export function edits(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
