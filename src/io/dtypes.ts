@@ -1,4 +1,4 @@
-import { halfToNumber } from '../kernel/index.ts';
+import { bfloatToFloat32, halfToNumber } from '../kernel/index.ts';
 import { IoError } from './errors.ts';
 
 /** Bytes an element, for each dtype of the safetensors format that is read here. */
@@ -17,13 +17,6 @@ export const DTYPE_BYTES: ReadonlyMap<string, number> = new Map([
   ['I64', 8],
   ['F64', 8],
 ]);
-
-function bfloatToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(bits.length);
-  const words = new Uint32Array(out.buffer);
-  for (let i = 0; i < bits.length; i++) words[i] = (bits[i] as number) << 16;
-  return out;
-}
 
 /**
  * A tensor's elements as floats, in a new array; wider types round to the nearest float.

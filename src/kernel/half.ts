@@ -42,3 +42,11 @@ function roundToEven(value: number): number {
   if (rest === 0.5) return floor + (floor % 2);
   return rest > 0.5 ? floor + 1 : floor;
 }
+
+/** The floats of bfloat16 numbers from their 16 bits: exact, as their bits are a float's upper half. */
+export function bfloatToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(bits.length);
+  const words = new Uint32Array(out.buffer);
+  for (let i = 0; i < bits.length; i++) words[i] = (bits[i] as number) << 16;
+  return out;
+}

@@ -4,7 +4,7 @@ export { defineKernel, type KernelFamily } from './define.ts';
 export { type Element, elementOf } from './element.ts';
 export { KernelError, type KernelErrorCode } from './errors.ts';
 export { foldGrid, type Grid } from './grid.ts';
-export { float32ToHalf, halfToNumber } from './half.ts';
+export { bfloatToFloat32, float32ToHalf, halfToNumber } from './half.ts';
 export type { DispatchRecord, Kernel } from './kernel.ts';
 export {
   callback,

@@ -1,5 +1,5 @@
 import { watchLoss } from '../device/index.ts';
-import { type Caps, capsOf, halfToNumber } from '../kernel/index.ts';
+import { bfloatToFloat32, type Caps, capsOf, halfToNumber } from '../kernel/index.ts';
 import { Arena } from './arena.ts';
 import { bytesOf, type DType } from './dtype.ts';
 import { WorkspaceError } from './errors.ts';
@@ -70,7 +70,7 @@ export class Workspace {
     await this.ledger.reclaim();
   }
 
-  /** Submits what is recorded and copies a tensor's elements to the host: of f16 their values, of u32 the words as a float array. */
+  /** Submits what is recorded and copies a tensor's elements to the host: of f16 and bf16 their values, of u32 the words as a float array. */
   async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
     await this.stream.flush();
     const size = Math.ceil(tensor.bytes / 4) * 4; // copies are of whole words
@@ -83,8 +83,9 @@ export class Workspace {
     const bytes = staging.getMappedRange(0, size).slice(0);
     staging.unmap();
     this.ledger.destroy(staging);
-    if (tensor.dtype !== 'f16') return new Float32Array(bytes);
-    return Float32Array.from(new Uint16Array(bytes, 0, tensor.count), halfToNumber);
+    if (tensor.dtype === 'f16') return Float32Array.from(new Uint16Array(bytes, 0, tensor.count), halfToNumber);
+    if (tensor.dtype === 'bf16') return bfloatToFloat32(new Uint16Array(bytes, 0, tensor.count));
+    return new Float32Array(bytes);
   }
 
   /**

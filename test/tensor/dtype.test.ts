@@ -27,6 +27,13 @@ describe('tensors of another dtype than f32', () => {
     expect(workspace.ledger.total).toBe(608);
   });
 
+  it('are read as their values where they are bfloat16', async () => {
+    const workspace = await workspaceOf(testDevice());
+    const wire = workspace.create('data', 'wire', [3], 'bf16');
+    workspace.stream.write(wire, Uint16Array.of(0x3f80, 0xc000, 0x3eab));
+    expect(await workspace.read(wire)).toEqual(Float32Array.of(1, -2, 0.333984375));
+  });
+
   it('are cut, copied and pooled by their bytes', async () => {
     const workspace = await workspaceOf(testDevice());
     workspace.beginStep();
