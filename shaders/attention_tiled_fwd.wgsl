@@ -84,8 +84,7 @@ fn main(
   for (var i = 0u; i < 8u; i++) {
     all_keys += exchange[lid.y * 8u + i];
   }
-  let odd = (bitcast<vec4u>(all_keys) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-  var line = select(top + log(all_keys), all_keys, odd); // the log of a NaN is not one everywhere
+  var line = select(top + log(all_keys), all_keys, are_nan(all_keys)); // the log of a NaN is not one everywhere
   if (GUARDED) { // where no key is seen
     let none = all_keys == vec4f();
     line = select(line, vec4f(HIDDEN), none);

@@ -24,8 +24,8 @@ alias Summed = f32;
 struct Dims {
   rows: u32,
   cols: u32,
-  smoothing: f32,
-  ignore_index: u32,
+  smoothing: f32, // optional, else 0
+  ignore_index: u32, // optional: IGNORES, else 0
 }
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;

@@ -16,13 +16,13 @@ const CLAMPED: bool = false;   // knob: add the clamped sum to origin
 struct Dims {
   batch: u32,
   n: u32,
-  coef_stride: u32,
-  coef_offset: u32,
-  offset0: u32,
-  offset1: u32,
-  offset2: u32,
-  offset3: u32,
-  out_offset: u32,
+  coef_stride: u32, // optional, else 0
+  coef_offset: u32, // optional, else 0
+  offset0: u32, // optional, else 0
+  offset1: u32, // optional, else 0
+  offset2: u32, // optional, else 0
+  offset3: u32, // optional, else 0
+  out_offset: u32, // optional, else 0
 }
 
 @group(0) @binding(0) var<storage, read> u0: array<f32>;

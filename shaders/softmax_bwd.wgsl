@@ -17,7 +17,7 @@ alias Summed = f32; // y dy, or dy
 struct Dims {
   rows: u32,
   cols: u32,
-  scale: f32,
+  scale: f32, // optional, else 1
 }
 
 @group(0) @binding(0) var<storage, read> y: array<f32>;

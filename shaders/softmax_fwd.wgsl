@@ -16,7 +16,7 @@ alias Summed = f32; // exponentials
 struct Dims {
   rows: u32,
   cols: u32,
-  scale: f32,
+  scale: f32, // optional, else 1
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;

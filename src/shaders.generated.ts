@@ -217,6 +217,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -459,6 +463,10 @@ fn silu_grad(x: f32) -> f32 {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -1105,6 +1113,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -1432,6 +1444,10 @@ fn total(x: Elem) -> f32 {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -1832,6 +1848,10 @@ fn total(x: Elem) -> f32 {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -2325,6 +2345,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -2643,6 +2667,10 @@ fn total(x: Elem) -> f32 {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -3040,8 +3068,7 @@ fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
 fn four_weights(s: vec4f, top: vec4f) -> vec4f {
   let z = s - top;
   if (GUARDED) {
-    let odd = (bitcast<vec4u>(z) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-    return select(select(exp(z), z, odd), vec4f(), s == vec4f(HIDDEN));
+    return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
   }
   return exp(z);
 }
@@ -3258,6 +3285,10 @@ fn total(x: Elem) -> f32 {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -3645,8 +3676,7 @@ fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
 fn four_weights(s: vec4f, top: vec4f) -> vec4f {
   let z = s - top;
   if (GUARDED) {
-    let odd = (bitcast<vec4u>(z) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-    return select(select(exp(z), z, odd), vec4f(), s == vec4f(HIDDEN));
+    return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
   }
   return exp(z);
 }
@@ -3865,6 +3895,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -4026,8 +4060,7 @@ fn main(
   for (var i = 0u; i < 8u; i++) {
     all_keys += exchange[lid.y * 8u + i];
   }
-  let odd = (bitcast<vec4u>(all_keys) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-  var line = select(top + log(all_keys), all_keys, odd); // the log of a NaN is not one everywhere
+  var line = select(top + log(all_keys), all_keys, are_nan(all_keys)); // the log of a NaN is not one everywhere
   if (GUARDED) { // where no key is seen
     let none = all_keys == vec4f();
     line = select(line, vec4f(HIDDEN), none);
@@ -4271,8 +4304,7 @@ fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
 fn four_weights(s: vec4f, top: vec4f) -> vec4f {
   let z = s - top;
   if (GUARDED) {
-    let odd = (bitcast<vec4u>(z) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-    return select(select(exp(z), z, odd), vec4f(), s == vec4f(HIDDEN));
+    return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
   }
   return exp(z);
 }
@@ -4482,6 +4514,10 @@ fn total(x: Elem) -> f32 {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -4702,6 +4738,10 @@ fn main(
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -5100,8 +5140,8 @@ const cross_entropy_bwd_ = {
   uniform: { binding: 6, size: 16, fields: {
     rows: { type: 'u32', offset: 0 },
     cols: { type: 'u32', offset: 4 },
-    smoothing: { type: 'f32', offset: 8 },
-    ignore_index: { type: 'u32', offset: 12 },
+    smoothing: { type: 'f32', offset: 8, else: 0 },
+    ignore_index: { type: 'u32', offset: 12, else: 0, optional: 'IGNORES' },
   } },
   knobs: {
     LABELS: { kind: 'const', type: 'bool', default: true },
@@ -5124,8 +5164,8 @@ const PER: u32 = 4u;             // knob: elements an invocation
 struct Dims {
   rows: u32,
   cols: u32,
-  smoothing: f32,
-  ignore_index: u32,
+  smoothing: f32, // optional, else 0
+  ignore_index: u32, // optional: IGNORES, else 0
 }
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
@@ -5189,8 +5229,8 @@ const cross_entropy_fwd_ = {
   uniform: { binding: 5, size: 16, fields: {
     rows: { type: 'u32', offset: 0 },
     cols: { type: 'u32', offset: 4 },
-    smoothing: { type: 'f32', offset: 8 },
-    ignore_index: { type: 'u32', offset: 12 },
+    smoothing: { type: 'f32', offset: 8, else: 0 },
+    ignore_index: { type: 'u32', offset: 12, else: 0, optional: 'IGNORES' },
   } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 64 },
@@ -5226,8 +5266,8 @@ alias Summed = f32;
 struct Dims {
   rows: u32,
   cols: u32,
-  smoothing: f32,
-  ignore_index: u32,
+  smoothing: f32, // optional, else 0
+  ignore_index: u32, // optional: IGNORES, else 0
 }
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
@@ -5327,9 +5367,7 @@ fn if_summed(sum: f32, value: f32) -> f32 {
 
 // exp(z - largest), and a NaN and +infinity themselves: exp of a NaN is not one everywhere.
 fn exponentials(z: vec4f, largest: f32) -> vec4f {
-  let bits = bitcast<vec4u>(z);
-  let odd = (bits & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-  return select(exp(z - largest), z, odd | (bits == vec4u(0x7f800000u)));
+  return select(exp(z - largest), z, are_nan(z) | (bitcast<vec4u>(z) == vec4u(0x7f800000u)));
 }
 
 // The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has \`end\` of them.
@@ -5442,6 +5480,10 @@ fn sum_of(runs: Runs) -> Summed {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -5574,6 +5616,10 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -6861,13 +6907,13 @@ const lincomb_ = {
   uniform: { binding: 7, size: 36, fields: {
     batch: { type: 'u32', offset: 0 },
     n: { type: 'u32', offset: 4 },
-    coef_stride: { type: 'u32', offset: 8 },
-    coef_offset: { type: 'u32', offset: 12 },
-    offset0: { type: 'u32', offset: 16 },
-    offset1: { type: 'u32', offset: 20 },
-    offset2: { type: 'u32', offset: 24 },
-    offset3: { type: 'u32', offset: 28 },
-    out_offset: { type: 'u32', offset: 32 },
+    coef_stride: { type: 'u32', offset: 8, else: 0 },
+    coef_offset: { type: 'u32', offset: 12, else: 0 },
+    offset0: { type: 'u32', offset: 16, else: 0 },
+    offset1: { type: 'u32', offset: 20, else: 0 },
+    offset2: { type: 'u32', offset: 24, else: 0 },
+    offset3: { type: 'u32', offset: 28, else: 0 },
+    out_offset: { type: 'u32', offset: 32, else: 0 },
   } },
   knobs: {
     COUNT: { kind: 'const', type: 'u32', default: 2 },
@@ -6894,13 +6940,13 @@ const CLAMPED: bool = false;   // knob: add the clamped sum to origin
 struct Dims {
   batch: u32,
   n: u32,
-  coef_stride: u32,
-  coef_offset: u32,
-  offset0: u32,
-  offset1: u32,
-  offset2: u32,
-  offset3: u32,
-  out_offset: u32,
+  coef_stride: u32, // optional, else 0
+  coef_offset: u32, // optional, else 0
+  offset0: u32, // optional, else 0
+  offset1: u32, // optional, else 0
+  offset2: u32, // optional, else 0
+  offset3: u32, // optional, else 0
+  out_offset: u32, // optional, else 0
 }
 
 @group(0) @binding(0) var<storage, read> u0: array<f32>;
@@ -6953,6 +6999,10 @@ fn main(
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -7192,6 +7242,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -7386,6 +7440,10 @@ fn sum_of(runs: Runs) -> Summed {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -7933,6 +7991,10 @@ fn silu_grad(x: f32) -> f32 {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -8577,6 +8639,10 @@ fn silu_grad(x: f32) -> f32 {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -9381,6 +9447,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -9647,6 +9717,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -9843,6 +9917,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -10037,6 +10115,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -10221,6 +10303,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -10394,6 +10480,10 @@ fn head_stats(base: u32) -> vec2f {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -10588,6 +10678,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -10770,6 +10864,10 @@ fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -11129,7 +11227,7 @@ const softmax_bwd_ = {
   uniform: { binding: 3, size: 12, fields: {
     rows: { type: 'u32', offset: 0 },
     cols: { type: 'u32', offset: 4 },
-    scale: { type: 'f32', offset: 8 },
+    scale: { type: 'f32', offset: 8, else: 1 },
   } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 64 },
@@ -11156,7 +11254,7 @@ alias Summed = f32; // y dy, or dy
 struct Dims {
   rows: u32,
   cols: u32,
-  scale: f32,
+  scale: f32, // optional, else 1
 }
 
 @group(0) @binding(0) var<storage, read> y: array<f32>;
@@ -11306,7 +11404,7 @@ const softmax_fwd_ = {
   uniform: { binding: 2, size: 12, fields: {
     rows: { type: 'u32', offset: 0 },
     cols: { type: 'u32', offset: 4 },
-    scale: { type: 'f32', offset: 8 },
+    scale: { type: 'f32', offset: 8, else: 1 },
   } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 64 },
@@ -11332,7 +11430,7 @@ alias Summed = f32; // exponentials
 struct Dims {
   rows: u32,
   cols: u32,
-  scale: f32,
+  scale: f32, // optional, else 1
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -11427,9 +11525,7 @@ fn if_summed(sum: f32, value: f32) -> f32 {
 
 // exp(z - largest), and a NaN and +infinity themselves: exp of a NaN is not one everywhere.
 fn exponentials(z: vec4f, largest: f32) -> vec4f {
-  let bits = bitcast<vec4u>(z);
-  let odd = (bits & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-  return select(exp(z - largest), z, odd | (bits == vec4u(0x7f800000u)));
+  return select(exp(z - largest), z, are_nan(z) | (bitcast<vec4u>(z) == vec4u(0x7f800000u)));
 }
 
 // The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has \`end\` of them.
@@ -11518,6 +11614,10 @@ fn sum_of(runs: Runs) -> Summed {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
@@ -12006,6 +12106,10 @@ fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -12213,6 +12317,10 @@ fn silu_grad(x: f32) -> f32 {
 
 fn is_nan(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {

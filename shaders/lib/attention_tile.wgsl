@@ -212,8 +212,7 @@ fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
 fn four_weights(s: vec4f, top: vec4f) -> vec4f {
   let z = s - top;
   if (GUARDED) {
-    let odd = (bitcast<vec4u>(z) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-    return select(select(exp(z), z, odd), vec4f(), s == vec4f(HIDDEN));
+    return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
   }
   return exp(z);
 }

@@ -23,9 +23,7 @@ fn if_summed(sum: f32, value: f32) -> f32 {
 
 // exp(z - largest), and a NaN and +infinity themselves: exp of a NaN is not one everywhere.
 fn exponentials(z: vec4f, largest: f32) -> vec4f {
-  let bits = bitcast<vec4u>(z);
-  let odd = (bits & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-  return select(exp(z - largest), z, odd | (bits == vec4u(0x7f800000u)));
+  return select(exp(z - largest), z, are_nan(z) | (bitcast<vec4u>(z) == vec4u(0x7f800000u)));
 }
 
 // The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has `end` of them.

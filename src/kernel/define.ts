@@ -11,7 +11,9 @@ type Asked<O, Shape> = [Shape] extends [never]
   ? undefined extends O
     ? [options?: O]
     : [options: O]
-  : [options: O, shape?: Shape];
+  : undefined extends O
+    ? [options?: O, shape?: Shape]
+    : [options: O, shape?: Shape];
 
 /** A kernel family: the typed entry to one or more shaders with one contract. */
 export interface KernelFamily<S extends ShaderSource, O, Shape = never> {

@@ -115,6 +115,8 @@ const HOPPER: MatmulTuning = {
 };
 /** A row an architecture; the first serves those that have none. */
 const TUNING: readonly MatmulTuning[] = [HOPPER];
+
+const tuningOf = (caps: Caps) => TUNING.find((row) => row.architecture === caps.architecture) ?? HOPPER;
 /** Most terms of one sum; longer ones are split where the caller can add up splits, or summed in runs on a CPU: a longer chain loses small terms (1e7 positive ones, some per cent). */
 const LONGEST_SUM = 8192;
 
@@ -134,7 +136,7 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
     const tm = m >= 8 ? 8 : Math.min(m, 4);
     return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, ...whole };
   }
-  const { groups, minSplitK, tiles: sizes } = TUNING.find((row) => row.architecture === caps.architecture) ?? HOPPER;
+  const { groups, minSplitK, tiles: sizes } = tuningOf(caps);
   let best: MatmulChoice | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const { qm, qn, rate } of sizes) {
@@ -179,7 +181,7 @@ function unshaped(o: MatmulOptions, caps: Caps): { options: MatmulOptions; when:
   ];
   const last: MatmulTile = any.kind === 'plain' ? { ...any, runs: true } : any; // whatever k will be
   const aligned = (d: ProductDims) => [d.m, d.n, d.k].every((size) => size % 4 === 0) && d.k <= LONGEST_SUM;
-  const fills = (d: ProductDims) => d.batch * d.m * d.n >= 128 * 128 * (HOPPER.groups / 2);
+  const fills = (d: ProductDims) => d.batch * d.m * d.n >= 128 * 128 * (tuningOf(caps).groups / 2);
   return [
     { options: { ...o, tile: large }, when: (d: ProductDims) => aligned(d) && fills(d) },
     { options: { ...o, tile: small }, when: aligned },
@@ -219,14 +221,15 @@ const share = optional(
 const matricesOf = (batch: number, each: KnobValue | undefined, of: KnobValue | undefined) =>
   Math.min((of as number) || batch, Math.ceil(batch / (each as number)));
 
+/** Of options whose tiling is chosen. */
 function tileKnobs({
   layout,
-  tile,
+  tile: chosen,
   dtype = 'f32',
   outDtype = dtype,
 }: MatmulOptions): Record<string, KnobValue | undefined> {
+  const tile = chosen as MatmulTile;
   const scalars = { Scalar: dtype, OScalar: outDtype };
-  if (!tile) return { ...scalars, AElem: dtype, BElem: dtype };
   const along = (vec: boolean | undefined, of: string = dtype) => (vec ? (of === 'f16' ? 'vec4h' : 'vec4f') : of);
   const { m, n, k } = tile.vec ?? { m: false, n: false, k: false };
   if (tile.kind === 'plain') {
@@ -253,8 +256,9 @@ function tileKnobs({
 
 /**
  * Batched matrix product with a fused epilogue: `out = residual + gate * act(op(A) op(B) + bias)`.
- * Buffers: a, b of `dtype`, fewer where they are shared; out, pre [batch, m, n] and residual [batch, residual_rows, n] of `outDtype`; f32 bias [n] and
- * gate [ceil(m/gate_rows), gate_stride]. Dims m, n, k; batch is 1 and k_chunk is k where left out, the others belong to their parts.
+ * Buffers: a, b of `dtype`, fewer where they are shared; out, pre [batch, m, n] and residual [batch, residual_rows, n] of
+ * `outDtype`; f32 bias [n] and gate [ceil(m/gate_rows), gate_stride]. Dims m, n, k; batch is 1 and k_chunk is k where left out, the
+ * others belong to their parts.
  * See shaders/matmul_plain.wgsl and shaders/matmul_tiled.wgsl. With a shape the variant is the best for it; without, what is bound is
  * the best of three for any shape.
  */

@@ -34,6 +34,12 @@ const tile = optional(
 
 const options = group<QkNormRopeOptions>({ norm, affine: optional(flag), rope: optional(flag), tile });
 
+/** One invocation walks a row where there is no tile. */
+function choose(o: QkNormRopeOptions, { head_dim }: { head_dim: number }, caps: Caps): QkNormRopeOptions {
+  const chosen = o.tile ?? chooseQkNormRope(head_dim, caps);
+  return chosen ? { ...o, tile: chosen } : o;
+}
+
 const NORMS = { none: 0, rms: 1, layer: 2 };
 
 const knobs = (o: QkNormRopeOptions) => ({
@@ -73,6 +79,7 @@ const groups = (d: HeadDims, k: Record<string, KnobValue>) =>
 export const qkNormRope = defineKernel({
   name: 'qkNormRope',
   options,
+  choose,
   shader: (o: QkNormRopeOptions) => (o.tile ? shaders.qk_norm_rope_lanes_fwd : shaders.qk_norm_rope_fwd),
   knobs,
   sizes: (d) => ({ qkv: 3 * one(d), ...tables(d), q: one(d), k: one(d), v: one(d) }),
@@ -84,6 +91,7 @@ export const qkNormRope = defineKernel({
 export const qkNormRopeBackward = defineKernel({
   name: 'qkNormRopeBackward',
   options,
+  choose,
   shader: (o: QkNormRopeOptions) => (o.tile ? shaders.qk_norm_rope_lanes_bwd : shaders.qk_norm_rope_bwd),
   knobs,
   sizes: (d) => ({ qkv: 3 * one(d), ...tables(d), dq: one(d), dk: one(d), dv: one(d), dqkv: 3 * one(d) }),

@@ -41,6 +41,15 @@ const tile = optional(
 
 const options = group<SoftmaxOptions>({ log: optional(flag), tile });
 
+interface Width {
+  cols: number;
+}
+
+const chooseTile = (o: SoftmaxOptions | undefined, { cols }: Width, caps: Caps): SoftmaxOptions => ({
+  ...o,
+  tile: o?.tile ?? chooseSoftmax(cols, caps),
+});
+
 const softmaxKnobs = (o: SoftmaxOptions | undefined, caps: Caps) => ({
   LOG: o?.log ?? false,
   LANES: o?.tile?.lanes ?? (caps.software ? 1 : undefined),
@@ -61,6 +70,7 @@ function checkHeld(d: { cols: number }, k: { [knob: string]: unknown }) {
 export const softmax = defineKernel({
   shader: shaders.softmax_fwd,
   options,
+  choose: chooseTile,
   knobs: softmaxKnobs,
   sizes: (d) => ({ x: d.rows * d.cols, y: d.rows * d.cols }),
   grid: (d, k) => Math.ceil(d.rows / (k.ROWS as number)),
@@ -71,6 +81,7 @@ export const softmax = defineKernel({
 export const softmaxBackward = defineKernel({
   shader: shaders.softmax_bwd,
   options,
+  choose: chooseTile,
   knobs: softmaxKnobs,
   sizes: (d) => ({ y: d.rows * d.cols, dy: d.rows * d.cols, dx: d.rows * d.cols }),
   grid: (d, k) => Math.ceil(d.rows / (k.ROWS as number)),
@@ -112,11 +123,15 @@ export interface CrossEntropyForwardOptions extends CrossEntropyOptions {
 /**
  * Cross entropy of each row of logits with a label, or with soft targets, both smoothed over the classes by `smoothing` (0 for none).
  * A label that is no class makes its row's loss and gradient NaN. Buffers: f32 logits [rows, cols], loss [rows], stats [rows, 2];
- * labels u32 [rows], or targets f32 [rows, cols]. Dims without `ignore`: ignore_index 0. See shaders/cross_entropy_fwd.wgsl.
+ * labels u32 [rows], or targets f32 [rows, cols]. See shaders/cross_entropy_fwd.wgsl.
  */
 export const crossEntropy = defineKernel({
   shader: shaders.cross_entropy_fwd,
   options: group<CrossEntropyForwardOptions>({ ...comparison, stats: optional(flag), tile }, together),
+  choose: (o: CrossEntropyForwardOptions | undefined, { cols }: Width, caps) => ({
+    ...o,
+    tile: o?.tile ?? chooseSoftmax(cols, caps),
+  }),
   knobs: (o: CrossEntropyForwardOptions | undefined, caps) => ({
     ...comparisonKnobs(o),
     HAS_STATS: o?.stats ?? true,

@@ -144,11 +144,6 @@ export function consistencyTarget(
     batch: shape[0] as number,
     n: count(shape.slice(1)),
     coef_stride: ROW.stride,
-    offset0: 0,
-    offset1: 0,
-    offset2: 0,
-    offset3: 0,
-    out_offset: 0,
   };
   const combine = (out: Tensor, coef_offset: number, u0: Tensor, u1: Tensor, u2?: Tensor, u3?: Tensor) => {
     const kernel = lincomb.prepare(device, { inputs: u3 ? 4 : u2 ? 3 : 2 });

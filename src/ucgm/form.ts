@@ -45,10 +45,9 @@ function combine(tape: Tape, shape: readonly number[], terms: readonly (readonly
     Float32Array.from(terms, ([, c]) => c),
   );
   const [u0, u1, u2, u3] = terms.map(([tensor]) => tensor);
-  const dims = { batch: shape[0] as number, n: count(shape.slice(1)), coef_stride: 0, coef_offset: 0 };
-  const offsets = { offset0: 0, offset1: 0, offset2: 0, offset3: 0, out_offset: 0 };
+  const dims = { batch: shape[0] as number, n: count(shape.slice(1)) };
   const kernel = lincomb.prepare(device, { inputs: terms.length as 1 | 2 | 3 | 4 });
-  tape.run(kernel, { u0: u0 as Tensor, u1, u2, u3, coefs, out }, { ...dims, ...offsets });
+  tape.run(kernel, { u0: u0 as Tensor, u1, u2, u3, coefs, out }, dims);
   tape.release(coefs);
   return out;
 }

@@ -51,17 +51,7 @@ export function guidedVelocity(
     const coefs = tape.alloc(2);
     stream.write(coefs, new Float32Array([guidance.scale, 1 - guidance.scale]));
     const out = tape.alloc(...x.shape);
-    const dims = {
-      batch,
-      n,
-      coef_stride: 0,
-      coef_offset: 0,
-      offset0: 0,
-      offset1: batch * n,
-      offset2: 0,
-      offset3: 0,
-      out_offset: 0,
-    };
+    const dims = { batch, n, offset1: batch * n };
     tape.run(lincomb.prepare(device, { inputs: 2 }), { u0: both, u1: both, coefs, out }, dims);
     const pixels = n / (x.shape[1] as number);
     const from = (guidance.channels ?? Number.POSITIVE_INFINITY) * pixels;

@@ -56,7 +56,7 @@ export function objective(
   const { device } = tape.workspace;
   const batch = inputs.x.shape[0] as number;
   const n = count(inputs.x.shape.slice(1));
-  const shape = { batch, n, coef_offset: 0, offset0: 0, offset1: 0, offset2: 0, offset3: 0, out_offset: 0 };
+  const shape = { batch, n };
 
   const xt = tape.alloc(...inputs.x.shape); // [B, C, H, W]
   tape.run(

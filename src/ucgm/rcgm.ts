@@ -122,16 +122,11 @@ export class RecursiveMethod implements Method {
     const network = this.#network;
     const { rows, span, step, still, weight } = this.#own;
     const { device } = this.#workspace;
-    const dims = { batch: x.shape[0] as number, n: count(x.shape.slice(1)), coef_stride: ROW.stride, out_offset: 0 };
-    const offsets = { offset0: 0, offset1: 0, offset2: 0, offset3: 0 };
+    const dims = { batch: x.shape[0] as number, n: count(x.shape.slice(1)), coef_stride: ROW.stride };
     const combine = (coef_offset: number, u0: Tensor, u1?: Tensor, u2?: Tensor, u3?: Tensor): Tensor => {
       const out = tape.alloc(...x.shape);
       const inputs = [u0, u1, u2, u3].filter((u) => u !== undefined).length as 1 | 2 | 3 | 4;
-      tape.run(
-        lincomb.prepare(device, { inputs }),
-        { u0, u1, u2, u3, coefs: rows, out },
-        { ...dims, ...offsets, coef_offset },
-      );
+      tape.run(lincomb.prepare(device, { inputs }), { u0, u1, u2, u3, coefs: rows, out }, { ...dims, coef_offset });
       return out;
     };
     const ask = (at: Tensor, time: Tensor, to: Tensor, label: Tensor) =>
@@ -162,7 +157,7 @@ export class RecursiveMethod implements Method {
     const target = tape.alloc(...x.shape); // [B, C, H, W]
     const parts = { u0: velocity, u1: sum as Tensor, u2: v, origin: velocity, coefs: rows, out: target };
     const clamped = lincomb.prepare(device, { inputs: 3, clamped: true });
-    tape.run(clamped, parts, { ...dims, ...offsets, coef_offset: ROW.target });
+    tape.run(clamped, parts, { ...dims, coef_offset: ROW.target });
     release(sum, v);
     const choice = { wt_cosine_loss: false, scaled_cbl_eps: 0, squared: true };
     return withLoss(tape, velocity, target, weight, choice, total);

@@ -9,13 +9,7 @@ import {
   attention as attentionKernel,
   attentionScores as attentionScoresKernel,
 } from '../../kernels/attention.ts';
-import {
-  chooseAffineChunk,
-  chooseQkNormRope,
-  qkNormAffineBackward,
-  qkNormRope,
-  qkNormRopeBackward,
-} from '../../kernels/qk_norm_rope.ts';
+import { chooseAffineChunk, qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
 import { type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './linear.ts';
@@ -53,7 +47,7 @@ export interface SelfAttentionOptions extends ScoreOptions {
  * storing N x N. qkv [B, N, 3D] -> [B, N, D].
  */
 export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions): Tensor {
-  const { device, caps } = tape.workspace;
+  const { device } = tape.workspace;
   const [batch, n, width] = qkv.shape as [number, number, number];
   const { heads } = o;
   const head_dim = width / 3 / heads;
@@ -64,12 +58,10 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
     );
   const affine = o.affine && packAffine(tape, o.affine, head_dim);
   const options = { norm: o.norm, affine: affine !== undefined, rope: o.rope !== undefined };
-  const tile = chooseQkNormRope(head_dim, caps);
-  const split = tile ? { ...options, tile } : options;
   const prepareDims = { batch, n, heads, head_dim, eps: o.eps };
   const [q, k, v] = [0, 1, 2].map(() => tape.alloc(batch, heads, n, head_dim)) as [Tensor, Tensor, Tensor];
   const shared = { qkv, affine, rope: o.rope };
-  tape.run(qkNormRope.prepare(device, split), { ...shared, q, k, v }, prepareDims);
+  tape.run(qkNormRope.prepare(device, options, { head_dim }), { ...shared, q, k, v }, prepareDims);
 
   const { out, lse, backward } = attend(tape, { q, k, v }, o);
   return tape.push({
@@ -82,7 +74,11 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
       backward(dout, sink, { dq, dk, dv });
       if (o.affine) affineGradients(tape, sink, o.affine, { qkv, rope: o.rope, dq, dk }, options, prepareDims);
       sink.give(qkv, (dqkv) => {
-        tape.run(qkNormRopeBackward.prepare(device, split), { ...shared, dq, dk, dv, dqkv }, prepareDims);
+        tape.run(
+          qkNormRopeBackward.prepare(device, options, { head_dim }),
+          { ...shared, dq, dk, dv, dqkv },
+          prepareDims,
+        );
       });
       for (const t of [dq, dk, dv]) tape.release(t);
     },
@@ -238,8 +234,8 @@ function affineRows(affine: NonNullable<SelfAttentionOptions['affine']>): (Tenso
 function packAffine(tape: Tape, affine: NonNullable<SelfAttentionOptions['affine']>, headDim: number): Tensor {
   const packed = tape.alloc(4, headDim);
   affineRows(affine).forEach((part, i) => {
-    if (part) tape.workspace.stream.copy(part, row(packed, i, headDim));
-    else tape.workspace.stream.clear(row(packed, i, headDim));
+    if (part) tape.workspace.stream.copy(part, packed.slice(i * headDim, headDim));
+    else tape.workspace.stream.clear(packed.slice(i * headDim, headDim));
   });
   return packed;
 }
@@ -263,13 +259,8 @@ function affineGradients(
   const sums = tape.alloc(4, head_dim);
   columnSums(tape, partial, chunks, 4 * head_dim, sums);
   affineRows(affine).forEach((part, i) => {
-    if (part) sink.give(part, (to) => tape.workspace.stream.copy(row(sums, i, head_dim), to));
+    if (part) sink.give(part, (to) => tape.workspace.stream.copy(sums.slice(i * head_dim, head_dim), to));
   });
   tape.release(partial);
   tape.release(sums);
-}
-
-/** One row of a packed tensor, to copy from or to: a copy needs no 256-byte alignment, a binding would. */
-function row(t: Tensor, i: number, cols: number): Tensor {
-  return t.slice(i * cols, cols);
 }

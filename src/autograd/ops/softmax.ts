@@ -1,5 +1,4 @@
 import {
-  chooseSoftmax,
   crossEntropyBackward,
   crossEntropy as crossEntropyKernel,
   softmaxBackward,
@@ -22,17 +21,18 @@ export const logSoftmax = (tape: Tape, x: Tensor, options: SoftmaxOpOptions = {}
   normalise(tape, x, true, options);
 
 function normalise(tape: Tape, x: Tensor, log: boolean, { scale = 1 }: SoftmaxOpOptions): Tensor {
-  const { device, caps } = tape.workspace;
-  const dims = { ...rowsAndCols(x), scale };
-  const options = { log, tile: chooseSoftmax(dims.cols, caps) };
+  const { device } = tape.workspace;
+  const { rows, cols } = rowsAndCols(x);
+  const dims = { rows, cols, scale };
   const y = tape.alloc(...x.shape);
-  tape.run(softmaxKernel.prepare(device, options), { x, y }, dims);
+  tape.run(softmaxKernel.prepare(device, { log }, { cols }), { x, y }, dims);
   return tape.push({
     op: log ? 'logSoftmax' : 'softmax',
     inputs: [x],
     output: y,
     saved: [],
-    vjp: (dy, sink) => sink.give(x, (dx) => tape.run(softmaxBackward.prepare(device, options), { y, dy, dx }, dims)),
+    vjp: (dy, sink) =>
+      sink.give(x, (dx) => tape.run(softmaxBackward.prepare(device, { log }, { cols }), { y, dy, dx }, dims)),
   });
 }
 
@@ -60,16 +60,12 @@ export function crossEntropy(
       `crossEntropy: logits [${logits.shape}] and ${labels ? 'labels' : 'targets'} [${given.shape}]`,
       `give ${labels ? 'a label a row' : 'a weight a logit'}`,
     );
-  const { device, caps } = tape.workspace;
+  const { device } = tape.workspace;
   const options = { soft: targets !== undefined, ignore: ignoreIndex !== undefined };
-  const dims = { rows, cols, smoothing, ignore_index: (ignoreIndex ?? 0) >>> 0 };
+  const dims = { rows, cols, smoothing, ...(ignoreIndex !== undefined && { ignore_index: ignoreIndex >>> 0 }) };
   const loss = tape.alloc(...logits.shape.slice(0, -1));
   const stats = tape.needs(logits) ? tape.alloc(rows, 2) : undefined;
-  const kernel = crossEntropyKernel.prepare(device, {
-    ...options,
-    stats: stats !== undefined,
-    tile: chooseSoftmax(cols, caps),
-  });
+  const kernel = crossEntropyKernel.prepare(device, { ...options, stats: stats !== undefined }, { cols });
   tape.run(kernel, { logits, labels, targets, loss, stats }, dims);
   return tape.push({
     op: 'crossEntropy',
