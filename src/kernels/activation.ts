@@ -2,13 +2,20 @@ import { defineKernel, group, type KnobValue, oneOf } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface ActivationOptions {
-  /** GELU in its tanh form or, gelu-erf, in its exact one, SiLU, ReLU (its slope at 0 is 0), sigmoid, tanh, or the error function. */
-  act: 'gelu' | 'gelu-erf' | 'silu' | 'relu' | 'sigmoid' | 'tanh' | 'erf';
+  /**
+   * GELU in its tanh form or, gelu-erf, in its exact one, SiLU, ReLU (its slope at 0 is 0) or sigmoid. The tanh function is `unary`'s:
+   * as an activation the word is used for GELU's tanh form too.
+   */
+  act: 'gelu' | 'gelu-erf' | 'silu' | 'relu' | 'sigmoid';
 }
 
-const options = group<ActivationOptions>({
-  act: oneOf('gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid', 'tanh', 'erf'),
-});
+export interface UnaryOptions {
+  /** The hyperbolic tangent, or the error function. */
+  fn: 'tanh' | 'erf';
+}
+
+const options = group<ActivationOptions>({ act: oneOf('gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid') });
+const unaryOptions = group<UnaryOptions>({ fn: oneOf('tanh', 'erf') });
 
 /** As lib act counts them. */
 const ACTS = { gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5, tanh: 6, erf: 7 };
@@ -33,6 +40,26 @@ export const activationBackward = defineKernel({
   shader: shaders.activation_bwd,
   options,
   knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act] }),
+  sizes: (d) => ({ x: d.count, dy: d.count, dx: d.count }),
+  grid: (d, k) => groupsOf(d.count, k),
+});
+
+/** `y = fn(x)`, elementwise. Buffers f32: x, y [count]. See shaders/activation_fwd.wgsl. */
+export const unary = defineKernel({
+  shader: shaders.activation_fwd,
+  name: 'unary',
+  options: unaryOptions,
+  knobs: (o: UnaryOptions) => ({ ACT: ACTS[o.fn] }),
+  sizes: (d) => ({ x: d.count, y: d.count }),
+  grid: (d, k) => groupsOf(d.count, k),
+});
+
+/** `dx = dy fn'(x)`, elementwise. Buffers f32: x, dy, dx [count]. See shaders/activation_bwd.wgsl. */
+export const unaryBackward = defineKernel({
+  shader: shaders.activation_bwd,
+  name: 'unaryBackward',
+  options: unaryOptions,
+  knobs: (o: UnaryOptions) => ({ ACT: ACTS[o.fn] }),
   sizes: (d) => ({ x: d.count, dy: d.count, dx: d.count }),
   grid: (d, k) => groupsOf(d.count, k),
 });

@@ -20,7 +20,7 @@ export interface MatmulOptions {
   layout: MatmulLayout;
   bias?: boolean;
   /** GELU is the tanh form, gelu-erf the exact one. */
-  act?: 'none' | 'gelu' | 'gelu-erf' | 'silu' | 'relu' | 'sigmoid' | 'tanh';
+  act?: 'none' | 'gelu' | 'gelu-erf' | 'silu' | 'relu' | 'sigmoid';
   gate?: boolean;
   residual?: boolean;
   /** Also write the value before the activation, for its backward. */
@@ -211,7 +211,7 @@ const tile = variants<MatmulTile>('kind', {
 });
 
 /** As lib act counts them. */
-const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5, tanh: 6 };
+const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5 };
 
 const share = optional(
   group<MatmulShare>({ each: optional(whole(1, 2 ** 32 - 1)), of: optional(whole(1, 2 ** 32 - 1)) }),
@@ -270,7 +270,7 @@ export const matmul = defineKernel({
   options: group<MatmulOptions>({
     layout: oneOf('nn', 'nt', 'tn'),
     bias: optional(flag),
-    act: optional(oneOf('none', 'gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid', 'tanh')),
+    act: optional(oneOf('none', 'gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid')),
     gate: optional(flag),
     residual: optional(flag),
     pre: optional(flag),

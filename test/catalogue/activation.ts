@@ -1,4 +1,11 @@
-import { activation, activationBackward, swiglu, swigluBackward } from '../../src/kernels/activation.ts';
+import {
+  activation,
+  activationBackward,
+  swiglu,
+  swigluBackward,
+  unary,
+  unaryBackward,
+} from '../../src/kernels/activation.ts';
 import { type Act, gatedUnit, pointwise, pointwiseSlope, randn } from '../reference/index.ts';
 import { type KernelCase, prepared } from './case.ts';
 
@@ -15,8 +22,10 @@ const FIRST = 1 << 20;
 const checked = (x: Float32Array, { benchOnly }: Partial<KernelCase>) => (benchOnly ? x.subarray(0, FIRST) : x);
 
 function actCase(act: Act, backward: boolean, count: number, extra: Partial<KernelCase> = {}): KernelCase {
+  const isFunction = act === 'tanh' || act === 'erf';
+  const kernel = isFunction ? 'unary' : 'activation';
   return {
-    kernel: backward ? 'activationBackward' : 'activation',
+    kernel: backward ? `${kernel}Backward` : kernel,
     name: `${act} ${count}`,
     variant: act,
     shape: [count],
@@ -28,7 +37,7 @@ function actCase(act: Act, backward: boolean, count: number, extra: Partial<Kern
       const x = values(count);
       if (!backward) {
         return prepared(
-          activation.prepare(device, { act }),
+          isFunction ? unary.prepare(device, { fn: act }) : activation.prepare(device, { act }),
           { count },
           {
             inputs: { x },
@@ -39,7 +48,7 @@ function actCase(act: Act, backward: boolean, count: number, extra: Partial<Kern
       }
       const dy = Float32Array.from(randn(count, 2));
       return prepared(
-        activationBackward.prepare(device, { act }),
+        isFunction ? unaryBackward.prepare(device, { fn: act }) : activationBackward.prepare(device, { act }),
         { count },
         {
           inputs: { x, dy },

@@ -128,7 +128,6 @@ const PARTS: readonly MatmulPart[][] = [
   ['relu', 'pre'],
   ['gelu-erf'],
   ['sigmoid'],
-  ['tanh'],
   ['gate'],
   ['residual'],
   ['bias', 'gate', 'residual', 'pre'],

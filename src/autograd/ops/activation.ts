@@ -4,22 +4,32 @@ import {
   activationBackward,
   swigluBackward,
   swiglu as swigluKernel,
+  type UnaryOptions,
+  unary,
+  unaryBackward,
 } from '../../kernels/activation.ts';
 import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
-/** A nonlinearity, elementwise: gelu is the tanh form, gelu-erf the exact one. x [...] -> [...]. */
-export function activate(tape: Tape, x: Tensor, act: ActivationOptions['act']): Tensor {
+/** A nonlinearity, elementwise: gelu is the tanh form, gelu-erf the exact one, tanh the function itself. x [...] -> [...]. */
+export function activate(tape: Tape, x: Tensor, act: ActivationOptions['act'] | UnaryOptions['fn']): Tensor {
   const { device } = tape.workspace;
   const dims = { count: x.count };
   const y = tape.alloc(...x.shape);
-  tape.run(activation.prepare(device, { act }), { x, y }, dims);
+  const isFunction = act === 'tanh' || act === 'erf';
+  tape.run(isFunction ? unary.prepare(device, { fn: act }) : activation.prepare(device, { act }), { x, y }, dims);
   return tape.push({
     op: act,
     inputs: [x],
     output: y,
     saved: [],
-    vjp: (dy, sink) => sink.give(x, (dx) => tape.run(activationBackward.prepare(device, { act }), { x, dy, dx }, dims)),
+    vjp: (dy, sink) =>
+      sink.give(x, (dx) => {
+        const backward = isFunction
+          ? unaryBackward.prepare(device, { fn: act })
+          : activationBackward.prepare(device, { act });
+        tape.run(backward, { x, dy, dx }, dims);
+      }),
   });
 }
 
