@@ -8082,6 +8082,7 @@ const matmul_tiled_ = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    RUNS: { kind: 'const', type: 'bool', default: false },
   },
   code: `// matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
 // Buffers, row-major (batch outermost):
@@ -8099,7 +8100,7 @@ const matmul_tiled_ = {
 // 128 x 128 x 16).
 // Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
 // 128 x 128 tiles made 2 TFLOP/s instead of tens.
-// Precision: sums and the epilogue in f32, k summed in order; a, b and out, pre, residual may be stored as f16.
+// Precision: sums and the epilogue in f32, k summed in order, or in runs with RUNS; a, b and out, pre, residual may be stored as f16.
 // @use act
 // @use shared_matrix
 
@@ -8125,7 +8126,9 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
+const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; with QM = QN = 1
 
+const RUN: u32 = 2048u; // of k, summed by themselves with RUNS
 const BK: u32 = 16u; // k a step: (QM + QN) 4 KiB of workgroup memory
 const BM: u32 = 64u * QM;
 const BN: u32 = 64u * QN;
@@ -8339,6 +8342,10 @@ fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
   return sums;
 }
 
+fn sum_of(x: Block, y: Block) -> Block {
+  return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
+}
+
 fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
   finish(slice, batch, row, col, sums.r0);
   finish(slice, batch, row + 1u, col, sums.r1);
@@ -8425,6 +8432,7 @@ fn main(
   var block01 = Block();
   var block10 = Block();
   var block11 = Block();
+  var runs_before = Block(); // of block00, with RUNS
   var next = Fetched();
   if (local < ITEMS_A) {
     next = fetch_a(local, a_base, row_base, k_begin, k_end);
@@ -8458,7 +8466,12 @@ fn main(
       if (QM > 1u) { block10 = multiply(block10, tile_a[at_a + 16u], b0); }
     }
     workgroupBarrier();
+    if (RUNS && (after - k_begin) % RUN == 0u) {
+      runs_before = sum_of(runs_before, block00);
+      block00 = Block();
+    }
   }
+  if (RUNS) { block00 = sum_of(runs_before, block00); }
 
   let row = row_base + lid.y * 4u;
   let col = col_base + lid.x * 4u;
@@ -8684,7 +8697,7 @@ fn inverse_root(x: f32) -> f32 {
  * 128 x 128 x 16).
  * Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
  * 128 x 128 tiles made 2 TFLOP/s instead of tens.
- * Precision: sums and the epilogue in f32, k summed in order; a, b and out, pre, residual may be stored as f16.
+ * Precision: sums and the epilogue in f32, k summed in order, or in runs with RUNS; a, b and out, pre, residual may be stored as f16.
  */
 export interface MatmulTiled extends Same<typeof matmul_tiled_> {}
 export const matmul_tiled: MatmulTiled = matmul_tiled_;

@@ -73,6 +73,8 @@ export interface TiledTile {
   qm: 1 | 2;
   qn: 1 | 2;
   vec?: MatmulVec;
+  /** Sum k in runs: for long k. With 64 x 64 outputs only, which leave registers for it. */
+  runs?: boolean;
 }
 
 export type MatmulTile = PlainTile | TiledTile;
@@ -117,7 +119,7 @@ const HOPPER: MatmulTuning = {
 const TUNING: readonly MatmulTuning[] = [HOPPER];
 
 const tuningOf = (caps: Caps) => TUNING.find((row) => row.architecture === caps.architecture) ?? HOPPER;
-/** Most terms of one sum; longer ones are split where the caller can add up splits, or summed in runs on a CPU: a longer chain loses small terms (1e7 positive ones, some per cent). */
+/** Most terms of one sum; longer ones are split where the caller can add up splits, and summed in runs where not: a longer chain loses small terms (1e7 positive ones, some per cent). */
 const LONGEST_SUM = 8192;
 
 /**
@@ -136,6 +138,7 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
     const tm = m >= 8 ? 8 : Math.min(m, 4);
     return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, ...whole };
   }
+  if (k > LONGEST_SUM && !split) return { kind: 'tiled', qm: 1, qn: 1, vec, runs: true, splits: 1, kChunk: k };
   const { groups, minSplitK, tiles: sizes } = tuningOf(caps);
   let best: MatmulChoice | undefined;
   let least = Number.POSITIVE_INFINITY;
@@ -179,7 +182,7 @@ function unshaped(o: MatmulOptions, caps: Caps): { options: MatmulOptions; when:
     MatmulTile,
     MatmulTile,
   ];
-  const last: MatmulTile = any.kind === 'plain' ? { ...any, runs: true } : any; // whatever k will be
+  const last: MatmulTile = { ...any, ...(any.kind === 'tiled' && { qm: 1, qn: 1 }), runs: true }; // whatever k will be
   const aligned = (d: ProductDims) => [d.m, d.n, d.k].every((size) => size % 4 === 0) && d.k <= LONGEST_SUM;
   const fills = (d: ProductDims) => d.batch * d.m * d.n >= 128 * 128 * (tuningOf(caps).groups / 2);
   return [
@@ -207,7 +210,13 @@ const tile = variants<MatmulTile>('kind', {
     ({ wgX, wgY }) =>
       wgX * wgY <= 256 ? undefined : { what: `tile has ${wgX} x ${wgY} invocations`, fix: 'give 256 at most' },
   ),
-  tiled: group<Omit<TiledTile & Partial<MatmulChoice>, 'kind'>>({ qm: oneOf(1, 2), qn: oneOf(1, 2), vec, ...split }),
+  tiled: group<Omit<TiledTile & Partial<MatmulChoice>, 'kind'>>(
+    { qm: oneOf(1, 2), qn: oneOf(1, 2), vec, runs: optional(flag), ...split },
+    ({ qm, qn, runs }) =>
+      runs && qm * qn > 1
+        ? { what: `tile sums in runs with qm ${qm} and qn ${qn}`, fix: 'give qm and qn 1, or leave runs out' }
+        : undefined,
+  ),
 });
 
 /** As lib act counts them. */
@@ -243,6 +252,7 @@ function tileKnobs({
   return {
     QM: tile.qm,
     QN: tile.qn,
+    RUNS: tile.runs,
     VEC_A: vecA,
     VEC_B: vecB,
     VEC_N: n,

@@ -39,10 +39,11 @@ export function matmulTiles(caps: Caps): MatmulTile[] {
     for (const batch of BATCHES)
       for (const m of SIZES)
         for (const n of SIZES)
-          for (const k of [1, 16, 257, 4096, 16384, 16385]) {
-            const { splits: _, kChunk: __, ...tile } = chooseMatmul({ m, n, k, batch }, caps);
-            yield tile;
-          }
+          for (const k of [1, 16, 257, 4096, 16384, 16385])
+            for (const split of [true, false]) {
+              const { splits: _, kChunk: __, ...tile } = chooseMatmul({ m, n, k, batch, split }, caps);
+              yield tile;
+            }
   };
   return distinct(tiles());
 }
@@ -164,7 +165,11 @@ function onlyAlong(layout: MatmulLayout, vec: MatmulVec | undefined): MatmulVec 
 function sizesFor(tile: MatmulTile): { m: number; n: number; k: number } {
   const [rows, cols] = tile.kind === 'plain' ? [tile.tm * tile.wgY, tile.tn * tile.wgX] : [64 * tile.qm, 64 * tile.qn];
   const past = (size: number, vec: boolean | undefined) => 4 * Math.ceil(size / 4) + (vec ? 4 : 3);
-  return { m: past(rows, tile.vec?.m), n: past(cols, tile.vec?.n), k: tile.vec?.k ? 24 : 19 };
+  return {
+    m: past(rows, tile.vec?.m),
+    n: past(cols, tile.vec?.n),
+    k: (tile.runs ? 4096 : 0) + (tile.vec?.k ? 24 : 19),
+  };
 }
 
 /** What the scores may have: each by itself, then much of it at once, as every tiling has it. */

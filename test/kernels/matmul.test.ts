@@ -43,6 +43,13 @@ describe('matmul choice and checks', () => {
     });
   });
 
+  it('sums a long k in runs where it may not be split', () => {
+    const shape = { m: 4096, n: 4096, split: false };
+    expect(chooseMatmul({ ...shape, k: 8192 }, PORTABLE)).not.toHaveProperty('runs');
+    expect(chooseMatmul({ ...shape, k: 8196 }, PORTABLE)).toMatchObject({ qm: 1, qn: 1, runs: true, splits: 1 });
+    expect(chooseMatmul({ ...shape, k: 8196 }, { ...PORTABLE, software: true })).toMatchObject({ runs: true });
+  });
+
   it('rejects a tile chosen for another shape, and a misaligned split', async () => {
     const device = await testDevice();
     const dims = {
