@@ -5,8 +5,9 @@
 // Source: the derivatives of shaders/activation_fwd.wgsl.
 // @use act
 
-const ACT: u32 = 1u;  // knob: which; see lib act
-const PER: u32 = 4u;  // knob: elements an invocation
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+const ACT: u32 = 1u;   // knob: which; see lib act
+const PER: u32 = 4u;   // knob: elements an invocation
 
 struct Dims {
   count: u32,
@@ -17,15 +18,15 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
   for (var i = 0u; i < PER; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.count) {
       dx[at] = dy[at] * act_grad(x[at]);
     }

@@ -5,13 +5,14 @@
 //   root is 1, or 0 (with eps 1) for a step of plain momentum.
 //   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
 //   Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
-// Grid: one vec4 an invocation, 256 invocations a workgroup.
+// Grid: one vec4 an invocation, WG invocations a workgroup.
 // Precision: f32. A non-finite gradient counts as 0.
 // Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v);
 //   Liang et al. 2024 (cautious optimisers).
 // @use clean_gradient
 // @use cautious
 
+const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
 const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
 
 struct Dims {
@@ -29,13 +30,13 @@ struct Dims {
 @group(0) @binding(7) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
 @group(0) @binding(8) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  let i = (wid.x + wid.y * groups.x) * WG + local;
   if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) { // a step that is held changes nothing
     return;
   }

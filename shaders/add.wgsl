@@ -1,9 +1,10 @@
 // add: out = a + b, elementwise.
 // Buffers: a, b, out [count] f32; a and b may be the same.
-// Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
 // Precision: f32.
 
-const PER: u32 = 4u;  // knob: elements an invocation
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+const PER: u32 = 4u;   // knob: elements an invocation
 
 struct Dims {
   count: u32,
@@ -14,15 +15,15 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
   for (var i = 0u; i < PER; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.count) {
       out[at] = a[at] + b[at];
     }

@@ -8,8 +8,8 @@
 // @use lanes
 // @use clean_gradient
 
-const LANES: u32 = 256u;  // knob: invocations a piece, a power of two
-const ROWS: u32 = 1u;     // knob: pieces a workgroup
+const LANES: u32 = 256u;  // knob, halved to fit: invocations a piece, a power of two
+const ROWS: u32 = 1u;     // knob, halved to fit: pieces a workgroup
 
 struct Dims {
   elements: u32,

@@ -9,7 +9,7 @@
 //   gradient NaN and then 0.
 // @use lanes
 
-const LANES: u32 = 256u;  // knob: invocations, a power of two
+const LANES: u32 = 256u;  // knob, halved to fit: invocations, a power of two
 const ROWS: u32 = 1u;
 
 struct Dims {

@@ -12,8 +12,8 @@
 // @use exponentials
 // @use lanes
 
-const LANES: u32 = 64u;          // knob: invocations a row, a power of two
-const ROWS: u32 = 4u;            // knob: rows a workgroup
+const LANES: u32 = 64u;          // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;            // knob, halved to fit: rows a workgroup
 const LABELS: bool = true;       // knob: labels are bound; false with SOFT
 const SOFT: bool = false;        // knob: targets are bound
 const IGNORES: bool = false;     // knob: rows of the label ignore_index are left out

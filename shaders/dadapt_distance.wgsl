@@ -8,7 +8,7 @@
 // @use lanes
 // @use finite
 
-const LANES: u32 = 256u;  // knob: invocations, a power of two
+const LANES: u32 = 256u;  // knob, halved to fit: invocations, a power of two
 const ROWS: u32 = 1u;
 
 struct Dims {

@@ -11,8 +11,8 @@
 // @use clean_gradient
 // @use runs
 
-const LANES: u32 = 256u;        // knob: invocations a group, a power of two
-const ROWS: u32 = 1u;           // knob: groups a workgroup
+const LANES: u32 = 256u;        // knob, halved to fit: invocations a group, a power of two
+const ROWS: u32 = 1u;           // knob, halved to fit: groups a workgroup
 const PER_GROUP: u32 = 4096u;   // knob: elements a group takes while there are fewer than MAX_GROUPS
 const MAX_GROUPS: u32 = 1024u;  // knob: enough groups to fill a large GPU
 

@@ -1,10 +1,12 @@
 // dadapt_step: the second half of a step of D-adapted Adam: p = (1 - decay d) p - m / (sqrt(v) + eps), d that of the moments.
 // Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4] of dadapt_distance; clip [4] of
 //   clip_scale: a step that is held changes nothing. Flat buffers are padded to whole vec4s; elements past count keep their values.
-// Grid: one vec4 an invocation, 256 invocations a workgroup.
+// Grid: one vec4 an invocation, WG invocations a workgroup.
 // Precision: f32.
 // Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, decoupled decay).
 // @use clean_gradient
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   count: u32,
@@ -18,13 +20,13 @@ struct Dims {
 @group(0) @binding(5) var<storage, read> clip: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  let i = (wid.x + wid.y * groups.x) * WG + local;
   if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) {
     return;
   }

@@ -3,9 +3,10 @@
 // Buffers f32: average [count] updated, param [count], decay [1]; where GUARDED clip [4] of
 //   shaders/clip_scale.wgsl: a step that is held changes nothing. Flat buffers are padded to whole vec4s, so that four elements
 //   are one access; elements past count keep their values.
-// Grid: one vec4 an invocation, 256 invocations a workgroup.
+// Grid: one vec4 an invocation, WG invocations a workgroup.
 // Precision: f32. 1 - decay is exact for the decay given, but a decay near 1 is itself rounded: .9999 to a rate of 1.0002e-4.
 
+const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const GUARDED: bool = false;  // knob: leave the average as it is in a step that is held
 
 struct Dims {
@@ -18,13 +19,13 @@ struct Dims {
 @group(0) @binding(3) var<storage, read> clip: array<f32>; // optional: GUARDED
 @group(0) @binding(4) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  let i = (wid.x + wid.y * groups.x) * WG + local;
   if (i >= (dims.count + 3u) / 4u) {
     return;
   }

@@ -4,7 +4,8 @@
 // Precision: f32.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
 
-const PER: u32 = 8u;  // knob: rows an invocation
+const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
+const PER: u32 = 8u;   // knob: rows an invocation
 
 struct Dims {
   rows: u32,
@@ -19,7 +20,7 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dh: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64, 4)
+@compute @workgroup_size(64, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -28,7 +29,7 @@ fn main(
   let tiles = (dims.cols + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
-  let begin = ((group / tiles) * 4u + lid.y) * PER;
+  let begin = ((group / tiles) * ROWS + lid.y) * PER;
   if (col >= dims.cols || begin >= dims.rows) {
     return;
   }

@@ -1,11 +1,12 @@
 // gated_residual_fwd: y = x + gate * h, the gate per sample or per token.
 // Buffers, row-major f32: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
-// Grid: a workgroup covers 64 columns of 4 * PER rows, an invocation PER neighbouring rows of one column: neighbours touch
+// Grid: a workgroup covers 64 columns of ROWS * PER rows, an invocation PER neighbouring rows of one column: neighbours touch
 //   neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
 // Precision: f32.
 // Source: Peebles & Xie 2023 (adaLN-Zero).
 
-const PER: u32 = 8u;  // knob: rows an invocation
+const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
+const PER: u32 = 8u;   // knob: rows an invocation
 
 struct Dims {
   rows: u32,
@@ -21,7 +22,7 @@ struct Dims {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64, 4)
+@compute @workgroup_size(64, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -30,7 +31,7 @@ fn main(
   let tiles = (dims.cols + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
-  let begin = ((group / tiles) * 4u + lid.y) * PER;
+  let begin = ((group / tiles) * ROWS + lid.y) * PER;
   if (col >= dims.cols || begin >= dims.rows) {
     return;
   }

@@ -3,12 +3,13 @@
 // Buffers f32: param, m [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
 //   hyper [6] = (lr, b1, 1 - b1, b2, 1 - b2, lr wd);
 //   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS. Flat buffers are padded to whole vec4s; elements past count keep their values.
-// Grid: one vec4 an invocation, 256 invocations a workgroup.
+// Grid: one vec4 an invocation, WG invocations a workgroup.
 // Precision: f32. A non-finite gradient counts as 0.
 // Source: Chen et al. 2023 (Lion); Liang et al. 2024 (cautious optimisers).
 // @use clean_gradient
 // @use cautious
 
+const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
 const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
 
 struct Dims {
@@ -25,13 +26,13 @@ struct Dims {
 @group(0) @binding(6) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
 @group(0) @binding(7) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  let i = (wid.x + wid.y * groups.x) * WG + local;
   if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) { // a step that is held changes nothing
     return;
   }

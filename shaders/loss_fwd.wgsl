@@ -9,7 +9,7 @@
 // @use runs
 // @use finite
 
-const LANES: u32 = 256u;       // knob: invocations a sample, a power of two
+const LANES: u32 = 256u;       // knob, halved to fit: invocations a sample, a power of two
 const ROWS: u32 = 1u;
 const COSINE: bool = false;    // knob: add the channel-cosine term
 const SQUARED: bool = false;   // knob: the mean square instead of its root

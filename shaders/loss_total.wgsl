@@ -5,7 +5,7 @@
 // @use lanes
 // @use runs
 
-const LANES: u32 = 256u;  // knob: invocations, a power of two
+const LANES: u32 = 256u;  // knob, halved to fit: invocations, a power of two
 const ROWS: u32 = 1u;
 
 alias Summed = f32;

@@ -3,13 +3,14 @@
 // Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
 //   dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
 //   several kernels add into columns of their own.
-// Grid: a workgroup sums 256 columns of one modulation row, or 256 / LANES columns where mod_rows is at least LANES_FROM, LANES
+// Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
 //   invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use column_lanes
 // @use runs
 
+const WG: u32 = 256u;             // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;            // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;      // knob: mod_rows from which LANES share a column
 const HAS_WEIGHT: bool = false;   // knob: the forward had weight
@@ -46,14 +47,14 @@ fn term(row: u32, col: u32) -> vec2f {
   return vec2f(g, 0.0);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
   let lanes = column_lanes(dims.mod_rows);
-  let width = 256u / lanes;
+  let width = WG / lanes;
   let tiles = (dims.cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let mod_row = group / tiles;

@@ -3,13 +3,14 @@
 // Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd);
 //   modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c;
 //   dweight_partial, dbias_partial [ceil(rows / chunk_rows), cols].
-// Grid: a workgroup sums 256 columns of one chunk, or 256 / LANES columns where chunks have at least LANES_FROM rows, LANES
+// Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
 //   invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use column_lanes
 // @use runs
 
+const WG: u32 = 256u;            // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;           // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;     // knob: rows a chunk from which LANES share a column
 const HAS_SCALE: bool = false;   // knob: the forward had scale
@@ -44,14 +45,14 @@ fn term(row: u32, col: u32) -> vec2f {
   return vec2f(g, g * (f32(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
   let lanes = column_lanes(dims.chunk_rows);
-  let width = 256u / lanes;
+  let width = WG / lanes;
   let tiles = (dims.cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let chunk = group / tiles;

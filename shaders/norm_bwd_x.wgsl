@@ -8,8 +8,8 @@
 // @use lanes_pair
 // @use runs
 
-const LANES: u32 = 64u;           // knob: invocations a row, a power of two
-const ROWS: u32 = 4u;             // knob: rows a workgroup
+const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
 const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
 const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_SCALE: bool = false;    // knob: the forward had scale

@@ -13,8 +13,8 @@
 // @use runs
 // @use finite
 
-const LANES: u32 = 64u;           // knob: invocations a row, a power of two
-const ROWS: u32 = 4u;             // knob: rows a workgroup
+const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
 const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
 const HAS_WEIGHT: bool = false;   // knob: multiply by weight
 const HAS_BIAS: bool = false;     // knob: add bias

@@ -6,8 +6,8 @@
 // Source: Bridle 1990; Milakov & Gimelshein 2018 for the one reading.
 // @use exponentials
 
-const LANES: u32 = 64u;      // knob: invocations a row, a power of two
-const ROWS: u32 = 4u;        // knob: rows a workgroup
+const LANES: u32 = 64u;      // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;        // knob, halved to fit: rows a workgroup
 const QUADS: u32 = 0u;       // knob: quads of numbers that an invocation holds: 1 or 2, where they are the whole row; 0 reads it twice
 const LOG: bool = false;     // knob: log softmax
 

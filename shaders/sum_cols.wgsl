@@ -1,12 +1,13 @@
 // sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
 // Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
-// Grid: a workgroup sums 256 columns of one chunk, or 256 / LANES columns where chunks have at least LANES_FROM rows, LANES
+// Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
 //   invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
 //   columns few.
 // Precision: f32, in one fixed order: no atomics.
 // @use column_lanes
 // @use runs
 
+const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
 
@@ -22,14 +23,14 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
   let lanes = column_lanes(dims.chunk_rows);
-  let width = 256u / lanes;
+  let width = WG / lanes;
   let tiles = (dims.cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let chunk = group / tiles;

@@ -5,8 +5,8 @@
 // @use lanes
 // @use runs
 
-const LANES: u32 = 64u;     // knob: invocations a row, a power of two
-const ROWS: u32 = 4u;       // knob: rows a workgroup
+const LANES: u32 = 64u;     // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;       // knob, halved to fit: rows a workgroup
 const MEAN: bool = false;   // knob: divide by cols
 
 alias Summed = f32;

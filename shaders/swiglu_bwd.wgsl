@@ -5,7 +5,8 @@
 // Source: the derivative of shaders/swiglu_fwd.wgsl.
 // @use activation
 
-const PER: u32 = 4u;  // knob: rows an invocation
+const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
+const PER: u32 = 4u;   // knob: rows an invocation
 
 struct Dims {
   rows: u32,
@@ -17,7 +18,7 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dx12: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64, 4)
+@compute @workgroup_size(64, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -26,12 +27,12 @@ fn main(
   let tiles = (dims.hidden + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
-  let first = (group / tiles) * (4u * PER) + lid.y;
+  let first = (group / tiles) * (ROWS * PER) + lid.y;
   if (col >= dims.hidden) {
     return;
   }
   for (var i = 0u; i < PER; i++) {
-    let row = first + i * 4u;
+    let row = first + i * ROWS;
     if (row < dims.rows) {
       let at = row * dims.hidden + col;
       let at1 = at + row * dims.hidden;

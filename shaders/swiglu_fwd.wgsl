@@ -1,12 +1,13 @@
 // swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
 // Buffers, row-major f32: x12 [rows, 2 hidden], y [rows, hidden].
-// Grid: a workgroup covers 64 columns of y of 4 * PER rows, an invocation every fourth row of one column: neighbours touch
+// Grid: a workgroup covers 64 columns of y of ROWS * PER rows, an invocation every ROWS-th row of one column: neighbours touch
 //   neighbouring columns, and no element costs a division.
 // Precision: f32.
 // Source: Shazeer 2020, "GLU Variants Improve Transformer".
 // @use activation
 
-const PER: u32 = 4u;  // knob: rows an invocation
+const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
+const PER: u32 = 4u;   // knob: rows an invocation
 
 struct Dims {
   rows: u32,
@@ -17,7 +18,7 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64, 4)
+@compute @workgroup_size(64, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -26,12 +27,12 @@ fn main(
   let tiles = (dims.hidden + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
-  let first = (group / tiles) * (4u * PER) + lid.y;
+  let first = (group / tiles) * (ROWS * PER) + lid.y;
   if (col >= dims.hidden) {
     return;
   }
   for (var i = 0u; i < PER; i++) {
-    let row = first + i * 4u;
+    let row = first + i * ROWS;
     if (row < dims.rows) {
       let at = row * dims.hidden + col;
       let at1 = at + row * dims.hidden;

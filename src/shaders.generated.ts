@@ -15,9 +15,11 @@ const activation_bwd_ = {
     count: { type: 'u32', offset: 0 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     ACT: { kind: 'const', type: 'u32', default: 1 },
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
+  workgroup: ['WG'],
   code: `// activation_bwd: dx = dy * act'(x), elementwise.
 // Buffers: x, dy, dx [count] f32.
 // Grid: as activation_fwd.
@@ -25,8 +27,9 @@ const activation_bwd_ = {
 // Source: the derivatives of shaders/activation_fwd.wgsl.
 // @use act
 
-const ACT: u32 = 1u;  // knob: which; see lib act
-const PER: u32 = 4u;  // knob: elements an invocation
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+const ACT: u32 = 1u;   // knob: which; see lib act
+const PER: u32 = 4u;   // knob: elements an invocation
 
 struct Dims {
   count: u32,
@@ -37,15 +40,15 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
   for (var i = 0u; i < PER; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.count) {
       dx[at] = dy[at] * act_grad(x[at]);
     }
@@ -264,18 +267,21 @@ const activation_fwd_ = {
     count: { type: 'u32', offset: 0 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     ACT: { kind: 'const', type: 'u32', default: 1 },
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
+  workgroup: ['WG'],
   code: `// activation_fwd: y = act(x), elementwise.
 // Buffers: x, y [count] f32.
-// Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
 // Precision: f32.
 // Source: Hendrycks & Gimpel 2016 (GELU, both forms), Elfwing et al. 2017 (SiLU); the others and their polynomials: lib activation.
 // @use act
 
-const ACT: u32 = 1u;  // knob: which; see lib act
-const PER: u32 = 4u;  // knob: elements an invocation
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+const ACT: u32 = 1u;   // knob: which; see lib act
+const PER: u32 = 4u;   // knob: elements an invocation
 
 struct Dims {
   count: u32,
@@ -285,15 +291,15 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
   for (var i = 0u; i < PER; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.count) {
       y[at] = act(x[at]);
     }
@@ -494,7 +500,7 @@ fn inverse_root(x: f32) -> f32 {
 /**
  * activation_fwd: y = act(x), elementwise.
  * Buffers: x, y [count] f32.
- * Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
  * Precision: f32.
  * Source: Hendrycks & Gimpel 2016 (GELU, both forms), Elfwing et al. 2017 (SiLU); the others and their polynomials: lib activation.
  */
@@ -519,8 +525,10 @@ const adam_step_ = {
     tensors: { type: 'u32', offset: 4, else: 0, optional: 'CAUTIOUS' },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     CAUTIOUS: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['WG'],
   code: `// adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
 //   g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
 // Buffers f32: param, m, v [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
@@ -528,13 +536,14 @@ const adam_step_ = {
 //   root is 1, or 0 (with eps 1) for a step of plain momentum.
 //   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
 //   Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
-// Grid: one vec4 an invocation, 256 invocations a workgroup.
+// Grid: one vec4 an invocation, WG invocations a workgroup.
 // Precision: f32. A non-finite gradient counts as 0.
 // Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v);
 //   Liang et al. 2024 (cautious optimisers).
 // @use clean_gradient
 // @use cautious
 
+const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
 const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
 
 struct Dims {
@@ -552,13 +561,13 @@ struct Dims {
 @group(0) @binding(7) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
 @group(0) @binding(8) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  let i = (wid.x + wid.y * groups.x) * WG + local;
   if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) { // a step that is held changes nothing
     return;
   }
@@ -609,7 +618,7 @@ fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
  * root is 1, or 0 (with eps 1) for a step of plain momentum.
  * scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
  * Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
- * Grid: one vec4 an invocation, 256 invocations a workgroup.
+ * Grid: one vec4 an invocation, WG invocations a workgroup.
  * Precision: f32. A non-finite gradient counts as 0.
  * Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v);
  * Liang et al. 2024 (cautious optimisers).
@@ -629,14 +638,17 @@ const add_ = {
     count: { type: 'u32', offset: 0 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
+  workgroup: ['WG'],
   code: `// add: out = a + b, elementwise.
 // Buffers: a, b, out [count] f32; a and b may be the same.
-// Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
 // Precision: f32.
 
-const PER: u32 = 4u;  // knob: elements an invocation
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+const PER: u32 = 4u;   // knob: elements an invocation
 
 struct Dims {
   count: u32,
@@ -647,15 +659,15 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
   for (var i = 0u; i < PER; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.count) {
       out[at] = a[at] + b[at];
     }
@@ -667,7 +679,7 @@ fn main(
 /**
  * add: out = a + b, elementwise.
  * Buffers: a, b, out [count] f32; a and b may be the same.
- * Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
  * Precision: f32.
  */
 export interface Add extends Same<typeof add_> {}
@@ -687,14 +699,17 @@ const add_rows_ = {
     group_rows: { type: 'u32', offset: 8 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
+  workgroup: ['WG'],
   code: `// add_rows: out[r, c] = x[r, c] + row[r / group_rows, c]: one row for every group of consecutive rows (a sample's tokens).
 // Buffers: x, out [rows, cols] f32; row [ceil(rows / group_rows), cols] f32. The gradient by row is sum_cols over chunks of group_rows.
-// Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
 // Precision: f32.
 
-const PER: u32 = 4u;  // knob: elements an invocation
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+const PER: u32 = 4u;   // knob: elements an invocation
 
 struct Dims {
   rows: u32,
@@ -707,15 +722,15 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
   for (var i = 0u; i < PER; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.rows * dims.cols) {
       out[at] = x[at] + row[(at / dims.cols / dims.group_rows) * dims.cols + at % dims.cols];
     }
@@ -727,7 +742,7 @@ fn main(
 /**
  * add_rows: out[r, c] = x[r, c] + row[r / group_rows, c]: one row for every group of consecutive rows (a sample's tokens).
  * Buffers: x, out [rows, cols] f32; row [ceil(rows / group_rows), cols] f32. The gradient by row is sum_cols over chunks of group_rows.
- * Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
  * Precision: f32.
  */
 export interface AddRows extends Same<typeof add_rows_> {}
@@ -777,6 +792,7 @@ const attention_bwd_kv_plain_ = {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['WG'],
   code: `// attention_bwd_kv_plain: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_bwd_q_plain,
 //   over the queries of all heads that share the head of k and v.
 // Buffers as attention_bwd_q_plain, with dk as k and dv as v for dq.
@@ -1190,6 +1206,7 @@ const attention_bwd_mask_ = {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [64],
   code: `// attention_bwd_mask: the gradient of an added mask, as a bias of relative positions is one: the sum over all scores that an element of
 //   it was added to of p (dout_i . v_j - delta_i), p as in attention_bwd_q_plain; 0 where it hides.
 // Buffers as attention_bwd_q_plain, with dmask as the mask for dq.
@@ -1526,6 +1543,7 @@ const attention_bwd_q_plain_ = {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['WG'],
   code: `// attention_bwd_q_plain: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i).
 //   Scores, and ds with a soft cap: shaders/lib/attention.wgsl.
 // Buffers f32: q, dq [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
@@ -1907,6 +1925,7 @@ const attention_delta_ = {
   knobs: {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [64],
   code: `// attention_delta: what the backward kernels need of each query beside q, (lse, delta), and of each sample, its valid keys, in one buffer.
 //   delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d].
 // Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
@@ -2013,6 +2032,7 @@ const attention_fwd_plain_ = {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['WG'],
   code: `// attention_fwd_plain: out = softmax(scores) v with an online softmax: no n x keys matrix is stored. Scores: shaders/lib/attention.wgsl.
 // Buffers f32: q [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
 //   out [batch, n, heads, value_dim]; lse [batch, heads, n] = log of the sum of exponentials, for the backward. Optional: mask
@@ -2426,6 +2446,7 @@ const attention_scores_ = {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [64],
   code: `// attention_scores: the scores of attention, or its weights, as a matrix [batch, heads, n, keys]: for a look at them, without a gradient.
 //   STAGE 0: scale q . k; 1: capped; 2: masked, with minus infinity where a key is hidden; 3: the weights, 0 where a key is hidden.
 // Buffers f32: q, k, mask and lengths as attention_fwd_plain; lse as it writes it, of stage 3 alone; scores [batch, heads, n, keys].
@@ -2750,6 +2771,7 @@ const attention_tiled_bwd_kv_ = {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [8, 'ROWS / 4'],
   code: `// attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
 //   the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
 // Grid: a workgroup of 8 x ROWS / 4 has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
@@ -3366,6 +3388,7 @@ const attention_tiled_bwd_q_ = {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [8, 'ROWS / 4'],
   code: `// attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
 //   the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
 // Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
@@ -3974,6 +3997,7 @@ const attention_tiled_fwd_ = {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [8, 'ROWS / 4'],
   code: `// attention_tiled_fwd: out = softmax(scores) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
 // Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
 // Each block: scores over chunks of a head through workgroup memory, then weights and values over slices of the keys (lib/attention_tile).
@@ -4570,9 +4594,10 @@ const cautious_count_ = {
     count_offset: { type: 'u32', offset: 8 },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 256 },
-    ROWS: { kind: 'const', type: 'u32', default: 1 },
+    LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 1, halves: true },
   },
+  workgroup: ['LANES', 'ROWS'],
   code: `// cautious_count: in how many elements of each piece of a tensor the update b1 m + (1 - b1) g agrees with the gradient g in sign.
 // Buffers f32: grad, m, padded to whole vec4s; hyper (b1 and 1 - b1 are numbers 1 and 2, as in adam_step and lion_step);
 //   clip [4] = (scale, ...); agreements; u32: pieces [pieces, 2] = (first vec4, end in elements), each of PIECE elements at
@@ -4583,8 +4608,8 @@ const cautious_count_ = {
 // @use lanes
 // @use clean_gradient
 
-const LANES: u32 = 256u;  // knob: invocations a piece, a power of two
-const ROWS: u32 = 1u;     // knob: pieces a workgroup
+const LANES: u32 = 256u;  // knob, halved to fit: invocations a piece, a power of two
+const ROWS: u32 = 1u;     // knob, halved to fit: pieces a workgroup
 
 struct Dims {
   elements: u32,
@@ -4691,6 +4716,7 @@ const cautious_scale_ = {
   knobs: {
     MEAN: { kind: 'const', type: 'bool', default: true },
   },
+  workgroup: [64],
   code: `// cautious_scale: how much farther each tensor's agreeing elements move, from the counts of its pieces.
 //   MEAN: scale = 1 / max(agreeing / elements, 1e-3) (Adam's form); else scale = elements / (agreeing + 1) (Lion's form).
 // Buffers f32: agreements [pieces]; u32: tensors [tensors, 3] = (first piece, end piece, elements); scales [tensors] f32.
@@ -4789,6 +4815,7 @@ const ceiling_copy_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// ceiling_copy: y = x, the least work that moves 32 bytes an element: the bandwidth that bench results are held against.
 // Buffers: x, y [count] vec4f.
 // Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
@@ -4841,6 +4868,7 @@ const ceiling_fma_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
 // Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
 // Grid: 256 invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations; rounds is a multiple of 8.
@@ -4966,8 +4994,9 @@ const clip_scale_ = {
     groups: { type: 'u32', offset: 0 },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 256 },
+    LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
+  workgroup: ['LANES'],
   code: `// clip_scale: the factor that clips gradients to a global norm, from the partial sums of grad_stats.
 //   norm = sqrt(sum of squares); scale = min(1, max_norm / (norm + 1e-6)), 0 where the norm is not finite; 1 without a limit.
 // Buffers f32: partial [groups, 2]; limits [2] = (max_norm or 0 for none, the loss or 0); clip [4] = (scale, norm, non-finite
@@ -4979,7 +5008,7 @@ const clip_scale_ = {
 //   gradient NaN and then 0.
 // @use lanes
 
-const LANES: u32 = 256u;  // knob: invocations, a power of two
+const LANES: u32 = 256u;  // knob, halved to fit: invocations, a power of two
 const ROWS: u32 = 1u;
 
 struct Dims {
@@ -5076,6 +5105,7 @@ const copy_columns_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// copy_columns: some columns of a matrix into some columns of another: rows side by side, or one part of them.
 //   out[r, to_offset + c] = source[r, from_offset + c] for c < cols
 // Buffers f32: source [rows, from_stride], out [rows, to_stride]; other columns of out are left as they are.
@@ -5149,6 +5179,7 @@ const cross_entropy_bwd_ = {
     IGNORES: { kind: 'const', type: 'bool', default: false },
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
+  workgroup: [256],
   code: `// cross_entropy_bwd: dlogits[r, c] = (exp(logits[r, c] - stats[r, 0]) stats[r, 1] - w[r, c]) dloss[r], with the weights w and the stats of
 //   cross_entropy_fwd; rows that it ignores get 0. Targets are constants: they get no gradient.
 // Buffers, row-major f32: logits, dlogits [rows, cols], stats [rows, 2], dloss [rows]; labels u32 [rows], or with SOFT targets [rows, cols].
@@ -5233,13 +5264,14 @@ const cross_entropy_fwd_ = {
     ignore_index: { type: 'u32', offset: 12, else: 0, optional: 'IGNORES' },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 64 },
-    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     LABELS: { kind: 'const', type: 'bool', default: true },
     SOFT: { kind: 'const', type: 'bool', default: false },
     IGNORES: { kind: 'const', type: 'bool', default: false },
     HAS_STATS: { kind: 'const', type: 'bool', default: true },
   },
+  workgroup: ['LANES', 'ROWS'],
   code: `// cross_entropy_fwd: loss = sum over c of w[c] (largest - z[c] + log(sum of exp(z - largest))) along rows of logits z. The weights w are
 //   those of a label, 1 - smoothing on it and smoothing / cols on every class, or with SOFT those of targets,
 //   (1 - smoothing) target + smoothing / cols.
@@ -5254,8 +5286,8 @@ const cross_entropy_fwd_ = {
 // @use exponentials
 // @use lanes
 
-const LANES: u32 = 64u;          // knob: invocations a row, a power of two
-const ROWS: u32 = 4u;            // knob: rows a workgroup
+const LANES: u32 = 64u;          // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;            // knob, halved to fit: rows a workgroup
 const LABELS: bool = true;       // knob: labels are bound; false with SOFT
 const SOFT: bool = false;        // knob: targets are bound
 const IGNORES: bool = false;     // knob: rows of the label ignore_index are left out
@@ -5537,8 +5569,9 @@ const dadapt_distance_ = {
     groups: { type: 'u32', offset: 0 },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 256 },
+    LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
+  workgroup: ['LANES'],
   code: `// dadapt_distance: the new estimate d of the distance to the solution, from all partial sums of dadapt_moments.
 //   n = r n + (1 - r) lr d sum(products);  d' = max(d, n / ((1 - r) sum(lengths)))  with r = sqrt(b2)
 // Buffers f32: partial [groups, 2]; hyper [8] of dadapt_moments; distance [4] = (d, n, the d of this step's moments, 0), updated;
@@ -5549,7 +5582,7 @@ const dadapt_distance_ = {
 // @use lanes
 // @use finite
 
-const LANES: u32 = 256u;  // knob: invocations, a power of two
+const LANES: u32 = 256u;  // knob, halved to fit: invocations, a power of two
 const ROWS: u32 = 1u;
 
 struct Dims {
@@ -5674,11 +5707,12 @@ const dadapt_moments_ = {
     partial_offset: { type: 'u32', offset: 4, else: 0 },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 256 },
-    ROWS: { kind: 'const', type: 'u32', default: 1 },
+    LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 1, halves: true },
     PER_GROUP: { kind: 'const', type: 'u32', default: 4096 },
     MAX_GROUPS: { kind: 'const', type: 'u32', default: 1024 },
   },
+  workgroup: ['LANES', 'ROWS'],
   code: `// dadapt_moments: the first half of a step of D-adapted Adam over a flat buffer: moments, and what the new distance is made from.
 //   partial = (sum g s / (sqrt(v) + eps), sum |s'|) with the old s and v;
 //   m = b1 m + (1 - b1) lr d g;  v = b2 v + (1 - b2) g^2;  s' = r s + (1 - r) lr d g  with r = sqrt(b2)
@@ -5692,8 +5726,8 @@ const dadapt_moments_ = {
 // @use clean_gradient
 // @use runs
 
-const LANES: u32 = 256u;        // knob: invocations a group, a power of two
-const ROWS: u32 = 1u;           // knob: groups a workgroup
+const LANES: u32 = 256u;        // knob, halved to fit: invocations a group, a power of two
+const ROWS: u32 = 1u;           // knob, halved to fit: groups a workgroup
 const PER_GROUP: u32 = 4096u;   // knob: elements a group takes while there are fewer than MAX_GROUPS
 const MAX_GROUPS: u32 = 1024u;  // knob: enough groups to fill a large GPU
 
@@ -5850,14 +5884,18 @@ const dadapt_step_ = {
     count: { type: 'u32', offset: 0 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
+  workgroup: ['WG'],
   code: `// dadapt_step: the second half of a step of D-adapted Adam: p = (1 - decay d) p - m / (sqrt(v) + eps), d that of the moments.
 // Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4] of dadapt_distance; clip [4] of
 //   clip_scale: a step that is held changes nothing. Flat buffers are padded to whole vec4s; elements past count keep their values.
-// Grid: one vec4 an invocation, 256 invocations a workgroup.
+// Grid: one vec4 an invocation, WG invocations a workgroup.
 // Precision: f32.
 // Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, decoupled decay).
 // @use clean_gradient
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   count: u32,
@@ -5871,13 +5909,13 @@ struct Dims {
 @group(0) @binding(5) var<storage, read> clip: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  let i = (wid.x + wid.y * groups.x) * WG + local;
   if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) {
     return;
   }
@@ -5905,7 +5943,7 @@ fn live_elements(i: u32, count: u32) -> vec4<bool> {
  * dadapt_step: the second half of a step of D-adapted Adam: p = (1 - decay d) p - m / (sqrt(v) + eps), d that of the moments.
  * Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4] of dadapt_distance; clip [4] of
  * clip_scale: a step that is held changes nothing. Flat buffers are padded to whole vec4s; elements past count keep their values.
- * Grid: one vec4 an invocation, 256 invocations a workgroup.
+ * Grid: one vec4 an invocation, WG invocations a workgroup.
  * Precision: f32.
  * Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, decoupled decay).
  */
@@ -5925,16 +5963,19 @@ const ema_ = {
     count: { type: 'u32', offset: 0 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     GUARDED: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['WG'],
   code: `// ema: average = decay average + (1 - decay) param, in place, written as average + (1 - decay) (param - average): exact where
 //   they are equal; decay 0 copies exactly.
 // Buffers f32: average [count] updated, param [count], decay [1]; where GUARDED clip [4] of
 //   shaders/clip_scale.wgsl: a step that is held changes nothing. Flat buffers are padded to whole vec4s, so that four elements
 //   are one access; elements past count keep their values.
-// Grid: one vec4 an invocation, 256 invocations a workgroup.
+// Grid: one vec4 an invocation, WG invocations a workgroup.
 // Precision: f32. 1 - decay is exact for the decay given, but a decay near 1 is itself rounded: .9999 to a rate of 1.0002e-4.
 
+const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const GUARDED: bool = false;  // knob: leave the average as it is in a step that is held
 
 struct Dims {
@@ -5947,13 +5988,13 @@ struct Dims {
 @group(0) @binding(3) var<storage, read> clip: array<f32>; // optional: GUARDED
 @group(0) @binding(4) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  let i = (wid.x + wid.y * groups.x) * WG + local;
   if (i >= (dims.count + 3u) / 4u) {
     return;
   }
@@ -5975,7 +6016,7 @@ fn main(
  * Buffers f32: average [count] updated, param [count], decay [1]; where GUARDED clip [4] of
  * shaders/clip_scale.wgsl: a step that is held changes nothing. Flat buffers are padded to whole vec4s, so that four elements
  * are one access; elements past count keep their values.
- * Grid: one vec4 an invocation, 256 invocations a workgroup.
+ * Grid: one vec4 an invocation, WG invocations a workgroup.
  * Precision: f32. 1 - decay is exact for the decay given, but a decay near 1 is itself rounded: .9999 to a rate of 1.0002e-4.
  */
 export interface Ema extends Same<typeof ema_> {}
@@ -5996,6 +6037,7 @@ const embedding_bwd_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// embedding_bwd: dtable[k, c] = sum over the items b with index[b] = k of dout[b, c], in the order of b.
 // Buffers: index [count] u32, dout [count, cols] f32, dtable [rows, cols] f32, written whole.
 // Grid: one invocation an element of dtable, which walks all items: no atomics, the same bits each time. Meant for class
@@ -6095,6 +6137,7 @@ const embedding_fwd_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// embedding_fwd: out[b, c] = table[index[b], c]; NaN where the index is past the table, so that a wrong label shows.
 // Buffers: table [rows, cols] f32, index [count] u32, out [count, cols] f32.
 // Grid: one invocation an element of out, 256 a workgroup.
@@ -6164,6 +6207,7 @@ const fold_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// fold: the backward of unfold: each pixel is the sum of its copies in all windows that cover it.
 // Buffers f32: rows [batch out_h out_w, kernel_h kernel_w channels]; x [batch, height, width, channels].
 // Grid: one invocation an element of x, which gathers, so that there are no atomics; neighbours read neighbouring channels.
@@ -6260,19 +6304,22 @@ const gated_residual_bwd_gate_ = {
     gate_offset: { type: 'u32', offset: 16 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
   },
+  workgroup: ['WG'],
   code: `// gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
 // Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
 //   caller zeroes it, and several kernels add into columns of their own.
-// Grid: a workgroup sums 256 columns of one modulation row, or 256 / LANES columns where mod_rows is at least LANES_FROM, LANES
+// Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
 //   invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
 // @use column_lanes
 // @use runs
 
+const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;  // knob: mod_rows from which LANES share a column
 
@@ -6295,14 +6342,14 @@ fn term(at: u32) -> f32 {
   return dy[at] * h[at];
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
   let lanes = column_lanes(dims.mod_rows);
-  let width = 256u / lanes;
+  let width = WG / lanes;
   let tiles = (dims.cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let mod_row = group / tiles;
@@ -6335,11 +6382,11 @@ fn main(
   }
 }
 
-// column_lanes: sums down columns by a workgroup of 256. \`lanes\` invocations share a column: invocation i is lane i / width of
-// the workgroup's column i % width, width = 256 / lanes, so that neighbours read neighbouring columns.
-// Needs in the kernel: const LANES and LANES_FROM (below), alias Summed, what is added up (f32 or a vector of them).
+// column_lanes: sums down columns by a workgroup of WG. \`lanes\` invocations share a column: invocation i is lane i / width of
+// the workgroup's column i % width, width = WG / lanes, so that neighbours read neighbouring columns.
+// Needs in the kernel: const WG, its invocations; LANES and LANES_FROM (below), LANES at most WG, alias Summed, what is added up (f32 or a vector of them).
 
-var<workgroup> column_partials: array<Summed, 256>;
+var<workgroup> column_partials: array<Summed, WG>;
 
 // Short sums take one lane: the other lanes' time is better spent on more columns than on barriers.
 fn column_lanes(rows: u32) -> u32 {
@@ -6354,7 +6401,7 @@ fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
   }
   column_partials[local] = value;
   workgroupBarrier();
-  for (var stride = 128u; stride >= 256u / lanes; stride /= 2u) {
+  for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
     if (local < stride) {
       column_partials[local] += column_partials[local + stride];
     }
@@ -6394,7 +6441,7 @@ fn sum_of(runs: Runs) -> Summed {
  * gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
  * Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
  * caller zeroes it, and several kernels add into columns of their own.
- * Grid: a workgroup sums 256 columns of one modulation row, or 256 / LANES columns where mod_rows is at least LANES_FROM, LANES
+ * Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
  * invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
  * Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
@@ -6418,15 +6465,18 @@ const gated_residual_bwd_h_ = {
     gate_offset: { type: 'u32', offset: 16 },
   } },
   knobs: {
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 8 },
   },
+  workgroup: [64, 'ROWS'],
   code: `// gated_residual_bwd_h: dh = gate * dy.
 // Buffers, row-major f32: dy, dh [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
 // Grid: as gated_residual_fwd.
 // Precision: f32.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
 
-const PER: u32 = 8u;  // knob: rows an invocation
+const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
+const PER: u32 = 8u;   // knob: rows an invocation
 
 struct Dims {
   rows: u32,
@@ -6441,7 +6491,7 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dh: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64, 4)
+@compute @workgroup_size(64, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -6450,7 +6500,7 @@ fn main(
   let tiles = (dims.cols + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
-  let begin = ((group / tiles) * 4u + lid.y) * PER;
+  let begin = ((group / tiles) * ROWS + lid.y) * PER;
   if (col >= dims.cols || begin >= dims.rows) {
     return;
   }
@@ -6499,16 +6549,19 @@ const gated_residual_fwd_ = {
     gate_offset: { type: 'u32', offset: 16 },
   } },
   knobs: {
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 8 },
   },
+  workgroup: [64, 'ROWS'],
   code: `// gated_residual_fwd: y = x + gate * h, the gate per sample or per token.
 // Buffers, row-major f32: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
-// Grid: a workgroup covers 64 columns of 4 * PER rows, an invocation PER neighbouring rows of one column: neighbours touch
+// Grid: a workgroup covers 64 columns of ROWS * PER rows, an invocation PER neighbouring rows of one column: neighbours touch
 //   neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
 // Precision: f32.
 // Source: Peebles & Xie 2023 (adaLN-Zero).
 
-const PER: u32 = 8u;  // knob: rows an invocation
+const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
+const PER: u32 = 8u;   // knob: rows an invocation
 
 struct Dims {
   rows: u32,
@@ -6524,7 +6577,7 @@ struct Dims {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64, 4)
+@compute @workgroup_size(64, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -6533,7 +6586,7 @@ fn main(
   let tiles = (dims.cols + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
-  let begin = ((group / tiles) * 4u + lid.y) * PER;
+  let begin = ((group / tiles) * ROWS + lid.y) * PER;
   if (col >= dims.cols || begin >= dims.rows) {
     return;
   }
@@ -6558,7 +6611,7 @@ fn main(
 /**
  * gated_residual_fwd: y = x + gate * h, the gate per sample or per token.
  * Buffers, row-major f32: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
- * Grid: a workgroup covers 64 columns of 4 * PER rows, an invocation PER neighbouring rows of one column: neighbours touch
+ * Grid: a workgroup covers 64 columns of ROWS * PER rows, an invocation PER neighbouring rows of one column: neighbours touch
  * neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
  * Precision: f32.
  * Source: Peebles & Xie 2023 (adaLN-Zero).
@@ -6578,11 +6631,12 @@ const grad_stats_ = {
     partial_offset: { type: 'u32', offset: 4, else: 0 },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 256 },
-    ROWS: { kind: 'const', type: 'u32', default: 1 },
+    LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 1, halves: true },
     PER_GROUP: { kind: 'const', type: 'u32', default: 4096 },
     MAX_GROUPS: { kind: 'const', type: 'u32', default: 1024 },
   },
+  workgroup: ['LANES', 'ROWS'],
   code: `// grad_stats: partial sums of the squares of the gradients, and the number of non-finite ones.
 // Buffers f32: grad [count], padded to whole vec4s; partial [groups, 2] = (sum of squares, non-finite count), from group
 //   partial_offset on.
@@ -6592,8 +6646,8 @@ const grad_stats_ = {
 // @use lanes
 // @use runs
 
-const LANES: u32 = 256u;        // knob: invocations a group, a power of two
-const ROWS: u32 = 1u;           // knob: groups a workgroup
+const LANES: u32 = 256u;        // knob, halved to fit: invocations a group, a power of two
+const ROWS: u32 = 1u;           // knob, halved to fit: groups a workgroup
 const PER_GROUP: u32 = 4096u;   // knob: elements a group takes while there are fewer than MAX_GROUPS
 const MAX_GROUPS: u32 = 1024u;  // knob: enough groups to fill a large GPU
 
@@ -6717,6 +6771,7 @@ const init_parameters_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// init_parameters: starting values of a flat buffer of parameters, each a function of (seed, stream, parameter, place in it).
 //   x = scale u, with u = 1 (constant), uniform in [-1, 1) or standard normal, as the parameter's rule says; 0 in the gaps.
 // Buffers: rules [parameters, 5] u32 = (first element of the buffer, elements, kind, the bits of scale f32, step of the stream);
@@ -6922,6 +6977,7 @@ const lincomb_ = {
     HAS_U3: { kind: 'const', type: 'bool', default: false },
     CLAMPED: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [256],
   code: `// lincomb: out[b, i] = sum over k of coefs[b, k] * u_k[b, i]: per-sample combinations of up to four tensors.
 // With CLAMPED, out[b, i] = origin[b, i] + coefs[b, COUNT] * clamp(that sum, -1, 1), a correction of bounded size.
 // Buffers f32: coefs: coefficient k of sample b at b * coef_stride + coef_offset + k (stride 0: one set for all samples);
@@ -7056,19 +7112,22 @@ const lion_step_ = {
     tensors: { type: 'u32', offset: 4, else: 0, optional: 'CAUTIOUS' },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     CAUTIOUS: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['WG'],
   code: `// lion_step: one update of Lion, or of its cautious form, over a flat buffer, in place.
 //   g = finite(grad) * clip scale;  p = (1 - lr wd) p - lr sign(b1 m + (1 - b1) g);  m = b2 m + (1 - b2) g
 // Buffers f32: param, m [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
 //   hyper [6] = (lr, b1, 1 - b1, b2, 1 - b2, lr wd);
 //   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS. Flat buffers are padded to whole vec4s; elements past count keep their values.
-// Grid: one vec4 an invocation, 256 invocations a workgroup.
+// Grid: one vec4 an invocation, WG invocations a workgroup.
 // Precision: f32. A non-finite gradient counts as 0.
 // Source: Chen et al. 2023 (Lion); Liang et al. 2024 (cautious optimisers).
 // @use clean_gradient
 // @use cautious
 
+const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
 const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
 
 struct Dims {
@@ -7085,13 +7144,13 @@ struct Dims {
 @group(0) @binding(6) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
 @group(0) @binding(7) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * 256u + local;
+  let i = (wid.x + wid.y * groups.x) * WG + local;
   if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) { // a step that is held changes nothing
     return;
   }
@@ -7139,7 +7198,7 @@ fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
  * Buffers f32: param, m [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
  * hyper [6] = (lr, b1, 1 - b1, b2, 1 - b2, lr wd);
  * scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS. Flat buffers are padded to whole vec4s; elements past count keep their values.
- * Grid: one vec4 an invocation, 256 invocations a workgroup.
+ * Grid: one vec4 an invocation, WG invocations a workgroup.
  * Precision: f32. A non-finite gradient counts as 0.
  * Source: Chen et al. 2023 (Lion); Liang et al. 2024 (cautious optimisers).
  */
@@ -7164,6 +7223,7 @@ const loss_bwd_ = {
   knobs: {
     COSINE: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [256],
   code: `// loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / batch by the prediction.
 //   RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
 //   norm is a constant.
@@ -7296,10 +7356,11 @@ const loss_fwd_ = {
     c: { type: 'f32', offset: 12 },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 256 },
+    LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
     COSINE: { kind: 'const', type: 'bool', default: false },
     SQUARED: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['LANES'],
   code: `// loss_fwd: per sample, root - c with root = sqrt(mean((p - t)^2) + c^2); c = 0 is the RMSE. With SQUARED the mean square
 //   itself, and a root of 1/2, with which loss_bwd's slope (p - t) / (root numel) is that of the square. With COSINE, plus the mean over
 //   pixels of 1 - cos(p, t) over channels, each norm clamped at 1e-8.
@@ -7311,7 +7372,7 @@ const loss_fwd_ = {
 // @use runs
 // @use finite
 
-const LANES: u32 = 256u;       // knob: invocations a sample, a power of two
+const LANES: u32 = 256u;       // knob, halved to fit: invocations a sample, a power of two
 const ROWS: u32 = 1u;
 const COSINE: bool = false;    // knob: add the channel-cosine term
 const SQUARED: bool = false;   // knob: the mean square instead of its root
@@ -7494,8 +7555,9 @@ const loss_total_ = {
     slots: { type: 'u32', offset: 8 },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 256 },
+    LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
+  workgroup: ['LANES'],
   code: `// loss_total: total[slot] = sum over b of weights[b] per_sample[b] / batch.
 // Buffers f32: per_sample, weights [batch]; total [slots].
 // Grid: one workgroup of LANES invocations.
@@ -7503,7 +7565,7 @@ const loss_total_ = {
 // @use lanes
 // @use runs
 
-const LANES: u32 = 256u;  // knob: invocations, a power of two
+const LANES: u32 = 256u;  // knob, halved to fit: invocations, a power of two
 const ROWS: u32 = 1u;
 
 alias Summed = f32;
@@ -7642,6 +7704,7 @@ const matmul_plain_ = {
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
     RUNS: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['WG_X', 'WG_Y'],
   code: `// matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
 // Buffers, row-major (batch outermost):
 //   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
@@ -8084,6 +8147,7 @@ const matmul_tiled_ = {
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
     RUNS: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [16, 16],
   code: `// matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
 // Buffers, row-major (batch outermost):
 //   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
@@ -8722,6 +8786,7 @@ const norm_bwd_modulation_ = {
     shift_offset: { type: 'u32', offset: 20, else: 0, optional: 'HAS_SHIFT' },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
     HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
@@ -8730,18 +8795,20 @@ const norm_bwd_modulation_ = {
     HAS_SHIFT: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
+  workgroup: ['WG'],
   code: `// norm_bwd_modulation: the gradients of norm_fwd by scale and shift, summed over the rows that share them.
 //   dshift += sum of dy;  dscale += sum of dy (xhat weight + bias) = weight * sum of dy xhat + bias * sum of dy.
 // Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
 //   dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
 //   several kernels add into columns of their own.
-// Grid: a workgroup sums 256 columns of one modulation row, or 256 / LANES columns where mod_rows is at least LANES_FROM, LANES
+// Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
 //   invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use column_lanes
 // @use runs
 
+const WG: u32 = 256u;             // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;            // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;      // knob: mod_rows from which LANES share a column
 const HAS_WEIGHT: bool = false;   // knob: the forward had weight
@@ -8778,14 +8845,14 @@ fn term(row: u32, col: u32) -> vec2f {
   return vec2f(g, 0.0);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
   let lanes = column_lanes(dims.mod_rows);
-  let width = 256u / lanes;
+  let width = WG / lanes;
   let tiles = (dims.cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let mod_row = group / tiles;
@@ -8830,11 +8897,11 @@ fn main(
   }
 }
 
-// column_lanes: sums down columns by a workgroup of 256. \`lanes\` invocations share a column: invocation i is lane i / width of
-// the workgroup's column i % width, width = 256 / lanes, so that neighbours read neighbouring columns.
-// Needs in the kernel: const LANES and LANES_FROM (below), alias Summed, what is added up (f32 or a vector of them).
+// column_lanes: sums down columns by a workgroup of WG. \`lanes\` invocations share a column: invocation i is lane i / width of
+// the workgroup's column i % width, width = WG / lanes, so that neighbours read neighbouring columns.
+// Needs in the kernel: const WG, its invocations; LANES and LANES_FROM (below), LANES at most WG, alias Summed, what is added up (f32 or a vector of them).
 
-var<workgroup> column_partials: array<Summed, 256>;
+var<workgroup> column_partials: array<Summed, WG>;
 
 // Short sums take one lane: the other lanes' time is better spent on more columns than on barriers.
 fn column_lanes(rows: u32) -> u32 {
@@ -8849,7 +8916,7 @@ fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
   }
   column_partials[local] = value;
   workgroupBarrier();
-  for (var stride = 128u; stride >= 256u / lanes; stride /= 2u) {
+  for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
     if (local < stride) {
       column_partials[local] += column_partials[local + stride];
     }
@@ -8891,7 +8958,7 @@ fn sum_of(runs: Runs) -> Summed {
  * Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
  * dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
  * several kernels add into columns of their own.
- * Grid: a workgroup sums 256 columns of one modulation row, or 256 / LANES columns where mod_rows is at least LANES_FROM, LANES
+ * Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
  * invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
  * Source: the derivative of shaders/norm_fwd.wgsl.
@@ -8919,24 +8986,27 @@ const norm_bwd_weight_ = {
     chunk_rows: { type: 'u32', offset: 20, else: 'rows' },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
+  workgroup: ['WG'],
   code: `// norm_bwd_weight: the gradients of norm_fwd by weight and bias, as sums over chunks of rows.
 //   dweight = sum of dy (1 + scale) xhat;  dbias = sum of dy (1 + scale). sum_cols adds the chunks.
 // Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd);
 //   modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c;
 //   dweight_partial, dbias_partial [ceil(rows / chunk_rows), cols].
-// Grid: a workgroup sums 256 columns of one chunk, or 256 / LANES columns where chunks have at least LANES_FROM rows, LANES
+// Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
 //   invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use column_lanes
 // @use runs
 
+const WG: u32 = 256u;            // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;           // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;     // knob: rows a chunk from which LANES share a column
 const HAS_SCALE: bool = false;   // knob: the forward had scale
@@ -8971,14 +9041,14 @@ fn term(row: u32, col: u32) -> vec2f {
   return vec2f(g, g * (f32(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
   let lanes = column_lanes(dims.chunk_rows);
-  let width = 256u / lanes;
+  let width = WG / lanes;
   let tiles = (dims.cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let chunk = group / tiles;
@@ -9012,11 +9082,11 @@ fn main(
   }
 }
 
-// column_lanes: sums down columns by a workgroup of 256. \`lanes\` invocations share a column: invocation i is lane i / width of
-// the workgroup's column i % width, width = 256 / lanes, so that neighbours read neighbouring columns.
-// Needs in the kernel: const LANES and LANES_FROM (below), alias Summed, what is added up (f32 or a vector of them).
+// column_lanes: sums down columns by a workgroup of WG. \`lanes\` invocations share a column: invocation i is lane i / width of
+// the workgroup's column i % width, width = WG / lanes, so that neighbours read neighbouring columns.
+// Needs in the kernel: const WG, its invocations; LANES and LANES_FROM (below), LANES at most WG, alias Summed, what is added up (f32 or a vector of them).
 
-var<workgroup> column_partials: array<Summed, 256>;
+var<workgroup> column_partials: array<Summed, WG>;
 
 // Short sums take one lane: the other lanes' time is better spent on more columns than on barriers.
 fn column_lanes(rows: u32) -> u32 {
@@ -9031,7 +9101,7 @@ fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
   }
   column_partials[local] = value;
   workgroupBarrier();
-  for (var stride = 128u; stride >= 256u / lanes; stride /= 2u) {
+  for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
     if (local < stride) {
       column_partials[local] += column_partials[local + stride];
     }
@@ -9073,7 +9143,7 @@ fn sum_of(runs: Runs) -> Summed {
  * Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd);
  * modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c;
  * dweight_partial, dbias_partial [ceil(rows / chunk_rows), cols].
- * Grid: a workgroup sums 256 columns of one chunk, or 256 / LANES columns where chunks have at least LANES_FROM rows, LANES
+ * Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
  * invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
  * Source: the derivative of shaders/norm_fwd.wgsl.
@@ -9101,14 +9171,15 @@ const norm_bwd_x_ = {
     scale_offset: { type: 'u32', offset: 16, else: 0, optional: 'HAS_SCALE' },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 64 },
-    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     RMS: { kind: 'const', type: 'bool', default: false },
     HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
     HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
+  workgroup: ['LANES', 'ROWS'],
   code: `// norm_bwd_x: the gradient of norm_fwd by x, plus a gradient that arrived before.
 //   g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out.
 // Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
@@ -9119,8 +9190,8 @@ const norm_bwd_x_ = {
 // @use lanes_pair
 // @use runs
 
-const LANES: u32 = 64u;           // knob: invocations a row, a power of two
-const ROWS: u32 = 4u;             // knob: rows a workgroup
+const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
 const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
 const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_SCALE: bool = false;    // knob: the forward had scale
@@ -9279,8 +9350,8 @@ const norm_fwd_ = {
     eps: { type: 'f32', offset: 24 },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 64 },
-    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     RMS: { kind: 'const', type: 'bool', default: false },
     HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
@@ -9290,6 +9361,7 @@ const norm_fwd_ = {
     HAS_STATS: { kind: 'const', type: 'bool', default: true },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
+  workgroup: ['LANES', 'ROWS'],
   code: `// norm_fwd: y = (xhat * weight + bias) * (1 + scale) + shift, xhat = (x - mean) * rstd, over the last axis.
 //   LayerNorm: mean = sum(x) / cols, rstd = 1 / sqrt(sum((x - mean)^2) / cols + eps). RMSNorm: mean = 0.
 // Buffers, row-major f32:
@@ -9305,8 +9377,8 @@ const norm_fwd_ = {
 // @use runs
 // @use finite
 
-const LANES: u32 = 64u;           // knob: invocations a row, a power of two
-const ROWS: u32 = 4u;             // knob: rows a workgroup
+const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
 const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
 const HAS_WEIGHT: bool = false;   // knob: multiply by weight
 const HAS_BIAS: bool = false;     // knob: add bias
@@ -9519,6 +9591,7 @@ const patchify_ = {
   knobs: {
     HWC: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [256],
   code: `// patchify: cuts images into square patches, row-major; a permutation, and the backward of unpatchify.
 // Buffers f32: x [batch, channels, height, width]; tokens [batch, (height / patch_size) (width / patch_size), channels patch_size patch_size].
 //   A token's numbers are ordered (channel, row, column) as a convolution's weight, or (row, column, channel) with HWC.
@@ -9617,6 +9690,7 @@ const pool_bwd_ = {
   knobs: {
     MAX: { kind: 'const', type: 'bool', default: true },
   },
+  workgroup: [256],
   code: `// pool_bwd: dx of pool_fwd: a window's dy goes to its (first) largest element, or in equal parts to all.
 // Buffers f32: x, dx [batch, height, width, channels], dy [batch, out_h, out_w, channels].
 // Grid: one invocation an element of dx, which gathers from the windows that cover it, so that there are no atomics.
@@ -9789,6 +9863,7 @@ const pool_fwd_ = {
   knobs: {
     MAX: { kind: 'const', type: 'bool', default: true },
   },
+  workgroup: [256],
   code: `// pool_fwd: the largest, or the mean, of each window of an image, channel by channel. Padding never wins and is not counted.
 // Buffers f32: x [batch, height, width, channels], y [batch, out_h, out_w, channels].
 // Grid: one invocation an element of y; neighbours read neighbouring channels.
@@ -9988,6 +10063,7 @@ const qk_norm_affine_bwd_ = {
     NORM: { kind: 'const', type: 'u32', default: 2 },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [64],
   code: `// qk_norm_affine_bwd: the gradients of qk_norm_rope_fwd by weight and bias, as sums over chunks of rows (batch, token, head).
 //   dweight = sum of g xhat, dbias = sum of g, g the gradient after the affine map, rotated back. sum_cols adds the chunks.
 // Buffers f32: qkv [batch, n, 3, heads, head_dim]; rope [2, n, head_dim]; dq, dk [batch, heads, n, head_dim];
@@ -10191,6 +10267,7 @@ const qk_norm_rope_bwd_ = {
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [64],
   code: `// qk_norm_rope_bwd: the gradient of qk_norm_rope_fwd by qkv, all of it: dq and dk rotated back, carried through the affine map
 //   and the norm (whose statistics are computed again from qkv); dv as it is.
 // Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n, head_dim].
@@ -10376,6 +10453,7 @@ const qk_norm_rope_fwd_ = {
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [64],
   code: `// qk_norm_rope_fwd: splits a fused projection into q, k, v for attention; q and k optionally normalised over the head, then
 //   rotated: x cos + rotate(x) sin, rotate (x1, x2) -> (-x2, x1) on neighbouring pairs.
 // Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
@@ -10559,6 +10637,7 @@ const qk_norm_rope_lanes_bwd_ = {
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['LANES', 'ROWS'],
   code: `// qk_norm_rope_lanes_bwd: qk_norm_rope_bwd with the row in registers: the gradient by qkv, all of it: dq and dk rotated back, carried
 //   through the affine map and the norm (whose statistics are computed again from qkv); dv as it is.
 // Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n,
@@ -10754,6 +10833,7 @@ const qk_norm_rope_lanes_fwd_ = {
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['LANES', 'ROWS'],
   code: `// qk_norm_rope_lanes_fwd: qk_norm_rope_fwd with the row in registers: splits a fused projection into q, k, v for attention; q and k
 //   optionally normalised over the head, then rotated: x cos + rotate(x) sin, rotate (x1, x2) -> (-x2, x1) on neighbouring pairs.
 // Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
@@ -10930,6 +11010,7 @@ const random_normal_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// random_normal: out[i] = standard normal number first + i of (seed, stream, step); the same bits on every adapter and the host.
 //   Block b of the stream gives numbers 2b, from its words 0 and 1, and 2b + 1, from its words 2 and 3.
 // Buffers: key [4] u32 = (seed, stream, step_lo, step_hi), data because it changes every step; out [count] f32.
@@ -11087,6 +11168,7 @@ const random_uniform_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// random_uniform: out[i] = number first + i of (seed, stream, step), uniform in [0, 1); the same bits on every adapter and the host.
 //   Block b of the stream gives numbers 4b..4b + 3, each the upper 24 bits of a word times 2^-24.
 // Buffers: key [4] u32 = (seed, stream, step_lo, step_hi), data because it changes every step; out [count] f32.
@@ -11182,6 +11264,7 @@ const resize_rows_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// resize_rows: out[r, c] = x[r, c] for c < cols_in, else 0: cuts rows short, or pads them with zeros. Each is the other's backward.
 // Buffers f32: x [rows, cols_in], out [rows, cols_out].
 // Grid: 256 invocations a workgroup, 4 elements of out an invocation, a workgroup apart.
@@ -11243,11 +11326,12 @@ const softmax_bwd_ = {
     scale: { type: 'f32', offset: 8, else: 1 },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 64 },
-    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     QUADS: { kind: 'const', type: 'u32', default: 0 },
     LOG: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['LANES', 'ROWS'],
   code: `// softmax_bwd: the gradient of softmax_fwd from its output: dx = scale y (dy - sum(y dy)) along rows; with LOG, where y is the log,
 //   dx = scale (dy - exp(y) sum(dy)).
 // Buffers, row-major f32: y, dy, dx [rows, cols].
@@ -11257,8 +11341,8 @@ const softmax_bwd_ = {
 // @use lanes
 // @use runs
 
-const LANES: u32 = 64u;      // knob: invocations a row, a power of two
-const ROWS: u32 = 4u;        // knob: rows a workgroup
+const LANES: u32 = 64u;      // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;        // knob, halved to fit: rows a workgroup
 const QUADS: u32 = 0u;       // knob: quads of numbers that an invocation holds: 1 or 2, where they are the whole row; 0 reads it twice
 const LOG: bool = false;     // knob: log softmax
 
@@ -11420,11 +11504,12 @@ const softmax_fwd_ = {
     scale: { type: 'f32', offset: 8, else: 1 },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 64 },
-    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     QUADS: { kind: 'const', type: 'u32', default: 0 },
     LOG: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['LANES', 'ROWS'],
   code: `// softmax_fwd: y = exp(z - largest) / sum of exp(z - largest) along rows, z = scale x; with LOG, its log, z - largest - log(sum).
 // Buffers, row-major f32: x, y [rows, cols].
 // Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. A row of
@@ -11433,8 +11518,8 @@ const softmax_fwd_ = {
 // Source: Bridle 1990; Milakov & Gimelshein 2018 for the one reading.
 // @use exponentials
 
-const LANES: u32 = 64u;      // knob: invocations a row, a power of two
-const ROWS: u32 = 4u;        // knob: rows a workgroup
+const LANES: u32 = 64u;      // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;        // knob, halved to fit: rows a workgroup
 const QUADS: u32 = 0u;       // knob: quads of numbers that an invocation holds: 1 or 2, where they are the whole row; 0 reads it twice
 const LOG: bool = false;     // knob: log softmax
 
@@ -11679,18 +11764,21 @@ const sum_cols_ = {
     chunk_rows: { type: 'u32', offset: 8, else: 'rows' },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
   },
+  workgroup: ['WG'],
   code: `// sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
 // Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
-// Grid: a workgroup sums 256 columns of one chunk, or 256 / LANES columns where chunks have at least LANES_FROM rows, LANES
+// Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
 //   invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
 //   columns few.
 // Precision: f32, in one fixed order: no atomics.
 // @use column_lanes
 // @use runs
 
+const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
 
@@ -11706,14 +11794,14 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
   let lanes = column_lanes(dims.chunk_rows);
-  let width = 256u / lanes;
+  let width = WG / lanes;
   let tiles = (dims.cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let chunk = group / tiles;
@@ -11746,11 +11834,11 @@ fn main(
   }
 }
 
-// column_lanes: sums down columns by a workgroup of 256. \`lanes\` invocations share a column: invocation i is lane i / width of
-// the workgroup's column i % width, width = 256 / lanes, so that neighbours read neighbouring columns.
-// Needs in the kernel: const LANES and LANES_FROM (below), alias Summed, what is added up (f32 or a vector of them).
+// column_lanes: sums down columns by a workgroup of WG. \`lanes\` invocations share a column: invocation i is lane i / width of
+// the workgroup's column i % width, width = WG / lanes, so that neighbours read neighbouring columns.
+// Needs in the kernel: const WG, its invocations; LANES and LANES_FROM (below), LANES at most WG, alias Summed, what is added up (f32 or a vector of them).
 
-var<workgroup> column_partials: array<Summed, 256>;
+var<workgroup> column_partials: array<Summed, WG>;
 
 // Short sums take one lane: the other lanes' time is better spent on more columns than on barriers.
 fn column_lanes(rows: u32) -> u32 {
@@ -11765,7 +11853,7 @@ fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
   }
   column_partials[local] = value;
   workgroupBarrier();
-  for (var stride = 128u; stride >= 256u / lanes; stride /= 2u) {
+  for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
     if (local < stride) {
       column_partials[local] += column_partials[local + stride];
     }
@@ -11804,7 +11892,7 @@ fn sum_of(runs: Runs) -> Summed {
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
  * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
- * Grid: a workgroup sums 256 columns of one chunk, or 256 / LANES columns where chunks have at least LANES_FROM rows, LANES
+ * Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
  * invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
  * columns few.
  * Precision: f32, in one fixed order: no atomics.
@@ -11824,10 +11912,11 @@ const sum_rows_ = {
     cols: { type: 'u32', offset: 4 },
   } },
   knobs: {
-    LANES: { kind: 'const', type: 'u32', default: 64 },
-    ROWS: { kind: 'const', type: 'u32', default: 4 },
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     MEAN: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: ['LANES', 'ROWS'],
   code: `// sum_rows: out[r] = sum of x[r, c] over c, or their mean.
 // Buffers, row-major f32: x [rows, cols], out [rows].
 // Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
@@ -11835,8 +11924,8 @@ const sum_rows_ = {
 // @use lanes
 // @use runs
 
-const LANES: u32 = 64u;     // knob: invocations a row, a power of two
-const ROWS: u32 = 4u;       // knob: rows a workgroup
+const LANES: u32 = 64u;     // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;       // knob, halved to fit: rows a workgroup
 const MEAN: bool = false;   // knob: divide by cols
 
 alias Summed = f32;
@@ -11950,8 +12039,10 @@ const swiglu_bwd_ = {
     hidden: { type: 'u32', offset: 4 },
   } },
   knobs: {
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
+  workgroup: [64, 'ROWS'],
   code: `// swiglu_bwd: dx1 = dy * x2 * silu'(x1), dx2 = dy * silu(x1).
 // Buffers, row-major f32: x12, dx12 [rows, 2 hidden], dy [rows, hidden].
 // Grid: as swiglu_fwd, over the elements of dy.
@@ -11959,7 +12050,8 @@ const swiglu_bwd_ = {
 // Source: the derivative of shaders/swiglu_fwd.wgsl.
 // @use activation
 
-const PER: u32 = 4u;  // knob: rows an invocation
+const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
+const PER: u32 = 4u;   // knob: rows an invocation
 
 struct Dims {
   rows: u32,
@@ -11971,7 +12063,7 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dx12: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64, 4)
+@compute @workgroup_size(64, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -11980,12 +12072,12 @@ fn main(
   let tiles = (dims.hidden + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
-  let first = (group / tiles) * (4u * PER) + lid.y;
+  let first = (group / tiles) * (ROWS * PER) + lid.y;
   if (col >= dims.hidden) {
     return;
   }
   for (var i = 0u; i < PER; i++) {
-    let row = first + i * 4u;
+    let row = first + i * ROWS;
     if (row < dims.rows) {
       let at = row * dims.hidden + col;
       let at1 = at + row * dims.hidden;
@@ -12167,17 +12259,20 @@ const swiglu_fwd_ = {
     hidden: { type: 'u32', offset: 4 },
   } },
   knobs: {
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
+  workgroup: [64, 'ROWS'],
   code: `// swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
 // Buffers, row-major f32: x12 [rows, 2 hidden], y [rows, hidden].
-// Grid: a workgroup covers 64 columns of y of 4 * PER rows, an invocation every fourth row of one column: neighbours touch
+// Grid: a workgroup covers 64 columns of y of ROWS * PER rows, an invocation every ROWS-th row of one column: neighbours touch
 //   neighbouring columns, and no element costs a division.
 // Precision: f32.
 // Source: Shazeer 2020, "GLU Variants Improve Transformer".
 // @use activation
 
-const PER: u32 = 4u;  // knob: rows an invocation
+const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
+const PER: u32 = 4u;   // knob: rows an invocation
 
 struct Dims {
   rows: u32,
@@ -12188,7 +12283,7 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64, 4)
+@compute @workgroup_size(64, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
@@ -12197,12 +12292,12 @@ fn main(
   let tiles = (dims.hidden + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
-  let first = (group / tiles) * (4u * PER) + lid.y;
+  let first = (group / tiles) * (ROWS * PER) + lid.y;
   if (col >= dims.hidden) {
     return;
   }
   for (var i = 0u; i < PER; i++) {
-    let row = first + i * 4u;
+    let row = first + i * ROWS;
     if (row < dims.rows) {
       let at = row * dims.hidden + col;
       let at1 = at + row * dims.hidden;
@@ -12361,7 +12456,7 @@ fn inverse_root(x: f32) -> f32 {
 /**
  * swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
  * Buffers, row-major f32: x12 [rows, 2 hidden], y [rows, hidden].
- * Grid: a workgroup covers 64 columns of y of 4 * PER rows, an invocation every fourth row of one column: neighbours touch
+ * Grid: a workgroup covers 64 columns of y of ROWS * PER rows, an invocation every ROWS-th row of one column: neighbours touch
  * neighbouring columns, and no element costs a division.
  * Precision: f32.
  * Source: Shazeer 2020, "GLU Variants Improve Transformer".
@@ -12383,6 +12478,7 @@ const timestep_embedding_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// timestep_embedding: out[b] = [cos(t f_i) | sin(t f_i)], f_i = exp(-ln(max_period) i / half), half = dim / 2; t is not scaled.
 // Buffers f32: t [count], out [count, dim]. An odd last column is 0.
 // Grid: one invocation an element of out, 256 a workgroup.
@@ -12474,6 +12570,7 @@ const unfold_ = {
   } },
   knobs: {
   },
+  workgroup: [256],
   code: `// unfold: every window of an image as a row, so that a convolution is a matrix product.
 // Buffers f32: x [batch, height, width, channels]; rows [batch out_h out_w, kernel_h kernel_w channels], 0 in the padding.
 // Grid: one invocation an element of rows, 4 of them a workgroup apart, so that writes are contiguous, and reads by channel.
@@ -12570,6 +12667,7 @@ const unpatchify_ = {
   knobs: {
     HWC: { kind: 'const', type: 'bool', default: false },
   },
+  workgroup: [256],
   code: `// unpatchify: puts patches back into images; a permutation, the inverse of patchify and its backward.
 // Buffers, orders and grid: as patchify (one invocation an element of tokens; reads are contiguous).
 // Precision: exact.

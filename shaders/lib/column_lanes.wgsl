@@ -1,8 +1,8 @@
-// column_lanes: sums down columns by a workgroup of 256. `lanes` invocations share a column: invocation i is lane i / width of
-// the workgroup's column i % width, width = 256 / lanes, so that neighbours read neighbouring columns.
-// Needs in the kernel: const LANES and LANES_FROM (below), alias Summed, what is added up (f32 or a vector of them).
+// column_lanes: sums down columns by a workgroup of WG. `lanes` invocations share a column: invocation i is lane i / width of
+// the workgroup's column i % width, width = WG / lanes, so that neighbours read neighbouring columns.
+// Needs in the kernel: const WG, its invocations; LANES and LANES_FROM (below), LANES at most WG, alias Summed, what is added up (f32 or a vector of them).
 
-var<workgroup> column_partials: array<Summed, 256>;
+var<workgroup> column_partials: array<Summed, WG>;
 
 // Short sums take one lane: the other lanes' time is better spent on more columns than on barriers.
 fn column_lanes(rows: u32) -> u32 {
@@ -17,7 +17,7 @@ fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
   }
   column_partials[local] = value;
   workgroupBarrier();
-  for (var stride = 128u; stride >= 256u / lanes; stride /= 2u) {
+  for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
     if (local < stride) {
       column_partials[local] += column_partials[local + stride];
     }

@@ -12,11 +12,15 @@ export interface Caps {
   readonly architecture: string;
   /** A CPU pretending to be a GPU (llvmpipe, SwiftShader): barriers and workgroup memory cost more than they save there. */
   readonly software: boolean;
+  /** Invocations of a workgroup, along x alone too. */
   readonly maxWorkgroupSize: number;
   readonly maxWorkgroupMemory: number;
   readonly maxGroups: number;
   readonly maxBinding: number;
 }
+
+/** Invocations that a tile of lanes and rows may have: 256, or the greatest power of 2 that the device allows. */
+export const tileSize = (caps: Caps): number => Math.min(256, 2 ** Math.floor(Math.log2(caps.maxWorkgroupSize)));
 
 /** Types and sizes of one product of tiles: [m, k] times [k, n]. */
 export interface MatrixConfig {
@@ -57,7 +61,7 @@ interface MatrixInfo {
 
 /** Reads the capabilities of a device from its features, limits and adapter info. */
 export function capsOf(device: GPUDevice): Caps {
-  const info = device.adapterInfo;
+  const { limits, adapterInfo: info } = device;
   const words = `${info?.vendor} ${info?.architecture} ${info?.device} ${info?.description}`.toLowerCase();
   const has = (feature: string) => device.features.has(feature);
   const configs = has(MATRICES) ? [...((info as MatrixInfo).subgroupMatrixConfigs ?? [])] : [];
@@ -77,9 +81,9 @@ export function capsOf(device: GPUDevice): Caps {
     vendor: (info?.vendor ?? '').toLowerCase(),
     architecture: (info?.architecture ?? '').toLowerCase(),
     software: /llvmpipe|lavapipe|swiftshader|software|basic render/.test(words),
-    maxWorkgroupSize: device.limits.maxComputeInvocationsPerWorkgroup,
-    maxWorkgroupMemory: device.limits.maxComputeWorkgroupStorageSize,
-    maxGroups: device.limits.maxComputeWorkgroupsPerDimension,
-    maxBinding: device.limits.maxStorageBufferBindingSize,
+    maxWorkgroupSize: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
+    maxWorkgroupMemory: limits.maxComputeWorkgroupStorageSize,
+    maxGroups: limits.maxComputeWorkgroupsPerDimension,
+    maxBinding: limits.maxStorageBufferBindingSize,
   };
 }

@@ -6,6 +6,7 @@ import { checkOptions, none } from './options.ts';
 import type { ShaderSource } from './shader.ts';
 import type { KernelSpec } from './spec.ts';
 import { specialise } from './specialise.ts';
+import { beyond, fitted } from './workgroup.ts';
 
 type Asked<O, Shape> = [Shape] extends [never]
   ? undefined extends O
@@ -24,8 +25,8 @@ export interface KernelFamily<S extends ShaderSource, O, Shape = never> {
 }
 
 /**
- * Declares a kernel family. `prepare` throws, and `create` rejects with, a KernelError for options that the family does not have
- * and features that the device does not have.
+ * Declares a kernel family. `prepare` throws, and `create` rejects with, a KernelError for options that the family does not have,
+ * and for features and limits that the device does not have.
  */
 export function defineKernel<S extends ShaderSource, O = undefined, Shape = never>(
   spec: KernelSpec<S, O, Shape>,
@@ -97,7 +98,8 @@ function compiled<S extends ShaderSource, O, Shape>(
   caps: Caps,
 ): CompiledKernel<S> {
   const shader = typeof spec.shader === 'function' ? spec.shader(options) : spec.shader;
-  const special = specialise(shader, spec.knobs?.(options, caps) ?? {});
+  const { limits } = cache.device;
+  const special = specialise(shader, fitted(shader, spec.knobs?.(options, caps) ?? {}, limits));
   const { byShader } = cache.family(spec);
   let byVariant = byShader.get(shader);
   if (!byVariant) byShader.set(shader, (byVariant = new Map()));
@@ -109,6 +111,8 @@ function compiled<S extends ShaderSource, O, Shape>(
       const fix = 'request the device with requiredFeatures where the adapter has it, or ask for f32';
       throw new KernelError('missing-feature', shader.name, special.variant, what, fix);
     }
+    const wrong = beyond(shader, special.knobs, special.bindings.length, limits);
+    if (wrong) throw new KernelError('limit', shader.name, special.variant, wrong.what, wrong.fix);
     kernel = new CompiledKernel(cache, spec, shader, special);
     byVariant.set(special.variant, kernel);
   }

@@ -1,3 +1,5 @@
+import type { KnobValue } from './shader.ts';
+
 export type Grid = readonly [number, number, number];
 
 /**
@@ -8,4 +10,9 @@ export function foldGrid(groups: number, limit: number): Grid {
   if (groups <= limit) return [groups, 1, 1];
   const y = Math.ceil(groups / limit);
   return [Math.ceil(groups / y), y, 1];
+}
+
+/** Workgroups of WG invocations that take `count` elements, `each` an invocation. */
+export function groupsOf(count: number, knobs: { readonly [name: string]: KnobValue }, each = 1): number {
+  return Math.ceil(count / ((knobs.WG as number) * each));
 }

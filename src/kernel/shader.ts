@@ -8,6 +8,8 @@ export interface ShaderSource {
   readonly bindings: { readonly [name: string]: BindingInfo };
   readonly uniform: UniformInfo;
   readonly knobs: { readonly [name: string]: KnobInfo };
+  /** Invocations along each axis of the workgroup: a number, a knob, or a part of one, `ROWS / 4`. */
+  readonly workgroup?: readonly (number | string)[];
   /** WGSL extensions that the source enables. */
   readonly enables?: readonly string[];
 }
@@ -43,6 +45,8 @@ export interface KnobInfo {
   readonly kind: 'override' | 'const' | 'alias';
   readonly type: 'u32' | 'i32' | 'f32' | 'bool' | 'type';
   readonly default: number | boolean | string;
+  /** Left open it is halved until the workgroup is one that the device allows. */
+  readonly halves?: boolean;
 }
 
 export type KnobValue = number | boolean | string;

@@ -1,4 +1,4 @@
-import { defineKernel, group, type KnobValue, oneOf } from '../kernel/index.ts';
+import { defineKernel, group, groupsOf, type KnobValue, oneOf } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface ActivationOptions {
@@ -20,11 +20,9 @@ const unaryOptions = group<UnaryOptions>({ fn: oneOf('tanh', 'erf') });
 /** As lib act counts them. */
 const ACTS = { gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5, tanh: 6, erf: 7 };
 
-const groupsOf = (count: number, k: Record<string, KnobValue>) => Math.ceil(count / (256 * (k.PER as number)));
-
-/** Workgroups of 64 columns and 4 PER rows. */
+/** Workgroups of 64 columns and ROWS PER rows. */
 const tilesOf = (rows: number, cols: number, k: Record<string, KnobValue>) =>
-  Math.ceil(cols / 64) * Math.ceil(rows / (4 * (k.PER as number)));
+  Math.ceil(cols / 64) * Math.ceil(rows / ((k.ROWS as number) * (k.PER as number)));
 
 /** `y = act(x)`, elementwise. Buffers f32: x, y [count]. See shaders/activation_fwd.wgsl. */
 export const activation = defineKernel({
@@ -32,7 +30,7 @@ export const activation = defineKernel({
   options,
   knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act] }),
   sizes: (d) => ({ x: d.count, y: d.count }),
-  grid: (d, k) => groupsOf(d.count, k),
+  grid: (d, k) => groupsOf(d.count, k, k.PER as number),
 });
 
 /** `dx = dy act'(x)`, elementwise. Buffers f32: x, dy, dx [count]. See shaders/activation_bwd.wgsl. */
@@ -41,7 +39,7 @@ export const activationBackward = defineKernel({
   options,
   knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act] }),
   sizes: (d) => ({ x: d.count, dy: d.count, dx: d.count }),
-  grid: (d, k) => groupsOf(d.count, k),
+  grid: (d, k) => groupsOf(d.count, k, k.PER as number),
 });
 
 /** `y = fn(x)`, elementwise. Buffers f32: x, y [count]. See shaders/activation_fwd.wgsl. */

@@ -1,6 +1,9 @@
-import { type Caps, defineKernel, flag, group, type KnobValue, oneOf, optional, powerOfTwo } from '../kernel/index.ts';
+import { defineKernel, flag, group, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
 import { chooseNorm, type NormTile, normTile } from './norm_tile.ts';
+
+export type { ColumnTile } from './column_tile.ts';
 
 interface ModulationDims {
   rows: number;
@@ -33,22 +36,7 @@ function checkColumns(d: ModulationDims, offset: number): Wrong | undefined {
   };
 }
 
-/** Invocations a column of the kernels that sum over rows, where the sum is long; 1 on CPU adapters (no barriers). */
-export interface ColumnTile {
-  /** A power of two up to 256. */
-  lanes: number;
-}
-
 const kind = oneOf('layer', 'rms');
-const columnTile = optional(group<ColumnTile>({ lanes: powerOfTwo(256) }));
-
-const columnLanes = (tile: ColumnTile | undefined, caps: Caps) => tile?.lanes ?? (caps.software ? 1 : undefined);
-
-/** Workgroups that cover `cols` columns, each summed over `rows` rows; mirrors lib column_lanes. */
-function columnTiles(cols: number, rows: number, knobs: Record<string, KnobValue>): number {
-  const lanes = rows < (knobs.LANES_FROM as number) ? 1 : (knobs.LANES as number);
-  return Math.ceil(cols / (256 / lanes));
-}
 
 /** Which parts the forward had: the gradient by x runs back through them. */
 export interface NormBackwardXOptions {
@@ -133,7 +121,7 @@ export const normBackwardModulation = defineKernel({
     HAS_BIAS: o.bias ?? false,
     HAS_SCALE: o.scale ?? false,
     HAS_SHIFT: o.shift ?? false,
-    LANES: columnLanes(o.tile, caps),
+    LANES: columnLanes('norm_bwd_modulation', o.tile, caps),
   }),
   sizes: (d) => ({
     dy: d.rows * d.cols,
@@ -188,7 +176,7 @@ export const normBackwardWeight = defineKernel({
     Elem: o.dtype ?? 'f32',
     HAS_BIAS: o.bias ?? false,
     HAS_SCALE: o.scale ?? false,
-    LANES: columnLanes(o.tile, caps),
+    LANES: columnLanes('norm_bwd_weight', o.tile, caps),
   }),
   sizes: (d) => {
     const all = d.rows * d.cols;

@@ -1,5 +1,5 @@
 /** How the kernels of a norm, forward and backward, cover rows. */
-import { type Caps, group, optional, powerOfTwo, whole } from '../kernel/index.ts';
+import { type Caps, group, optional, powerOfTwo, tileSize, whole } from '../kernel/index.ts';
 
 /** How a workgroup covers rows. */
 export interface NormTile {
@@ -13,8 +13,9 @@ export interface NormTile {
  */
 export function chooseNorm(cols: number, caps: Caps): NormTile {
   if (caps.software) return { lanes: 1, rows: 8 };
-  const lanes = cols <= 64 ? 16 : cols <= 512 ? 64 : 256;
-  return { lanes, rows: Math.max(1, 256 / lanes) };
+  const size = tileSize(caps);
+  const lanes = Math.min(size, cols <= 64 ? 16 : cols <= 512 ? 64 : 256);
+  return { lanes, rows: size / lanes };
 }
 
 /** The option `tile` of these kernels. */

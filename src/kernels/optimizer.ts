@@ -1,8 +1,5 @@
-import { defineKernel, flag, group, none, oneOf, optional } from '../kernel/index.ts';
+import { defineKernel, flag, group, groupsOf, none, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
-
-/** Elements of a flat buffer that one workgroup of an elementwise kernel takes. */
-const PER_WORKGROUP = 1024;
 
 /** A number for every 64 elements of a flat buffer: parameters start at multiples of 256 bytes. */
 const blocks = (count: number) => Math.ceil(count / 64);
@@ -31,7 +28,7 @@ export const adamStep = defineKernel({
     scales: tensors,
     owners: blocks(count),
   }),
-  grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
+  grid: (d, k) => groupsOf(d.count, k, 4),
 });
 
 /**
@@ -52,7 +49,7 @@ export const lionStep = defineKernel({
     scales: tensors,
     owners: blocks(count),
   }),
-  grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
+  grid: (d, k) => groupsOf(d.count, k, 4),
 });
 
 /**
@@ -166,7 +163,7 @@ export const dadaptDistance = defineKernel({
 export const dadaptStep = defineKernel({
   shader: shaders.dadapt_step,
   sizes: ({ count }) => ({ param: count, m: count, v: count, hyper: 2, distance: 4, clip: 4 }),
-  grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
+  grid: (d, k) => groupsOf(d.count, k, 4),
 });
 
 export interface AverageOptions {
@@ -183,5 +180,5 @@ export const ema = defineKernel({
   options: group<AverageOptions>({ guarded: optional(flag) }),
   knobs: (o: AverageOptions | undefined) => ({ GUARDED: o?.guarded ?? false }),
   sizes: ({ count }) => ({ average: count, param: count, decay: 1, clip: 4 }),
-  grid: (d) => Math.ceil(d.count / PER_WORKGROUP),
+  grid: (d, k) => groupsOf(d.count, k, 4),
 });

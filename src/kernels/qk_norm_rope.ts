@@ -1,4 +1,14 @@
-import { type Caps, defineKernel, flag, group, type KnobValue, oneOf, optional, whole } from '../kernel/index.ts';
+import {
+  type Caps,
+  defineKernel,
+  flag,
+  group,
+  type KnobValue,
+  oneOf,
+  optional,
+  tileSize,
+  whole,
+} from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface QkNormRopeOptions {
@@ -20,9 +30,9 @@ export interface QkNormRopeTile {
 
 /** The tile for a head size on a device, undefined where one invocation walks a row: on a CPU, and where vec4s do not fit. */
 export function chooseQkNormRope(headDim: number, caps: Caps): QkNormRopeTile | undefined {
-  if (caps.software || headDim % 4 !== 0 || headDim < 4 || headDim > 256 || caps.maxWorkgroupSize < 256)
-    return undefined;
-  return { lanes: headDim / 4, rows: Math.floor(1024 / headDim) };
+  const lanes = headDim / 4;
+  if (caps.software || headDim % 4 !== 0 || lanes < 1 || lanes > Math.min(64, tileSize(caps))) return undefined;
+  return { lanes, rows: Math.floor(tileSize(caps) / lanes) };
 }
 
 const norm = oneOf('none', 'rms', 'layer');

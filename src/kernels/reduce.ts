@@ -1,9 +1,9 @@
 import { defineKernel, flag, group, optional, powerOfTwo, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
 
 export interface SumColsOptions {
-  /** Invocations a column where the sum is long, a power of two up to 256. Default 8; 1 on CPU adapters (no barriers). */
-  tile?: { lanes: number };
+  tile?: ColumnTile;
 }
 
 /** Workgroups that keep a large GPU busy, columns that one of them sums, and the fewest rows for which one is worth starting. */
@@ -27,13 +27,10 @@ export function chooseChunk(rows: number, cols: number): number {
  */
 export const sumCols = defineKernel({
   shader: shaders.sum_cols,
-  options: group<SumColsOptions>({ tile: optional(group<{ lanes: number }>({ lanes: powerOfTwo(256) })) }),
-  knobs: (o: SumColsOptions | undefined, caps) => ({ LANES: o?.tile?.lanes ?? (caps.software ? 1 : undefined) }),
+  options: group<SumColsOptions>({ tile: columnTile }),
+  knobs: (o: SumColsOptions | undefined, caps) => ({ LANES: columnLanes('sum_cols', o?.tile, caps) }),
   sizes: (d) => ({ x: d.rows * d.cols, out: Math.ceil(d.rows / d.chunk_rows) * d.cols }),
-  grid: (d, k) => {
-    const lanes = d.chunk_rows < (k.LANES_FROM as number) ? 1 : (k.LANES as number); // mirrors lib column_lanes
-    return Math.ceil(d.rows / d.chunk_rows) * Math.ceil(d.cols / (256 / lanes));
-  },
+  grid: (d, k) => Math.ceil(d.rows / d.chunk_rows) * columnTiles(d.cols, d.chunk_rows, k),
   check: (d) =>
     d.chunk_rows === 0
       ? { what: 'chunk_rows is 0', fix: 'use chooseChunk(rows, cols), or rows for one chunk' }

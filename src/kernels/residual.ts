@@ -1,5 +1,6 @@
-import { defineKernel, group, type KnobValue, optional, powerOfTwo } from '../kernel/index.ts';
+import { defineKernel, group, groupsOf, type KnobValue } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
 
 interface GateDims {
   rows: number;
@@ -9,9 +10,9 @@ interface GateDims {
   gate_offset: number;
 }
 
-/** Workgroups of 64 columns and 4 PER rows. */
+/** Workgroups of 64 columns and ROWS PER rows. */
 const tilesOf = (d: GateDims, k: Record<string, KnobValue>) =>
-  Math.ceil(d.cols / 64) * Math.ceil(d.rows / (4 * (k.PER as number)));
+  Math.ceil(d.cols / 64) * Math.ceil(d.rows / ((k.ROWS as number) * (k.PER as number)));
 
 const modulationSize = (d: GateDims) => Math.ceil(d.rows / d.mod_rows) * d.mod_stride;
 
@@ -47,8 +48,7 @@ export const gatedResidualBackwardH = defineKernel({
 });
 
 export interface GateGradientOptions {
-  /** Invocations a column where the sum is long, a power of two up to 256. Default 8; 1 on CPU adapters (no barriers). */
-  tile?: { lanes: number };
+  tile?: ColumnTile;
 }
 
 /**
@@ -57,13 +57,12 @@ export interface GateGradientOptions {
  */
 export const gatedResidualBackwardGate = defineKernel({
   shader: shaders.gated_residual_bwd_gate,
-  options: group<GateGradientOptions>({ tile: optional(group<{ lanes: number }>({ lanes: powerOfTwo(256) })) }),
-  knobs: (o: GateGradientOptions | undefined, caps) => ({ LANES: o?.tile?.lanes ?? (caps.software ? 1 : undefined) }),
+  options: group<GateGradientOptions>({ tile: columnTile }),
+  knobs: (o: GateGradientOptions | undefined, caps) => ({
+    LANES: columnLanes('gated_residual_bwd_gate', o?.tile, caps),
+  }),
   sizes: (d) => ({ dy: d.rows * d.cols, h: d.rows * d.cols, dmodulation: modulationSize(d) }),
-  grid: (d, k) => {
-    const lanes = d.mod_rows < (k.LANES_FROM as number) ? 1 : (k.LANES as number); // mirrors lib column_lanes
-    return Math.ceil(d.rows / d.mod_rows) * Math.ceil(d.cols / (256 / lanes));
-  },
+  grid: (d, k) => Math.ceil(d.rows / d.mod_rows) * columnTiles(d.cols, d.mod_rows, k),
   check: checkGate,
 });
 
@@ -71,7 +70,7 @@ export const gatedResidualBackwardGate = defineKernel({
 export const add = defineKernel({
   shader: shaders.add,
   sizes: (d) => ({ a: d.count, b: d.count, out: d.count }),
-  grid: (d, k) => Math.ceil(d.count / (256 * (k.PER as number))),
+  grid: (d, k) => groupsOf(d.count, k, k.PER as number),
 });
 
 /** out = x + row, one row for every `group_rows` rows. Buffers f32: x, out [rows, cols]; row [ceil(rows/group_rows), cols]. */
@@ -82,6 +81,6 @@ export const addRows = defineKernel({
     row: Math.ceil(d.rows / d.group_rows) * d.cols,
     out: d.rows * d.cols,
   }),
-  grid: (d, k) => Math.ceil((d.rows * d.cols) / (256 * (k.PER as number))),
+  grid: (d, k) => groupsOf(d.rows * d.cols, k, k.PER as number),
   check: (d) => (d.group_rows === 0 ? { what: 'group_rows is 0', fix: 'give the rows that share a row' } : undefined),
 });

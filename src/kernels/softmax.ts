@@ -1,4 +1,4 @@
-import { type Caps, defineKernel, flag, group, optional, powerOfTwo, whole } from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, optional, powerOfTwo, tileSize, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 /** How a workgroup covers rows. */
@@ -25,7 +25,7 @@ export interface SoftmaxOptions {
  */
 export function chooseSoftmax(cols: number, caps: Caps): Required<SoftmaxTile> {
   if (caps.software) return { lanes: 1, rows: 8, quads: 0 };
-  const size = Math.min(256, 2 ** Math.floor(Math.log2(caps.maxWorkgroupSize)));
+  const size = tileSize(caps);
   const lanes = Math.min(size, cols <= 128 ? 16 : cols <= 512 ? 64 : 256);
   const quads = Math.ceil(cols / (4 * lanes));
   return { lanes, rows: size / lanes, quads: quads <= 2 ? quads : 0 };

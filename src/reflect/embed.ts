@@ -49,6 +49,9 @@ export function embedded(shader: ShaderSource): string {
     `  bindings: {\n${group(shader.bindings)}  },`,
     `  uniform: {${oneLine(block).slice(1, -2)}, fields: {\n${group(fields)}  } },`,
     `  knobs: {\n${group(shader.knobs)}  },`,
+    ...(shader.workgroup
+      ? [`  workgroup: [${shader.workgroup.map((t) => (typeof t === 'number' ? t : `'${t}'`)).join(', ')}],`]
+      : []),
     ...(shader.enables ? [`  enables: [${shader.enables.map((word) => `'${word}'`).join(', ')}],`] : []),
     `  code: \`${source}\` as string,`,
     '} as const satisfies ShaderSource;\n',

@@ -14,6 +14,9 @@ const KNOB = /^(override|const) (\w+): (u32|i32|f32|bool) = ([^;]+);|^(alias) (\
 /** A comment after a binding or a dim: the bool knob that asks for it, and what a dim is without it. */
 const OPTIONAL = /\/\/ optional(?:: (\w+))?(?:, else ([\w.+-]+))?/;
 
+/** After a knob: what it is, and whether it may be lowered where a device allows fewer invocations. */
+const KNOB_COMMENT = /\/\/ knob(, halved to fit)?:/;
+
 /** What `reflect` finds in WGSL text: names of bindings and dims are known at run time only. */
 export type ReflectedShader = ShaderSource;
 
@@ -23,7 +26,8 @@ export type ReflectedShader = ShaderSource;
  *
  * The code has one compute entry point; storage buffers of group 0, each a runtime-sized array declared on a line of its own; one
  * uniform block of u32, i32 and f32. A header line `const NAME: u32 = 64u; // knob: ...` or `alias Elem = f32; // knob: ...` may be
- * set by `knobs`; a binding whose line ends in `// optional: KNOB` is there only in variants with that knob; a dim with
+ * set by `knobs`; a size of the workgroup marked `// knob, halved to fit: ...` is lowered by itself on a device that allows fewer
+ * invocations, so the grid is to follow from it; a binding whose line ends in `// optional: KNOB` is there only in variants with that knob; a dim with
  * `// optional, else 1` may be left out.
  * @throws KernelError reflect, saying which of these does not hold.
  */
@@ -65,7 +69,40 @@ export function reflect(code: string, name = 'kernel'): ReflectedShader {
     (match[1] as string).split(/\s*,\s*/),
   ).flat();
   const uniform = { binding: block.binding, size: block.size, fields };
-  return { name, code, entryPoint: entry.name, bindings, uniform, knobs, ...(enables.length > 0 && { enables }) };
+  const workgroup = workgroupOf(code, knobs);
+  for (const [knob, { halves, default: size }] of Object.entries(knobs)) {
+    if (!halves) continue;
+    if (!workgroup?.includes(knob))
+      fail(`knob ${knob} is no size of the workgroup`, 'halve to fit only what @workgroup_size names');
+    if (!Number.isInteger(Math.log2(size as number))) fail(`knob ${knob} is ${size}`, 'halve to fit only powers of 2');
+  }
+  return {
+    name,
+    code,
+    entryPoint: entry.name,
+    bindings,
+    uniform,
+    knobs,
+    ...(workgroup && { workgroup }),
+    ...(enables.length > 0 && { enables }),
+  };
+}
+
+/** The sizes that @workgroup_size names; undefined where one is neither a number, a knob, nor a constant that is a part of a knob. */
+function workgroupOf(code: string, knobs: Readonly<Record<string, KnobInfo>>): (number | string)[] | undefined {
+  const bare = code.replace(/\/\/.*$/gm, '');
+  const sizes = /@workgroup_size\(([^)]*)\)/.exec(bare)?.[1]?.split(',') ?? [];
+  const terms = sizes
+    .map((size) => size.trim())
+    .filter((size) => size !== '')
+    .map((size) => {
+      const text = new RegExp(`^const ${size}(?:: u32)? = ([^;]+);`, 'm').exec(bare)?.[1] ?? size;
+      const [knob = '', divisor] = size in knobs ? [size] : text.split(/\s*\/\s*/);
+      if (/^\d+u?$/.test(text) && !(size in knobs)) return Number.parseInt(text, 10);
+      if (!(knob in knobs)) return undefined;
+      return divisor === undefined ? knob : `${knob} / ${Number.parseInt(divisor, 10)}`;
+    });
+  return terms.some((term) => term === undefined) ? undefined : (terms as (number | string)[]);
 }
 
 function parsed(code: string, name: string): WgslReflect {
@@ -143,12 +180,13 @@ function knobsOf(code: string): Record<string, KnobInfo> {
     const match = KNOB.exec(line);
     if (!match) continue;
     const kind = (match[1] ?? match[5]) as KnobInfo['kind'];
-    if (kind !== 'override' && !line.includes('// knob:')) continue;
+    const comment = KNOB_COMMENT.exec(line);
+    if (kind !== 'override' && !comment) continue;
     const knob = (match[2] ?? match[6]) as string;
     const type = (match[3] ?? 'type') as KnobInfo['type'];
     const text = ((match[4] ?? match[7]) as string).trim();
     const value = type === 'type' ? text : type === 'bool' ? text === 'true' : Number.parseFloat(text);
-    knobs[knob] = { kind, type, default: value };
+    knobs[knob] = { kind, type, default: value, ...(comment?.[1] && { halves: true }) };
   }
   return knobs;
 }

@@ -54,6 +54,24 @@ describe('embedding shaders', () => {
     });
   });
 
+  it.each([
+    ['WG', ['WG']],
+    ['HALF', ['WG / 2']],
+    ['8, WG', [8, 'WG']],
+    ['8u, HALF', [8, 'WG / 2']],
+    ['ANY', undefined],
+  ])('reads a workgroup of %s', (sizes, workgroup) => {
+    const code = SHADER.replace('(WG)', `(${sizes})`).replace('override', 'const ANY = 7u + 1u;\noverride');
+    expect(reflect(code).workgroup).toEqual(workgroup);
+  });
+
+  it('knows which sizes of the workgroup may be halved', () => {
+    const fits = SHADER.replace('// knob: invocations', '// knob, halved to fit: invocations');
+    expect(reflect(fits).knobs.WG).toEqual({ kind: 'const', type: 'u32', default: 64, halves: true });
+    expect(() => reflect(fits.replace('(WG)', '(64)'))).toThrow('knob WG is no size of the workgroup');
+    expect(() => reflect(fits.replace('= 64u', '= 96u'))).toThrow('knob WG is 96. Fix: halve to fit only powers of 2');
+  });
+
   it('inlines each library once, and what it uses itself', () => {
     const libraries: { [name: string]: string } = { a: '// @use b\nfn a() {}', b: '// @use a\nfn b() {}' };
     const code = withLibraries('// @use a\n// @use b\nfn main() {}', (name) => libraries[name] as string);
