@@ -1,4 +1,4 @@
-import { defineKernel, type Kernel } from '../src/kernel/index.ts';
+import { defineKernel, groupsOf, type Kernel } from '../src/kernel/index.ts';
 import * as shaders from '../src/shaders.generated.ts';
 import { timeDispatch, warm } from './time.ts';
 
@@ -11,13 +11,13 @@ export interface Ceilings {
 const copy = defineKernel({
   shader: shaders.ceiling_copy,
   sizes: (d) => ({ x: 4 * d.count, y: 4 * d.count }),
-  grid: (d) => Math.ceil(d.count / 1024),
+  grid: (d, k) => groupsOf(d.count, k, 4),
 });
 
 const fma = defineKernel({
   shader: shaders.ceiling_fma,
   sizes: (d) => ({ y: d.count }),
-  grid: (d) => Math.ceil(d.count / 256),
+  grid: (d, k) => groupsOf(d.count, k),
 });
 
 /** Measures both ceilings; also warms the device up. */

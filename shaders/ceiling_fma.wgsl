@@ -1,7 +1,9 @@
 // ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
 // Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
-// Grid: 256 invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations; rounds is a multiple of 8.
+// Grid: WG invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations; rounds is a multiple of 8.
 // Precision: f32; the values stay near 1.
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   count: u32,
@@ -12,13 +14,13 @@ struct Dims {
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
 @group(0) @binding(1) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   let f = vec4f(dims.factor);
   let o = vec4f(1.0 - dims.factor);
   var v0 = vec4f(f32(local));

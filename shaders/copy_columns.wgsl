@@ -5,6 +5,8 @@
 // Precision: exact.
 // Source: concatenation along the last axis, and with the roles of the two changed its backward.
 
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
 struct Dims {
   rows: u32,
   cols: u32,
@@ -18,15 +20,15 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
   for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.rows * dims.cols) {
       let row = at / dims.cols;
       let col = at % dims.cols;

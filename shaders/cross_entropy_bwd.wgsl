@@ -1,10 +1,11 @@
 // cross_entropy_bwd: dlogits[r, c] = (exp(logits[r, c] - stats[r, 0]) stats[r, 1] - w[r, c]) dloss[r], with the weights w and the stats of
 //   cross_entropy_fwd; rows that it ignores get 0. Targets are constants: they get no gradient.
 // Buffers, row-major f32: logits, dlogits [rows, cols], stats [rows, 2], dloss [rows]; labels u32 [rows], or with SOFT targets [rows, cols].
-// Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
 // Precision: f32.
 // Source: the derivative of shaders/cross_entropy_fwd.wgsl.
 
+const WG: u32 = 256u;            // knob, halved to fit: invocations a workgroup
 const LABELS: bool = true;       // knob: labels are bound; false with SOFT
 const SOFT: bool = false;        // knob: targets are bound
 const IGNORES: bool = false;     // knob: rows of the label ignore_index are left out
@@ -25,15 +26,15 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> dlogits: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
   for (var i = 0u; i < PER; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.rows * dims.cols) {
       let row = at / dims.cols;
       var weight = dims.smoothing / f32(dims.cols);

@@ -6,6 +6,8 @@
 // Source: the derivative of shaders/embedding_fwd.wgsl.
 // @use runs
 
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
 alias Summed = f32;
 
 struct Dims {
@@ -19,13 +21,13 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dtable: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.rows * dims.cols) {
     return;
   }

@@ -4,6 +4,8 @@
 // Precision: f32, summed in the order of the windows.
 // Source: the transpose of shaders/unfold.wgsl.
 
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
 struct Dims {
   batch: u32,
   height: u32,
@@ -24,13 +26,13 @@ struct Dims {
 
 // @use window
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.batch * dims.height * dims.width * dims.channels) {
     return;
   }

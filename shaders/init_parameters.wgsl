@@ -2,10 +2,12 @@
 //   x = scale u, with u = 1 (constant), uniform in [-1, 1) or standard normal, as the parameter's rule says; 0 in the gaps.
 // Buffers: rules [parameters, 5] u32 = (first element of the buffer, elements, kind, the bits of scale f32, step of the stream);
 //   in rising order, each first one a multiple of 4; out f32 [count], padded to whole vec4s.
-// Grid: four elements an invocation, 256 invocations a workgroup.
+// Grid: four elements an invocation, WG invocations a workgroup.
 // Precision: u is exact, the product rounded once: the same bits on every adapter and the host (src/nn/init.ts).
 // Source: Salmon et al. 2011 (Philox); lib/normal.wgsl.
 // @use normal
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 const UNIFORM: u32 = 1u;
 const NORMAL: u32 = 2u;
@@ -37,13 +39,13 @@ fn parameter_of(element: u32) -> u32 {
   return low;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let quad = (wid.x + wid.y * groups.x) * 256u + local;
+  let quad = (wid.x + wid.y * groups.x) * WG + local;
   if (quad >= (dims.count + 3u) / 4u) {
     return;
   }

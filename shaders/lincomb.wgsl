@@ -2,11 +2,12 @@
 // With CLAMPED, out[b, i] = origin[b, i] + coefs[b, COUNT] * clamp(that sum, -1, 1), a correction of bounded size.
 // Buffers f32: coefs: coefficient k of sample b at b * coef_stride + coef_offset + k (stride 0: one set for all samples);
 //   u_k: sample b starts at offset_k + b * n; out: at out_offset + b * n; origin at b * n. One buffer may serve several u_k and origin.
-// Grid: 256 invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
+// Grid: WG invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
 // Precision: f32.
 // Source: the paths and targets of UCGM (arXiv 2505.07447) are all of this form.
 // @use finite
 
+const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
 const COUNT: u32 = 2u;         // knob: tensors combined, 1 to 4
 const HAS_U1: bool = true;     // knob: COUNT is 2 or more
 const HAS_U2: bool = false;    // knob: COUNT is 3 or more
@@ -34,23 +35,23 @@ struct Dims {
 @group(0) @binding(6) var<storage, read> origin: array<f32>; // optional: CLAMPED
 @group(0) @binding(7) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let per_sample = (dims.n + 1023u) / 1024u;
+  let per_sample = (dims.n + 4u * WG - 1u) / (4u * WG);
   let group = wid.x + wid.y * groups.x;
   let sample = group / per_sample;
   if (sample >= dims.batch) {
     return;
   }
-  let first = (group % per_sample) * 1024u + local;
+  let first = (group % per_sample) * (4u * WG) + local;
   let c = sample * dims.coef_stride + dims.coef_offset;
   let base = sample * dims.n;
   for (var j = 0u; j < 4u; j++) {
-    let i = first + j * 256u;
+    let i = first + j * WG;
     if (i < dims.n) {
       var sum = coefs[c] * u0[dims.offset0 + base + i];
       if (COUNT > 1u) {

@@ -2,11 +2,12 @@
 //   RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
 //   norm is a constant.
 // Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
-// Grid: one invocation a pixel of a sample (all its channels), 256 a workgroup.
+// Grid: one invocation a pixel of a sample (all its channels), WG a workgroup.
 // Precision: f32.
 // Source: the derivative of shaders/loss_fwd.wgsl.
 // @use finite
 
+const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
 const COSINE: bool = false;    // knob: the loss has the channel-cosine term
 
 struct Dims {
@@ -22,13 +23,13 @@ struct Dims {
 @group(0) @binding(4) var<storage, read_write> dprediction: array<f32>;
 @group(0) @binding(5) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.batch * dims.pixels) {
     return;
   }

@@ -5,6 +5,7 @@
 // Precision: exact.
 // Source: Dosovitskiy et al. 2020 (patch embedding).
 
+const WG: u32 = 256u;     // knob, halved to fit: invocations a workgroup
 const HWC: bool = false;  // knob: channel last within a token
 
 struct Dims {
@@ -21,15 +22,15 @@ struct Dims {
 
 // @use patch_index
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
   for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.batch * dims.channels * dims.height * dims.width) {
       tokens[at] = x[image_index(at)];
     }

@@ -4,6 +4,7 @@
 // Precision: f32, summed in the order of the windows.
 // Source: the gradient of shaders/pool_fwd.wgsl.
 
+const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
 const MAX: bool = true;  // knob: largest instead of mean
 
 struct Dims {
@@ -28,13 +29,13 @@ struct Dims {
 // @use window
 // @use pool_window
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.batch * dims.height * dims.width * dims.channels) {
     return;
   }

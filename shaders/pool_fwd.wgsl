@@ -4,6 +4,7 @@
 // Precision: f32, the mean from a sum of runs; max is exact.
 // Source: Boureau et al. 2010 (pooling); the mean without padding as Inception-v3's FID features take it.
 
+const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
 const MAX: bool = true;  // knob: largest instead of mean
 
 alias Summed = f32;
@@ -30,13 +31,13 @@ struct Dims {
 // @use runs
 // @use pool_window
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.batch * dims.out_h * dims.out_w * dims.channels) {
     return;
   }

@@ -4,6 +4,8 @@
 // Precision: exact.
 // Source: Chellapilla et al. 2006 (im2col).
 
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
 struct Dims {
   batch: u32,
   height: u32,
@@ -24,16 +26,16 @@ struct Dims {
 
 // @use window
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
   let features = dims.kernel_h * dims.kernel_w * dims.channels;
   for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.batch * dims.out_h * dims.out_w * features) {
       let feature = at % features;
       let pixel = at / features;

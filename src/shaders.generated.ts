@@ -4814,12 +4814,15 @@ const ceiling_copy_ = {
     count: { type: 'u32', offset: 0 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// ceiling_copy: y = x, the least work that moves 32 bytes an element: the bandwidth that bench results are held against.
 // Buffers: x, y [count] vec4f.
-// Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
+// Grid: WG invocations a workgroup, 4 elements an invocation, a workgroup apart.
 // Precision: exact.
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   count: u32,
@@ -4829,15 +4832,15 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
   for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.count) {
       y[at] = x[at];
     }
@@ -4849,7 +4852,7 @@ fn main(
 /**
  * ceiling_copy: y = x, the least work that moves 32 bytes an element: the bandwidth that bench results are held against.
  * Buffers: x, y [count] vec4f.
- * Grid: 256 invocations a workgroup, 4 elements an invocation, a workgroup apart.
+ * Grid: WG invocations a workgroup, 4 elements an invocation, a workgroup apart.
  * Precision: exact.
  */
 export interface CeilingCopy extends Same<typeof ceiling_copy_> {}
@@ -4867,12 +4870,15 @@ const ceiling_fma_ = {
     factor: { type: 'f32', offset: 8 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
 // Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
-// Grid: 256 invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations; rounds is a multiple of 8.
+// Grid: WG invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations; rounds is a multiple of 8.
 // Precision: f32; the values stay near 1.
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   count: u32,
@@ -4883,13 +4889,13 @@ struct Dims {
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
 @group(0) @binding(1) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   let f = vec4f(dims.factor);
   let o = vec4f(1.0 - dims.factor);
   var v0 = vec4f(f32(local));
@@ -4976,7 +4982,7 @@ fn main(
 /**
  * ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
  * Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
- * Grid: 256 invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations; rounds is a multiple of 8.
+ * Grid: WG invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations; rounds is a multiple of 8.
  * Precision: f32; the values stay near 1.
  */
 export interface CeilingFma extends Same<typeof ceiling_fma_> {}
@@ -5104,14 +5110,17 @@ const copy_columns_ = {
     to_offset: { type: 'u32', offset: 20 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// copy_columns: some columns of a matrix into some columns of another: rows side by side, or one part of them.
 //   out[r, to_offset + c] = source[r, from_offset + c] for c < cols
 // Buffers f32: source [rows, from_stride], out [rows, to_stride]; other columns of out are left as they are.
 // Grid: one invocation an element, 4 of them a workgroup apart, so that neighbours copy neighbours.
 // Precision: exact.
 // Source: concatenation along the last axis, and with the roles of the two changed its backward.
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   rows: u32,
@@ -5126,15 +5135,15 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
   for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.rows * dims.cols) {
       let row = at / dims.cols;
       let col = at % dims.cols;
@@ -5174,19 +5183,21 @@ const cross_entropy_bwd_ = {
     ignore_index: { type: 'u32', offset: 12, else: 0, optional: 'IGNORES' },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LABELS: { kind: 'const', type: 'bool', default: true },
     SOFT: { kind: 'const', type: 'bool', default: false },
     IGNORES: { kind: 'const', type: 'bool', default: false },
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// cross_entropy_bwd: dlogits[r, c] = (exp(logits[r, c] - stats[r, 0]) stats[r, 1] - w[r, c]) dloss[r], with the weights w and the stats of
 //   cross_entropy_fwd; rows that it ignores get 0. Targets are constants: they get no gradient.
 // Buffers, row-major f32: logits, dlogits [rows, cols], stats [rows, 2], dloss [rows]; labels u32 [rows], or with SOFT targets [rows, cols].
-// Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
 // Precision: f32.
 // Source: the derivative of shaders/cross_entropy_fwd.wgsl.
 
+const WG: u32 = 256u;            // knob, halved to fit: invocations a workgroup
 const LABELS: bool = true;       // knob: labels are bound; false with SOFT
 const SOFT: bool = false;        // knob: targets are bound
 const IGNORES: bool = false;     // knob: rows of the label ignore_index are left out
@@ -5207,15 +5218,15 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> dlogits: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (256u * PER) + local;
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
   for (var i = 0u; i < PER; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.rows * dims.cols) {
       let row = at / dims.cols;
       var weight = dims.smoothing / f32(dims.cols);
@@ -5240,7 +5251,7 @@ fn main(
  * cross_entropy_bwd: dlogits[r, c] = (exp(logits[r, c] - stats[r, 0]) stats[r, 1] - w[r, c]) dloss[r], with the weights w and the stats of
  * cross_entropy_fwd; rows that it ignores get 0. Targets are constants: they get no gradient.
  * Buffers, row-major f32: logits, dlogits [rows, cols], stats [rows, 2], dloss [rows]; labels u32 [rows], or with SOFT targets [rows, cols].
- * Grid: 256 invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
  * Precision: f32.
  * Source: the derivative of shaders/cross_entropy_fwd.wgsl.
  */
@@ -6036,8 +6047,9 @@ const embedding_bwd_ = {
     count: { type: 'u32', offset: 8 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// embedding_bwd: dtable[k, c] = sum over the items b with index[b] = k of dout[b, c], in the order of b.
 // Buffers: index [count] u32, dout [count, cols] f32, dtable [rows, cols] f32, written whole.
 // Grid: one invocation an element of dtable, which walks all items: no atomics, the same bits each time. Meant for class
@@ -6045,6 +6057,8 @@ const embedding_bwd_ = {
 // Precision: f32, sums of runs.
 // Source: the derivative of shaders/embedding_fwd.wgsl.
 // @use runs
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 alias Summed = f32;
 
@@ -6059,13 +6073,13 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dtable: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.rows * dims.cols) {
     return;
   }
@@ -6136,12 +6150,15 @@ const embedding_fwd_ = {
     count: { type: 'u32', offset: 8 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// embedding_fwd: out[b, c] = table[index[b], c]; NaN where the index is past the table, so that a wrong label shows.
 // Buffers: table [rows, cols] f32, index [count] u32, out [count, cols] f32.
-// Grid: one invocation an element of out, 256 a workgroup.
+// Grid: one invocation an element of out, WG a workgroup.
 // Precision: exact.
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   rows: u32,
@@ -6154,13 +6171,13 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.count * dims.cols) {
     return;
   }
@@ -6179,7 +6196,7 @@ fn main(
 /**
  * embedding_fwd: out[b, c] = table[index[b], c]; NaN where the index is past the table, so that a wrong label shows.
  * Buffers: table [rows, cols] f32, index [count] u32, out [count, cols] f32.
- * Grid: one invocation an element of out, 256 a workgroup.
+ * Grid: one invocation an element of out, WG a workgroup.
  * Precision: exact.
  */
 export interface EmbeddingFwd extends Same<typeof embedding_fwd_> {}
@@ -6206,13 +6223,16 @@ const fold_ = {
     out_w: { type: 'u32', offset: 40 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// fold: the backward of unfold: each pixel is the sum of its copies in all windows that cover it.
 // Buffers f32: rows [batch out_h out_w, kernel_h kernel_w channels]; x [batch, height, width, channels].
 // Grid: one invocation an element of x, which gathers, so that there are no atomics; neighbours read neighbouring channels.
 // Precision: f32, summed in the order of the windows.
 // Source: the transpose of shaders/unfold.wgsl.
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   batch: u32,
@@ -6234,13 +6254,13 @@ struct Dims {
 
 // @use window
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.batch * dims.height * dims.width * dims.channels) {
     return;
   }
@@ -6770,16 +6790,19 @@ const init_parameters_ = {
     stream: { type: 'u32', offset: 12 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// init_parameters: starting values of a flat buffer of parameters, each a function of (seed, stream, parameter, place in it).
 //   x = scale u, with u = 1 (constant), uniform in [-1, 1) or standard normal, as the parameter's rule says; 0 in the gaps.
 // Buffers: rules [parameters, 5] u32 = (first element of the buffer, elements, kind, the bits of scale f32, step of the stream);
 //   in rising order, each first one a multiple of 4; out f32 [count], padded to whole vec4s.
-// Grid: four elements an invocation, 256 invocations a workgroup.
+// Grid: four elements an invocation, WG invocations a workgroup.
 // Precision: u is exact, the product rounded once: the same bits on every adapter and the host (src/nn/init.ts).
 // Source: Salmon et al. 2011 (Philox); lib/normal.wgsl.
 // @use normal
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 const UNIFORM: u32 = 1u;
 const NORMAL: u32 = 2u;
@@ -6811,13 +6834,13 @@ fn parameter_of(element: u32) -> u32 {
   return low;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let quad = (wid.x + wid.y * groups.x) * 256u + local;
+  let quad = (wid.x + wid.y * groups.x) * WG + local;
   if (quad >= (dims.count + 3u) / 4u) {
     return;
   }
@@ -6940,7 +6963,7 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
  * x = scale u, with u = 1 (constant), uniform in [-1, 1) or standard normal, as the parameter's rule says; 0 in the gaps.
  * Buffers: rules [parameters, 5] u32 = (first element of the buffer, elements, kind, the bits of scale f32, step of the stream);
  * in rising order, each first one a multiple of 4; out f32 [count], padded to whole vec4s.
- * Grid: four elements an invocation, 256 invocations a workgroup.
+ * Grid: four elements an invocation, WG invocations a workgroup.
  * Precision: u is exact, the product rounded once: the same bits on every adapter and the host (src/nn/init.ts).
  * Source: Salmon et al. 2011 (Philox); lib/normal.wgsl.
  */
@@ -6971,22 +6994,24 @@ const lincomb_ = {
     out_offset: { type: 'u32', offset: 32, else: 0 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     COUNT: { kind: 'const', type: 'u32', default: 2 },
     HAS_U1: { kind: 'const', type: 'bool', default: true },
     HAS_U2: { kind: 'const', type: 'bool', default: false },
     HAS_U3: { kind: 'const', type: 'bool', default: false },
     CLAMPED: { kind: 'const', type: 'bool', default: false },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// lincomb: out[b, i] = sum over k of coefs[b, k] * u_k[b, i]: per-sample combinations of up to four tensors.
 // With CLAMPED, out[b, i] = origin[b, i] + coefs[b, COUNT] * clamp(that sum, -1, 1), a correction of bounded size.
 // Buffers f32: coefs: coefficient k of sample b at b * coef_stride + coef_offset + k (stride 0: one set for all samples);
 //   u_k: sample b starts at offset_k + b * n; out: at out_offset + b * n; origin at b * n. One buffer may serve several u_k and origin.
-// Grid: 256 invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
+// Grid: WG invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
 // Precision: f32.
 // Source: the paths and targets of UCGM (arXiv 2505.07447) are all of this form.
 // @use finite
 
+const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
 const COUNT: u32 = 2u;         // knob: tensors combined, 1 to 4
 const HAS_U1: bool = true;     // knob: COUNT is 2 or more
 const HAS_U2: bool = false;    // knob: COUNT is 3 or more
@@ -7014,23 +7039,23 @@ struct Dims {
 @group(0) @binding(6) var<storage, read> origin: array<f32>; // optional: CLAMPED
 @group(0) @binding(7) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let per_sample = (dims.n + 1023u) / 1024u;
+  let per_sample = (dims.n + 4u * WG - 1u) / (4u * WG);
   let group = wid.x + wid.y * groups.x;
   let sample = group / per_sample;
   if (sample >= dims.batch) {
     return;
   }
-  let first = (group % per_sample) * 1024u + local;
+  let first = (group % per_sample) * (4u * WG) + local;
   let c = sample * dims.coef_stride + dims.coef_offset;
   let base = sample * dims.n;
   for (var j = 0u; j < 4u; j++) {
-    let i = first + j * 256u;
+    let i = first + j * WG;
     if (i < dims.n) {
       var sum = coefs[c] * u0[dims.offset0 + base + i];
       if (COUNT > 1u) {
@@ -7088,7 +7113,7 @@ fn inverse_root(x: f32) -> f32 {
  * With CLAMPED, out[b, i] = origin[b, i] + coefs[b, COUNT] * clamp(that sum, -1, 1), a correction of bounded size.
  * Buffers f32: coefs: coefficient k of sample b at b * coef_stride + coef_offset + k (stride 0: one set for all samples);
  * u_k: sample b starts at offset_k + b * n; out: at out_offset + b * n; origin at b * n. One buffer may serve several u_k and origin.
- * Grid: 256 invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
+ * Grid: WG invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
  * Precision: f32.
  * Source: the paths and targets of UCGM (arXiv 2505.07447) are all of this form.
  */
@@ -7221,18 +7246,20 @@ const loss_bwd_ = {
     pixels: { type: 'u32', offset: 8 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     COSINE: { kind: 'const', type: 'bool', default: false },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / batch by the prediction.
 //   RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
 //   norm is a constant.
 // Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
-// Grid: one invocation a pixel of a sample (all its channels), 256 a workgroup.
+// Grid: one invocation a pixel of a sample (all its channels), WG a workgroup.
 // Precision: f32.
 // Source: the derivative of shaders/loss_fwd.wgsl.
 // @use finite
 
+const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
 const COSINE: bool = false;    // knob: the loss has the channel-cosine term
 
 struct Dims {
@@ -7248,13 +7275,13 @@ struct Dims {
 @group(0) @binding(4) var<storage, read_write> dprediction: array<f32>;
 @group(0) @binding(5) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.batch * dims.pixels) {
     return;
   }
@@ -7333,7 +7360,7 @@ fn inverse_root(x: f32) -> f32 {
  * RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
  * norm is a constant.
  * Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
- * Grid: one invocation a pixel of a sample (all its channels), 256 a workgroup.
+ * Grid: one invocation a pixel of a sample (all its channels), WG a workgroup.
  * Precision: f32.
  * Source: the derivative of shaders/loss_fwd.wgsl.
  */
@@ -9589,9 +9616,10 @@ const patchify_ = {
     patch_size: { type: 'u32', offset: 16 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     HWC: { kind: 'const', type: 'bool', default: false },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// patchify: cuts images into square patches, row-major; a permutation, and the backward of unpatchify.
 // Buffers f32: x [batch, channels, height, width]; tokens [batch, (height / patch_size) (width / patch_size), channels patch_size patch_size].
 //   A token's numbers are ordered (channel, row, column) as a convolution's weight, or (row, column, channel) with HWC.
@@ -9599,6 +9627,7 @@ const patchify_ = {
 // Precision: exact.
 // Source: Dosovitskiy et al. 2020 (patch embedding).
 
+const WG: u32 = 256u;     // knob, halved to fit: invocations a workgroup
 const HWC: bool = false;  // knob: channel last within a token
 
 struct Dims {
@@ -9615,15 +9644,15 @@ struct Dims {
 
 // @use patch_index
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
   for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.batch * dims.channels * dims.height * dims.width) {
       tokens[at] = x[image_index(at)];
     }
@@ -9688,15 +9717,17 @@ const pool_bwd_ = {
     out_w: { type: 'u32', offset: 40 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     MAX: { kind: 'const', type: 'bool', default: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// pool_bwd: dx of pool_fwd: a window's dy goes to its (first) largest element, or in equal parts to all.
 // Buffers f32: x, dx [batch, height, width, channels], dy [batch, out_h, out_w, channels].
 // Grid: one invocation an element of dx, which gathers from the windows that cover it, so that there are no atomics.
 // Precision: f32, summed in the order of the windows.
 // Source: the gradient of shaders/pool_fwd.wgsl.
 
+const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
 const MAX: bool = true;  // knob: largest instead of mean
 
 struct Dims {
@@ -9721,13 +9752,13 @@ struct Dims {
 // @use window
 // @use pool_window
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.batch * dims.height * dims.width * dims.channels) {
     return;
   }
@@ -9861,15 +9892,17 @@ const pool_fwd_ = {
     out_w: { type: 'u32', offset: 40 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     MAX: { kind: 'const', type: 'bool', default: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// pool_fwd: the largest, or the mean, of each window of an image, channel by channel. Padding never wins and is not counted.
 // Buffers f32: x [batch, height, width, channels], y [batch, out_h, out_w, channels].
 // Grid: one invocation an element of y; neighbours read neighbouring channels.
 // Precision: f32, the mean from a sum of runs; max is exact.
 // Source: Boureau et al. 2010 (pooling); the mean without padding as Inception-v3's FID features take it.
 
+const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
 const MAX: bool = true;  // knob: largest instead of mean
 
 alias Summed = f32;
@@ -9896,13 +9929,13 @@ struct Dims {
 // @use runs
 // @use pool_window
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.batch * dims.out_h * dims.out_w * dims.channels) {
     return;
   }
@@ -11009,15 +11042,18 @@ const random_normal_ = {
     first: { type: 'u32', offset: 4, else: 0 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// random_normal: out[i] = standard normal number first + i of (seed, stream, step); the same bits on every adapter and the host.
 //   Block b of the stream gives numbers 2b, from its words 0 and 1, and 2b + 1, from its words 2 and 3.
 // Buffers: key [4] u32 = (seed, stream, step_lo, step_hi), data because it changes every step; out [count] f32.
-// Grid: one block an invocation, 256 invocations a workgroup. first + count <= 2^32.
+// Grid: one block an invocation, WG invocations a workgroup. first + count <= 2^32.
 // Precision: exact integers; each number within 5.1e-6 of the exact inverse distribution, |z| <= 6.34 (lib/normal.wgsl).
 // Source: Salmon et al. 2011 (Philox); the inverse of the normal distribution by piecewise polynomials.
 // @use normal
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   count: u32,
@@ -11028,13 +11064,13 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let draw = dims.first / 2u + (wid.x + wid.y * groups.x) * 256u + lid.x;
+  let draw = dims.first / 2u + (wid.x + wid.y * groups.x) * WG + lid.x;
   let at = draw * 2u - dims.first; // wraps past the count for an element before first
   if (at >= dims.count && at + 1u >= dims.count) {
     return;
@@ -11148,7 +11184,7 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
  * random_normal: out[i] = standard normal number first + i of (seed, stream, step); the same bits on every adapter and the host.
  * Block b of the stream gives numbers 2b, from its words 0 and 1, and 2b + 1, from its words 2 and 3.
  * Buffers: key [4] u32 = (seed, stream, step_lo, step_hi), data because it changes every step; out [count] f32.
- * Grid: one block an invocation, 256 invocations a workgroup. first + count <= 2^32.
+ * Grid: one block an invocation, WG invocations a workgroup. first + count <= 2^32.
  * Precision: exact integers; each number within 5.1e-6 of the exact inverse distribution, |z| <= 6.34 (lib/normal.wgsl).
  * Source: Salmon et al. 2011 (Philox); the inverse of the normal distribution by piecewise polynomials.
  */
@@ -11167,15 +11203,18 @@ const random_uniform_ = {
     first: { type: 'u32', offset: 4, else: 0 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// random_uniform: out[i] = number first + i of (seed, stream, step), uniform in [0, 1); the same bits on every adapter and the host.
 //   Block b of the stream gives numbers 4b..4b + 3, each the upper 24 bits of a word times 2^-24.
 // Buffers: key [4] u32 = (seed, stream, step_lo, step_hi), data because it changes every step; out [count] f32.
-// Grid: one block an invocation, 256 invocations a workgroup. first + count <= 2^32.
+// Grid: one block an invocation, WG invocations a workgroup. first + count <= 2^32.
 // Precision: exact; 24 bits are what f32 holds.
 // Source: Salmon et al. 2011 (Philox).
 // @use philox
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   count: u32,
@@ -11186,13 +11225,13 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let draw = dims.first / 4u + (wid.x + wid.y * groups.x) * 256u + lid.x;
+  let draw = dims.first / 4u + (wid.x + wid.y * groups.x) * WG + lid.x;
   let words = philox(vec4u(draw, PHILOX_USE_WORDS, key[2], key[3]), vec2u(key[0], key[1]));
   for (var i = 0u; i < 4u; i++) {
     let at = draw * 4u + i - dims.first; // wraps past the count for an element before first
@@ -11243,7 +11282,7 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
  * random_uniform: out[i] = number first + i of (seed, stream, step), uniform in [0, 1); the same bits on every adapter and the host.
  * Block b of the stream gives numbers 4b..4b + 3, each the upper 24 bits of a word times 2^-24.
  * Buffers: key [4] u32 = (seed, stream, step_lo, step_hi), data because it changes every step; out [count] f32.
- * Grid: one block an invocation, 256 invocations a workgroup. first + count <= 2^32.
+ * Grid: one block an invocation, WG invocations a workgroup. first + count <= 2^32.
  * Precision: exact; 24 bits are what f32 holds.
  * Source: Salmon et al. 2011 (Philox).
  */
@@ -11263,12 +11302,15 @@ const resize_rows_ = {
     cols_out: { type: 'u32', offset: 8 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// resize_rows: out[r, c] = x[r, c] for c < cols_in, else 0: cuts rows short, or pads them with zeros. Each is the other's backward.
 // Buffers f32: x [rows, cols_in], out [rows, cols_out].
-// Grid: 256 invocations a workgroup, 4 elements of out an invocation, a workgroup apart.
+// Grid: WG invocations a workgroup, 4 elements of out an invocation, a workgroup apart.
 // Precision: exact.
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   rows: u32,
@@ -11280,15 +11322,15 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
   for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.rows * dims.cols_out) {
       let row = at / dims.cols_out;
       let col = at - row * dims.cols_out;
@@ -11306,7 +11348,7 @@ fn main(
 /**
  * resize_rows: out[r, c] = x[r, c] for c < cols_in, else 0: cuts rows short, or pads them with zeros. Each is the other's backward.
  * Buffers f32: x [rows, cols_in], out [rows, cols_out].
- * Grid: 256 invocations a workgroup, 4 elements of out an invocation, a workgroup apart.
+ * Grid: WG invocations a workgroup, 4 elements of out an invocation, a workgroup apart.
  * Precision: exact.
  */
 export interface ResizeRows extends Same<typeof resize_rows_> {}
@@ -12477,14 +12519,17 @@ const timestep_embedding_ = {
     max_period: { type: 'f32', offset: 8 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// timestep_embedding: out[b] = [cos(t f_i) | sin(t f_i)], f_i = exp(-ln(max_period) i / half), half = dim / 2; t is not scaled.
 // Buffers f32: t [count], out [count, dim]. An odd last column is 0.
-// Grid: one invocation an element of out, 256 a workgroup.
+// Grid: one invocation an element of out, WG a workgroup.
 // Precision: f32.
 // Source: Vaswani et al. 2017, as DiT uses it.
 // @use sincos
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   count: u32,
@@ -12496,13 +12541,13 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 256u + local;
+  let at = (wid.x + wid.y * groups.x) * WG + local;
   if (at >= dims.count * dims.dim) {
     return;
   }
@@ -12541,7 +12586,7 @@ fn sincos(x: f32) -> vec2f {
 /**
  * timestep_embedding: out[b] = [cos(t f_i) | sin(t f_i)], f_i = exp(-ln(max_period) i / half), half = dim / 2; t is not scaled.
  * Buffers f32: t [count], out [count, dim]. An odd last column is 0.
- * Grid: one invocation an element of out, 256 a workgroup.
+ * Grid: one invocation an element of out, WG a workgroup.
  * Precision: f32.
  * Source: Vaswani et al. 2017, as DiT uses it.
  */
@@ -12569,13 +12614,16 @@ const unfold_ = {
     out_w: { type: 'u32', offset: 40 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// unfold: every window of an image as a row, so that a convolution is a matrix product.
 // Buffers f32: x [batch, height, width, channels]; rows [batch out_h out_w, kernel_h kernel_w channels], 0 in the padding.
 // Grid: one invocation an element of rows, 4 of them a workgroup apart, so that writes are contiguous, and reads by channel.
 // Precision: exact.
 // Source: Chellapilla et al. 2006 (im2col).
+
+const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 struct Dims {
   batch: u32,
@@ -12597,16 +12645,16 @@ struct Dims {
 
 // @use window
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
   let features = dims.kernel_h * dims.kernel_w * dims.channels;
   for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.batch * dims.out_h * dims.out_w * features) {
       let feature = at % features;
       let pixel = at / features;
@@ -12665,14 +12713,16 @@ const unpatchify_ = {
     patch_size: { type: 'u32', offset: 16 },
   } },
   knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     HWC: { kind: 'const', type: 'bool', default: false },
   },
-  workgroup: [256],
+  workgroup: ['WG'],
   code: `// unpatchify: puts patches back into images; a permutation, the inverse of patchify and its backward.
 // Buffers, orders and grid: as patchify (one invocation an element of tokens; reads are contiguous).
 // Precision: exact.
 // Source: Peebles & Xie 2023 (DiT's last layer).
 
+const WG: u32 = 256u;     // knob, halved to fit: invocations a workgroup
 const HWC: bool = false;  // knob: channel last within a token
 
 struct Dims {
@@ -12689,15 +12739,15 @@ struct Dims {
 
 // @use patch_index
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * 1024u + local;
+  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
   for (var i = 0u; i < 4u; i++) {
-    let at = first + i * 256u;
+    let at = first + i * WG;
     if (at < dims.batch * dims.channels * dims.height * dims.width) {
       x[image_index(at)] = tokens[at];
     }

@@ -1,4 +1,4 @@
-import { defineKernel } from '../kernel/index.ts';
+import { defineKernel, groupsOf } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 /**
@@ -8,7 +8,7 @@ import * as shaders from '../shaders.generated.ts';
 export const copyColumns = defineKernel({
   shader: shaders.copy_columns,
   sizes: (d) => ({ source: d.rows * d.from_stride, out: d.rows * d.to_stride }),
-  grid: (d) => Math.ceil((d.rows * d.cols) / 1024),
+  grid: (d, k) => groupsOf(d.rows * d.cols, k, 4),
   check: (d) =>
     d.from_offset + d.cols > d.from_stride || d.to_offset + d.cols > d.to_stride
       ? {

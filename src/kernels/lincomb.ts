@@ -1,4 +1,4 @@
-import { defineKernel, flag, group, oneOf, optional } from '../kernel/index.ts';
+import { defineKernel, flag, group, groupsOf, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface LincombOptions {
@@ -34,6 +34,6 @@ export const lincomb = defineKernel({
       out: d.out_offset + all,
     };
   },
-  grid: (d) => d.batch * Math.ceil(d.n / 1024),
+  grid: (d, k) => d.batch * groupsOf(d.n, k, 4),
   check: (d) => (d.batch === 0 ? { what: 'batch is 0', fix: 'give at least one sample' } : undefined),
 });

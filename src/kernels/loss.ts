@@ -1,4 +1,4 @@
-import { defineKernel, flag, group, optional, powerOfTwo } from '../kernel/index.ts';
+import { defineKernel, flag, group, groupsOf, optional, powerOfTwo } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface LossOptions {
@@ -47,7 +47,7 @@ export const lossBackward = defineKernel({
     const all = d.batch * d.channels * d.pixels;
     return { prediction: all, target_value: all, root: d.batch, weights: d.batch, dprediction: all };
   },
-  grid: (d) => Math.ceil((d.batch * d.pixels) / 256),
+  grid: (d, k) => groupsOf(d.batch * d.pixels, k),
 });
 
 /** total[slot] = weighted batch mean. Buffers f32: per_sample, weights [batch]; total [slots]. */

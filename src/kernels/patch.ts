@@ -1,4 +1,4 @@
-import { defineKernel, group, oneOf } from '../kernel/index.ts';
+import { defineKernel, group, groupsOf, oneOf } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 export interface PatchOptions {
@@ -34,7 +34,7 @@ export const patchify = defineKernel({
   options,
   knobs: (o: PatchOptions) => ({ HWC: o.order === 'hwc' }),
   sizes: (d) => ({ x: elements(d), tokens: elements(d) }),
-  grid: (d) => Math.ceil(elements(d) / 1024),
+  grid: (d, k) => groupsOf(elements(d), k, 4),
   check,
 });
 
@@ -44,6 +44,6 @@ export const unpatchify = defineKernel({
   options,
   knobs: (o: PatchOptions) => ({ HWC: o.order === 'hwc' }),
   sizes: (d) => ({ tokens: elements(d), x: elements(d) }),
-  grid: (d) => Math.ceil(elements(d) / 1024),
+  grid: (d, k) => groupsOf(elements(d), k, 4),
   check,
 });

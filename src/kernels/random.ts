@@ -1,11 +1,11 @@
-import { defineKernel } from '../kernel/index.ts';
+import { defineKernel, groupsOf, type KnobValue } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
-/** Blocks of `width` numbers that hold the elements first .. first + count - 1, in workgroups of 256. */
-function groups(d: { count: number; first: number }, width: number): number {
+/** Blocks of `width` numbers that hold the elements first .. first + count - 1, in workgroups. */
+function groups(d: { count: number; first: number }, k: Record<string, KnobValue>, width: number): number {
   if (d.count === 0) return 0;
   const blocks = Math.floor((d.first + d.count - 1) / width) - Math.floor(d.first / width) + 1;
-  return Math.ceil(blocks / 256);
+  return groupsOf(blocks, k);
 }
 
 function check(d: { count: number; first: number }): { what: string; fix: string } | undefined {
@@ -23,7 +23,7 @@ function check(d: { count: number; first: number }): { what: string; fix: string
 export const randomUniform = defineKernel({
   shader: shaders.random_uniform,
   sizes: (d) => ({ key: 4, out: d.count }),
-  grid: (d) => groups(d, 4),
+  grid: (d, k) => groups(d, k, 4),
   check,
 });
 
@@ -34,7 +34,7 @@ export const randomUniform = defineKernel({
 export const randomNormal = defineKernel({
   shader: shaders.random_normal,
   sizes: (d) => ({ key: 4, out: d.count }),
-  grid: (d) => groups(d, 2),
+  grid: (d, k) => groups(d, k, 2),
   check,
 });
 
@@ -47,7 +47,7 @@ export const randomNormal = defineKernel({
 export const initParameters = defineKernel({
   shader: shaders.init_parameters,
   sizes: (d) => ({ rules: 5 * d.parameters, out: d.count }),
-  grid: (d) => Math.ceil(d.count / 1024),
+  grid: (d, k) => groupsOf(d.count, k, 4),
   check: (d) =>
     d.parameters === 0 ? { what: 'there are no parameters', fix: 'give a rule for every parameter' } : undefined,
 });

@@ -1,4 +1,14 @@
-import { type Caps, defineKernel, flag, group, optional, powerOfTwo, tileSize, whole } from '../kernel/index.ts';
+import {
+  type Caps,
+  defineKernel,
+  flag,
+  group,
+  groupsOf,
+  optional,
+  powerOfTwo,
+  tileSize,
+  whole,
+} from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 /** How a workgroup covers rows. */
@@ -166,6 +176,6 @@ export const crossEntropyBackward = defineKernel({
     dloss: d.rows,
     dlogits: d.rows * d.cols,
   }),
-  grid: (d, k) => Math.ceil((d.rows * d.cols) / (256 * (k.PER as number))),
+  grid: (d, k) => groupsOf(d.rows * d.cols, k, k.PER as number),
   check: checkSmoothing,
 });

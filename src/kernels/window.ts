@@ -1,4 +1,4 @@
-import { defineKernel, group, oneOf } from '../kernel/index.ts';
+import { defineKernel, group, groupsOf, oneOf } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 /** A window of kernel_h x kernel_w that slides over channel-last images in steps of `stride`. */
@@ -49,7 +49,7 @@ function check(d: WindowDims): { what: string; fix: string } | undefined {
 export const unfold = defineKernel({
   shader: shaders.unfold,
   sizes: (d) => ({ x: pixels(d), rows: unfolded(d) }),
-  grid: (d) => Math.ceil(unfolded(d) / 1024),
+  grid: (d, k) => groupsOf(unfolded(d), k, 4),
   check,
 });
 
@@ -57,7 +57,7 @@ export const unfold = defineKernel({
 export const fold = defineKernel({
   shader: shaders.fold,
   sizes: (d) => ({ rows: unfolded(d), x: pixels(d) }),
-  grid: (d) => Math.ceil(pixels(d) / 256),
+  grid: (d, k) => groupsOf(pixels(d), k),
   check,
 });
 
@@ -72,7 +72,7 @@ export const pool = defineKernel({
   options: group<PoolOptions>({ kind: oneOf('max', 'mean') }),
   knobs: (o: PoolOptions) => ({ MAX: o.kind === 'max' }),
   sizes: (d) => ({ x: pixels(d), y: outputs(d) * d.channels }),
-  grid: (d) => Math.ceil((outputs(d) * d.channels) / 256),
+  grid: (d, k) => groupsOf(outputs(d) * d.channels, k),
   check,
 });
 
@@ -82,6 +82,6 @@ export const poolBackward = defineKernel({
   options: group<PoolOptions>({ kind: oneOf('max', 'mean') }),
   knobs: (o: PoolOptions) => ({ MAX: o.kind === 'max' }),
   sizes: (d) => ({ x: pixels(d), dy: outputs(d) * d.channels, dx: pixels(d) }),
-  grid: (d) => Math.ceil(pixels(d) / 256),
+  grid: (d, k) => groupsOf(pixels(d), k),
   check,
 });
