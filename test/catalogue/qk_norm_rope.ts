@@ -1,4 +1,4 @@
-import type { Caps } from '../../src/kernel/index.ts';
+import { capsOf } from '../../src/kernel/index.ts';
 import {
   chooseQkNormRope,
   type QkNormRopeOptions,
@@ -24,10 +24,9 @@ export interface QkNormRopeVariant {
   lanes?: boolean;
 }
 
-/** The tile of a GPU, whatever this device is: both variants run everywhere. */
-const tileOf = (headDim: number, lanes: boolean | undefined) =>
-  lanes ? { tile: chooseQkNormRope(headDim, GPU) as QkNormRopeTile } : {};
-const GPU = { software: false, maxWorkgroupSize: 256 } as Caps;
+/** The tile of a GPU with this device's limits, whatever it is: both variants run everywhere. */
+const tileOf = (device: GPUDevice, headDim: number, lanes: boolean | undefined) =>
+  lanes ? { tile: chooseQkNormRope(headDim, { ...capsOf(device), software: false }) as QkNormRopeTile } : {};
 
 const ROUNDING = {
   tolerance: 1e-6,
@@ -77,7 +76,7 @@ export function qkNormRopeCase(sizes: Sizes, variant: QkNormRopeVariant, extra: 
     ...extra,
     prepare: (device) => {
       const p = problem(sizes, variant);
-      const tile = tileOf(sizes[3], variant.lanes);
+      const tile = tileOf(device, sizes[3], variant.lanes);
       const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables, ...tile };
       return prepared(qkNormRope.prepare(device, options), p.dims, {
         inputs: { qkv: p.qkv, ...p.tables },
@@ -105,7 +104,7 @@ export function qkNormRopeBackwardCase(
     ...extra,
     prepare: (device) => {
       const p = problem(sizes, variant);
-      const tile = tileOf(sizes[3], variant.lanes);
+      const tile = tileOf(device, sizes[3], variant.lanes);
       const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables, ...tile };
       return prepared(qkNormRopeBackward.prepare(device, options), p.dims, {
         inputs: { qkv: p.qkv, ...p.tables, ...p.cotangents },
