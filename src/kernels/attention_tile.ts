@@ -1,5 +1,6 @@
 /** How the kernels of attention, forward and backward, cover queries and keys. */
 import { type Caps, flag, group, oneOf, optional, variants, whole } from '../kernel/index.ts';
+import { tuningOf } from './tuning_tile.ts';
 
 /** Sizes of q [batch, heads, n, head_dim], k [batch, kv_heads, keys, head_dim] and v [batch, kv_heads, keys, value_dim]. */
 export interface AttentionShape {
@@ -51,9 +52,6 @@ export type AttentionTile = PlainAttention | TiledAttention;
 export const MAX_TILED = 128;
 export const MAX_HEAD = 256;
 
-/** Workgroups of 64 rows that a large GPU wants, two for each of some 132 multiprocessors. */
-const GPU_GROUPS = 264;
-
 /** The variant and its tiling for a shape on a device: tiled on a GPU, unless n is too small to share keys, or a head too large. */
 export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTile {
   const { batch, heads, n, head_dim, keys = n, value_dim = head_dim } = shape;
@@ -68,7 +66,7 @@ export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTil
   if (width > MAX_TILED) return { kind: 'plain', rows: n <= 32 ? 32 : 64, rolled: true };
   if (n < 16 || caps.maxWorkgroupSize < 128 || caps.maxWorkgroupMemory < 16384)
     return { kind: 'plain', rows: n <= 32 ? 32 : 64 };
-  const rows = n <= 32 || batch * heads * Math.ceil(n / 64) < GPU_GROUPS ? 32 : 64;
+  const rows = n <= 32 || batch * heads * Math.ceil(n / 64) < tuningOf(caps).attention.groups ? 32 : 64;
   // The chunk that needs fewest zeros past head_dim; of two, the larger: fewer barriers.
   const waste = (chunk: number) => Math.ceil(head_dim / chunk) * chunk;
   const chunk = width <= 8 ? 8 : waste(24) <= waste(16) ? 24 : 16;

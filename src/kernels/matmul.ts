@@ -10,6 +10,7 @@ import {
   whole,
 } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { tuningOf } from './tuning_tile.ts';
 
 /** Which operands are stored transposed: a letter for A, a letter for B. */
 export type MatmulLayout = 'nn' | 'nt' | 'tn';
@@ -92,33 +93,6 @@ export interface MatmulShape {
   split?: boolean;
 }
 
-/** What the choice of a tiled product must know of a GPU. */
-interface MatmulTuning {
-  readonly architecture: string;
-  /** Workgroups of the tiled kernel that run at once. */
-  readonly groups: number;
-  /** Least k a split is worth: below, the partial outputs cost more than the idle multiprocessors. */
-  readonly minSplitK: number;
-  /** Rate of 64 qm x 64 qn tiles with every multiprocessor busy, relative to 128 x 128. */
-  readonly tiles: readonly { readonly qm: 1 | 2; readonly qn: 1 | 2; readonly rate: number }[];
-}
-
-/** Measured on an H100 of 132 multiprocessors, two workgroups each: 4096^3 at 37, 33, 33 and 32 TFLOP/s. */
-const HOPPER: MatmulTuning = {
-  architecture: 'hopper',
-  groups: 264,
-  minSplitK: 256,
-  tiles: [
-    { qm: 2, qn: 2, rate: 1 },
-    { qm: 2, qn: 1, rate: 0.88 },
-    { qm: 1, qn: 2, rate: 0.88 },
-    { qm: 1, qn: 1, rate: 0.85 },
-  ],
-};
-/** A row an architecture; the first serves those that have none. */
-const TUNING: readonly MatmulTuning[] = [HOPPER];
-
-const tuningOf = (caps: Caps) => TUNING.find((row) => row.architecture === caps.architecture) ?? HOPPER;
 /** Most terms of one sum; longer ones are split where the caller can add up splits, and summed in runs where not: a longer chain loses small terms (1e7 positive ones, some per cent). */
 const LONGEST_SUM = 8192;
 
@@ -139,7 +113,7 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
     return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, ...whole };
   }
   if (k > LONGEST_SUM && !split) return { kind: 'tiled', qm: 1, qn: 1, vec, runs: true, splits: 1, kChunk: k };
-  const { groups, minSplitK, tiles: sizes } = tuningOf(caps);
+  const { groups, minSplitK, tiles: sizes } = tuningOf(caps).product;
   let best: MatmulChoice | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const { qm, qn, rate } of sizes) {
@@ -184,7 +158,7 @@ function unshaped(o: MatmulOptions, caps: Caps): { options: MatmulOptions; when:
   ];
   const last: MatmulTile = { ...any, ...(any.kind === 'tiled' && { qm: 1, qn: 1 }), runs: true }; // whatever k will be
   const aligned = (d: ProductDims) => [d.m, d.n, d.k].every((size) => size % 4 === 0) && d.k <= LONGEST_SUM;
-  const fills = (d: ProductDims) => d.batch * d.m * d.n >= 128 * 128 * (tuningOf(caps).groups / 2);
+  const fills = (d: ProductDims) => d.batch * d.m * d.n >= 128 * 128 * (tuningOf(caps).product.groups / 2);
   return [
     { options: { ...o, tile: large }, when: (d: ProductDims) => aligned(d) && fills(d) },
     { options: { ...o, tile: small }, when: aligned },

@@ -6,10 +6,12 @@ import {
   type KnobValue,
   oneOf,
   optional,
+  PORTABLE,
   tileSize,
   whole,
 } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { tuningOf } from './tuning_tile.ts';
 
 export interface QkNormRopeOptions {
   /** Normalisation of q and k over head_dim. */
@@ -109,13 +111,13 @@ export const qkNormRopeBackward = defineKernel({
   check,
 });
 
-/** Invocations that keep a large GPU busy, and the fewest rows for which one is worth starting. */
-const BUSY = 2 ** 17;
-const LEAST_ROWS = 64;
-
-/** Rows (batch, token, head) a chunk for qkNormAffineBackward, whose invocations each walk one column of q or k in a chunk. Pure. */
-export function chooseAffineChunk(rows: number, headDim: number): number {
-  const chunks = Math.max(1, Math.min(Math.ceil(rows / LEAST_ROWS), Math.ceil(BUSY / (2 * headDim))));
+/**
+ * Rows (batch, token, head) a chunk for qkNormAffineBackward, whose invocations each walk one column of q or k in a chunk, so that they
+ * keep a GPU busy, any where no caps are given. Pure.
+ */
+export function chooseAffineChunk(rows: number, headDim: number, caps: Caps = PORTABLE): number {
+  const { invocations, leastRows } = tuningOf(caps).walks;
+  const chunks = Math.max(1, Math.min(Math.ceil(rows / leastRows), Math.ceil(invocations / (2 * headDim))));
   return Math.max(1, Math.ceil(rows / chunks));
 }
 

@@ -1,23 +1,23 @@
-import { defineKernel, flag, group, optional, powerOfTwo, whole } from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, optional, PORTABLE, powerOfTwo, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
+import { tuningOf } from './tuning_tile.ts';
 
 export interface SumColsOptions {
   tile?: ColumnTile;
 }
 
-/** Workgroups that keep a large GPU busy, columns that one of them sums, and the fewest rows for which one is worth starting. */
-const BUSY_GROUPS = 512;
+/** Columns that a workgroup sums: 256 invocations, 8 a column. */
 const GROUP_COLS = 32;
-const LEAST_ROWS = 64;
 
 /**
- * Rows a chunk for the first of two passes of a sum over the rows of [rows, cols], so that its workgroups keep a GPU busy;
- * rows itself, at least 1, where one pass is enough. Pure.
+ * Rows a chunk for the first of two passes of a sum over the rows of [rows, cols], so that its workgroups keep a GPU busy, any
+ * where no caps are given; rows itself, at least 1, where one pass is enough. Pure.
  */
-export function chooseChunk(rows: number, cols: number): number {
+export function chooseChunk(rows: number, cols: number, caps: Caps = PORTABLE): number {
+  const { groups, leastRows } = tuningOf(caps).columns;
   const tiles = Math.ceil(cols / GROUP_COLS);
-  const chunks = Math.min(Math.ceil(rows / LEAST_ROWS), Math.ceil(BUSY_GROUPS / Math.max(1, tiles)));
+  const chunks = Math.min(Math.ceil(rows / leastRows), Math.ceil(groups / Math.max(1, tiles)));
   return Math.max(1, chunks <= 1 ? rows : Math.ceil(rows / chunks));
 }
 

@@ -251,7 +251,7 @@ function affineGradients(
 ): void {
   const { head_dim } = dims;
   const rows = dims.batch * dims.n * dims.heads;
-  const chunk_rows = chooseAffineChunk(rows, head_dim);
+  const chunk_rows = chooseAffineChunk(rows, head_dim, tape.workspace.caps);
   const chunks = Math.ceil(rows / chunk_rows);
   const partial = tape.alloc(chunks, 4 * head_dim);
   const kernel = qkNormAffineBackward.prepare(tape.workspace.device, { norm: options.norm, rope: options.rope });

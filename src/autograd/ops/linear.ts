@@ -179,7 +179,8 @@ export function splitProduct(
 /** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
 export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, out: Tensor): void {
   const kernel = sumCols.prepare(tape.workspace.device, {});
-  const chunk = tape.workspace.caps.software ? rows : chooseChunk(rows, cols);
+  const { caps } = tape.workspace;
+  const chunk = caps.software ? rows : chooseChunk(rows, cols, caps);
   const chunks = Math.ceil(rows / chunk);
   if (chunks === 1) {
     tape.run(kernel, { x, out }, { rows, cols, chunk_rows: rows });

@@ -88,7 +88,7 @@ function weightGradient(
   dims: { rows: number; cols: number; mod_rows: number; mod_stride: number; scale_offset: number },
 ): void {
   sink.give(weight, (dweight) => {
-    const chunk_rows = chooseChunk(dims.rows, dims.cols);
+    const chunk_rows = chooseChunk(dims.rows, dims.cols, tape.workspace.caps);
     const chunks = Math.ceil(dims.rows / chunk_rows);
     const partial = tape.alloc(chunks, dims.cols);
     const kernel = normBackwardWeight.prepare(tape.workspace.device, { scale });
