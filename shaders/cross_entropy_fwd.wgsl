@@ -11,6 +11,7 @@
 // Source: Szegedy et al. 2016 (smoothing); as torch.nn.functional.cross_entropy with reduction none.
 // @use exponentials
 // @use lanes
+// @use row_lanes
 
 const LANES: u32 = 64u;          // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;            // knob, halved to fit: rows a workgroup
@@ -45,10 +46,9 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows; // rows past the end still take part in the barriers
-  let base = select(0u, row, live) * dims.cols;
-  let end = select(0u, dims.cols, live);
+  let row = row_of(wid, groups, lid);
+  let base = row.base;
+  let end = row.end;
   let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
   let largest = if_summed(all.y, all.x);
   let log_sum = if_summed(all.y, log(all.y));
@@ -78,12 +78,12 @@ fn main(
       weight = lanes_sum(sum_of(weights), lid.x, lid.y);
     }
   }
-  if (!live || lid.x != 0u) {
+  if (!row.live || lid.x != 0u) {
     return;
   }
   var out = vec3f(value, largest, if_summed(all.y, weight / all.y));
   if (LABELS) {
-    let label = labels[row];
+    let label = labels[row.index];
     let known = label < dims.cols;
     out.x += (1.0 - dims.smoothing) * (largest - logits[base + select(0u, label, known)] + log_sum);
     if (!known) {
@@ -93,9 +93,9 @@ fn main(
       out = vec3f(0.0);
     }
   }
-  loss[row] = out.x;
+  loss[row.index] = out.x;
   if (HAS_STATS) {
-    stats[row * 2u] = out.y;
-    stats[row * 2u + 1u] = out.z;
+    stats[row.index * 2u] = out.y;
+    stats[row.index * 2u + 1u] = out.z;
   }
 }

@@ -6,6 +6,9 @@
 // Source: the derivative of shaders/softmax_fwd.wgsl.
 // @use lanes
 // @use runs
+// @use row_lanes
+// @use quads
+// @use quad_store
 
 const LANES: u32 = 64u;      // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;        // knob, halved to fit: rows a workgroup
@@ -32,12 +35,11 @@ struct Eight {
 }
 
 fn eight(base: u32, c: u32, end: u32) -> Eight {
-  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
-  let held = base + min(at, vec4u(max(end, 1u) - 1u));
-  let live = at < vec4u(end);
+  let quad = quad_of(base, c, end);
+  let at = quad.at;
   return Eight(
-    select(vec4f(0.0), vec4f(y[held.x], y[held.y], y[held.z], y[held.w]), live),
-    select(vec4f(0.0), vec4f(dy[held.x], dy[held.y], dy[held.z], dy[held.w]), live),
+    select(vec4f(0.0), vec4f(y[at.x], y[at.y], y[at.z], y[at.w]), quad.live),
+    select(vec4f(0.0), vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]), quad.live),
   );
 }
 
@@ -48,16 +50,16 @@ fn sum_of_eight(v: Eight) -> f32 {
   return dot(v.y, v.dy);
 }
 
+fn put(at: u32, value: f32) {
+  dx[at] = value;
+}
+
 fn store(base: u32, c: u32, end: u32, v: Eight, total: f32) {
   var values = v.y * (v.dy - total);
   if (LOG) {
     values = v.dy - exp(v.y) * total;
   }
-  values *= dims.scale;
-  if (c < end) { dx[base + c] = values.x; }
-  if (c + LANES < end) { dx[base + c + LANES] = values.y; }
-  if (c + 2u * LANES < end) { dx[base + c + 2u * LANES] = values.z; }
-  if (c + 3u * LANES < end) { dx[base + c + 3u * LANES] = values.w; }
+  store_quad(base, c, end, values * dims.scale);
 }
 
 @compute @workgroup_size(LANES, ROWS)
@@ -66,10 +68,9 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows; // rows past the end still take part in the barriers
-  let base = select(0u, row, live) * dims.cols;
-  let end = select(0u, dims.cols, live);
+  let row = row_of(wid, groups, lid);
+  let base = row.base;
+  let end = row.end;
   if (QUADS == 0u) {
     var sums = Runs();
     for (var first = lid.x; first < end; first += RUN * LANES) {

@@ -5,6 +5,8 @@
 // Precision: f32; sums of runs. A NaN or +infinity makes its row NaN, and so is a row of -infinities, as in PyTorch.
 // Source: Bridle 1990; Milakov & Gimelshein 2018 for the one reading.
 // @use exponentials
+// @use row_lanes
+// @use quad_store
 
 const LANES: u32 = 64u;      // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;        // knob, halved to fit: rows a workgroup
@@ -27,11 +29,8 @@ fn number(at: u32) -> f32 {
   return dims.scale * x[at];
 }
 
-fn store(base: u32, c: u32, end: u32, values: vec4f) {
-  if (c < end) { y[base + c] = values.x; }
-  if (c + LANES < end) { y[base + c + LANES] = values.y; }
-  if (c + 2u * LANES < end) { y[base + c + 2u * LANES] = values.z; }
-  if (c + 3u * LANES < end) { y[base + c + 3u * LANES] = values.w; }
+fn put(at: u32, value: f32) {
+  y[at] = value;
 }
 
 @compute @workgroup_size(LANES, ROWS)
@@ -40,10 +39,9 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows; // rows past the end still take part in the barriers
-  let base = select(0u, row, live) * dims.cols;
-  let end = select(0u, dims.cols, live);
+  let row = row_of(wid, groups, lid);
+  let base = row.base;
+  let end = row.end;
   if (QUADS == 0u) {
     let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
     let factor = if_summed(all.y, 1.0 / all.y);
@@ -51,9 +49,9 @@ fn main(
     for (var c = lid.x; c < end; c += 4u * LANES) {
       let z = four(base, c, end) - all.x;
       if (LOG) {
-        store(base, c, end, z - log_sum);
+        store_quad(base, c, end, z - log_sum);
       } else {
-        store(base, c, end, exp(z) * factor);
+        store_quad(base, c, end, exp(z) * factor);
       }
     }
     return;
@@ -77,11 +75,11 @@ fn main(
   let all = lanes_exponentials(vec2f(own, e), lid.x, lid.y);
   if (LOG) {
     let log_sum = if_summed(all.y, log(all.y));
-    store(base, lid.x, end, z0 - all.x - log_sum);
-    if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, z1 - all.x - log_sum); }
+    store_quad(base, lid.x, end, z0 - all.x - log_sum);
+    if (QUADS == 2u) { store_quad(base, lid.x + 4u * LANES, end, z1 - all.x - log_sum); }
   } else {
     let factor = exp(own - all.x) * if_summed(all.y, 1.0 / all.y);
-    store(base, lid.x, end, e0 * factor);
-    if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, e1 * factor); }
+    store_quad(base, lid.x, end, e0 * factor);
+    if (QUADS == 2u) { store_quad(base, lid.x + 4u * LANES, end, e1 * factor); }
   }
 }

@@ -5296,6 +5296,7 @@ const cross_entropy_fwd_ = {
 // Source: Szegedy et al. 2016 (smoothing); as torch.nn.functional.cross_entropy with reduction none.
 // @use exponentials
 // @use lanes
+// @use row_lanes
 
 const LANES: u32 = 64u;          // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;            // knob, halved to fit: rows a workgroup
@@ -5330,10 +5331,9 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows; // rows past the end still take part in the barriers
-  let base = select(0u, row, live) * dims.cols;
-  let end = select(0u, dims.cols, live);
+  let row = row_of(wid, groups, lid);
+  let base = row.base;
+  let end = row.end;
   let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
   let largest = if_summed(all.y, all.x);
   let log_sum = if_summed(all.y, log(all.y));
@@ -5363,12 +5363,12 @@ fn main(
       weight = lanes_sum(sum_of(weights), lid.x, lid.y);
     }
   }
-  if (!live || lid.x != 0u) {
+  if (!row.live || lid.x != 0u) {
     return;
   }
   var out = vec3f(value, largest, if_summed(all.y, weight / all.y));
   if (LABELS) {
-    let label = labels[row];
+    let label = labels[row.index];
     let known = label < dims.cols;
     out.x += (1.0 - dims.smoothing) * (largest - logits[base + select(0u, label, known)] + log_sum);
     if (!known) {
@@ -5378,10 +5378,10 @@ fn main(
       out = vec3f(0.0);
     }
   }
-  loss[row] = out.x;
+  loss[row.index] = out.x;
   if (HAS_STATS) {
-    stats[row * 2u] = out.y;
-    stats[row * 2u + 1u] = out.z;
+    stats[row.index * 2u] = out.y;
+    stats[row.index * 2u + 1u] = out.z;
   }
 }
 
@@ -5391,6 +5391,7 @@ fn main(
 // Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
 // @use runs
 // @use finite
+// @use quads
 
 const LOWEST: f32 = -3.4028234e38;
 
@@ -5413,11 +5414,11 @@ fn exponentials(z: vec4f, largest: f32) -> vec4f {
   return select(exp(z - largest), z, are_nan(z) | (bitcast<vec4u>(z) == vec4u(0x7f800000u)));
 }
 
-// The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has \`end\` of them.
+// A quad of the row that starts at base and has \`end\` numbers.
 fn four(base: u32, c: u32, end: u32) -> vec4f {
-  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
-  let held = base + min(at, vec4u(max(end, 1u) - 1u));
-  return select(vec4f(minus_infinity()), vec4f(number(held.x), number(held.y), number(held.z), number(held.w)), at < vec4u(end));
+  let quad = quad_of(base, c, end);
+  let at = quad.at;
+  return select(vec4f(minus_infinity()), vec4f(number(at.x), number(at.y), number(at.z), number(at.w)), quad.live);
 }
 
 fn largest_of(z: vec4f) -> f32 {
@@ -5493,6 +5494,22 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
   return total;
 }
 
+// row_lanes: the row that an invocation shares with LANES - 1 others, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS, dims with rows and cols.
+
+struct Row {
+  index: u32,
+  live: bool, // rows past the end still take part in the barriers
+  base: u32, // where its numbers begin
+  end: u32, // how many there are: none of a row past the end
+}
+
+fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows;
+  return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+}
+
 // runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
 // grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
 // Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
@@ -5547,6 +5564,20 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
+// Needs in the kernel: const LANES.
+
+struct Quad {
+  at: vec4u, // where they lie; for those past the row's end, its last number
+  live: vec4<bool>, // which there are
+}
+
+// Of the row that starts at base and has \`end\` numbers.
+fn quad_of(base: u32, c: u32, end: u32) -> Quad {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -11382,6 +11413,9 @@ const softmax_bwd_ = {
 // Source: the derivative of shaders/softmax_fwd.wgsl.
 // @use lanes
 // @use runs
+// @use row_lanes
+// @use quads
+// @use quad_store
 
 const LANES: u32 = 64u;      // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;        // knob, halved to fit: rows a workgroup
@@ -11408,12 +11442,11 @@ struct Eight {
 }
 
 fn eight(base: u32, c: u32, end: u32) -> Eight {
-  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
-  let held = base + min(at, vec4u(max(end, 1u) - 1u));
-  let live = at < vec4u(end);
+  let quad = quad_of(base, c, end);
+  let at = quad.at;
   return Eight(
-    select(vec4f(0.0), vec4f(y[held.x], y[held.y], y[held.z], y[held.w]), live),
-    select(vec4f(0.0), vec4f(dy[held.x], dy[held.y], dy[held.z], dy[held.w]), live),
+    select(vec4f(0.0), vec4f(y[at.x], y[at.y], y[at.z], y[at.w]), quad.live),
+    select(vec4f(0.0), vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]), quad.live),
   );
 }
 
@@ -11424,16 +11457,16 @@ fn sum_of_eight(v: Eight) -> f32 {
   return dot(v.y, v.dy);
 }
 
+fn put(at: u32, value: f32) {
+  dx[at] = value;
+}
+
 fn store(base: u32, c: u32, end: u32, v: Eight, total: f32) {
   var values = v.y * (v.dy - total);
   if (LOG) {
     values = v.dy - exp(v.y) * total;
   }
-  values *= dims.scale;
-  if (c < end) { dx[base + c] = values.x; }
-  if (c + LANES < end) { dx[base + c + LANES] = values.y; }
-  if (c + 2u * LANES < end) { dx[base + c + 2u * LANES] = values.z; }
-  if (c + 3u * LANES < end) { dx[base + c + 3u * LANES] = values.w; }
+  store_quad(base, c, end, values * dims.scale);
 }
 
 @compute @workgroup_size(LANES, ROWS)
@@ -11442,10 +11475,9 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows; // rows past the end still take part in the barriers
-  let base = select(0u, row, live) * dims.cols;
-  let end = select(0u, dims.cols, live);
+  let row = row_of(wid, groups, lid);
+  let base = row.base;
+  let end = row.end;
   if (QUADS == 0u) {
     var sums = Runs();
     for (var first = lid.x; first < end; first += RUN * LANES) {
@@ -11519,6 +11551,46 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
+
+// row_lanes: the row that an invocation shares with LANES - 1 others, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS, dims with rows and cols.
+
+struct Row {
+  index: u32,
+  live: bool, // rows past the end still take part in the barriers
+  base: u32, // where its numbers begin
+  end: u32, // how many there are: none of a row past the end
+}
+
+fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows;
+  return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+}
+
+// quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
+// Needs in the kernel: const LANES.
+
+struct Quad {
+  at: vec4u, // where they lie; for those past the row's end, its last number
+  live: vec4<bool>, // which there are
+}
+
+// Of the row that starts at base and has \`end\` numbers.
+fn quad_of(base: u32, c: u32, end: u32) -> Quad {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
+}
+
+// quad_store: writes a quad of a row (lib quads).
+// Needs in the kernel: const LANES, fn put(at: u32, value: f32).
+
+fn store_quad(base: u32, c: u32, end: u32, values: vec4f) {
+  if (c < end) { put(base + c, values.x); }
+  if (c + LANES < end) { put(base + c + LANES, values.y); }
+  if (c + 2u * LANES < end) { put(base + c + 2u * LANES, values.z); }
+  if (c + 3u * LANES < end) { put(base + c + 3u * LANES, values.w); }
+}
 ` as string,
 } as const satisfies ShaderSource;
 
@@ -11559,6 +11631,8 @@ const softmax_fwd_ = {
 // Precision: f32; sums of runs. A NaN or +infinity makes its row NaN, and so is a row of -infinities, as in PyTorch.
 // Source: Bridle 1990; Milakov & Gimelshein 2018 for the one reading.
 // @use exponentials
+// @use row_lanes
+// @use quad_store
 
 const LANES: u32 = 64u;      // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;        // knob, halved to fit: rows a workgroup
@@ -11581,11 +11655,8 @@ fn number(at: u32) -> f32 {
   return dims.scale * x[at];
 }
 
-fn store(base: u32, c: u32, end: u32, values: vec4f) {
-  if (c < end) { y[base + c] = values.x; }
-  if (c + LANES < end) { y[base + c + LANES] = values.y; }
-  if (c + 2u * LANES < end) { y[base + c + 2u * LANES] = values.z; }
-  if (c + 3u * LANES < end) { y[base + c + 3u * LANES] = values.w; }
+fn put(at: u32, value: f32) {
+  y[at] = value;
 }
 
 @compute @workgroup_size(LANES, ROWS)
@@ -11594,10 +11665,9 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows; // rows past the end still take part in the barriers
-  let base = select(0u, row, live) * dims.cols;
-  let end = select(0u, dims.cols, live);
+  let row = row_of(wid, groups, lid);
+  let base = row.base;
+  let end = row.end;
   if (QUADS == 0u) {
     let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
     let factor = if_summed(all.y, 1.0 / all.y);
@@ -11605,9 +11675,9 @@ fn main(
     for (var c = lid.x; c < end; c += 4u * LANES) {
       let z = four(base, c, end) - all.x;
       if (LOG) {
-        store(base, c, end, z - log_sum);
+        store_quad(base, c, end, z - log_sum);
       } else {
-        store(base, c, end, exp(z) * factor);
+        store_quad(base, c, end, exp(z) * factor);
       }
     }
     return;
@@ -11631,12 +11701,12 @@ fn main(
   let all = lanes_exponentials(vec2f(own, e), lid.x, lid.y);
   if (LOG) {
     let log_sum = if_summed(all.y, log(all.y));
-    store(base, lid.x, end, z0 - all.x - log_sum);
-    if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, z1 - all.x - log_sum); }
+    store_quad(base, lid.x, end, z0 - all.x - log_sum);
+    if (QUADS == 2u) { store_quad(base, lid.x + 4u * LANES, end, z1 - all.x - log_sum); }
   } else {
     let factor = exp(own - all.x) * if_summed(all.y, 1.0 / all.y);
-    store(base, lid.x, end, e0 * factor);
-    if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, e1 * factor); }
+    store_quad(base, lid.x, end, e0 * factor);
+    if (QUADS == 2u) { store_quad(base, lid.x + 4u * LANES, end, e1 * factor); }
   }
 }
 
@@ -11646,6 +11716,7 @@ fn main(
 // Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
 // @use runs
 // @use finite
+// @use quads
 
 const LOWEST: f32 = -3.4028234e38;
 
@@ -11668,11 +11739,11 @@ fn exponentials(z: vec4f, largest: f32) -> vec4f {
   return select(exp(z - largest), z, are_nan(z) | (bitcast<vec4u>(z) == vec4u(0x7f800000u)));
 }
 
-// The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has \`end\` of them.
+// A quad of the row that starts at base and has \`end\` numbers.
 fn four(base: u32, c: u32, end: u32) -> vec4f {
-  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
-  let held = base + min(at, vec4u(max(end, 1u) - 1u));
-  return select(vec4f(minus_infinity()), vec4f(number(held.x), number(held.y), number(held.z), number(held.w)), at < vec4u(end));
+  let quad = quad_of(base, c, end);
+  let at = quad.at;
+  return select(vec4f(minus_infinity()), vec4f(number(at.x), number(at.y), number(at.z), number(at.w)), quad.live);
 }
 
 fn largest_of(z: vec4f) -> f32 {
@@ -11722,6 +11793,32 @@ fn lanes_exponentials(own: vec2f, lane: u32, row: u32) -> vec2f {
     workgroupBarrier();
   }
   return lane_exponentials[base];
+}
+
+// row_lanes: the row that an invocation shares with LANES - 1 others, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS, dims with rows and cols.
+
+struct Row {
+  index: u32,
+  live: bool, // rows past the end still take part in the barriers
+  base: u32, // where its numbers begin
+  end: u32, // how many there are: none of a row past the end
+}
+
+fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows;
+  return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+}
+
+// quad_store: writes a quad of a row (lib quads).
+// Needs in the kernel: const LANES, fn put(at: u32, value: f32).
+
+fn store_quad(base: u32, c: u32, end: u32, values: vec4f) {
+  if (c < end) { put(base + c, values.x); }
+  if (c + LANES < end) { put(base + c + LANES, values.y); }
+  if (c + 2u * LANES < end) { put(base + c + 2u * LANES, values.z); }
+  if (c + 3u * LANES < end) { put(base + c + 3u * LANES, values.w); }
 }
 
 // runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
@@ -11778,6 +11875,20 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
+// Needs in the kernel: const LANES.
+
+struct Quad {
+  at: vec4u, // where they lie; for those past the row's end, its last number
+  live: vec4<bool>, // which there are
+}
+
+// Of the row that starts at base and has \`end\` numbers.
+fn quad_of(base: u32, c: u32, end: u32) -> Quad {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
 }
 ` as string,
 } as const satisfies ShaderSource;

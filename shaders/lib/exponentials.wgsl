@@ -4,6 +4,7 @@
 // Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
 // @use runs
 // @use finite
+// @use quads
 
 const LOWEST: f32 = -3.4028234e38;
 
@@ -26,11 +27,11 @@ fn exponentials(z: vec4f, largest: f32) -> vec4f {
   return select(exp(z - largest), z, are_nan(z) | (bitcast<vec4u>(z) == vec4u(0x7f800000u)));
 }
 
-// The numbers c, c + LANES, c + 2 LANES, c + 3 LANES of the row that starts at base and has `end` of them.
+// A quad of the row that starts at base and has `end` numbers.
 fn four(base: u32, c: u32, end: u32) -> vec4f {
-  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
-  let held = base + min(at, vec4u(max(end, 1u) - 1u));
-  return select(vec4f(minus_infinity()), vec4f(number(held.x), number(held.y), number(held.z), number(held.w)), at < vec4u(end));
+  let quad = quad_of(base, c, end);
+  let at = quad.at;
+  return select(vec4f(minus_infinity()), vec4f(number(at.x), number(at.y), number(at.z), number(at.w)), quad.live);
 }
 
 fn largest_of(z: vec4f) -> f32 {
