@@ -5,8 +5,7 @@
 //   queries are read at addresses that the workgroup shares.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
-// @use attention_plain
-// @use attention_backward
+// @use attention_plain_backward
 
 @group(0) @binding(7) var<storage, read_write> dk: array<Elem>;
 @group(0) @binding(8) var<storage, read_write> dv: array<Elem>;
@@ -29,10 +28,10 @@ fn main(
   let long = rolled(LONG);
   let each = rolled(QUERIES);
 
-  var kr: array<Elem, QUERIES * LONG>;
-  var vr: array<Elem, QUERIES * LONG>;
-  var dkr: array<Elem, QUERIES * LONG>;
-  var dvr: array<Elem, QUERIES * LONG>;
+  var kr: Held;
+  var vr: Held;
+  var dkr: Held;
+  var dvr: Held;
   for (var r = 0u; r < each; r++) {
     let row = first_key + min(key + r, dims.keys - 1u);
     for (var d = 0u; d < line; d++) {
@@ -55,23 +54,16 @@ fn main(
         query[i] = (first_row + row) * LINE;
         from_out[i] = (out_rows + row * dims.heads) * VALUE_LINE;
       }
-      var s = array<f32, QUERIES * KEYS>();
-      var dp = array<f32, QUERIES * KEYS>();
+      var s = Products();
+      var dp = Products();
       for (var d = 0u; d < long; d++) {
-        var qd = array<Elem, KEYS>();
-        var gd = array<Elem, KEYS>();
+        var qd = Step();
+        var gd = Step();
         for (var i = 0u; i < KEYS; i++) {
           if (SAME || d < line) { qd[i] = q[query[i] + d]; }
           if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
         }
-        for (var r = 0u; r < QUERIES; r++) {
-          let kd = kr[r * LONG + d];
-          let vd = vr[r * LONG + d];
-          for (var i = 0u; i < KEYS; i++) {
-            s[r * KEYS + i] += total(kd * qd[i]);
-            dp[r * KEYS + i] += total(vd * gd[i]);
-          }
-        }
+        add_products(&s, &dp, &kr, &vr, d, &qd, &gd);
       }
       for (var i = 0u; i < KEYS; i++) {
         let of_row = rows[first_row + min(first + i, last)];
@@ -84,21 +76,15 @@ fn main(
         }
       }
       for (var d = 0u; d < long; d++) {
-        var qd = array<Elem, KEYS>();
-        var gd = array<Elem, KEYS>();
+        var qd = Step();
+        var gd = Step();
         for (var i = 0u; i < KEYS; i++) {
           if (SAME || d < line) { qd[i] = q[query[i] + d]; }
           if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
         }
         for (var r = 0u; r < QUERIES; r++) {
-          var to_k = dkr[r * LONG + d];
-          var to_v = dvr[r * LONG + d];
-          for (var i = 0u; i < KEYS; i++) {
-            to_k += weighted(dp[r * KEYS + i], qd[i]);
-            to_v += weighted(s[r * KEYS + i], gd[i]);
-          }
-          dkr[r * LONG + d] = to_k;
-          dvr[r * LONG + d] = to_v;
+          dkr[r * LONG + d] = add_step(dkr[r * LONG + d], &dp, r, &qd);
+          dvr[r * LONG + d] = add_step(dvr[r * LONG + d], &s, r, &gd);
         }
       }
     }

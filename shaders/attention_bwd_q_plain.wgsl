@@ -5,8 +5,7 @@
 // Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
-// @use attention_plain
-// @use attention_backward
+// @use attention_plain_backward
 
 @group(0) @binding(7) var<storage, read_write> dq: array<Elem>;
 
@@ -33,8 +32,8 @@ fn main(
   let long = rolled(LONG);
   let each = rolled(QUERIES);
 
-  var qr: array<Elem, QUERIES * LONG>;
-  var gr: array<Elem, QUERIES * LONG>;
+  var qr: Held;
+  var gr: Held;
   var acc: array<Elem, QUERIES * LINE>;
   var of_row: array<vec2f, QUERIES>;
   for (var r = 0u; r < each; r++) {
@@ -54,23 +53,16 @@ fn main(
     for (var j = 0u; j < KEYS; j++) {
       key[j] = first_key + min(first + j, end - 1u);
     }
-    var s = array<f32, QUERIES * KEYS>();
-    var dp = array<f32, QUERIES * KEYS>();
+    var s = Products();
+    var dp = Products();
     for (var d = 0u; d < long; d++) {
-      var kd = array<Elem, KEYS>();
-      var vd = array<Elem, KEYS>();
+      var kd = Step();
+      var vd = Step();
       for (var j = 0u; j < KEYS; j++) {
         if (SAME || d < line) { kd[j] = k[key[j] * LINE + d]; }
         if (SAME || d < value_line) { vd[j] = v[key[j] * VALUE_LINE + d]; }
       }
-      for (var r = 0u; r < QUERIES; r++) {
-        let qd = qr[r * LONG + d];
-        let gd = gr[r * LONG + d];
-        for (var j = 0u; j < KEYS; j++) {
-          s[r * KEYS + j] += total(qd * kd[j]);
-          dp[r * KEYS + j] += total(gd * vd[j]);
-        }
-      }
+      add_products(&s, &dp, &qr, &gr, d, &kd, &vd);
     }
     for (var r = 0u; r < QUERIES; r++) {
       for (var j = 0u; j < KEYS; j++) {
@@ -81,16 +73,12 @@ fn main(
       }
     }
     for (var d = 0u; d < line; d++) {
-      var kd: array<Elem, KEYS>;
+      var kd: Step;
       for (var j = 0u; j < KEYS; j++) {
         kd[j] = k[key[j] * LINE + d];
       }
       for (var r = 0u; r < QUERIES; r++) {
-        var to = acc[r * LINE + d];
-        for (var j = 0u; j < KEYS; j++) {
-          to += weighted(s[r * KEYS + j], kd[j]);
-        }
-        acc[r * LINE + d] = to;
+        acc[r * LINE + d] = add_step(acc[r * LINE + d], &s, r, &kd);
       }
     }
   }

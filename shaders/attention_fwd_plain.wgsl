@@ -53,9 +53,9 @@ fn main(
     for (var j = 0u; j < KEYS; j++) {
       key[j] = first_key + min(first + j, end - 1u);
     }
-    var score = array<f32, QUERIES * KEYS>();
+    var score = Products();
     for (var d = 0u; d < line; d++) {
-      var kd: array<Elem, KEYS>;
+      var kd: Step;
       for (var j = 0u; j < KEYS; j++) {
         kd[j] = k[key[j] * LINE + d];
       }
@@ -84,16 +84,12 @@ fn main(
       }
     }
     for (var d = 0u; d < value_line; d++) {
-      var vd: array<Elem, KEYS>;
+      var vd: Step;
       for (var j = 0u; j < KEYS; j++) {
         vd[j] = v[key[j] * VALUE_LINE + d];
       }
       for (var r = 0u; r < QUERIES; r++) {
-        var to = acc[r * VALUE_LINE + d] * shrink[r];
-        for (var j = 0u; j < KEYS; j++) {
-          to += weighted(score[r * KEYS + j], vd[j]);
-        }
-        acc[r * VALUE_LINE + d] = to;
+        acc[r * VALUE_LINE + d] = add_step(acc[r * VALUE_LINE + d] * shrink[r], &score, r, &vd);
       }
     }
   }

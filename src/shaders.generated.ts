@@ -800,8 +800,7 @@ const attention_bwd_kv_plain_ = {
 //   queries are read at addresses that the workgroup shares.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
-// @use attention_plain
-// @use attention_backward
+// @use attention_plain_backward
 
 @group(0) @binding(7) var<storage, read_write> dk: array<Elem>;
 @group(0) @binding(8) var<storage, read_write> dv: array<Elem>;
@@ -824,10 +823,10 @@ fn main(
   let long = rolled(LONG);
   let each = rolled(QUERIES);
 
-  var kr: array<Elem, QUERIES * LONG>;
-  var vr: array<Elem, QUERIES * LONG>;
-  var dkr: array<Elem, QUERIES * LONG>;
-  var dvr: array<Elem, QUERIES * LONG>;
+  var kr: Held;
+  var vr: Held;
+  var dkr: Held;
+  var dvr: Held;
   for (var r = 0u; r < each; r++) {
     let row = first_key + min(key + r, dims.keys - 1u);
     for (var d = 0u; d < line; d++) {
@@ -850,23 +849,16 @@ fn main(
         query[i] = (first_row + row) * LINE;
         from_out[i] = (out_rows + row * dims.heads) * VALUE_LINE;
       }
-      var s = array<f32, QUERIES * KEYS>();
-      var dp = array<f32, QUERIES * KEYS>();
+      var s = Products();
+      var dp = Products();
       for (var d = 0u; d < long; d++) {
-        var qd = array<Elem, KEYS>();
-        var gd = array<Elem, KEYS>();
+        var qd = Step();
+        var gd = Step();
         for (var i = 0u; i < KEYS; i++) {
           if (SAME || d < line) { qd[i] = q[query[i] + d]; }
           if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
         }
-        for (var r = 0u; r < QUERIES; r++) {
-          let kd = kr[r * LONG + d];
-          let vd = vr[r * LONG + d];
-          for (var i = 0u; i < KEYS; i++) {
-            s[r * KEYS + i] += total(kd * qd[i]);
-            dp[r * KEYS + i] += total(vd * gd[i]);
-          }
-        }
+        add_products(&s, &dp, &kr, &vr, d, &qd, &gd);
       }
       for (var i = 0u; i < KEYS; i++) {
         let of_row = rows[first_row + min(first + i, last)];
@@ -879,21 +871,15 @@ fn main(
         }
       }
       for (var d = 0u; d < long; d++) {
-        var qd = array<Elem, KEYS>();
-        var gd = array<Elem, KEYS>();
+        var qd = Step();
+        var gd = Step();
         for (var i = 0u; i < KEYS; i++) {
           if (SAME || d < line) { qd[i] = q[query[i] + d]; }
           if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
         }
         for (var r = 0u; r < QUERIES; r++) {
-          var to_k = dkr[r * LONG + d];
-          var to_v = dvr[r * LONG + d];
-          for (var i = 0u; i < KEYS; i++) {
-            to_k += weighted(dp[r * KEYS + i], qd[i]);
-            to_v += weighted(s[r * KEYS + i], gd[i]);
-          }
-          dkr[r * LONG + d] = to_k;
-          dvr[r * LONG + d] = to_v;
+          dkr[r * LONG + d] = add_step(dkr[r * LONG + d], &dp, r, &qd);
+          dvr[r * LONG + d] = add_step(dvr[r * LONG + d], &s, r, &gd);
         }
       }
     }
@@ -906,6 +892,32 @@ fn main(
       for (var d = 0u; d < value_line; d++) {
         dv[(first_key + key + r) * VALUE_LINE + d] = dvr[r * LONG + d];
       }
+    }
+  }
+}
+
+// attention_plain_backward: what the plain backward kernels of attention share.
+// @use attention_plain
+// @use attention_backward
+
+alias Held = array<Elem, QUERIES * LONG>; // a row of each query that an invocation has (key, in the backward of k and v)
+
+// Adds what element d brings to scores and to dout . v: the held rows of both times a row's element of the step each.
+fn add_products(
+  scores: ptr<function, Products>,
+  slopes: ptr<function, Products>,
+  of_scores: ptr<function, Held>,
+  of_slopes: ptr<function, Held>,
+  d: u32,
+  by_scores: ptr<function, Step>,
+  by_slopes: ptr<function, Step>,
+) {
+  for (var r = 0u; r < QUERIES; r++) {
+    let of_score = (*of_scores)[r * LONG + d];
+    let of_slope = (*of_slopes)[r * LONG + d];
+    for (var j = 0u; j < KEYS; j++) {
+      (*scores)[r * KEYS + j] += total(of_score * (*by_scores)[j]);
+      (*slopes)[r * KEYS + j] += total(of_slope * (*by_slopes)[j]);
     }
   }
 }
@@ -926,6 +938,18 @@ const SAME: bool = LINE == VALUE_LINE;
 // A bound that is not constant keeps a compiler from unrolling.
 fn rolled(count: u32) -> u32 {
   return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
+}
+
+alias Step = array<Elem, KEYS>; // an element of each row of a step
+alias Products = array<f32, QUERIES * KEYS>; // a number for each query that an invocation has and each row of a step
+
+// \`before\`, and the elements of a step by the weights that they have for the invocation's r-th query.
+fn add_step(before: Elem, weights: ptr<function, Products>, r: u32, elements: ptr<function, Step>) -> Elem {
+  var to = before;
+  for (var j = 0u; j < KEYS; j++) {
+    to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
+  }
+  return to;
 }
 
 // attention_backward: what the backward kernels of attention read beside q and k.
@@ -1551,8 +1575,7 @@ const attention_bwd_q_plain_ = {
 // Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
-// @use attention_plain
-// @use attention_backward
+// @use attention_plain_backward
 
 @group(0) @binding(7) var<storage, read_write> dq: array<Elem>;
 
@@ -1579,8 +1602,8 @@ fn main(
   let long = rolled(LONG);
   let each = rolled(QUERIES);
 
-  var qr: array<Elem, QUERIES * LONG>;
-  var gr: array<Elem, QUERIES * LONG>;
+  var qr: Held;
+  var gr: Held;
   var acc: array<Elem, QUERIES * LINE>;
   var of_row: array<vec2f, QUERIES>;
   for (var r = 0u; r < each; r++) {
@@ -1600,23 +1623,16 @@ fn main(
     for (var j = 0u; j < KEYS; j++) {
       key[j] = first_key + min(first + j, end - 1u);
     }
-    var s = array<f32, QUERIES * KEYS>();
-    var dp = array<f32, QUERIES * KEYS>();
+    var s = Products();
+    var dp = Products();
     for (var d = 0u; d < long; d++) {
-      var kd = array<Elem, KEYS>();
-      var vd = array<Elem, KEYS>();
+      var kd = Step();
+      var vd = Step();
       for (var j = 0u; j < KEYS; j++) {
         if (SAME || d < line) { kd[j] = k[key[j] * LINE + d]; }
         if (SAME || d < value_line) { vd[j] = v[key[j] * VALUE_LINE + d]; }
       }
-      for (var r = 0u; r < QUERIES; r++) {
-        let qd = qr[r * LONG + d];
-        let gd = gr[r * LONG + d];
-        for (var j = 0u; j < KEYS; j++) {
-          s[r * KEYS + j] += total(qd * kd[j]);
-          dp[r * KEYS + j] += total(gd * vd[j]);
-        }
-      }
+      add_products(&s, &dp, &qr, &gr, d, &kd, &vd);
     }
     for (var r = 0u; r < QUERIES; r++) {
       for (var j = 0u; j < KEYS; j++) {
@@ -1627,16 +1643,12 @@ fn main(
       }
     }
     for (var d = 0u; d < line; d++) {
-      var kd: array<Elem, KEYS>;
+      var kd: Step;
       for (var j = 0u; j < KEYS; j++) {
         kd[j] = k[key[j] * LINE + d];
       }
       for (var r = 0u; r < QUERIES; r++) {
-        var to = acc[r * LINE + d];
-        for (var j = 0u; j < KEYS; j++) {
-          to += weighted(s[r * KEYS + j], kd[j]);
-        }
-        acc[r * LINE + d] = to;
+        acc[r * LINE + d] = add_step(acc[r * LINE + d], &s, r, &kd);
       }
     }
   }
@@ -1645,6 +1657,32 @@ fn main(
       for (var d = 0u; d < line; d++) {
         dq[(first_row + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
       }
+    }
+  }
+}
+
+// attention_plain_backward: what the plain backward kernels of attention share.
+// @use attention_plain
+// @use attention_backward
+
+alias Held = array<Elem, QUERIES * LONG>; // a row of each query that an invocation has (key, in the backward of k and v)
+
+// Adds what element d brings to scores and to dout . v: the held rows of both times a row's element of the step each.
+fn add_products(
+  scores: ptr<function, Products>,
+  slopes: ptr<function, Products>,
+  of_scores: ptr<function, Held>,
+  of_slopes: ptr<function, Held>,
+  d: u32,
+  by_scores: ptr<function, Step>,
+  by_slopes: ptr<function, Step>,
+) {
+  for (var r = 0u; r < QUERIES; r++) {
+    let of_score = (*of_scores)[r * LONG + d];
+    let of_slope = (*of_slopes)[r * LONG + d];
+    for (var j = 0u; j < KEYS; j++) {
+      (*scores)[r * KEYS + j] += total(of_score * (*by_scores)[j]);
+      (*slopes)[r * KEYS + j] += total(of_slope * (*by_slopes)[j]);
     }
   }
 }
@@ -1665,6 +1703,18 @@ const SAME: bool = LINE == VALUE_LINE;
 // A bound that is not constant keeps a compiler from unrolling.
 fn rolled(count: u32) -> u32 {
   return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
+}
+
+alias Step = array<Elem, KEYS>; // an element of each row of a step
+alias Products = array<f32, QUERIES * KEYS>; // a number for each query that an invocation has and each row of a step
+
+// \`before\`, and the elements of a step by the weights that they have for the invocation's r-th query.
+fn add_step(before: Elem, weights: ptr<function, Products>, r: u32, elements: ptr<function, Step>) -> Elem {
+  var to = before;
+  for (var j = 0u; j < KEYS; j++) {
+    to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
+  }
+  return to;
 }
 
 // attention_backward: what the backward kernels of attention read beside q and k.
@@ -2088,9 +2138,9 @@ fn main(
     for (var j = 0u; j < KEYS; j++) {
       key[j] = first_key + min(first + j, end - 1u);
     }
-    var score = array<f32, QUERIES * KEYS>();
+    var score = Products();
     for (var d = 0u; d < line; d++) {
-      var kd: array<Elem, KEYS>;
+      var kd: Step;
       for (var j = 0u; j < KEYS; j++) {
         kd[j] = k[key[j] * LINE + d];
       }
@@ -2119,16 +2169,12 @@ fn main(
       }
     }
     for (var d = 0u; d < value_line; d++) {
-      var vd: array<Elem, KEYS>;
+      var vd: Step;
       for (var j = 0u; j < KEYS; j++) {
         vd[j] = v[key[j] * VALUE_LINE + d];
       }
       for (var r = 0u; r < QUERIES; r++) {
-        var to = acc[r * VALUE_LINE + d] * shrink[r];
-        for (var j = 0u; j < KEYS; j++) {
-          to += weighted(score[r * KEYS + j], vd[j]);
-        }
-        acc[r * VALUE_LINE + d] = to;
+        acc[r * VALUE_LINE + d] = add_step(acc[r * VALUE_LINE + d] * shrink[r], &score, r, &vd);
       }
     }
   }
@@ -2169,6 +2215,18 @@ const SAME: bool = LINE == VALUE_LINE;
 // A bound that is not constant keeps a compiler from unrolling.
 fn rolled(count: u32) -> u32 {
   return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
+}
+
+alias Step = array<Elem, KEYS>; // an element of each row of a step
+alias Products = array<f32, QUERIES * KEYS>; // a number for each query that an invocation has and each row of a step
+
+// \`before\`, and the elements of a step by the weights that they have for the invocation's r-th query.
+fn add_step(before: Elem, weights: ptr<function, Products>, r: u32, elements: ptr<function, Step>) -> Elem {
+  var to = before;
+  for (var j = 0u; j < KEYS; j++) {
+    to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
+  }
+  return to;
 }
 
 // attention_forward: the valid keys of a sample, as the forward kernels of attention are given them.

@@ -15,3 +15,15 @@ const SAME: bool = LINE == VALUE_LINE;
 fn rolled(count: u32) -> u32 {
   return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
 }
+
+alias Step = array<Elem, KEYS>; // an element of each row of a step
+alias Products = array<f32, QUERIES * KEYS>; // a number for each query that an invocation has and each row of a step
+
+// `before`, and the elements of a step by the weights that they have for the invocation's r-th query.
+fn add_step(before: Elem, weights: ptr<function, Products>, r: u32, elements: ptr<function, Step>) -> Elem {
+  var to = before;
+  for (var j = 0u; j < KEYS; j++) {
+    to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
+  }
+  return to;
+}
