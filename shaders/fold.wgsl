@@ -3,28 +3,13 @@
 // Grid: one invocation an element of x, which gathers, so that there are no atomics; neighbours read neighbouring channels.
 // Precision: f32, summed in the order of the windows.
 // Source: the transpose of shaders/unfold.wgsl.
+// @use window
 
 const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
-
-struct Dims {
-  batch: u32,
-  height: u32,
-  width: u32,
-  channels: u32,
-  kernel_h: u32,
-  kernel_w: u32,
-  stride: u32,
-  pad_h: u32,
-  pad_w: u32,
-  out_h: u32,
-  out_w: u32,
-}
 
 @group(0) @binding(0) var<storage, read> rows: array<f32>;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-
-// @use window
 
 @compute @workgroup_size(WG)
 fn main(

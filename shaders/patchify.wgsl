@@ -4,23 +4,14 @@
 // Grid: one invocation an element of tokens, 4 of them a workgroup apart, so that writes are contiguous.
 // Precision: exact.
 // Source: Dosovitskiy et al. 2020 (patch embedding).
+// @use patch_index
 
 const WG: u32 = 256u;     // knob, halved to fit: invocations a workgroup
 const HWC: bool = false;  // knob: channel last within a token
 
-struct Dims {
-  batch: u32,
-  channels: u32,
-  height: u32,
-  width: u32,
-  patch_size: u32,
-}
-
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> tokens: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-
-// @use patch_index
 
 @compute @workgroup_size(WG)
 fn main(

@@ -3,31 +3,16 @@
 // Grid: one invocation an element of dx, which gathers from the windows that cover it, so that there are no atomics.
 // Precision: f32, summed in the order of the windows.
 // Source: the gradient of shaders/pool_fwd.wgsl.
+// @use window
+// @use pool_window
 
 const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
 const MAX: bool = true;  // knob: largest instead of mean
-
-struct Dims {
-  batch: u32,
-  height: u32,
-  width: u32,
-  channels: u32,
-  kernel_h: u32,
-  kernel_w: u32,
-  stride: u32,
-  pad_h: u32,
-  pad_w: u32,
-  out_h: u32,
-  out_w: u32,
-}
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// @use window
-// @use pool_window
 
 @compute @workgroup_size(WG)
 fn main(

@@ -3,33 +3,18 @@
 // Grid: one invocation an element of y; neighbours read neighbouring channels.
 // Precision: f32, the mean from a sum of runs; max is exact.
 // Source: Boureau et al. 2010 (pooling); the mean without padding as Inception-v3's FID features take it.
+// @use window
+// @use runs
+// @use pool_window
 
 const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
 const MAX: bool = true;  // knob: largest instead of mean
 
 alias Summed = f32;
 
-struct Dims {
-  batch: u32,
-  height: u32,
-  width: u32,
-  channels: u32,
-  kernel_h: u32,
-  kernel_w: u32,
-  stride: u32,
-  pad_h: u32,
-  pad_w: u32,
-  out_h: u32,
-  out_w: u32,
-}
-
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-
-// @use window
-// @use runs
-// @use pool_window
 
 @compute @workgroup_size(WG)
 fn main(

@@ -6320,28 +6320,13 @@ const fold_ = {
 // Grid: one invocation an element of x, which gathers, so that there are no atomics; neighbours read neighbouring channels.
 // Precision: f32, summed in the order of the windows.
 // Source: the transpose of shaders/unfold.wgsl.
+// @use window
 
 const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
-
-struct Dims {
-  batch: u32,
-  height: u32,
-  width: u32,
-  channels: u32,
-  kernel_h: u32,
-  kernel_w: u32,
-  stride: u32,
-  pad_h: u32,
-  pad_w: u32,
-  out_h: u32,
-  out_w: u32,
-}
 
 @group(0) @binding(0) var<storage, read> rows: array<f32>;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-
-// @use window
 
 @compute @workgroup_size(WG)
 fn main(
@@ -6371,7 +6356,21 @@ fn main(
   x[at] = total;
 }
 
-// window: where a window that slides over an image begins and ends. Needs in the kernel: dims with stride, pad_h, pad_w.
+// window: the dims of a window that slides over an image, and where it begins and ends. Needs in the kernel: dims.
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  kernel_h: u32,
+  kernel_w: u32,
+  stride: u32,
+  pad_h: u32,
+  pad_w: u32,
+  out_h: u32,
+  out_w: u32,
+}
 
 // First row and column of the window of output pixel (row, col); negative where it begins in the padding.
 fn window_start(row: u32, col: u32) -> vec2i {
@@ -9715,23 +9714,14 @@ const patchify_ = {
 // Grid: one invocation an element of tokens, 4 of them a workgroup apart, so that writes are contiguous.
 // Precision: exact.
 // Source: Dosovitskiy et al. 2020 (patch embedding).
+// @use patch_index
 
 const WG: u32 = 256u;     // knob, halved to fit: invocations a workgroup
 const HWC: bool = false;  // knob: channel last within a token
 
-struct Dims {
-  batch: u32,
-  channels: u32,
-  height: u32,
-  width: u32,
-  patch_size: u32,
-}
-
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> tokens: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-
-// @use patch_index
 
 @compute @workgroup_size(WG)
 fn main(
@@ -9748,8 +9738,17 @@ fn main(
   }
 }
 
-// patch_index: where an element of tokens [batch, patches, features] lies in the image [batch, channels, height, width].
-// Needs in the kernel: dims with channels, height, width, patch_size, and const HWC.
+// patch_index: the dims of images in patches, and where an element of tokens [batch, patches, features] lies in the image
+// [batch, channels, height, width].
+// Needs in the kernel: dims, and const HWC.
+
+struct Dims {
+  batch: u32,
+  channels: u32,
+  height: u32,
+  width: u32,
+  patch_size: u32,
+}
 
 fn image_index(at: u32) -> u32 {
   let p = dims.patch_size;
@@ -9815,31 +9814,16 @@ const pool_bwd_ = {
 // Grid: one invocation an element of dx, which gathers from the windows that cover it, so that there are no atomics.
 // Precision: f32, summed in the order of the windows.
 // Source: the gradient of shaders/pool_fwd.wgsl.
+// @use window
+// @use pool_window
 
 const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
 const MAX: bool = true;  // knob: largest instead of mean
-
-struct Dims {
-  batch: u32,
-  height: u32,
-  width: u32,
-  channels: u32,
-  kernel_h: u32,
-  kernel_w: u32,
-  stride: u32,
-  pad_h: u32,
-  pad_w: u32,
-  out_h: u32,
-  out_w: u32,
-}
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// @use window
-// @use pool_window
 
 @compute @workgroup_size(WG)
 fn main(
@@ -9871,7 +9855,21 @@ fn main(
   dx[at] = total;
 }
 
-// window: where a window that slides over an image begins and ends. Needs in the kernel: dims with stride, pad_h, pad_w.
+// window: the dims of a window that slides over an image, and where it begins and ends. Needs in the kernel: dims.
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  kernel_h: u32,
+  kernel_w: u32,
+  stride: u32,
+  pad_h: u32,
+  pad_w: u32,
+  out_h: u32,
+  out_w: u32,
+}
 
 // First row and column of the window of output pixel (row, col); negative where it begins in the padding.
 fn window_start(row: u32, col: u32) -> vec2i {
@@ -9990,33 +9988,18 @@ const pool_fwd_ = {
 // Grid: one invocation an element of y; neighbours read neighbouring channels.
 // Precision: f32, the mean from a sum of runs; max is exact.
 // Source: Boureau et al. 2010 (pooling); the mean without padding as Inception-v3's FID features take it.
+// @use window
+// @use runs
+// @use pool_window
 
 const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
 const MAX: bool = true;  // knob: largest instead of mean
 
 alias Summed = f32;
 
-struct Dims {
-  batch: u32,
-  height: u32,
-  width: u32,
-  channels: u32,
-  kernel_h: u32,
-  kernel_w: u32,
-  stride: u32,
-  pad_h: u32,
-  pad_w: u32,
-  out_h: u32,
-  out_w: u32,
-}
-
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-
-// @use window
-// @use runs
-// @use pool_window
 
 @compute @workgroup_size(WG)
 fn main(
@@ -10049,7 +10032,21 @@ fn main(
   y[at] = sum_of(sums) / f32((area.z - area.x) * (area.w - area.y));
 }
 
-// window: where a window that slides over an image begins and ends. Needs in the kernel: dims with stride, pad_h, pad_w.
+// window: the dims of a window that slides over an image, and where it begins and ends. Needs in the kernel: dims.
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  kernel_h: u32,
+  kernel_w: u32,
+  stride: u32,
+  pad_h: u32,
+  pad_w: u32,
+  out_h: u32,
+  out_w: u32,
+}
 
 // First row and column of the window of output pixel (row, col); negative where it begins in the padding.
 fn window_start(row: u32, col: u32) -> vec2i {
@@ -12791,28 +12788,13 @@ const unfold_ = {
 // Grid: one invocation an element of rows, 4 of them a workgroup apart, so that writes are contiguous, and reads by channel.
 // Precision: exact.
 // Source: Chellapilla et al. 2006 (im2col).
+// @use window
 
 const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
-
-struct Dims {
-  batch: u32,
-  height: u32,
-  width: u32,
-  channels: u32,
-  kernel_h: u32,
-  kernel_w: u32,
-  stride: u32,
-  pad_h: u32,
-  pad_w: u32,
-  out_h: u32,
-  out_w: u32,
-}
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> rows: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-
-// @use window
 
 @compute @workgroup_size(WG)
 fn main(
@@ -12841,7 +12823,21 @@ fn main(
   }
 }
 
-// window: where a window that slides over an image begins and ends. Needs in the kernel: dims with stride, pad_h, pad_w.
+// window: the dims of a window that slides over an image, and where it begins and ends. Needs in the kernel: dims.
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  kernel_h: u32,
+  kernel_w: u32,
+  stride: u32,
+  pad_h: u32,
+  pad_w: u32,
+  out_h: u32,
+  out_w: u32,
+}
 
 // First row and column of the window of output pixel (row, col); negative where it begins in the padding.
 fn window_start(row: u32, col: u32) -> vec2i {
@@ -12890,23 +12886,14 @@ const unpatchify_ = {
 // Buffers, orders and grid: as patchify (one invocation an element of tokens; reads are contiguous).
 // Precision: exact.
 // Source: Peebles & Xie 2023 (DiT's last layer).
+// @use patch_index
 
 const WG: u32 = 256u;     // knob, halved to fit: invocations a workgroup
 const HWC: bool = false;  // knob: channel last within a token
 
-struct Dims {
-  batch: u32,
-  channels: u32,
-  height: u32,
-  width: u32,
-  patch_size: u32,
-}
-
 @group(0) @binding(0) var<storage, read> tokens: array<f32>;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-
-// @use patch_index
 
 @compute @workgroup_size(WG)
 fn main(
@@ -12923,8 +12910,17 @@ fn main(
   }
 }
 
-// patch_index: where an element of tokens [batch, patches, features] lies in the image [batch, channels, height, width].
-// Needs in the kernel: dims with channels, height, width, patch_size, and const HWC.
+// patch_index: the dims of images in patches, and where an element of tokens [batch, patches, features] lies in the image
+// [batch, channels, height, width].
+// Needs in the kernel: dims, and const HWC.
+
+struct Dims {
+  batch: u32,
+  channels: u32,
+  height: u32,
+  width: u32,
+  patch_size: u32,
+}
 
 fn image_index(at: u32) -> u32 {
   let p = dims.patch_size;

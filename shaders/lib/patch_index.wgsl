@@ -1,5 +1,14 @@
-// patch_index: where an element of tokens [batch, patches, features] lies in the image [batch, channels, height, width].
-// Needs in the kernel: dims with channels, height, width, patch_size, and const HWC.
+// patch_index: the dims of images in patches, and where an element of tokens [batch, patches, features] lies in the image
+// [batch, channels, height, width].
+// Needs in the kernel: dims, and const HWC.
+
+struct Dims {
+  batch: u32,
+  channels: u32,
+  height: u32,
+  width: u32,
+  patch_size: u32,
+}
 
 fn image_index(at: u32) -> u32 {
   let p = dims.patch_size;

@@ -1,4 +1,18 @@
-// window: where a window that slides over an image begins and ends. Needs in the kernel: dims with stride, pad_h, pad_w.
+// window: the dims of a window that slides over an image, and where it begins and ends. Needs in the kernel: dims.
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  kernel_h: u32,
+  kernel_w: u32,
+  stride: u32,
+  pad_h: u32,
+  pad_w: u32,
+  out_h: u32,
+  out_w: u32,
+}
 
 // First row and column of the window of output pixel (row, col); negative where it begins in the padding.
 fn window_start(row: u32, col: u32) -> vec2i {
