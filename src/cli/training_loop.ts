@@ -4,6 +4,7 @@ import { MetricsLog } from '../io/metrics-log.node.ts';
 import type { RunFolder } from '../io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
+import { FixableError } from '../kernel/index.ts';
 import { type HostTensor, restoreTrainer, trainerState } from '../ucgm/checkpoint.ts';
 import { NonFiniteError } from '../ucgm/non_finite.ts';
 import type { StepMetrics } from '../ucgm/step_metrics.ts';
@@ -101,7 +102,7 @@ async function orWarn(trainer: Trainer, stop: StopSignals, what: string, work: (
     await work();
   } catch (error) {
     if (stop.signal.aborted && error === stop.signal.reason) return;
-    if (!(error instanceof Error && 'fix' in error)) throw error;
+    if (!(error instanceof FixableError)) throw error;
     await trainer.workspace.abandonStep();
     console.warn(`warning: ${what}: ${error.message.split('\n')[0]}`);
   }

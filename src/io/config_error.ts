@@ -1,14 +1,13 @@
+import { FixableError, oneLine } from '../kernel/errors.ts';
 import { nearest } from './nearest.ts';
 
 /** A configuration that cannot be used: which key, what it holds, what is allowed. */
-export class ConfigError extends Error {
+export class ConfigError extends FixableError {
   override readonly name = 'ConfigError';
-  readonly fix: string;
 
   constructor(where: string, what: string, fix: string) {
     // Values come from files: a line break in one must not break the message.
-    super(`${where}: ${what}. Fix: ${fix}`.replace(/[\r\n\u2028\u2029]+/g, ' '));
-    this.fix = fix;
+    super(oneLine(`${where}: ${what}`), oneLine(fix));
   }
 }
 

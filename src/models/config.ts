@@ -1,3 +1,5 @@
+import { FixableError } from '../kernel/index.ts';
+
 /** Sizes every diffusion transformer has; names are the reference's. */
 export interface DiTConfig {
   /** Height and width of the square input. */
@@ -12,14 +14,8 @@ export interface DiTConfig {
 }
 
 /** A model that cannot be built, or an input it cannot take. `fix` says what to change. */
-export class ModelError extends Error {
+export class ModelError extends FixableError {
   override readonly name = 'ModelError';
-  readonly fix: string;
-
-  constructor(what: string, fix: string) {
-    super(`${what}. Fix: ${fix}`);
-    this.fix = fix;
-  }
 }
 
 /** @throws ModelError for sizes that do not fit together. */
