@@ -15,16 +15,18 @@ const MAY_IMPORT = {
   models: ['kernel', 'tensor', 'autograd', 'nn'],
   ucgm: ['kernel', 'kernels', 'device', 'tensor', 'autograd', 'nn', 'optim', 'rng'],
   data: ['kernel', 'rng', 'io'],
+  run: ['kernel', 'device', 'rng', 'tensor', 'nn', 'optim', 'models', 'ucgm', 'data', 'io'],
   io: ['kernel'],
   metrics: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'autograd', 'nn'],
-  report: ['io', 'ucgm'],
+  report: ['run', 'ucgm'],
 };
 
 /** The packages that a room may import; the command line any, and no other room one. */
 const PACKAGES = {
   reflect: ['wgsl_reflect'],
   data: ['@jsquash/jpeg', '@jsquash/webp', 'pngjs'],
-  io: ['fast-png', 'fflate', 'valibot', 'yaml'],
+  io: ['fast-png', 'fflate', 'yaml'],
+  run: ['valibot'],
   metrics: ['ml-matrix'],
   report: ['echarts'],
 };

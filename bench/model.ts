@@ -1,6 +1,6 @@
-import { networkOf, resolveModel } from '../src/cli/model.ts';
-import { mergeConfig, type PartialConfig } from '../src/io/config.ts';
-import { presetNamed } from '../src/io/presets.ts';
+import { networkOf, resolveModel } from '../src/run/model.ts';
+import { mergeConfig, type PartialConfig } from '../src/run/settings.ts';
+import { presetNamed } from '../src/run/presets.ts';
 import { normal, STREAM, uniformU32 } from '../src/rng/philox.ts';
 import { count, Workspace } from '../src/tensor/index.ts';
 import { Trainer } from '../src/ucgm/trainer.ts';

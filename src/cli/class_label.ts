@@ -1,5 +1,5 @@
-import type { RunConfig } from '../io/config.ts';
-import { nearest } from '../io/nearest.ts';
+import { nearest } from '../run/nearest.ts';
+import type { RunConfig } from '../run/settings.ts';
 import { UsageError } from './failure.ts';
 
 /** Names that an error lists. */

@@ -6,10 +6,10 @@ import type { FeatureNetwork } from '../metrics/feature_network.ts';
 import { inceptionNetwork } from '../metrics/inception.ts';
 import { parseDescription } from '../metrics/layers.ts';
 import { type HostWeights, smallCnn } from '../metrics/small_cnn.ts';
+import { checkSound } from '../run/sound.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { bundledModel } from './bundled.ts';
 import { UsageError } from './failure.ts';
-import { checkSound } from './sound.ts';
 
 /** What a file of Inception-v3's weights says of itself in its metadata, as `network`. */
 export const INCEPTION = 'inception-v3';

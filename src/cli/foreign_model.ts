@@ -1,13 +1,13 @@
-import { mergeConfig, type PartialConfig, type RunConfig } from '../io/config.ts';
-import { nearest } from '../io/nearest.ts';
-import { presetNamed } from '../io/presets.ts';
 import { quote } from '../io/quote.ts';
 import { type RawTensor, toFloat32 } from '../io/safetensors.ts';
 import type { CheckpointTensors } from '../io/torch_names.ts';
 import { namedModel } from '../models/registry.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
+import { networkOf } from '../run/model.ts';
+import { nearest } from '../run/nearest.ts';
+import { presetNamed } from '../run/presets.ts';
+import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
 import { UsageError } from './failure.ts';
-import { networkOf } from './model.ts';
 
 /** Weights of another program, and what is said about them. */
 export interface ForeignModel {

@@ -1,14 +1,14 @@
-import { firstNotFiniteTensor } from '../io/finite.ts';
-import { UsageError } from './failure.ts';
+import { RunError } from './errors.ts';
+import { firstNotFiniteTensor } from './finite.ts';
 
-/** @throws UsageError that names the first tensor of a file that holds a NaN or an infinity. */
+/** @throws RunError that names the first tensor of a file that holds a NaN or an infinity. */
 export function checkSound(
   where: string,
   tensors: Iterable<readonly [name: string, values: Float32Array]>,
   fix: string,
 ): void {
   const stray = firstNotFiniteTensor(tensors);
-  if (stray) throw new UsageError(`${where}: ${stray.name} holds ${stray.value} (element ${stray.index})`, fix);
+  if (stray) throw new RunError(`${where}: ${stray.name} holds ${stray.value} (element ${stray.index})`, fix);
 }
 
 /** What to do about weights that are not numbers. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { networkOf, resolveModel } from '../../src/cli/model.ts';
-import { ConfigError, mergeConfig } from '../../src/io/config.ts';
-import { parseConfigFile } from '../../src/io/config_file.ts';
-import { presetNamed } from '../../src/io/presets.ts';
+import { parseConfigFile } from '../../src/run/config_file.ts';
+import { networkOf, resolveModel } from '../../src/run/model.ts';
+import { presetNamed } from '../../src/run/presets.ts';
+import { ConfigError, mergeConfig } from '../../src/run/settings.ts';
 
 /** The figures of the reference's multi-step training on SD-VAE latents, in its keys and spelling. */
 const REFERENCE = `

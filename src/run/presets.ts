@@ -1,29 +1,11 @@
-import { ConfigError, type PartialConfig } from './config.ts';
+import { OBJECTIVE_DEFAULTS } from '../ucgm/options.ts';
+import { SAMPLING_DEFAULTS } from '../ucgm/schedule.ts';
 import { nearest } from './nearest.ts';
+import { ConfigError, type PartialConfig } from './settings.ts';
 
-const TRANSPORT: PartialConfig['transport'] = {
-  transport_type: 'Linear',
-  consistc_ratio: 0,
-  enhanced_ratio: 0.47,
-  scaled_cbl_eps: 0,
-  ema_decay_rate: 0.999,
-  enhanced_range: [0, 0.75],
-  time_dist_ctrl: [1, 1, 1],
-  wt_cosine_loss: true,
-  weight_function: 'Cosine',
-  lab_drop_ratio: 0.1,
-};
-
-const SAMPLE: PartialConfig['sample'] = {
-  sampling_steps: 20,
-  sampling_order: 1,
-  extrapol_ratio: 0,
-  time_dist_ctrl: [1, 1, 1],
-  rfba_gap_steps: [0.001, 0.001],
-  stochast_ratio: 0,
-  cfg_scale: 1,
-  cfg_interval: [0, 1],
-};
+/** The reference's multi-step objective. */
+const TRANSPORT = { ...OBJECTIVE_DEFAULTS, enhanced_ratio: 0.47 } as PartialConfig['transport'];
+const SAMPLE = { ...SAMPLING_DEFAULTS } as PartialConfig['sample'];
 
 const PRESETS: { [name: string]: PartialConfig } = {
   /** Minutes on a CPU adapter: digits that a person reads. */

@@ -1,11 +1,11 @@
-import type { RunConfig } from '../io/config.ts';
-import { firstNotFinite } from '../io/finite.ts';
 import { KernelError } from '../kernel/index.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { normal, STREAM } from '../rng/philox.ts';
 import { BufferLimitError, count, type Workspace } from '../tensor/index.ts';
 import { sample } from '../ucgm/sampler.ts';
-import { UsageError } from './failure.ts';
+import { RunError } from './errors.ts';
+import { firstNotFinite } from './finite.ts';
+import type { RunConfig } from './settings.ts';
 
 /** Which images to draw. */
 export interface Drawing {
@@ -48,7 +48,7 @@ export async function draw(
   return { samples, nfe };
 }
 
-/** As draw, part by part, so that of many images only some are in memory. @throws UsageError for samples that are not finite; the signal's reason. */
+/** As draw, part by part, so that of many images only some are in memory. @throws RunError for samples that are not finite; the signal's reason. */
 export async function* drawParts(
   workspace: Workspace,
   network: VelocityNetwork,
@@ -75,7 +75,7 @@ export async function* drawParts(
     }
     const stray = firstNotFinite(drawn.samples);
     if (stray)
-      throw new UsageError(
+      throw new RunError(
         `sample ${first + Math.floor(stray.index / one)} holds ${stray.value}, though the weights are finite`,
         'sample with --kappa 0 and a lower --cfg, or use an earlier checkpoint: the model may have diverged',
       );

@@ -1,4 +1,4 @@
-import type { RunConfig } from '../io/config.ts';
+import type { RunConfig } from './settings.ts';
 
 /** True for a model of few steps: a consistency model, or one of two times. */
 export function isFewStep({ transport }: Pick<RunConfig, 'transport'>): boolean {

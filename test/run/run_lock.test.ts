@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { lock } from '../../src/io/run-lock.node.ts';
-import { failure, useFolder } from './folder.ts';
+import { lock } from '../../src/run/run_lock.node.ts';
+import { failure, useFolder } from '../io/folder.ts';
 
 describe('the lock of a run', () => {
   const path = useFolder();

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
-import { mergeConfig, parseConfig, type RunConfig, stringifyConfig } from '../io/config.ts';
-import type { RunFolder } from '../io/run-folder.node.ts';
+import { mergeConfig, parseConfig, type RunConfig, stringifyConfig } from './settings.ts';
 
 /** Names of data that are no folders. */
 const NAMED = ['digits', 'shapes'];
@@ -37,9 +36,4 @@ export function configKeptIn(folder: string, text: string, where: string): RunCo
   // Of a run that an earlier version wrote: relative to where that was started.
   if (!existsSync(beside) && existsSync(name)) return config;
   return withData(config, way(process.cwd(), beside));
-}
-
-/** The configuration of a run. @throws IoError or ConfigError. */
-export function configOfRun(run: RunFolder): RunConfig {
-  return configKeptIn(run.path, run.configText(), run.path);
 }

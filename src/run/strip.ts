@@ -1,8 +1,8 @@
 import type { LatentScale } from '../data/latents.ts';
-import type { RunConfig } from '../io/config.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import type { Workspace } from '../tensor/index.ts';
-import { gridColumns, type Sampled, sampleImages, writeSampleGrid } from './grid.ts';
+import { gridColumns, type Sampled, sampleImages } from './samples.ts';
+import type { RunConfig } from './settings.ts';
 
 /** Sampling steps of a strip's rows, from the top. */
 export const STRIP_STEPS: readonly number[] = [1, 2, 4, 8, 20];
@@ -14,15 +14,14 @@ export interface StripControl {
   readonly signal?: AbortSignal;
 }
 
-/** Samples the same noise at several numbers of steps, a row for each, a column a class, and writes it as a PNG. */
-export async function writeStrip(
+/** Samples the same noise at several numbers of steps, a row for each, a column a class. */
+export async function drawStrip(
   workspace: Workspace,
   network: VelocityNetwork,
   weights: Weights,
   config: RunConfig,
-  path: string,
   { latents, signal }: StripControl = {},
-): Promise<void> {
+): Promise<Sampled> {
   const request = { count: gridColumns(network), seed: config.train.seed, ...(signal && { signal }) };
   const rows: Sampled[] = [];
   for (const sampling_steps of STRIP_STEPS) {
@@ -35,5 +34,5 @@ export async function writeStrip(
     samples.set(row.samples, i * first.samples.length);
   });
   const labels = Uint32Array.from(rows.flatMap((row) => [...row.labels]));
-  writeSampleGrid(path, { ...first, samples, labels });
+  return { ...first, samples, labels };
 }

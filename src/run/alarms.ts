@@ -1,8 +1,10 @@
 import type { BatchSource } from '../data/batches.ts';
-import type { RunConfig } from '../io/config.ts';
 import { varianceWithinLabels, velocityError } from '../ucgm/diagnostics.ts';
 import type { Trainer } from '../ucgm/trainer.ts';
 import { draw } from './draw.ts';
+import type { RunEvents } from './events.ts';
+import { isFewStep } from './few_step.ts';
+import type { RunConfig } from './settings.ts';
 
 /** Images that a check looks at, at most. */
 const IMAGES = 64;
@@ -44,6 +46,28 @@ export async function poorTeacher(
     `multi-step model of this data and transport (${transport_type}), and ${own ? 'no' : 'neither a good start nor a'} good teacher. ` +
     'Train it longer first'
   );
+}
+
+/** Looks at every checkpoint for a few-step model that has fallen to one sample a class. */
+export function collapseWatch(
+  trainer: Trainer,
+  source: BatchSource,
+  warn: (text: string) => void,
+  signal?: AbortSignal,
+): RunEvents {
+  let seen: Sighting | undefined;
+  let config: RunConfig;
+  return {
+    purpose: 'look for collapse',
+    async started(step, started) {
+      config = started;
+      if (isFewStep(config)) seen = await sight(source, step);
+    },
+    async saved() {
+      const alarm = seen && (await collapse(trainer, seen, config, signal));
+      if (alarm) warn(alarm);
+    },
+  };
 }
 
 /** An alarm when most of the variance of a few-step model's samples is gone, or nothing. @throws the signal's reason. */

@@ -1,14 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { RunFolder } from '../../src/io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../../src/io/safetensors.node.ts';
-import { failure, useFolder } from './folder.ts';
+import { FolderStore } from '../../src/run/folder_store.node.ts';
+import { failure, useFolder } from '../io/folder.ts';
 
 describe('run folder', () => {
   const path = useFolder();
 
   const withCheckpoints = (...steps: number[]) => {
-    const run = RunFolder.create(path('run'));
+    const run = FolderStore.create(path('run'));
     run.writeConfig('model: {}\n');
     for (const step of steps) {
       const data = Float32Array.of(step);
@@ -19,9 +19,9 @@ describe('run folder', () => {
 
   it('refuses a folder that holds a run, and one that holds none', () => {
     withCheckpoints();
-    expect(failure(() => RunFolder.create(path('run')))).toMatchObject({ code: 'exists' });
-    expect(failure(() => RunFolder.open(path('nothing')))).toMatchObject({ code: 'missing' });
-    expect(RunFolder.open(path('run')).configText()).toBe('model: {}\n');
+    expect(failure(() => FolderStore.create(path('run')))).toMatchObject({ code: 'exists' });
+    expect(failure(() => FolderStore.open(path('nothing')))).toMatchObject({ code: 'missing' });
+    expect(FolderStore.open(path('run')).configText()).toBe('model: {}\n');
   });
 
   it('orders checkpoints by number, not by name', () => {

@@ -1,7 +1,7 @@
 import { closeSync, linkSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { writeAll } from './atomic.node.ts';
-import { IoError, systemReason } from './errors.ts';
+import { writeAll } from '../io/atomic.node.ts';
+import { IoError, systemReason } from '../io/errors.ts';
 
 /** Who writes a run. */
 interface Holder {

@@ -1,23 +1,20 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { atomicWrite } from './atomic.node.ts';
-import { IoError, systemReason } from './errors.ts';
-import { lock } from './run-lock.node.ts';
-import { readSafetensors } from './safetensors.node.ts';
-import type { Safetensors } from './safetensors.ts';
-
-/** A checkpoint that was read, and what had to be passed over to find it. */
-export interface Checkpoint extends Safetensors {
-  readonly step: number;
-  readonly path: string;
-  readonly warnings: readonly string[];
-}
+import { atomicWrite } from '../io/atomic.node.ts';
+import { IoError, systemReason } from '../io/errors.ts';
+import { readSafetensors, writeSafetensorsAtomic } from '../io/safetensors.node.ts';
+import type { TrainerState } from '../ucgm/checkpoint.ts';
+import { configKeptIn, keptConfig } from './kept_settings.node.ts';
+import { MetricsLog } from './metrics_log.node.ts';
+import { lock } from './run_lock.node.ts';
+import type { RunConfig } from './settings.ts';
+import type { Checkpoint, RunStore } from './store.ts';
 
 /**
  * The folder of a run: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png, report.html; on latents also
  * latents_stats.safetensors, after `ucgm eval` eval.json, while it is written run.lock.
  */
-export class RunFolder {
+export class FolderStore implements RunStore {
   readonly path: string;
 
   private constructor(path: string) {
@@ -26,14 +23,14 @@ export class RunFolder {
 
   /** @throws IoError where a run is there already. */
   static checkNew(path: string): void {
-    if (existsSync(new RunFolder(path).#config))
+    if (existsSync(new FolderStore(path).#config))
       throw new IoError('exists', path, 'it holds a run already', 'give --resume to go on with it, or another --out');
   }
 
   /** Makes a new run's folder. @throws IoError where a run is there already, or the folder cannot be made. */
-  static create(path: string): RunFolder {
-    const run = new RunFolder(path);
-    RunFolder.checkNew(path);
+  static create(path: string): FolderStore {
+    const run = new FolderStore(path);
+    FolderStore.checkNew(path);
     try {
       mkdirSync(join(path, 'checkpoints'), { recursive: true });
       mkdirSync(join(path, 'samples'), { recursive: true });
@@ -44,8 +41,8 @@ export class RunFolder {
   }
 
   /** Opens a run that is there. @throws IoError where there is none. */
-  static open(path: string): RunFolder {
-    const run = new RunFolder(path);
+  static open(path: string): FolderStore {
+    const run = new FolderStore(path);
     if (!existsSync(run.#config)) {
       throw new IoError('missing', path, 'it holds no run (no config.yaml)', 'give the folder of an earlier --out');
     }
@@ -110,6 +107,32 @@ export class RunFolder {
     atomicWrite(this.#config, text);
   }
 
+  get name(): string {
+    return this.path;
+  }
+
+  /** Keeps the settings, a path of data as seen from the folder. */
+  writeSettings(config: RunConfig): void {
+    this.writeConfig(keptConfig(config, this.path));
+  }
+
+  /** The settings that were kept, a path of data as seen from the working directory. @throws IoError or ConfigError. */
+  settings(): RunConfig {
+    return configKeptIn(this.path, this.configText(), this.path);
+  }
+
+  metricsAfter(step: number): MetricsLog {
+    return MetricsLog.open(this.metricsPath, step);
+  }
+
+  writeSamples(step: number, png: Uint8Array): void {
+    atomicWrite(this.samplePath(step), [png]);
+  }
+
+  writeCheckpoint(step: number, { tensors, metadata }: TrainerState): void {
+    writeSafetensorsAtomic(this.checkpointPath(step), tensors, metadata);
+  }
+
   /** Steps of which there is a checkpoint, rising. */
   checkpoints(): number[] {
     return this.#steps('checkpoints', /^(\d+)\.safetensors$/);
@@ -137,7 +160,7 @@ export class RunFolder {
       const fix = steps.length > 0 ? `there are those of steps ${steps.join(', ')}` : 'train longer, or resume the run';
       throw new IoError('missing', this.path, `it holds no checkpoint of step ${step}`, fix);
     }
-    return { step, path, warnings: [], ...readSafetensors(path) };
+    return { step, where: path, warnings: [], ...readSafetensors(path) };
   }
 
   /**
@@ -150,7 +173,7 @@ export class RunFolder {
     for (const step of this.checkpoints().reverse()) {
       const path = this.checkpointPath(step);
       try {
-        return { step, path, warnings, ...readSafetensors(path) };
+        return { step, where: path, warnings, ...readSafetensors(path) };
       } catch (error) {
         if (!(error instanceof IoError)) throw error;
         first ??= error;

@@ -1,12 +1,11 @@
 import { denormaliseLatents, type LatentScale } from '../data/latents.ts';
-import { atomicWrite } from '../io/atomic.node.ts';
-import type { RunConfig } from '../io/config.ts';
 import { encodeGrid } from '../io/png.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { draw } from './draw.ts';
-import { UsageError } from './failure.ts';
+import { RunError } from './errors.ts';
 import { latentPicture } from './latent_picture.ts';
+import type { RunConfig } from './settings.ts';
 
 export interface GridRequest {
   /** Images, of all classes in turn; default eight of each of the first 16 classes, or 64. */
@@ -43,7 +42,7 @@ export async function sampleImages(
   const columns = gridColumns(network);
   const labels = labelsFor(network, request);
   const seed = request.seed ?? config.train.seed;
-  checkCount(network, labels.length, '--count');
+  checkCount(network, labels.length, 'count');
   const control = request.signal ? { signal: request.signal } : {};
   const { samples } = await draw(workspace, network, weights, config, { labels, seed, ...control });
   const [c, h, w] = network.input;
@@ -54,41 +53,41 @@ export async function sampleImages(
 /** Labels that are held. */
 const MOST_LABELS = 10 ** 7;
 
-/** Labels of the images that a request asks for. @throws UsageError for more than can be kept, or a label that is none. */
+/** Labels of the images that a request asks for. @throws RunError for more than can be kept, or a label that is none. */
 export function labelsFor(network: VelocityNetwork, { count, label }: GridRequest): Uint32Array<ArrayBuffer> {
   const { numClasses } = network;
   const columns = gridColumns(network);
   const n = count ?? columns * 8;
-  if (n > MOST_LABELS) throw new UsageError(`--count ${n}`, `give at most ${MOST_LABELS}`);
+  if (n > MOST_LABELS) throw new RunError(`count ${n}`, `give at most ${MOST_LABELS}`);
   if (label !== undefined && numClasses < 2)
-    throw new UsageError(`--label ${label}: the model knows no classes`, 'leave --label out');
+    throw new RunError(`label ${label}: the model knows no classes`, 'leave label out');
   if (label !== undefined && label >= numClasses)
-    throw new UsageError(`--label ${label}: the model has ${numClasses} classes`, `give 0 to ${numClasses - 1}`);
+    throw new RunError(`label ${label}: the model has ${numClasses} classes`, `give 0 to ${numClasses - 1}`);
   const kinds = count === undefined ? columns : numClasses; // a grid shows some classes, a count asks for all
   const labels = new Uint32Array(n).fill(label ?? 0);
   if (label === undefined && numClasses >= 2) for (let i = 0; i < n; i++) labels[i] = i % kinds;
   return labels;
 }
 
-/** @throws UsageError for more images than can be held at once, before they are drawn. */
-export function checkCount({ input }: VelocityNetwork, n: number, flag: string): void {
+/** @throws RunError for more images than can be held at once, before they are drawn. */
+export function checkCount({ input }: VelocityNetwork, n: number, option: string): void {
   const numbers = n * input[0] * input[1] * input[2];
   try {
     new Float32Array(numbers); // not touched: no memory is used for it
   } catch {
-    throw new UsageError(
-      `${flag} ${n}: images of ${input.join(' x ')} take ${4 * numbers} bytes together`,
+    throw new RunError(
+      `${option} ${n}: images of ${input.join(' x ')} take ${4 * numbers} bytes together`,
       'give fewer',
     );
   }
 }
 
-/** Writes samples as a PNG, a column a class; latents as latentPicture shows them. */
-export function writeSampleGrid(path: string, { samples, shape, labels, columns, latents }: Sampled): void {
+/** Samples as a PNG, a column a class; latents as latentPicture shows them. */
+export function samplesPng({ samples, shape, labels, columns, latents }: Sampled): Uint8Array {
   const [c, h, w] = shape;
   const n = labels.length;
   const picture = latents ? latentPicture(samples, c, h * w) : { values: samples, channels: c };
-  atomicWrite(path, [encodeGrid(picture.values, { n, c: picture.channels, h, w, columns })]);
+  return encodeGrid(picture.values, { n, c: picture.channels, h, w, columns });
 }
 
 /** Columns of a grid: the classes, up to 16. */

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { draw } from '../../src/cli/draw.ts';
-import { sampleImages } from '../../src/cli/grid.ts';
-import { mergeConfig } from '../../src/io/config.ts';
-import { presetNamed } from '../../src/io/presets.ts';
 import { KernelError } from '../../src/kernel/index.ts';
 import { createNetwork } from '../../src/models/registry.ts';
 import type { VelocityNetwork } from '../../src/nn/network.ts';
 import { WeightStore } from '../../src/nn/weights.ts';
 import { normal } from '../../src/rng/philox.ts';
+import { draw } from '../../src/run/draw.ts';
+import { presetNamed } from '../../src/run/presets.ts';
+import { sampleImages } from '../../src/run/samples.ts';
+import { mergeConfig } from '../../src/run/settings.ts';
 import { BufferLimitError, Workspace } from '../../src/tensor/index.ts';
 import { testDevice } from '../gpu.ts';
 

@@ -1,5 +1,5 @@
-import type { PartialConfig } from './config.ts';
 import { ConfigError, unknownKey } from './config_error.ts';
+import type { PartialConfig } from './settings.ts';
 
 type Section = { [key: string]: unknown };
 

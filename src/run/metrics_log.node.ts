@@ -1,13 +1,12 @@
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync } from 'node:fs';
-import { atomicWrite, writeAll } from './atomic.node.ts';
-import { IoError, systemReason } from './errors.ts';
-import { readAll, withFile } from './read.node.ts';
-
-/** One line of metrics.jsonl: a step and what was measured in it; null for what was not finite. */
-export type MetricsLine = { readonly step: number } & { readonly [name: string]: number | null };
+import { atomicWrite, writeAll } from '../io/atomic.node.ts';
+import { IoError, systemReason } from '../io/errors.ts';
+import { readAll, withFile } from '../io/read.node.ts';
+import { type MetricsLine, type MetricsRead, metricsText, parseMetrics, parseMetricsLine } from './metrics.ts';
+import type { MetricsWriter } from './store.ts';
 
 /** metrics.jsonl: one JSON object a line, one line a step, steps rising, also after a crash and a resume. */
-export class MetricsLog {
+export class MetricsLog implements MetricsWriter {
   readonly #path: string;
   #fd: number | undefined;
 
@@ -24,7 +23,7 @@ export class MetricsLog {
   static open(path: string, resumeStep: number): MetricsLog {
     if (existsSync(path)) {
       const kept = readMetrics(path).filter(({ step }) => step <= resumeStep);
-      atomicWrite(path, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+      atomicWrite(path, kept.map(metricsText).join(''));
     }
     try {
       return new MetricsLog(path, openSync(path, 'a'));
@@ -36,7 +35,7 @@ export class MetricsLog {
   /** Adds a line. A value that is not finite is written as null, which is what JSON has for it. */
   append(line: MetricsLine): void {
     if (this.#fd === undefined) throw new IoError('closed', this.#path, 'it is closed', 'append before close()');
-    writeAll(this.#fd, new TextEncoder().encode(`${JSON.stringify(line)}\n`));
+    writeAll(this.#fd, new TextEncoder().encode(metricsText(line)));
   }
 
   close(): void {
@@ -45,12 +44,6 @@ export class MetricsLog {
     closeSync(this.#fd);
     this.#fd = undefined;
   }
-}
-
-/** What a metrics.jsonl holds: its lines, and the numbers, from 1, of those that are none. */
-export interface MetricsRead {
-  readonly lines: MetricsLine[];
-  readonly broken: number[];
 }
 
 /**
@@ -73,35 +66,13 @@ export function readSoundMetrics(path: string): MetricsRead {
   } catch (error) {
     throw new IoError('read', path, `it cannot be read (${systemReason(error)})`, 'check the path', error);
   }
-  const lines: MetricsLine[] = [];
-  const broken: number[] = [];
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1).split('\n');
-  whole.slice(0, -1).forEach((line, i) => {
-    const value = parsed(line);
-    if (value) lines.push(value);
-    else broken.push(i + 1);
-  });
-  return { lines, broken };
+  return parseMetrics(text);
 }
 
 /** The step of the first line; undefined where there is none. */
 export function firstMetricsStep(path: string): number | undefined {
   return withFile(path, (fd) => {
     const head = new TextDecoder().decode(readAll(fd, new Uint8Array(4096)));
-    return parsed(head.slice(0, head.indexOf('\n')))?.step;
+    return parseMetricsLine(head.slice(0, head.indexOf('\n')))?.step;
   });
-}
-
-/** JSON has no NaN; other programs write it all the same. */
-const NOT_NUMBERS = /([:,[]\s*)(?:NaN|-?Infinity)(?=\s*[,\]}])/g;
-
-function parsed(line: string): MetricsLine | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(line.replace(NOT_NUMBERS, '$1null'));
-  } catch {
-    return undefined;
-  }
-  const isLine = typeof value === 'object' && value !== null && Number.isInteger((value as { step?: unknown }).step);
-  return isLine ? (value as MetricsLine) : undefined;
 }

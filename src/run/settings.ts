@@ -1,9 +1,16 @@
 import * as v from 'valibot';
-import { stringify } from 'yaml';
-import { ConfigError, unknownKey } from './config_error.ts';
-import { readYaml } from './yaml.ts';
+import { writeYaml } from '../io/yaml.ts';
+import type { ModelConfig } from '../models/registry.ts';
+import { OPTIMIZER_TYPES, type OptimizerOptions } from '../optim/optimizer.ts';
+import { ENHANCED_STYLES, type ObjectiveOptions } from '../ucgm/options.ts';
+import type { SamplingOptions } from '../ucgm/schedule.ts';
+import { TRANSPORTS, type TransportName } from '../ucgm/transport.ts';
+import { ConfigError, readSettings, unknownKey } from './config_error.ts';
 
 export { ConfigError } from './config_error.ts';
+
+/** An entry for every option that the library has, and no other: one that is forgotten here is an error of types. */
+type Entries<Options> = { readonly [Key in keyof Options]-?: v.GenericSchema };
 
 const real = v.pipe(v.number(), v.finite('give a finite number'));
 const positive = v.pipe(real, v.gtValue(0));
@@ -23,12 +30,12 @@ const triple = v.tuple([positive, positive, positive]);
 
 /** Options of UCGM-T, the reference's keys; its spelling `weight_funcion` is read as weight_function. */
 const transport = v.strictObject({
-  transport_type: v.picklist(['Linear', 'ReLinear', 'TrigFlow', 'TrigLinear', 'EDM', 'Random']),
+  transport_type: v.picklist(Object.keys(TRANSPORTS) as TransportName[]),
   consistc_ratio: share,
   enhanced_ratio: real,
   scaled_cbl_eps: notNegative,
   ema_decay_rate: share,
-  enhanced_style: v.optional(v.picklist(['auto', 'ft-vs-fe', 'fc-vs-xz', 'fc-vs-fe'])),
+  enhanced_style: v.optional(v.picklist(ENHANCED_STYLES)),
   enhanced_range: pair(share),
   time_dist_ctrl: triple,
   wt_cosine_loss: v.boolean(),
@@ -37,7 +44,7 @@ const transport = v.strictObject({
   method: v.optional(v.picklist(['UCGM', 'RCGM'])),
   order: v.optional(count),
   compat: v.optional(v.literal('reference')),
-});
+} satisfies Entries<ObjectiveOptions>);
 
 /** Options of UCGM-S, the reference's keys. */
 const sampling = v.strictObject({
@@ -51,7 +58,7 @@ const sampling = v.strictObject({
   cfg_interval: pair(share),
   target_time: v.optional(v.picklist(['end', 'next', 'same'])),
   compat: v.optional(v.literal('reference')),
-});
+} satisfies Entries<SamplingOptions>);
 
 const schema = v.strictObject({
   /** A name of src/models/registry.ts, and what differs from it; sizes of the data fill the rest. */
@@ -72,7 +79,7 @@ const schema = v.strictObject({
     learn_sigma: v.optional(v.boolean()),
     two_times: v.optional(v.boolean()),
     num_encoder_blocks: v.optional(upTo(2 ** 12, 0)),
-  }),
+  } satisfies Entries<ModelConfig & { name: string }>),
   data: v.strictObject({
     /** digits, shapes, or a folder of images or of latent shards. */
     name: v.string(),
@@ -94,12 +101,12 @@ const schema = v.strictObject({
   }),
   transport,
   optimizer: v.strictObject({
-    type: v.picklist(['AdamW', 'Adam', 'RAdam', 'CAdamW', 'Lion', 'CLion', 'DAdamW']),
+    type: v.picklist(OPTIMIZER_TYPES),
     lr: positive,
     betas: pair(belowOne),
     weight_decay: notNegative,
     eps: v.optional(positive),
-  }),
+  } satisfies Entries<OptimizerOptions>),
   train: v.strictObject({
     steps: count,
     seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
@@ -127,7 +134,7 @@ const SECTIONS = schema.entries as unknown as { [section: string]: { entries: { 
  * that does.
  */
 export function parseConfig(text: string, where: string): PartialConfig {
-  return sectionsOf(readYaml(text, where), where);
+  return sectionsOf(readSettings(text, where), where);
 }
 
 /** The sections of a configuration that was read. @throws ConfigError for a key that does not exist. */
@@ -179,7 +186,7 @@ export function mergeConfig(where: string, ...parts: PartialConfig[]): RunConfig
 
 /** YAML of a whole configuration; parseConfig reads it back. */
 export function stringifyConfig(config: RunConfig): string {
-  return stringify(config);
+  return writeYaml(config);
 }
 
 function withoutUndefined(entries: object): object {

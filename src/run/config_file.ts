@@ -1,6 +1,6 @@
-import { type PartialConfig, sectionsOf } from './config.ts';
+import { readSettings } from './config_error.ts';
 import { fromReferenceConfig, isReferenceConfig } from './reference_config.ts';
-import { readYaml } from './yaml.ts';
+import { type PartialConfig, sectionsOf } from './settings.ts';
 
 /** A configuration file that was read. */
 export interface ConfigFile {
@@ -13,7 +13,7 @@ export interface ConfigFile {
 
 /** Reads a configuration file, ours or one of the reference. @throws ConfigError for broken YAML and unknown keys. */
 export function parseConfigFile(text: string, where: string): ConfigFile {
-  const value = readYaml(text, where);
+  const value = readSettings(text, where);
   if (isReferenceConfig(value)) return { reference: true, ...fromReferenceConfig(value, where) };
   return { config: sectionsOf(value, where), reference: false, notes: [] };
 }

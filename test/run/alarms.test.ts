@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { collapse } from '../../src/cli/alarms.ts';
-import { mergeConfig, type PartialConfig } from '../../src/io/config.ts';
-import { presetNamed } from '../../src/io/presets.ts';
 import { createNetwork } from '../../src/models/registry.ts';
 import { normal } from '../../src/rng/philox.ts';
+import { collapse } from '../../src/run/alarms.ts';
+import { presetNamed } from '../../src/run/presets.ts';
+import { mergeConfig, type PartialConfig } from '../../src/run/settings.ts';
 import { Workspace } from '../../src/tensor/index.ts';
 import { Trainer } from '../../src/ucgm/trainer.ts';
 import { testDevice } from '../gpu.ts';

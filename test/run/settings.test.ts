@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, mergeConfig, type PartialConfig, parseConfig, stringifyConfig } from '../../src/io/config.ts';
-import { presetNamed } from '../../src/io/presets.ts';
+import { presetNamed } from '../../src/run/presets.ts';
+import { ConfigError, mergeConfig, type PartialConfig, parseConfig, stringifyConfig } from '../../src/run/settings.ts';
 
 describe('configuration', () => {
   it('reads back what it writes, for every preset', () => {

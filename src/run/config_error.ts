@@ -1,3 +1,4 @@
+import { readYaml } from '../io/yaml.ts';
 import { FixableError, oneLine } from '../kernel/errors.ts';
 import { nearest } from './nearest.ts';
 
@@ -9,6 +10,11 @@ export class ConfigError extends FixableError {
     // Values come from files: a line break in one must not break the message.
     super(oneLine(`${where}: ${what}`), oneLine(fix));
   }
+}
+
+/** Reads a file of settings. @throws ConfigError with file and line for broken YAML. */
+export function readSettings(text: string, where: string): unknown {
+  return readYaml(text, (what, fix) => new ConfigError(where, what, fix));
 }
 
 /** The error for a key that does not exist, with the nearest that does. */

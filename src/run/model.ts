@@ -1,7 +1,7 @@
-import type { RunConfig } from '../io/config.ts';
 import { ModelError } from '../models/config.ts';
 import { createNetwork, namedModel } from '../models/registry.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
+import type { RunConfig } from './settings.ts';
 
 /** Sizes that come from the data. */
 export interface DataSizes {

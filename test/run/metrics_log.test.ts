@@ -1,7 +1,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { firstMetricsStep, MetricsLog, readMetrics, readSoundMetrics } from '../../src/io/metrics-log.node.ts';
-import { failure, useFolder } from './folder.ts';
+import { firstMetricsStep, MetricsLog, readMetrics, readSoundMetrics } from '../../src/run/metrics_log.node.ts';
+import { failure, useFolder } from '../io/folder.ts';
 
 describe('metrics.jsonl', () => {
   const path = useFolder();
