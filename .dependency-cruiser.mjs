@@ -17,7 +17,7 @@ const MAY_IMPORT = {
   data: ['kernel', 'rng', 'io'],
   run: ['kernel', 'device', 'rng', 'tensor', 'nn', 'optim', 'models', 'ucgm', 'data', 'io'],
   io: ['kernel'],
-  metrics: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'autograd', 'nn'],
+  metrics: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'autograd', 'models'],
   report: ['run', 'ucgm'],
 };
 

@@ -1,7 +1,7 @@
 import { Tape } from '../autograd/tape.ts';
+import type { FeatureNetwork } from '../models/features/feature_network.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { MetricError } from './errors.ts';
-import type { FeatureNetwork } from './feature_network.ts';
 
 /** Many images of one size, in -1..1. */
 export interface ImageSource {

@@ -1,4 +1,4 @@
-import { FixableError } from '../kernel/index.ts';
+import { FixableError, oneLine } from '../kernel/errors.ts';
 
 /** Sizes every diffusion transformer has; names are the reference's. */
 export interface DiTConfig {
@@ -16,6 +16,10 @@ export interface DiTConfig {
 /** A model that cannot be built, or an input it cannot take. `fix` says what to change. */
 export class ModelError extends FixableError {
   override readonly name = 'ModelError';
+
+  constructor(what: string, fix: string) {
+    super(oneLine(what), oneLine(fix)); // of weights the file is named
+  }
 }
 
 /** @throws ModelError for sizes that do not fit together. */

@@ -1,4 +1,4 @@
-import { MetricError } from './errors.ts';
+import { ModelError } from '../config.ts';
 
 /** One layer of a feature network. */
 export type Layer =
@@ -22,11 +22,11 @@ const FIX =
  * Reads the description that a file of feature weights carries in its metadata:
  * `conv3x3 s2 p1 1-32, relu, flatten (c,h,w), fc 3136-128, relu = features; fc 128-10. Input 28x28 in [-1,1].`
  * What stands before `= features` makes them; what follows the semicolon makes class logits of them, and may be left out.
- * @throws MetricError for words that are no layer, and for an input that is not images in -1..1.
+ * @throws ModelError for words that are no layer, and for an input that is not images in -1..1.
  */
 export function parseDescription(text: string, where: string): NetworkDescription {
   const match = /^\s*(.*?)\s*= features\s*(?:;\s*(.*?))?\.\s*Input (\d+)x(\d+) in \[-1, ?1\]/s.exec(text);
-  if (!match) throw new MetricError(`${where}: the description of the feature network cannot be read`, FIX);
+  if (!match) throw new ModelError(`${where}: the description of the feature network cannot be read`, FIX);
   const [, body, head, height, width] = match;
   const layers = (list: string | undefined) =>
     list ? list.split(/,(?![^(]*\))/).map((word) => layerOf(word.trim(), where)) : [];
@@ -50,7 +50,7 @@ function layerOf(word: string, where: string): Layer {
   }
   const fc = /^fc (\d+)-(\d+)$/.exec(word);
   if (fc) return { kind: 'fc', inputs: Number(fc[1]), outputs: Number(fc[2]) };
-  throw new MetricError(
+  throw new ModelError(
     `${where}: the feature network has a layer "${word.slice(0, 80)}"`,
     `use conv, relu, flatten and fc; ${FIX}`,
   );

@@ -1,8 +1,8 @@
-import { conv2d } from '../autograd/ops/convolution.ts';
-import { linear } from '../autograd/ops/linear.ts';
-import type { Tape } from '../autograd/tape.ts';
-import type { Tensor, Workspace } from '../tensor/index.ts';
-import { MetricError } from './errors.ts';
+import { conv2d } from '../../autograd/ops/convolution.ts';
+import { linear } from '../../autograd/ops/linear.ts';
+import type { Tape } from '../../autograd/tape.ts';
+import type { Tensor, Workspace } from '../../tensor/index.ts';
+import { ModelError } from '../config.ts';
 import type { FeatureNetwork } from './feature_network.ts';
 import { type Layer, parseDescription } from './layers.ts';
 
@@ -23,7 +23,7 @@ interface Built {
 /**
  * A network of convolutions, ReLU and linear layers, from a description (see parseDescription) and torch-shaped weights
  * conv1, conv2 .. and fc1, fc2 ..: conv [out, in, k, k], fc [out, in], each with a bias.
- * @throws MetricError for weights that are missing or do not fit the description.
+ * @throws ModelError for weights that are missing or do not fit the description.
  */
 export function smallCnn(
   workspace: Workspace,
@@ -34,7 +34,7 @@ export function smallCnn(
   const { body, head, height, width } = parseDescription(description, where);
   const first = body[0];
   if (first?.kind !== 'conv')
-    throw new MetricError(
+    throw new ModelError(
       `${where}: the feature network does not begin with a convolution`,
       'describe it from its input on',
     );
@@ -100,7 +100,7 @@ class Builder {
 
   /** Width of what flows now. */
   get features(): number {
-    if (this.#image) throw new MetricError(`${this.#where}: the features are images`, 'end the network with fc layers');
+    if (this.#image) throw new ModelError(`${this.#where}: the features are images`, 'end the network with fc layers');
     return this.#flat;
   }
 
@@ -110,10 +110,10 @@ class Builder {
     layers.forEach((layer, i) => {
       const before = layers[i - 1]?.kind;
       if (layer.kind === 'relu' && before !== 'conv' && before !== 'fc')
-        throw new MetricError(`${this.#where}: relu follows ${before ?? 'nothing'}`, 'put it behind a conv or an fc');
+        throw new ModelError(`${this.#where}: relu follows ${before ?? 'nothing'}`, 'put it behind a conv or an fc');
       const after = layers[i + 1]?.kind === 'relu' ? 'relu' : 'none';
       if (layer.kind === 'flatten') {
-        if (!this.#image) throw new MetricError(`${this.#where}: flatten follows fc`, 'flatten images only');
+        if (!this.#image) throw new ModelError(`${this.#where}: flatten follows fc`, 'flatten images only');
         flattened = this.#image;
         this.#flat = flattened[0] * flattened[1] * flattened[2];
         this.#image = undefined;
@@ -130,7 +130,7 @@ class Builder {
   #conv({ kernel, stride, padding, inputs, outputs }: Extract<Layer, { kind: 'conv' }>) {
     const name = `conv${++this.#count.conv}`;
     if (this.#image?.[0] !== inputs) {
-      throw new MetricError(
+      throw new ModelError(
         `${this.#where}: ${name} takes ${inputs} channels and gets ${this.#image?.[0] ?? 'no image'}`,
         'correct the description',
       );
@@ -150,7 +150,7 @@ class Builder {
   #fc({ inputs, outputs }: Extract<Layer, { kind: 'fc' }>, image: readonly [number, number, number] | undefined) {
     const name = `fc${++this.#count.fc}`;
     if (this.#image || this.#flat !== inputs) {
-      throw new MetricError(
+      throw new ModelError(
         `${this.#where}: ${name} takes ${inputs} numbers and gets ${this.#image ?? this.#flat}`,
         'correct the description',
       );
@@ -172,7 +172,7 @@ class Builder {
   #read(name: string, shape: readonly number[]): Float32Array<ArrayBuffer> {
     const found = this.#weights.get(name);
     if (!found || found.shape.join() !== shape.join()) {
-      throw new MetricError(
+      throw new ModelError(
         `${this.#where}: ${name} ${found ? `is [${found.shape}]` : 'is missing'}, its description asks for [${shape}]`,
         'give the weights that belong to the description',
       );

@@ -1,4 +1,4 @@
-import { MetricError } from './errors.ts';
+import { ModelError } from '../config.ts';
 import { inceptionConvs } from './inception_layers.ts';
 import type { HostWeights } from './small_cnn.ts';
 
@@ -8,7 +8,7 @@ const EPS = 1e-3;
 /**
  * Inception-v3's weights out of its PyTorch state: NAME.conv.weight and NAME.bn.{weight, bias, running_mean, running_var} of
  * each convolution become NAME.weight and NAME.bias, w g / sqrt(var + eps) and b - mean g / sqrt(var + eps), in f64.
- * @throws MetricError for a tensor that is missing or of another shape.
+ * @throws ModelError for a tensor that is missing or of another shape.
  */
 export function foldInception(
   tensors: ReadonlyMap<string, HostWeights>,
@@ -20,7 +20,7 @@ export function foldInception(
     const read = (suffix: string, shape: readonly number[]) => {
       const found = tensors.get(`${name}.${suffix}`);
       if (!found || found.shape.join() !== shape.join())
-        throw new MetricError(
+        throw new ModelError(
           `${where}: ${name}.${suffix} ${found ? `is [${found.shape}]` : 'is missing'}, Inception-v3 has [${shape}]`,
           'give the PyTorch weights of Inception-v3 for FID',
         );

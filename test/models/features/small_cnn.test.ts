@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { featureNetwork, readFeatures } from '../../src/cli/features.ts';
-import { loadDigits } from '../../src/data/digits.node.ts';
-import { embed } from '../../src/metrics/embed.ts';
-import { MetricError } from '../../src/metrics/errors.ts';
-import { parseDescription } from '../../src/metrics/layers.ts';
-import { type HostWeights, smallCnn } from '../../src/metrics/small_cnn.ts';
-import { Workspace } from '../../src/tensor/index.ts';
-import { testDevice } from '../gpu.ts';
-import { randn, relError } from '../reference/index.ts';
+import { featureNetwork, readFeatures } from '../../../src/cli/features.ts';
+import { loadDigits } from '../../../src/data/digits.node.ts';
+import { embed } from '../../../src/metrics/embed.ts';
+import { ModelError } from '../../../src/models/config.ts';
+import { parseDescription } from '../../../src/models/features/layers.ts';
+import { type HostWeights, smallCnn } from '../../../src/models/features/small_cnn.ts';
+import { Workspace } from '../../../src/tensor/index.ts';
+import { testDevice } from '../../gpu.ts';
+import { randn, relError } from '../../reference/index.ts';
 
 const DESCRIPTION =
   'conv3x3 s2 p1 2-5, relu, conv5x5 p1 5-3, flatten (c,h,w), fc 48-7, relu = features; fc 7-4. Input 11x12 in [-1,1].';
@@ -149,7 +149,7 @@ describe('a feature network from its description', () => {
     ['relu = features. Input 11x12 in [-1,1].', 'does not begin with a convolution'],
   ])('is refused by name: %j', async (text, message) => {
     const workspace = await fresh();
-    expect(() => smallCnn(workspace, text, weightsOf(), 'f')).toThrow(MetricError);
+    expect(() => smallCnn(workspace, text, weightsOf(), 'f')).toThrow(ModelError);
     expect(() => smallCnn(workspace, text, weightsOf(), 'f')).toThrow(message);
   });
 

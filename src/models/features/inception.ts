@@ -1,8 +1,8 @@
-import { concat } from '../autograd/ops/concat.ts';
-import { conv2d, pool2d } from '../autograd/ops/convolution.ts';
-import type { Tape } from '../autograd/tape.ts';
-import type { Tensor, Workspace } from '../tensor/index.ts';
-import { MetricError } from './errors.ts';
+import { concat } from '../../autograd/ops/concat.ts';
+import { conv2d, pool2d } from '../../autograd/ops/convolution.ts';
+import type { Tape } from '../../autograd/tape.ts';
+import type { Tensor, Workspace } from '../../tensor/index.ts';
+import { ModelError } from '../config.ts';
 import type { FeatureNetwork } from './feature_network.ts';
 import { INCEPTION_FEATURES, inception, inceptionConvs } from './inception_layers.ts';
 import { channelLast, type HostWeights } from './small_cnn.ts';
@@ -15,7 +15,7 @@ const SIDE = 299;
 /**
  * Inception-v3 with weights of `ucgm convert --features inception-v3`: NAME.weight [out, in, kh, kw] and NAME.bias [out] of each
  * convolution, batch norm folded in. Only with the weights of the FID community are its Frechet distances FID (Heusel et al. 2017).
- * @throws MetricError for a weight that is missing or of another shape.
+ * @throws ModelError for a weight that is missing or of another shape.
  */
 export function inceptionNetwork(
   workspace: Workspace,
@@ -28,7 +28,7 @@ export function inceptionNetwork(
     const read = (suffix: string, shape: readonly number[]) => {
       const found = weights.get(`${name}.${suffix}`);
       if (!found || found.shape.join() !== shape.join())
-        throw new MetricError(
+        throw new ModelError(
           `${where}: ${name}.${suffix} ${found ? `is [${found.shape}]` : 'is missing'}, Inception-v3 has [${shape}]`,
           'make the file with ucgm convert --features inception-v3',
         );

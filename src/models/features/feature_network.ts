@@ -1,11 +1,5 @@
-import type { Tape } from '../autograd/tape.ts';
-import type { Tensor } from '../tensor/index.ts';
-
-/** Mean [dim] and covariance [dim, dim] of features. */
-export interface Moments {
-  readonly mean: Float64Array;
-  readonly covariance: Float64Array;
-}
+import type { Tape } from '../../autograd/tape.ts';
+import type { Tensor } from '../../tensor/index.ts';
 
 /** A network whose features images are compared in. */
 export interface FeatureNetwork {

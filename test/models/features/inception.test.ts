@@ -1,14 +1,14 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { Tape } from '../../src/autograd/tape.ts';
-import { embed } from '../../src/metrics/embed.ts';
-import { MetricError } from '../../src/metrics/errors.ts';
-import { foldInception } from '../../src/metrics/fold_batch_norm.ts';
-import { inceptionNetwork } from '../../src/metrics/inception.ts';
-import { inception, inceptionConvs } from '../../src/metrics/inception_layers.ts';
-import type { HostWeights } from '../../src/metrics/small_cnn.ts';
-import { Workspace } from '../../src/tensor/index.ts';
-import { testDevice } from '../gpu.ts';
-import { randn, relError } from '../reference/index.ts';
+import { Tape } from '../../../src/autograd/tape.ts';
+import { embed } from '../../../src/metrics/embed.ts';
+import { ModelError } from '../../../src/models/config.ts';
+import { foldInception } from '../../../src/models/features/fold_batch_norm.ts';
+import { inceptionNetwork } from '../../../src/models/features/inception.ts';
+import { inception, inceptionConvs } from '../../../src/models/features/inception_layers.ts';
+import type { HostWeights } from '../../../src/models/features/small_cnn.ts';
+import { Workspace } from '../../../src/tensor/index.ts';
+import { testDevice } from '../../gpu.ts';
+import { randn, relError } from '../../reference/index.ts';
 
 /** A sixteenth of the channels, so that f64 on the host is quick. */
 const SCALE = 16;
@@ -217,7 +217,7 @@ describe('Inception-v3', () => {
     const workspace = await fresh();
     const missing = state();
     missing.delete('Mixed_6b.branch7x7_2.bn.running_var');
-    expect(() => foldInception(missing, 'f.pth', SCALE)).toThrow(MetricError);
+    expect(() => foldInception(missing, 'f.pth', SCALE)).toThrow(ModelError);
     expect(() => foldInception(missing, 'f.pth', SCALE)).toThrow('Mixed_6b.branch7x7_2.bn.running_var is missing');
     expect(() => foldInception(state(), 'f.pth')).toThrow(
       'Conv2d_1a_3x3.conv.weight is [2,3,3,3], Inception-v3 has [32,3,3,3]',
