@@ -210,8 +210,8 @@ async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow
   const start = performance.now();
   const [channels, height, width] = source.network.input;
   const one = channels * height * width;
-  const kinds = Math.max(1, source.network.numClasses);
-  const labels = Uint32Array.from({ length: options.images }, (_, i) => i % kinds);
+  const numClasses = Math.max(1, source.network.numClasses);
+  const labels = Uint32Array.from({ length: options.images }, (_, i) => i % numClasses);
   const { samples: all, nfe } = await draw(workspace, source.network, task.weights, config, {
     labels,
     seed: options.seed,

@@ -71,10 +71,10 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const { latents, network } = source;
   const label = options.label === undefined ? undefined : classLabel(options.label, config, network.numClasses);
   const labels = labelsFor(network, { count: options.count, label });
-  const kind = { shape: network.input, labels };
+  const form = { shape: network.input, labels };
   checkKind(source, options);
   if (grid !== undefined || latentFile !== undefined) checkCount(network, labels.length, '--count');
-  if (npz !== undefined) checkNpzSize(npz, kind);
+  if (npz !== undefined) checkNpzSize(npz, form);
 
   const device = await openNodeDevice();
   const workspace = new Workspace(device);
@@ -83,8 +83,8 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const start = performance.now();
   const sinks = [
     ...(grid === undefined && latentFile === undefined ? [] : [wholeSamples(source, labels, options)]),
-    ...(images === undefined ? [] : [imageFolder(images, kind)]),
-    ...(npz === undefined ? [] : [npzFile(npz, kind)]),
+    ...(images === undefined ? [] : [imageFolder(images, form)]),
+    ...(npz === undefined ? [] : [npzFile(npz, form)]),
   ];
   let nfe = 0;
   const stop = new StopSignals();

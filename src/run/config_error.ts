@@ -1,6 +1,6 @@
 import { readYaml } from '../io/yaml.ts';
 import { FixableError, oneLine } from '../kernel/errors.ts';
-import { nearest } from './nearest.ts';
+import { closest } from './closest.ts';
 
 /** A configuration that cannot be used: which key, what it holds, what is allowed. */
 export class ConfigError extends FixableError {
@@ -19,5 +19,5 @@ export function readSettings(text: string, where: string): unknown {
 
 /** The error for a key that does not exist, with the nearest that does. */
 export function unknownKey(where: string, key: string, known: readonly string[]): ConfigError {
-  return new ConfigError(where, `there is no key ${key}`, `did you mean ${nearest(key, [...known])}?`);
+  return new ConfigError(where, `there is no key ${key}`, `did you mean ${closest(key, [...known])}?`);
 }

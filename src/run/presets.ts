@@ -1,6 +1,6 @@
 import { OBJECTIVE_DEFAULTS } from '../ucgm/options.ts';
 import { SAMPLING_DEFAULTS } from '../ucgm/schedule.ts';
-import { nearest } from './nearest.ts';
+import { closest } from './closest.ts';
 import { ConfigError, type PartialConfig } from './settings.ts';
 
 /** The reference's multi-step objective. */
@@ -131,7 +131,7 @@ export function presetNamed(name: string): PartialConfig {
     throw new ConfigError(
       `--preset ${name}`,
       'there is no such preset',
-      `did you mean ${nearest(name, known)}? There are ${known.join(', ')}`,
+      `did you mean ${closest(name, known)}? There are ${known.join(', ')}`,
     );
   return preset;
 }

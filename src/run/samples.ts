@@ -63,9 +63,9 @@ export function labelsFor(network: VelocityNetwork, { count, label }: GridReques
     throw new RunError(`label ${label}: the model knows no classes`, 'leave label out');
   if (label !== undefined && label >= numClasses)
     throw new RunError(`label ${label}: the model has ${numClasses} classes`, `give 0 to ${numClasses - 1}`);
-  const kinds = count === undefined ? columns : numClasses; // a grid shows some classes, a count asks for all
+  const inTurn = count === undefined ? columns : numClasses; // a grid shows some classes, a count asks for all
   const labels = new Uint32Array(n).fill(label ?? 0);
-  if (label === undefined && numClasses >= 2) for (let i = 0; i < n; i++) labels[i] = i % kinds;
+  if (label === undefined && numClasses >= 2) for (let i = 0; i < n; i++) labels[i] = i % inTurn;
   return labels;
 }
 

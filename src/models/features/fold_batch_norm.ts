@@ -13,10 +13,10 @@ const EPS = 1e-3;
 export function foldInception(
   tensors: ReadonlyMap<string, HostWeights>,
   where: string,
-  scale = 1,
+  divisor = 1,
 ): Map<string, HostWeights> {
   const folded = new Map<string, HostWeights>();
-  for (const { name, inputs, outputs, size } of inceptionConvs(scale)) {
+  for (const { name, inputs, outputs, size } of inceptionConvs(divisor)) {
     const read = (suffix: string, shape: readonly number[]) => {
       const found = tensors.get(`${name}.${suffix}`);
       if (!found || found.shape.join() !== shape.join())

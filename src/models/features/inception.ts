@@ -21,10 +21,10 @@ export function inceptionNetwork(
   workspace: Workspace,
   weights: ReadonlyMap<string, HostWeights>,
   where: string,
-  scale = 1,
+  divisor = 1,
 ): FeatureNetwork {
   const placed = new Map<string, { weight: Tensor; bias: Tensor }>();
-  for (const { name, inputs, outputs, size } of inceptionConvs(scale)) {
+  for (const { name, inputs, outputs, size } of inceptionConvs(divisor)) {
     const read = (suffix: string, shape: readonly number[]) => {
       const found = weights.get(`${name}.${suffix}`);
       if (!found || found.shape.join() !== shape.join())
@@ -41,15 +41,15 @@ export function inceptionNetwork(
     workspace.stream.write(bias, read('bias', [outputs]));
     placed.set(name, { weight, bias });
   }
-  const dim = INCEPTION_FEATURES / scale;
+  const dim = INCEPTION_FEATURES / divisor;
   const { maxStorageBufferBindingSize: most } = workspace.device.limits;
   return {
     name: 'Inception-v3',
     dim,
     input: [3, SIDE, SIDE],
     fit: 'resize',
-    batch: Math.max(1, Math.min(MOST_IMAGES, Math.floor((most * scale) / WINDOW_BYTES))),
-    forward: (tape, images) => ({ features: run(tape, placed, images, scale) }),
+    batch: Math.max(1, Math.min(MOST_IMAGES, Math.floor((most * divisor) / WINDOW_BYTES))),
+    forward: (tape, images) => ({ features: run(tape, placed, images, divisor) }),
     free() {
       for (const { weight, bias } of placed.values()) {
         workspace.free(weight);
@@ -63,7 +63,7 @@ function run(
   tape: Tape,
   placed: ReadonlyMap<string, { weight: Tensor; bias: Tensor }>,
   images: Tensor,
-  scale: number,
+  divisor: number,
 ): Tensor {
   return inception<Tensor>(
     {
@@ -84,6 +84,6 @@ function run(
       },
     },
     images,
-    scale,
+    divisor,
   );
 }

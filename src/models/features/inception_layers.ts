@@ -20,13 +20,13 @@ export const INCEPTION_FEATURES = 2048;
 
 /**
  * Inception-v3 (Szegedy et al. 2015) as the FID community has it: mean pooling does not count padding, and the last block pools
- * by the maximum. Takes images in -1..1, gives the 2,048 means before the classifier. `scale` divides every number of channels
+ * by the maximum. Takes images in -1..1, gives the 2,048 means before the classifier. `divisor` divides every number of channels
  * (a power of two up to 16), for tests.
  */
-export function inception<T>(backend: InceptionBackend<T>, images: T, scale = 1): T {
+export function inception<T>(backend: InceptionBackend<T>, images: T, divisor = 1): T {
   const none: Pair = [0, 0];
   const conv = (x: T, name: string, channels: number, size: Pair, padding: Pair = none, stride = 1) =>
-    backend.conv(x, name, channels / scale, size, stride, padding);
+    backend.conv(x, name, channels / divisor, size, stride, padding);
   const one = (x: T, name: string, channels: number) => conv(x, name, channels, [1, 1]);
   const three = (x: T, name: string, channels: number) => conv(x, name, channels, [3, 3], [1, 1]);
   const shrink = (x: T, name: string, channels: number) => conv(x, name, channels, [3, 3], none, 2);
@@ -116,7 +116,7 @@ export interface InceptionConv {
 }
 
 /** All convolutions in the order of the walk, found by walking with numbers of channels alone. */
-export function inceptionConvs(scale = 1): InceptionConv[] {
+export function inceptionConvs(divisor = 1): InceptionConv[] {
   const convs: InceptionConv[] = [];
   inception<number>(
     {
@@ -130,7 +130,7 @@ export function inceptionConvs(scale = 1): InceptionConv[] {
       part: (_, body) => body(),
     },
     3,
-    scale,
+    divisor,
   );
   return convs;
 }

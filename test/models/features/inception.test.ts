@@ -11,12 +11,12 @@ import { testDevice } from '../../gpu.ts';
 import { randn, relError } from '../../reference/index.ts';
 
 /** A sixteenth of the channels, so that f64 on the host is quick. */
-const SCALE = 16;
+const DIVISOR = 16;
 
 /** PyTorch's state of a narrow network: convolutions, and batch norms that do something. */
 function state(): Map<string, HostWeights> {
   const tensors = new Map<string, HostWeights>();
-  inceptionConvs(SCALE).forEach(({ name, inputs, outputs, size }, i) => {
+  inceptionConvs(DIVISOR).forEach(({ name, inputs, outputs, size }, i) => {
     const each = inputs * size[0] * size[1];
     const put = (suffix: string, shape: number[], data: Float64Array) =>
       tensors.set(`${name}.${suffix}`, { shape, data: Float32Array.from(data) });
@@ -123,7 +123,7 @@ function reference(tensors: Map<string, HostWeights>, image: Image): Float64Arra
       part: (_, body) => body(),
     },
     image,
-    SCALE,
+    DIVISOR,
   );
   return result.at;
 }
@@ -151,7 +151,7 @@ describe('Inception-v3', () => {
   it('computes what PyTorch computes, batch norms folded in: narrow, against f64', async () => {
     const workspace = await fresh();
     const tensors = state();
-    const network = inceptionNetwork(workspace, foldInception(tensors, 'state', SCALE), 'state', SCALE);
+    const network = inceptionNetwork(workspace, foldInception(tensors, 'state', DIVISOR), 'state', DIVISOR);
     const side = 79; // odd sizes in every layer
     const pixels = randn(2 * 3 * side * side, 999).map((v) => Math.tanh(v));
     const last = new Float32Array(pixels.length);
@@ -177,7 +177,7 @@ describe('Inception-v3', () => {
 
   it('sees images resized to 299 x 299 from 8 bits, grey in all channels', async () => {
     const workspace = await fresh();
-    const network = inceptionNetwork(workspace, foldInception(state(), 'state', SCALE), 'state', SCALE);
+    const network = inceptionNetwork(workspace, foldInception(state(), 'state', DIVISOR), 'state', DIVISOR);
     const seen: Float32Array[] = [];
     const spy = {
       ...network,
@@ -217,8 +217,8 @@ describe('Inception-v3', () => {
     const workspace = await fresh();
     const missing = state();
     missing.delete('Mixed_6b.branch7x7_2.bn.running_var');
-    expect(() => foldInception(missing, 'f.pth', SCALE)).toThrow(ModelError);
-    expect(() => foldInception(missing, 'f.pth', SCALE)).toThrow('Mixed_6b.branch7x7_2.bn.running_var is missing');
+    expect(() => foldInception(missing, 'f.pth', DIVISOR)).toThrow(ModelError);
+    expect(() => foldInception(missing, 'f.pth', DIVISOR)).toThrow('Mixed_6b.branch7x7_2.bn.running_var is missing');
     expect(() => foldInception(state(), 'f.pth')).toThrow(
       'Conv2d_1a_3x3.conv.weight is [2,3,3,3], Inception-v3 has [32,3,3,3]',
     );
