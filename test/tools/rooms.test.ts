@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -151,5 +151,29 @@ describe('rooms', () => {
         'src/nn/a.ts: process',
       ]);
     });
+  });
+
+  it('are those of the picture in docs/architecture.md, where imports go down the page', () => {
+    const picture = /```\n([\s\S]*?)```/.exec(readFileSync(join(root, 'docs/architecture.md'), 'utf8'))?.[1] ?? '';
+    const rooms = readdirSync(join(root, 'src'), { withFileTypes: true }).flatMap((e) =>
+      e.isDirectory() ? e.name : [],
+    );
+    const lineOf = new Map(
+      picture.split('\n').flatMap((line, at) => {
+        const names = line.slice(0, 30).trim().split(/\s+/); // what it is stands to the right
+        return names.filter((name) => /^[a-z]+$/.test(name)).map((name) => [name, at] as const);
+      }),
+    );
+    expect([...lineOf.keys()].sort()).toEqual(rooms.sort());
+    for (const room of rooms)
+      for (const file of readdirSync(join(root, 'src', room), { recursive: true, encoding: 'utf8' })) {
+        if (!file.endsWith('.ts')) continue;
+        const imports = readFileSync(join(root, 'src', room, file), 'utf8').matchAll(
+          /'(?:\.\.\/)+(\w+)\/[\w./]+\.ts'/g,
+        );
+        for (const [, other] of imports)
+          if (lineOf.has(other as string) && other !== room)
+            expect(lineOf.get(other as string), `${room}/${file} imports ${other}`).toBeGreaterThan(lineOf.get(room)!);
+      }
   });
 });
