@@ -10,20 +10,22 @@ import * as reflect from '../../src/reflect/index.ts';
 
 type ErrorClass = new (...given: string[]) => FixableError;
 
-const src = join(import.meta.dirname, '../../src');
-const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
-  .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
-  .map((path) => ({ path, text: readFileSync(join(src, path), 'utf8') }));
+const root = join(import.meta.dirname, '../..');
+const sources = (folder: string) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
+    .map((path) => ({ path: join(folder, path), text: readFileSync(join(root, folder, path), 'utf8') }));
+const files = ['src', 'bench', 'tools'].flatMap(sources);
 
 /** A command that was stopped did not fail: there is nothing to mend. */
 const NO_FAILURE = ['Stopped'];
 
-/** Every class of errors that a file of src exports, by name. */
+/** Every class of errors that a file exports, by name. */
 async function exportedErrors(): Promise<Map<string, ErrorClass>> {
   const found = new Map<string, ErrorClass>();
-  for (const { path, text } of files) {
+  for (const { path, text } of sources('src')) {
     if (!/\bclass \w+ extends \w*Error\b/.test(text)) continue;
-    const module = (await import(join(src, path))) as { [name: string]: unknown };
+    const module = (await import(join(root, path))) as { [name: string]: unknown };
     for (const [name, value] of Object.entries(module))
       if (typeof value === 'function' && value.prototype instanceof Error && !NO_FAILURE.includes(name))
         found.set(name, value as ErrorClass);
