@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { EVERYWHERE, fixtures, outside } from './test/everywhere.ts';
 import { findBrowser } from './tools/browser.mjs';
 
-/** npm run test:browser: kernels, tape, random numbers and parity in a page of headless Chromium, on its software adapter. */
+/** npm run test:browser: kernels, tape, random numbers, parity and a training run in a page of headless Chromium, on its software adapter. */
 export default defineConfig({
   server: { fs: { allow: ['.', fixtures, outside] } },
   test: {

@@ -1,7 +1,7 @@
-import { networkOf, resolveModel } from '../src/cli/model.ts';
-import { mergeConfig, type PartialConfig } from '../src/io/config.ts';
-import { presetNamed } from '../src/io/presets.ts';
 import { normal, STREAM, uniformU32 } from '../src/rng/philox.ts';
+import { networkOf, resolveModel } from '../src/run/model.ts';
+import { presetNamed } from '../src/run/presets.ts';
+import { mergeConfig, type PartialConfig } from '../src/run/settings.ts';
 import { count, Workspace } from '../src/tensor/index.ts';
 import { Trainer } from '../src/ucgm/trainer.ts';
 import { type KernelTime, Profiler } from './profile.ts';

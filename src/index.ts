@@ -2,7 +2,7 @@
 
 export { Tape, TapeError } from './autograd/tape.ts';
 export { adapterName, DeviceError, type DeviceOptions, readBuffer, requestDevice } from './device/index.ts';
-export { KernelError } from './kernel/index.ts';
+export { FixableError, KernelError } from './kernel/index.ts';
 export { type DiTConfig, ModelError } from './models/config.ts';
 export { createNetwork, type ModelConfig, namedModel } from './models/registry.ts';
 export type { InitSpec, VelocityNetwork, Weights } from './nn/network.ts';

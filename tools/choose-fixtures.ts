@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { atomicWrite } from '../src/io/atomic.node.ts';
 import { encodeSafetensors, parseSafetensors, toFloat32 } from '../src/io/safetensors.ts';
+import { FixableError } from '../src/kernel/errors.ts';
 
 /** Cases by file. Together under 10 MB, the cases that differ most. */
 const CASES: { readonly [file: string]: RegExp } = {
@@ -20,7 +21,7 @@ const CASES: { readonly [file: string]: RegExp } = {
 const SHARED = ['model'];
 
 const from = process.argv[2];
-if (!from) throw new Error('no folder. Fix: npx tsx tools/choose-fixtures.ts FOLDER');
+if (!from) throw new FixableError('no folder', 'npx tsx tools/choose-fixtures.ts FOLDER');
 const to = resolve(import.meta.dirname, '../test/fixtures');
 for (const [file, chosen] of Object.entries(CASES)) {
   const path = join(from, `${file}.safetensors`);

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { atomicWrite } from '../src/io/atomic.node.ts';
 import { encodeSafetensors, parseSafetensors, type RawTensor } from '../src/io/safetensors.ts';
+import { FixableError } from '../src/kernel/errors.ts';
 
 /** Bytes of tensors of one case, and of the whole choice. */
 const MAX_CASE = 32e3;
@@ -19,7 +20,7 @@ interface Case {
 }
 
 const from = process.argv[2];
-if (!from) throw new Error('no folder. Fix: npx tsx tools/choose-outside.ts FOLDER');
+if (!from) throw new FixableError('no folder', 'npx tsx tools/choose-outside.ts FOLDER');
 const to = resolve(import.meta.dirname, '../test/outside/cases');
 const read = (name: string) => readFileSync(join(from, name));
 
@@ -47,7 +48,7 @@ const files: [name: string, chunks: Uint8Array<ArrayBuffer>[]][] = [
 ];
 const sizes = files.map(([, chunks]) => chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0));
 const all = sizes.reduce((a, b) => a + b, 0);
-if (all > MAX_ALL) throw new Error(`the choice has ${all} bytes, more than ${MAX_ALL}. Fix: lower MAX_CASE`);
+if (all > MAX_ALL) throw new FixableError(`the choice has ${all} bytes, more than ${MAX_ALL}`, 'lower MAX_CASE');
 for (const [name, chunks] of files) atomicWrite(join(to, name), chunks);
 files.forEach(([name], i) => void console.log(`${name}: ${((sizes[i] as number) / 1e6).toFixed(2)} MB`));
 console.log(`${chosen.length} of ${onnx.cases.length} ONNX cases, ${(all / 1e6).toFixed(2)} MB in all`);

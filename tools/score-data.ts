@@ -7,12 +7,13 @@ import { resolve } from 'node:path';
 import { featureNetwork, readFeatures } from '../src/cli/features.ts';
 import { loadIdxFolder } from '../src/data/idx.node.ts';
 import { openNodeDevice } from '../src/device/node.ts';
+import { FixableError } from '../src/kernel/errors.ts';
 import { embed } from '../src/metrics/embed.ts';
 import { frechetDistance, momentsOfFeatures } from '../src/metrics/frechet.ts';
 import { Workspace } from '../src/tensor/index.ts';
 
 const folder = process.argv[2];
-if (!folder) throw new Error('no folder. Fix: npx tsx tools/score-data.ts MNIST_FOLDER');
+if (!folder) throw new FixableError('no folder', 'npx tsx tools/score-data.ts MNIST_FOLDER');
 const device = await openNodeDevice();
 const workspace = new Workspace(device);
 const [train, test] = [loadIdxFolder(resolve(folder)), loadIdxFolder(resolve(folder), 't10k')];

@@ -1,9 +1,9 @@
-import type { BuffersOf, DimsOf, Kernel, ShaderSource } from '../kernel/index.ts';
+import { type BuffersOf, type DimsOf, FixableError, type Kernel, type ShaderSource } from '../kernel/index.ts';
 import { add } from '../kernels/residual.ts';
 import { type DType, type Storage, Tensor, type Workspace } from '../tensor/index.ts';
 
 /** A broken rule of the tape: used twice, an op without a backward, a gradient asked before backward. */
-export class TapeError extends Error {
+export class TapeError extends FixableError {
   override readonly name = 'TapeError';
 }
 
@@ -102,8 +102,8 @@ export class Tape {
       for (const tensor of node.saved) this.release(tensor);
       return node.output;
     }
-    if (this.#done) throw new TapeError(`${node.op} was recorded after backward. Fix: use a new tape for each step`);
-    if (!node.vjp) throw new TapeError(`${node.op} has no backward. Fix: run it on a tape that does not record`);
+    if (this.#done) throw new TapeError(`${node.op} was recorded after backward`, 'use a new tape for each step');
+    if (!node.vjp) throw new TapeError(`${node.op} has no backward`, 'run it on a tape that does not record');
     node.output.storage.needsGrad = true;
     this.#nodes.push(node);
     return node.output;
@@ -146,9 +146,9 @@ export class Tape {
    * @throws TapeError on a second call, or when the output was not recorded.
    */
   backward(output: Tensor, grad: Tensor): void {
-    if (this.#done) throw new TapeError('backward ran before. Fix: use a new tape for each step');
+    if (this.#done) throw new TapeError('backward ran before', 'use a new tape for each step');
     if (!this.needs(output))
-      throw new TapeError('backward from a tensor that was not recorded. Fix: record its ops on this tape');
+      throw new TapeError('backward from a tensor that was not recorded', 'record its ops on this tape');
     this.#done = true;
     this.#gradients.set(output.storage, { tensor: grad, exclusive: true });
     this.#walk(new Sink(this, this.#gradients));
@@ -175,7 +175,8 @@ export class Tape {
     const gradient = this.#gradients.get(tensor.storage);
     if (!gradient)
       throw new TapeError(
-        'no gradient arrived at this tensor. Fix: watch() it before the ops that use it, then call backward',
+        'no gradient arrived at this tensor',
+        'watch() it before the ops that use it, then call backward',
       );
     return gradient.tensor.view(...tensor.shape);
   }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
-import type { RunConfig } from '../io/config.ts';
-import { firstMetricsStep } from '../io/metrics-log.node.ts';
-import type { RunFolder } from '../io/run-folder.node.ts';
+import type { FolderStore } from '../run/folder_store.node.ts';
+import { firstMetricsStep } from '../run/metrics_log.node.ts';
+import type { RunConfig } from '../run/settings.ts';
 
 /** Share of its start in an average from which on its samples show that. */
 const MUCH = 0.1;
@@ -21,7 +21,7 @@ export function shortTraining({ train }: RunConfig): string | undefined {
 }
 
 /** What is to be said of a run's average that still holds much of its start, or nothing. */
-export function youngAverage(run: RunFolder, { train }: RunConfig, step: number): string | undefined {
+export function youngAverage(run: FolderStore, { train }: RunConfig, step: number): string | undefined {
   // A converted run's average has an age that nobody knows: its steps are not in the log.
   if (step < 1 || !existsSync(run.metricsPath) || firstMetricsStep(run.metricsPath) !== 1) return undefined;
   return ageNote(train.ema_decay, step, 'use --weights model');

@@ -1,5 +1,5 @@
-import type { RunConfig } from '../io/config.ts';
-import { nearest } from '../io/nearest.ts';
+import { closest } from '../run/closest.ts';
+import type { RunConfig } from '../run/settings.ts';
 import { UsageError } from './failure.ts';
 
 /** Names that an error lists. */
@@ -21,6 +21,6 @@ export function classLabel(text: string, config: RunConfig, numClasses: number):
   const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
   throw new UsageError(
     `--label ${text} is no class of the model`,
-    `did you mean ${nearest(text, names)}? There are ${names.slice(0, LISTED).join(', ')}${more}; or give ${numbers}`,
+    `did you mean ${closest(text, names)}? There are ${names.slice(0, LISTED).join(', ')}${more}; or give ${numbers}`,
   );
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type ConfigFile, parseConfigFile } from '../io/config_file.ts';
+import { type ConfigFile, parseConfigFile } from '../run/config_file.ts';
 import { UsageError } from './failure.ts';
 
 /** Settings from a YAML file; says what of it has no counterpart. @throws UsageError, or ConfigError where it does not fit. */

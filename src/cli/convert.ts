@@ -1,12 +1,13 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { firstNotFinite } from '../io/finite.ts';
-import { RunFolder } from '../io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { type RawTensor, toFloat32, type WritableTensor } from '../io/safetensors.ts';
 import type { CheckpointTensors } from '../io/torch_names.ts';
-import { foldInception } from '../metrics/fold_batch_norm.ts';
-import type { HostWeights } from '../metrics/small_cnn.ts';
+import { foldInception } from '../models/features/fold_batch_norm.ts';
+import type { HostWeights } from '../models/features/small_cnn.ts';
+import { firstNotFinite } from '../run/finite.ts';
+import { FolderStore } from '../run/folder_store.node.ts';
+import { checkSound, USE_SOUND_WEIGHTS } from '../run/sound.ts';
 import { CHECKPOINT_FORMAT } from '../ucgm/checkpoint.ts';
 import { writeConvertedRun } from './convert_run.ts';
 import { UsageError } from './failure.ts';
@@ -14,7 +15,6 @@ import { INCEPTION } from './features.ts';
 import { halves } from './halves.ts';
 import { countNumber } from './numbers.ts';
 import { checkFolder, prepareFiles } from './output.ts';
-import { checkSound, USE_SOUND_WEIGHTS } from './sound.ts';
 import { readWeightsFile, type WeightsFile } from './weights_file.ts';
 
 interface ConvertOptions {
@@ -61,7 +61,7 @@ function convert(path: string, options: ConvertOptions): void {
   checkOptions(options);
   if (options.out !== undefined) prepareFiles([{ flag: '--out', path: options.out, extension: '.safetensors' }], path);
   if (options.run !== undefined) {
-    RunFolder.checkNew(options.run);
+    FolderStore.checkNew(options.run);
     checkFolder('--run', options.run);
   }
   const file = readWeightsFile(path);

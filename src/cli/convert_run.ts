@@ -1,10 +1,9 @@
-import { RunFolder } from '../io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { type RawTensor, toFloat32, type WritableTensor } from '../io/safetensors.ts';
+import { FolderStore } from '../run/folder_store.node.ts';
+import { checkSound, USE_SOUND_WEIGHTS } from '../run/sound.ts';
 import { type ForeignModel, foreignModel, groupOf, isWhole } from './foreign_model.ts';
 import { checkApart, checkFolder } from './output.ts';
-import { keptConfig } from './run_config.ts';
-import { checkSound, USE_SOUND_WEIGHTS } from './sound.ts';
 
 /** What a run folder is made of. */
 export interface ConvertedRun extends Omit<ForeignModel, 'seed'> {
@@ -39,11 +38,11 @@ export function writeConvertedRun(from: ConvertedRun): { model: string; groups: 
   checkSound(path, floatsOf(tensors), USE_SOUND_WEIGHTS);
   checkFolder('--run', run);
   checkApart('--run', run, config.data.name);
-  const folder = RunFolder.create(run);
+  const folder = FolderStore.create(run);
   const unlock = folder.lock(console.warn);
   try {
     writeSafetensorsAtomic(folder.checkpointPath(Number(metadata.step)), convertTensors(tensors), { ...metadata });
-    folder.writeConfig(keptConfig(config, run)); // last: a folder is a run from here on
+    folder.writeSettings(config); // last: a folder is a run from here on
   } finally {
     unlock();
   }

@@ -6,20 +6,20 @@ import { loadDataset } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { atomicWrite } from '../io/atomic.node.ts';
-import type { RunConfig } from '../io/config.ts';
-import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation } from '../io/evaluation.ts';
-import type { RunFolder } from '../io/run-folder.node.ts';
 import { checkFits, embed, type ImageSource } from '../metrics/embed.ts';
-import type { FeatureNetwork } from '../metrics/feature_network.ts';
 import { type Reference, referenceOf, type Scores, score } from '../metrics/score.ts';
+import type { FeatureNetwork } from '../models/features/feature_network.ts';
 import type { Weights } from '../nn/network.ts';
 import { WeightStore } from '../nn/weights.ts';
+import { draw } from '../run/draw.ts';
+import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation } from '../run/evaluation.ts';
+import { isFewStep } from '../run/few_step.ts';
+import type { FolderStore } from '../run/folder_store.node.ts';
+import { checkCount } from '../run/samples.ts';
+import type { RunConfig } from '../run/settings.ts';
 import { Workspace } from '../tensor/index.ts';
-import { draw } from './draw.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, featureNetwork, readFeatures } from './features.ts';
-import { checkCount } from './grid.ts';
-import { isFewStep } from './kind.ts';
 import { countNumber, numberList, seedNumber } from './numbers.ts';
 import { prepareFiles } from './output.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
@@ -177,7 +177,7 @@ function checkScores(row: EvaluationRow): void {
 }
 
 /** The run's report with the new table in it. */
-async function refreshReport(run: RunFolder, config: RunConfig): Promise<void> {
+async function refreshReport(run: FolderStore, config: RunConfig): Promise<void> {
   const stripStep = run.checkpoints().at(-1);
   const { writeReport } = await import('./report_file.ts'); // a plotting library, of no use until now
   console.log(`report ${writeReport({ run, config, ...(stripStep !== undefined && { stripStep }) })}`);
@@ -210,8 +210,8 @@ async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow
   const start = performance.now();
   const [channels, height, width] = source.network.input;
   const one = channels * height * width;
-  const kinds = Math.max(1, source.network.numClasses);
-  const labels = Uint32Array.from({ length: options.images }, (_, i) => i % kinds);
+  const numClasses = Math.max(1, source.network.numClasses);
+  const labels = Uint32Array.from({ length: options.images }, (_, i) => i % numClasses);
   const { samples: all, nfe } = await draw(workspace, source.network, task.weights, config, {
     labels,
     seed: options.seed,

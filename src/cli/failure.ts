@@ -1,24 +1,20 @@
+import { FixableError } from '../kernel/index.ts';
 import { Stopped } from './stop.ts';
 
 /** A command line that asks for something impossible. */
-export class UsageError extends Error {
-  readonly fix: string;
-
-  constructor(what: string, fix: string) {
-    super(`${what}. Fix: ${fix}`);
-    this.fix = fix;
-  }
+export class UsageError extends FixableError {
+  override readonly name = 'UsageError';
 }
 
 /**
- * Prints a failure and sets the exit code. An error that carries its fix was expected: one line, exit code 2. Anything else is
+ * Prints a failure and sets the exit code. A FixableError was expected: one line, exit code 2. Anything else is
  * a fault of the program: with its stack, exit code 1. A command that was stopped ends with the code of the signal.
  */
 export function reportFailure(error: unknown): void {
   if (error instanceof Stopped) {
     console.error(`ucgm: ${error.message}`);
     process.exitCode = error.exitCode;
-  } else if (error instanceof Error && 'fix' in error) {
+  } else if (error instanceof FixableError) {
     console.error(`ucgm: ${error.message.replace(/\s*[\r\n]+\s*/g, ' ')}`);
     process.exitCode = 2;
   } else {

@@ -2,14 +2,14 @@ import { basename } from 'node:path';
 import type { Dataset } from '../data/dataset.ts';
 import { readSafetensors } from '../io/safetensors.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
-import type { FeatureNetwork } from '../metrics/feature_network.ts';
-import { inceptionNetwork } from '../metrics/inception.ts';
-import { parseDescription } from '../metrics/layers.ts';
-import { type HostWeights, smallCnn } from '../metrics/small_cnn.ts';
+import type { FeatureNetwork } from '../models/features/feature_network.ts';
+import { inceptionNetwork } from '../models/features/inception.ts';
+import { parseDescription } from '../models/features/layers.ts';
+import { type HostWeights, smallCnn } from '../models/features/small_cnn.ts';
+import { checkSound } from '../run/sound.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { bundledModel } from './bundled.ts';
 import { UsageError } from './failure.ts';
-import { checkSound } from './sound.ts';
 
 /** What a file of Inception-v3's weights says of itself in its metadata, as `network`. */
 export const INCEPTION = 'inception-v3';
@@ -45,7 +45,7 @@ export function readFeatures(dataset: Dataset, path: string | undefined): Featur
   return { path: file, metadata, weights };
 }
 
-/** The feature network of a file, on the device. @throws MetricError for weights that do not fit its description. */
+/** The feature network of a file, on the device. @throws ModelError for weights that do not fit its description. */
 export function featureNetwork(workspace: Workspace, { path, metadata, weights }: FeaturesFile): FeatureNetwork {
   if (metadata.network === INCEPTION) return inceptionNetwork(workspace, weights, basename(path));
   return smallCnn(workspace, metadata.note ?? '', weights, basename(path));

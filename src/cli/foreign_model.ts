@@ -1,13 +1,13 @@
-import { mergeConfig, type PartialConfig, type RunConfig } from '../io/config.ts';
-import { nearest } from '../io/nearest.ts';
-import { presetNamed } from '../io/presets.ts';
 import { quote } from '../io/quote.ts';
 import { type RawTensor, toFloat32 } from '../io/safetensors.ts';
 import type { CheckpointTensors } from '../io/torch_names.ts';
 import { namedModel } from '../models/registry.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
+import { closest } from '../run/closest.ts';
+import { networkOf } from '../run/model.ts';
+import { presetNamed } from '../run/presets.ts';
+import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
 import { UsageError } from './failure.ts';
-import { networkOf } from './model.ts';
 
 /** Weights of another program, and what is said about them. */
 export interface ForeignModel {
@@ -30,7 +30,7 @@ const TABLES = /(^|\.)freqs_(cos|sin)$/;
 /** Greatest difference of a saved constant from the computed one: half precision's. */
 const TABLE_TOLERANCE = 2e-3;
 const LONGEST_NAME = 200;
-/** Names that are compared for the nearest, more than any network's: the comparison is slow. */
+/** Names that are compared for the closest, more than any network's: the comparison is slow. */
 const MOST_NAMES = 4096;
 
 /** The name of the model that a checkpoint's own configuration gives; undefined where it has none. */
@@ -126,7 +126,7 @@ function nearestTo(name: string, known: readonly string[]): string {
   const short = known.filter((other) => other.length <= LONGEST_NAME).slice(0, MOST_NAMES);
   return short.length === 0
     ? 'there are no others'
-    : `the nearest is ${quote(nearest(name.slice(0, LONGEST_NAME), short))}`;
+    : `the nearest is ${quote(closest(name.slice(0, LONGEST_NAME), short))}`;
 }
 
 const sameShape = (a: readonly number[], b: readonly number[]): boolean =>

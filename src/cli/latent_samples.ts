@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readLatentStats } from '../data/latent_stats.node.ts';
 import type { LatentScale } from '../data/latents.ts';
-import type { RunConfig } from '../io/config.ts';
-import type { RunFolder } from '../io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
-import type { Sampled } from './grid.ts';
+import type { FolderStore } from '../run/folder_store.node.ts';
+import type { Sampled } from '../run/samples.ts';
+import type { RunConfig } from '../run/settings.ts';
 
 /** How a run's latents were scaled, from its folder; undefined for a run on images. @throws IoError or DataError. */
-export function latentScaleOf(run: RunFolder, config: RunConfig): LatentScale | undefined {
+export function latentScaleOf(run: FolderStore, config: RunConfig): LatentScale | undefined {
   if (!existsSync(run.latentStatsPath)) return undefined;
   const { mean, std } = readLatentStats(run.latentStatsPath);
   return { mean, std, multiplier: config.data.latent_multiplier ?? 1 };

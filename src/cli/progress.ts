@@ -1,34 +1,26 @@
 import { SingleBar } from 'cli-progress';
+import type { Measured, RunEvents } from '../run/events.ts';
+import type { RunConfig } from '../run/settings.ts';
 
 /** A bar with loss, images/s and time left on a terminal; a line now and then elsewhere. */
-export class Progress {
-  readonly #total: number;
-  readonly #first: number;
-  readonly #batch: number;
-  readonly #start = performance.now();
-  readonly #bar: SingleBar | undefined;
+export class Progress implements RunEvents {
+  #total = 0;
+  #batch = 0;
+  #bar: SingleBar | undefined;
   #shown = 0;
 
-  constructor(total: number, first: number, batch: number) {
-    this.#total = total;
-    this.#first = first;
-    this.#batch = batch;
-    if (process.stderr.isTTY) {
-      this.#bar = new SingleBar({
-        format: '{bar} {value}/{total}  loss {loss}  {rate} images/s  {left} left',
-        hideCursor: true,
-        gracefulExit: false, // the training loop listens for signals
-      });
-      this.#bar.start(total, first, { loss: '-', rate: '-', left: '-' });
-    }
+  started(step: number, { train, data }: RunConfig): void {
+    [this.#total, this.#batch] = [train.steps, data.batch_size];
+    if (!process.stderr.isTTY) return;
+    this.#bar = new SingleBar({
+      format: '{bar} {value}/{total}  loss {loss}  {rate} images/s  {left} left',
+      hideCursor: true,
+      gracefulExit: false, // the command listens for signals
+    });
+    this.#bar.start(this.#total, step, { loss: '-', rate: '-', left: '-' });
   }
 
-  imagesPerSecond(step: number): number {
-    return ((step - this.#first) * this.#batch * 1000) / (performance.now() - this.#start);
-  }
-
-  show(step: number, loss: number): void {
-    const rate = this.imagesPerSecond(step);
+  measured({ step, loss, imagesPerSecond: rate }: Measured): void {
     const left = duration(((this.#total - step) * this.#batch) / rate);
     if (this.#bar) this.#bar.update(step, { loss: loss.toFixed(4), rate: rate.toFixed(0), left });
     else if (performance.now() - this.#shown > 5000 || step === this.#total) {
@@ -37,7 +29,7 @@ export class Progress {
     }
   }
 
-  stop(): void {
+  ended(): void {
     this.#bar?.stop();
   }
 }

@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { openNodeDevice } from '../device/node.ts';
-import type { RunConfig } from '../io/config.ts';
-import { RunFolder } from '../io/run-folder.node.ts';
 import { WeightStore } from '../nn/weights.ts';
+import { FolderStore } from '../run/folder_store.node.ts';
+import type { RunConfig } from '../run/settings.ts';
+import { drawStrip } from '../run/strip.ts';
 import { Workspace } from '../tensor/index.ts';
 import { youngAverage } from './average_age.ts';
 import { latentScaleOf } from './latent_samples.ts';
 import { prepareFiles } from './output.ts';
-import { configOfRun } from './run_config.ts';
-import { writeStrip } from './strip.ts';
+import { writeSampleGrid } from './sample_grid.ts';
 import { weightsOf } from './weights.ts';
 
 interface ReportOptions {
@@ -27,8 +27,8 @@ export function addReport(ucgm: Command): void {
 }
 
 async function report({ from, strip }: ReportOptions): Promise<void> {
-  const run = RunFolder.open(from);
-  const config = configOfRun(run);
+  const run = FolderStore.open(from);
+  const config = run.settings();
   prepareFiles([{ flag: 'the report', path: run.reportPath, extension: '.html' }]);
   const stripStep = strip ? await newestStrip(run, config) : undefined;
   const { writeReport } = await import('./report_file.ts'); // a plotting library, for this command alone
@@ -36,7 +36,7 @@ async function report({ from, strip }: ReportOptions): Promise<void> {
 }
 
 /** The step of the newest checkpoint, its strip written if it is not there; undefined without a checkpoint. */
-async function newestStrip(run: RunFolder, config: RunConfig): Promise<number | undefined> {
+async function newestStrip(run: FolderStore, config: RunConfig): Promise<number | undefined> {
   const newest = run.checkpoints().at(-1);
   if (newest === undefined || existsSync(run.stripPath(newest))) return newest;
   const { network, weights: values, step } = weightsOf(run, config.model, 'ema');
@@ -47,7 +47,8 @@ async function newestStrip(run: RunFolder, config: RunConfig): Promise<number | 
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(values);
   const latents = latentScaleOf(run, config);
-  await writeStrip(workspace, network, weights, config, run.stripPath(step), latents && { latents });
+  const strip = await drawStrip(workspace, network, weights, config, latents && { latents });
+  writeSampleGrid(run.stripPath(step), strip);
   await workspace.dispose();
   device.destroy();
   return step;

@@ -1,21 +1,21 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { atomicWrite } from '../io/atomic.node.ts';
-import type { RunConfig } from '../io/config.ts';
 import { IoError, systemReason } from '../io/errors.ts';
-import { parseEvaluation } from '../io/evaluation.ts';
-import { readSoundMetrics } from '../io/metrics-log.node.ts';
-import type { RunFolder } from '../io/run-folder.node.ts';
 import { reportHtml } from '../report/page.ts';
 import { evenly } from '../report/series.ts';
-import { gridColumns } from './grid.ts';
-import { STRIP_STEPS } from './strip.ts';
+import { parseEvaluation } from '../run/evaluation.ts';
+import type { FolderStore } from '../run/folder_store.node.ts';
+import { readSoundMetrics } from '../run/metrics_log.node.ts';
+import { gridColumns } from '../run/samples.ts';
+import type { RunConfig } from '../run/settings.ts';
+import { STRIP_STEPS } from '../run/strip.ts';
 
 /** Grids of samples in a report, and their bytes: a page that a phone still opens. */
 const MAX_GRIDS = 12;
 const MAX_GRID_BYTES = 4e6;
 
 export interface ReportRequest {
-  readonly run: RunFolder;
+  readonly run: FolderStore;
   readonly config: RunConfig;
   /** The checkpoint whose strip is shown, where there is one. */
   readonly stripStep?: number;
@@ -53,7 +53,7 @@ function columnNames({ model, data }: RunConfig): readonly string[] {
 }
 
 /** Steps whose grids are shown: evenly spread, the newest among them, fewer where the pictures are large. */
-function shownSamples(run: RunFolder): number[] {
+function shownSamples(run: FolderStore): number[] {
   const steps = run.samples();
   for (let count = MAX_GRIDS; count > 1; count--) {
     const chosen = evenly(steps, count);

@@ -4,20 +4,23 @@ import { readLatentStats, writeLatentStats } from '../data/latent_stats.node.ts'
 import { type OpenedData, openBatches } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
-import type { RunConfig } from '../io/config.ts';
-import { RunFolder } from '../io/run-folder.node.ts';
-import type { OptimizerOptions } from '../optim/optimizer.ts';
+import { collapseWatch } from '../run/alarms.ts';
+import type { RunEvents } from '../run/events.ts';
+import { FolderStore } from '../run/folder_store.node.ts';
+import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
+import { trainRun } from '../run/loop.ts';
+import { resolveModel } from '../run/model.ts';
+import { samplePictures } from '../run/pictures.ts';
+import { checkBatch, keepData, trainerOf } from '../run/prepare.ts';
+import type { RunConfig } from '../run/settings.ts';
 import { Workspace } from '../tensor/index.ts';
-import { type HostParameters, Trainer } from '../ucgm/trainer.ts';
-import { poorTeacher, sight } from './alarms.ts';
+import { NonFiniteError } from '../ucgm/non_finite.ts';
+import type { HostParameters, Trainer } from '../ucgm/trainer.ts';
 import { shortTraining } from './average_age.ts';
 import { UsageError } from './failure.ts';
-import { LATENT_PICTURE_NOTE } from './latent_picture.ts';
-import { networkOf, resolveModel } from './model.ts';
 import { checkApart, checkFolder } from './output.ts';
-import { keptConfig } from './run_config.ts';
+import { Progress } from './progress.ts';
 import { StopSignals } from './stop.ts';
-import { saveCheckpoint, trainingLoop } from './training_loop.ts';
 import { reportTraining } from './training_report.ts';
 
 export interface TrainingRequest {
@@ -25,7 +28,7 @@ export interface TrainingRequest {
   /** The folder of a new run. */
   readonly out: string;
   /** The run to go on with instead. */
-  readonly resume?: RunFolder;
+  readonly resume?: FolderStore;
   /** Weights to start from, by parameter; the initialisation if left out. */
   readonly weights?: HostParameters;
   /** Weights of the frozen teacher; those of the start if left out. */
@@ -38,7 +41,7 @@ const warn = (text: string) => console.warn(`warning: ${text}`);
 export async function runTraining(request: TrainingRequest): Promise<void> {
   const { config, resume, out } = request;
   if (!resume) {
-    RunFolder.checkNew(out);
+    FolderStore.checkNew(out);
     checkFolder('--out', out);
   }
   checkApart('--out', out, config.data.name);
@@ -64,29 +67,21 @@ async function trainFrom(source: OpenedData, request: TrainingRequest, stop: Sto
   const { config, resume } = request;
   config.model = resolveModel(config.model, source);
   checkBatch(config, source);
-  const network = networkOf(config.model);
   const device = await openNodeDevice();
   const items = source.latents ? 'latents' : 'images';
   console.log(
     `adapter ${adapterName(device)}; data ${source.name}, ${source.size} ${items} of ${source.numClasses} classes`,
   );
   if (source.notice !== undefined) console.warn(source.notice);
-  keepData(source, config.data, resume !== undefined);
+  keepData(source, config.data, resume !== undefined, warn);
   const workspace = new Workspace(device);
-  const trainer = new Trainer(workspace, network, config.data.batch_size, {
-    objective: config.transport,
-    optimizer: config.optimizer as OptimizerOptions,
-    emaDecay: config.train.ema_decay,
-    maxGradNorm: config.train.max_grad_norm,
-    seed: config.train.seed,
-    checkpointing: config.train.gradient_checkpointing ?? false,
-  });
+  const trainer = trainerOf(workspace, config);
   const size = `${(trainer.weights.flat.count / 1e6).toFixed(2)}M parameters`;
   console.log(`model ${config.model.name}, ${size}; batch ${config.data.batch_size}, ${config.train.steps} steps`);
   const note = resume ? undefined : shortTraining(config);
   if (note) console.log(`note: ${note}`);
   if (request.weights) trainer.startFrom(request.weights, request.teacher);
-  const run = resume ?? RunFolder.create(request.out);
+  const run = resume ?? FolderStore.create(request.out);
   const unlock = resume ? undefined : run.lock(warn);
   try {
     await trainIn(run, { trainer, source, request, stop });
@@ -105,45 +100,49 @@ interface Training {
   readonly stop: StopSignals;
 }
 
-async function trainIn(run: RunFolder, { trainer, source, request, stop }: Training): Promise<void> {
+async function trainIn(run: FolderStore, { trainer, source, request, stop }: Training): Promise<void> {
   const { config, resume, weights, teacher } = request;
   if (source instanceof LatentBatches) keepScale(source, config, run);
-  if (weights) await saveCheckpoint(trainer, run, config.train.keep_checkpoints);
-  run.writeConfig(keptConfig(config, run.path)); // from here on the folder is a run, and what it starts from is in it
-  const poor = weights && (await poorTeacher(trainer, await sight(source, 0), config, teacher !== undefined));
-  if (poor) warn(poor);
-  await trainingLoop({ trainer, source, config, run, resume: resume !== undefined, stop });
+  const { signal } = stop;
+  const about = { trainer, source, config, store: run, latents: source.latents, signal };
+  const from = resume ? 'checkpoint' : !weights ? 'start' : teacher ? 'given with a teacher' : 'given';
+  const command: RunEvents = {
+    started: () => stop.wait(), // until now there was nothing to save
+    note: (text) => console.log(text),
+    warning: warn,
+  };
+  const events = [command, new Progress(), collapseWatch(trainer, source, warn, signal), samplePictures(about)];
+  try {
+    await trainRun({ ...about, from, events });
+  } catch (error) {
+    throw error instanceof NonFiniteError ? divergence(error, trainer.step, run, config) : error;
+  }
+  if (signal.aborted) console.log(`stopped at step ${trainer.step}; the state is saved. Go on with --resume`);
   const { device } = trainer.workspace;
   await reportTraining(trainer, run, config, adapterName(device), {
-    signal: stop.signal,
+    signal,
     ...(source.latents && { latents: source.latents }),
   });
 }
 
-/** @throws UsageError for a batch that no device holds, before memory for it is asked for. */
-function checkBatch({ data }: RunConfig, { channels, height, width }: OpenedData): void {
-  const bytes = 4 * data.batch_size * channels * height * width;
-  if (bytes >= 2 ** 32)
-    throw new UsageError(
-      `a batch of ${data.batch_size} x ${channels} x ${height} x ${width} numbers takes ${bytes} bytes, a buffer holds less than ${2 ** 32}`,
-      'set data.batch_size (--batch) or data.size lower',
-    );
-}
-
-/** Puts into the configuration what the data is, and warns where a resumed run's has changed. */
-function keepData({ name, classNames, fingerprint }: OpenedData, data: RunConfig['data'], resumed: boolean): void {
-  const warn = (what: string) => console.warn(`warning: ${name}: ${what} changed since the run began`);
-  const [names, before] = [data.class_names, data.fingerprint];
-  if (resumed && names && classNames && names.join('\n') !== classNames.join('\n'))
-    warn(`the classes (${names.join(', ')}, now ${classNames.join(', ')}) have`);
-  if (resumed && before !== undefined && fingerprint !== undefined && before !== fingerprint)
-    warn(`the images (${before}; now ${fingerprint}) have`);
-  if (!resumed || names === undefined) data.class_names = classNames && [...classNames];
-  if (!resumed || before === undefined) data.fingerprint = fingerprint;
+/** The end of a training that diverged: which step, which tensor, and how to go on. */
+function divergence(
+  { step, tensor }: NonFiniteError,
+  trained: number,
+  run: FolderStore,
+  config: RunConfig,
+): UsageError {
+  const sound = run.checkpoints().at(-1);
+  const from = sound === undefined ? 'there is no checkpoint yet, begin' : `step ${sound} is saved and sound, go on`;
+  const lr = Number((config.optimizer.lr / 10).toPrecision(3));
+  return new UsageError(
+    `the training diverged: step ${step ?? trained} is not finite${tensor === undefined ? '' : `, first in ${tensor}`} (lr ${config.optimizer.lr})`,
+    `${from} with a lower learning rate: ucgm train --resume --out ${run.path} --lr ${lr}`,
+  );
 }
 
 /** Puts into the run's folder how its latents are scaled, so that sampling needs no data. */
-function keepScale(source: LatentBatches, config: RunConfig, run: RunFolder): void {
+function keepScale(source: LatentBatches, config: RunConfig, run: FolderStore): void {
   for (const warning of source.warnings) console.warn(warning);
   config.data.latent_norm ??= true;
   config.data.latent_multiplier = source.latents.multiplier;

@@ -3,17 +3,18 @@ import { denormaliseLatents } from '../data/latents.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { WeightStore } from '../nn/weights.ts';
+import { drawParts } from '../run/draw.ts';
+import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
+import { checkCount, gridColumns, labelsFor, type Sampled } from '../run/samples.ts';
 import { Workspace } from '../tensor/index.ts';
 import { bundledModel } from './bundled.ts';
 import { classLabel } from './class_label.ts';
-import { drawParts } from './draw.ts';
 import { UsageError } from './failure.ts';
-import { checkCount, gridColumns, labelsFor, type Sampled, writeSampleGrid } from './grid.ts';
-import { LATENT_PICTURE_NOTE } from './latent_picture.ts';
 import { writeLatentSamples } from './latent_samples.ts';
 import { countNumber, seedNumber, wholeNumber } from './numbers.ts';
 import { checkApart, checkEmptyFolder, prepareFiles } from './output.ts';
 import { checkNpzSize, imageFolder, npzFile, type SampleSink } from './sample_files.ts';
+import { writeSampleGrid } from './sample_grid.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource, type Source } from './source.ts';
 import { StopSignals } from './stop.ts';
@@ -70,10 +71,10 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const { latents, network } = source;
   const label = options.label === undefined ? undefined : classLabel(options.label, config, network.numClasses);
   const labels = labelsFor(network, { count: options.count, label });
-  const kind = { shape: network.input, labels };
+  const form = { shape: network.input, labels };
   checkKind(source, options);
   if (grid !== undefined || latentFile !== undefined) checkCount(network, labels.length, '--count');
-  if (npz !== undefined) checkNpzSize(npz, kind);
+  if (npz !== undefined) checkNpzSize(npz, form);
 
   const device = await openNodeDevice();
   const workspace = new Workspace(device);
@@ -82,8 +83,8 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const start = performance.now();
   const sinks = [
     ...(grid === undefined && latentFile === undefined ? [] : [wholeSamples(source, labels, options)]),
-    ...(images === undefined ? [] : [imageFolder(images, kind)]),
-    ...(npz === undefined ? [] : [npzFile(npz, kind)]),
+    ...(images === undefined ? [] : [imageFolder(images, form)]),
+    ...(npz === undefined ? [] : [npzFile(npz, form)]),
   ];
   let nfe = 0;
   const stop = new StopSignals();

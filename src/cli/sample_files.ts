@@ -7,7 +7,7 @@ import { encodePicture, imageBytes } from '../io/png.ts';
 import { UsageError } from './failure.ts';
 
 /** What all samples are. */
-export interface SampleKind {
+export interface SampleForm {
   /** C, H, W; C is 1 or 3. */
   readonly shape: readonly [number, number, number];
   /** [N]. */
@@ -28,7 +28,7 @@ export interface SampleSink {
 const LABELS_FILE = 'labels.csv';
 
 /** A folder of NNNNNN.png, and labels.csv with a line `file,label` for each. It is there, and empty. */
-export function imageFolder(folder: string, { shape, labels }: SampleKind): SampleSink {
+export function imageFolder(folder: string, { shape, labels }: SampleForm): SampleSink {
   const [channels, height, width] = shape;
   const one = channels * height * width;
   const digits = Math.max(6, String(labels.length - 1).length);
@@ -67,7 +67,7 @@ export function imageFolder(folder: string, { shape, labels }: SampleKind): Samp
 }
 
 /** An .npz with arr_0, the images as u8 [N, H, W, C], and arr_1, their labels as i64 [N]: what ADM's evaluator reads. */
-export function npzFile(path: string, { shape, labels }: SampleKind): SampleSink {
+export function npzFile(path: string, { shape, labels }: SampleForm): SampleSink {
   const [channels, height, width] = shape;
   const n = labels.length;
   const file = new NpzWriter(path);
@@ -84,7 +84,7 @@ export function npzFile(path: string, { shape, labels }: SampleKind): SampleSink
 }
 
 /** @throws UsageError for more images than one .npz holds. */
-export function checkNpzSize(path: string, { shape, labels }: SampleKind): void {
+export function checkNpzSize(path: string, { shape, labels }: SampleForm): void {
   const bytes = labels.length * (shape[0] * shape[1] * shape[2] + 8);
   if (bytes > MAX_NPZ_BYTES)
     throw new UsageError(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { mergeConfig, type PartialConfig, type RunConfig } from '../io/config.ts';
+import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
 import { validateSampling } from '../ucgm/schedule.ts';
 import { numberList, realNumber, wholeNumber } from './numbers.ts';
 

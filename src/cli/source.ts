@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname } from 'node:path';
 import type { LatentScale } from '../data/latents.ts';
-import { mergeConfig, type PartialConfig, parseConfig, type RunConfig } from '../io/config.ts';
-import { presetNamed } from '../io/presets.ts';
-import { RunFolder } from '../io/run-folder.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
 import type { CheckpointTensors } from '../io/torch_names.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
+import { FolderStore } from '../run/folder_store.node.ts';
+import { configKeptIn, keptConfig } from '../run/kept_settings.node.ts';
+import { networkOf, resolveModel } from '../run/model.ts';
+import { presetNamed } from '../run/presets.ts';
+import { mergeConfig, type PartialConfig, parseConfig, type RunConfig } from '../run/settings.ts';
+import { checkSound, USE_SOUND_WEIGHTS } from '../run/sound.ts';
 import { groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
 import { youngAverage } from './average_age.ts';
 import { UsageError } from './failure.ts';
 import { foreignModel, modelNameIn } from './foreign_model.ts';
 import { halves } from './halves.ts';
 import { latentScaleOf } from './latent_samples.ts';
-import { networkOf, resolveModel } from './model.ts';
 import { statOf } from './output.ts';
-import { configKeptIn, configOfRun, keptConfig } from './run_config.ts';
-import { checkSound, USE_SOUND_WEIGHTS } from './sound.ts';
 import { weightsOf } from './weights.ts';
 import { readWeightsFile, type WeightsFile } from './weights_file.ts';
 
@@ -30,7 +30,7 @@ export interface Source {
   /** What it is, for a line of output. */
   readonly label: string;
   /** The run folder, where it is one. */
-  readonly run?: RunFolder;
+  readonly run?: FolderStore;
   /** How the latents were scaled that it was trained on, where it was. */
   readonly latents?: LatentScale;
 }
@@ -59,8 +59,8 @@ export function openSource(from: string, { weights, at }: Choice = {}): Source {
     return openModelFile(from);
   }
   const which = weights ?? 'ema';
-  const run = RunFolder.open(from);
-  const config = configOfRun(run);
+  const run = FolderStore.open(from);
+  const config = run.settings();
   const { network, weights: values, step } = weightsOf(run, config.model, which, at);
   const latents = latentScaleOf(run, config);
   const young = which === 'ema' ? youngAverage(run, config, step) : undefined;

@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
-import { mergeConfig, type PartialConfig, type RunConfig } from '../io/config.ts';
-import { presetNamed } from '../io/presets.ts';
-import { RunFolder } from '../io/run-folder.node.ts';
+import { FolderStore } from '../run/folder_store.node.ts';
+import { presetNamed } from '../run/presets.ts';
+import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
 import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
-import { configOfRun } from './run_config.ts';
 import { runTraining } from './run_training.ts';
 
 interface TrainOptions {
@@ -45,12 +44,12 @@ export function addTrain(ucgm: Command): void {
 }
 
 async function train(options: TrainOptions): Promise<void> {
-  const folder = options.resume ? RunFolder.open(options.out) : undefined;
+  const folder = options.resume ? FolderStore.open(options.out) : undefined;
   await runTraining({ config: resolveConfig(options, folder), out: options.out, ...(folder && { resume: folder }) });
 }
 
 /** Preset, then the run's or the given file, then the command line. */
-function resolveConfig(options: TrainOptions, folder: RunFolder | undefined): RunConfig {
+function resolveConfig(options: TrainOptions, folder: FolderStore | undefined): RunConfig {
   const given: PartialConfig = {
     model: { name: options.model },
     data: { name: options.data, batch_size: options.batch },
@@ -66,7 +65,7 @@ function resolveConfig(options: TrainOptions, folder: RunFolder | undefined): Ru
         `--${fixed} does not go with --resume`,
         'a resumed run keeps its own configuration; --steps and --lr may change',
       );
-    return mergeConfig(folder.path, configOfRun(folder), given);
+    return mergeConfig(folder.path, folder.settings(), given);
   }
   const file = options.config === undefined ? undefined : readConfigFile(options.config);
   const preset = presetNamed(options.preset ?? (file?.reference ? 'multistep' : 'tiny'));

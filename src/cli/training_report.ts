@@ -1,12 +1,13 @@
-import type { RunConfig } from '../io/config.ts';
-import type { RunFolder } from '../io/run-folder.node.ts';
+import type { FolderStore } from '../run/folder_store.node.ts';
+import type { RunConfig } from '../run/settings.ts';
+import { drawStrip, type StripControl } from '../run/strip.ts';
 import type { Trainer } from '../ucgm/trainer.ts';
-import { type StripControl, writeStrip } from './strip.ts';
+import { writeSampleGrid } from './sample_grid.ts';
 
 /** The report at the end of a training. The run is saved by then, so what goes wrong here is one line and no failure. */
 export async function reportTraining(
   trainer: Trainer,
-  run: RunFolder,
+  run: FolderStore,
   config: RunConfig,
   adapter: string,
   control: StripControl,
@@ -14,7 +15,8 @@ export async function reportTraining(
   const { workspace, network, average, step } = trainer;
   try {
     // Who was asked to end before has no time for samples, and is told so already.
-    if (!control.signal?.aborted) await writeStrip(workspace, network, average, config, run.stripPath(step), control);
+    if (!control.signal?.aborted)
+      writeSampleGrid(run.stripPath(step), await drawStrip(workspace, network, average, config, control));
   } catch (error) {
     warn('the samples of report.html were not made', error);
   }

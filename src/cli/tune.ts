@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { mergeConfig, type PartialConfig, type RunConfig } from '../io/config.ts';
-import { presetNamed } from '../io/presets.ts';
-import { RunFolder } from '../io/run-folder.node.ts';
+import { isFewStep } from '../run/few_step.ts';
+import { FolderStore } from '../run/folder_store.node.ts';
+import { presetNamed } from '../run/presets.ts';
+import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
-import { isFewStep } from './kind.ts';
 import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
 import { checkFolder } from './output.ts';
 import { runTraining } from './run_training.ts';
@@ -51,7 +51,7 @@ export function addTune(ucgm: Command): void {
 
 /** A recipe, by default the reference's, over the model, its data and its transport. */
 async function tune(options: TuneOptions): Promise<void> {
-  RunFolder.checkNew(options.out);
+  FolderStore.checkNew(options.out);
   checkFolder('--out', options.out);
   const { config: before, weights } = openSource(options.from, { at: options.start });
   const { transport_type } = before.transport;

@@ -1,10 +1,11 @@
-import type { RunConfig } from '../io/config.ts';
-import type { Checkpoint, RunFolder } from '../io/run-folder.node.ts';
 import { toFloat32 } from '../io/safetensors.ts';
+import type { FolderStore } from '../run/folder_store.node.ts';
+import { networkOf } from '../run/model.ts';
+import type { RunConfig } from '../run/settings.ts';
+import { checkSound, USE_SOUND_WEIGHTS } from '../run/sound.ts';
+import type { Checkpoint } from '../run/store.ts';
 import { groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
 import { UsageError } from './failure.ts';
-import { networkOf } from './model.ts';
-import { checkSound, USE_SOUND_WEIGHTS } from './sound.ts';
 
 /** Which of a checkpoint's weights: the average, or those in training. */
 export type Which = 'ema' | 'model';
@@ -14,7 +15,7 @@ export type Which = 'ema' | 'model';
  * @param at its step; the newest if left out.
  * @throws UsageError (also for weights that are not finite), IoError, OptionError.
  */
-export function weightsOf(run: RunFolder, model: RunConfig['model'], which: Which, at?: number) {
+export function weightsOf(run: FolderStore, model: RunConfig['model'], which: Which, at?: number) {
   const checkpoint: Checkpoint | undefined = at === undefined ? run.latestCheckpoint() : run.checkpointAt(at);
   if (!checkpoint) throw new UsageError(`${run.path} holds no checkpoint`, 'train longer, or resume the run');
   for (const warning of checkpoint.warnings) console.warn(warning);
@@ -24,6 +25,6 @@ export function weightsOf(run: RunFolder, model: RunConfig['model'], which: Whic
   }
   const network = networkOf(model);
   const weights = groupOf({ tensors, metadata: checkpoint.metadata }, which, network.parameters);
-  checkSound(`${checkpoint.path}: ${which}`, weights, USE_SOUND_WEIGHTS);
+  checkSound(`${checkpoint.where}: ${which}`, weights, USE_SOUND_WEIGHTS);
   return { network, weights, step: checkpoint.step };
 }

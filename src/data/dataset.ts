@@ -1,12 +1,8 @@
-/** A dataset that cannot be read or used: what is wrong, and what to do about it, in one line. */
-export class DataError extends Error {
-  readonly fix: string;
+import { FixableError } from '../kernel/errors.ts';
 
-  constructor(what: string, fix: string) {
-    super(`${what}. Fix: ${fix}`);
-    this.name = 'DataError';
-    this.fix = fix;
-  }
+/** A dataset that cannot be read or used: what is wrong, and what to do about it, in one line. */
+export class DataError extends FixableError {
+  override readonly name = 'DataError';
 }
 
 /** Labelled images of one size. Every implementation is immutable: image(i) gives the same values at every call. */

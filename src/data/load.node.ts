@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import type { RunConfig } from '../io/config.ts';
 import { type BatchSource, datasetBatches } from './batches.ts';
 import { DataError, type Dataset, padTo } from './dataset.ts';
 import { loadDigits } from './digits.node.ts';
@@ -14,7 +13,7 @@ import { shapesDataset } from './shapes.ts';
 /** Which data: a name or a folder, and the square size of the images: those of a folder are resized and cropped to it, all others padded. */
 export interface DataRequest {
   readonly name: string;
-  readonly size?: number;
+  readonly size?: number | undefined;
 }
 
 /**
@@ -27,6 +26,18 @@ export async function loadDataset({ name, size }: DataRequest): Promise<Dataset>
   return size === undefined ? dataset : padTo(dataset, size);
 }
 
+/** What a training takes from which data; names as in a run's settings. */
+export interface DataSettings extends DataRequest {
+  readonly batch_size: number;
+  readonly flip?: boolean | undefined;
+  readonly num_classes?: number | undefined;
+  readonly class_names?: readonly string[] | undefined;
+  /** Latents: take each channel to mean 0 and standard deviation 1. */
+  readonly latent_norm?: boolean | undefined;
+  /** Latents: factor on the values after that. */
+  readonly latent_multiplier?: number | undefined;
+}
+
 /** What a data section asks for: images in memory, or latents that stay on the disk. */
 export type OpenedData = BatchSource | LatentBatches;
 
@@ -35,7 +46,7 @@ export type OpenedData = BatchSource | LatentBatches;
  * @param stats statistics of latents that the run began with, where it is resumed.
  * @throws DataError or IoError for data that cannot be read, and for settings that do not go with it.
  */
-export async function openBatches(data: RunConfig['data'], seed: number, stats?: LatentStats): Promise<OpenedData> {
+export async function openBatches(data: DataSettings, seed: number, stats?: LatentStats): Promise<OpenedData> {
   const {
     name,
     size,
@@ -72,7 +83,7 @@ export async function openBatches(data: RunConfig['data'], seed: number, stats?:
 }
 
 /** What of a data section does not go with its latents. */
-function latentMisfit({ name, size, flip, class_names: names }: RunConfig['data'], latents: LatentBatches) {
+function latentMisfit({ name, size, flip, class_names: names }: DataSettings, latents: LatentBatches) {
   const { height, width, numClasses } = latents;
   if (size !== undefined && (size !== height || size !== width)) {
     return new DataError(

@@ -1,15 +1,9 @@
-import { checkOptions, group, oneOf, optional, texts } from '../kernel/index.ts';
+import { checkOptions, FixableError, group, oneOf, optional, texts } from '../kernel/index.ts';
 import { environment, noAdapter, noWebGPU } from './advice.ts';
 
 /** No usable WebGPU, or a lost device. `fix` says what to do. */
-export class DeviceError extends Error {
+export class DeviceError extends FixableError {
   override readonly name = 'DeviceError';
-  readonly fix: string;
-
-  constructor(what: string, fix: string) {
-    super(`${what}. Fix: ${fix}`);
-    this.fix = fix;
-  }
 }
 
 export interface DeviceOptions {

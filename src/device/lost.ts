@@ -1,3 +1,4 @@
+import { FixableError } from '../kernel/index.ts';
 import { DeviceError } from './device.ts';
 
 /** Milliseconds that a device has to say that it is lost, once something failed for no other reason. */
@@ -37,7 +38,7 @@ export async function onDevice<T>(device: GPUDevice, work: () => Promise<T>): Pr
     return result;
   } catch (error) {
     check();
-    if (error instanceof Error && 'fix' in error) throw error;
+    if (error instanceof FixableError) throw error;
     await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
     await undefined;
     check();

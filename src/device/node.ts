@@ -1,5 +1,8 @@
 import { DeviceError, type DeviceOptions, requestDevice } from './device.ts';
 
+export { FixableError } from '../kernel/errors.ts';
+export { DeviceError, type DeviceOptions };
+
 /** What Dawn's create() returned. The process aborts when it is collected before the device, so it stays reachable here. */
 let dawn: GPU | undefined;
 

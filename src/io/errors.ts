@@ -1,3 +1,5 @@
+import { FixableError, oneLine } from '../kernel/errors.ts';
+
 /** What went wrong with a file or its contents, as a stable word a program can branch on. */
 export type IoErrorCode =
   | 'too-short'
@@ -30,18 +32,16 @@ export type IoErrorCode =
   | 'ambiguous';
 
 /** A file that cannot be read, written or understood. One line: `where` names the file, `fix` says what to change. */
-export class IoError extends Error {
+export class IoError extends FixableError {
   override readonly name = 'IoError';
   readonly code: IoErrorCode;
   readonly where: string;
-  readonly fix: string;
 
   constructor(code: IoErrorCode, where: string, what: string, fix: string, cause?: unknown) {
     // Names and paths come from files: a line break in one must not break the message.
-    super(`${where}: ${what}. Fix: ${fix}`.replace(/[\r\n\u2028\u2029]+/g, ' '), cause === undefined ? {} : { cause });
+    super(oneLine(`${where}: ${what}`), oneLine(fix), cause === undefined ? {} : { cause });
     this.code = code;
     this.where = where;
-    this.fix = fix;
   }
 }
 

@@ -1,6 +1,6 @@
 import { DTYPE_BYTES } from './dtypes.ts';
 import { IoError } from './errors.ts';
-import { jsonKeys } from './json-keys.ts';
+import { jsonKeys } from './json_keys.ts';
 import { quote } from './quote.ts';
 
 export { toFloat32 } from './dtypes.ts';

@@ -107,9 +107,9 @@ function weightSets(
   const tensors = renamed(plainTensors(tree, where), where, (path) => path.replace(INNER_WRAPPERS, '$1'));
   const prefixes = [...tensors.keys()].flatMap((name) => ANCHOR.exec(name)?.[1] ?? []);
   if (prefixes.length === 0) return { model: stateDict(tree, where), ema: undefined };
-  const found = (kind: 'model' | 'ema'): string | undefined => {
+  const found = (group: 'model' | 'ema'): string | undefined => {
     const isTeacher = (prefix: string) => TEACHER.test(prefix) && !AVERAGE.test(prefix);
-    const all = prefixes.filter((prefix) => !isTeacher(prefix) && AVERAGE.test(prefix) === (kind === 'ema'));
+    const all = prefixes.filter((prefix) => !isTeacher(prefix) && AVERAGE.test(prefix) === (group === 'ema'));
     if (all.length <= 1) return all[0];
     throw new IoError(
       'ambiguous',

@@ -1,8 +1,10 @@
-import { parseDocument } from 'yaml';
-import { ConfigError } from './config_error.ts';
+import { parseDocument, stringify } from 'yaml';
 
-/** Reads YAML as plain values. @throws ConfigError with the line, for what is no YAML and for aliases that unfold without end. */
-export function readYaml(text: string, where: string): unknown {
+/**
+ * Reads YAML as plain values.
+ * @throws what `refuse` makes of a line that is no YAML, and of aliases that unfold without end.
+ */
+export function readYaml(text: string, refuse: (what: string, fix: string) => Error): unknown {
   let what: string;
   try {
     const yaml = parseDocument(text);
@@ -12,5 +14,10 @@ export function readYaml(text: string, where: string): unknown {
   } catch (error) {
     what = error instanceof Error ? error.message : String(error);
   }
-  throw new ConfigError(where, what.split('\n')[0] as string, 'correct the YAML');
+  throw refuse(what.split('\n')[0] as string, 'correct the YAML');
+}
+
+/** Plain values as YAML; readYaml reads them back. */
+export function writeYaml(value: unknown): string {
+  return stringify(value);
 }

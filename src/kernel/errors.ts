@@ -17,19 +17,38 @@ export type KernelErrorCode =
   | 'compile'
   | 'not-ready';
 
+/** Text from outside (a name, a path, a file's contents) without the line breaks that would break a message of one line. */
+export function oneLine(text: string): string {
+  return text.replace(/[\r\n\u2028\u2029]+/g, ' ');
+}
+
+/**
+ * Every error that says what to do about it: `what` is wrong, in words that name the place and the limit, and the `fix`. Whoever
+ * catches one knows that it was expected, and that its message is for a person to read.
+ */
+export class FixableError extends Error {
+  override readonly name: string = 'FixableError';
+  readonly what: string;
+  readonly fix: string;
+
+  constructor(what: string, fix: string, options: ErrorOptions = {}) {
+    super(`${what}. Fix: ${fix}`, options);
+    this.what = what;
+    this.fix = fix;
+  }
+}
+
 /** A broken precondition of one kernel, found before WebGPU sees it. `fix` says what to change. */
-export class KernelError extends Error {
+export class KernelError extends FixableError {
   override readonly name = 'KernelError';
   readonly code: KernelErrorCode;
   readonly kernel: string;
   readonly variant: string;
-  readonly fix: string;
 
   constructor(code: KernelErrorCode, kernel: string, variant: string, what: string, fix: string) {
-    super(`${kernel}${variant ? `[${variant}]` : ''}: ${what}. Fix: ${fix}`);
+    super(`${kernel}${variant ? `[${variant}]` : ''}: ${what}`, fix);
     this.code = code;
     this.kernel = kernel;
     this.variant = variant;
-    this.fix = fix;
   }
 }

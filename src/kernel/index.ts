@@ -2,7 +2,7 @@ export { cacheOf, releaseKernels } from './cache.ts';
 export { type Caps, capsOf, type MatrixConfig, PORTABLE, tileSize } from './caps.ts';
 export { defineKernel, type KernelFamily } from './define.ts';
 export { type Element, elementOf } from './element.ts';
-export { KernelError, type KernelErrorCode } from './errors.ts';
+export { FixableError, KernelError, type KernelErrorCode } from './errors.ts';
 export { foldGrid, type Grid, groupsOf } from './grid.ts';
 export { bfloatToFloat32, float32ToHalf, halfToNumber } from './half.ts';
 export type { DispatchRecord, Kernel } from './kernel.ts';

@@ -1,7 +1,7 @@
 import { Tape } from '../autograd/tape.ts';
+import type { FeatureNetwork } from '../models/features/feature_network.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { MetricError } from './errors.ts';
-import type { FeatureNetwork } from './feature_network.ts';
 
 /** Many images of one size, in -1..1. */
 export interface ImageSource {
@@ -79,9 +79,10 @@ export async function embed(
     });
     features.set(out.features, first * network.dim);
     if (!out.logits) continue;
-    const kinds = out.logits.length / batch;
+    const numClasses = out.logits.length / batch;
     classes ??= new Uint32Array(images.size);
-    for (let i = 0; i < batch; i++) classes[first + i] = largest(out.logits.subarray(i * kinds, (i + 1) * kinds));
+    for (let i = 0; i < batch; i++)
+      classes[first + i] = largest(out.logits.subarray(i * numClasses, (i + 1) * numClasses));
   }
   return { features, ...(classes && { classes }) };
 }

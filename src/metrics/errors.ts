@@ -1,10 +1,10 @@
+import { FixableError, oneLine } from '../kernel/errors.ts';
+
 /** A score that cannot be computed: what is wrong, and what to do about it, in one line. */
-export class MetricError extends Error {
+export class MetricError extends FixableError {
   override readonly name = 'MetricError';
-  readonly fix: string;
 
   constructor(what: string, fix: string) {
-    super(`${what}. Fix: ${fix}`.replace(/[\r\n\u2028\u2029]+/g, ' '));
-    this.fix = fix;
+    super(oneLine(what), oneLine(fix));
   }
 }

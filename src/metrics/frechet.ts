@@ -1,6 +1,11 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { MetricError } from './errors.ts';
-import type { Moments } from './feature_network.ts';
+
+/** Mean [dim] and covariance [dim, dim] of features. */
+export interface Moments {
+  readonly mean: Float64Array;
+  readonly covariance: Float64Array;
+}
 
 /** Mean and unbiased covariance of features [n, dim], in f64. @throws MetricError for fewer than two rows, or numbers that are none. */
 export function momentsOfFeatures(features: Float32Array, dim: number): Moments {

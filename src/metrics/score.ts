@@ -1,7 +1,6 @@
 import type { Workspace } from '../tensor/index.ts';
 import type { Embedding, Interruptible } from './embed.ts';
-import type { Moments } from './feature_network.ts';
-import { frechetDistance, momentsOfFeatures } from './frechet.ts';
+import { frechetDistance, type Moments, momentsOfFeatures } from './frechet.ts';
 import { kernelDistance } from './kid.ts';
 import { median, nearestRows, precisionRecall } from './neighbours.ts';
 

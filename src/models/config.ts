@@ -1,3 +1,5 @@
+import { FixableError, oneLine } from '../kernel/errors.ts';
+
 /** Sizes every diffusion transformer has; names are the reference's. */
 export interface DiTConfig {
   /** Height and width of the square input. */
@@ -12,13 +14,11 @@ export interface DiTConfig {
 }
 
 /** A model that cannot be built, or an input it cannot take. `fix` says what to change. */
-export class ModelError extends Error {
+export class ModelError extends FixableError {
   override readonly name = 'ModelError';
-  readonly fix: string;
 
   constructor(what: string, fix: string) {
-    super(`${what}. Fix: ${fix}`);
-    this.fix = fix;
+    super(oneLine(what), oneLine(fix)); // of weights the file is named
   }
 }
 

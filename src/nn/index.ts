@@ -31,6 +31,7 @@ export {
 } from '../autograd/ops/softmax.ts';
 export { stackRows } from '../autograd/ops/stack.ts';
 export { type GradSink, type Node, Tape, TapeError } from '../autograd/tape.ts';
+export { FixableError } from '../kernel/index.ts';
 export { bytesOf, type DType, Tensor, TensorError, Workspace, WorkspaceError } from '../tensor/index.ts';
 export type { ConstantSpec, InitSpec, Start, VelocityNetwork, Weights } from './network.ts';
 export { ropeTables, sincosPositions, stretchedRopeTables } from './tables.ts';

@@ -1,4 +1,4 @@
-import { checkOptions, group, number, numbers, oneOf, optional } from '../kernel/index.ts';
+import { checkOptions, FixableError, group, number, numbers, oneOf, optional } from '../kernel/index.ts';
 import { adamStep, lionStep } from '../kernels/optimizer.ts';
 import { FlatBuffers, type FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
 import { CautiousMask } from './cautious.ts';
@@ -19,14 +19,8 @@ export interface OptimizerOptions {
 export const OPTIMIZER_TYPES = [...ADAM_TYPES, 'Lion', 'CLion', 'DAdamW'] as const;
 
 /** An optimiser's name is unknown, or a number out of range. */
-export class OptimizerError extends Error {
+export class OptimizerError extends FixableError {
   override readonly name = 'OptimizerError';
-  readonly fix: string;
-
-  constructor(what: string, fix: string) {
-    super(`${what}. Fix: ${fix}`);
-    this.fix = fix;
-  }
 }
 
 /** The moments of an optimiser over the flat buffers of a parameter set: Adam's family has two, Lion's the first alone. */

@@ -1,4 +1,4 @@
-import type { Evaluation, EvaluationProblem } from '../io/evaluation.ts';
+import type { Evaluation, EvaluationProblem } from '../run/evaluation.ts';
 import { figure, type Line } from './charts.ts';
 import { escapeHtml, section, shortNumber, table } from './html.ts';
 

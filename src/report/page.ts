@@ -1,5 +1,5 @@
-import type { RunConfig } from '../io/config.ts';
-import type { Evaluation, EvaluationProblem } from '../io/evaluation.ts';
+import type { Evaluation, EvaluationProblem } from '../run/evaluation.ts';
+import type { RunConfig } from '../run/settings.ts';
 import { evaluationSection } from './evaluation.ts';
 import { escapeHtml, section, shortNumber } from './html.ts';
 import { type SampledGrid, type Strip, samplesSection, stripSection } from './pictures.ts';

@@ -1,4 +1,4 @@
-import type { RunConfig } from '../io/config.ts';
+import type { RunConfig } from '../run/settings.ts';
 import { timeGrid } from '../ucgm/schedule.ts';
 import { transportNamed } from '../ucgm/transport.ts';
 import { figure } from './charts.ts';

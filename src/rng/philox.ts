@@ -1,3 +1,4 @@
+import { FixableError } from '../kernel/errors.ts';
 import { NORMAL_TABLE } from './normal_table.ts';
 
 /** Streams of one seed: what draws from different ones is independent. */
@@ -118,11 +119,11 @@ function double(at: 0 | 2): number {
  * Number `index` of (seed, stream, step) from Beta(a, b), in doubles, on the host. Beta(1, 1) is uniform with 53 bits, Beta(a,
  * 1) and Beta(1, b) are powers of such, and all others X / (X + Y) with X ~ Gamma(a), Y ~ Gamma(b).
  * Where a, b >= 1 or both are 1 no logarithm or power enters the value, so that engines agree to the bit; else to their pow.
- * @throws RangeError unless a and b are positive and finite.
+ * @throws FixableError unless a and b are positive and finite.
  */
 export function beta(seed: number, stream: number, step: number, index: number, a: number, b: number): number {
   if (!(a > 0 && b > 0 && Number.isFinite(a) && Number.isFinite(b))) {
-    throw new RangeError(`Beta(${a}, ${b}) does not exist. Fix: give two positive numbers`);
+    throw new FixableError(`Beta(${a}, ${b}) does not exist`, 'give two positive numbers');
   }
   if (a === 1 || b === 1) {
     drawBlock(seed, stream, step, USE.beta, index);

@@ -1,21 +1,11 @@
-/** Tensors that do not fit an operation: shapes, names, another device. `fix` says what to give. */
-export class TensorError extends RangeError {
-  override readonly name = 'TensorError';
-  readonly fix: string;
+import { FixableError } from '../kernel/index.ts';
 
-  constructor(what: string, fix: string) {
-    super(`${what}. Fix: ${fix}`);
-    this.fix = fix;
-  }
+/** Tensors that do not fit an operation: shapes, names, another device. `fix` says what to give. */
+export class TensorError extends FixableError {
+  override readonly name = 'TensorError';
 }
 
 /** A workspace, trainer or set of weights that cannot work any more, or not now. `fix` says what to do. */
-export class WorkspaceError extends Error {
+export class WorkspaceError extends FixableError {
   override readonly name = 'WorkspaceError';
-  readonly fix: string;
-
-  constructor(what: string, fix: string) {
-    super(`${what}. Fix: ${fix}`);
-    this.fix = fix;
-  }
 }

@@ -1,3 +1,5 @@
+import { FixableError } from '../kernel/index.ts';
+
 /** Who owns a buffer, declared at its birth. */
 export type Owner = 'parameter' | 'gradient' | 'optimizer' | 'average' | 'arena' | 'data' | 'staging';
 
@@ -7,14 +9,8 @@ const OWNERS: readonly Owner[] = ['parameter', 'gradient', 'optimizer', 'average
 const ignoreLoss = () => {};
 
 /** A buffer that the device cannot hold, by its limits or because its memory is full. */
-export class BufferLimitError extends RangeError {
+export class BufferLimitError extends FixableError {
   override readonly name = 'BufferLimitError';
-  readonly fix: string;
-
-  constructor(what: string, fix: string) {
-    super(`${what}. Fix: ${fix}`);
-    this.fix = fix;
-  }
 }
 
 /** WebGPU does not tell whose a buffer is. */

@@ -1,3 +1,4 @@
+import { FixableError } from '../kernel/index.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
 import { count, type Numbers, realNumbers, wholeNumbers } from '../tensor/index.ts';
 import { OptionError } from './transport.ts';
@@ -50,8 +51,7 @@ export function fitting<T>(make: () => T): T {
   try {
     return make();
   } catch (error) {
-    if (!(error instanceof Error && 'fix' in error)) throw error;
-    const { message, fix } = error as Error & { fix: string };
-    throw new OptionError(message.slice(0, -`. Fix: ${fix}`.length), fix);
+    if (!(error instanceof FixableError)) throw error;
+    throw new OptionError(error.what, error.fix);
   }
 }

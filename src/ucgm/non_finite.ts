@@ -1,10 +1,10 @@
+import { FixableError } from '../kernel/index.ts';
 import type { FlatBuffers } from '../tensor/index.ts';
 import type { StepMetrics } from './step_metrics.ts';
 
 /** Numbers that are not finite: a step that was not taken, weights or samples that are not kept. */
-export class NonFiniteError extends Error {
+export class NonFiniteError extends FixableError {
   override readonly name = 'NonFiniteError';
-  readonly fix: string;
   /** The first step that was not taken: weights, moments and averages are those of the step before. */
   readonly step: number | undefined;
   /** The first tensor that holds such a number, where it can be told. */
@@ -21,8 +21,7 @@ export class NonFiniteError extends Error {
       readonly metrics?: readonly StepMetrics[];
     } = {},
   ) {
-    super(`${what}. Fix: ${fix}`);
-    this.fix = fix;
+    super(what, fix);
     this.step = about.step;
     this.tensor = about.tensor;
     this.metrics = about.metrics ?? [];

@@ -1,4 +1,4 @@
-import { checkOptions, type OptionGroup } from '../kernel/index.ts';
+import { checkOptions, FixableError, type OptionGroup } from '../kernel/index.ts';
 
 /** The path x_t = a(t) z + g(t) x, and the coefficients of the regression target v = a'(t) z + g'(t) x. */
 export interface Transport {
@@ -38,14 +38,8 @@ export const TRANSPORTS = {
 export type TransportName = keyof typeof TRANSPORTS;
 
 /** An option of the trainer or sampler that does not exist or does not fit. `fix` says what to give. */
-export class OptionError extends Error {
+export class OptionError extends FixableError {
   override readonly name = 'OptionError';
-  readonly fix: string;
-
-  constructor(what: string, fix: string) {
-    super(`${what}. Fix: ${fix}`);
-    this.fix = fix;
-  }
 }
 
 /** Checks the options of `of` against what is declared. @throws OptionError for a key or value that does not exist. */

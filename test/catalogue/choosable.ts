@@ -8,7 +8,8 @@ import { chooseMatmul, type MatmulLayout, type MatmulTile, type MatmulVec } from
 import { chooseNorm, type NormTile } from '../../src/kernels/norm.ts';
 import { chooseQkNormRope, type QkNormRopeTile } from '../../src/kernels/qk_norm_rope.ts';
 import { chooseSoftmax, type SoftmaxTile } from '../../src/kernels/softmax.ts';
-import { ATTENTION_KERNELS, attentionCase, type Features } from './attention.ts';
+import { ATTENTION_KERNELS } from './attention.ts';
+import { attentionCase, type Features } from './attention_case.ts';
 import type { KernelCase } from './case.ts';
 import { type MatmulPart, matmulCase } from './matmul.ts';
 import { normCase } from './norm.ts';

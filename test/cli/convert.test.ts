@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { networkOf } from '../../src/cli/model.ts';
 import { readSafetensors } from '../../src/io/safetensors.node.ts';
 import { encodeSafetensors, type RawTensor, toFloat32 } from '../../src/io/safetensors.ts';
+import { networkOf } from '../../src/run/model.ts';
 import { count } from '../../src/tensor/index.ts';
 import { bytesOf, Call, floats, Saved, storage, torchFile } from '../io/torch_file.ts';
 import { temporaryFolder, ucgm } from './run.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { parseEvaluation } from '../../src/io/evaluation.ts';
+import { parseEvaluation } from '../../src/run/evaluation.ts';
 import { SMALL, temporaryFolder, ucgm, writeDigits } from './run.ts';
 
 describe('ucgm eval and export', () => {

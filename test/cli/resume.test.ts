@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readMetrics } from '../../src/io/metrics-log.node.ts';
-import { RunFolder } from '../../src/io/run-folder.node.ts';
+import { FolderStore } from '../../src/run/folder_store.node.ts';
+import { readMetrics } from '../../src/run/metrics_log.node.ts';
 import { SMALL, startUcgm, temporaryFolder, ucgm } from './run.ts';
 
 /** Waits until a running `ucgm` has logged a step. */
@@ -46,7 +46,7 @@ describe('ucgm train --resume', () => {
     await reached(path('killed'), 7);
     child.kill('SIGKILL');
     expect((await ended).signal).toBe('SIGKILL');
-    const saved = RunFolder.open(path('killed')).checkpoints().at(-1) as number;
+    const saved = FolderStore.open(path('killed')).checkpoints().at(-1) as number;
     const end = saved + 7;
     const { code, stdout } = await resume('killed', '--steps', String(end));
     expect(code).toBe(0);

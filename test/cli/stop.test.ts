@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { parseEvaluation } from '../../src/io/evaluation.ts';
+import { parseEvaluation } from '../../src/run/evaluation.ts';
 import { SMALL, startUcgm, temporaryFolder, ucgm } from './run.ts';
 
 /** Sampling steps that would take a day. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readMetrics } from '../../src/io/metrics-log.node.ts';
+import { readMetrics } from '../../src/run/metrics_log.node.ts';
 import { SMALL, temporaryFolder, ucgm } from './run.ts';
 
 describe('ucgm tune', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type AttentionTile, attention, attentionDims } from '../../src/kernels/attention.ts';
-import { ATTENTION_KERNELS, attentionCase, attentionCases, SMALL_TILE } from '../catalogue/attention.ts';
+import { ATTENTION_KERNELS, attentionCases, SMALL_TILE } from '../catalogue/attention.ts';
+import { attentionCase } from '../catalogue/attention_case.ts';
 import { outputsOf } from '../catalogue/run.ts';
 import { testDevice } from '../gpu.ts';
 import { kernelSuite } from './suite.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { mergeConfig, type RunConfig, stringifyConfig } from '../../src/io/config.ts';
-import { parseEvaluation } from '../../src/io/evaluation.ts';
-import { presetNamed } from '../../src/io/presets.ts';
 import { type ReportData, reportHtml } from '../../src/report/page.ts';
 import type { Strip } from '../../src/report/pictures.ts';
 import { column, evenly, MAX_POINTS, type Row, runningMean, thinned } from '../../src/report/series.ts';
+import { parseEvaluation } from '../../src/run/evaluation.ts';
+import { presetNamed } from '../../src/run/presets.ts';
+import { mergeConfig, type RunConfig, stringifyConfig } from '../../src/run/settings.ts';
 
 const SCRIPT = '<script>alert("1")</script>';
 const PNG = Uint8Array.of(0x89, 0x50, 0x4e, 0x47);

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Tape } from '../../src/autograd/tape.ts';
-import { networkOf, resolveModel } from '../../src/cli/model.ts';
 import { nextBatch } from '../../src/data/batches.ts';
 import { shapesDataset } from '../../src/data/shapes.ts';
-import { mergeConfig, type PartialConfig } from '../../src/io/config.ts';
-import { presetNamed } from '../../src/io/presets.ts';
 import { createNetwork } from '../../src/models/registry.ts';
 import { WeightStore } from '../../src/nn/weights.ts';
+import { networkOf, resolveModel } from '../../src/run/model.ts';
+import { presetNamed } from '../../src/run/presets.ts';
+import { mergeConfig, type PartialConfig } from '../../src/run/settings.ts';
 import { Workspace } from '../../src/tensor/index.ts';
 import { Trainer } from '../../src/ucgm/trainer.ts';
 import { testDevice } from '../gpu.ts';

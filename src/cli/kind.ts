@@ -1,6 +1,0 @@
-import type { RunConfig } from '../io/config.ts';
-
-/** True for a model of few steps: a consistency model, or one of two times. */
-export function isFewStep({ transport }: Pick<RunConfig, 'transport'>): boolean {
-  return transport.consistc_ratio > 0 || transport.method === 'RCGM';
-}

@@ -1,0 +1,111 @@
+import type { BatchSource, DataBatch } from '../data/batches.ts';
+import { FixableError } from '../kernel/index.ts';
+import { NonFiniteError } from '../ucgm/non_finite.ts';
+import type { StepMetrics } from '../ucgm/step_metrics.ts';
+import { METRICS_KEPT, type Trainer } from '../ucgm/trainer.ts';
+import { poorTeacher, sight } from './alarms.ts';
+import { resumeTrainer, saveCheckpoint } from './checkpoint.ts';
+import { type RunEvents, Subscribers } from './events.ts';
+import type { RunConfig } from './settings.ts';
+import type { Awaitable, RunStore } from './store.ts';
+
+/** A training run: a trainer, what it is fed, and where it is kept. */
+export interface TrainingRun {
+  readonly trainer: Trainer;
+  readonly source: BatchSource;
+  readonly config: RunConfig;
+  readonly store: RunStore;
+  /**
+   * How it begins: from what the trainer holds, from weights that were given (they are saved first, and looked at as a teacher's:
+   * the start, or one with weights of its own), or from the newest checkpoint of the store.
+   */
+  readonly from: 'start' | 'given' | 'given with a teacher' | 'checkpoint';
+  /** Ends it after the step, of training or of sampling, in which it is aborted. */
+  readonly signal?: AbortSignal;
+  readonly events?: readonly RunEvents[];
+}
+
+/**
+ * Trains to the configured step, or to the end of the step in which the signal came; with settings, log and checkpoints in the
+ * store on the way. The state at the end is saved.
+ * @throws NonFiniteError where a step is not finite: nothing is saved of it, and the last sound checkpoint stays; DataError and
+ * IoError where data or store fail: what was trained is saved, if it can be.
+ */
+export async function trainRun(run: TrainingRun): Promise<void> {
+  const { trainer, source, config, store, from, events = [] } = run;
+  const subscribers = new Subscribers(events);
+  const given = from === 'given' || from === 'given with a teacher';
+  if (given) await saveCheckpoint(trainer, store, config.train.keep_checkpoints);
+  await store.writeSettings(config); // from here on there is a run, and what it starts from is in it
+  const poor = given && (await poorTeacher(trainer, await sight(source, 0), config, from !== 'given'));
+  if (poor) subscribers.warn(poor);
+  if (from === 'checkpoint') await resumeTrainer(trainer, store, subscribers);
+  await takeSteps(run, subscribers);
+}
+
+async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<void> {
+  const { trainer, source, config, store, signal } = run;
+  const { train, data } = config;
+  const stopped = () => signal?.aborted === true;
+  const log = await store.metricsAfter(trainer.step);
+  const [first, start] = [trainer.step, performance.now()];
+  let [logged, saved] = [first, -1];
+  const record = async (measured: readonly StepMetrics[]) => {
+    for (const metrics of measured) {
+      if (metrics.step <= logged) continue;
+      const imagesPerSecond = ((metrics.step - first) * data.batch_size * 1000) / (performance.now() - start);
+      await log.append({ ...metrics, imagesPerSecond });
+      await subscribers.tell((to) => to.measured?.({ ...metrics, imagesPerSecond }));
+      logged = metrics.step;
+    }
+  };
+  const save = async () => {
+    if (saved === trainer.step) return;
+    await record(await trainer.metrics()); // first: of a step that is not finite nothing is saved
+    await saveCheckpoint(trainer, store, train.keep_checkpoints);
+    saved = trainer.step;
+  };
+  const read = async (step: number): Promise<DataBatch> => {
+    try {
+      return await source.batch(step);
+    } catch (error) {
+      if (step > 0) await save(); // the data went away: what was trained is not lost with it
+      throw error;
+    }
+  };
+  /** What is not training itself may fail with a line: the training goes on. A signal ends it without one. */
+  const beside = async (event: (to: RunEvents) => Awaitable<void> | undefined) => {
+    for (const subscriber of subscribers) {
+      if (stopped()) return;
+      try {
+        await event(subscriber);
+      } catch (error) {
+        if (stopped() && error === signal?.reason) return;
+        if (!(error instanceof FixableError)) throw error;
+        await trainer.workspace.abandonStep();
+        const what = `no ${subscriber.purpose ?? 'answer to an event'} at step ${trainer.step}`;
+        subscribers.warn(`${what}: ${error.message.split('\n')[0]}`);
+      }
+    }
+  };
+  try {
+    await subscribers.tell((to) => to.started?.(first, config));
+    while (trainer.step < train.steps && !stopped()) {
+      await trainer.train(await read(trainer.step));
+      const { step } = trainer;
+      if (step % train.log_every === 0 || step % METRICS_KEPT === 0) await record(await trainer.metrics());
+      if (step % train.checkpoint_every === 0 || step === train.steps) {
+        await save();
+        await beside((to) => to.saved?.(step));
+      }
+      await beside((to) => to.stepped?.(step));
+    }
+    if (stopped()) await save();
+  } catch (error) {
+    if (error instanceof NonFiniteError) await record(error.metrics);
+    throw error;
+  } finally {
+    await subscribers.tell((to) => to.ended?.());
+    await log.close();
+  }
+}

@@ -1,0 +1,31 @@
+import type { LatentScale } from '../data/latents.ts';
+import type { Trainer } from '../ucgm/trainer.ts';
+import type { RunEvents } from './events.ts';
+import { sampleImages, samplesPng } from './samples.ts';
+import type { RunConfig } from './settings.ts';
+import type { RunStore } from './store.ts';
+
+/** What pictures of a training are of, and where they go. */
+export interface Pictured {
+  readonly trainer: Trainer;
+  readonly config: RunConfig;
+  readonly store: RunStore;
+  /** How the run's latents were scaled, if it trains on such. */
+  readonly latents?: LatentScale | undefined;
+  /** Ends the sampling within a step. */
+  readonly signal?: AbortSignal;
+}
+
+/** Keeps a grid of samples by the averaged weights every `train.sample_every` steps. */
+export function samplePictures({ trainer, config, store, latents, signal }: Pictured): RunEvents {
+  const every = config.train.sample_every;
+  return {
+    purpose: 'samples',
+    async stepped(step) {
+      if (every === 0 || step % every !== 0) return;
+      const { workspace, network, average } = trainer;
+      const sampled = await sampleImages(workspace, network, average, config, signal ? { signal } : {}, latents);
+      await store.writeSamples(step, samplesPng(sampled));
+    },
+  };
+}

@@ -1,0 +1,137 @@
+import { OBJECTIVE_DEFAULTS } from '../ucgm/options.ts';
+import { SAMPLING_DEFAULTS } from '../ucgm/schedule.ts';
+import { closest } from './closest.ts';
+import { ConfigError, type PartialConfig } from './settings.ts';
+
+/** The reference's multi-step objective. */
+const TRANSPORT = { ...OBJECTIVE_DEFAULTS, enhanced_ratio: 0.47 } as PartialConfig['transport'];
+const SAMPLE = { ...SAMPLING_DEFAULTS } as PartialConfig['sample'];
+
+const PRESETS: { [name: string]: PartialConfig } = {
+  /** Minutes on a CPU adapter: digits that a person reads. */
+  tiny: {
+    model: { name: 'tiny' },
+    data: { name: 'digits', batch_size: 32 },
+    // Without the cosine weight, and with more times near the noise end, a short run learns where strokes go first.
+    transport: {
+      ...TRANSPORT,
+      enhanced_ratio: 0,
+      wt_cosine_loss: false,
+      weight_function: null,
+      time_dist_ctrl: [1.5, 1, 1],
+    },
+    optimizer: { type: 'AdamW', lr: 4e-3, betas: [0.9, 0.95], weight_decay: 0 },
+    train: {
+      steps: 1200,
+      seed: 0,
+      ema_decay: 0.99,
+      max_grad_norm: null,
+      log_every: 10,
+      checkpoint_every: 200,
+      sample_every: 0,
+      keep_checkpoints: 2,
+    },
+    sample: { ...SAMPLE, cfg_scale: 2 },
+  },
+  /** The setting in which the reference was trained on MNIST, padded to 32 x 32. */
+  mnist: {
+    model: { name: 'mnist' },
+    data: { name: 'digits', size: 32, batch_size: 256 },
+    transport: { ...TRANSPORT, wt_cosine_loss: false },
+    optimizer: { type: 'AdamW', lr: 5e-4, betas: [0.9, 0.95], weight_decay: 0 },
+    train: {
+      steps: 5000,
+      seed: 0,
+      ema_decay: 0.999,
+      max_grad_norm: null,
+      log_every: 50,
+      checkpoint_every: 1000,
+      sample_every: 1000,
+      keep_checkpoints: 2,
+    },
+    sample: SAMPLE,
+  },
+  /** The reference's recipe from multi-step weights to a few-step model. */
+  fewstep: {
+    model: { name: 'tiny' },
+    data: { name: 'digits', batch_size: 256 },
+    transport: {
+      ...TRANSPORT,
+      consistc_ratio: 1,
+      enhanced_ratio: 2,
+      scaled_cbl_eps: 5,
+      ema_decay_rate: 1,
+      time_dist_ctrl: [0.8, 1, 1],
+      wt_cosine_loss: false,
+    },
+    optimizer: { type: 'RAdam', lr: 1e-4, betas: [0.9, 0.999], weight_decay: 0 },
+    train: {
+      steps: 2500,
+      seed: 0,
+      ema_decay: 0.999,
+      max_grad_norm: 0.1,
+      log_every: 50,
+      checkpoint_every: 500,
+      sample_every: 500,
+      keep_checkpoints: 2,
+    },
+    sample: { ...SAMPLE, sampling_steps: 2, stochast_ratio: 1, rfba_gap_steps: [0.001, 0.3] },
+  },
+  /** RCGM: one model for any number of steps. Made for tune: from scratch it takes many times the steps (docs/what-did-not-work.md). */
+  anystep: {
+    model: { name: 'tiny', two_times: true },
+    data: { name: 'digits', batch_size: 32 },
+    transport: {
+      ...TRANSPORT,
+      method: 'RCGM',
+      order: 2,
+      enhanced_ratio: 0.5, // of its own teacher's guidance: it settles at a guidance of 1 / (1 - 0.5)
+      ema_decay_rate: 0.99,
+      wt_cosine_loss: false,
+      weight_function: null,
+    },
+    optimizer: { type: 'AdamW', lr: 2e-3, betas: [0.9, 0.95], weight_decay: 0 },
+    train: {
+      steps: 3000,
+      seed: 0,
+      ema_decay: 0.99,
+      max_grad_norm: null,
+      log_every: 10,
+      checkpoint_every: 500,
+      sample_every: 0,
+      keep_checkpoints: 2,
+    },
+    sample: { ...SAMPLE, sampling_steps: 4, target_time: 'next', rfba_gap_steps: [0.001, 0] }, // equal steps to time 0
+  },
+  /** The reference's multi-step settings for latent images. */
+  multistep: {
+    model: { name: 'S/2' },
+    data: { name: 'digits', batch_size: 1024 },
+    transport: TRANSPORT,
+    optimizer: { type: 'AdamW', lr: 2e-4, betas: [0.9, 0.95], weight_decay: 0 },
+    train: {
+      steps: 100000,
+      seed: 0,
+      ema_decay: 0.9999,
+      max_grad_norm: null,
+      log_every: 50,
+      checkpoint_every: 2000,
+      sample_every: 2000,
+      keep_checkpoints: 3,
+    },
+    sample: { ...SAMPLE, extrapol_ratio: 0.3, time_dist_ctrl: [1.17, 0.8, 1.1] },
+  },
+};
+
+/** A preset by name. @throws ConfigError for an unknown one. */
+export function presetNamed(name: string): PartialConfig {
+  const preset = PRESETS[name];
+  const known = Object.keys(PRESETS);
+  if (!preset)
+    throw new ConfigError(
+      `--preset ${name}`,
+      'there is no such preset',
+      `did you mean ${closest(name, known)}? There are ${known.join(', ')}`,
+    );
+  return preset;
+}

@@ -1,0 +1,194 @@
+import * as v from 'valibot';
+import { writeYaml } from '../io/yaml.ts';
+import type { ModelConfig } from '../models/registry.ts';
+import { OPTIMIZER_TYPES, type OptimizerOptions } from '../optim/optimizer.ts';
+import { ENHANCED_STYLES, type ObjectiveOptions } from '../ucgm/options.ts';
+import type { SamplingOptions } from '../ucgm/schedule.ts';
+import { TRANSPORTS, type TransportName } from '../ucgm/transport.ts';
+import { ConfigError, readSettings, unknownKey } from './config_error.ts';
+
+export { ConfigError } from './config_error.ts';
+
+/** An entry for every option that the library has, and no other: one that is forgotten here is an error of types. */
+type Entries<Options> = { readonly [Key in keyof Options]-?: v.GenericSchema };
+
+const real = v.pipe(v.number(), v.finite('give a finite number'));
+const positive = v.pipe(real, v.gtValue(0));
+const notNegative = v.pipe(real, v.minValue(0));
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+const belowOne = v.pipe(v.number(), v.minValue(0), v.ltValue(1));
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const countOrNone = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** Larger ones are slips of the hand, and would be found out only when the memory is full. */
+const upTo = (most: number, least = 1) => v.pipe(v.number(), v.safeInteger(), v.minValue(least), v.maxValue(most));
+const pixels = upTo(2 ** 14);
+const width = upTo(2 ** 16);
+const blocks = upTo(2 ** 12);
+const classes = upTo(2 ** 24, 0);
+const pair = (item: typeof share | typeof notNegative | typeof belowOne) => v.tuple([item, item]);
+const triple = v.tuple([positive, positive, positive]);
+
+/** Options of UCGM-T, the reference's keys; its spelling `weight_funcion` is read as weight_function. */
+const transport = v.strictObject({
+  transport_type: v.picklist(Object.keys(TRANSPORTS) as TransportName[]),
+  consistc_ratio: share,
+  enhanced_ratio: real,
+  scaled_cbl_eps: notNegative,
+  ema_decay_rate: share,
+  enhanced_style: v.optional(v.picklist(ENHANCED_STYLES)),
+  enhanced_range: pair(share),
+  time_dist_ctrl: triple,
+  wt_cosine_loss: v.boolean(),
+  weight_function: v.nullable(v.literal('Cosine')),
+  lab_drop_ratio: share,
+  method: v.optional(v.picklist(['UCGM', 'RCGM'])),
+  order: v.optional(count),
+  compat: v.optional(v.literal('reference')),
+} satisfies Entries<ObjectiveOptions>);
+
+/** Options of UCGM-S, the reference's keys. */
+const sampling = v.strictObject({
+  sampling_steps: upTo(10 ** 6),
+  sampling_order: v.picklist([1, 2]),
+  extrapol_ratio: notNegative,
+  time_dist_ctrl: triple,
+  rfba_gap_steps: pair(share),
+  stochast_ratio: v.union([share, v.literal('Auto')]),
+  cfg_scale: real,
+  cfg_interval: pair(share),
+  target_time: v.optional(v.picklist(['end', 'next', 'same'])),
+  compat: v.optional(v.literal('reference')),
+} satisfies Entries<SamplingOptions>);
+
+const schema = v.strictObject({
+  /** A name of src/models/registry.ts, and what differs from it; sizes of the data fill the rest. */
+  model: v.strictObject({
+    name: v.string(),
+    input_size: v.optional(pixels),
+    in_channels: v.optional(width),
+    num_classes: v.optional(classes),
+    patch_size: v.optional(pixels),
+    hidden_size: v.optional(width),
+    depth: v.optional(blocks),
+    num_heads: v.optional(width),
+    use_qknorm: v.optional(v.boolean()),
+    use_swiglu: v.optional(v.boolean()),
+    use_rope: v.optional(v.boolean()),
+    use_rmsnorm: v.optional(v.boolean()),
+    wo_shift: v.optional(v.boolean()),
+    learn_sigma: v.optional(v.boolean()),
+    two_times: v.optional(v.boolean()),
+    num_encoder_blocks: v.optional(upTo(2 ** 12, 0)),
+  } satisfies Entries<ModelConfig & { name: string }>),
+  data: v.strictObject({
+    /** digits, shapes, or a folder of images or of latent shards. */
+    name: v.string(),
+    /** Square size: a folder's images are resized and cropped to the centre; digits, shapes and idx files are padded. */
+    size: v.optional(pixels),
+    /** Images: mirror every other one, by chance (default: false). */
+    flip: v.optional(v.boolean()),
+    batch_size: upTo(2 ** 24),
+    /** Classes, where the labels do not hold all of them; for latents their greatest label decides otherwise. */
+    num_classes: v.optional(upTo(2 ** 24)),
+    /** Names of the classes: a run keeps those of its images; for latents they may be given. */
+    class_names: v.optional(v.array(v.string())),
+    /** Kept by a run: what its images were, to tell when they have changed. */
+    fingerprint: v.optional(v.string()),
+    /** Latents: take each channel to mean 0 and standard deviation 1 (default: true). */
+    latent_norm: v.optional(v.boolean()),
+    /** Latents: factor on the values after that (default: 1). */
+    latent_multiplier: v.optional(positive),
+  }),
+  transport,
+  optimizer: v.strictObject({
+    type: v.picklist(OPTIMIZER_TYPES),
+    lr: positive,
+    betas: pair(belowOne),
+    weight_decay: notNegative,
+    eps: v.optional(positive),
+  } satisfies Entries<OptimizerOptions>),
+  train: v.strictObject({
+    steps: count,
+    seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
+    ema_decay: share,
+    max_grad_norm: v.nullable(positive),
+    log_every: count,
+    checkpoint_every: count,
+    sample_every: countOrNone,
+    keep_checkpoints: count,
+    gradient_checkpointing: v.optional(v.boolean()),
+  }),
+  sample: sampling,
+});
+
+/** Everything a run needs to be made again. */
+export type RunConfig = v.InferOutput<typeof schema>;
+
+/** Some of a RunConfig: presets, files and command lines are merged into a whole one. */
+export type PartialConfig = { [K in keyof RunConfig]?: Partial<RunConfig[K]> };
+
+const SECTIONS = schema.entries as unknown as { [section: string]: { entries: { [key: string]: unknown } } };
+
+/**
+ * Reads YAML. @throws ConfigError with file and line for broken YAML, and for a key that does not exist, naming the nearest
+ * that does.
+ */
+export function parseConfig(text: string, where: string): PartialConfig {
+  return sectionsOf(readSettings(text, where), where);
+}
+
+/** The sections of a configuration that was read. @throws ConfigError for a key that does not exist. */
+export function sectionsOf(value: unknown, where: string): PartialConfig {
+  if (value === null) return {};
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new ConfigError(where, 'holds no sections', `give ${Object.keys(SECTIONS).join(', ')}`);
+  const out = value as { [section: string]: { [key: string]: unknown } };
+  for (const [section, entries] of Object.entries(out)) {
+    const known = SECTIONS[section]?.entries;
+    if (!known) throw unknownKey(where, section, Object.keys(SECTIONS));
+    if (typeof entries !== 'object' || entries === null || Array.isArray(entries)) {
+      throw new ConfigError(where, `${section} is no section`, `give it keys: ${Object.keys(known).join(', ')}`);
+    }
+    if (section === 'transport' && 'weight_funcion' in entries) {
+      entries.weight_function = entries.weight_funcion;
+      delete entries.weight_funcion;
+    }
+    for (const key of Object.keys(entries))
+      if (!(key in known))
+        throw unknownKey(
+          where,
+          `${section}.${key}`,
+          Object.keys(known).map((k) => `${section}.${k}`),
+        );
+  }
+  return out as PartialConfig;
+}
+
+/** Later parts win, key by key. @throws ConfigError naming key, value and what is allowed. */
+export function mergeConfig(where: string, ...parts: PartialConfig[]): RunConfig {
+  const merged: { [section: string]: object } = {};
+  for (const section of Object.keys(SECTIONS)) {
+    merged[section] = Object.assign(
+      {},
+      ...parts.map((part) => withoutUndefined(part[section as keyof RunConfig] ?? {})),
+    );
+  }
+  const result = v.safeParse(schema, merged);
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  const key = issue.path?.map((p) => p.key).join('.') ?? 'the configuration';
+  throw new ConfigError(
+    where,
+    `${key} is ${typeof issue.input === 'number' ? issue.input : (JSON.stringify(issue.input) ?? 'missing')}`,
+    `${issue.message.replace(/^Invalid [\w ]+: /, '')}`,
+  );
+}
+
+/** YAML of a whole configuration; parseConfig reads it back. */
+export function stringifyConfig(config: RunConfig): string {
+  return writeYaml(config);
+}
+
+function withoutUndefined(entries: object): object {
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
+}
