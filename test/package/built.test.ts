@@ -107,7 +107,18 @@ describe('the built package', () => {
 
   it('has a command line in one file', () => {
     const help = node('dist/ucgm.mjs', '--help');
-    for (const command of ['train', 'tune', 'sample', 'eval', 'report', 'convert', 'export', 'embed', 'doctor'])
+    for (const command of [
+      'train',
+      'tune',
+      'sample',
+      'eval',
+      'report',
+      'convert',
+      'export',
+      'embed',
+      'doctor',
+      'bench',
+    ])
       expect(help).toContain(command);
   });
 
