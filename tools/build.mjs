@@ -68,7 +68,7 @@ chmodSync('dist/ucgm.mjs', 0o755);
 
 // What is bundled keeps its licence beside it.
 const packages = new Set(
-  Object.keys(metafile.inputs).flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []),
+  Object.keys(metafile.inputs).flatMap((path) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []),
 );
 const notices = [...packages].sort().map((name) => {
   const folder = join('node_modules', name);
