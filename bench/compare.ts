@@ -30,7 +30,8 @@ export function compareResults(before: string, after: string, filter: RegExp, al
     Results,
     Results,
   ];
-  const both = [...now.cases.values()].flatMap((line) => pairOf(old.cases.get(line.case), line));
+  const sameSchema = old.environment?.schema === now.environment?.schema; // else a variant is told in other words
+  const both = [...now.cases.values()].flatMap((line) => pairOf(old.cases.get(line.case), line, sameSchema));
   if (both.length === 0) throw new UsageError('the two files have no case in common', 'compare runs of one suite');
   both.sort((a, b) => Math.abs(Math.log(b.ratio)) - Math.abs(Math.log(a.ratio)));
   const mean = Math.exp(both.reduce((sum, { ratio }) => sum + Math.log(ratio), 0) / both.length);
@@ -62,7 +63,7 @@ const only = (results: Results, filter: RegExp): Results => ({
   cases: new Map([...results.cases].filter(([name]) => filter.test(name))),
 });
 
-function pairOf(old: Line | undefined, now: Line): Pair[] {
+function pairOf(old: Line | undefined, now: Line, sameSchema: boolean): Pair[] {
   if (!isTimed(old) || !isTimed(now)) return [];
   const [fast, slow] = now.ms < old.ms ? [now, old] : [old, now];
   const chosen = [old, now].map((line) => (line.kernel ? `${line.kernel}[${line.variant ?? ''}]` : ''));
@@ -73,7 +74,7 @@ function pairOf(old: Line | undefined, now: Line): Pair[] {
       is: now.ms,
       ratio: now.ms / old.ms,
       sure: (slow.p10 ?? slow.ms) > (fast.p90 ?? fast.ms),
-      variants: chosen[0] && chosen[0] !== chosen[1] ? `  (${chosen.join(' -> ')})` : '',
+      variants: sameSchema && chosen[0] && chosen[0] !== chosen[1] ? `  (${chosen.join(' -> ')})` : '',
     },
   ];
 }

@@ -1,5 +1,5 @@
 import { Tape } from '../src/autograd/tape.ts';
-import { capsOf, releaseKernels } from '../src/kernel/index.ts';
+import { capsOf } from '../src/kernel/index.ts';
 import { normal, STREAM, uniformU32 } from '../src/rng/philox.ts';
 import { count, Workspace } from '../src/tensor/index.ts';
 import { Trainer } from '../src/ucgm/trainer.ts';
@@ -22,7 +22,7 @@ export interface ModelResult extends Timing {
   readonly shape: readonly number[];
   /** What the host takes to record and submit a step while the device has nothing else to do. */
   readonly hostMs: number;
-  /** The first step of the process's kernels: all pipelines compiled, buffers made. The driver's own cache may have known them. */
+  /** The first step on a device: all pipelines compiled, buffers made. A cache that the driver keeps on disk may have known them. */
   readonly firstMs: number;
   /** A forward pass alone, of a batch. */
   readonly forwardMs: number;
@@ -48,11 +48,10 @@ const EFFORT: { readonly [kind in 'gpu' | 'software']: Effort } = {
 const SPAN_MS = 200;
 const MOST_STEPS = 20;
 
-/** Times training steps of one case, the kernels of one, and the forward pass. */
+/** Times training steps of one case, the kernels of one, and the forward pass. The device must not have run others: its first step compiles. */
 export async function measureModel(device: GPUDevice, name: string): Promise<ModelResult> {
   const effort = EFFORT[capsOf(device).software ? 'software' : 'gpu'];
   const { config, network, numClasses } = modelCase(name);
-  releaseKernels(device); // those of a case before: the first step compiles its own
   const workspace = new Workspace(device);
   const batchSize = config.data.batch_size;
   const trainer = new Trainer(workspace, network, batchSize, {

@@ -1,3 +1,4 @@
+import { openNodeDevice } from '../src/device/node.ts';
 import { capsOf } from '../src/kernel/index.ts';
 import { environment } from './environment.ts';
 import { type KernelShare, type ModelResult, measureModel } from './model.ts';
@@ -14,9 +15,19 @@ export function modelSuite(device: GPUDevice, filter: RegExp): Suite<ModelResult
     environment: environment(device),
     columns:
       '   step ms       p10       p90      host   forward     first   kernels    peak MB  case\n          ms  share  times  kernel, each timed by itself',
-    cases: new Map(names.map((name) => [name, () => measureModel(device, name)])),
+    cases: new Map(names.map((name) => [name, () => onOwnDevice(name)])),
     rows: modelRows,
   };
+}
+
+/** Dawn keeps the pipelines of a device: the first step on a new one compiles them all. */
+async function onOwnDevice(name: string): Promise<ModelResult> {
+  const device = await openNodeDevice();
+  try {
+    return await measureModel(device, name);
+  } finally {
+    device.destroy();
+  }
 }
 
 /** A result as lines: the step, then its kernels by time, with what the rest comes to, and the total. */

@@ -8,6 +8,7 @@ import { compareResults } from '../../bench/compare.ts';
 import type { Environment } from '../../bench/environment.ts';
 import { farthest, type KernelResult } from '../../bench/kernels.ts';
 import type { ModelResult } from '../../bench/model.ts';
+import { modelCases } from '../../bench/model_cases.ts';
 import { modelRows } from '../../bench/model_suite.ts';
 import { ResultsFile } from '../../bench/results.ts';
 import { type Measured, runSuite } from '../../bench/suite.ts';
@@ -231,6 +232,19 @@ describe('the bench', () => {
     expect(words[1]).toBe('2.000 3.8% 3 k0');
     expect(words.slice(-2)).toEqual(['4.000 7.7% 6 2 others', '52.000 100.0% 78 total']);
     expect(rows).toHaveLength(1 + 24 + 2);
+  });
+
+  it("has every case of the PyTorch baseline under the baseline's names", () => {
+    const source = readFileSync('tools/torch_baseline.py', 'utf8');
+    const named = [...source.matchAll(/^ {4}"((?:step|matmul|norm) [^"]+)": \(/gm)].map(([, name]) => name);
+    const kernels = [...source.matchAll(/"(attention[A-Z]\w+)"/g)].map(([, name]) => name);
+    const shapes = /^ATTENTION = \[(.*)\]$/m.exec(source)?.[1]?.match(/\d+, \d+, \d+, \d+/g) ?? [];
+    const attention = shapes.flatMap((shape) =>
+      ['attention', ...kernels].map((kernel) => `${kernel} ${shape.replaceAll(', ', 'x')}`),
+    );
+    expect([named.length, attention.length]).toEqual([6 + 8, 2 * 4]);
+    const ours = new Set([...modelCases(/(?:)/, false), ...catalogue.map((kase) => `${kase.kernel} ${kase.name}`)]);
+    expect([...named, ...attention].filter((name) => !ours.has(name as string))).toEqual([]);
   });
 
   it('knows every case of the catalogue by a name of its own', () => {
