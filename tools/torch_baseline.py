@@ -363,7 +363,7 @@ def pattern(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--filter", type=pattern, default=re.compile(""), help="only cases whose name matches, a regular expression")
-    parser.add_argument("--json", metavar="FILE", help="write the lines to a file too")
+    parser.add_argument("--json", metavar="FILE", type=argparse.FileType("w"), help="write the lines to a file too")
     parser.add_argument("--dtype", choices=["f32", "tf32", "bf16"], default="f32", help="bf16 is autocast in steps")
     parser.add_argument("--compile", action="store_true", help="torch.compile instead of eager mode")
     options = parser.parse_args()
@@ -372,7 +372,6 @@ def main():
         parser.error(f"no case matches; there are: {', '.join((*STEPS, *KERNELS))}")
     if not torch.cuda.is_available():
         parser.error("PyTorch finds no CUDA device")
-    file = open(options.json, "w") if options.json else None
     torch.backends.cuda.matmul.allow_tf32 = options.dtype == "tf32"
     torch.backends.cudnn.allow_tf32 = options.dtype == "tf32"
     mode = "compiled" if options.compile else "eager"
@@ -386,13 +385,14 @@ def main():
             print(f"{name}: {error}", file=sys.stderr)
             continue
         finally:
+            torch.compiler.reset()  # else a second case's sizes compile as unknown ones
             torch.cuda.empty_cache()
         if "flops" in result:
             result["tflops"] = result["flops"] / result["ms"] / 1e9
         line = json.dumps({**common, "case": name, "dtype": options.dtype, **result})
         print(line, flush=True)
-        if file:
-            print(line, file=file, flush=True)
+        if options.json:
+            print(line, file=options.json, flush=True)
     sys.exit(1 if failed else 0)
 
 
