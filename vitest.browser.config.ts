@@ -1,33 +1,36 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
-import { EVERYWHERE, fixtures, outside } from './test/everywhere.ts';
-import { findBrowser } from './tools/browser.mjs';
+import { EVERYWHERE, fixtures, outside, PACKED_IN_A_PAGE } from './test/everywhere.ts';
+import { BROWSER_ARGS, findBrowser } from './tools/browser.mjs';
 
-/** npm run test:browser: kernels, tape, random numbers, parity and a training run in a page of headless Chromium, on its software adapter. */
+// Ten times what the slowest test takes on two idle cores: a busy machine is slow, not wrong.
+const timeouts = { testTimeout: 600_000, hookTimeout: 600_000 };
+
+/**
+ * npm run test:browser: kernels, tape, random numbers, parity and a training run in a page of headless Chromium, on its software
+ * adapter; and the examples in one, with the package as it is published.
+ */
 export default defineConfig({
   server: { fs: { allow: ['.', fixtures, outside] } },
   test: {
-    include: EVERYWHERE,
-    provide: { fixtures, outside },
-    // Ten times what the slowest test takes on two idle cores: a busy machine is slow, not wrong.
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
-    browser: {
-      enabled: true,
-      headless: true,
-      screenshotFailures: false,
-      provider: playwright({
-        launchOptions: {
-          executablePath: findBrowser(),
-          args: [
-            '--enable-unsafe-webgpu',
-            '--use-webgpu-adapter=swiftshader',
-            '--no-sandbox',
-            '--disable-dev-shm-usage',
-          ],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'sources',
+          include: EVERYWHERE,
+          provide: { fixtures, outside },
+          ...timeouts,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({ launchOptions: { executablePath: findBrowser(), args: BROWSER_ARGS } }),
+            instances: [{ browser: 'chromium' }],
+          },
         },
-      }),
-      instances: [{ browser: 'chromium' }],
-    },
+      },
+      { test: { name: 'package', include: PACKED_IN_A_PAGE, ...timeouts } },
+    ],
   },
 });

@@ -1,74 +1,90 @@
-import { readFileSync } from 'node:fs';
 import { UsageError } from '../src/cli/failure.ts';
 import type { Environment } from './environment.ts';
+import { isTimed, type Line, type Results, readResults } from './results.ts';
 
-interface Line {
-  readonly suite: string;
-  readonly case: string;
-  readonly ms?: number;
-  readonly p10?: number;
-  readonly p90?: number;
+/** Two results files side by side. */
+export interface Comparison {
+  readonly lines: readonly string[];
+  /** What speaks against the newer file: cases that are slower, or that it lacks. */
+  readonly worse: number;
 }
 
-interface Results {
-  readonly environment: Environment | undefined;
-  readonly cases: ReadonlyMap<string, Line>;
+interface Pair {
+  readonly name: string;
+  readonly was: number;
+  readonly is: number;
+  readonly ratio: number;
+  /** Outside both spreads, not just different: p10 of the slower lies above p90 of the faster. */
+  readonly sure: boolean;
+  readonly variants: string;
 }
 
-/** Reads what `--json` wrote. @throws UsageError for a file that is none. */
-function readResults(path: string): Results {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    throw new UsageError(`${path} cannot be read`, 'give two files that bench --json wrote');
-  }
-  const lines = text
-    .split('\n')
-    .filter(Boolean)
-    .map((line, i) => {
-      try {
-        return JSON.parse(line) as Line;
-      } catch {
-        throw new UsageError(`${path} is no results file: line ${i + 1} is no JSON`, 'give what bench --json wrote');
-      }
-    });
-  const environment = lines.find((line) => line.suite === 'environment') as unknown as Environment | undefined;
-  return { environment, cases: new Map(lines.flatMap((line) => (line.ms === undefined ? [] : [[line.case, line]]))) };
-}
-
-/** Cases of two results files side by side, the most changed first, with what only one of them has; as lines. */
-export function compareResults(before: string, after: string): string[] {
-  const [old, now] = [readResults(before), readResults(after)];
-  const both = [...now.cases.values()].flatMap((line) => {
-    const other = old.cases.get(line.case);
-    if (!other?.ms || !line.ms) return [];
-    // Outside both spreads, not just different: p10 of the slower lies above p90 of the faster.
-    const [fast, slow] = line.ms < other.ms ? [line, other] : [other, line];
-    const sure = (slow.p10 ?? slow.ms ?? 0) > (fast.p90 ?? fast.ms ?? 0);
-    return [{ name: line.case, was: other.ms, is: line.ms, ratio: line.ms / other.ms, sure }];
-  });
+/**
+ * Cases of two results files, the most changed first, then what only one of them has.
+ * @param filter the cases that count; the others are left out.
+ * @param allowed how many times as long a case may take, beyond the spread of both, before it counts as slower.
+ * @throws UsageError for what is no results file, or without a case in common.
+ */
+export function compareResults(before: string, after: string, filter: RegExp, allowed: number): Comparison {
+  const [old, now] = [readResults(before), readResults(after)].map((results) => only(results, filter)) as [
+    Results,
+    Results,
+  ];
+  const sameSchema = old.environment?.schema === now.environment?.schema; // else a variant is told in other words
+  const both = [...now.cases.values()].flatMap((line) => pairOf(old.cases.get(line.case), line, sameSchema));
   if (both.length === 0) throw new UsageError('the two files have no case in common', 'compare runs of one suite');
   both.sort((a, b) => Math.abs(Math.log(b.ratio)) - Math.abs(Math.log(a.ratio)));
   const mean = Math.exp(both.reduce((sum, { ratio }) => sum + Math.log(ratio), 0) / both.length);
-  const only = (a: Results, b: Results) => [...a.cases.keys()].filter((name) => !b.cases.has(name));
-  const [gone, added] = [only(old, now), only(now, old)];
-  const [one, other] = [old.environment, now.environment];
+  const broken = [...now.cases.values()].filter((line) => !isTimed(line));
+  const gone = [...old.cases.keys()].filter((name) => !now.cases.has(name));
+  const added = [...now.cases.values()].filter((line) => isTimed(line) && !isTimed(old.cases.get(line.case)));
+  const slower = both.filter((pair) => pair.sure && pair.ratio > allowed);
+  const faster = both.filter((pair) => pair.sure && pair.ratio < 1 / allowed);
+  const counts = [`${both.length} cases`, `${slower.length} slower`, `${faster.length} faster`];
+  if (broken.length + gone.length > 0) counts.push(`${broken.length} failed`, `${gone.length} missing`);
+  return {
+    worse: slower.length + broken.length + gone.length,
+    lines: [
+      ...warnings(old.environment, now.environment),
+      `before: ${describe(old.environment)}`,
+      `after:  ${describe(now.environment)}`,
+      '    before      after  ratio   case (ms; * beyond the spread of both)',
+      ...both.map(row),
+      ...broken.map((line) => `failed after: ${line.case}: ${line.error ?? 'no time'}`),
+      ...gone.map((name) => `only before: ${name}`),
+      ...added.map((line) => `only after: ${line.case}`),
+      `${counts.join(', ')}, geometric mean of the ratios ${mean.toFixed(3)}`,
+    ],
+  };
+}
+
+const only = (results: Results, filter: RegExp): Results => ({
+  ...results,
+  cases: new Map([...results.cases].filter(([name]) => filter.test(name))),
+});
+
+function pairOf(old: Line | undefined, now: Line, sameSchema: boolean): Pair[] {
+  if (!isTimed(old) || !isTimed(now)) return [];
+  const [fast, slow] = now.ms < old.ms ? [now, old] : [old, now];
+  const chosen = [old, now].map((line) => (line.kernel ? `${line.kernel}[${line.variant ?? ''}]` : ''));
   return [
-    ...(one && other && one.adapter !== other.adapter
-      ? [`different adapters: ${one.adapter} before, ${other.adapter} after`]
-      : []),
-    `before: ${describe(one)}`,
-    `after:  ${describe(other)}`,
-    '    before      after  ratio   case (* beyond the spread of both)',
-    ...both.map(
-      ({ name, was, is, ratio, sure }) =>
-        `${was.toFixed(4).padStart(10)} ${is.toFixed(4).padStart(10)} ${ratio.toFixed(3).padStart(6)} ${sure ? '*' : ' '} ${name}`,
-    ),
-    ...gone.map((name) => `only before: ${name}`),
-    ...added.map((name) => `only after: ${name}`),
-    `${both.length} cases, ${both.filter((c) => c.sure && c.ratio > 1).length} slower, ${both.filter((c) => c.sure && c.ratio < 1).length} faster, geometric mean of the ratios ${mean.toFixed(3)}`,
+    {
+      name: now.case,
+      was: old.ms,
+      is: now.ms,
+      ratio: now.ms / old.ms,
+      sure: (slow.p10 ?? slow.ms) > (fast.p90 ?? fast.ms),
+      variants: sameSchema && chosen[0] && chosen[0] !== chosen[1] ? `  (${chosen.join(' -> ')})` : '',
+    },
   ];
+}
+
+const row = ({ name, was, is, ratio, sure, variants }: Pair) =>
+  `${was.toFixed(4).padStart(10)} ${is.toFixed(4).padStart(10)} ${ratio.toFixed(3).padStart(6)} ${sure ? '*' : ' '} ${name}${variants}`;
+
+function warnings(one: Environment | undefined, other: Environment | undefined): string[] {
+  if (!one || !other || one.adapter === other.adapter) return [];
+  return [`different adapters: ${one.adapter} before, ${other.adapter} after`];
 }
 
 const describe = (e: Environment | undefined) =>

@@ -2,20 +2,25 @@ import type { DispatchRecord } from '../src/kernel/index.ts';
 import type { KernelCase } from '../test/catalogue/case.ts';
 import { type BoundCase, bindCase, runCase } from '../test/catalogue/run.ts';
 import type { Ceilings } from './ceilings.ts';
+import { environment } from './environment.ts';
+import type { Suite } from './suite.ts';
 import { type Timing, timeDispatch, warm } from './time.ts';
 
 const WARM_MS = 300;
 /** Bytes that copies of a case's buffers come to, so that none is still in a cache when its turn comes again. */
 const PAST_THE_CACHE = { gpu: 256 * 2 ** 20, software: 64 * 2 ** 20 };
-const MOST_COPIES = 64;
+/** Past the caches from 1 MiB a copy on; what is smaller is bound by its start and end. */
+const MOST_COPIES = 256;
 
 /** One case that agreed with its oracle, and its rates. */
 export interface KernelResult extends Timing {
   readonly case: string;
-  readonly variant: string;
-  /** The kernel as it was compiled: its shader and the knobs that differ from the defaults. */
+  /** The shader that was chosen. */
   readonly kernel: string;
-  readonly dtype: 'f32';
+  /** The variant of it that was chosen: the knobs that differ from their defaults. */
+  readonly variant: string;
+  /** What the case's tensors are stored as. */
+  readonly dtype: 'f32' | 'f16';
   readonly shape: readonly number[];
   /** Operations and least bytes of the work. */
   readonly flops: number;
@@ -50,14 +55,13 @@ export async function measureKernel(
   if (!software) await warm(device, run.kernel, records, WARM_MS);
   const timing = await timeDispatch(device, run.kernel, records);
   for (const bound of copies) bound.destroy();
-  const { flops, bytes, variant, shape } = kase;
+  const { flops, bytes, shape } = kase;
   const tflops = flops / timing.ms / 1e9;
   const gbps = bytes / timing.ms / 1e6;
   return {
-    case: `${kase.kernel} ${kase.name}`,
-    variant,
-    kernel: (records[0] as DispatchRecord).label,
-    dtype: 'f32',
+    case: nameOf(kase),
+    ...chosen(records[0] as DispatchRecord),
+    dtype: run.halves?.length ? 'f16' : 'f32',
     shape,
     ...timing,
     flops,
@@ -69,17 +73,56 @@ export async function measureKernel(
   };
 }
 
-/** Names of the columns of `kernelRow`. */
-export const KERNEL_COLUMNS = '        ms  TFLOP/s     GB/s  roof    error  case  [kernel]';
+/** The kernel and the variant that a record is of. */
+function chosen({ label }: DispatchRecord): { kernel: string; variant: string } {
+  const [, kernel = label, variant = 'default'] = /^([^[]+)\[(.*)\]$/.exec(label) ?? [];
+  return { kernel, variant };
+}
 
-/** A result as a line of the table. */
-export function kernelRow(r: KernelResult): string {
+const nameOf = (kase: KernelCase) => `${kase.kernel} ${kase.name}`;
+
+/** Cases of the catalogue as a suite, held against these ceilings. */
+export function kernelSuite(
+  device: GPUDevice,
+  cases: readonly KernelCase[],
+  ceilings: Ceilings,
+  software: boolean,
+): Suite<KernelResult> {
+  return {
+    environment: environment(device, ceilings),
+    columns: '        ms  TFLOP/s     GB/s  roof    error  case  [kernel, variant]',
+    cases: new Map(cases.map((kase) => [nameOf(kase), () => measureKernel(device, kase, ceilings, software)])),
+    rows: (result) => [row(result)],
+    summary: farthest,
+  };
+}
+
+/** Shortest time that counts in a summary: below, a dispatch is all start and end. */
+const LEAST_MS = 0.02;
+
+/** The cases farthest below their ceiling: of each kernel its largest, since small ones cannot fill a device. */
+export function farthest(results: readonly KernelResult[]): string[] {
+  const largest = new Map<string, KernelResult>();
+  for (const result of results.filter((r) => r.ms >= LEAST_MS)) {
+    const kernel = result.case.split(' ')[0] as string;
+    const known = largest.get(kernel);
+    if (!known || result.bytes > known.bytes) largest.set(kernel, result);
+  }
+  const ranked = [...largest.values()].sort((a, b) => a.ofRoofline - b.ofRoofline).slice(0, 5);
+  if (ranked.length === 0) return [];
+  return [
+    'slowest against their ceiling, of each kernel the largest case:',
+    ...ranked.map((r) => `${(100 * r.ofRoofline).toFixed(1).padStart(6)}%  ${r.case}`),
+  ];
+}
+
+function row(r: KernelResult): string {
   return [
     r.ms.toFixed(4).padStart(10),
     r.tflops.toFixed(3).padStart(8),
     r.gbps.toFixed(1).padStart(8),
     `${(100 * r.ofRoofline).toFixed(0)}%`.padStart(5),
     r.maxRelErr.toExponential(1).padStart(8),
-    ` ${r.case}  [${r.kernel}]`,
+    ` ${r.case}  [${r.kernel}, ${r.variant}]`,
   ].join(' ');
 }

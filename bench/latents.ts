@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LatentBatches } from '../src/data/latent_batches.node.ts';
 import { writeSafetensorsAtomic } from '../src/io/safetensors.node.ts';
+import { environment } from './environment.ts';
+import type { Suite } from './suite.ts';
 
 const SHAPE = [4, 32, 32] as const;
 const PER_SHARD = 2000;
@@ -11,9 +13,11 @@ const BATCHES = 200;
 /** What a training step takes, in the part that asks how long one waits for data. */
 const WORK_MS = 60;
 
-export interface LatentsResult {
+interface LatentsResult {
   readonly case: string;
   readonly mb: number;
+  /** Of a batch. */
+  readonly ms: number;
   readonly mbPerSecond: number;
   /** Milliseconds a step waits for its batch beside WORK_MS of work. */
   readonly waitMs: number;
@@ -21,8 +25,21 @@ export interface LatentsResult {
   readonly rssMb: readonly [number, number];
 }
 
+/** Streams of 500 MB and 2 GB as a suite: the memory must be the same. */
+export function latentsSuite(filter: RegExp): Suite<LatentsResult> {
+  const cases = [500, 2000].map((mb) => [`latents ${mb} MB`, () => measureLatents(mb)] as const);
+  return {
+    environment: environment(undefined),
+    columns: `      MB/s  waits (ms, beside ${WORK_MS} ms of work)  resident after 50 and ${BATCHES} batches (MB)  case`,
+    cases: new Map(cases.filter(([name]) => filter.test(name))),
+    rows: ({ case: name, mbPerSecond, waitMs, rssMb }) => [
+      `${mbPerSecond.toFixed(0).padStart(10)} ${waitMs.toFixed(2).padStart(6)} ${rssMb.map((mb) => mb.toFixed(0).padStart(6)).join(' ')}  ${name}`,
+    ],
+  };
+}
+
 /** Streams latent shards made for it: how fast, in how much memory, and how long a step of 60 ms waits. */
-export async function measureLatents(megabytes: number): Promise<LatentsResult> {
+async function measureLatents(megabytes: number): Promise<LatentsResult> {
   const folder = mkdtempSync(join(tmpdir(), 'ucgm-latents-'));
   try {
     const mb = writeShards(folder, megabytes);
@@ -46,7 +63,14 @@ export async function measureLatents(megabytes: number): Promise<LatentsResult> 
     await source.close();
     const batchMb = (BATCH * SHAPE.reduce((a, b) => a * b, 1) * 4) / 1e6;
     const mbPerSecond = (BATCHES * batchMb) / seconds;
-    return { case: `latents ${mb.toFixed(0)} MB`, mb, mbPerSecond, waitMs: waited / 50, rssMb: [quarter, after] };
+    return {
+      case: `latents ${megabytes} MB`,
+      mb,
+      ms: (1000 * seconds) / BATCHES,
+      mbPerSecond,
+      waitMs: waited / 50,
+      rssMb: [quarter, after],
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

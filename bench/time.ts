@@ -1,6 +1,6 @@
 import type { DispatchRecord, Kernel } from '../src/kernel/index.ts';
 
-/** Median, 10th and 90th percentile of one dispatch, milliseconds. */
+/** Median, 10th and 90th percentile of several measurements, milliseconds. */
 export interface Timing {
   readonly ms: number;
   readonly p10: number;
@@ -24,8 +24,13 @@ export async function timeDispatch(
   const samples = once > 500 ? 3 : SAMPLES;
   const times: number[] = [];
   for (let i = 0; i < samples; i++) times.push((await span(device, kernel, records, repeats)) / repeats);
-  times.sort((a, b) => a - b);
-  const at = (q: number) => times[Math.min(times.length - 1, Math.floor(q * times.length))] as number;
+  return timingOf(times);
+}
+
+/** Median, 10th and 90th percentile of some times. */
+export function timingOf(times: readonly number[]): Timing {
+  const sorted = [...times].sort((a, b) => a - b);
+  const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] as number;
   return { ms: at(0.5), p10: at(0.1), p90: at(0.9) };
 }
 

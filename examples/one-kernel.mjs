@@ -1,9 +1,10 @@
 // One kernel in an app of your own, on your own device and buffers: npm run build && node examples/one-kernel.mjs
 import { norm } from 'ucgm-webgpu/kernels';
-import { create, globals } from 'webgpu';
 
+// A page has WebGPU; in Node it is Dawn's, of the package webgpu.
+const { create, globals } = globalThis.navigator?.gpu ? {} : await import('webgpu');
 Object.assign(globalThis, globals);
-const gpu = create([]); // kept: the device lives only as long as it does
+const gpu = create ? create([]) : navigator.gpu; // kept: the device lives only as long as it does
 const adapter = await gpu.requestAdapter();
 const device = await adapter.requestDevice();
 

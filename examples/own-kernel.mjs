@@ -1,17 +1,16 @@
 // A kernel of your own, its bindings and offsets read from the WGSL: npm run build && node examples/own-kernel.mjs
-import { readFileSync } from 'node:fs';
 import { readBuffer } from 'ucgm-webgpu';
 import { defineKernel } from 'ucgm-webgpu/kernels';
-import { openNodeDevice } from 'ucgm-webgpu/node';
 import { reflect } from 'ucgm-webgpu/reflect';
+import { openDevice, readText } from './place.mjs';
 
 const scale = defineKernel({
-  shader: reflect(readFileSync(new URL('scale.wgsl', import.meta.url), 'utf8'), 'scale'),
+  shader: reflect(await readText('scale.wgsl'), 'scale'),
   sizes: ({ count }) => ({ x: count, y: count }),
   grid: ({ count }, { WG }) => Math.ceil(count / WG),
 });
 
-const device = await openNodeDevice();
+const device = await openDevice();
 const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
 const [x, y] = [0, 1].map(() => device.createBuffer({ size: 16, usage }));
 device.queue.writeBuffer(x, 0, new Float32Array([1, 2, 3, 4]));

@@ -1,7 +1,7 @@
 // A network of your own, written with the ops and trained by the library: npm run build && node examples/own-network.mjs
 import { normal, OBJECTIVE_DEFAULTS, SAMPLING_DEFAULTS, STREAM, sample, Trainer } from 'ucgm-webgpu';
 import { concat, embedding, linear, timestepEmbedding, Workspace } from 'ucgm-webgpu/nn';
-import { openNodeDevice } from 'ucgm-webgpu/node';
+import { openDevice } from './place.mjs';
 
 const [SIZE, HIDDEN, TIME, BATCH, STEPS] = [4, 128, 32, 64, 600];
 const PIXELS = SIZE * SIZE;
@@ -32,7 +32,7 @@ const network = {
   },
 };
 
-const device = await openNodeDevice();
+const device = await openDevice();
 const workspace = new Workspace(device);
 const trainer = new Trainer(workspace, network, BATCH, {
   objective: OBJECTIVE_DEFAULTS,

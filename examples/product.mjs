@@ -1,10 +1,9 @@
 // A matrix product in ten lines, in the best variant of the device: npm run build && node examples/product.mjs
-
 import { readBuffer } from 'ucgm-webgpu';
 import { matmul } from 'ucgm-webgpu/kernels';
-import { openNodeDevice } from 'ucgm-webgpu/node';
+import { openDevice } from './place.mjs';
 
-const device = await openNodeDevice();
+const device = await openDevice();
 const buffer = (size) =>
   device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
 const [m, n, k] = [2, 3, 2];

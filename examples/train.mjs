@@ -1,5 +1,4 @@
 // A network trained and sampled by the library, in forty lines: npm run build && node examples/train.mjs
-// In a page the device comes from requestDevice(navigator.gpu), which 'ucgm-webgpu' exports; the rest is the same.
 import {
   createNetwork,
   normal,
@@ -10,7 +9,7 @@ import {
   Trainer,
   Workspace,
 } from 'ucgm-webgpu';
-import { openNodeDevice } from 'ucgm-webgpu/node';
+import { openDevice } from './place.mjs';
 
 const [SIZE, BATCH, STEPS] = [8, 16, 150];
 
@@ -22,7 +21,7 @@ const picture = (label) =>
   });
 const noise = (count) => Float32Array.from({ length: count }, (_, i) => normal(0, STREAM.sample, 0, i));
 
-const device = await openNodeDevice();
+const device = await openDevice();
 const workspace = new Workspace(device);
 const network = createNetwork('TiT', {
   input_size: SIZE,

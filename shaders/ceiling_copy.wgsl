@@ -1,9 +1,10 @@
 // ceiling_copy: y = x, the least work that moves 32 bytes an element: the bandwidth that bench results are held against.
 // Buffers: x, y [count] vec4f.
-// Grid: WG invocations a workgroup, 4 elements an invocation, a workgroup apart.
+// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart.
 // Precision: exact.
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+const WG: u32 = 256u; // knob: invocations a workgroup
+const PER: u32 = 4u;  // knob: elements an invocation
 
 struct Dims {
   count: u32,
@@ -19,8 +20,8 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
-  for (var i = 0u; i < 4u; i++) {
+  let first = (wid.x + wid.y * groups.x) * WG * PER + local;
+  for (var i = 0u; i < PER; i++) {
     let at = first + i * WG;
     if (at < dims.count) {
       y[at] = x[at];

@@ -1,9 +1,10 @@
-// ceiling_fma: 8 chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
+// ceiling_fma: CHAINS independent chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
 // Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
-// Grid: WG invocations a workgroup. Each does rounds * 8 * 4 multiply-adds = rounds * 64 operations; rounds is a multiple of 8.
+// Grid: WG invocations a workgroup. Each does rounds * CHAINS * 4 multiply-adds = rounds * CHAINS * 8 operations; rounds is a multiple of 8.
 // Precision: f32; the values stay near 1.
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+const WG: u32 = 256u;   // knob: invocations a workgroup
+const CHAINS: u32 = 8u; // knob: vec4 chains an invocation: 2, 4, 8 or 16
 
 struct Dims {
   count: u32,
@@ -13,6 +14,18 @@ struct Dims {
 
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
 @group(0) @binding(1) var<uniform> dims: Dims;
+
+/// Eight links of one chain; those of other chains fill its latency.
+fn links(start: vec4f, f: vec4f, o: vec4f) -> vec4f {
+  var v = fma(start, f, o);
+  v = fma(v, f, o);
+  v = fma(v, f, o);
+  v = fma(v, f, o);
+  v = fma(v, f, o);
+  v = fma(v, f, o);
+  v = fma(v, f, o);
+  return fma(v, f, o);
+}
 
 @compute @workgroup_size(WG)
 fn main(
@@ -31,73 +44,41 @@ fn main(
   var v5 = v0 + 5.0;
   var v6 = v0 + 6.0;
   var v7 = v0 + 7.0;
+  var v8 = v0 + 8.0;
+  var v9 = v0 + 9.0;
+  var v10 = v0 + 10.0;
+  var v11 = v0 + 11.0;
+  var v12 = v0 + 12.0;
+  var v13 = v0 + 13.0;
+  var v14 = v0 + 14.0;
+  var v15 = v0 + 15.0;
   for (var i = 0u; i < dims.rounds / 8u; i++) {
-    v0 = fma(v0, f, o);
-    v1 = fma(v1, f, o);
-    v2 = fma(v2, f, o);
-    v3 = fma(v3, f, o);
-    v4 = fma(v4, f, o);
-    v5 = fma(v5, f, o);
-    v6 = fma(v6, f, o);
-    v7 = fma(v7, f, o);
-    v0 = fma(v0, f, o);
-    v1 = fma(v1, f, o);
-    v2 = fma(v2, f, o);
-    v3 = fma(v3, f, o);
-    v4 = fma(v4, f, o);
-    v5 = fma(v5, f, o);
-    v6 = fma(v6, f, o);
-    v7 = fma(v7, f, o);
-    v0 = fma(v0, f, o);
-    v1 = fma(v1, f, o);
-    v2 = fma(v2, f, o);
-    v3 = fma(v3, f, o);
-    v4 = fma(v4, f, o);
-    v5 = fma(v5, f, o);
-    v6 = fma(v6, f, o);
-    v7 = fma(v7, f, o);
-    v0 = fma(v0, f, o);
-    v1 = fma(v1, f, o);
-    v2 = fma(v2, f, o);
-    v3 = fma(v3, f, o);
-    v4 = fma(v4, f, o);
-    v5 = fma(v5, f, o);
-    v6 = fma(v6, f, o);
-    v7 = fma(v7, f, o);
-    v0 = fma(v0, f, o);
-    v1 = fma(v1, f, o);
-    v2 = fma(v2, f, o);
-    v3 = fma(v3, f, o);
-    v4 = fma(v4, f, o);
-    v5 = fma(v5, f, o);
-    v6 = fma(v6, f, o);
-    v7 = fma(v7, f, o);
-    v0 = fma(v0, f, o);
-    v1 = fma(v1, f, o);
-    v2 = fma(v2, f, o);
-    v3 = fma(v3, f, o);
-    v4 = fma(v4, f, o);
-    v5 = fma(v5, f, o);
-    v6 = fma(v6, f, o);
-    v7 = fma(v7, f, o);
-    v0 = fma(v0, f, o);
-    v1 = fma(v1, f, o);
-    v2 = fma(v2, f, o);
-    v3 = fma(v3, f, o);
-    v4 = fma(v4, f, o);
-    v5 = fma(v5, f, o);
-    v6 = fma(v6, f, o);
-    v7 = fma(v7, f, o);
-    v0 = fma(v0, f, o);
-    v1 = fma(v1, f, o);
-    v2 = fma(v2, f, o);
-    v3 = fma(v3, f, o);
-    v4 = fma(v4, f, o);
-    v5 = fma(v5, f, o);
-    v6 = fma(v6, f, o);
-    v7 = fma(v7, f, o);
+    v0 = links(v0, f, o);
+    v1 = links(v1, f, o);
+    if (CHAINS > 2u) {
+      v2 = links(v2, f, o);
+      v3 = links(v3, f, o);
+    }
+    if (CHAINS > 4u) {
+      v4 = links(v4, f, o);
+      v5 = links(v5, f, o);
+      v6 = links(v6, f, o);
+      v7 = links(v7, f, o);
+    }
+    if (CHAINS > 8u) {
+      v8 = links(v8, f, o);
+      v9 = links(v9, f, o);
+      v10 = links(v10, f, o);
+      v11 = links(v11, f, o);
+      v12 = links(v12, f, o);
+      v13 = links(v13, f, o);
+      v14 = links(v14, f, o);
+      v15 = links(v15, f, o);
+    }
   }
   if (at < dims.count) {
-    y[at] = dot(v0 + v1 + v2 + v3 + v4 + v5 + v6 + v7, vec4f(0.25));
+    let low = v0 + v1 + v2 + v3 + v4 + v5 + v6 + v7;
+    let high = v8 + v9 + v10 + v11 + v12 + v13 + v14 + v15;
+    y[at] = dot(low + high, vec4f(0.25));
   }
 }

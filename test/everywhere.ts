@@ -11,3 +11,6 @@ export const EVERYWHERE = [
   'test/{autograd,kernel,kernels,models,nn,optim,outside,parity,tensor}/*.test.ts',
   'test/run/{draw,loop}.test.ts',
 ];
+
+/** The tests that open a browser of their own. */
+export const PACKED_IN_A_PAGE = ['test/package/page.test.ts'];

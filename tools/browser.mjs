@@ -22,3 +22,11 @@ export function findBrowser() {
     }
   });
 }
+
+/** What Chromium is started with: WebGPU on its software adapter, in a container too. */
+export const BROWSER_ARGS = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--no-sandbox',
+  '--disable-dev-shm-usage',
+];

@@ -39,6 +39,14 @@ const codecsInside = {
         export const webpWasm = () => webp;`,
     })),
 };
+/** What the bench of an installed package says that its numbers are of. */
+function commit() {
+  try {
+    return execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], { encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown'; // from an archive of the sources
+  }
+}
 const { metafile } = await build({
   metafile: true,
   entryPoints: ['tools/ucgm.ts'],
@@ -49,6 +57,7 @@ const { metafile } = await build({
   target: 'node20',
   external: ['webgpu'],
   loader: { '.wasm': 'binary' },
+  define: { UCGM_COMMIT: JSON.stringify(commit()) },
   plugins: [codecsInside],
   // Packages in CommonJS ask for require, which an ES module does not have.
   banner: {
@@ -59,7 +68,7 @@ chmodSync('dist/ucgm.mjs', 0o755);
 
 // What is bundled keeps its licence beside it.
 const packages = new Set(
-  Object.keys(metafile.inputs).flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []),
+  Object.keys(metafile.inputs).flatMap((path) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []),
 );
 const notices = [...packages].sort().map((name) => {
   const folder = join('node_modules', name);

@@ -1,5 +1,9 @@
-/** The command `ucgm`: the commands of src/cli, and `doctor`, which runs the catalogue's cases. */
+/** The command `ucgm`: the commands of src/cli, and `doctor` and `bench`, which run the catalogue's cases. */
+import { addBench } from '../bench/command.ts';
 import { addDoctor } from '../bench/doctor.ts';
 import { runCommand } from '../src/cli/main.ts';
 
-await runCommand(addDoctor);
+await runCommand((ucgm) => {
+  addDoctor(ucgm);
+  addBench(ucgm);
+});

@@ -47,28 +47,40 @@ function refuseEmpty(command: Command): void {
   if (command.args.includes('')) throw new UsageError('an argument is empty', 'give it a value');
 }
 
-/** Commander's message, of one or two lines, as ours: what is wrong and what to do. */
-function usageError({ code, message }: CommanderError): UsageError {
+/** Commander's message, of one or two lines, as ours: what is wrong and what to do. @param command the one that was called, if any was. */
+function usageError({ code, message }: CommanderError, command: Command | undefined): UsageError {
   const [text, hint] = message.replace(/^error: /, '').split('\n') as [string, string?];
   if (code === 'commander.invalidArgument') {
     const [, what, fix] = /^(.* is invalid)\. (.*?)\.?$/.exec(text) ?? [];
     if (what && fix) return new UsageError(what, fix);
   }
   const what = text.replace(/\.$/, '');
-  return new UsageError(what, `${hint ? `${hint.replace(/[()]/g, '')} ` : ''}See ucgm --help`);
+  const known = code === 'commander.unknownOption' ? optionsOf(command) : '';
+  return new UsageError(what, `${hint ? `${hint.replace(/[()]/g, '')} ` : ''}${known}See ucgm --help`);
 }
 
-/** Runs the command line of this process, and sets its exit code. */
-export async function runCommand(addMore: (ucgm: Command) => void): Promise<void> {
-  outliveReaders(process.argv[2] === 'doctor');
+/** The options of a command as a sentence; nothing for none. */
+function optionsOf(command: Command | undefined): string {
+  const flags = command?.options.map(({ long, short }) => long ?? short) ?? [];
+  return flags.length > 0 ? `${command?.name()} takes ${flags.join(', ')}. ` : '';
+}
+
+/** Runs the command line of this process, and sets its exit code. @param args those of another command line. */
+export async function runCommand(
+  addMore: (ucgm: Command) => void,
+  args: readonly string[] = process.argv.slice(2),
+): Promise<void> {
+  outliveReaders(args[0] === 'doctor');
   restWhileWaiting();
+  const ucgm = program(addMore);
   try {
-    await program(addMore).parseAsync();
+    await ucgm.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return; // --help, --version
       if (error.code === 'commander.help') return void (process.exitCode = 2);
-      reportFailure(usageError(error));
+      const called = ucgm.commands.find((command) => command.name() === args[0]);
+      reportFailure(usageError(error, called));
       return;
     }
     reportFailure(error);

@@ -25,6 +25,8 @@ export function deviceOf(buffer: GPUBuffer): GPUDevice | undefined {
 export class Ledger {
   readonly #device: GPUDevice;
   readonly #live = new Map<GPUBuffer, Owner>();
+  #total = 0;
+  #peak = 0;
   /** Answers that the device owes: whether there was memory. */
   #asked: Promise<void>[] = [];
   #refused: BufferLimitError | undefined;
@@ -48,7 +50,7 @@ export class Ledger {
     // A device without memory answers later, and until then gives a buffer that turns every command with it into nothing.
     this.#device.pushErrorScope('out-of-memory');
     const buffer = this.#device.createBuffer({ label: `${owner}: ${label}`, size: rounded, usage });
-    const total = this.total + rounded;
+    const total = this.#total + rounded;
     this.#asked.push(
       this.#device.popErrorScope().then((error) => {
         if (!error) return;
@@ -59,6 +61,8 @@ export class Ledger {
       }, ignoreLoss),
     );
     this.#live.set(buffer, owner);
+    this.#total = total;
+    this.#peak = Math.max(this.#peak, total);
     devices.set(buffer, this.#device);
     return buffer;
   }
@@ -81,6 +85,7 @@ export class Ledger {
 
   destroy(buffer: GPUBuffer): void {
     if (!this.#live.delete(buffer)) return;
+    this.#total -= buffer.size;
     buffer.destroy();
     this.#owed = true;
   }
@@ -108,9 +113,12 @@ export class Ledger {
 
   /** Live bytes of all owners together. */
   get total(): number {
-    let sum = 0;
-    for (const buffer of this.#live.keys()) sum += buffer.size;
-    return sum;
+    return this.#total;
+  }
+
+  /** The most bytes that were live at once. */
+  get peak(): number {
+    return this.#peak;
   }
 
   destroyAll(): void {

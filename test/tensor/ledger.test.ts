@@ -55,6 +55,18 @@ describe('the ledger of buffers', () => {
     }
   });
 
+  it('counts the bytes that are live, and the most that ever were', () => {
+    const ledger = new Ledger(fullAfter(4096));
+    const buffers = [100, 512].map((size, i) => ledger.create('arena', `#${i}`, size, 0));
+    ledger.destroy(buffers[1] as GPUBuffer);
+    ledger.destroy(buffers[1] as GPUBuffer); // once more is no news
+    ledger.create('data', 'x', 64, 0);
+    expect([ledger.total, ledger.peak]).toEqual([112 + 64, 112 + 512]);
+    expect(ledger.bytes()).toMatchObject({ arena: 112, data: 64 });
+    ledger.destroyAll();
+    expect([ledger.total, ledger.peak]).toEqual([0, 112 + 512]);
+  });
+
   it('names the buffer for which the device had no memory, once', async () => {
     const ledger = new Ledger(fullAfter(100));
     ledger.create('arena', 'a', 64, 0);

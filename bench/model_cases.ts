@@ -1,0 +1,64 @@
+import type { VelocityNetwork } from '../src/nn/network.ts';
+import { networkOf, resolveModel } from '../src/run/model.ts';
+import { presetNamed } from '../src/run/presets.ts';
+import { mergeConfig, type PartialConfig, type RunConfig } from '../src/run/settings.ts';
+
+/** A training step to measure: a preset, what differs from it, and the data's shape. */
+interface ModelCase {
+  readonly preset: string;
+  readonly changes: PartialConfig;
+  /** Channels, size and classes of the data. */
+  readonly data: readonly [channels: number, size: number, classes: number];
+  /** Too large for a software adapter. */
+  readonly gpuOnly: boolean;
+}
+
+const MNIST = { model: { name: 'mnist' }, data: { batch_size: 256 } };
+/** One forward and backward pass a step, as PyTorch's times of these models are: an enhanced target takes a second forward pass. */
+const PLAIN = { enhanced_ratio: 0 };
+const SMALL = {
+  transport: PLAIN,
+  model: { name: 'tiny', hidden_size: 128, depth: 6, num_heads: 4 },
+  data: { batch_size: 128 },
+};
+
+/** A model of the reference on latents, in its multi-step setting without the enhanced target. */
+const latents = (name: string, channels: number, size: number, batch_size: number): ModelCase => ({
+  preset: 'multistep',
+  changes: { transport: PLAIN, model: { name }, data: { batch_size } } as PartialConfig,
+  data: [channels, size, 1000],
+  gpuOnly: true,
+});
+
+const digits = (preset: string, changes: object, size: number, gpuOnly: boolean): ModelCase => ({
+  preset,
+  changes: changes as PartialConfig,
+  data: [1, size, 10],
+  gpuOnly,
+});
+
+/** tools/torch_baseline.py has steps of the same names. */
+const CASES: { readonly [name: string]: ModelCase } = {
+  'step tiny preset': digits('tiny', {}, 28, false),
+  'step 28x28 w128 d6 b128': digits('multistep', SMALL, 28, true),
+  'step MNIST setting': digits('mnist', {}, 32, true),
+  'step MNIST few-step': digits('fewstep', MNIST, 32, true),
+  'step MNIST any-step': digits('anystep', MNIST, 32, true),
+  'step TiT-S/2 b64': latents('TiT-S/2', 4, 32, 64),
+  'step TiT-B/2 b32': latents('TiT-B/2', 4, 32, 32),
+  'step TiT-XL/1 b16': latents('TiT-XL/1', 32, 16, 16),
+};
+
+/** Names of the cases that a filter takes. */
+export function modelCases(filter: RegExp, software: boolean): string[] {
+  return Object.keys(CASES).filter((name) => filter.test(name) && !(software && CASES[name]?.gpuOnly));
+}
+
+/** The network of a case, how it is trained, and the classes of its data. */
+export function modelCase(name: string): { config: RunConfig; network: VelocityNetwork; numClasses: number } {
+  const { preset, changes, data } = CASES[name] as ModelCase;
+  const [channels, size, numClasses] = data;
+  const config = mergeConfig(name, presetNamed(preset), changes);
+  const network = networkOf(resolveModel(config.model, { channels, height: size, width: size, numClasses }));
+  return { config, network, numClasses };
+}

@@ -1,0 +1,54 @@
+import { openNodeDevice } from '../src/device/node.ts';
+import { capsOf } from '../src/kernel/index.ts';
+import { environment } from './environment.ts';
+import { type KernelShare, type ModelResult, measureModel } from './model.ts';
+import { modelCases } from './model_cases.ts';
+import type { Suite } from './suite.ts';
+
+const MOST_ROWS = 24;
+
+/** Training steps as a suite: a row a step, and under it the kernels that it spends its time in. */
+export function modelSuite(device: GPUDevice, filter: RegExp): Suite<ModelResult> {
+  const { software } = capsOf(device);
+  const names = modelCases(filter, software);
+  return {
+    environment: environment(device),
+    columns:
+      '   step ms       p10       p90      host   forward     first   kernels    peak MB  case\n          ms  share  times  kernel, each timed by itself',
+    cases: new Map(names.map((name) => [name, () => onOwnDevice(name)])),
+    rows: modelRows,
+  };
+}
+
+/** Dawn keeps the pipelines of a device: the first step on a new one compiles them all. */
+async function onOwnDevice(name: string): Promise<ModelResult> {
+  const device = await openNodeDevice();
+  try {
+    return await measureModel(device, name);
+  } finally {
+    device.destroy();
+  }
+}
+
+/** A result as lines: the step, then its kernels by time, with what the rest comes to, and the total. */
+export function modelRows(result: ModelResult): string[] {
+  const { case: name, ms, p10, p90, hostMs, forwardMs, firstMs, kernelMs, kernels = [], peakBytes } = result;
+  const times = [ms, p10, p90, hostMs, forwardMs, firstMs, kernelMs].map((value) =>
+    (value?.toFixed(2) ?? '').padStart(9),
+  );
+  const rest = kernels.slice(MOST_ROWS);
+  return [
+    `${times.join(' ')} ${(peakBytes / 1e6).toFixed(1).padStart(10)}  ${name}`,
+    ...kernels.slice(0, MOST_ROWS).map(kernelRow),
+    ...(rest.length > 0 ? [kernelRow(sumOf(`${rest.length} others`, rest))] : []),
+    ...(kernels.length > 0 ? [kernelRow(sumOf('total', kernels))] : []),
+  ];
+}
+
+const kernelRow = ({ label, ms, count, share }: KernelShare) =>
+  `${ms.toFixed(3).padStart(12)} ${`${(100 * share).toFixed(1)}%`.padStart(6)} ${String(count).padStart(6)}  ${label}`;
+
+function sumOf(label: string, kernels: readonly KernelShare[]): KernelShare {
+  const sum = (of: (kernel: KernelShare) => number) => kernels.reduce((total, kernel) => total + of(kernel), 0);
+  return { label, ms: sum((k) => k.ms), count: sum((k) => k.count), share: sum((k) => k.share) };
+}
