@@ -2,11 +2,11 @@ import { Tape } from '../autograd/tape.ts';
 import { group, number, optional, signal } from '../kernel/index.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { checkWeights, NetworkWeights } from '../nn/weights.ts';
+import { allFinite, firstBadParameter, NonFiniteError } from '../optim/non_finite.ts';
 import { count, MAX_IN_FLIGHT, type Numbers, Pace, realNumbers, type Tensor, type Workspace } from '../tensor/index.ts';
 import { fitting, labelsOf } from './batch.ts';
 import { evaluate, type Form, formOf, sum } from './form.ts';
 import { guidedVelocity } from './guidance.ts';
-import { allFinite, firstBadParameter, NonFiniteError } from './non_finite.ts';
 import { type SamplingOptions, timeGrid, validateSampling } from './schedule.ts';
 import { denominator, OptionError, QUARTER_TURN, refuseWrong, type Transport, transportNamed } from './transport.ts';
 
