@@ -17,6 +17,7 @@ export {
   linearGatedResidual,
   type ModulationChunk,
 } from '../autograd/ops/linear.ts';
+export { squaredError } from '../autograd/ops/loss.ts';
 export { matmul } from '../autograd/ops/matmul.ts';
 export { type NormModulateOptions, normModulate } from '../autograd/ops/norm.ts';
 export { type PatchOrder, patchify, unpatchify } from '../autograd/ops/patch.ts';

@@ -168,11 +168,13 @@ export class Learner {
   /** Keeps the mean of a body's loss, and walks the tape back from it, unless the body has done so. */
   #walk(tape: Tape, loss: Tensor): void {
     const { stream, device } = this.workspace;
-    if (!(loss instanceof Tensor) || loss.count === 0)
+    if (!(loss instanceof Tensor) || loss.count === 0) {
+      Promise.resolve(loss).catch(() => {}); // where it waits, this error says more than its own
       throw new LearnerError(
         `the body of a step gave ${loss instanceof Tensor ? `a loss of shape [${loss.shape}]` : 'no tensor'}`,
         'record without waiting, and return the loss',
       );
+    }
     if (loss.storage.references < 1)
       throw new LearnerError(
         'the loss was freed by the backward from it',
