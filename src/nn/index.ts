@@ -42,3 +42,4 @@ export { bytesOf, type DType, Tensor, TensorError, Workspace, WorkspaceError } f
 export type { ConstantSpec, InitSpec, Module, Start, VelocityNetwork, Weights } from './network.ts';
 export { ropeTables, sincosPositions, stretchedRopeTables } from './tables.ts';
 export { NetworkWeights, WeightStore } from './weights.ts';
+export { copyWeights, type WeightsCopy } from './weights_copy.ts';

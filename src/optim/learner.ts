@@ -151,10 +151,7 @@ export class Learner {
     this.#gradients.clear();
     const tape = new Tape(workspace, { record: true, checkpointing: options.checkpointing ?? false });
     this.#walk(tape, body(tape, this.weights));
-    if (onGradients) {
-      await stream.flush(); // what the hook reads of the device is there
-      await workspace.callback(() => onGradients(this.#gradients));
-    }
+    if (onGradients) await workspace.callback(() => onGradients(this.#gradients));
     stream.hold();
     const clip = this.#clip.result;
     this.#clip.measure(this.#loss);

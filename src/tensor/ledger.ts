@@ -18,31 +18,61 @@ export class BufferLimitError extends RangeError {
 }
 
 /** WebGPU does not tell whose a buffer is. */
-const devices = new WeakMap<GPUBuffer, GPUDevice>();
+const ledgers = new WeakMap<GPUBuffer, Ledger>();
+
+/** The ledger that made this buffer; undefined for a buffer of the caller's. */
+export function ledgerOf(buffer: GPUBuffer): Ledger | undefined {
+  return ledgers.get(buffer);
+}
 
 /** The device on which a ledger made this buffer; undefined for a buffer of the caller's. */
 export function deviceOf(buffer: GPUBuffer): GPUDevice | undefined {
-  return devices.get(buffer);
+  return ledgers.get(buffer)?.device;
 }
 
-/** Creates and destroys every data buffer of a workspace and counts its bytes by owner. */
+/**
+ * Creates and destroys every data buffer of a workspace and counts its bytes by owner. A branch is the ledger of one task beside others:
+ * whether there was memory for its buffers is its own matter, its bytes are counted with those of the ledger it is of.
+ */
 export class Ledger {
-  readonly #device: GPUDevice;
+  readonly device: GPUDevice;
+  /** What this is a branch of. */
+  readonly parent: Ledger | undefined;
+  readonly #task: string;
+  readonly #branches = new Set<Ledger>();
   readonly #live = new Map<GPUBuffer, Owner>();
   /** Answers that the device owes: whether there was memory. */
-  #asked: Promise<void>[] = [];
+  readonly #asked = new Set<Promise<void>>();
   #refused: BufferLimitError | undefined;
   /** Whether a buffer was destroyed whose memory the device may still hold. */
   #owed = false;
 
-  constructor(device: GPUDevice) {
-    this.#device = device;
+  /** @param task what the buffers are for, where there are others: a word for their labels. */
+  constructor(device: GPUDevice, task = '', parent?: Ledger) {
+    this.device = device;
+    this.#task = task && `${task} `;
+    this.parent = parent;
+  }
+
+  /** A ledger of one task, until its `end`. */
+  branch(task: string): Ledger {
+    const branch = new Ledger(this.device, task, this);
+    this.#branches.add(branch);
+    return branch;
+  }
+
+  /** Destroys every buffer, and is no branch any more. */
+  end(): void {
+    this.destroyAll();
+    if (!this.parent) return;
+    this.parent.#branches.delete(this);
+    this.parent.#owed ||= this.#owed;
   }
 
   /** A zeroed buffer of `size` bytes, rounded up to 16. @throws BufferLimitError naming owner, size and limit when the device's maxBufferSize is passed. */
   create(owner: Owner, label: string, size: number, usage: number): GPUBuffer {
     const rounded = Math.max(16, Math.ceil(size / 16) * 16);
-    const max = this.#device.limits.maxBufferSize;
+    const max = this.device.limits.maxBufferSize;
     if (rounded > max) {
       throw new BufferLimitError(
         `${owner} buffer "${label}" needs ${rounded} bytes; maxBufferSize of this device is ${max}`,
@@ -50,34 +80,33 @@ export class Ledger {
       );
     }
     // A device without memory answers later, and until then gives a buffer that turns every command with it into nothing.
-    this.#device.pushErrorScope('out-of-memory');
-    const buffer = this.#device.createBuffer({ label: `${owner}: ${label}`, size: rounded, usage });
-    const total = this.total + rounded;
-    this.#asked.push(
-      this.#device.popErrorScope().then((error) => {
+    this.device.pushErrorScope('out-of-memory');
+    const buffer = this.device.createBuffer({ label: `${owner}: ${this.#task}${label}`, size: rounded, usage });
+    const total = this.#root.total + rounded;
+    const answer = this.device
+      .popErrorScope()
+      .then((error) => {
         if (!error) return;
         this.#refused ??= new BufferLimitError(
           `the device has no memory for ${owner} buffer "${label}" of ${rounded} bytes, ${total} with all before it`,
           'a smaller batch or model, or gradient_checkpointing',
         );
-      }, ignoreLoss),
-    );
+      }, ignoreLoss)
+      .then(() => void this.#asked.delete(answer));
+    this.#asked.add(answer);
     this.#live.set(buffer, owner);
-    devices.set(buffer, this.#device);
+    ledgers.set(buffer, this);
     return buffer;
   }
 
-  /** Whether the device has answered for every buffer, and `check` has heard it. */
+  /** Whether the device has said yes to every buffer. */
   get settled(): boolean {
-    return this.#asked.length === 0;
+    return this.#asked.size === 0 && this.#refused === undefined;
   }
 
   /** Waits until the device has said yes to every buffer. @throws BufferLimitError when its memory was full. */
   async check(): Promise<void> {
-    if (this.#asked.length === 0) return;
-    const asked = this.#asked;
-    this.#asked = [];
-    await Promise.all(asked);
+    while (this.#asked.size > 0) await Promise.all(this.#asked);
     const refused = this.#refused;
     this.#refused = undefined;
     if (refused) throw refused;
@@ -96,28 +125,39 @@ export class Ledger {
   async reclaim(): Promise<void> {
     if (!this.#owed) return;
     this.#owed = false;
-    const { queue } = this.#device;
+    const { queue } = this.device;
     for (let round = 0; round < 2; round++) {
       queue.submit([]);
       await queue.onSubmittedWorkDone().catch(ignoreLoss);
     }
   }
 
-  /** Live bytes of every owner; owners without buffers are 0. */
+  /** Live bytes of every owner, those of branches with them; owners without buffers are 0. */
   bytes(): Record<Owner, number> {
     const out = Object.fromEntries(OWNERS.map((o) => [o, 0])) as Record<Owner, number>;
+    for (const branch of this.#branches) {
+      const more = branch.bytes();
+      for (const owner of OWNERS) out[owner] += more[owner];
+    }
     for (const [buffer, owner] of this.#live) out[owner] += buffer.size;
     return out;
   }
 
-  /** Live bytes of all owners together. */
+  /** Live bytes of all owners together, those of branches with them. */
   get total(): number {
     let sum = 0;
+    for (const branch of this.#branches) sum += branch.total;
     for (const buffer of this.#live.keys()) sum += buffer.size;
     return sum;
   }
 
+  get #root(): Ledger {
+    return this.parent ? this.parent.#root : this;
+  }
+
+  /** Destroys every buffer, those of branches with them. */
   destroyAll(): void {
+    for (const branch of this.#branches) branch.end();
     for (const buffer of this.#live.keys()) this.destroy(buffer);
   }
 }
