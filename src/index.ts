@@ -11,6 +11,7 @@ export { NonFiniteError } from './optim/non_finite.ts';
 export type { OptimizerOptions } from './optim/optimizer.ts';
 export type { StepMetrics } from './optim/step_metrics.ts';
 export { normal, STREAM, uniform01 } from './rng/philox.ts';
+export type { Shard } from './rng/shard.ts';
 export { BufferLimitError, Tensor, TensorError, Workspace, WorkspaceError } from './tensor/index.ts';
 export type { Batch } from './ucgm/batch.ts';
 export { groupOf, type HostTensor, restoreTrainer, type TrainerState, trainerState } from './ucgm/checkpoint.ts';

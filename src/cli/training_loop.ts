@@ -78,8 +78,13 @@ export async function trainingLoop({ trainer, source, config, run, resume, stop 
         await orWarn(trainer, stop, `no samples of step ${step}`, async () => {
           const { workspace, network, average } = trainer;
           const request = { signal: stop.signal };
-          const sampled = await sampleImages(workspace, network, average, config, request, source.latents);
-          writeSampleGrid(run.samplePath(step), sampled);
+          const lease = workspace.lease('sampling'); // the trainer's step tensors stay as they are
+          try {
+            const sampled = await sampleImages(lease, network, average, config, request, source.latents);
+            writeSampleGrid(run.samplePath(step), sampled);
+          } finally {
+            await lease.dispose();
+          }
         });
     }
     if (stop.exitCode !== undefined) await save();
