@@ -32,6 +32,12 @@ describe('layers', () => {
     expect(check(['cli/a.ts', "import bench from '../../bench/time.ts';"])[0]).toContain('imports bench/time.ts');
   });
 
+  it('lets an entry of the package import what an app needs beside its room, and no other file of that room', () => {
+    const learner = "export { Learner } from '../optim/learner.ts';";
+    expect(check(['nn/index.ts', learner])).toEqual([]);
+    expect(check(['nn/init.ts', learner])[0]).toContain('nn/init.ts imports optim/learner.ts: nn may import kernel');
+  });
+
   it('names a kernel wrapper that imports a sibling', () => {
     expect(check(['kernels/a.ts', "export * from './b.ts';"])).toEqual([
       'kernels/a.ts imports kernels/b.ts: a kernel wrapper imports no sibling but a *_tile.ts',

@@ -18,8 +18,8 @@ const batch = (shift: number) => ({
 const noise = Float32Array.from({ length: 128 }, (_, i) => Math.cos(3 * i));
 const STEPS = 12;
 
-async function fresh(more: Partial<TrainerOptions> = {}) {
-  const workspace = new Workspace(await testDevice());
+async function fresh(more: Partial<TrainerOptions> = {}, on?: Workspace) {
+  const workspace = on ?? new Workspace(await testDevice());
   const trainer = new Trainer(workspace, network, 4, {
     objective: { ...OBJECTIVE_DEFAULTS, enhanced_ratio: 0.5 },
     optimizer: { type: 'AdamW', lr: 1e-2, betas: [0.9, 0.95], weight_decay: 0 },
@@ -94,6 +94,20 @@ it('a sampling that is asked for within onGradients is of the step before', asyn
   await made.trainer.free();
   await made.workspace.dispose();
   expect(made.workspace.ledger.total).toBe(0);
+});
+
+it('a trainer may have the lease: what is drawn on the workspace itself is the same', async () => {
+  const { samples } = await undisturbed();
+  const workspace = new Workspace(await testDevice());
+  const { trainer } = await fresh({}, workspace.lease('training'));
+  expect(await draw(workspace, trainer)).toEqual(samples[0]);
+  const steps = [0, 1, 2].map((i) => trainer.train(batch(i)));
+  expect(await draw(workspace, trainer)).toEqual(samples[3]);
+  await Promise.all(steps);
+  await trainer.free();
+  await workspace.dispose();
+  expect(workspace.ledger.total).toBe(0);
+  await expect(trainer.train(batch(0))).rejects.toMatchObject({ name: 'WorkspaceError' });
 });
 
 it('what fails on a lease, or ends with it, is no concern of the training', async () => {
