@@ -14,7 +14,7 @@ export interface WeightsCopy {
  * @throws WorkspaceError for freed weights, BufferLimitError where there is no memory for the copy.
  */
 export async function copyWeights(workspace: Workspace, module: Module, weights: Weights): Promise<WeightsCopy> {
-  const names = module.parameters.map(({ name }) => name);
+  const names = [...module.parameters, ...module.constants].map(({ name }) => name);
   const bufferOf = (name: string) => weights.get(name).buffer;
   const foreign = names.filter((name) => ![undefined, workspace].includes(homeOf(bufferOf(name))));
   if (foreign.length === 0) return { weights, free: () => {} };
@@ -37,7 +37,7 @@ export async function copyWeights(workspace: Workspace, module: Module, weights:
       const { shape, dtype, buffer, offset, size } = weights.get(name);
       tensors.set(name, new Tensor(shape, new Storage(copied.get(buffer) as GPUBuffer, offset, size), dtype));
     }
-    const get = (name: string) => tensors.get(name) ?? weights.get(name);
+    const get = (name: string) => tensors.get(name) ?? weights.get(name); // what is neither is an error there
     return { weights: { get, has: (name) => weights.has(name) }, free: () => ledger.end() };
   } catch (error) {
     ledger.end();

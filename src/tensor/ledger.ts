@@ -1,3 +1,5 @@
+import { WorkspaceError } from './errors.ts';
+
 /** Who owns a buffer, declared at its birth. */
 export type Owner = 'parameter' | 'gradient' | 'optimizer' | 'average' | 'arena' | 'data' | 'staging';
 
@@ -44,6 +46,7 @@ export class Ledger {
   /** Answers that the device owes: whether there was memory. */
   readonly #asked = new Set<Promise<void>>();
   #refused: BufferLimitError | undefined;
+  #ended = false;
   /** Whether a buffer was destroyed whose memory the device may still hold. */
   #owed = false;
 
@@ -61,16 +64,18 @@ export class Ledger {
     return branch;
   }
 
-  /** Destroys every buffer, and is no branch any more. */
+  /** Destroys every buffer, makes no other, and is no branch any more. */
   end(): void {
+    this.#ended = true;
     this.destroyAll();
     if (!this.parent) return;
     this.parent.#branches.delete(this);
     this.parent.#owed ||= this.#owed;
   }
 
-  /** A zeroed buffer of `size` bytes, rounded up to 16. @throws BufferLimitError naming owner, size and limit when the device's maxBufferSize is passed. */
+  /** A zeroed buffer of `size` bytes, rounded up to 16. @throws BufferLimitError naming owner, size and limit when the device's maxBufferSize is passed; WorkspaceError once ended. */
   create(owner: Owner, label: string, size: number, usage: number): GPUBuffer {
+    this.usable();
     const rounded = Math.max(16, Math.ceil(size / 16) * 16);
     const max = this.device.limits.maxBufferSize;
     if (rounded > max) {
@@ -99,17 +104,23 @@ export class Ledger {
     return buffer;
   }
 
+  /** @throws WorkspaceError once ended: its buffers are gone. */
+  usable(): void {
+    if (this.#ended) throw new WorkspaceError('the workspace was disposed', 'make a new one');
+  }
+
   /** Whether the device has said yes to every buffer. */
   get settled(): boolean {
     return this.#asked.size === 0 && this.#refused === undefined;
   }
 
-  /** Waits until the device has said yes to every buffer. @throws BufferLimitError when its memory was full. */
+  /** Waits until the device has said yes to every buffer. @throws BufferLimitError when its memory was full; as `usable`. */
   async check(): Promise<void> {
     while (this.#asked.size > 0) await Promise.all(this.#asked);
     const refused = this.#refused;
     this.#refused = undefined;
     if (refused) throw refused;
+    this.usable();
   }
 
   destroy(buffer: GPUBuffer): void {

@@ -62,7 +62,7 @@ export class Workspace {
    * A workspace for one task beside this one, by the task's name: `sampling` or `scoring` while this one trains. Its step tensors, stream
    * and order of tasks are its own, so that work on either leaves the other's as they are; device and ledger are shared. The same
    * name gives the same lease, until that is disposed; it ends with this workspace. Tensors of this workspace that its work changes are
-   * read as copies (`takeCopies`): `sample` takes one of the weights. @throws WorkspaceError for no name, and when disposed.
+   * read as copies (`takeCopies`): `sample` takes one of the weights. What else it reads is made on the lease. @throws WorkspaceError for no name, and when disposed.
    */
   lease(name: string): Workspace {
     if (typeof name !== 'string' || name === '')
@@ -91,6 +91,7 @@ export class Workspace {
       return copies;
     };
     const copy = (copies: Tensor[]) => {
+      ledger.usable(); // it may have ended while this waited for its turn
       const encoder = this.device.createCommandEncoder();
       from().forEach(({ buffer, offset, size }, i) => {
         encoder.copyBufferToBuffer(buffer, offset, (copies[i] as Tensor).buffer, 0, size);

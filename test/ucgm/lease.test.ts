@@ -126,6 +126,17 @@ it('what fails on a lease, or ends with it, is no concern of the training', asyn
     await step;
   }
   expect((await trainer.metrics()).map((m) => m.loss)).toEqual(losses);
+  const ended = workspace.lease('ended');
+  const drawing = draw(ended, trainer).catch((error) => error);
+  await new Promise((resolve) => setTimeout(resolve)); // under way, or waiting for its weights
+  const errors: unknown[] = [];
+  const uncaptured = ({ error }: { error: unknown }) => void errors.push(error);
+  workspace.device.addEventListener('uncapturederror', uncaptured as never);
+  await ended.dispose();
+  expect(await drawing).toMatchObject({ name: 'WorkspaceError' });
+  await workspace.device.queue.onSubmittedWorkDone();
+  workspace.device.removeEventListener('uncapturederror', uncaptured as never);
+  expect(errors).toEqual([]);
   const late = draw(lease, trainer);
   const freed = trainer.free();
   await expect(late).rejects.toMatchObject({ name: 'WorkspaceError', message: expect.stringContaining('freed') });
@@ -143,9 +154,11 @@ it('a copy of weights stays what it is, and names that are no task are refused',
   for (let i = 0; i < 3; i++) await trainer.train(batch(i));
   expect(await velocityError(lease, network, copy.weights, 'Linear', data, 0)).toBe(first);
   expect(await velocityError(lease, network, trainer.weights, 'Linear', data, 0)).not.toBe(first);
-  copy.free();
   const own = await copyWeights(workspace, network, trainer.weights);
   expect(own.weights).toBe(trainer.weights);
+  await trainer.free();
+  expect(await velocityError(lease, network, copy.weights, 'Linear', data, 0)).toBe(first);
+  copy.free();
   for (const name of ['', undefined])
     expect(() => workspace.lease(name as never)).toThrow("Fix: give the task's name: 'sampling'");
   await workspace.dispose();
