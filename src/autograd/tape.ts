@@ -62,6 +62,11 @@ export class Tape {
     return this.#recording;
   }
 
+  /** True once its backward has run. */
+  get walked(): boolean {
+    return this.#done;
+  }
+
   /** Records one dispatch. */
   run<S extends ShaderSource>(kernel: Kernel<S>, buffers: BuffersOf<S>, dims: DimsOf<S>): void {
     this.workspace.stream.run(kernel, buffers, dims);

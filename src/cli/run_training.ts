@@ -4,6 +4,7 @@ import { readLatentStats, writeLatentStats } from '../data/latent_stats.node.ts'
 import { type OpenedData, openBatches } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
+import { NonFiniteError } from '../optim/non_finite.ts';
 import { collapseWatch } from '../run/alarms.ts';
 import type { RunEvents } from '../run/events.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
@@ -14,7 +15,6 @@ import { samplePictures } from '../run/pictures.ts';
 import { checkBatch, keepData, trainerOf } from '../run/prepare.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { Workspace } from '../tensor/index.ts';
-import { NonFiniteError } from '../ucgm/non_finite.ts';
 import type { HostParameters, Trainer } from '../ucgm/trainer.ts';
 import { shortTraining } from './average_age.ts';
 import { UsageError } from './failure.ts';

@@ -1,6 +1,7 @@
+import type { Shard } from '../rng/shard.ts';
 import { DataError, type Dataset } from './dataset.ts';
 import { isFlipped, type LatentScale } from './latents.ts';
-import { batchIndices } from './order.ts';
+import { batchIndices, firstPosition } from './order.ts';
 
 /** What one training step takes from the data. */
 export interface DataBatch {
@@ -36,8 +37,10 @@ export interface BatchSource {
 /** Which batches are taken from a dataset. */
 export interface BatchOrder {
   readonly seed: number;
-  /** Items a batch. */
+  /** Items a batch, of the part where there is one. */
   readonly batchSize: number;
+  /** The part of every step's batch that is asked for, where several devices share it; the whole if left out. */
+  readonly shard?: Shard;
   /** Classes there are, if more than the dataset names. */
   readonly numClasses?: number;
   /** Of a dataset: mirror every other image, by chance. */
@@ -45,7 +48,10 @@ export interface BatchOrder {
 }
 
 /** Batches of a dataset in memory. @throws DataError for fewer classes than the dataset has. */
-export function datasetBatches(dataset: Dataset, { seed, batchSize, numClasses, flip }: BatchOrder): BatchSource {
+export function datasetBatches(
+  dataset: Dataset,
+  { seed, batchSize, numClasses, flip, shard }: BatchOrder,
+): BatchSource {
   const { name, size, channels, height, width } = dataset;
   if (numClasses !== undefined && numClasses < dataset.numClasses) {
     throw new DataError(
@@ -63,19 +69,30 @@ export function datasetBatches(dataset: Dataset, { seed, batchSize, numClasses, 
     classNames: dataset.classNames,
     ...(dataset.fingerprint !== undefined && { fingerprint: dataset.fingerprint }),
     ...(dataset.notice !== undefined && { notice: dataset.notice }),
-    batch: async (step) => nextBatch(dataset, seed, step, batchSize, flip),
+    batch: async (step) => nextBatch(dataset, seed, step, batchSize, flip, shard),
     close: async () => {},
   };
 }
 
-/** The batch of a step, a function of (seed, step) alone; with `flip` each image mirrored or not by a fair coin. */
-export function nextBatch(dataset: Dataset, seed: number, step: number, size: number, flip = false): DataBatch {
+/**
+ * The batch of a step, or a part of it: a function of (seed, step) and the samples' places in the whole batch alone; with `flip` each image
+ * mirrored or not by a fair coin.
+ */
+export function nextBatch(
+  dataset: Dataset,
+  seed: number,
+  step: number,
+  size: number,
+  flip = false,
+  shard?: Shard,
+): DataBatch {
+  const first = firstPosition(step, size, shard);
   const pixels = dataset.channels * dataset.height * dataset.width;
   const x = new Float32Array(size * pixels);
   const labels = new Uint32Array(size);
-  batchIndices(seed, dataset.size, step, size).forEach((index, i) => {
+  batchIndices(seed, dataset.size, step, size, shard).forEach((index, i) => {
     dataset.image(index, x, i * pixels);
-    if (flip && isFlipped(seed, step * size + i)) {
+    if (flip && isFlipped(seed, first + i)) {
       for (let row = i * pixels; row < (i + 1) * pixels; row += dataset.width)
         x.subarray(row, row + dataset.width).reverse();
     }

@@ -4,7 +4,7 @@ import { FilePool } from './file_pool.node.ts';
 import { LatentShards } from './latent_shards.node.ts';
 import { type LatentStats, latentStats, unitStats } from './latent_stats.node.ts';
 import { isFlipped, type LatentScale, normaliseLatents } from './latents.ts';
-import { batchIndices } from './order.ts';
+import { batchIndices, firstPosition } from './order.ts';
 import { ReadAhead } from './read_ahead.ts';
 
 /** Batches that are read before they are asked for. */
@@ -84,11 +84,12 @@ export class LatentBatches implements BatchSource {
   }
 
   async #read(step: number, signal: AbortSignal): Promise<DataBatch> {
-    const { seed, batchSize } = this.#order;
+    const { seed, batchSize, shard } = this.#order;
     const { channels, height, width } = this;
     const x = new Float32Array(batchSize * channels * height * width);
-    const indices = batchIndices(seed, this.size, step, batchSize);
-    await this.#shards.read(indices, (i) => isFlipped(seed, step * batchSize + i), x, signal);
+    const indices = batchIndices(seed, this.size, step, batchSize, shard);
+    const first = firstPosition(step, batchSize, shard);
+    await this.#shards.read(indices, (i) => isFlipped(seed, first + i), x, signal);
     normaliseLatents(x, height * width, this.latents);
     return { x, labels: indices.map((index) => this.#shards.labels[index] as number) };
   }

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { wholeBatch } from '../rng/shard.ts';
 import { type BatchSource, datasetBatches } from './batches.ts';
 import { DataError, type Dataset, padTo } from './dataset.ts';
 import { loadDigits } from './digits.node.ts';
@@ -44,9 +45,15 @@ export type OpenedData = BatchSource | LatentBatches;
 /**
  * Opens the batches that a configuration's data section and a run's seed ask for; see loadDataset, or a folder of latent shards.
  * @param stats statistics of latents that the run began with, where it is resumed.
+ * @param part of every step's batch of data.batch_size samples those that one of several devices has; all if left out.
  * @throws DataError or IoError for data that cannot be read, and for settings that do not go with it.
  */
-export async function openBatches(data: DataSettings, seed: number, stats?: LatentStats): Promise<OpenedData> {
+export async function openBatches(
+  data: DataSettings,
+  seed: number,
+  stats?: LatentStats,
+  part?: { readonly first: number; readonly size: number },
+): Promise<OpenedData> {
   const {
     name,
     size,
@@ -56,7 +63,13 @@ export async function openBatches(data: DataSettings, seed: number, stats?: Late
     latent_multiplier: multiplier,
     num_classes: numClasses,
   } = data;
-  const order = { seed, batchSize: data.batch_size, ...(numClasses !== undefined && { numClasses }) };
+  const whole = data.batch_size;
+  const order = {
+    seed,
+    batchSize: part?.size ?? whole,
+    shard: part ? { first: part.first, of: whole } : wholeBatch(whole),
+    ...(numClasses !== undefined && { numClasses }),
+  };
   if (isFolder(name) && !isIdxFolder(name) && isLatentFolder(name)) {
     const latents = await LatentBatches.open(name, {
       ...order,
@@ -78,7 +91,7 @@ export async function openBatches(data: DataSettings, seed: number, stats?: Late
     );
   }
   const dataset = await loadDataset({ name, ...(size !== undefined && { size }) });
-  checkBatch(dataset, data.batch_size);
+  checkBatch(dataset, order.batchSize);
   return datasetBatches(dataset, { ...order, flip: flip ?? false });
 }
 

@@ -1,3 +1,4 @@
+import { type Shard, wholeBatch, wrongShard } from '../rng/shard.ts';
 import { DataError } from './dataset.ts';
 
 /** Feistel rounds: enough that neighbouring positions land independently even when a half has one bit. */
@@ -70,21 +71,34 @@ export function datasetIndex(seed: number, size: number, position: number): numb
 }
 
 /**
- * The items of training step `step` (from 0): positions step * batch .. step * batch + batch - 1 of the sequence. A pure
- * function of its arguments, so a resumed run sees the batches that an uninterrupted one would. A batch may span epochs.
- * Returns [batch]; errors as datasetIndex.
+ * The position in the sequence of the first item of step `step` (from 0): the whole batches of the steps before it, and the samples of
+ * its own that come before the part of `batch` samples. Throws DataError for a part that its batch does not hold.
  */
-export function batchIndices(seed: number, size: number, step: number, batch: number): Uint32Array {
-  checkSize(size);
-  checkWhole('seed', seed, 0);
+export function firstPosition(step: number, batch: number, shard: Shard = wholeBatch(batch)): number {
   checkWhole('step', step, 0);
   checkWhole('batch', batch, 1);
-  checkWhole('position', step * batch + batch - 1, 0);
+  const wrong = wrongShard(shard, batch);
+  if (wrong) throw new DataError(wrong.what, wrong.fix);
+  const first = step * shard.of + shard.first;
+  checkWhole('position', first + batch - 1, 0);
+  return first;
+}
+
+/**
+ * The items of training step `step` (from 0): of a whole batch positions step * batch .. step * batch + batch - 1 of the sequence, of a
+ * part (`shard`) its `batch` ones of the whole batch's. A pure function of its arguments, so a resumed run sees the batches that
+ * an uninterrupted one would, and several devices together see those of one. A batch may span epochs.
+ * Returns [batch]; errors as datasetIndex.
+ */
+export function batchIndices(seed: number, size: number, step: number, batch: number, shard?: Shard): Uint32Array {
+  checkSize(size);
+  checkWhole('seed', seed, 0);
+  const first = firstPosition(step, batch, shard);
   const indices = new Uint32Array(batch);
   let epoch = -1;
   let order: (position: number) => number = () => 0;
   for (let i = 0; i < batch; i++) {
-    const position = step * batch + i;
+    const position = first + i;
     if (Math.floor(position / size) !== epoch) {
       epoch = Math.floor(position / size);
       order = epochOrder(seed, size, epoch);

@@ -26,6 +26,7 @@ export {
   text,
   texts,
   variants,
+  type Wrong,
   whole,
 } from './options.ts';
 export type {

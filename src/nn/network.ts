@@ -25,14 +25,18 @@ export interface Weights {
   has(name: string): boolean;
 }
 
+/** Anything that has weights: what a weight store and a learner know of a network. */
+export interface Module {
+  readonly parameters: readonly InitSpec[];
+  readonly constants: readonly ConstantSpec[];
+}
+
 /** What the trainer and the sampler know of a network: velocity F(x_t, t, y). */
-export interface VelocityNetwork {
+export interface VelocityNetwork extends Module {
   /** Channels, height, width of x. */
   readonly input: readonly [channels: number, height: number, width: number];
   /** Number of classes K; label K is the null class. Below 2 the network is unconditional. */
   readonly numClasses: number;
-  readonly parameters: readonly InitSpec[];
-  readonly constants: readonly ConstantSpec[];
   /** True when the velocity is the mean one from t to an earlier time: `forward` then needs their distance. */
   readonly twoTimes?: boolean;
   /** x [B, C, H, W], t f32 [B], y u32 [B] (labels up to K), span f32 [B] (of two times: t - tt) -> velocity [B, C, H, W]. */

@@ -7,7 +7,7 @@ import {
   type Workspace,
 } from '../tensor/index.ts';
 import { initialiseOnDevice } from './init.ts';
-import type { VelocityNetwork, Weights } from './network.ts';
+import type { Module, Weights } from './network.ts';
 
 /** One set of a network's weights on the GPU: trained, averaged, or a teacher's. Constants are shared by all sets. */
 export class NetworkWeights implements Weights {
@@ -32,13 +32,13 @@ export class NetworkWeights implements Weights {
  * Checks that these are weights, and that they can be used here: a command that names another device's buffer does nothing.
  * @throws TensorError for no weights or those of another device; WorkspaceError for freed ones.
  */
-export function checkWeights(workspace: Workspace, network: VelocityNetwork, weights: Weights): void {
+export function checkWeights(workspace: Workspace, module: Module, weights: Weights): void {
   if (typeof weights?.get !== 'function')
     throw new TensorError(
       `the weights are ${weights === null || typeof weights !== 'object' ? weights : `a ${weights.constructor?.name}`}`,
       "give a trainer's weights or average, or a set of a WeightStore",
     );
-  for (const { name } of [...network.parameters, ...network.constants]) {
+  for (const { name } of [...module.parameters, ...module.constants]) {
     const device = deviceOf(weights.get(name).buffer);
     if (device !== undefined && device !== workspace.device)
       throw new TensorError(
@@ -52,15 +52,15 @@ export function checkWeights(workspace: Workspace, network: VelocityNetwork, wei
 export class WeightStore {
   readonly layout: FlatLayout;
   readonly #workspace: Workspace;
-  readonly #network: VelocityNetwork;
+  readonly #module: Module;
   readonly #constants = new Map<string, Tensor>();
   readonly #sets: FlatParameters[] = [];
 
-  constructor(workspace: Workspace, network: VelocityNetwork) {
+  constructor(workspace: Workspace, module: Module) {
     this.#workspace = workspace;
-    this.#network = network;
-    this.layout = FlatParameters.layoutFor(workspace, network.parameters);
-    for (const { name, shape, data } of network.constants) {
+    this.#module = module;
+    this.layout = FlatParameters.layoutFor(workspace, module.parameters);
+    for (const { name, shape, data } of module.constants) {
       const tensor = workspace.create('parameter', name, shape);
       workspace.stream.write(tensor, data);
       this.#constants.set(name, tensor);
@@ -70,7 +70,7 @@ export class WeightStore {
   /** A set to be trained: values and gradients, initialised from the seed. */
   trainable(seed: number): NetworkWeights {
     const flat = new FlatParameters(this.#workspace, this.layout, { trainable: true });
-    initialiseOnDevice(this.#workspace, flat.values, this.#network.parameters, seed);
+    initialiseOnDevice(this.#workspace, flat.values, this.#module.parameters, seed);
     return this.#keep(flat);
   }
 

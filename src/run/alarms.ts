@@ -81,7 +81,8 @@ export async function collapse(
   const { x, labels } = seen;
   if (labels.length < 2) return undefined;
   const drawing = { labels, seed: config.train.seed, ...(signal && { signal }) };
-  const { samples } = await draw(workspace, network, average, config, drawing);
+  const lease = workspace.lease('scoring');
+  const { samples } = await draw(lease, network, average, config, drawing).finally(() => lease.dispose());
   const share = varianceWithinLabels(samples, labels) / varianceWithinLabels(x, labels);
   if (share >= COLLAPSED) return undefined; // of samples that are no numbers the share is none: an alarm too
   return (

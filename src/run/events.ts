@@ -1,4 +1,4 @@
-import type { StepMetrics } from '../ucgm/step_metrics.ts';
+import type { StepMetrics } from '../optim/step_metrics.ts';
 import type { RunConfig } from './settings.ts';
 import type { Awaitable } from './store.ts';
 

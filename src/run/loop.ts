@@ -1,7 +1,7 @@
 import type { BatchSource, DataBatch } from '../data/batches.ts';
 import { FixableError } from '../kernel/index.ts';
-import { NonFiniteError } from '../ucgm/non_finite.ts';
-import type { StepMetrics } from '../ucgm/step_metrics.ts';
+import { NonFiniteError } from '../optim/non_finite.ts';
+import type { StepMetrics } from '../optim/step_metrics.ts';
 import { METRICS_KEPT, type Trainer } from '../ucgm/trainer.ts';
 import { poorTeacher, sight } from './alarms.ts';
 import { resumeTrainer, saveCheckpoint } from './checkpoint.ts';

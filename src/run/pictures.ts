@@ -24,8 +24,13 @@ export function samplePictures({ trainer, config, store, latents, signal }: Pict
     async stepped(step) {
       if (every === 0 || step % every !== 0) return;
       const { workspace, network, average } = trainer;
-      const sampled = await sampleImages(workspace, network, average, config, signal ? { signal } : {}, latents);
-      await store.writeSamples(step, samplesPng(sampled));
+      const lease = workspace.lease('sampling'); // the trainer's step tensors stay as they are
+      try {
+        const sampled = await sampleImages(lease, network, average, config, signal ? { signal } : {}, latents);
+        await store.writeSamples(step, samplesPng(sampled));
+      } finally {
+        await lease.dispose();
+      }
     },
   };
 }

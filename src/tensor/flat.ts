@@ -135,9 +135,48 @@ export class FlatBuffers {
     return out;
   }
 
+  /**
+   * Copies f32 elements of a flat buffer to the host as they lie, the zeros between parameters with them: `length` from `offset` on, or
+   * all. What several devices average goes by places, not by names. @throws TensorError past the buffer's bounds.
+   */
+  async readChunk(chunk: number, offset = 0, length?: number): Promise<Float32Array<ArrayBuffer>> {
+    const tensor = this.#chunk(chunk);
+    const size = length ?? tensor.count - offset;
+    checkRange(tensor, chunk, offset, size);
+    return size === 0 ? new Float32Array(0) : this.#workspace.read(tensor.slice(offset, size));
+  }
+
+  /**
+   * Records a write of f32 elements to a flat buffer, from `offset` on, as `readChunk` gives them: the gaps between parameters must stay
+   * zeros. The data is copied now. @throws TensorError past the buffer's bounds, and for other data.
+   */
+  writeChunk(chunk: number, offset: number, data: Float32Array<ArrayBuffer>): void {
+    const tensor = this.#chunk(chunk);
+    if (!(data instanceof Float32Array))
+      throw new TensorError(`chunk ${chunk} is given ${Object(data).constructor?.name}`, 'give a Float32Array');
+    checkRange(tensor, chunk, offset, data.length);
+    if (data.length > 0) this.#workspace.stream.write(tensor, data, offset);
+  }
+
+  #chunk(chunk: number): Tensor {
+    const tensor = this.chunks[chunk];
+    if (!tensor) throw new TensorError(`there is no chunk ${chunk}`, `give one of 0 to ${this.chunks.length - 1}`);
+    return tensor;
+  }
+
   free(): void {
     for (const chunk of this.chunks) this.#workspace.free(chunk);
   }
+}
+
+/** @throws TensorError unless `length` elements from `offset` on lie within the chunk. */
+function checkRange({ count }: Tensor, chunk: number, offset: number, length: number): void {
+  const whole = (n: number) => Number.isSafeInteger(n) && n >= 0;
+  if (whole(offset) && whole(length) && offset + length <= count) return;
+  throw new TensorError(
+    `${length} elements from ${offset} on of chunk ${chunk}`,
+    `give whole numbers within its ${count} elements`,
+  );
 }
 
 /**

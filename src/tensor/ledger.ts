@@ -1,4 +1,5 @@
 import { FixableError } from '../kernel/index.ts';
+import { WorkspaceError } from './errors.ts';
 
 /** Who owns a buffer, declared at its birth. */
 export type Owner = 'parameter' | 'gradient' | 'optimizer' | 'average' | 'arena' | 'data' | 'staging';
@@ -14,33 +15,66 @@ export class BufferLimitError extends FixableError {
 }
 
 /** WebGPU does not tell whose a buffer is. */
-const devices = new WeakMap<GPUBuffer, GPUDevice>();
+const ledgers = new WeakMap<GPUBuffer, Ledger>();
+
+/** The ledger that made this buffer; undefined for a buffer of the caller's. */
+export function ledgerOf(buffer: GPUBuffer): Ledger | undefined {
+  return ledgers.get(buffer);
+}
 
 /** The device on which a ledger made this buffer; undefined for a buffer of the caller's. */
 export function deviceOf(buffer: GPUBuffer): GPUDevice | undefined {
-  return devices.get(buffer);
+  return ledgers.get(buffer)?.device;
 }
 
-/** Creates and destroys every data buffer of a workspace and counts its bytes by owner. */
+/**
+ * Creates and destroys every data buffer of a workspace and counts its bytes by owner. A branch is the ledger of one task beside others:
+ * whether there was memory for its buffers is its own matter, its bytes are counted with those of the ledger it is of.
+ */
 export class Ledger {
-  readonly #device: GPUDevice;
+  readonly device: GPUDevice;
+  /** What this is a branch of. */
+  readonly parent: Ledger | undefined;
+  readonly #task: string;
+  readonly #branches = new Set<Ledger>();
   readonly #live = new Map<GPUBuffer, Owner>();
   #total = 0;
   #peak = 0;
   /** Answers that the device owes: whether there was memory. */
-  #asked: Promise<void>[] = [];
+  readonly #asked = new Set<Promise<void>>();
   #refused: BufferLimitError | undefined;
+  #ended = false;
   /** Whether a buffer was destroyed whose memory the device may still hold. */
   #owed = false;
 
-  constructor(device: GPUDevice) {
-    this.#device = device;
+  /** @param task what the buffers are for, where there are others: a word for their labels. */
+  constructor(device: GPUDevice, task = '', parent?: Ledger) {
+    this.device = device;
+    this.#task = task && `${task} `;
+    this.parent = parent;
   }
 
-  /** A zeroed buffer of `size` bytes, rounded up to 16. @throws BufferLimitError naming owner, size and limit when the device's maxBufferSize is passed. */
+  /** A ledger of one task, until its `end`. */
+  branch(task: string): Ledger {
+    const branch = new Ledger(this.device, task, this);
+    this.#branches.add(branch);
+    return branch;
+  }
+
+  /** Destroys every buffer, makes no other, and is no branch any more. */
+  end(): void {
+    this.#ended = true;
+    this.destroyAll();
+    if (!this.parent) return;
+    this.parent.#branches.delete(this);
+    this.parent.#owed ||= this.#owed;
+  }
+
+  /** A zeroed buffer of `size` bytes, rounded up to 16. @throws BufferLimitError naming owner, size and limit when the device's maxBufferSize is passed; WorkspaceError once ended. */
   create(owner: Owner, label: string, size: number, usage: number): GPUBuffer {
+    this.usable();
     const rounded = Math.max(16, Math.ceil(size / 16) * 16);
-    const max = this.#device.limits.maxBufferSize;
+    const max = this.device.limits.maxBufferSize;
     if (rounded > max) {
       throw new BufferLimitError(
         `${owner} buffer "${label}" needs ${rounded} bytes; maxBufferSize of this device is ${max}`,
@@ -48,44 +82,48 @@ export class Ledger {
       );
     }
     // A device without memory answers later, and until then gives a buffer that turns every command with it into nothing.
-    this.#device.pushErrorScope('out-of-memory');
-    const buffer = this.#device.createBuffer({ label: `${owner}: ${label}`, size: rounded, usage });
-    const total = this.#total + rounded;
-    this.#asked.push(
-      this.#device.popErrorScope().then((error) => {
+    this.device.pushErrorScope('out-of-memory');
+    const buffer = this.device.createBuffer({ label: `${owner}: ${this.#task}${label}`, size: rounded, usage });
+    this.#grow(rounded);
+    const { total } = this.#root;
+    const answer = this.device
+      .popErrorScope()
+      .then((error) => {
         if (!error) return;
         this.#refused ??= new BufferLimitError(
           `the device has no memory for ${owner} buffer "${label}" of ${rounded} bytes, ${total} with all before it`,
           'a smaller batch or model, or gradient_checkpointing',
         );
-      }, ignoreLoss),
-    );
+      }, ignoreLoss)
+      .then(() => void this.#asked.delete(answer));
+    this.#asked.add(answer);
     this.#live.set(buffer, owner);
-    this.#total = total;
-    this.#peak = Math.max(this.#peak, total);
-    devices.set(buffer, this.#device);
+    ledgers.set(buffer, this);
     return buffer;
   }
 
-  /** Whether the device has answered for every buffer, and `check` has heard it. */
-  get settled(): boolean {
-    return this.#asked.length === 0;
+  /** @throws WorkspaceError once ended: its buffers are gone. */
+  usable(): void {
+    if (this.#ended) throw new WorkspaceError('the workspace was disposed', 'make a new one');
   }
 
-  /** Waits until the device has said yes to every buffer. @throws BufferLimitError when its memory was full. */
+  /** Whether the device has said yes to every buffer. */
+  get settled(): boolean {
+    return this.#asked.size === 0 && this.#refused === undefined;
+  }
+
+  /** Waits until the device has said yes to every buffer. @throws BufferLimitError when its memory was full; as `usable`. */
   async check(): Promise<void> {
-    if (this.#asked.length === 0) return;
-    const asked = this.#asked;
-    this.#asked = [];
-    await Promise.all(asked);
+    while (this.#asked.size > 0) await Promise.all(this.#asked);
     const refused = this.#refused;
     this.#refused = undefined;
     if (refused) throw refused;
+    this.usable();
   }
 
   destroy(buffer: GPUBuffer): void {
     if (!this.#live.delete(buffer)) return;
-    this.#total -= buffer.size;
+    this.#grow(-buffer.size);
     buffer.destroy();
     this.#owed = true;
   }
@@ -97,31 +135,47 @@ export class Ledger {
   async reclaim(): Promise<void> {
     if (!this.#owed) return;
     this.#owed = false;
-    const { queue } = this.#device;
+    const { queue } = this.device;
     for (let round = 0; round < 2; round++) {
       queue.submit([]);
       await queue.onSubmittedWorkDone().catch(ignoreLoss);
     }
   }
 
-  /** Live bytes of every owner; owners without buffers are 0. */
+  /** Live bytes of every owner, those of branches with them; owners without buffers are 0. */
   bytes(): Record<Owner, number> {
     const out = Object.fromEntries(OWNERS.map((o) => [o, 0])) as Record<Owner, number>;
+    for (const branch of this.#branches) {
+      const more = branch.bytes();
+      for (const owner of OWNERS) out[owner] += more[owner];
+    }
     for (const [buffer, owner] of this.#live) out[owner] += buffer.size;
     return out;
   }
 
-  /** Live bytes of all owners together. */
+  /** Live bytes of all owners together, those of branches with them. */
   get total(): number {
     return this.#total;
   }
 
-  /** The most bytes that were live at once. */
+  /** The most bytes that were live at once, those of branches with them. */
   get peak(): number {
     return this.#peak;
   }
 
+  #grow(bytes: number): void {
+    this.#total += bytes;
+    this.#peak = Math.max(this.#peak, this.#total);
+    if (this.parent) this.parent.#grow(bytes);
+  }
+
+  get #root(): Ledger {
+    return this.parent ? this.parent.#root : this;
+  }
+
+  /** Destroys every buffer, those of branches with them. */
   destroyAll(): void {
+    for (const branch of this.#branches) branch.end();
     for (const buffer of this.#live.keys()) this.destroy(buffer);
   }
 }

@@ -113,7 +113,10 @@ export class Stream {
   /** Submits all that is recorded, once its pipelines are compiled. @throws KernelError compile, BufferLimitError. */
   async flush(): Promise<void> {
     await this.#memory.check();
-    if (this.#waiting.size > 0) await Promise.all([...this.#waiting].map((k) => k.ready));
+    if (this.#waiting.size > 0) {
+      await Promise.all([...this.#waiting].map((k) => k.ready));
+      await this.#memory.check(); // compiling takes seconds: the buffers may be gone
+    }
     this.#waiting.clear();
     this.#submit();
   }

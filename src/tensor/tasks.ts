@@ -20,7 +20,7 @@ export class Tasks {
     if (this.#within)
       throw new WorkspaceError(
         'the workspace is in a step that calls onGradients, which must end first',
-        'start other work after the step, or on another workspace',
+        'start other work after the step, or on a lease of its own: workspace.lease(name)',
       );
     const result = this.#last.then(() => {
       if (this.#closed) throw new WorkspaceError('the workspace was disposed', 'make a new one');
@@ -38,6 +38,15 @@ export class Tasks {
     } finally {
       this.#within = false;
     }
+  }
+
+  /** True while a task calls a function of the caller. */
+  get calling(): boolean {
+    return this.#within;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** Nothing runs any more. */

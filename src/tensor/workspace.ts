@@ -3,7 +3,7 @@ import { bfloatToFloat32, type Caps, capsOf, halfToNumber } from '../kernel/inde
 import { Arena } from './arena.ts';
 import { bytesOf, type DType } from './dtype.ts';
 import { WorkspaceError } from './errors.ts';
-import { Ledger, type Owner } from './ledger.ts';
+import { Ledger, ledgerOf, type Owner } from './ledger.ts';
 import { Stream } from './stream.ts';
 import { Tasks } from './tasks.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
@@ -11,7 +11,28 @@ import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 const MAP_READ = 0x1;
 const STAGING_USAGE = 0x1 | 0x8; // MAP_READ | COPY_DST
 
-/** All that works on one device shares: the ledger of buffers, the step arena and the stream of commands. */
+const workspaces = new WeakMap<Ledger, Workspace>();
+
+/** The workspace whose buffer this is, which may be a lease; undefined for a buffer of the caller's. */
+export function homeOf(buffer: GPUBuffer): Workspace | undefined {
+  for (let ledger = ledgerOf(buffer); ledger; ledger = ledger.parent) {
+    const home = workspaces.get(ledger);
+    if (home) return home;
+  }
+  return undefined;
+}
+
+/** How a lease is made. */
+interface LeaseOf {
+  readonly ledger: Ledger;
+  /** It was disposed. */
+  readonly ended: () => void;
+}
+
+/**
+ * What one task on a device has for itself: the step arena, the stream of commands, and the order in which its work runs; and the ledger
+ * of buffers, which counts those of its leases too. A lease is a workspace for another task beside it.
+ */
 export class Workspace {
   readonly device: GPUDevice;
   readonly caps: Caps;
@@ -19,17 +40,74 @@ export class Workspace {
   readonly arena: Arena;
   readonly stream: Stream;
   readonly #tasks: Tasks;
+  readonly #leases = new Map<string, Workspace>();
+  readonly #ended: (() => void) | undefined;
 
-  constructor(device: GPUDevice) {
+  /** @param leaseOf given by `lease` alone. */
+  constructor(device: GPUDevice, leaseOf?: LeaseOf) {
     if (typeof device?.createBuffer !== 'function')
       throw new WorkspaceError(`a workspace of ${device}`, 'give a GPUDevice: await requestDevice(navigator.gpu)');
     watchLoss(device);
     this.device = device;
     this.#tasks = new Tasks(device);
     this.caps = capsOf(device);
-    this.ledger = new Ledger(device);
+    this.ledger = leaseOf?.ledger ?? new Ledger(device);
+    this.#ended = leaseOf?.ended;
+    workspaces.set(this.ledger, this);
     this.arena = new Arena(this.ledger);
     this.stream = new Stream(device, this.ledger);
+  }
+
+  /**
+   * A workspace for one task beside this one, by the task's name: `sampling` or `scoring` while this one trains. Its step tensors, stream
+   * and order of tasks are its own, so that work on either leaves the other's as they are; device and ledger are shared. The same
+   * name gives the same lease, until that is disposed; it ends with this workspace. Tensors of this workspace that its work changes are
+   * read as copies (`takeCopies`): `sample` takes one of the weights. What else it reads is made on the lease. @throws WorkspaceError for no name, and when disposed.
+   */
+  lease(name: string): Workspace {
+    if (typeof name !== 'string' || name === '')
+      throw new WorkspaceError(`a lease named ${JSON.stringify(name)}`, "give the task's name: 'sampling'");
+    if (this.#tasks.closed) throw new WorkspaceError('the workspace was disposed', 'make a new one');
+    const known = this.#leases.get(name);
+    if (known) return known;
+    const ended = () => void this.#leases.delete(name);
+    const lease = new Workspace(this.device, { ledger: this.ledger.branch(name), ended });
+    this.#leases.set(name, lease);
+    return lease;
+  }
+
+  /**
+   * Copies tensors of this workspace as they are between two of its tasks, after those that were asked for before; asked for within a
+   * function that a task calls, as they were before that task. The copies belong to `ledger`.
+   * @param from called when it is their turn. @throws BufferLimitError where there is no memory for them; what `from` throws.
+   */
+  async takeCopies(ledger: Ledger, from: () => readonly Tensor[]): Promise<Tensor[]> {
+    const room = async () => {
+      const copies = from().map((tensor) => {
+        const buffer = ledger.create('average', 'copy', tensor.size, TENSOR_USAGE);
+        return new Tensor(tensor.shape, new Storage(buffer, 0, buffer.size), tensor.dtype);
+      });
+      await ledger.check();
+      return copies;
+    };
+    const copy = (copies: Tensor[]) => {
+      ledger.usable(); // it may have ended while this waited for its turn
+      const encoder = this.device.createCommandEncoder();
+      from().forEach(({ buffer, offset, size }, i) => {
+        encoder.copyBufferToBuffer(buffer, offset, (copies[i] as Tensor).buffer, 0, size);
+      });
+      this.device.queue.submit([encoder.finish()]);
+      return copies;
+    };
+    const inTurn = async (copies?: Tensor[]) =>
+      this.task(async () => {
+        const made = copies ?? (await room());
+        await this.stream.flush();
+        return copy(made);
+      });
+    if (!this.#tasks.calling) return inTurn();
+    const copies = await room();
+    return this.#tasks.calling ? copy(copies) : inTurn(copies); // the call may have ended meanwhile
   }
 
   /**
@@ -40,9 +118,13 @@ export class Workspace {
     return this.#tasks.run(work);
   }
 
-  /** Calls a function of the caller within a task; tasks started meanwhile are refused with a WorkspaceError. */
-  callback(call: () => void | Promise<void>): Promise<void> {
-    return this.#tasks.within(call);
+  /**
+   * Submits what is recorded, then calls a function of the caller within a task; tasks started meanwhile are refused with a
+   * WorkspaceError.
+   */
+  async callback(call: () => void | Promise<void>): Promise<void> {
+    await this.stream.flush();
+    await this.#tasks.within(call);
   }
 
   /** A zeroed tensor that lives until `free`, with a buffer of its own. */
@@ -89,14 +171,19 @@ export class Workspace {
   }
 
   /**
-   * Destroys every buffer this workspace made, at once; its tensors are dead. The device stays its owner's. Resolves when the memory
+   * Destroys every buffer that this workspace and its leases made, at once; their tensors are dead. The device stays its owner's. Resolves when the memory
    * can be had again: await it before something large is made.
    */
   async dispose(): Promise<void> {
+    this.#close();
+    await this.ledger.reclaim();
+  }
+  #close(): void {
+    for (const lease of this.#leases.values()) lease.#close();
     this.#tasks.close();
     this.stream.drop();
     this.arena.dispose();
-    this.ledger.destroyAll();
-    await this.ledger.reclaim();
+    this.ledger.end();
+    this.#ended?.();
   }
 }

@@ -1,5 +1,5 @@
+import { refuseNonFinite } from '../optim/non_finite.ts';
 import { count } from '../tensor/index.ts';
-import { refuseNonFinite } from './non_finite.ts';
 import type { Trainer } from './trainer.ts';
 import { OptionError } from './transport.ts';
 

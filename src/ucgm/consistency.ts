@@ -1,9 +1,10 @@
 import type { Tape } from '../autograd/tape.ts';
 import { lincomb } from '../kernels/lincomb.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import { type Shard, wholeBatch } from '../rng/shard.ts';
 import { count, type Tensor } from '../tensor/index.ts';
 import { enhancedVelocities, enhancement } from './enhancement.ts';
-import { droppedLabels, isTurned, type ObjectiveOptions } from './options.ts';
+import { firstDropped, isTurned, type ObjectiveOptions } from './options.ts';
 import { denominator, QUARTER_TURN, TRANSPORTS, type Transport, transportNamed } from './transport.ts';
 
 /** The lambda that stands for the limit 1: its quotient reaches back by a hundredth of t. */
@@ -55,7 +56,11 @@ function isCentral(options: ObjectiveOptions): boolean {
  * F_t - (a/den) (4 / sin(1.57 t)) clamp(D, -1, 1). Lambda = 1 is taken as 0.99; the reference has
  * D = (f(t + 0.005) - f(t - 0.005)) / 0.01 there. x* and z* are the data and noise, moved where zeta is not 0, see enhancement.ts.
  */
-export function consistencyCoefficients(options: ObjectiveOptions, times: ArrayLike<number>): ConsistencyCoefficients {
+export function consistencyCoefficients(
+  options: ObjectiveOptions,
+  times: ArrayLike<number>,
+  shard: Shard = wholeBatch(times.length),
+): ConsistencyCoefficients {
   const { transport, turned } = rolesOf(options);
   const { a, g, da } = transport;
   const batch = times.length;
@@ -65,14 +70,14 @@ export function consistencyCoefficients(options: ObjectiveOptions, times: ArrayL
   const sign = turned ? -1 : 1;
   const central = isCentral(options);
   const lambda = options.consistc_ratio === 1 ? LIMIT : options.consistc_ratio;
-  const firstDropped = batch - droppedLabels(options.lab_drop_ratio, batch);
+  const droppedFrom = firstDropped(options.lab_drop_ratio, batch, shard);
   for (let b = 0; b < batch; b++) {
     const given = turned ? 1 - (times[b] as number) : (times[b] as number);
     const t = Math.max(LEAST_TIME, given);
     const [r1, r2] = central ? [t + HALF_STEP, t - HALF_STEP] : [t, lambda * t];
     const span = central ? 2 * HALF_STEP : (1 - lambda) * t;
     const row = rows.subarray(b * ROW.stride, (b + 1) * ROW.stride);
-    row.set(enhancedPath(options, transport, given, sign, b >= firstDropped), ROW.x);
+    row.set(enhancedPath(options, transport, given, sign, b >= droppedFrom), ROW.x);
     row.set([g(r1), a(r1)], ROW.first);
     row.set([g(r2), a(r2)], ROW.second);
     const [den1, den2] = [denominator(transport, r1), denominator(transport, r2)];

@@ -1,5 +1,6 @@
 import { Tape } from '../autograd/tape.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import { withWeights } from '../nn/weights_copy.ts';
 import { normal, STREAM } from '../rng/philox.ts';
 import { count, type Workspace } from '../tensor/index.ts';
 import { transportNamed } from './transport.ts';
@@ -23,7 +24,7 @@ export async function velocityError(
   const t = HALF_WAY;
   const shape = [labels.length, ...network.input];
   const z = Float32Array.from({ length: count(shape) }, (_, i) => normal(seed, STREAM.sample, 0, i));
-  const f = await workspace.task(async () => {
+  const f = await withWeights(workspace, network, weights, async (own) => {
     workspace.beginStep();
     const tape = new Tape(workspace, { record: false });
     const [xt, time, y] = [tape.alloc(...shape), tape.alloc(labels.length), tape.alloc(labels.length)];
@@ -35,7 +36,7 @@ export async function velocityError(
     workspace.stream.write(y, network.numClasses >= 2 ? labels : new Uint32Array(labels.length));
     const span = network.twoTimes ? tape.alloc(labels.length) : undefined;
     if (span) workspace.stream.clear(span);
-    return workspace.read(network.forward(tape, weights, xt, time, y, span));
+    return workspace.read(network.forward(tape, own, xt, time, y, span));
   });
   let error = 0;
   let size = 0;

@@ -1,4 +1,5 @@
 import { flag, group, number, numbers, oneOf, optional, text } from '../kernel/index.ts';
+import type { Shard } from '../rng/shard.ts';
 import { OptionError, refuseWrong, transportNamed } from './transport.ts';
 
 /** What zeta compares, see enhancement.ts. `auto` is the reference's choice. */
@@ -100,4 +101,9 @@ export function droppedLabels(ratio: number, batch: number): number {
   const rest = exact - floor;
   if (rest === 0.5) return floor + (floor % 2);
   return rest > 0.5 ? floor + 1 : floor;
+}
+
+/** Where in a part of `size` samples the dropped labels begin: of the whole batch the last ones are dropped. `size` for none. */
+export function firstDropped(ratio: number, size: number, { first, of }: Shard): number {
+  return Math.min(size, Math.max(0, of - droppedLabels(ratio, of) - first));
 }

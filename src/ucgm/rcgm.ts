@@ -2,6 +2,7 @@ import type { Tape } from '../autograd/tape.ts';
 import { lincomb } from '../kernels/lincomb.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { STREAM, uniform01 } from '../rng/philox.ts';
+import type { Shard } from '../rng/shard.ts';
 import { count, type Tensor, type Workspace } from '../tensor/index.ts';
 import type { BatchTensors, Method } from './method.ts';
 import { type ObjectiveResult, withLoss } from './objective.ts';
@@ -70,6 +71,7 @@ export class RecursiveMethod implements Method {
   readonly #options: ObjectiveOptions;
   readonly #order: number;
   readonly #seed: number;
+  readonly #first: number;
   readonly #own: {
     readonly rows: Tensor;
     readonly span: Tensor;
@@ -80,13 +82,21 @@ export class RecursiveMethod implements Method {
   readonly #grid: readonly Tensor[];
 
   /** @throws OptionError for a network of one time, and for options that RCGM does not have. */
-  constructor(workspace: Workspace, network: VelocityNetwork, options: ObjectiveOptions, batch: number, seed: number) {
+  constructor(
+    workspace: Workspace,
+    network: VelocityNetwork,
+    options: ObjectiveOptions,
+    batch: number,
+    seed: number,
+    shard: Shard,
+  ) {
     checkOptions(network, options);
     this.#workspace = workspace;
     this.#network = network;
     this.#options = options;
     this.#order = options.order ?? 2;
     this.#seed = seed;
+    this.#first = shard.first;
     const make = (name: string, ...shape: number[]) => workspace.create('data', name, shape);
     this.#own = {
       rows: make('coefficients', batch, ROW.stride),
@@ -101,7 +111,8 @@ export class RecursiveMethod implements Method {
 
   upload(times: ArrayLike<number>, step: number): void {
     const { stream } = this.#workspace;
-    const ends = Float64Array.from(times, (t, b) => t - t * uniform01(this.#seed, STREAM.time, step, b));
+    const share = (b: number) => uniform01(this.#seed, STREAM.time, step, this.#first + b);
+    const ends = Float64Array.from(times, (t, b) => t - t * share(b));
     const numbers = recursiveCoefficients(this.#options, times, ends, this.#order);
     stream.write(this.#own.rows, numbers.rows);
     stream.write(this.#own.span, numbers.span);

@@ -1,12 +1,13 @@
 import { Tape } from '../autograd/tape.ts';
 import { group, number, optional, signal } from '../kernel/index.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
-import { checkWeights, NetworkWeights } from '../nn/weights.ts';
+import { checkWeights } from '../nn/weights.ts';
+import { withWeights } from '../nn/weights_copy.ts';
+import { allFinite, NonFiniteError } from '../optim/non_finite.ts';
 import { count, MAX_IN_FLIGHT, type Numbers, Pace, realNumbers, type Tensor, type Workspace } from '../tensor/index.ts';
 import { fitting, labelsOf } from './batch.ts';
 import { evaluate, type Form, formOf, sum } from './form.ts';
 import { guidedVelocity } from './guidance.ts';
-import { allFinite, firstBadParameter, NonFiniteError } from './non_finite.ts';
 import { type SamplingOptions, timeGrid, validateSampling } from './schedule.ts';
 import { denominator, OptionError, QUARTER_TURN, refuseWrong, type Transport, transportNamed } from './transport.ts';
 
@@ -50,7 +51,8 @@ export interface SampleResult {
  * UCGM-S (arXiv 2505.07447, sampling algorithm): each step predicts x and z from the velocity, extrapolates both from the
  * step before, mixes in fresh noise and moves to the next time. The result is the last un-extrapolated prediction of x.
  * The grid and all coefficients are doubles on the host, the state is f32 on the GPU.
- * Runs after all that was asked of the workspace before; noise and labels are copied now.
+ * Runs after all that was asked of the workspace before; noise and labels are copied now. On another workspace than the weights', a
+ * trainer's, it goes on beside the steps there, on a copy of the weights: those after all steps that were asked for before this call.
  * @throws OptionError for options that do not fit the network or the request; TensorError for weights of another device;
  * NonFiniteError for samples that are no numbers; the signal's reason; DeviceError when the device is lost.
  */
@@ -73,10 +75,10 @@ export async function sample(
     throw new OptionError('stochast_ratio needs fresh noise', 'give stepNoise');
   checkWeights(workspace, network, weights);
   const given = copyRequest(network, request);
-  return workspace.task(async () => {
+  return withWeights(workspace, network, weights, async (own) => {
     try {
-      const result = await run(workspace, network, weights, transportType, options, given, control);
-      await refuseBadSamples(result, weights);
+      const result = await run(workspace, network, own, transportType, options, given, control);
+      await refuseBadSamples(workspace, network, result, own);
       return result;
     } catch (error) {
       await workspace.abandonStep();
@@ -224,10 +226,19 @@ function copyRequest(network: VelocityNetwork, request: SampleRequest): CopiedRe
 }
 
 /** @throws NonFiniteError for samples that are no numbers, naming the weights where these are the cause. */
-async function refuseBadSamples({ samples }: SampleResult, weights: Weights): Promise<void> {
+async function refuseBadSamples(
+  workspace: Workspace,
+  network: VelocityNetwork,
+  { samples }: SampleResult,
+  weights: Weights,
+): Promise<void> {
   if (allFinite(samples)) return;
-  const flat = weights instanceof NetworkWeights ? weights.flat.values : undefined;
-  const tensor = flat && (await firstBadParameter(flat));
+  let tensor: string | undefined;
+  for (const { name } of network.parameters) {
+    if (allFinite(await workspace.read(weights.get(name)))) continue;
+    tensor = name;
+    break;
+  }
   throw new NonFiniteError(
     tensor === undefined ? 'the samples are not finite' : `the samples are not finite: the weights ${tensor} are not`,
     tensor === undefined ? 'use an earlier checkpoint, more steps or less guidance' : 'use an earlier checkpoint',

@@ -1,5 +1,6 @@
+import { type Shard, wholeBatch } from '../rng/shard.ts';
 import { enhancement } from './enhancement.ts';
-import { droppedLabels, isTurned, type ObjectiveOptions } from './options.ts';
+import { firstDropped, isTurned, type ObjectiveOptions } from './options.ts';
 import { cosineWeight, transportNamed } from './transport.ts';
 
 /** Per-sample numbers of one multi-step training step, from its times: what the kernels need to know of the method. */
@@ -18,18 +19,22 @@ export interface StepCoefficients {
  * The enhanced x*, z* replace x and z only in the target a' z* + g' x*. A network's x_hat and z_hat satisfy
  * a' z_hat + g' x_hat = F, so the target is own v + a F_A + b F_B with v = a' z + g' x and the weights of `enhancement`.
  */
-export function multiStepCoefficients(options: ObjectiveOptions, times: ArrayLike<number>): StepCoefficients {
+export function multiStepCoefficients(
+  options: ObjectiveOptions,
+  times: ArrayLike<number>,
+  shard: Shard = wholeBatch(times.length),
+): StepCoefficients {
   const { a, g, da, dg } = transportNamed(options.transport_type);
   const batch = times.length;
   const path = new Float32Array(batch * 2);
   const target = new Float32Array(batch * 4);
   const weight = new Float32Array(batch);
-  const firstDropped = batch - droppedLabels(options.lab_drop_ratio, batch);
+  const droppedFrom = firstDropped(options.lab_drop_ratio, batch, shard);
   for (let b = 0; b < batch; b++) {
     const t = times[b] as number;
     path.set([g(t), a(t)], b * 2);
     weight[b] = options.weight_function === 'Cosine' ? cosineWeight(isTurned(options) ? 1 - t : t) : 1;
-    const moved = enhancement(options, t, b >= firstDropped);
+    const moved = enhancement(options, t, b >= droppedFrom);
     target.set([moved.own * dg(t), moved.own * da(t), moved.a, moved.b], b * 4);
   }
   return { path, target, weight };

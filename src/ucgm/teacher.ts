@@ -1,12 +1,13 @@
 import type { NetworkWeights } from '../nn/weights.ts';
 import { Average } from '../optim/average.ts';
+import type { Follower } from '../optim/learner.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 
 /**
  * The teacher of the enhanced target. ema_decay_rate 0: the online weights; 1: a frozen copy of the first ones; between:
  * an average whose decay `cmd` climbs from 0 (so the first update is a copy) by (1 - cmd)(ema - cmd)/2 a step.
  */
-export class Teacher {
+export class Teacher implements Follower {
   readonly weights: NetworkWeights;
   /** The decay of the next update; part of a checkpoint. */
   cmd = 0;
@@ -44,6 +45,13 @@ export class Teacher {
     }
     this.#average.update(this.#online.flat.values, this.cmd, clip);
     this.cmd += (1 - this.cmd) * (this.#rate - this.cmd) * 0.5;
+  }
+
+  mark(): () => void {
+    const { cmd } = this;
+    return () => {
+      this.cmd = cmd;
+    };
   }
 
   /** True where it stays what it is at the start. */

@@ -1,5 +1,6 @@
 import type { Tape } from '../autograd/tape.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import type { Shard } from '../rng/shard.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 import { consistencyCoefficients, ROW } from './consistency.ts';
 import type { BatchTensors, Method } from './method.ts';
@@ -14,11 +15,12 @@ export class UnifiedMethod implements Method {
   readonly #workspace: Workspace;
   readonly #network: VelocityNetwork;
   readonly #options: ObjectiveOptions;
+  readonly #shard: Shard;
   readonly #own: { readonly path: Tensor; readonly target: Tensor; readonly weight: Tensor };
   readonly #consistency: { readonly rows: Tensor; readonly first: Tensor; readonly second: Tensor } | undefined;
 
   /** @throws OptionError for a network of two times. */
-  constructor(workspace: Workspace, network: VelocityNetwork, options: ObjectiveOptions, batch: number) {
+  constructor(workspace: Workspace, network: VelocityNetwork, options: ObjectiveOptions, batch: number, shard: Shard) {
     if (network.twoTimes)
       throw new OptionError(
         'UCGM has no use for a network of two times',
@@ -28,6 +30,7 @@ export class UnifiedMethod implements Method {
     this.#workspace = workspace;
     this.#network = network;
     this.#options = options;
+    this.#shard = shard;
     const make = (name: string, ...shape: number[]) => workspace.create('data', name, shape);
     this.#own = {
       path: make('path coefficients', batch, 2),
@@ -42,12 +45,12 @@ export class UnifiedMethod implements Method {
 
   upload(times: ArrayLike<number>): void {
     const { stream } = this.#workspace;
-    const { path, target, weight } = multiStepCoefficients(this.#options, times);
+    const { path, target, weight } = multiStepCoefficients(this.#options, times, this.#shard);
     stream.write(this.#own.path, path);
     stream.write(this.#own.target, target);
     stream.write(this.#own.weight, weight);
     if (!this.#consistency) return;
-    const { rows, first, second } = consistencyCoefficients(this.#options, times);
+    const { rows, first, second } = consistencyCoefficients(this.#options, times, this.#shard);
     stream.write(this.#consistency.rows, rows);
     stream.write(this.#consistency.first, first);
     stream.write(this.#consistency.second, second);

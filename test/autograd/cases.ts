@@ -4,6 +4,7 @@ import { concat } from '../../src/autograd/ops/concat.ts';
 import { conv2d, pool2d } from '../../src/autograd/ops/convolution.ts';
 import { embedding } from '../../src/autograd/ops/embedding.ts';
 import { linear, linearGatedResidual } from '../../src/autograd/ops/linear.ts';
+import { squaredError } from '../../src/autograd/ops/loss.ts';
 import { matmul } from '../../src/autograd/ops/matmul.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
 import { patchify, unpatchify } from '../../src/autograd/ops/patch.ts';
@@ -257,6 +258,13 @@ export const CASES: OpCase[] = [
     shapes: { x: [4, 5] },
     build: (t, i) => crossEntropy(t, get(i, 'x'), { targets: get(i, 'targets') }, { smoothing: 0.3 }),
     fixed: { targets: table(4, 5) },
+  },
+  {
+    ops: ['squaredError'],
+    name: 'of each sample',
+    shapes: { x: [3, 2, 5] },
+    build: (t, i) => squaredError(t, get(i, 'x'), get(i, 'target')),
+    fixed: { target: table(3, 2, 5) },
   },
   { ops: ['patchify'], name: 'chw', shapes: { x: [2, 3, 4, 6] }, build: (t, i) => patchify(t, get(i, 'x'), 2, 'chw') },
   {

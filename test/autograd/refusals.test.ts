@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { squaredError } from '../../src/autograd/ops/loss.ts';
 import { matmul } from '../../src/autograd/ops/matmul.ts';
 import { crossEntropy } from '../../src/autograd/ops/softmax.ts';
 import { Tape } from '../../src/autograd/tape.ts';
@@ -26,6 +27,7 @@ it.each<[string, string, Op]>([
     'logits [4,5] and targets [4,4]',
     (t, of) => crossEntropy(t, of(4, 5), { targets: of(4, 4) }),
   ],
+  ['a target of another shape', 'prediction [4,5] and target [5,4]', (t, of) => squaredError(t, of(4, 5), of(5, 4))],
 ])('the tape refuses %s', async (_, said, op) => {
   const workspace = new Workspace(await testDevice());
   const tape = new Tape(workspace, { record: false });

@@ -36,6 +36,28 @@ describe('a folder of latent shards', () => {
     });
   });
 
+  it('gives parts of batches that are together the whole ones, also as a configuration opens them', async () => {
+    twoShards();
+    const whole = await withBatches({ ...raw, batchSize: 5 }, (b) => steps(b, 0, 1, 7));
+    const parts: number[][][] = [];
+    for (const [first, size] of [
+      [0, 3],
+      [3, 2],
+    ] as const) {
+      const part = await withBatches({ ...raw, batchSize: size, shard: { first, of: 5 } }, (b) => steps(b, 0, 1, 7));
+      parts.push(part);
+      const data = { name: path(), batch_size: 5, latent_norm: false };
+      const opened = await openBatches(data, raw.seed, undefined, { first, size });
+      expect(await steps(opened as LatentBatches, 0, 1, 7)).toEqual(part);
+      await opened.close();
+    }
+    const split = (batch: number[] | undefined, size: number) => [batch?.slice(0, -size), batch?.slice(-size)];
+    whole.forEach((batch, i) => {
+      const [[x1, y1], [x2, y2]] = [split(parts[0]?.[i], 3), split(parts[1]?.[i], 2)] as number[][][];
+      expect([x1, x2, y1, y2].flat()).toEqual(batch);
+    });
+  });
+
   it('never mirrors where there are no mirrored latents', async () => {
     twoShards({ flips: false });
     await withBatches(raw, async (batches) => {

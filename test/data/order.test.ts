@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { datasetBatches } from '../../src/data/batches.ts';
+import { DataError } from '../../src/data/dataset.ts';
 import { batchIndices, datasetIndex } from '../../src/data/order.ts';
+import { shapesDataset } from '../../src/data/shapes.ts';
 
 const epochOf = (seed: number, size: number, epoch: number) =>
   Array.from({ length: size }, (_, i) => datasetIndex(seed, size, epoch * size + i));
@@ -85,5 +88,46 @@ describe('batchIndices', () => {
     const forward = [0, 1, 2, 3].map((step) => String(batchIndices(2, 50, step, 16)));
     const backward = [3, 2, 1, 0].map((step) => String(batchIndices(2, 50, step, 16))).reverse();
     expect(backward).toEqual(forward);
+  });
+});
+
+describe('parts of a batch', () => {
+  test('are together the whole batch, item by item, whoever asks', () => {
+    for (const step of [0, 3, 17]) {
+      const whole = batchIndices(5, 23, step, 8);
+      for (const sizes of [[4, 4], [1, 5, 2], [8]]) {
+        let first = 0;
+        const parts = sizes.map((size) => {
+          const part = batchIndices(5, 23, step, size, { first, of: 8 });
+          first += size;
+          return [...part];
+        });
+        expect(parts.flat()).toEqual([...whole]);
+      }
+    }
+  });
+
+  test('with their mirror images', async () => {
+    const dataset = shapesDataset({ count: 11, size: 8 });
+    const open = (batchSize: number, first: number) =>
+      datasetBatches(dataset, { seed: 2, batchSize, flip: true, shard: { first, of: 6 } });
+    for (const step of [0, 1, 5]) {
+      const whole = await datasetBatches(dataset, { seed: 2, batchSize: 6, flip: true }).batch(step);
+      const parts = [await open(2, 0).batch(step), await open(4, 2).batch(step)];
+      expect(parts.flatMap(({ x }) => [...x])).toEqual([...whole.x]);
+      expect(parts.flatMap(({ labels }) => [...labels])).toEqual([...whole.labels]);
+    }
+  });
+
+  test('that the batch does not hold are refused', () => {
+    for (const shard of [
+      { first: 5, of: 8 },
+      { first: -1, of: 8 },
+      { first: 0.5, of: 8 },
+      { first: 0, of: 3 },
+      { first: 0, of: Number.NaN },
+    ])
+      expect(() => batchIndices(5, 23, 0, 4, shard)).toThrow(DataError);
+    expect(() => batchIndices(5, 23, 0, 4, { first: 5, of: 8 })).toThrow('shard is { first: 5, of: 8 } for 4 samples');
   });
 });

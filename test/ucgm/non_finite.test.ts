@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { createNetwork } from '../../src/models/registry.ts';
+import { NonFiniteError } from '../../src/optim/non_finite.ts';
 import { OPTIMIZER_TYPES } from '../../src/optim/optimizer.ts';
 import { type FlatBuffers, Tensor, Workspace } from '../../src/tensor/index.ts';
 import { restoreTrainer, trainerState } from '../../src/ucgm/checkpoint.ts';
-import { NonFiniteError } from '../../src/ucgm/non_finite.ts';
 import { OBJECTIVE_DEFAULTS } from '../../src/ucgm/options.ts';
 import { sample } from '../../src/ucgm/sampler.ts';
 import { SAMPLING_DEFAULTS } from '../../src/ucgm/schedule.ts';

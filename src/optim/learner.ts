@@ -1,0 +1,300 @@
+import { Tape } from '../autograd/tape.ts';
+import { checkOptions, group } from '../kernel/index.ts';
+import { lossTotal } from '../kernels/loss.ts';
+import type { Module } from '../nn/network.ts';
+import { type NetworkWeights, WeightStore } from '../nn/weights.ts';
+import { type FlatBuffers, MAX_IN_FLIGHT, Pace, Tensor, type Workspace, WorkspaceError } from '../tensor/index.ts';
+import { Average } from './average.ts';
+import { GradientClip } from './clip.ts';
+import { LearnerError } from './learner_error.ts';
+import {
+  LEARNER_OPTIONS,
+  type LearnerOptions,
+  STEP_CONTROL,
+  type StepControl,
+  wrongNumbers,
+} from './learner_options.ts';
+import { firstBadParameter, NonFiniteError, refuseNonFinite } from './non_finite.ts';
+import { Optimizer } from './optimizer.ts';
+import { METRICS_KEPT, StepLog } from './step_log.ts';
+import type { StepMetrics } from './step_metrics.ts';
+import { hookWeights } from './weight_hook.ts';
+
+const OPTIONS = group<LearnerOptions>(LEARNER_OPTIONS, wrongNumbers);
+
+/**
+ * Records one step's forward pass on the tape, from `weights`, and gives its loss: a tensor of any shape, of whose elements the mean is
+ * minimised. The learner walks the tape back from it; a body that has called `tape.backward` itself, from elsewhere, gives a loss that
+ * its backward does not free. It records only: what it needs of the host is fetched before the step.
+ */
+export type StepBody = (tape: Tape, weights: NetworkWeights) => Tensor;
+
+/** What follows the weights step by step, with numbers of its own on the host: a teacher. */
+export interface Follower {
+  /** Records what it needs before a step, which is not forgotten with a step that fails. */
+  begin(): void;
+  /** Records its update after the optimiser's; none in a step that `clip` [4] holds. */
+  update(clip: Tensor): void;
+  /** Takes its numbers on the host back to what they are now: where the next update does not come to be. */
+  mark(): () => void;
+}
+
+/** Values on the host by parameter. */
+export type HostParameters = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+
+/**
+ * Trains any module: its weights, gradients, optimiser and average. One `step` is: zero gradients, what the body records, backward,
+ * clip, optimiser, average. It records and submits, and waits only while too many steps are on the device.
+ */
+export class Learner {
+  readonly workspace: Workspace;
+  readonly module: Module;
+  readonly options: LearnerOptions;
+  readonly weights: NetworkWeights;
+  readonly average: NetworkWeights;
+  readonly optimizer: Optimizer;
+  #steps = 0;
+  readonly #store: WeightStore;
+  readonly #gradients: FlatBuffers;
+  readonly #ema: Average;
+  readonly #clip: GradientClip;
+  readonly #loss: Tensor;
+  readonly #log: StepLog;
+  readonly #pace: Pace;
+  readonly #followers: Follower[] = [];
+  /** Ways back to before each of the last steps. */
+  readonly #back: (() => void)[] = [];
+  /** Metrics that were looked at and not handed out. */
+  readonly #unread: StepMetrics[] = [];
+  /** Steps known to be sound. */
+  #looked = 0;
+  #failure: NonFiniteError | undefined;
+  #freed = false;
+
+  /** @throws LearnerError, OptimizerError or TensorError for options, sizes or memory that do not fit. */
+  constructor(workspace: Workspace, module: Module, options: LearnerOptions) {
+    checkOptions(OPTIONS, options, (what, fix) => new LearnerError(`Learner: ${what}`, fix));
+    if (!Array.isArray(module?.parameters) || !Array.isArray(module.constants))
+      throw new LearnerError('the module has no parameters or no constants', 'give { parameters, constants }');
+    this.#pace = new Pace(workspace.device, options.maxInFlight ?? MAX_IN_FLIGHT);
+    this.workspace = workspace;
+    this.module = module;
+    this.options = options;
+    this.#store = new WeightStore(workspace, module);
+    this.weights = this.#store.trainable(options.seed);
+    this.#gradients = this.weights.flat.gradients as FlatBuffers;
+    this.average = this.#store.frozen('average');
+    this.#ema = new Average(workspace, this.average.flat.values);
+    this.#ema.copy(this.weights.flat.values);
+    this.optimizer = new Optimizer(workspace, this.weights.flat, options.optimizer);
+    this.#clip = new GradientClip(workspace, this.#gradients, options.maxGradNorm);
+    this.#loss = workspace.create('data', 'loss', [1]);
+    this.#log = new StepLog(workspace);
+  }
+
+  /** Steps done. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  /** Another set of the module's weights, all zeros, without gradients; freed with the learner. */
+  frozen(label: string): NetworkWeights {
+    return this.#store.frozen(label);
+  }
+
+  /** Updates something else with every step from now on. */
+  follow(follower: Follower): void {
+    this.#followers.push(follower);
+  }
+
+  /**
+   * One step, after all that was asked of the workspace before. Waits while `maxInFlight` steps are on the device. A step that fails or is
+   * aborted leaves weights, moments, average and step number as they were.
+   * @throws LearnerError or TapeError for a body that breaks the rules, and what it throws; NonFiniteError after a step that could not be
+   * taken; the signal's reason; WorkspaceError once freed; DeviceError when the device is lost; KernelError or BufferLimitError where
+   * it is too small.
+   */
+  async step(body: StepBody, control: StepControl = {}): Promise<void> {
+    checkOptions(STEP_CONTROL, control, (what, fix) => new LearnerError(`step: ${what}`, fix));
+    if (typeof body !== 'function')
+      throw new LearnerError(`the body of a step is ${typeof body}`, 'give (tape, weights) => loss');
+    await this.workspace.task(() => this.#step(body, control.signal));
+  }
+
+  async #step(body: StepBody, signal?: AbortSignal): Promise<void> {
+    const { workspace } = this;
+    this.#usable();
+    await this.#pace.room(signal);
+    if (this.#steps - this.#looked >= METRICS_KEPT) await this.#look();
+    for (const follower of this.#followers) follower.begin();
+    workspace.beginStep();
+    const back = this.#mark();
+    try {
+      await this.#record(body);
+      signal?.throwIfAborted();
+      await workspace.stream.flush();
+    } catch (error) {
+      back();
+      await workspace.abandonStep();
+      throw error;
+    }
+    this.#pace.submitted();
+    this.#back[this.#steps % METRICS_KEPT] = back;
+    this.#steps++;
+  }
+
+  async #record(body: StepBody): Promise<void> {
+    const { workspace, options } = this;
+    const { stream } = workspace;
+    const { onGradients, onWeights } = options;
+    const weights = this.weights.flat.values;
+    this.#gradients.clear();
+    const tape = new Tape(workspace, { record: true, checkpointing: options.checkpointing ?? false });
+    this.#walk(tape, body(tape, this.weights));
+    if (onGradients) await workspace.callback(() => onGradients(this.#gradients));
+    stream.hold();
+    const clip = this.#clip.result;
+    this.#clip.measure(this.#loss);
+    this.optimizer.update(clip);
+    if (onWeights) hookWeights(workspace, weights, clip, onWeights);
+    this.#ema.update(weights, options.emaDecay, clip);
+    for (const follower of this.#followers) follower.update(clip);
+    this.#log.record(this.#steps, this.#loss, clip);
+  }
+
+  /** Keeps the mean of a body's loss, and walks the tape back from it, unless the body has done so. */
+  #walk(tape: Tape, loss: Tensor): void {
+    const { stream, device } = this.workspace;
+    if (!(loss instanceof Tensor) || loss.count === 0) {
+      Promise.resolve(loss).catch(() => {}); // where it waits, this error says more than its own
+      throw new LearnerError(
+        `the body of a step gave ${loss instanceof Tensor ? `a loss of shape [${loss.shape}]` : 'no tensor'}`,
+        'record without waiting, and return the loss',
+      );
+    }
+    if (loss.storage.references < 1)
+      throw new LearnerError(
+        'the loss was freed by the backward from it',
+        'return it without a call of backward: the learner makes it',
+      );
+    const { count } = loss;
+    const ofEach = (value: number) => {
+      const tensor = tape.alloc(...loss.shape);
+      stream.write(tensor, new Float32Array(count).fill(value));
+      return tensor;
+    };
+    if (count === 1) stream.copy(loss.view(1), this.#loss);
+    else {
+      const weights = ofEach(1);
+      const buffers = { per_sample: loss, weights, total: this.#loss };
+      tape.run(lossTotal.prepare(device), buffers, { batch: count, slot: 0, slots: 1 });
+      tape.release(weights);
+    }
+    if (!tape.walked) tape.backward(loss, ofEach(1 / count));
+  }
+
+  /**
+   * Metrics of the steps since the last call (the last 128 at most). Waits for the steps asked for before, and for the GPU.
+   * @throws NonFiniteError, which carries the metrics of the sound steps, when a step's loss or gradients were not finite: it and those
+   * after it were not taken, and `steps` is the last sound one. DeviceError when the device is lost.
+   */
+  async metrics(): Promise<StepMetrics[]> {
+    return this.inspect(async () => this.#unread.splice(0));
+  }
+
+  /** Runs `body` when all steps asked for before are done and known to be sound. @throws as `metrics`. */
+  inspect<T>(body: () => Promise<T>): Promise<T> {
+    return this.workspace.task(async () => {
+      if (this.#freed) this.#usable();
+      await this.#look();
+      return body();
+    });
+  }
+
+  /** Reads what the steps since the last look measured. @throws NonFiniteError when one of them was not taken. */
+  async #look(): Promise<void> {
+    const from = Math.max(this.#looked, this.#steps - METRICS_KEPT);
+    if (from === this.#steps) return;
+    for (const { held, ...metrics } of await this.#log.read(from, this.#steps)) {
+      if (held) await this.#stop(metrics);
+      this.#unread.push(metrics);
+      this.#unread.splice(0, this.#unread.length - METRICS_KEPT);
+      this.#looked = metrics.step;
+    }
+  }
+
+  /** Takes the numbers of the host back to the last sound step, and says why. */
+  async #stop({ step, loss, nonFinite }: StepMetrics): Promise<never> {
+    const sound = step - 1;
+    this.#back[sound % METRICS_KEPT]?.();
+    this.#steps = sound;
+    this.#looked = sound;
+    const weight = await firstBadParameter(this.weights.flat.values);
+    const gradient = weight ?? (await firstBadParameter(this.#gradients));
+    const where = weight ? `the weights ${weight} are not` : gradient ? `the gradient of ${gradient} is the first` : '';
+    this.#failure = new NonFiniteError(
+      `step ${step} was not taken: loss ${loss}, ${nonFinite} gradients not finite${where && `; ${where}`}; ` +
+        `the weights are those of step ${sound}`,
+      'restore an earlier checkpoint, and lower the learning rate or set maxGradNorm',
+      { step, tensor: gradient, metrics: this.#unread.splice(0) },
+    );
+    throw this.#failure;
+  }
+
+  /** The way back to the numbers of the host as they are now. */
+  #mark(): () => void {
+    const { step } = this.optimizer;
+    const others = this.#followers.map((follower) => follower.mark());
+    return () => {
+      this.optimizer.step = step;
+      for (const back of others) back();
+    };
+  }
+
+  #usable(): void {
+    if (this.#freed) throw new WorkspaceError('the trainer or learner was freed', 'make a new one');
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** All that a checkpoint holds by parameter: model, ema, and the optimiser's (m, v, s). */
+  groups(): Map<string, FlatBuffers> {
+    return new Map([
+      ['model', this.weights.flat.values],
+      ['ema', this.average.flat.values],
+      ...this.optimizer.groups(),
+    ]);
+  }
+
+  /**
+   * Puts given weights, by parameter, in the place of the initialisation; the average starts as their copy.
+   * @throws NonFiniteError by name; TensorError for those of another module.
+   */
+  startFrom(weights: HostParameters): void {
+    refuseNonFinite('the weights to start from:', weights);
+    this.weights.flat.values.write(weights);
+    this.average.flat.values.write(weights);
+  }
+
+  /** Takes up where a checkpoint stopped, after its groups were written. */
+  restored(step: number, optimizerStep: number): void {
+    this.#steps = step;
+    this.#looked = step;
+    this.#unread.length = 0;
+    this.#failure = undefined;
+    this.#clip.release();
+    this.optimizer.step = optimizerStep;
+  }
+
+  /** Frees all that the learner made, the workspace's step arena excepted. Resolves when the memory can be had again. */
+  async free(): Promise<void> {
+    if (this.#freed) return;
+    this.#freed = true;
+    this.#store.free();
+    this.optimizer.free();
+    this.#clip.free();
+    this.#ema.free();
+    this.#log.free();
+    this.workspace.free(this.#loss);
+    await this.workspace.ledger.reclaim();
+  }
+}

@@ -1,0 +1,58 @@
+import { callback, either, flag, group, number, object, oneOf, optional, signal, type Wrong } from '../kernel/index.ts';
+import type { FlatBuffers } from '../tensor/index.ts';
+import type { OptimizerOptions } from './optimizer.ts';
+
+export interface LearnerOptions {
+  optimizer: OptimizerOptions;
+  /** Decay of the average of the weights. */
+  emaDecay: number;
+  /** Global norm to clip gradients to; null for none. */
+  maxGradNorm: number | null;
+  /** Seed of the first weights, 0 to 2^32 - 1. */
+  seed: number;
+  /** Keep of each block its inputs alone and run it again in the backward: less memory, the same gradients. */
+  checkpointing?: boolean;
+  /** Steps on the device at most while the next is recorded. Default 2. */
+  maxInFlight?: number;
+  /**
+   * Called between backward and clip with the flat gradients, all that was recorded of the step being submitted: where several devices
+   * average theirs. It may wait, read them back (`workspace.read`, `readChunk`, or a mapped buffer) and write others, through the
+   * stream or the queue. Other work on the workspace is refused until it ends. Where it fails, the step leaves no trace.
+   */
+  onGradients?: (gradients: FlatBuffers) => void | Promise<void>;
+  /**
+   * Called after the optimiser's update and before the average's with the flat weights: to record kernels that change them (the forced
+   * normalisation of EDM2, say). It only records: it must not wait. In a step that is not taken its changes are taken back.
+   */
+  onWeights?: (weights: FlatBuffers) => void;
+}
+
+/** The declaration of every option, to check those of a learner and of what is built on one. */
+export const LEARNER_OPTIONS = {
+  optimizer: object<OptimizerOptions>(),
+  emaDecay: number,
+  maxGradNorm: either(number, oneOf(null)),
+  seed: number,
+  checkpointing: optional(flag),
+  maxInFlight: optional(number),
+  onGradients: optional(callback<NonNullable<LearnerOptions['onGradients']>>()),
+  onWeights: optional(callback<NonNullable<LearnerOptions['onWeights']>>()),
+};
+
+/** What is wrong with a learner's numbers, if something is. */
+export function wrongNumbers({ seed, maxGradNorm, emaDecay }: LearnerOptions): Wrong | undefined {
+  if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32)
+    return { what: `seed is ${seed}`, fix: 'give a whole number from 0 to 4294967295' };
+  if (maxGradNorm !== null && maxGradNorm <= 0)
+    return { what: `maxGradNorm is ${maxGradNorm}`, fix: 'give a positive number, or null for no clipping' };
+  if (!(emaDecay >= 0 && emaDecay <= 1)) return { what: `emaDecay is ${emaDecay}`, fix: 'give a number from 0 to 1' };
+  return undefined;
+}
+
+/** How one step is run. */
+export interface StepControl {
+  /** Ends the wait for room on the device, or the step before it is submitted; the step then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export const STEP_CONTROL = group<StepControl>({ signal: optional(signal) });
