@@ -50,7 +50,6 @@ const fma = defineKernel({
 });
 
 const STORAGE = 0x80 | 0x8 | 0x4; // STORAGE | COPY_DST | COPY_SRC
-const WARM_MS = 100; // each, one after the other
 const FACTOR = 0.999;
 
 /** The ways to the ceilings, by name. On a GPU a dispatch moves 256 MiB, past the caches, or does a millisecond of 60 TFLOP/s. */
@@ -141,7 +140,7 @@ async function measureFma(
 }
 
 async function timed(device: GPUDevice, kernel: Kernel, record: ReturnType<Kernel['bind']>): Promise<Timing> {
-  await warm(device, kernel, [record], WARM_MS);
+  await warm(device, kernel, [record]);
   return timeDispatch(device, kernel, [record]);
 }
 

@@ -6,7 +6,6 @@ import { environment } from './environment.ts';
 import type { Suite } from './suite.ts';
 import { type Timing, timeDispatch, warm } from './time.ts';
 
-const WARM_MS = 300;
 /** Bytes that copies of a case's buffers come to, so that none is still in a cache when its turn comes again. */
 const PAST_THE_CACHE = { gpu: 256 * 2 ** 20, software: 64 * 2 ** 20 };
 /** Past the caches from 1 MiB a copy on; what is smaller is bound by its start and end. */
@@ -52,7 +51,7 @@ export async function measureKernel(
     records.push(run.kernel.bind(bound.buffers as never, run.dims as never));
   }
   // While the host computed the oracle the clocks went down: matmul 4096^3 then showed 6 TFLOP/s instead of 37.
-  if (!software) await warm(device, run.kernel, records, WARM_MS);
+  if (!software) await warm(device, run.kernel, records);
   const timing = await timeDispatch(device, run.kernel, records);
   for (const bound of copies) bound.destroy();
   const { flops, bytes, shape } = kase;

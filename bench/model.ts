@@ -5,7 +5,7 @@ import { count, Workspace } from '../src/tensor/index.ts';
 import { Trainer } from '../src/ucgm/trainer.ts';
 import { modelCase } from './model_cases.ts';
 import { type KernelTime, Profiler } from './profile.ts';
-import { type Timing, timingOf } from './time.ts';
+import { CLOCKS_UP_MS, type Timing, timingOf } from './time.ts';
 
 /** What a kernel takes of a step. */
 export interface KernelShare extends KernelTime {
@@ -42,7 +42,7 @@ interface Effort {
 }
 
 const EFFORT: { readonly [kind in 'gpu' | 'software']: Effort } = {
-  gpu: { warmMs: 300, spans: 9, hostSteps: 9 },
+  gpu: { warmMs: CLOCKS_UP_MS, spans: 9, hostSteps: 9 },
   software: { warmMs: 0, spans: 3, hostSteps: 3 },
 };
 const SPAN_MS = 200;

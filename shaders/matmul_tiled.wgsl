@@ -6,20 +6,20 @@
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
-// Grid: a workgroup of 16 x 16 makes 64 QM x 64 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 64 apart, so that neighbours
-// read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile).
-// Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers: 64 QM
-// invocations stage A, the next 64 QN stage B, four vec4s each. An operand that lies along k in storage is transposed in registers, 4 x 4
-// at a time; its vec4s are swizzled so that those writes meet no bank twice (padding the rows would do the same, and pass 16 KiB at
-// 128 x 128 x 16).
+// Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
+// read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile). Small workgroups, several a multiprocessor, wait for
+// each other at no barrier and end one by one: 64 x 64 outputs by 64 invocations beat 128 x 128 by 256.
+// Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers, in items of four
+// vec4s: BM items are A's, then BN are B's. An operand that lies along k in storage is transposed in registers, 4 x 4 at a time; its vec4s
+// are swizzled so that those writes meet no bank twice. The steps of k are written out: a driver that keeps them a loop takes a quarter longer.
 // Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
 // 128 x 128 tiles made 2 TFLOP/s instead of tens.
 // Precision: sums and the epilogue in f32, k summed in order, or in runs with RUNS; a, b and out, pre, residual may be stored as f16.
 // @use act
 // @use shared_matrix
 
-const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation: 64 QM rows a workgroup
-const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation: 64 QN columns a workgroup
+const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation, 1 or 2: 32 QM rows a workgroup
+const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation, 1 or 2: 32 QN columns a workgroup
 const TRANS_A: bool = false;       // knob: a is stored [k, m]
 const TRANS_B: bool = false;       // knob: b is stored [n, k]
 const VEC_A: bool = false;         // knob: a is read as vectors of 4; its rows are a multiple of 4 (and k_chunk, where they run along k)
@@ -43,11 +43,14 @@ const HAS_PRE: bool = false;       // knob: also write the value before act
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; with QM = QN = 1
 
 const RUN: u32 = 2048u; // of k, summed by themselves with RUNS
-const BK: u32 = 16u; // k a step: (QM + QN) 4 KiB of workgroup memory
-const BM: u32 = 64u * QM;
-const BN: u32 = 64u * QN;
+const BK: u32 = 16u; // k a step: (QM + QN) 2 KiB of workgroup memory
+const SIDE: u32 = 8u; // invocations along m and along n
+const THREADS: u32 = 64u; // SIDE x SIDE
+const BM: u32 = 4u * SIDE * QM;
+const BN: u32 = 4u * SIDE * QN;
 const ITEMS_A: u32 = BK * BM / 16u; // invocations that stage A, four vec4s each
 const ITEMS_B: u32 = BK * BN / 16u;
+const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
 const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
 
 struct Dims {
@@ -76,8 +79,9 @@ fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
-var<workgroup> tile_a: array<vec4f, BK * BM / 4u>; // [BK][BM / 4]
-var<workgroup> tile_b: array<vec4f, BK * BN / 4u>;
+// Arrays of lines: of an index in two parts the compiler bounds each, and what the loop adds to the first stays a constant.
+var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
+var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
 // Four k from k0 of row `row` of A [m, k], zero past the edges.
 fn a_along_k(base: u32, row: u32, k0: u32, k_end: u32) -> vec4f {
@@ -168,13 +172,13 @@ fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
     let k = k0 + e / (BM / 4u);
     return Fetched(
       a_along_m(base, row, k, k_end),
-      a_along_m(base, row, k + 4u, k_end),
-      a_along_m(base, row, k + 8u, k_end),
-      a_along_m(base, row, k + 12u, k_end),
+      a_along_m(base, row, k + BK / 4u, k_end),
+      a_along_m(base, row, k + 2u * (BK / 4u), k_end),
+      a_along_m(base, row, k + 3u * (BK / 4u), k_end),
     );
   }
-  let row = row_base + (e / 4u) * 4u;
-  let k = k0 + (e % 4u) * 4u;
+  let row = row_base + (e / (BK / 4u)) * 4u;
+  let k = k0 + (e % (BK / 4u)) * 4u;
   return Fetched(
     a_along_k(base, row, k, k_end),
     a_along_k(base, row + 1u, k, k_end),
@@ -185,8 +189,8 @@ fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
 
 fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
   if (TRANS_B) {
-    let col = col_base + (e / 4u) * 4u;
-    let k = k0 + (e % 4u) * 4u;
+    let col = col_base + (e / (BK / 4u)) * 4u;
+    let k = k0 + (e % (BK / 4u)) * 4u;
     return Fetched(
       b_along_k(base, col, k, k_end),
       b_along_k(base, col + 1u, k, k_end),
@@ -198,44 +202,48 @@ fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
   let k = k0 + e / (BN / 4u);
   return Fetched(
     b_along_n(base, col, k, k_end),
-    b_along_n(base, col, k + 4u, k_end),
-    b_along_n(base, col, k + 8u, k_end),
-    b_along_n(base, col, k + 12u, k_end),
+    b_along_n(base, col, k + BK / 4u, k_end),
+    b_along_n(base, col, k + 2u * (BK / 4u), k_end),
+    b_along_n(base, col, k + 3u * (BK / 4u), k_end),
   );
 }
 
 // Stages what they fetched, in whole vec4s: a component written by itself may write its neighbours too, which are other invocations'.
 fn stage_a(e: u32, f: Fetched) {
   if (TRANS_A) {
-    tile_a[e] = f.v0;
-    tile_a[e + BM] = f.v1;
-    tile_a[e + 2u * BM] = f.v2;
-    tile_a[e + 3u * BM] = f.v3;
+    let kk = e / (BM / 4u);
+    let quad = e % (BM / 4u);
+    tile_a[kk][quad] = f.v0;
+    tile_a[kk + BK / 4u][quad] = f.v1;
+    tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
+    tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
   } else {
     let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-    let kk = (e % 4u) * 4u;
-    let at = kk * (BM / 4u) + swizzle(e / 4u, kk);
-    tile_a[at] = turned[0];
-    tile_a[at + BM / 4u] = turned[1];
-    tile_a[at + 2u * (BM / 4u)] = turned[2];
-    tile_a[at + 3u * (BM / 4u)] = turned[3];
+    let kk = (e % (BK / 4u)) * 4u;
+    let quad = swizzle(e / (BK / 4u), kk);
+    tile_a[kk][quad] = turned[0];
+    tile_a[kk + 1u][quad] = turned[1];
+    tile_a[kk + 2u][quad] = turned[2];
+    tile_a[kk + 3u][quad] = turned[3];
   }
 }
 
 fn stage_b(e: u32, f: Fetched) {
   if (TRANS_B) {
     let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-    let kk = (e % 4u) * 4u;
-    let at = kk * (BN / 4u) + swizzle(e / 4u, kk);
-    tile_b[at] = turned[0];
-    tile_b[at + BN / 4u] = turned[1];
-    tile_b[at + 2u * (BN / 4u)] = turned[2];
-    tile_b[at + 3u * (BN / 4u)] = turned[3];
+    let kk = (e % (BK / 4u)) * 4u;
+    let quad = swizzle(e / (BK / 4u), kk);
+    tile_b[kk][quad] = turned[0];
+    tile_b[kk + 1u][quad] = turned[1];
+    tile_b[kk + 2u][quad] = turned[2];
+    tile_b[kk + 3u][quad] = turned[3];
   } else {
-    tile_b[e] = f.v0;
-    tile_b[e + BN] = f.v1;
-    tile_b[e + 2u * BN] = f.v2;
-    tile_b[e + 3u * BN] = f.v3;
+    let kk = e / (BN / 4u);
+    let quad = e % (BN / 4u);
+    tile_b[kk][quad] = f.v0;
+    tile_b[kk + BK / 4u][quad] = f.v1;
+    tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
+    tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
   }
 }
 
@@ -258,6 +266,35 @@ fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
 
 fn sum_of(x: Block, y: Block) -> Block {
   return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
+}
+
+// The blocks of an invocation, by rows and columns.
+struct Sums {
+  b00: Block,
+  b01: Block,
+  b10: Block,
+  b11: Block,
+}
+
+// Adds line kk of the staged tiles.
+fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
+  var s = before;
+  let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
+  let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
+  let a0 = tile_a[kk][at_a];
+  let b0 = tile_b[kk][at_b];
+  s.b00 = multiply(s.b00, a0, b0);
+  if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+  if (QM > 1u) {
+    let a1 = tile_a[kk][at_a + SIDE];
+    s.b10 = multiply(s.b10, a1, b0);
+    if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+  }
+  return s;
+}
+
+fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
+  return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
 }
 
 fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
@@ -318,11 +355,47 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
   }
 }
 
-@compute @workgroup_size(16, 16)
+// Where the operands and their tiles begin, and where k ends.
+struct Sources {
+  a: u32,
+  b: u32,
+  row: u32,
+  col: u32,
+  k_end: u32,
+}
+
+// Fetches item e of a step: the first are A's, then B's.
+fn fetch(e: u32, sources: Sources, k0: u32) -> Fetched {
+  if (e < ITEMS_A) {
+    return fetch_a(e, sources.a, sources.row, k0, sources.k_end);
+  }
+  if (e < ITEMS_A + ITEMS_B) {
+    return fetch_b(e - ITEMS_A, sources.b, sources.col, k0, sources.k_end);
+  }
+  return Fetched();
+}
+
+fn stage(e: u32, f: Fetched) {
+  if (e < ITEMS_A) {
+    stage_a(e, f);
+  } else if (e < ITEMS_A + ITEMS_B) {
+    stage_b(e - ITEMS_A, f);
+  }
+}
+
+// Which (x, y) of the workgroup an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, since NVIDIA's multiprocessors serve
+// reads of 16 bytes by 8 invocations at a time, and these read 6 vec4s.
+fn place(local: u32) -> vec2u {
+  let lane = local % 32u;
+  let block = local / 32u;
+  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+  return vec2u(within.x, within.y + 4u * block);
+}
+
+@compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
   let tiles_n = (dims.n + BN - 1u) / BN;
@@ -342,55 +415,38 @@ fn main(
   let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
   let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
-  var block00 = Block();
-  var block01 = Block();
-  var block10 = Block();
-  var block11 = Block();
+  var s = Sums();
   var runs_before = Block(); // of block00, with RUNS
-  var next = Fetched();
-  if (local < ITEMS_A) {
-    next = fetch_a(local, a_base, row_base, k_begin, k_end);
-  } else if (local < ITEMS_A + ITEMS_B) {
-    next = fetch_b(local - ITEMS_A, b_base, col_base, k_begin, k_end);
-  }
+  let at = place(local);
+  let sources = Sources(a_base, b_base, row_base, col_base, k_end);
+  var next = fetch(local, sources, k_begin);
+  var next2 = Fetched();
+  if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
   for (var k0 = k_begin; k0 < k_end; k0 += BK) {
-    if (local < ITEMS_A) {
-      stage_a(local, next);
-    } else if (local < ITEMS_A + ITEMS_B) {
-      stage_b(local - ITEMS_A, next);
-    }
+    stage(local, next);
+    if (TWICE) { stage(local + THREADS, next2); }
     workgroupBarrier();
     let after = k0 + BK; // past the end the fetches give zeros that nothing reads
-    if (local < ITEMS_A) {
-      next = fetch_a(local, a_base, row_base, after, k_end);
-    } else if (local < ITEMS_A + ITEMS_B) {
-      next = fetch_b(local - ITEMS_A, b_base, col_base, after, k_end);
-    }
-    for (var kk = 0u; kk < BK; kk++) {
-      let at_a = kk * (BM / 4u) + select(swizzle(lid.y, kk), lid.y, TRANS_A);
-      let at_b = kk * (BN / 4u) + select(lid.x, swizzle(lid.x, kk), TRANS_B);
-      let a0 = tile_a[at_a];
-      let b0 = tile_b[at_b];
-      block00 = multiply(block00, a0, b0);
-      if (QN > 1u) {
-        let b1 = tile_b[at_b + 16u];
-        block01 = multiply(block01, a0, b1);
-        if (QM > 1u) { block11 = multiply(block11, tile_a[at_a + 16u], b1); }
-      }
-      if (QM > 1u) { block10 = multiply(block10, tile_a[at_a + 16u], b0); }
-    }
+    next = fetch(local, sources, after);
+    if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+    s = four_steps(s, 0u, at);
+    s = four_steps(s, 4u, at);
+    s = four_steps(s, 8u, at);
+    s = four_steps(s, 12u, at);
     workgroupBarrier();
     if (RUNS && (after - k_begin) % RUN == 0u) {
-      runs_before = sum_of(runs_before, block00);
-      block00 = Block();
+      runs_before = sum_of(runs_before, s.b00);
+      s.b00 = Block();
     }
   }
-  if (RUNS) { block00 = sum_of(runs_before, block00); }
+  if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-  let row = row_base + lid.y * 4u;
-  let col = col_base + lid.x * 4u;
-  finish_block(block00, slice, batch, row, col);
-  if (QN > 1u) { finish_block(block01, slice, batch, row, col + 64u); }
-  if (QM > 1u) { finish_block(block10, slice, batch, row + 64u, col); }
-  if (QM > 1u && QN > 1u) { finish_block(block11, slice, batch, row + 64u, col + 64u); }
+  let row = row_base + at.y * 4u;
+  let col = col_base + at.x * 4u;
+  finish_block(s.b00, slice, batch, row, col);
+  if (QN > 1u) { finish_block(s.b01, slice, batch, row, col + 4u * SIDE); }
+  if (QM > 1u) {
+    finish_block(s.b10, slice, batch, row + 4u * SIDE, col);
+    if (QN > 1u) { finish_block(s.b11, slice, batch, row + 4u * SIDE, col + 4u * SIDE); }
+  }
 }

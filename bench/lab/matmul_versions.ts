@@ -141,7 +141,7 @@ export const versions: Version[] = [
   plain(32, 8, true),
   sketched('8x8, vec4f, k unrolled by 2', { tm: 8, tn: 8, unroll: 2, vecB: true, broadcast: false }, ['nn']),
   sketched('8x4, vec4f, subgroupBroadcast of A', { tm: 8, tn: 4, unroll: 8, vecB: true, broadcast: true }, ['nn']),
-  tiled('tiled 64x64x16', (shape) => ({ kind: 'tiled', qm: 1, qn: 1, vec: vecOf(shape) })),
-  tiled('tiled 128x128x16', (shape) => ({ kind: 'tiled', qm: 2, qn: 2, vec: vecOf(shape) })),
+  tiled('tiled 32x32x16', (shape) => ({ kind: 'tiled', qm: 1, qn: 1, vec: vecOf(shape) })),
+  tiled('tiled 64x64x16', (shape) => ({ kind: 'tiled', qm: 2, qn: 2, vec: vecOf(shape) })),
   tiled('chosen', chooseMatmul),
 ];

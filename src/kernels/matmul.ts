@@ -68,13 +68,13 @@ export interface PlainTile {
   runs?: boolean;
 }
 
-/** Through workgroup memory: 16 x 16 invocations make 64 qm x 64 qn outputs. For GPUs. */
+/** Through workgroup memory: 8 x 8 invocations make 32 qm x 32 qn outputs. For GPUs. */
 export interface TiledTile {
   kind: 'tiled';
   qm: 1 | 2;
   qn: 1 | 2;
   vec?: MatmulVec;
-  /** Sum k in runs: for long k. With 64 x 64 outputs only, which leave registers for it. */
+  /** Sum k in runs: for long k. With qm and qn 1 only, which leave registers for it. */
   runs?: boolean;
 }
 
@@ -96,6 +96,9 @@ export interface MatmulShape {
 /** Most terms of one sum; longer ones are split where the caller can add up splits, and summed in runs where not: a longer chain loses small terms (1e7 positive ones, some per cent). */
 const LONGEST_SUM = 8192;
 
+/** Partial products to add up at most. */
+const MOST_SPLITS = 64;
+
 /**
  * The tiling for a shape on a device, whatever the layout, and the split over k (tall k with a small output, as weight
  * gradients have: too few tiles to fill a GPU). kChunk is a multiple of 16 where splits > 1.
@@ -103,7 +106,7 @@ const LONGEST_SUM = 8192;
 export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
   const { m, n, k, batch = 1, split = true } = shape;
   const vec = { m: m % 4 === 0, n: n % 4 === 0, k: k % 4 === 0 };
-  if (caps.software || caps.maxWorkgroupSize < 256 || caps.maxWorkgroupMemory < 16384) {
+  if (caps.software || caps.maxWorkgroupSize < 64 || caps.maxWorkgroupMemory < 8192) {
     // 16 x 16 outputs an invocation are fastest on llvmpipe and the most that its compiler unrolls, and 4 x 2 invocations read less
     // than 8 x 1: 1568 x 64 x 192, 12.8 GFLOP/s to 10.1 with 8 x 8 outputs, two cores. Small products get more workgroups.
     const wide = m >= 16 && n > 32 && batch * Math.ceil(m / 32) * Math.ceil(n / 64) >= 8;
@@ -113,20 +116,24 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
     return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, ...whole };
   }
   if (k > LONGEST_SUM && !split) return { kind: 'tiled', qm: 1, qn: 1, vec, runs: true, splits: 1, kChunk: k };
-  const { groups, minSplitK, tiles: sizes } = tuningOf(caps).product;
+  const { multiprocessors, minSplitK, partial, tiles: sizes } = tuningOf(caps).product;
+  const fewest = split ? Math.max(1, Math.ceil(k / LONGEST_SUM)) : 1;
+  const most = split ? Math.max(fewest, Math.min(MOST_SPLITS, Math.floor(k / minSplitK))) : 1;
   let best: MatmulChoice | undefined;
   let least = Number.POSITIVE_INFINITY;
-  for (const { qm, qn, rate } of sizes) {
-    const tiles = batch * Math.ceil(m / (64 * qm)) * Math.ceil(n / (64 * qn));
-    const busy = Math.min(Math.floor(groups / tiles), Math.floor(k / minSplitK));
-    const wanted = split ? Math.max(1, busy, Math.ceil(k / LONGEST_SUM)) : 1;
-    const kChunk = wanted === 1 ? k : Math.ceil(k / wanted / 16) * 16;
-    const splits = Math.ceil(k / kChunk);
-    const waves = Math.ceil((tiles * splits) / (groups / 2));
-    const cost = (waves * qm * qn * kChunk) / rate;
-    if (cost < least) {
-      least = cost;
-      best = { kind: 'tiled', qm, qn, vec, splits, kChunk };
+  for (const { qm, qn, atOnce, rate } of sizes) {
+    const tiles = batch * Math.ceil(m / (32 * qm)) * Math.ceil(n / (32 * qn));
+    for (let wanted = fewest; wanted <= most; wanted++) {
+      const kChunk = wanted === 1 ? k : Math.ceil(k / wanted / 16) * 16;
+      const splits = Math.ceil(k / kChunk);
+      // Multiply-adds of the multiprocessor that does the most, in blocks of 32 x 32 outputs.
+      const each = Math.max(atOnce, Math.ceil((tiles * splits) / multiprocessors));
+      const sums = splits === 1 ? 0 : splits * batch * m * n * partial;
+      const cost = (each * qm * qn * 32 * 32 * kChunk) / rate + sums;
+      if (cost < least) {
+        least = cost;
+        best = { kind: 'tiled', qm, qn, vec, splits, kChunk };
+      }
     }
   }
   return best as MatmulChoice;
@@ -158,7 +165,7 @@ function unshaped(o: MatmulOptions, caps: Caps): { options: MatmulOptions; when:
   ];
   const last: MatmulTile = { ...any, ...(any.kind === 'tiled' && { qm: 1, qn: 1 }), runs: true }; // whatever k will be
   const aligned = (d: ProductDims) => [d.m, d.n, d.k].every((size) => size % 4 === 0) && d.k <= LONGEST_SUM;
-  const fills = (d: ProductDims) => d.batch * d.m * d.n >= 128 * 128 * (tuningOf(caps).product.groups / 2);
+  const fills = (d: ProductDims) => d.batch * d.m * d.n >= 64 * 64 * 2 * tuningOf(caps).product.multiprocessors;
   return [
     { options: { ...o, tile: large }, when: (d: ProductDims) => aligned(d) && fills(d) },
     { options: { ...o, tile: small }, when: aligned },
@@ -292,7 +299,7 @@ export const matmul = defineKernel({
   },
   grid: (d, knobs) => {
     const k = knobs as Record<string, number>;
-    const [rows, cols] = 'QM' in k ? [64 * k.QM, 64 * k.QN] : [k.TM * k.WG_Y, k.TN * k.WG_X];
+    const [rows, cols] = 'QM' in k ? [32 * k.QM, 32 * k.QN] : [k.TM * k.WG_Y, k.TN * k.WG_X];
     return Math.ceil(d.m / rows) * Math.ceil(d.n / cols) * Math.ceil(d.k / d.k_chunk) * d.batch;
   },
   check: (d, k) => {

@@ -5,12 +5,18 @@ import type { Caps } from '../kernel/index.ts';
 export interface Tuning {
   readonly architecture: string;
   readonly product: {
-    /** Workgroups of the tiled kernel that run at once. */
-    readonly groups: number;
+    readonly multiprocessors: number;
     /** Least k a split is worth: below, the partial outputs cost more than the idle multiprocessors. */
     readonly minSplitK: number;
-    /** Rate of 64 qm x 64 qn tiles with every multiprocessor busy, relative to 128 x 128. */
-    readonly tiles: readonly { readonly qm: 1 | 2; readonly qn: 1 | 2; readonly rate: number }[];
+    /** What it costs to write and add up a partial output, in multiply-adds of one multiprocessor. */
+    readonly partial: number;
+    /** Tiles of 32 qm x 32 qn: how many a multiprocessor needs at once to be busy, and its rate then, relative to 64 x 64. */
+    readonly tiles: readonly {
+      readonly qm: 1 | 2;
+      readonly qn: 1 | 2;
+      readonly atOnce: number;
+      readonly rate: number;
+    }[];
   };
   /** Workgroups of 64 rows of tiled attention that it wants; with fewer, 32 rows are faster. */
   readonly attention: { readonly groups: number };
@@ -20,17 +26,18 @@ export interface Tuning {
   readonly walks: { readonly invocations: number; readonly leastRows: number };
 }
 
-/** Measured on an H100 of 132 multiprocessors, two workgroups each: products of 4096^3 at 37, 33, 33 and 32 TFLOP/s. */
+/** Measured on an H100: products of 4096^3 at 41, 31, 30 and 30 TFLOP/s. */
 const HOPPER: Tuning = {
   architecture: 'hopper',
   product: {
-    groups: 264,
+    multiprocessors: 132,
     minSplitK: 256,
+    partial: 0.43,
     tiles: [
-      { qm: 2, qn: 2, rate: 1 },
-      { qm: 2, qn: 1, rate: 0.88 },
-      { qm: 1, qn: 2, rate: 0.88 },
-      { qm: 1, qn: 1, rate: 0.85 },
+      { qm: 2, qn: 2, atOnce: 4, rate: 1 },
+      { qm: 2, qn: 1, atOnce: 6, rate: 0.75 },
+      { qm: 1, qn: 2, atOnce: 6, rate: 0.75 },
+      { qm: 1, qn: 1, atOnce: 8, rate: 0.72 },
     ],
   },
   attention: { groups: 264 },

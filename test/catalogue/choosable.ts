@@ -164,7 +164,7 @@ function onlyAlong(layout: MatmulLayout, vec: MatmulVec | undefined): MatmulVec 
 
 /** A tile and a bit of the next along m and n: a multiple of 4 where rows are read as vec4f, odd elsewhere. */
 function sizesFor(tile: MatmulTile): { m: number; n: number; k: number } {
-  const [rows, cols] = tile.kind === 'plain' ? [tile.tm * tile.wgY, tile.tn * tile.wgX] : [64 * tile.qm, 64 * tile.qn];
+  const [rows, cols] = tile.kind === 'plain' ? [tile.tm * tile.wgY, tile.tn * tile.wgX] : [32 * tile.qm, 32 * tile.qn];
   const past = (size: number, vec: boolean | undefined) => 4 * Math.ceil(size / 4) + (vec ? 4 : 3);
   return {
     m: past(rows, tile.vec?.m),

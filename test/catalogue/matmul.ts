@@ -149,7 +149,7 @@ export function matmulCase(
 
 function tileName(tile: MatmulTile): string {
   const vec = Object.entries(tile.vec ?? {}).flatMap(([dim, on]) => (on ? [dim] : []));
-  const size = tile.kind === 'plain' ? `plain ${tile.tm}x${tile.tn}` : `tiled ${64 * tile.qm}x${64 * tile.qn}`;
+  const size = tile.kind === 'plain' ? `plain ${tile.tm}x${tile.tn}` : `tiled ${32 * tile.qm}x${32 * tile.qn}`;
   return [size, ...(vec.length > 0 ? [`vec ${vec.join('')}`] : []), ...(tile.runs ? ['runs'] : [])].join(' ');
 }
 

@@ -30,7 +30,7 @@ const MOST = 60_000;
 const NOT_RUN = ['ceiling_copy', 'ceiling_fma', 'matmul_tiled'];
 
 /** Shaders that a GPU may leave to CPUs, and a CPU to GPUs. */
-const PLAIN = ['attention_fwd_plain', 'attention_bwd_q_plain', 'attention_bwd_kv_plain'];
+const PLAIN = ['matmul_plain', 'attention_fwd_plain', 'attention_bwd_q_plain', 'attention_bwd_kv_plain'];
 const TILED = [
   'attention_tiled_fwd',
   'attention_tiled_bwd_q',
@@ -150,7 +150,6 @@ describe('a device of the compatibility level', () => {
 
   // What is left: tilings of a caller's own that are larger than the device allows.
   it.each<[string, unknown, string]>([
-    ['matmul', { layout: 'nn', tile: { kind: 'tiled', qm: 1, qn: 1 } }, '16 x 16'],
     ['matmul', { layout: 'nn', tile: { kind: 'plain', tm: 4, tn: 4, wgX: 16, wgY: 16 } }, '16 x 16'],
     ['attention', { headDim: 8, tile: { rows: 256 } }, '256'],
     ['attention', { headDim: 8, tile: { kind: 'tiled', rows: 128, cols: 32, chunk: 8, slice: 8 } }, '8 x 32'],

@@ -167,7 +167,7 @@ describe('rooms', () => {
     expect([...lineOf.keys()].sort()).toEqual(rooms.sort());
     for (const room of rooms)
       for (const file of readdirSync(join(root, 'src', room), { recursive: true, encoding: 'utf8' })) {
-        if (!file.endsWith('.ts')) continue;
+        if (!file.endsWith('.ts') || `${room}/${file}` === 'nn/index.ts') continue; // an entry of the package
         const imports = readFileSync(join(root, 'src', room, file), 'utf8').matchAll(
           /'(?:\.\.\/)+(\w+)\/[\w./]+\.ts'/g,
         );
