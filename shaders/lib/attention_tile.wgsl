@@ -33,29 +33,47 @@ fn along(sum: vec4f, rows: mat4x4f, col: vec4f) -> vec4f {
   return (((sum + rows[0] * col.x) + rows[1] * col.y) + rows[2] * col.z) + rows[3] * col.w;
 }
 
-// Adds the staged chunk's products to the scores. Spelled out: indices of register arrays must be constants without the compiler's help.
+// Adds the staged chunk's products to the scores. Written out: indices of register arrays must be constants without the compiler's help,
+// and a driver that keeps the loop takes longer. The remainders, of numbers that are smaller anyway, are bounds that Dawn sees: it
+// clamps no index then.
 fn add_scores(scores: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
-  for (var quad = 0u; quad < CHUNK / 4u; quad++) {
-    let r = 4u * y * LINE + quad;
-    let rows = transpose(mat4x4f(pool[r], pool[r + LINE], pool[r + 2u * LINE], pool[r + 3u * LINE]));
-    let c = (ROWS + x) * LINE + quad;
-    (*scores)[0] = along((*scores)[0], rows, pool[c]);
-    (*scores)[1] = along((*scores)[1], rows, pool[c + 8u * LINE]);
-    (*scores)[2] = along((*scores)[2], rows, pool[c + 16u * LINE]);
-    (*scores)[3] = along((*scores)[3], rows, pool[c + 24u * LINE]);
-    if (COLS == 64u) {
-      (*scores)[4] = along((*scores)[4], rows, pool[c + 32u * LINE]);
-      (*scores)[5] = along((*scores)[5], rows, pool[c + 40u * LINE]);
-      (*scores)[6] = along((*scores)[6], rows, pool[c + 48u * LINE]);
-      (*scores)[7] = along((*scores)[7], rows, pool[c + 56u * LINE]);
-    }
+  add_quad(scores, x, y, 0u);
+  add_quad(scores, x, y, 1u);
+  if (CHUNK > 8u) {
+    add_quad(scores, x, y, 2u);
+    add_quad(scores, x, y, 3u);
+  }
+  if (CHUNK > 16u) {
+    add_quad(scores, x, y, 4u);
+    add_quad(scores, x, y, 5u);
+  }
+  for (var quad = 6u; quad < CHUNK / 4u; quad++) {
+    add_quad(scores, x, y, quad);
+  }
+}
+
+// Adds the products of four of head_dim.
+fn add_quad(scores: ptr<function, array<vec4f, 8>>, x: u32, y: u32, quad: u32) {
+  let q = quad % (CHUNK / 4u);
+  let r = 4u * (y % BANDS) * LINE + q;
+  let rows = transpose(mat4x4f(pool[r], pool[r + LINE], pool[r + 2u * LINE], pool[r + 3u * LINE]));
+  let c = (ROWS + x % 8u) * LINE + q;
+  (*scores)[0] = along((*scores)[0], rows, pool[c]);
+  (*scores)[1] = along((*scores)[1], rows, pool[c + 8u * LINE]);
+  (*scores)[2] = along((*scores)[2], rows, pool[c + 16u * LINE]);
+  (*scores)[3] = along((*scores)[3], rows, pool[c + 24u * LINE]);
+  if (COLS == 64u) {
+    (*scores)[4] = along((*scores)[4], rows, pool[c + 32u * LINE]);
+    (*scores)[5] = along((*scores)[5], rows, pool[c + 40u * LINE]);
+    (*scores)[6] = along((*scores)[6], rows, pool[c + 48u * LINE]);
+    (*scores)[7] = along((*scores)[7], rows, pool[c + 56u * LINE]);
   }
 }
 
 // Stages the weights of one slice, then turns them round so that the next slice's come first: after all slices they lie as before.
 fn stage_weights(weights: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
   for (var i = 0u; i < SLICE / 8u; i++) {
-    pool[(x + 8u * i) * WEIGHT_LINE + y] = (*weights)[i];
+    pool[(x % 8u + 8u * i) * WEIGHT_LINE + y % BANDS] = (*weights)[i];
   }
   let all = *weights;
   for (var i = 0u; i < LANE; i++) {
@@ -83,28 +101,36 @@ fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, v
   (*results)[at] += four_weighted(weights, value, guard);
 }
 
-// Adds one column's values, of which this invocation has those from `value` on.
-fn add_column(results: ptr<function, array<vec4f, OWN>>, value: u32, x: u32, weights: vec4f, guard: bool) {
+// Adds the values of the slice's line `col`, of which this invocation has those from x on.
+fn add_column(results: ptr<function, array<vec4f, OWN>>, at: u32, lane: u32, weights: vec4f, guard: bool) {
+  let x = lane % 8u;
+  let line = VALUES + (at % SLICE) * VALUE_LINE;
+  let value = line + x;
   if (WIDE > 0u) { add_four(results, 0u, weights, pool[value], guard); }
   if (WIDE > 1u) { add_four(results, 4u, weights, pool[value + 8u], guard); }
   if (WIDE > 2u) { add_four(results, 8u, weights, pool[value + 16u], guard); }
   if (WIDE > 3u) { add_four(results, 12u, weights, pool[value + 24u], guard); }
-  let left = value - x + 8u * WIDE + x / 4u;
+  let left = line + 8u * WIDE + x / 4u;
   if (REST > 0u) { add_one(results, 4u * WIDE, weights, pool[left][x % 4u], guard); }
   if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weights, pool[left + 2u][x % 4u], guard); }
+}
+
+// Adds line `at` of the staged slice, weighted, to the results.
+fn add_line(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32, at: u32) {
+  let col = at % SLICE;
+  let weights = pool[col * WEIGHT_LINE + y % BANDS];
+  let none = weights == vec4f(); // of a NaN, != is false on some devices
+  if (!GUARDED || !any(none)) {
+    add_column(results, col, x, weights, false);
+  } else if (!all(none)) {
+    add_column(results, col, x, weights, true);
+  }
 }
 
 // Adds the staged slice's values, weighted, to the results.
 fn add_values(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32) {
   for (var col = 0u; col < SLICE; col++) {
-    let weights = pool[col * WEIGHT_LINE + y];
-    let value = VALUES + col * VALUE_LINE + x;
-    let none = weights == vec4f(); // of a NaN, != is false on some devices
-    if (!GUARDED || !any(none)) {
-      add_column(results, value, x, weights, false);
-    } else if (!all(none)) {
-      add_column(results, value, x, weights, true);
-    }
+    add_line(results, x, y, col);
   }
 }
 
