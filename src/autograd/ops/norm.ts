@@ -48,7 +48,7 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
       shift,
       stats: stats !== undefined,
     },
-    { cols },
+    { cols, mod_stride: dims.mod_stride, scale_offset: dims.scale_offset, shift_offset },
   );
   tape.run(kernel, { x, weight, modulation: mod?.from, y, stats }, { ...dims, shift_offset, eps: o.eps });
   return tape.push({
