@@ -14,6 +14,7 @@
 // @use runs
 // @use finite
 // @use row_quads
+// @use elements
 
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
@@ -32,10 +33,6 @@ alias Elem = f32;                 // knob: as Scalar, a vector of 4 with VEC
 alias OElem = array<f32, 1>;      // knob: array<Scalar, 1>, or a vector of 4 with VEC: both can be indexed, so one store serves both
 alias Column = f32;               // knob: a vector of 4 with VEC
 alias Mod = f32;                  // knob: a vector of 4 with VEC_MOD
-
-const SECOND: u32 = select(0u, 1u, VEC); // of an OElem, its numbers after the first
-const THIRD: u32 = select(0u, 2u, VEC);
-const FOURTH: u32 = select(0u, 3u, VEC);
 
 alias Summed = vec2f; // of x - mean, of its square
 
@@ -64,9 +61,7 @@ fn bias_at(i: u32) -> vec4f { return vec4f(bias[i]); }
 fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
 
 fn put(at: u32, value: f32) {
-  var one: OElem;
-  one[0] = Scalar(value);
-  y[at] = one;
+  y[at] = element(vec4f(value));
 }
 
 // The numbers of a row at four columns, 0 where there is none.
@@ -121,12 +116,7 @@ fn write_quad(base: u32, mod_base: u32, xhat: vec4f, quad: Quad) {
   }
   let at = base + quad.at;
   if (VEC) {
-    var four: OElem;
-    four[0] = Scalar(value.x);
-    four[SECOND] = Scalar(value.y);
-    four[THIRD] = Scalar(value.z);
-    four[FOURTH] = Scalar(value.w);
-    if (quad.live.x) { y[at.x / 4u] = four; }
+    if (quad.live.x) { y[at.x / 4u] = element(value); }
     return;
   }
   if (quad.live.x) { put(at.x, value.x); }

@@ -9563,6 +9563,7 @@ const norm_fwd_ = {
 // @use runs
 // @use finite
 // @use row_quads
+// @use elements
 
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
@@ -9581,10 +9582,6 @@ alias Elem = f32;                 // knob: as Scalar, a vector of 4 with VEC
 alias OElem = array<f32, 1>;      // knob: array<Scalar, 1>, or a vector of 4 with VEC: both can be indexed, so one store serves both
 alias Column = f32;               // knob: a vector of 4 with VEC
 alias Mod = f32;                  // knob: a vector of 4 with VEC_MOD
-
-const SECOND: u32 = select(0u, 1u, VEC); // of an OElem, its numbers after the first
-const THIRD: u32 = select(0u, 2u, VEC);
-const FOURTH: u32 = select(0u, 3u, VEC);
 
 alias Summed = vec2f; // of x - mean, of its square
 
@@ -9613,9 +9610,7 @@ fn bias_at(i: u32) -> vec4f { return vec4f(bias[i]); }
 fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
 
 fn put(at: u32, value: f32) {
-  var one: OElem;
-  one[0] = Scalar(value);
-  y[at] = one;
+  y[at] = element(vec4f(value));
 }
 
 // The numbers of a row at four columns, 0 where there is none.
@@ -9670,12 +9665,7 @@ fn write_quad(base: u32, mod_base: u32, xhat: vec4f, quad: Quad) {
   }
   let at = base + quad.at;
   if (VEC) {
-    var four: OElem;
-    four[0] = Scalar(value.x);
-    four[SECOND] = Scalar(value.y);
-    four[THIRD] = Scalar(value.z);
-    four[FOURTH] = Scalar(value.w);
-    if (quad.live.x) { y[at.x / 4u] = four; }
+    if (quad.live.x) { y[at.x / 4u] = element(value); }
     return;
   }
   if (quad.live.x) { put(at.x, value.x); }
@@ -9895,6 +9885,26 @@ fn columns_of(lane: u32, q: u32, end: u32) -> Quad {
 
 fn sum_of_four(v: vec4f) -> f32 {
   return (v.x + v.y) + (v.z + v.w);
+}
+
+// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
+// itself or one number four times, of which a compiler computes one; writes make an element of it again.
+// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
+const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+  var one: OElem;
+  one[0] = Scalar(value.x);
+  if (VEC) {
+    one[SECOND] = Scalar(value.y);
+    one[THIRD] = Scalar(value.z);
+    one[FOURTH] = Scalar(value.w);
+  }
+  return one;
 }
 
 // quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
@@ -12479,9 +12489,9 @@ const swiglu_bwd_ = {
   name: 'swiglu_bwd',
   entryPoint: 'main',
   bindings: {
-    x12: { binding: 0, access: 'read', element: 'f32' },
-    dy: { binding: 1, access: 'read', element: 'f32' },
-    dx12: { binding: 2, access: 'read_write', element: 'f32' },
+    x12: { binding: 0, access: 'read', element: 'Elem' },
+    dy: { binding: 1, access: 'read', element: 'Elem' },
+    dx12: { binding: 2, access: 'read_write', element: 'OElem' },
   },
   uniform: { binding: 3, size: 8, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -12490,6 +12500,9 @@ const swiglu_bwd_ = {
   knobs: {
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   workgroup: [64, 'ROWS'],
   code: `// swiglu_bwd: dx1 = dy * x2 * silu'(x1), dx2 = dy * silu(x1).
@@ -12498,18 +12511,24 @@ const swiglu_bwd_ = {
 // Precision: f32.
 // Source: the derivative of shaders/swiglu_fwd.wgsl.
 // @use activation
+// @use elements
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 4u;   // knob: rows an invocation
+const VEC: bool = false;       // knob: x12, dy and dx12 are accessed as vectors of 4; hidden is a multiple of 4
+alias Elem = f32;              // knob: vec4f with VEC
+alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+
+alias Scalar = f32;
 
 struct Dims {
   rows: u32,
   hidden: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x12: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx12: array<f32>;
+@group(0) @binding(0) var<storage, read> x12: array<Elem>;
+@group(0) @binding(1) var<storage, read> dy: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> dx12: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
 @compute @workgroup_size(64, ROWS)
@@ -12518,23 +12537,25 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let tiles = (dims.hidden + 63u) / 64u;
+  let hidden = dims.hidden / WIDTH; // elements a row
+  let tiles = (hidden + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
   let first = (group / tiles) * (ROWS * PER) + lid.y;
-  if (col >= dims.hidden) {
+  if (col >= hidden) {
     return;
   }
   for (var i = 0u; i < PER; i++) {
     let row = first + i * ROWS;
     if (row < dims.rows) {
-      let at = row * dims.hidden + col;
-      let at1 = at + row * dims.hidden;
-      let x1 = x12[at1];
-      let g = dy[at];
-      let s = sigmoid(x1); // shared by silu(x1) = x1 s and its derivative
-      dx12[at1] = g * x12[at1 + dims.hidden] * s * (1.0 + x1 * (1.0 - s));
-      dx12[at1 + dims.hidden] = g * x1 * s;
+      let at = row * hidden + col;
+      let at1 = at + row * hidden;
+      let x1 = vec4f(x12[at1]);
+      let x2 = vec4f(x12[at1 + hidden]);
+      let g = vec4f(dy[at]);
+      let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w)); // shared by silu(x1) = x1 s and its derivative
+      dx12[at1] = element(g * x2 * s * (1.0 + x1 * (1.0 - s)));
+      dx12[at1 + hidden] = element(g * x1 * s);
     }
   }
 }
@@ -12651,6 +12672,26 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
+// itself or one number four times, of which a compiler computes one; writes make an element of it again.
+// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
+const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+  var one: OElem;
+  one[0] = Scalar(value.x);
+  if (VEC) {
+    one[SECOND] = Scalar(value.y);
+    one[THIRD] = Scalar(value.z);
+    one[FOURTH] = Scalar(value.w);
+  }
+  return one;
 }
 
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
@@ -12700,8 +12741,8 @@ const swiglu_fwd_ = {
   name: 'swiglu_fwd',
   entryPoint: 'main',
   bindings: {
-    x12: { binding: 0, access: 'read', element: 'f32' },
-    y: { binding: 1, access: 'read_write', element: 'f32' },
+    x12: { binding: 0, access: 'read', element: 'Elem' },
+    y: { binding: 1, access: 'read_write', element: 'OElem' },
   },
   uniform: { binding: 2, size: 8, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -12710,27 +12751,40 @@ const swiglu_fwd_ = {
   knobs: {
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   workgroup: [64, 'ROWS'],
   code: `// swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
 // Buffers, row-major f32: x12 [rows, 2 hidden], y [rows, hidden].
-// Grid: a workgroup covers 64 columns of y of ROWS * PER rows, an invocation every ROWS-th row of one column: neighbours touch
-//   neighbouring columns, and no element costs a division.
+// Grid: a workgroup covers 64 columns of y, or with VEC 64 fours of them, of ROWS * PER rows, an invocation every ROWS-th row of one:
+//   neighbours touch neighbouring columns, and no element costs a division.
 // Precision: f32.
 // Source: Shazeer 2020, "GLU Variants Improve Transformer".
 // @use activation
+// @use elements
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 4u;   // knob: rows an invocation
+const VEC: bool = false;       // knob: x12 and y are accessed as vectors of 4; hidden is a multiple of 4
+alias Elem = f32;              // knob: vec4f with VEC
+alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+
+alias Scalar = f32;
 
 struct Dims {
   rows: u32,
   hidden: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x12: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x12: array<Elem>;
+@group(0) @binding(1) var<storage, read_write> y: array<OElem>;
 @group(0) @binding(2) var<uniform> dims: Dims;
+
+fn silu_of(x: vec4f) -> vec4f {
+  return vec4f(silu(x.x), silu(x.y), silu(x.z), silu(x.w));
+}
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -12738,19 +12792,20 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let tiles = (dims.hidden + 63u) / 64u;
+  let hidden = dims.hidden / WIDTH; // elements a row
+  let tiles = (hidden + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
   let first = (group / tiles) * (ROWS * PER) + lid.y;
-  if (col >= dims.hidden) {
+  if (col >= hidden) {
     return;
   }
   for (var i = 0u; i < PER; i++) {
     let row = first + i * ROWS;
     if (row < dims.rows) {
-      let at = row * dims.hidden + col;
-      let at1 = at + row * dims.hidden;
-      y[at] = silu(x12[at1]) * x12[at1 + dims.hidden];
+      let at = row * hidden + col;
+      let at1 = at + row * hidden;
+      y[at] = element(silu_of(vec4f(x12[at1])) * vec4f(x12[at1 + hidden]));
     }
   }
 }
@@ -12869,6 +12924,26 @@ fn silu_grad(x: f32) -> f32 {
   return s * (1.0 + x * (1.0 - s));
 }
 
+// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
+// itself or one number four times, of which a compiler computes one; writes make an element of it again.
+// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
+const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+  var one: OElem;
+  one[0] = Scalar(value.x);
+  if (VEC) {
+    one[SECOND] = Scalar(value.y);
+    one[THIRD] = Scalar(value.z);
+    one[FOURTH] = Scalar(value.w);
+  }
+  return one;
+}
+
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
 // a compiler may assume that arithmetic is finite: a diverged network would look sound.
 
@@ -12905,8 +12980,8 @@ fn inverse_root(x: f32) -> f32 {
 /**
  * swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
  * Buffers, row-major f32: x12 [rows, 2 hidden], y [rows, hidden].
- * Grid: a workgroup covers 64 columns of y of ROWS * PER rows, an invocation every ROWS-th row of one column: neighbours touch
- * neighbouring columns, and no element costs a division.
+ * Grid: a workgroup covers 64 columns of y, or with VEC 64 fours of them, of ROWS * PER rows, an invocation every ROWS-th row of one:
+ * neighbours touch neighbouring columns, and no element costs a division.
  * Precision: f32.
  * Source: Shazeer 2020, "GLU Variants Improve Transformer".
  */
