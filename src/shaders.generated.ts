@@ -6407,8 +6407,8 @@ const gated_residual_bwd_gate_ = {
   name: 'gated_residual_bwd_gate',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'f32' },
-    h: { binding: 1, access: 'read', element: 'f32' },
+    dy: { binding: 0, access: 'read', element: 'Summed' },
+    h: { binding: 1, access: 'read', element: 'Summed' },
     dmodulation: { binding: 2, access: 'read_write', element: 'f32' },
   },
   uniform: { binding: 3, size: 20, fields: {
@@ -6422,12 +6422,14 @@ const gated_residual_bwd_gate_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `// gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
 // Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
 //   caller zeroes it, and several kernels add into columns of their own.
-// Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
 //   invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
@@ -6437,8 +6439,10 @@ const gated_residual_bwd_gate_ = {
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;  // knob: mod_rows from which LANES share a column
+const VEC: bool = false;      // knob: dy and h are read as vectors of 4; cols is a multiple of 4
+alias Summed = f32;           // knob: vec4f with VEC
 
-alias Summed = f32;
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
 
 struct Dims {
   rows: u32,
@@ -6448,12 +6452,12 @@ struct Dims {
   gate_offset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> h: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Summed>;
+@group(0) @binding(1) var<storage, read> h: array<Summed>;
 @group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-fn term(at: u32) -> f32 {
+fn term(at: u32) -> Summed {
   return dy[at] * h[at];
 }
 
@@ -6465,13 +6469,14 @@ fn main(
 ) {
   let lanes = column_lanes(dims.mod_rows);
   let width = WG / lanes;
-  let tiles = (dims.cols + width - 1u) / width;
+  let cols = dims.cols / WIDTH;
+  let tiles = (cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let mod_row = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(mod_row * dims.mod_rows, dims.rows);
   let end = begin + min(dims.mod_rows, dims.rows - begin);
-  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+  let live = col < cols && begin < end; // the others still take part in the barriers
 
   var sums = Runs();
   if (live) {
@@ -6481,19 +6486,26 @@ fn main(
       var row = first;
       var run = Summed();
       for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        let at = row * dims.cols + col;
-        let step = lanes * dims.cols;
+        let at = row * cols + col;
+        let step = lanes * cols;
         run += (term(at) + term(at + step)) + (term(at + 2u * step) + term(at + 3u * step));
       }
       for (; row < stop; row += lanes) {
-        run += term(row * dims.cols + col);
+        run += term(row * cols + col);
       }
       add_run(&sums, run);
     }
   }
   let sum = column_sum(sum_of(sums), local, lanes);
   if (live && local < width) {
-    dmodulation[mod_row * dims.mod_stride + dims.gate_offset + col] += sum;
+    let at = mod_row * dims.mod_stride + dims.gate_offset + WIDTH * col;
+    let all = vec4f(sum);
+    dmodulation[at] += all.x;
+    if (VEC) {
+      dmodulation[at + 1u] += all.y;
+      dmodulation[at + 2u] += all.z;
+      dmodulation[at + 3u] += all.w;
+    }
   }
 }
 
@@ -6556,7 +6568,7 @@ fn sum_of(runs: Runs) -> Summed {
  * gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
  * Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
  * caller zeroes it, and several kernels add into columns of their own.
- * Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
+ * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
  * invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
  * Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
@@ -8971,7 +8983,10 @@ const norm_bwd_modulation_ = {
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
     HAS_SHIFT: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Column: { kind: 'alias', type: 'type', default: 'f32' },
+    Summed: { kind: 'alias', type: 'type', default: 'vec2f' },
   },
   workgroup: ['WG'],
   code: `// norm_bwd_modulation: the gradients of norm_fwd by scale and shift, summed over the rows that share them.
@@ -8979,7 +8994,7 @@ const norm_bwd_modulation_ = {
 // Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
 //   dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
 //   several kernels add into columns of their own.
-// Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
 //   invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
@@ -8993,9 +9008,12 @@ const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_BIAS: bool = false;     // knob: the forward had bias
 const HAS_SCALE: bool = false;    // knob: the forward had scale
 const HAS_SHIFT: bool = false;    // knob: the forward had shift
-alias Elem = f32;                 // knob: f16 stores dy, x in half precision
+const VEC: bool = false;          // knob: dy and x are read as vectors of 4; cols is a multiple of 4
+alias Elem = f32;                 // knob: f16 stores dy, x in half precision; a vector of 4 with VEC
+alias Column = f32;               // knob: vec4f with VEC
+alias Summed = vec2f;             // knob: of dy, of dy xhat; mat2x4f with VEC
 
-alias Summed = vec2f; // of dy, of dy xhat
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
 
 struct Dims {
   rows: u32,
@@ -9014,13 +9032,30 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
-fn term(row: u32, col: u32) -> vec2f {
-  let at = row * dims.cols + col;
-  let g = f32(dy[at]);
+fn term(row: u32, col: u32) -> Summed {
+  let at = row * (dims.cols / WIDTH) + col;
+  let g = Column(dy[at]);
   if (HAS_SCALE) {
-    return vec2f(g, g * (f32(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
+    return Summed(g, g * (Column(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
   }
-  return vec2f(g, 0.0);
+  return Summed(g, Column());
+}
+
+// Adds the sums of one number's column.
+fn add_sums(mod_base: u32, col: u32, dy_sum: f32, dy_xhat_sum: f32) {
+  if (HAS_SCALE) {
+    var dscale = dy_xhat_sum;
+    if (HAS_WEIGHT) {
+      dscale *= weight[col];
+    }
+    if (HAS_BIAS) {
+      dscale += dy_sum * bias[col];
+    }
+    dmodulation[mod_base + dims.scale_offset + col] += dscale;
+  }
+  if (HAS_SHIFT) {
+    dmodulation[mod_base + dims.shift_offset + col] += dy_sum;
+  }
 }
 
 @compute @workgroup_size(WG)
@@ -9031,13 +9066,14 @@ fn main(
 ) {
   let lanes = column_lanes(dims.mod_rows);
   let width = WG / lanes;
-  let tiles = (dims.cols + width - 1u) / width;
+  let cols = dims.cols / WIDTH;
+  let tiles = (cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let mod_row = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(mod_row * dims.mod_rows, dims.rows);
   let end = begin + min(dims.mod_rows, dims.rows - begin);
-  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+  let live = col < cols && begin < end; // the others still take part in the barriers
 
   var sums = Runs();
   if (live) {
@@ -9059,19 +9095,14 @@ fn main(
   if (!live || local >= width) {
     return;
   }
-  let base = mod_row * dims.mod_stride + col;
-  if (HAS_SCALE) {
-    var dscale = sum.y;
-    if (HAS_WEIGHT) {
-      dscale *= weight[col];
-    }
-    if (HAS_BIAS) {
-      dscale += sum.x * bias[col];
-    }
-    dmodulation[base + dims.scale_offset] += dscale;
-  }
-  if (HAS_SHIFT) {
-    dmodulation[base + dims.shift_offset] += sum.x;
+  let base = mod_row * dims.mod_stride;
+  let dys = vec4f(sum[0]);
+  let xhats = vec4f(sum[1]);
+  add_sums(base, WIDTH * col, dys.x, xhats.x);
+  if (VEC) {
+    add_sums(base, WIDTH * col + 1u, dys.y, xhats.y);
+    add_sums(base, WIDTH * col + 2u, dys.z, xhats.z);
+    add_sums(base, WIDTH * col + 3u, dys.w, xhats.w);
   }
 }
 
@@ -9136,7 +9167,7 @@ fn sum_of(runs: Runs) -> Summed {
  * Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
  * dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
  * several kernels add into columns of their own.
- * Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
+ * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
  * invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
  * Source: the derivative of shaders/norm_fwd.wgsl.
@@ -12214,8 +12245,8 @@ const sum_cols_ = {
   name: 'sum_cols',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32' },
-    out: { binding: 1, access: 'read_write', element: 'f32' },
+    x: { binding: 0, access: 'read', element: 'Summed' },
+    out: { binding: 1, access: 'read_write', element: 'Summed' },
   },
   uniform: { binding: 2, size: 12, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -12226,11 +12257,13 @@ const sum_cols_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `// sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
 // Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
-// Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
 //   invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
 //   columns few.
 // Precision: f32, in one fixed order: no atomics.
@@ -12240,8 +12273,10 @@ const sum_cols_ = {
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
+const VEC: bool = false;      // knob: x and out are accessed as vectors of 4; cols is a multiple of 4
+alias Summed = f32;           // knob: vec4f with VEC
 
-alias Summed = f32;
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
 
 struct Dims {
   rows: u32,
@@ -12249,8 +12284,8 @@ struct Dims {
   chunk_rows: u32, // optional, else rows
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Summed>;
+@group(0) @binding(1) var<storage, read_write> out: array<Summed>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -12261,13 +12296,14 @@ fn main(
 ) {
   let lanes = column_lanes(dims.chunk_rows);
   let width = WG / lanes;
-  let tiles = (dims.cols + width - 1u) / width;
+  let cols = dims.cols / WIDTH;
+  let tiles = (cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let chunk = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(chunk * dims.chunk_rows, dims.rows);
   let end = begin + min(dims.chunk_rows, dims.rows - begin);
-  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+  let live = col < cols && begin < end; // the others still take part in the barriers
 
   var sums = Runs();
   if (live) {
@@ -12277,19 +12313,19 @@ fn main(
       var row = first;
       var run = Summed();
       for (; row + 3u * lanes < stop; row += 4u * lanes) { // four reads in flight
-        let at = row * dims.cols + col;
-        let step = lanes * dims.cols;
+        let at = row * cols + col;
+        let step = lanes * cols;
         run += (x[at] + x[at + step]) + (x[at + 2u * step] + x[at + 3u * step]);
       }
       for (; row < stop; row += lanes) {
-        run += x[row * dims.cols + col];
+        run += x[row * cols + col];
       }
       add_run(&sums, run);
     }
   }
   let sum = column_sum(sum_of(sums), local, lanes);
   if (live && local < width) {
-    out[chunk * dims.cols + col] = sum;
+    out[chunk * cols + col] = sum;
   }
 }
 
@@ -12351,7 +12387,7 @@ fn sum_of(runs: Runs) -> Summed {
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
  * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
- * Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
+ * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
  * invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
  * columns few.
  * Precision: f32, in one fixed order: no atomics.

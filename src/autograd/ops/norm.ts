@@ -62,7 +62,7 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
       const parts = { weight: weight !== undefined, scale };
       if (mod) {
         sink.addInto(mod.from, (dmodulation) => {
-          const backward = normBackwardModulation.prepare(device, { ...parts, shift });
+          const backward = normBackwardModulation.prepare(device, { ...parts, shift }, { cols });
           tape.run(backward, { dy, x, stats: saved, weight, dmodulation }, { ...dims, shift_offset });
         });
       }
