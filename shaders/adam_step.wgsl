@@ -4,8 +4,10 @@
 //   hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
 //   root is 1, or 0 (with eps 1) for a step of plain momentum.
 //   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
+//   average [count] updated and decay [1] where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
 //   Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
-// Grid: one vec4 an invocation, WG invocations a workgroup.
+// Grid: one vec4 an invocation, WG invocations a workgroup. All reads are under way before the first of them is waited for: whether the
+//   step is held is asked after them.
 // Precision: f32. A non-finite gradient counts as 0.
 // Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v);
 //   Liang et al. 2024 (cautious optimisers).
@@ -14,6 +16,8 @@
 
 const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
 const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
+
+const HAS_AVERAGE: bool = false;  // knob: update the average too; without CAUTIOUS, or there are more than 8 buffers
 
 struct Dims {
   count: u32,
@@ -28,7 +32,9 @@ struct Dims {
 @group(0) @binding(5) var<storage, read> clip: array<f32>;
 @group(0) @binding(6) var<storage, read> scales: array<f32>; // optional: CAUTIOUS
 @group(0) @binding(7) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
-@group(0) @binding(8) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read_write> average: array<vec4f>; // optional: HAS_AVERAGE
+@group(0) @binding(9) var<storage, read> decay: array<f32>; // optional: HAS_AVERAGE
+@group(0) @binding(10) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -37,13 +43,21 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (wid.x + wid.y * groups.x) * WG + local;
-  if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) { // a step that is held changes nothing
+  if (i >= (dims.count + 3u) / 4u) {
     return;
   }
   let p = param[i];
   let old_m = m[i];
   let old_v = v[i];
-  let g = clean_gradient(grad[i], clip[0]) + hyper[6] * p;
+  let raw = grad[i];
+  var old_average = vec4f();
+  if (HAS_AVERAGE) {
+    old_average = average[i];
+  }
+  if (clip[3] == 1.0) { // a step that is held changes nothing
+    return;
+  }
+  let g = clean_gradient(raw, clip[0]) + hyper[6] * p;
   let new_m = hyper[1] * old_m + hyper[2] * g;
   let new_v = hyper[3] * old_v + hyper[4] * g * g;
   var moved = new_m;
@@ -55,4 +69,8 @@ fn main(
   m[i] = select(old_m, new_m, live);
   v[i] = select(old_v, new_v, live);
   param[i] = select(p, new_p, live);
+  if (HAS_AVERAGE) {
+    let mixed = select(old_average + (1.0 - decay[0]) * (new_p - old_average), new_p, vec4<bool>(decay[0] == 0.0));
+    average[i] = select(old_average, mixed, live);
+  }
 }

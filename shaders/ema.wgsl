@@ -29,11 +29,11 @@ fn main(
   if (i >= (dims.count + 3u) / 4u) {
     return;
   }
-  if (GUARDED && clip[3] == 1.0) {
-    return;
-  }
   let p = param[i];
   let old = average[i];
+  if (GUARDED && clip[3] == 1.0) { // after the reads, which need not wait for it
+    return;
+  }
   let mixed = select(old + (1.0 - decay[0]) * (p - old), p, vec4<bool>(decay[0] == 0.0));
   let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
   average[i] = select(old, mixed, live);

@@ -3,7 +3,7 @@
 // Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
 //   dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
 //   several kernels add into columns of their own.
-// Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
 //   invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
@@ -17,9 +17,12 @@ const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_BIAS: bool = false;     // knob: the forward had bias
 const HAS_SCALE: bool = false;    // knob: the forward had scale
 const HAS_SHIFT: bool = false;    // knob: the forward had shift
-alias Elem = f32;                 // knob: f16 stores dy, x in half precision
+const VEC: bool = false;          // knob: dy and x are read as vectors of 4; cols is a multiple of 4
+alias Elem = f32;                 // knob: f16 stores dy, x in half precision; a vector of 4 with VEC
+alias Column = f32;               // knob: vec4f with VEC
+alias Summed = vec2f;             // knob: of dy, of dy xhat; mat2x4f with VEC
 
-alias Summed = vec2f; // of dy, of dy xhat
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
 
 struct Dims {
   rows: u32,
@@ -38,13 +41,30 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
-fn term(row: u32, col: u32) -> vec2f {
-  let at = row * dims.cols + col;
-  let g = f32(dy[at]);
+fn term(row: u32, col: u32) -> Summed {
+  let at = row * (dims.cols / WIDTH) + col;
+  let g = Column(dy[at]);
   if (HAS_SCALE) {
-    return vec2f(g, g * (f32(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
+    return Summed(g, g * (Column(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
   }
-  return vec2f(g, 0.0);
+  return Summed(g, Column());
+}
+
+// Adds the sums of one number's column.
+fn add_sums(mod_base: u32, col: u32, dy_sum: f32, dy_xhat_sum: f32) {
+  if (HAS_SCALE) {
+    var dscale = dy_xhat_sum;
+    if (HAS_WEIGHT) {
+      dscale *= weight[col];
+    }
+    if (HAS_BIAS) {
+      dscale += dy_sum * bias[col];
+    }
+    dmodulation[mod_base + dims.scale_offset + col] += dscale;
+  }
+  if (HAS_SHIFT) {
+    dmodulation[mod_base + dims.shift_offset + col] += dy_sum;
+  }
 }
 
 @compute @workgroup_size(WG)
@@ -55,13 +75,14 @@ fn main(
 ) {
   let lanes = column_lanes(dims.mod_rows);
   let width = WG / lanes;
-  let tiles = (dims.cols + width - 1u) / width;
+  let cols = dims.cols / WIDTH;
+  let tiles = (cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let mod_row = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(mod_row * dims.mod_rows, dims.rows);
   let end = begin + min(dims.mod_rows, dims.rows - begin);
-  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+  let live = col < cols && begin < end; // the others still take part in the barriers
 
   var sums = Runs();
   if (live) {
@@ -83,18 +104,13 @@ fn main(
   if (!live || local >= width) {
     return;
   }
-  let base = mod_row * dims.mod_stride + col;
-  if (HAS_SCALE) {
-    var dscale = sum.y;
-    if (HAS_WEIGHT) {
-      dscale *= weight[col];
-    }
-    if (HAS_BIAS) {
-      dscale += sum.x * bias[col];
-    }
-    dmodulation[base + dims.scale_offset] += dscale;
-  }
-  if (HAS_SHIFT) {
-    dmodulation[base + dims.shift_offset] += sum.x;
+  let base = mod_row * dims.mod_stride;
+  let dys = vec4f(sum[0]);
+  let xhats = vec4f(sum[1]);
+  add_sums(base, WIDTH * col, dys.x, xhats.x);
+  if (VEC) {
+    add_sums(base, WIDTH * col + 1u, dys.y, xhats.y);
+    add_sums(base, WIDTH * col + 2u, dys.z, xhats.z);
+    add_sums(base, WIDTH * col + 3u, dys.w, xhats.w);
   }
 }

@@ -5,13 +5,16 @@
 //   weight [cols], bias [cols]
 //   modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
 //   number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
-// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
+// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. With HELD a
+//   row is read once and held in registers, named ones: an array that a loop indexes goes to memory. Without, it is read three times.
 // Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
 //   what the mean was rounded by, which of a large mean is as large as a small spread.
 // Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
 // @use lanes_any
 // @use runs
 // @use finite
+// @use row_quads
+// @use elements
 
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
@@ -22,7 +25,14 @@ const HAS_SCALE: bool = false;    // knob: multiply by 1 + scale from modulation
 const HAS_SHIFT: bool = false;    // knob: add shift from modulation
 const HAS_MOD: bool = false;      // knob: modulation is bound; true when HAS_SCALE or HAS_SHIFT is
 const HAS_STATS: bool = true;     // knob: write stats
-alias Elem = f32;                 // knob: f16 stores x, y in half precision
+const HELD: u32 = 0u;             // knob: quads that an invocation holds, up to 8: 4 LANES HELD columns at least; 0 reads rows again
+const VEC: bool = false;          // knob: x, y, weight and bias are accessed as vectors of 4; cols is a multiple of 4; with HELD
+const VEC_MOD: bool = false;      // knob: so is modulation; mod_stride and the offsets are multiples of 4; with VEC
+alias Scalar = f32;               // knob: f16 stores x, y in half precision
+alias Elem = f32;                 // knob: as Scalar, a vector of 4 with VEC
+alias OElem = array<f32, 1>;      // knob: array<Scalar, 1>, or a vector of 4 with VEC: both can be indexed, so one store serves both
+alias Column = f32;               // knob: a vector of 4 with VEC
+alias Mod = f32;                  // knob: a vector of 4 with VEC_MOD
 
 alias Summed = vec2f; // of x - mean, of its square
 
@@ -37,12 +47,83 @@ struct Dims {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
-@group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
-@group(0) @binding(3) var<storage, read> modulation: array<f32>; // optional: HAS_MOD
-@group(0) @binding(4) var<storage, read_write> y: array<Elem>;
+@group(0) @binding(1) var<storage, read> weight: array<Column>; // optional: HAS_WEIGHT
+@group(0) @binding(2) var<storage, read> bias: array<Column>; // optional: HAS_BIAS
+@group(0) @binding(3) var<storage, read> modulation: array<Mod>; // optional: HAS_MOD
+@group(0) @binding(4) var<storage, read_write> y: array<OElem>;
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>; // optional: HAS_STATS
 @group(0) @binding(6) var<uniform> dims: Dims;
+
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
+fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
+fn bias_at(i: u32) -> vec4f { return vec4f(bias[i]); }
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+fn put(at: u32, value: f32) {
+  y[at] = element(vec4f(value));
+}
+
+// The numbers of a row at four columns, 0 where there is none.
+fn x_quad(base: u32, quad: Quad) -> vec4f {
+  let at = base + quad.at;
+  if (VEC) {
+    return select(vec4f(0.0), x_at(at.x / 4u), quad.live);
+  }
+  return select(vec4f(0.0), vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x), quad.live);
+}
+
+fn weight_quad(at: vec4u) -> vec4f {
+  if (VEC) {
+    return weight_at(at.x / 4u);
+  }
+  return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
+}
+
+fn bias_quad(at: vec4u) -> vec4f {
+  if (VEC) {
+    return bias_at(at.x / 4u);
+  }
+  return vec4f(bias_at(at.x).x, bias_at(at.y).x, bias_at(at.z).x, bias_at(at.w).x);
+}
+
+fn mod_quad(at: vec4u) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at.x / 4u);
+  }
+  return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
+}
+
+// What a quad less the mean adds to the sum and to the sum of squares.
+fn spread(v: vec4f, mean: f32, quad: Quad) -> Summed {
+  let d = select(vec4f(0.0), v - mean, quad.live);
+  return vec2f(sum_of_four(d), sum_of_four(d * d));
+}
+
+fn write_quad(base: u32, mod_base: u32, xhat: vec4f, quad: Quad) {
+  var value = xhat;
+  if (HAS_WEIGHT) {
+    value *= weight_quad(quad.at);
+  }
+  if (HAS_BIAS) {
+    value += bias_quad(quad.at);
+  }
+  if (HAS_SCALE) {
+    value *= 1.0 + mod_quad(mod_base + dims.scale_offset + quad.at);
+  }
+  if (HAS_SHIFT) {
+    value += mod_quad(mod_base + dims.shift_offset + quad.at);
+  }
+  let at = base + quad.at;
+  if (VEC) {
+    if (quad.live.x) { y[at.x / 4u] = element(value); }
+    return;
+  }
+  if (quad.live.x) { put(at.x, value.x); }
+  if (quad.live.y) { put(at.y, value.y); }
+  if (quad.live.z) { put(at.z, value.z); }
+  if (quad.live.w) { put(at.w, value.w); }
+}
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
@@ -56,28 +137,64 @@ fn main(
   let end = select(0u, dims.cols, live);
   let inv_cols = 1.0 / f32(dims.cols);
 
+  var v0 = vec4f();
+  var v1 = vec4f();
+  var v2 = vec4f();
+  var v3 = vec4f();
+  var v4 = vec4f();
+  var v5 = vec4f();
+  var v6 = vec4f();
+  var v7 = vec4f();
+  if (HELD > 0u) { v0 = x_quad(base, columns_of(lid.x, 0u, end)); }
+  if (HELD > 1u) { v1 = x_quad(base, columns_of(lid.x, 1u, end)); }
+  if (HELD > 2u) { v2 = x_quad(base, columns_of(lid.x, 2u, end)); }
+  if (HELD > 3u) { v3 = x_quad(base, columns_of(lid.x, 3u, end)); }
+  if (HELD > 4u) { v4 = x_quad(base, columns_of(lid.x, 4u, end)); }
+  if (HELD > 5u) { v5 = x_quad(base, columns_of(lid.x, 5u, end)); }
+  if (HELD > 6u) { v6 = x_quad(base, columns_of(lid.x, 6u, end)); }
+  if (HELD > 7u) { v7 = x_quad(base, columns_of(lid.x, 7u, end)); }
+
   var mean = 0.0;
   if (!RMS) {
+    var sum = Summed();
+    if (HELD > 0u) {
+      sum.x = sum_of_four(((v0 + v1) + (v2 + v3)) + ((v4 + v5) + (v6 + v7)));
+    } else {
+      var sums = Runs();
+      for (var first = lid.x; first < end; first += RUN * LANES) {
+        var run = Summed();
+        for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+          run.x += x_at(base + c).x;
+        }
+        add_run(&sums, run);
+      }
+      sum = sum_of(sums);
+    }
+    mean = lanes_any_sum(sum, lid.x, lid.y).x * inv_cols;
+  }
+  var spreads = Summed();
+  if (HELD > 0u) {
+    spreads = spread(v0, mean, columns_of(lid.x, 0u, end));
+    if (HELD > 1u) { spreads += spread(v1, mean, columns_of(lid.x, 1u, end)); }
+    if (HELD > 2u) { spreads += spread(v2, mean, columns_of(lid.x, 2u, end)); }
+    if (HELD > 3u) { spreads += spread(v3, mean, columns_of(lid.x, 3u, end)); }
+    if (HELD > 4u) { spreads += spread(v4, mean, columns_of(lid.x, 4u, end)); }
+    if (HELD > 5u) { spreads += spread(v5, mean, columns_of(lid.x, 5u, end)); }
+    if (HELD > 6u) { spreads += spread(v6, mean, columns_of(lid.x, 6u, end)); }
+    if (HELD > 7u) { spreads += spread(v7, mean, columns_of(lid.x, 7u, end)); }
+  } else {
     var sums = Runs();
     for (var first = lid.x; first < end; first += RUN * LANES) {
       var run = Summed();
       for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-        run.x += f32(x[base + c]);
+        let d = x_at(base + c).x - mean;
+        run += vec2f(d, d * d);
       }
       add_run(&sums, run);
     }
-    mean = lanes_any_sum(sum_of(sums), lid.x, lid.y).x * inv_cols;
+    spreads = sum_of(sums);
   }
-  var sums = Runs();
-  for (var first = lid.x; first < end; first += RUN * LANES) {
-    var run = Summed();
-    for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-      let d = f32(x[base + c]) - mean;
-      run += vec2f(d, d * d);
-    }
-    add_run(&sums, run);
-  }
-  let moments = lanes_any_sum(sum_of(sums), lid.x, lid.y) * inv_cols;
+  let moments = lanes_any_sum(spreads, lid.x, lid.y) * inv_cols;
   let off = select(moments.x, 0.0, RMS); // what the mean was rounded by
   let rstd = inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps);
 
@@ -86,20 +203,31 @@ fn main(
     stats[row * 2u + 1u] = rstd;
   }
   let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
+  if (HELD > 0u) {
+    write_quad(base, mod_base, (v0 - mean - off) * rstd, columns_of(lid.x, 0u, end));
+    if (HELD > 1u) { write_quad(base, mod_base, (v1 - mean - off) * rstd, columns_of(lid.x, 1u, end)); }
+    if (HELD > 2u) { write_quad(base, mod_base, (v2 - mean - off) * rstd, columns_of(lid.x, 2u, end)); }
+    if (HELD > 3u) { write_quad(base, mod_base, (v3 - mean - off) * rstd, columns_of(lid.x, 3u, end)); }
+    if (HELD > 4u) { write_quad(base, mod_base, (v4 - mean - off) * rstd, columns_of(lid.x, 4u, end)); }
+    if (HELD > 5u) { write_quad(base, mod_base, (v5 - mean - off) * rstd, columns_of(lid.x, 5u, end)); }
+    if (HELD > 6u) { write_quad(base, mod_base, (v6 - mean - off) * rstd, columns_of(lid.x, 6u, end)); }
+    if (HELD > 7u) { write_quad(base, mod_base, (v7 - mean - off) * rstd, columns_of(lid.x, 7u, end)); }
+    return;
+  }
   for (var c = lid.x; c < end; c += LANES) {
-    var value = (f32(x[base + c]) - mean - off) * rstd;
+    var value = (x_at(base + c).x - mean - off) * rstd;
     if (HAS_WEIGHT) {
-      value *= weight[c];
+      value *= weight_at(c).x;
     }
     if (HAS_BIAS) {
-      value += bias[c];
+      value += bias_at(c).x;
     }
     if (HAS_SCALE) {
-      value *= 1.0 + modulation[mod_base + dims.scale_offset + c];
+      value *= 1.0 + mod_at(mod_base + dims.scale_offset + c).x;
     }
     if (HAS_SHIFT) {
-      value += modulation[mod_base + dims.shift_offset + c];
+      value += mod_at(mod_base + dims.shift_offset + c).x;
     }
-    y[base + c] = Elem(value);
+    put(base + c, value);
   }
 }

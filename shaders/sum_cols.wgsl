@@ -1,6 +1,6 @@
 // sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
 // Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
-// Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
 //   invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
 //   columns few.
 // Precision: f32, in one fixed order: no atomics.
@@ -10,8 +10,10 @@
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
+const VEC: bool = false;      // knob: x and out are accessed as vectors of 4; cols is a multiple of 4
+alias Summed = f32;           // knob: vec4f with VEC
 
-alias Summed = f32;
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
 
 struct Dims {
   rows: u32,
@@ -19,8 +21,8 @@ struct Dims {
   chunk_rows: u32, // optional, else rows
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Summed>;
+@group(0) @binding(1) var<storage, read_write> out: array<Summed>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -31,13 +33,14 @@ fn main(
 ) {
   let lanes = column_lanes(dims.chunk_rows);
   let width = WG / lanes;
-  let tiles = (dims.cols + width - 1u) / width;
+  let cols = dims.cols / WIDTH;
+  let tiles = (cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let chunk = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(chunk * dims.chunk_rows, dims.rows);
   let end = begin + min(dims.chunk_rows, dims.rows - begin);
-  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+  let live = col < cols && begin < end; // the others still take part in the barriers
 
   var sums = Runs();
   if (live) {
@@ -47,18 +50,18 @@ fn main(
       var row = first;
       var run = Summed();
       for (; row + 3u * lanes < stop; row += 4u * lanes) { // four reads in flight
-        let at = row * dims.cols + col;
-        let step = lanes * dims.cols;
+        let at = row * cols + col;
+        let step = lanes * cols;
         run += (x[at] + x[at + step]) + (x[at + 2u * step] + x[at + 3u * step]);
       }
       for (; row < stop; row += lanes) {
-        run += x[row * dims.cols + col];
+        run += x[row * cols + col];
       }
       add_run(&sums, run);
     }
   }
   let sum = column_sum(sum_of(sums), local, lanes);
   if (live && local < width) {
-    out[chunk * dims.cols + col] = sum;
+    out[chunk * cols + col] = sum;
   }
 }

@@ -4,18 +4,24 @@
 // Precision: f32.
 // Source: the derivative of shaders/swiglu_fwd.wgsl.
 // @use activation
+// @use elements
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 4u;   // knob: rows an invocation
+const VEC: bool = false;       // knob: x12, dy and dx12 are accessed as vectors of 4; hidden is a multiple of 4
+alias Elem = f32;              // knob: vec4f with VEC
+alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+
+alias Scalar = f32;
 
 struct Dims {
   rows: u32,
   hidden: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x12: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx12: array<f32>;
+@group(0) @binding(0) var<storage, read> x12: array<Elem>;
+@group(0) @binding(1) var<storage, read> dy: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> dx12: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
 @compute @workgroup_size(64, ROWS)
@@ -24,23 +30,25 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let tiles = (dims.hidden + 63u) / 64u;
+  let hidden = dims.hidden / WIDTH; // elements a row
+  let tiles = (hidden + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
   let first = (group / tiles) * (ROWS * PER) + lid.y;
-  if (col >= dims.hidden) {
+  if (col >= hidden) {
     return;
   }
   for (var i = 0u; i < PER; i++) {
     let row = first + i * ROWS;
     if (row < dims.rows) {
-      let at = row * dims.hidden + col;
-      let at1 = at + row * dims.hidden;
-      let x1 = x12[at1];
-      let g = dy[at];
-      let s = sigmoid(x1); // shared by silu(x1) = x1 s and its derivative
-      dx12[at1] = g * x12[at1 + dims.hidden] * s * (1.0 + x1 * (1.0 - s));
-      dx12[at1 + dims.hidden] = g * x1 * s;
+      let at = row * hidden + col;
+      let at1 = at + row * hidden;
+      let x1 = vec4f(x12[at1]);
+      let x2 = vec4f(x12[at1 + hidden]);
+      let g = vec4f(dy[at]);
+      let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w)); // shared by silu(x1) = x1 s and its derivative
+      dx12[at1] = element(g * x2 * s * (1.0 + x1 * (1.0 - s)));
+      dx12[at1 + hidden] = element(g * x1 * s);
     }
   }
 }

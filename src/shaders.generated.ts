@@ -519,14 +519,17 @@ const adam_step_ = {
     clip: { binding: 5, access: 'read', element: 'f32' },
     scales: { binding: 6, access: 'read', element: 'f32', optional: 'CAUTIOUS' },
     owners: { binding: 7, access: 'read', element: 'u32', optional: 'CAUTIOUS' },
+    average: { binding: 8, access: 'read_write', element: 'vec4f', optional: 'HAS_AVERAGE' },
+    decay: { binding: 9, access: 'read', element: 'f32', optional: 'HAS_AVERAGE' },
   },
-  uniform: { binding: 8, size: 8, fields: {
+  uniform: { binding: 10, size: 8, fields: {
     count: { type: 'u32', offset: 0 },
     tensors: { type: 'u32', offset: 4, else: 0, optional: 'CAUTIOUS' },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     CAUTIOUS: { kind: 'const', type: 'bool', default: false },
+    HAS_AVERAGE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
   code: `// adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
@@ -535,8 +538,10 @@ const adam_step_ = {
 //   hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
 //   root is 1, or 0 (with eps 1) for a step of plain momentum.
 //   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
+//   average [count] updated and decay [1] where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
 //   Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
-// Grid: one vec4 an invocation, WG invocations a workgroup.
+// Grid: one vec4 an invocation, WG invocations a workgroup. All reads are under way before the first of them is waited for: whether the
+//   step is held is asked after them.
 // Precision: f32. A non-finite gradient counts as 0.
 // Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v);
 //   Liang et al. 2024 (cautious optimisers).
@@ -545,6 +550,8 @@ const adam_step_ = {
 
 const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
 const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
+
+const HAS_AVERAGE: bool = false;  // knob: update the average too; without CAUTIOUS, or there are more than 8 buffers
 
 struct Dims {
   count: u32,
@@ -559,7 +566,9 @@ struct Dims {
 @group(0) @binding(5) var<storage, read> clip: array<f32>;
 @group(0) @binding(6) var<storage, read> scales: array<f32>; // optional: CAUTIOUS
 @group(0) @binding(7) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
-@group(0) @binding(8) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read_write> average: array<vec4f>; // optional: HAS_AVERAGE
+@group(0) @binding(9) var<storage, read> decay: array<f32>; // optional: HAS_AVERAGE
+@group(0) @binding(10) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -568,13 +577,21 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (wid.x + wid.y * groups.x) * WG + local;
-  if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) { // a step that is held changes nothing
+  if (i >= (dims.count + 3u) / 4u) {
     return;
   }
   let p = param[i];
   let old_m = m[i];
   let old_v = v[i];
-  let g = clean_gradient(grad[i], clip[0]) + hyper[6] * p;
+  let raw = grad[i];
+  var old_average = vec4f();
+  if (HAS_AVERAGE) {
+    old_average = average[i];
+  }
+  if (clip[3] == 1.0) { // a step that is held changes nothing
+    return;
+  }
+  let g = clean_gradient(raw, clip[0]) + hyper[6] * p;
   let new_m = hyper[1] * old_m + hyper[2] * g;
   let new_v = hyper[3] * old_v + hyper[4] * g * g;
   var moved = new_m;
@@ -586,6 +603,10 @@ fn main(
   m[i] = select(old_m, new_m, live);
   v[i] = select(old_v, new_v, live);
   param[i] = select(p, new_p, live);
+  if (HAS_AVERAGE) {
+    let mixed = select(old_average + (1.0 - decay[0]) * (new_p - old_average), new_p, vec4<bool>(decay[0] == 0.0));
+    average[i] = select(old_average, mixed, live);
+  }
 }
 
 // clean_gradient: what an optimiser sees of raw gradients: scaled, and 0 where they are not finite numbers. Finiteness is read from
@@ -617,8 +638,10 @@ fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
  * hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
  * root is 1, or 0 (with eps 1) for a step of plain momentum.
  * scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
+ * average [count] updated and decay [1] where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
  * Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
- * Grid: one vec4 an invocation, WG invocations a workgroup.
+ * Grid: one vec4 an invocation, WG invocations a workgroup. All reads are under way before the first of them is waited for: whether the
+ * step is held is asked after them.
  * Precision: f32. A non-finite gradient counts as 0.
  * Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v);
  * Liang et al. 2024 (cautious optimisers).
@@ -6160,11 +6183,11 @@ fn main(
   if (i >= (dims.count + 3u) / 4u) {
     return;
   }
-  if (GUARDED && clip[3] == 1.0) {
-    return;
-  }
   let p = param[i];
   let old = average[i];
+  if (GUARDED && clip[3] == 1.0) { // after the reads, which need not wait for it
+    return;
+  }
   let mixed = select(old + (1.0 - decay[0]) * (p - old), p, vec4<bool>(decay[0] == 0.0));
   let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
   average[i] = select(old, mixed, live);
@@ -6462,8 +6485,8 @@ const gated_residual_bwd_gate_ = {
   name: 'gated_residual_bwd_gate',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'f32' },
-    h: { binding: 1, access: 'read', element: 'f32' },
+    dy: { binding: 0, access: 'read', element: 'Summed' },
+    h: { binding: 1, access: 'read', element: 'Summed' },
     dmodulation: { binding: 2, access: 'read_write', element: 'f32' },
   },
   uniform: { binding: 3, size: 20, fields: {
@@ -6477,12 +6500,14 @@ const gated_residual_bwd_gate_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `// gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
 // Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
 //   caller zeroes it, and several kernels add into columns of their own.
-// Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
 //   invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
@@ -6492,8 +6517,10 @@ const gated_residual_bwd_gate_ = {
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;  // knob: mod_rows from which LANES share a column
+const VEC: bool = false;      // knob: dy and h are read as vectors of 4; cols is a multiple of 4
+alias Summed = f32;           // knob: vec4f with VEC
 
-alias Summed = f32;
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
 
 struct Dims {
   rows: u32,
@@ -6503,12 +6530,12 @@ struct Dims {
   gate_offset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> h: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Summed>;
+@group(0) @binding(1) var<storage, read> h: array<Summed>;
 @group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-fn term(at: u32) -> f32 {
+fn term(at: u32) -> Summed {
   return dy[at] * h[at];
 }
 
@@ -6520,13 +6547,14 @@ fn main(
 ) {
   let lanes = column_lanes(dims.mod_rows);
   let width = WG / lanes;
-  let tiles = (dims.cols + width - 1u) / width;
+  let cols = dims.cols / WIDTH;
+  let tiles = (cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let mod_row = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(mod_row * dims.mod_rows, dims.rows);
   let end = begin + min(dims.mod_rows, dims.rows - begin);
-  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+  let live = col < cols && begin < end; // the others still take part in the barriers
 
   var sums = Runs();
   if (live) {
@@ -6536,19 +6564,26 @@ fn main(
       var row = first;
       var run = Summed();
       for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        let at = row * dims.cols + col;
-        let step = lanes * dims.cols;
+        let at = row * cols + col;
+        let step = lanes * cols;
         run += (term(at) + term(at + step)) + (term(at + 2u * step) + term(at + 3u * step));
       }
       for (; row < stop; row += lanes) {
-        run += term(row * dims.cols + col);
+        run += term(row * cols + col);
       }
       add_run(&sums, run);
     }
   }
   let sum = column_sum(sum_of(sums), local, lanes);
   if (live && local < width) {
-    dmodulation[mod_row * dims.mod_stride + dims.gate_offset + col] += sum;
+    let at = mod_row * dims.mod_stride + dims.gate_offset + WIDTH * col;
+    let all = vec4f(sum);
+    dmodulation[at] += all.x;
+    if (VEC) {
+      dmodulation[at + 1u] += all.y;
+      dmodulation[at + 2u] += all.z;
+      dmodulation[at + 3u] += all.w;
+    }
   }
 }
 
@@ -6611,7 +6646,7 @@ fn sum_of(runs: Runs) -> Summed {
  * gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
  * Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
  * caller zeroes it, and several kernels add into columns of their own.
- * Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
+ * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
  * invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
  * Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
@@ -9026,7 +9061,10 @@ const norm_bwd_modulation_ = {
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
     HAS_SHIFT: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Column: { kind: 'alias', type: 'type', default: 'f32' },
+    Summed: { kind: 'alias', type: 'type', default: 'vec2f' },
   },
   workgroup: ['WG'],
   code: `// norm_bwd_modulation: the gradients of norm_fwd by scale and shift, summed over the rows that share them.
@@ -9034,7 +9072,7 @@ const norm_bwd_modulation_ = {
 // Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
 //   dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
 //   several kernels add into columns of their own.
-// Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
 //   invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
@@ -9048,9 +9086,12 @@ const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_BIAS: bool = false;     // knob: the forward had bias
 const HAS_SCALE: bool = false;    // knob: the forward had scale
 const HAS_SHIFT: bool = false;    // knob: the forward had shift
-alias Elem = f32;                 // knob: f16 stores dy, x in half precision
+const VEC: bool = false;          // knob: dy and x are read as vectors of 4; cols is a multiple of 4
+alias Elem = f32;                 // knob: f16 stores dy, x in half precision; a vector of 4 with VEC
+alias Column = f32;               // knob: vec4f with VEC
+alias Summed = vec2f;             // knob: of dy, of dy xhat; mat2x4f with VEC
 
-alias Summed = vec2f; // of dy, of dy xhat
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
 
 struct Dims {
   rows: u32,
@@ -9069,13 +9110,30 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
-fn term(row: u32, col: u32) -> vec2f {
-  let at = row * dims.cols + col;
-  let g = f32(dy[at]);
+fn term(row: u32, col: u32) -> Summed {
+  let at = row * (dims.cols / WIDTH) + col;
+  let g = Column(dy[at]);
   if (HAS_SCALE) {
-    return vec2f(g, g * (f32(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
+    return Summed(g, g * (Column(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
   }
-  return vec2f(g, 0.0);
+  return Summed(g, Column());
+}
+
+// Adds the sums of one number's column.
+fn add_sums(mod_base: u32, col: u32, dy_sum: f32, dy_xhat_sum: f32) {
+  if (HAS_SCALE) {
+    var dscale = dy_xhat_sum;
+    if (HAS_WEIGHT) {
+      dscale *= weight[col];
+    }
+    if (HAS_BIAS) {
+      dscale += dy_sum * bias[col];
+    }
+    dmodulation[mod_base + dims.scale_offset + col] += dscale;
+  }
+  if (HAS_SHIFT) {
+    dmodulation[mod_base + dims.shift_offset + col] += dy_sum;
+  }
 }
 
 @compute @workgroup_size(WG)
@@ -9086,13 +9144,14 @@ fn main(
 ) {
   let lanes = column_lanes(dims.mod_rows);
   let width = WG / lanes;
-  let tiles = (dims.cols + width - 1u) / width;
+  let cols = dims.cols / WIDTH;
+  let tiles = (cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let mod_row = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(mod_row * dims.mod_rows, dims.rows);
   let end = begin + min(dims.mod_rows, dims.rows - begin);
-  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+  let live = col < cols && begin < end; // the others still take part in the barriers
 
   var sums = Runs();
   if (live) {
@@ -9114,19 +9173,14 @@ fn main(
   if (!live || local >= width) {
     return;
   }
-  let base = mod_row * dims.mod_stride + col;
-  if (HAS_SCALE) {
-    var dscale = sum.y;
-    if (HAS_WEIGHT) {
-      dscale *= weight[col];
-    }
-    if (HAS_BIAS) {
-      dscale += sum.x * bias[col];
-    }
-    dmodulation[base + dims.scale_offset] += dscale;
-  }
-  if (HAS_SHIFT) {
-    dmodulation[base + dims.shift_offset] += sum.x;
+  let base = mod_row * dims.mod_stride;
+  let dys = vec4f(sum[0]);
+  let xhats = vec4f(sum[1]);
+  add_sums(base, WIDTH * col, dys.x, xhats.x);
+  if (VEC) {
+    add_sums(base, WIDTH * col + 1u, dys.y, xhats.y);
+    add_sums(base, WIDTH * col + 2u, dys.z, xhats.z);
+    add_sums(base, WIDTH * col + 3u, dys.w, xhats.w);
   }
 }
 
@@ -9191,7 +9245,7 @@ fn sum_of(runs: Runs) -> Summed {
  * Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
  * dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
  * several kernels add into columns of their own.
- * Grid: a workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
+ * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
  * invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
  * Source: the derivative of shaders/norm_fwd.wgsl.
@@ -9567,10 +9621,10 @@ const norm_fwd_ = {
   entryPoint: 'main',
   bindings: {
     x: { binding: 0, access: 'read', element: 'Elem' },
-    weight: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_WEIGHT' },
-    bias: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
-    modulation: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_MOD' },
-    y: { binding: 4, access: 'read_write', element: 'Elem' },
+    weight: { binding: 1, access: 'read', element: 'Column', optional: 'HAS_WEIGHT' },
+    bias: { binding: 2, access: 'read', element: 'Column', optional: 'HAS_BIAS' },
+    modulation: { binding: 3, access: 'read', element: 'Mod', optional: 'HAS_MOD' },
+    y: { binding: 4, access: 'read_write', element: 'OElem' },
     stats: { binding: 5, access: 'read_write', element: 'f32', optional: 'HAS_STATS' },
   },
   uniform: { binding: 6, size: 28, fields: {
@@ -9592,7 +9646,14 @@ const norm_fwd_ = {
     HAS_SHIFT: { kind: 'const', type: 'bool', default: false },
     HAS_MOD: { kind: 'const', type: 'bool', default: false },
     HAS_STATS: { kind: 'const', type: 'bool', default: true },
+    HELD: { kind: 'const', type: 'u32', default: 0 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    VEC_MOD: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    Column: { kind: 'alias', type: 'type', default: 'f32' },
+    Mod: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['LANES', 'ROWS'],
   code: `// norm_fwd: y = (xhat * weight + bias) * (1 + scale) + shift, xhat = (x - mean) * rstd, over the last axis.
@@ -9602,13 +9663,16 @@ const norm_fwd_ = {
 //   weight [cols], bias [cols]
 //   modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
 //   number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
-// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
+// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. With HELD a
+//   row is read once and held in registers, named ones: an array that a loop indexes goes to memory. Without, it is read three times.
 // Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
 //   what the mean was rounded by, which of a large mean is as large as a small spread.
 // Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
 // @use lanes_any
 // @use runs
 // @use finite
+// @use row_quads
+// @use elements
 
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
@@ -9619,7 +9683,14 @@ const HAS_SCALE: bool = false;    // knob: multiply by 1 + scale from modulation
 const HAS_SHIFT: bool = false;    // knob: add shift from modulation
 const HAS_MOD: bool = false;      // knob: modulation is bound; true when HAS_SCALE or HAS_SHIFT is
 const HAS_STATS: bool = true;     // knob: write stats
-alias Elem = f32;                 // knob: f16 stores x, y in half precision
+const HELD: u32 = 0u;             // knob: quads that an invocation holds, up to 8: 4 LANES HELD columns at least; 0 reads rows again
+const VEC: bool = false;          // knob: x, y, weight and bias are accessed as vectors of 4; cols is a multiple of 4; with HELD
+const VEC_MOD: bool = false;      // knob: so is modulation; mod_stride and the offsets are multiples of 4; with VEC
+alias Scalar = f32;               // knob: f16 stores x, y in half precision
+alias Elem = f32;                 // knob: as Scalar, a vector of 4 with VEC
+alias OElem = array<f32, 1>;      // knob: array<Scalar, 1>, or a vector of 4 with VEC: both can be indexed, so one store serves both
+alias Column = f32;               // knob: a vector of 4 with VEC
+alias Mod = f32;                  // knob: a vector of 4 with VEC_MOD
 
 alias Summed = vec2f; // of x - mean, of its square
 
@@ -9634,12 +9705,83 @@ struct Dims {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
-@group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
-@group(0) @binding(3) var<storage, read> modulation: array<f32>; // optional: HAS_MOD
-@group(0) @binding(4) var<storage, read_write> y: array<Elem>;
+@group(0) @binding(1) var<storage, read> weight: array<Column>; // optional: HAS_WEIGHT
+@group(0) @binding(2) var<storage, read> bias: array<Column>; // optional: HAS_BIAS
+@group(0) @binding(3) var<storage, read> modulation: array<Mod>; // optional: HAS_MOD
+@group(0) @binding(4) var<storage, read_write> y: array<OElem>;
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>; // optional: HAS_STATS
 @group(0) @binding(6) var<uniform> dims: Dims;
+
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
+fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
+fn bias_at(i: u32) -> vec4f { return vec4f(bias[i]); }
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+fn put(at: u32, value: f32) {
+  y[at] = element(vec4f(value));
+}
+
+// The numbers of a row at four columns, 0 where there is none.
+fn x_quad(base: u32, quad: Quad) -> vec4f {
+  let at = base + quad.at;
+  if (VEC) {
+    return select(vec4f(0.0), x_at(at.x / 4u), quad.live);
+  }
+  return select(vec4f(0.0), vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x), quad.live);
+}
+
+fn weight_quad(at: vec4u) -> vec4f {
+  if (VEC) {
+    return weight_at(at.x / 4u);
+  }
+  return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
+}
+
+fn bias_quad(at: vec4u) -> vec4f {
+  if (VEC) {
+    return bias_at(at.x / 4u);
+  }
+  return vec4f(bias_at(at.x).x, bias_at(at.y).x, bias_at(at.z).x, bias_at(at.w).x);
+}
+
+fn mod_quad(at: vec4u) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at.x / 4u);
+  }
+  return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
+}
+
+// What a quad less the mean adds to the sum and to the sum of squares.
+fn spread(v: vec4f, mean: f32, quad: Quad) -> Summed {
+  let d = select(vec4f(0.0), v - mean, quad.live);
+  return vec2f(sum_of_four(d), sum_of_four(d * d));
+}
+
+fn write_quad(base: u32, mod_base: u32, xhat: vec4f, quad: Quad) {
+  var value = xhat;
+  if (HAS_WEIGHT) {
+    value *= weight_quad(quad.at);
+  }
+  if (HAS_BIAS) {
+    value += bias_quad(quad.at);
+  }
+  if (HAS_SCALE) {
+    value *= 1.0 + mod_quad(mod_base + dims.scale_offset + quad.at);
+  }
+  if (HAS_SHIFT) {
+    value += mod_quad(mod_base + dims.shift_offset + quad.at);
+  }
+  let at = base + quad.at;
+  if (VEC) {
+    if (quad.live.x) { y[at.x / 4u] = element(value); }
+    return;
+  }
+  if (quad.live.x) { put(at.x, value.x); }
+  if (quad.live.y) { put(at.y, value.y); }
+  if (quad.live.z) { put(at.z, value.z); }
+  if (quad.live.w) { put(at.w, value.w); }
+}
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
@@ -9653,28 +9795,64 @@ fn main(
   let end = select(0u, dims.cols, live);
   let inv_cols = 1.0 / f32(dims.cols);
 
+  var v0 = vec4f();
+  var v1 = vec4f();
+  var v2 = vec4f();
+  var v3 = vec4f();
+  var v4 = vec4f();
+  var v5 = vec4f();
+  var v6 = vec4f();
+  var v7 = vec4f();
+  if (HELD > 0u) { v0 = x_quad(base, columns_of(lid.x, 0u, end)); }
+  if (HELD > 1u) { v1 = x_quad(base, columns_of(lid.x, 1u, end)); }
+  if (HELD > 2u) { v2 = x_quad(base, columns_of(lid.x, 2u, end)); }
+  if (HELD > 3u) { v3 = x_quad(base, columns_of(lid.x, 3u, end)); }
+  if (HELD > 4u) { v4 = x_quad(base, columns_of(lid.x, 4u, end)); }
+  if (HELD > 5u) { v5 = x_quad(base, columns_of(lid.x, 5u, end)); }
+  if (HELD > 6u) { v6 = x_quad(base, columns_of(lid.x, 6u, end)); }
+  if (HELD > 7u) { v7 = x_quad(base, columns_of(lid.x, 7u, end)); }
+
   var mean = 0.0;
   if (!RMS) {
+    var sum = Summed();
+    if (HELD > 0u) {
+      sum.x = sum_of_four(((v0 + v1) + (v2 + v3)) + ((v4 + v5) + (v6 + v7)));
+    } else {
+      var sums = Runs();
+      for (var first = lid.x; first < end; first += RUN * LANES) {
+        var run = Summed();
+        for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+          run.x += x_at(base + c).x;
+        }
+        add_run(&sums, run);
+      }
+      sum = sum_of(sums);
+    }
+    mean = lanes_any_sum(sum, lid.x, lid.y).x * inv_cols;
+  }
+  var spreads = Summed();
+  if (HELD > 0u) {
+    spreads = spread(v0, mean, columns_of(lid.x, 0u, end));
+    if (HELD > 1u) { spreads += spread(v1, mean, columns_of(lid.x, 1u, end)); }
+    if (HELD > 2u) { spreads += spread(v2, mean, columns_of(lid.x, 2u, end)); }
+    if (HELD > 3u) { spreads += spread(v3, mean, columns_of(lid.x, 3u, end)); }
+    if (HELD > 4u) { spreads += spread(v4, mean, columns_of(lid.x, 4u, end)); }
+    if (HELD > 5u) { spreads += spread(v5, mean, columns_of(lid.x, 5u, end)); }
+    if (HELD > 6u) { spreads += spread(v6, mean, columns_of(lid.x, 6u, end)); }
+    if (HELD > 7u) { spreads += spread(v7, mean, columns_of(lid.x, 7u, end)); }
+  } else {
     var sums = Runs();
     for (var first = lid.x; first < end; first += RUN * LANES) {
       var run = Summed();
       for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-        run.x += f32(x[base + c]);
+        let d = x_at(base + c).x - mean;
+        run += vec2f(d, d * d);
       }
       add_run(&sums, run);
     }
-    mean = lanes_any_sum(sum_of(sums), lid.x, lid.y).x * inv_cols;
+    spreads = sum_of(sums);
   }
-  var sums = Runs();
-  for (var first = lid.x; first < end; first += RUN * LANES) {
-    var run = Summed();
-    for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-      let d = f32(x[base + c]) - mean;
-      run += vec2f(d, d * d);
-    }
-    add_run(&sums, run);
-  }
-  let moments = lanes_any_sum(sum_of(sums), lid.x, lid.y) * inv_cols;
+  let moments = lanes_any_sum(spreads, lid.x, lid.y) * inv_cols;
   let off = select(moments.x, 0.0, RMS); // what the mean was rounded by
   let rstd = inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps);
 
@@ -9683,21 +9861,32 @@ fn main(
     stats[row * 2u + 1u] = rstd;
   }
   let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
+  if (HELD > 0u) {
+    write_quad(base, mod_base, (v0 - mean - off) * rstd, columns_of(lid.x, 0u, end));
+    if (HELD > 1u) { write_quad(base, mod_base, (v1 - mean - off) * rstd, columns_of(lid.x, 1u, end)); }
+    if (HELD > 2u) { write_quad(base, mod_base, (v2 - mean - off) * rstd, columns_of(lid.x, 2u, end)); }
+    if (HELD > 3u) { write_quad(base, mod_base, (v3 - mean - off) * rstd, columns_of(lid.x, 3u, end)); }
+    if (HELD > 4u) { write_quad(base, mod_base, (v4 - mean - off) * rstd, columns_of(lid.x, 4u, end)); }
+    if (HELD > 5u) { write_quad(base, mod_base, (v5 - mean - off) * rstd, columns_of(lid.x, 5u, end)); }
+    if (HELD > 6u) { write_quad(base, mod_base, (v6 - mean - off) * rstd, columns_of(lid.x, 6u, end)); }
+    if (HELD > 7u) { write_quad(base, mod_base, (v7 - mean - off) * rstd, columns_of(lid.x, 7u, end)); }
+    return;
+  }
   for (var c = lid.x; c < end; c += LANES) {
-    var value = (f32(x[base + c]) - mean - off) * rstd;
+    var value = (x_at(base + c).x - mean - off) * rstd;
     if (HAS_WEIGHT) {
-      value *= weight[c];
+      value *= weight_at(c).x;
     }
     if (HAS_BIAS) {
-      value += bias[c];
+      value += bias_at(c).x;
     }
     if (HAS_SCALE) {
-      value *= 1.0 + modulation[mod_base + dims.scale_offset + c];
+      value *= 1.0 + mod_at(mod_base + dims.scale_offset + c).x;
     }
     if (HAS_SHIFT) {
-      value += modulation[mod_base + dims.shift_offset + c];
+      value += mod_at(mod_base + dims.shift_offset + c).x;
     }
-    y[base + c] = Elem(value);
+    put(base + c, value);
   }
 }
 
@@ -9788,6 +9977,58 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
+
+// row_quads: the columns of a row that an invocation holds, as its quads 0, 1, ...: with VEC four neighbours each, which are one access,
+// LANES quads apart; without it four numbers LANES apart (lib quads). Neighbours read neighbours either way.
+// Needs in the kernel: const LANES, const VEC.
+// @use quads
+
+// Of a row of \`end\` numbers; those past its end are in its last ones' place, and not live.
+fn columns_of(lane: u32, q: u32, end: u32) -> Quad {
+  if (VEC) {
+    let c = 4u * (lane + q * LANES);
+    return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
+  }
+  return quad_of(0u, lane + 4u * q * LANES, end);
+}
+
+fn sum_of_four(v: vec4f) -> f32 {
+  return (v.x + v.y) + (v.z + v.w);
+}
+
+// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
+// itself or one number four times, of which a compiler computes one; writes make an element of it again.
+// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
+const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+  var one: OElem;
+  one[0] = Scalar(value.x);
+  if (VEC) {
+    one[SECOND] = Scalar(value.y);
+    one[THIRD] = Scalar(value.z);
+    one[FOURTH] = Scalar(value.w);
+  }
+  return one;
+}
+
+// quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
+// Needs in the kernel: const LANES.
+
+struct Quad {
+  at: vec4u, // where they lie; for those past the row's end, its last number
+  live: vec4<bool>, // which there are
+}
+
+// Of the row that starts at base and has \`end\` numbers.
+fn quad_of(base: u32, c: u32, end: u32) -> Quad {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
+}
 ` as string,
 } as const satisfies ShaderSource;
 
@@ -9799,7 +10040,8 @@ fn inverse_root(x: f32) -> f32 {
  * weight [cols], bias [cols]
  * modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
  * number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
- * Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
+ * Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. With HELD a
+ * row is read once and held in registers, named ones: an array that a loop indexes goes to memory. Without, it is read three times.
  * Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
  * what the mean was rounded by, which of a large mean is as large as a small spread.
  * Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
@@ -12081,8 +12323,8 @@ const sum_cols_ = {
   name: 'sum_cols',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32' },
-    out: { binding: 1, access: 'read_write', element: 'f32' },
+    x: { binding: 0, access: 'read', element: 'Summed' },
+    out: { binding: 1, access: 'read_write', element: 'Summed' },
   },
   uniform: { binding: 2, size: 12, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -12093,11 +12335,13 @@ const sum_cols_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `// sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
 // Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
-// Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
 //   invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
 //   columns few.
 // Precision: f32, in one fixed order: no atomics.
@@ -12107,8 +12351,10 @@ const sum_cols_ = {
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
+const VEC: bool = false;      // knob: x and out are accessed as vectors of 4; cols is a multiple of 4
+alias Summed = f32;           // knob: vec4f with VEC
 
-alias Summed = f32;
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
 
 struct Dims {
   rows: u32,
@@ -12116,8 +12362,8 @@ struct Dims {
   chunk_rows: u32, // optional, else rows
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Summed>;
+@group(0) @binding(1) var<storage, read_write> out: array<Summed>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -12128,13 +12374,14 @@ fn main(
 ) {
   let lanes = column_lanes(dims.chunk_rows);
   let width = WG / lanes;
-  let tiles = (dims.cols + width - 1u) / width;
+  let cols = dims.cols / WIDTH;
+  let tiles = (cols + width - 1u) / width;
   let group = wid.x + wid.y * groups.x;
   let chunk = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(chunk * dims.chunk_rows, dims.rows);
   let end = begin + min(dims.chunk_rows, dims.rows - begin);
-  let live = col < dims.cols && begin < end; // the others still take part in the barriers
+  let live = col < cols && begin < end; // the others still take part in the barriers
 
   var sums = Runs();
   if (live) {
@@ -12144,19 +12391,19 @@ fn main(
       var row = first;
       var run = Summed();
       for (; row + 3u * lanes < stop; row += 4u * lanes) { // four reads in flight
-        let at = row * dims.cols + col;
-        let step = lanes * dims.cols;
+        let at = row * cols + col;
+        let step = lanes * cols;
         run += (x[at] + x[at + step]) + (x[at + 2u * step] + x[at + 3u * step]);
       }
       for (; row < stop; row += lanes) {
-        run += x[row * dims.cols + col];
+        run += x[row * cols + col];
       }
       add_run(&sums, run);
     }
   }
   let sum = column_sum(sum_of(sums), local, lanes);
   if (live && local < width) {
-    out[chunk * dims.cols + col] = sum;
+    out[chunk * cols + col] = sum;
   }
 }
 
@@ -12218,7 +12465,7 @@ fn sum_of(runs: Runs) -> Summed {
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
  * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
- * Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
+ * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
  * invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
  * columns few.
  * Precision: f32, in one fixed order: no atomics.
@@ -12356,9 +12603,9 @@ const swiglu_bwd_ = {
   name: 'swiglu_bwd',
   entryPoint: 'main',
   bindings: {
-    x12: { binding: 0, access: 'read', element: 'f32' },
-    dy: { binding: 1, access: 'read', element: 'f32' },
-    dx12: { binding: 2, access: 'read_write', element: 'f32' },
+    x12: { binding: 0, access: 'read', element: 'Elem' },
+    dy: { binding: 1, access: 'read', element: 'Elem' },
+    dx12: { binding: 2, access: 'read_write', element: 'OElem' },
   },
   uniform: { binding: 3, size: 8, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -12367,6 +12614,9 @@ const swiglu_bwd_ = {
   knobs: {
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   workgroup: [64, 'ROWS'],
   code: `// swiglu_bwd: dx1 = dy * x2 * silu'(x1), dx2 = dy * silu(x1).
@@ -12375,18 +12625,24 @@ const swiglu_bwd_ = {
 // Precision: f32.
 // Source: the derivative of shaders/swiglu_fwd.wgsl.
 // @use activation
+// @use elements
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 4u;   // knob: rows an invocation
+const VEC: bool = false;       // knob: x12, dy and dx12 are accessed as vectors of 4; hidden is a multiple of 4
+alias Elem = f32;              // knob: vec4f with VEC
+alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+
+alias Scalar = f32;
 
 struct Dims {
   rows: u32,
   hidden: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x12: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx12: array<f32>;
+@group(0) @binding(0) var<storage, read> x12: array<Elem>;
+@group(0) @binding(1) var<storage, read> dy: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> dx12: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
 @compute @workgroup_size(64, ROWS)
@@ -12395,23 +12651,25 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let tiles = (dims.hidden + 63u) / 64u;
+  let hidden = dims.hidden / WIDTH; // elements a row
+  let tiles = (hidden + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
   let first = (group / tiles) * (ROWS * PER) + lid.y;
-  if (col >= dims.hidden) {
+  if (col >= hidden) {
     return;
   }
   for (var i = 0u; i < PER; i++) {
     let row = first + i * ROWS;
     if (row < dims.rows) {
-      let at = row * dims.hidden + col;
-      let at1 = at + row * dims.hidden;
-      let x1 = x12[at1];
-      let g = dy[at];
-      let s = sigmoid(x1); // shared by silu(x1) = x1 s and its derivative
-      dx12[at1] = g * x12[at1 + dims.hidden] * s * (1.0 + x1 * (1.0 - s));
-      dx12[at1 + dims.hidden] = g * x1 * s;
+      let at = row * hidden + col;
+      let at1 = at + row * hidden;
+      let x1 = vec4f(x12[at1]);
+      let x2 = vec4f(x12[at1 + hidden]);
+      let g = vec4f(dy[at]);
+      let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w)); // shared by silu(x1) = x1 s and its derivative
+      dx12[at1] = element(g * x2 * s * (1.0 + x1 * (1.0 - s)));
+      dx12[at1 + hidden] = element(g * x1 * s);
     }
   }
 }
@@ -12528,6 +12786,26 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
+// itself or one number four times, of which a compiler computes one; writes make an element of it again.
+// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
+const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+  var one: OElem;
+  one[0] = Scalar(value.x);
+  if (VEC) {
+    one[SECOND] = Scalar(value.y);
+    one[THIRD] = Scalar(value.z);
+    one[FOURTH] = Scalar(value.w);
+  }
+  return one;
 }
 
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
@@ -12577,8 +12855,8 @@ const swiglu_fwd_ = {
   name: 'swiglu_fwd',
   entryPoint: 'main',
   bindings: {
-    x12: { binding: 0, access: 'read', element: 'f32' },
-    y: { binding: 1, access: 'read_write', element: 'f32' },
+    x12: { binding: 0, access: 'read', element: 'Elem' },
+    y: { binding: 1, access: 'read_write', element: 'OElem' },
   },
   uniform: { binding: 2, size: 8, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -12587,27 +12865,40 @@ const swiglu_fwd_ = {
   knobs: {
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   workgroup: [64, 'ROWS'],
   code: `// swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
 // Buffers, row-major f32: x12 [rows, 2 hidden], y [rows, hidden].
-// Grid: a workgroup covers 64 columns of y of ROWS * PER rows, an invocation every ROWS-th row of one column: neighbours touch
-//   neighbouring columns, and no element costs a division.
+// Grid: a workgroup covers 64 columns of y, or with VEC 64 fours of them, of ROWS * PER rows, an invocation every ROWS-th row of one:
+//   neighbours touch neighbouring columns, and no element costs a division.
 // Precision: f32.
 // Source: Shazeer 2020, "GLU Variants Improve Transformer".
 // @use activation
+// @use elements
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 4u;   // knob: rows an invocation
+const VEC: bool = false;       // knob: x12 and y are accessed as vectors of 4; hidden is a multiple of 4
+alias Elem = f32;              // knob: vec4f with VEC
+alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+
+alias Scalar = f32;
 
 struct Dims {
   rows: u32,
   hidden: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x12: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x12: array<Elem>;
+@group(0) @binding(1) var<storage, read_write> y: array<OElem>;
 @group(0) @binding(2) var<uniform> dims: Dims;
+
+fn silu_of(x: vec4f) -> vec4f {
+  return vec4f(silu(x.x), silu(x.y), silu(x.z), silu(x.w));
+}
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -12615,19 +12906,20 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let tiles = (dims.hidden + 63u) / 64u;
+  let hidden = dims.hidden / WIDTH; // elements a row
+  let tiles = (hidden + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
   let first = (group / tiles) * (ROWS * PER) + lid.y;
-  if (col >= dims.hidden) {
+  if (col >= hidden) {
     return;
   }
   for (var i = 0u; i < PER; i++) {
     let row = first + i * ROWS;
     if (row < dims.rows) {
-      let at = row * dims.hidden + col;
-      let at1 = at + row * dims.hidden;
-      y[at] = silu(x12[at1]) * x12[at1 + dims.hidden];
+      let at = row * hidden + col;
+      let at1 = at + row * hidden;
+      y[at] = element(silu_of(vec4f(x12[at1])) * vec4f(x12[at1 + hidden]));
     }
   }
 }
@@ -12746,6 +13038,26 @@ fn silu_grad(x: f32) -> f32 {
   return s * (1.0 + x * (1.0 - s));
 }
 
+// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
+// itself or one number four times, of which a compiler computes one; writes make an element of it again.
+// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
+const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+  var one: OElem;
+  one[0] = Scalar(value.x);
+  if (VEC) {
+    one[SECOND] = Scalar(value.y);
+    one[THIRD] = Scalar(value.z);
+    one[FOURTH] = Scalar(value.w);
+  }
+  return one;
+}
+
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
 // a compiler may assume that arithmetic is finite: a diverged network would look sound.
 
@@ -12782,8 +13094,8 @@ fn inverse_root(x: f32) -> f32 {
 /**
  * swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
  * Buffers, row-major f32: x12 [rows, 2 hidden], y [rows, hidden].
- * Grid: a workgroup covers 64 columns of y of ROWS * PER rows, an invocation every ROWS-th row of one column: neighbours touch
- * neighbouring columns, and no element costs a division.
+ * Grid: a workgroup covers 64 columns of y, or with VEC 64 fours of them, of ROWS * PER rows, an invocation every ROWS-th row of one:
+ * neighbours touch neighbouring columns, and no element costs a division.
  * Precision: f32.
  * Source: Shazeer 2020, "GLU Variants Improve Transformer".
  */

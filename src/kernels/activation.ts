@@ -1,5 +1,6 @@
-import { defineKernel, group, groupsOf, type KnobValue, oneOf } from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, groupsOf, type KnobValue, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { byFours, checkFours, vecKnobs } from './vec_tile.ts';
 
 export interface ActivationOptions {
   /**
@@ -20,9 +21,9 @@ const unaryOptions = group<UnaryOptions>({ fn: oneOf('tanh', 'erf') });
 /** As lib act counts them. */
 const ACTS = { gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5, tanh: 6, erf: 7 };
 
-/** Workgroups of 64 columns and ROWS PER rows. */
+/** Workgroups of 64 columns, or fours of them, and ROWS PER rows. */
 const tilesOf = (rows: number, cols: number, k: Record<string, KnobValue>) =>
-  Math.ceil(cols / 64) * Math.ceil(rows / ((k.ROWS as number) * (k.PER as number)));
+  Math.ceil(cols / (k.VEC ? 256 : 64)) * Math.ceil(rows / ((k.ROWS as number) * (k.PER as number)));
 
 /** `y = act(x)`, elementwise. Buffers f32: x, y [count]. See shaders/activation_fwd.wgsl. */
 export const activation = defineKernel({
@@ -62,19 +63,36 @@ export const unaryBackward = defineKernel({
   grid: (d, k) => groupsOf(d.count, k),
 });
 
+export interface SwigluOptions {
+  /** Rows are accessed as vectors of 4: hidden is a multiple of 4. Default by the shape; never on CPU adapters. */
+  vec?: boolean;
+}
+
+const gated = {
+  options: group<SwigluOptions>({ vec: optional(flag) }),
+  choose: (o: SwigluOptions | undefined, { hidden }: { hidden: number }, caps: Caps): SwigluOptions | undefined => ({
+    vec: o?.vec ?? (!caps.software && hidden % 4 === 0),
+  }),
+  unshaped: (o: SwigluOptions | undefined, caps: Caps) =>
+    o?.vec !== undefined || caps.software ? [] : byFours((d: { hidden: number }) => d.hidden % 4 === 0),
+  knobs: (o: SwigluOptions | undefined) => vecKnobs(o?.vec ?? false),
+  grid: (d: { rows: number; hidden: number }, k: Record<string, KnobValue>) => tilesOf(d.rows, d.hidden, k),
+  check: (d: { hidden: number }, k: Record<string, KnobValue>) => checkFours('hidden', d.hidden, k),
+};
+
 /**
  * SwiGLU, `y = silu(x1) x2` with x12 = (x1, x2) in each row (Shazeer 2020). Buffers f32: x12 [rows, 2 hidden], y [rows, hidden].
  * See shaders/swiglu_fwd.wgsl.
  */
 export const swiglu = defineKernel({
   shader: shaders.swiglu_fwd,
+  ...gated,
   sizes: (d) => ({ x12: 2 * d.rows * d.hidden, y: d.rows * d.hidden }),
-  grid: (d, k) => tilesOf(d.rows, d.hidden, k),
 });
 
 /** The gradient of `swiglu`. Buffers f32: x12, dx12 [rows, 2 hidden], dy [rows, hidden]. See shaders/swiglu_bwd.wgsl. */
 export const swigluBackward = defineKernel({
   shader: shaders.swiglu_bwd,
+  ...gated,
   sizes: (d) => ({ x12: 2 * d.rows * d.hidden, dy: d.rows * d.hidden, dx12: 2 * d.rows * d.hidden }),
-  grid: (d, k) => tilesOf(d.rows, d.hidden, k),
 });

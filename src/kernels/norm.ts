@@ -1,8 +1,8 @@
 import { defineKernel, flag, group, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
-import { chooseNorm, type NormTile, normTile } from './norm_tile.ts';
+import { anyNorm, checkTile, forShape, type NormShape, type NormTile, normTile, tileKnobs } from './norm_tile.ts';
 
-export { chooseNorm, type NormTile } from './norm_tile.ts';
+export { chooseNorm, type NormShape, type NormTile } from './norm_tile.ts';
 
 /** What a normalisation kernel computes. */
 export interface NormOptions {
@@ -17,8 +17,10 @@ export interface NormOptions {
   shift?: boolean;
   /** Write stats [rows, 2] = (mean, rstd), which the backward needs. Default true. */
   stats?: boolean;
-  /** Invocations a row and rows a workgroup; see `chooseNorm`. */
+  /** Invocations a row and rows a workgroup, and what they hold; see `chooseNorm`. */
   tile?: NormTile;
+  /** With a tile of `vec`: modulation is read as vectors of 4 too, its stride and offsets being multiples of 4. */
+  vecModulation?: boolean;
   /** How x and y are stored; default f32. All else is f32. */
   dtype?: 'f32' | 'f16';
 }
@@ -30,8 +32,8 @@ export interface NormOptions {
  */
 export const norm = defineKernel({
   shader: shaders.norm_fwd,
-  choose: (o: NormOptions, { cols }: { cols: number }, caps) => (o.tile ? o : { ...o, tile: chooseNorm(cols, caps) }),
-  unshaped: (o, caps) => (o.tile ? [] : [{ options: { ...o, tile: chooseNorm(512, caps) }, when: () => true }]),
+  choose: (o: NormOptions, shape: NormShape, caps) => forShape(o, shape, caps),
+  unshaped: (o, caps) => (o.tile ? [] : [{ options: { ...o, tile: anyNorm(caps) }, when: () => true }]),
   options: group<NormOptions>({
     kind: oneOf('layer', 'rms'),
     weight: optional(flag),
@@ -41,9 +43,10 @@ export const norm = defineKernel({
     stats: optional(flag),
     dtype: optional(oneOf('f32', 'f16')),
     tile: normTile,
+    vecModulation: optional(flag),
   }),
   knobs: (o: NormOptions) => ({
-    Elem: o.dtype ?? 'f32',
+    ...tileKnobs(o),
     RMS: o.kind === 'rms',
     HAS_WEIGHT: o.weight ?? false,
     HAS_BIAS: o.bias ?? false,
@@ -74,6 +77,6 @@ export const norm = defineKernel({
         fix: 'keep offset + cols <= mod_stride',
       };
     }
-    return undefined;
+    return checkTile(d, k);
   },
 });

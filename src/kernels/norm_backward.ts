@@ -1,7 +1,8 @@
 import { defineKernel, flag, group, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
-import { type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
+import { byColumns, type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
 import { chooseNorm, type NormTile, normTile } from './norm_tile.ts';
+import { checkFours } from './vec_tile.ts';
 
 export type { ColumnTile } from './column_tile.ts';
 
@@ -95,6 +96,8 @@ export interface NormBackwardModulationOptions {
   scale?: boolean;
   shift?: boolean;
   tile?: ColumnTile;
+  /** Rows are read as vectors of 4: cols is a multiple of 4. Default by the shape; never on CPU adapters. */
+  vec?: boolean;
   /** How dy and x are stored; default f32. All else is f32. */
   dtype?: 'f32' | 'f16';
 }
@@ -106,6 +109,7 @@ export interface NormBackwardModulationOptions {
  */
 export const normBackwardModulation = defineKernel({
   shader: shaders.norm_bwd_modulation,
+  ...byColumns<NormBackwardModulationOptions>(),
   options: group<NormBackwardModulationOptions>({
     kind: optional(kind),
     weight: optional(flag),
@@ -114,14 +118,18 @@ export const normBackwardModulation = defineKernel({
     shift: optional(flag),
     dtype: optional(oneOf('f32', 'f16')),
     tile: columnTile,
+    vec: optional(flag),
   }),
   knobs: (o: NormBackwardModulationOptions, caps) => ({
-    Elem: o.dtype ?? 'f32',
+    VEC: o.vec ?? false,
+    Elem: o.vec ? `vec4<${o.dtype ?? 'f32'}>` : (o.dtype ?? 'f32'),
+    Column: o.vec ? 'vec4f' : 'f32',
+    Summed: o.vec ? 'mat2x4f' : 'vec2f',
     HAS_WEIGHT: o.weight ?? false,
     HAS_BIAS: o.bias ?? false,
     HAS_SCALE: o.scale ?? false,
     HAS_SHIFT: o.shift ?? false,
-    LANES: columnLanes('norm_bwd_modulation', o.tile, caps),
+    LANES: columnLanes('norm_bwd_modulation', o, caps),
   }),
   sizes: (d) => ({
     dy: d.rows * d.cols,
@@ -141,7 +149,7 @@ export const normBackwardModulation = defineKernel({
       };
     }
     const last = Math.max(k.HAS_SCALE ? d.scale_offset : 0, k.HAS_SHIFT ? d.shift_offset : 0);
-    return checkShape(d) ?? checkColumns(d, last);
+    return checkShape(d) ?? checkColumns(d, last) ?? checkFours('cols', d.cols, k);
   },
 });
 
@@ -176,7 +184,7 @@ export const normBackwardWeight = defineKernel({
     Elem: o.dtype ?? 'f32',
     HAS_BIAS: o.bias ?? false,
     HAS_SCALE: o.scale ?? false,
-    LANES: columnLanes('norm_bwd_weight', o.tile, caps),
+    LANES: columnLanes('norm_bwd_weight', o, caps),
   }),
   sizes: (d) => {
     const all = d.rows * d.cols;

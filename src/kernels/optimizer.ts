@@ -9,15 +9,24 @@ export interface CautiousOptions {
   cautious?: boolean;
 }
 
+export interface AdamOptions extends CautiousOptions {
+  /** Also update `average` with `decay`, as `ema` would with the new parameters. Not with `cautious`. */
+  average?: boolean;
+}
+
 /**
  * One update of Adam, AdamW, RAdam or CAdamW over flat buffers. Buffers f32: param, m, v [count] updated in place; grad [count];
- * clip [4]; hyper [9] from `adamHyper` of src/optim/hyper.ts; cautious: scales [tensors], owners [ceil(count / 64)] u32. The flat ones are
- * padded to 16 bytes. See shaders/adam_step.wgsl.
+ * clip [4]; hyper [9] from `adamHyper` of src/optim/hyper.ts; cautious: scales [tensors], owners [ceil(count / 64)] u32; average:
+ * average [count] updated in place, decay [1]. The flat ones are padded to 16 bytes. See shaders/adam_step.wgsl.
  */
 export const adamStep = defineKernel({
   shader: shaders.adam_step,
-  options: group<CautiousOptions>({ cautious: optional(flag) }),
-  knobs: (o: CautiousOptions | undefined) => ({ CAUTIOUS: o?.cautious ?? false }),
+  options: group<AdamOptions>({ cautious: optional(flag), average: optional(flag) }, ({ cautious, average }) =>
+    cautious && average
+      ? { what: 'cautious and average ask for 10 buffers', fix: 'leave average out, and run ema after the step' }
+      : undefined,
+  ),
+  knobs: (o: AdamOptions | undefined) => ({ CAUTIOUS: o?.cautious ?? false, HAS_AVERAGE: o?.average ?? false }),
   sizes: ({ count, tensors }) => ({
     param: count,
     grad: count,
@@ -27,6 +36,8 @@ export const adamStep = defineKernel({
     clip: 4,
     scales: tensors,
     owners: blocks(count),
+    average: count,
+    decay: 1,
   }),
   grid: (d, k) => groupsOf(d.count, k, 4),
 });

@@ -1,11 +1,10 @@
 import { type Caps, defineKernel, flag, group, optional, PORTABLE, powerOfTwo, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
-import { type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
+import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
+import { checkFours } from './vec_tile.ts';
 
-export interface SumColsOptions {
-  tile?: ColumnTile;
-}
+export type SumColsOptions = ColumnOptions;
 
 /** Columns that a workgroup sums: 256 invocations, 8 a column. */
 const GROUP_COLS = 32;
@@ -27,14 +26,19 @@ export function chooseChunk(rows: number, cols: number, caps: Caps = PORTABLE): 
  */
 export const sumCols = defineKernel({
   shader: shaders.sum_cols,
-  options: group<SumColsOptions>({ tile: columnTile }),
-  knobs: (o: SumColsOptions | undefined, caps) => ({ LANES: columnLanes('sum_cols', o?.tile, caps) }),
+  ...byColumns<SumColsOptions | undefined>(),
+  options: group<SumColsOptions>({ tile: columnTile, vec: optional(flag) }),
+  knobs: (o: SumColsOptions | undefined, caps) => ({
+    LANES: columnLanes('sum_cols', o ?? {}, caps),
+    VEC: o?.vec ?? false,
+    Summed: o?.vec ? 'vec4f' : 'f32',
+  }),
   sizes: (d) => ({ x: d.rows * d.cols, out: Math.ceil(d.rows / d.chunk_rows) * d.cols }),
   grid: (d, k) => Math.ceil(d.rows / d.chunk_rows) * columnTiles(d.cols, d.chunk_rows, k),
-  check: (d) =>
+  check: (d, k) =>
     d.chunk_rows === 0
       ? { what: 'chunk_rows is 0', fix: 'use chooseChunk(rows, cols), or rows for one chunk' }
-      : undefined,
+      : checkFours('cols', d.cols, k),
 });
 
 export interface SumRowsOptions {

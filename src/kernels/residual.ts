@@ -1,6 +1,7 @@
-import { defineKernel, group, groupsOf, type KnobValue } from '../kernel/index.ts';
+import { defineKernel, flag, group, groupsOf, type KnobValue, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
-import { type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
+import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
+import { checkFours } from './vec_tile.ts';
 
 interface GateDims {
   rows: number;
@@ -47,9 +48,7 @@ export const gatedResidualBackwardH = defineKernel({
   check: checkGate,
 });
 
-export interface GateGradientOptions {
-  tile?: ColumnTile;
-}
+export type GateGradientOptions = ColumnOptions;
 
 /**
  * `dgate += sum of dy h` over the rows of each modulation row, ADDED into dmodulation, which the caller zeroes.
@@ -57,13 +56,16 @@ export interface GateGradientOptions {
  */
 export const gatedResidualBackwardGate = defineKernel({
   shader: shaders.gated_residual_bwd_gate,
-  options: group<GateGradientOptions>({ tile: columnTile }),
+  ...byColumns<GateGradientOptions | undefined>(),
+  options: group<GateGradientOptions>({ tile: columnTile, vec: optional(flag) }),
   knobs: (o: GateGradientOptions | undefined, caps) => ({
-    LANES: columnLanes('gated_residual_bwd_gate', o?.tile, caps),
+    LANES: columnLanes('gated_residual_bwd_gate', o ?? {}, caps),
+    VEC: o?.vec ?? false,
+    Summed: o?.vec ? 'vec4f' : 'f32',
   }),
   sizes: (d) => ({ dy: d.rows * d.cols, h: d.rows * d.cols, dmodulation: modulationSize(d) }),
   grid: (d, k) => Math.ceil(d.rows / d.mod_rows) * columnTiles(d.cols, d.mod_rows, k),
-  check: checkGate,
+  check: (d, k) => checkGate(d) ?? checkFours('cols', d.cols, k),
 });
 
 /** `out = a + b`, elementwise; a and b may be one buffer. Buffers f32: a, b, out [count]. See shaders/add.wgsl. */

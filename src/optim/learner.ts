@@ -155,9 +155,11 @@ export class Learner {
     stream.hold();
     const clip = this.#clip.result;
     this.#clip.measure(this.#loss);
-    this.optimizer.update(clip);
+    // A hook comes between optimiser and average: only without one can they be one pass.
+    const average = onWeights || !this.optimizer.averages ? undefined : this.#ema.fused(options.emaDecay);
+    this.optimizer.update(clip, undefined, average);
     if (onWeights) hookWeights(workspace, weights, clip, onWeights);
-    this.#ema.update(weights, options.emaDecay, clip);
+    if (!average) this.#ema.update(weights, options.emaDecay, clip);
     for (const follower of this.#followers) follower.update(clip);
     this.#log.record(this.#steps, this.#loss, clip);
   }

@@ -1,6 +1,7 @@
 import { checkOptions, FixableError, group, number, numbers, oneOf, optional } from '../kernel/index.ts';
 import { adamStep, lionStep } from '../kernels/optimizer.ts';
 import { FlatBuffers, type FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
+import type { FusedAverage } from './average.ts';
 import { CautiousMask } from './cautious.ts';
 import { DAdaptation } from './dadapt.ts';
 import { ADAM_TYPES, type AdamType, adamHyper, lionHyper } from './hyper.ts';
@@ -64,8 +65,18 @@ export class Optimizer {
     return new Map(all.filter((entry): entry is [string, FlatBuffers] => entry[1] !== undefined));
   }
 
-  /** Records one update of all parameters from their gradients, scaled and cleaned by `clip` [4]. `lr` overrides the option. */
-  update(clip: Tensor, lr = this.options.lr): void {
+  /** True where the kernel of its step can update an average in the same pass. */
+  get averages(): boolean {
+    return this.v !== undefined && this.#mask === undefined && this.adaptation === undefined;
+  }
+
+  /**
+   * Records one update of all parameters from their gradients, scaled and cleaned by `clip` [4]. `lr` overrides the option; `average` is
+   * updated in the same pass, by an optimiser that `averages`. @throws OptimizerError for an average with another.
+   */
+  update(clip: Tensor, lr = this.options.lr, average?: FusedAverage): void {
+    if (average && !this.averages)
+      throw new OptimizerError(`${this.options.type} updates no average`, 'update the average after the step');
     const { stream, device } = this.#workspace;
     this.step++;
     const { betas, weight_decay, type, eps = type === 'CAdamW' ? 1e-6 : 1e-8 } = this.options;
@@ -79,14 +90,17 @@ export class Optimizer {
     stream.write(hyper, isLion(type) ? lionHyper(settings) : adamHyper(type, settings, this.step));
     this.#mask?.measure(gradients, this.m, hyper, clip);
     const options = { cautious: this.#mask !== undefined };
+    const adamOptions = { ...options, average: average !== undefined };
     this.#parameters.values.chunks.forEach((param, i) => {
       const mask = this.#mask && { scales: this.#mask.scales, owners: this.#mask.owners[i] as Tensor };
       const dims = { count: param.count, tensors: this.#mask?.scales.count ?? 0 };
       const grad = gradients.chunks[i] as Tensor;
       const shared = { param, grad, m: this.m.chunks[i] as Tensor, hyper, clip, ...mask };
       const v = this.v?.chunks[i];
-      if (v) stream.run(adamStep.prepare(device, options), { ...shared, v }, dims);
-      else stream.run(lionStep.prepare(device, options), shared, dims);
+      if (v) {
+        const averaged = average && { average: average.values.chunks[i] as Tensor, decay: average.decay };
+        stream.run(adamStep.prepare(device, adamOptions), { ...shared, v, ...averaged }, dims);
+      } else stream.run(lionStep.prepare(device, options), shared, dims);
     });
   }
 

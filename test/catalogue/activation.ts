@@ -62,11 +62,19 @@ function actCase(act: Act, backward: boolean, count: number, extra: Partial<Kern
   };
 }
 
-function swigluCase(backward: boolean, rows: number, hidden: number, extra: Partial<KernelCase> = {}): KernelCase {
+function swigluCase(
+  backward: boolean,
+  rows: number,
+  hidden: number,
+  extra: Partial<KernelCase> = {},
+  vec?: boolean,
+): KernelCase {
+  const options = vec === undefined ? undefined : { vec };
   return {
     kernel: backward ? 'swigluBackward' : 'swiglu',
-    name: `${rows}x${hidden}`,
+    name: `${rows}x${hidden}${vec ? ' by vec4' : ''}`,
     variant: 'swiglu',
+    forced: vec !== undefined,
     shape: [rows, hidden],
     ...TOLERANCE,
     flops: rows * hidden * (backward ? 12 : 6),
@@ -77,14 +85,14 @@ function swigluCase(backward: boolean, rows: number, hidden: number, extra: Part
       const first = extra.benchOnly ? Math.min(rows, Math.floor(FIRST / hidden)) : rows;
       if (!backward) {
         return prepared(
-          swiglu.prepare(device),
+          swiglu.prepare(device, options),
           { rows, hidden },
           { inputs: { x12 }, outputs: { y: rows * hidden }, oracle: () => ({ y: gatedUnit(x12, first, hidden).y }) },
         );
       }
       const dy = Float32Array.from(randn(rows * hidden, 2));
       return prepared(
-        swigluBackward.prepare(device),
+        swigluBackward.prepare(device, options),
         { rows, hidden },
         {
           inputs: { x12, dy },
@@ -112,6 +120,9 @@ export const activationCases: KernelCase[] = [
     swigluCase(backward, 1, 1),
     swigluCase(backward, 113, 257),
     swigluCase(backward, 65539, 1),
+    swigluCase(backward, 18, 260),
+    swigluCase(backward, 18, 260, {}, true),
+    swigluCase(backward, 3, 4, {}, true),
   ]),
   actCase('gelu', false, PAST_ONE_DIMENSION, BENCH),
   actCase('gelu', false, 8192 * 4608, BENCH),

@@ -79,7 +79,7 @@ export function attentionChoices(caps: Caps): AttentionChoice[] {
 }
 
 export function normTiles(caps: Caps): NormTile[] {
-  return distinct(SIZES.map((cols) => chooseNorm(cols, caps)));
+  return distinct(Array.from({ length: 9000 }, (_, i) => chooseNorm(i + 1, caps))); // past what is held
 }
 
 export function softmaxTiles(caps: Caps): Required<SoftmaxTile>[] {
@@ -200,20 +200,31 @@ function attentionCases({ headDim, tile }: AttentionChoice, each: boolean): Kern
   );
 }
 
-/** Columns that the lanes of a row do not divide, rows that a workgroup does not. */
-function normCases(tile: NormTile): KernelCase[] {
-  const [rows, cols] = [2 * tile.rows + 1, 2 * tile.lanes + 9];
+/**
+ * Columns that the lanes of a row do not divide, rows that a workgroup does not. Every part by itself where rows are read again, and
+ * where the most are held by either access; with the others all at once.
+ */
+function normCases(tile: NormTile, i: number, all: readonly NormTile[]): KernelCase[] {
+  const { lanes, held = 0, vec = false } = tile;
+  const rows = 2 * tile.rows + 1;
+  const cols = held === 0 ? 2 * lanes + 9 : 4 * lanes * held - (vec ? 4 : 3);
+  const each = held === 0 || !all.slice(i + 1).some((other) => other.held && (other.vec ?? false) === vec);
   return (['layer', 'rms'] as const).flatMap((kind) => [
-    normCase(kind, [], rows, cols, 1, tile),
-    normCase(kind, ['stats'], rows, cols, 1, tile),
-    normCase(kind, ['weight'], rows, cols, 1, tile),
-    normCase(kind, ['bias', 'stats'], rows, cols, 1, tile),
-    normCase(kind, ['scale', 'shift', 'stats'], rows, cols, 2, tile),
     normCase(kind, ['weight', 'bias', 'scale', 'shift', 'stats'], rows, cols, 2, tile),
-    normBackwardXCase(kind, [], { rows, cols }, tile),
-    normBackwardXCase(kind, ['weight'], { rows, cols }, tile),
-    normBackwardXCase(kind, ['scale', 'prior'], { rows, cols, modRows: 2 }, tile),
+    ...(vec ? [normCase(kind, ['weight', 'scale', 'shift', 'stats', 'aligned'], rows, cols, 2, tile)] : []),
     normBackwardXCase(kind, ['weight', 'scale', 'prior'], { rows, cols, modRows: 2 }, tile),
+    ...(each
+      ? [
+          normCase(kind, [], rows, cols, 1, tile),
+          normCase(kind, ['stats'], rows, cols, 1, tile),
+          normCase(kind, ['weight'], rows, cols, 1, tile),
+          normCase(kind, ['bias', 'stats'], rows, cols, 1, tile),
+          normCase(kind, ['scale', 'shift', 'stats'], rows, cols, 2, tile),
+          normBackwardXCase(kind, [], { rows, cols }, tile),
+          normBackwardXCase(kind, ['weight'], { rows, cols }, tile),
+          normBackwardXCase(kind, ['scale', 'prior'], { rows, cols, modRows: 2 }, tile),
+        ]
+      : []),
   ]);
 }
 

@@ -77,11 +77,16 @@ function problem(kind: Kind, parts: Part[], { rows, cols, modRows = 1 }: Shape) 
   };
 }
 
-function named(kernel: string, kind: Kind, parts: Part[], s: Shape, lanes?: number) {
+function named(kernel: string, kind: Kind, parts: Part[], s: Shape, lanes?: number, vec?: boolean) {
   const { rows, cols, modRows = 1, chunkRows } = s;
   const variant = [kind, ...parts].join('+');
   const shape = `${rows}x${cols}/${modRows}${chunkRows ? ` chunks of ${chunkRows}` : ''}`;
-  return { kernel, name: `${variant} ${shape}${lanes ? ` ${lanes} lanes` : ''}`, variant, shape: [rows, cols] };
+  return {
+    kernel,
+    name: `${variant} ${shape}${lanes ? ` ${lanes} lanes` : ''}${vec ? ' by vec4' : ''}`,
+    variant,
+    shape: [rows, cols],
+  };
 }
 
 /** The gradient of a norm by its input. */
@@ -136,22 +141,32 @@ function modulationCase(
   shape: Shape,
   tile?: ColumnTile,
   extra: Partial<KernelCase> = {},
+  vec?: boolean,
 ): KernelCase {
   const { rows, cols } = shape;
   return {
-    ...named('normBackwardModulation', kind, parts, shape, tile?.lanes),
+    ...named('normBackwardModulation', kind, parts, shape, tile?.lanes, vec),
     tolerance: 2e-6,
     toleranceFrom: 'f32 rounding of the stats and of a sum of mod_rows terms, 16 ulp',
     flops: rows * cols * 5,
     bytes: rows * cols * 8 + Math.ceil(rows / (shape.modRows ?? 1)) * cols * 16,
-    forced: tile !== undefined,
+    forced: tile !== undefined || vec !== undefined,
     ...(parts.includes('f16') && { needs: ['shader-f16'] }),
     ...extra,
     prepare: (device) => {
       const p = problem(kind, parts, shape);
       const dmodulation = Float32Array.from(randn(p.modCount * p.modStride, 7)); // what other kernels have added
       const [weight, bias, scale, shift] = [p.has('weight'), p.has('bias'), p.has('scale'), p.has('shift')];
-      const kernel = normBackwardModulation.prepare(device, { kind, weight, bias, scale, shift, tile, dtype: p.dtype });
+      const kernel = normBackwardModulation.prepare(device, {
+        kind,
+        weight,
+        bias,
+        scale,
+        shift,
+        tile,
+        vec,
+        dtype: p.dtype,
+      });
       return prepared(
         kernel,
         { ...p.dims, mod_rows: p.modRows, mod_stride: p.modStride, shift_offset: p.offsets.shift },
@@ -250,6 +265,17 @@ export const normBackwardCases: KernelCase[] = [
   modulationCase('rms', ['bias', 'scale', 'shift'], { rows: 41, cols: 257, modRows: 1 }, { lanes: 8 }),
   modulationCase('layer', ['weight', 'bias', 'scale', 'shift'], { rows: 100, cols: 41, modRows: 41 }),
   modulationCase('layer', ['scale', 'shift'], { rows: 65539, cols: 1, modRows: 1 }),
+  modulationCase('layer', ['weight', 'bias', 'scale', 'shift'], { rows: 100, cols: 260, modRows: 41 }),
+  modulationCase(
+    'layer',
+    ['weight', 'bias', 'scale', 'shift'],
+    { rows: 100, cols: 260, modRows: 41 },
+    { lanes: 32 },
+    {},
+    true,
+  ),
+  modulationCase('rms', ['scale'], { rows: 41, cols: 1028, modRows: 3 }, { lanes: 8 }, {}, true),
+  modulationCase('layer', ['shift', 'f16'], { rows: 41, cols: 36, modRows: 3 }, { lanes: 8 }, {}, true),
   weightCase('layer', ['bias'], { rows: 3, cols: 41 }, undefined, { smoke: true }),
   weightCase('rms', ['scale'], { rows: 257, cols: 113, modRows: 4, chunkRows: 100 }, { lanes: 8 }),
   weightCase('layer', ['bias', 'scale'], { rows: 113, cols: 41, modRows: 113, chunkRows: 67 }),

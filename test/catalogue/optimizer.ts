@@ -12,16 +12,19 @@ function adamCase(
   step: number,
   weightDecay: number,
   extra: Extra = {},
+  /** The rate at which an average comes along. */
+  rate?: number,
 ): KernelCase {
+  const averaged = rate !== undefined;
   return {
     kernel: 'adam_step',
-    name: `${type} ${count}, step ${step}, decay ${weightDecay}`,
-    variant: type,
+    name: `${type} ${count}, step ${step}, decay ${weightDecay}${averaged ? `, average ${rate}` : ''}`,
+    variant: averaged ? `${type}+average` : type,
     shape: [count],
     tolerance: 1e-6,
     toleranceFrom: 'f32 rounding of a dozen operations, 8 ulp',
     flops: count * 16,
-    bytes: count * 28,
+    bytes: count * (averaged ? 36 : 28),
     ...extra,
     prepare: (device) => {
       const numbers = { lr: 0.01, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay };
@@ -33,12 +36,23 @@ function adamCase(
         grad[i] = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY][i % 3] as number;
       const clip = new Float32Array([0.25, 4, 0, 0]);
       const all = { param: padded(param), grad: padded(grad), m: padded(m), v: padded(v) };
+      const old = randn(count, 5);
       return prepared(
-        adamStep.prepare(device),
+        adamStep.prepare(device, { average: averaged }),
         { count, tensors: 0 },
         {
-          inputs: { ...all, hyper: adamHyper(type, numbers, step), clip },
-          outputs: { param: all.param.length, m: all.m.length, v: all.v.length },
+          inputs: {
+            ...all,
+            hyper: adamHyper(type, numbers, step),
+            clip,
+            ...(averaged && { average: padded(old), decay: new Float32Array([rate]) }),
+          },
+          outputs: {
+            param: all.param.length,
+            m: all.m.length,
+            v: all.v.length,
+            ...(averaged && { average: all.param.length }),
+          },
           oracle: () => {
             const next = { Adam: adam, AdamW: adamw, RAdam: radam }[type](
               { param, m, v },
@@ -46,7 +60,13 @@ function adamCase(
               numbers,
               step,
             );
-            return { param: repadded(next.param), m: repadded(next.m), v: repadded(next.v) };
+            const mean = averaged && average(old, Float32Array.from(next.param), rate);
+            return {
+              param: repadded(next.param),
+              m: repadded(next.m),
+              v: repadded(next.v),
+              ...(mean && { average: repadded(mean) }),
+            };
           },
         },
       );
@@ -197,7 +217,11 @@ export const optimizerCases: KernelCase[] = [
   adamCase('Adam', 1027, 12, 0),
   adamCase('RAdam', 113, 3, 0.01), // momentum alone
   adamCase('RAdam', 257, 100, 0.01),
+  adamCase('AdamW', 41, 1, 0.01, {}, 0.999),
+  adamCase('AdamW', 1, 3, 0, {}, 0),
+  adamCase('RAdam', 65539, 100, 0.1, {}, 0.99),
   adamCase('AdamW', LARGE, 10, 0, BENCH),
+  adamCase('AdamW', LARGE, 10, 0, BENCH, 0.999),
   lionCase(41, 0.01, { smoke: true }),
   lionCase(1, 0),
   lionCase(65539, 0.1),

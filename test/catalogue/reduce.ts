@@ -10,23 +10,24 @@ function colsCase(
   chunkRows: number,
   tile?: SumColsOptions['tile'],
   extra: Partial<KernelCase> = {},
+  vec?: boolean,
 ): KernelCase {
   const chunks = Math.ceil(rows / chunkRows);
   return {
     kernel: 'sumCols',
-    name: `${rows}x${cols} in ${chunks}${tile ? ` ${tile.lanes} lanes` : ''}`,
+    name: `${rows}x${cols} in ${chunks}${tile ? ` ${tile.lanes} lanes` : ''}${vec ? ' by vec4' : ''}`,
     variant: tile ? `${tile.lanes} lanes` : 'default',
     shape: [rows, cols],
     tolerance: 3e-6,
     toleranceFrom: 'f32 rounding of a sum of chunk_rows terms in order, ~ eps sqrt(chunk_rows)',
     flops: rows * cols,
     bytes: 4 * (rows + chunks) * cols,
-    forced: tile !== undefined,
+    forced: tile !== undefined || vec !== undefined,
     ...extra,
     prepare: (device) => {
       const x = values(rows * cols);
       return prepared(
-        sumCols.prepare(device, { tile }),
+        sumCols.prepare(device, { tile, vec }),
         { rows, cols, chunk_rows: chunkRows },
         {
           inputs: { x },
@@ -83,6 +84,12 @@ export const reduceCases: KernelCase[] = [
   colsCase(65539, 3, 65539, { lanes: 8 }),
   colsCase(65539, 3, 1),
   colsCase(65539, 3, chooseChunk(65539, 3)),
+  colsCase(257, 260, 257),
+  colsCase(5, 1028, 5),
+  colsCase(257, 260, 257, { lanes: 32 }, {}, true),
+  colsCase(257, 1028, 100, { lanes: 8 }, {}, true),
+  colsCase(7, 1028, 3, { lanes: 32 }, {}, true), // fewer rows a chunk than lanes share
+  colsCase(300, 4, 70, { lanes: 1 }, {}, true),
   rowsCase(3, 41, false, undefined, { smoke: true }),
   rowsCase(41, 257, true, { lanes: 64, rows: 4 }),
   rowsCase(1, 1153, false, { lanes: 256, rows: 1 }),

@@ -21,6 +21,7 @@ function gatedCase(
   modRows: number,
   tile?: GateGradientOptions['tile'],
   extra: Partial<KernelCase> = {},
+  vec?: boolean,
 ): KernelCase {
   const modCount = Math.ceil(rows / modRows);
   const modStride = 2 * cols + 3; // an odd stride: the gate is a slice of something wider
@@ -28,7 +29,7 @@ function gatedCase(
   const dims = { rows, cols, mod_rows: modRows, mod_stride: modStride, gate_offset: offset };
   return {
     kernel,
-    name: `${rows}x${cols}/${modRows}${tile ? ` ${tile.lanes} lanes` : ''}`,
+    name: `${rows}x${cols}/${modRows}${tile ? ` ${tile.lanes} lanes` : ''}${vec ? ' by vec4' : ''}`,
     variant: 'gated',
     shape: [rows, cols],
     ...ROUNDING,
@@ -38,7 +39,7 @@ function gatedCase(
     }),
     flops: rows * cols * 2,
     bytes: rows * cols * 4 * WORDS[kernel] + modCount * cols * (kernel === 'gatedResidualBackwardGate' ? 8 : 4),
-    forced: tile !== undefined,
+    forced: tile !== undefined || vec !== undefined,
     ...extra,
     prepare: (device) => {
       const count = rows * cols;
@@ -60,7 +61,7 @@ function gatedCase(
           oracle: () => ({ dh: gatedSumGradients(shape).dh }),
         });
       }
-      return prepared(gatedResidualBackwardGate.prepare(device, { tile }), dims, {
+      return prepared(gatedResidualBackwardGate.prepare(device, { tile, vec }), dims, {
         inputs: { dy, h, dmodulation: modulation }, // what other kernels have added
         outputs: { dmodulation: modulation.length },
         oracle: () => ({
@@ -136,6 +137,9 @@ export const residualCases: KernelCase[] = [
   ]),
   gatedCase('gatedResidualBackwardGate', 257, 113, 100, { lanes: 8 }),
   gatedCase('gatedResidualBackwardGate', 257, 3, 257, { lanes: 128 }),
+  gatedCase('gatedResidualBackwardGate', 257, 260, 100),
+  gatedCase('gatedResidualBackwardGate', 257, 260, 100, { lanes: 32 }, {}, true),
+  gatedCase('gatedResidualBackwardGate', 41, 1028, 3, { lanes: 8 }, {}, true),
   gatedCase('gatedResidual', 8192, 1152, 1, undefined, BENCH),
   gatedCase('gatedResidualBackwardGate', 1024, 1152, 256, undefined, BENCH),
   gatedCase('gatedResidualBackwardGate', 8192, 1152, 1, undefined, BENCH),

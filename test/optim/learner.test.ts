@@ -205,6 +205,12 @@ it('a step that fails in a hook leaves no trace', async () => {
   expect(runs[1]).toEqual(runs[0]);
 });
 
+it('the average is the same to the bit in the pass of the optimiser and in its own', async () => {
+  const [fused, apart] = [await fresh(), await fresh({ onWeights: () => {} })];
+  for (const { learner } of [fused, apart]) for (let i = 0; i < 3; i++) await learner.step(regression);
+  expect(await state(fused.learner)).toEqual(await state(apart.learner));
+});
+
 it('onWeights comes after the optimiser and before the average', async () => {
   const double = (workspace: Workspace) => ({
     emaDecay: 0,

@@ -39,12 +39,13 @@ export function swiglu(tape: Tape, x12: Tensor): Tensor {
   const { rows, cols } = rowsAndCols(x12);
   const dims = { rows, hidden: cols / 2 };
   const y = tape.alloc(...x12.shape.slice(0, -1), dims.hidden);
-  tape.run(swigluKernel.prepare(device), { x12, y }, dims);
+  tape.run(swigluKernel.prepare(device, undefined, dims), { x12, y }, dims);
   return tape.push({
     op: 'swiglu',
     inputs: [x12],
     output: y,
     saved: [],
-    vjp: (dy, sink) => sink.give(x12, (dx12) => tape.run(swigluBackward.prepare(device), { x12, dy, dx12 }, dims)),
+    vjp: (dy, sink) =>
+      sink.give(x12, (dx12) => tape.run(swigluBackward.prepare(device, undefined, dims), { x12, dy, dx12 }, dims)),
   });
 }

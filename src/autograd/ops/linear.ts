@@ -98,7 +98,7 @@ export function linearGatedResidual(
     vjp: (dy, sink) => {
       sink.pass(residual, dy);
       sink.addInto(gate.from, (dmodulation) => {
-        tape.run(gatedResidualBackwardGate.prepare(device), { dy, h: h as Tensor, dmodulation }, dims);
+        tape.run(gatedResidualBackwardGate.prepare(device, {}, dims), { dy, h: h as Tensor, dmodulation }, dims);
       });
       const dh = tape.alloc(rows, out);
       tape.run(gatedResidualBackwardH.prepare(device), { dy, modulation: gate.from, dh }, dims);
@@ -172,13 +172,14 @@ export function splitProduct(
   const partial = splits === 1 ? out : tape.alloc(splits, batch * m * n);
   tape.run(kernel, { a, b, out: partial }, { m, n, k, batch, k_chunk: splits === 1 ? k : kChunk });
   if (splits === 1) return;
-  tape.run(sumCols.prepare(device, {}), { x: partial, out }, { rows: splits, cols: batch * m * n, chunk_rows: splits });
+  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits };
+  tape.run(sumCols.prepare(device, {}, dims), { x: partial, out }, dims);
   tape.release(partial);
 }
 
 /** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
 export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, out: Tensor): void {
-  const kernel = sumCols.prepare(tape.workspace.device, {});
+  const kernel = sumCols.prepare(tape.workspace.device, {}, { cols });
   const { caps } = tape.workspace;
   const chunk = caps.software ? rows : chooseChunk(rows, cols, caps);
   const chunks = Math.ceil(rows / chunk);

@@ -98,7 +98,7 @@ function give(tape: Tape, sink: GradSink, of: Operand, elements: number, write: 
     const neighbours = times > 1 && each > 1 ? tape.alloc(times * count, elements) : undefined;
     if (each > 1) {
       const dims = { rows: times * count * each, cols: elements, chunk_rows: each };
-      tape.run(sumCols.prepare(tape.workspace.device, {}), { x: parts, out: neighbours ?? to }, dims);
+      tape.run(sumCols.prepare(tape.workspace.device, {}, dims), { x: parts, out: neighbours ?? to }, dims);
     }
     if (times > 1) columnSums(tape, neighbours ?? parts, times, count * elements, to);
     if (neighbours) tape.release(neighbours);

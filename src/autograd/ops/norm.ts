@@ -48,7 +48,7 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
       shift,
       stats: stats !== undefined,
     },
-    { cols },
+    { cols, mod_stride: dims.mod_stride, scale_offset: dims.scale_offset, shift_offset },
   );
   tape.run(kernel, { x, weight, modulation: mod?.from, y, stats }, { ...dims, shift_offset, eps: o.eps });
   return tape.push({
@@ -62,7 +62,7 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
       const parts = { weight: weight !== undefined, scale };
       if (mod) {
         sink.addInto(mod.from, (dmodulation) => {
-          const backward = normBackwardModulation.prepare(device, { ...parts, shift });
+          const backward = normBackwardModulation.prepare(device, { ...parts, shift }, { cols });
           tape.run(backward, { dy, x, stats: saved, weight, dmodulation }, { ...dims, shift_offset });
         });
       }

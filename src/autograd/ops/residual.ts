@@ -49,7 +49,7 @@ export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: Modulation
     vjp: (dy, sink) => {
       sink.pass(x, dy);
       sink.addInto(gate.from, (dmodulation) =>
-        tape.run(gatedResidualBackwardGate.prepare(device), { dy, h, dmodulation }, dims),
+        tape.run(gatedResidualBackwardGate.prepare(device, {}, dims), { dy, h, dmodulation }, dims),
       );
       sink.give(h, (dh) => tape.run(gatedResidualBackwardH.prepare(device), { dy, modulation: gate.from, dh }, dims));
     },
@@ -73,7 +73,7 @@ export function addPerSample(tape: Tape, x: Tensor, row: Tensor): Tensor {
     vjp: (dy, sink) => {
       sink.pass(x, dy);
       sink.give(row, (drow) =>
-        tape.run(sumCols.prepare(device, {}), { x: dy, out: drow }, { rows, cols, chunk_rows: group_rows }),
+        tape.run(sumCols.prepare(device, {}, { cols }), { x: dy, out: drow }, { rows, cols, chunk_rows: group_rows }),
       );
     },
   });
