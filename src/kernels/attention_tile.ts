@@ -52,6 +52,10 @@ export type AttentionTile = PlainAttention | TiledAttention;
 export const MAX_TILED = 128;
 export const MAX_HEAD = 256;
 
+/** On a CPU adapter: columns of a head up to which loops over it are unrolled, and scores from which that is worth compiling. */
+const UNROLLED = 16;
+const WORTH_COMPILING = 2 ** 17;
+
 /** The variant and its tiling for a shape on a device: tiled on a GPU, unless n is too small to share keys, or a head too large. */
 export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTile {
   const { batch, heads, n, head_dim, keys = n, value_dim = head_dim } = shape;
@@ -60,6 +64,10 @@ export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTil
     // A read serves several queries and keys. llvmpipe turns each read of storage in the code into some hundred basic blocks, and unrolls
     // loops over registers up to 32 times: head_dim 64 took 12 to 24 s to compile, rolled 2 to 6. Forward and
     // dq ran twice as fast so, dk and dv took 22.8 ms where one query and key took 16.1 (2x2x113x64, a busy machine).
+    // Heads of 16 columns still fit: unrolled, a key at a time, 32x4x49x16 took 3.3 / 2.4 / 2.5 ms (forward, dq, dk and dv) where
+    // rolled it took 8.7 / 7.5 / 11.5, for 10 s of compiling.
+    if (width <= UNROLLED && n > 16 && batch * heads * n * keys >= WORTH_COMPILING)
+      return { kind: 'plain', rows: 8, each: 4 };
     return { kind: 'plain', rows: 8, each: n <= 16 ? 2 : 4, keys: 2, rolled: true };
   }
   // So many elements are in local memory anyway; unrolled, they would take long to compile.

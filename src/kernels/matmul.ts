@@ -107,11 +107,12 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
   const { m, n, k, batch = 1, split = true } = shape;
   const vec = { m: m % 4 === 0, n: n % 4 === 0, k: k % 4 === 0 };
   if (caps.software || caps.maxWorkgroupSize < 64 || caps.maxWorkgroupMemory < 8192) {
-    // 16 x 16 outputs an invocation are fastest on llvmpipe and the most that its compiler unrolls, and 4 x 2 invocations read less
-    // than 8 x 1: 1568 x 64 x 192, 12.8 GFLOP/s to 10.1 with 8 x 8 outputs, two cores. Small products get more workgroups.
-    const wide = m >= 16 && n > 32 && batch * Math.ceil(m / 32) * Math.ceil(n / 64) >= 8;
+    // 16 x 16 outputs an invocation are fastest on llvmpipe and the most that its compiler unrolls. 2 x 4 invocations read less than
+    // 4 x 2 (5 to 20% of the time, 1568 x 64 x 64 to 1568 x 340 x 64) and than 8 x 1 (half). Also where few workgroups result: 10.2
+    // GFLOP/s at 64 x 64 x 1568, 7.9 with 8 x 8 outputs. What is over in a millisecond is not worth their second of compiling.
+    const wide = m >= 16 && n > 32 && batch * m * n * k >= 2 ** 22;
     const whole = { vec, ...(k > LONGEST_SUM && { runs: true }), splits: 1, kChunk: k };
-    if (wide) return { kind: 'plain', tm: 16, tn: 16, wgX: 4, wgY: 2, ...whole };
+    if (wide) return { kind: 'plain', tm: 16, tn: 16, wgX: 2, wgY: 4, ...whole };
     const tm = m >= 8 ? 8 : Math.min(m, 4);
     return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, ...whole };
   }

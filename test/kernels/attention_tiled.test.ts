@@ -158,6 +158,14 @@ describe('attention tiled against plain', () => {
     expect(chooseAttention({ ...shape, value_dim: 129 }, PORTABLE)).toMatchObject({ kind: 'plain', rolled: true });
   });
 
+  it('unrolls small heads on a CPU adapter where there is enough to do for the compiling', () => {
+    const software = { ...PORTABLE, software: true };
+    const shape = { batch: 32, heads: 4, n: 49, head_dim: 16 };
+    expect(chooseAttention(shape, software)).toEqual({ kind: 'plain', rows: 8, each: 4 });
+    expect(chooseAttention({ ...shape, batch: 2 }, software)).toMatchObject({ rolled: true });
+    expect(chooseAttention({ ...shape, value_dim: 20 }, software)).toMatchObject({ rolled: true });
+  });
+
   it('refuses a tile past the workgroup memory that every device has', async () => {
     const tile = { kind: 'tiled', rows: 128, cols: 64, chunk: 64, slice: 32 } as const;
     const kernel = attention.prepare(await testDevice(), { headDim: 128, tile });

@@ -29,6 +29,12 @@ describe('matmul choice and checks', () => {
     });
   });
 
+  it('gives a CPU adapter large tiles where a product is worth compiling them, though few workgroups result', () => {
+    const software = { ...PORTABLE, software: true };
+    expect(chooseMatmul({ m: 64, n: 64, k: 1568 }, software)).toMatchObject({ tm: 16, tn: 16, wgX: 2, wgY: 4 });
+    expect(chooseMatmul({ m: 64, n: 64, k: 64 }, software)).toMatchObject({ tm: 8, tn: 8 });
+  });
+
   it('splits a tall product with a small output, in whole steps that cover k', () => {
     for (const k of [16384, 8191, 513, 512, 511]) {
       const { splits, kChunk } = chooseMatmul({ m: 192, n: 192, k }, PORTABLE);
