@@ -3,9 +3,17 @@
 // Grid: as gated_residual_fwd.
 // Precision: f32.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
+// @use elements
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 8u;   // knob: rows an invocation
+const VEC: bool = false;       // knob: dy and dh are accessed as vectors of 4; cols is a multiple of 4
+const VEC_MOD: bool = false;   // knob: so is modulation; mod_stride and gate_offset are multiples of 4; with VEC
+alias Elem = f32;              // knob: vec4f with VEC
+alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+alias Mod = f32;               // knob: vec4f with VEC_MOD
+
+alias Scalar = f32;
 
 struct Dims {
   rows: u32,
@@ -15,10 +23,23 @@ struct Dims {
   gate_offset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> modulation: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dh: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> modulation: array<Mod>;
+@group(0) @binding(2) var<storage, read_write> dh: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+// The gate of an element whose first number's is at `at`.
+fn gate_of(at: u32) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at / 4u);
+  }
+  if (VEC) {
+    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+  }
+  return mod_at(at);
+}
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -26,25 +47,26 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let tiles = (dims.cols + 63u) / 64u;
+  let cols = dims.cols / WIDTH; // elements a row
+  let tiles = (cols + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
   let begin = ((group / tiles) * ROWS + lid.y) * PER;
-  if (col >= dims.cols || begin >= dims.rows) {
+  if (col >= cols || begin >= dims.rows) {
     return;
   }
   let end = min(begin + PER, dims.rows);
-  var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + col;
+  var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + WIDTH * col;
   var left = dims.mod_rows - begin % dims.mod_rows; // rows that still share this gate
-  var gate = modulation[gate_at];
+  var gate = gate_of(gate_at);
   for (var row = begin; row < end; row++) {
     if (left == 0u) {
       left = dims.mod_rows;
       gate_at += dims.mod_stride;
-      gate = modulation[gate_at];
+      gate = gate_of(gate_at);
     }
     left--;
-    let at = row * dims.cols + col;
-    dh[at] = gate * dy[at];
+    let at = row * cols + col;
+    dh[at] = element(gate * vec4f(dy[at]));
   }
 }

@@ -1,12 +1,20 @@
 // gated_residual_fwd: y = x + gate * h, the gate per sample or per token.
 // Buffers, row-major f32: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
-// Grid: a workgroup covers 64 columns of ROWS * PER rows, an invocation PER neighbouring rows of one column: neighbours touch
-//   neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
+// Grid: a workgroup covers 64 columns, or with VEC 64 fours of them, of ROWS * PER rows, an invocation PER neighbouring rows of one:
+//   neighbours touch neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
 // Precision: f32.
 // Source: Peebles & Xie 2023 (adaLN-Zero).
+// @use elements
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 8u;   // knob: rows an invocation
+const VEC: bool = false;       // knob: x, h and y are accessed as vectors of 4; cols is a multiple of 4
+const VEC_MOD: bool = false;   // knob: so is modulation; mod_stride and gate_offset are multiples of 4; with VEC
+alias Elem = f32;              // knob: vec4f with VEC
+alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+alias Mod = f32;               // knob: vec4f with VEC_MOD
+
+alias Scalar = f32;
 
 struct Dims {
   rows: u32,
@@ -16,11 +24,24 @@ struct Dims {
   gate_offset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> h: array<f32>;
-@group(0) @binding(2) var<storage, read> modulation: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> h: array<Elem>;
+@group(0) @binding(2) var<storage, read> modulation: array<Mod>;
+@group(0) @binding(3) var<storage, read_write> y: array<OElem>;
 @group(0) @binding(4) var<uniform> dims: Dims;
+
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+// The gate of an element whose first number's is at `at`.
+fn gate_of(at: u32) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at / 4u);
+  }
+  if (VEC) {
+    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+  }
+  return mod_at(at);
+}
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -28,25 +49,26 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let tiles = (dims.cols + 63u) / 64u;
+  let cols = dims.cols / WIDTH; // elements a row
+  let tiles = (cols + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
   let begin = ((group / tiles) * ROWS + lid.y) * PER;
-  if (col >= dims.cols || begin >= dims.rows) {
+  if (col >= cols || begin >= dims.rows) {
     return;
   }
   let end = min(begin + PER, dims.rows);
-  var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + col;
+  var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + WIDTH * col;
   var left = dims.mod_rows - begin % dims.mod_rows; // rows that still share this gate
-  var gate = modulation[gate_at];
+  var gate = gate_of(gate_at);
   for (var row = begin; row < end; row++) {
     if (left == 0u) {
       left = dims.mod_rows;
       gate_at += dims.mod_stride;
-      gate = modulation[gate_at];
+      gate = gate_of(gate_at);
     }
     left--;
-    let at = row * dims.cols + col;
-    y[at] = x[at] + gate * h[at];
+    let at = row * cols + col;
+    y[at] = element(vec4f(x[at]) + gate * vec4f(h[at]));
   }
 }

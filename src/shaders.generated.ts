@@ -6658,9 +6658,9 @@ const gated_residual_bwd_h_ = {
   name: 'gated_residual_bwd_h',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'f32' },
-    modulation: { binding: 1, access: 'read', element: 'f32' },
-    dh: { binding: 2, access: 'read_write', element: 'f32' },
+    dy: { binding: 0, access: 'read', element: 'Elem' },
+    modulation: { binding: 1, access: 'read', element: 'Mod' },
+    dh: { binding: 2, access: 'read_write', element: 'OElem' },
   },
   uniform: { binding: 3, size: 20, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -6672,6 +6672,11 @@ const gated_residual_bwd_h_ = {
   knobs: {
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 8 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    VEC_MOD: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    Mod: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: [64, 'ROWS'],
   code: `// gated_residual_bwd_h: dh = gate * dy.
@@ -6679,9 +6684,17 @@ const gated_residual_bwd_h_ = {
 // Grid: as gated_residual_fwd.
 // Precision: f32.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
+// @use elements
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 8u;   // knob: rows an invocation
+const VEC: bool = false;       // knob: dy and dh are accessed as vectors of 4; cols is a multiple of 4
+const VEC_MOD: bool = false;   // knob: so is modulation; mod_stride and gate_offset are multiples of 4; with VEC
+alias Elem = f32;              // knob: vec4f with VEC
+alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+alias Mod = f32;               // knob: vec4f with VEC_MOD
+
+alias Scalar = f32;
 
 struct Dims {
   rows: u32,
@@ -6691,10 +6704,23 @@ struct Dims {
   gate_offset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<f32>;
-@group(0) @binding(1) var<storage, read> modulation: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dh: array<f32>;
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> modulation: array<Mod>;
+@group(0) @binding(2) var<storage, read_write> dh: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+// The gate of an element whose first number's is at \`at\`.
+fn gate_of(at: u32) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at / 4u);
+  }
+  if (VEC) {
+    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+  }
+  return mod_at(at);
+}
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -6702,27 +6728,48 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let tiles = (dims.cols + 63u) / 64u;
+  let cols = dims.cols / WIDTH; // elements a row
+  let tiles = (cols + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
   let begin = ((group / tiles) * ROWS + lid.y) * PER;
-  if (col >= dims.cols || begin >= dims.rows) {
+  if (col >= cols || begin >= dims.rows) {
     return;
   }
   let end = min(begin + PER, dims.rows);
-  var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + col;
+  var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + WIDTH * col;
   var left = dims.mod_rows - begin % dims.mod_rows; // rows that still share this gate
-  var gate = modulation[gate_at];
+  var gate = gate_of(gate_at);
   for (var row = begin; row < end; row++) {
     if (left == 0u) {
       left = dims.mod_rows;
       gate_at += dims.mod_stride;
-      gate = modulation[gate_at];
+      gate = gate_of(gate_at);
     }
     left--;
-    let at = row * dims.cols + col;
-    dh[at] = gate * dy[at];
+    let at = row * cols + col;
+    dh[at] = element(gate * vec4f(dy[at]));
   }
+}
+
+// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
+// itself or one number four times, of which a compiler computes one; writes make an element of it again.
+// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
+const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+  var one: OElem;
+  one[0] = Scalar(value.x);
+  if (VEC) {
+    one[SECOND] = Scalar(value.y);
+    one[THIRD] = Scalar(value.z);
+    one[FOURTH] = Scalar(value.w);
+  }
+  return one;
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -6741,10 +6788,10 @@ const gated_residual_fwd_ = {
   name: 'gated_residual_fwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32' },
-    h: { binding: 1, access: 'read', element: 'f32' },
-    modulation: { binding: 2, access: 'read', element: 'f32' },
-    y: { binding: 3, access: 'read_write', element: 'f32' },
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    h: { binding: 1, access: 'read', element: 'Elem' },
+    modulation: { binding: 2, access: 'read', element: 'Mod' },
+    y: { binding: 3, access: 'read_write', element: 'OElem' },
   },
   uniform: { binding: 4, size: 20, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -6756,17 +6803,30 @@ const gated_residual_fwd_ = {
   knobs: {
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 8 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    VEC_MOD: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    Mod: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: [64, 'ROWS'],
   code: `// gated_residual_fwd: y = x + gate * h, the gate per sample or per token.
 // Buffers, row-major f32: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
-// Grid: a workgroup covers 64 columns of ROWS * PER rows, an invocation PER neighbouring rows of one column: neighbours touch
-//   neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
+// Grid: a workgroup covers 64 columns, or with VEC 64 fours of them, of ROWS * PER rows, an invocation PER neighbouring rows of one:
+//   neighbours touch neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
 // Precision: f32.
 // Source: Peebles & Xie 2023 (adaLN-Zero).
+// @use elements
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 8u;   // knob: rows an invocation
+const VEC: bool = false;       // knob: x, h and y are accessed as vectors of 4; cols is a multiple of 4
+const VEC_MOD: bool = false;   // knob: so is modulation; mod_stride and gate_offset are multiples of 4; with VEC
+alias Elem = f32;              // knob: vec4f with VEC
+alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+alias Mod = f32;               // knob: vec4f with VEC_MOD
+
+alias Scalar = f32;
 
 struct Dims {
   rows: u32,
@@ -6776,11 +6836,24 @@ struct Dims {
   gate_offset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> h: array<f32>;
-@group(0) @binding(2) var<storage, read> modulation: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> h: array<Elem>;
+@group(0) @binding(2) var<storage, read> modulation: array<Mod>;
+@group(0) @binding(3) var<storage, read_write> y: array<OElem>;
 @group(0) @binding(4) var<uniform> dims: Dims;
+
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+// The gate of an element whose first number's is at \`at\`.
+fn gate_of(at: u32) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at / 4u);
+  }
+  if (VEC) {
+    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+  }
+  return mod_at(at);
+}
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -6788,27 +6861,48 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let tiles = (dims.cols + 63u) / 64u;
+  let cols = dims.cols / WIDTH; // elements a row
+  let tiles = (cols + 63u) / 64u;
   let group = wid.x + wid.y * groups.x;
   let col = (group % tiles) * 64u + lid.x;
   let begin = ((group / tiles) * ROWS + lid.y) * PER;
-  if (col >= dims.cols || begin >= dims.rows) {
+  if (col >= cols || begin >= dims.rows) {
     return;
   }
   let end = min(begin + PER, dims.rows);
-  var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + col;
+  var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + WIDTH * col;
   var left = dims.mod_rows - begin % dims.mod_rows; // rows that still share this gate
-  var gate = modulation[gate_at];
+  var gate = gate_of(gate_at);
   for (var row = begin; row < end; row++) {
     if (left == 0u) {
       left = dims.mod_rows;
       gate_at += dims.mod_stride;
-      gate = modulation[gate_at];
+      gate = gate_of(gate_at);
     }
     left--;
-    let at = row * dims.cols + col;
-    y[at] = x[at] + gate * h[at];
+    let at = row * cols + col;
+    y[at] = element(vec4f(x[at]) + gate * vec4f(h[at]));
   }
+}
+
+// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
+// itself or one number four times, of which a compiler computes one; writes make an element of it again.
+// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
+const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+  var one: OElem;
+  one[0] = Scalar(value.x);
+  if (VEC) {
+    one[SECOND] = Scalar(value.y);
+    one[THIRD] = Scalar(value.z);
+    one[FOURTH] = Scalar(value.w);
+  }
+  return one;
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -6816,8 +6910,8 @@ fn main(
 /**
  * gated_residual_fwd: y = x + gate * h, the gate per sample or per token.
  * Buffers, row-major f32: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
- * Grid: a workgroup covers 64 columns of ROWS * PER rows, an invocation PER neighbouring rows of one column: neighbours touch
- * neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
+ * Grid: a workgroup covers 64 columns, or with VEC 64 fours of them, of ROWS * PER rows, an invocation PER neighbouring rows of one:
+ * neighbours touch neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
  * Precision: f32.
  * Source: Peebles & Xie 2023 (adaLN-Zero).
  */
@@ -9445,10 +9539,10 @@ const norm_bwd_x_ = {
     dy: { binding: 0, access: 'read', element: 'Elem' },
     x: { binding: 1, access: 'read', element: 'Elem' },
     stats: { binding: 2, access: 'read', element: 'f32' },
-    weight: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_WEIGHT' },
-    modulation: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_SCALE' },
+    weight: { binding: 3, access: 'read', element: 'Column', optional: 'HAS_WEIGHT' },
+    modulation: { binding: 4, access: 'read', element: 'Mod', optional: 'HAS_SCALE' },
     prior: { binding: 5, access: 'read', element: 'Elem', optional: 'HAS_PRIOR' },
-    dx: { binding: 6, access: 'read_write', element: 'Elem' },
+    dx: { binding: 6, access: 'read_write', element: 'OElem' },
   },
   uniform: { binding: 7, size: 20, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -9464,18 +9558,28 @@ const norm_bwd_x_ = {
     HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
     HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
+    HELD: { kind: 'const', type: 'u32', default: 0 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    VEC_MOD: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    Column: { kind: 'alias', type: 'type', default: 'f32' },
+    Mod: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['LANES', 'ROWS'],
   code: `// norm_bwd_x: the gradient of norm_fwd by x, plus a gradient that arrived before.
 //   g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out.
 // Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
 //   modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c.
-// Grid: ROWS rows a workgroup, LANES invocations a row, as norm_fwd; dy and x are read twice, the second time from cache.
+// Grid: ROWS rows a workgroup, LANES invocations a row, as norm_fwd; with HELD g and xhat are held in registers, without dy and x are read
+//   twice, the second time from cache.
 // Precision: f32.
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use lanes_pair
 // @use runs
+// @use row_quads
+// @use elements
 
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
@@ -9483,7 +9587,14 @@ const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
 const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_SCALE: bool = false;    // knob: the forward had scale
 const HAS_PRIOR: bool = false;    // knob: add prior
-alias Elem = f32;                 // knob: f16 stores dy, x, prior, dx in half precision
+const HELD: u32 = 0u;             // knob: quads that an invocation holds, up to 8: 4 LANES HELD columns at least; 0 reads rows again
+const VEC: bool = false;          // knob: dy, x, prior, dx and weight are accessed as vectors of 4; cols is a multiple of 4; with HELD
+const VEC_MOD: bool = false;      // knob: so is modulation; mod_stride and the offset are multiples of 4; with VEC
+alias Scalar = f32;               // knob: f16 stores dy, x, prior, dx in half precision
+alias Elem = f32;                 // knob: as Scalar, a vector of 4 with VEC
+alias OElem = array<f32, 1>;      // knob: array<Scalar, 1>, or a vector of 4 with VEC: both can be indexed, so one store serves both
+alias Column = f32;               // knob: a vector of 4 with VEC
+alias Mod = f32;                  // knob: a vector of 4 with VEC_MOD
 
 alias Summed = vec2f; // of g, of g xhat
 
@@ -9498,22 +9609,113 @@ struct Dims {
 @group(0) @binding(0) var<storage, read> dy: array<Elem>;
 @group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
-@group(0) @binding(3) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
-@group(0) @binding(4) var<storage, read> modulation: array<f32>; // optional: HAS_SCALE
+@group(0) @binding(3) var<storage, read> weight: array<Column>; // optional: HAS_WEIGHT
+@group(0) @binding(4) var<storage, read> modulation: array<Mod>; // optional: HAS_SCALE
 @group(0) @binding(5) var<storage, read> prior: array<Elem>; // optional: HAS_PRIOR
-@group(0) @binding(6) var<storage, read_write> dx: array<Elem>;
+@group(0) @binding(6) var<storage, read_write> dx: array<OElem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
+
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn dy_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(dy[i])); }
+fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
+fn prior_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(prior[i])); }
+fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
 
 // dy carried back to xhat.
 fn to_xhat(at: u32, mod_base: u32, col: u32) -> f32 {
-  var g = f32(dy[at]);
+  var g = dy_at(at).x;
   if (HAS_SCALE) {
-    g *= 1.0 + modulation[mod_base + col];
+    g *= 1.0 + mod_at(mod_base + col).x;
   }
   if (HAS_WEIGHT) {
-    g *= weight[col];
+    g *= weight_at(col).x;
   }
   return g;
+}
+
+fn dy_quad(at: vec4u) -> vec4f {
+  if (VEC) {
+    return dy_at(at.x / 4u);
+  }
+  return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
+}
+
+fn x_quad(at: vec4u) -> vec4f {
+  if (VEC) {
+    return x_at(at.x / 4u);
+  }
+  return vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x);
+}
+
+fn prior_quad(at: vec4u) -> vec4f {
+  if (VEC) {
+    return prior_at(at.x / 4u);
+  }
+  return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
+}
+
+fn weight_quad(at: vec4u) -> vec4f {
+  if (VEC) {
+    return weight_at(at.x / 4u);
+  }
+  return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
+}
+
+fn mod_quad(at: vec4u) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at.x / 4u);
+  }
+  return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
+}
+
+// What an invocation holds of a quad: g and xhat, 0 past the row's end.
+struct Held {
+  g: vec4f,
+  xhat: vec4f,
+}
+
+struct Place {
+  base: u32,
+  mod_base: u32,
+  end: u32,
+  lane: u32,
+  mean: f32,
+  rstd: f32,
+}
+
+fn hold(row: Place, q: u32) -> Held {
+  let quad = columns_of(row.lane, q, row.end);
+  var g = dy_quad(row.base + quad.at);
+  let xhat = (x_quad(row.base + quad.at) - row.mean) * row.rstd;
+  if (HAS_SCALE) {
+    g *= 1.0 + mod_quad(row.mod_base + quad.at);
+  }
+  if (HAS_WEIGHT) {
+    g *= weight_quad(quad.at);
+  }
+  return Held(select(vec4f(0.0), g, quad.live), select(vec4f(0.0), xhat, quad.live));
+}
+
+fn pair_of(held: Held) -> Summed {
+  return vec2f(sum_of_four(held.g), sum_of_four(held.g * held.xhat));
+}
+
+fn write_quad(row: Place, q: u32, held: Held, means: vec2f) {
+  let quad = columns_of(row.lane, q, row.end);
+  let at = row.base + quad.at;
+  var value = row.rstd * (held.g - means.x - held.xhat * means.y);
+  if (HAS_PRIOR) {
+    value += prior_quad(at);
+  }
+  if (VEC) {
+    if (quad.live.x) { dx[at.x / 4u] = element(value); }
+    return;
+  }
+  if (quad.live.x) { dx[at.x] = element(vec4f(value.x)); }
+  if (quad.live.y) { dx[at.y] = element(vec4f(value.y)); }
+  if (quad.live.z) { dx[at.z] = element(vec4f(value.z)); }
+  if (quad.live.w) { dx[at.w] = element(vec4f(value.w)); }
 }
 
 @compute @workgroup_size(LANES, ROWS)
@@ -9532,26 +9734,61 @@ fn main(
   let mod_base = (safe_row / dims.mod_rows) * dims.mod_stride + dims.scale_offset;
   let inv_cols = 1.0 / f32(dims.cols);
 
-  var sums = Runs();
-  for (var first = lid.x; first < end; first += RUN * LANES) {
-    var run = Summed();
-    for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-      let g = to_xhat(base + c, mod_base, c);
-      run += vec2f(g, g * (f32(x[base + c]) - mean) * rstd);
+  let place = Place(base, mod_base, end, lid.x, mean, rstd);
+  var h0 = Held();
+  var h1 = Held();
+  var h2 = Held();
+  var h3 = Held();
+  var h4 = Held();
+  var h5 = Held();
+  var h6 = Held();
+  var h7 = Held();
+  var sum = Summed();
+  if (HELD > 0u) {
+    h0 = hold(place, 0u);
+    if (HELD > 1u) { h1 = hold(place, 1u); }
+    if (HELD > 2u) { h2 = hold(place, 2u); }
+    if (HELD > 3u) { h3 = hold(place, 3u); }
+    if (HELD > 4u) { h4 = hold(place, 4u); }
+    if (HELD > 5u) { h5 = hold(place, 5u); }
+    if (HELD > 6u) { h6 = hold(place, 6u); }
+    if (HELD > 7u) { h7 = hold(place, 7u); }
+    sum = (pair_of(h0) + pair_of(h1)) + (pair_of(h2) + pair_of(h3));
+    if (HELD > 4u) { sum += (pair_of(h4) + pair_of(h5)) + (pair_of(h6) + pair_of(h7)); }
+  } else {
+    var sums = Runs();
+    for (var first = lid.x; first < end; first += RUN * LANES) {
+      var run = Summed();
+      for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+        let g = to_xhat(base + c, mod_base, c);
+        run += vec2f(g, g * (x_at(base + c).x - mean) * rstd);
+      }
+      add_run(&sums, run);
     }
-    add_run(&sums, run);
+    sum = sum_of(sums);
   }
-  var means = lanes_sum_pair(sum_of(sums), lid.x, lid.y) * inv_cols;
+  var means = lanes_sum_pair(sum, lid.x, lid.y) * inv_cols;
   if (RMS) {
     means.x = 0.0;
   }
+  if (HELD > 0u) {
+    write_quad(place, 0u, h0, means);
+    if (HELD > 1u) { write_quad(place, 1u, h1, means); }
+    if (HELD > 2u) { write_quad(place, 2u, h2, means); }
+    if (HELD > 3u) { write_quad(place, 3u, h3, means); }
+    if (HELD > 4u) { write_quad(place, 4u, h4, means); }
+    if (HELD > 5u) { write_quad(place, 5u, h5, means); }
+    if (HELD > 6u) { write_quad(place, 6u, h6, means); }
+    if (HELD > 7u) { write_quad(place, 7u, h7, means); }
+    return;
+  }
   for (var c = lid.x; c < end; c += LANES) {
-    let xhat = (f32(x[base + c]) - mean) * rstd;
+    let xhat = (x_at(base + c).x - mean) * rstd;
     var value = rstd * (to_xhat(base + c, mod_base, c) - means.x - xhat * means.y);
     if (HAS_PRIOR) {
-      value += f32(prior[base + c]);
+      value += prior_at(base + c).x;
     }
-    dx[base + c] = Elem(value);
+    dx[base + c] = element(vec4f(value));
   }
 }
 
@@ -9601,6 +9838,58 @@ fn add_run(runs: ptr<function, Runs>, run: Summed) {
 fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
+
+// row_quads: the columns of a row that an invocation holds, as its quads 0, 1, ...: with VEC four neighbours each, which are one access,
+// LANES quads apart; without it four numbers LANES apart (lib quads). Neighbours read neighbours either way.
+// Needs in the kernel: const LANES, const VEC.
+// @use quads
+
+// Of a row of \`end\` numbers; those past its end are in its last ones' place, and not live.
+fn columns_of(lane: u32, q: u32, end: u32) -> Quad {
+  if (VEC) {
+    let c = 4u * (lane + q * LANES);
+    return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
+  }
+  return quad_of(0u, lane + 4u * q * LANES, end);
+}
+
+fn sum_of_four(v: vec4f) -> f32 {
+  return (v.x + v.y) + (v.z + v.w);
+}
+
+// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
+// itself or one number four times, of which a compiler computes one; writes make an element of it again.
+// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
+const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+  var one: OElem;
+  one[0] = Scalar(value.x);
+  if (VEC) {
+    one[SECOND] = Scalar(value.y);
+    one[THIRD] = Scalar(value.z);
+    one[FOURTH] = Scalar(value.w);
+  }
+  return one;
+}
+
+// quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
+// Needs in the kernel: const LANES.
+
+struct Quad {
+  at: vec4u, // where they lie; for those past the row's end, its last number
+  live: vec4<bool>, // which there are
+}
+
+// Of the row that starts at base and has \`end\` numbers.
+fn quad_of(base: u32, c: u32, end: u32) -> Quad {
+  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+  return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
+}
 ` as string,
 } as const satisfies ShaderSource;
 
@@ -9609,7 +9898,8 @@ fn sum_of(runs: Runs) -> Summed {
  * g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out.
  * Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
  * modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c.
- * Grid: ROWS rows a workgroup, LANES invocations a row, as norm_fwd; dy and x are read twice, the second time from cache.
+ * Grid: ROWS rows a workgroup, LANES invocations a row, as norm_fwd; with HELD g and xhat are held in registers, without dy and x are read
+ * twice, the second time from cache.
  * Precision: f32.
  * Source: the derivative of shaders/norm_fwd.wgsl.
  */

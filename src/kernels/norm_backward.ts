@@ -1,7 +1,7 @@
 import { defineKernel, flag, group, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { byColumns, type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
-import { chooseNorm, type NormTile, normTile } from './norm_tile.ts';
+import { checkTile, forShape, type NormShape, type NormTile, normTile, tileKnobs } from './norm_tile.ts';
 import { checkFours } from './vec_tile.ts';
 
 export type { ColumnTile } from './column_tile.ts';
@@ -46,8 +46,10 @@ export interface NormBackwardXOptions {
   scale?: boolean;
   /** Add `prior`, a gradient of x from elsewhere: the sum at a residual connection, fused. */
   prior?: boolean;
-  /** Invocations a row and rows a workgroup, as the forward's. */
+  /** Invocations a row and rows a workgroup, and what they hold, as the forward's. */
   tile?: NormTile;
+  /** As the forward's. */
+  vecModulation?: boolean;
   /** How dy, x, prior and dx are stored; default f32. All else is f32. */
   dtype?: 'f32' | 'f16';
 }
@@ -60,8 +62,7 @@ export interface NormBackwardXOptions {
  */
 export const normBackwardX = defineKernel({
   shader: shaders.norm_bwd_x,
-  choose: (o: NormBackwardXOptions, { cols }: { cols: number }, caps) =>
-    o.tile ? o : { ...o, tile: chooseNorm(cols, caps) },
+  choose: (o: NormBackwardXOptions, shape: NormShape, caps) => forShape(o, shape, caps),
   options: group<NormBackwardXOptions>({
     kind,
     weight: optional(flag),
@@ -69,9 +70,10 @@ export const normBackwardX = defineKernel({
     prior: optional(flag),
     dtype: optional(oneOf('f32', 'f16')),
     tile: normTile,
+    vecModulation: optional(flag),
   }),
   knobs: (o: NormBackwardXOptions, caps) => ({
-    Elem: o.dtype ?? 'f32',
+    ...tileKnobs(o),
     RMS: o.kind === 'rms',
     HAS_WEIGHT: o.weight ?? false,
     HAS_SCALE: o.scale ?? false,
@@ -84,7 +86,7 @@ export const normBackwardX = defineKernel({
     return { dy: all, x: all, stats: d.rows * 2, weight: d.cols, modulation: modulationSize(d), prior: all, dx: all };
   },
   grid: (d, k) => Math.ceil(d.rows / (k.ROWS as number)),
-  check: (d, k) => checkShape(d) ?? (k.HAS_SCALE ? checkColumns(d, d.scale_offset) : undefined),
+  check: (d, k) => checkShape(d) ?? (k.HAS_SCALE ? checkColumns(d, d.scale_offset) : undefined) ?? checkTile(d, k),
 });
 
 /** Which parts the forward had. */

@@ -1,7 +1,7 @@
-import { defineKernel, flag, group, groupsOf, type KnobValue, optional } from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, groupsOf, type KnobValue, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
-import { checkFours } from './vec_tile.ts';
+import { byFours, checkFours, vecKnobs } from './vec_tile.ts';
 
 interface GateDims {
   rows: number;
@@ -11,9 +11,9 @@ interface GateDims {
   gate_offset: number;
 }
 
-/** Workgroups of 64 columns and ROWS PER rows. */
+/** Workgroups of 64 columns, or fours of them, and ROWS PER rows. */
 const tilesOf = (d: GateDims, k: Record<string, KnobValue>) =>
-  Math.ceil(d.cols / 64) * Math.ceil(d.rows / ((k.ROWS as number) * (k.PER as number)));
+  Math.ceil(d.cols / (k.VEC ? 256 : 64)) * Math.ceil(d.rows / ((k.ROWS as number) * (k.PER as number)));
 
 const modulationSize = (d: GateDims) => Math.ceil(d.rows / d.mod_rows) * d.mod_stride;
 
@@ -29,23 +29,60 @@ function checkGate(d: GateDims): { what: string; fix: string } | undefined {
   return undefined;
 }
 
+export interface GateOptions {
+  /** Rows are accessed as vectors of 4: cols is a multiple of 4. Default by the shape; never on CPU adapters. */
+  vec?: boolean;
+  /** With `vec`: modulation is read so too, mod_stride and gate_offset being multiples of 4. Default by the shape. */
+  vecModulation?: boolean;
+}
+
+type GateShape = Pick<GateDims, 'cols' | 'mod_stride' | 'gate_offset'>;
+
+const allFours = (d: GateShape) => [d.cols, d.mod_stride, d.gate_offset].every((n) => n % 4 === 0);
+
+/** What the elementwise kernels of a gate have in common. */
+const gated = {
+  options: group<GateOptions>({ vec: optional(flag), vecModulation: optional(flag) }, ({ vec, vecModulation }) =>
+    vecModulation && !vec ? { what: 'vecModulation without vec', fix: 'set vec too' } : undefined,
+  ),
+  choose: (o: GateOptions | undefined, shape: GateShape, caps: Caps): GateOptions | undefined =>
+    o?.vec === undefined && !caps.software ? { vec: shape.cols % 4 === 0, vecModulation: allFours(shape) } : o,
+  unshaped: (o: GateOptions | undefined, caps: Caps) =>
+    o?.vec !== undefined || caps.software
+      ? []
+      : [
+          { options: { vec: true, vecModulation: true }, when: allFours },
+          ...byFours((d: GateShape) => d.cols % 4 === 0),
+        ],
+  knobs: (o: GateOptions | undefined) => ({
+    ...vecKnobs(o?.vec ?? false),
+    VEC_MOD: o?.vecModulation ?? false,
+    Mod: o?.vecModulation ? 'vec4f' : 'f32',
+  }),
+  grid: tilesOf,
+  check: (d: GateDims, k: Record<string, KnobValue>) => {
+    const wrong = checkGate(d) ?? checkFours('cols', d.cols, k);
+    if (wrong || !k.VEC_MOD || allFours(d)) return wrong;
+    const what = `modulation is read as vectors of 4, but mod_stride is ${d.mod_stride}, gate_offset ${d.gate_offset}`;
+    return { what, fix: 'create the kernel without vecModulation, or for this shape' };
+  },
+};
+
 /**
  * `y = x + gate h`, gate from columns of a modulation tensor. Buffers f32: x, h, y [rows, cols];
  * modulation [ceil(rows/mod_rows), mod_stride], gate of column c at gate_offset + c. See shaders/gated_residual_fwd.wgsl.
  */
 export const gatedResidual = defineKernel({
   shader: shaders.gated_residual_fwd,
+  ...gated,
   sizes: (d) => ({ x: d.rows * d.cols, h: d.rows * d.cols, modulation: modulationSize(d), y: d.rows * d.cols }),
-  grid: tilesOf,
-  check: checkGate,
 });
 
 /** `dh = gate dy`. Buffers f32: dy, dh [rows, cols]; modulation as in gatedResidual. See shaders/gated_residual_bwd_h.wgsl. */
 export const gatedResidualBackwardH = defineKernel({
   shader: shaders.gated_residual_bwd_h,
+  ...gated,
   sizes: (d) => ({ dy: d.rows * d.cols, modulation: modulationSize(d), dh: d.rows * d.cols }),
-  grid: tilesOf,
-  check: checkGate,
 });
 
 export type GateGradientOptions = ColumnOptions;

@@ -212,6 +212,7 @@ function normCases(tile: NormTile, i: number, all: readonly NormTile[]): KernelC
   return (['layer', 'rms'] as const).flatMap((kind) => [
     normCase(kind, ['weight', 'bias', 'scale', 'shift', 'stats'], rows, cols, 2, tile),
     ...(vec ? [normCase(kind, ['weight', 'scale', 'shift', 'stats', 'aligned'], rows, cols, 2, tile)] : []),
+    ...(vec ? [normBackwardXCase(kind, ['scale', 'prior', 'aligned'], { rows, cols, modRows: 2 }, tile)] : []),
     normBackwardXCase(kind, ['weight', 'scale', 'prior'], { rows, cols, modRows: 2 }, tile),
     ...(each
       ? [

@@ -15,9 +15,10 @@ import {
   takeColumns,
 } from '../reference/index.ts';
 import { halves, type KernelCase, prepared } from './case.ts';
+import { tileName } from './norm.ts';
 
-/** f16: dy, x, prior and dx are halves. */
-type Part = 'weight' | 'bias' | 'scale' | 'shift' | 'prior' | 'f16';
+/** aligned: the modulation's stride and offsets are multiples of 4, as a network's are. f16: dy, x, prior and dx are halves. */
+type Part = 'weight' | 'bias' | 'scale' | 'shift' | 'prior' | 'aligned' | 'f16';
 type Kind = 'layer' | 'rms';
 
 interface Shape {
@@ -32,8 +33,10 @@ function problem(kind: Kind, parts: Part[], { rows, cols, modRows = 1 }: Shape) 
   const has = (part: Part) => parts.includes(part);
   const modCount = Math.ceil(rows / modRows);
   const modulated = has('scale') || has('shift');
-  const modStride = modulated ? 3 * cols + 5 : 0; // an odd stride: the modulation is a slice of something wider
-  const offsets = { scale: has('scale') ? cols + 2 : 0, shift: has('shift') ? 1 : 0 };
+  // A slice of something wider, at an odd stride or, aligned, one as even as cols.
+  const [stride, scaleAt, shiftAt] = has('aligned') ? [6 * cols, 4 * cols, cols] : [3 * cols + 5, cols + 2, 1];
+  const modStride = modulated ? stride : 0;
+  const offsets = { scale: has('scale') ? scaleAt : 0, shift: has('shift') ? shiftAt : 0 };
   const stored = (values: Float32Array<ArrayBuffer>) => (has('f16') ? halves(values) : values);
   const dtype = has('f16') ? ('f16' as const) : undefined;
   const x = stored(Float32Array.from(randn(rows * cols, 1), (v) => v * 1.5 + 0.7));
@@ -99,7 +102,8 @@ export function normBackwardXCase(
 ): KernelCase {
   const { rows, cols } = shape;
   return {
-    ...named('normBackwardX', kind, parts, shape, tile?.lanes),
+    ...named('normBackwardX', kind, parts, shape),
+    ...(tile && { name: `${[kind, ...parts].join('+')} ${rows}x${cols}/${shape.modRows ?? 1} ${tileName(tile)}` }),
     tolerance: 2e-6,
     toleranceFrom: 'f32 rounding of the stats and of two sums of cols terms, 16 ulp',
     flops: rows * cols * 12,
@@ -112,7 +116,18 @@ export function normBackwardXCase(
       const prior = p.stored(Float32Array.from(randn(rows * cols, 6)));
       const [weight, scale, withPrior] = [p.has('weight'), p.has('scale'), p.has('prior')];
       return prepared(
-        normBackwardX.prepare(device, { kind, weight, scale, prior: withPrior, tile, dtype: p.dtype }),
+        normBackwardX.prepare(
+          device,
+          {
+            kind,
+            weight,
+            scale,
+            prior: withPrior,
+            dtype: p.dtype,
+            ...(tile && { tile, vecModulation: p.has('aligned') }),
+          },
+          p.dims,
+        ),
         p.dims,
         {
           inputs: {
@@ -244,7 +259,26 @@ function weightCase(
 
 const BENCH = { benchOnly: true };
 
+function held(lanes: number, rows: number, held: number, vec: boolean): NormBackwardXOptions['tile'] {
+  return { lanes, rows, held, vec };
+}
+
+/** Tiles that hold rows, by what of a row there is: less than a quad a lane, just one, several, a part of the last. */
+const heldCases: KernelCase[] = [
+  normBackwardXCase('layer', ['weight', 'scale', 'prior'], { rows: 5, cols: 41, modRows: 2 }, held(16, 4, 1, false)),
+  normBackwardXCase('layer', ['weight', 'scale', 'prior'], { rows: 5, cols: 64, modRows: 2 }, held(16, 4, 1, true)),
+  normBackwardXCase('layer', ['weight', 'scale', 'prior', 'aligned'], { rows: 9, cols: 1152 }, held(64, 4, 5, true)),
+  normBackwardXCase('rms', ['scale', 'prior', 'aligned'], { rows: 9, cols: 1028, modRows: 4 }, held(64, 2, 5, true)),
+  normBackwardXCase('layer', [], { rows: 6, cols: 1153 }, held(64, 4, 5, false)),
+  normBackwardXCase('rms', ['weight', 'prior'], { rows: 7, cols: 1 }, held(8, 2, 2, false)),
+  normBackwardXCase('layer', ['weight', 'scale', 'prior'], { rows: 5, cols: 255, modRows: 2 }, held(8, 4, 8, false)),
+  normBackwardXCase('layer', ['scale', 'prior', 'aligned'], { rows: 5, cols: 256, modRows: 2 }, held(8, 4, 8, true)),
+  normBackwardXCase('layer', ['scale', 'aligned', 'f16'], { rows: 5, cols: 180, modRows: 2 }, held(16, 4, 3, true)),
+  normBackwardXCase('rms', ['weight', 'prior', 'f16'], { rows: 5, cols: 181 }, held(16, 4, 4, false)),
+];
+
 export const normBackwardCases: KernelCase[] = [
+  ...heldCases,
   normBackwardXCase('layer', [], { rows: 3, cols: 41 }, undefined, { smoke: true }),
   normBackwardXCase(
     'layer',
@@ -286,14 +320,8 @@ export const normBackwardCases: KernelCase[] = [
   normBackwardXCase('rms', ['f16'], { rows: 7, cols: 257 }, { lanes: 16, rows: 8 }),
   modulationCase('layer', ['weight', 'scale', 'shift', 'f16'], { rows: 100, cols: 113, modRows: 41 }, { lanes: 8 }),
   weightCase('layer', ['bias', 'scale', 'f16'], { rows: 113, cols: 41, modRows: 113, chunkRows: 67 }),
-  normBackwardXCase(
-    'layer',
-    ['scale', 'prior'],
-    { rows: 8192, cols: 1152, modRows: 256 },
-    { lanes: 256, rows: 1 },
-    BENCH,
-  ),
-  normBackwardXCase('rms', ['scale', 'prior'], { rows: 16384, cols: 384, modRows: 256 }, { lanes: 64, rows: 4 }, BENCH),
+  normBackwardXCase('layer', ['scale', 'prior', 'aligned'], { rows: 8192, cols: 1152, modRows: 256 }, undefined, BENCH),
+  normBackwardXCase('rms', ['scale', 'prior', 'aligned'], { rows: 16384, cols: 384, modRows: 256 }, undefined, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 8192, cols: 1152, modRows: 256 }, undefined, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 1024, cols: 1152, modRows: 256 }, undefined, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 8192, cols: 1152, modRows: 1 }, undefined, BENCH),

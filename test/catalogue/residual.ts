@@ -22,14 +22,15 @@ function gatedCase(
   tile?: GateGradientOptions['tile'],
   extra: Partial<KernelCase> = {},
   vec?: boolean,
+  aligned = extra.benchOnly ?? false,
 ): KernelCase {
   const modCount = Math.ceil(rows / modRows);
-  const modStride = 2 * cols + 3; // an odd stride: the gate is a slice of something wider
-  const offset = cols + 1;
+  // The gate is a slice of something wider: at an odd stride or, aligned, one as even as cols, as a network's is.
+  const [modStride, offset] = aligned ? [6 * cols, 2 * cols] : [2 * cols + 3, cols + 1];
   const dims = { rows, cols, mod_rows: modRows, mod_stride: modStride, gate_offset: offset };
   return {
     kernel,
-    name: `${rows}x${cols}/${modRows}${tile ? ` ${tile.lanes} lanes` : ''}${vec ? ' by vec4' : ''}`,
+    name: `${rows}x${cols}/${modRows}${tile ? ` ${tile.lanes} lanes` : ''}${vec ? ' by vec4' : ''}${aligned ? ' aligned' : ''}`,
     variant: 'gated',
     shape: [rows, cols],
     ...ROUNDING,
@@ -47,15 +48,16 @@ function gatedCase(
         Float32Array.from(randn(n, i + 1)),
       ) as [Float32Array, Float32Array, Float32Array, Float32Array];
       const shape = { rows, cols, modRows, h, dy, gate: takeColumns(modulation, modCount, modStride, offset, cols) };
+      const options = vec ? { vec, vecModulation: aligned } : undefined;
       if (kernel === 'gatedResidual') {
-        return prepared(gatedResidual.prepare(device), dims, {
+        return prepared(gatedResidual.prepare(device, options), dims, {
           inputs: { x, h, modulation },
           outputs: { y: count },
           oracle: () => ({ y: gatedSum({ ...shape, x }) }),
         });
       }
       if (kernel === 'gatedResidualBackwardH') {
-        return prepared(gatedResidualBackwardH.prepare(device), dims, {
+        return prepared(gatedResidualBackwardH.prepare(device, options), dims, {
           inputs: { dy, modulation },
           outputs: { dh: count },
           oracle: () => ({ dh: gatedSumGradients(shape).dh }),
@@ -137,6 +139,13 @@ export const residualCases: KernelCase[] = [
   ]),
   gatedCase('gatedResidualBackwardGate', 257, 113, 100, { lanes: 8 }),
   gatedCase('gatedResidualBackwardGate', 257, 3, 257, { lanes: 128 }),
+  ...(['gatedResidual', 'gatedResidualBackwardH'] as const).flatMap((kernel) => [
+    gatedCase(kernel, 41, 260, 3),
+    gatedCase(kernel, 41, 260, 3, undefined, {}, undefined, true),
+    gatedCase(kernel, 41, 260, 3, undefined, {}, true),
+    gatedCase(kernel, 41, 260, 3, undefined, {}, true, true),
+    gatedCase(kernel, 67, 4, 41, undefined, {}, true, true),
+  ]),
   gatedCase('gatedResidualBackwardGate', 257, 260, 100),
   gatedCase('gatedResidualBackwardGate', 257, 260, 100, { lanes: 32 }, {}, true),
   gatedCase('gatedResidualBackwardGate', 41, 1028, 3, { lanes: 8 }, {}, true),

@@ -101,7 +101,7 @@ export function linearGatedResidual(
         tape.run(gatedResidualBackwardGate.prepare(device, {}, dims), { dy, h: h as Tensor, dmodulation }, dims);
       });
       const dh = tape.alloc(rows, out);
-      tape.run(gatedResidualBackwardH.prepare(device), { dy, modulation: gate.from, dh }, dims);
+      tape.run(gatedResidualBackwardH.prepare(device, undefined, dims), { dy, modulation: gate.from, dh }, dims);
       linearBackward(tape, sink, dh, x, weight, bias);
       tape.release(dh);
     },

@@ -70,7 +70,7 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
       sink.give(
         x,
         (dx, prior) => {
-          const backward = normBackwardX.prepare(device, { kind, ...parts, prior: prior !== undefined }, { cols });
+          const backward = normBackwardX.prepare(device, { kind, ...parts, prior: prior !== undefined }, dims);
           tape.run(backward, { dy, x, stats: saved, weight, modulation, prior, dx }, dims);
         },
         'fused',

@@ -40,7 +40,7 @@ export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: Modulation
     gate_offset: gate.offset,
   };
   const y = tape.alloc(...x.shape);
-  tape.run(kernel.prepare(device), { x, h, modulation: gate.from, y }, dims);
+  tape.run(kernel.prepare(device, undefined, dims), { x, h, modulation: gate.from, y }, dims);
   return tape.push({
     op: 'gatedResidual',
     inputs: [x, h, gate.from],
@@ -51,7 +51,9 @@ export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: Modulation
       sink.addInto(gate.from, (dmodulation) =>
         tape.run(gatedResidualBackwardGate.prepare(device, {}, dims), { dy, h, dmodulation }, dims),
       );
-      sink.give(h, (dh) => tape.run(gatedResidualBackwardH.prepare(device), { dy, modulation: gate.from, dh }, dims));
+      sink.give(h, (dh) =>
+        tape.run(gatedResidualBackwardH.prepare(device, undefined, dims), { dy, modulation: gate.from, dh }, dims),
+      );
     },
   });
 }
