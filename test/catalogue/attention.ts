@@ -99,6 +99,7 @@ export const attentionCases: KernelCase[] = [
     attentionCase(kernel, [1, 2, 257, 1]),
     attentionCase(kernel, [1, 3, 41, 41], { tile: { rows: 32 } }),
     attentionCase(kernel, [2, 2, 113, 72]),
+    attentionCase(kernel, [32, 4, 49, 16]), // the tiny preset's, which a CPU adapter has unrolled
     // Unrolled as a GPU has it, which llvmpipe compiles in a time that grows faster than head_dim.
     attentionCase(kernel, [1, 2, 113, 24], { tile: { rows: 64 } }),
     attentionCase(kernel, [1, 1, 257, 64]),
