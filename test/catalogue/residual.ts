@@ -26,7 +26,7 @@ function gatedCase(
 ): KernelCase {
   const modCount = Math.ceil(rows / modRows);
   // The gate is a slice of something wider: at an odd stride or, aligned, one as even as cols, as a network's is.
-  const [modStride, offset] = aligned ? [6 * cols, 2 * cols] : [2 * cols + 3, cols + 1];
+  const [modStride, offset] = aligned ? [2 * cols, cols] : [2 * cols + 3, cols + 1];
   const dims = { rows, cols, mod_rows: modRows, mod_stride: modStride, gate_offset: offset };
   return {
     kernel,
