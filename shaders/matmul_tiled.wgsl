@@ -17,6 +17,7 @@
 // Precision: sums and the epilogue in f32, k summed in order, or in runs with RUNS; a, b and out, pre, residual may be stored as f16.
 // @use act
 // @use shared_matrix
+// @use product_tiles
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation, 1 or 2: 32 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation, 1 or 2: 32 QN columns a workgroup
@@ -78,174 +79,6 @@ struct Dims {
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
-
-// Arrays of lines: of an index in two parts the compiler bounds each, and what the loop adds to the first stays a constant.
-var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
-var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
-
-// Four k from k0 of row `row` of A [m, k], zero past the edges.
-fn a_along_k(base: u32, row: u32, k0: u32, k_end: u32) -> vec4f {
-  var v = vec4f();
-  let at = base + row * dims.k + k0;
-  if (row < dims.m && k0 < k_end) {
-    if (VEC_A) {
-      v = a_at(at / 4u);
-    } else {
-      v.x = a_at(at).x;
-      if (k0 + 1u < k_end) { v.y = a_at(at + 1u).x; }
-      if (k0 + 2u < k_end) { v.z = a_at(at + 2u).x; }
-      if (k0 + 3u < k_end) { v.w = a_at(at + 3u).x; }
-    }
-  }
-  return v;
-}
-
-// Four rows from row0 of line k0 of A [k, m].
-fn a_along_m(base: u32, row0: u32, k0: u32, k_end: u32) -> vec4f {
-  var v = vec4f();
-  let at = base + k0 * dims.m + row0;
-  if (row0 < dims.m && k0 < k_end) {
-    if (VEC_A) {
-      v = a_at(at / 4u);
-    } else {
-      v.x = a_at(at).x;
-      if (row0 + 1u < dims.m) { v.y = a_at(at + 1u).x; }
-      if (row0 + 2u < dims.m) { v.z = a_at(at + 2u).x; }
-      if (row0 + 3u < dims.m) { v.w = a_at(at + 3u).x; }
-    }
-  }
-  return v;
-}
-
-// Four k from k0 of column `col` of B [n, k].
-fn b_along_k(base: u32, col: u32, k0: u32, k_end: u32) -> vec4f {
-  var v = vec4f();
-  let at = base + col * dims.k + k0;
-  if (col < dims.n && k0 < k_end) {
-    if (VEC_B) {
-      v = b_at(at / 4u);
-    } else {
-      v.x = b_at(at).x;
-      if (k0 + 1u < k_end) { v.y = b_at(at + 1u).x; }
-      if (k0 + 2u < k_end) { v.z = b_at(at + 2u).x; }
-      if (k0 + 3u < k_end) { v.w = b_at(at + 3u).x; }
-    }
-  }
-  return v;
-}
-
-// Four columns from col0 of line k0 of B [k, n].
-fn b_along_n(base: u32, col0: u32, k0: u32, k_end: u32) -> vec4f {
-  var v = vec4f();
-  let at = base + k0 * dims.n + col0;
-  if (col0 < dims.n && k0 < k_end) {
-    if (VEC_B) {
-      v = b_at(at / 4u);
-    } else {
-      v.x = b_at(at).x;
-      if (col0 + 1u < dims.n) { v.y = b_at(at + 1u).x; }
-      if (col0 + 2u < dims.n) { v.z = b_at(at + 2u).x; }
-      if (col0 + 3u < dims.n) { v.w = b_at(at + 3u).x; }
-    }
-  }
-  return v;
-}
-
-// What an invocation fetches and stages of a step, as it lies in storage: of a transposed operand the 4 x 4 block of four lines along k,
-// of the other four vec4s of lines a quarter of BK apart.
-struct Fetched {
-  v0: vec4f,
-  v1: vec4f,
-  v2: vec4f,
-  v3: vec4f,
-}
-
-// Where quad `quad` of line kk lies within a line of a transposed tile: a block's line is 2 quads away from that of the next block of k.
-fn swizzle(quad: u32, kk: u32) -> u32 {
-  return quad ^ ((kk / 2u) & 6u);
-}
-
-// Fetches item e of 64 QM of the tile of A at k0. Blocks run along k first: 4 of them are 64 bytes of a line.
-fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
-  if (TRANS_A) {
-    let row = row_base + (e % (BM / 4u)) * 4u;
-    let k = k0 + e / (BM / 4u);
-    return Fetched(
-      a_along_m(base, row, k, k_end),
-      a_along_m(base, row, k + BK / 4u, k_end),
-      a_along_m(base, row, k + 2u * (BK / 4u), k_end),
-      a_along_m(base, row, k + 3u * (BK / 4u), k_end),
-    );
-  }
-  let row = row_base + (e / (BK / 4u)) * 4u;
-  let k = k0 + (e % (BK / 4u)) * 4u;
-  return Fetched(
-    a_along_k(base, row, k, k_end),
-    a_along_k(base, row + 1u, k, k_end),
-    a_along_k(base, row + 2u, k, k_end),
-    a_along_k(base, row + 3u, k, k_end),
-  );
-}
-
-fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
-  if (TRANS_B) {
-    let col = col_base + (e / (BK / 4u)) * 4u;
-    let k = k0 + (e % (BK / 4u)) * 4u;
-    return Fetched(
-      b_along_k(base, col, k, k_end),
-      b_along_k(base, col + 1u, k, k_end),
-      b_along_k(base, col + 2u, k, k_end),
-      b_along_k(base, col + 3u, k, k_end),
-    );
-  }
-  let col = col_base + (e % (BN / 4u)) * 4u;
-  let k = k0 + e / (BN / 4u);
-  return Fetched(
-    b_along_n(base, col, k, k_end),
-    b_along_n(base, col, k + BK / 4u, k_end),
-    b_along_n(base, col, k + 2u * (BK / 4u), k_end),
-    b_along_n(base, col, k + 3u * (BK / 4u), k_end),
-  );
-}
-
-// Stages what they fetched, in whole vec4s: a component written by itself may write its neighbours too, which are other invocations'.
-fn stage_a(e: u32, f: Fetched) {
-  if (TRANS_A) {
-    let kk = e / (BM / 4u);
-    let quad = e % (BM / 4u);
-    tile_a[kk][quad] = f.v0;
-    tile_a[kk + BK / 4u][quad] = f.v1;
-    tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
-    tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
-  } else {
-    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-    let kk = (e % (BK / 4u)) * 4u;
-    let quad = swizzle(e / (BK / 4u), kk);
-    tile_a[kk][quad] = turned[0];
-    tile_a[kk + 1u][quad] = turned[1];
-    tile_a[kk + 2u][quad] = turned[2];
-    tile_a[kk + 3u][quad] = turned[3];
-  }
-}
-
-fn stage_b(e: u32, f: Fetched) {
-  if (TRANS_B) {
-    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-    let kk = (e % (BK / 4u)) * 4u;
-    let quad = swizzle(e / (BK / 4u), kk);
-    tile_b[kk][quad] = turned[0];
-    tile_b[kk + 1u][quad] = turned[1];
-    tile_b[kk + 2u][quad] = turned[2];
-    tile_b[kk + 3u][quad] = turned[3];
-  } else {
-    let kk = e / (BN / 4u);
-    let quad = e % (BN / 4u);
-    tile_b[kk][quad] = f.v0;
-    tile_b[kk + BK / 4u][quad] = f.v1;
-    tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
-    tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
-  }
-}
 
 // A block of 4 x 4 sums.
 struct Block {
@@ -352,34 +185,6 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
       }
       out[(index + j) / STORE_WIDTH] = part;
     }
-  }
-}
-
-// Where the operands and their tiles begin, and where k ends.
-struct Sources {
-  a: u32,
-  b: u32,
-  row: u32,
-  col: u32,
-  k_end: u32,
-}
-
-// Fetches item e of a step: the first are A's, then B's.
-fn fetch(e: u32, sources: Sources, k0: u32) -> Fetched {
-  if (e < ITEMS_A) {
-    return fetch_a(e, sources.a, sources.row, k0, sources.k_end);
-  }
-  if (e < ITEMS_A + ITEMS_B) {
-    return fetch_b(e - ITEMS_A, sources.b, sources.col, k0, sources.k_end);
-  }
-  return Fetched();
-}
-
-fn stage(e: u32, f: Fetched) {
-  if (e < ITEMS_A) {
-    stage_a(e, f);
-  } else if (e < ITEMS_A + ITEMS_B) {
-    stage_b(e - ITEMS_A, f);
   }
 }
 

@@ -8473,6 +8473,7 @@ const matmul_tiled_ = {
 // Precision: sums and the epilogue in f32, k summed in order, or in runs with RUNS; a, b and out, pre, residual may be stored as f16.
 // @use act
 // @use shared_matrix
+// @use product_tiles
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation, 1 or 2: 32 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation, 1 or 2: 32 QN columns a workgroup
@@ -8534,6 +8535,237 @@ struct Dims {
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+
+// A block of 4 x 4 sums.
+struct Block {
+  r0: vec4f,
+  r1: vec4f,
+  r2: vec4f,
+  r3: vec4f,
+}
+
+fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
+  var sums = before;
+  sums.r0 += av.x * bv;
+  sums.r1 += av.y * bv;
+  sums.r2 += av.z * bv;
+  sums.r3 += av.w * bv;
+  return sums;
+}
+
+fn sum_of(x: Block, y: Block) -> Block {
+  return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
+}
+
+// The blocks of an invocation, by rows and columns.
+struct Sums {
+  b00: Block,
+  b01: Block,
+  b10: Block,
+  b11: Block,
+}
+
+// Adds line kk of the staged tiles.
+fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
+  var s = before;
+  let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
+  let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
+  let a0 = tile_a[kk][at_a];
+  let b0 = tile_b[kk][at_b];
+  s.b00 = multiply(s.b00, a0, b0);
+  if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+  if (QM > 1u) {
+    let a1 = tile_a[kk][at_a + SIDE];
+    s.b10 = multiply(s.b10, a1, b0);
+    if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+  }
+  return s;
+}
+
+fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
+  return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+}
+
+fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
+  finish(slice, batch, row, col, sums.r0);
+  finish(slice, batch, row + 1u, col, sums.r1);
+  finish(slice, batch, row + 2u, col, sums.r2);
+  finish(slice, batch, row + 3u, col, sums.r3);
+}
+
+// The epilogue of four outputs from (row, col) on.
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+  if (row >= dims.m || col >= dims.n) {
+    return;
+  }
+  let index = (slice * dims.m + row) * dims.n + col;
+  var value = sum;
+  let count = min(4u, dims.n - col);
+  if (HAS_BIAS) {
+    value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
+  }
+  if (HAS_PRE) {
+    for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+      if (j < count) {
+        var part: OElem;
+        for (var c = 0u; c < STORE_WIDTH; c++) {
+          part[c] = OScalar(value[j + c]);
+        }
+        pre[(index + j) / STORE_WIDTH] = part;
+      }
+    }
+  }
+  if (ACT != 0u) {
+    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
+  }
+  if (HAS_GATE) {
+    let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
+    value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
+  }
+  if (HAS_RESIDUAL) {
+    let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+    if (VEC_N) {
+      value += residual_at(at / 4u);
+    } else {
+      value.x += residual_at(at).x;
+      if (count > 1u) { value.y += residual_at(at + 1u).x; }
+      if (count > 2u) { value.z += residual_at(at + 2u).x; }
+      if (count > 3u) { value.w += residual_at(at + 3u).x; }
+    }
+  }
+  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+    if (j < count) {
+      var part: OElem;
+      for (var c = 0u; c < STORE_WIDTH; c++) {
+        part[c] = OScalar(value[j + c]);
+      }
+      out[(index + j) / STORE_WIDTH] = part;
+    }
+  }
+}
+
+// Which (x, y) of the workgroup an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, since NVIDIA's multiprocessors serve
+// reads of 16 bytes by 8 invocations at a time, and these read 6 vec4s.
+fn place(local: u32) -> vec2u {
+  let lane = local % 32u;
+  let block = local / 32u;
+  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+  return vec2u(within.x, within.y + 4u * block);
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles_n = (dims.n + BN - 1u) / BN;
+  let tiles_m = (dims.m + BM - 1u) / BM;
+  let group = wid.x + wid.y * groups.x;
+  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
+  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+  if (slice >= splits * dims.batch) {
+    return;
+  }
+  let tile = group % (tiles_n * tiles_m);
+  let batch = slice % dims.batch;
+  let k_begin = (slice / dims.batch) * dims.k_chunk;
+  let k_end = min(dims.k, k_begin + dims.k_chunk);
+  let row_base = (tile / tiles_n) * BM;
+  let col_base = (tile % tiles_n) * BN;
+  let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
+  let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
+
+  var s = Sums();
+  var runs_before = Block(); // of block00, with RUNS
+  let at = place(local);
+  let sources = Sources(a_base, b_base, row_base, col_base, k_end);
+  var next = fetch(local, sources, k_begin);
+  var next2 = Fetched();
+  if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+  for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+    stage(local, next);
+    if (TWICE) { stage(local + THREADS, next2); }
+    workgroupBarrier();
+    let after = k0 + BK; // past the end the fetches give zeros that nothing reads
+    next = fetch(local, sources, after);
+    if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+    s = four_steps(s, 0u, at);
+    s = four_steps(s, 4u, at);
+    s = four_steps(s, 8u, at);
+    s = four_steps(s, 12u, at);
+    workgroupBarrier();
+    if (RUNS && (after - k_begin) % RUN == 0u) {
+      runs_before = sum_of(runs_before, s.b00);
+      s.b00 = Block();
+    }
+  }
+  if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
+
+  let row = row_base + at.y * 4u;
+  let col = col_base + at.x * 4u;
+  finish_block(s.b00, slice, batch, row, col);
+  if (QN > 1u) { finish_block(s.b01, slice, batch, row, col + 4u * SIDE); }
+  if (QM > 1u) {
+    finish_block(s.b10, slice, batch, row + 4u * SIDE, col);
+    if (QN > 1u) { finish_block(s.b11, slice, batch, row + 4u * SIDE, col + 4u * SIDE); }
+  }
+}
+
+// act: the nonlinearity that a kernel was made for, and its derivative.
+// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
+// @use activation
+
+fn act(x: f32) -> f32 {
+  var value = x;
+  if (ACT == 1u) {
+    value = gelu(x);
+  } else if (ACT == 2u) {
+    value = silu(x);
+  } else if (ACT == 3u) {
+    value = relu(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf(x);
+  } else if (ACT == 5u) {
+    value = sigmoid(x);
+  } else if (ACT == 6u) {
+    value = tanh_exact(x);
+  } else if (ACT == 7u) {
+    value = erf(x);
+  }
+  return value;
+}
+
+fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
+  if (ACT == 1u) {
+    value = gelu_grad(x);
+  } else if (ACT == 2u) {
+    value = silu_grad(x);
+  } else if (ACT == 3u) {
+    value = relu_grad(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf_grad(x);
+  } else if (ACT == 5u) {
+    value = sigmoid_grad(x);
+  } else if (ACT == 6u) {
+    value = tanh_grad(x);
+  } else if (ACT == 7u) {
+    value = erf_grad(x);
+  }
+  return value;
+}
+
+// shared_matrix: which matrix of an operand of a batched product the i-th of the batch reads: \`each\` neighbours share one, and \`count\`
+// of them come again and again, 0: as many as are needed. A batch of axes [B, H] meets an operand of [B, 1] with each = H, of [1, H]
+// with count = H, and one matrix with count = 1.
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+  return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
+// product_tiles: the tiles of A and B of one step of a product, BK lines of k, fetched into registers and staged in workgroup memory.
+// Needs in the kernel: const BM, BN, BK, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B, VEC_A, VEC_B; dims.m, n, k; fn a_at, b_at(i) -> vec4f.
 
 // Arrays of lines: of an index in two parts the compiler bounds each, and what the loop adds to the first stays a constant.
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
@@ -8703,114 +8935,6 @@ fn stage_b(e: u32, f: Fetched) {
   }
 }
 
-// A block of 4 x 4 sums.
-struct Block {
-  r0: vec4f,
-  r1: vec4f,
-  r2: vec4f,
-  r3: vec4f,
-}
-
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-  var sums = before;
-  sums.r0 += av.x * bv;
-  sums.r1 += av.y * bv;
-  sums.r2 += av.z * bv;
-  sums.r3 += av.w * bv;
-  return sums;
-}
-
-fn sum_of(x: Block, y: Block) -> Block {
-  return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
-}
-
-// The blocks of an invocation, by rows and columns.
-struct Sums {
-  b00: Block,
-  b01: Block,
-  b10: Block,
-  b11: Block,
-}
-
-// Adds line kk of the staged tiles.
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-  var s = before;
-  let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
-  let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
-  let a0 = tile_a[kk][at_a];
-  let b0 = tile_b[kk][at_b];
-  s.b00 = multiply(s.b00, a0, b0);
-  if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
-  if (QM > 1u) {
-    let a1 = tile_a[kk][at_a + SIDE];
-    s.b10 = multiply(s.b10, a1, b0);
-    if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
-  }
-  return s;
-}
-
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-  return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
-}
-
-fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
-  finish(slice, batch, row, col, sums.r0);
-  finish(slice, batch, row + 1u, col, sums.r1);
-  finish(slice, batch, row + 2u, col, sums.r2);
-  finish(slice, batch, row + 3u, col, sums.r3);
-}
-
-// The epilogue of four outputs from (row, col) on.
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
-  if (row >= dims.m || col >= dims.n) {
-    return;
-  }
-  let index = (slice * dims.m + row) * dims.n + col;
-  var value = sum;
-  let count = min(4u, dims.n - col);
-  if (HAS_BIAS) {
-    value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
-  }
-  if (HAS_PRE) {
-    for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-      if (j < count) {
-        var part: OElem;
-        for (var c = 0u; c < STORE_WIDTH; c++) {
-          part[c] = OScalar(value[j + c]);
-        }
-        pre[(index + j) / STORE_WIDTH] = part;
-      }
-    }
-  }
-  if (ACT != 0u) {
-    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
-  }
-  if (HAS_GATE) {
-    let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
-    value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
-  }
-  if (HAS_RESIDUAL) {
-    let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
-    if (VEC_N) {
-      value += residual_at(at / 4u);
-    } else {
-      value.x += residual_at(at).x;
-      if (count > 1u) { value.y += residual_at(at + 1u).x; }
-      if (count > 2u) { value.z += residual_at(at + 2u).x; }
-      if (count > 3u) { value.w += residual_at(at + 3u).x; }
-    }
-  }
-  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-    if (j < count) {
-      var part: OElem;
-      for (var c = 0u; c < STORE_WIDTH; c++) {
-        part[c] = OScalar(value[j + c]);
-      }
-      out[(index + j) / STORE_WIDTH] = part;
-    }
-  }
-}
-
 // Where the operands and their tiles begin, and where k ends.
 struct Sources {
   a: u32,
@@ -8839,125 +8963,6 @@ fn stage(e: u32, f: Fetched) {
   }
 }
 
-// Which (x, y) of the workgroup an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, since NVIDIA's multiprocessors serve
-// reads of 16 bytes by 8 invocations at a time, and these read 6 vec4s.
-fn place(local: u32) -> vec2u {
-  let lane = local % 32u;
-  let block = local / 32u;
-  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
-  return vec2u(within.x, within.y + 4u * block);
-}
-
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let tiles_n = (dims.n + BN - 1u) / BN;
-  let tiles_m = (dims.m + BM - 1u) / BM;
-  let group = wid.x + wid.y * groups.x;
-  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
-  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-  if (slice >= splits * dims.batch) {
-    return;
-  }
-  let tile = group % (tiles_n * tiles_m);
-  let batch = slice % dims.batch;
-  let k_begin = (slice / dims.batch) * dims.k_chunk;
-  let k_end = min(dims.k, k_begin + dims.k_chunk);
-  let row_base = (tile / tiles_n) * BM;
-  let col_base = (tile % tiles_n) * BN;
-  let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
-  let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
-
-  var s = Sums();
-  var runs_before = Block(); // of block00, with RUNS
-  let at = place(local);
-  let sources = Sources(a_base, b_base, row_base, col_base, k_end);
-  var next = fetch(local, sources, k_begin);
-  var next2 = Fetched();
-  if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
-  for (var k0 = k_begin; k0 < k_end; k0 += BK) {
-    stage(local, next);
-    if (TWICE) { stage(local + THREADS, next2); }
-    workgroupBarrier();
-    let after = k0 + BK; // past the end the fetches give zeros that nothing reads
-    next = fetch(local, sources, after);
-    if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
-    s = four_steps(s, 0u, at);
-    s = four_steps(s, 4u, at);
-    s = four_steps(s, 8u, at);
-    s = four_steps(s, 12u, at);
-    workgroupBarrier();
-    if (RUNS && (after - k_begin) % RUN == 0u) {
-      runs_before = sum_of(runs_before, s.b00);
-      s.b00 = Block();
-    }
-  }
-  if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
-
-  let row = row_base + at.y * 4u;
-  let col = col_base + at.x * 4u;
-  finish_block(s.b00, slice, batch, row, col);
-  if (QN > 1u) { finish_block(s.b01, slice, batch, row, col + 4u * SIDE); }
-  if (QM > 1u) {
-    finish_block(s.b10, slice, batch, row + 4u * SIDE, col);
-    if (QN > 1u) { finish_block(s.b11, slice, batch, row + 4u * SIDE, col + 4u * SIDE); }
-  }
-}
-
-// act: the nonlinearity that a kernel was made for, and its derivative.
-// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
-// @use activation
-
-fn act(x: f32) -> f32 {
-  var value = x;
-  if (ACT == 1u) {
-    value = gelu(x);
-  } else if (ACT == 2u) {
-    value = silu(x);
-  } else if (ACT == 3u) {
-    value = relu(x);
-  } else if (ACT == 4u) {
-    value = gelu_erf(x);
-  } else if (ACT == 5u) {
-    value = sigmoid(x);
-  } else if (ACT == 6u) {
-    value = tanh_exact(x);
-  } else if (ACT == 7u) {
-    value = erf(x);
-  }
-  return value;
-}
-
-fn act_grad(x: f32) -> f32 {
-  var value = 1.0;
-  if (ACT == 1u) {
-    value = gelu_grad(x);
-  } else if (ACT == 2u) {
-    value = silu_grad(x);
-  } else if (ACT == 3u) {
-    value = relu_grad(x);
-  } else if (ACT == 4u) {
-    value = gelu_erf_grad(x);
-  } else if (ACT == 5u) {
-    value = sigmoid_grad(x);
-  } else if (ACT == 6u) {
-    value = tanh_grad(x);
-  } else if (ACT == 7u) {
-    value = erf_grad(x);
-  }
-  return value;
-}
-
-// shared_matrix: which matrix of an operand of a batched product the i-th of the batch reads: \`each\` neighbours share one, and \`count\`
-// of them come again and again, 0: as many as are needed. A batch of axes [B, H] meets an operand of [B, 1] with each = H, of [1, H]
-// with count = H, and one matrix with count = 1.
-
-fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
-  return select(i / each, i / each % max(count, 1u), count > 0u);
-}
 
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
 // @use finite

@@ -336,7 +336,7 @@ KERNELS = {
     "matmul nn 8192x1536x384": (product("nn", 8192, 1536, 384, False), None),
     "matmul tn 1536x8192x384": (product("tn", 1536, 8192, 384, False), None),
     "matmul nt+bias 4096x1152x4608": (product("nt", 4096, 1152, 4608, True), None),
-    "norm layer+scale+shift+stats 8192x1152/256": (norm_modulate(8192, 1152, 256), None),
+    "norm layer+scale+shift+stats+aligned 8192x1152/256": (norm_modulate(8192, 1152, 256), None),
 }
 for at in ATTENTION:
     label = "x".join(map(str, at))
