@@ -6,7 +6,7 @@ import {
   type MatmulTile,
   matmul,
 } from '../../src/kernels/matmul.ts';
-import * as shaders from '../../src/shaders.generated.ts';
+import { reflect } from '../../src/reflect/index.ts';
 
 /** One way to multiply, on the way from naive to fast. */
 export interface Version {
@@ -89,15 +89,13 @@ function sketched(name: string, s: Sketch, layouts: readonly MatmulLayout[]): Ve
     name,
     layouts,
     prepare: (device, layout) => {
-      const { HAS_BIAS, HAS_GATE, HAS_RESIDUAL, HAS_PRE } = shaders.matmul_plain.knobs; // all false: no optional buffer
-      const knobs = { HAS_BIAS, HAS_GATE, HAS_RESIDUAL, HAS_PRE };
-      const shader = { ...shaders.matmul_plain, name: `lab ${layout} ${name}`, code: sketch(layout, s), knobs };
+      const shader = reflect(sketch(layout, s), `lab ${layout} ${name}`);
       const family = defineKernel({
         shader,
-        sizes: (d) => ({ a: d.m * d.k, b: d.k * d.n, bias: 0, gate: 0, residual: 0, out: d.m * d.n, pre: 0 }),
-        grid: (d) => (d.m / s.tm) * (d.n / (8 * s.tn)),
-        check: (d) =>
-          d.m % s.tm || d.n % (8 * s.tn) || d.k % s.unroll
+        sizes: ({ m = 0, n = 0, k = 0 }) => ({ a: m * k, b: k * n, out: m * n }),
+        grid: ({ m = 0, n = 0 }) => (m / s.tm) * (n / (8 * s.tn)),
+        check: ({ m = 0, n = 0, k = 0 }) =>
+          m % s.tm || n % (8 * s.tn) || k % s.unroll
             ? { what: 'the sketch handles whole tiles only', fix: 'choose another shape' }
             : undefined,
       });
