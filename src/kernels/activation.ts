@@ -1,6 +1,6 @@
 import { type Caps, defineKernel, flag, group, groupsOf, type KnobValue, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
-import { byFours, checkFours, vecKnobs } from './vec_tile.ts';
+import { byFours, checkFours, tilesOfFours, vecKnobs } from './vec_tile.ts';
 
 export interface ActivationOptions {
   /**
@@ -21,17 +21,22 @@ const unaryOptions = group<UnaryOptions>({ fn: oneOf('tanh', 'erf') });
 /** As lib act counts them. */
 const ACTS = { gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5, tanh: 6, erf: 7 };
 
-/** Workgroups of 64 columns, or fours of them, and ROWS PER rows. */
-const tilesOf = (rows: number, cols: number, k: Record<string, KnobValue>) =>
-  Math.ceil(cols / (k.VEC ? 256 : 64)) * Math.ceil(rows / ((k.ROWS as number) * (k.PER as number)));
+type Count = { count: number };
+
+/** What the kernels of one function have in common: a number is an element. */
+const pointwise = {
+  forward: (d: Count) => ({ x: d.count, y: d.count }),
+  backward: (d: Count) => ({ x: d.count, dy: d.count, dx: d.count }),
+  grid: (d: Count, k: Record<string, KnobValue>) => groupsOf(d.count, k, k.PER as number),
+};
 
 /** `y = act(x)`, elementwise. Buffers f32: x, y [count]. See shaders/activation_fwd.wgsl. */
 export const activation = defineKernel({
   shader: shaders.activation_fwd,
   options,
   knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act] }),
-  sizes: (d) => ({ x: d.count, y: d.count }),
-  grid: (d, k) => groupsOf(d.count, k, k.PER as number),
+  sizes: pointwise.forward,
+  grid: pointwise.grid,
 });
 
 /** `dx = dy act'(x)`, elementwise. Buffers f32: x, dy, dx [count]. See shaders/activation_bwd.wgsl. */
@@ -39,8 +44,8 @@ export const activationBackward = defineKernel({
   shader: shaders.activation_bwd,
   options,
   knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act] }),
-  sizes: (d) => ({ x: d.count, dy: d.count, dx: d.count }),
-  grid: (d, k) => groupsOf(d.count, k, k.PER as number),
+  sizes: pointwise.backward,
+  grid: pointwise.grid,
 });
 
 /** `y = fn(x)`, elementwise. Buffers f32: x, y [count]. See shaders/activation_fwd.wgsl. */
@@ -49,8 +54,8 @@ export const unary = defineKernel({
   name: 'unary',
   options: unaryOptions,
   knobs: (o: UnaryOptions) => ({ ACT: ACTS[o.fn] }),
-  sizes: (d) => ({ x: d.count, y: d.count }),
-  grid: (d, k) => groupsOf(d.count, k),
+  sizes: pointwise.forward,
+  grid: pointwise.grid,
 });
 
 /** `dx = dy fn'(x)`, elementwise. Buffers f32: x, dy, dx [count]. See shaders/activation_bwd.wgsl. */
@@ -59,8 +64,8 @@ export const unaryBackward = defineKernel({
   name: 'unaryBackward',
   options: unaryOptions,
   knobs: (o: UnaryOptions) => ({ ACT: ACTS[o.fn] }),
-  sizes: (d) => ({ x: d.count, dy: d.count, dx: d.count }),
-  grid: (d, k) => groupsOf(d.count, k),
+  sizes: pointwise.backward,
+  grid: pointwise.grid,
 });
 
 export interface SwigluOptions {
@@ -76,7 +81,7 @@ const gated = {
   unshaped: (o: SwigluOptions | undefined, caps: Caps) =>
     o?.vec !== undefined || caps.software ? [] : byFours((d: { hidden: number }) => d.hidden % 4 === 0),
   knobs: (o: SwigluOptions | undefined) => vecKnobs(o?.vec ?? false),
-  grid: (d: { rows: number; hidden: number }, k: Record<string, KnobValue>) => tilesOf(d.rows, d.hidden, k),
+  grid: (d: { rows: number; hidden: number }, k: Record<string, KnobValue>) => tilesOfFours(d.rows, d.hidden, k),
   check: (d: { hidden: number }, k: Record<string, KnobValue>) => checkFours('hidden', d.hidden, k),
 };
 

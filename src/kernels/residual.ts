@@ -1,7 +1,7 @@
 import { type Caps, defineKernel, flag, group, groupsOf, type KnobValue, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
-import { byFours, checkFours, vecKnobs } from './vec_tile.ts';
+import { byFours, checkFours, tilesOfFours, vecKnobs } from './vec_tile.ts';
 
 interface GateDims {
   rows: number;
@@ -10,10 +10,6 @@ interface GateDims {
   mod_stride: number;
   gate_offset: number;
 }
-
-/** Workgroups of 64 columns, or fours of them, and ROWS PER rows. */
-const tilesOf = (d: GateDims, k: Record<string, KnobValue>) =>
-  Math.ceil(d.cols / (k.VEC ? 256 : 64)) * Math.ceil(d.rows / ((k.ROWS as number) * (k.PER as number)));
 
 const modulationSize = (d: GateDims) => Math.ceil(d.rows / d.mod_rows) * d.mod_stride;
 
@@ -59,7 +55,7 @@ const gated = {
     VEC_MOD: o?.vecModulation ?? false,
     Mod: o?.vecModulation ? 'vec4f' : 'f32',
   }),
-  grid: tilesOf,
+  grid: (d: GateDims, k: Record<string, KnobValue>) => tilesOfFours(d.rows, d.cols, k),
   check: (d: GateDims, k: Record<string, KnobValue>) => {
     const wrong = checkGate(d) ?? checkFours('cols', d.cols, k);
     if (wrong || !k.VEC_MOD || allFours(d)) return wrong;

@@ -22,3 +22,7 @@ export function checkFours(name: string, size: number, k: Record<string, KnobVal
     fix: 'create the kernel without vec, or for this shape',
   };
 }
+
+/** Workgroups of 64 columns, or fours of them, and ROWS PER rows. */
+export const tilesOfFours = (rows: number, cols: number, k: Record<string, KnobValue>) =>
+  Math.ceil(cols / (k.VEC ? 256 : 64)) * Math.ceil(rows / ((k.ROWS as number) * (k.PER as number)));

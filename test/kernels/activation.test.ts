@@ -101,4 +101,13 @@ describe('nonlinearities one number at a time', () => {
     expect(asked).toThrow('"gelu", "gelu-erf", "silu", "relu", "sigmoid"');
     expect(() => unary.prepare(device, { fn: 'sine' as 'erf' })).toThrow('"tanh", "erf"');
   });
+
+  it('of a function cover as many elements a workgroup as an activation', async () => {
+    const device = await testDevice();
+    const [x, y] = [0, 1].map(() => device.createBuffer({ size: 4 * 10_000, usage: 0x80 })) as [GPUBuffer, GPUBuffer];
+    const dims = { count: 10_000 };
+    const act = (await activation.create(device, { act: 'relu' })).bind({ x, y }, dims);
+    const fn = (await unary.create(device, { fn: 'tanh' })).bind({ x, y }, dims);
+    expect(fn.grid).toEqual(act.grid);
+  });
 });
