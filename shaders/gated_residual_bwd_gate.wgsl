@@ -1,12 +1,11 @@
 // gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
 // Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
 //   caller zeroes it, and several kernels add into columns of their own.
-// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
-//   invocations a column (lib column_lanes).
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
+//   where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
 // @use column_lanes
-// @use runs
 
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
@@ -29,7 +28,8 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-fn term(at: u32) -> Summed {
+fn term(row: u32, col: u32) -> Summed {
+  let at = row * (dims.cols / WIDTH) + col;
   return dy[at] * h[at];
 }
 
@@ -39,38 +39,10 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let lanes = column_lanes(dims.mod_rows);
-  let width = WG / lanes;
-  let cols = dims.cols / WIDTH;
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
-  let mod_row = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(mod_row * dims.mod_rows, dims.rows);
-  let end = begin + min(dims.mod_rows, dims.rows - begin);
-  let live = col < cols && begin < end; // the others still take part in the barriers
-
-  var sums = Runs();
-  if (live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = begin + local / width; first < end; first += length) {
-      let stop = min(end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        let at = row * cols + col;
-        let step = lanes * cols;
-        run += (term(at) + term(at + step)) + (term(at + 2u * step) + term(at + 3u * step));
-      }
-      for (; row < stop; row += lanes) {
-        run += term(row * cols + col);
-      }
-      add_run(&sums, run);
-    }
-  }
-  let sum = column_sum(sum_of(sums), local, lanes);
-  if (live && local < width) {
-    let at = mod_row * dims.mod_stride + dims.gate_offset + WIDTH * col;
+  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.mod_rows);
+  let sum = column_total(p, local, dims.mod_rows);
+  if (p.owner) {
+    let at = p.part * dims.mod_stride + dims.gate_offset + WIDTH * p.col;
     let all = vec4f(sum);
     dmodulation[at] += all.x;
     if (VEC) {

@@ -4,6 +4,7 @@
 // Precision: f32.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
 // @use elements
+// @use gate
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 8u;   // knob: rows an invocation
@@ -27,19 +28,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> modulation: array<Mod>;
 @group(0) @binding(2) var<storage, read_write> dh: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
-
-// The gate of an element whose first number's is at `at`.
-fn gate_of(at: u32) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at / 4u);
-  }
-  if (VEC) {
-    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
-  }
-  return mod_at(at);
-}
 
 @compute @workgroup_size(64, ROWS)
 fn main(

@@ -5,6 +5,7 @@
 // Precision: f32.
 // Source: Peebles & Xie 2023 (adaLN-Zero).
 // @use elements
+// @use gate
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 8u;   // knob: rows an invocation
@@ -29,19 +30,6 @@ struct Dims {
 @group(0) @binding(2) var<storage, read> modulation: array<Mod>;
 @group(0) @binding(3) var<storage, read_write> y: array<OElem>;
 @group(0) @binding(4) var<uniform> dims: Dims;
-
-fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
-
-// The gate of an element whose first number's is at `at`.
-fn gate_of(at: u32) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at / 4u);
-  }
-  if (VEC) {
-    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
-  }
-  return mod_at(at);
-}
 
 @compute @workgroup_size(64, ROWS)
 fn main(

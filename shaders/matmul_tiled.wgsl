@@ -49,7 +49,7 @@ const SIDE: u32 = 8u; // invocations along m and along n
 const THREADS: u32 = 64u; // SIDE x SIDE
 const BM: u32 = 4u * SIDE * QM;
 const BN: u32 = 4u * SIDE * QN;
-const ITEMS_A: u32 = BK * BM / 16u; // invocations that stage A, four vec4s each
+const ITEMS_A: u32 = BK * BM / 16u; // items of A, four vec4s each
 const ITEMS_B: u32 = BK * BN / 16u;
 const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
 const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
@@ -221,7 +221,7 @@ fn main(
   let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
   var s = Sums();
-  var runs_before = Block(); // of block00, with RUNS
+  var runs_before = Block(); // of b00, with RUNS
   let at = place(local);
   let sources = Sources(a_base, b_base, row_base, col_base, k_end);
   var next = fetch(local, sources, k_begin);

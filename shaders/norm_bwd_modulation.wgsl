@@ -3,12 +3,11 @@
 // Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
 //   dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
 //   several kernels add into columns of their own.
-// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
-//   invocations a column (lib column_lanes).
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
+//   where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use column_lanes
-// @use runs
 
 const WG: u32 = 256u;             // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;            // knob: invocations a column, a power of two
@@ -73,44 +72,19 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let lanes = column_lanes(dims.mod_rows);
-  let width = WG / lanes;
-  let cols = dims.cols / WIDTH;
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
-  let mod_row = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(mod_row * dims.mod_rows, dims.rows);
-  let end = begin + min(dims.mod_rows, dims.rows - begin);
-  let live = col < cols && begin < end; // the others still take part in the barriers
-
-  var sums = Runs();
-  if (live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = begin + local / width; first < end; first += length) {
-      let stop = min(end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        run += (term(row, col) + term(row + lanes, col)) + (term(row + 2u * lanes, col) + term(row + 3u * lanes, col));
-      }
-      for (; row < stop; row += lanes) {
-        run += term(row, col);
-      }
-      add_run(&sums, run);
-    }
-  }
-  let sum = column_sum(sum_of(sums), local, lanes);
-  if (!live || local >= width) {
+  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.mod_rows);
+  let sum = column_total(p, local, dims.mod_rows);
+  if (!p.owner) {
     return;
   }
-  let base = mod_row * dims.mod_stride;
+  let base = p.part * dims.mod_stride;
   let dys = vec4f(sum[0]);
   let xhats = vec4f(sum[1]);
-  add_sums(base, WIDTH * col, dys.x, xhats.x);
+  let col = WIDTH * p.col;
+  add_sums(base, col, dys.x, xhats.x);
   if (VEC) {
-    add_sums(base, WIDTH * col + 1u, dys.y, xhats.y);
-    add_sums(base, WIDTH * col + 2u, dys.z, xhats.z);
-    add_sums(base, WIDTH * col + 3u, dys.w, xhats.w);
+    add_sums(base, col + 1u, dys.y, xhats.y);
+    add_sums(base, col + 2u, dys.z, xhats.z);
+    add_sums(base, col + 3u, dys.w, xhats.w);
   }
 }

@@ -8,7 +8,6 @@
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use column_lanes
-// @use runs
 
 const WG: u32 = 256u;            // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;           // knob: invocations a column, a power of two
@@ -51,37 +50,13 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let lanes = column_lanes(dims.chunk_rows);
-  let width = WG / lanes;
-  let tiles = (dims.cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
-  let chunk = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(chunk * dims.chunk_rows, dims.rows);
-  let end = begin + min(dims.chunk_rows, dims.rows - begin);
-  let live = col < dims.cols && begin < end; // the others still take part in the barriers
-
-  var sums = Runs();
-  if (live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = begin + local / width; first < end; first += length) {
-      let stop = min(end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        run += (term(row, col) + term(row + lanes, col)) + (term(row + 2u * lanes, col) + term(row + 3u * lanes, col));
-      }
-      for (; row < stop; row += lanes) {
-        run += term(row, col);
-      }
-      add_run(&sums, run);
-    }
-  }
-  let sum = column_sum(sum_of(sums), local, lanes);
-  if (live && local < width) {
+  let p = column_part(wid, groups, local, dims.cols, dims.chunk_rows);
+  let sum = column_total(p, local, dims.chunk_rows);
+  if (p.owner) {
+    let at = p.part * dims.cols + p.col;
     if (HAS_BIAS) {
-      dbias_partial[chunk * dims.cols + col] = sum.x;
+      dbias_partial[at] = sum.x;
     }
-    dweight_partial[chunk * dims.cols + col] = sum.y;
+    dweight_partial[at] = sum.y;
   }
 }

@@ -8,8 +8,7 @@
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use lanes_pair
 // @use runs
-// @use row_quads
-// @use elements
+// @use norm_row
 
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
@@ -45,12 +44,12 @@ struct Dims {
 @group(0) @binding(6) var<storage, read_write> dx: array<OElem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
-// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn put(i: u32, value: OElem) {
+  dx[i] = value;
+}
+
 fn dy_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(dy[i])); }
-fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
 fn prior_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(prior[i])); }
-fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
-fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
 
 // dy carried back to xhat.
 fn to_xhat(at: u32, mod_base: u32, col: u32) -> f32 {
@@ -71,32 +70,11 @@ fn dy_quad(at: vec4u) -> vec4f {
   return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
 }
 
-fn x_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return x_at(at.x / 4u);
-  }
-  return vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x);
-}
-
 fn prior_quad(at: vec4u) -> vec4f {
   if (VEC) {
     return prior_at(at.x / 4u);
   }
   return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
-}
-
-fn weight_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return weight_at(at.x / 4u);
-  }
-  return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
-}
-
-fn mod_quad(at: vec4u) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at.x / 4u);
-  }
-  return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
 }
 
 // What an invocation holds of a quad: g and xhat, 0 past the row's end.
@@ -133,19 +111,11 @@ fn pair_of(held: Held) -> Summed {
 
 fn write_quad(row: Place, q: u32, held: Held, means: vec2f) {
   let quad = columns_of(row.lane, q, row.end);
-  let at = row.base + quad.at;
   var value = row.rstd * (held.g - means.x - held.xhat * means.y);
   if (HAS_PRIOR) {
-    value += prior_quad(at);
+    value += prior_quad(row.base + quad.at);
   }
-  if (VEC) {
-    if (quad.live.x) { dx[at.x / 4u] = element(value); }
-    return;
-  }
-  if (quad.live.x) { dx[at.x] = element(vec4f(value.x)); }
-  if (quad.live.y) { dx[at.y] = element(vec4f(value.y)); }
-  if (quad.live.z) { dx[at.z] = element(vec4f(value.z)); }
-  if (quad.live.w) { dx[at.w] = element(vec4f(value.w)); }
+  put_quad(row.base, quad, value);
 }
 
 @compute @workgroup_size(LANES, ROWS)
@@ -218,6 +188,6 @@ fn main(
     if (HAS_PRIOR) {
       value += prior_at(base + c).x;
     }
-    dx[base + c] = element(vec4f(value));
+    put(base + c, element(vec4f(value)));
   }
 }

@@ -13,8 +13,7 @@
 // @use lanes_any
 // @use runs
 // @use finite
-// @use row_quads
-// @use elements
+// @use norm_row
 
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
@@ -54,31 +53,11 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>; // optional: HAS_STATS
 @group(0) @binding(6) var<uniform> dims: Dims;
 
-// Elements as vectors: a vector of 4 is itself, one number is all four.
-fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
-fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
+fn put(i: u32, value: OElem) {
+  y[i] = value;
+}
+
 fn bias_at(i: u32) -> vec4f { return vec4f(bias[i]); }
-fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
-
-fn put(at: u32, value: f32) {
-  y[at] = element(vec4f(value));
-}
-
-// The numbers of a row at four columns, 0 where there is none.
-fn x_quad(base: u32, quad: Quad) -> vec4f {
-  let at = base + quad.at;
-  if (VEC) {
-    return select(vec4f(0.0), x_at(at.x / 4u), quad.live);
-  }
-  return select(vec4f(0.0), vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x), quad.live);
-}
-
-fn weight_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return weight_at(at.x / 4u);
-  }
-  return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
-}
 
 fn bias_quad(at: vec4u) -> vec4f {
   if (VEC) {
@@ -87,11 +66,10 @@ fn bias_quad(at: vec4u) -> vec4f {
   return vec4f(bias_at(at.x).x, bias_at(at.y).x, bias_at(at.z).x, bias_at(at.w).x);
 }
 
-fn mod_quad(at: vec4u) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at.x / 4u);
-  }
-  return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
+// The numbers of a row that an invocation holds in a quad, 0 where there is none.
+fn hold(base: u32, lane: u32, q: u32, end: u32) -> vec4f {
+  let quad = columns_of(lane, q, end);
+  return select(vec4f(0.0), x_quad(base + quad.at), quad.live);
 }
 
 // What a quad less the mean adds to the sum and to the sum of squares.
@@ -114,15 +92,7 @@ fn write_quad(base: u32, mod_base: u32, xhat: vec4f, quad: Quad) {
   if (HAS_SHIFT) {
     value += mod_quad(mod_base + dims.shift_offset + quad.at);
   }
-  let at = base + quad.at;
-  if (VEC) {
-    if (quad.live.x) { y[at.x / 4u] = element(value); }
-    return;
-  }
-  if (quad.live.x) { put(at.x, value.x); }
-  if (quad.live.y) { put(at.y, value.y); }
-  if (quad.live.z) { put(at.z, value.z); }
-  if (quad.live.w) { put(at.w, value.w); }
+  put_quad(base, quad, value);
 }
 
 @compute @workgroup_size(LANES, ROWS)
@@ -145,14 +115,14 @@ fn main(
   var v5 = vec4f();
   var v6 = vec4f();
   var v7 = vec4f();
-  if (HELD > 0u) { v0 = x_quad(base, columns_of(lid.x, 0u, end)); }
-  if (HELD > 1u) { v1 = x_quad(base, columns_of(lid.x, 1u, end)); }
-  if (HELD > 2u) { v2 = x_quad(base, columns_of(lid.x, 2u, end)); }
-  if (HELD > 3u) { v3 = x_quad(base, columns_of(lid.x, 3u, end)); }
-  if (HELD > 4u) { v4 = x_quad(base, columns_of(lid.x, 4u, end)); }
-  if (HELD > 5u) { v5 = x_quad(base, columns_of(lid.x, 5u, end)); }
-  if (HELD > 6u) { v6 = x_quad(base, columns_of(lid.x, 6u, end)); }
-  if (HELD > 7u) { v7 = x_quad(base, columns_of(lid.x, 7u, end)); }
+  if (HELD > 0u) { v0 = hold(base, lid.x, 0u, end); }
+  if (HELD > 1u) { v1 = hold(base, lid.x, 1u, end); }
+  if (HELD > 2u) { v2 = hold(base, lid.x, 2u, end); }
+  if (HELD > 3u) { v3 = hold(base, lid.x, 3u, end); }
+  if (HELD > 4u) { v4 = hold(base, lid.x, 4u, end); }
+  if (HELD > 5u) { v5 = hold(base, lid.x, 5u, end); }
+  if (HELD > 6u) { v6 = hold(base, lid.x, 6u, end); }
+  if (HELD > 7u) { v7 = hold(base, lid.x, 7u, end); }
 
   var mean = 0.0;
   if (!RMS) {
@@ -228,6 +198,6 @@ fn main(
     if (HAS_SHIFT) {
       value += mod_at(mod_base + dims.shift_offset + c).x;
     }
-    put(base + c, value);
+    put(base + c, element(vec4f(value)));
   }
 }

@@ -1,11 +1,10 @@
 // sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
 // Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
-// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
-//   invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
-//   columns few.
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
+//   where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
+//   keep a GPU busy where rows are many and columns few.
 // Precision: f32, in one fixed order: no atomics.
 // @use column_lanes
-// @use runs
 
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
@@ -25,43 +24,19 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> out: array<Summed>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
+fn term(row: u32, col: u32) -> Summed {
+  return x[row * (dims.cols / WIDTH) + col];
+}
+
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let lanes = column_lanes(dims.chunk_rows);
-  let width = WG / lanes;
-  let cols = dims.cols / WIDTH;
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
-  let chunk = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(chunk * dims.chunk_rows, dims.rows);
-  let end = begin + min(dims.chunk_rows, dims.rows - begin);
-  let live = col < cols && begin < end; // the others still take part in the barriers
-
-  var sums = Runs();
-  if (live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = begin + local / width; first < end; first += length) {
-      let stop = min(end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four reads in flight
-        let at = row * cols + col;
-        let step = lanes * cols;
-        run += (x[at] + x[at + step]) + (x[at + 2u * step] + x[at + 3u * step]);
-      }
-      for (; row < stop; row += lanes) {
-        run += x[row * cols + col];
-      }
-      add_run(&sums, run);
-    }
-  }
-  let sum = column_sum(sum_of(sums), local, lanes);
-  if (live && local < width) {
-    out[chunk * cols + col] = sum;
+  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.chunk_rows);
+  let sum = column_total(p, local, dims.chunk_rows);
+  if (p.owner) {
+    out[p.part * (dims.cols / WIDTH) + p.col] = sum;
   }
 }

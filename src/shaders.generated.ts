@@ -6507,12 +6507,11 @@ const gated_residual_bwd_gate_ = {
   code: `// gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
 // Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
 //   caller zeroes it, and several kernels add into columns of their own.
-// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
-//   invocations a column (lib column_lanes).
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
+//   where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
 // @use column_lanes
-// @use runs
 
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
@@ -6535,7 +6534,8 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-fn term(at: u32) -> Summed {
+fn term(row: u32, col: u32) -> Summed {
+  let at = row * (dims.cols / WIDTH) + col;
   return dy[at] * h[at];
 }
 
@@ -6545,38 +6545,10 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let lanes = column_lanes(dims.mod_rows);
-  let width = WG / lanes;
-  let cols = dims.cols / WIDTH;
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
-  let mod_row = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(mod_row * dims.mod_rows, dims.rows);
-  let end = begin + min(dims.mod_rows, dims.rows - begin);
-  let live = col < cols && begin < end; // the others still take part in the barriers
-
-  var sums = Runs();
-  if (live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = begin + local / width; first < end; first += length) {
-      let stop = min(end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        let at = row * cols + col;
-        let step = lanes * cols;
-        run += (term(at) + term(at + step)) + (term(at + 2u * step) + term(at + 3u * step));
-      }
-      for (; row < stop; row += lanes) {
-        run += term(row * cols + col);
-      }
-      add_run(&sums, run);
-    }
-  }
-  let sum = column_sum(sum_of(sums), local, lanes);
-  if (live && local < width) {
-    let at = mod_row * dims.mod_stride + dims.gate_offset + WIDTH * col;
+  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.mod_rows);
+  let sum = column_total(p, local, dims.mod_rows);
+  if (p.owner) {
+    let at = p.part * dims.mod_stride + dims.gate_offset + WIDTH * p.col;
     let all = vec4f(sum);
     dmodulation[at] += all.x;
     if (VEC) {
@@ -6587,9 +6559,12 @@ fn main(
   }
 }
 
-// column_lanes: sums down columns by a workgroup of WG. \`lanes\` invocations share a column: invocation i is lane i / width of
-// the workgroup's column i % width, width = WG / lanes, so that neighbours read neighbouring columns.
-// Needs in the kernel: const WG, its invocations; LANES and LANES_FROM (below), LANES at most WG, alias Summed, what is added up (f32 or a vector of them).
+// column_lanes: sums down the columns of parts of so many rows, by a workgroup of WG. LANES invocations share a column where a part has
+// LANES_FROM rows at least: invocation i is lane i / width of the workgroup's column i % width, width = WG / lanes, so that neighbours
+// read neighbouring columns. A workgroup has the columns of one part; its number counts the columns' groups first, then the parts.
+// Needs in the kernel: const WG, its invocations; LANES, at most WG, and LANES_FROM; alias Summed, what is added up (f32, a vector or a
+// matrix); fn term(row, col) -> Summed; dims.rows.
+// @use runs
 
 var<workgroup> column_partials: array<Summed, WG>;
 
@@ -6613,6 +6588,50 @@ fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
     workgroupBarrier();
   }
   return column_partials[local];
+}
+
+// What an invocation adds up: rows begin to end of a column.
+struct ColumnPart {
+  part: u32,
+  col: u32,
+  begin: u32,
+  end: u32,
+  live: bool, // the others still take part in the barriers
+  owner: bool, // writes the sum
+}
+
+fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = (cols + width - 1u) / width;
+  let group = wid.x + wid.y * groups.x;
+  let part = group / tiles;
+  let col = (group % tiles) * width + local % width;
+  let begin = min(part * rows, dims.rows);
+  let end = begin + min(rows, dims.rows - begin);
+  let live = col < cols && begin < end;
+  return ColumnPart(part, col, begin, end, live, live && local < width);
+}
+
+// The sum of a part's column, valid in its owner. Every invocation of the workgroup must call, with the same rows.
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+  let lanes = column_lanes(rows);
+  var sums = Runs();
+  if (p.live) {
+    let length = 4u * RUN * lanes; // a run adds up RUN fours
+    for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+      let stop = min(p.end, first + length);
+      var row = first;
+      var run = Summed();
+      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
+        run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+      }
+      for (; row < stop; row += lanes) {
+        run += term(row, p.col);
+      }
+      add_run(&sums, run);
+    }
+  }
+  return column_sum(sum_of(sums), local, lanes);
 }
 
 // runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
@@ -6646,8 +6665,8 @@ fn sum_of(runs: Runs) -> Summed {
  * gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
  * Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
  * caller zeroes it, and several kernels add into columns of their own.
- * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
- * invocations a column (lib column_lanes).
+ * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
+ * where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
  * Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
  */
@@ -6685,6 +6704,7 @@ const gated_residual_bwd_h_ = {
 // Precision: f32.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
 // @use elements
+// @use gate
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 8u;   // knob: rows an invocation
@@ -6708,19 +6728,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> modulation: array<Mod>;
 @group(0) @binding(2) var<storage, read_write> dh: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
-
-// The gate of an element whose first number's is at \`at\`.
-fn gate_of(at: u32) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at / 4u);
-  }
-  if (VEC) {
-    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
-  }
-  return mod_at(at);
-}
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -6771,6 +6778,22 @@ fn element(value: vec4f) -> OElem {
   }
   return one;
 }
+
+// gate: the gate of an element, from a modulation tensor.
+// Needs in the kernel: const VEC, VEC_MOD; modulation, an array of numbers or, with VEC_MOD, of vectors of 4.
+
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+// The gate of an element whose first number's is at \`at\`.
+fn gate_of(at: u32) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at / 4u);
+  }
+  if (VEC) {
+    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+  }
+  return mod_at(at);
+}
 ` as string,
 } as const satisfies ShaderSource;
 
@@ -6817,6 +6840,7 @@ const gated_residual_fwd_ = {
 // Precision: f32.
 // Source: Peebles & Xie 2023 (adaLN-Zero).
 // @use elements
+// @use gate
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 8u;   // knob: rows an invocation
@@ -6841,19 +6865,6 @@ struct Dims {
 @group(0) @binding(2) var<storage, read> modulation: array<Mod>;
 @group(0) @binding(3) var<storage, read_write> y: array<OElem>;
 @group(0) @binding(4) var<uniform> dims: Dims;
-
-fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
-
-// The gate of an element whose first number's is at \`at\`.
-fn gate_of(at: u32) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at / 4u);
-  }
-  if (VEC) {
-    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
-  }
-  return mod_at(at);
-}
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -6903,6 +6914,22 @@ fn element(value: vec4f) -> OElem {
     one[FOURTH] = Scalar(value.w);
   }
   return one;
+}
+
+// gate: the gate of an element, from a modulation tensor.
+// Needs in the kernel: const VEC, VEC_MOD; modulation, an array of numbers or, with VEC_MOD, of vectors of 4.
+
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+// The gate of an element whose first number's is at \`at\`.
+fn gate_of(at: u32) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at / 4u);
+  }
+  if (VEC) {
+    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+  }
+  return mod_at(at);
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -8505,7 +8532,7 @@ const SIDE: u32 = 8u; // invocations along m and along n
 const THREADS: u32 = 64u; // SIDE x SIDE
 const BM: u32 = 4u * SIDE * QM;
 const BN: u32 = 4u * SIDE * QN;
-const ITEMS_A: u32 = BK * BM / 16u; // invocations that stage A, four vec4s each
+const ITEMS_A: u32 = BK * BM / 16u; // items of A, four vec4s each
 const ITEMS_B: u32 = BK * BN / 16u;
 const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
 const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
@@ -8677,7 +8704,7 @@ fn main(
   let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
   var s = Sums();
-  var runs_before = Block(); // of block00, with RUNS
+  var runs_before = Block(); // of b00, with RUNS
   let at = place(local);
   let sources = Sources(a_base, b_base, row_base, col_base, k_end);
   var next = fetch(local, sources, k_begin);
@@ -8853,7 +8880,7 @@ fn swizzle(quad: u32, kk: u32) -> u32 {
   return quad ^ ((kk / 2u) & 6u);
 }
 
-// Fetches item e of 64 QM of the tile of A at k0. Blocks run along k first: 4 of them are 64 bytes of a line.
+// Fetches item e of the tile of A at k0. Blocks run along k first: 4 of them are 64 bytes of a line.
 fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
   if (TRANS_A) {
     let row = row_base + (e % (BM / 4u)) * 4u;
@@ -9171,12 +9198,11 @@ const norm_bwd_modulation_ = {
 // Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
 //   dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
 //   several kernels add into columns of their own.
-// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
-//   invocations a column (lib column_lanes).
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
+//   where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use column_lanes
-// @use runs
 
 const WG: u32 = 256u;             // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;            // knob: invocations a column, a power of two
@@ -9241,51 +9267,29 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let lanes = column_lanes(dims.mod_rows);
-  let width = WG / lanes;
-  let cols = dims.cols / WIDTH;
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
-  let mod_row = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(mod_row * dims.mod_rows, dims.rows);
-  let end = begin + min(dims.mod_rows, dims.rows - begin);
-  let live = col < cols && begin < end; // the others still take part in the barriers
-
-  var sums = Runs();
-  if (live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = begin + local / width; first < end; first += length) {
-      let stop = min(end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        run += (term(row, col) + term(row + lanes, col)) + (term(row + 2u * lanes, col) + term(row + 3u * lanes, col));
-      }
-      for (; row < stop; row += lanes) {
-        run += term(row, col);
-      }
-      add_run(&sums, run);
-    }
-  }
-  let sum = column_sum(sum_of(sums), local, lanes);
-  if (!live || local >= width) {
+  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.mod_rows);
+  let sum = column_total(p, local, dims.mod_rows);
+  if (!p.owner) {
     return;
   }
-  let base = mod_row * dims.mod_stride;
+  let base = p.part * dims.mod_stride;
   let dys = vec4f(sum[0]);
   let xhats = vec4f(sum[1]);
-  add_sums(base, WIDTH * col, dys.x, xhats.x);
+  let col = WIDTH * p.col;
+  add_sums(base, col, dys.x, xhats.x);
   if (VEC) {
-    add_sums(base, WIDTH * col + 1u, dys.y, xhats.y);
-    add_sums(base, WIDTH * col + 2u, dys.z, xhats.z);
-    add_sums(base, WIDTH * col + 3u, dys.w, xhats.w);
+    add_sums(base, col + 1u, dys.y, xhats.y);
+    add_sums(base, col + 2u, dys.z, xhats.z);
+    add_sums(base, col + 3u, dys.w, xhats.w);
   }
 }
 
-// column_lanes: sums down columns by a workgroup of WG. \`lanes\` invocations share a column: invocation i is lane i / width of
-// the workgroup's column i % width, width = WG / lanes, so that neighbours read neighbouring columns.
-// Needs in the kernel: const WG, its invocations; LANES and LANES_FROM (below), LANES at most WG, alias Summed, what is added up (f32 or a vector of them).
+// column_lanes: sums down the columns of parts of so many rows, by a workgroup of WG. LANES invocations share a column where a part has
+// LANES_FROM rows at least: invocation i is lane i / width of the workgroup's column i % width, width = WG / lanes, so that neighbours
+// read neighbouring columns. A workgroup has the columns of one part; its number counts the columns' groups first, then the parts.
+// Needs in the kernel: const WG, its invocations; LANES, at most WG, and LANES_FROM; alias Summed, what is added up (f32, a vector or a
+// matrix); fn term(row, col) -> Summed; dims.rows.
+// @use runs
 
 var<workgroup> column_partials: array<Summed, WG>;
 
@@ -9309,6 +9313,50 @@ fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
     workgroupBarrier();
   }
   return column_partials[local];
+}
+
+// What an invocation adds up: rows begin to end of a column.
+struct ColumnPart {
+  part: u32,
+  col: u32,
+  begin: u32,
+  end: u32,
+  live: bool, // the others still take part in the barriers
+  owner: bool, // writes the sum
+}
+
+fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = (cols + width - 1u) / width;
+  let group = wid.x + wid.y * groups.x;
+  let part = group / tiles;
+  let col = (group % tiles) * width + local % width;
+  let begin = min(part * rows, dims.rows);
+  let end = begin + min(rows, dims.rows - begin);
+  let live = col < cols && begin < end;
+  return ColumnPart(part, col, begin, end, live, live && local < width);
+}
+
+// The sum of a part's column, valid in its owner. Every invocation of the workgroup must call, with the same rows.
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+  let lanes = column_lanes(rows);
+  var sums = Runs();
+  if (p.live) {
+    let length = 4u * RUN * lanes; // a run adds up RUN fours
+    for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+      let stop = min(p.end, first + length);
+      var row = first;
+      var run = Summed();
+      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
+        run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+      }
+      for (; row < stop; row += lanes) {
+        run += term(row, p.col);
+      }
+      add_run(&sums, run);
+    }
+  }
+  return column_sum(sum_of(sums), local, lanes);
 }
 
 // runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
@@ -9344,8 +9392,8 @@ fn sum_of(runs: Runs) -> Summed {
  * Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
  * dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
  * several kernels add into columns of their own.
- * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns where mod_rows is at least LANES_FROM, LANES
- * invocations a column (lib column_lanes).
+ * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
+ * where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
  * Source: the derivative of shaders/norm_fwd.wgsl.
  */
@@ -9390,7 +9438,6 @@ const norm_bwd_weight_ = {
 // Precision: f32, in one fixed order: no atomics.
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use column_lanes
-// @use runs
 
 const WG: u32 = 256u;            // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;           // knob: invocations a column, a power of two
@@ -9433,44 +9480,23 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let lanes = column_lanes(dims.chunk_rows);
-  let width = WG / lanes;
-  let tiles = (dims.cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
-  let chunk = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(chunk * dims.chunk_rows, dims.rows);
-  let end = begin + min(dims.chunk_rows, dims.rows - begin);
-  let live = col < dims.cols && begin < end; // the others still take part in the barriers
-
-  var sums = Runs();
-  if (live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = begin + local / width; first < end; first += length) {
-      let stop = min(end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        run += (term(row, col) + term(row + lanes, col)) + (term(row + 2u * lanes, col) + term(row + 3u * lanes, col));
-      }
-      for (; row < stop; row += lanes) {
-        run += term(row, col);
-      }
-      add_run(&sums, run);
-    }
-  }
-  let sum = column_sum(sum_of(sums), local, lanes);
-  if (live && local < width) {
+  let p = column_part(wid, groups, local, dims.cols, dims.chunk_rows);
+  let sum = column_total(p, local, dims.chunk_rows);
+  if (p.owner) {
+    let at = p.part * dims.cols + p.col;
     if (HAS_BIAS) {
-      dbias_partial[chunk * dims.cols + col] = sum.x;
+      dbias_partial[at] = sum.x;
     }
-    dweight_partial[chunk * dims.cols + col] = sum.y;
+    dweight_partial[at] = sum.y;
   }
 }
 
-// column_lanes: sums down columns by a workgroup of WG. \`lanes\` invocations share a column: invocation i is lane i / width of
-// the workgroup's column i % width, width = WG / lanes, so that neighbours read neighbouring columns.
-// Needs in the kernel: const WG, its invocations; LANES and LANES_FROM (below), LANES at most WG, alias Summed, what is added up (f32 or a vector of them).
+// column_lanes: sums down the columns of parts of so many rows, by a workgroup of WG. LANES invocations share a column where a part has
+// LANES_FROM rows at least: invocation i is lane i / width of the workgroup's column i % width, width = WG / lanes, so that neighbours
+// read neighbouring columns. A workgroup has the columns of one part; its number counts the columns' groups first, then the parts.
+// Needs in the kernel: const WG, its invocations; LANES, at most WG, and LANES_FROM; alias Summed, what is added up (f32, a vector or a
+// matrix); fn term(row, col) -> Summed; dims.rows.
+// @use runs
 
 var<workgroup> column_partials: array<Summed, WG>;
 
@@ -9494,6 +9520,50 @@ fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
     workgroupBarrier();
   }
   return column_partials[local];
+}
+
+// What an invocation adds up: rows begin to end of a column.
+struct ColumnPart {
+  part: u32,
+  col: u32,
+  begin: u32,
+  end: u32,
+  live: bool, // the others still take part in the barriers
+  owner: bool, // writes the sum
+}
+
+fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = (cols + width - 1u) / width;
+  let group = wid.x + wid.y * groups.x;
+  let part = group / tiles;
+  let col = (group % tiles) * width + local % width;
+  let begin = min(part * rows, dims.rows);
+  let end = begin + min(rows, dims.rows - begin);
+  let live = col < cols && begin < end;
+  return ColumnPart(part, col, begin, end, live, live && local < width);
+}
+
+// The sum of a part's column, valid in its owner. Every invocation of the workgroup must call, with the same rows.
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+  let lanes = column_lanes(rows);
+  var sums = Runs();
+  if (p.live) {
+    let length = 4u * RUN * lanes; // a run adds up RUN fours
+    for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+      let stop = min(p.end, first + length);
+      var row = first;
+      var run = Summed();
+      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
+        run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+      }
+      for (; row < stop; row += lanes) {
+        run += term(row, p.col);
+      }
+      add_run(&sums, run);
+    }
+  }
+  return column_sum(sum_of(sums), local, lanes);
 }
 
 // runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
@@ -9583,8 +9653,7 @@ const norm_bwd_x_ = {
 // Source: the derivative of shaders/norm_fwd.wgsl.
 // @use lanes_pair
 // @use runs
-// @use row_quads
-// @use elements
+// @use norm_row
 
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
@@ -9620,12 +9689,12 @@ struct Dims {
 @group(0) @binding(6) var<storage, read_write> dx: array<OElem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
-// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn put(i: u32, value: OElem) {
+  dx[i] = value;
+}
+
 fn dy_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(dy[i])); }
-fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
 fn prior_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(prior[i])); }
-fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
-fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
 
 // dy carried back to xhat.
 fn to_xhat(at: u32, mod_base: u32, col: u32) -> f32 {
@@ -9646,32 +9715,11 @@ fn dy_quad(at: vec4u) -> vec4f {
   return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
 }
 
-fn x_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return x_at(at.x / 4u);
-  }
-  return vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x);
-}
-
 fn prior_quad(at: vec4u) -> vec4f {
   if (VEC) {
     return prior_at(at.x / 4u);
   }
   return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
-}
-
-fn weight_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return weight_at(at.x / 4u);
-  }
-  return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
-}
-
-fn mod_quad(at: vec4u) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at.x / 4u);
-  }
-  return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
 }
 
 // What an invocation holds of a quad: g and xhat, 0 past the row's end.
@@ -9708,19 +9756,11 @@ fn pair_of(held: Held) -> Summed {
 
 fn write_quad(row: Place, q: u32, held: Held, means: vec2f) {
   let quad = columns_of(row.lane, q, row.end);
-  let at = row.base + quad.at;
   var value = row.rstd * (held.g - means.x - held.xhat * means.y);
   if (HAS_PRIOR) {
-    value += prior_quad(at);
+    value += prior_quad(row.base + quad.at);
   }
-  if (VEC) {
-    if (quad.live.x) { dx[at.x / 4u] = element(value); }
-    return;
-  }
-  if (quad.live.x) { dx[at.x] = element(vec4f(value.x)); }
-  if (quad.live.y) { dx[at.y] = element(vec4f(value.y)); }
-  if (quad.live.z) { dx[at.z] = element(vec4f(value.z)); }
-  if (quad.live.w) { dx[at.w] = element(vec4f(value.w)); }
+  put_quad(row.base, quad, value);
 }
 
 @compute @workgroup_size(LANES, ROWS)
@@ -9793,7 +9833,7 @@ fn main(
     if (HAS_PRIOR) {
       value += prior_at(base + c).x;
     }
-    dx[base + c] = element(vec4f(value));
+    put(base + c, element(vec4f(value)));
   }
 }
 
@@ -9844,22 +9884,48 @@ fn sum_of(runs: Runs) -> Summed {
   return runs.total + runs.block;
 }
 
-// row_quads: the columns of a row that an invocation holds, as its quads 0, 1, ...: with VEC four neighbours each, which are one access,
-// LANES quads apart; without it four numbers LANES apart (lib quads). Neighbours read neighbours either way.
-// Needs in the kernel: const LANES, const VEC.
-// @use quads
+// norm_row: what the kernels of a norm, forward and by x, read and write of a row's columns: a vector of 4, or four numbers (lib row_quads).
+// Needs in the kernel: const VEC, VEC_MOD; alias Scalar; x, weight and modulation; fn put(i: u32, value: OElem).
+// @use elements
+// @use row_quads
 
-// Of a row of \`end\` numbers; those past its end are in its last ones' place, and not live.
-fn columns_of(lane: u32, q: u32, end: u32) -> Quad {
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
+fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+fn x_quad(at: vec4u) -> vec4f {
   if (VEC) {
-    let c = 4u * (lane + q * LANES);
-    return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
+    return x_at(at.x / 4u);
   }
-  return quad_of(0u, lane + 4u * q * LANES, end);
+  return vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x);
 }
 
-fn sum_of_four(v: vec4f) -> f32 {
-  return (v.x + v.y) + (v.z + v.w);
+fn weight_quad(at: vec4u) -> vec4f {
+  if (VEC) {
+    return weight_at(at.x / 4u);
+  }
+  return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
+}
+
+fn mod_quad(at: vec4u) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at.x / 4u);
+  }
+  return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
+}
+
+// Writes those numbers of a quad that there are.
+fn put_quad(base: u32, quad: Quad, value: vec4f) {
+  let at = base + quad.at;
+  if (VEC) {
+    if (quad.live.x) { put(at.x / 4u, element(value)); }
+    return;
+  }
+  if (quad.live.x) { put(at.x, element(vec4f(value.x))); }
+  if (quad.live.y) { put(at.y, element(vec4f(value.y))); }
+  if (quad.live.z) { put(at.z, element(vec4f(value.z))); }
+  if (quad.live.w) { put(at.w, element(vec4f(value.w))); }
 }
 
 // elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
@@ -9880,6 +9946,24 @@ fn element(value: vec4f) -> OElem {
     one[FOURTH] = Scalar(value.w);
   }
   return one;
+}
+
+// row_quads: the columns of a row that an invocation holds, as its quads 0, 1, ...: with VEC four neighbours each, which are one access,
+// LANES quads apart; without it four numbers LANES apart (lib quads). Neighbours read neighbours either way.
+// Needs in the kernel: const LANES, const VEC.
+// @use quads
+
+// Of a row of \`end\` numbers; those past its end are in its last ones' place, and not live.
+fn columns_of(lane: u32, q: u32, end: u32) -> Quad {
+  if (VEC) {
+    let c = 4u * (lane + q * LANES);
+    return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
+  }
+  return quad_of(0u, lane + 4u * q * LANES, end);
+}
+
+fn sum_of_four(v: vec4f) -> f32 {
+  return (v.x + v.y) + (v.z + v.w);
 }
 
 // quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
@@ -9966,8 +10050,7 @@ const norm_fwd_ = {
 // @use lanes_any
 // @use runs
 // @use finite
-// @use row_quads
-// @use elements
+// @use norm_row
 
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
@@ -10007,31 +10090,11 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> stats: array<f32>; // optional: HAS_STATS
 @group(0) @binding(6) var<uniform> dims: Dims;
 
-// Elements as vectors: a vector of 4 is itself, one number is all four.
-fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
-fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
+fn put(i: u32, value: OElem) {
+  y[i] = value;
+}
+
 fn bias_at(i: u32) -> vec4f { return vec4f(bias[i]); }
-fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
-
-fn put(at: u32, value: f32) {
-  y[at] = element(vec4f(value));
-}
-
-// The numbers of a row at four columns, 0 where there is none.
-fn x_quad(base: u32, quad: Quad) -> vec4f {
-  let at = base + quad.at;
-  if (VEC) {
-    return select(vec4f(0.0), x_at(at.x / 4u), quad.live);
-  }
-  return select(vec4f(0.0), vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x), quad.live);
-}
-
-fn weight_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return weight_at(at.x / 4u);
-  }
-  return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
-}
 
 fn bias_quad(at: vec4u) -> vec4f {
   if (VEC) {
@@ -10040,11 +10103,10 @@ fn bias_quad(at: vec4u) -> vec4f {
   return vec4f(bias_at(at.x).x, bias_at(at.y).x, bias_at(at.z).x, bias_at(at.w).x);
 }
 
-fn mod_quad(at: vec4u) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at.x / 4u);
-  }
-  return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
+// The numbers of a row that an invocation holds in a quad, 0 where there is none.
+fn hold(base: u32, lane: u32, q: u32, end: u32) -> vec4f {
+  let quad = columns_of(lane, q, end);
+  return select(vec4f(0.0), x_quad(base + quad.at), quad.live);
 }
 
 // What a quad less the mean adds to the sum and to the sum of squares.
@@ -10067,15 +10129,7 @@ fn write_quad(base: u32, mod_base: u32, xhat: vec4f, quad: Quad) {
   if (HAS_SHIFT) {
     value += mod_quad(mod_base + dims.shift_offset + quad.at);
   }
-  let at = base + quad.at;
-  if (VEC) {
-    if (quad.live.x) { y[at.x / 4u] = element(value); }
-    return;
-  }
-  if (quad.live.x) { put(at.x, value.x); }
-  if (quad.live.y) { put(at.y, value.y); }
-  if (quad.live.z) { put(at.z, value.z); }
-  if (quad.live.w) { put(at.w, value.w); }
+  put_quad(base, quad, value);
 }
 
 @compute @workgroup_size(LANES, ROWS)
@@ -10098,14 +10152,14 @@ fn main(
   var v5 = vec4f();
   var v6 = vec4f();
   var v7 = vec4f();
-  if (HELD > 0u) { v0 = x_quad(base, columns_of(lid.x, 0u, end)); }
-  if (HELD > 1u) { v1 = x_quad(base, columns_of(lid.x, 1u, end)); }
-  if (HELD > 2u) { v2 = x_quad(base, columns_of(lid.x, 2u, end)); }
-  if (HELD > 3u) { v3 = x_quad(base, columns_of(lid.x, 3u, end)); }
-  if (HELD > 4u) { v4 = x_quad(base, columns_of(lid.x, 4u, end)); }
-  if (HELD > 5u) { v5 = x_quad(base, columns_of(lid.x, 5u, end)); }
-  if (HELD > 6u) { v6 = x_quad(base, columns_of(lid.x, 6u, end)); }
-  if (HELD > 7u) { v7 = x_quad(base, columns_of(lid.x, 7u, end)); }
+  if (HELD > 0u) { v0 = hold(base, lid.x, 0u, end); }
+  if (HELD > 1u) { v1 = hold(base, lid.x, 1u, end); }
+  if (HELD > 2u) { v2 = hold(base, lid.x, 2u, end); }
+  if (HELD > 3u) { v3 = hold(base, lid.x, 3u, end); }
+  if (HELD > 4u) { v4 = hold(base, lid.x, 4u, end); }
+  if (HELD > 5u) { v5 = hold(base, lid.x, 5u, end); }
+  if (HELD > 6u) { v6 = hold(base, lid.x, 6u, end); }
+  if (HELD > 7u) { v7 = hold(base, lid.x, 7u, end); }
 
   var mean = 0.0;
   if (!RMS) {
@@ -10181,7 +10235,7 @@ fn main(
     if (HAS_SHIFT) {
       value += mod_at(mod_base + dims.shift_offset + c).x;
     }
-    put(base + c, value);
+    put(base + c, element(vec4f(value)));
   }
 }
 
@@ -10273,22 +10327,48 @@ fn inverse_root(x: f32) -> f32 {
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 
-// row_quads: the columns of a row that an invocation holds, as its quads 0, 1, ...: with VEC four neighbours each, which are one access,
-// LANES quads apart; without it four numbers LANES apart (lib quads). Neighbours read neighbours either way.
-// Needs in the kernel: const LANES, const VEC.
-// @use quads
+// norm_row: what the kernels of a norm, forward and by x, read and write of a row's columns: a vector of 4, or four numbers (lib row_quads).
+// Needs in the kernel: const VEC, VEC_MOD; alias Scalar; x, weight and modulation; fn put(i: u32, value: OElem).
+// @use elements
+// @use row_quads
 
-// Of a row of \`end\` numbers; those past its end are in its last ones' place, and not live.
-fn columns_of(lane: u32, q: u32, end: u32) -> Quad {
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
+fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+fn x_quad(at: vec4u) -> vec4f {
   if (VEC) {
-    let c = 4u * (lane + q * LANES);
-    return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
+    return x_at(at.x / 4u);
   }
-  return quad_of(0u, lane + 4u * q * LANES, end);
+  return vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x);
 }
 
-fn sum_of_four(v: vec4f) -> f32 {
-  return (v.x + v.y) + (v.z + v.w);
+fn weight_quad(at: vec4u) -> vec4f {
+  if (VEC) {
+    return weight_at(at.x / 4u);
+  }
+  return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
+}
+
+fn mod_quad(at: vec4u) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at.x / 4u);
+  }
+  return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
+}
+
+// Writes those numbers of a quad that there are.
+fn put_quad(base: u32, quad: Quad, value: vec4f) {
+  let at = base + quad.at;
+  if (VEC) {
+    if (quad.live.x) { put(at.x / 4u, element(value)); }
+    return;
+  }
+  if (quad.live.x) { put(at.x, element(vec4f(value.x))); }
+  if (quad.live.y) { put(at.y, element(vec4f(value.y))); }
+  if (quad.live.z) { put(at.z, element(vec4f(value.z))); }
+  if (quad.live.w) { put(at.w, element(vec4f(value.w))); }
 }
 
 // elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
@@ -10309,6 +10389,24 @@ fn element(value: vec4f) -> OElem {
     one[FOURTH] = Scalar(value.w);
   }
   return one;
+}
+
+// row_quads: the columns of a row that an invocation holds, as its quads 0, 1, ...: with VEC four neighbours each, which are one access,
+// LANES quads apart; without it four numbers LANES apart (lib quads). Neighbours read neighbours either way.
+// Needs in the kernel: const LANES, const VEC.
+// @use quads
+
+// Of a row of \`end\` numbers; those past its end are in its last ones' place, and not live.
+fn columns_of(lane: u32, q: u32, end: u32) -> Quad {
+  if (VEC) {
+    let c = 4u * (lane + q * LANES);
+    return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
+  }
+  return quad_of(0u, lane + 4u * q * LANES, end);
+}
+
+fn sum_of_four(v: vec4f) -> f32 {
+  return (v.x + v.y) + (v.z + v.w);
 }
 
 // quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
@@ -12636,12 +12734,11 @@ const sum_cols_ = {
   workgroup: ['WG'],
   code: `// sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
 // Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
-// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
-//   invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
-//   columns few.
+// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
+//   where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
+//   keep a GPU busy where rows are many and columns few.
 // Precision: f32, in one fixed order: no atomics.
 // @use column_lanes
-// @use runs
 
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
@@ -12661,50 +12758,29 @@ struct Dims {
 @group(0) @binding(1) var<storage, read_write> out: array<Summed>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
+fn term(row: u32, col: u32) -> Summed {
+  return x[row * (dims.cols / WIDTH) + col];
+}
+
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let lanes = column_lanes(dims.chunk_rows);
-  let width = WG / lanes;
-  let cols = dims.cols / WIDTH;
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
-  let chunk = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(chunk * dims.chunk_rows, dims.rows);
-  let end = begin + min(dims.chunk_rows, dims.rows - begin);
-  let live = col < cols && begin < end; // the others still take part in the barriers
-
-  var sums = Runs();
-  if (live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = begin + local / width; first < end; first += length) {
-      let stop = min(end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four reads in flight
-        let at = row * cols + col;
-        let step = lanes * cols;
-        run += (x[at] + x[at + step]) + (x[at + 2u * step] + x[at + 3u * step]);
-      }
-      for (; row < stop; row += lanes) {
-        run += x[row * cols + col];
-      }
-      add_run(&sums, run);
-    }
-  }
-  let sum = column_sum(sum_of(sums), local, lanes);
-  if (live && local < width) {
-    out[chunk * cols + col] = sum;
+  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.chunk_rows);
+  let sum = column_total(p, local, dims.chunk_rows);
+  if (p.owner) {
+    out[p.part * (dims.cols / WIDTH) + p.col] = sum;
   }
 }
 
-// column_lanes: sums down columns by a workgroup of WG. \`lanes\` invocations share a column: invocation i is lane i / width of
-// the workgroup's column i % width, width = WG / lanes, so that neighbours read neighbouring columns.
-// Needs in the kernel: const WG, its invocations; LANES and LANES_FROM (below), LANES at most WG, alias Summed, what is added up (f32 or a vector of them).
+// column_lanes: sums down the columns of parts of so many rows, by a workgroup of WG. LANES invocations share a column where a part has
+// LANES_FROM rows at least: invocation i is lane i / width of the workgroup's column i % width, width = WG / lanes, so that neighbours
+// read neighbouring columns. A workgroup has the columns of one part; its number counts the columns' groups first, then the parts.
+// Needs in the kernel: const WG, its invocations; LANES, at most WG, and LANES_FROM; alias Summed, what is added up (f32, a vector or a
+// matrix); fn term(row, col) -> Summed; dims.rows.
+// @use runs
 
 var<workgroup> column_partials: array<Summed, WG>;
 
@@ -12728,6 +12804,50 @@ fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
     workgroupBarrier();
   }
   return column_partials[local];
+}
+
+// What an invocation adds up: rows begin to end of a column.
+struct ColumnPart {
+  part: u32,
+  col: u32,
+  begin: u32,
+  end: u32,
+  live: bool, // the others still take part in the barriers
+  owner: bool, // writes the sum
+}
+
+fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = (cols + width - 1u) / width;
+  let group = wid.x + wid.y * groups.x;
+  let part = group / tiles;
+  let col = (group % tiles) * width + local % width;
+  let begin = min(part * rows, dims.rows);
+  let end = begin + min(rows, dims.rows - begin);
+  let live = col < cols && begin < end;
+  return ColumnPart(part, col, begin, end, live, live && local < width);
+}
+
+// The sum of a part's column, valid in its owner. Every invocation of the workgroup must call, with the same rows.
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+  let lanes = column_lanes(rows);
+  var sums = Runs();
+  if (p.live) {
+    let length = 4u * RUN * lanes; // a run adds up RUN fours
+    for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+      let stop = min(p.end, first + length);
+      var row = first;
+      var run = Summed();
+      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
+        run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+      }
+      for (; row < stop; row += lanes) {
+        run += term(row, p.col);
+      }
+      add_run(&sums, run);
+    }
+  }
+  return column_sum(sum_of(sums), local, lanes);
 }
 
 // runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
@@ -12760,9 +12880,9 @@ fn sum_of(runs: Runs) -> Summed {
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
  * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
- * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
- * invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where rows are many and
- * columns few.
+ * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
+ * where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
+ * keep a GPU busy where rows are many and columns few.
  * Precision: f32, in one fixed order: no atomics.
  */
 export interface SumCols extends Same<typeof sum_cols_> {}

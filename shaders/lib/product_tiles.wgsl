@@ -87,7 +87,7 @@ fn swizzle(quad: u32, kk: u32) -> u32 {
   return quad ^ ((kk / 2u) & 6u);
 }
 
-// Fetches item e of 64 QM of the tile of A at k0. Blocks run along k first: 4 of them are 64 bytes of a line.
+// Fetches item e of the tile of A at k0. Blocks run along k first: 4 of them are 64 bytes of a line.
 fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
   if (TRANS_A) {
     let row = row_base + (e % (BM / 4u)) * 4u;
