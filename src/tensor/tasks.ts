@@ -45,10 +45,6 @@ export class Tasks {
     return this.#within;
   }
 
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   /** Nothing runs any more. */
   close(): void {
     this.#closed = true;

@@ -67,7 +67,7 @@ export class Workspace {
   lease(name: string): Workspace {
     if (typeof name !== 'string' || name === '')
       throw new WorkspaceError(`a lease named ${JSON.stringify(name)}`, "give the task's name: 'sampling'");
-    if (this.#tasks.closed) throw new WorkspaceError('the workspace was disposed', 'make a new one');
+    this.ledger.usable();
     const known = this.#leases.get(name);
     if (known) return known;
     const ended = () => void this.#leases.delete(name);
@@ -178,6 +178,7 @@ export class Workspace {
     this.#close();
     await this.ledger.reclaim();
   }
+
   #close(): void {
     for (const lease of this.#leases.values()) lease.#close();
     this.#tasks.close();
