@@ -2,7 +2,7 @@
 export interface ShaderSource {
   /** File name without `.wgsl`; also the kernel's name in errors and labels. */
   readonly name: string;
-  /** WGSL as it stands on disk, with its `// @use` libraries appended. */
+  /** WGSL with its `// @use` libraries appended; embedded, without comments and unused declarations, the lines of it as on disk. */
   readonly code: string;
   readonly entryPoint: string;
   readonly bindings: { readonly [name: string]: BindingInfo };
