@@ -30,7 +30,7 @@ export default defineConfig({
           },
         },
       },
-      { test: { name: 'package', include: PACKED_IN_A_PAGE, ...timeouts } },
+      { test: { name: 'package', include: PACKED_IN_A_PAGE, globalSetup: 'test/package/pack.ts', ...timeouts } },
     ],
   },
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { App, ROOT } from './app.ts';
@@ -88,8 +88,14 @@ describe('the packed package', () => {
     expect(notices).toContain('Apache License');
   });
 
-  it('finds the model that comes along', () => {
+  it('finds the models where they are installed, and says what to install where they are not', () => {
     expect(app.ucgm('sample', '--count', '2', '--grid', 'digits.png').stdout).toContain('2 network passes');
+    renameSync(app.path('node_modules/ucgm-webgpu-models'), app.path('elsewhere'));
+    expect(app.ucgm('sample', '--count', '2', '--grid', 'digits.png')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/mnist_fewstep.safetensors is not installed. Fix: npm install ucgm-webgpu-models/),
+    });
+    renameSync(app.path('elsewhere'), app.path('node_modules/ucgm-webgpu-models'));
   });
 });
 
