@@ -44,9 +44,9 @@ export class App {
     return spawnSync(process.execPath, [command, ...args], { cwd: this.folder, encoding: 'utf8' });
   }
 
-  /** Writes examples/scale.ts, which examples/embedded-kernel.ts uses, and returns what the command says. */
+  /** Writes scale.ts in examples/own-kernel, which embedded.ts there uses, and returns what the command says. */
   embedScale(): string {
-    return this.ucgm('embed', 'examples/scale.wgsl', '--out', 'examples/scale.ts').stdout.trim();
+    return this.ucgm('embed', 'examples/own-kernel/scale.wgsl', '--out', 'examples/own-kernel/scale.ts').stdout.trim();
   }
 
   remove(): void {
