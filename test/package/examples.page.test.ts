@@ -48,6 +48,11 @@ describe('the packed package in a page', () => {
     EXAMPLES[name]?.(await site.printed(`bundles/${name}.js`));
   });
 
+  it('runs from one file, by a script tag', async () => {
+    const lines = await site.opened('examples/embed/one-file.html', '', 1, async (_, printed) => printed);
+    expect(lines).toEqual(['0.0321 0.0871 0.2369 0.6439']);
+  });
+
   it('tells of what a page throws', async () => {
     await expect(site.printed('examples/none.mjs')).rejects.toThrow('none.mjs');
   });
