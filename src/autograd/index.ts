@@ -1,4 +1,7 @@
-/** The ops, each a forward and its backward by our kernels, and the tape that they are recorded on. */
+/**
+ * The ops, each a forward and its backward by our kernels, and the tape that they are recorded on.
+ * @module ucgm-webgpu/ops
+ */
 export { activate, swiglu } from './ops/activation.ts';
 export {
   attention,

@@ -1,3 +1,7 @@
+/**
+ * A device in Node, of Dawn: the optional peer `webgpu`.
+ * @module ucgm-webgpu/node
+ */
 import { DeviceError, type DeviceOptions, requestDevice } from './device.ts';
 
 export { FixableError } from '../kernel/errors.ts';

@@ -1,4 +1,7 @@
-/** The networks: diffusion transformers by class name or by function, and the feature networks of scores. Weights are files apart. */
+/**
+ * The networks: diffusion transformers by class name or by function, and the feature networks of scores. Weights are files apart.
+ * @module ucgm-webgpu/models
+ */
 export { FixableError } from '../kernel/errors.ts';
 export type { VelocityNetwork } from '../nn/network.ts';
 export { type DiTConfig, ModelError } from './config.ts';

@@ -1,4 +1,7 @@
-/** What a network is written and trained with: the tape, its ops, weights, the learner, and what a network is to trainer and sampler. */
+/**
+ * What a network is written and trained with: the tape, its ops, weights, the learner, and what a network is to trainer and sampler.
+ * @module ucgm-webgpu/nn
+ */
 export * from '../autograd/index.ts';
 export { FixableError } from '../kernel/index.ts';
 export { type Follower, Learner, type StepBody } from '../optim/learner.ts';

@@ -1,4 +1,7 @@
-/** What a training run is, wherever it happens: settings, presets, the loop with its events, checkpoints, samples, and where they are kept. */
+/**
+ * What a training run is, wherever it happens: settings, presets, the loop with its events, checkpoints, samples, and where they are kept.
+ * @module ucgm-webgpu/run
+ */
 export { resumeTrainer, saveCheckpoint } from './checkpoint.ts';
 export { ConfigError } from './config_error.ts';
 export { draw } from './draw.ts';

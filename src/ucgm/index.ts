@@ -1,4 +1,7 @@
-/** Unified continuous generative models: transports, the objective, the trainer and the sampler. They see a network, never a model. */
+/**
+ * Unified continuous generative models: transports, the objective, the trainer and the sampler. They see a network, never a model.
+ * @module ucgm-webgpu/ucgm
+ */
 export { FixableError } from '../kernel/errors.ts';
 export { NonFiniteError } from '../optim/non_finite.ts';
 export type { OptimizerOptions } from '../optim/optimizer.ts';
