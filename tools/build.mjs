@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { markPure } from './pure.mjs';
+import { importNamed, splitShaders } from './split.mjs';
 import { writeTypes } from './types.mjs';
 import { writeShaders } from './wgsl.mjs';
 
@@ -34,8 +35,9 @@ for (const path of modules) {
     await build({ entryPoints: [path], outfile: path, allowOverwrite: true, plugins: [ownModulesApart], ...options });
   }
   // Kernels are made by calls, which a bundler keeps: one that an app does not import is to cost it nothing.
-  if (/kernels?$/.test(resolve(path, '..'))) writeFileSync(path, markPure(code));
+  if (/kernels?$/.test(resolve(path, '..'))) writeFileSync(path, importNamed(markPure(code)));
 }
+splitShaders('dist/src');
 await build({
   entryPoints: ['dist/src/bundle.js'],
   outfile: 'dist/ucgm-webgpu.min.js',

@@ -98,6 +98,16 @@ describe('our kernels in an app of its own', () => {
     },
   );
 
+  it('come to a page without a bundler with the shaders of their families alone', async () => {
+    const loaded = await site.opened('examples/embed/index.html', '', 6, (page) =>
+      page.evaluate<string[]>("performance.getEntriesByType('resource').map(({ name }) => name)"),
+    );
+    const shaders = loaded.flatMap((url) => /\/src\/shaders\/(\w+)\.js$/.exec(url)?.[1] ?? []);
+    expect(shaders).toContain('attention_tiled_fwd');
+    expect(shaders.filter((name) => !name.startsWith('attention_'))).toEqual(['norm_fwd']);
+    expect(loaded.filter((url) => url.includes('generated'))).toEqual([]);
+  });
+
   it('take a buffer of ONNX Runtime Web where it lies, without reading it back', async () => {
     const { calls, printed } = await counted('examples/onnx-interop/index.html', 2);
     expect(printed).toEqual(['gpu-buffer 2 x 4', '-1.342 -0.447 0.447 1.342 -1.342 -0.447 0.447 1.342']);

@@ -16,7 +16,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 /** Builds and packs the sources, once for all tests of the package. Returns what removes the archives. */
 export default function pack(project: TestProject): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'ucgm-packed-'));
-  execFileSync(process.execPath, ['tools/build.mjs'], { cwd: ROOT, stdio: 'pipe' });
+  execFileSync(process.execPath, ['tools/build.mjs'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   const args = ['pack', '.', './models', '--silent', '--ignore-scripts', '--pack-destination', folder];
   execFileSync(npm, args, { cwd: ROOT, stdio: 'pipe', shell: process.platform === 'win32' });
