@@ -4,6 +4,7 @@ import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } f
 import { tuningOf } from './tuning_tile.ts';
 import { checkFours } from './vec_tile.ts';
 
+/** How columns are covered. */
 export type SumColsOptions = ColumnOptions;
 
 /** Columns that a workgroup sums: 256 invocations, 8 a column. */
@@ -41,6 +42,7 @@ export const sumCols = defineKernel({
       : checkFours('cols', d.cols, k),
 });
 
+/** Sums or means, and how a row is covered. */
 export interface SumRowsOptions {
   /** Divide by cols. */
   mean?: boolean;
