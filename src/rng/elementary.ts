@@ -3,10 +3,10 @@
  * Math differ in their last bits from engine to engine, and from version to version. Errors are a few units in the last place.
  */
 
-const LN2 = Math.fround(0.6931471805599453);
+const LN2 = Math.fround(Math.LN2);
 /** What LN2, which has few bits so that its multiples are exact, leaves of ln 2. */
 const LN2_REST = -1.904654299957768e-9;
-const SQRT2 = 1.4142135623730951;
+const SQRT2 = Math.SQRT2;
 const TERMS = 12;
 
 /** 2^exponent, for exponents of normal numbers. */
@@ -43,7 +43,7 @@ export function log(x: number): number {
 export function exp(x: number): number {
   if (!(x > -708)) return Number.isNaN(x) ? x : 0;
   if (x > 709) return Infinity;
-  const k = Math.round(x / 0.6931471805599453);
+  const k = Math.round(x / Math.LN2);
   const rest = x - k * LN2 - k * LN2_REST; // |rest| < 0.35
   let sum = 1;
   for (let n = TERMS + 5; n >= 1; n--) sum = 1 + (sum * rest) / n;
