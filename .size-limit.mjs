@@ -42,7 +42,7 @@ const ENTRIES = {
   nn: ['nn/index', '80 kB'],
   models: ['models/index', '66 kB'],
   ucgm: ['ucgm/index', '80 kB'],
-  run: ['run/index', '130 kB'],
+  run: ['run/index', '165 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -63,5 +63,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '150 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '175 kB', gzip: true },
 ];

@@ -1,6 +1,6 @@
 import { env } from 'node:process';
 import { configDefaults, defineConfig } from 'vitest/config';
-import { fixtures, outside, PACKED, PACKED_IN_A_PAGE } from './test/everywhere.ts';
+import { fixtures, outside, PACKED, PACKED_IN_A_PAGE, PAGES } from './test/everywhere.ts';
 
 /** What holds for the tests under Node and under Deno. */
 export const shared = {
@@ -25,7 +25,7 @@ export default defineConfig({
         test: {
           name: 'sources',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...PACKED, ...PACKED_IN_A_PAGE],
+          exclude: [...configDefaults.exclude, ...PACKED, ...PACKED_IN_A_PAGE, ...PAGES],
         },
       },
       // The package is packed once for all of its tests.

@@ -9,9 +9,12 @@ export const outside = resolve(process.env.OUTSIDE ?? 'test/outside/cases');
 /** The tests that import nothing of Node, and so run in a page and under Deno as they stand. */
 export const EVERYWHERE = [
   'test/{autograd,kernel,kernels,models,nn,optim,outside,parity,tensor}/*.test.ts',
-  'test/run/{draw,loop}.test.ts',
+  'test/run/{draw,loop,same_numbers,session}.test.ts',
 ];
 
 /** The tests of the package as it is published, and those of them that open a browser of their own. */
 export const PACKED = ['test/package/*.test.ts'];
 export const PACKED_IN_A_PAGE = ['test/package/*.page.test.ts'];
+
+/** The tests of pages that open a browser of their own. */
+export const PAGES = ['test/page/*.test.ts'];
