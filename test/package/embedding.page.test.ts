@@ -1,5 +1,5 @@
 import { renameSync } from 'node:fs';
-import { build } from 'vite';
+import { build, createServer } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { App } from './app.ts';
 import { Site } from './site.ts';
@@ -51,6 +51,13 @@ function expected(tokens = 6, width = 8): number[][] {
   });
 }
 
+/** Holds what a page printed, a row a line, to what is expected. */
+function near(printed: readonly string[]): void {
+  const rows = printed.map((line) => line.split(' ').map(Number));
+  for (const [i, row] of expected().entries())
+    for (const [c, value] of row.entries()) expect(rows[i]?.[c]).toBeCloseTo(value, 4);
+}
+
 describe('our kernels in an app of its own', () => {
   let app: App;
   let site: Site;
@@ -79,9 +86,7 @@ describe('our kernels in an app of its own', () => {
       }
       try {
         const { calls, labels, printed } = await counted(`examples/${page}`, 6);
-        const rows = printed.map((line) => line.split(' ').map(Number));
-        for (const [i, row] of expected().entries())
-          for (const [c, value] of row.entries()) expect(rows[i]?.[c]).toBeCloseTo(value, 4);
+        near(printed);
         // What the app does itself, and nothing more: it submits once and reads once.
         const own = {
           'GPU.requestAdapter': 1,
@@ -97,6 +102,21 @@ describe('our kernels in an app of its own', () => {
       }
     },
   );
+
+  it("run in Vite's server for development too", async () => {
+    const server = await createServer({
+      root: app.path('examples/embed/vite'),
+      logLevel: 'silent',
+      server: { port: 0 },
+    });
+    try {
+      await server.listen();
+      const [url = ''] = server.resolvedUrls?.local ?? [];
+      near(await site.opened(url, '', 6, async (_, printed) => printed));
+    } finally {
+      await server.close();
+    }
+  });
 
   it('come to a page without a bundler with the shaders of their families alone', async () => {
     const loaded = await site.opened('examples/embed/index.html', '', 6, (page) =>

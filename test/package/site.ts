@@ -94,7 +94,8 @@ export class Site {
   }
 
   /**
-   * Opens a page of the app, with a script that runs before its own, and looks at it once it has printed `count` lines.
+   * Opens a page of the app, or of another server's URL, with a script that runs before its own, and looks at it once it has printed
+   * `count` lines.
    * @throws what the page throws.
    */
   async opened<T>(path: string, before: string, count: number, look: (page: Page, lines: string[]) => Promise<T>) {
@@ -109,7 +110,7 @@ export class Site {
           if (lines.length === count) done();
         });
       });
-      await page.goto(`${this.#origin}/${path}`);
+      await page.goto(new URL(path, this.#origin).href);
       await printed;
       return await look(page, lines);
     } finally {
