@@ -27,7 +27,7 @@ const TINY = {
     max_grad_norm: null,
     log_every: 10,
     checkpoint_every: 200,
-    sample_every: 0,
+    sample_every: 300,
     keep_checkpoints: 2,
   },
   sample: { ...SAMPLE, cfg_scale: 2 },

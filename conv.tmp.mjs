@@ -1,0 +1,11 @@
+import { LineChart } from 'echarts/charts';
+import { GridComponent, LegendComponent } from 'echarts/components';
+import { init, use } from 'echarts/core';
+import { SVGRenderer } from 'echarts/renderers';
+use([LineChart, GridComponent, LegendComponent, SVGRenderer]);
+const c = init(null, null, { renderer: 'svg', ssr: true, width: 480, height: 300 });
+c.setOption({ animation:false, grid: { left: 8, right: 24, top: 26, bottom: 4, outerBoundsMode: 'same' }, xAxis:{type:'value', name:'step'}, yAxis:{type:'log', min: 0.3, max: 1.5, axisLabel:{customValues:[0.5,1]}, axisTick:{customValues:[0.5,1]}, splitLine:{show:true}}, series:[{type:'line', data:[[1,1.4],[50,0.6],[100,0.4]]}]});
+const svg = c.renderToSVGString();
+console.log(svg.match(/<text[^>]*>[^<]*/g));
+console.log(c.convertToPixel({gridIndex:0},[1,1.4]), c.convertToPixel({gridIndex:0},[100,0.4]));
+console.log(c.getModel().getComponent('grid',0).coordinateSystem.getRect());
