@@ -40,6 +40,7 @@ export class Ledger {
   readonly #live = new Map<GPUBuffer, Owner>();
   #total = 0;
   #peak = 0;
+  #destroyed = 0;
   /** Answers that the device owes: whether there was memory. */
   readonly #asked = new Set<Promise<void>>();
   #refused: BufferLimitError | undefined;
@@ -71,7 +72,7 @@ export class Ledger {
   }
 
   /** A zeroed buffer of `size` bytes, rounded up to 16. @throws BufferLimitError naming owner, size and limit when the device's maxBufferSize is passed; WorkspaceError once ended. */
-  create(owner: Owner, label: string, size: number, usage: number): GPUBuffer {
+  create(owner: Owner, label: string, size: number, usage: number, mappedAtCreation = false): GPUBuffer {
     this.usable();
     const rounded = Math.max(16, Math.ceil(size / 16) * 16);
     const max = this.device.limits.maxBufferSize;
@@ -83,7 +84,8 @@ export class Ledger {
     }
     // A device without memory answers later, and until then gives a buffer that turns every command with it into nothing.
     this.device.pushErrorScope('out-of-memory');
-    const buffer = this.device.createBuffer({ label: `${owner}: ${this.#task}${label}`, size: rounded, usage });
+    const descriptor = { label: `${owner}: ${this.#task}${label}`, size: rounded, usage, mappedAtCreation };
+    const buffer = this.device.createBuffer(descriptor);
     this.#grow(rounded);
     const { total } = this.#root;
     const answer = this.device
@@ -122,6 +124,7 @@ export class Ledger {
   }
 
   destroy(buffer: GPUBuffer): void {
+    if (this.#live.get(buffer) !== 'staging') this.#destroyed++;
     if (!this.#live.delete(buffer)) return;
     this.#grow(-buffer.size);
     buffer.destroy();
@@ -151,6 +154,11 @@ export class Ledger {
     }
     for (const [buffer, owner] of this.#live) out[owner] += buffer.size;
     return out;
+  }
+
+  /** How many buffers were destroyed that a kept record may name: all but staging. */
+  get destroyed(): number {
+    return this.#destroyed;
   }
 
   /** Live bytes of all owners together, those of branches with them. */
