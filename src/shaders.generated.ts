@@ -7546,17 +7546,18 @@ const loss_bwd_ = {
     weights: { binding: 3, access: 'read', element: 'f32' },
     dprediction: { binding: 4, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 5, size: 12, fields: {
+  uniform: { binding: 5, size: 16, fields: {
     batch: { type: 'u32', offset: 0 },
     channels: { type: 'u32', offset: 4 },
     pixels: { type: 'u32', offset: 8 },
+    mean_of: { type: 'u32', offset: 12, else: 'batch' },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     COSINE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / batch by the prediction.
+  code: `// loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / mean_of by the prediction.
 //   RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
 //   norm is a constant.
 // Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
@@ -7572,6 +7573,7 @@ struct Dims {
   batch: u32,
   channels: u32,
   pixels: u32,
+  mean_of: u32, // optional, else batch
 }
 
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
@@ -7593,7 +7595,7 @@ fn main(
   }
   let sample = at / dims.pixels;
   let base = sample * dims.channels * dims.pixels + at % dims.pixels;
-  let weight = weights[sample] / f32(dims.batch);
+  let weight = weights[sample] / f32(dims.mean_of);
   let r = root[sample];
   var by_root = 0.0;
   if (r > 0.0 || is_nan(r)) { // of a NaN, every comparison is false
@@ -7662,7 +7664,7 @@ fn inverse_root(x: f32) -> f32 {
 } as const satisfies ShaderSource;
 
 /**
- * loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / batch by the prediction.
+ * loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / mean_of by the prediction.
  * RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
  * norm is a constant.
  * Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
