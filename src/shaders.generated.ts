@@ -6488,6 +6488,8 @@ const gated_residual_bwd_gate_ = {
     dy: { binding: 0, access: 'read', element: 'Summed' },
     h: { binding: 1, access: 'read', element: 'Summed' },
     dmodulation: { binding: 2, access: 'read_write', element: 'f32' },
+    modulation: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_DH' },
+    dh: { binding: 5, access: 'read_write', element: 'OElem', optional: 'HAS_DH' },
   },
   uniform: { binding: 3, size: 20, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -6501,25 +6503,33 @@ const gated_residual_bwd_gate_ = {
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
     VEC: { kind: 'const', type: 'bool', default: false },
+    HAS_DH: { kind: 'const', type: 'bool', default: false },
     Summed: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   workgroup: ['WG'],
-  code: `// gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
-// Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
-//   caller zeroes it, and several kernels add into columns of their own.
+  code: `// gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h, and, with HAS_DH, dh = gate * dy in one reading.
+// Buffers, row-major f32: dy, h, dh [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
+//   caller zeroes it, and several kernels add into columns of their own; modulation [same], gate of column c at gate_offset + c.
 // Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
 //   where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
-// Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
+// Source: the derivatives of shaders/gated_residual_fwd.wgsl by the gate and by h.
 // @use column_lanes
+// @use elements
+// @use gate
 
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;  // knob: mod_rows from which LANES share a column
-const VEC: bool = false;      // knob: dy and h are read as vectors of 4; cols is a multiple of 4
+const VEC: bool = false;      // knob: dy, h and dh are accessed as vectors of 4; cols is a multiple of 4
+const HAS_DH: bool = false;   // knob: also write dh
 alias Summed = f32;           // knob: vec4f with VEC
 
-const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
+alias OElem = array<f32, 1>;  // knob: vec4f with VEC
+
+const VEC_MOD: bool = false; // modulation may start anywhere
+alias Scalar = f32;
 
 struct Dims {
   rows: u32,
@@ -6533,10 +6543,17 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> h: array<Summed>;
 @group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(4) var<storage, read> modulation: array<f32>; // optional: HAS_DH
+@group(0) @binding(5) var<storage, read_write> dh: array<OElem>; // optional: HAS_DH
 
+var<private> gate: vec4f; // of the column that the invocation sums
+
+// Asked for each element once.
 fn term(row: u32, col: u32) -> Summed {
   let at = row * (dims.cols / WIDTH) + col;
-  return dy[at] * h[at];
+  let slope = dy[at];
+  if (HAS_DH) { dh[at] = element(gate * vec4f(slope)); }
+  return slope * h[at];
 }
 
 @compute @workgroup_size(WG)
@@ -6545,10 +6562,11 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.mod_rows);
+  let p = column_part(wid.x + wid.y * groups.x, local, dims.cols / WIDTH, dims.mod_rows);
+  let at = p.part * dims.mod_stride + dims.gate_offset + WIDTH * p.col;
+  if (HAS_DH && p.live) { gate = gate_of(at); }
   let sum = column_total(p, local, dims.mod_rows);
   if (p.owner) {
-    let at = p.part * dims.mod_stride + dims.gate_offset + WIDTH * p.col;
     let all = vec4f(sum);
     dmodulation[at] += all.x;
     if (VEC) {
@@ -6600,10 +6618,20 @@ struct ColumnPart {
   owner: bool, // writes the sum
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+// Workgroups that share a part's columns.
+fn column_tiles(cols: u32, rows: u32) -> u32 {
   let width = WG / column_lanes(rows);
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
+  return (cols + width - 1u) / width;
+}
+
+// Workgroups for all parts of \`all\` rows.
+fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
+  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = column_tiles(cols, rows);
   let part = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(part * rows, dims.rows);
@@ -6634,6 +6662,42 @@ fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
   return column_sum(sum_of(sums), local, lanes);
 }
 
+// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
+// itself or one number four times, of which a compiler computes one; writes make an element of it again.
+// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
+const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+  var one: OElem;
+  one[0] = Scalar(value.x);
+  if (VEC) {
+    one[SECOND] = Scalar(value.y);
+    one[THIRD] = Scalar(value.z);
+    one[FOURTH] = Scalar(value.w);
+  }
+  return one;
+}
+
+// gate: the gate of an element, from a modulation tensor.
+// Needs in the kernel: const VEC, VEC_MOD; modulation, an array of numbers or, with VEC_MOD, of vectors of 4.
+
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+// The gate of an element whose first number's is at \`at\`.
+fn gate_of(at: u32) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at / 4u);
+  }
+  if (VEC) {
+    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+  }
+  return mod_at(at);
+}
+
 // runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
 // grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
 // Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
@@ -6662,13 +6726,13 @@ fn sum_of(runs: Runs) -> Summed {
 } as const satisfies ShaderSource;
 
 /**
- * gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
- * Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
- * caller zeroes it, and several kernels add into columns of their own.
+ * gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h, and, with HAS_DH, dh = gate * dy in one reading.
+ * Buffers, row-major f32: dy, h, dh [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
+ * caller zeroes it, and several kernels add into columns of their own; modulation [same], gate of column c at gate_offset + c.
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
  * where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
- * Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
+ * Source: the derivatives of shaders/gated_residual_fwd.wgsl by the gate and by h.
  */
 export interface GatedResidualBwdGate extends Same<typeof gated_residual_bwd_gate_> {}
 export const gated_residual_bwd_gate: GatedResidualBwdGate = gated_residual_bwd_gate_;
@@ -8003,6 +8067,7 @@ const matmul_plain_ = {
     residual: { binding: 4, access: 'read', element: 'OScalar', optional: 'HAS_RESIDUAL' },
     out: { binding: 5, access: 'read_write', element: 'OScalar' },
     pre: { binding: 6, access: 'read_write', element: 'OScalar', optional: 'HAS_PRE' },
+    sums: { binding: 8, access: 'read_write', element: 'f32', optional: 'HAS_SUMS' },
   },
   uniform: { binding: 7, size: 36, fields: {
     m: { type: 'u32', offset: 0 },
@@ -8037,6 +8102,7 @@ const matmul_plain_ = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    HAS_SUMS: { kind: 'const', type: 'bool', default: false },
     RUNS: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG_X', 'WG_Y'],
@@ -8047,6 +8113,7 @@ const matmul_plain_ = {
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+//   sums [splits * batch, m] = sums of op(A)'s rows over a split's k: with dW = dy^T x, the bias gradient
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
 // Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
@@ -8076,6 +8143,7 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
+const HAS_SUMS: bool = false;      // knob: also write sums, by the invocations of the first columns
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; up to 1.5 times the time on a CPU
 
 const RUN: u32 = 2048u;  // of k, summed by themselves with RUNS
@@ -8101,10 +8169,29 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> out: array<OScalar>;
 @group(0) @binding(6) var<storage, read_write> pre: array<OScalar>; // optional: HAS_PRE
 @group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read_write> sums: array<f32>; // optional: HAS_SUMS
 
 // Elements as vectors: a vector of 4 is itself, one number is all four.
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
+
+// The sum of row i of op(A) over k, in runs: i is an element's index at k_begin.
+fn sum_of_row(i: u32, step: u32, count: u32) -> f32 {
+  var total = 0.0;
+  for (var first = 0u; first < count; first += 64u) {
+    var run = 0.0;
+    for (var kk = first; kk < min(count, first + 64u); kk++) {
+      let at = i + kk * step;
+      if (VEC_A) {
+        run += a_at(at / 4u)[at % 4u];
+      } else {
+        run += a_at(at).x;
+      }
+    }
+    total += run;
+  }
+  return total;
+}
 
 @compute @workgroup_size(WG_X, WG_Y)
 fn main(
@@ -8187,6 +8274,12 @@ fn main(
     }
   }
 
+  if (HAS_SUMS && col0 == 0u) {
+    let base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + k_begin * a_step;
+    for (var row = row0; row < min(dims.m, row0 + TM); row++) {
+      sums[slice * dims.m + row] = sum_of_row(base + row * select(dims.k, 1u, TRANS_A), a_step, k_end - k_begin);
+    }
+  }
   for (var i = 0u; i < TM; i++) {
     for (var q = 0u; q < TQ; q++) {
       for (var j = 0u; j < 4u; j++) {
@@ -8425,6 +8518,7 @@ fn inverse_root(x: f32) -> f32 {
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * sums [splits * batch, m] = sums of op(A)'s rows over a split's k: with dW = dy^T x, the bias gradient
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
  * Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
  * Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
@@ -8445,6 +8539,7 @@ const matmul_tiled_ = {
     residual: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
     out: { binding: 5, access: 'read_write', element: 'OElem' },
     pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
+    sums: { binding: 8, access: 'read_write', element: 'f32', optional: 'HAS_SUMS' },
   },
   uniform: { binding: 7, size: 36, fields: {
     m: { type: 'u32', offset: 0 },
@@ -8480,6 +8575,7 @@ const matmul_tiled_ = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    HAS_SUMS: { kind: 'const', type: 'bool', default: false },
     RUNS: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
@@ -8490,6 +8586,7 @@ const matmul_tiled_ = {
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+//   sums [splits * batch, m] = sums of op(A)'s rows over a split's k: with dW = dy^T x, the bias gradient
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
 // read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile). Small workgroups, several a multiprocessor, wait for
@@ -8526,6 +8623,7 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
+const HAS_SUMS: bool = false;      // knob: also write sums, by the workgroups of the first column of tiles
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; with QM = QN = 1
 
 const RUN: u32 = 2048u; // of k, summed by themselves with RUNS
@@ -8538,6 +8636,7 @@ const ITEMS_A: u32 = BK * BM / 16u; // items of A, four vec4s each
 const ITEMS_B: u32 = BK * BN / 16u;
 const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
 const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
+const LINES: u32 = BK * BM / (4u * THREADS); // of the tile of A that an invocation adds up for sums: 2 QM
 
 struct Dims {
   m: u32,
@@ -8559,6 +8658,7 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
 @group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read_write> sums: array<f32>; // optional: HAS_SUMS
 
 // Elements as vectors: a vector of 4 is itself, one number is all four.
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
@@ -8609,6 +8709,39 @@ fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
     if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
   }
   return s;
+}
+
+// Four rows of the staged tile of A, added up over an invocation's lines.
+fn sum_of_lines(local: u32) -> vec4f {
+  let quad = local % (BM / 4u);
+  let kk = (local / (BM / 4u)) * LINES;
+  var sum = a_line(kk, quad) + a_line(kk + 1u, quad);
+  if (LINES > 2u) { sum += a_line(kk + 2u, quad) + a_line(kk + 3u, quad); }
+  return sum;
+}
+
+fn a_line(kk: u32, quad: u32) -> vec4f {
+  return tile_a[kk][select(swizzle(quad, kk), quad, TRANS_A)];
+}
+
+// Adds up what the invocations have of each four rows, through the tile that nobody reads any more, and writes it.
+fn finish_sums(local: u32, slice: u32, row_base: u32, of_lines: vec4f) {
+  let quad = local % (BM / 4u);
+  tile_a[local / (BM / 4u)][quad] = of_lines;
+  workgroupBarrier();
+  if (local >= BM / 4u) {
+    return;
+  }
+  var sum = vec4f();
+  for (var part = 0u; part < BK / LINES; part++) {
+    sum += tile_a[part][quad];
+  }
+  let row = row_base + 4u * quad;
+  let index = slice * dims.m + row;
+  if (row < dims.m) { sums[index] = sum.x; }
+  if (row + 1u < dims.m) { sums[index + 1u] = sum.y; }
+  if (row + 2u < dims.m) { sums[index + 2u] = sum.z; }
+  if (row + 3u < dims.m) { sums[index + 3u] = sum.w; }
 }
 
 fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
@@ -8709,6 +8842,8 @@ fn main(
   var runs_before = Block(); // of b00, with RUNS
   let at = place(local);
   let sources = Sources(a_base, b_base, row_base, col_base, k_end);
+  let has_sums = HAS_SUMS && tile % tiles_n == 0u;
+  var of_lines = vec4f();
   var next = fetch(local, sources, k_begin);
   var next2 = Fetched();
   if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
@@ -8723,6 +8858,7 @@ fn main(
     s = four_steps(s, 4u, at);
     s = four_steps(s, 8u, at);
     s = four_steps(s, 12u, at);
+    if (has_sums) { of_lines += sum_of_lines(local); }
     workgroupBarrier();
     if (RUNS && (after - k_begin) % RUN == 0u) {
       runs_before = sum_of(runs_before, s.b00);
@@ -8731,6 +8867,7 @@ fn main(
   }
   if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
+  if (has_sums) { finish_sums(local, slice, row_base, of_lines); }
   let row = row_base + at.y * 4u;
   let col = col_base + at.x * 4u;
   finish_block(s.b00, slice, batch, row, col);
@@ -9148,6 +9285,7 @@ fn inverse_root(x: f32) -> f32 {
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * sums [splits * batch, m] = sums of op(A)'s rows over a split's k: with dW = dy^T x, the bias gradient
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
  * Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
  * read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile). Small workgroups, several a multiprocessor, wait for
@@ -9269,7 +9407,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.mod_rows);
+  let p = column_part(wid.x + wid.y * groups.x, local, dims.cols / WIDTH, dims.mod_rows);
   let sum = column_total(p, local, dims.mod_rows);
   if (!p.owner) {
     return;
@@ -9327,10 +9465,20 @@ struct ColumnPart {
   owner: bool, // writes the sum
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+// Workgroups that share a part's columns.
+fn column_tiles(cols: u32, rows: u32) -> u32 {
   let width = WG / column_lanes(rows);
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
+  return (cols + width - 1u) / width;
+}
+
+// Workgroups for all parts of \`all\` rows.
+fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
+  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = column_tiles(cols, rows);
   let part = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(part * rows, dims.rows);
@@ -9482,7 +9630,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid, groups, local, dims.cols, dims.chunk_rows);
+  let p = column_part(wid.x + wid.y * groups.x, local, dims.cols, dims.chunk_rows);
   let sum = column_total(p, local, dims.chunk_rows);
   if (p.owner) {
     let at = p.part * dims.cols + p.col;
@@ -9534,10 +9682,20 @@ struct ColumnPart {
   owner: bool, // writes the sum
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+// Workgroups that share a part's columns.
+fn column_tiles(cols: u32, rows: u32) -> u32 {
   let width = WG / column_lanes(rows);
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
+  return (cols + width - 1u) / width;
+}
+
+// Workgroups for all parts of \`all\` rows.
+fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
+  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = column_tiles(cols, rows);
   let part = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(part * rows, dims.rows);
@@ -12720,25 +12878,30 @@ const sum_cols_ = {
   bindings: {
     x: { binding: 0, access: 'read', element: 'Summed' },
     out: { binding: 1, access: 'read_write', element: 'Summed' },
+    tail: { binding: 3, access: 'read', element: 'Summed', optional: 'HAS_TAIL' },
+    tail_out: { binding: 4, access: 'read_write', element: 'Summed', optional: 'HAS_TAIL' },
   },
-  uniform: { binding: 2, size: 12, fields: {
+  uniform: { binding: 2, size: 16, fields: {
     rows: { type: 'u32', offset: 0 },
     cols: { type: 'u32', offset: 4 },
     chunk_rows: { type: 'u32', offset: 8, else: 'rows' },
+    tail_cols: { type: 'u32', offset: 12, else: 0, optional: 'HAS_TAIL' },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
+    HAS_TAIL: { kind: 'const', type: 'bool', default: false },
     Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `// sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
-// Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
+// Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail, tail_out likewise of tail_cols: more columns of the
+//   same rows, as the parts of a bias gradient are to those of its weight.
 // Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
 //   where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
-//   keep a GPU busy where rows are many and columns few.
+//   keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
 // Precision: f32, in one fixed order: no atomics.
 // @use column_lanes
 
@@ -12746,6 +12909,7 @@ const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
 const VEC: bool = false;      // knob: x and out are accessed as vectors of 4; cols is a multiple of 4
+const HAS_TAIL: bool = false; // knob: also sum the columns of tail
 alias Summed = f32;           // knob: vec4f with VEC
 
 const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
@@ -12754,13 +12918,21 @@ struct Dims {
   rows: u32,
   cols: u32,
   chunk_rows: u32, // optional, else rows
+  tail_cols: u32, // optional: HAS_TAIL, else 0
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Summed>;
 @group(0) @binding(1) var<storage, read_write> out: array<Summed>;
 @group(0) @binding(2) var<uniform> dims: Dims;
+@group(0) @binding(3) var<storage, read> tail: array<Summed>; // optional: HAS_TAIL
+@group(0) @binding(4) var<storage, read_write> tail_out: array<Summed>; // optional: HAS_TAIL
+
+var<private> in_tail: bool;
 
 fn term(row: u32, col: u32) -> Summed {
+  if (HAS_TAIL && in_tail) {
+    return tail[row * (dims.tail_cols / WIDTH) + col];
+  }
   return x[row * (dims.cols / WIDTH) + col];
 }
 
@@ -12770,10 +12942,19 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.chunk_rows);
+  let group = wid.x + wid.y * groups.x;
+  let before = column_groups(dims.cols / WIDTH, dims.rows, dims.chunk_rows);
+  in_tail = HAS_TAIL && group >= before;
+  let cols = select(dims.cols, dims.tail_cols, in_tail) / WIDTH;
+  let p = column_part(select(group, group - before, in_tail), local, cols, dims.chunk_rows);
   let sum = column_total(p, local, dims.chunk_rows);
-  if (p.owner) {
-    out[p.part * (dims.cols / WIDTH) + p.col] = sum;
+  if (!p.owner) {
+    return;
+  }
+  if (in_tail) {
+    tail_out[p.part * cols + p.col] = sum;
+  } else {
+    out[p.part * cols + p.col] = sum;
   }
 }
 
@@ -12818,10 +12999,20 @@ struct ColumnPart {
   owner: bool, // writes the sum
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+// Workgroups that share a part's columns.
+fn column_tiles(cols: u32, rows: u32) -> u32 {
   let width = WG / column_lanes(rows);
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
+  return (cols + width - 1u) / width;
+}
+
+// Workgroups for all parts of \`all\` rows.
+fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
+  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = column_tiles(cols, rows);
   let part = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(part * rows, dims.rows);
@@ -12881,10 +13072,11 @@ fn sum_of(runs: Runs) -> Summed {
 
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
- * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
+ * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail, tail_out likewise of tail_cols: more columns of the
+ * same rows, as the parts of a bias gradient are to those of its weight.
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
  * where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
- * keep a GPU busy where rows are many and columns few.
+ * keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
  * Precision: f32, in one fixed order: no atomics.
  */
 export interface SumCols extends Same<typeof sum_cols_> {}

@@ -26,6 +26,8 @@ export interface MatmulOptions {
   residual?: boolean;
   /** Also write the value before the activation, for its backward. */
   pre?: boolean;
+  /** Also write `sums`, of op(A)'s rows over k: where op(A) is dy^T, the gradient of a bias. With a split, of each part of k. */
+  sums?: boolean;
   /** How a and b are stored; default f32. Sums are f32. */
   dtype?: 'f32' | 'f16';
   /** How out, pre and residual are stored; default as `dtype`. Gradients of weights are f32. */
@@ -249,7 +251,7 @@ function tileKnobs({
 /**
  * Batched matrix product with a fused epilogue: `out = residual + gate * act(op(A) op(B) + bias)`.
  * Buffers: a, b of `dtype`, fewer where they are shared; out, pre [batch, m, n] and residual [batch, residual_rows, n] of
- * `outDtype`; f32 bias [n] and gate [ceil(m/gate_rows), gate_stride]. Dims m, n, k; batch is 1 and k_chunk is k where left out, the
+ * `outDtype`; f32 bias [n], gate [ceil(m/gate_rows), gate_stride] and sums [batch, m]. Dims m, n, k; batch is 1 and k_chunk is k where left out, the
  * others belong to their parts.
  * See shaders/matmul_plain.wgsl and shaders/matmul_tiled.wgsl. With a shape the variant is the best for it; without, what is bound is
  * the best of three for any shape.
@@ -266,6 +268,7 @@ export const matmul = defineKernel({
     gate: optional(flag),
     residual: optional(flag),
     pre: optional(flag),
+    sums: optional(flag),
     dtype: optional(oneOf('f32', 'f16')),
     outDtype: optional(oneOf('f32', 'f16')),
     shareA: share,
@@ -284,10 +287,12 @@ export const matmul = defineKernel({
     HAS_GATE: o.gate ?? false,
     HAS_RESIDUAL: o.residual ?? false,
     HAS_PRE: o.pre ?? false,
+    HAS_SUMS: o.sums ?? false,
     ...tileKnobs(o),
   }),
   sizes: (d, k) => {
-    const outs = Math.ceil(d.k / d.k_chunk) * d.batch * d.m * d.n;
+    const slices = Math.ceil(d.k / d.k_chunk) * d.batch;
+    const outs = slices * d.m * d.n;
     return {
       a: matricesOf(d.batch, k.A_EACH, k.A_OF) * d.m * d.k,
       b: matricesOf(d.batch, k.B_EACH, k.B_OF) * d.k * d.n,
@@ -296,6 +301,7 @@ export const matmul = defineKernel({
       residual: d.batch * d.residual_rows * d.n,
       out: outs,
       pre: outs,
+      sums: slices * d.m,
     };
   },
   grid: (d, knobs) => {

@@ -1,9 +1,9 @@
 import { activationBackward } from '../../kernels/activation.ts';
 import { chooseMatmul, type MatmulLayout, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
 import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
-import { gatedResidualBackwardGate, gatedResidualBackwardH } from '../../kernels/residual.ts';
 import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
+import { gateBackward } from './gate.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
 export interface ModulationChunk {
@@ -88,7 +88,6 @@ export function linearGatedResidual(
       residual_rows: rows,
     },
   );
-  const { device } = tape.workspace;
   const dims = { rows, cols: out, mod_rows: gate.rows, mod_stride: gate_stride, gate_offset: gate.offset };
   return tape.push({
     op: 'linearGatedResidual',
@@ -97,18 +96,18 @@ export function linearGatedResidual(
     saved: h ? [h] : [],
     vjp: (dy, sink) => {
       sink.pass(residual, dy);
-      sink.addInto(gate.from, (dmodulation) => {
-        tape.run(gatedResidualBackwardGate.prepare(device, {}, dims), { dy, h: h as Tensor, dmodulation }, dims);
-      });
       const dh = tape.alloc(rows, out);
-      tape.run(gatedResidualBackwardH.prepare(device, undefined, dims), { dy, modulation: gate.from, dh }, dims);
+      gateBackward(tape, sink, dy, h as Tensor, gate.from, dh, dims);
       linearBackward(tape, sink, dh, x, weight, bias);
       tape.release(dh);
     },
   });
 }
 
-/** dx = dy W, dW = dy^T x (split over the rows where that fills the device), db = column sums of dy. */
+/**
+ * dx = dy W, dW = dy^T x (split over the rows where that fills the device), db = column sums of dy: by the product that makes dW, whose
+ * tiles of dy are at hand, but on CPU adapters, which have no tiles.
+ */
 function linearBackward(
   tape: Tape,
   sink: GradSink,
@@ -119,9 +118,23 @@ function linearBackward(
 ): void {
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
-  sink.give(x, (dx) => product(tape, 'nn', { m: rows, n: cols, k: out }, {}, { a: dy, b: weight }, dx));
-  sink.give(weight, (dw) => splitProduct(tape, 'tn', { m: out, n: cols, k: rows }, dy, x, dw));
-  if (bias) sink.give(bias, (db) => columnSums(tape, dy, rows, out, db));
+  sink.give(
+    x,
+    (dx, prior) => {
+      const operands = { a: dy, b: weight, residual: prior };
+      const epilogue = prior ? { residual_rows: rows } : {};
+      product(tape, 'nn', { m: rows, n: cols, k: out }, { residual: prior !== undefined }, operands, dx, epilogue);
+    },
+    'fused',
+  );
+  const shape = { m: out, n: cols, k: rows };
+  const weightAndBias = bias && sink.needs(weight) && sink.needs(bias) && !tape.workspace.caps.software;
+  if (!weightAndBias) {
+    sink.give(weight, (dw) => splitProduct(tape, 'tn', shape, dy, x, dw));
+    if (bias) sink.give(bias, (db) => columnSums(tape, dy, rows, out, db));
+    return;
+  }
+  sink.give(weight, (dw) => sink.give(bias, (db) => splitProduct(tape, 'tn', shape, dy, x, dw, { sums: db })));
 }
 
 interface Operands {
@@ -155,7 +168,10 @@ function product(
   tape.run(kernel, { ...operands, out }, { ...shape, ...epilogue });
 }
 
-/** A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. */
+/**
+ * A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. `sums`
+ * [batch, m] gets the sums of op(A)'s rows.
+ */
 export function splitProduct(
   tape: Tape,
   layout: MatmulLayout,
@@ -163,18 +179,22 @@ export function splitProduct(
   a: Tensor,
   b: Tensor,
   out: Tensor,
-  shared: Pick<MatmulOptions, 'shareA' | 'shareB'> = {},
+  { sums, ...shared }: Pick<MatmulOptions, 'shareA' | 'shareB'> & { sums?: Tensor } = {},
 ): void {
   const { device, caps } = tape.workspace;
   const { m, n, k, batch = 1 } = shape;
   const { splits, kChunk, ...tile } = chooseMatmul(shape, caps);
-  const kernel = matmul.prepare(device, { layout, tile, ...shared });
-  const partial = splits === 1 ? out : tape.alloc(splits, batch * m * n);
-  tape.run(kernel, { a, b, out: partial }, { m, n, k, batch, k_chunk: splits === 1 ? k : kChunk });
-  if (splits === 1) return;
-  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits };
-  tape.run(sumCols.prepare(device, {}, dims), { x: partial, out }, dims);
-  tape.release(partial);
+  const kernel = matmul.prepare(device, { layout, tile, sums: sums !== undefined, ...shared });
+  if (splits === 1) {
+    tape.run(kernel, { a, b, out, sums }, { m, n, k, batch, k_chunk: k });
+    return;
+  }
+  const [x, tail] = [tape.alloc(splits, batch * m * n), sums && tape.alloc(splits, batch * m)];
+  tape.run(kernel, { a, b, out: x, sums: tail }, { m, n, k, batch, k_chunk: kChunk });
+  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(sums && { tail_cols: batch * m }) };
+  tape.run(sumCols.prepare(device, { tail: sums !== undefined }, dims), { x, out, tail, tail_out: sums }, dims);
+  tape.release(x);
+  if (tail) tape.release(tail);
 }
 
 /** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
