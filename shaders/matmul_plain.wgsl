@@ -5,7 +5,7 @@
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
-//   sums [splits * batch, m] = sums of op(A)'s rows over a split's k: with dW = dy^T x, the bias gradient
+//   sums [splits * batch, m] = sums of A [k, m] over a split's k: with dW = dy^T x, the bias gradient
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
 // Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
@@ -35,7 +35,7 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
-const HAS_SUMS: bool = false;      // knob: also write sums, by the invocations of the first columns
+const HAS_SUMS: bool = false;      // knob: also write sums, by the invocations of the first columns; with TRANS_A
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; up to 1.5 times the time on a CPU
 
 const RUN: u32 = 2048u;  // of k, summed by themselves with RUNS
@@ -67,17 +67,17 @@ struct Dims {
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
 
-// The sum of row i of op(A) over k, in runs: i is an element's index at k_begin.
-fn sum_of_row(i: u32, step: u32, count: u32) -> f32 {
+// The sum of a column of A [k, m] over count lines, in runs; `at` is its first element.
+fn sum_of_column(at: u32, count: u32) -> f32 {
   var total = 0.0;
   for (var first = 0u; first < count; first += 64u) {
     var run = 0.0;
     for (var kk = first; kk < min(count, first + 64u); kk++) {
-      let at = i + kk * step;
+      let i = at + kk * dims.m;
       if (VEC_A) {
-        run += a_at(at / 4u)[at % 4u];
+        run += a_at(i / 4u)[i % 4u];
       } else {
-        run += a_at(at).x;
+        run += a_at(i).x;
       }
     }
     total += run;
@@ -167,9 +167,9 @@ fn main(
   }
 
   if (HAS_SUMS && col0 == 0u) {
-    let base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + k_begin * a_step;
+    let base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + k_begin * dims.m;
     for (var row = row0; row < min(dims.m, row0 + TM); row++) {
-      sums[slice * dims.m + row] = sum_of_row(base + row * select(dims.k, 1u, TRANS_A), a_step, k_end - k_begin);
+      sums[slice * dims.m + row] = sum_of_column(base + row, k_end - k_begin);
     }
   }
   for (var i = 0u; i < TM; i++) {

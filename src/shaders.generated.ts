@@ -8113,7 +8113,7 @@ const matmul_plain_ = {
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
-//   sums [splits * batch, m] = sums of op(A)'s rows over a split's k: with dW = dy^T x, the bias gradient
+//   sums [splits * batch, m] = sums of A [k, m] over a split's k: with dW = dy^T x, the bias gradient
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
 // Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
@@ -8143,7 +8143,7 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
-const HAS_SUMS: bool = false;      // knob: also write sums, by the invocations of the first columns
+const HAS_SUMS: bool = false;      // knob: also write sums, by the invocations of the first columns; with TRANS_A
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; up to 1.5 times the time on a CPU
 
 const RUN: u32 = 2048u;  // of k, summed by themselves with RUNS
@@ -8175,17 +8175,17 @@ struct Dims {
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
 
-// The sum of row i of op(A) over k, in runs: i is an element's index at k_begin.
-fn sum_of_row(i: u32, step: u32, count: u32) -> f32 {
+// The sum of a column of A [k, m] over count lines, in runs; \`at\` is its first element.
+fn sum_of_column(at: u32, count: u32) -> f32 {
   var total = 0.0;
   for (var first = 0u; first < count; first += 64u) {
     var run = 0.0;
     for (var kk = first; kk < min(count, first + 64u); kk++) {
-      let at = i + kk * step;
+      let i = at + kk * dims.m;
       if (VEC_A) {
-        run += a_at(at / 4u)[at % 4u];
+        run += a_at(i / 4u)[i % 4u];
       } else {
-        run += a_at(at).x;
+        run += a_at(i).x;
       }
     }
     total += run;
@@ -8275,9 +8275,9 @@ fn main(
   }
 
   if (HAS_SUMS && col0 == 0u) {
-    let base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + k_begin * a_step;
+    let base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + k_begin * dims.m;
     for (var row = row0; row < min(dims.m, row0 + TM); row++) {
-      sums[slice * dims.m + row] = sum_of_row(base + row * select(dims.k, 1u, TRANS_A), a_step, k_end - k_begin);
+      sums[slice * dims.m + row] = sum_of_column(base + row, k_end - k_begin);
     }
   }
   for (var i = 0u; i < TM; i++) {
@@ -8518,7 +8518,7 @@ fn inverse_root(x: f32) -> f32 {
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
- * sums [splits * batch, m] = sums of op(A)'s rows over a split's k: with dW = dy^T x, the bias gradient
+ * sums [splits * batch, m] = sums of A [k, m] over a split's k: with dW = dy^T x, the bias gradient
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
  * Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
  * Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
@@ -8586,9 +8586,9 @@ const matmul_tiled_ = {
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
-//   sums [splits * batch, m] = sums of op(A)'s rows over a split's k: with dW = dy^T x, the bias gradient
+//   sums [splits * batch, m] = sums of A [k, m] over a split's k: with dW = dy^T x, the bias gradient
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
-// Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
+// Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs, those before, with HAS_SUMS, 32 sums; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
 // read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile). Small workgroups, several a multiprocessor, wait for
 // each other at no barrier and end one by one: 64 x 64 outputs by 64 invocations beat 128 x 128 by 256.
 // Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers, in items of four
@@ -8623,7 +8623,7 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
-const HAS_SUMS: bool = false;      // knob: also write sums, by the workgroups of the first column of tiles
+const HAS_SUMS: bool = false;      // knob: also write sums, by the first workgroups; with TRANS_A
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; with QM = QN = 1
 
 const RUN: u32 = 2048u; // of k, summed by themselves with RUNS
@@ -8636,7 +8636,6 @@ const ITEMS_A: u32 = BK * BM / 16u; // items of A, four vec4s each
 const ITEMS_B: u32 = BK * BN / 16u;
 const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
 const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
-const LINES: u32 = BK * BM / (4u * THREADS); // of the tile of A that an invocation adds up for sums: 2 QM
 
 struct Dims {
   m: u32,
@@ -8711,37 +8710,34 @@ fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
   return s;
 }
 
-// Four rows of the staged tile of A, added up over an invocation's lines.
-fn sum_of_lines(local: u32) -> vec4f {
-  let quad = local % (BM / 4u);
-  let kk = (local / (BM / 4u)) * LINES;
-  var sum = a_line(kk, quad) + a_line(kk + 1u, quad);
-  if (LINES > 2u) { sum += a_line(kk + 2u, quad) + a_line(kk + 3u, quad); }
-  return sum;
-}
-
-fn a_line(kk: u32, quad: u32) -> vec4f {
-  return tile_a[kk][select(swizzle(quad, kk), quad, TRANS_A)];
-}
-
-// Adds up what the invocations have of each four rows, through the tile that nobody reads any more, and writes it.
-fn finish_sums(local: u32, slice: u32, row_base: u32, of_lines: vec4f) {
-  let quad = local % (BM / 4u);
-  tile_a[local / (BM / 4u)][quad] = of_lines;
+// The sums of 32 columns of A [k, m] from \`first\` on over k_begin to k_end: 8 invocations have the same four columns, rows 8 apart. By
+// workgroups of their own, which wait for memory while the others multiply: the sums in those, of the tiles at hand, cost the large tile
+// more registers than it has (a fifth of its time).
+fn sum_lines(local: u32, first: u32, base: u32, k_begin: u32, k_end: u32, to: u32) {
+  let quad = local % SIDE;
+  let row = first + 4u * quad;
+  var sum = vec4f();
+  var kk = k_begin + local / SIDE;
+  for (; kk + 3u * SIDE < k_end; kk += 4u * SIDE) { // four lines in flight
+    sum += (a_along_m(base, row, kk, k_end) + a_along_m(base, row, kk + SIDE, k_end)) +
+      (a_along_m(base, row, kk + 2u * SIDE, k_end) + a_along_m(base, row, kk + 3u * SIDE, k_end));
+  }
+  for (; kk < k_end; kk += SIDE) {
+    sum += a_along_m(base, row, kk, k_end);
+  }
+  tile_a[local / SIDE][quad] = sum;
   workgroupBarrier();
-  if (local >= BM / 4u) {
+  if (local >= SIDE) {
     return;
   }
-  var sum = vec4f();
-  for (var part = 0u; part < BK / LINES; part++) {
-    sum += tile_a[part][quad];
+  sum = vec4f();
+  for (var part = 0u; part < SIDE; part++) {
+    sum += tile_a[part][local];
   }
-  let row = row_base + 4u * quad;
-  let index = slice * dims.m + row;
-  if (row < dims.m) { sums[index] = sum.x; }
-  if (row + 1u < dims.m) { sums[index + 1u] = sum.y; }
-  if (row + 2u < dims.m) { sums[index + 2u] = sum.z; }
-  if (row + 3u < dims.m) { sums[index + 3u] = sum.w; }
+  if (row < dims.m) { sums[to + row] = sum.x; }
+  if (row + 1u < dims.m) { sums[to + row + 1u] = sum.y; }
+  if (row + 2u < dims.m) { sums[to + row + 2u] = sum.z; }
+  if (row + 3u < dims.m) { sums[to + row + 3u] = sum.w; }
 }
 
 fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
@@ -8823,9 +8819,19 @@ fn main(
 ) {
   let tiles_n = (dims.n + BN - 1u) / BN;
   let tiles_m = (dims.m + BM - 1u) / BM;
-  let group = wid.x + wid.y * groups.x;
-  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
   let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+  let parts = select(0u, (dims.m + 31u) / 32u, HAS_SUMS); // workgroups that sum lines of a slice
+  let before = parts * splits * dims.batch;
+  var group = wid.x + wid.y * groups.x;
+  if (HAS_SUMS && group < before) {
+    let slice = group / parts;
+    let k_begin = (slice / dims.batch) * dims.k_chunk;
+    let base = shared_matrix(slice % dims.batch, A_EACH, A_OF) * dims.m * dims.k;
+    sum_lines(local, 32u * (group % parts), base, k_begin, min(dims.k, k_begin + dims.k_chunk), slice * dims.m);
+    return;
+  }
+  group -= before;
+  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
   if (slice >= splits * dims.batch) {
     return;
   }
@@ -8842,8 +8848,6 @@ fn main(
   var runs_before = Block(); // of b00, with RUNS
   let at = place(local);
   let sources = Sources(a_base, b_base, row_base, col_base, k_end);
-  let has_sums = HAS_SUMS && tile % tiles_n == 0u;
-  var of_lines = vec4f();
   var next = fetch(local, sources, k_begin);
   var next2 = Fetched();
   if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
@@ -8858,7 +8862,6 @@ fn main(
     s = four_steps(s, 4u, at);
     s = four_steps(s, 8u, at);
     s = four_steps(s, 12u, at);
-    if (has_sums) { of_lines += sum_of_lines(local); }
     workgroupBarrier();
     if (RUNS && (after - k_begin) % RUN == 0u) {
       runs_before = sum_of(runs_before, s.b00);
@@ -8867,7 +8870,6 @@ fn main(
   }
   if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-  if (has_sums) { finish_sums(local, slice, row_base, of_lines); }
   let row = row_base + at.y * 4u;
   let col = col_base + at.x * 4u;
   finish_block(s.b00, slice, batch, row, col);
@@ -9285,9 +9287,9 @@ fn inverse_root(x: f32) -> f32 {
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
- * sums [splits * batch, m] = sums of op(A)'s rows over a split's k: with dW = dy^T x, the bias gradient
+ * sums [splits * batch, m] = sums of A [k, m] over a split's k: with dW = dy^T x, the bias gradient
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
- * Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
+ * Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs, those before, with HAS_SUMS, 32 sums; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
  * read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile). Small workgroups, several a multiprocessor, wait for
  * each other at no barrier and end one by one: 64 x 64 outputs by 64 invocations beat 128 x 128 by 256.
  * Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers, in items of four
@@ -9811,7 +9813,7 @@ const norm_bwd_x_ = {
 //   twice, the second time from cache.
 // Precision: f32.
 // Source: the derivative of shaders/norm_fwd.wgsl.
-// @use lanes_pair
+// @use lanes_any
 // @use runs
 // @use norm_row
 
@@ -9972,7 +9974,7 @@ fn main(
     }
     sum = sum_of(sums);
   }
-  var means = lanes_sum_pair(sum, lid.x, lid.y) * inv_cols;
+  var means = lanes_any_sum(sum, lid.x, lid.y) * inv_cols;
   if (RMS) {
     means.x = 0.0;
   }
@@ -9997,26 +9999,40 @@ fn main(
   }
 }
 
-// lanes_pair: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow), once.
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
+// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
+// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
+// overwrites nothing that a lane may still read.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 no barrier runs, which is what CPU adapters want.
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+const MOST_READ: u32 = 32u;
 
-fn lanes_sum_pair(value: vec2f, lane: u32, row: u32) -> vec2f {
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
+
+fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   if (LANES == 1u) {
     return value;
   }
-  let base = row * LANES;
+  let base = lanes_turn * (LANES * ROWS) + row * LANES;
+  lanes_turn = 1u - lanes_turn;
   lane_pairs[base + lane] = value;
   workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
+    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+      if (lane < stride) {
+        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+      }
+      workgroupBarrier();
     }
-    workgroupBarrier();
+    return lane_pairs[base];
   }
-  return lane_pairs[base];
+  var total = vec2f(0.0);
+  for (var i = 0u; i < LANES; i++) {
+    total += lane_pairs[base + i];
+  }
+  return total;
 }
 
 // runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
@@ -10400,34 +10416,38 @@ fn main(
 }
 
 // lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
-// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
+// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
+// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
+// overwrites nothing that a lane may still read.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
 // With LANES = 1 no barrier runs, which is what CPU adapters want.
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   if (LANES == 1u) {
     return value;
   }
-  let base = row * LANES;
+  let base = lanes_turn * (LANES * ROWS) + row * LANES;
+  lanes_turn = 1u - lanes_turn;
   lane_pairs[base + lane] = value;
   workgroupBarrier();
-  var total = vec2f(0.0);
-  if ((LANES & (LANES - 1u)) == 0u) {
+  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
     for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
       if (lane < stride) {
         lane_pairs[base + lane] += lane_pairs[base + lane + stride];
       }
       workgroupBarrier();
     }
-    total = lane_pairs[base];
-  } else {
-    for (var i = 0u; i < LANES; i++) {
-      total += lane_pairs[base + i];
-    }
+    return lane_pairs[base];
   }
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  var total = vec2f(0.0);
+  for (var i = 0u; i < LANES; i++) {
+    total += lane_pairs[base + i];
+  }
   return total;
 }
 
@@ -11764,34 +11784,38 @@ fn main(
 }
 
 // lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
-// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
+// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
+// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
+// overwrites nothing that a lane may still read.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
 // With LANES = 1 no barrier runs, which is what CPU adapters want.
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   if (LANES == 1u) {
     return value;
   }
-  let base = row * LANES;
+  let base = lanes_turn * (LANES * ROWS) + row * LANES;
+  lanes_turn = 1u - lanes_turn;
   lane_pairs[base + lane] = value;
   workgroupBarrier();
-  var total = vec2f(0.0);
-  if ((LANES & (LANES - 1u)) == 0u) {
+  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
     for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
       if (lane < stride) {
         lane_pairs[base + lane] += lane_pairs[base + lane + stride];
       }
       workgroupBarrier();
     }
-    total = lane_pairs[base];
-  } else {
-    for (var i = 0u; i < LANES; i++) {
-      total += lane_pairs[base + i];
-    }
+    return lane_pairs[base];
   }
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  var total = vec2f(0.0);
+  for (var i = 0u; i < LANES; i++) {
+    total += lane_pairs[base + i];
+  }
   return total;
 }
 
@@ -11953,34 +11977,38 @@ fn main(
 }
 
 // lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
-// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
+// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
+// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
+// overwrites nothing that a lane may still read.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
 // With LANES = 1 no barrier runs, which is what CPU adapters want.
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   if (LANES == 1u) {
     return value;
   }
-  let base = row * LANES;
+  let base = lanes_turn * (LANES * ROWS) + row * LANES;
+  lanes_turn = 1u - lanes_turn;
   lane_pairs[base + lane] = value;
   workgroupBarrier();
-  var total = vec2f(0.0);
-  if ((LANES & (LANES - 1u)) == 0u) {
+  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
     for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
       if (lane < stride) {
         lane_pairs[base + lane] += lane_pairs[base + lane + stride];
       }
       workgroupBarrier();
     }
-    total = lane_pairs[base];
-  } else {
-    for (var i = 0u; i < LANES; i++) {
-      total += lane_pairs[base + i];
-    }
+    return lane_pairs[base];
   }
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  var total = vec2f(0.0);
+  for (var i = 0u; i < LANES; i++) {
+    total += lane_pairs[base + i];
+  }
   return total;
 }
 

@@ -26,7 +26,7 @@ export interface MatmulOptions {
   residual?: boolean;
   /** Also write the value before the activation, for its backward. */
   pre?: boolean;
-  /** Also write `sums`, of op(A)'s rows over k: where op(A) is dy^T, the gradient of a bias. With a split, of each part of k. */
+  /** Also write `sums`, of A [k, m] over k: where A is dy, the gradient of a bias. With a split, of each part of k. Layout tn alone. */
   sums?: boolean;
   /** How a and b are stored; default f32. Sums are f32. */
   dtype?: 'f32' | 'f16';
@@ -119,7 +119,7 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
     return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, ...whole };
   }
   if (k > LONGEST_SUM && !split) return { kind: 'tiled', qm: 1, qn: 1, vec, runs: true, splits: 1, kChunk: k };
-  const { multiprocessors, minSplitK, partial, tiles: sizes } = tuningOf(caps).product;
+  const { multiprocessors, minSplitK, start, partial, secondPass, tiles: sizes } = tuningOf(caps).product;
   const fewest = split ? Math.max(1, Math.ceil(k / LONGEST_SUM)) : 1;
   const most = split ? Math.max(fewest, Math.min(MOST_SPLITS, Math.floor(k / minSplitK))) : 1;
   let best: MatmulChoice | undefined;
@@ -131,8 +131,8 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
       const splits = Math.ceil(k / kChunk);
       // Multiply-adds of the multiprocessor that does the most, in blocks of 32 x 32 outputs.
       const each = Math.max(atOnce, Math.ceil((tiles * splits) / multiprocessors));
-      const sums = splits === 1 ? 0 : splits * batch * m * n * partial;
-      const cost = (each * qm * qn * 32 * 32 * kChunk) / rate + sums;
+      const sums = splits === 1 ? 0 : splits * batch * m * n * partial + secondPass;
+      const cost = (each * qm * qn * 32 * 32 * (kChunk + start)) / rate + sums;
       if (cost < least) {
         least = cost;
         best = { kind: 'tiled', qm, qn, vec, splits, kChunk };
@@ -261,20 +261,26 @@ export const matmul = defineKernel({
   name: 'matmul',
   choose: (o: MatmulOptions, shape: MatmulShape, caps) => (o.tile ? o : { ...o, tile: wholeTile(shape, caps) }),
   unshaped,
-  options: group<MatmulOptions>({
-    layout: oneOf('nn', 'nt', 'tn'),
-    bias: optional(flag),
-    act: optional(oneOf('none', 'gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid')),
-    gate: optional(flag),
-    residual: optional(flag),
-    pre: optional(flag),
-    sums: optional(flag),
-    dtype: optional(oneOf('f32', 'f16')),
-    outDtype: optional(oneOf('f32', 'f16')),
-    shareA: share,
-    shareB: share,
-    tile: optional(tile),
-  }),
+  options: group<MatmulOptions>(
+    {
+      layout: oneOf('nn', 'nt', 'tn'),
+      bias: optional(flag),
+      act: optional(oneOf('none', 'gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid')),
+      gate: optional(flag),
+      residual: optional(flag),
+      pre: optional(flag),
+      sums: optional(flag),
+      dtype: optional(oneOf('f32', 'f16')),
+      outDtype: optional(oneOf('f32', 'f16')),
+      shareA: share,
+      shareB: share,
+      tile: optional(tile),
+    },
+    ({ layout, sums }) =>
+      sums && layout !== 'tn'
+        ? { what: `sums with layout ${layout}`, fix: 'leave sums out: they are of A [k, m], as layout tn stores it' }
+        : undefined,
+  ),
   knobs: (o: MatmulOptions) => ({
     A_EACH: o.shareA?.each,
     A_OF: o.shareA?.of,
@@ -306,8 +312,10 @@ export const matmul = defineKernel({
   },
   grid: (d, knobs) => {
     const k = knobs as Record<string, number>;
-    const [rows, cols] = 'QM' in k ? [32 * k.QM, 32 * k.QN] : [k.TM * k.WG_Y, k.TN * k.WG_X];
-    return Math.ceil(d.m / rows) * Math.ceil(d.n / cols) * Math.ceil(d.k / d.k_chunk) * d.batch;
+    const tiled = 'QM' in k;
+    const [rows, cols] = tiled ? [32 * k.QM, 32 * k.QN] : [k.TM * k.WG_Y, k.TN * k.WG_X];
+    const sums = tiled && knobs.HAS_SUMS ? Math.ceil(d.m / 32) : 0;
+    return (sums + Math.ceil(d.m / rows) * Math.ceil(d.n / cols)) * Math.ceil(d.k / d.k_chunk) * d.batch;
   },
   check: (d, k) => {
     for (const name of ['k', 'k_chunk', 'gate_rows', 'residual_rows'] as const) {

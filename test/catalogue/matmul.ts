@@ -177,7 +177,7 @@ function splitOracle(o: Parameters<typeof oracle>[0], kChunk: number): Float64Ar
   return Float64Array.from(parts);
 }
 
-/** The sums of op(A)'s rows over each split's k: products with a column of ones. */
+/** The sums of A [k, m] over each split's k: products with a column of ones. */
 function sumsOracle(o: Parameters<typeof oracle>[0], kChunk: number): Float64Array {
   const ones = new Float64Array(o.k).fill(1);
   return splitOracle({ ...o, b: ones, n: 1, transB: false, matrixOfB: () => 0 }, kChunk);
@@ -236,8 +236,7 @@ const tiledCases = [
   matmulCase('tn', ['sums'], { m: 68, n: 36, k: 257, batch: 2, splits: 3 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
   matmulCase('tn', ['sums'], { m: 132, n: 136, k: 41 }, forced({ m: 132, n: 136, k: 41 }, LARGE)),
   matmulCase('tn', ['sums'], { m: 67, n: 5, k: 113 }, { kind: 'tiled', qm: 2, qn: 1 }),
-  matmulCase('nn', ['sums', 'residual'], MIXED, forced(MIXED, LARGE)),
-  matmulCase('nt', ['sums'], ODD, SMALL),
+  matmulCase('tn', ['sums', 'residual'], MIXED, forced(MIXED, SMALL)),
 ];
 
 /** Halves in storage: the forward's product, the gradient by x, and that by the weight, which is f32. */
@@ -276,8 +275,8 @@ export const matmulCases: KernelCase[] = [
   matmulCase('nt', ['bias'], { m: 41, n: 113, k: 7, batch: 8, shareA: { of: 1 }, shareB: { each: 2, of: 2 } }),
   matmulCase('tn', [], { m: 16, n: 20, k: 33, batch: 4, splits: 2, shareA: { each: 2 }, shareB: { of: 1 } }),
   matmulCase('tn', ['sums'], { m: 16, n: 20, k: 257, batch: 4, splits: 2, shareA: { each: 2 } }),
-  matmulCase('nt', ['bias', 'sums'], ODD),
-  matmulCase('nn', ['sums'], { m: 1, n: 1, k: 1 }),
+  matmulCase('tn', ['bias', 'sums'], ODD),
+  matmulCase('tn', ['sums'], { m: 1, n: 1, k: 1 }),
   ...tiledCases,
   ...halfCases,
   ...BENCH.map((shape) => matmulCase(...shape, undefined, { benchOnly: true })),

@@ -118,15 +118,7 @@ function linearBackward(
 ): void {
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
-  sink.give(
-    x,
-    (dx, prior) => {
-      const operands = { a: dy, b: weight, residual: prior };
-      const epilogue = prior ? { residual_rows: rows } : {};
-      product(tape, 'nn', { m: rows, n: cols, k: out }, { residual: prior !== undefined }, operands, dx, epilogue);
-    },
-    'fused',
-  );
+  inputGradient(tape, sink, dy, x, weight);
   const shape = { m: out, n: cols, k: rows };
   const weightAndBias = bias && sink.needs(weight) && sink.needs(bias) && !tape.workspace.caps.software;
   if (!weightAndBias) {
@@ -135,6 +127,23 @@ function linearBackward(
     return;
   }
   sink.give(weight, (dw) => sink.give(bias, (db) => splitProduct(tape, 'tn', shape, dy, x, dw, { sums: db })));
+}
+
+/** dx = dy W, added by the product to a gradient that came before, but where its sum is cut in parts. */
+function inputGradient(tape: Tape, sink: GradSink, dy: Tensor, x: Tensor, weight: Tensor): void {
+  const { rows, cols } = rowsAndCols(x);
+  const shape = { m: rows, n: cols, k: weight.shape[0] as number };
+  if (chooseMatmul(shape, tape.workspace.caps).splits > 1) {
+    sink.give(x, (dx) => splitProduct(tape, 'nn', shape, dy, weight, dx));
+    return;
+  }
+  const write = (dx: Tensor, prior?: Tensor) =>
+    prior
+      ? product(tape, 'nn', shape, { residual: true }, { a: dy, b: weight, residual: prior }, dx, {
+          residual_rows: rows,
+        })
+      : product(tape, 'nn', shape, {}, { a: dy, b: weight }, dx);
+  sink.give(x, write, 'fused');
 }
 
 interface Operands {
@@ -170,7 +179,7 @@ function product(
 
 /**
  * A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. `sums`
- * [batch, m] gets the sums of op(A)'s rows.
+ * [batch, m] gets the sums of A's columns.
  */
 export function splitProduct(
   tape: Tape,
