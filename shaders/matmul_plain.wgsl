@@ -5,7 +5,6 @@
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
-//   sums [splits * batch, m] = sums of A [k, m] over a split's k: with dW = dy^T x, the bias gradient
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
 // Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
@@ -35,7 +34,6 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
-const HAS_SUMS: bool = false;      // knob: also write sums, by the invocations of the first columns; with TRANS_A
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; up to 1.5 times the time on a CPU
 
 const RUN: u32 = 2048u;  // of k, summed by themselves with RUNS
@@ -61,29 +59,10 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> out: array<OScalar>;
 @group(0) @binding(6) var<storage, read_write> pre: array<OScalar>; // optional: HAS_PRE
 @group(0) @binding(7) var<uniform> dims: Dims;
-@group(0) @binding(8) var<storage, read_write> sums: array<f32>; // optional: HAS_SUMS
 
 // Elements as vectors: a vector of 4 is itself, one number is all four.
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
-
-// The sum of a column of A [k, m] over count lines, in runs; `at` is its first element.
-fn sum_of_column(at: u32, count: u32) -> f32 {
-  var total = 0.0;
-  for (var first = 0u; first < count; first += 64u) {
-    var run = 0.0;
-    for (var kk = first; kk < min(count, first + 64u); kk++) {
-      let i = at + kk * dims.m;
-      if (VEC_A) {
-        run += a_at(i / 4u)[i % 4u];
-      } else {
-        run += a_at(i).x;
-      }
-    }
-    total += run;
-  }
-  return total;
-}
 
 @compute @workgroup_size(WG_X, WG_Y)
 fn main(
@@ -166,12 +145,6 @@ fn main(
     }
   }
 
-  if (HAS_SUMS && col0 == 0u) {
-    let base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + k_begin * dims.m;
-    for (var row = row0; row < min(dims.m, row0 + TM); row++) {
-      sums[slice * dims.m + row] = sum_of_column(base + row, k_end - k_begin);
-    }
-  }
   for (var i = 0u; i < TM; i++) {
     for (var q = 0u; q < TQ; q++) {
       for (var j = 0u; j < 4u; j++) {

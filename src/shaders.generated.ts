@@ -8067,7 +8067,6 @@ const matmul_plain_ = {
     residual: { binding: 4, access: 'read', element: 'OScalar', optional: 'HAS_RESIDUAL' },
     out: { binding: 5, access: 'read_write', element: 'OScalar' },
     pre: { binding: 6, access: 'read_write', element: 'OScalar', optional: 'HAS_PRE' },
-    sums: { binding: 8, access: 'read_write', element: 'f32', optional: 'HAS_SUMS' },
   },
   uniform: { binding: 7, size: 36, fields: {
     m: { type: 'u32', offset: 0 },
@@ -8102,7 +8101,6 @@ const matmul_plain_ = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
-    HAS_SUMS: { kind: 'const', type: 'bool', default: false },
     RUNS: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG_X', 'WG_Y'],
@@ -8113,7 +8111,6 @@ const matmul_plain_ = {
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
-//   sums [splits * batch, m] = sums of A [k, m] over a split's k: with dW = dy^T x, the bias gradient
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
 // Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
@@ -8143,7 +8140,6 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
-const HAS_SUMS: bool = false;      // knob: also write sums, by the invocations of the first columns; with TRANS_A
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; up to 1.5 times the time on a CPU
 
 const RUN: u32 = 2048u;  // of k, summed by themselves with RUNS
@@ -8169,29 +8165,10 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> out: array<OScalar>;
 @group(0) @binding(6) var<storage, read_write> pre: array<OScalar>; // optional: HAS_PRE
 @group(0) @binding(7) var<uniform> dims: Dims;
-@group(0) @binding(8) var<storage, read_write> sums: array<f32>; // optional: HAS_SUMS
 
 // Elements as vectors: a vector of 4 is itself, one number is all four.
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
-
-// The sum of a column of A [k, m] over count lines, in runs; \`at\` is its first element.
-fn sum_of_column(at: u32, count: u32) -> f32 {
-  var total = 0.0;
-  for (var first = 0u; first < count; first += 64u) {
-    var run = 0.0;
-    for (var kk = first; kk < min(count, first + 64u); kk++) {
-      let i = at + kk * dims.m;
-      if (VEC_A) {
-        run += a_at(i / 4u)[i % 4u];
-      } else {
-        run += a_at(i).x;
-      }
-    }
-    total += run;
-  }
-  return total;
-}
 
 @compute @workgroup_size(WG_X, WG_Y)
 fn main(
@@ -8274,12 +8251,6 @@ fn main(
     }
   }
 
-  if (HAS_SUMS && col0 == 0u) {
-    let base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + k_begin * dims.m;
-    for (var row = row0; row < min(dims.m, row0 + TM); row++) {
-      sums[slice * dims.m + row] = sum_of_column(base + row, k_end - k_begin);
-    }
-  }
   for (var i = 0u; i < TM; i++) {
     for (var q = 0u; q < TQ; q++) {
       for (var j = 0u; j < 4u; j++) {
@@ -8518,7 +8489,6 @@ fn inverse_root(x: f32) -> f32 {
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
- * sums [splits * batch, m] = sums of A [k, m] over a split's k: with dW = dy^T x, the bias gradient
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
  * Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
  * Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
@@ -8539,7 +8509,6 @@ const matmul_tiled_ = {
     residual: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
     out: { binding: 5, access: 'read_write', element: 'OElem' },
     pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
-    sums: { binding: 8, access: 'read_write', element: 'f32', optional: 'HAS_SUMS' },
   },
   uniform: { binding: 7, size: 36, fields: {
     m: { type: 'u32', offset: 0 },
@@ -8575,7 +8544,6 @@ const matmul_tiled_ = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
-    HAS_SUMS: { kind: 'const', type: 'bool', default: false },
     RUNS: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
@@ -8586,9 +8554,8 @@ const matmul_tiled_ = {
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
-//   sums [splits * batch, m] = sums of A [k, m] over a split's k: with dW = dy^T x, the bias gradient
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
-// Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs, those before, with HAS_SUMS, 32 sums; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
+// Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
 // read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile). Small workgroups, several a multiprocessor, wait for
 // each other at no barrier and end one by one: 64 x 64 outputs by 64 invocations beat 128 x 128 by 256.
 // Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers, in items of four
@@ -8623,7 +8590,6 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
-const HAS_SUMS: bool = false;      // knob: also write sums, by the first workgroups; with TRANS_A
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; with QM = QN = 1
 
 const RUN: u32 = 2048u; // of k, summed by themselves with RUNS
@@ -8657,7 +8623,6 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
 @group(0) @binding(7) var<uniform> dims: Dims;
-@group(0) @binding(8) var<storage, read_write> sums: array<f32>; // optional: HAS_SUMS
 
 // Elements as vectors: a vector of 4 is itself, one number is all four.
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
@@ -8708,36 +8673,6 @@ fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
     if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
   }
   return s;
-}
-
-// The sums of 32 columns of A [k, m] from \`first\` on over k_begin to k_end: 8 invocations have the same four columns, rows 8 apart. By
-// workgroups of their own, which wait for memory while the others multiply: the sums in those, of the tiles at hand, cost the large tile
-// more registers than it has (a fifth of its time).
-fn sum_lines(local: u32, first: u32, base: u32, k_begin: u32, k_end: u32, to: u32) {
-  let quad = local % SIDE;
-  let row = first + 4u * quad;
-  var sum = vec4f();
-  var kk = k_begin + local / SIDE;
-  for (; kk + 3u * SIDE < k_end; kk += 4u * SIDE) { // four lines in flight
-    sum += (a_along_m(base, row, kk, k_end) + a_along_m(base, row, kk + SIDE, k_end)) +
-      (a_along_m(base, row, kk + 2u * SIDE, k_end) + a_along_m(base, row, kk + 3u * SIDE, k_end));
-  }
-  for (; kk < k_end; kk += SIDE) {
-    sum += a_along_m(base, row, kk, k_end);
-  }
-  tile_a[local / SIDE][quad] = sum;
-  workgroupBarrier();
-  if (local >= SIDE) {
-    return;
-  }
-  sum = vec4f();
-  for (var part = 0u; part < SIDE; part++) {
-    sum += tile_a[part][local];
-  }
-  if (row < dims.m) { sums[to + row] = sum.x; }
-  if (row + 1u < dims.m) { sums[to + row + 1u] = sum.y; }
-  if (row + 2u < dims.m) { sums[to + row + 2u] = sum.z; }
-  if (row + 3u < dims.m) { sums[to + row + 3u] = sum.w; }
 }
 
 fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
@@ -8819,19 +8754,9 @@ fn main(
 ) {
   let tiles_n = (dims.n + BN - 1u) / BN;
   let tiles_m = (dims.m + BM - 1u) / BM;
-  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-  let parts = select(0u, (dims.m + 31u) / 32u, HAS_SUMS); // workgroups that sum lines of a slice
-  let before = parts * splits * dims.batch;
-  var group = wid.x + wid.y * groups.x;
-  if (HAS_SUMS && group < before) {
-    let slice = group / parts;
-    let k_begin = (slice / dims.batch) * dims.k_chunk;
-    let base = shared_matrix(slice % dims.batch, A_EACH, A_OF) * dims.m * dims.k;
-    sum_lines(local, 32u * (group % parts), base, k_begin, min(dims.k, k_begin + dims.k_chunk), slice * dims.m);
-    return;
-  }
-  group -= before;
+  let group = wid.x + wid.y * groups.x;
   let slice = group / (tiles_n * tiles_m); // split * batch + batch index
+  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
   if (slice >= splits * dims.batch) {
     return;
   }
@@ -9287,9 +9212,8 @@ fn inverse_root(x: f32) -> f32 {
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
- * sums [splits * batch, m] = sums of A [k, m] over a split's k: with dW = dy^T x, the bias gradient
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
- * Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs, those before, with HAS_SUMS, 32 sums; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
+ * Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
  * read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile). Small workgroups, several a multiprocessor, wait for
  * each other at no barrier and end one by one: 64 x 64 outputs by 64 invocations beat 128 x 128 by 256.
  * Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers, in items of four

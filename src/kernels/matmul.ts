@@ -26,8 +26,6 @@ export interface MatmulOptions {
   residual?: boolean;
   /** Also write the value before the activation, for its backward. */
   pre?: boolean;
-  /** Also write `sums`, of A [k, m] over k: where A is dy, the gradient of a bias. With a split, of each part of k. Layout tn alone. */
-  sums?: boolean;
   /** How a and b are stored; default f32. Sums are f32. */
   dtype?: 'f32' | 'f16';
   /** How out, pre and residual are stored; default as `dtype`. Gradients of weights are f32. */
@@ -251,7 +249,7 @@ function tileKnobs({
 /**
  * Batched matrix product with a fused epilogue: `out = residual + gate * act(op(A) op(B) + bias)`.
  * Buffers: a, b of `dtype`, fewer where they are shared; out, pre [batch, m, n] and residual [batch, residual_rows, n] of
- * `outDtype`; f32 bias [n], gate [ceil(m/gate_rows), gate_stride] and sums [batch, m]. Dims m, n, k; batch is 1 and k_chunk is k where left out, the
+ * `outDtype`; f32 bias [n] and gate [ceil(m/gate_rows), gate_stride]. Dims m, n, k; batch is 1 and k_chunk is k where left out, the
  * others belong to their parts.
  * See shaders/matmul_plain.wgsl and shaders/matmul_tiled.wgsl. With a shape the variant is the best for it; without, what is bound is
  * the best of three for any shape.
@@ -261,26 +259,19 @@ export const matmul = defineKernel({
   name: 'matmul',
   choose: (o: MatmulOptions, shape: MatmulShape, caps) => (o.tile ? o : { ...o, tile: wholeTile(shape, caps) }),
   unshaped,
-  options: group<MatmulOptions>(
-    {
-      layout: oneOf('nn', 'nt', 'tn'),
-      bias: optional(flag),
-      act: optional(oneOf('none', 'gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid')),
-      gate: optional(flag),
-      residual: optional(flag),
-      pre: optional(flag),
-      sums: optional(flag),
-      dtype: optional(oneOf('f32', 'f16')),
-      outDtype: optional(oneOf('f32', 'f16')),
-      shareA: share,
-      shareB: share,
-      tile: optional(tile),
-    },
-    ({ layout, sums }) =>
-      sums && layout !== 'tn'
-        ? { what: `sums with layout ${layout}`, fix: 'leave sums out: they are of A [k, m], as layout tn stores it' }
-        : undefined,
-  ),
+  options: group<MatmulOptions>({
+    layout: oneOf('nn', 'nt', 'tn'),
+    bias: optional(flag),
+    act: optional(oneOf('none', 'gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid')),
+    gate: optional(flag),
+    residual: optional(flag),
+    pre: optional(flag),
+    dtype: optional(oneOf('f32', 'f16')),
+    outDtype: optional(oneOf('f32', 'f16')),
+    shareA: share,
+    shareB: share,
+    tile: optional(tile),
+  }),
   knobs: (o: MatmulOptions) => ({
     A_EACH: o.shareA?.each,
     A_OF: o.shareA?.of,
@@ -293,12 +284,10 @@ export const matmul = defineKernel({
     HAS_GATE: o.gate ?? false,
     HAS_RESIDUAL: o.residual ?? false,
     HAS_PRE: o.pre ?? false,
-    HAS_SUMS: o.sums ?? false,
     ...tileKnobs(o),
   }),
   sizes: (d, k) => {
-    const slices = Math.ceil(d.k / d.k_chunk) * d.batch;
-    const outs = slices * d.m * d.n;
+    const outs = Math.ceil(d.k / d.k_chunk) * d.batch * d.m * d.n;
     return {
       a: matricesOf(d.batch, k.A_EACH, k.A_OF) * d.m * d.k,
       b: matricesOf(d.batch, k.B_EACH, k.B_OF) * d.k * d.n,
@@ -307,15 +296,12 @@ export const matmul = defineKernel({
       residual: d.batch * d.residual_rows * d.n,
       out: outs,
       pre: outs,
-      sums: slices * d.m,
     };
   },
   grid: (d, knobs) => {
     const k = knobs as Record<string, number>;
-    const tiled = 'QM' in k;
-    const [rows, cols] = tiled ? [32 * k.QM, 32 * k.QN] : [k.TM * k.WG_Y, k.TN * k.WG_X];
-    const sums = tiled && knobs.HAS_SUMS ? Math.ceil(d.m / 32) : 0;
-    return (sums + Math.ceil(d.m / rows) * Math.ceil(d.n / cols)) * Math.ceil(d.k / d.k_chunk) * d.batch;
+    const [rows, cols] = 'QM' in k ? [32 * k.QM, 32 * k.QN] : [k.TM * k.WG_Y, k.TN * k.WG_X];
+    return Math.ceil(d.m / rows) * Math.ceil(d.n / cols) * Math.ceil(d.k / d.k_chunk) * d.batch;
   },
   check: (d, k) => {
     for (const name of ['k', 'k_chunk', 'gate_rows', 'residual_rows'] as const) {

@@ -147,10 +147,6 @@ function productCases(tiles: readonly MatmulTile[]): KernelCase[] {
   return [
     // A whole product has its sum cut in two, which one with a tail may not have.
     ...variants.map(({ layout, tile }) => matmulCase(layout, [], { ...sizesFor(tile), splits: 2 }, tile)),
-    // As gradients of a weight and its bias.
-    ...variants
-      .filter(({ layout }) => layout === 'tn')
-      .map(({ tile }) => matmulCase('tn', ['sums'], { ...sizesFor(tile), splits: 2 }, tile)),
     // A tail differs by tile and by how n is accessed; the layouts differ before it, so those that no op gives one take it once.
     ...variants
       .filter(({ layout, tile: { vec } }) => ALONG[layout].every((dim) => vec[dim] === vec.n))

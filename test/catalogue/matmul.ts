@@ -16,7 +16,7 @@ const ORACLE_TERMS = 1e8;
 const ACTS = ['gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid'] as const;
 
 /** What is fused; f16: all of a, b, out, residual, pre are halves, `f16 in`: only a and b. */
-export type MatmulPart = 'bias' | (typeof ACTS)[number] | 'gate' | 'residual' | 'pre' | 'sums' | 'f16' | 'f16 in';
+export type MatmulPart = 'bias' | (typeof ACTS)[number] | 'gate' | 'residual' | 'pre' | 'f16' | 'f16 in';
 
 export interface MatmulCaseShape {
   m: number;
@@ -92,7 +92,6 @@ export function matmulCase(
         gate: has('gate'),
         residual: has('residual'),
         pre: has('pre'),
-        sums: has('sums'),
         ...(halfIn && { dtype: 'f16', outDtype: half ? 'f16' : 'f32' }),
         ...(shareA && { shareA }),
         ...(shareB && { shareB }),
@@ -116,11 +115,7 @@ export function matmulCase(
           ...(has('gate') && { gate }),
           ...(has('residual') && { residual }),
         },
-        outputs: {
-          out: outputs,
-          ...(has('pre') && { pre: outputs }),
-          ...(has('sums') && { sums: splits * batch * m }),
-        },
+        outputs: { out: outputs, ...(has('pre') && { pre: outputs }) },
         halves: half ? ['a', 'b', 'out', 'pre', 'residual'] : halfIn ? ['a', 'b'] : [],
         oracle: () => {
           const operands = {
@@ -129,9 +124,8 @@ export function matmulCase(
             matrixOfB: matrixOf(shareB),
           };
           const rows = extra.benchOnly ? Math.max(1, Math.min(m, Math.floor(ORACLE_TERMS / (n * k)))) : undefined;
-          const sums = has('sums') && { sums: sumsOracle(operands, kChunk) };
-          if (splits > 1 && rows) return { out: oracle({ ...operands, rows, terms: kChunk }), ...sums };
-          if (splits > 1) return { out: splitOracle(operands, kChunk), ...sums };
+          if (splits > 1 && rows) return { out: oracle({ ...operands, rows, terms: kChunk }) };
+          if (splits > 1) return { out: splitOracle(operands, kChunk) };
           const linear = { ...operands, rows, ...(has('bias') && { bias }) };
           const gateOnly = new Float64Array(Math.ceil(m / gateRows) * n).map(
             (_, i) => gate[Math.floor(i / n) * gateStride + gateOffset + (i % n)],
@@ -146,7 +140,7 @@ export function matmulCase(
             ...(has('gate') && { gate: gateOnly, gateRows }),
             ...(has('residual') && { residual: full }),
           });
-          return { out, ...(has('pre') && { pre: oracle(linear) }), ...sums };
+          return { out, ...(has('pre') && { pre: oracle(linear) }) };
         },
       });
     },
@@ -177,12 +171,6 @@ function splitOracle(o: Parameters<typeof oracle>[0], kChunk: number): Float64Ar
   return Float64Array.from(parts);
 }
 
-/** The sums of A [k, m] over each split's k: products with a column of ones. */
-function sumsOracle(o: Parameters<typeof oracle>[0], kChunk: number): Float64Array {
-  const ones = new Float64Array(o.k).fill(1);
-  return splitOracle({ ...o, b: ones, n: 1, transB: false, matrixOfB: () => 0 }, kChunk);
-}
-
 const ODD: MatmulCaseShape = { m: 41, n: 113, k: 257 };
 const EVEN: MatmulCaseShape = { m: 44, n: 116, k: 60 };
 const SMALL: MatmulTile = { kind: 'tiled', qm: 1, qn: 1 };
@@ -202,7 +190,6 @@ const BENCH: [MatmulLayout, MatmulPart[], MatmulCaseShape][] = [
   ['nn', [], { m: 8192, n: 384, k: 1536 }],
   ['tn', [], { m: 1536, n: 384, k: 8192 }],
   ['tn', [], { m: 192, n: 192, k: 16384, splits: 29 }],
-  ['tn', ['sums'], { m: 192, n: 192, k: 16384, splits: 29 }],
   ['nt', ['bias'], { m: 1024, n: 192, k: 64 }],
   ['nt', ['bias'], { m: 1568, n: 384, k: 128 }],
   ['nn', [], { m: 1568, n: 128, k: 384 }],
@@ -233,10 +220,6 @@ const tiledCases = [
   matmulCase('tn', [], { m: 68, n: 36, k: 257, batch: 2, splits: 3 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
   matmulCase('nt', [], { m: 40, n: 33, k: 64, splits: 2 }, forced({ m: 40, n: 33, k: 64 }, LARGE)),
   matmulCase('nt', [], { m: 65539, n: 4, k: 4 }, forced({ m: 65539, n: 4, k: 4 }, SMALL)),
-  matmulCase('tn', ['sums'], { m: 68, n: 36, k: 257, batch: 2, splits: 3 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
-  matmulCase('tn', ['sums'], { m: 132, n: 136, k: 41 }, forced({ m: 132, n: 136, k: 41 }, LARGE)),
-  matmulCase('tn', ['sums'], { m: 67, n: 5, k: 113 }, { kind: 'tiled', qm: 2, qn: 1 }),
-  matmulCase('tn', ['sums', 'residual'], MIXED, forced(MIXED, SMALL)),
 ];
 
 /** Halves in storage: the forward's product, the gradient by x, and that by the weight, which is f32. */
@@ -248,8 +231,6 @@ const halfCases = [
   matmulCase('nn', ['f16'], { m: 1, n: 1, k: 1 }),
   matmulCase('tn', ['f16 in'], { m: 113, n: 257, k: 41, splits: 2 }),
   matmulCase('tn', ['f16 in'], EVEN),
-  matmulCase('tn', ['sums', 'f16 in'], EVEN),
-  matmulCase('tn', ['sums', 'f16 in'], { m: 68, n: 36, k: 57 }, forced({ m: 68, n: 36, k: 57 }, SMALL)),
   ...LAYOUTS.map((layout) => matmulCase(layout, ['f16'], ODD, SMALL)),
   ...LAYOUTS.map((layout) => matmulCase(layout, [...ALL, 'f16'], MIXED, forced(MIXED, SMALL))),
   matmulCase('tn', ['f16 in'], { m: 68, n: 36, k: 257, splits: 2 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
@@ -274,9 +255,6 @@ export const matmulCases: KernelCase[] = [
   matmulCase('nn', [], { m: 17, n: 9, k: 5, batch: 6, shareA: { each: 3 }, shareB: { of: 3 } }),
   matmulCase('nt', ['bias'], { m: 41, n: 113, k: 7, batch: 8, shareA: { of: 1 }, shareB: { each: 2, of: 2 } }),
   matmulCase('tn', [], { m: 16, n: 20, k: 33, batch: 4, splits: 2, shareA: { each: 2 }, shareB: { of: 1 } }),
-  matmulCase('tn', ['sums'], { m: 16, n: 20, k: 257, batch: 4, splits: 2, shareA: { each: 2 } }),
-  matmulCase('tn', ['bias', 'sums'], ODD),
-  matmulCase('tn', ['sums'], { m: 1, n: 1, k: 1 }),
   ...tiledCases,
   ...halfCases,
   ...BENCH.map((shape) => matmulCase(...shape, undefined, { benchOnly: true })),

@@ -104,10 +104,7 @@ export function linearGatedResidual(
   });
 }
 
-/**
- * dx = dy W, dW = dy^T x (split over the rows where that fills the device), db = column sums of dy: by the product that makes dW, whose
- * tiles of dy are at hand, but on CPU adapters, which have no tiles.
- */
+/** dx = dy W, dW = dy^T x (split over the rows where that fills the device), db = column sums of dy. */
 function linearBackward(
   tape: Tape,
   sink: GradSink,
@@ -120,13 +117,21 @@ function linearBackward(
   const out = weight.shape[0] as number;
   inputGradient(tape, sink, dy, x, weight);
   const shape = { m: out, n: cols, k: rows };
-  const weightAndBias = bias && sink.needs(weight) && sink.needs(bias) && !tape.workspace.caps.software;
-  if (!weightAndBias) {
-    sink.give(weight, (dw) => splitProduct(tape, 'tn', shape, dy, x, dw));
-    if (bias) sink.give(bias, (db) => columnSums(tape, dy, rows, out, db));
+  const { splits, kChunk } = chooseMatmul(shape, tape.workspace.caps);
+  if (bias && splits > 1 && sink.needs(weight) && sink.needs(bias)) {
+    sink.give(weight, (dw) =>
+      sink.give(bias, (db) => {
+        const parts = tape.alloc(splits, out);
+        const dims = { rows, cols: out, chunk_rows: kChunk };
+        tape.run(sumCols.prepare(tape.workspace.device, {}, dims), { x: dy, out: parts }, dims);
+        splitProduct(tape, 'tn', shape, dy, x, dw, {}, { parts, out: db });
+        tape.release(parts);
+      }),
+    );
     return;
   }
-  sink.give(weight, (dw) => sink.give(bias, (db) => splitProduct(tape, 'tn', shape, dy, x, dw, { sums: db })));
+  sink.give(weight, (dw) => splitProduct(tape, 'tn', shape, dy, x, dw));
+  if (bias) sink.give(bias, (db) => columnSums(tape, dy, rows, out, db));
 }
 
 /** dx = dy W, added by the product to a gradient that came before, but where its sum is cut in parts. */
@@ -178,8 +183,8 @@ function product(
 }
 
 /**
- * A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. `sums`
- * [batch, m] gets the sums of A's columns.
+ * A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. `more`,
+ * numbers of each of those slices, is added up with them: [splits, n] -> [n].
  */
 export function splitProduct(
   tape: Tape,
@@ -188,22 +193,23 @@ export function splitProduct(
   a: Tensor,
   b: Tensor,
   out: Tensor,
-  { sums, ...shared }: Pick<MatmulOptions, 'shareA' | 'shareB'> & { sums?: Tensor } = {},
+  shared: Pick<MatmulOptions, 'shareA' | 'shareB'> = {},
+  more?: { readonly parts: Tensor; readonly out: Tensor },
 ): void {
   const { device, caps } = tape.workspace;
   const { m, n, k, batch = 1 } = shape;
   const { splits, kChunk, ...tile } = chooseMatmul(shape, caps);
-  const kernel = matmul.prepare(device, { layout, tile, sums: sums !== undefined, ...shared });
+  const kernel = matmul.prepare(device, { layout, tile, ...shared });
   if (splits === 1) {
-    tape.run(kernel, { a, b, out, sums }, { m, n, k, batch, k_chunk: k });
+    tape.run(kernel, { a, b, out }, { m, n, k, batch, k_chunk: k });
     return;
   }
-  const [x, tail] = [tape.alloc(splits, batch * m * n), sums && tape.alloc(splits, batch * m)];
-  tape.run(kernel, { a, b, out: x, sums: tail }, { m, n, k, batch, k_chunk: kChunk });
-  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(sums && { tail_cols: batch * m }) };
-  tape.run(sumCols.prepare(device, { tail: sums !== undefined }, dims), { x, out, tail, tail_out: sums }, dims);
+  const x = tape.alloc(splits, batch * m * n);
+  tape.run(kernel, { a, b, out: x }, { m, n, k, batch, k_chunk: kChunk });
+  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(more && { tail_cols: more.out.count }) };
+  const tail = more && { tail: more.parts, tail_out: more.out };
+  tape.run(sumCols.prepare(device, { tail: more !== undefined }, dims), { x, out, ...tail }, dims);
   tape.release(x);
-  if (tail) tape.release(tail);
 }
 
 /** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
