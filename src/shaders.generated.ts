@@ -6377,6 +6377,8 @@ const gated_residual_bwd_gate_ = {
     dy: { binding: 0, access: 'read', element: 'Summed' },
     h: { binding: 1, access: 'read', element: 'Summed' },
     dmodulation: { binding: 2, access: 'read_write', element: 'f32' },
+    modulation: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_DH' },
+    dh: { binding: 5, access: 'read_write', element: 'OElem', optional: 'HAS_DH' },
   },
   uniform: { binding: 3, size: 20, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -6390,10 +6392,14 @@ const gated_residual_bwd_gate_ = {
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
     VEC: { kind: 'const', type: 'bool', default: false },
+    HAS_DH: { kind: 'const', type: 'bool', default: false },
     Summed: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   workgroup: ['WG'],
   code: `
+
+
 
 
 
@@ -6406,9 +6412,13 @@ const WG: u32 = 256u;
 const LANES: u32 = 8u;
 const LANES_FROM: u32 = 32u;
 const VEC: bool = false;
+const HAS_DH: bool = false;
 alias Summed = f32;
 
-const WIDTH: u32 = select(1u, 4u, VEC);
+alias OElem = array<f32, 1>;
+
+const VEC_MOD: bool = false;
+alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -6422,10 +6432,17 @@ gate_offset: u32,
 @group(0) @binding(1) var<storage, read> h: array<Summed>;
 @group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(4) var<storage, read> modulation: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dh: array<OElem>;
+
+var<private> gate: vec4f;
+
 
 fn term(row: u32, col: u32) -> Summed {
 let at = row * (dims.cols / WIDTH) + col;
-return dy[at] * h[at];
+let slope = dy[at];
+if (HAS_DH) { dh[at] = element(gate * vec4f(slope)); }
+return slope * h[at];
 }
 
 @compute @workgroup_size(WG)
@@ -6434,10 +6451,11 @@ fn main(
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_index) local: u32,
 ) {
-let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.mod_rows);
+let p = column_part(wid.x + wid.y * groups.x, local, dims.cols / WIDTH, dims.mod_rows);
+let at = p.part * dims.mod_stride + dims.gate_offset + WIDTH * p.col;
+if (HAS_DH && p.live) { gate = gate_of(at); }
 let sum = column_total(p, local, dims.mod_rows);
 if (p.owner) {
-let at = p.part * dims.mod_stride + dims.gate_offset + WIDTH * p.col;
 let all = vec4f(sum);
 dmodulation[at] += all.x;
 if (VEC) {
@@ -6489,10 +6507,20 @@ live: bool,
 owner: bool,
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+
+fn column_tiles(cols: u32, rows: u32) -> u32 {
 let width = WG / column_lanes(rows);
-let tiles = (cols + width - 1u) / width;
-let group = wid.x + wid.y * groups.x;
+return (cols + width - 1u) / width;
+}
+
+
+
+
+
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
 let part = group / tiles;
 let col = (group % tiles) * width + local % width;
 let begin = min(part * rows, dims.rows);
@@ -6527,6 +6555,42 @@ return column_sum(sum_of(sums), local, lanes);
 
 
 
+const WIDTH: u32 = select(1u, 4u, VEC);
+const SECOND: u32 = select(0u, 1u, VEC);
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
+}
+
+
+
+
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+
+fn gate_of(at: u32) -> vec4f {
+if (VEC_MOD) {
+return mod_at(at / 4u);
+}
+if (VEC) {
+return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+}
+return mod_at(at);
+}
+
+
+
+
+
 const RUN: u32 = 256u;
 
 struct Runs {
@@ -6550,13 +6614,13 @@ return runs.total + runs.block;
 } as const satisfies ShaderSource;
 
 /**
- * gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
- * Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
- * caller zeroes it, and several kernels add into columns of their own.
+ * gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h, and, with HAS_DH, dh = gate * dy in one reading.
+ * Buffers, row-major f32: dy, h, dh [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
+ * caller zeroes it, and several kernels add into columns of their own; modulation [same], gate of column c at gate_offset + c.
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
  * where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
- * Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
+ * Source: the derivatives of shaders/gated_residual_fwd.wgsl by the gate and by h.
  */
 export interface GatedResidualBwdGate extends Same<typeof gated_residual_bwd_gate_> {}
 export const gated_residual_bwd_gate: GatedResidualBwdGate = gated_residual_bwd_gate_;
@@ -7422,10 +7486,11 @@ const loss_bwd_ = {
     weights: { binding: 3, access: 'read', element: 'f32' },
     dprediction: { binding: 4, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 5, size: 12, fields: {
+  uniform: { binding: 5, size: 16, fields: {
     batch: { type: 'u32', offset: 0 },
     channels: { type: 'u32', offset: 4 },
     pixels: { type: 'u32', offset: 8 },
+    mean_of: { type: 'u32', offset: 12, else: 'batch' },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
@@ -7448,6 +7513,7 @@ struct Dims {
 batch: u32,
 channels: u32,
 pixels: u32,
+mean_of: u32,
 }
 
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
@@ -7469,7 +7535,7 @@ return;
 }
 let sample = at / dims.pixels;
 let base = sample * dims.channels * dims.pixels + at % dims.pixels;
-let weight = weights[sample] / f32(dims.batch);
+let weight = weights[sample] / f32(dims.mean_of);
 let r = root[sample];
 var by_root = 0.0;
 if (r > 0.0 || is_nan(r)) {
@@ -7526,7 +7592,7 @@ return select(max(x, least), x, is_nan(x));
 } as const satisfies ShaderSource;
 
 /**
- * loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / batch by the prediction.
+ * loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / mean_of by the prediction.
  * RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
  * norm is a constant.
  * Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
@@ -9104,7 +9170,7 @@ fn main(
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_index) local: u32,
 ) {
-let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.mod_rows);
+let p = column_part(wid.x + wid.y * groups.x, local, dims.cols / WIDTH, dims.mod_rows);
 let sum = column_total(p, local, dims.mod_rows);
 if (!p.owner) {
 return;
@@ -9162,10 +9228,20 @@ live: bool,
 owner: bool,
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+
+fn column_tiles(cols: u32, rows: u32) -> u32 {
 let width = WG / column_lanes(rows);
-let tiles = (cols + width - 1u) / width;
-let group = wid.x + wid.y * groups.x;
+return (cols + width - 1u) / width;
+}
+
+
+
+
+
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
 let part = group / tiles;
 let col = (group % tiles) * width + local % width;
 let begin = min(part * rows, dims.rows);
@@ -9316,7 +9392,7 @@ fn main(
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_index) local: u32,
 ) {
-let p = column_part(wid, groups, local, dims.cols, dims.chunk_rows);
+let p = column_part(wid.x + wid.y * groups.x, local, dims.cols, dims.chunk_rows);
 let sum = column_total(p, local, dims.chunk_rows);
 if (p.owner) {
 let at = p.part * dims.cols + p.col;
@@ -9368,10 +9444,20 @@ live: bool,
 owner: bool,
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+
+fn column_tiles(cols: u32, rows: u32) -> u32 {
 let width = WG / column_lanes(rows);
-let tiles = (cols + width - 1u) / width;
-let group = wid.x + wid.y * groups.x;
+return (cols + width - 1u) / width;
+}
+
+
+
+
+
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
 let part = group / tiles;
 let col = (group % tiles) * width + local % width;
 let begin = min(part * rows, dims.rows);
@@ -9647,7 +9733,7 @@ add_run(&sums, run);
 }
 sum = sum_of(sums);
 }
-var means = lanes_sum_pair(sum, lid.x, lid.y) * inv_cols;
+var means = lanes_any_sum(sum, lid.x, lid.y) * inv_cols;
 if (RMS) {
 means.x = 0.0;
 }
@@ -9676,15 +9762,23 @@ put(base + c, element(vec4f(value)));
 
 
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
 
-fn lanes_sum_pair(value: vec2f, lane: u32, row: u32) -> vec2f {
+
+
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
+
+fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
 if (LANES == 1u) {
 return value;
 }
-let base = row * LANES;
+let base = lanes_turn * (LANES * ROWS) + row * LANES;
+lanes_turn = 1u - lanes_turn;
 lane_pairs[base + lane] = value;
 workgroupBarrier();
+if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
 for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
 if (lane < stride) {
 lane_pairs[base + lane] += lane_pairs[base + lane + stride];
@@ -9692,6 +9786,12 @@ lane_pairs[base + lane] += lane_pairs[base + lane + stride];
 workgroupBarrier();
 }
 return lane_pairs[base];
+}
+var total = vec2f(0.0);
+for (var i = 0u; i < LANES; i++) {
+total += lane_pairs[base + i];
+}
+return total;
 }
 
 
@@ -10078,30 +10178,34 @@ put(base + c, element(vec4f(value)));
 
 
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+
+
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
 if (LANES == 1u) {
 return value;
 }
-let base = row * LANES;
+let base = lanes_turn * (LANES * ROWS) + row * LANES;
+lanes_turn = 1u - lanes_turn;
 lane_pairs[base + lane] = value;
 workgroupBarrier();
-var total = vec2f(0.0);
-if ((LANES & (LANES - 1u)) == 0u) {
+if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
 for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
 if (lane < stride) {
 lane_pairs[base + lane] += lane_pairs[base + lane + stride];
 }
 workgroupBarrier();
 }
-total = lane_pairs[base];
-} else {
+return lane_pairs[base];
+}
+var total = vec2f(0.0);
 for (var i = 0u; i < LANES; i++) {
 total += lane_pairs[base + i];
 }
-}
-workgroupBarrier();
 return total;
 }
 
@@ -11387,30 +11491,34 @@ dqkv[at] = g;
 
 
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+
+
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
 if (LANES == 1u) {
 return value;
 }
-let base = row * LANES;
+let base = lanes_turn * (LANES * ROWS) + row * LANES;
+lanes_turn = 1u - lanes_turn;
 lane_pairs[base + lane] = value;
 workgroupBarrier();
-var total = vec2f(0.0);
-if ((LANES & (LANES - 1u)) == 0u) {
+if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
 for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
 if (lane < stride) {
 lane_pairs[base + lane] += lane_pairs[base + lane + stride];
 }
 workgroupBarrier();
 }
-total = lane_pairs[base];
-} else {
+return lane_pairs[base];
+}
+var total = vec2f(0.0);
 for (var i = 0u; i < LANES; i++) {
 total += lane_pairs[base + i];
 }
-}
-workgroupBarrier();
 return total;
 }
 
@@ -11575,30 +11683,34 @@ k[to] = x;
 
 
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+
+
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
 if (LANES == 1u) {
 return value;
 }
-let base = row * LANES;
+let base = lanes_turn * (LANES * ROWS) + row * LANES;
+lanes_turn = 1u - lanes_turn;
 lane_pairs[base + lane] = value;
 workgroupBarrier();
-var total = vec2f(0.0);
-if ((LANES & (LANES - 1u)) == 0u) {
+if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
 for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
 if (lane < stride) {
 lane_pairs[base + lane] += lane_pairs[base + lane + stride];
 }
 workgroupBarrier();
 }
-total = lane_pairs[base];
-} else {
+return lane_pairs[base];
+}
+var total = vec2f(0.0);
 for (var i = 0u; i < LANES; i++) {
 total += lane_pairs[base + i];
 }
-}
-workgroupBarrier();
 return total;
 }
 
@@ -12490,17 +12602,21 @@ const sum_cols_ = {
   bindings: {
     x: { binding: 0, access: 'read', element: 'Summed' },
     out: { binding: 1, access: 'read_write', element: 'Summed' },
+    tail: { binding: 3, access: 'read', element: 'Summed', optional: 'HAS_TAIL' },
+    tail_out: { binding: 4, access: 'read_write', element: 'Summed', optional: 'HAS_TAIL' },
   },
-  uniform: { binding: 2, size: 12, fields: {
+  uniform: { binding: 2, size: 16, fields: {
     rows: { type: 'u32', offset: 0 },
     cols: { type: 'u32', offset: 4 },
     chunk_rows: { type: 'u32', offset: 8, else: 'rows' },
+    tail_cols: { type: 'u32', offset: 12, else: 0, optional: 'HAS_TAIL' },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
+    HAS_TAIL: { kind: 'const', type: 'bool', default: false },
     Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
@@ -12512,10 +12628,12 @@ const sum_cols_ = {
 
 
 
+
 const WG: u32 = 256u;
 const LANES: u32 = 8u;
 const LANES_FROM: u32 = 64u;
 const VEC: bool = false;
+const HAS_TAIL: bool = false;
 alias Summed = f32;
 
 const WIDTH: u32 = select(1u, 4u, VEC);
@@ -12524,13 +12642,21 @@ struct Dims {
 rows: u32,
 cols: u32,
 chunk_rows: u32,
+tail_cols: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Summed>;
 @group(0) @binding(1) var<storage, read_write> out: array<Summed>;
 @group(0) @binding(2) var<uniform> dims: Dims;
+@group(0) @binding(3) var<storage, read> tail: array<Summed>;
+@group(0) @binding(4) var<storage, read_write> tail_out: array<Summed>;
+
+var<private> in_tail: bool;
 
 fn term(row: u32, col: u32) -> Summed {
+if (HAS_TAIL && in_tail) {
+return tail[row * (dims.tail_cols / WIDTH) + col];
+}
 return x[row * (dims.cols / WIDTH) + col];
 }
 
@@ -12540,10 +12666,19 @@ fn main(
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_index) local: u32,
 ) {
-let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.chunk_rows);
+let group = wid.x + wid.y * groups.x;
+let before = column_groups(dims.cols / WIDTH, dims.rows, dims.chunk_rows);
+in_tail = HAS_TAIL && group >= before;
+let cols = select(dims.cols, dims.tail_cols, in_tail) / WIDTH;
+let p = column_part(select(group, group - before, in_tail), local, cols, dims.chunk_rows);
 let sum = column_total(p, local, dims.chunk_rows);
-if (p.owner) {
-out[p.part * (dims.cols / WIDTH) + p.col] = sum;
+if (!p.owner) {
+return;
+}
+if (in_tail) {
+tail_out[p.part * cols + p.col] = sum;
+} else {
+out[p.part * cols + p.col] = sum;
 }
 }
 
@@ -12588,10 +12723,20 @@ live: bool,
 owner: bool,
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+
+fn column_tiles(cols: u32, rows: u32) -> u32 {
 let width = WG / column_lanes(rows);
-let tiles = (cols + width - 1u) / width;
-let group = wid.x + wid.y * groups.x;
+return (cols + width - 1u) / width;
+}
+
+
+fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
+return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
 let part = group / tiles;
 let col = (group % tiles) * width + local % width;
 let begin = min(part * rows, dims.rows);
@@ -12650,10 +12795,11 @@ return runs.total + runs.block;
 
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
- * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
+ * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail, tail_out likewise of tail_cols: more columns of the
+ * same rows, as the parts of a bias gradient are to those of its weight.
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
  * where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
- * keep a GPU busy where rows are many and columns few.
+ * keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
  * Precision: f32, in one fixed order: no atomics.
  */
 export interface SumCols extends Same<typeof sum_cols_> {}

@@ -4,7 +4,7 @@
  */
 export * from '../autograd/index.ts';
 export { FixableError } from '../kernel/index.ts';
-export { type Follower, Learner, type StepBody } from '../optim/learner.ts';
+export { type Follower, Learner, type SteadyStep, type StepBody } from '../optim/learner.ts';
 export { LearnerError } from '../optim/learner_error.ts';
 export type { LearnerOptions, StepControl } from '../optim/learner_options.ts';
 export { NonFiniteError } from '../optim/non_finite.ts';

@@ -14,7 +14,7 @@ import { mergeConfig, type PartialConfig, type RunConfig } from './settings.ts';
 import type { Awaitable, RunStore } from './store.ts';
 import { tuningConfig } from './tuning.ts';
 
-/** Pictures of samples in a training whose settings ask for none, where someone wants to be told of them. */
+/** Pictures of samples in a training, where someone wants to be told of them and does not say how often. */
 const PICTURES = 20;
 
 /** What is trained, on what, and who is told. */
@@ -113,7 +113,7 @@ async function configOf(request: TrainRequest, store: RunStore): Promise<RunConf
   const config = from
     ? tuningConfig(presetNamed(preset ?? 'fewstep'), from.config, [own, named, given], 'the request')
     : mergeConfig('the request', presetNamed(preset ?? 'tiny'), named, own, given);
-  if (onSamples && config.train.sample_every === 0)
+  if (onSamples && own.train?.sample_every === undefined)
     config.train.sample_every = Math.ceil(config.train.steps / PICTURES);
   return config;
 }

@@ -14,6 +14,7 @@ import { Arena } from './arena.ts';
 import { bytesOf, type DType } from './dtype.ts';
 import { WorkspaceError } from './errors.ts';
 import { Ledger, ledgerOf, type Owner } from './ledger.ts';
+import type { Section } from './section.ts';
 import { Stream, type StreamOptions } from './stream.ts';
 import { Tasks } from './tasks.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
@@ -33,12 +34,24 @@ export function homeOf(buffer: GPUBuffer): Workspace | undefined {
 }
 
 /** How a workspace uses its device; a lease does as its workspace. */
-export type WorkspaceOptions = StreamOptions;
+export interface WorkspaceOptions extends StreamOptions {
+  /** Bytes that all buffers may take together, those of leases with them; what the device has if left out. */
+  readonly memoryLimit?: number | undefined;
+}
 
-const OPTIONS = group<WorkspaceOptions>({
-  submitMs: optional(number),
-  onCompile: optional(callback<NonNullable<WorkspaceOptions['onCompile']>>()),
-});
+const OPTIONS = group<WorkspaceOptions>(
+  {
+    submitMs: optional(number),
+    memoryLimit: optional(number),
+    onCompile: optional(callback<NonNullable<WorkspaceOptions['onCompile']>>()),
+  },
+  ({ submitMs = 1, memoryLimit = 1 }) => {
+    const [name, value] = submitMs > 0 ? ['memoryLimit', memoryLimit] : ['submitMs', submitMs];
+    return (value as number) > 0
+      ? undefined
+      : { what: `${name} is ${value}`, fix: 'give a number above 0, or leave it out' };
+  },
+);
 
 /** How a lease is made. */
 interface LeaseOf {
@@ -75,7 +88,7 @@ export class Workspace {
     this.#options = options;
     this.#tasks = new Tasks(device);
     this.caps = capsOf(device);
-    this.ledger = leaseOf?.ledger ?? new Ledger(device);
+    this.ledger = leaseOf?.ledger ?? new Ledger(device, options.memoryLimit);
     this.#ended = leaseOf?.ended;
     workspaces.set(this.ledger, this);
     this.arena = new Arena(this.ledger);
@@ -166,6 +179,23 @@ export class Workspace {
   beginStep(): void {
     this.arena.reset();
     this.stream.begin();
+  }
+
+  /**
+   * Runs a part of a step that records the same commands every time: after two recordings in a row gave the same, `section` gives them
+   * and `record` is not called any more, until something that they name is gone. What changes from step to step is written before it.
+   * Step tensors are dead at its end; where some are alive at its start, it records each time.
+   */
+  repeat(section: Section, record: () => void): void {
+    if (!this.arena.isEmpty) {
+      section.forget();
+      record();
+      return;
+    }
+    this.stream.repeat(section, () => {
+      record();
+      this.arena.reset(); // so the rest of the step finds the arena as it does where nothing was recorded
+    });
   }
 
   /** After an error while recording a step: forgets what of it is recorded, and gives the step tensors' memory back. */
