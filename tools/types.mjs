@@ -1,35 +1,21 @@
 // The package's declarations for every TypeScript from 5.4 on. Used by tools/build.mjs.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 
 const TYPES = 'dist/src';
 const OLD_TYPES = 'dist/ts5.4';
-
-/** Declarations of packages that go into the library's own files. */
-const VENDORED = { valibot: 'node_modules/valibot/dist/index.d.mts' };
 
 const declarations = () =>
   readdirSync(TYPES, { recursive: true })
     .filter((name) => name.endsWith('.d.ts'))
     .map((name) => join(TYPES, name));
 
-/** Takes the declarations of packages along, so that an app need not install them to read ours. */
-function vendor() {
+/** @throws Error for a declaration that reads a package's: an app would have to install it. */
+function checkAlone() {
   for (const path of declarations()) {
-    const text = readFileSync(path, 'utf8');
-    const own = text.replace(/(from |import\()(['"])([a-z@][^'"]*)\2/g, (whole, from, quote, name) => {
-      const source = VENDORED[name];
-      if (!source) return whole;
-      const target = join(TYPES, 'vendor', `${name}.d.ts`);
-      if (!existsSync(target)) {
-        mkdirSync(dirname(target), { recursive: true });
-        writeFileSync(target, readFileSync(source, 'utf8').replace(/\/\*[\s\S]*?\*\/\n?/g, ''));
-      }
-      return `${from}${quote}${relative(dirname(path), target)
-        .replaceAll('\\', '/')
-        .replace(/\.d\.ts$/, '.js')}${quote}`;
-    });
-    if (own !== text) writeFileSync(path, own);
+    const found = /(?:from |import\()['"]([a-z@][^'"]*)['"]/.exec(readFileSync(path, 'utf8'));
+    if (found)
+      throw new Error(`${path} needs the types of ${found[1]}. Fix: declare the type in the library's own words`);
   }
 }
 
@@ -56,7 +42,7 @@ function entries() {
  * older ones. Before 5.7 typed arrays had no parameter: `types@<5.7` gives a copy without it.
  */
 export function writeTypes() {
-  vendor();
+  checkAlone();
   for (const entry of entries()) {
     const types = `/// <reference types="@webgpu/types" />\nexport * from './${basename(entry)}.js';\n`;
     writeFileSync(`${TYPES}/${entry}.webgpu.d.ts`, types);
