@@ -7,6 +7,7 @@ import {
   chooseAttention,
   MAX_HEAD,
   MAX_TILED,
+  type TiledAttention,
 } from './attention_tile.ts';
 
 export {
@@ -82,13 +83,19 @@ const options = group<AttentionOptions>(
     ...scoreOptions,
     tile: attentionTile,
   },
-  ({ headDim, valueDim = headDim, tile }) =>
-    tile?.kind === 'tiled' && Math.max(headDim, valueDim) > MAX_TILED
-      ? { what: `a tile holds heads of up to ${MAX_TILED}`, fix: 'use a plain variant for larger ones' }
-      : undefined,
+  ({ headDim, valueDim = headDim, tile }) => {
+    if (tile?.kind !== 'tiled') return undefined;
+    const width = Math.max(headDim, valueDim);
+    if (width > MAX_TILED)
+      return { what: `a tile holds heads of up to ${MAX_TILED}`, fix: 'use a plain variant for larger ones' };
+    if (tile.cols < 4 * tile.lanes)
+      return { what: `${tile.lanes} lanes have ${tile.cols} columns`, fix: 'give cols 4 a lane' };
+    const bytes = workgroupBytes(width, tile);
+    if (bytes > 16384)
+      return { what: `the tile needs ${bytes} bytes of workgroup memory, of 16384`, fix: 'use fewer lanes' };
+    return undefined;
+  },
 );
-
-type Pass = 'forward' | 'q' | 'kv';
 
 /** Knobs of what all kernels of scores have. */
 function scoreKnobs({ headDim, valueDim = headDim, ...o }: Omit<AttentionOptions, 'tile'>) {
@@ -108,7 +115,7 @@ function scoreKnobs({ headDim, valueDim = headDim, ...o }: Omit<AttentionOptions
   };
 }
 
-function knobs({ tile, ...o }: AttentionOptions, pass: Pass): Record<string, KnobValue | undefined> {
+function knobs({ tile, ...o }: AttentionOptions): Record<string, KnobValue | undefined> {
   const shared = scoreKnobs(o);
   if (tile?.kind !== 'tiled') {
     return { ...shared, WG: tile?.rows, QUERIES: tile?.each, KEYS: tile?.keys, ROLLED: tile?.rolled };
@@ -116,9 +123,8 @@ function knobs({ tile, ...o }: AttentionOptions, pass: Pass): Record<string, Kno
   return {
     ...shared,
     ROWS: tile.rows,
-    COLS: (pass === 'kv' ? tile.colsKV : undefined) ?? tile.cols,
-    CHUNK: tile.chunk,
-    SLICE: tile.slice,
+    COLS: tile.cols,
+    LANES: tile.lanes,
   };
 }
 
@@ -151,19 +157,12 @@ const backward = (d: Dims, k: Knobs) => ({
   mask: sizes.mask(d),
 });
 
-/** Bytes of workgroup memory of a tiled variant, as shaders/lib/attention_tile.wgsl lays it out. */
-function workgroupBytes(k: Record<string, number>): number {
-  const {
-    ROWS: rows,
-    COLS: cols,
-    CHUNK: chunk,
-    SLICE: slice,
-  } = k as Record<'ROWS' | 'COLS' | 'CHUNK' | 'SLICE', number>;
-  const width = Math.max(k.HEAD_DIM as number, k.VALUE_DIM as number);
-  const left = width % 32;
-  const valueLine = 8 * Math.floor(width / 32) + (left > 16 ? 8 : 2 * Math.ceil(left / 8));
-  const pool = Math.max((rows + cols) * ((chunk / 4) | 1), slice * (((rows / 4) | 1) + valueLine));
-  return 16 * (pool + 2 * rows);
+/** Bytes of workgroup memory of a tiled variant, as shaders/lib/attention_product.wgsl lays it out. */
+function workgroupBytes(width: number, { rows, cols, lanes }: TiledAttention): number {
+  const span = 4 * lanes;
+  const left = width % span;
+  const quads = lanes * Math.floor(width / span) + (left > span / 2 ? lanes : (lanes / 4) * Math.ceil(left / lanes));
+  return 16 * (4 * rows + 16 * Math.max(cols / 4, quads) + (lanes * rows) / 4 + 1);
 }
 
 /** What is wrong with the dims, as far as it is the same for all kernels. */
@@ -192,18 +191,6 @@ function checkScores(d: Dims, k: Knobs): { what: string; fix: string } | undefin
   return undefined;
 }
 
-function check(d: Dims, k: Knobs): { what: string; fix: string } | undefined {
-  const wrong = checkScores(d, k);
-  if (wrong || !('ROWS' in k)) return wrong;
-  const bytes = workgroupBytes(k as Record<string, number>);
-  if (bytes > 16384)
-    return {
-      what: `the tile needs ${bytes} bytes of workgroup memory, of 16384`,
-      fix: 'use fewer rows, or a smaller chunk or slice',
-    };
-  return undefined;
-}
-
 const choose = (o: AttentionOptions, shape: AttentionShape, caps: Caps): AttentionOptions =>
   o.tile ? o : { ...o, tile: chooseAttention(shape, caps) };
 
@@ -223,7 +210,7 @@ export const attention = defineKernel({
   choose,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_fwd : shaders.attention_fwd_plain,
-  knobs: (o: AttentionOptions) => knobs(o, 'forward'),
+  knobs: (o: AttentionOptions) => knobs(o),
   sizes: (d, k) => ({
     q: sizes.q(d),
     k: sizes.k(d),
@@ -234,7 +221,7 @@ export const attention = defineKernel({
     lse: queryRows(d),
   }),
   grid: byQueries,
-  check,
+  check: checkScores,
 });
 
 /**
@@ -260,10 +247,10 @@ export const attentionBackwardQ = defineKernel({
   choose,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_bwd_q : shaders.attention_bwd_q_plain,
-  knobs: (o: AttentionOptions) => knobs(o, 'q'),
+  knobs: (o: AttentionOptions) => knobs(o),
   sizes: (d, k) => ({ ...backward(d, k), dq: sizes.q(d) }),
   grid: byQueries,
-  check,
+  check: checkScores,
 });
 
 /** dk and dv, the sums in a fixed order, over the group of heads too. Buffers as attentionBackwardQ, with dk and dv for dq. */
@@ -273,10 +260,10 @@ export const attentionBackwardKV = defineKernel({
   choose,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_bwd_kv : shaders.attention_bwd_kv_plain,
-  knobs: (o: AttentionOptions) => knobs(o, 'kv'),
+  knobs: (o: AttentionOptions) => knobs(o),
   sizes: (d, k) => ({ ...backward(d, k), dk: sizes.k(d), dv: sizes.v(d, k) }),
   grid: byKeys,
-  check,
+  check: checkScores,
 });
 
 type MatrixOptions = Omit<AttentionOptions, 'tile'>;

@@ -30,19 +30,15 @@ export interface PlainAttention {
   rolled?: boolean;
 }
 
-/** Blocks of rows x cols scores through workgroup memory, by 2 rows invocations. For GPUs. */
+/** Blocks of rows x cols scores through workgroup memory, by 8 lanes invocations. For GPUs. */
 export interface TiledAttention {
   kind: 'tiled';
-  /** Queries a workgroup owns (keys, in the backward of k and v): a multiple of 16. */
-  rows: number;
-  /** Keys (queries) of a block. */
+  /** Queries a workgroup owns (keys, in the backward of k and v). */
+  rows: 32 | 64;
+  /** Keys (queries) of a block: 4 lanes at least. */
   cols: 32 | 64;
-  /** The same for the backward of k and v, which holds two results in registers; cols if left out. */
-  colsKV?: 32 | 64;
-  /** Elements of head_dim staged at once: a multiple of 8. */
-  chunk: number;
-  /** Keys (queries) whose values are staged at once. */
-  slice: 8 | 16 | 32;
+  /** Invocations that share a row. */
+  lanes: 8 | 16;
 }
 
 /** How a workgroup covers queries and keys. */
@@ -75,11 +71,7 @@ export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTil
   if (n < 16 || caps.maxWorkgroupSize < 128 || caps.maxWorkgroupMemory < 16384)
     return { kind: 'plain', rows: n <= 32 ? 32 : 64 };
   const rows = n <= 32 || batch * heads * Math.ceil(n / 64) < tuningOf(caps).attention.groups ? 32 : 64;
-  // The chunk that needs fewest zeros past head_dim; of two, the larger: fewer barriers.
-  const waste = (chunk: number) => Math.ceil(head_dim / chunk) * chunk;
-  const chunk = width <= 8 ? 8 : waste(24) <= waste(16) ? 24 : 16;
-  // At 97 columns and more, two results and two blocks of 64 scores would be some 230 registers.
-  return { kind: 'tiled', rows, cols: keys <= 32 ? 32 : 64, colsKV: n <= 32 || width > 96 ? 32 : 64, chunk, slice: 16 };
+  return { kind: 'tiled', rows, cols: keys <= 32 ? 32 : 64, lanes: 8 };
 }
 
 const side = oneOf(32, 64);
@@ -96,11 +88,9 @@ export const attentionTile = optional(
         rolled: optional(flag),
       }),
       tiled: group<Omit<TiledAttention, 'kind'>>({
-        rows: whole(16, 128, 16),
+        rows: side,
         cols: side,
-        colsKV: optional(side),
-        chunk: whole(8, 128, 8),
-        slice: oneOf(8, 16, 32),
+        lanes: oneOf(8, 16),
       }),
     },
     'plain',

@@ -69,7 +69,7 @@ const MORE_FEATURES: readonly (readonly [Sizes, Features])[] = [
 ];
 
 /** The smallest tile: llvmpipe compiles it in ten seconds, and the one a GPU gets for long sequences in a minute. */
-export const SMALL_TILE = { kind: 'tiled', rows: 32, cols: 32, chunk: 8, slice: 8 } as const;
+export const SMALL_TILE = { kind: 'tiled', rows: 32, cols: 32, lanes: 8 } as const;
 /** As a GPU has it where heads are too large or queries too few. */
 const BARE_TILE = { rows: 32 } as const;
 
