@@ -7,6 +7,9 @@
 
 @group(0) @binding(7) var<storage, read_write> dk: array<f32>;
 @group(0) @binding(8) var<storage, read_write> dv: array<f32>;
+@group(0) @binding(9) var<storage, read_write> dscores: array<vec4f>; // optional: STORES
+
+const STORES: bool = false; // knob: also write the gradients by scores, for attention_tiled_bwd_q_stored
 
 const DK: u32 = 0u;
 const DV: u32 = 1u;
@@ -73,6 +76,27 @@ fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: p
   slope_column(score, dscore, slopes, c + 1u, x, at);
   slope_column(score, dscore, slopes, c + 2u, x, at);
   slope_column(score, dscore, slopes, c + 3u, x, at);
+}
+
+// Writes the gradients of four columns by those of four rows.
+fn keep_quad(dscore: ptr<function, Sums>, c: u32, h: u32, x: u32, head: u32, at: Block) {
+  let i = c * ROW_QUADS + h;
+  let four = transpose(mat4x4f((*dscore)[i], (*dscore)[i + ROW_QUADS], (*dscore)[i + 2u * ROW_QUADS], (*dscore)[i + 3u * ROW_QUADS]));
+  let line = padded(dims.n) / 4u;
+  let to = (head * padded(dims.keys) + at.key + 32u * h) * line + (at.query + column(c, x)) / 4u;
+  if (STORES) {
+    dscores[to] = four[0];
+    dscores[to + line] = four[1];
+    dscores[to + 2u * line] = four[2];
+    dscores[to + 3u * line] = four[3];
+  }
+}
+
+fn keep(dscore: ptr<function, Sums>, x: u32, head: u32, at: Block) {
+  keep_quad(dscore, 0u, 0u, x, head, at);
+  if (ROW_QUADS > 1u) { keep_quad(dscore, 0u, 1u, x, head, at); }
+  if (COL_QUADS > 1u) { keep_quad(dscore, 4u, 0u, x, head, at); }
+  if (COL_QUADS > 1u && ROW_QUADS > 1u) { keep_quad(dscore, 4u, 1u, x, head, at); }
 }
 
 @compute @workgroup_size(THREADS)
@@ -146,6 +170,9 @@ fn main(
       }
       slope_four(&score, &dscore, &slopes, 0u, lane.x, at);
       if (COL_QUADS > 1u) { slope_four(&score, &dscore, &slopes, 4u, lane.x, at); }
+      if (STORES) {
+        keep(&dscore, lane.x, head, at);
+      }
       for (var slice = 0u; slice < SLICES; slice++) {
         stage_weights(&dscore, slice, lane);
         stage_values(&next, local);

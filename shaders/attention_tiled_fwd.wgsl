@@ -10,8 +10,6 @@
 @group(0) @binding(6) var<storage, read_write> out: array<f32>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
-var<workgroup> exchange: array<array<vec4f, ROWS / 4u>, LANES>;
-
 const Q: u32 = 0u;
 const K: u32 = 1u;
 const V: u32 = 2u;
@@ -97,9 +95,11 @@ fn scale_all(acc: ptr<function, Sums>, factor: PerRow) {
   if (REST > 1u) { scale_column(acc, 4u * WIDE + 1u, factor); }
 }
 
+// Gives the other lanes what this one has of its rows, through the tile of A, which is free between products: line x is lane x's.
 fn share(own: PerRow, lane: vec2u) {
-  exchange[lane.x][lane.y] = own[0];
-  if (ROW_QUADS > 1u) { exchange[lane.x][lane.y + 8u] = own[1]; }
+  tile_a[lane.x][lane.y] = own[0];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = own[1]; }
+  workgroupBarrier();
 }
 
 // lse of four rows from the sum of their weights; HIDDEN where no key is seen.
@@ -158,11 +158,11 @@ fn main(
     mask_four(&score, &new_top, 0u, lane.x, at, seen);
     if (COL_QUADS > 1u) { mask_four(&score, &new_top, 4u, lane.x, at, seen); }
     share(new_top, lane);
-    workgroupBarrier();
     for (var i = 0u; i < LANES; i++) {
-      new_top[0] = max(new_top[0], exchange[i][lane.y]);
-      if (ROW_QUADS > 1u) { new_top[1] = max(new_top[1], exchange[i][lane.y + 8u]); }
+      new_top[0] = max(new_top[0], tile_a[i][lane.y]);
+      if (ROW_QUADS > 1u) { new_top[1] = max(new_top[1], tile_a[i][lane.y + 8u]); }
     }
+    workgroupBarrier();
     let shrink = PerRow(exp(top[0] - new_top[0]), exp(top[1] - new_top[1]));
     top = new_top;
     sum[0] *= shrink[0];
@@ -186,11 +186,10 @@ fn main(
   }
 
   share(sum, lane);
-  workgroupBarrier();
   var all = PerRow();
   for (var i = 0u; i < LANES; i++) {
-    all[0] += exchange[i][lane.y];
-    if (ROW_QUADS > 1u) { all[1] += exchange[i][lane.y + 8u]; }
+    all[0] += tile_a[i][lane.y];
+    if (ROW_QUADS > 1u) { all[1] += tile_a[i][lane.y + 8u]; }
   }
   let row = first + 4u * lane.y;
   if (lane.x == 0u) {

@@ -1997,17 +1997,22 @@ const attention_delta_ = {
   } },
   knobs: {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
+    LANES: { kind: 'const', type: 'u32', default: 16 },
+    ROWS: { kind: 'const', type: 'u32', default: 8 },
   },
-  workgroup: [64],
+  workgroup: ['LANES', 'ROWS'],
   code: `// attention_delta: what the backward kernels need of each query beside q, (lse, delta), and of each sample, its valid keys, in one buffer.
 //   delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d].
 // Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
 //   Optional: lengths u32 [batch], the valid keys.
-// Grid: one invocation an element of rows, 64 a workgroup.
+// Grid: LANES invocations an element of rows, ROWS elements a workgroup; neighbours read neighbours.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
+// @use lanes
 
 const LENGTHS: bool = false; // knob: a sample has valid keys, and padding after them
+const LANES: u32 = 16u;      // knob: invocations that share a row
+const ROWS: u32 = 8u;        // knob: rows a workgroup
 
 struct Dims {
   batch: u32,
@@ -2023,29 +2028,57 @@ struct Dims {
 @group(0) @binding(4) var<storage, read_write> rows: array<vec2f>;
 @group(0) @binding(5) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+  @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 64u + local; // (batch, token, head)
+  let at = (wid.x + wid.y * groups.x) * ROWS + lid.y; // (batch, token, head)
   let queries = dims.batch * dims.n * dims.heads;
-  if (at >= queries) {
-    if (LENGTHS && at - queries < dims.batch) {
-      rows[at] = vec2f(f32(min(lengths[at - queries], 16777216u)), 0.0); // whole numbers as far as f32 has them
+  var own = 0.0;
+  if (at < queries) {
+    for (var d = lid.x; d < dims.value_dim; d += LANES) {
+      own += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
     }
+  }
+  let sum = lanes_sum(own, lid.x, lid.y);
+  if (lid.x > 0u) {
     return;
   }
-  let head = at % dims.heads;
-  let token = (at / dims.heads) % dims.n;
-  let sample = at / dims.heads / dims.n;
-  var sum = 0.0;
-  for (var d = 0u; d < dims.value_dim; d++) {
-    sum += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
+  if (at < queries) {
+    let head = at % dims.heads;
+    let token = (at / dims.heads) % dims.n;
+    let sample = at / dims.heads / dims.n;
+    let to = (sample * dims.heads + head) * dims.n + token;
+    rows[to] = vec2f(lse[to], sum);
+  } else if (LENGTHS && at - queries < dims.batch) {
+    rows[at] = vec2f(f32(min(lengths[at - queries], 16777216u)), 0.0); // whole numbers as far as f32 has them
   }
-  let to = (sample * dims.heads + head) * dims.n + token;
-  rows[to] = vec2f(lse[to], sum);
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -2055,7 +2088,7 @@ fn main(
  * delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d].
  * Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
  * Optional: lengths u32 [batch], the valid keys.
- * Grid: one invocation an element of rows, 64 a workgroup.
+ * Grid: LANES invocations an element of rows, ROWS elements a workgroup; neighbours read neighbours.
  * Precision: f32.
  * Source: Dao et al. 2022, the backward of attention.
  */
@@ -2814,6 +2847,7 @@ const attention_tiled_bwd_kv_ = {
   bindings: {
     dk: { binding: 7, access: 'read_write', element: 'f32' },
     dv: { binding: 8, access: 'read_write', element: 'f32' },
+    dscores: { binding: 9, access: 'read_write', element: 'vec4f', optional: 'STORES' },
     v: { binding: 4, access: 'read', element: 'Elem' },
     dout: { binding: 5, access: 'read', element: 'Elem' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
@@ -2836,6 +2870,7 @@ const attention_tiled_bwd_kv_ = {
     mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
   } },
   knobs: {
+    STORES: { kind: 'const', type: 'bool', default: false },
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
@@ -2860,6 +2895,9 @@ const attention_tiled_bwd_kv_ = {
 
 @group(0) @binding(7) var<storage, read_write> dk: array<f32>;
 @group(0) @binding(8) var<storage, read_write> dv: array<f32>;
+@group(0) @binding(9) var<storage, read_write> dscores: array<vec4f>; // optional: STORES
+
+const STORES: bool = false; // knob: also write the gradients by scores, for attention_tiled_bwd_q_stored
 
 const DK: u32 = 0u;
 const DV: u32 = 1u;
@@ -2926,6 +2964,27 @@ fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: p
   slope_column(score, dscore, slopes, c + 1u, x, at);
   slope_column(score, dscore, slopes, c + 2u, x, at);
   slope_column(score, dscore, slopes, c + 3u, x, at);
+}
+
+// Writes the gradients of four columns by those of four rows.
+fn keep_quad(dscore: ptr<function, Sums>, c: u32, h: u32, x: u32, head: u32, at: Block) {
+  let i = c * ROW_QUADS + h;
+  let four = transpose(mat4x4f((*dscore)[i], (*dscore)[i + ROW_QUADS], (*dscore)[i + 2u * ROW_QUADS], (*dscore)[i + 3u * ROW_QUADS]));
+  let line = padded(dims.n) / 4u;
+  let to = (head * padded(dims.keys) + at.key + 32u * h) * line + (at.query + column(c, x)) / 4u;
+  if (STORES) {
+    dscores[to] = four[0];
+    dscores[to + line] = four[1];
+    dscores[to + 2u * line] = four[2];
+    dscores[to + 3u * line] = four[3];
+  }
+}
+
+fn keep(dscore: ptr<function, Sums>, x: u32, head: u32, at: Block) {
+  keep_quad(dscore, 0u, 0u, x, head, at);
+  if (ROW_QUADS > 1u) { keep_quad(dscore, 0u, 1u, x, head, at); }
+  if (COL_QUADS > 1u) { keep_quad(dscore, 4u, 0u, x, head, at); }
+  if (COL_QUADS > 1u && ROW_QUADS > 1u) { keep_quad(dscore, 4u, 1u, x, head, at); }
 }
 
 @compute @workgroup_size(THREADS)
@@ -2999,6 +3058,9 @@ fn main(
       }
       slope_four(&score, &dscore, &slopes, 0u, lane.x, at);
       if (COL_QUADS > 1u) { slope_four(&score, &dscore, &slopes, 4u, lane.x, at); }
+      if (STORES) {
+        keep(&dscore, lane.x, head, at);
+      }
       for (var slice = 0u; slice < SLICES; slice++) {
         stage_weights(&dscore, slice, lane);
         stage_values(&next, local);
@@ -3034,6 +3096,11 @@ fn element(source: u32, at: u32) -> vec4f {
     case V: { return vec4f(v[at]); }
     default: { return vec4f(dout[at]); }
   }
+}
+
+// Counts of queries and of keys in the matrix of gradients by scores, [batch, heads, keys, n]: whole blocks.
+fn padded(count: u32) -> u32 {
+  return (count + 63u) / 64u * 64u;
 }
 
 // attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
@@ -3113,9 +3180,8 @@ fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_c
   }
 }
 
-// Fetches the values of line \`line\` of a slice: 8 neighbours have a line, quads 8 apart.
-fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_col: u32, slice: u32, line: u32, local: u32) {
-  let row = first_col + column(slice * EACH + line / LANES, line % LANES);
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
   let quad = local % 8u;
   let seen = row < operand.count; // else zero: what is past the end may be infinite
   fetch_quad(next, at, source, operand, row, quad, seen);
@@ -3131,11 +3197,16 @@ fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows,
   }
 }
 
+// Which of a block's columns line \`line\` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
 // Fetches the values of a slice of the block's columns from \`first_col\` on.
 fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
-  fetch_line(next, 0u, source, operand, first_col, slice, local / 8u, local);
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
   if (LANES == 8u) {
-    fetch_line(next, 4u, source, operand, first_col, slice, local / 8u + 8u, local);
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
   }
 }
 
@@ -3375,7 +3446,7 @@ fn total(x: Elem) -> f32 {
 // Needs in the kernel: lib attention; fn put(result, at, value): stores element \`at\` of a result.
 
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
-const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 32 or 64, 4 LANES at least
+const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
 
 const THREADS: u32 = 8u * LANES;
@@ -3502,7 +3573,11 @@ fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
     case 0u: { stage_columns(weights, 0u, lane); }
     case 1u: { stage_columns(weights, EACH, lane); }
     case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
-    default: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
   }
 }
 
@@ -3890,6 +3965,11 @@ fn element(source: u32, at: u32) -> vec4f {
   }
 }
 
+// Counts of queries and of keys in the matrix of gradients by scores, [batch, heads, keys, n]: whole blocks.
+fn padded(count: u32) -> u32 {
+  return (count + 63u) / 64u * 64u;
+}
+
 // attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
 // (and 32 further on), the lanes of a vec4f, and columns 4 x .. 4 x + 3 (and 4 LANES further on); of a head's elements it has columns of the
 // results likewise. All products are sums of outer products of a line of A, of the rows, and a line of B, of the columns, and go through the
@@ -3967,9 +4047,8 @@ fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_c
   }
 }
 
-// Fetches the values of line \`line\` of a slice: 8 neighbours have a line, quads 8 apart.
-fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_col: u32, slice: u32, line: u32, local: u32) {
-  let row = first_col + column(slice * EACH + line / LANES, line % LANES);
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
   let quad = local % 8u;
   let seen = row < operand.count; // else zero: what is past the end may be infinite
   fetch_quad(next, at, source, operand, row, quad, seen);
@@ -3985,11 +4064,16 @@ fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows,
   }
 }
 
+// Which of a block's columns line \`line\` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
 // Fetches the values of a slice of the block's columns from \`first_col\` on.
 fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
-  fetch_line(next, 0u, source, operand, first_col, slice, local / 8u, local);
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
   if (LANES == 8u) {
-    fetch_line(next, 4u, source, operand, first_col, slice, local / 8u + 8u, local);
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
   }
 }
 
@@ -4229,7 +4313,7 @@ fn total(x: Elem) -> f32 {
 // Needs in the kernel: lib attention; fn put(result, at, value): stores element \`at\` of a result.
 
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
-const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 32 or 64, 4 LANES at least
+const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
 
 const THREADS: u32 = 8u * LANES;
@@ -4356,7 +4440,11 @@ fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
     case 0u: { stage_columns(weights, 0u, lane); }
     case 1u: { stage_columns(weights, EACH, lane); }
     case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
-    default: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
   }
 }
 
@@ -4557,6 +4645,794 @@ fn inverse_root(x: f32) -> f32 {
 export interface AttentionTiledBwdQ extends Same<typeof attention_tiled_bwd_q_> {}
 export const attention_tiled_bwd_q: AttentionTiledBwdQ = attention_tiled_bwd_q_;
 
+const attention_tiled_bwd_q_stored_ = {
+  name: 'attention_tiled_bwd_q_stored',
+  entryPoint: 'main',
+  bindings: {
+    dscores: { binding: 4, access: 'read', element: 'vec4f' },
+    dq: { binding: 5, access: 'read_write', element: 'f32' },
+    q: { binding: 0, access: 'read', element: 'Elem' },
+    k: { binding: 1, access: 'read', element: 'Elem' },
+    mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
+  },
+  uniform: { binding: 3, size: 48, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+    offset: { type: 'i32', offset: 28, else: 0 },
+    softcap: { type: 'f32', offset: 32, else: 0, optional: 'SOFTCAP' },
+    mask_batch: { type: 'u32', offset: 36, else: 1, optional: 'MASK' },
+    mask_heads: { type: 'u32', offset: 40, else: 1, optional: 'MASK' },
+    mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
+  } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+    CAUSAL: { kind: 'const', type: 'u32', default: 0 },
+    MASK: { kind: 'const', type: 'bool', default: false },
+    ADDS: { kind: 'const', type: 'bool', default: false },
+    MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
+    LENGTHS: { kind: 'const', type: 'bool', default: false },
+    SOFTCAP: { kind: 'const', type: 'bool', default: false },
+    ROWS: { kind: 'const', type: 'u32', default: 64 },
+    COLS: { kind: 'const', type: 'u32', default: 64 },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+  },
+  code: `// attention_tiled_bwd_q_stored: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_tiled_bwd_kv has stored: one product where
+//   attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
+// Buffers f32: k, dq as attention_bwd_q_plain; q is not read; dscores [batch, heads, keys, n], keys and n up to multiples of 64.
+// Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
+// Precision: f32.
+// Source: Dao et al. 2022, the backward of attention.
+// @use attention_tile
+
+@group(0) @binding(4) var<storage, read> dscores: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> dq: array<f32>;
+
+const Q: u32 = 0u;
+const K: u32 = 1u;
+const V: u32 = 2u;
+
+fn element(source: u32, at: u32) -> vec4f {
+  return vec4f(k[at]);
+}
+
+fn valid_keys(sample: u32) -> u32 {
+  return dims.keys;
+}
+
+fn put(result: u32, at: u32, value: f32) {
+  dq[at] = value * dims.scale;
+}
+
+// The gradients of ROWS queries by one key, of which 8 neighbours have a line.
+struct Line {
+  low: vec4f,
+  high: vec4f,
+}
+
+fn fetch_slopes(head: u32, key: u32, first: u32, local: u32) -> Line {
+  let line = (dims.n + 63u) / 64u * 16u;
+  let at = (head * ((dims.keys + 63u) / 64u * 64u) + key) * line + first / 4u + local % 8u;
+  if (ROW_QUADS > 1u) {
+    return Line(dscores[at], dscores[at + 8u]);
+  }
+  return Line(dscores[at], vec4f());
+}
+
+fn stage_slopes(slopes: Line, line: u32, local: u32) {
+  let quad = swizzle(local % 8u, line);
+  tile_a[line][quad] = slopes.low;
+  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = slopes.high; }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let place_of_rows = place_of(wid, groups, dims.n, ROWS);
+  let head = place_of_rows.head; // batch * heads + head
+  if (head >= dims.batch * dims.heads) {
+    return;
+  }
+  let first = place_of_rows.first;
+  let keys = Rows(head / group_size() * dims.keys, dims.keys, 1u);
+  let lane = place(local);
+  let line = local / 8u;
+
+  var acc: Sums;
+  var next: Fetched;
+  var slopes = fetch_slopes(head, line, first, local);
+  var slopes2 = slopes;
+  fetch_line(&next, 0u, K, keys, line, local);
+  if (LANES == 8u) {
+    slopes2 = fetch_slopes(head, line + 8u, first, local);
+    fetch_line(&next, 4u, K, keys, line + 8u, local);
+  }
+  for (var begin = 0u; begin < dims.keys; begin += STEP) {
+    stage_slopes(slopes, line, local);
+    if (LANES == 8u) { stage_slopes(slopes2, line + 8u, local); }
+    stage_values(&next, local);
+    workgroupBarrier();
+    let after = begin + STEP + line; // past the end nothing reads them
+    slopes = fetch_slopes(head, after, first, local);
+    fetch_line(&next, 0u, K, keys, after, local);
+    if (LANES == 8u) {
+      slopes2 = fetch_slopes(head, after + 8u, first, local);
+      fetch_line(&next, 4u, K, keys, after + 8u, local);
+    }
+    add_values(&acc, lane);
+    workgroupBarrier();
+  }
+  store(0u, Target((head * dims.n + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM), &acc, lane);
+}
+
+// attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
+// (and 32 further on), the lanes of a vec4f, and columns 4 x .. 4 x + 3 (and 4 LANES further on); of a head's elements it has columns of the
+// results likewise. All products are sums of outer products of a line of A, of the rows, and a line of B, of the columns, and go through the
+// same two tiles of workgroup memory, STEP lines at a time:
+//   scores: lines are elements of a head, of both operands, turned in registers, 4 x 4 at a time;
+//   results: lines are columns of the block, their weights and their values. Which 16 columns are a slice is free: 16 / LANES of each lane.
+// The steps of a product are written out, and sums are only indexed by constants: see shaders/matmul_tiled.wgsl, whose loop this is.
+// What the next step needs is on its way into registers while this one is multiplied.
+// Needs in the kernel: const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand of that name.
+
+// @use attention
+// @use attention_product
+
+// The rows of one head in an operand: row i is the first + i * step.
+struct Rows {
+  first: u32,
+  count: u32,
+  step: u32,
+}
+
+fn width_of(source: u32) -> u32 {
+  return select(HEAD_DIM, VALUE_DIM, source >= V);
+}
+
+// Four elements from d of a row; zero past the row's end, as far as products read there.
+fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
+  let width = width_of(source);
+  let at = (operand.first + row * operand.step) * width + d;
+  if (VEC) {
+    if (width % 8u != 0u && d >= width) {
+      return vec4f();
+    }
+    return element(source, at / 4u);
+  }
+  if (d >= width) {
+    return vec4f();
+  }
+  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
+fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
+  let row = first_row + 4u * (item / 4u);
+  let last = max(operand.count, 1u) - 1u;
+  let element_from = d + 4u * (item % 4u);
+  (*next)[at] = load(source, operand, min(row, last), element_from);
+  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
+  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
+  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
+}
+
+// The operands of scores: of the rows and of the columns.
+struct Pair {
+  rows: Rows,
+  cols: Rows,
+  first_row: u32,
+}
+
+// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
+fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
+  if (local < ROWS) {
+    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
+  } else if (local < ROWS + COLS) {
+    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
+    } else if (item < ROWS + COLS) {
+      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
+    }
+  }
+}
+
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
+  let quad = local % 8u;
+  let seen = row < operand.count; // else zero: what is past the end may be infinite
+  fetch_quad(next, at, source, operand, row, quad, seen);
+  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+}
+
+fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
+  (*next)[at] = vec4f();
+  if (seen && 4u * quad < width_of(source)) {
+    (*next)[at] = load(source, operand, row, 4u * quad);
+  }
+}
+
+// Which of a block's columns line \`line\` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
+// Fetches the values of a slice of the block's columns from \`first_col\` on.
+fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
+  if (LANES == 8u) {
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
+  }
+}
+
+// The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
+fn four_capped(s: vec4f) -> vec4f {
+  return vec4f(cap(s.x), cap(s.y), cap(s.z), cap(s.w));
+}
+
+fn hide_queries(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
+  let y = hide(s.y, seen, query + 1u, key);
+  let z = hide(s.z, seen, query + 2u, key);
+  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query + 3u, key));
+}
+
+fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
+  let y = hide(s.y, seen, query, key + 1u);
+  let z = hide(s.z, seen, query, key + 2u);
+  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query, key + 3u));
+}
+
+fn four_weights(s: vec4f, top: vec4f) -> vec4f {
+  let z = s - top;
+  if (GUARDED) {
+    return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
+  }
+  return exp(z);
+}
+
+fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, vec4f(), p == vec4f());
+  }
+  return ds;
+}
+
+// The derivatives of capped scores by scores.
+fn four_slopes(capped: vec4f) -> vec4f {
+  return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), uncap(1.0, capped.w));
+}
+
+// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
+// and its weight. A feature that a variant does not have is no code in it.
+// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
+// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
+// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
+// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
+// Needs in the kernel: fn valid_keys(sample) -> u32.
+// @use finite
+
+const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
+const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
+const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
+alias Elem = f32;             // knob: vec4f with VEC
+const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
+const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
+const MASK: bool = false;     // knob: there is a mask
+const ADDS: bool = false;     // knob: the mask is added; else 0 hides
+alias MaskElem = u32;         // knob: f32 with ADDS
+const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
+const SOFTCAP: bool = false;  // knob: scores are capped
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
+const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  kv_heads: u32, // optional, else heads
+  n: u32,
+  keys: u32, // optional, else n
+  head_dim: u32,
+  scale: f32,
+  offset: i32, // optional, else 0
+  softcap: f32, // optional: SOFTCAP, else 0
+  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
+  mask_heads: u32, // optional: MASK, else 1
+  mask_n: u32, // optional: MASK, else 1
+}
+
+@group(0) @binding(0) var<storage, read> q: array<Elem>;
+@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
+
+// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+fn group_size() -> u32 {
+  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+// What the queries of a head see.
+struct Seen {
+  keys: u32,  // valid keys of the sample
+  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
+  mask: u32,  // where the head's mask starts
+}
+
+fn seen_by(head: u32) -> Seen {
+  let sample = head / dims.heads;
+  var seen = Seen(valid_keys(sample), dims.offset, 0u);
+  if (CAUSAL == 2u) {
+    seen.ahead += i32(seen.keys) - i32(dims.n);
+  }
+  if (MASK) {
+    let b = min(sample, dims.mask_batch - 1u);
+    let h = min(head % dims.heads, dims.mask_heads - 1u);
+    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+  }
+  return seen;
+}
+
+// Past the last key that \`query\` or one before it sees.
+fn keys_until(seen: Seen, query: u32) -> u32 {
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+  }
+  return seen.keys;
+}
+
+// The first query that sees \`key\` or one after it; n if none does.
+fn queries_from(seen: Seen, key: u32) -> u32 {
+  if (LENGTHS && key >= seen.keys) {
+    return dims.n;
+  }
+  if (CAUSAL > 0u) {
+    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
+  }
+  return 0u;
+}
+
+// cap tanh(score / cap), to a few ulp near 0 too.
+fn cap(score: f32) -> f32 {
+  if (!SOFTCAP) {
+    return score;
+  }
+  let x = between(score / dims.softcap, -15.0, 15.0);
+  let xx = x * x;
+  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
+}
+
+// The gradient by a score from that by the capped one.
+fn uncap(gradient: f32, capped: f32) -> f32 {
+  if (!SOFTCAP) {
+    return gradient;
+  }
+  let t = capped / dims.softcap;
+  return gradient * (1.0 - t * t);
+}
+
+// The masked score of a query and a key: HIDDEN where it does not see it.
+fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
+  var masked = score;
+  var hidden = false;
+  if (LENGTHS) {
+    hidden = key >= seen.keys;
+  }
+  if (CAUSAL > 0u) {
+    hidden = hidden || i32(key) > i32(query) + seen.ahead;
+  }
+  if (MASK) {
+    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+    if (ADDS) {
+      masked += f32(m);
+      hidden = hidden || f32(m) <= HIDDEN;
+    } else {
+      hidden = hidden || m == MaskElem();
+    }
+  }
+  return select(masked, HIDDEN, hidden);
+}
+
+// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+fn weight(score: f32, top: f32) -> f32 {
+  let z = score - top;
+  if (GUARDED) {
+    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
+  }
+  return exp(z);
+}
+
+// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
+  let ds = p * (dp - delta);
+  if (GUARDED) {
+    return select(ds, 0.0, p == 0.0);
+  }
+  return ds;
+}
+
+// x y, 0 where x is hidden, whatever y is.
+fn weighted(x: f32, y: Elem) -> Elem {
+  if (GUARDED) {
+    return select(x * y, Elem(), x == 0.0);
+  }
+  return x * y;
+}
+
+fn total(x: Elem) -> f32 {
+  let parts = vec4f(x);
+  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+}
+
+// attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
+// Needs in the kernel: lib attention; fn put(result, at, value): stores element \`at\` of a result.
+
+const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
+const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
+const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+
+const THREADS: u32 = 8u * LANES;
+const STEP: u32 = 16u;                // lines of the tiles
+const SLICES: u32 = COLS / STEP;      // of a block's columns
+const EACH: u32 = STEP / LANES;       // columns of a slice that an invocation has
+const SPAN: u32 = 4u * LANES;         // columns that a quad of each lane covers
+const ROW_QUADS: u32 = ROWS / 32u;    // that an invocation has
+const COL_QUADS: u32 = COLS / SPAN;   // likewise
+// A head in whole quads of all lanes; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const LEFT: u32 = WIDTH % SPAN;
+const WIDE: u32 = WIDTH / SPAN + select(0u, 1u, LEFT > SPAN / 2u);
+const REST: u32 = select((LEFT + LANES - 1u) / LANES, 0u, LEFT > SPAN / 2u);
+const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u; // of a line of values
+
+alias PerRow = array<vec4f, 2>; // a number for each row that an invocation has
+// Sums for columns c = 0, 1, ... of an invocation: those of row quad h at c * ROW_QUADS + h. Results have more columns, or scores.
+alias Sums = array<vec4f, ROW_QUADS * max(4u * COL_QUADS, 4u * WIDE + REST)>;
+alias Fetched = array<vec4f, 8>;
+
+var<workgroup> tile_a: array<array<vec4f, ROWS / 4u>, STEP>;
+var<workgroup> tile_b: array<array<vec4f, max(COLS / 4u, VALUE_QUADS)>, STEP>;
+var<workgroup> spoilt: atomic<u32>; // a staged value was not finite: 0 times it is not 0
+
+// Which (x, y) an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, as in matmul_tiled.
+fn place(local: u32) -> vec2u {
+  let lane = local % 32u;
+  let block = local / 32u;
+  let across = LANES / 8u;
+  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+  return within + vec2u(8u * (block % across), 4u * (block / across));
+}
+
+// Where column c of invocation x lies in a block, and in a result.
+fn column(c: u32, x: u32) -> u32 {
+  return SPAN * (c / 4u) + 4u * x + c % 4u;
+}
+
+// Where a quad of a line lies in it, so that writes of turned blocks and of weights meet no bank twice.
+fn swizzle(quad: u32, line: u32) -> u32 {
+  return quad ^ (2u * (line % 4u));
+}
+
+fn turned(f: ptr<function, Fetched>, at: u32) -> mat4x4f {
+  return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
+}
+
+// Element 4 b + i of a chunk is line b + 4 i of the tiles.
+fn stage_item_a(block: mat4x4f, item: u32) {
+  let line = item % 4u;
+  let quad = swizzle(item / 4u, line);
+  tile_a[line][quad] = block[0];
+  tile_a[line + 4u][quad] = block[1];
+  tile_a[line + 8u][quad] = block[2];
+  tile_a[line + 12u][quad] = block[3];
+}
+
+fn stage_item_b(block: mat4x4f, item: u32) {
+  let line = item % 4u;
+  let quad = swizzle(item / 4u, line);
+  tile_b[line][quad] = block[0];
+  tile_b[line + 4u][quad] = block[1];
+  tile_b[line + 8u][quad] = block[2];
+  tile_b[line + 12u][quad] = block[3];
+}
+
+// Stages a chunk of both operands of scores.
+fn stage_chunk(f: ptr<function, Fetched>, local: u32) {
+  if (local < ROWS) {
+    stage_item_a(turned(f, 0u), local);
+  } else if (local < ROWS + COLS) {
+    stage_item_b(turned(f, 0u), local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      stage_item_a(turned(f, 4u), item);
+    } else if (item < ROWS + COLS) {
+      stage_item_b(turned(f, 4u), item - ROWS);
+    }
+  }
+}
+
+fn stage_line(f: ptr<function, Fetched>, at: u32, line: u32, local: u32) {
+  let quad = local % 8u;
+  stage_quad((*f)[at], line, quad);
+  if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
+  if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
+  if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
+}
+
+fn stage_quad(value: vec4f, line: u32, quad: u32) {
+  if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
+    tile_b[line][quad] = value;
+  }
+  if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
+    atomicStore(&spoilt, 1u);
+  }
+}
+
+// Stages the values of a slice.
+fn stage_values(f: ptr<function, Fetched>, local: u32) {
+  stage_line(f, 0u, local / 8u, local);
+  if (LANES == 8u) {
+    stage_line(f, 4u, local / 8u + 8u, local);
+  }
+}
+
+fn stage_column(weights: ptr<function, Sums>, c: u32, line: u32, y: u32) {
+  let quad = swizzle(y, line);
+  tile_a[line][quad] = (*weights)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
+}
+
+fn stage_columns(weights: ptr<function, Sums>, c: u32, lane: vec2u) {
+  stage_column(weights, c, lane.x, lane.y);
+  if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
+}
+
+// Stages the weights of a slice: columns are constants, so that they stay in registers.
+fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
+  switch (slice) {
+    case 0u: { stage_columns(weights, 0u, lane); }
+    case 1u: { stage_columns(weights, EACH, lane); }
+    case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
+    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
+  }
+}
+
+// Adds the outer product of four columns, the first of them column c, and the invocation's rows.
+fn add_quad(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: vec4f) {
+  (*sums)[c * ROW_QUADS] += a0 * b.x;
+  (*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
+  (*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
+  (*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
+  if (ROW_QUADS > 1u) {
+    (*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
+    (*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
+    (*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
+    (*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
+  }
+}
+
+fn add_one(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: f32) {
+  (*sums)[c * ROW_QUADS] += a0 * b;
+  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
+}
+
+// Adds a line of scores: quad \`a\` of A, and 8 further on, by quad \`b\` of B, and LANES further on.
+fn add_score_line(sums: ptr<function, Sums>, line: u32, a: u32, b: u32) {
+  let a0 = tile_a[line][a];
+  var a1 = vec4f();
+  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+  add_quad(sums, 0u, a0, a1, tile_b[line][b]);
+  if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
+}
+
+// The lines of elements 4 line .. 4 line + 3.
+fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  let b = swizzle(lane.x, line) % LANES;
+  add_score_line(sums, line, a, b);
+  add_score_line(sums, line + 4u, a, b);
+  add_score_line(sums, line + 8u, a, b);
+  add_score_line(sums, line + 12u, a, b);
+}
+
+// Adds a staged chunk, elements from d on of \`width\`, to scores.
+fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
+  add_score_lines(sums, 0u, lane);
+  add_score_lines(sums, 1u, lane);
+  if ((width - 1u) % STEP >= 8u || d + 8u < width) {
+    add_score_lines(sums, 2u, lane);
+    add_score_lines(sums, 3u, lane);
+  }
+}
+
+// Adds a line of a slice to results.
+fn add_value_line(sums: ptr<function, Sums>, line: u32, a: u32, lane: vec2u) {
+  let x = lane.x % LANES;
+  let a0 = tile_a[line][a];
+  var a1 = vec4f();
+  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+  if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
+  if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
+  if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
+  if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
+  let left = LANES * WIDE + x / 4u;
+  if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
+  if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
+}
+
+fn add_value_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  add_value_line(sums, line, a, lane);
+  add_value_line(sums, line + 4u, a, lane);
+  add_value_line(sums, line + 8u, a, lane);
+  add_value_line(sums, line + 12u, a, lane);
+}
+
+// Adds a staged slice to results. Where a value is not finite, those of weight 0 are left out: they are no part of the result.
+fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
+  if (GUARDED && atomicLoad(&spoilt) != 0u) {
+    for (var line = 0u; line < STEP; line++) {
+      add_guarded_line(sums, line, lane);
+    }
+    return;
+  }
+  add_value_lines(sums, 0u, lane);
+  add_value_lines(sums, 1u, lane);
+  add_value_lines(sums, 2u, lane);
+  add_value_lines(sums, 3u, lane);
+}
+
+fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
+  return select(sum + weights * value, sum, weights == vec4f());
+}
+
+fn add_guarded_one(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, value: f32) {
+  (*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
+  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
+}
+
+fn add_guarded_quad(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, b: vec4f) {
+  add_guarded_one(sums, c, line, a, b.x);
+  add_guarded_one(sums, c + 1u, line, a, b.y);
+  add_guarded_one(sums, c + 2u, line, a, b.z);
+  add_guarded_one(sums, c + 3u, line, a, b.w);
+}
+
+fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  let x = lane.x % LANES;
+  if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
+  if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
+  if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
+  if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
+  let left = LANES * WIDE + x / 4u;
+  if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
+  if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
+}
+
+// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements.
+struct Target {
+  base: u32,
+  step: u32,
+  live: u32,
+  width: u32,
+}
+
+// Stores what an invocation has of a result.
+fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u) {
+  store_rows(result, to, sums, 0u, lane);
+  if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+}
+
+fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
+  let row = 32u * h + 4u * lane.y;
+  if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
+  if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
+  if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
+  if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
+  if (REST > 0u) { store_column(result, to, row, SPAN * WIDE + lane.x, (*sums)[4u * WIDE * ROW_QUADS + h]); }
+  if (REST > 1u) { store_column(result, to, row, SPAN * WIDE + LANES + lane.x, (*sums)[(4u * WIDE + 1u) * ROW_QUADS + h]); }
+}
+
+fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
+  store_column(result, to, row, column(c, x), (*sums)[c * ROW_QUADS + h]);
+  store_column(result, to, row, column(c, x) + 1u, (*sums)[(c + 1u) * ROW_QUADS + h]);
+  store_column(result, to, row, column(c, x) + 2u, (*sums)[(c + 2u) * ROW_QUADS + h]);
+  store_column(result, to, row, column(c, x) + 3u, (*sums)[(c + 3u) * ROW_QUADS + h]);
+}
+
+fn store_column(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+  let at = to.base + row * to.step + col;
+  if (col < to.width) {
+    if (row < to.live) { put(result, at, four.x); }
+    if (row + 1u < to.live) { put(result, at + to.step, four.y); }
+    if (row + 2u < to.live) { put(result, at + 2u * to.step, four.z); }
+    if (row + 3u < to.live) { put(result, at + 3u * to.step, four.w); }
+  }
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * attention_tiled_bwd_q_stored: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_tiled_bwd_kv has stored: one product where
+ * attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
+ * Buffers f32: k, dq as attention_bwd_q_plain; q is not read; dscores [batch, heads, keys, n], keys and n up to multiples of 64.
+ * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
+ * Precision: f32.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionTiledBwdQStored extends Same<typeof attention_tiled_bwd_q_stored_> {}
+export const attention_tiled_bwd_q_stored: AttentionTiledBwdQStored = attention_tiled_bwd_q_stored_;
+
 const attention_tiled_fwd_ = {
   name: 'attention_tiled_fwd',
   entryPoint: 'main',
@@ -4610,8 +5486,6 @@ const attention_tiled_fwd_ = {
 @group(0) @binding(5) var<storage, read> v: array<Elem>;
 @group(0) @binding(6) var<storage, read_write> out: array<f32>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
-
-var<workgroup> exchange: array<array<vec4f, ROWS / 4u>, LANES>;
 
 const Q: u32 = 0u;
 const K: u32 = 1u;
@@ -4698,9 +5572,11 @@ fn scale_all(acc: ptr<function, Sums>, factor: PerRow) {
   if (REST > 1u) { scale_column(acc, 4u * WIDE + 1u, factor); }
 }
 
+// Gives the other lanes what this one has of its rows, through the tile of A, which is free between products: line x is lane x's.
 fn share(own: PerRow, lane: vec2u) {
-  exchange[lane.x][lane.y] = own[0];
-  if (ROW_QUADS > 1u) { exchange[lane.x][lane.y + 8u] = own[1]; }
+  tile_a[lane.x][lane.y] = own[0];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = own[1]; }
+  workgroupBarrier();
 }
 
 // lse of four rows from the sum of their weights; HIDDEN where no key is seen.
@@ -4759,11 +5635,11 @@ fn main(
     mask_four(&score, &new_top, 0u, lane.x, at, seen);
     if (COL_QUADS > 1u) { mask_four(&score, &new_top, 4u, lane.x, at, seen); }
     share(new_top, lane);
-    workgroupBarrier();
     for (var i = 0u; i < LANES; i++) {
-      new_top[0] = max(new_top[0], exchange[i][lane.y]);
-      if (ROW_QUADS > 1u) { new_top[1] = max(new_top[1], exchange[i][lane.y + 8u]); }
+      new_top[0] = max(new_top[0], tile_a[i][lane.y]);
+      if (ROW_QUADS > 1u) { new_top[1] = max(new_top[1], tile_a[i][lane.y + 8u]); }
     }
+    workgroupBarrier();
     let shrink = PerRow(exp(top[0] - new_top[0]), exp(top[1] - new_top[1]));
     top = new_top;
     sum[0] *= shrink[0];
@@ -4787,11 +5663,10 @@ fn main(
   }
 
   share(sum, lane);
-  workgroupBarrier();
   var all = PerRow();
   for (var i = 0u; i < LANES; i++) {
-    all[0] += exchange[i][lane.y];
-    if (ROW_QUADS > 1u) { all[1] += exchange[i][lane.y + 8u]; }
+    all[0] += tile_a[i][lane.y];
+    if (ROW_QUADS > 1u) { all[1] += tile_a[i][lane.y + 8u]; }
   }
   let row = first + 4u * lane.y;
   if (lane.x == 0u) {
@@ -4885,9 +5760,8 @@ fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_c
   }
 }
 
-// Fetches the values of line \`line\` of a slice: 8 neighbours have a line, quads 8 apart.
-fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_col: u32, slice: u32, line: u32, local: u32) {
-  let row = first_col + column(slice * EACH + line / LANES, line % LANES);
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
   let quad = local % 8u;
   let seen = row < operand.count; // else zero: what is past the end may be infinite
   fetch_quad(next, at, source, operand, row, quad, seen);
@@ -4903,11 +5777,16 @@ fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows,
   }
 }
 
+// Which of a block's columns line \`line\` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
 // Fetches the values of a slice of the block's columns from \`first_col\` on.
 fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
-  fetch_line(next, 0u, source, operand, first_col, slice, local / 8u, local);
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
   if (LANES == 8u) {
-    fetch_line(next, 4u, source, operand, first_col, slice, local / 8u + 8u, local);
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
   }
 }
 
@@ -5140,7 +6019,7 @@ fn total(x: Elem) -> f32 {
 // Needs in the kernel: lib attention; fn put(result, at, value): stores element \`at\` of a result.
 
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
-const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 32 or 64, 4 LANES at least
+const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
 
 const THREADS: u32 = 8u * LANES;
@@ -5267,7 +6146,11 @@ fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
     case 0u: { stage_columns(weights, 0u, lane); }
     case 1u: { stage_columns(weights, EACH, lane); }
     case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
-    default: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
   }
 }
 

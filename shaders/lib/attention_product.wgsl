@@ -2,7 +2,7 @@
 // Needs in the kernel: lib attention; fn put(result, at, value): stores element `at` of a result.
 
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
-const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 32 or 64, 4 LANES at least
+const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
 
 const THREADS: u32 = 8u * LANES;
@@ -129,7 +129,11 @@ fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
     case 0u: { stage_columns(weights, 0u, lane); }
     case 1u: { stage_columns(weights, EACH, lane); }
     case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
-    default: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
   }
 }
 

@@ -75,9 +75,8 @@ fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_c
   }
 }
 
-// Fetches the values of line `line` of a slice: 8 neighbours have a line, quads 8 apart.
-fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_col: u32, slice: u32, line: u32, local: u32) {
-  let row = first_col + column(slice * EACH + line / LANES, line % LANES);
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
   let quad = local % 8u;
   let seen = row < operand.count; // else zero: what is past the end may be infinite
   fetch_quad(next, at, source, operand, row, quad, seen);
@@ -93,11 +92,16 @@ fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows,
   }
 }
 
+// Which of a block's columns line `line` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
 // Fetches the values of a slice of the block's columns from `first_col` on.
 fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
-  fetch_line(next, 0u, source, operand, first_col, slice, local / 8u, local);
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
   if (LANES == 8u) {
-    fetch_line(next, 4u, source, operand, first_col, slice, local / 8u + 8u, local);
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
   }
 }
 

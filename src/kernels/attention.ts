@@ -88,8 +88,8 @@ const options = group<AttentionOptions>(
     const width = Math.max(headDim, valueDim);
     if (width > MAX_TILED)
       return { what: `a tile holds heads of up to ${MAX_TILED}`, fix: 'use a plain variant for larger ones' };
-    if (tile.cols < 4 * tile.lanes)
-      return { what: `${tile.lanes} lanes have ${tile.cols} columns`, fix: 'give cols 4 a lane' };
+    if (tile.cols !== 4 * tile.lanes && tile.cols !== 8 * tile.lanes)
+      return { what: `${tile.lanes} lanes have ${tile.cols} columns`, fix: 'give cols 4 or 8 a lane' };
     const bytes = workgroupBytes(width, tile);
     if (bytes > 16384)
       return { what: `the tile needs ${bytes} bytes of workgroup memory, of 16384`, fix: 'use fewer lanes' };
@@ -162,7 +162,7 @@ function workgroupBytes(width: number, { rows, cols, lanes }: TiledAttention): n
   const span = 4 * lanes;
   const left = width % span;
   const quads = lanes * Math.floor(width / span) + (left > span / 2 ? lanes : (lanes / 4) * Math.ceil(left / lanes));
-  return 16 * (4 * rows + 16 * Math.max(cols / 4, quads) + (lanes * rows) / 4 + 1);
+  return 16 * (4 * rows + 16 * Math.max(cols / 4, quads) + 1);
 }
 
 /** What is wrong with the dims, as far as it is the same for all kernels. */
@@ -232,12 +232,16 @@ export const attention = defineKernel({
 export const attentionDelta = defineKernel({
   options: group<{ lengths?: boolean }>({ lengths: optional(flag) }),
   shader: shaders.attention_delta,
-  knobs: (o: { lengths?: boolean } | undefined) => ({ LENGTHS: o?.lengths ?? false }),
+  // Neighbours read neighbours on a GPU; a CPU walks a row.
+  knobs: (o: { lengths?: boolean } | undefined, { software }) => ({
+    LENGTHS: o?.lengths ?? false,
+    ...(software && { LANES: 1, ROWS: 64 }),
+  }),
   sizes: (d, k) => {
     const out = queryRows(d) * d.value_dim;
     return { out, dout: out, lse: queryRows(d), lengths: d.batch, rows: sizes.rows(d, k) };
   },
-  grid: (d, k) => Math.ceil(pairs(d, k) / 64),
+  grid: (d, k) => Math.ceil(pairs(d, k) / (k.ROWS as number)),
 });
 
 /** dq. Buffers f32: q, dq, k, v, mask as `attention` has them; dout as its out; rows from `attentionDelta`. */
@@ -263,6 +267,52 @@ export const attentionBackwardKV = defineKernel({
   knobs: (o: AttentionOptions) => knobs(o),
   sizes: (d, k) => ({ ...backward(d, k), dk: sizes.k(d), dv: sizes.v(d, k) }),
   grid: byKeys,
+  check: checkScores,
+});
+
+/** Heads and values of the attention whose gradients by scores are stored: nothing hides a key. */
+export interface StoredOptions {
+  headDim: number;
+  valueDim?: number;
+  grouped?: boolean;
+  softcap?: boolean;
+  tile?: TiledAttention;
+}
+
+const storedOptions = group<StoredOptions>({
+  ...heads,
+  grouped: optional(flag),
+  softcap: optional(flag),
+  tile: attentionTile as never,
+});
+
+const padded = (count: number) => Math.ceil(count / 64) * 64;
+const dscores = (d: Dims) => d.batch * d.heads * padded(d.n) * padded(d.keys);
+
+/**
+ * dk and dv as `attentionBackwardKV`, and dscores [batch, heads, keys, n], counts up to multiples of 64, for `attentionBackwardStoredQ`:
+ * five products in the place of seven, for as many bytes as there are scores.
+ */
+export const attentionBackwardStored = defineKernel({
+  name: 'attentionBackwardStored',
+  options: storedOptions,
+  choose: choose as (o: StoredOptions, shape: AttentionShape, caps: Caps) => StoredOptions,
+  shader: shaders.attention_tiled_bwd_kv,
+  knobs: (o: StoredOptions) => ({ ...knobs(o), STORES: true }) as never,
+  sizes: (d, k) => ({ ...backward(d, k), dk: sizes.k(d), dv: sizes.v(d, k), dscores: dscores(d) }),
+  grid: byKeys,
+  check: checkScores,
+});
+
+/** dq from the dscores of `attentionBackwardStored`. Buffers as attentionBackwardQ. */
+export const attentionBackwardStoredQ = defineKernel({
+  name: 'attentionBackwardStoredQ',
+  options: storedOptions,
+  choose: choose as (o: StoredOptions, shape: AttentionShape, caps: Caps) => StoredOptions,
+  shader: shaders.attention_tiled_bwd_q_stored,
+  knobs: (o: StoredOptions) => knobs(o) as never,
+  sizes: (d) => ({ q: sizes.q(d), k: sizes.k(d), mask: sizes.mask(d), dscores: dscores(d), dq: sizes.q(d) }),
+  grid: byQueries,
   check: checkScores,
 });
 

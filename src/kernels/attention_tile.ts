@@ -35,8 +35,8 @@ export interface TiledAttention {
   kind: 'tiled';
   /** Queries a workgroup owns (keys, in the backward of k and v). */
   rows: 32 | 64;
-  /** Keys (queries) of a block: 4 lanes at least. */
-  cols: 32 | 64;
+  /** Keys (queries) of a block: 4 or 8 a lane. */
+  cols: 32 | 64 | 128;
   /** Invocations that share a row. */
   lanes: 8 | 16;
 }
@@ -71,10 +71,8 @@ export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTil
   if (n < 16 || caps.maxWorkgroupSize < 128 || caps.maxWorkgroupMemory < 16384)
     return { kind: 'plain', rows: n <= 32 ? 32 : 64 };
   const rows = n <= 32 || batch * heads * Math.ceil(n / 64) < tuningOf(caps).attention.groups ? 32 : 64;
-  return { kind: 'tiled', rows, cols: keys <= 32 ? 32 : 64, lanes: 8 };
+  return { kind: 'tiled', rows, cols: 64, lanes: 16 };
 }
-
-const side = oneOf(32, 64);
 
 /** The option `tile` of these kernels. */
 export const attentionTile = optional(
@@ -88,8 +86,8 @@ export const attentionTile = optional(
         rolled: optional(flag),
       }),
       tiled: group<Omit<TiledAttention, 'kind'>>({
-        rows: side,
-        cols: side,
+        rows: oneOf(32, 64),
+        cols: oneOf(32, 64, 128),
         lanes: oneOf(8, 16),
       }),
     },
