@@ -5,8 +5,8 @@
 // Source: Dao et al. 2022, the backward of attention.
 // @use attention_tile_backward
 
-@group(0) @binding(7) var<storage, read_write> dk: array<f32>;
-@group(0) @binding(8) var<storage, read_write> dv: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dk: array<OElem>;
+@group(0) @binding(8) var<storage, read_write> dv: array<OElem>;
 @group(0) @binding(9) var<storage, read_write> dscores: array<vec4f>; // optional: STORES
 
 const STORES: bool = false; // knob: also write the gradients by scores, for attention_tiled_bwd_q_stored
@@ -14,9 +14,9 @@ const STORES: bool = false; // knob: also write the gradients by scores, for att
 const DK: u32 = 0u;
 const DV: u32 = 1u;
 
-fn put(result: u32, at: u32, value: f32) {
+fn put(result: u32, at: u32, value: OElem) {
   if (result == DK) {
-    dk[at] = value * dims.scale;
+    dk[at] = value;
   } else {
     dv[at] = value;
   }
@@ -78,17 +78,18 @@ fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: p
   slope_column(score, dscore, slopes, c + 3u, x, at);
 }
 
-// Writes the gradients of four columns by those of four rows.
+// Writes the gradients of four queries, 0 past n, by those of four keys.
 fn keep_quad(dscore: ptr<function, Sums>, c: u32, h: u32, x: u32, head: u32, at: Block) {
-  let i = c * ROW_QUADS + h;
-  let four = transpose(mat4x4f((*dscore)[i], (*dscore)[i + ROW_QUADS], (*dscore)[i + 2u * ROW_QUADS], (*dscore)[i + 3u * ROW_QUADS]));
-  let line = padded(dims.n) / 4u;
-  let to = (head * padded(dims.keys) + at.key + 32u * h) * line + (at.query + column(c, x)) / 4u;
-  if (STORES) {
-    dscores[to] = four[0];
-    dscores[to + line] = four[1];
-    dscores[to + 2u * line] = four[2];
-    dscores[to + 3u * line] = four[3];
+  let four = four_rows(dscore, c, h);
+  let key = at.key + 32u * h;
+  let quad = (at.query + column(c, x)) / 4u;
+  let line = query_quads();
+  let to = (head * dims.keys + key) * line + quad;
+  if (STORES && quad < line) {
+    if (key < dims.keys) { dscores[to] = four[0]; }
+    if (key + 1u < dims.keys) { dscores[to + line] = four[1]; }
+    if (key + 2u < dims.keys) { dscores[to + 2u * line] = four[2]; }
+    if (key + 3u < dims.keys) { dscores[to + 3u * line] = four[3]; }
   }
 }
 
@@ -188,6 +189,6 @@ fn main(
     }
   }
   let live = dims.keys - first;
-  store(DK, Target((start + first) * HEAD_DIM, HEAD_DIM, live, HEAD_DIM), &acc_k, lane);
-  store(DV, Target((start + first) * VALUE_DIM, VALUE_DIM, live, VALUE_DIM), &acc_v, lane);
+  store(DK, Target((start + first) * HEAD_DIM, HEAD_DIM, live, HEAD_DIM, dims.scale), &acc_k, lane, local);
+  store(DV, Target((start + first) * VALUE_DIM, VALUE_DIM, live, VALUE_DIM, 1.0), &acc_v, lane, local);
 }

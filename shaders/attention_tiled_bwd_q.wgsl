@@ -5,10 +5,10 @@
 // Source: Dao et al. 2022, the backward of attention.
 // @use attention_tile_backward
 
-@group(0) @binding(7) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dq: array<OElem>;
 
-fn put(result: u32, at: u32, value: f32) {
-  dq[at] = value * dims.scale;
+fn put(result: u32, at: u32, value: OElem) {
+  dq[at] = value;
 }
 
 // Where a block is: the first query that the invocation has, the block's first key, and past the last key that is seen.
@@ -122,5 +122,5 @@ fn main(
       workgroupBarrier();
     }
   }
-  store(0u, Target((start + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM), &acc, lane);
+  store(0u, Target((start + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM, dims.scale), &acc, lane, local);
 }

@@ -1,13 +1,35 @@
 // attention_tiled_bwd_q_stored: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_tiled_bwd_kv has stored: one product where
 //   attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
-// Buffers f32: k, dq as attention_bwd_q_plain; q is not read; dscores [batch, heads, keys, n], keys and n up to multiples of 64.
+// Buffers f32: k, dq as attention_bwd_q_plain; dscores [batch, heads, keys, n up to a multiple of 4].
 // Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
-// @use attention_tile
+// @use attention_place
+// @use attention_product
+// @use attention_fetch
 
-@group(0) @binding(4) var<storage, read> dscores: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> dq: array<f32>;
+const HEAD_DIM: u32 = 64u;   // knob: size of a head of q and k
+const VEC: bool = false;     // knob: read vec4f; the size is a multiple of 4
+alias Elem = f32;            // knob: vec4f with VEC
+const GROUPED: bool = false; // knob: neighbouring heads of q share a head of k
+
+const VALUE_DIM: u32 = HEAD_DIM; // what is summed up is k
+const GUARDED: bool = false;
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  kv_heads: u32, // optional, else heads
+  n: u32,
+  keys: u32, // optional, else n
+  head_dim: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> k: array<Elem>;
+@group(0) @binding(1) var<storage, read> dscores: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dq: array<OElem>;
+@group(0) @binding(3) var<uniform> dims: Dims;
 
 const Q: u32 = 0u;
 const K: u32 = 1u;
@@ -17,12 +39,8 @@ fn element(source: u32, at: u32) -> vec4f {
   return vec4f(k[at]);
 }
 
-fn valid_keys(sample: u32) -> u32 {
-  return dims.keys;
-}
-
-fn put(result: u32, at: u32, value: f32) {
-  dq[at] = value * dims.scale;
+fn put(result: u32, at: u32, value: OElem) {
+  dq[at] = value;
 }
 
 // The gradients of ROWS queries by one key, of which 8 neighbours have a line.
@@ -32,12 +50,13 @@ struct Line {
 }
 
 fn fetch_slopes(head: u32, key: u32, first: u32, local: u32) -> Line {
-  let line = (dims.n + 63u) / 64u * 16u;
-  let at = (head * ((dims.keys + 63u) / 64u * 64u) + key) * line + first / 4u + local % 8u;
+  let last = query_quads() - 1u; // a query past n is no part of the result, a key past the end has the value 0
+  let line = (head * dims.keys + min(key, dims.keys - 1u)) * query_quads();
+  let quad = first / 4u + local % 8u;
   if (ROW_QUADS > 1u) {
-    return Line(dscores[at], dscores[at + 8u]);
+    return Line(dscores[line + min(quad, last)], dscores[line + min(quad + 8u, last)]);
   }
-  return Line(dscores[at], vec4f());
+  return Line(dscores[line + min(quad, last)], vec4f());
 }
 
 fn stage_slopes(slopes: Line, line: u32, local: u32) {
@@ -58,7 +77,7 @@ fn main(
     return;
   }
   let first = place_of_rows.first;
-  let keys = Rows(head / group_size() * dims.keys, dims.keys, 1u);
+  let keys = Rows(head / select(1u, dims.heads / dims.kv_heads, GROUPED) * dims.keys, dims.keys, 1u);
   let lane = place(local);
   let line = local / 8u;
 
@@ -86,5 +105,5 @@ fn main(
     add_values(&acc, lane);
     workgroupBarrier();
   }
-  store(0u, Target((head * dims.n + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM), &acc, lane);
+  store(0u, Target((head * dims.n + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM, dims.scale), &acc, lane, local);
 }

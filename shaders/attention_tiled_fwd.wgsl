@@ -7,7 +7,7 @@
 // @use attention_forward
 
 @group(0) @binding(5) var<storage, read> v: array<Elem>;
-@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
 const Q: u32 = 0u;
@@ -22,7 +22,7 @@ fn element(source: u32, at: u32) -> vec4f {
   }
 }
 
-fn put(result: u32, at: u32, value: f32) {
+fn put(result: u32, at: u32, value: OElem) {
   out[at] = value;
 }
 
@@ -203,5 +203,5 @@ fn main(
   }
   scale_all(&acc, inverse);
   let to = (head / dims.heads * dims.n + first) * dims.heads + head % dims.heads;
-  store(0u, Target(to * VALUE_DIM, dims.heads * VALUE_DIM, dims.n - first, VALUE_DIM), &acc, lane);
+  store(0u, Target(to * VALUE_DIM, dims.heads * VALUE_DIM, dims.n - first, VALUE_DIM, 1.0), &acc, lane, local);
 }

@@ -1002,6 +1002,7 @@ fn first_out(head: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -1037,18 +1038,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -1198,6 +1187,20 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -1336,6 +1339,7 @@ fn first_out(head: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -1371,18 +1375,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -1532,6 +1524,20 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -1767,6 +1773,7 @@ fn first_out(head: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -1802,18 +1809,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -1963,6 +1958,20 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -2305,6 +2314,7 @@ fn valid_keys(sample: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -2340,18 +2350,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -2501,6 +2499,20 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -2630,6 +2642,7 @@ fn valid_keys(sample: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -2665,18 +2678,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -2827,6 +2828,20 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
 ` as string,
 } as const satisfies ShaderSource;
 
@@ -2845,8 +2860,8 @@ const attention_tiled_bwd_kv_ = {
   name: 'attention_tiled_bwd_kv',
   entryPoint: 'main',
   bindings: {
-    dk: { binding: 7, access: 'read_write', element: 'f32' },
-    dv: { binding: 8, access: 'read_write', element: 'f32' },
+    dk: { binding: 7, access: 'read_write', element: 'OElem' },
+    dv: { binding: 8, access: 'read_write', element: 'OElem' },
     dscores: { binding: 9, access: 'read_write', element: 'vec4f', optional: 'STORES' },
     v: { binding: 4, access: 'read', element: 'Elem' },
     dout: { binding: 5, access: 'read', element: 'Elem' },
@@ -2885,6 +2900,7 @@ const attention_tiled_bwd_kv_ = {
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `// attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
 //   the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
@@ -2893,8 +2909,8 @@ const attention_tiled_bwd_kv_ = {
 // Source: Dao et al. 2022, the backward of attention.
 // @use attention_tile_backward
 
-@group(0) @binding(7) var<storage, read_write> dk: array<f32>;
-@group(0) @binding(8) var<storage, read_write> dv: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dk: array<OElem>;
+@group(0) @binding(8) var<storage, read_write> dv: array<OElem>;
 @group(0) @binding(9) var<storage, read_write> dscores: array<vec4f>; // optional: STORES
 
 const STORES: bool = false; // knob: also write the gradients by scores, for attention_tiled_bwd_q_stored
@@ -2902,9 +2918,9 @@ const STORES: bool = false; // knob: also write the gradients by scores, for att
 const DK: u32 = 0u;
 const DV: u32 = 1u;
 
-fn put(result: u32, at: u32, value: f32) {
+fn put(result: u32, at: u32, value: OElem) {
   if (result == DK) {
-    dk[at] = value * dims.scale;
+    dk[at] = value;
   } else {
     dv[at] = value;
   }
@@ -2966,17 +2982,18 @@ fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: p
   slope_column(score, dscore, slopes, c + 3u, x, at);
 }
 
-// Writes the gradients of four columns by those of four rows.
+// Writes the gradients of four queries, 0 past n, by those of four keys.
 fn keep_quad(dscore: ptr<function, Sums>, c: u32, h: u32, x: u32, head: u32, at: Block) {
-  let i = c * ROW_QUADS + h;
-  let four = transpose(mat4x4f((*dscore)[i], (*dscore)[i + ROW_QUADS], (*dscore)[i + 2u * ROW_QUADS], (*dscore)[i + 3u * ROW_QUADS]));
-  let line = padded(dims.n) / 4u;
-  let to = (head * padded(dims.keys) + at.key + 32u * h) * line + (at.query + column(c, x)) / 4u;
-  if (STORES) {
-    dscores[to] = four[0];
-    dscores[to + line] = four[1];
-    dscores[to + 2u * line] = four[2];
-    dscores[to + 3u * line] = four[3];
+  let four = four_rows(dscore, c, h);
+  let key = at.key + 32u * h;
+  let quad = (at.query + column(c, x)) / 4u;
+  let line = query_quads();
+  let to = (head * dims.keys + key) * line + quad;
+  if (STORES && quad < line) {
+    if (key < dims.keys) { dscores[to] = four[0]; }
+    if (key + 1u < dims.keys) { dscores[to + line] = four[1]; }
+    if (key + 2u < dims.keys) { dscores[to + 2u * line] = four[2]; }
+    if (key + 3u < dims.keys) { dscores[to + 3u * line] = four[3]; }
   }
 }
 
@@ -3076,8 +3093,8 @@ fn main(
     }
   }
   let live = dims.keys - first;
-  store(DK, Target((start + first) * HEAD_DIM, HEAD_DIM, live, HEAD_DIM), &acc_k, lane);
-  store(DV, Target((start + first) * VALUE_DIM, VALUE_DIM, live, VALUE_DIM), &acc_v, lane);
+  store(DK, Target((start + first) * HEAD_DIM, HEAD_DIM, live, HEAD_DIM, dims.scale), &acc_k, lane, local);
+  store(DV, Target((start + first) * VALUE_DIM, VALUE_DIM, live, VALUE_DIM, 1.0), &acc_v, lane, local);
 }
 
 // attention_tile_backward: the operands of the tiled backward kernels of attention.
@@ -3098,11 +3115,6 @@ fn element(source: u32, at: u32) -> vec4f {
   }
 }
 
-// Counts of queries and of keys in the matrix of gradients by scores, [batch, heads, keys, n]: whole blocks.
-fn padded(count: u32) -> u32 {
-  return (count + 63u) / 64u * 64u;
-}
-
 // attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
 // (and 32 further on), the lanes of a vec4f, and columns 4 x .. 4 x + 3 (and 4 LANES further on); of a head's elements it has columns of the
 // results likewise. All products are sums of outer products of a line of A, of the rows, and a line of B, of the columns, and go through the
@@ -3111,104 +3123,9 @@ fn padded(count: u32) -> u32 {
 //   results: lines are columns of the block, their weights and their values. Which 16 columns are a slice is free: 16 / LANES of each lane.
 // The steps of a product are written out, and sums are only indexed by constants: see shaders/matmul_tiled.wgsl, whose loop this is.
 // What the next step needs is on its way into registers while this one is multiplied.
-// Needs in the kernel: const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand of that name.
-
 // @use attention
 // @use attention_product
-
-// The rows of one head in an operand: row i is the first + i * step.
-struct Rows {
-  first: u32,
-  count: u32,
-  step: u32,
-}
-
-fn width_of(source: u32) -> u32 {
-  return select(HEAD_DIM, VALUE_DIM, source >= V);
-}
-
-// Four elements from d of a row; zero past the row's end, as far as products read there.
-fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
-  let width = width_of(source);
-  let at = (operand.first + row * operand.step) * width + d;
-  if (VEC) {
-    if (width % 8u != 0u && d >= width) {
-      return vec4f();
-    }
-    return element(source, at / 4u);
-  }
-  if (d >= width) {
-    return vec4f();
-  }
-  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
-}
-
-// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
-fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
-  let row = first_row + 4u * (item / 4u);
-  let last = max(operand.count, 1u) - 1u;
-  let element_from = d + 4u * (item % 4u);
-  (*next)[at] = load(source, operand, min(row, last), element_from);
-  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
-  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
-  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
-}
-
-// The operands of scores: of the rows and of the columns.
-struct Pair {
-  rows: Rows,
-  cols: Rows,
-  first_row: u32,
-}
-
-// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
-fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
-  if (local < ROWS) {
-    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
-  } else if (local < ROWS + COLS) {
-    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
-  }
-  if (ROWS + COLS > THREADS) {
-    let item = local + THREADS;
-    if (item < ROWS) {
-      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
-    } else if (item < ROWS + COLS) {
-      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
-    }
-  }
-}
-
-// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
-fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
-  let quad = local % 8u;
-  let seen = row < operand.count; // else zero: what is past the end may be infinite
-  fetch_quad(next, at, source, operand, row, quad, seen);
-  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
-  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
-  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
-}
-
-fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
-  (*next)[at] = vec4f();
-  if (seen && 4u * quad < width_of(source)) {
-    (*next)[at] = load(source, operand, row, 4u * quad);
-  }
-}
-
-// Which of a block's columns line \`line\` of a slice is.
-fn column_of(slice: u32, line: u32) -> u32 {
-  return column(slice * EACH + line / LANES, line % LANES);
-}
-
-// Fetches the values of a slice of the block's columns from \`first_col\` on.
-fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
-  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
-  if (LANES == 8u) {
-    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
-  }
-}
+// @use attention_fetch
 
 // The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
 fn four_capped(s: vec4f) -> vec4f {
@@ -3275,6 +3192,7 @@ fn first_out(head: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -3310,18 +3228,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -3443,11 +3349,12 @@ fn total(x: Elem) -> f32 {
 }
 
 // attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
-// Needs in the kernel: lib attention; fn put(result, at, value): stores element \`at\` of a result.
+// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
 
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
 const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
 
 const THREADS: u32 = 8u * LANES;
 const STEP: u32 = 16u;                // lines of the tiles
@@ -3479,6 +3386,11 @@ fn place(local: u32) -> vec2u {
   let across = LANES / 8u;
   let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
   return within + vec2u(8u * (block % across), 4u * (block / across));
+}
+
+// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
+fn query_quads() -> u32 {
+  return (dims.n + 3u) / 4u;
 }
 
 // Where column c of invocation x lies in a block, and in a result.
@@ -3621,11 +3533,10 @@ fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 
 // Adds a staged chunk, elements from d on of \`width\`, to scores.
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  add_score_lines(sums, 0u, lane);
-  add_score_lines(sums, 1u, lane);
-  if ((width - 1u) % STEP >= 8u || d + 8u < width) {
-    add_score_lines(sums, 2u, lane);
-    add_score_lines(sums, 3u, lane);
+  for (var line = 0u; line < 4u; line++) {
+    if (width % STEP == 0u || d + 4u * line < width) {
+      add_score_lines(sums, line, lane);
+    }
   }
 }
 
@@ -3660,10 +3571,9 @@ fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
     }
     return;
   }
-  add_value_lines(sums, 0u, lane);
-  add_value_lines(sums, 1u, lane);
-  add_value_lines(sums, 2u, lane);
-  add_value_lines(sums, 3u, lane);
+  for (var line = 0u; line < 4u; line++) {
+    add_value_lines(sums, line, lane);
+  }
 }
 
 fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
@@ -3694,18 +3604,21 @@ fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
   if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
-// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements.
+// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
 struct Target {
   base: u32,
   step: u32,
   live: u32,
   width: u32,
+  factor: f32,
 }
 
-// Stores what an invocation has of a result.
-fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u) {
+// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
   store_rows(result, to, sums, 0u, lane);
   if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
 }
 
 fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
@@ -3714,24 +3627,148 @@ fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: 
   if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
   if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
   if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
-  if (REST > 0u) { store_column(result, to, row, SPAN * WIDE + lane.x, (*sums)[4u * WIDE * ROW_QUADS + h]); }
-  if (REST > 1u) { store_column(result, to, row, SPAN * WIDE + LANES + lane.x, (*sums)[(4u * WIDE + 1u) * ROW_QUADS + h]); }
+}
+
+// Four rows of the sums of columns c .. c + 3.
+fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
+  let i = c * ROW_QUADS + h;
+  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
 }
 
 fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
-  store_column(result, to, row, column(c, x), (*sums)[c * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 1u, (*sums)[(c + 1u) * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 2u, (*sums)[(c + 2u) * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 3u, (*sums)[(c + 3u) * ROW_QUADS + h]);
+  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
 }
 
-fn store_column(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+// Column c of all lanes, the columns from \`first\` on of the result.
+fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
+  workgroupBarrier();
+  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+  workgroupBarrier();
+  let quad = local / (LANES / 4u);
+  let line = 4u * (local % (LANES / 4u));
+  if (quad < ROWS / 4u) {
+    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+    store_block(result, to, 4u * quad, first + line, block);
+  }
+}
+
+fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
+  store_four(result, to, row, col, block[0]);
+  store_four(result, to, row + 1u, col, block[1]);
+  store_four(result, to, row + 2u, col, block[2]);
+  store_four(result, to, row + 3u, col, block[3]);
+}
+
+fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+  if (row >= to.live) {
+    return;
+  }
+  let value = four * to.factor;
   let at = to.base + row * to.step + col;
-  if (col < to.width) {
-    if (row < to.live) { put(result, at, four.x); }
-    if (row + 1u < to.live) { put(result, at + to.step, four.y); }
-    if (row + 2u < to.live) { put(result, at + 2u * to.step, four.z); }
-    if (row + 3u < to.live) { put(result, at + 3u * to.step, four.w); }
+  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+    if (col + j < to.width) {
+      var part: OElem;
+      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+        part[c] = value[j + c];
+      }
+      put(result, (at + j) / select(1u, 4u, VEC), part);
+    }
+  }
+}
+
+// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
+// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
+// of that name; const HEAD_DIM, VALUE_DIM, VEC.
+
+// The rows of one head in an operand: row i is the first + i * step.
+struct Rows {
+  first: u32,
+  count: u32,
+  step: u32,
+}
+
+fn width_of(source: u32) -> u32 {
+  return select(HEAD_DIM, VALUE_DIM, source >= V);
+}
+
+// Four elements from d of a row; zero past the row's end, as far as products read them.
+fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
+  let width = width_of(source);
+  let at = (operand.first + row * operand.step) * width + d;
+  if (VEC) {
+    return element(source, at / 4u); // past the row's end no product reads it
+  }
+  if (d >= width) {
+    return vec4f();
+  }
+  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
+fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
+  let row = first_row + 4u * (item / 4u);
+  let last = max(operand.count, 1u) - 1u;
+  let element_from = d + 4u * (item % 4u);
+  (*next)[at] = load(source, operand, min(row, last), element_from);
+  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
+  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
+  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
+}
+
+// The operands of scores: of the rows and of the columns.
+struct Pair {
+  rows: Rows,
+  cols: Rows,
+  first_row: u32,
+}
+
+// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
+fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
+  if (local < ROWS) {
+    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
+  } else if (local < ROWS + COLS) {
+    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
+    } else if (item < ROWS + COLS) {
+      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
+    }
+  }
+}
+
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
+  let quad = local % 8u;
+  let seen = row < operand.count; // else zero: what is past the end may be infinite
+  fetch_quad(next, at, source, operand, row, quad, seen);
+  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+}
+
+fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
+  (*next)[at] = vec4f();
+  if (seen && 4u * quad < width_of(source)) {
+    (*next)[at] = load(source, operand, row, 4u * quad);
+  }
+}
+
+// Which of a block's columns line \`line\` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
+// Fetches the values of a slice of the block's columns from \`first_col\` on.
+fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
+  if (LANES == 8u) {
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
   }
 }
 
@@ -3765,6 +3802,20 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
 ` as string,
 } as const satisfies ShaderSource;
 
@@ -3782,7 +3833,7 @@ const attention_tiled_bwd_q_ = {
   name: 'attention_tiled_bwd_q',
   entryPoint: 'main',
   bindings: {
-    dq: { binding: 7, access: 'read_write', element: 'f32' },
+    dq: { binding: 7, access: 'read_write', element: 'OElem' },
     v: { binding: 4, access: 'read', element: 'Elem' },
     dout: { binding: 5, access: 'read', element: 'Elem' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
@@ -3819,6 +3870,7 @@ const attention_tiled_bwd_q_ = {
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `// attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
 //   the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
@@ -3827,10 +3879,10 @@ const attention_tiled_bwd_q_ = {
 // Source: Dao et al. 2022, the backward of attention.
 // @use attention_tile_backward
 
-@group(0) @binding(7) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dq: array<OElem>;
 
-fn put(result: u32, at: u32, value: f32) {
-  dq[at] = value * dims.scale;
+fn put(result: u32, at: u32, value: OElem) {
+  dq[at] = value;
 }
 
 // Where a block is: the first query that the invocation has, the block's first key, and past the last key that is seen.
@@ -3944,7 +3996,7 @@ fn main(
       workgroupBarrier();
     }
   }
-  store(0u, Target((start + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM), &acc, lane);
+  store(0u, Target((start + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM, dims.scale), &acc, lane, local);
 }
 
 // attention_tile_backward: the operands of the tiled backward kernels of attention.
@@ -3965,11 +4017,6 @@ fn element(source: u32, at: u32) -> vec4f {
   }
 }
 
-// Counts of queries and of keys in the matrix of gradients by scores, [batch, heads, keys, n]: whole blocks.
-fn padded(count: u32) -> u32 {
-  return (count + 63u) / 64u * 64u;
-}
-
 // attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
 // (and 32 further on), the lanes of a vec4f, and columns 4 x .. 4 x + 3 (and 4 LANES further on); of a head's elements it has columns of the
 // results likewise. All products are sums of outer products of a line of A, of the rows, and a line of B, of the columns, and go through the
@@ -3978,104 +4025,9 @@ fn padded(count: u32) -> u32 {
 //   results: lines are columns of the block, their weights and their values. Which 16 columns are a slice is free: 16 / LANES of each lane.
 // The steps of a product are written out, and sums are only indexed by constants: see shaders/matmul_tiled.wgsl, whose loop this is.
 // What the next step needs is on its way into registers while this one is multiplied.
-// Needs in the kernel: const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand of that name.
-
 // @use attention
 // @use attention_product
-
-// The rows of one head in an operand: row i is the first + i * step.
-struct Rows {
-  first: u32,
-  count: u32,
-  step: u32,
-}
-
-fn width_of(source: u32) -> u32 {
-  return select(HEAD_DIM, VALUE_DIM, source >= V);
-}
-
-// Four elements from d of a row; zero past the row's end, as far as products read there.
-fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
-  let width = width_of(source);
-  let at = (operand.first + row * operand.step) * width + d;
-  if (VEC) {
-    if (width % 8u != 0u && d >= width) {
-      return vec4f();
-    }
-    return element(source, at / 4u);
-  }
-  if (d >= width) {
-    return vec4f();
-  }
-  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
-}
-
-// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
-fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
-  let row = first_row + 4u * (item / 4u);
-  let last = max(operand.count, 1u) - 1u;
-  let element_from = d + 4u * (item % 4u);
-  (*next)[at] = load(source, operand, min(row, last), element_from);
-  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
-  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
-  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
-}
-
-// The operands of scores: of the rows and of the columns.
-struct Pair {
-  rows: Rows,
-  cols: Rows,
-  first_row: u32,
-}
-
-// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
-fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
-  if (local < ROWS) {
-    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
-  } else if (local < ROWS + COLS) {
-    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
-  }
-  if (ROWS + COLS > THREADS) {
-    let item = local + THREADS;
-    if (item < ROWS) {
-      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
-    } else if (item < ROWS + COLS) {
-      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
-    }
-  }
-}
-
-// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
-fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
-  let quad = local % 8u;
-  let seen = row < operand.count; // else zero: what is past the end may be infinite
-  fetch_quad(next, at, source, operand, row, quad, seen);
-  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
-  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
-  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
-}
-
-fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
-  (*next)[at] = vec4f();
-  if (seen && 4u * quad < width_of(source)) {
-    (*next)[at] = load(source, operand, row, 4u * quad);
-  }
-}
-
-// Which of a block's columns line \`line\` of a slice is.
-fn column_of(slice: u32, line: u32) -> u32 {
-  return column(slice * EACH + line / LANES, line % LANES);
-}
-
-// Fetches the values of a slice of the block's columns from \`first_col\` on.
-fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
-  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
-  if (LANES == 8u) {
-    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
-  }
-}
+// @use attention_fetch
 
 // The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
 fn four_capped(s: vec4f) -> vec4f {
@@ -4142,6 +4094,7 @@ fn first_out(head: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -4177,18 +4130,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -4310,11 +4251,12 @@ fn total(x: Elem) -> f32 {
 }
 
 // attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
-// Needs in the kernel: lib attention; fn put(result, at, value): stores element \`at\` of a result.
+// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
 
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
 const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
 
 const THREADS: u32 = 8u * LANES;
 const STEP: u32 = 16u;                // lines of the tiles
@@ -4346,6 +4288,11 @@ fn place(local: u32) -> vec2u {
   let across = LANES / 8u;
   let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
   return within + vec2u(8u * (block % across), 4u * (block / across));
+}
+
+// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
+fn query_quads() -> u32 {
+  return (dims.n + 3u) / 4u;
 }
 
 // Where column c of invocation x lies in a block, and in a result.
@@ -4488,11 +4435,10 @@ fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 
 // Adds a staged chunk, elements from d on of \`width\`, to scores.
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  add_score_lines(sums, 0u, lane);
-  add_score_lines(sums, 1u, lane);
-  if ((width - 1u) % STEP >= 8u || d + 8u < width) {
-    add_score_lines(sums, 2u, lane);
-    add_score_lines(sums, 3u, lane);
+  for (var line = 0u; line < 4u; line++) {
+    if (width % STEP == 0u || d + 4u * line < width) {
+      add_score_lines(sums, line, lane);
+    }
   }
 }
 
@@ -4527,10 +4473,9 @@ fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
     }
     return;
   }
-  add_value_lines(sums, 0u, lane);
-  add_value_lines(sums, 1u, lane);
-  add_value_lines(sums, 2u, lane);
-  add_value_lines(sums, 3u, lane);
+  for (var line = 0u; line < 4u; line++) {
+    add_value_lines(sums, line, lane);
+  }
 }
 
 fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
@@ -4561,18 +4506,21 @@ fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
   if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
-// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements.
+// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
 struct Target {
   base: u32,
   step: u32,
   live: u32,
   width: u32,
+  factor: f32,
 }
 
-// Stores what an invocation has of a result.
-fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u) {
+// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
   store_rows(result, to, sums, 0u, lane);
   if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
 }
 
 fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
@@ -4581,213 +4529,59 @@ fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: 
   if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
   if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
   if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
-  if (REST > 0u) { store_column(result, to, row, SPAN * WIDE + lane.x, (*sums)[4u * WIDE * ROW_QUADS + h]); }
-  if (REST > 1u) { store_column(result, to, row, SPAN * WIDE + LANES + lane.x, (*sums)[(4u * WIDE + 1u) * ROW_QUADS + h]); }
+}
+
+// Four rows of the sums of columns c .. c + 3.
+fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
+  let i = c * ROW_QUADS + h;
+  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
 }
 
 fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
-  store_column(result, to, row, column(c, x), (*sums)[c * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 1u, (*sums)[(c + 1u) * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 2u, (*sums)[(c + 2u) * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 3u, (*sums)[(c + 3u) * ROW_QUADS + h]);
+  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
 }
 
-fn store_column(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
-  let at = to.base + row * to.step + col;
-  if (col < to.width) {
-    if (row < to.live) { put(result, at, four.x); }
-    if (row + 1u < to.live) { put(result, at + to.step, four.y); }
-    if (row + 2u < to.live) { put(result, at + 2u * to.step, four.z); }
-    if (row + 3u < to.live) { put(result, at + 3u * to.step, four.w); }
+// Column c of all lanes, the columns from \`first\` on of the result.
+fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
+  workgroupBarrier();
+  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+  workgroupBarrier();
+  let quad = local / (LANES / 4u);
+  let line = 4u * (local % (LANES / 4u));
+  if (quad < ROWS / 4u) {
+    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+    store_block(result, to, 4u * quad, first + line, block);
   }
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
-
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
+  store_four(result, to, row, col, block[0]);
+  store_four(result, to, row + 1u, col, block[1]);
+  store_four(result, to, row + 2u, col, block[2]);
+  store_four(result, to, row + 3u, col, block[3]);
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
-
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
-
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
-
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
-} as const satisfies ShaderSource;
-
-/**
- * attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
- * the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
- * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
- * Precision: f32.
- * Source: Dao et al. 2022, the backward of attention.
- */
-export interface AttentionTiledBwdQ extends Same<typeof attention_tiled_bwd_q_> {}
-export const attention_tiled_bwd_q: AttentionTiledBwdQ = attention_tiled_bwd_q_;
-
-const attention_tiled_bwd_q_stored_ = {
-  name: 'attention_tiled_bwd_q_stored',
-  entryPoint: 'main',
-  bindings: {
-    dscores: { binding: 4, access: 'read', element: 'vec4f' },
-    dq: { binding: 5, access: 'read_write', element: 'f32' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
-    mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
-  },
-  uniform: { binding: 3, size: 48, fields: {
-    batch: { type: 'u32', offset: 0 },
-    heads: { type: 'u32', offset: 4 },
-    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
-    n: { type: 'u32', offset: 12 },
-    keys: { type: 'u32', offset: 16, else: 'n' },
-    head_dim: { type: 'u32', offset: 20 },
-    scale: { type: 'f32', offset: 24 },
-    offset: { type: 'i32', offset: 28, else: 0 },
-    softcap: { type: 'f32', offset: 32, else: 0, optional: 'SOFTCAP' },
-    mask_batch: { type: 'u32', offset: 36, else: 1, optional: 'MASK' },
-    mask_heads: { type: 'u32', offset: 40, else: 1, optional: 'MASK' },
-    mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
-  } },
-  knobs: {
-    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
-    VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
-    VEC: { kind: 'const', type: 'bool', default: false },
-    Elem: { kind: 'alias', type: 'type', default: 'f32' },
-    GROUPED: { kind: 'const', type: 'bool', default: false },
-    CAUSAL: { kind: 'const', type: 'u32', default: 0 },
-    MASK: { kind: 'const', type: 'bool', default: false },
-    ADDS: { kind: 'const', type: 'bool', default: false },
-    MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
-    LENGTHS: { kind: 'const', type: 'bool', default: false },
-    SOFTCAP: { kind: 'const', type: 'bool', default: false },
-    ROWS: { kind: 'const', type: 'u32', default: 64 },
-    COLS: { kind: 'const', type: 'u32', default: 64 },
-    LANES: { kind: 'const', type: 'u32', default: 8 },
-  },
-  code: `// attention_tiled_bwd_q_stored: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_tiled_bwd_kv has stored: one product where
-//   attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
-// Buffers f32: k, dq as attention_bwd_q_plain; q is not read; dscores [batch, heads, keys, n], keys and n up to multiples of 64.
-// Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
-// Precision: f32.
-// Source: Dao et al. 2022, the backward of attention.
-// @use attention_tile
-
-@group(0) @binding(4) var<storage, read> dscores: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> dq: array<f32>;
-
-const Q: u32 = 0u;
-const K: u32 = 1u;
-const V: u32 = 2u;
-
-fn element(source: u32, at: u32) -> vec4f {
-  return vec4f(k[at]);
-}
-
-fn valid_keys(sample: u32) -> u32 {
-  return dims.keys;
-}
-
-fn put(result: u32, at: u32, value: f32) {
-  dq[at] = value * dims.scale;
-}
-
-// The gradients of ROWS queries by one key, of which 8 neighbours have a line.
-struct Line {
-  low: vec4f,
-  high: vec4f,
-}
-
-fn fetch_slopes(head: u32, key: u32, first: u32, local: u32) -> Line {
-  let line = (dims.n + 63u) / 64u * 16u;
-  let at = (head * ((dims.keys + 63u) / 64u * 64u) + key) * line + first / 4u + local % 8u;
-  if (ROW_QUADS > 1u) {
-    return Line(dscores[at], dscores[at + 8u]);
-  }
-  return Line(dscores[at], vec4f());
-}
-
-fn stage_slopes(slopes: Line, line: u32, local: u32) {
-  let quad = swizzle(local % 8u, line);
-  tile_a[line][quad] = slopes.low;
-  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = slopes.high; }
-}
-
-@compute @workgroup_size(THREADS)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let place_of_rows = place_of(wid, groups, dims.n, ROWS);
-  let head = place_of_rows.head; // batch * heads + head
-  if (head >= dims.batch * dims.heads) {
+fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+  if (row >= to.live) {
     return;
   }
-  let first = place_of_rows.first;
-  let keys = Rows(head / group_size() * dims.keys, dims.keys, 1u);
-  let lane = place(local);
-  let line = local / 8u;
-
-  var acc: Sums;
-  var next: Fetched;
-  var slopes = fetch_slopes(head, line, first, local);
-  var slopes2 = slopes;
-  fetch_line(&next, 0u, K, keys, line, local);
-  if (LANES == 8u) {
-    slopes2 = fetch_slopes(head, line + 8u, first, local);
-    fetch_line(&next, 4u, K, keys, line + 8u, local);
-  }
-  for (var begin = 0u; begin < dims.keys; begin += STEP) {
-    stage_slopes(slopes, line, local);
-    if (LANES == 8u) { stage_slopes(slopes2, line + 8u, local); }
-    stage_values(&next, local);
-    workgroupBarrier();
-    let after = begin + STEP + line; // past the end nothing reads them
-    slopes = fetch_slopes(head, after, first, local);
-    fetch_line(&next, 0u, K, keys, after, local);
-    if (LANES == 8u) {
-      slopes2 = fetch_slopes(head, after + 8u, first, local);
-      fetch_line(&next, 4u, K, keys, after + 8u, local);
+  let value = four * to.factor;
+  let at = to.base + row * to.step + col;
+  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+    if (col + j < to.width) {
+      var part: OElem;
+      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+        part[c] = value[j + c];
+      }
+      put(result, (at + j) / select(1u, 4u, VEC), part);
     }
-    add_values(&acc, lane);
-    workgroupBarrier();
   }
-  store(0u, Target((head * dims.n + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM), &acc, lane);
 }
 
-// attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
-// (and 32 further on), the lanes of a vec4f, and columns 4 x .. 4 x + 3 (and 4 LANES further on); of a head's elements it has columns of the
-// results likewise. All products are sums of outer products of a line of A, of the rows, and a line of B, of the columns, and go through the
-// same two tiles of workgroup memory, STEP lines at a time:
-//   scores: lines are elements of a head, of both operands, turned in registers, 4 x 4 at a time;
-//   results: lines are columns of the block, their weights and their values. Which 16 columns are a slice is free: 16 / LANES of each lane.
-// The steps of a product are written out, and sums are only indexed by constants: see shaders/matmul_tiled.wgsl, whose loop this is.
-// What the next step needs is on its way into registers while this one is multiplied.
-// Needs in the kernel: const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand of that name.
-
-// @use attention
-// @use attention_product
+// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
+// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
+// of that name; const HEAD_DIM, VALUE_DIM, VEC.
 
 // The rows of one head in an operand: row i is the first + i * step.
 struct Rows {
@@ -4800,15 +4594,12 @@ fn width_of(source: u32) -> u32 {
   return select(HEAD_DIM, VALUE_DIM, source >= V);
 }
 
-// Four elements from d of a row; zero past the row's end, as far as products read there.
+// Four elements from d of a row; zero past the row's end, as far as products read them.
 fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
   let width = width_of(source);
   let at = (operand.first + row * operand.step) * width + d;
   if (VEC) {
-    if (width % 8u != 0u && d >= width) {
-      return vec4f();
-    }
-    return element(source, at / 4u);
+    return element(source, at / 4u); // past the row's end no product reads it
   }
   if (d >= width) {
     return vec4f();
@@ -4883,67 +4674,107 @@ fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_
   }
 }
 
-// The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
-fn four_capped(s: vec4f) -> vec4f {
-  return vec4f(cap(s.x), cap(s.y), cap(s.z), cap(s.w));
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn hide_queries(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
-  let y = hide(s.y, seen, query + 1u, key);
-  let z = hide(s.z, seen, query + 2u, key);
-  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query + 3u, key));
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
-fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
-  let y = hide(s.y, seen, query, key + 1u);
-  let z = hide(s.z, seen, query, key + 2u);
-  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query, key + 3u));
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-fn four_weights(s: vec4f, top: vec4f) -> vec4f {
-  let z = s - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
-  }
-  return exp(z);
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
 }
 
-fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, vec4f(), p == vec4f());
-  }
-  return ds;
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
 }
 
-// The derivatives of capped scores by scores.
-fn four_slopes(capped: vec4f) -> vec4f {
-  return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), uncap(1.0, capped.w));
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 
-// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
-// and its weight. A feature that a variant does not have is no code in it.
-// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
-// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
-// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
-// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
-// Needs in the kernel: fn valid_keys(sample) -> u32.
-// @use finite
+// attention_place: which rows of which head a workgroup of an attention kernel has.
 
-const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
-const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
-const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
-alias Elem = f32;             // knob: vec4f with VEC
-const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
-const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
-const MASK: bool = false;     // knob: there is a mask
-const ADDS: bool = false;     // knob: the mask is added; else 0 hides
-alias MaskElem = u32;         // knob: f32 with ADDS
-const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
-const SOFTCAP: bool = false;  // knob: scores are capped
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
 
-const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
-const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
+ * the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
+ * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
+ * Precision: f32.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionTiledBwdQ extends Same<typeof attention_tiled_bwd_q_> {}
+export const attention_tiled_bwd_q: AttentionTiledBwdQ = attention_tiled_bwd_q_;
+
+const attention_tiled_bwd_q_stored_ = {
+  name: 'attention_tiled_bwd_q_stored',
+  entryPoint: 'main',
+  bindings: {
+    k: { binding: 0, access: 'read', element: 'Elem' },
+    dscores: { binding: 1, access: 'read', element: 'vec4f' },
+    dq: { binding: 2, access: 'read_write', element: 'OElem' },
+  },
+  uniform: { binding: 3, size: 28, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+  } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+    ROWS: { kind: 'const', type: 'u32', default: 64 },
+    COLS: { kind: 'const', type: 'u32', default: 64 },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+  },
+  code: `// attention_tiled_bwd_q_stored: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_tiled_bwd_kv has stored: one product where
+//   attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
+// Buffers f32: k, dq as attention_bwd_q_plain; dscores [batch, heads, keys, n up to a multiple of 4].
+// Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
+// Precision: f32.
+// Source: Dao et al. 2022, the backward of attention.
+// @use attention_place
+// @use attention_product
+// @use attention_fetch
+
+const HEAD_DIM: u32 = 64u;   // knob: size of a head of q and k
+const VEC: bool = false;     // knob: read vec4f; the size is a multiple of 4
+alias Elem = f32;            // knob: vec4f with VEC
+const GROUPED: bool = false; // knob: neighbouring heads of q share a head of k
+
+const VALUE_DIM: u32 = HEAD_DIM; // what is summed up is k
+const GUARDED: bool = false;
 
 struct Dims {
   batch: u32,
@@ -4953,17 +4784,91 @@ struct Dims {
   keys: u32, // optional, else n
   head_dim: u32,
   scale: f32,
-  offset: i32, // optional, else 0
-  softcap: f32, // optional: SOFTCAP, else 0
-  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
-  mask_heads: u32, // optional: MASK, else 1
-  mask_n: u32, // optional: MASK, else 1
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(0) var<storage, read> k: array<Elem>;
+@group(0) @binding(1) var<storage, read> dscores: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dq: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+
+const Q: u32 = 0u;
+const K: u32 = 1u;
+const V: u32 = 2u;
+
+fn element(source: u32, at: u32) -> vec4f {
+  return vec4f(k[at]);
+}
+
+fn put(result: u32, at: u32, value: OElem) {
+  dq[at] = value;
+}
+
+// The gradients of ROWS queries by one key, of which 8 neighbours have a line.
+struct Line {
+  low: vec4f,
+  high: vec4f,
+}
+
+fn fetch_slopes(head: u32, key: u32, first: u32, local: u32) -> Line {
+  let last = query_quads() - 1u; // a query past n is no part of the result, a key past the end has the value 0
+  let line = (head * dims.keys + min(key, dims.keys - 1u)) * query_quads();
+  let quad = first / 4u + local % 8u;
+  if (ROW_QUADS > 1u) {
+    return Line(dscores[line + min(quad, last)], dscores[line + min(quad + 8u, last)]);
+  }
+  return Line(dscores[line + min(quad, last)], vec4f());
+}
+
+fn stage_slopes(slopes: Line, line: u32, local: u32) {
+  let quad = swizzle(local % 8u, line);
+  tile_a[line][quad] = slopes.low;
+  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = slopes.high; }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let place_of_rows = place_of(wid, groups, dims.n, ROWS);
+  let head = place_of_rows.head; // batch * heads + head
+  if (head >= dims.batch * dims.heads) {
+    return;
+  }
+  let first = place_of_rows.first;
+  let keys = Rows(head / select(1u, dims.heads / dims.kv_heads, GROUPED) * dims.keys, dims.keys, 1u);
+  let lane = place(local);
+  let line = local / 8u;
+
+  var acc: Sums;
+  var next: Fetched;
+  var slopes = fetch_slopes(head, line, first, local);
+  var slopes2 = slopes;
+  fetch_line(&next, 0u, K, keys, line, local);
+  if (LANES == 8u) {
+    slopes2 = fetch_slopes(head, line + 8u, first, local);
+    fetch_line(&next, 4u, K, keys, line + 8u, local);
+  }
+  for (var begin = 0u; begin < dims.keys; begin += STEP) {
+    stage_slopes(slopes, line, local);
+    if (LANES == 8u) { stage_slopes(slopes2, line + 8u, local); }
+    stage_values(&next, local);
+    workgroupBarrier();
+    let after = begin + STEP + line; // past the end nothing reads them
+    slopes = fetch_slopes(head, after, first, local);
+    fetch_line(&next, 0u, K, keys, after, local);
+    if (LANES == 8u) {
+      slopes2 = fetch_slopes(head, after + 8u, first, local);
+      fetch_line(&next, 4u, K, keys, after + 8u, local);
+    }
+    add_values(&acc, lane);
+    workgroupBarrier();
+  }
+  store(0u, Target((head * dims.n + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM, dims.scale), &acc, lane, local);
+}
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
 
 // The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
 struct Place {
@@ -4977,131 +4882,13 @@ fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
   return Place(group / tiles, (group % tiles) * covered);
 }
 
-// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
-fn group_size() -> u32 {
-  return select(1u, dims.heads / dims.kv_heads, GROUPED);
-}
-
-// What the queries of a head see.
-struct Seen {
-  keys: u32,  // valid keys of the sample
-  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
-  mask: u32,  // where the head's mask starts
-}
-
-fn seen_by(head: u32) -> Seen {
-  let sample = head / dims.heads;
-  var seen = Seen(valid_keys(sample), dims.offset, 0u);
-  if (CAUSAL == 2u) {
-    seen.ahead += i32(seen.keys) - i32(dims.n);
-  }
-  if (MASK) {
-    let b = min(sample, dims.mask_batch - 1u);
-    let h = min(head % dims.heads, dims.mask_heads - 1u);
-    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
-  }
-  return seen;
-}
-
-// Past the last key that \`query\` or one before it sees.
-fn keys_until(seen: Seen, query: u32) -> u32 {
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
-  }
-  return seen.keys;
-}
-
-// The first query that sees \`key\` or one after it; n if none does.
-fn queries_from(seen: Seen, key: u32) -> u32 {
-  if (LENGTHS && key >= seen.keys) {
-    return dims.n;
-  }
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
-  }
-  return 0u;
-}
-
-// cap tanh(score / cap), to a few ulp near 0 too.
-fn cap(score: f32) -> f32 {
-  if (!SOFTCAP) {
-    return score;
-  }
-  let x = between(score / dims.softcap, -15.0, 15.0);
-  let xx = x * x;
-  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
-  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
-}
-
-// The gradient by a score from that by the capped one.
-fn uncap(gradient: f32, capped: f32) -> f32 {
-  if (!SOFTCAP) {
-    return gradient;
-  }
-  let t = capped / dims.softcap;
-  return gradient * (1.0 - t * t);
-}
-
-// The masked score of a query and a key: HIDDEN where it does not see it.
-fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
-  var masked = score;
-  var hidden = false;
-  if (LENGTHS) {
-    hidden = key >= seen.keys;
-  }
-  if (CAUSAL > 0u) {
-    hidden = hidden || i32(key) > i32(query) + seen.ahead;
-  }
-  if (MASK) {
-    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
-    if (ADDS) {
-      masked += f32(m);
-      hidden = hidden || f32(m) <= HIDDEN;
-    } else {
-      hidden = hidden || m == MaskElem();
-    }
-  }
-  return select(masked, HIDDEN, hidden);
-}
-
-// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
-fn weight(score: f32, top: f32) -> f32 {
-  let z = score - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
-  }
-  return exp(z);
-}
-
-// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
-fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, 0.0, p == 0.0);
-  }
-  return ds;
-}
-
-// x y, 0 where x is hidden, whatever y is.
-fn weighted(x: f32, y: Elem) -> Elem {
-  if (GUARDED) {
-    return select(x * y, Elem(), x == 0.0);
-  }
-  return x * y;
-}
-
-fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
-}
-
 // attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
-// Needs in the kernel: lib attention; fn put(result, at, value): stores element \`at\` of a result.
+// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
 
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
 const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
 
 const THREADS: u32 = 8u * LANES;
 const STEP: u32 = 16u;                // lines of the tiles
@@ -5133,6 +4920,11 @@ fn place(local: u32) -> vec2u {
   let across = LANES / 8u;
   let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
   return within + vec2u(8u * (block % across), 4u * (block / across));
+}
+
+// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
+fn query_quads() -> u32 {
+  return (dims.n + 3u) / 4u;
 }
 
 // Where column c of invocation x lies in a block, and in a result.
@@ -5275,11 +5067,10 @@ fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 
 // Adds a staged chunk, elements from d on of \`width\`, to scores.
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  add_score_lines(sums, 0u, lane);
-  add_score_lines(sums, 1u, lane);
-  if ((width - 1u) % STEP >= 8u || d + 8u < width) {
-    add_score_lines(sums, 2u, lane);
-    add_score_lines(sums, 3u, lane);
+  for (var line = 0u; line < 4u; line++) {
+    if (width % STEP == 0u || d + 4u * line < width) {
+      add_score_lines(sums, line, lane);
+    }
   }
 }
 
@@ -5314,10 +5105,9 @@ fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
     }
     return;
   }
-  add_value_lines(sums, 0u, lane);
-  add_value_lines(sums, 1u, lane);
-  add_value_lines(sums, 2u, lane);
-  add_value_lines(sums, 3u, lane);
+  for (var line = 0u; line < 4u; line++) {
+    add_value_lines(sums, line, lane);
+  }
 }
 
 fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
@@ -5348,18 +5138,21 @@ fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
   if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
-// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements.
+// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
 struct Target {
   base: u32,
   step: u32,
   live: u32,
   width: u32,
+  factor: f32,
 }
 
-// Stores what an invocation has of a result.
-fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u) {
+// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
   store_rows(result, to, sums, 0u, lane);
   if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
 }
 
 fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
@@ -5368,56 +5161,149 @@ fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: 
   if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
   if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
   if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
-  if (REST > 0u) { store_column(result, to, row, SPAN * WIDE + lane.x, (*sums)[4u * WIDE * ROW_QUADS + h]); }
-  if (REST > 1u) { store_column(result, to, row, SPAN * WIDE + LANES + lane.x, (*sums)[(4u * WIDE + 1u) * ROW_QUADS + h]); }
+}
+
+// Four rows of the sums of columns c .. c + 3.
+fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
+  let i = c * ROW_QUADS + h;
+  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
 }
 
 fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
-  store_column(result, to, row, column(c, x), (*sums)[c * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 1u, (*sums)[(c + 1u) * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 2u, (*sums)[(c + 2u) * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 3u, (*sums)[(c + 3u) * ROW_QUADS + h]);
+  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
 }
 
-fn store_column(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
-  let at = to.base + row * to.step + col;
-  if (col < to.width) {
-    if (row < to.live) { put(result, at, four.x); }
-    if (row + 1u < to.live) { put(result, at + to.step, four.y); }
-    if (row + 2u < to.live) { put(result, at + 2u * to.step, four.z); }
-    if (row + 3u < to.live) { put(result, at + 3u * to.step, four.w); }
+// Column c of all lanes, the columns from \`first\` on of the result.
+fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
+  workgroupBarrier();
+  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+  workgroupBarrier();
+  let quad = local / (LANES / 4u);
+  let line = 4u * (local % (LANES / 4u));
+  if (quad < ROWS / 4u) {
+    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+    store_block(result, to, 4u * quad, first + line, block);
   }
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
-
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
+  store_four(result, to, row, col, block[0]);
+  store_four(result, to, row + 1u, col, block[1]);
+  store_four(result, to, row + 2u, col, block[2]);
+  store_four(result, to, row + 3u, col, block[3]);
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+  if (row >= to.live) {
+    return;
+  }
+  let value = four * to.factor;
+  let at = to.base + row * to.step + col;
+  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+    if (col + j < to.width) {
+      var part: OElem;
+      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+        part[c] = value[j + c];
+      }
+      put(result, (at + j) / select(1u, 4u, VEC), part);
+    }
+  }
 }
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
+// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
+// of that name; const HEAD_DIM, VALUE_DIM, VEC.
+
+// The rows of one head in an operand: row i is the first + i * step.
+struct Rows {
+  first: u32,
+  count: u32,
+  step: u32,
 }
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
+fn width_of(source: u32) -> u32 {
+  return select(HEAD_DIM, VALUE_DIM, source >= V);
 }
 
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
+// Four elements from d of a row; zero past the row's end, as far as products read them.
+fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
+  let width = width_of(source);
+  let at = (operand.first + row * operand.step) * width + d;
+  if (VEC) {
+    return element(source, at / 4u); // past the row's end no product reads it
+  }
+  if (d >= width) {
+    return vec4f();
+  }
+  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
 }
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
+fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
+  let row = first_row + 4u * (item / 4u);
+  let last = max(operand.count, 1u) - 1u;
+  let element_from = d + 4u * (item % 4u);
+  (*next)[at] = load(source, operand, min(row, last), element_from);
+  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
+  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
+  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
+}
+
+// The operands of scores: of the rows and of the columns.
+struct Pair {
+  rows: Rows,
+  cols: Rows,
+  first_row: u32,
+}
+
+// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
+fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
+  if (local < ROWS) {
+    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
+  } else if (local < ROWS + COLS) {
+    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
+    } else if (item < ROWS + COLS) {
+      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
+    }
+  }
+}
+
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
+  let quad = local % 8u;
+  let seen = row < operand.count; // else zero: what is past the end may be infinite
+  fetch_quad(next, at, source, operand, row, quad, seen);
+  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+}
+
+fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
+  (*next)[at] = vec4f();
+  if (seen && 4u * quad < width_of(source)) {
+    (*next)[at] = load(source, operand, row, 4u * quad);
+  }
+}
+
+// Which of a block's columns line \`line\` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
+// Fetches the values of a slice of the block's columns from \`first_col\` on.
+fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
+  if (LANES == 8u) {
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
+  }
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -5425,7 +5311,7 @@ fn inverse_root(x: f32) -> f32 {
 /**
  * attention_tiled_bwd_q_stored: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_tiled_bwd_kv has stored: one product where
  * attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
- * Buffers f32: k, dq as attention_bwd_q_plain; q is not read; dscores [batch, heads, keys, n], keys and n up to multiples of 64.
+ * Buffers f32: k, dq as attention_bwd_q_plain; dscores [batch, heads, keys, n up to a multiple of 4].
  * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
  * Precision: f32.
  * Source: Dao et al. 2022, the backward of attention.
@@ -5438,7 +5324,7 @@ const attention_tiled_fwd_ = {
   entryPoint: 'main',
   bindings: {
     v: { binding: 5, access: 'read', element: 'Elem' },
-    out: { binding: 6, access: 'read_write', element: 'f32' },
+    out: { binding: 6, access: 'read_write', element: 'OElem' },
     lse: { binding: 7, access: 'read_write', element: 'f32' },
     lengths: { binding: 4, access: 'read', element: 'u32', optional: 'LENGTHS' },
     q: { binding: 0, access: 'read', element: 'Elem' },
@@ -5474,6 +5360,7 @@ const attention_tiled_fwd_ = {
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `// attention_tiled_fwd: out = softmax(scores) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
 // Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
@@ -5484,7 +5371,7 @@ const attention_tiled_fwd_ = {
 // @use attention_forward
 
 @group(0) @binding(5) var<storage, read> v: array<Elem>;
-@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
 const Q: u32 = 0u;
@@ -5499,7 +5386,7 @@ fn element(source: u32, at: u32) -> vec4f {
   }
 }
 
-fn put(result: u32, at: u32, value: f32) {
+fn put(result: u32, at: u32, value: OElem) {
   out[at] = value;
 }
 
@@ -5680,7 +5567,7 @@ fn main(
   }
   scale_all(&acc, inverse);
   let to = (head / dims.heads * dims.n + first) * dims.heads + head % dims.heads;
-  store(0u, Target(to * VALUE_DIM, dims.heads * VALUE_DIM, dims.n - first, VALUE_DIM), &acc, lane);
+  store(0u, Target(to * VALUE_DIM, dims.heads * VALUE_DIM, dims.n - first, VALUE_DIM, 1.0), &acc, lane, local);
 }
 
 // attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
@@ -5691,104 +5578,9 @@ fn main(
 //   results: lines are columns of the block, their weights and their values. Which 16 columns are a slice is free: 16 / LANES of each lane.
 // The steps of a product are written out, and sums are only indexed by constants: see shaders/matmul_tiled.wgsl, whose loop this is.
 // What the next step needs is on its way into registers while this one is multiplied.
-// Needs in the kernel: const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand of that name.
-
 // @use attention
 // @use attention_product
-
-// The rows of one head in an operand: row i is the first + i * step.
-struct Rows {
-  first: u32,
-  count: u32,
-  step: u32,
-}
-
-fn width_of(source: u32) -> u32 {
-  return select(HEAD_DIM, VALUE_DIM, source >= V);
-}
-
-// Four elements from d of a row; zero past the row's end, as far as products read there.
-fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
-  let width = width_of(source);
-  let at = (operand.first + row * operand.step) * width + d;
-  if (VEC) {
-    if (width % 8u != 0u && d >= width) {
-      return vec4f();
-    }
-    return element(source, at / 4u);
-  }
-  if (d >= width) {
-    return vec4f();
-  }
-  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
-}
-
-// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
-fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
-  let row = first_row + 4u * (item / 4u);
-  let last = max(operand.count, 1u) - 1u;
-  let element_from = d + 4u * (item % 4u);
-  (*next)[at] = load(source, operand, min(row, last), element_from);
-  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
-  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
-  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
-}
-
-// The operands of scores: of the rows and of the columns.
-struct Pair {
-  rows: Rows,
-  cols: Rows,
-  first_row: u32,
-}
-
-// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
-fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
-  if (local < ROWS) {
-    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
-  } else if (local < ROWS + COLS) {
-    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
-  }
-  if (ROWS + COLS > THREADS) {
-    let item = local + THREADS;
-    if (item < ROWS) {
-      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
-    } else if (item < ROWS + COLS) {
-      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
-    }
-  }
-}
-
-// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
-fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
-  let quad = local % 8u;
-  let seen = row < operand.count; // else zero: what is past the end may be infinite
-  fetch_quad(next, at, source, operand, row, quad, seen);
-  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
-  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
-  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
-}
-
-fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
-  (*next)[at] = vec4f();
-  if (seen && 4u * quad < width_of(source)) {
-    (*next)[at] = load(source, operand, row, 4u * quad);
-  }
-}
-
-// Which of a block's columns line \`line\` of a slice is.
-fn column_of(slice: u32, line: u32) -> u32 {
-  return column(slice * EACH + line / LANES, line % LANES);
-}
-
-// Fetches the values of a slice of the block's columns from \`first_col\` on.
-fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
-  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
-  if (LANES == 8u) {
-    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
-  }
-}
+// @use attention_fetch
 
 // The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
 fn four_capped(s: vec4f) -> vec4f {
@@ -5848,6 +5640,7 @@ fn valid_keys(sample: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -5883,18 +5676,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -6016,11 +5797,12 @@ fn total(x: Elem) -> f32 {
 }
 
 // attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
-// Needs in the kernel: lib attention; fn put(result, at, value): stores element \`at\` of a result.
+// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
 
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
 const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
 
 const THREADS: u32 = 8u * LANES;
 const STEP: u32 = 16u;                // lines of the tiles
@@ -6052,6 +5834,11 @@ fn place(local: u32) -> vec2u {
   let across = LANES / 8u;
   let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
   return within + vec2u(8u * (block % across), 4u * (block / across));
+}
+
+// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
+fn query_quads() -> u32 {
+  return (dims.n + 3u) / 4u;
 }
 
 // Where column c of invocation x lies in a block, and in a result.
@@ -6194,11 +5981,10 @@ fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 
 // Adds a staged chunk, elements from d on of \`width\`, to scores.
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  add_score_lines(sums, 0u, lane);
-  add_score_lines(sums, 1u, lane);
-  if ((width - 1u) % STEP >= 8u || d + 8u < width) {
-    add_score_lines(sums, 2u, lane);
-    add_score_lines(sums, 3u, lane);
+  for (var line = 0u; line < 4u; line++) {
+    if (width % STEP == 0u || d + 4u * line < width) {
+      add_score_lines(sums, line, lane);
+    }
   }
 }
 
@@ -6233,10 +6019,9 @@ fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
     }
     return;
   }
-  add_value_lines(sums, 0u, lane);
-  add_value_lines(sums, 1u, lane);
-  add_value_lines(sums, 2u, lane);
-  add_value_lines(sums, 3u, lane);
+  for (var line = 0u; line < 4u; line++) {
+    add_value_lines(sums, line, lane);
+  }
 }
 
 fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
@@ -6267,18 +6052,21 @@ fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
   if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
-// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements.
+// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
 struct Target {
   base: u32,
   step: u32,
   live: u32,
   width: u32,
+  factor: f32,
 }
 
-// Stores what an invocation has of a result.
-fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u) {
+// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
   store_rows(result, to, sums, 0u, lane);
   if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
 }
 
 fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
@@ -6287,24 +6075,148 @@ fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: 
   if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
   if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
   if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
-  if (REST > 0u) { store_column(result, to, row, SPAN * WIDE + lane.x, (*sums)[4u * WIDE * ROW_QUADS + h]); }
-  if (REST > 1u) { store_column(result, to, row, SPAN * WIDE + LANES + lane.x, (*sums)[(4u * WIDE + 1u) * ROW_QUADS + h]); }
+}
+
+// Four rows of the sums of columns c .. c + 3.
+fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
+  let i = c * ROW_QUADS + h;
+  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
 }
 
 fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
-  store_column(result, to, row, column(c, x), (*sums)[c * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 1u, (*sums)[(c + 1u) * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 2u, (*sums)[(c + 2u) * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 3u, (*sums)[(c + 3u) * ROW_QUADS + h]);
+  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
 }
 
-fn store_column(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+// Column c of all lanes, the columns from \`first\` on of the result.
+fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
+  workgroupBarrier();
+  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+  workgroupBarrier();
+  let quad = local / (LANES / 4u);
+  let line = 4u * (local % (LANES / 4u));
+  if (quad < ROWS / 4u) {
+    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+    store_block(result, to, 4u * quad, first + line, block);
+  }
+}
+
+fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
+  store_four(result, to, row, col, block[0]);
+  store_four(result, to, row + 1u, col, block[1]);
+  store_four(result, to, row + 2u, col, block[2]);
+  store_four(result, to, row + 3u, col, block[3]);
+}
+
+fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+  if (row >= to.live) {
+    return;
+  }
+  let value = four * to.factor;
   let at = to.base + row * to.step + col;
-  if (col < to.width) {
-    if (row < to.live) { put(result, at, four.x); }
-    if (row + 1u < to.live) { put(result, at + to.step, four.y); }
-    if (row + 2u < to.live) { put(result, at + 2u * to.step, four.z); }
-    if (row + 3u < to.live) { put(result, at + 3u * to.step, four.w); }
+  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+    if (col + j < to.width) {
+      var part: OElem;
+      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+        part[c] = value[j + c];
+      }
+      put(result, (at + j) / select(1u, 4u, VEC), part);
+    }
+  }
+}
+
+// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
+// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
+// of that name; const HEAD_DIM, VALUE_DIM, VEC.
+
+// The rows of one head in an operand: row i is the first + i * step.
+struct Rows {
+  first: u32,
+  count: u32,
+  step: u32,
+}
+
+fn width_of(source: u32) -> u32 {
+  return select(HEAD_DIM, VALUE_DIM, source >= V);
+}
+
+// Four elements from d of a row; zero past the row's end, as far as products read them.
+fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
+  let width = width_of(source);
+  let at = (operand.first + row * operand.step) * width + d;
+  if (VEC) {
+    return element(source, at / 4u); // past the row's end no product reads it
+  }
+  if (d >= width) {
+    return vec4f();
+  }
+  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
+fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
+  let row = first_row + 4u * (item / 4u);
+  let last = max(operand.count, 1u) - 1u;
+  let element_from = d + 4u * (item % 4u);
+  (*next)[at] = load(source, operand, min(row, last), element_from);
+  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
+  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
+  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
+}
+
+// The operands of scores: of the rows and of the columns.
+struct Pair {
+  rows: Rows,
+  cols: Rows,
+  first_row: u32,
+}
+
+// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
+fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
+  if (local < ROWS) {
+    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
+  } else if (local < ROWS + COLS) {
+    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
+    } else if (item < ROWS + COLS) {
+      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
+    }
+  }
+}
+
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
+  let quad = local % 8u;
+  let seen = row < operand.count; // else zero: what is past the end may be infinite
+  fetch_quad(next, at, source, operand, row, quad, seen);
+  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+}
+
+fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
+  (*next)[at] = vec4f();
+  if (seen && 4u * quad < width_of(source)) {
+    (*next)[at] = load(source, operand, row, 4u * quad);
+  }
+}
+
+// Which of a block's columns line \`line\` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
+// Fetches the values of a slice of the block's columns from \`first_col\` on.
+fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
+  if (LANES == 8u) {
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
   }
 }
 
@@ -6337,6 +6249,20 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
 }
 ` as string,
 } as const satisfies ShaderSource;

@@ -1,9 +1,10 @@
 // attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
-// Needs in the kernel: lib attention; fn put(result, at, value): stores element `at` of a result.
+// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element `at` of a result.
 
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
 const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
 
 const THREADS: u32 = 8u * LANES;
 const STEP: u32 = 16u;                // lines of the tiles
@@ -35,6 +36,11 @@ fn place(local: u32) -> vec2u {
   let across = LANES / 8u;
   let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
   return within + vec2u(8u * (block % across), 4u * (block / across));
+}
+
+// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
+fn query_quads() -> u32 {
+  return (dims.n + 3u) / 4u;
 }
 
 // Where column c of invocation x lies in a block, and in a result.
@@ -177,11 +183,10 @@ fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 
 // Adds a staged chunk, elements from d on of `width`, to scores.
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  add_score_lines(sums, 0u, lane);
-  add_score_lines(sums, 1u, lane);
-  if ((width - 1u) % STEP >= 8u || d + 8u < width) {
-    add_score_lines(sums, 2u, lane);
-    add_score_lines(sums, 3u, lane);
+  for (var line = 0u; line < 4u; line++) {
+    if (width % STEP == 0u || d + 4u * line < width) {
+      add_score_lines(sums, line, lane);
+    }
   }
 }
 
@@ -216,10 +221,9 @@ fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
     }
     return;
   }
-  add_value_lines(sums, 0u, lane);
-  add_value_lines(sums, 1u, lane);
-  add_value_lines(sums, 2u, lane);
-  add_value_lines(sums, 3u, lane);
+  for (var line = 0u; line < 4u; line++) {
+    add_value_lines(sums, line, lane);
+  }
 }
 
 fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
@@ -250,18 +254,21 @@ fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
   if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
-// Where a workgroup's rows of a result are: row i from base + i * step on, `live` of them, each `width` elements.
+// Where a workgroup's rows of a result are: row i from base + i * step on, `live` of them, each `width` elements, times a factor.
 struct Target {
   base: u32,
   step: u32,
   live: u32,
   width: u32,
+  factor: f32,
 }
 
-// Stores what an invocation has of a result.
-fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u) {
+// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
   store_rows(result, to, sums, 0u, lane);
   if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
 }
 
 fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
@@ -270,23 +277,52 @@ fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: 
   if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
   if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
   if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
-  if (REST > 0u) { store_column(result, to, row, SPAN * WIDE + lane.x, (*sums)[4u * WIDE * ROW_QUADS + h]); }
-  if (REST > 1u) { store_column(result, to, row, SPAN * WIDE + LANES + lane.x, (*sums)[(4u * WIDE + 1u) * ROW_QUADS + h]); }
+}
+
+// Four rows of the sums of columns c .. c + 3.
+fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
+  let i = c * ROW_QUADS + h;
+  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
 }
 
 fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
-  store_column(result, to, row, column(c, x), (*sums)[c * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 1u, (*sums)[(c + 1u) * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 2u, (*sums)[(c + 2u) * ROW_QUADS + h]);
-  store_column(result, to, row, column(c, x) + 3u, (*sums)[(c + 3u) * ROW_QUADS + h]);
+  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
 }
 
-fn store_column(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+// Column c of all lanes, the columns from `first` on of the result.
+fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
+  workgroupBarrier();
+  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+  workgroupBarrier();
+  let quad = local / (LANES / 4u);
+  let line = 4u * (local % (LANES / 4u));
+  if (quad < ROWS / 4u) {
+    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+    store_block(result, to, 4u * quad, first + line, block);
+  }
+}
+
+fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
+  store_four(result, to, row, col, block[0]);
+  store_four(result, to, row + 1u, col, block[1]);
+  store_four(result, to, row + 2u, col, block[2]);
+  store_four(result, to, row + 3u, col, block[3]);
+}
+
+fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+  if (row >= to.live) {
+    return;
+  }
+  let value = four * to.factor;
   let at = to.base + row * to.step + col;
-  if (col < to.width) {
-    if (row < to.live) { put(result, at, four.x); }
-    if (row + 1u < to.live) { put(result, at + to.step, four.y); }
-    if (row + 2u < to.live) { put(result, at + 2u * to.step, four.z); }
-    if (row + 3u < to.live) { put(result, at + 3u * to.step, four.w); }
+  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+    if (col + j < to.width) {
+      var part: OElem;
+      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+        part[c] = value[j + c];
+      }
+      put(result, (at + j) / select(1u, 4u, VEC), part);
+    }
   }
 }

@@ -15,8 +15,3 @@ fn element(source: u32, at: u32) -> vec4f {
     default: { return vec4f(dout[at]); }
   }
 }
-
-// Counts of queries and of keys in the matrix of gradients by scores, [batch, heads, keys, n]: whole blocks.
-fn padded(count: u32) -> u32 {
-  return (count + 63u) / 64u * 64u;
-}

@@ -7,7 +7,6 @@ import {
   chooseAttention,
   MAX_HEAD,
   MAX_TILED,
-  type TiledAttention,
 } from './attention_tile.ts';
 
 export {
@@ -15,6 +14,7 @@ export {
   type AttentionTile,
   chooseAttention,
   type PlainAttention,
+  storesScores,
   type TiledAttention,
 } from './attention_tile.ts';
 
@@ -77,25 +77,17 @@ const scoreOptions = {
 
 const heads = { headDim: whole(1, MAX_HEAD), valueDim: optional(whole(1, MAX_HEAD)) } as const;
 
-const options = group<AttentionOptions>(
-  {
-    ...heads,
-    ...scoreOptions,
-    tile: attentionTile,
-  },
-  ({ headDim, valueDim = headDim, tile }) => {
-    if (tile?.kind !== 'tiled') return undefined;
-    const width = Math.max(headDim, valueDim);
-    if (width > MAX_TILED)
-      return { what: `a tile holds heads of up to ${MAX_TILED}`, fix: 'use a plain variant for larger ones' };
-    if (tile.cols !== 4 * tile.lanes && tile.cols !== 8 * tile.lanes)
-      return { what: `${tile.lanes} lanes have ${tile.cols} columns`, fix: 'give cols 4 or 8 a lane' };
-    const bytes = workgroupBytes(width, tile);
-    if (bytes > 16384)
-      return { what: `the tile needs ${bytes} bytes of workgroup memory, of 16384`, fix: 'use fewer lanes' };
-    return undefined;
-  },
-);
+/** What is wrong with a tile for heads of these sizes. */
+function checkTile({ headDim, valueDim = headDim, tile }: AttentionOptions): { what: string; fix: string } | undefined {
+  if (tile?.kind !== 'tiled') return undefined;
+  if (Math.max(headDim, valueDim) > MAX_TILED)
+    return { what: `a tile holds heads of up to ${MAX_TILED}`, fix: 'use a plain variant for larger ones' };
+  if (tile.cols !== 4 * tile.lanes && tile.cols !== 8 * tile.lanes)
+    return { what: `${tile.lanes} lanes have ${tile.cols} columns`, fix: 'give cols 4 or 8 a lane' };
+  return undefined;
+}
+
+const options = group<AttentionOptions>({ ...heads, ...scoreOptions, tile: attentionTile }, checkTile);
 
 /** Knobs of what all kernels of scores have. */
 function scoreKnobs({ headDim, valueDim = headDim, ...o }: Omit<AttentionOptions, 'tile'>) {
@@ -125,22 +117,24 @@ function knobs({ tile, ...o }: AttentionOptions): Record<string, KnobValue | und
     ROWS: tile.rows,
     COLS: tile.cols,
     LANES: tile.lanes,
+    OElem: shared.VEC ? 'vec4f' : 'array<f32, 1>',
   };
 }
 
 type Dims = ReturnType<typeof attentionDims>;
+type Sizes = Pick<Dims, 'batch' | 'heads' | 'kv_heads' | 'n' | 'keys' | 'head_dim'>;
 type Knobs = Readonly<Record<string, KnobValue>>;
 
 const queryRows = (d: Pick<Dims, 'batch' | 'heads' | 'n'>) => d.batch * d.heads * d.n;
-const keyRows = (d: Dims) => d.batch * d.kv_heads * d.keys;
+const keyRows = (d: Sizes) => d.batch * d.kv_heads * d.keys;
 const valueDim = (k: Knobs) => k.VALUE_DIM as number;
 
 const pairs = (d: Pick<Dims, 'batch' | 'heads' | 'n'>, k: Knobs) => queryRows(d) + (k.LENGTHS ? d.batch : 0);
 
 /** Elements of what several kernels read. */
 const sizes = {
-  q: (d: Dims) => queryRows(d) * d.head_dim,
-  k: (d: Dims) => keyRows(d) * d.head_dim,
+  q: (d: Sizes) => queryRows(d) * d.head_dim,
+  k: (d: Sizes) => keyRows(d) * d.head_dim,
   v: (d: Dims, k: Knobs) => keyRows(d) * valueDim(k),
   out: (d: Dims, k: Knobs) => queryRows(d) * valueDim(k),
   mask: (d: Dims) => d.mask_batch * d.mask_heads * d.mask_n * d.keys,
@@ -157,16 +151,10 @@ const backward = (d: Dims, k: Knobs) => ({
   mask: sizes.mask(d),
 });
 
-/** Bytes of workgroup memory of a tiled variant, as shaders/lib/attention_product.wgsl lays it out. */
-function workgroupBytes(width: number, { rows, cols, lanes }: TiledAttention): number {
-  const span = 4 * lanes;
-  const left = width % span;
-  const quads = lanes * Math.floor(width / span) + (left > span / 2 ? lanes : (lanes / 4) * Math.ceil(left / lanes));
-  return 16 * (4 * rows + 16 * Math.max(cols / 4, quads) + 1);
-}
+type Wrong = { what: string; fix: string } | undefined;
 
-/** What is wrong with the dims, as far as it is the same for all kernels. */
-function checkScores(d: Dims, k: Knobs): { what: string; fix: string } | undefined {
+/** What is wrong with counts and sizes. */
+function checkSizes(d: Sizes, k: Knobs): Wrong {
   const headDim = k.HEAD_DIM as number;
   if (d.head_dim !== headDim)
     return {
@@ -179,6 +167,13 @@ function checkScores(d: Dims, k: Knobs): { what: string; fix: string } | undefin
     return { what: `${d.heads} heads do not share ${d.kv_heads}`, fix: 'give heads a multiple of kv_heads' };
   if (!k.GROUPED && d.heads !== d.kv_heads)
     return { what: `kv_heads is ${d.kv_heads} of ${d.heads} heads`, fix: 'create the kernel with grouped' };
+  return undefined;
+}
+
+/** What is wrong with the dims, as far as it is the same for all kernels of scores. */
+function checkScores(d: Dims, k: Knobs): Wrong {
+  const wrong = checkSizes(d, k);
+  if (wrong) return wrong;
   for (const [name, whole] of [
     ['mask_batch', d.batch],
     ['mask_heads', d.heads],
@@ -196,8 +191,8 @@ const choose = (o: AttentionOptions, shape: AttentionShape, caps: Caps): Attenti
 
 /** Rows that a workgroup has. */
 const covered = (k: Knobs) => (k.ROWS === undefined ? (k.WG as number) * (k.QUERIES as number) : (k.ROWS as number));
-const byQueries = (d: Dims, k: Knobs) => d.batch * d.heads * Math.ceil(d.n / covered(k));
-const byKeys = (d: Dims, k: Knobs) => d.batch * d.kv_heads * Math.ceil(d.keys / covered(k));
+const byQueries = (d: Sizes, k: Knobs) => d.batch * d.heads * Math.ceil(d.n / covered(k));
+const byKeys = (d: Sizes, k: Knobs) => d.batch * d.kv_heads * Math.ceil(d.keys / covered(k));
 
 /**
  * softmax(scores) v without a matrix of scores. Buffers f32: q [batch, heads, n, head_dim]; k, v [batch, kv_heads, keys, head_dim or
@@ -270,50 +265,51 @@ export const attentionBackwardKV = defineKernel({
   check: checkScores,
 });
 
-/** Heads and values of the attention whose gradients by scores are stored: nothing hides a key. */
-export interface StoredOptions {
-  headDim: number;
-  valueDim?: number;
-  grouped?: boolean;
-  softcap?: boolean;
-  tile?: TiledAttention;
-}
+export type StoredOptions = Pick<AttentionOptions, 'headDim' | 'valueDim' | 'grouped' | 'softcap' | 'tile'>;
 
-const storedOptions = group<StoredOptions>({
-  ...heads,
-  grouped: optional(flag),
-  softcap: optional(flag),
-  tile: attentionTile as never,
-});
+const storedOptions = group<StoredOptions>(
+  { ...heads, grouped: optional(flag), softcap: optional(flag), tile: attentionTile },
+  (o) => (o.tile?.kind === 'plain' ? { what: 'a plain variant stores nothing', fix: 'use a tiled one' } : checkTile(o)),
+);
 
-const padded = (count: number) => Math.ceil(count / 64) * 64;
-const dscores = (d: Dims) => d.batch * d.heads * padded(d.n) * padded(d.keys);
+const chooseStored = (o: StoredOptions, shape: AttentionShape, caps: Caps): StoredOptions => {
+  const { tile } = choose(o, shape, caps);
+  return tile?.kind === 'tiled' ? { ...o, tile } : o;
+};
+
+const storedKnobs = (o: StoredOptions) => knobs({ tile: { kind: 'tiled', rows: 32, cols: 32, lanes: 8 }, ...o });
+const dscores = (d: Sizes) => d.batch * d.heads * d.keys * Math.ceil(d.n / 4) * 4;
 
 /**
- * dk and dv as `attentionBackwardKV`, and dscores [batch, heads, keys, n], counts up to multiples of 64, for `attentionBackwardStoredQ`:
- * five products in the place of seven, for as many bytes as there are scores.
+ * dk and dv as `attentionBackwardKV`, and for `attentionBackwardStoredQ` the gradients by scores, dscores [batch, heads, keys, n up to
+ * a multiple of 4]. Where nothing hides a key.
  */
 export const attentionBackwardStored = defineKernel({
   name: 'attentionBackwardStored',
   options: storedOptions,
-  choose: choose as (o: StoredOptions, shape: AttentionShape, caps: Caps) => StoredOptions,
+  choose: chooseStored,
   shader: shaders.attention_tiled_bwd_kv,
-  knobs: (o: StoredOptions) => ({ ...knobs(o), STORES: true }) as never,
+  knobs: (o: StoredOptions) => ({ ...storedKnobs(o), STORES: true }),
   sizes: (d, k) => ({ ...backward(d, k), dk: sizes.k(d), dv: sizes.v(d, k), dscores: dscores(d) }),
   grid: byKeys,
   check: checkScores,
 });
 
-/** dq from the dscores of `attentionBackwardStored`. Buffers as attentionBackwardQ. */
+/** dq from the dscores of `attentionBackwardStored`. Buffers k and dq as attentionBackwardQ has them. */
 export const attentionBackwardStoredQ = defineKernel({
   name: 'attentionBackwardStoredQ',
   options: storedOptions,
-  choose: choose as (o: StoredOptions, shape: AttentionShape, caps: Caps) => StoredOptions,
+  choose: chooseStored,
   shader: shaders.attention_tiled_bwd_q_stored,
-  knobs: (o: StoredOptions) => knobs(o) as never,
-  sizes: (d) => ({ q: sizes.q(d), k: sizes.k(d), mask: sizes.mask(d), dscores: dscores(d), dq: sizes.q(d) }),
+  knobs: (o: StoredOptions) => {
+    const { HEAD_DIM, GROUPED, ROWS, COLS, LANES } = storedKnobs(o);
+    const vec = o.headDim % 4 === 0;
+    const elements = { VEC: vec, Elem: vec ? 'vec4f' : 'f32', OElem: vec ? 'vec4f' : 'array<f32, 1>' };
+    return { HEAD_DIM, GROUPED, ROWS, COLS, LANES, ...elements };
+  },
+  sizes: (d) => ({ k: sizes.k(d), dscores: dscores(d), dq: sizes.q(d) }),
   grid: byQueries,
-  check: checkScores,
+  check: checkSizes,
 });
 
 type MatrixOptions = Omit<AttentionOptions, 'tile'>;

@@ -47,6 +47,8 @@ export type AttentionTile = PlainAttention | TiledAttention;
 /** Columns of a head that the tiled kernels hold, and that the plain ones do. */
 export const MAX_TILED = 128;
 export const MAX_HEAD = 256;
+/** Columns of a head up to which 64 rows a workgroup are faster than 32: past them two results take too many registers. */
+const MAX_TALL = 96;
 
 /** On a CPU adapter: columns of a head up to which loops over it are unrolled, and scores from which that is worth compiling. */
 const UNROLLED = 16;
@@ -70,8 +72,22 @@ export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTil
   if (width > MAX_TILED) return { kind: 'plain', rows: n <= 32 ? 32 : 64, rolled: true };
   if (n < 16 || caps.maxWorkgroupSize < 128 || caps.maxWorkgroupMemory < 16384)
     return { kind: 'plain', rows: n <= 32 ? 32 : 64 };
-  const rows = n <= 32 || batch * heads * Math.ceil(n / 64) < tuningOf(caps).attention.groups ? 32 : 64;
-  return { kind: 'tiled', rows, cols: 64, lanes: 16 };
+  if (Math.max(n, keys) <= 32) return { kind: 'tiled', rows: 32, cols: 32, lanes: 8 };
+  const few = batch * heads * Math.ceil(n / 64) < tuningOf(caps).attention.groups;
+  return { kind: 'tiled', rows: n <= 32 || few || width > MAX_TALL ? 32 : 64, cols: 64, lanes: 16 };
+}
+
+/** Bytes of the gradients by scores up to which they are stored. */
+const MOST_STORED = 2 ** 27;
+
+/**
+ * Whether the backward stores the gradients by scores, for the product that makes dq of them: five products in the place of seven.
+ * Where nothing hides a key, on a GPU.
+ */
+export function storesScores(shape: AttentionShape, caps: Caps): boolean {
+  const { batch, heads, n, keys = n } = shape;
+  const bytes = 4 * batch * heads * keys * Math.ceil(n / 4) * 4;
+  return chooseAttention(shape, caps).kind === 'tiled' && bytes <= MOST_STORED;
 }
 
 /** The option `tile` of these kernels. */

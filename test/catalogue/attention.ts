@@ -92,7 +92,23 @@ export const tiledFeatureCases = featureCases(
   SMALL_TILE,
 );
 
+const STORED = ['attentionBackwardStored', 'attentionBackwardStoredQ'] as const;
+
+/** Gradients by scores stored: in small tiles, where nothing hides a key. */
+const storedCases: KernelCase[] = STORED.flatMap((kernel) => [
+  attentionCase(kernel, [2, 3, 3, 8], { tile: SMALL_TILE }, { ...CANCELS, ...SMOKE }),
+  attentionCase(kernel, [2, 4, 37, 12], { keys: 43, kvHeads: 2, valueDim: 9, softcap: 2, tile: SMALL_TILE }, CANCELS),
+  attentionCase(kernel, [1, 2, 69, 8], { keys: 33, tile: SMALL_TILE }, CANCELS),
+]);
+
+/** As a GPU has them. */
+const storedBench: KernelCase[] = STORED.flatMap((kernel) =>
+  REALISTIC.map((sizes) => attentionCase(kernel, sizes, {}, BENCH)),
+);
+
 export const attentionCases: KernelCase[] = [
+  ...storedCases,
+  ...storedBench,
   ...ATTENTION_KERNELS.flatMap((kernel) => [
     attentionCase(kernel, [2, 3, 3, 8], {}, SMOKE),
     attentionCase(kernel, [2, 1, 1, 41], {}, kernel === 'attention' ? {} : ONE_KEY),
