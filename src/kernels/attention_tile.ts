@@ -87,7 +87,7 @@ const MOST_STORED = 2 ** 27;
 export function storesScores(shape: AttentionShape, caps: Caps): boolean {
   const { batch, heads, n, keys = n } = shape;
   const bytes = 4 * batch * heads * keys * Math.ceil(n / 4) * 4;
-  return chooseAttention(shape, caps).kind === 'tiled' && bytes <= MOST_STORED;
+  return chooseAttention(shape, caps).kind === 'tiled' && bytes <= Math.min(MOST_STORED, caps.maxBinding);
 }
 
 /** The option `tile` of these kernels. */
