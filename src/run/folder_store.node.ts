@@ -4,14 +4,16 @@ import { atomicWrite } from '../io/atomic.node.ts';
 import { IoError, systemReason } from '../io/errors.ts';
 import { readSafetensors, writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import type { TrainerState } from '../ucgm/checkpoint.ts';
+import { type CommandLine, commandText, parseCommands } from './commands.ts';
 import { configKeptIn, keptConfig } from './kept_settings.node.ts';
 import { MetricsLog } from './metrics_log.node.ts';
+import { PassedOver } from './passed_over.ts';
 import { lock } from './run_lock.node.ts';
 import type { RunConfig } from './settings.ts';
 import type { Checkpoint, RunStore } from './store.ts';
 
 /**
- * The folder of a run: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png, report.html; on latents also
+ * The folder of a run: config.yaml, commands.jsonl, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png, report.html; on latents also
  * latents_stats.safetensors, after `ucgm eval` eval.json, while it is written run.lock.
  */
 export class FolderStore implements RunStore {
@@ -84,6 +86,22 @@ export class FolderStore implements RunStore {
   /** The same noise at several numbers of sampling steps, by a checkpoint's weights. */
   stripPath(step: number): string {
     return join(this.path, 'samples', `strip-${step}.png`);
+  }
+
+  /** The commands that trained it, a line each. */
+  get commandsPath(): string {
+    return join(this.path, 'commands.jsonl');
+  }
+
+  /** Adds a command to those that trained the run. @throws IoError. */
+  writeCommand(command: CommandLine): void {
+    const before = existsSync(this.commandsPath) ? readFileSync(this.commandsPath, 'utf8') : '';
+    atomicWrite(this.commandsPath, before + commandText(command));
+  }
+
+  /** The commands that trained the run, the one that made it first; none of a run of an earlier version. */
+  commands(): CommandLine[] {
+    return existsSync(this.commandsPath) ? parseCommands(readFileSync(this.commandsPath, 'utf8')) : [];
   }
 
   get reportPath(): string {
@@ -168,20 +186,16 @@ export class FolderStore implements RunStore {
    * @throws IoError of the newest where all are damaged.
    */
   latestCheckpoint(): Checkpoint | undefined {
-    const warnings: string[] = [];
-    let first: IoError | undefined;
+    const damaged = new PassedOver();
     for (const step of this.checkpoints().reverse()) {
       const path = this.checkpointPath(step);
       try {
-        return { step, where: path, warnings, ...readSafetensors(path) };
+        return { step, where: path, warnings: damaged.warnings, ...readSafetensors(path) };
       } catch (error) {
-        if (!(error instanceof IoError)) throw error;
-        first ??= error;
-        warnings.push(`passed over a damaged checkpoint: ${error.message}`);
+        damaged.add(error);
       }
     }
-    if (first) throw first;
-    return undefined;
+    return damaged.end();
   }
 
   /** Removes all checkpoints but the newest `keep`, and temporary files that a crash left. */

@@ -8,4 +8,4 @@ export { MAX_IN_FLIGHT, Pace } from './pace.ts';
 export { Section } from './section.ts';
 export { Stream } from './stream.ts';
 export { count, rowsAndCols, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
-export { homeOf, Workspace } from './workspace.ts';
+export { homeOf, Workspace, type WorkspaceOptions } from './workspace.ts';

@@ -2,7 +2,8 @@ import type { BufferLike, BuffersOf, DimsOf, DispatchRecord, Kernel, ShaderSourc
 import type { Command, Words } from './command.ts';
 import { bytesOf } from './dtype.ts';
 import { TensorError } from './errors.ts';
-import type { Ledger } from './ledger.ts';
+import { BufferLimitError, type Ledger } from './ledger.ts';
+import { Pieces } from './pieces.ts';
 import type { Section } from './section.ts';
 import type { Tensor } from './tensor.ts';
 import { Uploads } from './uploads.ts';
@@ -12,6 +13,14 @@ import { Uploads } from './uploads.ts';
  * some forty dispatches (0.2 ms beside an H100).
  */
 const SUBMIT_EVERY = 192;
+
+/** How commands go to the device; left out, as soon as there are some, and without a word. */
+export interface StreamOptions {
+  /** Milliseconds that one submit may take the device, about: the page, which shares it, can draw in between. */
+  readonly submitMs?: number | undefined;
+  /** Told whenever a kernel is compiled that is waited for, how many of those are. */
+  readonly onCompile?: ((done: number, of: number) => void) | undefined;
+}
 
 interface Slot {
   kernel: Kernel;
@@ -43,12 +52,16 @@ export class Stream {
   #drops = 0;
   readonly #memory: Ledger;
   readonly #uploads: Uploads;
+  readonly #pieces: Pieces | undefined;
+  readonly #onCompile: StreamOptions['onCompile'];
 
   /** @param memory whether there was memory for the buffers: nothing is submitted before it is known. */
-  constructor(device: GPUDevice, memory: Ledger) {
+  constructor(device: GPUDevice, memory: Ledger, { submitMs, onCompile }: StreamOptions = {}) {
     this.device = device;
     this.#memory = memory;
     this.#uploads = new Uploads(memory);
+    this.#pieces = submitMs === undefined ? undefined : new Pieces(device.queue, submitMs);
+    this.#onCompile = onCompile;
   }
 
   /** Starts a new sequence of dispatches, to be matched with the last one's records. */
@@ -152,14 +165,62 @@ export class Stream {
 
   /** Submits all that is recorded, once its pipelines are compiled. @throws KernelError compile, BufferLimitError. */
   async flush(): Promise<void> {
-    await this.#memory.check();
+    await this.#checkMemory();
     if (this.#waiting.size > 0) {
-      await Promise.all([...this.#waiting].map((k) => k.ready));
-      await this.#memory.check(); // compiling takes seconds: the buffers may be gone
+      await this.#compiled();
+      await this.#checkMemory(); // compiling takes seconds: the buffers may be gone
     }
     this.#waiting.clear();
-    this.#submit();
+    const commands = this.#taken();
     this.#stepping = false;
+    const takeBack = this.#uploads.unmap();
+    try {
+      const dispatch = (command: Command) => (command.kind === 'run' ? command.record : undefined);
+      if (this.#pieces) await this.#pieces.send(commands, dispatch, (piece) => this.#submit(piece));
+      else this.#submit(commands);
+    } finally {
+      takeBack();
+    }
+  }
+
+  /** @throws BufferLimitError that also says which kernel asked first for what there was no memory for. */
+  async #checkMemory(): Promise<void> {
+    try {
+      await this.#memory.check();
+    } catch (error) {
+      const buffer = error instanceof BufferLimitError ? error.buffer : undefined;
+      if (!buffer) throw error;
+      const { what, fix } = error as BufferLimitError;
+      throw new BufferLimitError(`${what}${this.#firstUse(buffer)}`, fix, buffer);
+    }
+  }
+
+  /** Where this step uses a buffer first: `, out of matmul`. */
+  #firstUse(buffer: GPUBuffer): string {
+    for (const { kernel, buffers } of this.#slots.slice(0, this.#position))
+      for (const [name, given] of Object.entries(buffers))
+        if (given && ('buffer' in given ? given.buffer : given) === buffer) return `: ${name} of ${kernel.name}`;
+    return '';
+  }
+
+  async #compiled(): Promise<void> {
+    const kernels = [...this.#waiting];
+    let done = kernels.filter((kernel) => kernel.compiled).length;
+    const one = async (kernel: Kernel) => {
+      if (kernel.compiled) return;
+      await kernel.ready;
+      this.#onCompile?.(++done, kernels.length);
+    };
+    await Promise.all(kernels.map(one));
+  }
+
+  /** What is recorded, and is recorded no more. */
+  #taken(): readonly Command[] {
+    const commands = this.#commands;
+    this.#commands = [];
+    this.#earlier = 0;
+    this.#runs = 0;
+    return commands;
   }
 
   /** Forgets what was recorded since `begin` and every kept record: after an error, or before buffers they name are destroyed. */
@@ -176,13 +237,16 @@ export class Stream {
   }
 
   #submitIfReady(): void {
-    if (this.#held || !this.#memory.settled) return; // else the last part of a step may run without its first
+    // Where it is held or not settled, the last part of a step may run without its first; pieces wait for each other, as only flush does.
+    if (this.#held || !this.#memory.settled || this.#pieces) return;
     for (const kernel of this.#waiting) if (!kernel.compiled) return;
     this.#waiting.clear();
-    this.#submit();
+    const takeBack = this.#uploads.unmap();
+    this.#submit(this.#taken());
+    takeBack();
   }
 
-  #submit(): void {
+  #submit(commands: readonly Command[]): void {
     const { device } = this;
     let encoder: GPUCommandEncoder | undefined;
     let pass: GPUComputePassEncoder | undefined;
@@ -195,8 +259,7 @@ export class Stream {
       if (encoder) device.queue.submit([encoder.finish()]);
       encoder = undefined;
     };
-    const takeBack = this.#uploads.unmap();
-    for (const command of this.#commands) {
+    for (const command of commands) {
       if (command.kind === 'write') {
         // A queue write takes effect at once, ahead of an encoder that is not submitted yet.
         send();
@@ -223,10 +286,6 @@ export class Stream {
       }
     }
     send();
-    takeBack();
-    this.#commands = [];
-    this.#earlier = 0;
-    this.#runs = 0;
   }
 }
 
