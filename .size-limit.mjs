@@ -9,13 +9,13 @@ const KERNELS = [
   ['softmax', 'softmax', '10 kB'],
   ['activation', 'activation', '9 kB'],
   ['matmul', 'matmul', '15.5 kB'],
-  ['attention', 'attention', '15.5 kB'],
+  ['attention', 'attention', '17 kB'],
 ];
 
 /** Whole families: forward, backward, and every variant. */
 const FAMILIES = {
   activation: '10.5 kB',
-  attention: '20 kB',
+  attention: '31.5 kB',
   columns: '8 kB',
   embedding: '9 kB',
   lincomb: '9 kB',
@@ -37,12 +37,12 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '64 kB'],
-  ops: ['autograd/index', '60 kB'],
-  nn: ['nn/index', '80 kB'],
-  models: ['models/index', '66 kB'],
+  kernels: ['kernels/index', '72 kB'],
+  ops: ['autograd/index', '72 kB'],
+  nn: ['nn/index', '93 kB'],
+  models: ['models/index', '70 kB'],
   ucgm: ['ucgm/index', '80 kB'],
-  run: ['run/index', '165 kB'],
+  run: ['run/index', '175 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -63,5 +63,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '175 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '187 kB', gzip: true },
 ];
