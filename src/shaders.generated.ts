@@ -7276,6 +7276,72 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
 export interface InitParameters extends Same<typeof init_parameters_> {}
 export const init_parameters: InitParameters = init_parameters_;
 
+const largest_ = {
+  name: 'largest',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'vec4u' },
+    out: { binding: 1, access: 'read_write', element: 'u32' },
+  },
+  uniform: { binding: 2, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PARTS: { kind: 'const', type: 'u32', default: 128 },
+  },
+  workgroup: ['WG'],
+  code: `// largest: the bits of the largest magnitudes of PARTS parts of x [count], for ranges_of in matmul_f32x3: out[i] is over the quads and singles
+// i WG + j, j < WG, taken round by round. Bits of magnitudes are ordered as the magnitudes are, with infinity and then NaN above all numbers.
+// Grid: a workgroup of WG a part. Precision: exact.
+
+const WG: u32 = 256u;         // knob, halved to fit: invocations of a workgroup
+const PARTS: u32 = 128u;      // knob: parts, workgroups
+
+struct Dims {
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4u>;
+@group(0) @binding(1) var<storage, read_write> out: array<u32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+var<workgroup> found: array<u32, WG>;
+
+fn magnitude(bits: vec4u, at: u32) -> u32 {
+  let m = select(vec4u(), bits & vec4u(0x7fffffffu), vec4u(at, at + 1u, at + 2u, at + 3u) < vec4u(dims.count));
+  return max(max(m.x, m.y), max(m.z, m.w));
+}
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) local: u32) {
+  var most = 0u;
+  for (var quad = wid.x * WG + local; quad < (dims.count + 3u) / 4u; quad += PARTS * WG) {
+    most = max(most, magnitude(x[quad], quad * 4u));
+  }
+  found[local] = most;
+  workgroupBarrier();
+  for (var half = WG / 2u; half > 0u; half /= 2u) {
+    if (local < half) {
+      found[local] = max(found[local], found[local + half]);
+    }
+    workgroupBarrier();
+  }
+  if (local == 0u && wid.x < PARTS) {
+    out[wid.x] = found[0];
+  }
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * largest: the bits of the largest magnitudes of PARTS parts of x [count], for ranges_of in matmul_f32x3: out[i] is over the quads and singles
+ * i WG + j, j < WG, taken round by round. Bits of magnitudes are ordered as the magnitudes are, with infinity and then NaN above all numbers.
+ * Grid: a workgroup of WG a part. Precision: exact.
+ */
+export interface Largest extends Same<typeof largest_> {}
+export const largest: Largest = largest_;
+
 const lincomb_ = {
   name: 'lincomb',
   entryPoint: 'main',
@@ -7990,6 +8056,1623 @@ fn sum_of(runs: Runs) -> Summed {
 export interface LossTotal extends Same<typeof loss_total_> {}
 export const loss_total: LossTotal = loss_total_;
 
+const matmul_f32x3_ = {
+  name: 'matmul_f32x3',
+  entryPoint: 'main',
+  bindings: {
+    a: { binding: 0, access: 'read', element: 'AElem' },
+    b: { binding: 1, access: 'read', element: 'BElem' },
+    bias: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    gate: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_GATE' },
+    residual: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
+    out: { binding: 5, access: 'read_write', element: 'OElem' },
+    pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
+    ranges: { binding: 8, access: 'read', element: 'u32' },
+  },
+  uniform: { binding: 7, size: 36, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    batch: { type: 'u32', offset: 12, else: 1 },
+    k_chunk: { type: 'u32', offset: 16, else: 'k' },
+    gate_rows: { type: 'u32', offset: 20, else: 1, optional: 'HAS_GATE' },
+    gate_stride: { type: 'u32', offset: 24, else: 0, optional: 'HAS_GATE' },
+    gate_offset: { type: 'u32', offset: 28, else: 0, optional: 'HAS_GATE' },
+    residual_rows: { type: 'u32', offset: 32, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
+  knobs: {
+    TRANS_A: { kind: 'const', type: 'bool', default: false },
+    TRANS_B: { kind: 'const', type: 'bool', default: false },
+    VEC_A: { kind: 'const', type: 'bool', default: false },
+    VEC_B: { kind: 'const', type: 'bool', default: false },
+    VEC_N: { kind: 'const', type: 'bool', default: false },
+    AElem: { kind: 'alias', type: 'type', default: 'f32' },
+    BElem: { kind: 'alias', type: 'type', default: 'f32' },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    RElem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    A_EACH: { kind: 'const', type: 'u32', default: 1 },
+    A_OF: { kind: 'const', type: 'u32', default: 0 },
+    B_EACH: { kind: 'const', type: 'u32', default: 1 },
+    B_OF: { kind: 'const', type: 'u32', default: 0 },
+    ACT: { kind: 'const', type: 'u32', default: 0 },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_GATE: { kind: 'const', type: 'bool', default: false },
+    HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+    HAS_PRE: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `// matmul_f32x3: out = residual + gate * act(op(A) op(B) + bias), batched, to f32 accuracy by three products of halves on subgroup matrices;
+// a variant of matmul_tiled with the same buffers and dims, and \`ranges\`.
+// Buffers, row-major (batch outermost), f32 but where it says otherwise:
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+//   shared_matrix)
+//   ranges [256]: the bits of the largest magnitudes of 128 parts of a, then of b (largest.wgsl)
+//   out [splits * batch, m, n], pre [same] = the value before act; bias [n]; residual [batch, residual_rows, n]; gate as in matmul_tiled
+// Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+// Grid: a workgroup of four subgroups of 32 makes 64 x 64 outputs, a subgroup 32 x 32. Folded over (split, batch, tile).
+// Operands are scaled by powers of two, so that the largest of each is near 2^14, and taken as x = h + l / 2048, halves both: 22 bits and a sign
+// each. Ah Bh goes to one sum, Al Bh + Ah Bl to another, which comes in at the end, 2048 times smaller. A tensor core truncates as it adds: every
+// RUN of k the first sum goes through workgroup memory into f32 registers. Where a range is no finite number, all is summed by FMA instead.
+// Precision: as f32 sums, or better; the epilogue in f32.
+// Source: Ootomo and Yokota 2022, "Recovering single precision accuracy from Tensor Cores while surpassing the FP32 theoretical peak performance".
+// @use act
+// @use shared_matrix
+// @use subgroup_matrix
+// @use matrix_tiles
+// @use product_finish
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const TRANS_A: bool = false;       // knob: a is stored [k, m]
+const TRANS_B: bool = false;       // knob: b is stored [n, k]
+const VEC_A: bool = false;         // knob: a is read eight neighbours at a time; its rows are a multiple of 8 (and k_chunk, where they run along k)
+const VEC_B: bool = false;         // knob: b likewise
+const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vectors of 4; n is a multiple of 4
+alias AElem = f32;                 // knob: f32, a vector of 4 with VEC_A
+alias BElem = f32;                 // knob: f32, a vector of 4 with VEC_B
+alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
+alias RElem = f32;                 // knob: as OScalar, a vector of 4 with VEC_N
+alias OElem = array<f32, 1>;       // knob: array<OScalar, 1>, or a vector of 4 with VEC_N: both can be indexed, so one store serves both
+const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
+const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
+const B_EACH: u32 = 1u;            // knob: likewise of b
+const B_OF: u32 = 0u;              // knob: likewise of b
+const ACT: u32 = 0u;               // knob: 0 none; see lib act
+const HAS_BIAS: bool = false;      // knob: add bias
+const HAS_GATE: bool = false;      // knob: multiply by gate
+const HAS_RESIDUAL: bool = false;  // knob: add residual
+const HAS_PRE: bool = false;       // knob: also write the value before act
+
+const TM: u32 = 2u; // matrices of 16 rows a subgroup
+const TN: u32 = 2u;
+const WORDS_A: bool = false;
+const WORDS_B: bool = false;
+alias AScalar = f32;
+alias BScalar = f32;
+const RUN: u32 = 256u; // of k, after which the first sum goes to registers: a multiple of two steps
+const LOW: f32 = 2048.0; // what the lower halves are multiplied by
+
+struct Dims {
+  m: u32,
+  n: u32,
+  k: u32,
+  batch: u32, // optional, else 1
+  k_chunk: u32, // optional, else k
+  gate_rows: u32, // optional: HAS_GATE, else 1
+  gate_stride: u32, // optional: HAS_GATE, else 0
+  gate_offset: u32, // optional: HAS_GATE, else 0
+  residual_rows: u32, // optional: HAS_RESIDUAL, else 1
+}
+
+@group(0) @binding(0) var<storage, read> a: array<AElem>;
+@group(0) @binding(1) var<storage, read> b: array<BElem>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
+@group(0) @binding(4) var<storage, read> residual: array<RElem>; // optional: HAS_RESIDUAL
+@group(0) @binding(5) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
+@group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read> ranges: array<u32>;
+
+var<workgroup> parts: array<array<vec4u, PART>, 8>; // higher halves: two subgroups' lines of A, two's of B; then the lower ones likewise
+var<workgroup> largest: array<atomic<u32>, 2>; // of a and b
+var<workgroup> magnitudes: vec2u;
+
+// What an invocation fetches of a step: two eights of A, two of B.
+struct Fetched {
+  a0: Eight,
+  a1: Eight,
+  b0: Eight,
+  b1: Eight,
+}
+
+fn fetch(local: u32, from_a: Source, from_b: Source, step: u32) -> Fetched {
+  return Fetched(
+    fetch_a(local, from_a, step),
+    fetch_a(local + THREADS, from_a, step),
+    fetch_b(local, from_b, step),
+    fetch_b(local + THREADS, from_b, step),
+  );
+}
+
+fn numbers(low: vec2u) -> vec4f {
+  return vec4f(unpack2x16float(low.x), unpack2x16float(low.y));
+}
+
+fn stage_eight(part: u32, at: u32, f: Eight, scale: f32) {
+  let low = f.low * scale;
+  let high = f.high * scale;
+  let h = halves(low, high);
+  parts[part][at] = h;
+  parts[part + 4u][at] = halves((low - numbers(h.xy)) * LOW, (high - numbers(h.zw)) * LOW);
+}
+
+fn stage_a(e: u32, f: Eight, scale: f32) {
+  let place = place_a(e);
+  stage_eight(place.x, place.y, f, scale);
+}
+
+fn stage_b(e: u32, f: Eight, scale: f32) {
+  let place = place_b(e);
+  stage_eight(2u + place.x, place.y, f, scale);
+}
+
+fn stage(local: u32, f: Fetched, scales: vec2f) {
+  stage_a(local, f.a0, scales.x);
+  stage_a(local + THREADS, f.a1, scales.x);
+  stage_b(local, f.b0, scales.y);
+  stage_b(local + THREADS, f.b1, scales.y);
+}
+
+struct Sums {
+  c00: Sum,
+  c01: Sum,
+  c10: Sum,
+  c11: Sum,
+}
+
+fn add_products(before: Sums, x0: Left, x1: Left, y0: Right, y1: Right) -> Sums {
+  return Sums(
+    add_product(x0, y0, before.c00),
+    add_product(x0, y1, before.c01),
+    add_product(x1, y0, before.c10),
+    add_product(x1, y1, before.c11),
+  );
+}
+
+fn left(part: u32, i: u32, kk: u32) -> Left {
+  return left_at(part, left_place(i, kk), A_LINE, TRANS_A);
+}
+
+fn right(part: u32, i: u32, kk: u32) -> Right {
+  return right_at(part, right_place(i, kk), B_LINE, TRANS_B);
+}
+
+// The sum of products of higher halves, and that of a higher with a lower one.
+struct Both {
+  high: Sums,
+  low: Sums,
+}
+
+// Adds the staged step.
+fn multiply(before: Both, part_a: u32, part_b: u32) -> Both {
+  var s = before;
+  for (var kk = 0u; kk < BK / 16u; kk++) {
+    let x0 = left(part_a, 0u, kk);
+    let x1 = left(part_a, 1u, kk);
+    let y0 = right(part_b, 0u, kk);
+    let y1 = right(part_b, 1u, kk);
+    s.low = add_products(s.low, left(part_a + 4u, 0u, kk), left(part_a + 4u, 1u, kk), y0, y1);
+    s.low = add_products(s.low, x0, x1, right(part_b + 4u, 0u, kk), right(part_b + 4u, 1u, kk));
+    s.high = add_products(s.high, x0, x1, y0, y1);
+  }
+  return s;
+}
+
+const OUT_LINE: u32 = 4u * TN + 1u; // vec4u a row of sums in workgroup memory
+
+// An invocation's outputs: four quads of each 16 rows of its subgroup.
+struct Totals {
+  t00: vec4f,
+  t01: vec4f,
+  t02: vec4f,
+  t03: vec4f,
+  t10: vec4f,
+  t11: vec4f,
+  t12: vec4f,
+  t13: vec4f,
+}
+
+fn quad_at(part: u32, x: u32, lane: u32) -> vec4f {
+  let e = x * 32u + lane;
+  return bitcast<vec4f>(parts[part][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
+}
+
+// Adds a subgroup's sums, times \`factor\`, to its invocations' totals, through workgroup memory that nothing else is in.
+fn add_up(before: Totals, s: Sums, factor: f32, part: u32, lane: u32) -> Totals {
+  var t = before;
+  put_sum(part, 0u, s.c00, OUT_LINE);
+  put_sum(part, 4u, s.c01, OUT_LINE);
+  workgroupBarrier();
+  t.t00 += factor * quad_at(part, 0u, lane);
+  t.t01 += factor * quad_at(part, 1u, lane);
+  t.t02 += factor * quad_at(part, 2u, lane);
+  t.t03 += factor * quad_at(part, 3u, lane);
+  workgroupBarrier();
+  put_sum(part, 0u, s.c10, OUT_LINE);
+  put_sum(part, 4u, s.c11, OUT_LINE);
+  workgroupBarrier();
+  t.t10 += factor * quad_at(part, 0u, lane);
+  t.t11 += factor * quad_at(part, 1u, lane);
+  t.t12 += factor * quad_at(part, 2u, lane);
+  t.t13 += factor * quad_at(part, 3u, lane);
+  workgroupBarrier();
+  return t;
+}
+
+// The exponent e with which a largest magnitude times 2^e is in [2^14, 2^15), as far as powers of two go.
+fn exponent_of(bits: u32) -> i32 {
+  return select(clamp(14 - (i32(bits >> 23u) - 127), -126, 126), 0, bits == 0u);
+}
+
+fn power_of_two(e: i32) -> f32 {
+  return bitcast<f32>(u32(e + 127) << 23u);
+}
+
+// The bits of the largest magnitudes of a and b, the same in all invocations; a NaN's are above all.
+fn ranges_of(local: u32) -> vec2u {
+  atomicMax(&largest[0], ranges[local]);
+  atomicMax(&largest[1], ranges[THREADS + local]);
+  workgroupBarrier();
+  if (local == 0u) {
+    magnitudes = vec2u(atomicLoad(&largest[0]), atomicLoad(&largest[1]));
+  }
+  return workgroupUniformLoad(&magnitudes);
+}
+
+fn number_of_a(at: u32) -> f32 {
+  if (VEC_A) {
+    return a_at(at / 4u)[at % 4u];
+  }
+  return a_at(at).x;
+}
+
+fn number_of_b(at: u32) -> f32 {
+  if (VEC_B) {
+    return b_at(at / 4u)[at % 4u];
+  }
+  return b_at(at).x;
+}
+
+// Four neighbours by FMA, in order.
+fn summed(row: u32, col: u32, from_a: Source, from_b: Source, k_begin: u32, k_end: u32) -> vec4f {
+  var sum = vec4f();
+  let r = min(row, dims.m - 1u);
+  let c = min(vec4u(col, col + 1u, col + 2u, col + 3u), vec4u(dims.n - 1u));
+  for (var k = k_begin; k < k_end; k++) {
+    let x = number_of_a(from_a.base + select(r * dims.k + k, k * dims.m + r, TRANS_A));
+    let at = from_b.base + select(k * dims.n + c, c * dims.k + k, vec4<bool>(TRANS_B));
+    sum += x * vec4f(number_of_b(at.x), number_of_b(at.y), number_of_b(at.z), number_of_b(at.w));
+  }
+  return sum;
+}
+
+@compute @workgroup_size(128)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_id) subgroup: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let tiles_n = (dims.n + BN - 1u) / BN;
+  let tiles_m = (dims.m + BM - 1u) / BM;
+  let group = wid.x + wid.y * groups.x;
+  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
+  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+  if (slice >= splits * dims.batch) {
+    return;
+  }
+  let tile = group % (tiles_n * tiles_m);
+  let batch = slice % dims.batch;
+  let k_begin = (slice / dims.batch) * dims.k_chunk;
+  let k_end = min(dims.k, k_begin + dims.k_chunk);
+  let row_base = (tile / tiles_n) * BM;
+  let col_base = (tile % tiles_n) * BN;
+  let from_a = source_a(shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k, row_base, k_begin, k_end);
+  let from_b = source_b(shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n, col_base, k_begin, k_end);
+  let row_out = row_base + (subgroup / 2u) * 16u * TM + lane / (4u * TN); // of quad 0; each quad after it is 32 / (4 TN) rows on
+  let col_out = col_base + (subgroup % 2u) * 16u * TN + lane % (4u * TN) * 4u;
+  let range = ranges_of(local);
+
+  if (max(range.x, range.y) >= 0x7f800000u) {
+    for (var quad = 0u; quad < 8u; quad++) {
+      let row = row_out + quad * 4u;
+      finish(slice, batch, row, col_out, summed(row, col_out, from_a, from_b, k_begin, k_end));
+    }
+    return;
+  }
+
+  let exponents = vec2i(exponent_of(range.x), exponent_of(range.y));
+  let scales = vec2f(power_of_two(exponents.x), power_of_two(exponents.y));
+  let part_a = subgroup / 2u;
+  let part_b = 2u + subgroup % 2u;
+  var s = Both();
+  var t = Totals();
+  var next = fetch(local, from_a, from_b, 0u);
+  var after = fetch(local, from_a, from_b, BK);
+  for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
+    // Past the end the fetches give zeros, so that a last odd step adds nothing.
+    stage(local, next, scales);
+    workgroupBarrier();
+    next = fetch(local, from_a, from_b, k0 + 2u * BK);
+    s = multiply(s, part_a, part_b);
+    workgroupBarrier();
+    stage(local, after, scales);
+    workgroupBarrier();
+    after = fetch(local, from_a, from_b, k0 + 3u * BK);
+    s = multiply(s, part_a, part_b);
+    workgroupBarrier();
+    if ((k0 + 2u * BK) % RUN == 0u) {
+      t = add_up(t, s.high, 1.0, subgroup, lane);
+      s.high = Sums();
+    }
+  }
+  t = add_up(t, s.high, 1.0, subgroup, lane);
+  t = add_up(t, s.low, 1.0 / LOW, subgroup, lane);
+
+  let back = -(exponents.x + exponents.y);
+  let half = back / 2;
+  let first = power_of_two(half);
+  let second = power_of_two(back - half);
+  finish(slice, batch, row_out, col_out, t.t00 * first * second);
+  finish(slice, batch, row_out + 4u, col_out, t.t01 * first * second);
+  finish(slice, batch, row_out + 8u, col_out, t.t02 * first * second);
+  finish(slice, batch, row_out + 12u, col_out, t.t03 * first * second);
+  finish(slice, batch, row_out + 16u, col_out, t.t10 * first * second);
+  finish(slice, batch, row_out + 20u, col_out, t.t11 * first * second);
+  finish(slice, batch, row_out + 24u, col_out, t.t12 * first * second);
+  finish(slice, batch, row_out + 28u, col_out, t.t13 * first * second);
+}
+
+// act: the nonlinearity that a kernel was made for, and its derivative.
+// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
+// @use activation
+
+fn act(x: f32) -> f32 {
+  var value = x;
+  if (ACT == 1u) {
+    value = gelu(x);
+  } else if (ACT == 2u) {
+    value = silu(x);
+  } else if (ACT == 3u) {
+    value = relu(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf(x);
+  } else if (ACT == 5u) {
+    value = sigmoid(x);
+  } else if (ACT == 6u) {
+    value = tanh_exact(x);
+  } else if (ACT == 7u) {
+    value = erf(x);
+  }
+  return value;
+}
+
+fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
+  if (ACT == 1u) {
+    value = gelu_grad(x);
+  } else if (ACT == 2u) {
+    value = silu_grad(x);
+  } else if (ACT == 3u) {
+    value = relu_grad(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf_grad(x);
+  } else if (ACT == 5u) {
+    value = sigmoid_grad(x);
+  } else if (ACT == 6u) {
+    value = tanh_grad(x);
+  } else if (ACT == 7u) {
+    value = erf_grad(x);
+  }
+  return value;
+}
+
+// shared_matrix: which matrix of an operand of a batched product the i-th of the batch reads: \`each\` neighbours share one, and \`count\`
+// of them come again and again, 0: as many as are needed. A batch of axes [B, H] meets an operand of [B, 1] with each = H, of [1, H]
+// with count = H, and one matrix with count = 1.
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+  return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
+// subgroup_matrix: products of matrices of 16 x 16 that a subgroup of 32 holds together, f16 times f16 into f32. The one place in WGSL that
+// spells the experimental extension.
+// Needs in the kernel: var<workgroup> parts, arrays of PART vec4u. An array of its own for each subgroup's lines, since where a matrix begins
+// in it is a constant then, and Dawn's and the driver's bounds checks fall away (H100: 210 TFLOP/s, with one flat array 181).
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+// A matrix whose lines begin \`line\` vec4u apart: with \`turned\` they are its columns, else its rows.
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+  if (turned) {
+    return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+  }
+  return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right {
+  if (turned) {
+    return subgroupMatrixLoad<Right, col_major>(&parts[part], at, line);
+  }
+  return subgroupMatrixLoad<Right, row_major>(&parts[part], at, line);
+}
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+  return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+// Writes a matrix of sums, four numbers a vec4u, its rows \`line\` vec4u apart.
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+  subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+// matrix_tiles: the tiles of A and B of one step of a product on subgroup matrices, BK lines of k, fetched from storage into registers eight
+// neighbours at a time, and where they lie in workgroup memory: lines as in storage, with one vec4u after each, so that matrices meet no bank twice.
+// Needs in the kernel: const TM, TN, TRANS_A, TRANS_B, VEC_A, VEC_B, WORDS_A, WORDS_B; alias AScalar, BScalar; the buffers a, b; dims.m, n, k.
+
+const BK: u32 = 32u;      // k a step
+const THREADS: u32 = 128u; // four subgroups, 2 x 2
+const BM: u32 = 32u * TM;
+const BN: u32 = 32u * TN;
+const K_LINE: u32 = BK / 8u + 1u;                         // vec4u a line along k
+const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A); // of a subgroup's part of A
+const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
+const PART: u32 = 16u * max(TM, TN) * K_LINE; // vec4u of a subgroup's part of either
+
+// Eight neighbours: halves two a word, or numbers.
+struct Eight {
+  words: vec4u,
+  low: vec4f,
+  high: vec4f,
+}
+
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn a_at(i: u32) -> vec4<AScalar> { return vec4<AScalar>(a[i]); }
+fn b_at(i: u32) -> vec4<BScalar> { return vec4<BScalar>(b[i]); }
+
+// Where an operand lies: lines of \`length\` numbers from \`base\` on; those from line \`lines\` on, and from \`end\` on in a line, count as zero.
+struct Source {
+  base: u32,
+  length: u32,
+  lines: u32,
+  end: u32,
+  line: u32, // where its tile begins, at k_begin
+  along: u32,
+}
+
+fn source_a(base: u32, row: u32, k_begin: u32, k_end: u32) -> Source {
+  if (TRANS_A) {
+    return Source(base, dims.m, k_end, dims.m, k_begin, row);
+  }
+  return Source(base, dims.k, dims.m, k_end, row, k_begin);
+}
+
+fn source_b(base: u32, col: u32, k_begin: u32, k_end: u32) -> Source {
+  if (TRANS_B) {
+    return Source(base, dims.k, dims.n, k_end, col, k_begin);
+  }
+  return Source(base, dims.n, k_end, dims.n, k_begin, col);
+}
+
+// Line and eight of item e of a tile. Along k eight neighbours take lines four apart, which they stage without meeting a bank twice.
+fn item_of(e: u32, along_k: bool, side: u32) -> vec2u {
+  if (along_k) {
+    return vec2u((e / 32u) * 8u + (e / 8u) % 4u + (e / 4u) % 2u * 4u, e % 4u);
+  }
+  return vec2u(e / (side / 8u), e % (side / 8u));
+}
+
+fn fetch_a(e: u32, source: Source, step: u32) -> Eight {
+  let item = item_of(e, !TRANS_A, BM);
+  let line = source.line + item.x + select(0u, step, TRANS_A);
+  let along = source.along + item.y * 8u + select(step, 0u, TRANS_A);
+  let at = source.base + line * source.length + along;
+  var f = Eight();
+  if (line < source.lines && along < source.end) {
+    if (WORDS_A) {
+      f.words = vec4u(a_at(at / 8u));
+    } else if (VEC_A) {
+      f.low = vec4f(a_at(at / 4u));
+      f.high = vec4f(a_at(at / 4u + 1u));
+    } else {
+      let last = source.end - along - 1u;
+      f.low = vec4f(f32(a_at(at).x), f32(a_at(at + min(1u, last)).x), f32(a_at(at + min(2u, last)).x), f32(a_at(at + min(3u, last)).x));
+      f.high = vec4f(f32(a_at(at + min(4u, last)).x), f32(a_at(at + min(5u, last)).x), f32(a_at(at + min(6u, last)).x), f32(a_at(at + min(7u, last)).x));
+      f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+      f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
+    }
+  }
+  return f;
+}
+
+fn fetch_b(e: u32, source: Source, step: u32) -> Eight {
+  let item = item_of(e, TRANS_B, BN);
+  let line = source.line + item.x + select(step, 0u, TRANS_B);
+  let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
+  let at = source.base + line * source.length + along;
+  var f = Eight();
+  if (line < source.lines && along < source.end) {
+    if (WORDS_B) {
+      f.words = vec4u(b_at(at / 8u));
+    } else if (VEC_B) {
+      f.low = vec4f(b_at(at / 4u));
+      f.high = vec4f(b_at(at / 4u + 1u));
+    } else {
+      let last = source.end - along - 1u;
+      f.low = vec4f(f32(b_at(at).x), f32(b_at(at + min(1u, last)).x), f32(b_at(at + min(2u, last)).x), f32(b_at(at + min(3u, last)).x));
+      f.high = vec4f(f32(b_at(at + min(4u, last)).x), f32(b_at(at + min(5u, last)).x), f32(b_at(at + min(6u, last)).x), f32(b_at(at + min(7u, last)).x));
+      f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+      f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
+    }
+  }
+  return f;
+}
+
+// Part and place of item e of a tile in workgroup memory.
+fn place_a(e: u32) -> vec2u {
+  let item = item_of(e, !TRANS_A, BM);
+  if (TRANS_A) {
+    return vec2u(item.y / (2u * TM), item.x * A_LINE + item.y % (2u * TM));
+  }
+  return vec2u(item.x / (16u * TM), item.x % (16u * TM) * A_LINE + item.y);
+}
+
+fn place_b(e: u32) -> vec2u {
+  let item = item_of(e, TRANS_B, BN);
+  if (TRANS_B) {
+    return vec2u(item.x / (16u * TN), item.x % (16u * TN) * B_LINE + item.y);
+  }
+  return vec2u(item.y / (2u * TN), item.x * B_LINE + item.y % (2u * TN));
+}
+
+// Where matrix i of a subgroup's part begins at step kk of 16 k.
+fn left_place(i: u32, kk: u32) -> u32 {
+  return select(i * 16u * A_LINE + kk * 2u, kk * 16u * A_LINE + i * 2u, TRANS_A);
+}
+
+fn right_place(i: u32, kk: u32) -> u32 {
+  return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
+}
+
+// Eight halves, two a word; numbers past the greatest half are infinite.
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+  return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+// product_finish: the epilogue of a product, residual + gate * act(sum + bias), of four neighbours of a row at a time.
+// Needs in the kernel: the buffers bias, gate, residual, out, pre and the dims of a product; const HAS_BIAS, HAS_PRE, HAS_GATE, HAS_RESIDUAL,
+// ACT; with VEC_N residual, out and pre are vectors of 4, n a multiple of it; alias OScalar, OElem.
+// @use act
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
+
+fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+
+// The epilogue of four outputs from (row, col) on.
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+  if (row >= dims.m || col >= dims.n) {
+    return;
+  }
+  let index = (slice * dims.m + row) * dims.n + col;
+  var value = sum;
+  let count = min(4u, dims.n - col);
+  if (HAS_BIAS) {
+    value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
+  }
+  if (HAS_PRE) {
+    for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+      if (j < count) {
+        var part: OElem;
+        for (var c = 0u; c < STORE_WIDTH; c++) {
+          part[c] = OScalar(value[j + c]);
+        }
+        pre[(index + j) / STORE_WIDTH] = part;
+      }
+    }
+  }
+  if (ACT != 0u) {
+    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
+  }
+  if (HAS_GATE) {
+    let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
+    value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
+  }
+  if (HAS_RESIDUAL) {
+    let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+    if (VEC_N) {
+      value += residual_at(at / 4u);
+    } else {
+      value.x += residual_at(at).x;
+      if (count > 1u) { value.y += residual_at(at + 1u).x; }
+      if (count > 2u) { value.z += residual_at(at + 2u).x; }
+      if (count > 3u) { value.w += residual_at(at + 3u).x; }
+    }
+  }
+  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+    if (j < count) {
+      var part: OElem;
+      for (var c = 0u; c < STORE_WIDTH; c++) {
+        part[c] = OScalar(value[j + c]);
+      }
+      out[(index + j) / STORE_WIDTH] = part;
+    }
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(between(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+}
+
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+}
+
+fn relu(x: f32) -> f32 {
+  return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * matmul_f32x3: out = residual + gate * act(op(A) op(B) + bias), batched, to f32 accuracy by three products of halves on subgroup matrices;
+ * a variant of matmul_tiled with the same buffers and dims, and `ranges`.
+ * Buffers, row-major (batch outermost), f32 but where it says otherwise:
+ * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+ * shared_matrix)
+ * ranges [256]: the bits of the largest magnitudes of 128 parts of a, then of b (largest.wgsl)
+ * out [splits * batch, m, n], pre [same] = the value before act; bias [n]; residual [batch, residual_rows, n]; gate as in matmul_tiled
+ * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+ * Grid: a workgroup of four subgroups of 32 makes 64 x 64 outputs, a subgroup 32 x 32. Folded over (split, batch, tile).
+ * Operands are scaled by powers of two, so that the largest of each is near 2^14, and taken as x = h + l / 2048, halves both: 22 bits and a sign
+ * each. Ah Bh goes to one sum, Al Bh + Ah Bl to another, which comes in at the end, 2048 times smaller. A tensor core truncates as it adds: every
+ * RUN of k the first sum goes through workgroup memory into f32 registers. Where a range is no finite number, all is summed by FMA instead.
+ * Precision: as f32 sums, or better; the epilogue in f32.
+ * Source: Ootomo and Yokota 2022, "Recovering single precision accuracy from Tensor Cores while surpassing the FP32 theoretical peak performance".
+ */
+export interface MatmulF32x3 extends Same<typeof matmul_f32x3_> {}
+export const matmul_f32x3: MatmulF32x3 = matmul_f32x3_;
+
+const matmul_matrix_ = {
+  name: 'matmul_matrix',
+  entryPoint: 'main',
+  bindings: {
+    a: { binding: 0, access: 'read', element: 'AElem', holds: 'AStored' },
+    b: { binding: 1, access: 'read', element: 'BElem', holds: 'BStored' },
+    bias: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    gate: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_GATE' },
+    residual: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
+    out: { binding: 5, access: 'read_write', element: 'OElem' },
+    pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
+  },
+  uniform: { binding: 7, size: 36, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    batch: { type: 'u32', offset: 12, else: 1 },
+    k_chunk: { type: 'u32', offset: 16, else: 'k' },
+    gate_rows: { type: 'u32', offset: 20, else: 1, optional: 'HAS_GATE' },
+    gate_stride: { type: 'u32', offset: 24, else: 0, optional: 'HAS_GATE' },
+    gate_offset: { type: 'u32', offset: 28, else: 0, optional: 'HAS_GATE' },
+    residual_rows: { type: 'u32', offset: 32, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
+  knobs: {
+    TM: { kind: 'const', type: 'u32', default: 4 },
+    TN: { kind: 'const', type: 'u32', default: 4 },
+    TRANS_A: { kind: 'const', type: 'bool', default: false },
+    TRANS_B: { kind: 'const', type: 'bool', default: false },
+    VEC_A: { kind: 'const', type: 'bool', default: false },
+    VEC_B: { kind: 'const', type: 'bool', default: false },
+    VEC_N: { kind: 'const', type: 'bool', default: false },
+    WORDS_A: { kind: 'const', type: 'bool', default: false },
+    WORDS_B: { kind: 'const', type: 'bool', default: false },
+    AStored: { kind: 'alias', type: 'type', default: 'f32' },
+    BStored: { kind: 'alias', type: 'type', default: 'f32' },
+    AScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    BScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    AElem: { kind: 'alias', type: 'type', default: 'f32' },
+    BElem: { kind: 'alias', type: 'type', default: 'f32' },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    RElem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    A_EACH: { kind: 'const', type: 'u32', default: 1 },
+    A_OF: { kind: 'const', type: 'u32', default: 0 },
+    B_EACH: { kind: 'const', type: 'u32', default: 1 },
+    B_OF: { kind: 'const', type: 'u32', default: 0 },
+    ACT: { kind: 'const', type: 'u32', default: 0 },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_GATE: { kind: 'const', type: 'bool', default: false },
+    HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+    HAS_PRE: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `// matmul_matrix: out = residual + gate * act(op(A) op(B) + bias), batched; the variant of matmul_tiled for devices that multiply matrices, with
+// the same buffers and dims.
+// Buffers, row-major (batch outermost):
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+//   shared_matrix), each f32 or f16
+//   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
+//   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
+//   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+// Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+// Grid: a workgroup of four subgroups of 32 makes 32 TM x 32 TN outputs, a subgroup 16 TM x 16 TN. Folded over (split, batch, tile).
+// Each step stages BK of k in workgroup memory while the tiles of the two steps after are on their way into registers: with the fetch one step
+// ahead the compiler moved it behind the products. Sums are named, and leave by workgroup memory, 16 lines at a time, for the epilogue.
+// Precision: operands are rounded to f16, products and sums f32 (a tensor core truncates as it adds); the epilogue in f32.
+// @use act
+// @use shared_matrix
+// @use subgroup_matrix
+// @use matrix_tiles
+// @use product_finish
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const TM: u32 = 4u;                // knob: matrices of 16 rows a subgroup, 2 or 4
+const TN: u32 = 4u;                // knob: matrices of 16 columns a subgroup, 2 or 4
+const TRANS_A: bool = false;       // knob: a is stored [k, m]
+const TRANS_B: bool = false;       // knob: b is stored [n, k]
+const VEC_A: bool = false;         // knob: a is read eight neighbours at a time; its rows are a multiple of 8 (and k_chunk, where they run along k)
+const VEC_B: bool = false;         // knob: b likewise
+const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vectors of 4; n is a multiple of 4
+const WORDS_A: bool = false;       // knob: the eight of a are halves, read as four words
+const WORDS_B: bool = false;       // knob: the eight of b likewise
+alias AStored = f32;               // knob: how a is stored, f32 or f16
+alias BStored = f32;               // knob: how b is stored
+alias AScalar = f32;               // knob: as AStored, u32 with WORDS_A
+alias BScalar = f32;               // knob: as BStored, u32 with WORDS_B
+alias AElem = f32;                 // knob: as AScalar, a vector of 4 with VEC_A
+alias BElem = f32;                 // knob: as BScalar, a vector of 4 with VEC_B
+alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
+alias RElem = f32;                 // knob: as OScalar, a vector of 4 with VEC_N
+alias OElem = array<f32, 1>;       // knob: array<OScalar, 1>, or a vector of 4 with VEC_N: both can be indexed, so one store serves both
+const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
+const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
+const B_EACH: u32 = 1u;            // knob: likewise of b
+const B_OF: u32 = 0u;              // knob: likewise of b
+const ACT: u32 = 0u;               // knob: 0 none; see lib act
+const HAS_BIAS: bool = false;      // knob: add bias
+const HAS_GATE: bool = false;      // knob: multiply by gate
+const HAS_RESIDUAL: bool = false;  // knob: add residual
+const HAS_PRE: bool = false;       // knob: also write the value before act
+
+struct Dims {
+  m: u32,
+  n: u32,
+  k: u32,
+  batch: u32, // optional, else 1
+  k_chunk: u32, // optional, else k
+  gate_rows: u32, // optional: HAS_GATE, else 1
+  gate_stride: u32, // optional: HAS_GATE, else 0
+  gate_offset: u32, // optional: HAS_GATE, else 0
+  residual_rows: u32, // optional: HAS_RESIDUAL, else 1
+}
+
+@group(0) @binding(0) var<storage, read> a: array<AElem>; // holds AStored
+@group(0) @binding(1) var<storage, read> b: array<BElem>; // holds BStored
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
+@group(0) @binding(4) var<storage, read> residual: array<RElem>; // optional: HAS_RESIDUAL
+@group(0) @binding(5) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+var<workgroup> parts: array<array<vec4u, PART>, 4>; // two subgroups' lines of A, then two's of B; at the end a subgroup's sums each
+
+// What an invocation fetches of a step: TM eights of A, TN of B, as halves.
+struct Fetched {
+  a0: vec4u,
+  a1: vec4u,
+  a2: vec4u,
+  a3: vec4u,
+  b0: vec4u,
+  b1: vec4u,
+  b2: vec4u,
+  b3: vec4u,
+}
+
+fn halves_of_a(e: u32, source: Source, step: u32) -> vec4u {
+  let f = fetch_a(e, source, step);
+  if (WORDS_A) {
+    return f.words;
+  }
+  return halves(f.low, f.high);
+}
+
+fn halves_of_b(e: u32, source: Source, step: u32) -> vec4u {
+  let f = fetch_b(e, source, step);
+  if (WORDS_B) {
+    return f.words;
+  }
+  return halves(f.low, f.high);
+}
+
+fn fetch(local: u32, from_a: Source, from_b: Source, step: u32) -> Fetched {
+  var f = Fetched();
+  f.a0 = halves_of_a(local, from_a, step);
+  f.a1 = halves_of_a(local + THREADS, from_a, step);
+  if (TM > 2u) {
+    f.a2 = halves_of_a(local + 2u * THREADS, from_a, step);
+    f.a3 = halves_of_a(local + 3u * THREADS, from_a, step);
+  }
+  f.b0 = halves_of_b(local, from_b, step);
+  f.b1 = halves_of_b(local + THREADS, from_b, step);
+  if (TN > 2u) {
+    f.b2 = halves_of_b(local + 2u * THREADS, from_b, step);
+    f.b3 = halves_of_b(local + 3u * THREADS, from_b, step);
+  }
+  return f;
+}
+
+fn stage_a(e: u32, value: vec4u) {
+  let place = place_a(e);
+  parts[place.x][place.y] = value;
+}
+
+fn stage_b(e: u32, value: vec4u) {
+  let place = place_b(e);
+  parts[2u + place.x][place.y] = value;
+}
+
+fn stage(local: u32, f: Fetched) {
+  stage_a(local, f.a0);
+  stage_a(local + THREADS, f.a1);
+  if (TM > 2u) {
+    stage_a(local + 2u * THREADS, f.a2);
+    stage_a(local + 3u * THREADS, f.a3);
+  }
+  stage_b(local, f.b0);
+  stage_b(local + THREADS, f.b1);
+  if (TN > 2u) {
+    stage_b(local + 2u * THREADS, f.b2);
+    stage_b(local + 3u * THREADS, f.b3);
+  }
+}
+
+// Four matrices of a line of a subgroup's sums.
+struct Sums {
+  c0: Sum,
+  c1: Sum,
+  c2: Sum,
+  c3: Sum,
+}
+
+struct Rights {
+  y0: Right,
+  y1: Right,
+  y2: Right,
+  y3: Right,
+}
+
+fn add_products(before: Sums, x: Left, y: Rights) -> Sums {
+  var s = before;
+  s.c0 = add_product(x, y.y0, s.c0);
+  s.c1 = add_product(x, y.y1, s.c1);
+  if (TN > 2u) {
+    s.c2 = add_product(x, y.y2, s.c2);
+    s.c3 = add_product(x, y.y3, s.c3);
+  }
+  return s;
+}
+
+fn rights(part: u32, kk: u32) -> Rights {
+  var y = Rights();
+  y.y0 = right_at(part, right_place(0u, kk), B_LINE, TRANS_B);
+  y.y1 = right_at(part, right_place(1u, kk), B_LINE, TRANS_B);
+  if (TN > 2u) {
+    y.y2 = right_at(part, right_place(2u, kk), B_LINE, TRANS_B);
+    y.y3 = right_at(part, right_place(3u, kk), B_LINE, TRANS_B);
+  }
+  return y;
+}
+
+fn left(part: u32, i: u32, kk: u32) -> Left {
+  return left_at(part, left_place(i, kk), A_LINE, TRANS_A);
+}
+
+// A subgroup's sums, a line of matrices each.
+struct Lines {
+  l0: Sums,
+  l1: Sums,
+  l2: Sums,
+  l3: Sums,
+}
+
+// Adds the staged step of 16 k.
+fn multiply(before: Lines, part_a: u32, part_b: u32, kk: u32) -> Lines {
+  var s = before;
+  let x0 = left(part_a, 0u, kk);
+  let x1 = left(part_a, 1u, kk);
+  var x2 = Left();
+  var x3 = Left();
+  if (TM > 2u) {
+    x2 = left(part_a, 2u, kk);
+    x3 = left(part_a, 3u, kk);
+  }
+  let y = rights(part_b, kk);
+  s.l0 = add_products(s.l0, x0, y);
+  s.l1 = add_products(s.l1, x1, y);
+  if (TM > 2u) {
+    s.l2 = add_products(s.l2, x2, y);
+    s.l3 = add_products(s.l3, x3, y);
+  }
+  return s;
+}
+
+const OUT_LINE: u32 = 4u * TN + 1u; // vec4u a row of sums in workgroup memory
+
+fn put_line(part: u32, s: Sums) {
+  put_sum(part, 0u, s.c0, OUT_LINE);
+  put_sum(part, 4u, s.c1, OUT_LINE);
+  if (TN > 2u) {
+    put_sum(part, 8u, s.c2, OUT_LINE);
+    put_sum(part, 12u, s.c3, OUT_LINE);
+  }
+}
+
+@compute @workgroup_size(128)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_id) subgroup: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let tiles_n = (dims.n + BN - 1u) / BN;
+  let tiles_m = (dims.m + BM - 1u) / BM;
+  let group = wid.x + wid.y * groups.x;
+  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
+  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+  if (slice >= splits * dims.batch) {
+    return;
+  }
+  let tile = group % (tiles_n * tiles_m);
+  let batch = slice % dims.batch;
+  let k_begin = (slice / dims.batch) * dims.k_chunk;
+  let k_end = min(dims.k, k_begin + dims.k_chunk);
+  let row_base = (tile / tiles_n) * BM;
+  let col_base = (tile % tiles_n) * BN;
+  let from_a = source_a(shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k, row_base, k_begin, k_end);
+  let from_b = source_b(shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n, col_base, k_begin, k_end);
+  let part_a = subgroup / 2u;
+  let part_b = 2u + subgroup % 2u;
+
+  var s = Lines();
+  var next = fetch(local, from_a, from_b, 0u);
+  var after = fetch(local, from_a, from_b, BK);
+  for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
+    // Past the end the fetches give zeros, so that a last odd step adds nothing.
+    stage(local, next);
+    workgroupBarrier();
+    next = fetch(local, from_a, from_b, k0 + 2u * BK);
+    for (var kk = 0u; kk < BK / 16u; kk++) {
+      s = multiply(s, part_a, part_b, kk);
+    }
+    workgroupBarrier();
+    stage(local, after);
+    workgroupBarrier();
+    after = fetch(local, from_a, from_b, k0 + 3u * BK);
+    for (var kk = 0u; kk < BK / 16u; kk++) {
+      s = multiply(s, part_a, part_b, kk);
+    }
+    workgroupBarrier();
+  }
+
+  let row_out = row_base + (subgroup / 2u) * 16u * TM;
+  let col_out = col_base + (subgroup % 2u) * 16u * TN;
+  for (var i = 0u; i < TM; i++) {
+    if (i == 0u) {
+      put_line(subgroup, s.l0);
+    } else if (i == 1u) {
+      put_line(subgroup, s.l1);
+    } else if (i == 2u) {
+      put_line(subgroup, s.l2);
+    } else {
+      put_line(subgroup, s.l3);
+    }
+    workgroupBarrier();
+    for (var x = 0u; x < 2u * TN; x++) {
+      let e = x * 32u + lane;
+      let sum = bitcast<vec4f>(parts[subgroup][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
+      finish(slice, batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
+    }
+    workgroupBarrier();
+  }
+}
+
+// act: the nonlinearity that a kernel was made for, and its derivative.
+// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
+// @use activation
+
+fn act(x: f32) -> f32 {
+  var value = x;
+  if (ACT == 1u) {
+    value = gelu(x);
+  } else if (ACT == 2u) {
+    value = silu(x);
+  } else if (ACT == 3u) {
+    value = relu(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf(x);
+  } else if (ACT == 5u) {
+    value = sigmoid(x);
+  } else if (ACT == 6u) {
+    value = tanh_exact(x);
+  } else if (ACT == 7u) {
+    value = erf(x);
+  }
+  return value;
+}
+
+fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
+  if (ACT == 1u) {
+    value = gelu_grad(x);
+  } else if (ACT == 2u) {
+    value = silu_grad(x);
+  } else if (ACT == 3u) {
+    value = relu_grad(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf_grad(x);
+  } else if (ACT == 5u) {
+    value = sigmoid_grad(x);
+  } else if (ACT == 6u) {
+    value = tanh_grad(x);
+  } else if (ACT == 7u) {
+    value = erf_grad(x);
+  }
+  return value;
+}
+
+// shared_matrix: which matrix of an operand of a batched product the i-th of the batch reads: \`each\` neighbours share one, and \`count\`
+// of them come again and again, 0: as many as are needed. A batch of axes [B, H] meets an operand of [B, 1] with each = H, of [1, H]
+// with count = H, and one matrix with count = 1.
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+  return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
+// subgroup_matrix: products of matrices of 16 x 16 that a subgroup of 32 holds together, f16 times f16 into f32. The one place in WGSL that
+// spells the experimental extension.
+// Needs in the kernel: var<workgroup> parts, arrays of PART vec4u. An array of its own for each subgroup's lines, since where a matrix begins
+// in it is a constant then, and Dawn's and the driver's bounds checks fall away (H100: 210 TFLOP/s, with one flat array 181).
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+// A matrix whose lines begin \`line\` vec4u apart: with \`turned\` they are its columns, else its rows.
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+  if (turned) {
+    return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+  }
+  return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right {
+  if (turned) {
+    return subgroupMatrixLoad<Right, col_major>(&parts[part], at, line);
+  }
+  return subgroupMatrixLoad<Right, row_major>(&parts[part], at, line);
+}
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+  return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+// Writes a matrix of sums, four numbers a vec4u, its rows \`line\` vec4u apart.
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+  subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+// matrix_tiles: the tiles of A and B of one step of a product on subgroup matrices, BK lines of k, fetched from storage into registers eight
+// neighbours at a time, and where they lie in workgroup memory: lines as in storage, with one vec4u after each, so that matrices meet no bank twice.
+// Needs in the kernel: const TM, TN, TRANS_A, TRANS_B, VEC_A, VEC_B, WORDS_A, WORDS_B; alias AScalar, BScalar; the buffers a, b; dims.m, n, k.
+
+const BK: u32 = 32u;      // k a step
+const THREADS: u32 = 128u; // four subgroups, 2 x 2
+const BM: u32 = 32u * TM;
+const BN: u32 = 32u * TN;
+const K_LINE: u32 = BK / 8u + 1u;                         // vec4u a line along k
+const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A); // of a subgroup's part of A
+const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
+const PART: u32 = 16u * max(TM, TN) * K_LINE; // vec4u of a subgroup's part of either
+
+// Eight neighbours: halves two a word, or numbers.
+struct Eight {
+  words: vec4u,
+  low: vec4f,
+  high: vec4f,
+}
+
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn a_at(i: u32) -> vec4<AScalar> { return vec4<AScalar>(a[i]); }
+fn b_at(i: u32) -> vec4<BScalar> { return vec4<BScalar>(b[i]); }
+
+// Where an operand lies: lines of \`length\` numbers from \`base\` on; those from line \`lines\` on, and from \`end\` on in a line, count as zero.
+struct Source {
+  base: u32,
+  length: u32,
+  lines: u32,
+  end: u32,
+  line: u32, // where its tile begins, at k_begin
+  along: u32,
+}
+
+fn source_a(base: u32, row: u32, k_begin: u32, k_end: u32) -> Source {
+  if (TRANS_A) {
+    return Source(base, dims.m, k_end, dims.m, k_begin, row);
+  }
+  return Source(base, dims.k, dims.m, k_end, row, k_begin);
+}
+
+fn source_b(base: u32, col: u32, k_begin: u32, k_end: u32) -> Source {
+  if (TRANS_B) {
+    return Source(base, dims.k, dims.n, k_end, col, k_begin);
+  }
+  return Source(base, dims.n, k_end, dims.n, k_begin, col);
+}
+
+// Line and eight of item e of a tile. Along k eight neighbours take lines four apart, which they stage without meeting a bank twice.
+fn item_of(e: u32, along_k: bool, side: u32) -> vec2u {
+  if (along_k) {
+    return vec2u((e / 32u) * 8u + (e / 8u) % 4u + (e / 4u) % 2u * 4u, e % 4u);
+  }
+  return vec2u(e / (side / 8u), e % (side / 8u));
+}
+
+fn fetch_a(e: u32, source: Source, step: u32) -> Eight {
+  let item = item_of(e, !TRANS_A, BM);
+  let line = source.line + item.x + select(0u, step, TRANS_A);
+  let along = source.along + item.y * 8u + select(step, 0u, TRANS_A);
+  let at = source.base + line * source.length + along;
+  var f = Eight();
+  if (line < source.lines && along < source.end) {
+    if (WORDS_A) {
+      f.words = vec4u(a_at(at / 8u));
+    } else if (VEC_A) {
+      f.low = vec4f(a_at(at / 4u));
+      f.high = vec4f(a_at(at / 4u + 1u));
+    } else {
+      let last = source.end - along - 1u;
+      f.low = vec4f(f32(a_at(at).x), f32(a_at(at + min(1u, last)).x), f32(a_at(at + min(2u, last)).x), f32(a_at(at + min(3u, last)).x));
+      f.high = vec4f(f32(a_at(at + min(4u, last)).x), f32(a_at(at + min(5u, last)).x), f32(a_at(at + min(6u, last)).x), f32(a_at(at + min(7u, last)).x));
+      f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+      f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
+    }
+  }
+  return f;
+}
+
+fn fetch_b(e: u32, source: Source, step: u32) -> Eight {
+  let item = item_of(e, TRANS_B, BN);
+  let line = source.line + item.x + select(step, 0u, TRANS_B);
+  let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
+  let at = source.base + line * source.length + along;
+  var f = Eight();
+  if (line < source.lines && along < source.end) {
+    if (WORDS_B) {
+      f.words = vec4u(b_at(at / 8u));
+    } else if (VEC_B) {
+      f.low = vec4f(b_at(at / 4u));
+      f.high = vec4f(b_at(at / 4u + 1u));
+    } else {
+      let last = source.end - along - 1u;
+      f.low = vec4f(f32(b_at(at).x), f32(b_at(at + min(1u, last)).x), f32(b_at(at + min(2u, last)).x), f32(b_at(at + min(3u, last)).x));
+      f.high = vec4f(f32(b_at(at + min(4u, last)).x), f32(b_at(at + min(5u, last)).x), f32(b_at(at + min(6u, last)).x), f32(b_at(at + min(7u, last)).x));
+      f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+      f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
+    }
+  }
+  return f;
+}
+
+// Part and place of item e of a tile in workgroup memory.
+fn place_a(e: u32) -> vec2u {
+  let item = item_of(e, !TRANS_A, BM);
+  if (TRANS_A) {
+    return vec2u(item.y / (2u * TM), item.x * A_LINE + item.y % (2u * TM));
+  }
+  return vec2u(item.x / (16u * TM), item.x % (16u * TM) * A_LINE + item.y);
+}
+
+fn place_b(e: u32) -> vec2u {
+  let item = item_of(e, TRANS_B, BN);
+  if (TRANS_B) {
+    return vec2u(item.x / (16u * TN), item.x % (16u * TN) * B_LINE + item.y);
+  }
+  return vec2u(item.y / (2u * TN), item.x * B_LINE + item.y % (2u * TN));
+}
+
+// Where matrix i of a subgroup's part begins at step kk of 16 k.
+fn left_place(i: u32, kk: u32) -> u32 {
+  return select(i * 16u * A_LINE + kk * 2u, kk * 16u * A_LINE + i * 2u, TRANS_A);
+}
+
+fn right_place(i: u32, kk: u32) -> u32 {
+  return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
+}
+
+// Eight halves, two a word; numbers past the greatest half are infinite.
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+  return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+// product_finish: the epilogue of a product, residual + gate * act(sum + bias), of four neighbours of a row at a time.
+// Needs in the kernel: the buffers bias, gate, residual, out, pre and the dims of a product; const HAS_BIAS, HAS_PRE, HAS_GATE, HAS_RESIDUAL,
+// ACT; with VEC_N residual, out and pre are vectors of 4, n a multiple of it; alias OScalar, OElem.
+// @use act
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
+
+fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+
+// The epilogue of four outputs from (row, col) on.
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+  if (row >= dims.m || col >= dims.n) {
+    return;
+  }
+  let index = (slice * dims.m + row) * dims.n + col;
+  var value = sum;
+  let count = min(4u, dims.n - col);
+  if (HAS_BIAS) {
+    value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
+  }
+  if (HAS_PRE) {
+    for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+      if (j < count) {
+        var part: OElem;
+        for (var c = 0u; c < STORE_WIDTH; c++) {
+          part[c] = OScalar(value[j + c]);
+        }
+        pre[(index + j) / STORE_WIDTH] = part;
+      }
+    }
+  }
+  if (ACT != 0u) {
+    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
+  }
+  if (HAS_GATE) {
+    let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
+    value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
+  }
+  if (HAS_RESIDUAL) {
+    let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+    if (VEC_N) {
+      value += residual_at(at / 4u);
+    } else {
+      value.x += residual_at(at).x;
+      if (count > 1u) { value.y += residual_at(at + 1u).x; }
+      if (count > 2u) { value.z += residual_at(at + 2u).x; }
+      if (count > 3u) { value.w += residual_at(at + 3u).x; }
+    }
+  }
+  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+    if (j < count) {
+      var part: OElem;
+      for (var c = 0u; c < STORE_WIDTH; c++) {
+        part[c] = OScalar(value[j + c]);
+      }
+      out[(index + j) / STORE_WIDTH] = part;
+    }
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(between(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+}
+
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+}
+
+fn relu(x: f32) -> f32 {
+  return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * matmul_matrix: out = residual + gate * act(op(A) op(B) + bias), batched; the variant of matmul_tiled for devices that multiply matrices, with
+ * the same buffers and dims.
+ * Buffers, row-major (batch outermost):
+ * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+ * shared_matrix), each f32 or f16
+ * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
+ * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
+ * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+ * Grid: a workgroup of four subgroups of 32 makes 32 TM x 32 TN outputs, a subgroup 16 TM x 16 TN. Folded over (split, batch, tile).
+ * Each step stages BK of k in workgroup memory while the tiles of the two steps after are on their way into registers: with the fetch one step
+ * ahead the compiler moved it behind the products. Sums are named, and leave by workgroup memory, 16 lines at a time, for the epilogue.
+ * Precision: operands are rounded to f16, products and sums f32 (a tensor core truncates as it adds); the epilogue in f32.
+ */
+export interface MatmulMatrix extends Same<typeof matmul_matrix_> {}
+export const matmul_matrix: MatmulMatrix = matmul_matrix_;
+
 const matmul_plain_ = {
   name: 'matmul_plain',
   entryPoint: 'main',
@@ -8022,7 +9705,8 @@ const matmul_plain_ = {
     TRANS_B: { kind: 'const', type: 'bool', default: false },
     VEC_A: { kind: 'const', type: 'bool', default: false },
     VEC_B: { kind: 'const', type: 'bool', default: false },
-    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    AScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    BScalar: { kind: 'alias', type: 'type', default: 'f32' },
     AElem: { kind: 'alias', type: 'type', default: 'f32' },
     BElem: { kind: 'alias', type: 'type', default: 'f32' },
     OScalar: { kind: 'alias', type: 'type', default: 'f32' },
@@ -8061,9 +9745,10 @@ const TRANS_A: bool = false;       // knob: a is stored [k, m]
 const TRANS_B: bool = false;       // knob: b is stored [n, k]
 const VEC_A: bool = false;         // knob: a is read as vectors of 4; needs TRANS_A and m a multiple of 4
 const VEC_B: bool = false;         // knob: b is read as vectors of 4; needs no TRANS_B and n a multiple of 4
-alias Scalar = f32;                // knob: f16 stores a and b in half precision
-alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
-alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
+alias AScalar = f32;               // knob: f16 stores a in half precision
+alias BScalar = f32;               // knob: f16 stores b in half precision
+alias AElem = f32;                 // knob: as AScalar, a vector of 4 with VEC_A
+alias BElem = f32;                 // knob: as BScalar, a vector of 4 with VEC_B
 alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
 const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
 const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
@@ -8101,8 +9786,8 @@ struct Dims {
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 // Elements as vectors: a vector of 4 is itself, one number is all four.
-fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
-fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
+fn a_at(i: u32) -> vec4f { return vec4f(vec4<AScalar>(a[i])); }
+fn b_at(i: u32) -> vec4f { return vec4f(vec4<BScalar>(b[i])); }
 
 @compute @workgroup_size(WG_X, WG_Y)
 fn main(
@@ -8463,7 +10148,8 @@ const matmul_tiled_ = {
     VEC_A: { kind: 'const', type: 'bool', default: false },
     VEC_B: { kind: 'const', type: 'bool', default: false },
     VEC_N: { kind: 'const', type: 'bool', default: false },
-    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    AScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    BScalar: { kind: 'alias', type: 'type', default: 'f32' },
     AElem: { kind: 'alias', type: 'type', default: 'f32' },
     BElem: { kind: 'alias', type: 'type', default: 'f32' },
     OScalar: { kind: 'alias', type: 'type', default: 'f32' },
@@ -8501,6 +10187,7 @@ const matmul_tiled_ = {
 // @use act
 // @use shared_matrix
 // @use product_tiles
+// @use product_finish
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation, 1 or 2: 32 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation, 1 or 2: 32 QN columns a workgroup
@@ -8509,9 +10196,10 @@ const TRANS_B: bool = false;       // knob: b is stored [n, k]
 const VEC_A: bool = false;         // knob: a is read as vectors of 4; its rows are a multiple of 4 (and k_chunk, where they run along k)
 const VEC_B: bool = false;         // knob: b is read as vectors of 4; likewise
 const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vectors of 4; n is a multiple of 4
-alias Scalar = f32;                // knob: f16 stores a and b in half precision
-alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
-alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
+alias AScalar = f32;               // knob: f16 stores a in half precision
+alias BScalar = f32;               // knob: f16 stores b in half precision
+alias AElem = f32;                 // knob: as AScalar, a vector of 4 with VEC_A
+alias BElem = f32;                 // knob: as BScalar, a vector of 4 with VEC_B
 alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
 alias RElem = f32;                 // knob: as OScalar, a vector of 4 with VEC_N
 alias OElem = array<f32, 1>;       // knob: array<OScalar, 1>, or a vector of 4 with VEC_N: both can be indexed, so one store serves both
@@ -8535,7 +10223,6 @@ const BN: u32 = 4u * SIDE * QN;
 const ITEMS_A: u32 = BK * BM / 16u; // items of A, four vec4s each
 const ITEMS_B: u32 = BK * BN / 16u;
 const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
 
 struct Dims {
   m: u32,
@@ -8559,9 +10246,8 @@ struct Dims {
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 // Elements as vectors: a vector of 4 is itself, one number is all four.
-fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
-fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
-fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+fn a_at(i: u32) -> vec4f { return vec4f(vec4<AScalar>(a[i])); }
+fn b_at(i: u32) -> vec4f { return vec4f(vec4<BScalar>(b[i])); }
 
 // A block of 4 x 4 sums.
 struct Block {
@@ -8618,57 +10304,6 @@ fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
   finish(slice, batch, row + 1u, col, sums.r1);
   finish(slice, batch, row + 2u, col, sums.r2);
   finish(slice, batch, row + 3u, col, sums.r3);
-}
-
-// The epilogue of four outputs from (row, col) on.
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
-  if (row >= dims.m || col >= dims.n) {
-    return;
-  }
-  let index = (slice * dims.m + row) * dims.n + col;
-  var value = sum;
-  let count = min(4u, dims.n - col);
-  if (HAS_BIAS) {
-    value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
-  }
-  if (HAS_PRE) {
-    for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-      if (j < count) {
-        var part: OElem;
-        for (var c = 0u; c < STORE_WIDTH; c++) {
-          part[c] = OScalar(value[j + c]);
-        }
-        pre[(index + j) / STORE_WIDTH] = part;
-      }
-    }
-  }
-  if (ACT != 0u) {
-    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
-  }
-  if (HAS_GATE) {
-    let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
-    value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
-  }
-  if (HAS_RESIDUAL) {
-    let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
-    if (VEC_N) {
-      value += residual_at(at / 4u);
-    } else {
-      value.x += residual_at(at).x;
-      if (count > 1u) { value.y += residual_at(at + 1u).x; }
-      if (count > 2u) { value.z += residual_at(at + 2u).x; }
-      if (count > 3u) { value.w += residual_at(at + 3u).x; }
-    }
-  }
-  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-    if (j < count) {
-      var part: OElem;
-      for (var c = 0u; c < STORE_WIDTH; c++) {
-        part[c] = OScalar(value[j + c]);
-      }
-      out[(index + j) / STORE_WIDTH] = part;
-    }
-  }
 }
 
 // Which (x, y) of the workgroup an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, since NVIDIA's multiprocessors serve
@@ -8990,6 +10625,66 @@ fn stage(e: u32, f: Fetched) {
   }
 }
 
+
+// product_finish: the epilogue of a product, residual + gate * act(sum + bias), of four neighbours of a row at a time.
+// Needs in the kernel: the buffers bias, gate, residual, out, pre and the dims of a product; const HAS_BIAS, HAS_PRE, HAS_GATE, HAS_RESIDUAL,
+// ACT; with VEC_N residual, out and pre are vectors of 4, n a multiple of it; alias OScalar, OElem.
+// @use act
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
+
+fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+
+// The epilogue of four outputs from (row, col) on.
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+  if (row >= dims.m || col >= dims.n) {
+    return;
+  }
+  let index = (slice * dims.m + row) * dims.n + col;
+  var value = sum;
+  let count = min(4u, dims.n - col);
+  if (HAS_BIAS) {
+    value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
+  }
+  if (HAS_PRE) {
+    for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+      if (j < count) {
+        var part: OElem;
+        for (var c = 0u; c < STORE_WIDTH; c++) {
+          part[c] = OScalar(value[j + c]);
+        }
+        pre[(index + j) / STORE_WIDTH] = part;
+      }
+    }
+  }
+  if (ACT != 0u) {
+    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
+  }
+  if (HAS_GATE) {
+    let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
+    value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
+  }
+  if (HAS_RESIDUAL) {
+    let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+    if (VEC_N) {
+      value += residual_at(at / 4u);
+    } else {
+      value.x += residual_at(at).x;
+      if (count > 1u) { value.y += residual_at(at + 1u).x; }
+      if (count > 2u) { value.z += residual_at(at + 2u).x; }
+      if (count > 3u) { value.w += residual_at(at + 3u).x; }
+    }
+  }
+  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+    if (j < count) {
+      var part: OElem;
+      for (var c = 0u; c < STORE_WIDTH; c++) {
+        part[c] = OScalar(value[j + c]);
+      }
+      out[(index + j) / STORE_WIDTH] = part;
+    }
+  }
+}
 
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
 // @use finite

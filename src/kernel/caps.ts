@@ -46,7 +46,8 @@ export const PORTABLE: Caps = {
   maxBinding: 2 ** 27,
 };
 
-const MATRICES = 'chromium-experimental-subgroup-matrix';
+/** The WebGPU feature of subgroup matrices; shaders/lib/subgroup_matrix.wgsl is where WGSL names it. */
+export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix';
 
 /** What Dawn adds to an adapter's info. */
 interface MatrixInfo {
@@ -64,7 +65,7 @@ export function capsOf(device: GPUDevice): Caps {
   const { limits, adapterInfo: info } = device;
   const words = `${info?.vendor} ${info?.architecture} ${info?.device} ${info?.description}`.toLowerCase();
   const has = (feature: string) => device.features.has(feature);
-  const configs = has(MATRICES) ? [...((info as MatrixInfo).subgroupMatrixConfigs ?? [])] : [];
+  const configs = has(MATRIX_FEATURE) ? [...((info as MatrixInfo).subgroupMatrixConfigs ?? [])] : [];
   return {
     timestamps: has('timestamp-query'),
     f16: has('shader-f16'),

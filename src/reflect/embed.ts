@@ -1,7 +1,12 @@
 /** TypeScript source of reflected shaders, so that a misspelt buffer or dim is a compile error. */
 import type { ShaderSource } from '../kernel/index.ts';
 
-/** Appends the libraries that `// @use name` lines ask for, each once, libraries' own uses included. */
+const DIRECTIVE = /^(?:enable|requires) [^;]+;\n/gm;
+
+/**
+ * Appends the libraries that `// @use name` lines ask for, each once, libraries' own uses included. What they enable goes below the
+ * comment that the code opens with: WGSL has its directives first.
+ */
 export function withLibraries(code: string, read: (name: string) => string): string {
   const parts = [code];
   const seen = new Set<string>();
@@ -13,7 +18,12 @@ export function withLibraries(code: string, read: (name: string) => string): str
       parts.push(read(name));
     }
   }
-  return parts.join('\n');
+  const [own, ...libraries] = parts as [string, ...string[]];
+  const directives = libraries.flatMap((text) => text.match(DIRECTIVE) ?? []);
+  if (directives.length === 0) return parts.join('\n');
+  const head = /^(?:\/\/.*\n)*/.exec(own)?.[0].length ?? 0;
+  const opened = own.slice(0, head) + [...new Set(directives)].join('') + own.slice(head);
+  return [opened, ...libraries.map((text) => text.replace(DIRECTIVE, ''))].join('\n');
 }
 
 const oneLine = (value: object): string =>
