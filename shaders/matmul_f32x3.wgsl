@@ -81,42 +81,44 @@ struct Fetched {
   b1: Eight,
 }
 
-fn fetch(local: u32, from_a: Source, from_b: Source, step: u32) -> Fetched {
+fn fetch(item_a: vec2u, item_b: vec2u, from_a: Source, from_b: Source, step: u32) -> Fetched {
   return Fetched(
-    fetch_a(local, from_a, step),
-    fetch_a(local + THREADS, from_a, step),
-    fetch_b(local, from_b, step),
-    fetch_b(local + THREADS, from_b, step),
+    fetch_a(item_a, 0u, from_a, step),
+    fetch_a(item_a, 1u, from_a, step),
+    fetch_b(item_b, 0u, from_b, step),
+    fetch_b(item_b, 1u, from_b, step),
   );
 }
 
-fn numbers(low: vec2u) -> vec4f {
-  return vec4f(unpack2x16float(low.x), unpack2x16float(low.y));
+// Numbers rounded to the 11 bits of a half, by their bits: compilers take a conversion to halves and back for nothing.
+fn rounded(x: vec4f) -> vec4f {
+  return bitcast<vec4f>((bitcast<vec4u>(x) + 0x1000u) & vec4u(0xffffe000u));
 }
 
 fn stage_eight(part: u32, at: u32, f: Eight, scale: f32) {
   let low = f.low * scale;
   let high = f.high * scale;
-  let h = halves(low, high);
-  parts[part][at] = h;
-  parts[part + 4u][at] = halves((low - numbers(h.xy)) * LOW, (high - numbers(h.zw)) * LOW);
+  let h_low = rounded(low);
+  let h_high = rounded(high);
+  parts[part][at] = halves(h_low, h_high);
+  parts[part + 4u][at] = halves((low - h_low) * LOW, (high - h_high) * LOW);
 }
 
-fn stage_a(e: u32, f: Eight, scale: f32) {
-  let place = place_a(e);
+fn stage_a(item: vec2u, i: u32, f: Eight, scale: f32) {
+  let place = place_a(item, i);
   stage_eight(place.x, place.y, f, scale);
 }
 
-fn stage_b(e: u32, f: Eight, scale: f32) {
-  let place = place_b(e);
+fn stage_b(item: vec2u, i: u32, f: Eight, scale: f32) {
+  let place = place_b(item, i);
   stage_eight(2u + place.x, place.y, f, scale);
 }
 
-fn stage(local: u32, f: Fetched, scales: vec2f) {
-  stage_a(local, f.a0, scales.x);
-  stage_a(local + THREADS, f.a1, scales.x);
-  stage_b(local, f.b0, scales.y);
-  stage_b(local + THREADS, f.b1, scales.y);
+fn stage(item_a: vec2u, item_b: vec2u, f: Fetched, scales: vec2f) {
+  stage_a(item_a, 0u, f.a0, scales.x);
+  stage_a(item_a, 1u, f.a1, scales.x);
+  stage_b(item_b, 0u, f.b0, scales.y);
+  stage_b(item_b, 1u, f.b1, scales.y);
 }
 
 struct Sums {
@@ -292,20 +294,22 @@ fn main(
   let scales = vec2f(power_of_two(exponents.x), power_of_two(exponents.y));
   let part_a = subgroup / 2u;
   let part_b = 2u + subgroup % 2u;
+  let item_a = item_of(local, !TRANS_A, BM);
+  let item_b = item_of(local, TRANS_B, BN);
   var s = Both();
   var t = Totals();
-  var next = fetch(local, from_a, from_b, 0u);
-  var after = fetch(local, from_a, from_b, BK);
+  var next = fetch(item_a, item_b, from_a, from_b, 0u);
+  var after = fetch(item_a, item_b, from_a, from_b, BK);
   for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
     // Past the end the fetches give zeros, so that a last odd step adds nothing.
-    stage(local, next, scales);
+    stage(item_a, item_b, next, scales);
     workgroupBarrier();
-    next = fetch(local, from_a, from_b, k0 + 2u * BK);
+    next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
     s = multiply(s, part_a, part_b);
     workgroupBarrier();
-    stage(local, after, scales);
+    stage(item_a, item_b, after, scales);
     workgroupBarrier();
-    after = fetch(local, from_a, from_b, k0 + 3u * BK);
+    after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
     s = multiply(s, part_a, part_b);
     workgroupBarrier();
     if ((k0 + 2u * BK) % RUN == 0u) {

@@ -80,61 +80,61 @@ struct Fetched {
   b3: vec4u,
 }
 
-fn halves_of_a(e: u32, source: Source, step: u32) -> vec4u {
-  let f = fetch_a(e, source, step);
+fn halves_of_a(item: vec2u, i: u32, source: Source, step: u32) -> vec4u {
+  let f = fetch_a(item, i, source, step);
   if (WORDS_A) {
     return f.words;
   }
   return halves(f.low, f.high);
 }
 
-fn halves_of_b(e: u32, source: Source, step: u32) -> vec4u {
-  let f = fetch_b(e, source, step);
+fn halves_of_b(item: vec2u, i: u32, source: Source, step: u32) -> vec4u {
+  let f = fetch_b(item, i, source, step);
   if (WORDS_B) {
     return f.words;
   }
   return halves(f.low, f.high);
 }
 
-fn fetch(local: u32, from_a: Source, from_b: Source, step: u32) -> Fetched {
+fn fetch(item_a: vec2u, item_b: vec2u, from_a: Source, from_b: Source, step: u32) -> Fetched {
   var f = Fetched();
-  f.a0 = halves_of_a(local, from_a, step);
-  f.a1 = halves_of_a(local + THREADS, from_a, step);
+  f.a0 = halves_of_a(item_a, 0u, from_a, step);
+  f.a1 = halves_of_a(item_a, 1u, from_a, step);
   if (TM > 2u) {
-    f.a2 = halves_of_a(local + 2u * THREADS, from_a, step);
-    f.a3 = halves_of_a(local + 3u * THREADS, from_a, step);
+    f.a2 = halves_of_a(item_a, 2u, from_a, step);
+    f.a3 = halves_of_a(item_a, 3u, from_a, step);
   }
-  f.b0 = halves_of_b(local, from_b, step);
-  f.b1 = halves_of_b(local + THREADS, from_b, step);
+  f.b0 = halves_of_b(item_b, 0u, from_b, step);
+  f.b1 = halves_of_b(item_b, 1u, from_b, step);
   if (TN > 2u) {
-    f.b2 = halves_of_b(local + 2u * THREADS, from_b, step);
-    f.b3 = halves_of_b(local + 3u * THREADS, from_b, step);
+    f.b2 = halves_of_b(item_b, 2u, from_b, step);
+    f.b3 = halves_of_b(item_b, 3u, from_b, step);
   }
   return f;
 }
 
-fn stage_a(e: u32, value: vec4u) {
-  let place = place_a(e);
+fn stage_a(item: vec2u, i: u32, value: vec4u) {
+  let place = place_a(item, i);
   parts[place.x][place.y] = value;
 }
 
-fn stage_b(e: u32, value: vec4u) {
-  let place = place_b(e);
+fn stage_b(item: vec2u, i: u32, value: vec4u) {
+  let place = place_b(item, i);
   parts[2u + place.x][place.y] = value;
 }
 
-fn stage(local: u32, f: Fetched) {
-  stage_a(local, f.a0);
-  stage_a(local + THREADS, f.a1);
+fn stage(item_a: vec2u, item_b: vec2u, f: Fetched) {
+  stage_a(item_a, 0u, f.a0);
+  stage_a(item_a, 1u, f.a1);
   if (TM > 2u) {
-    stage_a(local + 2u * THREADS, f.a2);
-    stage_a(local + 3u * THREADS, f.a3);
+    stage_a(item_a, 2u, f.a2);
+    stage_a(item_a, 3u, f.a3);
   }
-  stage_b(local, f.b0);
-  stage_b(local + THREADS, f.b1);
+  stage_b(item_b, 0u, f.b0);
+  stage_b(item_b, 1u, f.b1);
   if (TN > 2u) {
-    stage_b(local + 2u * THREADS, f.b2);
-    stage_b(local + 3u * THREADS, f.b3);
+    stage_b(item_b, 2u, f.b2);
+    stage_b(item_b, 3u, f.b3);
   }
 }
 
@@ -246,21 +246,23 @@ fn main(
   let part_a = subgroup / 2u;
   let part_b = 2u + subgroup % 2u;
 
+  let item_a = item_of(local, !TRANS_A, BM);
+  let item_b = item_of(local, TRANS_B, BN);
   var s = Lines();
-  var next = fetch(local, from_a, from_b, 0u);
-  var after = fetch(local, from_a, from_b, BK);
+  var next = fetch(item_a, item_b, from_a, from_b, 0u);
+  var after = fetch(item_a, item_b, from_a, from_b, BK);
   for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
     // Past the end the fetches give zeros, so that a last odd step adds nothing.
-    stage(local, next);
+    stage(item_a, item_b, next);
     workgroupBarrier();
-    next = fetch(local, from_a, from_b, k0 + 2u * BK);
+    next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
     for (var kk = 0u; kk < BK / 16u; kk++) {
       s = multiply(s, part_a, part_b, kk);
     }
     workgroupBarrier();
-    stage(local, after);
+    stage(item_a, item_b, after);
     workgroupBarrier();
-    after = fetch(local, from_a, from_b, k0 + 3u * BK);
+    after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
     for (var kk = 0u; kk < BK / 16u; kk++) {
       s = multiply(s, part_a, part_b, kk);
     }

@@ -7280,7 +7280,7 @@ const largest_ = {
   name: 'largest',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'vec4u' },
+    x: { binding: 0, access: 'read', element: 'Elem' },
     out: { binding: 1, access: 'read_write', element: 'u32' },
   },
   uniform: { binding: 2, size: 4, fields: {
@@ -7289,37 +7289,37 @@ const largest_ = {
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     PARTS: { kind: 'const', type: 'u32', default: 128 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'u32' },
   },
   workgroup: ['WG'],
-  code: `// largest: the bits of the largest magnitudes of PARTS parts of x [count], for ranges_of in matmul_f32x3: out[i] is over the quads and singles
-// i WG + j, j < WG, taken round by round. Bits of magnitudes are ordered as the magnitudes are, with infinity and then NaN above all numbers.
-// Grid: a workgroup of WG a part. Precision: exact.
+  code: `// largest: the bits of the largest magnitude of each of PARTS parts of x [count] into out [PARTS], as matmul_f32x3 reads them. Bits of
+// magnitudes are ordered as the magnitudes are, with infinity and then NaN above all numbers.
+// Grid: a workgroup of WG a part; the parts take turns, WG elements at a time. Precision: exact.
 
-const WG: u32 = 256u;         // knob, halved to fit: invocations of a workgroup
-const PARTS: u32 = 128u;      // knob: parts, workgroups
+const WG: u32 = 256u;     // knob, halved to fit: invocations of a workgroup
+const PARTS: u32 = 128u;  // knob: parts
+const VEC: bool = false;  // knob: x is read as vectors of 4; count is a multiple of it
+alias Elem = u32;         // knob: u32, vec4u with VEC: the bits of f32 numbers
 
 struct Dims {
   count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4u>;
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
 @group(0) @binding(1) var<storage, read_write> out: array<u32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 var<workgroup> found: array<u32, WG>;
 
-fn magnitude(bits: vec4u, at: u32) -> u32 {
-  let m = select(vec4u(), bits & vec4u(0x7fffffffu), vec4u(at, at + 1u, at + 2u, at + 3u) < vec4u(dims.count));
-  return max(max(m.x, m.y), max(m.z, m.w));
-}
-
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) local: u32) {
-  var most = 0u;
-  for (var quad = wid.x * WG + local; quad < (dims.count + 3u) / 4u; quad += PARTS * WG) {
-    most = max(most, magnitude(x[quad], quad * 4u));
+  let elements = select(dims.count, dims.count / 4u, VEC);
+  var most = vec4u();
+  for (var i = wid.x * WG + local; i < elements; i += PARTS * WG) {
+    most = max(most, vec4<u32>(x[i]) & vec4u(0x7fffffffu));
   }
-  found[local] = most;
+  found[local] = max(max(most.x, most.y), max(most.z, most.w));
   workgroupBarrier();
   for (var half = WG / 2u; half > 0u; half /= 2u) {
     if (local < half) {
@@ -7335,9 +7335,9 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) loca
 } as const satisfies ShaderSource;
 
 /**
- * largest: the bits of the largest magnitudes of PARTS parts of x [count], for ranges_of in matmul_f32x3: out[i] is over the quads and singles
- * i WG + j, j < WG, taken round by round. Bits of magnitudes are ordered as the magnitudes are, with infinity and then NaN above all numbers.
- * Grid: a workgroup of WG a part. Precision: exact.
+ * largest: the bits of the largest magnitude of each of PARTS parts of x [count] into out [PARTS], as matmul_f32x3 reads them. Bits of
+ * magnitudes are ordered as the magnitudes are, with infinity and then NaN above all numbers.
+ * Grid: a workgroup of WG a part; the parts take turns, WG elements at a time. Precision: exact.
  */
 export interface Largest extends Same<typeof largest_> {}
 export const largest: Largest = largest_;
@@ -8189,42 +8189,44 @@ struct Fetched {
   b1: Eight,
 }
 
-fn fetch(local: u32, from_a: Source, from_b: Source, step: u32) -> Fetched {
+fn fetch(item_a: vec2u, item_b: vec2u, from_a: Source, from_b: Source, step: u32) -> Fetched {
   return Fetched(
-    fetch_a(local, from_a, step),
-    fetch_a(local + THREADS, from_a, step),
-    fetch_b(local, from_b, step),
-    fetch_b(local + THREADS, from_b, step),
+    fetch_a(item_a, 0u, from_a, step),
+    fetch_a(item_a, 1u, from_a, step),
+    fetch_b(item_b, 0u, from_b, step),
+    fetch_b(item_b, 1u, from_b, step),
   );
 }
 
-fn numbers(low: vec2u) -> vec4f {
-  return vec4f(unpack2x16float(low.x), unpack2x16float(low.y));
+// Numbers rounded to the 11 bits of a half, by their bits: compilers take a conversion to halves and back for nothing.
+fn rounded(x: vec4f) -> vec4f {
+  return bitcast<vec4f>((bitcast<vec4u>(x) + 0x1000u) & vec4u(0xffffe000u));
 }
 
 fn stage_eight(part: u32, at: u32, f: Eight, scale: f32) {
   let low = f.low * scale;
   let high = f.high * scale;
-  let h = halves(low, high);
-  parts[part][at] = h;
-  parts[part + 4u][at] = halves((low - numbers(h.xy)) * LOW, (high - numbers(h.zw)) * LOW);
+  let h_low = rounded(low);
+  let h_high = rounded(high);
+  parts[part][at] = halves(h_low, h_high);
+  parts[part + 4u][at] = halves((low - h_low) * LOW, (high - h_high) * LOW);
 }
 
-fn stage_a(e: u32, f: Eight, scale: f32) {
-  let place = place_a(e);
+fn stage_a(item: vec2u, i: u32, f: Eight, scale: f32) {
+  let place = place_a(item, i);
   stage_eight(place.x, place.y, f, scale);
 }
 
-fn stage_b(e: u32, f: Eight, scale: f32) {
-  let place = place_b(e);
+fn stage_b(item: vec2u, i: u32, f: Eight, scale: f32) {
+  let place = place_b(item, i);
   stage_eight(2u + place.x, place.y, f, scale);
 }
 
-fn stage(local: u32, f: Fetched, scales: vec2f) {
-  stage_a(local, f.a0, scales.x);
-  stage_a(local + THREADS, f.a1, scales.x);
-  stage_b(local, f.b0, scales.y);
-  stage_b(local + THREADS, f.b1, scales.y);
+fn stage(item_a: vec2u, item_b: vec2u, f: Fetched, scales: vec2f) {
+  stage_a(item_a, 0u, f.a0, scales.x);
+  stage_a(item_a, 1u, f.a1, scales.x);
+  stage_b(item_b, 0u, f.b0, scales.y);
+  stage_b(item_b, 1u, f.b1, scales.y);
 }
 
 struct Sums {
@@ -8400,20 +8402,22 @@ fn main(
   let scales = vec2f(power_of_two(exponents.x), power_of_two(exponents.y));
   let part_a = subgroup / 2u;
   let part_b = 2u + subgroup % 2u;
+  let item_a = item_of(local, !TRANS_A, BM);
+  let item_b = item_of(local, TRANS_B, BN);
   var s = Both();
   var t = Totals();
-  var next = fetch(local, from_a, from_b, 0u);
-  var after = fetch(local, from_a, from_b, BK);
+  var next = fetch(item_a, item_b, from_a, from_b, 0u);
+  var after = fetch(item_a, item_b, from_a, from_b, BK);
   for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
     // Past the end the fetches give zeros, so that a last odd step adds nothing.
-    stage(local, next, scales);
+    stage(item_a, item_b, next, scales);
     workgroupBarrier();
-    next = fetch(local, from_a, from_b, k0 + 2u * BK);
+    next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
     s = multiply(s, part_a, part_b);
     workgroupBarrier();
-    stage(local, after, scales);
+    stage(item_a, item_b, after, scales);
     workgroupBarrier();
-    after = fetch(local, from_a, from_b, k0 + 3u * BK);
+    after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
     s = multiply(s, part_a, part_b);
     workgroupBarrier();
     if ((k0 + 2u * BK) % RUN == 0u) {
@@ -8534,7 +8538,7 @@ const BN: u32 = 32u * TN;
 const K_LINE: u32 = BK / 8u + 1u;                         // vec4u a line along k
 const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A); // of a subgroup's part of A
 const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
-const PART: u32 = 16u * max(TM, TN) * K_LINE; // vec4u of a subgroup's part of either
+const PART: u32 = 16u * max(TM, TN) * K_LINE + 4u; // vec4u of a subgroup's part of either, half of the banks past a whole round of them
 
 // Eight neighbours: halves two a word, or numbers.
 struct Eight {
@@ -8571,17 +8575,21 @@ fn source_b(base: u32, col: u32, k_begin: u32, k_end: u32) -> Source {
   return Source(base, dims.n, k_end, dims.n, k_begin, col);
 }
 
-// Line and eight of item e of a tile. Along k eight neighbours take lines four apart, which they stage without meeting a bank twice.
-fn item_of(e: u32, along_k: bool, side: u32) -> vec2u {
+// Line and eight of an invocation's first item of a tile; each item after it is as many lines on as all invocations take at once. Along k eight
+// neighbours take lines four apart, which they stage without meeting a bank twice.
+fn item_of(local: u32, along_k: bool, side: u32) -> vec2u {
   if (along_k) {
-    return vec2u((e / 32u) * 8u + (e / 8u) % 4u + (e / 4u) % 2u * 4u, e % 4u);
+    return vec2u((local / 32u) * 8u + (local / 8u) % 4u + (local / 4u) % 2u * 4u, local % 4u);
   }
-  return vec2u(e / (side / 8u), e % (side / 8u));
+  return vec2u(local / (side / 8u), local % (side / 8u));
 }
 
-fn fetch_a(e: u32, source: Source, step: u32) -> Eight {
-  let item = item_of(e, !TRANS_A, BM);
-  let line = source.line + item.x + select(0u, step, TRANS_A);
+const A_LINES: u32 = select(32u, 32u / TM, TRANS_A); // that all invocations take at once
+const B_LINES: u32 = select(32u / TN, 32u, TRANS_B);
+
+// Item i of a tile, \`step\` of k on.
+fn fetch_a(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+  let line = source.line + item.x + i * A_LINES + select(0u, step, TRANS_A);
   let along = source.along + item.y * 8u + select(step, 0u, TRANS_A);
   let at = source.base + line * source.length + along;
   var f = Eight();
@@ -8602,9 +8610,8 @@ fn fetch_a(e: u32, source: Source, step: u32) -> Eight {
   return f;
 }
 
-fn fetch_b(e: u32, source: Source, step: u32) -> Eight {
-  let item = item_of(e, TRANS_B, BN);
-  let line = source.line + item.x + select(step, 0u, TRANS_B);
+fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+  let line = source.line + item.x + i * B_LINES + select(step, 0u, TRANS_B);
   let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
   let at = source.base + line * source.length + along;
   var f = Eight();
@@ -8625,21 +8632,19 @@ fn fetch_b(e: u32, source: Source, step: u32) -> Eight {
   return f;
 }
 
-// Part and place of item e of a tile in workgroup memory.
-fn place_a(e: u32) -> vec2u {
-  let item = item_of(e, !TRANS_A, BM);
+// Part and place of item i of a tile in workgroup memory.
+fn place_a(item: vec2u, i: u32) -> vec2u {
   if (TRANS_A) {
-    return vec2u(item.y / (2u * TM), item.x * A_LINE + item.y % (2u * TM));
+    return vec2u(item.y / (2u * TM), (item.x + i * A_LINES) * A_LINE + item.y % (2u * TM));
   }
-  return vec2u(item.x / (16u * TM), item.x % (16u * TM) * A_LINE + item.y);
+  return vec2u(i * A_LINES / (16u * TM), (item.x + i * A_LINES % (16u * TM)) * A_LINE + item.y);
 }
 
-fn place_b(e: u32) -> vec2u {
-  let item = item_of(e, TRANS_B, BN);
+fn place_b(item: vec2u, i: u32) -> vec2u {
   if (TRANS_B) {
-    return vec2u(item.x / (16u * TN), item.x % (16u * TN) * B_LINE + item.y);
+    return vec2u(i * B_LINES / (16u * TN), (item.x + i * B_LINES % (16u * TN)) * B_LINE + item.y);
   }
-  return vec2u(item.y / (2u * TN), item.x * B_LINE + item.y % (2u * TN));
+  return vec2u(item.y / (2u * TN), (item.x + i * B_LINES) * B_LINE + item.y % (2u * TN));
 }
 
 // Where matrix i of a subgroup's part begins at step kk of 16 k.
@@ -9021,61 +9026,61 @@ struct Fetched {
   b3: vec4u,
 }
 
-fn halves_of_a(e: u32, source: Source, step: u32) -> vec4u {
-  let f = fetch_a(e, source, step);
+fn halves_of_a(item: vec2u, i: u32, source: Source, step: u32) -> vec4u {
+  let f = fetch_a(item, i, source, step);
   if (WORDS_A) {
     return f.words;
   }
   return halves(f.low, f.high);
 }
 
-fn halves_of_b(e: u32, source: Source, step: u32) -> vec4u {
-  let f = fetch_b(e, source, step);
+fn halves_of_b(item: vec2u, i: u32, source: Source, step: u32) -> vec4u {
+  let f = fetch_b(item, i, source, step);
   if (WORDS_B) {
     return f.words;
   }
   return halves(f.low, f.high);
 }
 
-fn fetch(local: u32, from_a: Source, from_b: Source, step: u32) -> Fetched {
+fn fetch(item_a: vec2u, item_b: vec2u, from_a: Source, from_b: Source, step: u32) -> Fetched {
   var f = Fetched();
-  f.a0 = halves_of_a(local, from_a, step);
-  f.a1 = halves_of_a(local + THREADS, from_a, step);
+  f.a0 = halves_of_a(item_a, 0u, from_a, step);
+  f.a1 = halves_of_a(item_a, 1u, from_a, step);
   if (TM > 2u) {
-    f.a2 = halves_of_a(local + 2u * THREADS, from_a, step);
-    f.a3 = halves_of_a(local + 3u * THREADS, from_a, step);
+    f.a2 = halves_of_a(item_a, 2u, from_a, step);
+    f.a3 = halves_of_a(item_a, 3u, from_a, step);
   }
-  f.b0 = halves_of_b(local, from_b, step);
-  f.b1 = halves_of_b(local + THREADS, from_b, step);
+  f.b0 = halves_of_b(item_b, 0u, from_b, step);
+  f.b1 = halves_of_b(item_b, 1u, from_b, step);
   if (TN > 2u) {
-    f.b2 = halves_of_b(local + 2u * THREADS, from_b, step);
-    f.b3 = halves_of_b(local + 3u * THREADS, from_b, step);
+    f.b2 = halves_of_b(item_b, 2u, from_b, step);
+    f.b3 = halves_of_b(item_b, 3u, from_b, step);
   }
   return f;
 }
 
-fn stage_a(e: u32, value: vec4u) {
-  let place = place_a(e);
+fn stage_a(item: vec2u, i: u32, value: vec4u) {
+  let place = place_a(item, i);
   parts[place.x][place.y] = value;
 }
 
-fn stage_b(e: u32, value: vec4u) {
-  let place = place_b(e);
+fn stage_b(item: vec2u, i: u32, value: vec4u) {
+  let place = place_b(item, i);
   parts[2u + place.x][place.y] = value;
 }
 
-fn stage(local: u32, f: Fetched) {
-  stage_a(local, f.a0);
-  stage_a(local + THREADS, f.a1);
+fn stage(item_a: vec2u, item_b: vec2u, f: Fetched) {
+  stage_a(item_a, 0u, f.a0);
+  stage_a(item_a, 1u, f.a1);
   if (TM > 2u) {
-    stage_a(local + 2u * THREADS, f.a2);
-    stage_a(local + 3u * THREADS, f.a3);
+    stage_a(item_a, 2u, f.a2);
+    stage_a(item_a, 3u, f.a3);
   }
-  stage_b(local, f.b0);
-  stage_b(local + THREADS, f.b1);
+  stage_b(item_b, 0u, f.b0);
+  stage_b(item_b, 1u, f.b1);
   if (TN > 2u) {
-    stage_b(local + 2u * THREADS, f.b2);
-    stage_b(local + 3u * THREADS, f.b3);
+    stage_b(item_b, 2u, f.b2);
+    stage_b(item_b, 3u, f.b3);
   }
 }
 
@@ -9187,21 +9192,23 @@ fn main(
   let part_a = subgroup / 2u;
   let part_b = 2u + subgroup % 2u;
 
+  let item_a = item_of(local, !TRANS_A, BM);
+  let item_b = item_of(local, TRANS_B, BN);
   var s = Lines();
-  var next = fetch(local, from_a, from_b, 0u);
-  var after = fetch(local, from_a, from_b, BK);
+  var next = fetch(item_a, item_b, from_a, from_b, 0u);
+  var after = fetch(item_a, item_b, from_a, from_b, BK);
   for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
     // Past the end the fetches give zeros, so that a last odd step adds nothing.
-    stage(local, next);
+    stage(item_a, item_b, next);
     workgroupBarrier();
-    next = fetch(local, from_a, from_b, k0 + 2u * BK);
+    next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
     for (var kk = 0u; kk < BK / 16u; kk++) {
       s = multiply(s, part_a, part_b, kk);
     }
     workgroupBarrier();
-    stage(local, after);
+    stage(item_a, item_b, after);
     workgroupBarrier();
-    after = fetch(local, from_a, from_b, k0 + 3u * BK);
+    after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
     for (var kk = 0u; kk < BK / 16u; kk++) {
       s = multiply(s, part_a, part_b, kk);
     }
@@ -9326,7 +9333,7 @@ const BN: u32 = 32u * TN;
 const K_LINE: u32 = BK / 8u + 1u;                         // vec4u a line along k
 const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A); // of a subgroup's part of A
 const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
-const PART: u32 = 16u * max(TM, TN) * K_LINE; // vec4u of a subgroup's part of either
+const PART: u32 = 16u * max(TM, TN) * K_LINE + 4u; // vec4u of a subgroup's part of either, half of the banks past a whole round of them
 
 // Eight neighbours: halves two a word, or numbers.
 struct Eight {
@@ -9363,17 +9370,21 @@ fn source_b(base: u32, col: u32, k_begin: u32, k_end: u32) -> Source {
   return Source(base, dims.n, k_end, dims.n, k_begin, col);
 }
 
-// Line and eight of item e of a tile. Along k eight neighbours take lines four apart, which they stage without meeting a bank twice.
-fn item_of(e: u32, along_k: bool, side: u32) -> vec2u {
+// Line and eight of an invocation's first item of a tile; each item after it is as many lines on as all invocations take at once. Along k eight
+// neighbours take lines four apart, which they stage without meeting a bank twice.
+fn item_of(local: u32, along_k: bool, side: u32) -> vec2u {
   if (along_k) {
-    return vec2u((e / 32u) * 8u + (e / 8u) % 4u + (e / 4u) % 2u * 4u, e % 4u);
+    return vec2u((local / 32u) * 8u + (local / 8u) % 4u + (local / 4u) % 2u * 4u, local % 4u);
   }
-  return vec2u(e / (side / 8u), e % (side / 8u));
+  return vec2u(local / (side / 8u), local % (side / 8u));
 }
 
-fn fetch_a(e: u32, source: Source, step: u32) -> Eight {
-  let item = item_of(e, !TRANS_A, BM);
-  let line = source.line + item.x + select(0u, step, TRANS_A);
+const A_LINES: u32 = select(32u, 32u / TM, TRANS_A); // that all invocations take at once
+const B_LINES: u32 = select(32u / TN, 32u, TRANS_B);
+
+// Item i of a tile, \`step\` of k on.
+fn fetch_a(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+  let line = source.line + item.x + i * A_LINES + select(0u, step, TRANS_A);
   let along = source.along + item.y * 8u + select(step, 0u, TRANS_A);
   let at = source.base + line * source.length + along;
   var f = Eight();
@@ -9394,9 +9405,8 @@ fn fetch_a(e: u32, source: Source, step: u32) -> Eight {
   return f;
 }
 
-fn fetch_b(e: u32, source: Source, step: u32) -> Eight {
-  let item = item_of(e, TRANS_B, BN);
-  let line = source.line + item.x + select(step, 0u, TRANS_B);
+fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+  let line = source.line + item.x + i * B_LINES + select(step, 0u, TRANS_B);
   let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
   let at = source.base + line * source.length + along;
   var f = Eight();
@@ -9417,21 +9427,19 @@ fn fetch_b(e: u32, source: Source, step: u32) -> Eight {
   return f;
 }
 
-// Part and place of item e of a tile in workgroup memory.
-fn place_a(e: u32) -> vec2u {
-  let item = item_of(e, !TRANS_A, BM);
+// Part and place of item i of a tile in workgroup memory.
+fn place_a(item: vec2u, i: u32) -> vec2u {
   if (TRANS_A) {
-    return vec2u(item.y / (2u * TM), item.x * A_LINE + item.y % (2u * TM));
+    return vec2u(item.y / (2u * TM), (item.x + i * A_LINES) * A_LINE + item.y % (2u * TM));
   }
-  return vec2u(item.x / (16u * TM), item.x % (16u * TM) * A_LINE + item.y);
+  return vec2u(i * A_LINES / (16u * TM), (item.x + i * A_LINES % (16u * TM)) * A_LINE + item.y);
 }
 
-fn place_b(e: u32) -> vec2u {
-  let item = item_of(e, TRANS_B, BN);
+fn place_b(item: vec2u, i: u32) -> vec2u {
   if (TRANS_B) {
-    return vec2u(item.x / (16u * TN), item.x % (16u * TN) * B_LINE + item.y);
+    return vec2u(i * B_LINES / (16u * TN), (item.x + i * B_LINES % (16u * TN)) * B_LINE + item.y);
   }
-  return vec2u(item.y / (2u * TN), item.x * B_LINE + item.y % (2u * TN));
+  return vec2u(item.y / (2u * TN), (item.x + i * B_LINES) * B_LINE + item.y % (2u * TN));
 }
 
 // Where matrix i of a subgroup's part begins at step kk of 16 k.

@@ -9,7 +9,7 @@ const BN: u32 = 32u * TN;
 const K_LINE: u32 = BK / 8u + 1u;                         // vec4u a line along k
 const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A); // of a subgroup's part of A
 const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
-const PART: u32 = 16u * max(TM, TN) * K_LINE; // vec4u of a subgroup's part of either
+const PART: u32 = 16u * max(TM, TN) * K_LINE + 4u; // vec4u of a subgroup's part of either, half of the banks past a whole round of them
 
 // Eight neighbours: halves two a word, or numbers.
 struct Eight {
@@ -46,17 +46,21 @@ fn source_b(base: u32, col: u32, k_begin: u32, k_end: u32) -> Source {
   return Source(base, dims.n, k_end, dims.n, k_begin, col);
 }
 
-// Line and eight of item e of a tile. Along k eight neighbours take lines four apart, which they stage without meeting a bank twice.
-fn item_of(e: u32, along_k: bool, side: u32) -> vec2u {
+// Line and eight of an invocation's first item of a tile; each item after it is as many lines on as all invocations take at once. Along k eight
+// neighbours take lines four apart, which they stage without meeting a bank twice.
+fn item_of(local: u32, along_k: bool, side: u32) -> vec2u {
   if (along_k) {
-    return vec2u((e / 32u) * 8u + (e / 8u) % 4u + (e / 4u) % 2u * 4u, e % 4u);
+    return vec2u((local / 32u) * 8u + (local / 8u) % 4u + (local / 4u) % 2u * 4u, local % 4u);
   }
-  return vec2u(e / (side / 8u), e % (side / 8u));
+  return vec2u(local / (side / 8u), local % (side / 8u));
 }
 
-fn fetch_a(e: u32, source: Source, step: u32) -> Eight {
-  let item = item_of(e, !TRANS_A, BM);
-  let line = source.line + item.x + select(0u, step, TRANS_A);
+const A_LINES: u32 = select(32u, 32u / TM, TRANS_A); // that all invocations take at once
+const B_LINES: u32 = select(32u / TN, 32u, TRANS_B);
+
+// Item i of a tile, `step` of k on.
+fn fetch_a(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+  let line = source.line + item.x + i * A_LINES + select(0u, step, TRANS_A);
   let along = source.along + item.y * 8u + select(step, 0u, TRANS_A);
   let at = source.base + line * source.length + along;
   var f = Eight();
@@ -77,9 +81,8 @@ fn fetch_a(e: u32, source: Source, step: u32) -> Eight {
   return f;
 }
 
-fn fetch_b(e: u32, source: Source, step: u32) -> Eight {
-  let item = item_of(e, TRANS_B, BN);
-  let line = source.line + item.x + select(step, 0u, TRANS_B);
+fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+  let line = source.line + item.x + i * B_LINES + select(step, 0u, TRANS_B);
   let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
   let at = source.base + line * source.length + along;
   var f = Eight();
@@ -100,21 +103,19 @@ fn fetch_b(e: u32, source: Source, step: u32) -> Eight {
   return f;
 }
 
-// Part and place of item e of a tile in workgroup memory.
-fn place_a(e: u32) -> vec2u {
-  let item = item_of(e, !TRANS_A, BM);
+// Part and place of item i of a tile in workgroup memory.
+fn place_a(item: vec2u, i: u32) -> vec2u {
   if (TRANS_A) {
-    return vec2u(item.y / (2u * TM), item.x * A_LINE + item.y % (2u * TM));
+    return vec2u(item.y / (2u * TM), (item.x + i * A_LINES) * A_LINE + item.y % (2u * TM));
   }
-  return vec2u(item.x / (16u * TM), item.x % (16u * TM) * A_LINE + item.y);
+  return vec2u(i * A_LINES / (16u * TM), (item.x + i * A_LINES % (16u * TM)) * A_LINE + item.y);
 }
 
-fn place_b(e: u32) -> vec2u {
-  let item = item_of(e, TRANS_B, BN);
+fn place_b(item: vec2u, i: u32) -> vec2u {
   if (TRANS_B) {
-    return vec2u(item.x / (16u * TN), item.x % (16u * TN) * B_LINE + item.y);
+    return vec2u(i * B_LINES / (16u * TN), (item.x + i * B_LINES % (16u * TN)) * B_LINE + item.y);
   }
-  return vec2u(item.y / (2u * TN), item.x * B_LINE + item.y % (2u * TN));
+  return vec2u(item.y / (2u * TN), (item.x + i * B_LINES) * B_LINE + item.y % (2u * TN));
 }
 
 // Where matrix i of a subgroup's part begins at step kk of 16 k.

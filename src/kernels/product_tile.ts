@@ -15,7 +15,8 @@ export const vec = optional(group<MatmulVec>({ m: flag, n: flag, k: flag }));
 /** What else a MatmulChoice says, for whoever adds up the splits. */
 export const split = { splits: optional(whole(1, 2 ** 32)), kChunk: optional(whole(0, 2 ** 32)) };
 
-export const tile = variants<MatmulTile>('kind', {
+/** The options of each kind of tile of the f32 variants. */
+export const tileKinds = {
   plain: group<Omit<PlainTile & Partial<MatmulChoice>, 'kind' | 'qm' | 'qn'>>(
     {
       tm: whole(1, 64),
@@ -36,7 +37,9 @@ export const tile = variants<MatmulTile>('kind', {
         ? { what: `tile sums in runs with qm ${qm} and qn ${qn}`, fix: 'give qm and qn 1, or leave runs out' }
         : undefined,
   ),
-});
+};
+
+export const tile = variants<MatmulTile>('kind', tileKinds);
 
 /** As lib act counts them. */
 const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5 };

@@ -18,12 +18,26 @@ export interface Tuning {
       readonly rate: number;
     }[];
   };
+  /** The same of products on subgroup matrices: tiles of 32 tm x 32 tn. */
+  readonly matrix: { readonly [precision in 'f16' | 'f32x3']: MatrixTuning };
   /** Workgroups of 64 rows of tiled attention that it wants; with fewer, 32 rows are faster. */
   readonly attention: { readonly groups: number };
   /** Sums down columns: workgroups that keep it busy, and the fewest rows for which one is worth starting. */
   readonly columns: { readonly groups: number; readonly leastRows: number };
   /** Sums of rows that an invocation walks by itself: invocations that keep it busy, and the fewest rows of one. */
   readonly walks: { readonly invocations: number; readonly leastRows: number };
+}
+
+interface MatrixTuning {
+  readonly multiprocessors: number;
+  readonly minSplitK: number;
+  readonly partial: number;
+  readonly tiles: readonly {
+    readonly tm: 2 | 4;
+    readonly tn: 2 | 4;
+    readonly atOnce: number;
+    readonly rate: number;
+  }[];
 }
 
 /** Measured on an H100: products of 4096^3 at 41, 31, 30 and 30 TFLOP/s. */
@@ -39,6 +53,25 @@ const HOPPER: Tuning = {
       { qm: 1, qn: 2, atOnce: 6, rate: 0.75 },
       { qm: 1, qn: 1, atOnce: 8, rate: 0.72 },
     ],
+  },
+  matrix: {
+    f16: {
+      multiprocessors: 132,
+      minSplitK: 512,
+      partial: 2,
+      tiles: [
+        { tm: 4, tn: 4, atOnce: 2, rate: 1 },
+        { tm: 4, tn: 2, atOnce: 3, rate: 0.7 },
+        { tm: 2, tn: 4, atOnce: 3, rate: 0.7 },
+        { tm: 2, tn: 2, atOnce: 5, rate: 0.6 },
+      ],
+    },
+    f32x3: {
+      multiprocessors: 132,
+      minSplitK: 512,
+      partial: 0.6,
+      tiles: [{ tm: 2, tn: 2, atOnce: 2, rate: 1 }],
+    },
   },
   attention: { groups: 264 },
   columns: { groups: 512, leastRows: 64 },

@@ -6,6 +6,7 @@ import { embeddingCases } from './embedding.ts';
 import { lincombCases } from './lincomb.ts';
 import { lossCases } from './loss.ts';
 import { matmulCases } from './matmul.ts';
+import { matrixCases } from './matmul_matrix.ts';
 import { normCases } from './norm.ts';
 import { normBackwardCases } from './norm_backward.ts';
 import { optimizerCases } from './optimizer.ts';
@@ -20,6 +21,7 @@ import { windowCases } from './window.ts';
 /** Every case of every kernel, by family. */
 export const catalogue: readonly KernelCase[] = [
   ...matmulCases,
+  ...matrixCases,
   ...attentionCases,
   ...qkNormRopeCases,
   ...normCases,
