@@ -9,7 +9,8 @@
 // Grid: a workgroup of four subgroups of 32 makes 64 x 64 outputs, a subgroup 32 x 32. Folded over (split, batch, tile).
 // Operands are scaled by powers of two, so that the largest of each is near 2^14, and taken as x = h + l / 2048, halves both: 22 bits and a sign
 // each. Ah Bh goes to one sum, Al Bh + Ah Bl to another, which comes in at the end, 2048 times smaller. A tensor core truncates as it adds: every
-// RUN of k the first sum goes through workgroup memory into f32 registers. Where a range is no finite number, all is summed by FMA instead.
+// two steps the first sum goes through workgroup memory into f32 registers (an H100 is 1e-6 off for 256 of k and numbers of one sign, FMA
+// 3e-7). Where a range is no finite number, all is summed by FMA instead.
 // Precision: as f32 sums, or better; the epilogue in f32.
 // Source: Ootomo and Yokota 2022, "Recovering single precision accuracy from Tensor Cores while surpassing the FP32 theoretical peak performance".
 // @use act
@@ -44,7 +45,7 @@ const WORDS_A: bool = false;
 const WORDS_B: bool = false;
 alias AScalar = f32;
 alias BScalar = f32;
-const RUN: u32 = 256u; // of k, after which the first sum goes to registers: a multiple of two steps
+const LEAST_HALF: f32 = 0.00006103515625; // 2^-14, the least with all its bits
 const LOW: f32 = 2048.0; // what the lower halves are multiplied by
 
 struct Dims {
@@ -90,9 +91,11 @@ fn fetch(item_a: vec2u, item_b: vec2u, from_a: Source, from_b: Source, step: u32
   );
 }
 
-// Numbers rounded to the 11 bits of a half, by their bits: compilers take a conversion to halves and back for nothing.
+// Numbers rounded to the 11 bits of a half, by their bits: compilers take a conversion to halves and back for nothing. Zero where a half
+// would have fewer bits: the lower half has them then.
 fn rounded(x: vec4f) -> vec4f {
-  return bitcast<vec4f>((bitcast<vec4u>(x) + 0x1000u) & vec4u(0xffffe000u));
+  let near = bitcast<vec4f>((bitcast<vec4u>(x) + 0x1000u) & vec4u(0xffffe000u));
+  return select(near, vec4f(), abs(x) < vec4f(LEAST_HALF));
 }
 
 fn stage_eight(part: u32, at: u32, f: Eight, scale: f32) {
@@ -151,19 +154,21 @@ struct Both {
   low: Sums,
 }
 
-// Adds the staged step.
-fn multiply(before: Both, part_a: u32, part_b: u32) -> Both {
+// Adds 16 k of the staged step.
+fn multiply_16(before: Both, part_a: u32, part_b: u32, kk: u32) -> Both {
   var s = before;
-  for (var kk = 0u; kk < BK / 16u; kk++) {
-    let x0 = left(part_a, 0u, kk);
-    let x1 = left(part_a, 1u, kk);
-    let y0 = right(part_b, 0u, kk);
-    let y1 = right(part_b, 1u, kk);
-    s.low = add_products(s.low, left(part_a + 4u, 0u, kk), left(part_a + 4u, 1u, kk), y0, y1);
-    s.low = add_products(s.low, x0, x1, right(part_b + 4u, 0u, kk), right(part_b + 4u, 1u, kk));
-    s.high = add_products(s.high, x0, x1, y0, y1);
-  }
+  let x0 = left(part_a, 0u, kk);
+  let x1 = left(part_a, 1u, kk);
+  let y0 = right(part_b, 0u, kk);
+  let y1 = right(part_b, 1u, kk);
+  s.low = add_products(s.low, left(part_a + 4u, 0u, kk), left(part_a + 4u, 1u, kk), y0, y1);
+  s.low = add_products(s.low, x0, x1, right(part_b + 4u, 0u, kk), right(part_b + 4u, 1u, kk));
+  s.high = add_products(s.high, x0, x1, y0, y1);
   return s;
+}
+
+fn multiply(before: Both, part_a: u32, part_b: u32) -> Both {
+  return multiply_16(multiply_16(before, part_a, part_b, 0u), part_a, part_b, 1u);
 }
 
 const OUT_LINE: u32 = 4u * TN + 1u; // vec4u a row of sums in workgroup memory
@@ -185,24 +190,23 @@ fn quad_at(part: u32, x: u32, lane: u32) -> vec4f {
   return bitcast<vec4f>(parts[part][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
 }
 
-// Adds a subgroup's sums, times `factor`, to its invocations' totals, through workgroup memory that nothing else is in.
+// Adds a subgroup's sums, times `factor`, to its invocations' totals, through workgroup memory that nothing else is in: 16 rows in each of
+// two parts of its own.
 fn add_up(before: Totals, s: Sums, factor: f32, part: u32, lane: u32) -> Totals {
   var t = before;
   put_sum(part, 0u, s.c00, OUT_LINE);
   put_sum(part, 4u, s.c01, OUT_LINE);
+  put_sum(part + 4u, 0u, s.c10, OUT_LINE);
+  put_sum(part + 4u, 4u, s.c11, OUT_LINE);
   workgroupBarrier();
   t.t00 += factor * quad_at(part, 0u, lane);
   t.t01 += factor * quad_at(part, 1u, lane);
   t.t02 += factor * quad_at(part, 2u, lane);
   t.t03 += factor * quad_at(part, 3u, lane);
-  workgroupBarrier();
-  put_sum(part, 0u, s.c10, OUT_LINE);
-  put_sum(part, 4u, s.c11, OUT_LINE);
-  workgroupBarrier();
-  t.t10 += factor * quad_at(part, 0u, lane);
-  t.t11 += factor * quad_at(part, 1u, lane);
-  t.t12 += factor * quad_at(part, 2u, lane);
-  t.t13 += factor * quad_at(part, 3u, lane);
+  t.t10 += factor * quad_at(part + 4u, 0u, lane);
+  t.t11 += factor * quad_at(part + 4u, 1u, lane);
+  t.t12 += factor * quad_at(part + 4u, 2u, lane);
+  t.t13 += factor * quad_at(part + 4u, 3u, lane);
   workgroupBarrier();
   return t;
 }
@@ -312,12 +316,9 @@ fn main(
     after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
     s = multiply(s, part_a, part_b);
     workgroupBarrier();
-    if ((k0 + 2u * BK) % RUN == 0u) {
-      t = add_up(t, s.high, 1.0, subgroup, lane);
-      s.high = Sums();
-    }
+    t = add_up(t, s.high, 1.0, subgroup, lane);
+    s.high = Sums();
   }
-  t = add_up(t, s.high, 1.0, subgroup, lane);
   t = add_up(t, s.low, 1.0 / LOW, subgroup, lane);
 
   let back = -(exponents.x + exponents.y);

@@ -1,4 +1,13 @@
-import { checkOptions, FixableError, group, MATRIX_FEATURE, oneOf, optional, texts } from '../kernel/index.ts';
+import {
+  checkOptions,
+  FixableError,
+  group,
+  MATRIX_FEATURE,
+  oneOf,
+  optional,
+  rememberAdapter,
+  texts,
+} from '../kernel/index.ts';
 import { environment, noAdapter, noWebGPU } from './advice.ts';
 
 /** No usable WebGPU, or a lost device. `fix` says what to do. */
@@ -42,7 +51,9 @@ export async function requestDevice(gpu: GPU | undefined, options: DeviceOptions
     for (const name of USED_LIMITS) requiredLimits[name] = adapter.limits[name];
   }
   try {
-    return await adapter.requestDevice({ label: 'ucgm', requiredFeatures, requiredLimits });
+    const device = await adapter.requestDevice({ label: 'ucgm', requiredFeatures, requiredLimits });
+    rememberAdapter(device, adapter.info);
+    return device;
   } catch (error) {
     throw new DeviceError(
       `the adapter refused a device: ${error instanceof Error ? error.message : error}`,

@@ -12,9 +12,9 @@ import {
 } from '../../src/kernels/matmul_matrix.ts';
 import { halves } from '../catalogue/case.ts';
 import { relativeError } from '../catalogue/run.ts';
-import { emulatedMatmul } from '../emulated_matrices.ts';
 import { openDevice } from '../gpu.ts';
 import { matmul as oracle, randn } from '../reference/index.ts';
+import { emulatedMatmul } from './emulated.ts';
 
 const STORAGE = 0x80 | 0x8 | 0x4;
 const PLAIN: MatmulTile = { kind: 'plain', tm: 4, tn: 4, wgX: 8, wgY: 8 };
@@ -102,7 +102,8 @@ describe('products in every precision', () => {
   for (const layout of ['nn', 'nt', 'tn'] satisfies MatmulLayout[]) {
     it(`give the same bits for whole numbers, ${layout}`, async () => {
       const exact = oracle({ ...problem, transA: layout === 'tn', transB: layout === 'nt' });
-      for (const { name, ...variant } of VARIANTS)
+      // Each takes seconds to compile where matrices are emulated: halves in storage by one layout.
+      for (const { name, ...variant } of VARIANTS.filter(({ dtype }) => layout === 'nt' || !dtype))
         for (const kChunk of [k, 96])
           expect(await product(problem, { layout, ...variant }, kChunk), `${name} by ${kChunk}`).toEqual(
             Float32Array.from(exact),

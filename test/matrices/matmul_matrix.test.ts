@@ -1,8 +1,8 @@
 import { describe } from 'vitest';
 import { emulatedCases, matrixCases } from '../catalogue/matmul_matrix.ts';
-import { emulatedMatmul } from '../emulated_matrices.ts';
 import { openDevice } from '../gpu.ts';
-import { kernelSuite } from './suite.ts';
+import { kernelSuite } from '../kernels/suite.ts';
+import { emulatedMatmul } from './emulated.ts';
 
 kernelSuite('matrixMatmul', matrixCases);
 
