@@ -276,10 +276,33 @@ const PARTS: Base = { bm: 128, bn: 128, bk: 32, wm: 2, wn: 2, mem: 'parts', pad:
 const WIDE: Base = { ...PARTS, bm: 128, bn: 256, wm: 2, wn: 4 };
 const DEEP: Base = { ...PARTS, bk: 64, rolled: 1 };
 
+/** What the parts of a step take. */
+const ABLATIONS: readonly Base['without'][] = [
+  ['global'],
+  ['global', 'stage'],
+  ['global', 'stage', 'barrier'],
+  ['global', 'stage', 'barrier', 'load'],
+  ['multiply'],
+  ['multiply', 'barrier'],
+];
+
 /** From naive to fast, one change at a time from the 128 x 128 x 32 tile of four subgroups. */
 export const matrixSketches: readonly MatrixSketch[] = (
   [
+    { bm: 16, bn: 16, bk: 16, wm: 1, wn: 1, mem: 'none', pad: 0, ahead: 0 },
+    { bm: 128, bn: 128, bk: 16, wm: 2, wn: 2, mem: 'none', pad: 0, ahead: 0 },
+    { ...PARTS, mem: 'f16' },
+    { ...PARTS, mem: 'view' },
+    { ...PARTS, mem: 'vec4u' },
     PARTS,
+    { ...PARTS, word: 'vec2u' },
+    { ...PARTS, array: true },
+    { ...PARTS, pad: 0 },
+    { ...PARTS, ahead: 0 },
+    { ...PARTS, double: true },
+    { ...PARTS, group: 8 },
+    { ...PARTS, f32: true },
+    { ...PARTS, wn: 4 },
     { ...PARTS, apart: true },
     { ...PARTS, apart: true, ahead: 2 },
     { ...PARTS, apart: true, early: true },
@@ -313,6 +336,7 @@ export const matrixSketches: readonly MatrixSketch[] = (
     { ...DEEP, bm: 64, wm: 2, wn: 2 },
     { ...DEEP, bn: 64, wm: 2, wn: 2 },
     { ...DEEP, bm: 64, bn: 64 },
+    ...ABLATIONS.map((without): Base => ({ ...PARTS, without })),
   ] satisfies Base[]
 ).map((knobs) => ({ ...knobs, name: nameOf(knobs) }));
 
