@@ -9,6 +9,7 @@ import {
   type MatmulVec,
   MOST_SPLITS,
   type ProductDims,
+  unshaped,
 } from './matmul_tile.ts';
 import { split, tileKinds, vec } from './product_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
@@ -42,9 +43,8 @@ export interface MatrixMatmulOptions extends Omit<MatmulOptions, 'tile'> {
 /** A tiling, and into how many parts of k_chunk = kChunk to cut k where the caller can add up partial products. */
 export type MatrixMatmulChoice = MatrixMatmulTile & { splits: number; kChunk: number };
 
-/** Bytes of workgroup memory that the smallest tile takes. */
-const LEAST_MEMORY = 10240;
-const MEMORY = { large: 20480, f32x3: 20496 };
+/** Bytes of workgroup memory that tiles take: 64 x 64, larger ones, and 64 x 64 in halves of two. */
+const MEMORY = { small: 10496, large: 20736, f32x3: 21008 };
 
 /** Whether a device multiplies 16 x 16 halves into f32 by subgroups of 32. */
 export function hasMatrices(caps: Caps): boolean {
@@ -52,7 +52,7 @@ export function hasMatrices(caps: Caps): boolean {
   const known = caps.matrices.some(
     (c) => c.components === 'f16' && c.result === 'f32' && c.m === 16 && c.n === 16 && c.k === 16,
   );
-  return known && caps.f16 && least === 32 && most === 32 && caps.maxWorkgroupMemory >= LEAST_MEMORY;
+  return known && caps.f16 && least === 32 && most === 32 && caps.maxWorkgroupMemory >= MEMORY.small;
 }
 
 const eights = ({ m, n, k }: { m: number; n: number; k: number }): MatmulVec => ({
@@ -68,7 +68,7 @@ const eights = ({ m, n, k }: { m: number; n: number; k: number }): MatmulVec => 
 export function chooseMatrixMatmul(shape: MatmulShape, precision: Precision, caps: Caps): MatrixMatmulChoice {
   const { m, n, k, batch = 1, split: mayBeSplit = true } = shape;
   const long = k > LONGEST_SUM && !mayBeSplit && precision === 'f16';
-  const memory = precision === 'f32x3' ? MEMORY.f32x3 : LEAST_MEMORY;
+  const memory = precision === 'f32x3' ? MEMORY.f32x3 : MEMORY.small;
   if (precision === 'f32' || !hasMatrices(caps) || long || caps.maxWorkgroupMemory < memory)
     return chooseMatmul(shape, caps);
   const { multiprocessors, minSplitK, partial, tiles } = tuningOf(caps).matrix[precision];
@@ -102,14 +102,16 @@ export function wholeMatrixTile(shape: MatmulShape, precision: Precision, caps: 
   return whole;
 }
 
-/** Tilings for any shape, the best first: of rows that are whole eights, and of any. */
+/** Tilings for any shape, the best first: of rows that are whole eights, of any, and f32's for a k that is too long for one sum. */
 export function unshapedMatrix(o: MatrixMatmulOptions, precision: Precision, caps: Caps) {
   const [large, any] = [4096, 255].map((size) => wholeMatrixTile({ m: size, n: size, k: size }, precision, caps));
-  const aligned = (d: ProductDims) => [d.m, d.n, d.k].every((size) => size % 8 === 0);
-  return [
+  const fits = (d: ProductDims) => precision === 'f32x3' || d.k <= LONGEST_SUM;
+  const aligned = (d: ProductDims) => fits(d) && [d.m, d.n, d.k].every((size) => size % 8 === 0);
+  const members = [
     { options: { ...o, tile: large as MatrixMatmulTile }, when: aligned },
-    { options: { ...o, tile: any as MatrixMatmulTile }, when: () => true },
+    { options: { ...o, tile: any as MatrixMatmulTile }, when: fits },
   ];
+  return precision === 'f32x3' ? members : [...members, ...unshaped(o as MatmulOptions, caps).slice(-1)];
 }
 
 type Own<T> = Omit<T, 'kind'> & { splits?: number; kChunk?: number };

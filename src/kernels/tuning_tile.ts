@@ -40,7 +40,7 @@ interface MatrixTuning {
   }[];
 }
 
-/** Measured on an H100: products of 4096^3 at 41, 31, 30 and 30 TFLOP/s, on subgroup matrices at 246, 159, 187 and 149. */
+/** Measured on an H100: products of 4096^3 at 41, 31, 30 and 30 TFLOP/s, on subgroup matrices at 246, 159, 187 and 149; what splits cost there is scaled from f32's. */
 const HOPPER: Tuning = {
   architecture: 'hopper',
   product: {

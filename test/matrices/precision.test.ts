@@ -201,6 +201,18 @@ describe('the choice of a precision', () => {
         expect(chooseMatrixMatmul(large, precision, caps).kind).toBe('tiled');
   });
 
+  it('keeps to the workgroup memory that the device has', () => {
+    const small = { ...HOPPER, maxWorkgroupMemory: 16384 };
+    expect(chooseMatrixMatmul(large, 'f16', small)).toMatchObject({ kind: 'matrix', tm: 2, tn: 2 });
+    expect(chooseMatrixMatmul(large, 'f32x3', small).kind).toBe('tiled');
+  });
+
+  it('sums a k that is too long for one sum in runs, of f32', () => {
+    const long = { m: 64, n: 64, k: 16384, split: false };
+    expect(chooseMatrixMatmul(long, 'f16', HOPPER)).toMatchObject({ kind: 'tiled', runs: true });
+    expect(chooseMatrixMatmul(long, 'f32x3', HOPPER).kind).toBe('f32x3');
+  });
+
   it('splits a tall product in whole steps that cover k', () => {
     for (const k of [16384, 8191, 511])
       for (const precision of ['f16', 'f32x3'] as const) {
