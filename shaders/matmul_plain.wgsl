@@ -21,9 +21,10 @@ const TRANS_A: bool = false;       // knob: a is stored [k, m]
 const TRANS_B: bool = false;       // knob: b is stored [n, k]
 const VEC_A: bool = false;         // knob: a is read as vectors of 4; needs TRANS_A and m a multiple of 4
 const VEC_B: bool = false;         // knob: b is read as vectors of 4; needs no TRANS_B and n a multiple of 4
-alias Scalar = f32;                // knob: f16 stores a and b in half precision
-alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
-alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
+alias AScalar = f32;               // knob: f16 stores a in half precision
+alias BScalar = f32;               // knob: f16 stores b in half precision
+alias AElem = f32;                 // knob: as AScalar, a vector of 4 with VEC_A
+alias BElem = f32;                 // knob: as BScalar, a vector of 4 with VEC_B
 alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
 const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
 const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
@@ -61,8 +62,8 @@ struct Dims {
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 // Elements as vectors: a vector of 4 is itself, one number is all four.
-fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
-fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
+fn a_at(i: u32) -> vec4f { return vec4f(vec4<AScalar>(a[i])); }
+fn b_at(i: u32) -> vec4f { return vec4f(vec4<BScalar>(b[i])); }
 
 @compute @workgroup_size(WG_X, WG_Y)
 fn main(

@@ -18,6 +18,7 @@
 // @use act
 // @use shared_matrix
 // @use product_tiles
+// @use product_finish
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation, 1 or 2: 32 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation, 1 or 2: 32 QN columns a workgroup
@@ -26,9 +27,10 @@ const TRANS_B: bool = false;       // knob: b is stored [n, k]
 const VEC_A: bool = false;         // knob: a is read as vectors of 4; its rows are a multiple of 4 (and k_chunk, where they run along k)
 const VEC_B: bool = false;         // knob: b is read as vectors of 4; likewise
 const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vectors of 4; n is a multiple of 4
-alias Scalar = f32;                // knob: f16 stores a and b in half precision
-alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
-alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
+alias AScalar = f32;               // knob: f16 stores a in half precision
+alias BScalar = f32;               // knob: f16 stores b in half precision
+alias AElem = f32;                 // knob: as AScalar, a vector of 4 with VEC_A
+alias BElem = f32;                 // knob: as BScalar, a vector of 4 with VEC_B
 alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
 alias RElem = f32;                 // knob: as OScalar, a vector of 4 with VEC_N
 alias OElem = array<f32, 1>;       // knob: array<OScalar, 1>, or a vector of 4 with VEC_N: both can be indexed, so one store serves both
@@ -52,7 +54,6 @@ const BN: u32 = 4u * SIDE * QN;
 const ITEMS_A: u32 = BK * BM / 16u; // items of A, four vec4s each
 const ITEMS_B: u32 = BK * BN / 16u;
 const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
 
 struct Dims {
   m: u32,
@@ -76,9 +77,8 @@ struct Dims {
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 // Elements as vectors: a vector of 4 is itself, one number is all four.
-fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
-fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
-fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+fn a_at(i: u32) -> vec4f { return vec4f(vec4<AScalar>(a[i])); }
+fn b_at(i: u32) -> vec4f { return vec4f(vec4<BScalar>(b[i])); }
 
 // A block of 4 x 4 sums.
 struct Block {
@@ -135,57 +135,6 @@ fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
   finish(slice, batch, row + 1u, col, sums.r1);
   finish(slice, batch, row + 2u, col, sums.r2);
   finish(slice, batch, row + 3u, col, sums.r3);
-}
-
-// The epilogue of four outputs from (row, col) on.
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
-  if (row >= dims.m || col >= dims.n) {
-    return;
-  }
-  let index = (slice * dims.m + row) * dims.n + col;
-  var value = sum;
-  let count = min(4u, dims.n - col);
-  if (HAS_BIAS) {
-    value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
-  }
-  if (HAS_PRE) {
-    for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-      if (j < count) {
-        var part: OElem;
-        for (var c = 0u; c < STORE_WIDTH; c++) {
-          part[c] = OScalar(value[j + c]);
-        }
-        pre[(index + j) / STORE_WIDTH] = part;
-      }
-    }
-  }
-  if (ACT != 0u) {
-    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
-  }
-  if (HAS_GATE) {
-    let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
-    value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
-  }
-  if (HAS_RESIDUAL) {
-    let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
-    if (VEC_N) {
-      value += residual_at(at / 4u);
-    } else {
-      value.x += residual_at(at).x;
-      if (count > 1u) { value.y += residual_at(at + 1u).x; }
-      if (count > 2u) { value.z += residual_at(at + 2u).x; }
-      if (count > 3u) { value.w += residual_at(at + 3u).x; }
-    }
-  }
-  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-    if (j < count) {
-      var part: OElem;
-      for (var c = 0u; c < STORE_WIDTH; c++) {
-        part[c] = OScalar(value[j + c]);
-      }
-      out[(index + j) / STORE_WIDTH] = part;
-    }
-  }
 }
 
 // Which (x, y) of the workgroup an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, since NVIDIA's multiprocessors serve

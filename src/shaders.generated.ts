@@ -8759,6 +8759,71 @@ return c;
 export interface InitParameters extends Same<typeof init_parameters_> {}
 export const init_parameters: InitParameters = init_parameters_;
 
+const largest_ = {
+  name: 'largest',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    out: { binding: 1, access: 'read_write', element: 'u32' },
+  },
+  uniform: { binding: 2, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PARTS: { kind: 'const', type: 'u32', default: 128 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'u32' },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+const WG: u32 = 256u;
+const PARTS: u32 = 128u;
+const VEC: bool = false;
+alias Elem = u32;
+
+struct Dims {
+count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read_write> out: array<u32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+var<workgroup> found: array<u32, WG>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) local: u32) {
+let elements = select(dims.count, dims.count / 4u, VEC);
+var most = vec4u();
+for (var i = wid.x * WG + local; i < elements; i += PARTS * WG) {
+most = max(most, vec4<u32>(x[i]) & vec4u(0x7fffffffu));
+}
+found[local] = max(max(most.x, most.y), max(most.z, most.w));
+workgroupBarrier();
+for (var half = WG / 2u; half > 0u; half /= 2u) {
+if (local < half) {
+found[local] = max(found[local], found[local + half]);
+}
+workgroupBarrier();
+}
+if (local == 0u && wid.x < PARTS) {
+out[wid.x] = found[0];
+}
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * largest: the bits of the largest magnitude of each of PARTS parts of x [count] into out [PARTS], as matmul_f32x3 reads them. Bits of
+ * magnitudes are ordered as the magnitudes are, with infinity and then NaN above all numbers.
+ * Grid: a workgroup of WG a part; the parts take turns, WG elements at a time. Precision: exact.
+ */
+export interface Largest extends Same<typeof largest_> {}
+export const largest: Largest = largest_;
+
 const lincomb_ = {
   name: 'lincomb',
   entryPoint: 'main',
@@ -9442,6 +9507,1713 @@ return runs.total + runs.block;
 export interface LossTotal extends Same<typeof loss_total_> {}
 export const loss_total: LossTotal = loss_total_;
 
+const matmul_f32x3_ = {
+  name: 'matmul_f32x3',
+  entryPoint: 'main',
+  bindings: {
+    a: { binding: 0, access: 'read', element: 'AElem' },
+    b: { binding: 1, access: 'read', element: 'BElem' },
+    bias: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    gate: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_GATE' },
+    residual: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
+    out: { binding: 5, access: 'read_write', element: 'OElem' },
+    pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
+    ranges: { binding: 8, access: 'read', element: 'u32' },
+  },
+  uniform: { binding: 7, size: 36, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    batch: { type: 'u32', offset: 12, else: 1 },
+    k_chunk: { type: 'u32', offset: 16, else: 'k' },
+    gate_rows: { type: 'u32', offset: 20, else: 1, optional: 'HAS_GATE' },
+    gate_stride: { type: 'u32', offset: 24, else: 0, optional: 'HAS_GATE' },
+    gate_offset: { type: 'u32', offset: 28, else: 0, optional: 'HAS_GATE' },
+    residual_rows: { type: 'u32', offset: 32, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
+  knobs: {
+    TRANS_A: { kind: 'const', type: 'bool', default: false },
+    TRANS_B: { kind: 'const', type: 'bool', default: false },
+    VEC_A: { kind: 'const', type: 'bool', default: false },
+    VEC_B: { kind: 'const', type: 'bool', default: false },
+    VEC_N: { kind: 'const', type: 'bool', default: false },
+    AElem: { kind: 'alias', type: 'type', default: 'f32' },
+    BElem: { kind: 'alias', type: 'type', default: 'f32' },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    RElem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    A_EACH: { kind: 'const', type: 'u32', default: 1 },
+    A_OF: { kind: 'const', type: 'u32', default: 0 },
+    B_EACH: { kind: 'const', type: 'u32', default: 1 },
+    B_OF: { kind: 'const', type: 'u32', default: 0 },
+    ACT: { kind: 'const', type: 'u32', default: 0 },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_GATE: { kind: 'const', type: 'bool', default: false },
+    HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+    HAS_PRE: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const TRANS_A: bool = false;
+const TRANS_B: bool = false;
+const VEC_A: bool = false;
+const VEC_B: bool = false;
+const VEC_N: bool = false;
+alias AElem = f32;
+alias BElem = f32;
+alias OScalar = f32;
+alias RElem = f32;
+alias OElem = array<f32, 1>;
+const A_EACH: u32 = 1u;
+const A_OF: u32 = 0u;
+const B_EACH: u32 = 1u;
+const B_OF: u32 = 0u;
+const ACT: u32 = 0u;
+const HAS_BIAS: bool = false;
+const HAS_GATE: bool = false;
+const HAS_RESIDUAL: bool = false;
+const HAS_PRE: bool = false;
+
+const TM: u32 = 2u;
+const TN: u32 = 2u;
+const WORDS_A: bool = false;
+const WORDS_B: bool = false;
+alias AScalar = f32;
+alias BScalar = f32;
+const LEAST_HALF: f32 = 0.00006103515625;
+const LOW: f32 = 2048.0;
+
+struct Dims {
+m: u32,
+n: u32,
+k: u32,
+batch: u32,
+k_chunk: u32,
+gate_rows: u32,
+gate_stride: u32,
+gate_offset: u32,
+residual_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<AElem>;
+@group(0) @binding(1) var<storage, read> b: array<BElem>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> gate: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<RElem>;
+@group(0) @binding(5) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(6) var<storage, read_write> pre: array<OElem>;
+@group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read> ranges: array<u32>;
+
+var<workgroup> parts: array<array<vec4u, PART>, 8>;
+var<workgroup> largest: array<atomic<u32>, 2>;
+var<workgroup> magnitudes: vec2u;
+
+
+struct Fetched {
+a0: Eight,
+a1: Eight,
+b0: Eight,
+b1: Eight,
+}
+
+fn fetch(item_a: vec2u, item_b: vec2u, from_a: Source, from_b: Source, step: u32) -> Fetched {
+return Fetched(
+fetch_a(item_a, 0u, from_a, step),
+fetch_a(item_a, 1u, from_a, step),
+fetch_b(item_b, 0u, from_b, step),
+fetch_b(item_b, 1u, from_b, step),
+);
+}
+
+
+
+fn rounded(x: vec4f) -> vec4f {
+let near = bitcast<vec4f>((bitcast<vec4u>(x) + 0x1000u) & vec4u(0xffffe000u));
+return select(near, vec4f(), abs(x) < vec4f(LEAST_HALF));
+}
+
+fn stage_eight(part: u32, at: u32, f: Eight, scale: f32) {
+let low = f.low * scale;
+let high = f.high * scale;
+let h_low = rounded(low);
+let h_high = rounded(high);
+parts[part][at] = halves(h_low, h_high);
+parts[part + 4u][at] = halves((low - h_low) * LOW, (high - h_high) * LOW);
+}
+
+fn stage_a(item: vec2u, i: u32, f: Eight, scale: f32) {
+let place = place_a(item, i);
+stage_eight(place.x, place.y, f, scale);
+}
+
+fn stage_b(item: vec2u, i: u32, f: Eight, scale: f32) {
+let place = place_b(item, i);
+stage_eight(2u + place.x, place.y, f, scale);
+}
+
+fn stage(item_a: vec2u, item_b: vec2u, f: Fetched, scales: vec2f) {
+stage_a(item_a, 0u, f.a0, scales.x);
+stage_a(item_a, 1u, f.a1, scales.x);
+stage_b(item_b, 0u, f.b0, scales.y);
+stage_b(item_b, 1u, f.b1, scales.y);
+}
+
+struct Sums {
+c00: Sum,
+c01: Sum,
+c10: Sum,
+c11: Sum,
+}
+
+fn add_products(before: Sums, x0: Left, x1: Left, y0: Right, y1: Right) -> Sums {
+return Sums(
+add_product(x0, y0, before.c00),
+add_product(x0, y1, before.c01),
+add_product(x1, y0, before.c10),
+add_product(x1, y1, before.c11),
+);
+}
+
+fn left(part: u32, i: u32, kk: u32) -> Left {
+return left_at(part, left_place(i, kk), A_LINE, TRANS_A);
+}
+
+fn right(part: u32, i: u32, kk: u32) -> Right {
+return right_at(part, right_place(i, kk), B_LINE, TRANS_B);
+}
+
+
+struct Both {
+high: Sums,
+low: Sums,
+}
+
+
+fn multiply_16(before: Both, part_a: u32, part_b: u32, kk: u32) -> Both {
+var s = before;
+let x0 = left(part_a, 0u, kk);
+let x1 = left(part_a, 1u, kk);
+let y0 = right(part_b, 0u, kk);
+let y1 = right(part_b, 1u, kk);
+s.low = add_products(s.low, left(part_a + 4u, 0u, kk), left(part_a + 4u, 1u, kk), y0, y1);
+s.low = add_products(s.low, x0, x1, right(part_b + 4u, 0u, kk), right(part_b + 4u, 1u, kk));
+s.high = add_products(s.high, x0, x1, y0, y1);
+return s;
+}
+
+fn multiply(before: Both, part_a: u32, part_b: u32) -> Both {
+return multiply_16(multiply_16(before, part_a, part_b, 0u), part_a, part_b, 1u);
+}
+
+const OUT_LINE: u32 = 4u * TN + 1u;
+
+
+struct Totals {
+t00: vec4f,
+t01: vec4f,
+t02: vec4f,
+t03: vec4f,
+t10: vec4f,
+t11: vec4f,
+t12: vec4f,
+t13: vec4f,
+}
+
+fn quad_at(part: u32, x: u32, lane: u32) -> vec4f {
+let e = x * 32u + lane;
+return bitcast<vec4f>(parts[part][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
+}
+
+
+
+fn add_up(before: Totals, s: Sums, factor: f32, part: u32, lane: u32) -> Totals {
+var t = before;
+put_sum(part, 0u, s.c00, OUT_LINE);
+put_sum(part, 4u, s.c01, OUT_LINE);
+put_sum(part + 4u, 0u, s.c10, OUT_LINE);
+put_sum(part + 4u, 4u, s.c11, OUT_LINE);
+workgroupBarrier();
+t.t00 += factor * quad_at(part, 0u, lane);
+t.t01 += factor * quad_at(part, 1u, lane);
+t.t02 += factor * quad_at(part, 2u, lane);
+t.t03 += factor * quad_at(part, 3u, lane);
+t.t10 += factor * quad_at(part + 4u, 0u, lane);
+t.t11 += factor * quad_at(part + 4u, 1u, lane);
+t.t12 += factor * quad_at(part + 4u, 2u, lane);
+t.t13 += factor * quad_at(part + 4u, 3u, lane);
+workgroupBarrier();
+return t;
+}
+
+
+fn exponent_of(bits: u32) -> i32 {
+return select(clamp(14 - (i32(bits >> 23u) - 127), -126, 126), 0, bits == 0u);
+}
+
+fn power_of_two(e: i32) -> f32 {
+return bitcast<f32>(u32(e + 127) << 23u);
+}
+
+
+fn ranges_of(local: u32) -> vec2u {
+atomicMax(&largest[0], ranges[local]);
+atomicMax(&largest[1], ranges[THREADS + local]);
+workgroupBarrier();
+if (local == 0u) {
+magnitudes = vec2u(atomicLoad(&largest[0]), atomicLoad(&largest[1]));
+}
+return workgroupUniformLoad(&magnitudes);
+}
+
+fn number_of_a(at: u32) -> f32 {
+if (VEC_A) {
+return a_at(at / 4u)[at % 4u];
+}
+return a_at(at).x;
+}
+
+fn number_of_b(at: u32) -> f32 {
+if (VEC_B) {
+return b_at(at / 4u)[at % 4u];
+}
+return b_at(at).x;
+}
+
+
+fn summed(row: u32, col: u32, from_a: Source, from_b: Source, k_begin: u32, k_end: u32) -> vec4f {
+var sum = vec4f();
+let r = min(row, dims.m - 1u);
+let c = min(vec4u(col, col + 1u, col + 2u, col + 3u), vec4u(dims.n - 1u));
+for (var k = k_begin; k < k_end; k++) {
+let x = number_of_a(from_a.base + select(r * dims.k + k, k * dims.m + r, TRANS_A));
+let at = from_b.base + select(k * dims.n + c, c * dims.k + k, vec4<bool>(TRANS_B));
+sum += x * vec4f(number_of_b(at.x), number_of_b(at.y), number_of_b(at.z), number_of_b(at.w));
+}
+return sum;
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+let tiles_n = (dims.n + BN - 1u) / BN;
+let tiles_m = (dims.m + BM - 1u) / BM;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+if (slice >= splits * dims.batch) {
+return;
+}
+let tile = group % (tiles_n * tiles_m);
+let batch = slice % dims.batch;
+let k_begin = (slice / dims.batch) * dims.k_chunk;
+let k_end = min(dims.k, k_begin + dims.k_chunk);
+let row_base = (tile / tiles_n) * BM;
+let col_base = (tile % tiles_n) * BN;
+let from_a = source_a(shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k, row_base, k_begin, k_end);
+let from_b = source_b(shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n, col_base, k_begin, k_end);
+let row_out = row_base + (subgroup / 2u) * 16u * TM + lane / (4u * TN);
+let col_out = col_base + (subgroup % 2u) * 16u * TN + lane % (4u * TN) * 4u;
+let range = ranges_of(local);
+
+if (max(range.x, range.y) >= 0x7f800000u) {
+for (var quad = 0u; quad < 8u; quad++) {
+let row = row_out + quad * 4u;
+finish(slice, batch, row, col_out, summed(row, col_out, from_a, from_b, k_begin, k_end));
+}
+return;
+}
+
+let exponents = vec2i(exponent_of(range.x), exponent_of(range.y));
+let scales = vec2f(power_of_two(exponents.x), power_of_two(exponents.y));
+let part_a = subgroup / 2u;
+let part_b = 2u + subgroup % 2u;
+let item_a = item_of(local, !TRANS_A, BM);
+let item_b = item_of(local, TRANS_B, BN);
+var s = Both();
+var t = Totals();
+var next = fetch(item_a, item_b, from_a, from_b, 0u);
+var after = fetch(item_a, item_b, from_a, from_b, BK);
+for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
+
+stage(item_a, item_b, next, scales);
+workgroupBarrier();
+next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
+s = multiply(s, part_a, part_b);
+workgroupBarrier();
+stage(item_a, item_b, after, scales);
+workgroupBarrier();
+after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
+s = multiply(s, part_a, part_b);
+workgroupBarrier();
+t = add_up(t, s.high, 1.0, subgroup, lane);
+s.high = Sums();
+}
+t = add_up(t, s.low, 1.0 / LOW, subgroup, lane);
+
+let back = -(exponents.x + exponents.y);
+let half = back / 2;
+let first = power_of_two(half);
+let second = power_of_two(back - half);
+finish(slice, batch, row_out, col_out, t.t00 * first * second);
+finish(slice, batch, row_out + 4u, col_out, t.t01 * first * second);
+finish(slice, batch, row_out + 8u, col_out, t.t02 * first * second);
+finish(slice, batch, row_out + 12u, col_out, t.t03 * first * second);
+finish(slice, batch, row_out + 16u, col_out, t.t10 * first * second);
+finish(slice, batch, row_out + 20u, col_out, t.t11 * first * second);
+finish(slice, batch, row_out + 24u, col_out, t.t12 * first * second);
+finish(slice, batch, row_out + 28u, col_out, t.t13 * first * second);
+}
+
+
+
+
+
+fn act(x: f32) -> f32 {
+var value = x;
+if (ACT == 1u) {
+value = gelu(x);
+} else if (ACT == 2u) {
+value = silu(x);
+} else if (ACT == 3u) {
+value = relu(x);
+} else if (ACT == 4u) {
+value = gelu_erf(x);
+} else if (ACT == 5u) {
+value = sigmoid(x);
+} else if (ACT == 6u) {
+value = tanh_exact(x);
+} else if (ACT == 7u) {
+value = erf(x);
+}
+return value;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&parts[part], at, line);
+}
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+
+
+
+
+const BK: u32 = 32u;
+const THREADS: u32 = 128u;
+const BM: u32 = 32u * TM;
+const BN: u32 = 32u * TN;
+const K_LINE: u32 = BK / 8u + 1u;
+const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A);
+const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
+const PART: u32 = 16u * max(TM, TN) * K_LINE + 4u;
+
+
+struct Eight {
+words: vec4u,
+low: vec4f,
+high: vec4f,
+}
+
+
+fn a_at(i: u32) -> vec4<AScalar> { return vec4<AScalar>(a[i]); }
+fn b_at(i: u32) -> vec4<BScalar> { return vec4<BScalar>(b[i]); }
+
+
+struct Source {
+base: u32,
+length: u32,
+lines: u32,
+end: u32,
+line: u32,
+along: u32,
+}
+
+fn source_a(base: u32, row: u32, k_begin: u32, k_end: u32) -> Source {
+if (TRANS_A) {
+return Source(base, dims.m, k_end, dims.m, k_begin, row);
+}
+return Source(base, dims.k, dims.m, k_end, row, k_begin);
+}
+
+fn source_b(base: u32, col: u32, k_begin: u32, k_end: u32) -> Source {
+if (TRANS_B) {
+return Source(base, dims.k, dims.n, k_end, col, k_begin);
+}
+return Source(base, dims.n, k_end, dims.n, k_begin, col);
+}
+
+
+
+fn item_of(local: u32, along_k: bool, side: u32) -> vec2u {
+if (along_k) {
+return vec2u((local / 32u) * 8u + (local / 8u) % 4u + (local / 4u) % 2u * 4u, local % 4u);
+}
+return vec2u(local / (side / 8u), local % (side / 8u));
+}
+
+const A_LINES: u32 = select(32u, 32u / TM, TRANS_A);
+const B_LINES: u32 = select(32u / TN, 32u, TRANS_B);
+
+
+fn fetch_a(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+let line = source.line + item.x + i * A_LINES + select(0u, step, TRANS_A);
+let along = source.along + item.y * 8u + select(step, 0u, TRANS_A);
+let at = source.base + line * source.length + along;
+var f = Eight();
+if (line < source.lines && along < source.end) {
+if (WORDS_A) {
+f.words = vec4u(a_at(at / 8u));
+} else if (VEC_A) {
+f.low = vec4f(a_at(at / 4u));
+f.high = vec4f(a_at(at / 4u + 1u));
+} else {
+let last = source.end - along - 1u;
+f.low = vec4f(f32(a_at(at).x), f32(a_at(at + min(1u, last)).x), f32(a_at(at + min(2u, last)).x), f32(a_at(at + min(3u, last)).x));
+f.high = vec4f(f32(a_at(at + min(4u, last)).x), f32(a_at(at + min(5u, last)).x), f32(a_at(at + min(6u, last)).x), f32(a_at(at + min(7u, last)).x));
+f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
+}
+}
+return f;
+}
+
+fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+let line = source.line + item.x + i * B_LINES + select(step, 0u, TRANS_B);
+let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
+let at = source.base + line * source.length + along;
+var f = Eight();
+if (line < source.lines && along < source.end) {
+if (WORDS_B) {
+f.words = vec4u(b_at(at / 8u));
+} else if (VEC_B) {
+f.low = vec4f(b_at(at / 4u));
+f.high = vec4f(b_at(at / 4u + 1u));
+} else {
+let last = source.end - along - 1u;
+f.low = vec4f(f32(b_at(at).x), f32(b_at(at + min(1u, last)).x), f32(b_at(at + min(2u, last)).x), f32(b_at(at + min(3u, last)).x));
+f.high = vec4f(f32(b_at(at + min(4u, last)).x), f32(b_at(at + min(5u, last)).x), f32(b_at(at + min(6u, last)).x), f32(b_at(at + min(7u, last)).x));
+f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
+}
+}
+return f;
+}
+
+
+fn place_a(item: vec2u, i: u32) -> vec2u {
+if (TRANS_A) {
+return vec2u(item.y / (2u * TM), (item.x + i * A_LINES) * A_LINE + item.y % (2u * TM));
+}
+return vec2u(i * A_LINES / (16u * TM), (item.x + i * A_LINES % (16u * TM)) * A_LINE + item.y);
+}
+
+fn place_b(item: vec2u, i: u32) -> vec2u {
+if (TRANS_B) {
+return vec2u(i * B_LINES / (16u * TN), (item.x + i * B_LINES % (16u * TN)) * B_LINE + item.y);
+}
+return vec2u(item.y / (2u * TN), (item.x + i * B_LINES) * B_LINE + item.y % (2u * TN));
+}
+
+
+fn left_place(i: u32, kk: u32) -> u32 {
+return select(i * 16u * A_LINE + kk * 2u, kk * 16u * A_LINE + i * 2u, TRANS_A);
+}
+
+fn right_place(i: u32, kk: u32) -> u32 {
+return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
+}
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+
+
+
+
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
+
+fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let index = (slice * dims.m + row) * dims.n + col;
+var value = sum;
+let count = min(4u, dims.n - col);
+if (HAS_BIAS) {
+value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
+}
+if (HAS_PRE) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+pre[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+if (ACT != 0u) {
+value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
+}
+if (HAS_GATE) {
+let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
+value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
+}
+if (HAS_RESIDUAL) {
+let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+if (VEC_N) {
+value += residual_at(at / 4u);
+} else {
+value.x += residual_at(at).x;
+if (count > 1u) { value.y += residual_at(at + 1u).x; }
+if (count > 2u) { value.z += residual_at(at + 2u).x; }
+if (count > 3u) { value.w += residual_at(at + 3u).x; }
+}
+}
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+
+
+const SQRT_2: f32 = 1.4142135623730951;
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+fn safe_tanh(x: f32) -> f32 {
+return tanh(between(x, -10.0, 10.0));
+}
+
+
+fn gelu(x: f32) -> f32 {
+return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+fn tanh_exact(x: f32) -> f32 {
+let e = exp(-2.0 * magnitude(x, 100.0));
+let far = (1.0 - e) / (1.0 + e);
+let z = x * x;
+let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+
+
+
+
+
+
+
+
+struct NormalTail {
+above: f32,
+exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+let size = magnitude(x, 20.0);
+let t = 1.0 / (1.0 + 0.235 * size);
+let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+let e = exp(-0.5 * size * size);
+return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+
+fn gelu_erf(x: f32) -> f32 {
+let tail = normal_tail(x);
+return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+
+
+
+
+
+
+fn erf(x: f32) -> f32 {
+let z = x * x;
+let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+
+
+
+
+
+fn relu(x: f32) -> f32 {
+return at_least(x, 0.0);
+}
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+
+
+
+
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * matmul_f32x3: out = residual + gate * act(op(A) op(B) + bias), batched, to f32 accuracy by three products of halves on subgroup matrices;
+ * a variant of matmul_tiled with the same buffers and dims, and `ranges`.
+ * Buffers, row-major (batch outermost), f32 but where it says otherwise:
+ * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+ * shared_matrix)
+ * ranges [256]: the bits of the largest magnitudes of 128 parts of a, then of b (largest.wgsl)
+ * out [splits * batch, m, n], pre [same] = the value before act; bias [n]; residual [batch, residual_rows, n]; gate as in matmul_tiled
+ * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+ * Grid: a workgroup of four subgroups of 32 makes 64 x 64 outputs, a subgroup 32 x 32. Folded over (split, batch, tile).
+ * Operands are scaled by powers of two, so that the largest of each is near 2^14, and taken as x = h + l / 2048, halves both: 22 bits and a sign
+ * each. Ah Bh goes to one sum, Al Bh + Ah Bl to another, which comes in at the end, 2048 times smaller. A tensor core truncates as it adds: every
+ * two steps the first sum goes through workgroup memory into f32 registers (an H100 is 1e-6 off for 256 of k and numbers of one sign, FMA
+ * 3e-7). Where a range is no finite number, all is summed by FMA instead.
+ * Precision: as f32 sums, or better; the epilogue in f32.
+ * Source: Ootomo and Yokota 2022, "Recovering single precision accuracy from Tensor Cores while surpassing the FP32 theoretical peak performance".
+ */
+export interface MatmulF32x3 extends Same<typeof matmul_f32x3_> {}
+export const matmul_f32x3: MatmulF32x3 = matmul_f32x3_;
+
+const matmul_matrix_ = {
+  name: 'matmul_matrix',
+  entryPoint: 'main',
+  bindings: {
+    a: { binding: 0, access: 'read', element: 'AElem', holds: 'AStored' },
+    b: { binding: 1, access: 'read', element: 'BElem', holds: 'BStored' },
+    bias: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    gate: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_GATE' },
+    residual: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
+    out: { binding: 5, access: 'read_write', element: 'OElem' },
+    pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
+  },
+  uniform: { binding: 7, size: 36, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    batch: { type: 'u32', offset: 12, else: 1 },
+    k_chunk: { type: 'u32', offset: 16, else: 'k' },
+    gate_rows: { type: 'u32', offset: 20, else: 1, optional: 'HAS_GATE' },
+    gate_stride: { type: 'u32', offset: 24, else: 0, optional: 'HAS_GATE' },
+    gate_offset: { type: 'u32', offset: 28, else: 0, optional: 'HAS_GATE' },
+    residual_rows: { type: 'u32', offset: 32, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
+  knobs: {
+    TM: { kind: 'const', type: 'u32', default: 4 },
+    TN: { kind: 'const', type: 'u32', default: 4 },
+    TRANS_A: { kind: 'const', type: 'bool', default: false },
+    TRANS_B: { kind: 'const', type: 'bool', default: false },
+    VEC_A: { kind: 'const', type: 'bool', default: false },
+    VEC_B: { kind: 'const', type: 'bool', default: false },
+    VEC_N: { kind: 'const', type: 'bool', default: false },
+    WORDS_A: { kind: 'const', type: 'bool', default: false },
+    WORDS_B: { kind: 'const', type: 'bool', default: false },
+    AStored: { kind: 'alias', type: 'type', default: 'f32' },
+    BStored: { kind: 'alias', type: 'type', default: 'f32' },
+    AScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    BScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    AElem: { kind: 'alias', type: 'type', default: 'f32' },
+    BElem: { kind: 'alias', type: 'type', default: 'f32' },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    RElem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    A_EACH: { kind: 'const', type: 'u32', default: 1 },
+    A_OF: { kind: 'const', type: 'u32', default: 0 },
+    B_EACH: { kind: 'const', type: 'u32', default: 1 },
+    B_OF: { kind: 'const', type: 'u32', default: 0 },
+    ACT: { kind: 'const', type: 'u32', default: 0 },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_GATE: { kind: 'const', type: 'bool', default: false },
+    HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+    HAS_PRE: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const TM: u32 = 4u;
+const TN: u32 = 4u;
+const TRANS_A: bool = false;
+const TRANS_B: bool = false;
+const VEC_A: bool = false;
+const VEC_B: bool = false;
+const VEC_N: bool = false;
+const WORDS_A: bool = false;
+const WORDS_B: bool = false;
+alias AStored = f32;
+alias BStored = f32;
+alias AScalar = f32;
+alias BScalar = f32;
+alias AElem = f32;
+alias BElem = f32;
+alias OScalar = f32;
+alias RElem = f32;
+alias OElem = array<f32, 1>;
+const A_EACH: u32 = 1u;
+const A_OF: u32 = 0u;
+const B_EACH: u32 = 1u;
+const B_OF: u32 = 0u;
+const ACT: u32 = 0u;
+const HAS_BIAS: bool = false;
+const HAS_GATE: bool = false;
+const HAS_RESIDUAL: bool = false;
+const HAS_PRE: bool = false;
+
+struct Dims {
+m: u32,
+n: u32,
+k: u32,
+batch: u32,
+k_chunk: u32,
+gate_rows: u32,
+gate_stride: u32,
+gate_offset: u32,
+residual_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<AElem>;
+@group(0) @binding(1) var<storage, read> b: array<BElem>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> gate: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<RElem>;
+@group(0) @binding(5) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(6) var<storage, read_write> pre: array<OElem>;
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+var<workgroup> parts: array<array<vec4u, PART>, 4>;
+
+
+struct Fetched {
+a0: vec4u,
+a1: vec4u,
+a2: vec4u,
+a3: vec4u,
+b0: vec4u,
+b1: vec4u,
+b2: vec4u,
+b3: vec4u,
+}
+
+fn halves_of_a(item: vec2u, i: u32, source: Source, step: u32) -> vec4u {
+let f = fetch_a(item, i, source, step);
+if (WORDS_A) {
+return f.words;
+}
+return halves(f.low, f.high);
+}
+
+fn halves_of_b(item: vec2u, i: u32, source: Source, step: u32) -> vec4u {
+let f = fetch_b(item, i, source, step);
+if (WORDS_B) {
+return f.words;
+}
+return halves(f.low, f.high);
+}
+
+fn fetch(item_a: vec2u, item_b: vec2u, from_a: Source, from_b: Source, step: u32) -> Fetched {
+var f = Fetched();
+f.a0 = halves_of_a(item_a, 0u, from_a, step);
+f.a1 = halves_of_a(item_a, 1u, from_a, step);
+if (TM > 2u) {
+f.a2 = halves_of_a(item_a, 2u, from_a, step);
+f.a3 = halves_of_a(item_a, 3u, from_a, step);
+}
+f.b0 = halves_of_b(item_b, 0u, from_b, step);
+f.b1 = halves_of_b(item_b, 1u, from_b, step);
+if (TN > 2u) {
+f.b2 = halves_of_b(item_b, 2u, from_b, step);
+f.b3 = halves_of_b(item_b, 3u, from_b, step);
+}
+return f;
+}
+
+fn stage_a(item: vec2u, i: u32, value: vec4u) {
+let place = place_a(item, i);
+parts[place.x][place.y] = value;
+}
+
+fn stage_b(item: vec2u, i: u32, value: vec4u) {
+let place = place_b(item, i);
+parts[2u + place.x][place.y] = value;
+}
+
+fn stage(item_a: vec2u, item_b: vec2u, f: Fetched) {
+stage_a(item_a, 0u, f.a0);
+stage_a(item_a, 1u, f.a1);
+if (TM > 2u) {
+stage_a(item_a, 2u, f.a2);
+stage_a(item_a, 3u, f.a3);
+}
+stage_b(item_b, 0u, f.b0);
+stage_b(item_b, 1u, f.b1);
+if (TN > 2u) {
+stage_b(item_b, 2u, f.b2);
+stage_b(item_b, 3u, f.b3);
+}
+}
+
+fn left(part: u32, i: u32, kk: u32) -> Left {
+return left_at(part, left_place(i, kk), A_LINE, TRANS_A);
+}
+
+fn right(part: u32, i: u32, kk: u32) -> Right {
+return right_at(part, right_place(i, kk), B_LINE, TRANS_B);
+}
+
+const OUT_LINE: u32 = 4u * TN + 1u;
+
+
+fn put_line(part: u32, c0: Sum, c1: Sum, c2: Sum, c3: Sum) {
+put_sum(part, 0u, c0, OUT_LINE);
+put_sum(part, 4u, c1, OUT_LINE);
+if (TN > 2u) {
+put_sum(part, 8u, c2, OUT_LINE);
+put_sum(part, 12u, c3, OUT_LINE);
+}
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+let tiles_n = (dims.n + BN - 1u) / BN;
+let tiles_m = (dims.m + BM - 1u) / BM;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+if (slice >= splits * dims.batch) {
+return;
+}
+let tile = group % (tiles_n * tiles_m);
+let batch = slice % dims.batch;
+let k_begin = (slice / dims.batch) * dims.k_chunk;
+let k_end = min(dims.k, k_begin + dims.k_chunk);
+let row_base = (tile / tiles_n) * BM;
+let col_base = (tile % tiles_n) * BN;
+let from_a = source_a(shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k, row_base, k_begin, k_end);
+let from_b = source_b(shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n, col_base, k_begin, k_end);
+let part_a = subgroup / 2u;
+let part_b = 2u + subgroup % 2u;
+
+let item_a = item_of(local, !TRANS_A, BM);
+let item_b = item_of(local, TRANS_B, BN);
+var c00 = Sum();
+var c01 = Sum();
+var c02 = Sum();
+var c03 = Sum();
+var c10 = Sum();
+var c11 = Sum();
+var c12 = Sum();
+var c13 = Sum();
+var c20 = Sum();
+var c21 = Sum();
+var c22 = Sum();
+var c23 = Sum();
+var c30 = Sum();
+var c31 = Sum();
+var c32 = Sum();
+var c33 = Sum();
+var next = fetch(item_a, item_b, from_a, from_b, 0u);
+var after = fetch(item_a, item_b, from_a, from_b, BK);
+for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
+
+stage(item_a, item_b, next);
+workgroupBarrier();
+next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
+{
+let x0 = left(part_a, 0u, 0u);
+let x1 = left(part_a, 1u, 0u);
+var x2 = Left();
+var x3 = Left();
+if (TM > 2u) {
+x2 = left(part_a, 2u, 0u);
+x3 = left(part_a, 3u, 0u);
+}
+let y0 = right(part_b, 0u, 0u);
+let y1 = right(part_b, 1u, 0u);
+c00 = add_product(x0, y0, c00);
+c01 = add_product(x0, y1, c01);
+c10 = add_product(x1, y0, c10);
+c11 = add_product(x1, y1, c11);
+if (TM > 2u) {
+c20 = add_product(x2, y0, c20);
+c21 = add_product(x2, y1, c21);
+c30 = add_product(x3, y0, c30);
+c31 = add_product(x3, y1, c31);
+}
+if (TN > 2u) {
+let y2 = right(part_b, 2u, 0u);
+let y3 = right(part_b, 3u, 0u);
+c02 = add_product(x0, y2, c02);
+c03 = add_product(x0, y3, c03);
+c12 = add_product(x1, y2, c12);
+c13 = add_product(x1, y3, c13);
+if (TM > 2u) {
+c22 = add_product(x2, y2, c22);
+c23 = add_product(x2, y3, c23);
+c32 = add_product(x3, y2, c32);
+c33 = add_product(x3, y3, c33);
+}
+}
+}
+{
+let x0 = left(part_a, 0u, 1u);
+let x1 = left(part_a, 1u, 1u);
+var x2 = Left();
+var x3 = Left();
+if (TM > 2u) {
+x2 = left(part_a, 2u, 1u);
+x3 = left(part_a, 3u, 1u);
+}
+let y0 = right(part_b, 0u, 1u);
+let y1 = right(part_b, 1u, 1u);
+c00 = add_product(x0, y0, c00);
+c01 = add_product(x0, y1, c01);
+c10 = add_product(x1, y0, c10);
+c11 = add_product(x1, y1, c11);
+if (TM > 2u) {
+c20 = add_product(x2, y0, c20);
+c21 = add_product(x2, y1, c21);
+c30 = add_product(x3, y0, c30);
+c31 = add_product(x3, y1, c31);
+}
+if (TN > 2u) {
+let y2 = right(part_b, 2u, 1u);
+let y3 = right(part_b, 3u, 1u);
+c02 = add_product(x0, y2, c02);
+c03 = add_product(x0, y3, c03);
+c12 = add_product(x1, y2, c12);
+c13 = add_product(x1, y3, c13);
+if (TM > 2u) {
+c22 = add_product(x2, y2, c22);
+c23 = add_product(x2, y3, c23);
+c32 = add_product(x3, y2, c32);
+c33 = add_product(x3, y3, c33);
+}
+}
+}
+workgroupBarrier();
+stage(item_a, item_b, after);
+workgroupBarrier();
+after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
+{
+let x0 = left(part_a, 0u, 0u);
+let x1 = left(part_a, 1u, 0u);
+var x2 = Left();
+var x3 = Left();
+if (TM > 2u) {
+x2 = left(part_a, 2u, 0u);
+x3 = left(part_a, 3u, 0u);
+}
+let y0 = right(part_b, 0u, 0u);
+let y1 = right(part_b, 1u, 0u);
+c00 = add_product(x0, y0, c00);
+c01 = add_product(x0, y1, c01);
+c10 = add_product(x1, y0, c10);
+c11 = add_product(x1, y1, c11);
+if (TM > 2u) {
+c20 = add_product(x2, y0, c20);
+c21 = add_product(x2, y1, c21);
+c30 = add_product(x3, y0, c30);
+c31 = add_product(x3, y1, c31);
+}
+if (TN > 2u) {
+let y2 = right(part_b, 2u, 0u);
+let y3 = right(part_b, 3u, 0u);
+c02 = add_product(x0, y2, c02);
+c03 = add_product(x0, y3, c03);
+c12 = add_product(x1, y2, c12);
+c13 = add_product(x1, y3, c13);
+if (TM > 2u) {
+c22 = add_product(x2, y2, c22);
+c23 = add_product(x2, y3, c23);
+c32 = add_product(x3, y2, c32);
+c33 = add_product(x3, y3, c33);
+}
+}
+}
+{
+let x0 = left(part_a, 0u, 1u);
+let x1 = left(part_a, 1u, 1u);
+var x2 = Left();
+var x3 = Left();
+if (TM > 2u) {
+x2 = left(part_a, 2u, 1u);
+x3 = left(part_a, 3u, 1u);
+}
+let y0 = right(part_b, 0u, 1u);
+let y1 = right(part_b, 1u, 1u);
+c00 = add_product(x0, y0, c00);
+c01 = add_product(x0, y1, c01);
+c10 = add_product(x1, y0, c10);
+c11 = add_product(x1, y1, c11);
+if (TM > 2u) {
+c20 = add_product(x2, y0, c20);
+c21 = add_product(x2, y1, c21);
+c30 = add_product(x3, y0, c30);
+c31 = add_product(x3, y1, c31);
+}
+if (TN > 2u) {
+let y2 = right(part_b, 2u, 1u);
+let y3 = right(part_b, 3u, 1u);
+c02 = add_product(x0, y2, c02);
+c03 = add_product(x0, y3, c03);
+c12 = add_product(x1, y2, c12);
+c13 = add_product(x1, y3, c13);
+if (TM > 2u) {
+c22 = add_product(x2, y2, c22);
+c23 = add_product(x2, y3, c23);
+c32 = add_product(x3, y2, c32);
+c33 = add_product(x3, y3, c33);
+}
+}
+}
+workgroupBarrier();
+}
+
+let row_out = row_base + (subgroup / 2u) * 16u * TM;
+let col_out = col_base + (subgroup % 2u) * 16u * TN;
+for (var i = 0u; i < TM; i++) {
+if (i == 0u) {
+put_line(subgroup, c00, c01, c02, c03);
+} else if (i == 1u) {
+put_line(subgroup, c10, c11, c12, c13);
+} else if (i == 2u) {
+put_line(subgroup, c20, c21, c22, c23);
+} else {
+put_line(subgroup, c30, c31, c32, c33);
+}
+workgroupBarrier();
+for (var x = 0u; x < 2u * TN; x++) {
+let e = x * 32u + lane;
+let sum = bitcast<vec4f>(parts[subgroup][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
+finish(slice, batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
+}
+workgroupBarrier();
+}
+}
+
+
+
+
+
+fn act(x: f32) -> f32 {
+var value = x;
+if (ACT == 1u) {
+value = gelu(x);
+} else if (ACT == 2u) {
+value = silu(x);
+} else if (ACT == 3u) {
+value = relu(x);
+} else if (ACT == 4u) {
+value = gelu_erf(x);
+} else if (ACT == 5u) {
+value = sigmoid(x);
+} else if (ACT == 6u) {
+value = tanh_exact(x);
+} else if (ACT == 7u) {
+value = erf(x);
+}
+return value;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&parts[part], at, line);
+}
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+
+
+
+
+const BK: u32 = 32u;
+
+const BM: u32 = 32u * TM;
+const BN: u32 = 32u * TN;
+const K_LINE: u32 = BK / 8u + 1u;
+const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A);
+const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
+const PART: u32 = 16u * max(TM, TN) * K_LINE + 4u;
+
+
+struct Eight {
+words: vec4u,
+low: vec4f,
+high: vec4f,
+}
+
+
+fn a_at(i: u32) -> vec4<AScalar> { return vec4<AScalar>(a[i]); }
+fn b_at(i: u32) -> vec4<BScalar> { return vec4<BScalar>(b[i]); }
+
+
+struct Source {
+base: u32,
+length: u32,
+lines: u32,
+end: u32,
+line: u32,
+along: u32,
+}
+
+fn source_a(base: u32, row: u32, k_begin: u32, k_end: u32) -> Source {
+if (TRANS_A) {
+return Source(base, dims.m, k_end, dims.m, k_begin, row);
+}
+return Source(base, dims.k, dims.m, k_end, row, k_begin);
+}
+
+fn source_b(base: u32, col: u32, k_begin: u32, k_end: u32) -> Source {
+if (TRANS_B) {
+return Source(base, dims.k, dims.n, k_end, col, k_begin);
+}
+return Source(base, dims.n, k_end, dims.n, k_begin, col);
+}
+
+
+
+fn item_of(local: u32, along_k: bool, side: u32) -> vec2u {
+if (along_k) {
+return vec2u((local / 32u) * 8u + (local / 8u) % 4u + (local / 4u) % 2u * 4u, local % 4u);
+}
+return vec2u(local / (side / 8u), local % (side / 8u));
+}
+
+const A_LINES: u32 = select(32u, 32u / TM, TRANS_A);
+const B_LINES: u32 = select(32u / TN, 32u, TRANS_B);
+
+
+fn fetch_a(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+let line = source.line + item.x + i * A_LINES + select(0u, step, TRANS_A);
+let along = source.along + item.y * 8u + select(step, 0u, TRANS_A);
+let at = source.base + line * source.length + along;
+var f = Eight();
+if (line < source.lines && along < source.end) {
+if (WORDS_A) {
+f.words = vec4u(a_at(at / 8u));
+} else if (VEC_A) {
+f.low = vec4f(a_at(at / 4u));
+f.high = vec4f(a_at(at / 4u + 1u));
+} else {
+let last = source.end - along - 1u;
+f.low = vec4f(f32(a_at(at).x), f32(a_at(at + min(1u, last)).x), f32(a_at(at + min(2u, last)).x), f32(a_at(at + min(3u, last)).x));
+f.high = vec4f(f32(a_at(at + min(4u, last)).x), f32(a_at(at + min(5u, last)).x), f32(a_at(at + min(6u, last)).x), f32(a_at(at + min(7u, last)).x));
+f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
+}
+}
+return f;
+}
+
+fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+let line = source.line + item.x + i * B_LINES + select(step, 0u, TRANS_B);
+let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
+let at = source.base + line * source.length + along;
+var f = Eight();
+if (line < source.lines && along < source.end) {
+if (WORDS_B) {
+f.words = vec4u(b_at(at / 8u));
+} else if (VEC_B) {
+f.low = vec4f(b_at(at / 4u));
+f.high = vec4f(b_at(at / 4u + 1u));
+} else {
+let last = source.end - along - 1u;
+f.low = vec4f(f32(b_at(at).x), f32(b_at(at + min(1u, last)).x), f32(b_at(at + min(2u, last)).x), f32(b_at(at + min(3u, last)).x));
+f.high = vec4f(f32(b_at(at + min(4u, last)).x), f32(b_at(at + min(5u, last)).x), f32(b_at(at + min(6u, last)).x), f32(b_at(at + min(7u, last)).x));
+f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
+}
+}
+return f;
+}
+
+
+fn place_a(item: vec2u, i: u32) -> vec2u {
+if (TRANS_A) {
+return vec2u(item.y / (2u * TM), (item.x + i * A_LINES) * A_LINE + item.y % (2u * TM));
+}
+return vec2u(i * A_LINES / (16u * TM), (item.x + i * A_LINES % (16u * TM)) * A_LINE + item.y);
+}
+
+fn place_b(item: vec2u, i: u32) -> vec2u {
+if (TRANS_B) {
+return vec2u(i * B_LINES / (16u * TN), (item.x + i * B_LINES % (16u * TN)) * B_LINE + item.y);
+}
+return vec2u(item.y / (2u * TN), (item.x + i * B_LINES) * B_LINE + item.y % (2u * TN));
+}
+
+
+fn left_place(i: u32, kk: u32) -> u32 {
+return select(i * 16u * A_LINE + kk * 2u, kk * 16u * A_LINE + i * 2u, TRANS_A);
+}
+
+fn right_place(i: u32, kk: u32) -> u32 {
+return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
+}
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+
+
+
+
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
+
+fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let index = (slice * dims.m + row) * dims.n + col;
+var value = sum;
+let count = min(4u, dims.n - col);
+if (HAS_BIAS) {
+value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
+}
+if (HAS_PRE) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+pre[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+if (ACT != 0u) {
+value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
+}
+if (HAS_GATE) {
+let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
+value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
+}
+if (HAS_RESIDUAL) {
+let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+if (VEC_N) {
+value += residual_at(at / 4u);
+} else {
+value.x += residual_at(at).x;
+if (count > 1u) { value.y += residual_at(at + 1u).x; }
+if (count > 2u) { value.z += residual_at(at + 2u).x; }
+if (count > 3u) { value.w += residual_at(at + 3u).x; }
+}
+}
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+
+
+const SQRT_2: f32 = 1.4142135623730951;
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+fn safe_tanh(x: f32) -> f32 {
+return tanh(between(x, -10.0, 10.0));
+}
+
+
+fn gelu(x: f32) -> f32 {
+return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+fn tanh_exact(x: f32) -> f32 {
+let e = exp(-2.0 * magnitude(x, 100.0));
+let far = (1.0 - e) / (1.0 + e);
+let z = x * x;
+let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+
+
+
+
+
+
+
+
+struct NormalTail {
+above: f32,
+exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+let size = magnitude(x, 20.0);
+let t = 1.0 / (1.0 + 0.235 * size);
+let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+let e = exp(-0.5 * size * size);
+return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+
+fn gelu_erf(x: f32) -> f32 {
+let tail = normal_tail(x);
+return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+
+
+
+
+
+
+fn erf(x: f32) -> f32 {
+let z = x * x;
+let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+
+
+
+
+
+fn relu(x: f32) -> f32 {
+return at_least(x, 0.0);
+}
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+
+
+
+
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * matmul_matrix: out = residual + gate * act(op(A) op(B) + bias), batched; the variant of matmul_tiled for devices that multiply matrices, with
+ * the same buffers and dims.
+ * Buffers, row-major (batch outermost):
+ * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+ * shared_matrix), each f32 or f16
+ * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
+ * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
+ * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+ * Grid: a workgroup of four subgroups of 32 makes 32 TM x 32 TN outputs, a subgroup 16 TM x 16 TN. Folded over (split, batch, tile).
+ * Each step stages BK of k in workgroup memory while the tiles of the two steps after are on their way into registers: with the fetch one step
+ * ahead a driver moved it behind the products. The sums are named, and the steps of 16 k written out (a loop of two: 84 TFLOP/s instead of
+ * 246 on an H100). Sums leave by workgroup memory, 16 rows of a subgroup at a time, for the epilogue.
+ * Precision: operands are rounded to f16, products and sums f32 (a tensor core truncates as it adds); the epilogue in f32.
+ */
+export interface MatmulMatrix extends Same<typeof matmul_matrix_> {}
+export const matmul_matrix: MatmulMatrix = matmul_matrix_;
+
 const matmul_plain_ = {
   name: 'matmul_plain',
   entryPoint: 'main',
@@ -9474,7 +11246,8 @@ const matmul_plain_ = {
     TRANS_B: { kind: 'const', type: 'bool', default: false },
     VEC_A: { kind: 'const', type: 'bool', default: false },
     VEC_B: { kind: 'const', type: 'bool', default: false },
-    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    AScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    BScalar: { kind: 'alias', type: 'type', default: 'f32' },
     AElem: { kind: 'alias', type: 'type', default: 'f32' },
     BElem: { kind: 'alias', type: 'type', default: 'f32' },
     OScalar: { kind: 'alias', type: 'type', default: 'f32' },
@@ -9513,7 +11286,8 @@ const TRANS_A: bool = false;
 const TRANS_B: bool = false;
 const VEC_A: bool = false;
 const VEC_B: bool = false;
-alias Scalar = f32;
+alias AScalar = f32;
+alias BScalar = f32;
 alias AElem = f32;
 alias BElem = f32;
 alias OScalar = f32;
@@ -9553,8 +11327,8 @@ residual_rows: u32,
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 
-fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
-fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
+fn a_at(i: u32) -> vec4f { return vec4f(vec4<AScalar>(a[i])); }
+fn b_at(i: u32) -> vec4f { return vec4f(vec4<BScalar>(b[i])); }
 
 @compute @workgroup_size(WG_X, WG_Y)
 fn main(
@@ -9908,7 +11682,8 @@ const matmul_tiled_ = {
     VEC_A: { kind: 'const', type: 'bool', default: false },
     VEC_B: { kind: 'const', type: 'bool', default: false },
     VEC_N: { kind: 'const', type: 'bool', default: false },
-    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    AScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    BScalar: { kind: 'alias', type: 'type', default: 'f32' },
     AElem: { kind: 'alias', type: 'type', default: 'f32' },
     BElem: { kind: 'alias', type: 'type', default: 'f32' },
     OScalar: { kind: 'alias', type: 'type', default: 'f32' },
@@ -9947,6 +11722,7 @@ const matmul_tiled_ = {
 
 
 
+
 const QM: u32 = 1u;
 const QN: u32 = 1u;
 const TRANS_A: bool = false;
@@ -9954,7 +11730,8 @@ const TRANS_B: bool = false;
 const VEC_A: bool = false;
 const VEC_B: bool = false;
 const VEC_N: bool = false;
-alias Scalar = f32;
+alias AScalar = f32;
+alias BScalar = f32;
 alias AElem = f32;
 alias BElem = f32;
 alias OScalar = f32;
@@ -9980,7 +11757,6 @@ const BN: u32 = 4u * SIDE * QN;
 const ITEMS_A: u32 = BK * BM / 16u;
 const ITEMS_B: u32 = BK * BN / 16u;
 const TWICE: bool = ITEMS_A + ITEMS_B > THREADS;
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 
 struct Dims {
 m: u32,
@@ -10004,9 +11780,8 @@ residual_rows: u32,
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 
-fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
-fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
-fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+fn a_at(i: u32) -> vec4f { return vec4f(vec4<AScalar>(a[i])); }
+fn b_at(i: u32) -> vec4f { return vec4f(vec4<BScalar>(b[i])); }
 
 
 struct Block {
@@ -10063,57 +11838,6 @@ finish(slice, batch, row, col, sums.r0);
 finish(slice, batch, row + 1u, col, sums.r1);
 finish(slice, batch, row + 2u, col, sums.r2);
 finish(slice, batch, row + 3u, col, sums.r3);
-}
-
-
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
-let index = (slice * dims.m + row) * dims.n + col;
-var value = sum;
-let count = min(4u, dims.n - col);
-if (HAS_BIAS) {
-value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
-}
-if (HAS_PRE) {
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-pre[(index + j) / STORE_WIDTH] = part;
-}
-}
-}
-if (ACT != 0u) {
-value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
-}
-if (HAS_GATE) {
-let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
-value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
-}
-if (HAS_RESIDUAL) {
-let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
-if (VEC_N) {
-value += residual_at(at / 4u);
-} else {
-value.x += residual_at(at).x;
-if (count > 1u) { value.y += residual_at(at + 1u).x; }
-if (count > 2u) { value.z += residual_at(at + 2u).x; }
-if (count > 3u) { value.w += residual_at(at + 3u).x; }
-}
-}
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-out[(index + j) / STORE_WIDTH] = part;
-}
-}
 }
 
 
@@ -10435,6 +12159,66 @@ stage_b(e - ITEMS_A, f);
 }
 }
 
+
+
+
+
+
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
+
+fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let index = (slice * dims.m + row) * dims.n + col;
+var value = sum;
+let count = min(4u, dims.n - col);
+if (HAS_BIAS) {
+value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
+}
+if (HAS_PRE) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+pre[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+if (ACT != 0u) {
+value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
+}
+if (HAS_GATE) {
+let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
+value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
+}
+if (HAS_RESIDUAL) {
+let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+if (VEC_N) {
+value += residual_at(at / 4u);
+} else {
+value.x += residual_at(at).x;
+if (count > 1u) { value.y += residual_at(at + 1u).x; }
+if (count > 2u) { value.z += residual_at(at + 2u).x; }
+if (count > 3u) { value.w += residual_at(at + 3u).x; }
+}
+}
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
 
 
 

@@ -1,4 +1,13 @@
-import { checkOptions, FixableError, group, oneOf, optional, texts } from '../kernel/index.ts';
+import {
+  checkOptions,
+  FixableError,
+  group,
+  MATRIX_FEATURE,
+  oneOf,
+  optional,
+  rememberAdapter,
+  texts,
+} from '../kernel/index.ts';
 import { environment, noAdapter, noWebGPU } from './advice.ts';
 
 /** No usable WebGPU, or a lost device. `fix` says what to do. */
@@ -25,13 +34,13 @@ export class DeviceLostError extends DeviceError {
 export interface DeviceOptions {
   /** 'adapter' asks for all the adapter offers in buffer sizes and workgroup memory; 'default' stays at WebGPU's defaults. */
   limits?: 'adapter' | 'default';
-  /** Optional features to ask for where the adapter has them. Default: timestamps for the bench, f16 and subgroups for shaders of your own. */
+  /** Optional features to ask for where the adapter has them. Default: timestamps for the bench, f16, subgroups and their matrices for products in low precision. */
   features?: readonly string[];
 }
 
 const OPTIONS = group<DeviceOptions>({ limits: optional(oneOf('adapter', 'default')), features: optional(texts) });
 
-const WANTED_FEATURES = ['timestamp-query', 'shader-f16', 'subgroups'];
+const WANTED_FEATURES = ['timestamp-query', 'shader-f16', 'subgroups', MATRIX_FEATURE];
 const USED_LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -58,7 +67,9 @@ export async function requestDevice(gpu: GPU | undefined, options: DeviceOptions
     for (const name of USED_LIMITS) requiredLimits[name] = adapter.limits[name];
   }
   try {
-    return await adapter.requestDevice({ label: 'ucgm', requiredFeatures, requiredLimits });
+    const device = await adapter.requestDevice({ label: 'ucgm', requiredFeatures, requiredLimits });
+    rememberAdapter(device, adapter.info);
+    return device;
   } catch (error) {
     throw new DeviceError(
       `the adapter refused a device: ${error instanceof Error ? error.message : error}`,

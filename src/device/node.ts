@@ -12,8 +12,8 @@ export { DeviceError, type DeviceOptions };
 /** What Dawn's create() returned. The process aborts when it is collected before the device, so it stays reachable here. */
 let dawn: GPU | undefined;
 
-/** Dawn's own switches, `enable-dawn-features=...` style; without them f16 is hidden on NVIDIA. */
-const DAWN_FLAGS = ['enable-dawn-features=vulkan_enable_f16_on_nvidia'];
+/** Dawn's own switches: without the first f16 is hidden on NVIDIA, without the others subgroup matrices are everywhere. */
+const DAWN_SWITCHES = ['vulkan_enable_f16_on_nvidia', 'allow_unsafe_apis', 'use_vulkan_memory_model'];
 
 /**
  * Opens a device under Dawn in Node.
@@ -28,7 +28,7 @@ export async function openNodeDevice(options: DeviceOptions = {}): Promise<GPUDe
       throw new DeviceError('the package webgpu is not installed', 'npm install webgpu');
     }
     Object.assign(globalThis, webgpu.globals);
-    dawn = webgpu.create(DAWN_FLAGS);
+    dawn = webgpu.create([`enable-dawn-features=${DAWN_SWITCHES}`]);
   }
   const device = await requestDevice(dawn, options);
   if (!capsOf(device).software) restLess();

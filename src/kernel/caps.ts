@@ -46,7 +46,8 @@ export const PORTABLE: Caps = {
   maxBinding: 2 ** 27,
 };
 
-const MATRICES = 'chromium-experimental-subgroup-matrix';
+/** The WebGPU feature of subgroup matrices; shaders/lib/subgroup_matrix.wgsl is where WGSL names it. */
+export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix';
 
 /** What Dawn adds to an adapter's info. */
 interface MatrixInfo {
@@ -59,12 +60,24 @@ interface MatrixInfo {
   }>;
 }
 
+const adapters = new WeakMap<GPUDevice, GPUAdapterInfo>();
+
+/**
+ * Keeps what a device's adapter says of itself: Dawn (webgpu 0.6) lists an adapter's products of tiles there, and none in the device's own
+ * adapterInfo. Without it a device has no subgroup matrices for `capsOf`.
+ */
+export function rememberAdapter(device: GPUDevice, info: GPUAdapterInfo): void {
+  adapters.set(device, info);
+}
+
 /** Reads the capabilities of a device from its features, limits and adapter info. */
 export function capsOf(device: GPUDevice): Caps {
   const { limits, adapterInfo: info } = device;
   const words = `${info?.vendor} ${info?.architecture} ${info?.device} ${info?.description}`.toLowerCase();
   const has = (feature: string) => device.features.has(feature);
-  const configs = has(MATRICES) ? [...((info as MatrixInfo).subgroupMatrixConfigs ?? [])] : [];
+  const listed = (of: GPUAdapterInfo | undefined) => [...((of as MatrixInfo | undefined)?.subgroupMatrixConfigs ?? [])];
+  const known = has(MATRIX_FEATURE) ? [info, adapters.get(device)].map(listed) : [];
+  const configs = known.find((list) => list.length > 0) ?? [];
   return {
     timestamps: has('timestamp-query'),
     f16: has('shader-f16'),

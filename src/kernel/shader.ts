@@ -20,6 +20,8 @@ export interface BindingInfo {
   readonly access: 'read' | 'read_write';
   /** WGSL element type of the runtime-sized array as written: f32, u32, vec4f, or the name of an alias knob. */
   readonly element: string;
+  /** The alias knob that says what the data are, where `element` is only the words that they are read in: halves as vec4u. */
+  readonly holds?: string;
   /** Bytes of one element where that is a struct: such a buffer's size counts structs, every other's counts scalars. */
   readonly elementBytes?: number;
   /** Name of the bool knob that makes this binding present; absent when the binding is always needed. */

@@ -1,4 +1,5 @@
 import { withoutBinding } from './absent.ts';
+import { MATRIX_FEATURE } from './caps.ts';
 import { type Element, elementOf } from './element.ts';
 import { KernelError } from './errors.ts';
 import type { BindingInfo, KnobInfo, KnobValue, ShaderSource } from './shader.ts';
@@ -27,7 +28,7 @@ export interface Specialised {
 /** The WebGPU feature behind each WGSL extension; one of the same name where there is no entry. */
 const FEATURES: { readonly [extension: string]: string } = {
   f16: 'shader-f16',
-  chromium_experimental_subgroup_matrix: 'chromium-experimental-subgroup-matrix',
+  chromium_experimental_subgroup_matrix: MATRIX_FEATURE,
 };
 
 /**
@@ -73,10 +74,16 @@ export function specialise(shader: ShaderSource, values: { [name: string]: KnobV
   return { code, constants, knobs, variant: changed.sort().join(','), bindings, features };
 }
 
-/** A struct counts as one element of its size; all else counts in scalars. */
+/** A struct counts as one element of its size; all else counts in scalars, of what a binding holds where it says so. */
 function elementFor(info: BindingInfo, knobs: Record<string, KnobValue>): Element {
   const type = String(knobs[info.element] ?? info.element);
-  return elementOf(type) ?? { type, scalarBytes: info.elementBytes ?? 4, scalars: 1 };
+  const words = elementOf(type);
+  const held = info.holds === undefined ? undefined : elementOf(String(knobs[info.holds]));
+  if (words && held) {
+    const { scalarBytes } = held;
+    return { type, scalarBytes, scalars: (words.scalars * words.scalarBytes) / scalarBytes };
+  }
+  return words ?? { type, scalarBytes: info.elementBytes ?? 4, scalars: 1 };
 }
 
 function checkType(kernel: string, name: string, info: KnobInfo, value: KnobValue): void {

@@ -21,6 +21,8 @@ export interface Tuning {
       readonly rate: number;
     }[];
   };
+  /** The same of products on subgroup matrices: tiles of 32 tm x 32 tn. */
+  readonly matrix: { readonly [precision in 'f16' | 'f32x3']: MatrixTuning };
   /** Workgroups of 64 rows of tiled attention that it wants; with fewer, 32 rows are faster. */
   readonly attention: { readonly groups: number };
   /** Sums down columns: workgroups that keep it busy, and the fewest rows for which one is worth starting. */
@@ -29,9 +31,22 @@ export interface Tuning {
   readonly walks: { readonly invocations: number; readonly leastRows: number };
 }
 
+interface MatrixTuning {
+  readonly multiprocessors: number;
+  readonly minSplitK: number;
+  readonly partial: number;
+  readonly tiles: readonly {
+    readonly tm: 2 | 4;
+    readonly tn: 2 | 4;
+    readonly atOnce: number;
+    readonly rate: number;
+  }[];
+}
+
 /**
  * Measured on an H100. Of the product, what chooses best among 200 tilings and splits of 12 products of TiT with 128 to 192 columns
- * (1% on average above the best of each; npm run bench -- --suite kernels --filter '^matmul' has the larger ones).
+ * (1% on average above the best of each; npm run bench -- --suite kernels --filter '^matmul' has the larger ones). Of the product on
+ * subgroup matrices, 4096^3 at 246, 159, 187 and 149 TFLOP/s; what splits cost there is scaled from f32's.
  */
 const HOPPER: Tuning = {
   architecture: 'hopper',
@@ -47,6 +62,25 @@ const HOPPER: Tuning = {
       { qm: 1, qn: 2, atOnce: 4, rate: 0.75 },
       { qm: 1, qn: 1, atOnce: 4, rate: 0.75 },
     ],
+  },
+  matrix: {
+    f16: {
+      multiprocessors: 132,
+      minSplitK: 512,
+      partial: 2,
+      tiles: [
+        { tm: 4, tn: 4, atOnce: 2, rate: 1 },
+        { tm: 4, tn: 2, atOnce: 3, rate: 0.65 },
+        { tm: 2, tn: 4, atOnce: 3, rate: 0.75 },
+        { tm: 2, tn: 2, atOnce: 5, rate: 0.6 },
+      ],
+    },
+    f32x3: {
+      multiprocessors: 132,
+      minSplitK: 512,
+      partial: 0.6,
+      tiles: [{ tm: 2, tn: 2, atOnce: 2, rate: 1 }],
+    },
   },
   attention: { groups: 264 },
   columns: { groups: 512, leastRows: 64 },

@@ -2,7 +2,12 @@
 import type { ShaderSource } from '../kernel/index.ts';
 import { compact } from './compact.ts';
 
-/** Appends the libraries that `// @use name` lines ask for, each once, libraries' own uses included. */
+const DIRECTIVE = /^(?:enable|requires) [^;]+;\n/gm;
+
+/**
+ * Appends the libraries that `// @use name` lines ask for, each once, libraries' own uses included. What they enable goes below the
+ * comment that the code opens with: WGSL has its directives first.
+ */
 export function withLibraries(code: string, read: (name: string) => string): string {
   const parts = [code];
   const seen = new Set<string>();
@@ -14,7 +19,12 @@ export function withLibraries(code: string, read: (name: string) => string): str
       parts.push(read(name));
     }
   }
-  return parts.join('\n');
+  const [own, ...libraries] = parts as [string, ...string[]];
+  const directives = libraries.flatMap((text) => text.match(DIRECTIVE) ?? []);
+  if (directives.length === 0) return parts.join('\n');
+  const head = /^(?:\/\/.*\n)*/.exec(own)?.[0].length ?? 0;
+  const opened = own.slice(0, head) + [...new Set(directives)].join('') + own.slice(head);
+  return [opened, ...libraries.map((text) => text.replace(DIRECTIVE, ''))].join('\n');
 }
 
 const oneLine = (value: object): string =>

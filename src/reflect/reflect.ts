@@ -14,6 +14,9 @@ const KNOB = /^(override|const) (\w+): (u32|i32|f32|bool) = ([^;]+);|^(alias) (\
 /** A comment after a binding or a dim: the bool knob that asks for it, and what a dim is without it. */
 const OPTIONAL = /\/\/ optional(?:: (\w+))?(?:, else ([\w.+-]+))?/;
 
+/** A comment after a binding: the alias knob that says what its data are. */
+const HOLDS = /\/\/ holds (\w+)/;
+
 /** After a knob: what it is, and whether it may be lowered where a device allows fewer invocations. */
 const KNOB_COMMENT = /\/\/ knob(, halved to fit)?:/;
 
@@ -27,7 +30,8 @@ export type ReflectedShader = ShaderSource;
  * The code has one compute entry point; storage buffers of group 0, each a runtime-sized array declared on a line of its own; one
  * uniform block of u32, i32 and f32. A header line `const NAME: u32 = 64u; // knob: ...` or `alias Elem = f32; // knob: ...` may be
  * set by `knobs`; a size of the workgroup marked `// knob, halved to fit: ...` is lowered by itself on a device that allows fewer
- * invocations, so the grid is to follow from it; a binding whose line ends in `// optional: KNOB` is there only in variants with that knob; a dim with
+ * invocations, so the grid is to follow from it; `// holds NAME` after a binding names the alias knob of what its data are, where its
+ * element is only the words they are read in; a binding whose line ends in `// optional: KNOB` is there only in variants with that knob; a dim with
  * `// optional, else 1` may be left out.
  * @throws KernelError reflect, saying which of these does not hold.
  */
@@ -114,9 +118,18 @@ function parsed(code: string, name: string): WgslReflect {
   }
 }
 
-/** The code without comments, extensions and what functions do: wgsl_reflect does not know all that may stand there. */
+/** A name for a type with parameters that is none of WGSL's own: an extension's. */
+const EXTENDED = /^\s*alias (\w+) = (?!vec|mat|array|atomic)\w+<[^;]*>;/gm;
+
+/**
+ * The code without comments, extensions and their types, memory that is no buffer and what functions do: wgsl_reflect does not know all
+ * that may stand there.
+ */
 function declarations(code: string): string {
-  const bare = code.replace(/\/\/.*$|\/\*[\s\S]*?\*\//gm, '').replace(/^\s*(enable|requires|diagnostic)\b[^;]*;/gm, '');
+  const bare = code
+    .replace(/\/\/.*$|\/\*[\s\S]*?\*\//gm, '')
+    .replace(/^\s*((enable|requires|diagnostic)\b|var<(workgroup|private)>)[^;]*;/gm, '')
+    .replace(EXTENDED, 'alias $1 = u32;');
   let out = '';
   let at = 0;
   for (const match of bare.matchAll(/\bfn\s+\w+\s*\(/g)) {
@@ -151,11 +164,21 @@ function bindingOf(
       `write: @group(0) @binding(${binding}) var<storage, read> ${name}: array<f32>;`,
     );
   const optional = OPTIONAL.exec(found?.[2] ?? '')?.[1];
+  const holds = HOLDS.exec(found?.[2] ?? '')?.[1];
+  if (holds && knobs[holds]?.type !== 'type')
+    fail(`${name} holds ${holds}, which is no alias knob`, 'name an alias knob');
   const access = variable.access === 'read_write' ? 'read_write' : 'read';
   const known = elementOf(String(knobs[element]?.default ?? element)) !== undefined;
   // biome-ignore lint/suspicious/noExplicitAny: wgsl_reflect types arrays loosely
   const size = ((variable.type as any).format?.size ?? 4) as number;
-  return { binding, access, element, ...(!known && { elementBytes: size }), ...(optional && { optional }) };
+  return {
+    binding,
+    access,
+    element,
+    ...(holds && { holds }),
+    ...(!known && { elementBytes: size }),
+    ...(optional && { optional }),
+  };
 }
 
 function dimOf(member: { name: string; type: { name: string }; offset: number }, code: string, fail: Fail): DimInfo {

@@ -5,13 +5,20 @@
 import type { Caps } from '../../src/kernel/index.ts';
 import { type AttentionTile, chooseAttention } from '../../src/kernels/attention.ts';
 import { chooseMatmul, type MatmulLayout, type MatmulTile, type MatmulVec } from '../../src/kernels/matmul.ts';
+import {
+  chooseMatrixMatmul,
+  hasMatrices,
+  type MatrixMatmulTile,
+  type Precision,
+} from '../../src/kernels/matmul_matrix.ts';
 import { chooseNorm, type NormTile } from '../../src/kernels/norm.ts';
 import { chooseQkNormRope, type QkNormRopeTile } from '../../src/kernels/qk_norm_rope.ts';
 import { chooseSoftmax, type SoftmaxTile } from '../../src/kernels/softmax.ts';
 import { ATTENTION_KERNELS } from './attention.ts';
 import { attentionCase, type Features } from './attention_case.ts';
 import type { KernelCase } from './case.ts';
-import { type MatmulPart, matmulCase } from './matmul.ts';
+import { type MatmulHow, type MatmulPart, matmulCase } from './matmul.ts';
+import { matrixCases } from './matmul_matrix.ts';
 import { normCase } from './norm.ts';
 import { normBackwardXCase } from './norm_backward.ts';
 import { type QkNormRopeVariant, qkNormRopeBackwardCase, qkNormRopeCase } from './qk_norm_rope.ts';
@@ -47,6 +54,19 @@ export function matmulTiles(caps: Caps): MatmulTile[] {
             }
   };
   return distinct(tiles());
+}
+
+/** Tilings of a product on subgroup matrices, likewise; none where the device has no such. */
+export function matrixTiles(precision: Precision, caps: Caps): MatrixMatmulTile[] {
+  const tiles = function* () {
+    for (const m of SIZES)
+      for (const n of SIZES)
+        for (const k of [1, 16, 257, 4096]) {
+          const { splits: _, kChunk: __, ...tile } = chooseMatrixMatmul({ m, n, k }, precision, caps);
+          yield tile;
+        }
+  };
+  return hasMatrices(caps) ? distinct(tiles()) : [];
 }
 
 /** A tiling of attention, and a head size for which it is chosen; values of another size come to the same ones. */
@@ -108,6 +128,8 @@ export function qkNormRopeChoices(caps: Caps): QkNormRopeChoice[] {
 export function choosableCases(caps: Caps): KernelCase[] {
   return [
     ...productCases(matmulTiles(caps)),
+    ...(['f16', 'f32x3'] as const).flatMap((precision) => productCases(matrixTiles(precision, caps), { precision })),
+    ...(hasMatrices(caps) ? matrixCases : []),
     ...attentionChoices(caps).flatMap((choice, i) => attentionCases(choice, i === 0)),
     ...normTiles(caps).flatMap(normCases),
     ...qkNormRopeChoices(caps).flatMap(qkNormRopeCases),
@@ -138,22 +160,27 @@ const PARTS: readonly MatmulPart[][] = [
 const SHARED = { batch: 6, shareA: { each: 3 }, shareB: { each: 2, of: 2 } };
 const ALL: MatmulPart[] = ['bias', 'gelu', 'gate', 'residual', 'pre'];
 
-function productCases(tiles: readonly MatmulTile[]): KernelCase[] {
+function productCases(tiles: readonly MatrixMatmulTile[], how: MatmulHow = {}): KernelCase[] {
   const layouts: MatmulLayout[] = ['nn', 'nt', 'tn'];
   const variants = layouts.flatMap((layout) =>
     distinct(tiles.map((tile) => ({ layout, tile: { ...tile, vec: onlyAlong(layout, tile.vec) } }))),
   );
   const [first] = tiles;
+  const extra = how.precision ? { tolerance: 5e-6 } : {};
   return [
     // A whole product has its sum cut in two, which one with a tail may not have.
-    ...variants.map(({ layout, tile }) => matmulCase(layout, [], { ...sizesFor(tile), splits: 2 }, tile)),
+    ...variants.map(({ layout, tile }) => matmulCase(layout, [], { ...sizesFor(tile), splits: 2 }, tile, extra, how)),
     // A tail differs by tile and by how n is accessed; the layouts differ before it, so those that no op gives one take it once.
     ...variants
       .filter(({ layout, tile: { vec } }) => ALONG[layout].every((dim) => vec[dim] === vec.n))
       .filter(({ layout }, i, all) => layout === 'nt' || all.findIndex((v) => v.layout === layout) === i)
-      .map(({ layout, tile }) => matmulCase(layout, ALL, { ...sizesFor(tile), gateRows: 7, residualRows: 13 }, tile)),
-    ...(first ? PARTS.map((parts) => matmulCase('nt', parts, { ...sizesFor(first), gateRows: 7 }, first)) : []),
-    ...(first ? [matmulCase('nn', [], { ...sizesFor(first), ...SHARED }, first)] : []),
+      .map(({ layout, tile }) =>
+        matmulCase(layout, ALL, { ...sizesFor(tile), gateRows: 7, residualRows: 13 }, tile, extra, how),
+      ),
+    ...(first
+      ? PARTS.map((parts) => matmulCase('nt', parts, { ...sizesFor(first), gateRows: 7 }, first, extra, how))
+      : []),
+    ...(first ? [matmulCase('nn', [], { ...sizesFor(first), ...SHARED }, first, extra, how)] : []),
   ];
 }
 
@@ -162,15 +189,22 @@ function onlyAlong(layout: MatmulLayout, vec: MatmulVec | undefined): MatmulVec 
   return { m: has('m'), n: has('n'), k: has('k') };
 }
 
-/** A tile and a bit of the next along m and n: a multiple of 4 where rows are read as vec4f, odd elsewhere. */
-function sizesFor(tile: MatmulTile): { m: number; n: number; k: number } {
-  const [rows, cols] = tile.kind === 'plain' ? [tile.tm * tile.wgY, tile.tn * tile.wgX] : [32 * tile.qm, 32 * tile.qn];
-  const past = (size: number, vec: boolean | undefined) => 4 * Math.ceil(size / 4) + (vec ? 4 : 3);
+/** A tile and a bit of the next along m and n: whole vectors where rows are read as such, odd elsewhere. */
+function sizesFor(tile: MatrixMatmulTile): { m: number; n: number; k: number } {
+  const [rows, cols] = outputsOf(tile);
+  const width = tile.kind === 'plain' || tile.kind === 'tiled' ? 4 : 8;
+  const past = (size: number, vec: boolean | undefined) => width * Math.ceil(size / width) + (vec ? width : 3);
   return {
     m: past(rows, tile.vec?.m),
     n: past(cols, tile.vec?.n),
-    k: (tile.runs ? 4096 : 0) + (tile.vec?.k ? 24 : 19),
+    k: ('runs' in tile && tile.runs ? 4096 : 0) + (tile.vec?.k ? 24 : 19),
   };
+}
+
+function outputsOf(tile: MatrixMatmulTile): [rows: number, cols: number] {
+  if (tile.kind === 'plain') return [tile.tm * tile.wgY, tile.tn * tile.wgX];
+  if (tile.kind === 'tiled') return [32 * tile.qm, 32 * tile.qn];
+  return tile.kind === 'matrix' ? [32 * tile.tm, 32 * tile.tn] : [64, 64];
 }
 
 /** What the scores may have: each by itself, then much of it at once, as every tiling has it. */

@@ -3,9 +3,11 @@ import { attentionCases } from './attention.ts';
 import type { KernelCase } from './case.ts';
 import { columnsCases } from './columns.ts';
 import { embeddingCases } from './embedding.ts';
+import { largestCases } from './largest.ts';
 import { lincombCases } from './lincomb.ts';
 import { lossCases } from './loss.ts';
 import { matmulCases } from './matmul.ts';
+import { matrixBenchCases, matrixCases } from './matmul_matrix.ts';
 import { normCases } from './norm.ts';
 import { normBackwardCases } from './norm_backward.ts';
 import { optimizerCases } from './optimizer.ts';
@@ -20,6 +22,9 @@ import { windowCases } from './window.ts';
 /** Every case of every kernel, by family. */
 export const catalogue: readonly KernelCase[] = [
   ...matmulCases,
+  ...matrixCases,
+  ...matrixBenchCases,
+  ...largestCases,
   ...attentionCases,
   ...qkNormRopeCases,
   ...normCases,

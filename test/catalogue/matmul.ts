@@ -7,6 +7,12 @@ import {
   type MatmulTile,
   matmul,
 } from '../../src/kernels/matmul.ts';
+import {
+  type MatrixMatmulOptions,
+  type MatrixMatmulTile,
+  matrixMatmul,
+  type Precision,
+} from '../../src/kernels/matmul_matrix.ts';
 import { matmul as oracle, randn } from '../reference/index.ts';
 import { halves, type KernelCase, prepared } from './case.ts';
 
@@ -15,8 +21,23 @@ const ORACLE_TERMS = 1e8;
 
 const ACTS = ['gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid'] as const;
 
-/** What is fused; f16: all of a, b, out, residual, pre are halves, `f16 in`: only a and b. */
-export type MatmulPart = 'bias' | (typeof ACTS)[number] | 'gate' | 'residual' | 'pre' | 'f16' | 'f16 in';
+/** What is fused; f16: all of a, b, out, residual, pre are halves, `f16 in`: only a and b, `f16 a` and `f16 b`: one of them. */
+export type MatmulPart =
+  | 'bias'
+  | (typeof ACTS)[number]
+  | 'gate'
+  | 'residual'
+  | 'pre'
+  | 'f16'
+  | 'f16 in'
+  | 'f16 a'
+  | 'f16 b';
+
+/** In which precision a product is taken, and by which family. */
+export interface MatmulHow {
+  precision?: Precision;
+  family?: typeof matrixMatmul;
+}
 
 export interface MatmulCaseShape {
   m: number;
@@ -45,8 +66,9 @@ export function matmulCase(
   layout: MatmulLayout,
   parts: MatmulPart[],
   shape: MatmulCaseShape,
-  tile?: MatmulTile,
+  tile?: MatrixMatmulTile,
   extra: Partial<KernelCase> = {},
+  { precision, family }: MatmulHow = {},
 ): KernelCase {
   const { m, n, k, batch = 1, gateRows = 1, residualRows = m, splits = 1, shareA, shareB } = shape;
   const [ofA, ofB] = [matricesOf(batch, shareA), matricesOf(batch, shareB)];
@@ -57,6 +79,7 @@ export function matmulCase(
     shareName('a', shareA),
     shareName('b', shareB),
     tile && tileName(tile),
+    precision,
   ].filter(Boolean);
   return {
     kernel: 'matmul',
@@ -74,12 +97,15 @@ export function matmulCase(
       const gateStride = has('gate') ? 2 * n + 3 : 0;
       const gateOffset = has('gate') ? n + 1 : 0;
       const half = has('f16');
-      const halfIn = half || has('f16 in');
+      const halfA = half || has('f16 in') || has('f16 a');
+      const halfB = half || has('f16 in') || has('f16 b');
+      // What a product in f16 rounds is rounded already, so that the oracle sees what it multiplies.
+      const [roundedA, roundedB] = [halfA || precision === 'f16', halfB || precision === 'f16'];
       const stored = (values: Float32Array<ArrayBuffer>, as: boolean) => (as ? halves(values) : values);
-      const a = stored(Float32Array.from(randn(ofA * m * k, 1)), halfIn);
+      const a = stored(Float32Array.from(randn(ofA * m * k, 1)), roundedA);
       const b = stored(
         Float32Array.from(randn(ofB * k * n, 2), (v) => v / Math.sqrt(k)),
-        halfIn,
+        roundedB,
       );
       const bias = Float32Array.from(randn(n, 3));
       const gate = Float32Array.from(randn(Math.ceil(m / gateRows) * gateStride, 4));
@@ -92,11 +118,16 @@ export function matmulCase(
         gate: has('gate'),
         residual: has('residual'),
         pre: has('pre'),
-        ...(halfIn && { dtype: 'f16', outDtype: half ? 'f16' : 'f32' }),
+        ...((halfA || halfB) && { dtype: halfA ? 'f16' : 'f32', outDtype: half ? 'f16' : 'f32' }),
+        ...(halfA !== halfB && { bDtype: halfB ? 'f16' : 'f32' }),
         ...(shareA && { shareA }),
         ...(shareB && { shareB }),
-        tile: tile ?? chooseMatmul({ m, n, k, batch, split: splits > 1 }, capsOf(device)),
       };
+      const chosen = tile ?? chooseMatmul({ m, n, k, batch, split: splits > 1 }, capsOf(device));
+      const kernel = precision
+        ? (family ?? matrixMatmul).prepare(device, { ...options, precision, tile: chosen } as MatrixMatmulOptions)
+        : matmul.prepare(device, { ...options, tile: chosen as MatmulTile });
+      const ranges = tile?.kind === 'f32x3' && { ranges: Uint32Array.from([...largestOf(a), ...largestOf(b)]) };
       const outputs = splits * batch * m * n;
       const dims = {
         m,
@@ -107,16 +138,17 @@ export function matmulCase(
         ...(has('gate') && { gate_rows: gateRows, gate_stride: gateStride, gate_offset: gateOffset }),
         ...(has('residual') && { residual_rows: residualRows }),
       };
-      return prepared(matmul.prepare(device, options), dims, {
+      return prepared(kernel as typeof kernel & ReturnType<typeof matmul.prepare>, dims, {
         inputs: {
           a,
           b,
           ...(has('bias') && { bias }),
           ...(has('gate') && { gate }),
           ...(has('residual') && { residual }),
+          ...ranges,
         },
         outputs: { out: outputs, ...(has('pre') && { pre: outputs }) },
-        halves: half ? ['a', 'b', 'out', 'pre', 'residual'] : halfIn ? ['a', 'b'] : [],
+        halves: [...(halfA ? ['a'] : []), ...(halfB ? ['b'] : []), ...(half ? ['out', 'pre', 'residual'] : [])],
         oracle: () => {
           const operands = {
             ...{ a, b, m, n, k, batch, transA: layout === 'tn', transB: layout === 'nt' },
@@ -147,10 +179,24 @@ export function matmulCase(
   };
 }
 
-function tileName(tile: MatmulTile): string {
+/** Bits of magnitudes as `largest` gives them: the greatest somewhere in 128. */
+function largestOf(values: Float32Array): Uint32Array {
+  const most = values.reduce((so, v) => Math.max(so, Math.abs(v)), 0);
+  const parts = new Uint32Array(128);
+  parts[77] = new Uint32Array(Float32Array.of(most).buffer)[0] as number;
+  return parts;
+}
+
+function tileName(tile: MatrixMatmulTile): string {
   const vec = Object.entries(tile.vec ?? {}).flatMap(([dim, on]) => (on ? [dim] : []));
-  const size = tile.kind === 'plain' ? `plain ${tile.tm}x${tile.tn}` : `tiled ${32 * tile.qm}x${32 * tile.qn}`;
-  return [size, ...(vec.length > 0 ? [`vec ${vec.join('')}`] : []), ...(tile.runs ? ['runs'] : [])].join(' ');
+  const runs = 'runs' in tile && tile.runs;
+  return [sizeName(tile), ...(vec.length > 0 ? [`vec ${vec.join('')}`] : []), ...(runs ? ['runs'] : [])].join(' ');
+}
+
+function sizeName(tile: MatrixMatmulTile): string {
+  if (tile.kind === 'plain') return `plain ${tile.tm}x${tile.tn}`;
+  if (tile.kind === 'tiled') return `tiled ${32 * tile.qm}x${32 * tile.qn}`;
+  return tile.kind === 'matrix' ? `matrix ${32 * tile.tm}x${32 * tile.tn}` : 'matrix 64x64';
 }
 
 /** Forces a tile on a case, with vec4f reads wherever its shape allows them. */
@@ -235,6 +281,9 @@ const halfCases = [
   ...LAYOUTS.map((layout) => matmulCase(layout, [...ALL, 'f16'], MIXED, forced(MIXED, SMALL))),
   matmulCase('tn', ['f16 in'], { m: 68, n: 36, k: 257, splits: 2 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
   matmulCase('nn', ['f16 in'], { m: 131, n: 67, k: 33 }, { kind: 'tiled', qm: 2, qn: 1 }),
+  matmulCase('nt', ['f16 a'], EVEN),
+  matmulCase('nn', ['f16 b'], ODD),
+  matmulCase('nn', ['f16 b'], EVEN, forced(EVEN, SMALL)),
 ].map((c) => ({ ...c, needs: ['shader-f16'] }));
 
 export const matmulCases: KernelCase[] = [

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { noAdapter, noWebGPU } from '../../src/device/advice.ts';
 import { requestDevice } from '../../src/device/index.ts';
+import { capsOf, MATRIX_FEATURE } from '../../src/kernel/index.ts';
 
 const CHROME = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0';
@@ -31,5 +32,25 @@ describe('what is said where there is no device', () => {
       'give limits one of: "adapter", "default"',
     );
     await expect(requestDevice(gpu)).rejects.toMatchObject({ name: 'DeviceError' });
+  });
+});
+
+describe('the capabilities of a device', () => {
+  it('have the products of tiles that its adapter lists, and only where the device has the feature', async () => {
+    const listed = [{ componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 }];
+    const opened = async (features: readonly string[]) => {
+      const device = { features: new Set(features), limits: {}, adapterInfo: { subgroupMatrixConfigs: [] } };
+      const adapter = {
+        features: new Set([MATRIX_FEATURE]),
+        limits: {},
+        info: { subgroupMatrixConfigs: listed },
+        requestDevice: async () => device,
+      };
+      return requestDevice({ requestAdapter: async () => adapter } as unknown as GPU);
+    };
+    expect(capsOf(await opened([MATRIX_FEATURE])).matrices).toEqual([
+      { components: 'f16', result: 'f32', m: 16, n: 16, k: 16 },
+    ]);
+    expect(capsOf(await opened([])).matrices).toEqual([]);
   });
 });

@@ -26,8 +26,11 @@ import { crossEntropyCase, softmaxCase } from '../catalogue/softmax.ts';
 /** Bytes that a case moves at most where its variant has such a case. */
 const MOST = 60_000;
 
-/** Shaders that no case reaches: what the bench measures ceilings with, and the product in tiles of 256 invocations, refused below. */
-const NOT_RUN = ['ceiling_copy', 'ceiling_fma', 'matmul_tiled'];
+/**
+ * Shaders that no case reaches: what the bench measures ceilings with, the product in tiles of 256 invocations, refused below, and those
+ * of subgroup matrices, which such devices do not have.
+ */
+const NOT_RUN = ['ceiling_copy', 'ceiling_fma', 'matmul_tiled', 'matmul_matrix', 'matmul_f32x3'];
 
 /** Shaders that a GPU may leave to CPUs, and a CPU to GPUs. */
 const PLAIN = ['matmul_plain', 'attention_fwd_plain', 'attention_bwd_q_plain', 'attention_bwd_kv_plain'];

@@ -19,7 +19,7 @@ const FINITE_LIMIT =
 /** The smallest case of each variant that is quick to compile on a CPU; the tiled kernels' tests hold them against the plain ones. */
 const smallest = new Map<string, KernelCase>();
 for (const kase of catalogue) {
-  if (kase.benchOnly || /tiled/.test(kase.name)) continue;
+  if (kase.benchOnly || kase.kernel === 'largest' || /tiled/.test(kase.name)) continue; // bits of a NaN are the largest: its cases
   const key = `${kase.kernel} ${kase.variant}${kase.forced ? ' forced' : ''}`;
   const elements = (k: KernelCase) => k.shape.reduce((a, b) => a * b, 1);
   const best = smallest.get(key);

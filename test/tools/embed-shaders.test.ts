@@ -78,6 +78,36 @@ describe('embedding shaders', () => {
     expect(code.match(/fn \w+/g)).toEqual(['fn main', 'fn a', 'fn b']);
   });
 
+  it('puts what libraries enable below the comment that the code opens with', () => {
+    const library = '// of matrices\nenable f16;\nrequires subgroup_id;\nfn a() {}';
+    const code = withLibraries('// it does\n// @use a\nconst X: u32 = 1u;\n', () => library);
+    expect(code).toMatch(/^\/\/ it does\n\/\/ @use a\nenable f16;\nrequires subgroup_id;\nconst X/);
+    expect(code.match(/enable|requires/g)).toHaveLength(2);
+  });
+
+  it('counts what a binding holds, not the words that it is read in', () => {
+    const code = SHADER.replace('alias Elem', 'alias Held = f32; // knob: f16\nalias Elem').replace(
+      'x: array<Elem>;',
+      'x: array<Elem>; // holds Held',
+    );
+    const shader = reflect(code, 'doubles');
+    expect(shader.bindings.x).toEqual({ binding: 0, access: 'read', element: 'Elem', holds: 'Held' });
+    const { bindings, features } = specialise(shader, { Elem: 'vec4u', Held: 'f16' });
+    expect(bindings[0]?.element).toEqual({ type: 'vec4u', scalarBytes: 2, scalars: 8 });
+    expect(features).toEqual(['shader-f16']);
+    expect(() => reflect(code.replace('holds Held', 'holds WG'), 'doubles')).toThrow(
+      'x holds WG, which is no alias knob',
+    );
+  });
+
+  it('reads past what wgsl_reflect does not know', () => {
+    const code = SHADER.replace(
+      'struct',
+      'alias Tile = subgroup_matrix_left<f16, 8, 8>;\nvar<workgroup> w: buffer<64>;\nstruct',
+    );
+    expect(reflect(code).bindings).toEqual(reflect(SHADER).bindings);
+  });
+
   it.each([
     ['no entry point', SHADER.replace('@compute @workgroup_size(WG)', ''), 'no compute entry point'],
     ['another group', SHADER.replace('@group(0) @binding(3)', '@group(1) @binding(3)'), 'y is not in group 0'],

@@ -1,0 +1,385 @@
+// matmul_matrix: out = residual + gate * act(op(A) op(B) + bias), batched; the variant of matmul_tiled for devices that multiply matrices, with
+// the same buffers and dims.
+// Buffers, row-major (batch outermost):
+//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
+//   shared_matrix), each f32 or f16
+//   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
+//   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
+//   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+// Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
+// Grid: a workgroup of four subgroups of 32 makes 32 TM x 32 TN outputs, a subgroup 16 TM x 16 TN. Folded over (split, batch, tile).
+// Each step stages BK of k in workgroup memory while the tiles of the two steps after are on their way into registers: with the fetch one step
+// ahead a driver moved it behind the products. The sums are named, and the steps of 16 k written out (a loop of two: 84 TFLOP/s instead of
+// 246 on an H100). Sums leave by workgroup memory, 16 rows of a subgroup at a time, for the epilogue.
+// Precision: operands are rounded to f16, products and sums f32 (a tensor core truncates as it adds); the epilogue in f32.
+// @use act
+// @use shared_matrix
+// @use subgroup_matrix
+// @use matrix_tiles
+// @use product_finish
+
+const TM: u32 = 4u;                // knob: matrices of 16 rows a subgroup, 2 or 4
+const TN: u32 = 4u;                // knob: matrices of 16 columns a subgroup, 2 or 4
+const TRANS_A: bool = false;       // knob: a is stored [k, m]
+const TRANS_B: bool = false;       // knob: b is stored [n, k]
+const VEC_A: bool = false;         // knob: a is read eight neighbours at a time; its rows are a multiple of 8 (and k_chunk, where they run along k)
+const VEC_B: bool = false;         // knob: b likewise
+const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vectors of 4; n is a multiple of 4
+const WORDS_A: bool = false;       // knob: the eight of a are halves, read as four words
+const WORDS_B: bool = false;       // knob: the eight of b likewise
+alias AStored = f32;               // knob: how a is stored, f32 or f16
+alias BStored = f32;               // knob: how b is stored
+alias AScalar = f32;               // knob: as AStored, u32 with WORDS_A
+alias BScalar = f32;               // knob: as BStored, u32 with WORDS_B
+alias AElem = f32;                 // knob: as AScalar, a vector of 4 with VEC_A
+alias BElem = f32;                 // knob: as BScalar, a vector of 4 with VEC_B
+alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
+alias RElem = f32;                 // knob: as OScalar, a vector of 4 with VEC_N
+alias OElem = array<f32, 1>;       // knob: array<OScalar, 1>, or a vector of 4 with VEC_N: both can be indexed, so one store serves both
+const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
+const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
+const B_EACH: u32 = 1u;            // knob: likewise of b
+const B_OF: u32 = 0u;              // knob: likewise of b
+const ACT: u32 = 0u;               // knob: 0 none; see lib act
+const HAS_BIAS: bool = false;      // knob: add bias
+const HAS_GATE: bool = false;      // knob: multiply by gate
+const HAS_RESIDUAL: bool = false;  // knob: add residual
+const HAS_PRE: bool = false;       // knob: also write the value before act
+
+struct Dims {
+  m: u32,
+  n: u32,
+  k: u32,
+  batch: u32, // optional, else 1
+  k_chunk: u32, // optional, else k
+  gate_rows: u32, // optional: HAS_GATE, else 1
+  gate_stride: u32, // optional: HAS_GATE, else 0
+  gate_offset: u32, // optional: HAS_GATE, else 0
+  residual_rows: u32, // optional: HAS_RESIDUAL, else 1
+}
+
+@group(0) @binding(0) var<storage, read> a: array<AElem>; // holds AStored
+@group(0) @binding(1) var<storage, read> b: array<BElem>; // holds BStored
+@group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
+@group(0) @binding(4) var<storage, read> residual: array<RElem>; // optional: HAS_RESIDUAL
+@group(0) @binding(5) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
+@group(0) @binding(7) var<uniform> dims: Dims;
+
+var<workgroup> parts: array<array<vec4u, PART>, 4>; // two subgroups' lines of A, then two's of B; at the end a subgroup's sums each
+
+// What an invocation fetches of a step: TM eights of A, TN of B, as halves.
+struct Fetched {
+  a0: vec4u,
+  a1: vec4u,
+  a2: vec4u,
+  a3: vec4u,
+  b0: vec4u,
+  b1: vec4u,
+  b2: vec4u,
+  b3: vec4u,
+}
+
+fn halves_of_a(item: vec2u, i: u32, source: Source, step: u32) -> vec4u {
+  let f = fetch_a(item, i, source, step);
+  if (WORDS_A) {
+    return f.words;
+  }
+  return halves(f.low, f.high);
+}
+
+fn halves_of_b(item: vec2u, i: u32, source: Source, step: u32) -> vec4u {
+  let f = fetch_b(item, i, source, step);
+  if (WORDS_B) {
+    return f.words;
+  }
+  return halves(f.low, f.high);
+}
+
+fn fetch(item_a: vec2u, item_b: vec2u, from_a: Source, from_b: Source, step: u32) -> Fetched {
+  var f = Fetched();
+  f.a0 = halves_of_a(item_a, 0u, from_a, step);
+  f.a1 = halves_of_a(item_a, 1u, from_a, step);
+  if (TM > 2u) {
+    f.a2 = halves_of_a(item_a, 2u, from_a, step);
+    f.a3 = halves_of_a(item_a, 3u, from_a, step);
+  }
+  f.b0 = halves_of_b(item_b, 0u, from_b, step);
+  f.b1 = halves_of_b(item_b, 1u, from_b, step);
+  if (TN > 2u) {
+    f.b2 = halves_of_b(item_b, 2u, from_b, step);
+    f.b3 = halves_of_b(item_b, 3u, from_b, step);
+  }
+  return f;
+}
+
+fn stage_a(item: vec2u, i: u32, value: vec4u) {
+  let place = place_a(item, i);
+  parts[place.x][place.y] = value;
+}
+
+fn stage_b(item: vec2u, i: u32, value: vec4u) {
+  let place = place_b(item, i);
+  parts[2u + place.x][place.y] = value;
+}
+
+fn stage(item_a: vec2u, item_b: vec2u, f: Fetched) {
+  stage_a(item_a, 0u, f.a0);
+  stage_a(item_a, 1u, f.a1);
+  if (TM > 2u) {
+    stage_a(item_a, 2u, f.a2);
+    stage_a(item_a, 3u, f.a3);
+  }
+  stage_b(item_b, 0u, f.b0);
+  stage_b(item_b, 1u, f.b1);
+  if (TN > 2u) {
+    stage_b(item_b, 2u, f.b2);
+    stage_b(item_b, 3u, f.b3);
+  }
+}
+
+fn left(part: u32, i: u32, kk: u32) -> Left {
+  return left_at(part, left_place(i, kk), A_LINE, TRANS_A);
+}
+
+fn right(part: u32, i: u32, kk: u32) -> Right {
+  return right_at(part, right_place(i, kk), B_LINE, TRANS_B);
+}
+
+const OUT_LINE: u32 = 4u * TN + 1u; // vec4u a row of sums in workgroup memory
+
+// Writes a line of a subgroup's matrices of sums.
+fn put_line(part: u32, c0: Sum, c1: Sum, c2: Sum, c3: Sum) {
+  put_sum(part, 0u, c0, OUT_LINE);
+  put_sum(part, 4u, c1, OUT_LINE);
+  if (TN > 2u) {
+    put_sum(part, 8u, c2, OUT_LINE);
+    put_sum(part, 12u, c3, OUT_LINE);
+  }
+}
+
+@compute @workgroup_size(128)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_id) subgroup: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let tiles_n = (dims.n + BN - 1u) / BN;
+  let tiles_m = (dims.m + BM - 1u) / BM;
+  let group = wid.x + wid.y * groups.x;
+  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
+  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+  if (slice >= splits * dims.batch) {
+    return;
+  }
+  let tile = group % (tiles_n * tiles_m);
+  let batch = slice % dims.batch;
+  let k_begin = (slice / dims.batch) * dims.k_chunk;
+  let k_end = min(dims.k, k_begin + dims.k_chunk);
+  let row_base = (tile / tiles_n) * BM;
+  let col_base = (tile % tiles_n) * BN;
+  let from_a = source_a(shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k, row_base, k_begin, k_end);
+  let from_b = source_b(shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n, col_base, k_begin, k_end);
+  let part_a = subgroup / 2u;
+  let part_b = 2u + subgroup % 2u;
+
+  let item_a = item_of(local, !TRANS_A, BM);
+  let item_b = item_of(local, TRANS_B, BN);
+  var c00 = Sum();
+  var c01 = Sum();
+  var c02 = Sum();
+  var c03 = Sum();
+  var c10 = Sum();
+  var c11 = Sum();
+  var c12 = Sum();
+  var c13 = Sum();
+  var c20 = Sum();
+  var c21 = Sum();
+  var c22 = Sum();
+  var c23 = Sum();
+  var c30 = Sum();
+  var c31 = Sum();
+  var c32 = Sum();
+  var c33 = Sum();
+  var next = fetch(item_a, item_b, from_a, from_b, 0u);
+  var after = fetch(item_a, item_b, from_a, from_b, BK);
+  for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
+    // Past the end the fetches give zeros, so that a last odd step adds nothing.
+    stage(item_a, item_b, next);
+    workgroupBarrier();
+    next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
+    {
+      let x0 = left(part_a, 0u, 0u);
+      let x1 = left(part_a, 1u, 0u);
+      var x2 = Left();
+      var x3 = Left();
+      if (TM > 2u) {
+        x2 = left(part_a, 2u, 0u);
+        x3 = left(part_a, 3u, 0u);
+      }
+      let y0 = right(part_b, 0u, 0u);
+      let y1 = right(part_b, 1u, 0u);
+      c00 = add_product(x0, y0, c00);
+      c01 = add_product(x0, y1, c01);
+      c10 = add_product(x1, y0, c10);
+      c11 = add_product(x1, y1, c11);
+      if (TM > 2u) {
+        c20 = add_product(x2, y0, c20);
+        c21 = add_product(x2, y1, c21);
+        c30 = add_product(x3, y0, c30);
+        c31 = add_product(x3, y1, c31);
+      }
+      if (TN > 2u) {
+        let y2 = right(part_b, 2u, 0u);
+        let y3 = right(part_b, 3u, 0u);
+        c02 = add_product(x0, y2, c02);
+        c03 = add_product(x0, y3, c03);
+        c12 = add_product(x1, y2, c12);
+        c13 = add_product(x1, y3, c13);
+        if (TM > 2u) {
+          c22 = add_product(x2, y2, c22);
+          c23 = add_product(x2, y3, c23);
+          c32 = add_product(x3, y2, c32);
+          c33 = add_product(x3, y3, c33);
+        }
+      }
+    }
+    {
+      let x0 = left(part_a, 0u, 1u);
+      let x1 = left(part_a, 1u, 1u);
+      var x2 = Left();
+      var x3 = Left();
+      if (TM > 2u) {
+        x2 = left(part_a, 2u, 1u);
+        x3 = left(part_a, 3u, 1u);
+      }
+      let y0 = right(part_b, 0u, 1u);
+      let y1 = right(part_b, 1u, 1u);
+      c00 = add_product(x0, y0, c00);
+      c01 = add_product(x0, y1, c01);
+      c10 = add_product(x1, y0, c10);
+      c11 = add_product(x1, y1, c11);
+      if (TM > 2u) {
+        c20 = add_product(x2, y0, c20);
+        c21 = add_product(x2, y1, c21);
+        c30 = add_product(x3, y0, c30);
+        c31 = add_product(x3, y1, c31);
+      }
+      if (TN > 2u) {
+        let y2 = right(part_b, 2u, 1u);
+        let y3 = right(part_b, 3u, 1u);
+        c02 = add_product(x0, y2, c02);
+        c03 = add_product(x0, y3, c03);
+        c12 = add_product(x1, y2, c12);
+        c13 = add_product(x1, y3, c13);
+        if (TM > 2u) {
+          c22 = add_product(x2, y2, c22);
+          c23 = add_product(x2, y3, c23);
+          c32 = add_product(x3, y2, c32);
+          c33 = add_product(x3, y3, c33);
+        }
+      }
+    }
+    workgroupBarrier();
+    stage(item_a, item_b, after);
+    workgroupBarrier();
+    after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
+    {
+      let x0 = left(part_a, 0u, 0u);
+      let x1 = left(part_a, 1u, 0u);
+      var x2 = Left();
+      var x3 = Left();
+      if (TM > 2u) {
+        x2 = left(part_a, 2u, 0u);
+        x3 = left(part_a, 3u, 0u);
+      }
+      let y0 = right(part_b, 0u, 0u);
+      let y1 = right(part_b, 1u, 0u);
+      c00 = add_product(x0, y0, c00);
+      c01 = add_product(x0, y1, c01);
+      c10 = add_product(x1, y0, c10);
+      c11 = add_product(x1, y1, c11);
+      if (TM > 2u) {
+        c20 = add_product(x2, y0, c20);
+        c21 = add_product(x2, y1, c21);
+        c30 = add_product(x3, y0, c30);
+        c31 = add_product(x3, y1, c31);
+      }
+      if (TN > 2u) {
+        let y2 = right(part_b, 2u, 0u);
+        let y3 = right(part_b, 3u, 0u);
+        c02 = add_product(x0, y2, c02);
+        c03 = add_product(x0, y3, c03);
+        c12 = add_product(x1, y2, c12);
+        c13 = add_product(x1, y3, c13);
+        if (TM > 2u) {
+          c22 = add_product(x2, y2, c22);
+          c23 = add_product(x2, y3, c23);
+          c32 = add_product(x3, y2, c32);
+          c33 = add_product(x3, y3, c33);
+        }
+      }
+    }
+    {
+      let x0 = left(part_a, 0u, 1u);
+      let x1 = left(part_a, 1u, 1u);
+      var x2 = Left();
+      var x3 = Left();
+      if (TM > 2u) {
+        x2 = left(part_a, 2u, 1u);
+        x3 = left(part_a, 3u, 1u);
+      }
+      let y0 = right(part_b, 0u, 1u);
+      let y1 = right(part_b, 1u, 1u);
+      c00 = add_product(x0, y0, c00);
+      c01 = add_product(x0, y1, c01);
+      c10 = add_product(x1, y0, c10);
+      c11 = add_product(x1, y1, c11);
+      if (TM > 2u) {
+        c20 = add_product(x2, y0, c20);
+        c21 = add_product(x2, y1, c21);
+        c30 = add_product(x3, y0, c30);
+        c31 = add_product(x3, y1, c31);
+      }
+      if (TN > 2u) {
+        let y2 = right(part_b, 2u, 1u);
+        let y3 = right(part_b, 3u, 1u);
+        c02 = add_product(x0, y2, c02);
+        c03 = add_product(x0, y3, c03);
+        c12 = add_product(x1, y2, c12);
+        c13 = add_product(x1, y3, c13);
+        if (TM > 2u) {
+          c22 = add_product(x2, y2, c22);
+          c23 = add_product(x2, y3, c23);
+          c32 = add_product(x3, y2, c32);
+          c33 = add_product(x3, y3, c33);
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+
+  let row_out = row_base + (subgroup / 2u) * 16u * TM;
+  let col_out = col_base + (subgroup % 2u) * 16u * TN;
+  for (var i = 0u; i < TM; i++) {
+    if (i == 0u) {
+      put_line(subgroup, c00, c01, c02, c03);
+    } else if (i == 1u) {
+      put_line(subgroup, c10, c11, c12, c13);
+    } else if (i == 2u) {
+      put_line(subgroup, c20, c21, c22, c23);
+    } else {
+      put_line(subgroup, c30, c31, c32, c33);
+    }
+    workgroupBarrier();
+    for (var x = 0u; x < 2u * TN; x++) {
+      let e = x * 32u + lane;
+      let sum = bitcast<vec4f>(parts[subgroup][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
+      finish(slice, batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
+    }
+    workgroupBarrier();
+  }
+}

@@ -1,0 +1,160 @@
+/** The tilings of products on subgroup matrices, and when a device has them. */
+import { type Caps, group, type KnobValue, oneOf, variants } from '../kernel/index.ts';
+import {
+  chooseMatmul,
+  LONGEST_SUM,
+  type MatmulOptions,
+  type MatmulShape,
+  type MatmulTile,
+  type MatmulVec,
+  MOST_SPLITS,
+  type ProductDims,
+  unshaped,
+} from './matmul_tile.ts';
+import { split, tileKinds, vec } from './product_tile.ts';
+import { tuningOf } from './tuning_tile.ts';
+
+/** In what a product is taken: f32; operands rounded to f16 with f32 sums; or f32 by three products of halves. */
+export type Precision = 'f32' | 'f16' | 'f32x3';
+
+/** On subgroup matrices, operands rounded to f16: 32 tm x 32 tn outputs a workgroup. `vec` says which of m, n and k are multiples of 8. */
+export interface MatrixTile {
+  kind: 'matrix';
+  tm: 2 | 4;
+  tn: 2 | 4;
+  vec?: MatmulVec;
+}
+
+/** On subgroup matrices, f32 operands as two halves each: 64 x 64 outputs a workgroup. It reads `ranges`. */
+export interface Split3Tile {
+  kind: 'f32x3';
+  vec?: MatmulVec;
+}
+
+export type MatrixMatmulTile = MatmulTile | MatrixTile | Split3Tile;
+
+export interface MatrixMatmulOptions extends Omit<MatmulOptions, 'tile'> {
+  /** The least that the caller asks for; default f32. A device without subgroup matrices gives more. f32x3 takes f32 operands. */
+  precision?: Precision;
+  /** The tiling; see `chooseMatrixMatmul`. */
+  tile?: MatrixMatmulTile;
+}
+
+/** A tiling, and into how many parts of k_chunk = kChunk to cut k where the caller can add up partial products. */
+export type MatrixMatmulChoice = MatrixMatmulTile & { splits: number; kChunk: number };
+
+/** Bytes of workgroup memory that tiles take: 64 x 64, larger ones, and 64 x 64 in halves of two. */
+const MEMORY = { small: 10496, large: 20736, f32x3: 21008 };
+
+/** Whether a device multiplies 16 x 16 halves into f32 by subgroups of 32. */
+export function hasMatrices(caps: Caps): boolean {
+  const { least, most } = caps.subgroups;
+  const known = caps.matrices.some(
+    (c) => c.components === 'f16' && c.result === 'f32' && c.m === 16 && c.n === 16 && c.k === 16,
+  );
+  return known && caps.f16 && least === 32 && most === 32 && caps.maxWorkgroupMemory >= MEMORY.small;
+}
+
+const eights = ({ m, n, k }: { m: number; n: number; k: number }): MatmulVec => ({
+  m: m % 8 === 0,
+  n: n % 8 === 0,
+  k: k % 8 === 0,
+});
+
+/**
+ * The tiling for a shape in a precision on a device, and the split over k: of the f32 variants where the device has no subgroup matrices,
+ * or where k is so long that its sum must be taken in runs. kChunk is a multiple of 32 where a matrix tile's splits are above 1.
+ */
+export function chooseMatrixMatmul(shape: MatmulShape, precision: Precision, caps: Caps): MatrixMatmulChoice {
+  const { m, n, k, batch = 1, split: mayBeSplit = true } = shape;
+  const long = k > LONGEST_SUM && !mayBeSplit && precision === 'f16';
+  const memory = precision === 'f32x3' ? MEMORY.f32x3 : MEMORY.small;
+  if (precision === 'f32' || !hasMatrices(caps) || long || caps.maxWorkgroupMemory < memory)
+    return chooseMatmul(shape, caps);
+  const { multiprocessors, minSplitK, partial, tiles } = tuningOf(caps).matrix[precision];
+  const vec = eights(shape);
+  const fewest = mayBeSplit ? Math.max(1, Math.ceil(k / LONGEST_SUM)) : 1;
+  const most = mayBeSplit ? Math.max(fewest, Math.min(MOST_SPLITS, Math.floor(k / minSplitK))) : 1;
+  let best: MatrixMatmulChoice | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const { tm, tn, atOnce, rate } of tiles) {
+    if (tm * tn > 4 && caps.maxWorkgroupMemory < MEMORY.large) continue;
+    const count = batch * Math.ceil(m / (32 * tm)) * Math.ceil(n / (32 * tn));
+    for (let wanted = fewest; wanted <= most; wanted++) {
+      const kChunk = wanted === 1 ? k : Math.ceil(k / wanted / 32) * 32;
+      const splits = Math.ceil(k / kChunk);
+      const each = Math.max(atOnce, Math.ceil((count * splits) / multiprocessors));
+      const cost = (each * tm * tn * 32 * 32 * kChunk) / rate + (splits === 1 ? 0 : splits * batch * m * n * partial);
+      if (cost < least) {
+        least = cost;
+        const tile: MatrixTile | Split3Tile =
+          precision === 'f32x3' ? { kind: 'f32x3', vec } : { kind: 'matrix', tm, tn, vec };
+        best = { ...tile, splits, kChunk };
+      }
+    }
+  }
+  return best as MatrixMatmulChoice;
+}
+
+/** The tiling of a product in one pass over k. */
+export function wholeMatrixTile(shape: MatmulShape, precision: Precision, caps: Caps): MatrixMatmulTile {
+  const { splits: _, kChunk: __, ...whole } = chooseMatrixMatmul({ ...shape, split: false }, precision, caps);
+  return whole;
+}
+
+/** Tilings for any shape, the best first: of rows that are whole eights, of any, and f32's for a k that is too long for one sum. */
+export function unshapedMatrix(o: MatrixMatmulOptions, precision: Precision, caps: Caps) {
+  const [large, any] = [4096, 255].map((size) => wholeMatrixTile({ m: size, n: size, k: size }, precision, caps));
+  const fits = (d: ProductDims) => precision === 'f32x3' || d.k <= LONGEST_SUM;
+  const aligned = (d: ProductDims) => fits(d) && [d.m, d.n, d.k].every((size) => size % 8 === 0);
+  const members = [
+    { options: { ...o, tile: large as MatrixMatmulTile }, when: aligned },
+    { options: { ...o, tile: any as MatrixMatmulTile }, when: fits },
+  ];
+  return precision === 'f32x3' ? members : [...members, ...unshaped(o as MatmulOptions, caps).slice(-1)];
+}
+
+type Own<T> = Omit<T, 'kind'> & { splits?: number; kChunk?: number };
+
+/** The options of a tile of any variant. */
+export const matrixTile = variants<MatrixMatmulTile>('kind', {
+  ...tileKinds,
+  matrix: group<Own<MatrixTile>>({ tm: oneOf(2, 4), tn: oneOf(2, 4), vec, ...split }),
+  f32x3: group<Own<Split3Tile>>({ vec, ...split }),
+});
+
+/** Knobs of the two variants on subgroup matrices. */
+export function matrixKnobs(
+  o: MatrixMatmulOptions,
+  tile: MatrixTile | Split3Tile,
+): Record<string, KnobValue | undefined> {
+  const { layout, dtype = 'f32', bDtype = dtype, outDtype = dtype } = o;
+  const { m, n, k } = tile.vec ?? { m: false, n: false, k: false };
+  const vecA = layout === 'tn' ? m : k;
+  const vecB = layout === 'nt' ? k : n;
+  const out = {
+    VEC_A: vecA,
+    VEC_B: vecB,
+    VEC_N: n,
+    OScalar: outDtype,
+    RElem: n ? vectorOf(outDtype) : outDtype,
+    OElem: n ? vectorOf(outDtype) : `array<${outDtype}, 1>`,
+  };
+  if (tile.kind === 'f32x3') return { ...out, AElem: vecA ? 'vec4f' : 'f32', BElem: vecB ? 'vec4f' : 'f32' };
+  const words = { a: vecA && dtype === 'f16', b: vecB && bDtype === 'f16' };
+  return {
+    ...out,
+    TM: tile.tm,
+    TN: tile.tn,
+    WORDS_A: words.a,
+    WORDS_B: words.b,
+    AStored: dtype,
+    BStored: bDtype,
+    AScalar: words.a ? 'u32' : dtype,
+    BScalar: words.b ? 'u32' : bDtype,
+    AElem: words.a ? 'vec4u' : vecA ? 'vec4f' : dtype,
+    BElem: words.b ? 'vec4u' : vecB ? 'vec4f' : bDtype,
+  };
+}
+
+const vectorOf = (dtype: string) => (dtype === 'f16' ? 'vec4h' : 'vec4f');

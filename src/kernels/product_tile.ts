@@ -1,0 +1,184 @@
+/** The host side that all variants of a product share: their options, knobs, sizes and checks. */
+import { flag, group, type KnobValue, oneOf, optional, variants, whole } from '../kernel/index.ts';
+import type {
+  MatmulChoice,
+  MatmulOptions,
+  MatmulShare,
+  MatmulTile,
+  MatmulVec,
+  PlainTile,
+  ProductDims,
+  TiledTile,
+} from './matmul_tile.ts';
+
+export const vec = optional(group<MatmulVec>({ m: flag, n: flag, k: flag }));
+/** What else a MatmulChoice says, for whoever adds up the splits. */
+export const split = { splits: optional(whole(1, 2 ** 32)), kChunk: optional(whole(0, 2 ** 32)) };
+
+/** The options of each kind of tile of the f32 variants. */
+export const tileKinds = {
+  plain: group<Omit<PlainTile & Partial<MatmulChoice>, 'kind' | 'qm' | 'qn'>>(
+    {
+      tm: whole(1, 64),
+      tn: whole(4, 64, 4),
+      wgX: whole(1, 256),
+      wgY: whole(1, 256),
+      vec,
+      runs: optional(flag),
+      ...split,
+    },
+    ({ wgX, wgY }) =>
+      wgX * wgY <= 256 ? undefined : { what: `tile has ${wgX} x ${wgY} invocations`, fix: 'give 256 at most' },
+  ),
+  tiled: group<Omit<TiledTile & Partial<MatmulChoice>, 'kind'>>(
+    { qm: oneOf(1, 2), qn: oneOf(1, 2), vec, runs: optional(flag), ...split },
+    ({ qm, qn, runs }) =>
+      runs && qm * qn > 1
+        ? { what: `tile sums in runs with qm ${qm} and qn ${qn}`, fix: 'give qm and qn 1, or leave runs out' }
+        : undefined,
+  ),
+};
+
+export const tile = variants<MatmulTile>('kind', tileKinds);
+
+/** As lib act counts them. */
+const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5 };
+
+const share = optional(
+  group<MatmulShare>({ each: optional(whole(1, 2 ** 32 - 1)), of: optional(whole(1, 2 ** 32 - 1)) }),
+);
+
+/** Matrices of an operand that a batch reads. */
+const matricesOf = (batch: number, each: KnobValue | undefined, of: KnobValue | undefined) =>
+  Math.min((of as number) || batch, Math.ceil(batch / (each as number)));
+
+/** Of options whose tiling is chosen. */
+export function tileKnobs({
+  layout,
+  tile: chosen,
+  dtype = 'f32',
+  bDtype = dtype,
+  outDtype = dtype,
+}: MatmulOptions): Record<string, KnobValue | undefined> {
+  const tile = chosen as MatmulTile;
+  const scalars = { AScalar: dtype, BScalar: bDtype, OScalar: outDtype };
+  const along = (vec: boolean | undefined, of: string) => (vec ? (of === 'f16' ? 'vec4h' : 'vec4f') : of);
+  const { m, n, k } = tile.vec ?? { m: false, n: false, k: false };
+  if (tile.kind === 'plain') {
+    const vecA = layout === 'tn' && m && tile.tm % 4 === 0;
+    const vecB = layout !== 'nt' && n;
+    const size = { TM: tile.tm, TN: tile.tn, WG_X: tile.wgX, WG_Y: tile.wgY, RUNS: tile.runs };
+    return { ...size, ...scalars, VEC_A: vecA, VEC_B: vecB, AElem: along(vecA, dtype), BElem: along(vecB, bDtype) };
+  }
+  const vecA = layout === 'tn' ? m : k;
+  const vecB = layout === 'nt' ? k : n;
+  return {
+    QM: tile.qm,
+    QN: tile.qn,
+    RUNS: tile.runs,
+    VEC_A: vecA,
+    VEC_B: vecB,
+    VEC_N: n,
+    AElem: along(vecA, dtype),
+    BElem: along(vecB, bDtype),
+    RElem: along(n, outDtype),
+    OElem: n ? along(n, outDtype) : `array<${outDtype}, 1>`,
+    ...scalars,
+  };
+}
+
+/** The options of a product but its tile. */
+export const productOptions = {
+  layout: oneOf('nn', 'nt', 'tn'),
+  bias: optional(flag),
+  act: optional(oneOf('none', 'gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid')),
+  gate: optional(flag),
+  residual: optional(flag),
+  pre: optional(flag),
+  dtype: optional(oneOf('f32', 'f16')),
+  bDtype: optional(oneOf('f32', 'f16')),
+  outDtype: optional(oneOf('f32', 'f16')),
+  shareA: share,
+  shareB: share,
+};
+
+/** The knobs of a product but those of its tile. */
+export const productKnobs = (o: Omit<MatmulOptions, 'tile'>): Record<string, KnobValue | undefined> => ({
+  A_EACH: o.shareA?.each,
+  A_OF: o.shareA?.of,
+  B_EACH: o.shareB?.each,
+  B_OF: o.shareB?.of,
+  TRANS_A: o.layout === 'tn',
+  TRANS_B: o.layout === 'nt',
+  ACT: ACTS[o.act ?? 'none'],
+  HAS_BIAS: o.bias ?? false,
+  HAS_GATE: o.gate ?? false,
+  HAS_RESIDUAL: o.residual ?? false,
+  HAS_PRE: o.pre ?? false,
+});
+
+/** Dims of a product with its epilogue. */
+export interface EpilogueDims extends ProductDims {
+  k_chunk: number;
+  gate_rows: number;
+  gate_stride: number;
+  gate_offset: number;
+  residual_rows: number;
+}
+
+/** Numbers that its buffers hold. */
+export function productSizes(d: EpilogueDims, k: Record<string, KnobValue>) {
+  const outs = Math.ceil(d.k / d.k_chunk) * d.batch * d.m * d.n;
+  return {
+    a: matricesOf(d.batch, k.A_EACH, k.A_OF) * d.m * d.k,
+    b: matricesOf(d.batch, k.B_EACH, k.B_OF) * d.k * d.n,
+    bias: d.n,
+    gate: Math.ceil(d.m / d.gate_rows) * d.gate_stride,
+    residual: d.batch * d.residual_rows * d.n,
+    out: outs,
+    pre: outs,
+  };
+}
+
+/** What is wrong with the dims of a product whose variant reads `width` neighbours at a time, and the fix. */
+export function productCheck(
+  d: EpilogueDims,
+  k: Record<string, KnobValue>,
+  width = 4,
+): { what: string; fix: string } | undefined {
+  for (const name of ['k', 'k_chunk', 'gate_rows', 'residual_rows'] as const) {
+    if (d[name] === 0) return { what: `${name} is 0`, fix: `give ${name} at least 1` };
+  }
+  if (k.HAS_GATE && d.gate_offset + d.n > d.gate_stride) {
+    return {
+      what: `gate columns end at ${d.gate_offset + d.n}, past gate_stride ${d.gate_stride}`,
+      fix: 'keep gate_offset + n <= gate_stride',
+    };
+  }
+  const split = d.k_chunk < d.k;
+  if (split && (k.ACT !== 0 || k.HAS_BIAS || k.HAS_GATE || k.HAS_RESIDUAL)) {
+    return { what: 'a product split over k has an epilogue', fix: 'apply the epilogue after the splits are added' };
+  }
+  const rowsOfA = k.TRANS_A ? 'm' : 'k';
+  const rowsOfB = k.TRANS_B ? 'k' : 'n';
+  const whole = [...(k.VEC_A ? [rowsOfA] : []), ...(k.VEC_B ? [rowsOfB] : []), ...(k.VEC_N ? ['n'] : [])] as (
+    | 'm'
+    | 'n'
+    | 'k'
+  )[];
+  for (const name of whole) {
+    if (d[name] % width !== 0) {
+      return {
+        what: `${name} is ${d[name]}, but the variant reads rows of ${name} ${width} at a time`,
+        fix: 'choose the tile for this shape, with chooseMatmul',
+      };
+    }
+  }
+  if (split && whole.includes('k') && d.k_chunk % width !== 0) {
+    return {
+      what: `k_chunk is ${d.k_chunk}, but the variant reads k ${width} at a time`,
+      fix: `use the kChunk of chooseMatmul, or a multiple of ${width}`,
+    };
+  }
+  return undefined;
+}

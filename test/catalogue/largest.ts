@@ -1,0 +1,54 @@
+import { LARGEST_PARTS, largest } from '../../src/kernels/largest.ts';
+import { randn } from '../reference/index.ts';
+import { type KernelCase, prepared } from './case.ts';
+
+/** The largest magnitudes of a vector's parts; `with` goes into one of its places. */
+function largestCase(count: number, special?: number, extra: Partial<KernelCase> = {}): KernelCase {
+  return {
+    kernel: 'largest',
+    name: `${count}${special === undefined ? '' : ` with ${special}`}`,
+    variant: 'f32',
+    shape: [count],
+    tolerance: 0,
+    toleranceFrom: 'the bits of one of the inputs',
+    flops: count,
+    bytes: 4 * count,
+    ...extra,
+    prepare: (device) => {
+      const x = Float32Array.from(randn(count, 1));
+      if (special !== undefined) x[count >> 1] = special;
+      const kernel = largest.prepare(device, {}, { count });
+      return prepared(
+        kernel,
+        { count },
+        {
+          inputs: { x },
+          outputs: { out: LARGEST_PARTS },
+          integer: ['out'],
+          oracle: () => {
+            // WG elements at a time, of four numbers each where they are read as vectors.
+            const run = (kernel.knobs.WG as number) * (kernel.knobs.VEC ? 4 : 1);
+            const bits = new Uint32Array(x.buffer);
+            const out = new Uint32Array(LARGEST_PARTS);
+            bits.forEach((word, i) => {
+              const part = Math.floor(i / run) % LARGEST_PARTS;
+              out[part] = Math.max(out[part] as number, word & 0x7fffffff);
+            });
+            return { out };
+          },
+        },
+      );
+    },
+  };
+}
+
+export const largestCases: KernelCase[] = [
+  largestCase(5, undefined, { smoke: true }),
+  largestCase(1),
+  largestCase(4096),
+  largestCase(40001),
+  largestCase(40004),
+  largestCase(300, Number.POSITIVE_INFINITY),
+  largestCase(301, Number.NaN),
+  largestCase(4096 * 4096, undefined, { benchOnly: true }),
+];

@@ -1,0 +1,4 @@
+import { largestCases } from '../catalogue/largest.ts';
+import { kernelSuite } from './suite.ts';
+
+kernelSuite('largest', largestCases, { exact: true });

@@ -1,0 +1,51 @@
+/** The shaders of subgroup matrices before Dawn's compiler of WGSL, whose null adapter has every feature: no device need run them. */
+import { expect, it } from 'vitest';
+import { create, globals } from 'webgpu';
+import { type KnobValue, MATRIX_FEATURE, type ShaderSource, specialise } from '../../src/kernel/index.ts';
+import { matmul_f32x3, matmul_matrix } from '../../src/shaders.generated.ts';
+
+type Knobs = { [name: string]: KnobValue };
+
+const LAYOUTS: Knobs[] = [{}, { TRANS_B: true }, { TRANS_A: true }];
+const EPILOGUES: Knobs[] = [{}, { HAS_BIAS: true, HAS_GATE: true, HAS_RESIDUAL: true, HAS_PRE: true, ACT: 1 }];
+const RESULTS: Knobs[] = [
+  {},
+  { VEC_N: true, RElem: 'vec4f', OElem: 'vec4f' },
+  { VEC_N: true, OScalar: 'f16', RElem: 'vec4h', OElem: 'vec4h' },
+  { OScalar: 'f16', RElem: 'f16', OElem: 'array<f16, 1>' },
+];
+const EIGHTS: Knobs = { VEC_A: true, VEC_B: true, AElem: 'vec4f', BElem: 'vec4f' };
+const OPERANDS: [shader: ShaderSource, knobs: Knobs][] = [
+  [matmul_matrix, {}],
+  [matmul_matrix, EIGHTS],
+  [matmul_matrix, { ...EIGHTS, TM: 2, TN: 2, WORDS_B: true, BStored: 'f16', BScalar: 'u32', BElem: 'vec4u' }],
+  [matmul_matrix, { AStored: 'f16', AScalar: 'f16', AElem: 'f16' }],
+  [matmul_f32x3, {}],
+  [matmul_f32x3, EIGHTS],
+];
+
+let gpu: GPU | undefined; // Dawn's, which lives as long as its devices
+
+it('are valid in every variant', async () => {
+  Object.assign(globalThis, globals);
+  gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis,use_vulkan_memory_model']);
+  const adapter = (await gpu.requestAdapter()) as GPUAdapter;
+  const requiredFeatures = ['shader-f16', 'subgroups', MATRIX_FEATURE] as GPUFeatureName[];
+  const device = await adapter.requestDevice({ requiredFeatures });
+  const wrong: string[] = [];
+  let checked = 0;
+  for (const [shader, operands] of OPERANDS)
+    for (const layout of LAYOUTS)
+      for (const epilogue of EPILOGUES)
+        for (const result of RESULTS) {
+          const { code, variant } = specialise(shader, { ...layout, ...epilogue, ...result, ...operands });
+          device.pushErrorScope('validation');
+          const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
+          await device.popErrorScope();
+          checked++;
+          for (const { type, lineNum, message } of messages)
+            if (type === 'error') wrong.push(`${shader.name}[${variant}] line ${lineNum}: ${message}`);
+        }
+  expect(wrong).toEqual([]);
+  expect(checked).toBe(144);
+});
