@@ -2900,6 +2900,7 @@ const attention_tiled_bwd_kv_ = {
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `// attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
@@ -3354,6 +3355,7 @@ fn total(x: Elem) -> f32 {
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
 const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+const ROLLED: bool = false; // knob: loops over lines stay loops
 alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
 
 const THREADS: u32 = 8u * LANES;
@@ -3391,6 +3393,11 @@ fn place(local: u32) -> vec2u {
 // Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
 fn query_quads() -> u32 {
   return (dims.n + 3u) / 4u;
+}
+
+// 4: the steps of a product are four times four lines. A bound that is not constant keeps a CPU's compiler from writing them out.
+fn four_lines() -> u32 {
+  return select(4u, 4u * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
 // Where column c of invocation x lies in a block, and in a result.
@@ -3533,7 +3540,7 @@ fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 
 // Adds a staged chunk, elements from d on of \`width\`, to scores.
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  for (var line = 0u; line < 4u; line++) {
+  for (var line = 0u; line < four_lines(); line++) {
     if (width % STEP == 0u || d + 4u * line < width) {
       add_score_lines(sums, line, lane);
     }
@@ -3571,7 +3578,7 @@ fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
     }
     return;
   }
-  for (var line = 0u; line < 4u; line++) {
+  for (var line = 0u; line < four_lines(); line++) {
     add_value_lines(sums, line, lane);
   }
 }
@@ -3870,6 +3877,7 @@ const attention_tiled_bwd_q_ = {
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `// attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
@@ -4256,6 +4264,7 @@ fn total(x: Elem) -> f32 {
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
 const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+const ROLLED: bool = false; // knob: loops over lines stay loops
 alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
 
 const THREADS: u32 = 8u * LANES;
@@ -4293,6 +4302,11 @@ fn place(local: u32) -> vec2u {
 // Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
 fn query_quads() -> u32 {
   return (dims.n + 3u) / 4u;
+}
+
+// 4: the steps of a product are four times four lines. A bound that is not constant keeps a CPU's compiler from writing them out.
+fn four_lines() -> u32 {
+  return select(4u, 4u * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
 // Where column c of invocation x lies in a block, and in a result.
@@ -4435,7 +4449,7 @@ fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 
 // Adds a staged chunk, elements from d on of \`width\`, to scores.
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  for (var line = 0u; line < 4u; line++) {
+  for (var line = 0u; line < four_lines(); line++) {
     if (width % STEP == 0u || d + 4u * line < width) {
       add_score_lines(sums, line, lane);
     }
@@ -4473,7 +4487,7 @@ fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
     }
     return;
   }
-  for (var line = 0u; line < 4u; line++) {
+  for (var line = 0u; line < four_lines(); line++) {
     add_value_lines(sums, line, lane);
   }
 }
@@ -4756,6 +4770,7 @@ const attention_tiled_bwd_q_stored_ = {
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `// attention_tiled_bwd_q_stored: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_tiled_bwd_kv has stored: one product where
@@ -4888,6 +4903,7 @@ fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
 const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+const ROLLED: bool = false; // knob: loops over lines stay loops
 alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
 
 const THREADS: u32 = 8u * LANES;
@@ -4925,6 +4941,11 @@ fn place(local: u32) -> vec2u {
 // Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
 fn query_quads() -> u32 {
   return (dims.n + 3u) / 4u;
+}
+
+// 4: the steps of a product are four times four lines. A bound that is not constant keeps a CPU's compiler from writing them out.
+fn four_lines() -> u32 {
+  return select(4u, 4u * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
 // Where column c of invocation x lies in a block, and in a result.
@@ -5067,7 +5088,7 @@ fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 
 // Adds a staged chunk, elements from d on of \`width\`, to scores.
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  for (var line = 0u; line < 4u; line++) {
+  for (var line = 0u; line < four_lines(); line++) {
     if (width % STEP == 0u || d + 4u * line < width) {
       add_score_lines(sums, line, lane);
     }
@@ -5105,7 +5126,7 @@ fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
     }
     return;
   }
-  for (var line = 0u; line < 4u; line++) {
+  for (var line = 0u; line < four_lines(); line++) {
     add_value_lines(sums, line, lane);
   }
 }
@@ -5360,6 +5381,7 @@ const attention_tiled_fwd_ = {
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `// attention_tiled_fwd: out = softmax(scores) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
@@ -5802,6 +5824,7 @@ fn total(x: Elem) -> f32 {
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
 const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+const ROLLED: bool = false; // knob: loops over lines stay loops
 alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
 
 const THREADS: u32 = 8u * LANES;
@@ -5839,6 +5862,11 @@ fn place(local: u32) -> vec2u {
 // Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
 fn query_quads() -> u32 {
   return (dims.n + 3u) / 4u;
+}
+
+// 4: the steps of a product are four times four lines. A bound that is not constant keeps a CPU's compiler from writing them out.
+fn four_lines() -> u32 {
+  return select(4u, 4u * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
 // Where column c of invocation x lies in a block, and in a result.
@@ -5981,7 +6009,7 @@ fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 
 // Adds a staged chunk, elements from d on of \`width\`, to scores.
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  for (var line = 0u; line < 4u; line++) {
+  for (var line = 0u; line < four_lines(); line++) {
     if (width % STEP == 0u || d + 4u * line < width) {
       add_score_lines(sums, line, lane);
     }
@@ -6019,7 +6047,7 @@ fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
     }
     return;
   }
-  for (var line = 0u; line < 4u; line++) {
+  for (var line = 0u; line < four_lines(); line++) {
     add_value_lines(sums, line, lane);
   }
 }
