@@ -222,8 +222,8 @@ fn add_value_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 // Adds a staged slice to results. Where a value is not finite, those of weight 0 are left out: they are no part of the result.
 fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
   if (GUARDED && atomicLoad(&spoilt) != 0u) {
-    for (var line = 0u; line < STEP; line++) {
-      add_guarded_line(sums, line, lane);
+    for (var i = 0u; i < STEP; i++) {
+      add_guarded_line(sums, 4u * (i % 4u) + i / 4u, lane); // in the order of the others: what is seen stays as it was, to the bit
     }
     return;
   }
