@@ -105,7 +105,10 @@ fn share(own: PerRow, lane: vec2u) {
 // lse of four rows from the sum of their weights; HIDDEN where no key is seen.
 fn line_of(top: vec4f, sum: vec4f) -> vec4f {
   let line = select(top + log(sum), sum, are_nan(sum)); // the log of a NaN is not one everywhere
-  return select(line, vec4f(HIDDEN), vec4<bool>(GUARDED) & (sum == vec4f()));
+  if (GUARDED) {
+    return select(line, vec4f(HIDDEN), sum == vec4f());
+  }
+  return line;
 }
 
 fn store_lines(head: u32, row: u32, line: vec4f) {

@@ -2837,6 +2837,7 @@ const attention_tiled_bwd_kv_ = {
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -3291,6 +3292,7 @@ return select(masked, HIDDEN, hidden);
 const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
+const ROLLED: bool = false;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -3328,6 +3330,11 @@ return within + vec2u(8u * (block % across), 4u * (block / across));
 
 fn query_quads() -> u32 {
 return (dims.n + 3u) / 4u;
+}
+
+
+fn four_lines() -> u32 {
+return select(4u, 4u * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
 
@@ -3470,7 +3477,7 @@ add_score_line(sums, line + 12u, a, b);
 
 
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-for (var line = 0u; line < 4u; line++) {
+for (var line = 0u; line < four_lines(); line++) {
 if (width % STEP == 0u || d + 4u * line < width) {
 add_score_lines(sums, line, lane);
 }
@@ -3503,12 +3510,12 @@ add_value_line(sums, line + 12u, a, lane);
 
 fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
 if (GUARDED && atomicLoad(&spoilt) != 0u) {
-for (var line = 0u; line < STEP; line++) {
-add_guarded_line(sums, line, lane);
+for (var i = 0u; i < STEP; i++) {
+add_guarded_line(sums, 4u * (i % 4u) + i / 4u, lane);
 }
 return;
 }
-for (var line = 0u; line < 4u; line++) {
+for (var line = 0u; line < four_lines(); line++) {
 add_value_lines(sums, line, lane);
 }
 }
@@ -3806,6 +3813,7 @@ const attention_tiled_bwd_q_ = {
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -4192,6 +4200,7 @@ return select(masked, HIDDEN, hidden);
 const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
+const ROLLED: bool = false;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -4230,6 +4239,11 @@ return within + vec2u(8u * (block % across), 4u * (block / across));
 
 
 
+
+
+fn four_lines() -> u32 {
+return select(4u, 4u * dims.head_dim / HEAD_DIM, ROLLED);
+}
 
 
 fn column(c: u32, x: u32) -> u32 {
@@ -4371,7 +4385,7 @@ add_score_line(sums, line + 12u, a, b);
 
 
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-for (var line = 0u; line < 4u; line++) {
+for (var line = 0u; line < four_lines(); line++) {
 if (width % STEP == 0u || d + 4u * line < width) {
 add_score_lines(sums, line, lane);
 }
@@ -4404,12 +4418,12 @@ add_value_line(sums, line + 12u, a, lane);
 
 fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
 if (GUARDED && atomicLoad(&spoilt) != 0u) {
-for (var line = 0u; line < STEP; line++) {
-add_guarded_line(sums, line, lane);
+for (var i = 0u; i < STEP; i++) {
+add_guarded_line(sums, 4u * (i % 4u) + i / 4u, lane);
 }
 return;
 }
-for (var line = 0u; line < 4u; line++) {
+for (var line = 0u; line < four_lines(); line++) {
 add_value_lines(sums, line, lane);
 }
 }
@@ -4691,6 +4705,7 @@ const attention_tiled_bwd_q_stored_ = {
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -4823,6 +4838,7 @@ return Place(group / tiles, (group % tiles) * covered);
 const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
+const ROLLED: bool = false;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -4860,6 +4876,11 @@ return within + vec2u(8u * (block % across), 4u * (block / across));
 
 fn query_quads() -> u32 {
 return (dims.n + 3u) / 4u;
+}
+
+
+fn four_lines() -> u32 {
+return select(4u, 4u * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
 
@@ -5035,12 +5056,12 @@ add_value_line(sums, line + 12u, a, lane);
 
 fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
 if (GUARDED && atomicLoad(&spoilt) != 0u) {
-for (var line = 0u; line < STEP; line++) {
-add_guarded_line(sums, line, lane);
+for (var i = 0u; i < STEP; i++) {
+add_guarded_line(sums, 4u * (i % 4u) + i / 4u, lane);
 }
 return;
 }
-for (var line = 0u; line < 4u; line++) {
+for (var line = 0u; line < four_lines(); line++) {
 add_value_lines(sums, line, lane);
 }
 }
@@ -5281,6 +5302,7 @@ const attention_tiled_fwd_ = {
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -5390,7 +5412,10 @@ workgroupBarrier();
 
 fn line_of(top: vec4f, sum: vec4f) -> vec4f {
 let line = select(top + log(sum), sum, are_nan(sum));
-return select(line, vec4f(HIDDEN), vec4<bool>(GUARDED) & (sum == vec4f()));
+if (GUARDED) {
+return select(line, vec4f(HIDDEN), sum == vec4f());
+}
+return line;
 }
 
 fn store_lines(head: u32, row: u32, line: vec4f) {
@@ -5723,6 +5748,7 @@ return select(masked, HIDDEN, hidden);
 const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
+const ROLLED: bool = false;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -5761,6 +5787,11 @@ return within + vec2u(8u * (block % across), 4u * (block / across));
 
 
 
+
+
+fn four_lines() -> u32 {
+return select(4u, 4u * dims.head_dim / HEAD_DIM, ROLLED);
+}
 
 
 fn column(c: u32, x: u32) -> u32 {
@@ -5902,7 +5933,7 @@ add_score_line(sums, line + 12u, a, b);
 
 
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-for (var line = 0u; line < 4u; line++) {
+for (var line = 0u; line < four_lines(); line++) {
 if (width % STEP == 0u || d + 4u * line < width) {
 add_score_lines(sums, line, lane);
 }
@@ -5935,12 +5966,12 @@ add_value_line(sums, line + 12u, a, lane);
 
 fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
 if (GUARDED && atomicLoad(&spoilt) != 0u) {
-for (var line = 0u; line < STEP; line++) {
-add_guarded_line(sums, line, lane);
+for (var i = 0u; i < STEP; i++) {
+add_guarded_line(sums, 4u * (i % 4u) + i / 4u, lane);
 }
 return;
 }
-for (var line = 0u; line < 4u; line++) {
+for (var line = 0u; line < four_lines(); line++) {
 add_value_lines(sums, line, lane);
 }
 }

@@ -32,16 +32,20 @@ function kernels(): Documented[] {
   return files.sort().flatMap((file) => {
     const text = readFileSync(join(folder, file), 'utf8');
     const found = text.matchAll(
-      /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?^export const (\w+) = defineKernel[\s\S]*?^\}\);/gm,
+      /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?^export const (\w+)(?: = defineKernel[\s\S]*?^\}\);| = define\w+\(\w+\);)/gm,
     );
     return Array.from(found, ([code, comment = '', name = '']) => ({
       name,
       family: file.slice(0, -'.ts'.length),
       about: comment.replace(/^\s*\* ?/gm, '').trim(),
-      shaders: [...new Set(code.match(/(?<=\bshaders\.)\w+/g))].map((shader) => SHADERS[shader] as ShaderSource),
+      shaders: shadersOf(code.includes('defineKernel') ? code : text),
     }));
   });
 }
+
+/** The shaders that a kernel's definition names; one by a function of the file has all that the file names. */
+const shadersOf = (code: string): ShaderSource[] =>
+  [...new Set(code.match(/(?<=\bshaders\.)\w+/g))].flatMap((shader) => SHADERS[shader] ?? []);
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const casesOf = ({ name }: Documented): KernelCase[] =>

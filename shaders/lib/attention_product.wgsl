@@ -4,6 +4,7 @@
 const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
 const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+const ROLLED: bool = false; // knob: loops over lines stay loops
 alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
 
 const THREADS: u32 = 8u * LANES;
@@ -41,6 +42,11 @@ fn place(local: u32) -> vec2u {
 // Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
 fn query_quads() -> u32 {
   return (dims.n + 3u) / 4u;
+}
+
+// 4: the steps of a product are four times four lines. A bound that is not constant keeps a CPU's compiler from writing them out.
+fn four_lines() -> u32 {
+  return select(4u, 4u * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
 // Where column c of invocation x lies in a block, and in a result.
@@ -183,7 +189,7 @@ fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 
 // Adds a staged chunk, elements from d on of `width`, to scores.
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  for (var line = 0u; line < 4u; line++) {
+  for (var line = 0u; line < four_lines(); line++) {
     if (width % STEP == 0u || d + 4u * line < width) {
       add_score_lines(sums, line, lane);
     }
@@ -216,12 +222,12 @@ fn add_value_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
 // Adds a staged slice to results. Where a value is not finite, those of weight 0 are left out: they are no part of the result.
 fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
   if (GUARDED && atomicLoad(&spoilt) != 0u) {
-    for (var line = 0u; line < STEP; line++) {
-      add_guarded_line(sums, line, lane);
+    for (var i = 0u; i < STEP; i++) {
+      add_guarded_line(sums, 4u * (i % 4u) + i / 4u, lane); // in the order of the others: what is seen stays as it was, to the bit
     }
     return;
   }
-  for (var line = 0u; line < 4u; line++) {
+  for (var line = 0u; line < four_lines(); line++) {
     add_value_lines(sums, line, lane);
   }
 }

@@ -117,6 +117,7 @@ function knobs({ tile, ...o }: AttentionOptions): Record<string, KnobValue | und
     ROWS: tile.rows,
     COLS: tile.cols,
     LANES: tile.lanes,
+    ROLLED: tile.rolled,
     OElem: shared.VEC ? 'vec4f' : 'array<f32, 1>',
   };
 }
@@ -277,7 +278,8 @@ const chooseStored = (o: StoredOptions, shape: AttentionShape, caps: Caps): Stor
   return tile?.kind === 'tiled' ? { ...o, tile } : o;
 };
 
-const storedKnobs = (o: StoredOptions) => knobs({ tile: { kind: 'tiled', rows: 32, cols: 32, lanes: 8 }, ...o });
+const storedKnobs = (o: StoredOptions) =>
+  knobs({ tile: { kind: 'tiled', rows: 32, cols: 32, lanes: 8, rolled: true }, ...o });
 const dscores = (d: Sizes) => d.batch * d.heads * d.keys * Math.ceil(d.n / 4) * 4;
 
 /**
@@ -302,10 +304,10 @@ export const attentionBackwardStoredQ = defineKernel({
   choose: chooseStored,
   shader: shaders.attention_tiled_bwd_q_stored,
   knobs: (o: StoredOptions) => {
-    const { HEAD_DIM, GROUPED, ROWS, COLS, LANES } = storedKnobs(o);
+    const { HEAD_DIM, GROUPED, ROWS, COLS, LANES, ROLLED } = storedKnobs(o);
     const vec = o.headDim % 4 === 0;
     const elements = { VEC: vec, Elem: vec ? 'vec4f' : 'f32', OElem: vec ? 'vec4f' : 'array<f32, 1>' };
-    return { HEAD_DIM, GROUPED, ROWS, COLS, LANES, ...elements };
+    return { HEAD_DIM, GROUPED, ROWS, COLS, LANES, ROLLED, ...elements };
   },
   sizes: (d) => ({ k: sizes.k(d), dscores: dscores(d), dq: sizes.q(d) }),
   grid: byQueries,

@@ -39,6 +39,8 @@ export interface TiledAttention {
   cols: 32 | 64 | 128;
   /** Invocations that share a row. */
   lanes: 8 | 16;
+  /** Products stay loops, for a CPU's compiler: half the time to compile on llvmpipe; false if left out. */
+  rolled?: boolean;
 }
 
 /** How a workgroup covers queries and keys. */
@@ -105,6 +107,7 @@ export const attentionTile = optional(
         rows: oneOf(32, 64),
         cols: oneOf(32, 64, 128),
         lanes: oneOf(8, 16),
+        rolled: optional(flag),
       }),
     },
     'plain',

@@ -82,7 +82,7 @@ export function matmulCase(
     precision,
   ].filter(Boolean);
   return {
-    kernel: 'matmul',
+    kernel: precision ? 'matrixMatmul' : 'matmul',
     name: `${[layout, ...parts].join('+')} ${m}x${k}x${n} ${at.join(' ')}`.trim(),
     variant: [layout, ...parts, ...(tile ? [tileName(tile)] : [])].join('+'),
     shape: [batch, m, k, n],
