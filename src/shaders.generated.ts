@@ -5131,6 +5131,100 @@ fn main(
 export interface CeilingFma extends Same<typeof ceiling_fma_> {}
 export const ceiling_fma: CeilingFma = ceiling_fma_;
 
+const clamp_bwd_ = {
+  name: 'clamp_bwd',
+  entryPoint: 'main',
+  bindings: {
+    y: { binding: 0, access: 'read', element: 'f32' },
+    dy: { binding: 1, access: 'read', element: 'f32' },
+    dx: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 8, fields: {
+    count: { type: 'u32', offset: 0 },
+    limit: { type: 'f32', offset: 4 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+  },
+  workgroup: ['WG'],
+  code: `// clamp_bwd: the gradient of a clamp to +-limit from its result: dx = dy where |y| is below limit, else 0.
+// Buffers f32: y, dy, dx [count].
+// Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Precision: exact. What is just at the limit counts as beyond it.
+// @use finite
+
+const WG: u32 = 256u;   // knob, halved to fit: invocations a workgroup
+const PER: u32 = 4u;    // knob: elements an invocation
+
+struct Dims {
+  count: u32,
+  limit: f32,
+}
+
+@group(0) @binding(0) var<storage, read> y: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * WG;
+    if (at < dims.count) {
+      let value = y[at];
+      dx[at] = select(select(0.0, dy[at], abs(value) < dims.limit), value, is_nan(value));
+    }
+  }
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * clamp_bwd: the gradient of a clamp to +-limit from its result: dx = dy where |y| is below limit, else 0.
+ * Buffers f32: y, dy, dx [count].
+ * Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: exact. What is just at the limit counts as beyond it.
+ */
+export interface ClampBwd extends Same<typeof clamp_bwd_> {}
+export const clamp_bwd: ClampBwd = clamp_bwd_;
+
 const clip_scale_ = {
   name: 'clip_scale',
   entryPoint: 'main',
@@ -5236,6 +5330,2480 @@ fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
  */
 export interface ClipScale extends Same<typeof clip_scale_> {}
 export const clip_scale: ClipScale = clip_scale_;
+
+const combine_ = {
+  name: 'combine',
+  entryPoint: 'main',
+  bindings: {
+    a: { binding: 0, access: 'read', element: 'f32' },
+    b: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_B' },
+    out: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 16, fields: {
+    count: { type: 'u32', offset: 0 },
+    alpha: { type: 'f32', offset: 4, else: 1 },
+    beta: { type: 'f32', offset: 8, else: 0, optional: 'HAS_B' },
+    limit: { type: 'f32', offset: 12, else: 0, optional: 'CLAMPED' },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+    HAS_B: { kind: 'const', type: 'bool', default: false },
+    CLAMPED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `// combine: out = alpha a + beta b, elementwise, clamped to +-limit where CLAMPED; without HAS_B alpha a alone.
+// Buffers f32: a, b, out [count].
+// Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Precision: f32.
+// @use finite
+
+const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
+const PER: u32 = 4u;           // knob: elements an invocation
+const HAS_B: bool = false;     // knob: add beta b
+const CLAMPED: bool = false;   // knob: clamp to +-limit
+
+struct Dims {
+  count: u32,
+  alpha: f32, // optional, else 1
+  beta: f32, // optional: HAS_B, else 0
+  limit: f32, // optional: CLAMPED, else 0
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>; // optional: HAS_B
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * WG;
+    if (at < dims.count) {
+      var value = dims.alpha * a[at];
+      if (HAS_B) {
+        value += dims.beta * b[at];
+      }
+      if (CLAMPED) {
+        value = between(value, -dims.limit, dims.limit);
+      }
+      out[at] = value;
+    }
+  }
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * combine: out = alpha a + beta b, elementwise, clamped to +-limit where CLAMPED; without HAS_B alpha a alone.
+ * Buffers f32: a, b, out [count].
+ * Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32.
+ */
+export interface Combine extends Same<typeof combine_> {}
+export const combine: Combine = combine_;
+
+const conv2d_bwd_weight_plain_ = {
+  name: 'conv2d_bwd_weight_plain',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
+    dy: { binding: 2, access: 'read', element: 'Column' },
+    dweight: { binding: 3, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 68, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    k_chunk: { type: 'u32', offset: 12, else: 'k' },
+    groups: { type: 'u32', offset: 16, else: 1 },
+    height: { type: 'u32', offset: 20 },
+    width: { type: 'u32', offset: 24 },
+    depth: { type: 'u32', offset: 28 },
+    out_h: { type: 'u32', offset: 32 },
+    out_w: { type: 'u32', offset: 36 },
+    kernel_w: { type: 'u32', offset: 40 },
+    stride: { type: 'u32', offset: 44, else: 1 },
+    pad_h: { type: 'u32', offset: 48, else: 0 },
+    pad_w: { type: 'u32', offset: 52, else: 0 },
+    first: { type: 'u32', offset: 56, else: 0, optional: 'CAT' },
+    scale: { type: 'f32', offset: 60, else: 1, optional: 'CAT' },
+    scale2: { type: 'f32', offset: 64, else: 1, optional: 'CAT' },
+  } },
+  knobs: {
+    TM: { kind: 'const', type: 'u32', default: 4 },
+    TN: { kind: 'const', type: 'u32', default: 4 },
+    WG_X: { kind: 'const', type: 'u32', default: 8 },
+    WG_Y: { kind: 'const', type: 'u32', default: 8 },
+    CAT: { kind: 'const', type: 'bool', default: false },
+    DOUBLED: { kind: 'const', type: 'bool', default: false },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    VEC_DY: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Column: { kind: 'alias', type: 'type', default: 'f32' },
+  },
+  workgroup: ['WG_X', 'WG_Y'],
+  code: `// conv2d_bwd_weight_plain: the gradient of conv2d by its weight: dweight[o, tap, c] = sum over pixels of dy[pixel, o] x[pixel below tap, c].
+// Buffers f32: x and x2 as conv2d reads them; dy [batch, out_h, out_w, groups m]; dweight [splits, groups m, kernel_h kernel_w depth].
+// Split over pixels: split s sums those in [s * k_chunk, (s + 1) * k_chunk) into part s; the caller adds the parts.
+// Grid: TM channels of dy x TN channels of x of one tap an invocation, read straight from storage; WG_X x WG_Y invocations a workgroup,
+//   folded over (split, group, tap, tile).
+// Precision: f32. The oracle of the tiled variant, and the path of CPU adapters.
+// Source: the derivative of shaders/conv2d_plain.wgsl.
+// @use conv_weight_dims
+// @use conv_source
+
+const TM: u32 = 4u;                 // knob: channels of dy an invocation, a multiple of 4
+const TN: u32 = 4u;                 // knob: channels of x an invocation, a multiple of 4
+const WG_X: u32 = 8u;               // knob: invocations along channels of x
+const WG_Y: u32 = 8u;               // knob: invocations along channels of dy
+const CAT: bool = false;            // knob: x and x2 lie side by side, times scale and scale2
+const DOUBLED: bool = false;        // knob: x is stored at half the height and width
+const SILU: bool = false;           // knob: read silu(x)
+const VEC: bool = false;            // knob: x and x2 are read as vectors of 4: depth, and first, are multiples of 4
+const VEC_DY: bool = false;         // knob: dy is read as vectors of 4: m is a multiple of 4
+alias Elem = f32;                   // knob: vec4f with VEC
+alias Column = f32;                 // knob: vec4f with VEC_DY
+
+const TRANSPOSED: bool = false;
+const STRIDED: bool = false;
+const TQ: u32 = TN / 4u; // quads of neighbouring channels of x
+
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> x2: array<Elem>; // optional: CAT
+@group(0) @binding(2) var<storage, read> dy: array<Column>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+fn dy_at(i: u32) -> vec4f { return vec4f(dy[i]); }
+
+@compute @workgroup_size(WG_X, WG_Y)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let tiles_c = (dims.depth + TN * WG_X - 1u) / (TN * WG_X);
+  let tiles_m = (dims.m + TM * WG_Y - 1u) / (TM * WG_Y);
+  let taps = dims.n / dims.depth;
+  let each = tiles_c * tiles_m * taps; // workgroups of a group
+  let index = wid.x + wid.y * groups.x;
+  let slice = index / each; // split * groups + group
+  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+  if (slice >= splits * dims.groups) {
+    return;
+  }
+  let group = slice % dims.groups;
+  let k_begin = (slice / dims.groups) * dims.k_chunk;
+  let k_end = min(dims.k, k_begin + dims.k_chunk);
+  let tap = (index % each) / (tiles_c * tiles_m);
+  let tile = index % (tiles_c * tiles_m);
+  let row0 = (tile / tiles_c) * (TM * WG_Y) + lid.y * TM;
+  let col0 = (tile % tiles_c) * (TN * WG_X) + lid.x * TN;
+  let row_of_window = tap / dims.kernel_w;
+  let at = Tap(i32(row_of_window), i32(tap - row_of_window * dims.kernel_w), 0u);
+  let last = group * dims.depth + dims.depth; // channels end there
+
+  var acc: array<array<vec4f, TQ>, TM>;
+  for (var kk = k_begin; kk < k_end; kk++) {
+    let place = place_of(anchor_of(kk, dims.k), at);
+    var xv: array<vec4f, TQ>;
+    for (var q = 0u; q < TQ; q++) {
+      let channel = group * dims.depth + col0 + 4u * q;
+      if (VEC) {
+        xv[q] = channels_at(place, min(channel, last - 4u));
+      } else {
+        for (var j = 0u; j < 4u; j++) {
+          xv[q][j] = channels_at(place, min(channel + j, last - 1u)).x;
+        }
+      }
+    }
+    let first = (kk * dims.groups + group) * dims.m;
+    for (var i = 0u; i < TM; i += 4u) {
+      var dv: vec4f;
+      if (VEC_DY) {
+        dv = dy_at((first + min(row0 + i, dims.m - 4u)) / 4u);
+      } else {
+        for (var j = 0u; j < 4u; j++) {
+          dv[j] = dy_at(first + min(row0 + i + j, dims.m - 1u)).x;
+        }
+      }
+      for (var r = 0u; r < 4u; r++) {
+        for (var q = 0u; q < TQ; q++) {
+          acc[i + r][q] += dv[r] * xv[q];
+        }
+      }
+    }
+  }
+
+  for (var i = 0u; i < TM; i++) {
+    for (var q = 0u; q < TQ; q++) {
+      for (var j = 0u; j < 4u; j++) {
+        let row = row0 + i;
+        let col = col0 + 4u * q + j;
+        if (row < dims.m && col < dims.depth) {
+          dweight[(slice * dims.m + row) * dims.n + tap * dims.depth + col] = acc[i][q][j];
+        }
+      }
+    }
+  }
+}
+
+// conv_weight_dims: the dims of the gradient of conv2d by its weight; as conv_dims where they have its names. Needs in the kernel: const CAT.
+
+struct Dims {
+  m: u32, // channels that are made of a group
+  n: u32, // kernel_h kernel_w depth
+  k: u32, // pixels that were made: batch out_h out_w
+  k_chunk: u32, // optional, else k
+  groups: u32, // optional, else 1
+  height: u32,
+  width: u32,
+  depth: u32,
+  out_h: u32,
+  out_w: u32,
+  kernel_w: u32,
+  stride: u32, // optional, else 1
+  pad_h: u32, // optional, else 0
+  pad_w: u32, // optional, else 0
+  first: u32, // optional: CAT, else 0
+  scale: f32, // optional: CAT, else 1
+  scale2: f32, // optional: CAT, else 1
+}
+
+// conv_source: what a convolution reads: the pixel below one place of a window, 0 in the padding. Images are channel-last.
+// With CAT the images are x and x2 side by side, each times a factor, with DOUBLED every stored pixel is four, with SILU numbers go
+// through SiLU: none of it is stored. With TRANSPOSED the windows are those of the convolution that x is the result of, as its gradient
+// needs: an image of 0s between pixels where STRIDED.
+// Needs in the kernel: const TRANSPOSED, STRIDED, CAT, DOUBLED, SILU, VEC; x, x2; dims.
+// @use activation
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element of x, x2
+const OFFSET: u32 = 0x4000u; // added to rows and columns that may be negative
+
+// Where the window of a made pixel begins: the first pixel of its sample, and row and column, each OFFSET more, in one word.
+struct Anchor {
+  base: u32,
+  corner: u32,
+}
+
+// A place of the window and a channel of a group.
+struct Tap {
+  row: i32,
+  col: i32,
+  channel: u32,
+}
+
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
+fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
+
+// a / b by the reciprocal of b, which may be off by one: a < 2^31, and the quotient is below 2^21.
+fn quotient(a: u32, b: u32) -> u32 {
+  let q = u32(f32(a) * (1.0 / f32(b)));
+  let rest = bitcast<i32>(a - q * b);
+  return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+// Of made pixel \`pixel\`; of one past the end, an anchor that no tap brings inside.
+fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
+  let sample = quotient(pixel, dims.out_h * dims.out_w);
+  let within = pixel - sample * (dims.out_h * dims.out_w);
+  let row = quotient(within, dims.out_w);
+  let at = vec2u(row, within - row * dims.out_w);
+  var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+  if (TRANSPOSED) {
+    corner = at + vec2u(dims.pad_h, dims.pad_w);
+  }
+  let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+  let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+  return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+}
+
+// Number k of a window: taps in order, channels innermost.
+fn tap_of(k: u32) -> Tap {
+  let tap = quotient(k, dims.depth);
+  let row = quotient(tap, dims.kernel_w);
+  return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
+}
+
+// The stored pixel below a tap, -1 outside.
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+  let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+  var at = corner + vec2i(tap.row, tap.col);
+  if (TRANSPOSED) {
+    at = corner - vec2i(tap.row, tap.col);
+  }
+  var inside = at.x >= 0 && at.y >= 0;
+  if (TRANSPOSED && STRIDED) {
+    let stride = i32(dims.stride);
+    let down = at / stride;
+    inside = inside && all(down * stride == at);
+    at = down;
+  }
+  inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
+  var place = at.x * i32(dims.width) + at.y;
+  if (DOUBLED) {
+    place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+  }
+  return select(-1, i32(anchor.base) + place, inside);
+}
+
+// Channels from \`channel\` on of a stored pixel: four of them with VEC, else one.
+fn channels_at(place: i32, channel: u32) -> vec4f {
+  if (place < 0) {
+    return vec4f();
+  }
+  let channels = dims.depth * dims.groups;
+  var value: vec4f;
+  if (CAT) {
+    if (channel < dims.first) {
+      value = dims.scale * x_at((u32(place) * dims.first + channel) / WIDTH);
+    } else {
+      value = dims.scale2 * x2_at((u32(place) * (channels - dims.first) + channel - dims.first) / WIDTH);
+    }
+  } else {
+    value = x_at((u32(place) * channels + channel) / WIDTH);
+  }
+  if (SILU) {
+    if (VEC) {
+      value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+    } else {
+      value = vec4f(silu(value.x));
+    }
+  }
+  return value;
+}
+
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(between(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+}
+
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+}
+
+fn relu(x: f32) -> f32 {
+  return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv2d_bwd_weight_plain: the gradient of conv2d by its weight: dweight[o, tap, c] = sum over pixels of dy[pixel, o] x[pixel below tap, c].
+ * Buffers f32: x and x2 as conv2d reads them; dy [batch, out_h, out_w, groups m]; dweight [splits, groups m, kernel_h kernel_w depth].
+ * Split over pixels: split s sums those in [s * k_chunk, (s + 1) * k_chunk) into part s; the caller adds the parts.
+ * Grid: TM channels of dy x TN channels of x of one tap an invocation, read straight from storage; WG_X x WG_Y invocations a workgroup,
+ * folded over (split, group, tap, tile).
+ * Precision: f32. The oracle of the tiled variant, and the path of CPU adapters.
+ * Source: the derivative of shaders/conv2d_plain.wgsl.
+ */
+export interface Conv2dBwdWeightPlain extends Same<typeof conv2d_bwd_weight_plain_> {}
+export const conv2d_bwd_weight_plain: Conv2dBwdWeightPlain = conv2d_bwd_weight_plain_;
+
+const conv2d_bwd_weight_tiled_ = {
+  name: 'conv2d_bwd_weight_tiled',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
+    dy: { binding: 2, access: 'read', element: 'Column' },
+    dweight: { binding: 3, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 68, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    k_chunk: { type: 'u32', offset: 12, else: 'k' },
+    groups: { type: 'u32', offset: 16, else: 1 },
+    height: { type: 'u32', offset: 20 },
+    width: { type: 'u32', offset: 24 },
+    depth: { type: 'u32', offset: 28 },
+    out_h: { type: 'u32', offset: 32 },
+    out_w: { type: 'u32', offset: 36 },
+    kernel_w: { type: 'u32', offset: 40 },
+    stride: { type: 'u32', offset: 44, else: 1 },
+    pad_h: { type: 'u32', offset: 48, else: 0 },
+    pad_w: { type: 'u32', offset: 52, else: 0 },
+    first: { type: 'u32', offset: 56, else: 0, optional: 'CAT' },
+    scale: { type: 'f32', offset: 60, else: 1, optional: 'CAT' },
+    scale2: { type: 'f32', offset: 64, else: 1, optional: 'CAT' },
+  } },
+  knobs: {
+    QM: { kind: 'const', type: 'u32', default: 1 },
+    QN: { kind: 'const', type: 'u32', default: 1 },
+    CAT: { kind: 'const', type: 'bool', default: false },
+    DOUBLED: { kind: 'const', type: 'bool', default: false },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    VEC_DY: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Column: { kind: 'alias', type: 'type', default: 'f32' },
+  },
+  workgroup: [64],
+  code: `// conv2d_bwd_weight_tiled: the GPU variant of conv2d_bwd_weight_plain, with the same buffers and dims: a product whose A is dy, transposed,
+// and whose B are the windows of x, made as its tiles are fetched. Tiles, staging and inner loop are those of matmul_tiled.
+// Grid: a workgroup of 8 x 8 makes 32 QM channels of dy x 32 QN places of the window, folded over (split, group, tile). Which places an
+//   invocation fetches stays the same: they are found once, and in each step those of its pixels, by reciprocals.
+// Precision: f32, k summed in order.
+// Source: as conv2d_bwd_weight_plain; shaders/matmul_tiled.wgsl.
+// @use conv_weight_dims
+// @use conv_source
+// @use product_stage
+// @use product_blocks
+
+const QM: u32 = 1u;                 // knob: blocks of 4 rows an invocation, 1 or 2: 32 QM channels of dy a workgroup
+const QN: u32 = 1u;                 // knob: blocks of 4 columns an invocation, 1 or 2: 32 QN places a workgroup
+const CAT: bool = false;            // knob: x and x2 lie side by side, times scale and scale2
+const DOUBLED: bool = false;        // knob: x is stored at half the height and width
+const SILU: bool = false;           // knob: read silu(x)
+const VEC: bool = false;            // knob: x and x2 are read as vectors of 4: depth, and first, are multiples of 4
+const VEC_DY: bool = false;         // knob: dy is read as vectors of 4: m is a multiple of 4
+alias Elem = f32;                   // knob: vec4f with VEC
+alias Column = f32;                 // knob: vec4f with VEC_DY
+
+const TRANSPOSED: bool = false;
+const STRIDED: bool = false;
+const TRANS_A: bool = true;
+const TRANS_B: bool = false;
+const BK: u32 = 16u; // pixels a step: (QM + QN) 2 KiB of workgroup memory
+const SIDE: u32 = 8u; // invocations along m and along n
+const THREADS: u32 = 64u; // SIDE x SIDE
+const BM: u32 = 4u * SIDE * QM;
+const BN: u32 = 4u * SIDE * QN;
+const ITEMS_A: u32 = BK * BM / 16u; // items of A, four vec4s each
+const ITEMS_B: u32 = BK * BN / 16u;
+const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
+
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> x2: array<Elem>; // optional: CAT
+@group(0) @binding(2) var<storage, read> dy: array<Column>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+fn dy_at(i: u32) -> vec4f { return vec4f(dy[i]); }
+
+// What fetches need that stays the same. An invocation's items of B have the same columns: their count divides 32.
+struct Sources {
+  t0: Tap,
+  t1: Tap,
+  t2: Tap,
+  t3: Tap,
+  cols: u32, // of the four columns, how many there are
+  row: u32,
+  group: u32,
+  k_end: u32,
+}
+
+// Four channels of dy from row0 on at pixel k.
+fn dy_of(s: Sources, row0: u32, k: u32) -> vec4f {
+  var v = vec4f();
+  let at = (k * dims.groups + s.group) * dims.m + row0;
+  if (row0 < dims.m && k < s.k_end) {
+    if (VEC_DY) {
+      v = dy_at(at / 4u);
+    } else {
+      v.x = dy_at(at).x;
+      if (row0 + 1u < dims.m) { v.y = dy_at(at + 1u).x; }
+      if (row0 + 2u < dims.m) { v.z = dy_at(at + 2u).x; }
+      if (row0 + 3u < dims.m) { v.w = dy_at(at + 3u).x; }
+    }
+  }
+  return v;
+}
+
+fn fetch_dy(e: u32, s: Sources, k0: u32) -> Fetched {
+  let row = s.row + (e % (BM / 4u)) * 4u;
+  let k = k0 + e / (BM / 4u);
+  return Fetched(
+    dy_of(s, row, k),
+    dy_of(s, row, k + BK / 4u),
+    dy_of(s, row, k + 2u * (BK / 4u)),
+    dy_of(s, row, k + 3u * (BK / 4u)),
+  );
+}
+
+// The four columns at pixel k.
+fn window_of(s: Sources, k: u32) -> vec4f {
+  var v = vec4f();
+  if (k < s.k_end && s.cols > 0u) {
+    let anchor = anchor_of(k, dims.k);
+    if (VEC) {
+      v = channels_at(place_of(anchor, s.t0), s.t0.channel); // of all four: depth is a multiple of 4
+    } else {
+      v.x = channels_at(place_of(anchor, s.t0), s.t0.channel).x;
+      if (s.cols > 1u) { v.y = channels_at(place_of(anchor, s.t1), s.t1.channel).x; }
+      if (s.cols > 2u) { v.z = channels_at(place_of(anchor, s.t2), s.t2.channel).x; }
+      if (s.cols > 3u) { v.w = channels_at(place_of(anchor, s.t3), s.t3.channel).x; }
+    }
+  }
+  return v;
+}
+
+fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+  let k = k0 + e / (BN / 4u);
+  return Fetched(
+    window_of(s, k),
+    window_of(s, k + BK / 4u),
+    window_of(s, k + 2u * (BK / 4u)),
+    window_of(s, k + 3u * (BK / 4u)),
+  );
+}
+
+fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
+  if (e < ITEMS_A) {
+    return fetch_dy(e, s, k0);
+  }
+  if (e < ITEMS_A + ITEMS_B) {
+    return fetch_windows(e - ITEMS_A, s, k0);
+  }
+  return Fetched();
+}
+
+// The tap of a column, and its channel of all groups'.
+fn tap_in(group: u32, col: u32) -> Tap {
+  let tap = tap_of(min(col, dims.n - 1u));
+  return Tap(tap.row, tap.col, group * dims.depth + tap.channel);
+}
+
+fn finish_block(sums: Block, slice: u32, row: u32, col: u32) {
+  finish(slice, row, col, sums.r0);
+  finish(slice, row + 1u, col, sums.r1);
+  finish(slice, row + 2u, col, sums.r2);
+  finish(slice, row + 3u, col, sums.r3);
+}
+
+fn finish(slice: u32, row: u32, col: u32, sum: vec4f) {
+  if (row >= dims.m || col >= dims.n) {
+    return;
+  }
+  let at = (slice * dims.m + row) * dims.n + col;
+  dweight[at] = sum.x;
+  if (col + 1u < dims.n) { dweight[at + 1u] = sum.y; }
+  if (col + 2u < dims.n) { dweight[at + 2u] = sum.z; }
+  if (col + 3u < dims.n) { dweight[at + 3u] = sum.w; }
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles_n = (dims.n + BN - 1u) / BN;
+  let tiles_m = (dims.m + BM - 1u) / BM;
+  let index = wid.x + wid.y * groups.x;
+  let slice = index / (tiles_n * tiles_m); // split * groups + group
+  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+  if (slice >= splits * dims.groups) {
+    return;
+  }
+  let tile = index % (tiles_n * tiles_m);
+  let group = slice % dims.groups;
+  let k_begin = (slice / dims.groups) * dims.k_chunk;
+  let k_end = min(dims.k, k_begin + dims.k_chunk);
+  let row_base = (tile / tiles_n) * BM;
+  let col_base = (tile % tiles_n) * BN;
+
+  let fetched = col_base + (local % (BN / 4u)) * 4u;
+  let sources = Sources(
+    tap_in(group, fetched),
+    tap_in(group, fetched + 1u),
+    tap_in(group, fetched + 2u),
+    tap_in(group, fetched + 3u),
+    select(0u, dims.n - fetched, fetched < dims.n),
+    row_base,
+    group,
+    k_end,
+  );
+  var s = Sums();
+  let at = place(local);
+  var next = fetch(local, sources, k_begin);
+  var next2 = Fetched();
+  if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+  for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+    stage(local, next);
+    if (TWICE) { stage(local + THREADS, next2); }
+    workgroupBarrier();
+    let after = k0 + BK; // past the end the fetches give zeros that nothing reads
+    next = fetch(local, sources, after);
+    if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+    s = four_steps(s, 0u, at);
+    s = four_steps(s, 4u, at);
+    s = four_steps(s, 8u, at);
+    s = four_steps(s, 12u, at);
+    workgroupBarrier();
+  }
+
+  let row = row_base + at.y * 4u;
+  let col = col_base + at.x * 4u;
+  finish_block(s.b00, slice, row, col);
+  if (QN > 1u) { finish_block(s.b01, slice, row, col + 4u * SIDE); }
+  if (QM > 1u) {
+    finish_block(s.b10, slice, row + 4u * SIDE, col);
+    if (QN > 1u) { finish_block(s.b11, slice, row + 4u * SIDE, col + 4u * SIDE); }
+  }
+}
+
+// conv_weight_dims: the dims of the gradient of conv2d by its weight; as conv_dims where they have its names. Needs in the kernel: const CAT.
+
+struct Dims {
+  m: u32, // channels that are made of a group
+  n: u32, // kernel_h kernel_w depth
+  k: u32, // pixels that were made: batch out_h out_w
+  k_chunk: u32, // optional, else k
+  groups: u32, // optional, else 1
+  height: u32,
+  width: u32,
+  depth: u32,
+  out_h: u32,
+  out_w: u32,
+  kernel_w: u32,
+  stride: u32, // optional, else 1
+  pad_h: u32, // optional, else 0
+  pad_w: u32, // optional, else 0
+  first: u32, // optional: CAT, else 0
+  scale: f32, // optional: CAT, else 1
+  scale2: f32, // optional: CAT, else 1
+}
+
+// conv_source: what a convolution reads: the pixel below one place of a window, 0 in the padding. Images are channel-last.
+// With CAT the images are x and x2 side by side, each times a factor, with DOUBLED every stored pixel is four, with SILU numbers go
+// through SiLU: none of it is stored. With TRANSPOSED the windows are those of the convolution that x is the result of, as its gradient
+// needs: an image of 0s between pixels where STRIDED.
+// Needs in the kernel: const TRANSPOSED, STRIDED, CAT, DOUBLED, SILU, VEC; x, x2; dims.
+// @use activation
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element of x, x2
+const OFFSET: u32 = 0x4000u; // added to rows and columns that may be negative
+
+// Where the window of a made pixel begins: the first pixel of its sample, and row and column, each OFFSET more, in one word.
+struct Anchor {
+  base: u32,
+  corner: u32,
+}
+
+// A place of the window and a channel of a group.
+struct Tap {
+  row: i32,
+  col: i32,
+  channel: u32,
+}
+
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
+fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
+
+// a / b by the reciprocal of b, which may be off by one: a < 2^31, and the quotient is below 2^21.
+fn quotient(a: u32, b: u32) -> u32 {
+  let q = u32(f32(a) * (1.0 / f32(b)));
+  let rest = bitcast<i32>(a - q * b);
+  return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+// Of made pixel \`pixel\`; of one past the end, an anchor that no tap brings inside.
+fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
+  let sample = quotient(pixel, dims.out_h * dims.out_w);
+  let within = pixel - sample * (dims.out_h * dims.out_w);
+  let row = quotient(within, dims.out_w);
+  let at = vec2u(row, within - row * dims.out_w);
+  var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+  if (TRANSPOSED) {
+    corner = at + vec2u(dims.pad_h, dims.pad_w);
+  }
+  let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+  let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+  return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+}
+
+// Number k of a window: taps in order, channels innermost.
+fn tap_of(k: u32) -> Tap {
+  let tap = quotient(k, dims.depth);
+  let row = quotient(tap, dims.kernel_w);
+  return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
+}
+
+// The stored pixel below a tap, -1 outside.
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+  let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+  var at = corner + vec2i(tap.row, tap.col);
+  if (TRANSPOSED) {
+    at = corner - vec2i(tap.row, tap.col);
+  }
+  var inside = at.x >= 0 && at.y >= 0;
+  if (TRANSPOSED && STRIDED) {
+    let stride = i32(dims.stride);
+    let down = at / stride;
+    inside = inside && all(down * stride == at);
+    at = down;
+  }
+  inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
+  var place = at.x * i32(dims.width) + at.y;
+  if (DOUBLED) {
+    place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+  }
+  return select(-1, i32(anchor.base) + place, inside);
+}
+
+// Channels from \`channel\` on of a stored pixel: four of them with VEC, else one.
+fn channels_at(place: i32, channel: u32) -> vec4f {
+  if (place < 0) {
+    return vec4f();
+  }
+  let channels = dims.depth * dims.groups;
+  var value: vec4f;
+  if (CAT) {
+    if (channel < dims.first) {
+      value = dims.scale * x_at((u32(place) * dims.first + channel) / WIDTH);
+    } else {
+      value = dims.scale2 * x2_at((u32(place) * (channels - dims.first) + channel - dims.first) / WIDTH);
+    }
+  } else {
+    value = x_at((u32(place) * channels + channel) / WIDTH);
+  }
+  if (SILU) {
+    if (VEC) {
+      value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+    } else {
+      value = vec4f(silu(value.x));
+    }
+  }
+  return value;
+}
+
+// product_stage: the tiles of A and B of one step of a product, BK lines of k, staged in workgroup memory from registers.
+// Needs in the kernel: const BM, BN, BK, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B.
+
+// Arrays of lines: of an index in two parts the compiler bounds each, and what the loop adds to the first stays a constant.
+var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
+var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
+
+// What an invocation fetches and stages of a step, as it lies in storage: of a transposed operand the 4 x 4 block of four lines along k,
+// of the other four vec4s of lines a quarter of BK apart.
+struct Fetched {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+}
+
+// Where quad \`quad\` of line kk lies within a line of a transposed tile: a block's line is 2 quads away from that of the next block of k.
+fn swizzle(quad: u32, kk: u32) -> u32 {
+  return quad ^ ((kk / 2u) & 6u);
+}
+
+// Stages what they fetched, in whole vec4s: a component written by itself may write its neighbours too, which are other invocations'.
+fn stage_a(e: u32, f: Fetched) {
+  if (TRANS_A) {
+    let kk = e / (BM / 4u);
+    let quad = e % (BM / 4u);
+    tile_a[kk][quad] = f.v0;
+    tile_a[kk + BK / 4u][quad] = f.v1;
+    tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
+    tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
+  } else {
+    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+    let kk = (e % (BK / 4u)) * 4u;
+    let quad = swizzle(e / (BK / 4u), kk);
+    tile_a[kk][quad] = turned[0];
+    tile_a[kk + 1u][quad] = turned[1];
+    tile_a[kk + 2u][quad] = turned[2];
+    tile_a[kk + 3u][quad] = turned[3];
+  }
+}
+
+fn stage_b(e: u32, f: Fetched) {
+  if (TRANS_B) {
+    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+    let kk = (e % (BK / 4u)) * 4u;
+    let quad = swizzle(e / (BK / 4u), kk);
+    tile_b[kk][quad] = turned[0];
+    tile_b[kk + 1u][quad] = turned[1];
+    tile_b[kk + 2u][quad] = turned[2];
+    tile_b[kk + 3u][quad] = turned[3];
+  } else {
+    let kk = e / (BN / 4u);
+    let quad = e % (BN / 4u);
+    tile_b[kk][quad] = f.v0;
+    tile_b[kk + BK / 4u][quad] = f.v1;
+    tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
+    tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
+  }
+}
+
+fn stage(e: u32, f: Fetched) {
+  if (e < ITEMS_A) {
+    stage_a(e, f);
+  } else if (e < ITEMS_A + ITEMS_B) {
+    stage_b(e - ITEMS_A, f);
+  }
+}
+
+// product_blocks: the sums of an invocation of a tiled product, and one step of them from the tiles in workgroup memory. The inner loop of
+// products and of convolutions: 8 x 8 invocations, each with QM x QN blocks of 4 x 4 outputs, 32 apart.
+// Needs in the kernel: const QM, QN, TRANS_A, TRANS_B, SIDE; tile_a, tile_b and swizzle of lib product_stage.
+
+// A block of 4 x 4 sums.
+struct Block {
+  r0: vec4f,
+  r1: vec4f,
+  r2: vec4f,
+  r3: vec4f,
+}
+
+fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
+  var sums = before;
+  sums.r0 += av.x * bv;
+  sums.r1 += av.y * bv;
+  sums.r2 += av.z * bv;
+  sums.r3 += av.w * bv;
+  return sums;
+}
+
+fn sum_of(x: Block, y: Block) -> Block {
+  return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
+}
+
+// The blocks of an invocation, by rows and columns.
+struct Sums {
+  b00: Block,
+  b01: Block,
+  b10: Block,
+  b11: Block,
+}
+
+// Adds line kk of the staged tiles.
+fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
+  var s = before;
+  let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
+  let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
+  let a0 = tile_a[kk][at_a];
+  let b0 = tile_b[kk][at_b];
+  s.b00 = multiply(s.b00, a0, b0);
+  if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+  if (QM > 1u) {
+    let a1 = tile_a[kk][at_a + SIDE];
+    s.b10 = multiply(s.b10, a1, b0);
+    if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+  }
+  return s;
+}
+
+fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
+  return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+}
+
+// Which (x, y) of the workgroup an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, since NVIDIA's multiprocessors serve
+// reads of 16 bytes by 8 invocations at a time, and these read 6 vec4s.
+fn place(local: u32) -> vec2u {
+  let lane = local % 32u;
+  let block = local / 32u;
+  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+  return vec2u(within.x, within.y + 4u * block);
+}
+
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(between(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+}
+
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+}
+
+fn relu(x: f32) -> f32 {
+  return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv2d_bwd_weight_tiled: the GPU variant of conv2d_bwd_weight_plain, with the same buffers and dims: a product whose A is dy, transposed,
+ * and whose B are the windows of x, made as its tiles are fetched. Tiles, staging and inner loop are those of matmul_tiled.
+ * Grid: a workgroup of 8 x 8 makes 32 QM channels of dy x 32 QN places of the window, folded over (split, group, tile). Which places an
+ * invocation fetches stays the same: they are found once, and in each step those of its pixels, by reciprocals.
+ * Precision: f32, k summed in order.
+ * Source: as conv2d_bwd_weight_plain; shaders/matmul_tiled.wgsl.
+ */
+export interface Conv2dBwdWeightTiled extends Same<typeof conv2d_bwd_weight_tiled_> {}
+export const conv2d_bwd_weight_tiled: Conv2dBwdWeightTiled = conv2d_bwd_weight_tiled_;
+
+const conv2d_plain_ = {
+  name: 'conv2d_plain',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
+    weight: { binding: 2, access: 'read', element: 'Elem' },
+    bias: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    before: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_SLOPE' },
+    residual: { binding: 5, access: 'read', element: 'f32', optional: 'HAS_RESIDUAL' },
+    out: { binding: 6, access: 'read_write', element: 'f32' },
+    pre: { binding: 7, access: 'read_write', element: 'f32', optional: 'HAS_PRE' },
+  },
+  uniform: { binding: 8, size: 76, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12, else: 1 },
+    height: { type: 'u32', offset: 16 },
+    width: { type: 'u32', offset: 20 },
+    depth: { type: 'u32', offset: 24 },
+    out_h: { type: 'u32', offset: 28 },
+    out_w: { type: 'u32', offset: 32 },
+    kernel_w: { type: 'u32', offset: 36 },
+    stride: { type: 'u32', offset: 40, else: 1 },
+    pad_h: { type: 'u32', offset: 44, else: 0 },
+    pad_w: { type: 'u32', offset: 48, else: 0 },
+    first: { type: 'u32', offset: 52, else: 0, optional: 'CAT' },
+    scale: { type: 'f32', offset: 56, else: 1, optional: 'CAT' },
+    scale2: { type: 'f32', offset: 60, else: 1, optional: 'CAT' },
+    first_row: { type: 'u32', offset: 64, else: 0 },
+    out_scale: { type: 'f32', offset: 68, else: 1, optional: 'SCALED' },
+    residual_scale: { type: 'f32', offset: 72, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
+  knobs: {
+    TM: { kind: 'const', type: 'u32', default: 4 },
+    TN: { kind: 'const', type: 'u32', default: 4 },
+    WG_X: { kind: 'const', type: 'u32', default: 8 },
+    WG_Y: { kind: 'const', type: 'u32', default: 8 },
+    TRANSPOSED: { kind: 'const', type: 'bool', default: false },
+    STRIDED: { kind: 'const', type: 'bool', default: false },
+    CAT: { kind: 'const', type: 'bool', default: false },
+    DOUBLED: { kind: 'const', type: 'bool', default: false },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    ACT: { kind: 'const', type: 'u32', default: 0 },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    SCALED: { kind: 'const', type: 'bool', default: false },
+    HAS_SLOPE: { kind: 'const', type: 'bool', default: false },
+    HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG_X', 'WG_Y'],
+  code: `// conv2d_plain: out = residual_scale residual + out_scale act(conv(x, weight) + bias), of channel-last images, without stored windows; and
+// with TRANSPOSED its gradient by x.
+// Buffers f32: x [batch, height, width, channels] (see lib conv_source for what it may be instead); weight [groups n, kernel_h kernel_w depth],
+//   taps in order, channels of a group innermost; out, pre, before, residual [batch, out_h, out_w, groups n]; bias [groups n].
+//   With TRANSPOSED x is the gradient of the result, weight [channels read, kernel_h kernel_w, channels made], as its rows and channels
+//   exchanged, of which those from first_row on are read, and stride and padding are the convolution's own.
+// Grid: TM pixels x TN channels an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (group, tile).
+// Precision: f32. The oracle of the tiled variant, and the path of CPU adapters: as matmul_plain, reads decide; with VEC an FMA of a vector
+//   a read of a sixteenth of one.
+// Source: Chellapilla et al. 2006; the windows are read where they lie, as Chetlur et al. 2014.
+// @use conv_dims
+// @use conv_source
+// @use conv_finish
+
+const TM: u32 = 4u;                 // knob: pixels an invocation
+const TN: u32 = 4u;                 // knob: channels an invocation
+const WG_X: u32 = 8u;               // knob: invocations along channels
+const WG_Y: u32 = 8u;               // knob: invocations along pixels
+const TRANSPOSED: bool = false;     // knob: x is the gradient of what a convolution made, out the gradient of what it read
+const STRIDED: bool = false;        // knob: stride is above 1; only read with TRANSPOSED
+const CAT: bool = false;            // knob: x and x2 lie side by side, times scale and scale2
+const DOUBLED: bool = false;        // knob: x is stored at half the height and width
+const SILU: bool = false;           // knob: read silu(x)
+const VEC: bool = false;            // knob: x, x2 and weight are read as vectors of 4: depth, and first, are multiples of 4
+alias Elem = f32;                   // knob: vec4f with VEC
+const ACT: u32 = 0u;                // knob: 0 none; see lib act
+const HAS_BIAS: bool = false;       // knob: add bias
+const HAS_PRE: bool = false;        // knob: also write the value before act
+const SCALED: bool = false;         // knob: multiply by out_scale
+const HAS_SLOPE: bool = false;      // knob: multiply by the slope of SiLU at out_scale before, for the gradient of a SiLU that was read
+const HAS_RESIDUAL: bool = false;   // knob: add residual_scale residual
+
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> x2: array<Elem>; // optional: CAT
+@group(0) @binding(2) var<storage, read> weight: array<Elem>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(4) var<storage, read> before: array<f32>; // optional: HAS_SLOPE
+@group(0) @binding(5) var<storage, read> residual: array<f32>; // optional: HAS_RESIDUAL
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(7) var<storage, read_write> pre: array<f32>; // optional: HAS_PRE
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG_X, WG_Y)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let tiles_n = (dims.n + TN * WG_X - 1u) / (TN * WG_X);
+  let tiles_m = (dims.m + TM * WG_Y - 1u) / (TM * WG_Y);
+  let index = wid.x + wid.y * groups.x;
+  let group = index / (tiles_n * tiles_m);
+  if (group >= dims.groups) {
+    return;
+  }
+  let tile = index % (tiles_n * tiles_m);
+  let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
+  let col0 = (tile % tiles_n) * (TN * WG_X) + lid.x;
+
+  var anchors: array<Anchor, TM>;
+  for (var i = 0u; i < TM; i++) {
+    anchors[i] = anchor_of(min(row0 + i, dims.m - 1u), dims.m);
+  }
+  // Where the weights of each channel begin; clamped, not masked: the store masks. WG_X apart, so that neighbours store neighbours.
+  var rows: array<u32, TN>;
+  for (var j = 0u; j < TN; j++) {
+    rows[j] = ((dims.first_row + group * dims.n + min(col0 + j * WG_X, dims.n - 1u)) * dims.k) / WIDTH;
+  }
+
+  var acc: array<array<vec4f, TN>, TM>; // without VEC all four are one sum
+  let taps = dims.k / dims.depth;
+  for (var tap = 0u; tap < taps; tap++) {
+    let row = tap / dims.kernel_w;
+    let at = Tap(i32(row), i32(tap - row * dims.kernel_w), 0u);
+    var places: array<i32, TM>;
+    for (var i = 0u; i < TM; i++) {
+      places[i] = place_of(anchors[i], at);
+    }
+    for (var c = 0u; c < dims.depth; c += WIDTH) {
+      var w: array<vec4f, TN>;
+      for (var j = 0u; j < TN; j++) {
+        w[j] = vec4f(weight[rows[j] + (tap * dims.depth + c) / WIDTH]);
+      }
+      for (var i = 0u; i < TM; i++) {
+        let value = channels_at(places[i], group * dims.depth + c);
+        for (var j = 0u; j < TN; j++) {
+          acc[i][j] += value * w[j];
+        }
+      }
+    }
+  }
+
+  for (var i = 0u; i < TM; i++) {
+    for (var j = 0u; j < TN; j++) {
+      let row = row0 + i;
+      let col = col0 + j * WG_X;
+      if (row < dims.m && col < dims.n) {
+        let channel = group * dims.n + col;
+        let at = row * (dims.n * dims.groups) + channel;
+        let sums = acc[i][j];
+        out[at] = finished(select(sums.x, (sums.x + sums.y) + (sums.z + sums.w), VEC), at, channel);
+      }
+    }
+  }
+}
+
+// conv_dims: the dims of conv2d, forward and by its input. Needs in the kernel: const CAT, SCALED, HAS_RESIDUAL.
+
+struct Dims {
+  m: u32, // pixels that are made: batch out_h out_w
+  n: u32, // channels that are made of a group
+  k: u32, // kernel_h kernel_w depth
+  groups: u32, // optional, else 1
+  height: u32, // of x as the window sees it: with DOUBLED twice what is stored
+  width: u32,
+  depth: u32, // channels of x that a group reads
+  out_h: u32,
+  out_w: u32,
+  kernel_w: u32,
+  stride: u32, // optional, else 1
+  pad_h: u32, // optional, else 0
+  pad_w: u32, // optional, else 0
+  first: u32, // optional: CAT, else 0
+  scale: f32, // optional: CAT, else 1
+  scale2: f32, // optional: CAT, else 1
+  first_row: u32, // optional, else 0
+  out_scale: f32, // optional: SCALED, else 1
+  residual_scale: f32, // optional: HAS_RESIDUAL, else 1
+}
+
+// conv_source: what a convolution reads: the pixel below one place of a window, 0 in the padding. Images are channel-last.
+// With CAT the images are x and x2 side by side, each times a factor, with DOUBLED every stored pixel is four, with SILU numbers go
+// through SiLU: none of it is stored. With TRANSPOSED the windows are those of the convolution that x is the result of, as its gradient
+// needs: an image of 0s between pixels where STRIDED.
+// Needs in the kernel: const TRANSPOSED, STRIDED, CAT, DOUBLED, SILU, VEC; x, x2; dims.
+// @use activation
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element of x, x2
+const OFFSET: u32 = 0x4000u; // added to rows and columns that may be negative
+
+// Where the window of a made pixel begins: the first pixel of its sample, and row and column, each OFFSET more, in one word.
+struct Anchor {
+  base: u32,
+  corner: u32,
+}
+
+// A place of the window and a channel of a group.
+struct Tap {
+  row: i32,
+  col: i32,
+  channel: u32,
+}
+
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
+fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
+
+// a / b by the reciprocal of b, which may be off by one: a < 2^31, and the quotient is below 2^21.
+fn quotient(a: u32, b: u32) -> u32 {
+  let q = u32(f32(a) * (1.0 / f32(b)));
+  let rest = bitcast<i32>(a - q * b);
+  return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+// Of made pixel \`pixel\`; of one past the end, an anchor that no tap brings inside.
+fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
+  let sample = quotient(pixel, dims.out_h * dims.out_w);
+  let within = pixel - sample * (dims.out_h * dims.out_w);
+  let row = quotient(within, dims.out_w);
+  let at = vec2u(row, within - row * dims.out_w);
+  var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+  if (TRANSPOSED) {
+    corner = at + vec2u(dims.pad_h, dims.pad_w);
+  }
+  let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+  let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+  return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+}
+
+// Number k of a window: taps in order, channels innermost.
+fn tap_of(k: u32) -> Tap {
+  let tap = quotient(k, dims.depth);
+  let row = quotient(tap, dims.kernel_w);
+  return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
+}
+
+// The stored pixel below a tap, -1 outside.
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+  let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+  var at = corner + vec2i(tap.row, tap.col);
+  if (TRANSPOSED) {
+    at = corner - vec2i(tap.row, tap.col);
+  }
+  var inside = at.x >= 0 && at.y >= 0;
+  if (TRANSPOSED && STRIDED) {
+    let stride = i32(dims.stride);
+    let down = at / stride;
+    inside = inside && all(down * stride == at);
+    at = down;
+  }
+  inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
+  var place = at.x * i32(dims.width) + at.y;
+  if (DOUBLED) {
+    place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+  }
+  return select(-1, i32(anchor.base) + place, inside);
+}
+
+// Channels from \`channel\` on of a stored pixel: four of them with VEC, else one.
+fn channels_at(place: i32, channel: u32) -> vec4f {
+  if (place < 0) {
+    return vec4f();
+  }
+  let channels = dims.depth * dims.groups;
+  var value: vec4f;
+  if (CAT) {
+    if (channel < dims.first) {
+      value = dims.scale * x_at((u32(place) * dims.first + channel) / WIDTH);
+    } else {
+      value = dims.scale2 * x2_at((u32(place) * (channels - dims.first) + channel - dims.first) / WIDTH);
+    }
+  } else {
+    value = x_at((u32(place) * channels + channel) / WIDTH);
+  }
+  if (SILU) {
+    if (VEC) {
+      value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+    } else {
+      value = vec4f(silu(value.x));
+    }
+  }
+  return value;
+}
+
+// conv_finish: the epilogue of conv2d, forward and by its input, of one output.
+// Needs in the kernel: const HAS_BIAS, HAS_PRE, SCALED, HAS_SLOPE, HAS_RESIDUAL; bias, before, residual, pre, dims.
+// @use act
+
+// sum: of output \`at\`, of channel \`channel\` of all groups'.
+fn finished(sum: f32, at: u32, channel: u32) -> f32 {
+  var value = sum;
+  if (HAS_BIAS) {
+    value += bias[channel];
+  }
+  if (HAS_PRE) {
+    pre[at] = value;
+  }
+  value = act(value);
+  if (SCALED) {
+    value *= dims.out_scale;
+  }
+  if (HAS_SLOPE) {
+    value *= silu_grad(dims.out_scale * before[at]);
+  }
+  if (HAS_RESIDUAL) {
+    value += dims.residual_scale * residual[at];
+  }
+  return value;
+}
+
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(between(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+}
+
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+}
+
+fn relu(x: f32) -> f32 {
+  return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// act: the nonlinearity that a kernel was made for, and its derivative.
+// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
+// @use activation
+
+fn act(x: f32) -> f32 {
+  var value = x;
+  if (ACT == 1u) {
+    value = gelu(x);
+  } else if (ACT == 2u) {
+    value = silu(x);
+  } else if (ACT == 3u) {
+    value = relu(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf(x);
+  } else if (ACT == 5u) {
+    value = sigmoid(x);
+  } else if (ACT == 6u) {
+    value = tanh_exact(x);
+  } else if (ACT == 7u) {
+    value = erf(x);
+  }
+  return value;
+}
+
+fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
+  if (ACT == 1u) {
+    value = gelu_grad(x);
+  } else if (ACT == 2u) {
+    value = silu_grad(x);
+  } else if (ACT == 3u) {
+    value = relu_grad(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf_grad(x);
+  } else if (ACT == 5u) {
+    value = sigmoid_grad(x);
+  } else if (ACT == 6u) {
+    value = tanh_grad(x);
+  } else if (ACT == 7u) {
+    value = erf_grad(x);
+  }
+  return value;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv2d_plain: out = residual_scale residual + out_scale act(conv(x, weight) + bias), of channel-last images, without stored windows; and
+ * with TRANSPOSED its gradient by x.
+ * Buffers f32: x [batch, height, width, channels] (see lib conv_source for what it may be instead); weight [groups n, kernel_h kernel_w depth],
+ * taps in order, channels of a group innermost; out, pre, before, residual [batch, out_h, out_w, groups n]; bias [groups n].
+ * With TRANSPOSED x is the gradient of the result, weight [channels read, kernel_h kernel_w, channels made], as its rows and channels
+ * exchanged, of which those from first_row on are read, and stride and padding are the convolution's own.
+ * Grid: TM pixels x TN channels an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (group, tile).
+ * Precision: f32. The oracle of the tiled variant, and the path of CPU adapters: as matmul_plain, reads decide; with VEC an FMA of a vector
+ * a read of a sixteenth of one.
+ * Source: Chellapilla et al. 2006; the windows are read where they lie, as Chetlur et al. 2014.
+ */
+export interface Conv2dPlain extends Same<typeof conv2d_plain_> {}
+export const conv2d_plain: Conv2dPlain = conv2d_plain_;
+
+const conv2d_tiled_ = {
+  name: 'conv2d_tiled',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
+    weight: { binding: 2, access: 'read', element: 'Elem' },
+    bias: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    before: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_SLOPE' },
+    residual: { binding: 5, access: 'read', element: 'f32', optional: 'HAS_RESIDUAL' },
+    out: { binding: 6, access: 'read_write', element: 'f32' },
+    pre: { binding: 7, access: 'read_write', element: 'f32', optional: 'HAS_PRE' },
+  },
+  uniform: { binding: 8, size: 76, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12, else: 1 },
+    height: { type: 'u32', offset: 16 },
+    width: { type: 'u32', offset: 20 },
+    depth: { type: 'u32', offset: 24 },
+    out_h: { type: 'u32', offset: 28 },
+    out_w: { type: 'u32', offset: 32 },
+    kernel_w: { type: 'u32', offset: 36 },
+    stride: { type: 'u32', offset: 40, else: 1 },
+    pad_h: { type: 'u32', offset: 44, else: 0 },
+    pad_w: { type: 'u32', offset: 48, else: 0 },
+    first: { type: 'u32', offset: 52, else: 0, optional: 'CAT' },
+    scale: { type: 'f32', offset: 56, else: 1, optional: 'CAT' },
+    scale2: { type: 'f32', offset: 60, else: 1, optional: 'CAT' },
+    first_row: { type: 'u32', offset: 64, else: 0 },
+    out_scale: { type: 'f32', offset: 68, else: 1, optional: 'SCALED' },
+    residual_scale: { type: 'f32', offset: 72, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
+  knobs: {
+    QM: { kind: 'const', type: 'u32', default: 1 },
+    QN: { kind: 'const', type: 'u32', default: 1 },
+    TRANSPOSED: { kind: 'const', type: 'bool', default: false },
+    STRIDED: { kind: 'const', type: 'bool', default: false },
+    CAT: { kind: 'const', type: 'bool', default: false },
+    DOUBLED: { kind: 'const', type: 'bool', default: false },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    ACT: { kind: 'const', type: 'u32', default: 0 },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    SCALED: { kind: 'const', type: 'bool', default: false },
+    HAS_SLOPE: { kind: 'const', type: 'bool', default: false },
+    HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [64],
+  code: `// conv2d_tiled: the GPU variant of conv2d_plain, with the same buffers and dims: a product whose A are the windows of x, made as its tiles
+// are fetched, and whose B is weight. Tiles, staging and inner loop are those of matmul_tiled.
+// Grid: a workgroup of 8 x 8 makes 32 QM pixels x 32 QN channels, folded over (group, tile). Which pixels an invocation fetches stays the
+//   same: their places are found once, and in each step that of its taps, without a division.
+// Precision: f32, k summed in order.
+// Source: as conv2d_plain; shaders/matmul_tiled.wgsl.
+// @use conv_dims
+// @use conv_source
+// @use conv_finish
+// @use product_stage
+// @use product_blocks
+
+const QM: u32 = 1u;                 // knob: blocks of 4 pixels an invocation, 1 or 2: 32 QM pixels a workgroup
+const QN: u32 = 1u;                 // knob: blocks of 4 channels an invocation, 1 or 2: 32 QN channels a workgroup
+const TRANSPOSED: bool = false;     // knob: x is the gradient of what a convolution made, out the gradient of what it read
+const STRIDED: bool = false;        // knob: stride is above 1; only read with TRANSPOSED
+const CAT: bool = false;            // knob: x and x2 lie side by side, times scale and scale2
+const DOUBLED: bool = false;        // knob: x is stored at half the height and width
+const SILU: bool = false;           // knob: read silu(x)
+const VEC: bool = false;            // knob: x, x2 and weight are read as vectors of 4: depth, and first, are multiples of 4
+alias Elem = f32;                   // knob: vec4f with VEC
+const ACT: u32 = 0u;                // knob: 0 none; see lib act
+const HAS_BIAS: bool = false;       // knob: add bias
+const HAS_PRE: bool = false;        // knob: also write the value before act
+const SCALED: bool = false;         // knob: multiply by out_scale
+const HAS_SLOPE: bool = false;      // knob: multiply by the slope of SiLU at out_scale before, for the gradient of a SiLU that was read
+const HAS_RESIDUAL: bool = false;   // knob: add residual_scale residual
+
+const TRANS_A: bool = false;
+const TRANS_B: bool = true;
+const BK: u32 = 16u; // k a step: (QM + QN) 2 KiB of workgroup memory
+const SIDE: u32 = 8u; // invocations along pixels and along channels
+const THREADS: u32 = 64u; // SIDE x SIDE
+const BM: u32 = 4u * SIDE * QM;
+const BN: u32 = 4u * SIDE * QN;
+const ITEMS_A: u32 = BK * BM / 16u; // items of A, four vec4s each: an invocation's first
+const ITEMS_B: u32 = BK * BN / 16u;
+const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
+
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> x2: array<Elem>; // optional: CAT
+@group(0) @binding(2) var<storage, read> weight: array<Elem>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(4) var<storage, read> before: array<f32>; // optional: HAS_SLOPE
+@group(0) @binding(5) var<storage, read> residual: array<f32>; // optional: HAS_RESIDUAL
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(7) var<storage, read_write> pre: array<f32>; // optional: HAS_PRE
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
+
+// What fetches need that stays the same.
+struct Sources {
+  a0: Anchor,
+  a1: Anchor,
+  a2: Anchor,
+  a3: Anchor,
+  channel: u32, // first channel of the group
+  weight: u32, // first row of the group
+  col: u32,
+}
+
+// The four numbers k of the window at an anchor.
+fn along_taps(anchor: Anchor, channel: u32, t0: Tap, t1: Tap, t2: Tap, t3: Tap) -> vec4f {
+  return vec4f(
+    channels_at(place_of(anchor, t0), channel + t0.channel).x,
+    channels_at(place_of(anchor, t1), channel + t1.channel).x,
+    channels_at(place_of(anchor, t2), channel + t2.channel).x,
+    channels_at(place_of(anchor, t3), channel + t3.channel).x,
+  );
+}
+
+fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+  let k = k0 + (e % (BK / 4u)) * 4u;
+  if (k >= dims.k) {
+    return Fetched();
+  }
+  if (VEC) {
+    let tap = tap_of(k); // of all four: depth is a multiple of 4
+    let channel = s.channel + tap.channel;
+    return Fetched(
+      channels_at(place_of(s.a0, tap), channel),
+      channels_at(place_of(s.a1, tap), channel),
+      channels_at(place_of(s.a2, tap), channel),
+      channels_at(place_of(s.a3, tap), channel),
+    );
+  }
+  let last = dims.k - 1u;
+  let t0 = tap_of(k);
+  let t1 = tap_of(min(k + 1u, last));
+  let t2 = tap_of(min(k + 2u, last));
+  let t3 = tap_of(min(k + 3u, last));
+  let live = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(dims.k);
+  return Fetched(
+    select(vec4f(), along_taps(s.a0, s.channel, t0, t1, t2, t3), live),
+    select(vec4f(), along_taps(s.a1, s.channel, t0, t1, t2, t3), live),
+    select(vec4f(), along_taps(s.a2, s.channel, t0, t1, t2, t3), live),
+    select(vec4f(), along_taps(s.a3, s.channel, t0, t1, t2, t3), live),
+  );
+}
+
+// Four k of the weights of a channel.
+fn weights_of(first: u32, col: u32, k: u32) -> vec4f {
+  var v = vec4f();
+  let at = (first + col) * dims.k + k;
+  if (col < dims.n && k < dims.k) {
+    if (VEC) {
+      v = weight_at(at / 4u);
+    } else {
+      v.x = weight_at(at).x;
+      if (k + 1u < dims.k) { v.y = weight_at(at + 1u).x; }
+      if (k + 2u < dims.k) { v.z = weight_at(at + 2u).x; }
+      if (k + 3u < dims.k) { v.w = weight_at(at + 3u).x; }
+    }
+  }
+  return v;
+}
+
+fn fetch_weights(e: u32, s: Sources, k0: u32) -> Fetched {
+  let col = s.col + (e / (BK / 4u)) * 4u;
+  let k = k0 + (e % (BK / 4u)) * 4u;
+  return Fetched(
+    weights_of(s.weight, col, k),
+    weights_of(s.weight, col + 1u, k),
+    weights_of(s.weight, col + 2u, k),
+    weights_of(s.weight, col + 3u, k),
+  );
+}
+
+fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
+  if (e < ITEMS_A) {
+    return fetch_windows(e, s, k0);
+  }
+  if (e < ITEMS_A + ITEMS_B) {
+    return fetch_weights(e - ITEMS_A, s, k0);
+  }
+  return Fetched();
+}
+
+fn finish_block(sums: Block, group: u32, row: u32, col: u32) {
+  finish(group, row, col, sums.r0);
+  finish(group, row + 1u, col, sums.r1);
+  finish(group, row + 2u, col, sums.r2);
+  finish(group, row + 3u, col, sums.r3);
+}
+
+// Four outputs from (row, col) on.
+fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
+  if (row >= dims.m || col >= dims.n) {
+    return;
+  }
+  let channel = group * dims.n + col;
+  let at = row * (dims.n * dims.groups) + channel;
+  out[at] = finished(sum.x, at, channel);
+  if (col + 1u < dims.n) { out[at + 1u] = finished(sum.y, at + 1u, channel + 1u); }
+  if (col + 2u < dims.n) { out[at + 2u] = finished(sum.z, at + 2u, channel + 2u); }
+  if (col + 3u < dims.n) { out[at + 3u] = finished(sum.w, at + 3u, channel + 3u); }
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles_n = (dims.n + BN - 1u) / BN;
+  let tiles_m = (dims.m + BM - 1u) / BM;
+  let index = wid.x + wid.y * groups.x;
+  let group = index / (tiles_n * tiles_m);
+  if (group >= dims.groups) {
+    return;
+  }
+  let tile = index % (tiles_n * tiles_m);
+  let row_base = (tile / tiles_n) * BM;
+  let col_base = (tile % tiles_n) * BN;
+
+  let fetched = row_base + (local / (BK / 4u)) * 4u;
+  let sources = Sources(
+    anchor_of(fetched, dims.m),
+    anchor_of(fetched + 1u, dims.m),
+    anchor_of(fetched + 2u, dims.m),
+    anchor_of(fetched + 3u, dims.m),
+    group * dims.depth,
+    dims.first_row + group * dims.n,
+    col_base,
+  );
+  var s = Sums();
+  let at = place(local);
+  var next = fetch(local, sources, 0u);
+  var next2 = Fetched();
+  if (TWICE) { next2 = fetch(local + THREADS, sources, 0u); }
+  for (var k0 = 0u; k0 < dims.k; k0 += BK) {
+    stage(local, next);
+    if (TWICE) { stage(local + THREADS, next2); }
+    workgroupBarrier();
+    let after = k0 + BK; // past the end the fetches give zeros that nothing reads
+    next = fetch(local, sources, after);
+    if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+    s = four_steps(s, 0u, at);
+    s = four_steps(s, 4u, at);
+    s = four_steps(s, 8u, at);
+    s = four_steps(s, 12u, at);
+    workgroupBarrier();
+  }
+
+  let row = row_base + at.y * 4u;
+  let col = col_base + at.x * 4u;
+  finish_block(s.b00, group, row, col);
+  if (QN > 1u) { finish_block(s.b01, group, row, col + 4u * SIDE); }
+  if (QM > 1u) {
+    finish_block(s.b10, group, row + 4u * SIDE, col);
+    if (QN > 1u) { finish_block(s.b11, group, row + 4u * SIDE, col + 4u * SIDE); }
+  }
+}
+
+// conv_dims: the dims of conv2d, forward and by its input. Needs in the kernel: const CAT, SCALED, HAS_RESIDUAL.
+
+struct Dims {
+  m: u32, // pixels that are made: batch out_h out_w
+  n: u32, // channels that are made of a group
+  k: u32, // kernel_h kernel_w depth
+  groups: u32, // optional, else 1
+  height: u32, // of x as the window sees it: with DOUBLED twice what is stored
+  width: u32,
+  depth: u32, // channels of x that a group reads
+  out_h: u32,
+  out_w: u32,
+  kernel_w: u32,
+  stride: u32, // optional, else 1
+  pad_h: u32, // optional, else 0
+  pad_w: u32, // optional, else 0
+  first: u32, // optional: CAT, else 0
+  scale: f32, // optional: CAT, else 1
+  scale2: f32, // optional: CAT, else 1
+  first_row: u32, // optional, else 0
+  out_scale: f32, // optional: SCALED, else 1
+  residual_scale: f32, // optional: HAS_RESIDUAL, else 1
+}
+
+// conv_source: what a convolution reads: the pixel below one place of a window, 0 in the padding. Images are channel-last.
+// With CAT the images are x and x2 side by side, each times a factor, with DOUBLED every stored pixel is four, with SILU numbers go
+// through SiLU: none of it is stored. With TRANSPOSED the windows are those of the convolution that x is the result of, as its gradient
+// needs: an image of 0s between pixels where STRIDED.
+// Needs in the kernel: const TRANSPOSED, STRIDED, CAT, DOUBLED, SILU, VEC; x, x2; dims.
+// @use activation
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element of x, x2
+const OFFSET: u32 = 0x4000u; // added to rows and columns that may be negative
+
+// Where the window of a made pixel begins: the first pixel of its sample, and row and column, each OFFSET more, in one word.
+struct Anchor {
+  base: u32,
+  corner: u32,
+}
+
+// A place of the window and a channel of a group.
+struct Tap {
+  row: i32,
+  col: i32,
+  channel: u32,
+}
+
+// Elements as vectors: a vector of 4 is itself, one number is all four.
+fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
+fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
+
+// a / b by the reciprocal of b, which may be off by one: a < 2^31, and the quotient is below 2^21.
+fn quotient(a: u32, b: u32) -> u32 {
+  let q = u32(f32(a) * (1.0 / f32(b)));
+  let rest = bitcast<i32>(a - q * b);
+  return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+// Of made pixel \`pixel\`; of one past the end, an anchor that no tap brings inside.
+fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
+  let sample = quotient(pixel, dims.out_h * dims.out_w);
+  let within = pixel - sample * (dims.out_h * dims.out_w);
+  let row = quotient(within, dims.out_w);
+  let at = vec2u(row, within - row * dims.out_w);
+  var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+  if (TRANSPOSED) {
+    corner = at + vec2u(dims.pad_h, dims.pad_w);
+  }
+  let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+  let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+  return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+}
+
+// Number k of a window: taps in order, channels innermost.
+fn tap_of(k: u32) -> Tap {
+  let tap = quotient(k, dims.depth);
+  let row = quotient(tap, dims.kernel_w);
+  return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
+}
+
+// The stored pixel below a tap, -1 outside.
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+  let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+  var at = corner + vec2i(tap.row, tap.col);
+  if (TRANSPOSED) {
+    at = corner - vec2i(tap.row, tap.col);
+  }
+  var inside = at.x >= 0 && at.y >= 0;
+  if (TRANSPOSED && STRIDED) {
+    let stride = i32(dims.stride);
+    let down = at / stride;
+    inside = inside && all(down * stride == at);
+    at = down;
+  }
+  inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
+  var place = at.x * i32(dims.width) + at.y;
+  if (DOUBLED) {
+    place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+  }
+  return select(-1, i32(anchor.base) + place, inside);
+}
+
+// Channels from \`channel\` on of a stored pixel: four of them with VEC, else one.
+fn channels_at(place: i32, channel: u32) -> vec4f {
+  if (place < 0) {
+    return vec4f();
+  }
+  let channels = dims.depth * dims.groups;
+  var value: vec4f;
+  if (CAT) {
+    if (channel < dims.first) {
+      value = dims.scale * x_at((u32(place) * dims.first + channel) / WIDTH);
+    } else {
+      value = dims.scale2 * x2_at((u32(place) * (channels - dims.first) + channel - dims.first) / WIDTH);
+    }
+  } else {
+    value = x_at((u32(place) * channels + channel) / WIDTH);
+  }
+  if (SILU) {
+    if (VEC) {
+      value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+    } else {
+      value = vec4f(silu(value.x));
+    }
+  }
+  return value;
+}
+
+// conv_finish: the epilogue of conv2d, forward and by its input, of one output.
+// Needs in the kernel: const HAS_BIAS, HAS_PRE, SCALED, HAS_SLOPE, HAS_RESIDUAL; bias, before, residual, pre, dims.
+// @use act
+
+// sum: of output \`at\`, of channel \`channel\` of all groups'.
+fn finished(sum: f32, at: u32, channel: u32) -> f32 {
+  var value = sum;
+  if (HAS_BIAS) {
+    value += bias[channel];
+  }
+  if (HAS_PRE) {
+    pre[at] = value;
+  }
+  value = act(value);
+  if (SCALED) {
+    value *= dims.out_scale;
+  }
+  if (HAS_SLOPE) {
+    value *= silu_grad(dims.out_scale * before[at]);
+  }
+  if (HAS_RESIDUAL) {
+    value += dims.residual_scale * residual[at];
+  }
+  return value;
+}
+
+// product_stage: the tiles of A and B of one step of a product, BK lines of k, staged in workgroup memory from registers.
+// Needs in the kernel: const BM, BN, BK, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B.
+
+// Arrays of lines: of an index in two parts the compiler bounds each, and what the loop adds to the first stays a constant.
+var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
+var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
+
+// What an invocation fetches and stages of a step, as it lies in storage: of a transposed operand the 4 x 4 block of four lines along k,
+// of the other four vec4s of lines a quarter of BK apart.
+struct Fetched {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+}
+
+// Where quad \`quad\` of line kk lies within a line of a transposed tile: a block's line is 2 quads away from that of the next block of k.
+fn swizzle(quad: u32, kk: u32) -> u32 {
+  return quad ^ ((kk / 2u) & 6u);
+}
+
+// Stages what they fetched, in whole vec4s: a component written by itself may write its neighbours too, which are other invocations'.
+fn stage_a(e: u32, f: Fetched) {
+  if (TRANS_A) {
+    let kk = e / (BM / 4u);
+    let quad = e % (BM / 4u);
+    tile_a[kk][quad] = f.v0;
+    tile_a[kk + BK / 4u][quad] = f.v1;
+    tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
+    tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
+  } else {
+    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+    let kk = (e % (BK / 4u)) * 4u;
+    let quad = swizzle(e / (BK / 4u), kk);
+    tile_a[kk][quad] = turned[0];
+    tile_a[kk + 1u][quad] = turned[1];
+    tile_a[kk + 2u][quad] = turned[2];
+    tile_a[kk + 3u][quad] = turned[3];
+  }
+}
+
+fn stage_b(e: u32, f: Fetched) {
+  if (TRANS_B) {
+    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+    let kk = (e % (BK / 4u)) * 4u;
+    let quad = swizzle(e / (BK / 4u), kk);
+    tile_b[kk][quad] = turned[0];
+    tile_b[kk + 1u][quad] = turned[1];
+    tile_b[kk + 2u][quad] = turned[2];
+    tile_b[kk + 3u][quad] = turned[3];
+  } else {
+    let kk = e / (BN / 4u);
+    let quad = e % (BN / 4u);
+    tile_b[kk][quad] = f.v0;
+    tile_b[kk + BK / 4u][quad] = f.v1;
+    tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
+    tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
+  }
+}
+
+fn stage(e: u32, f: Fetched) {
+  if (e < ITEMS_A) {
+    stage_a(e, f);
+  } else if (e < ITEMS_A + ITEMS_B) {
+    stage_b(e - ITEMS_A, f);
+  }
+}
+
+// product_blocks: the sums of an invocation of a tiled product, and one step of them from the tiles in workgroup memory. The inner loop of
+// products and of convolutions: 8 x 8 invocations, each with QM x QN blocks of 4 x 4 outputs, 32 apart.
+// Needs in the kernel: const QM, QN, TRANS_A, TRANS_B, SIDE; tile_a, tile_b and swizzle of lib product_stage.
+
+// A block of 4 x 4 sums.
+struct Block {
+  r0: vec4f,
+  r1: vec4f,
+  r2: vec4f,
+  r3: vec4f,
+}
+
+fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
+  var sums = before;
+  sums.r0 += av.x * bv;
+  sums.r1 += av.y * bv;
+  sums.r2 += av.z * bv;
+  sums.r3 += av.w * bv;
+  return sums;
+}
+
+fn sum_of(x: Block, y: Block) -> Block {
+  return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
+}
+
+// The blocks of an invocation, by rows and columns.
+struct Sums {
+  b00: Block,
+  b01: Block,
+  b10: Block,
+  b11: Block,
+}
+
+// Adds line kk of the staged tiles.
+fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
+  var s = before;
+  let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
+  let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
+  let a0 = tile_a[kk][at_a];
+  let b0 = tile_b[kk][at_b];
+  s.b00 = multiply(s.b00, a0, b0);
+  if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+  if (QM > 1u) {
+    let a1 = tile_a[kk][at_a + SIDE];
+    s.b10 = multiply(s.b10, a1, b0);
+    if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+  }
+  return s;
+}
+
+fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
+  return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+}
+
+// Which (x, y) of the workgroup an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, since NVIDIA's multiprocessors serve
+// reads of 16 bytes by 8 invocations at a time, and these read 6 vec4s.
+fn place(local: u32) -> vec2u {
+  let lane = local % 32u;
+  let block = local / 32u;
+  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+  return vec2u(within.x, within.y + 4u * block);
+}
+
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(between(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+}
+
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+}
+
+fn relu(x: f32) -> f32 {
+  return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// act: the nonlinearity that a kernel was made for, and its derivative.
+// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
+// @use activation
+
+fn act(x: f32) -> f32 {
+  var value = x;
+  if (ACT == 1u) {
+    value = gelu(x);
+  } else if (ACT == 2u) {
+    value = silu(x);
+  } else if (ACT == 3u) {
+    value = relu(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf(x);
+  } else if (ACT == 5u) {
+    value = sigmoid(x);
+  } else if (ACT == 6u) {
+    value = tanh_exact(x);
+  } else if (ACT == 7u) {
+    value = erf(x);
+  }
+  return value;
+}
+
+fn act_grad(x: f32) -> f32 {
+  var value = 1.0;
+  if (ACT == 1u) {
+    value = gelu_grad(x);
+  } else if (ACT == 2u) {
+    value = silu_grad(x);
+  } else if (ACT == 3u) {
+    value = relu_grad(x);
+  } else if (ACT == 4u) {
+    value = gelu_erf_grad(x);
+  } else if (ACT == 5u) {
+    value = sigmoid_grad(x);
+  } else if (ACT == 6u) {
+    value = tanh_grad(x);
+  } else if (ACT == 7u) {
+    value = erf_grad(x);
+  }
+  return value;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv2d_tiled: the GPU variant of conv2d_plain, with the same buffers and dims: a product whose A are the windows of x, made as its tiles
+ * are fetched, and whose B is weight. Tiles, staging and inner loop are those of matmul_tiled.
+ * Grid: a workgroup of 8 x 8 makes 32 QM pixels x 32 QN channels, folded over (group, tile). Which pixels an invocation fetches stays the
+ * same: their places are found once, and in each step that of its taps, without a division.
+ * Precision: f32, k summed in order.
+ * Source: as conv2d_plain; shaders/matmul_tiled.wgsl.
+ */
+export interface Conv2dTiled extends Same<typeof conv2d_tiled_> {}
+export const conv2d_tiled: Conv2dTiled = conv2d_tiled_;
 
 const copy_columns_ = {
   name: 'copy_columns',
@@ -6375,6 +8943,323 @@ fn main(
  */
 export interface EmbeddingFwd extends Same<typeof embedding_fwd_> {}
 export const embedding_fwd: EmbeddingFwd = embedding_fwd_;
+
+const exchange_ = {
+  name: 'exchange',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 16, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    taps: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12, else: 1 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `// exchange: out[group, n, tap, m] = x[group, m, tap, n]: weights of a convolution with rows and channels exchanged, as its gradient by what
+//   it reads needs them.
+// Buffers f32: x [groups, m, taps, n], out [groups, n, taps, m].
+// Grid: a workgroup of WG turns squares of SIDE x SIDE through workgroup memory, so that reads and writes are contiguous; folded over
+//   (group, tap, square).
+// Precision: exact.
+
+const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup, a multiple of SIDE
+const SIDE: u32 = 16u;
+
+struct Dims {
+  m: u32,
+  n: u32,
+  taps: u32,
+  groups: u32, // optional, else 1
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+var<workgroup> square: array<array<f32, SIDE + 1u>, SIDE>; // one more, so that columns meet no bank twice
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let across = (dims.n + SIDE - 1u) / SIDE;
+  let down = (dims.m + SIDE - 1u) / SIDE;
+  let index = wid.x + wid.y * groups.x;
+  let slice = index / (across * down);
+  let tap = slice % dims.taps;
+  let base = slice / dims.taps * dims.m * dims.taps * dims.n;
+  let live = slice < dims.taps * dims.groups;
+  let m0 = (index / across % down) * SIDE;
+  let n0 = (index % across) * SIDE;
+  for (var row = local / SIDE; row < SIDE; row += WG / SIDE) {
+    let at = vec2u(m0 + row, n0 + local % SIDE);
+    if (live && at.x < dims.m && at.y < dims.n) {
+      square[row][local % SIDE] = x[base + (at.x * dims.taps + tap) * dims.n + at.y];
+    }
+  }
+  workgroupBarrier();
+  for (var row = local / SIDE; row < SIDE; row += WG / SIDE) {
+    let at = vec2u(m0 + local % SIDE, n0 + row);
+    if (live && at.x < dims.m && at.y < dims.n) {
+      out[base + (at.y * dims.taps + tap) * dims.m + at.x] = square[local % SIDE][row];
+    }
+  }
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * exchange: out[group, n, tap, m] = x[group, m, tap, n]: weights of a convolution with rows and channels exchanged, as its gradient by what
+ * it reads needs them.
+ * Buffers f32: x [groups, m, taps, n], out [groups, n, taps, m].
+ * Grid: a workgroup of WG turns squares of SIDE x SIDE through workgroup memory, so that reads and writes are contiguous; folded over
+ * (group, tap, square).
+ * Precision: exact.
+ */
+export interface Exchange extends Same<typeof exchange_> {}
+export const exchange: Exchange = exchange_;
+
+const filter_down_ = {
+  name: 'filter_down',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 52, fields: {
+    batch: { type: 'u32', offset: 0 },
+    height: { type: 'u32', offset: 4 },
+    width: { type: 'u32', offset: 8 },
+    channels: { type: 'u32', offset: 12 },
+    scale: { type: 'f32', offset: 16, else: 1 },
+    tap0: { type: 'f32', offset: 20 },
+    tap1: { type: 'f32', offset: 24 },
+    tap2: { type: 'f32', offset: 28, else: 0 },
+    tap3: { type: 'f32', offset: 32, else: 0 },
+    tap4: { type: 'f32', offset: 36, else: 0 },
+    tap5: { type: 'f32', offset: 40, else: 0 },
+    tap6: { type: 'f32', offset: 44, else: 0 },
+    tap7: { type: 'f32', offset: 48, else: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    LENGTH: { kind: 'const', type: 'u32', default: 2 },
+  },
+  workgroup: ['WG'],
+  code: `// filter_down: images filtered and halved: out[i] = scale sum of tap[a] x[2 i + a - p], along rows and along columns, 0 outside.
+// Buffers f32, channel-last: x [batch, 2 height, 2 width, channels] -> out [batch, height, width, channels].
+// Dims: height and width of the smaller image; LENGTH taps, by which rows are filtered and by which columns; p = (LENGTH - 1) / 2.
+// Grid: an element of out an invocation; neighbours read neighbouring channels.
+// Precision: f32.
+// Source: Karras et al. 2022 (EDM, resampling filters); depth-wise, with stride 2.
+// @use filter_taps
+
+const WG: u32 = 256u;      // knob, halved to fit: invocations a workgroup
+const LENGTH: u32 = 2u;    // knob: taps, even, up to 8
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * WG + local;
+  if (at >= dims.batch * dims.height * dims.width * dims.channels) {
+    return;
+  }
+  let channel = at % dims.channels;
+  let pixel = at / dims.channels;
+  let col = i32(2u * (pixel % dims.width)) - BEFORE;
+  let row = i32(2u * ((pixel / dims.width) % dims.height)) - BEFORE;
+  let base = (pixel / (dims.width * dims.height)) * (4u * dims.height * dims.width);
+  var total = 0.0;
+  for (var a = 0u; a < LENGTH; a++) {
+    let y = row + i32(a);
+    for (var b = 0u; b < LENGTH; b++) {
+      let z = col + i32(b);
+      if (y >= 0 && z >= 0 && y < i32(2u * dims.height) && z < i32(2u * dims.width)) {
+        total += tap(a) * tap(b) * x[(base + u32(y) * (2u * dims.width) + u32(z)) * dims.channels + channel];
+      }
+    }
+  }
+  out[at] = dims.scale * total;
+}
+
+// filter_taps: the dims of the kernels that filter images to half and twice their size, and their taps by number.
+// Needs in the kernel: const LENGTH.
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  scale: f32, // optional, else 1
+  tap0: f32,
+  tap1: f32,
+  tap2: f32, // optional, else 0
+  tap3: f32, // optional, else 0
+  tap4: f32, // optional, else 0
+  tap5: f32, // optional, else 0
+  tap6: f32, // optional, else 0
+  tap7: f32, // optional, else 0
+}
+
+const BEFORE: i32 = i32((LENGTH - 1u) / 2u); // p: taps before the first pixel of a pair
+
+fn tap(i: u32) -> f32 {
+  switch i {
+    case 0u: { return dims.tap0; }
+    case 1u: { return dims.tap1; }
+    case 2u: { return dims.tap2; }
+    case 3u: { return dims.tap3; }
+    case 4u: { return dims.tap4; }
+    case 5u: { return dims.tap5; }
+    case 6u: { return dims.tap6; }
+    default: { return dims.tap7; }
+  }
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * filter_down: images filtered and halved: out[i] = scale sum of tap[a] x[2 i + a - p], along rows and along columns, 0 outside.
+ * Buffers f32, channel-last: x [batch, 2 height, 2 width, channels] -> out [batch, height, width, channels].
+ * Dims: height and width of the smaller image; LENGTH taps, by which rows are filtered and by which columns; p = (LENGTH - 1) / 2.
+ * Grid: an element of out an invocation; neighbours read neighbouring channels.
+ * Precision: f32.
+ * Source: Karras et al. 2022 (EDM, resampling filters); depth-wise, with stride 2.
+ */
+export interface FilterDown extends Same<typeof filter_down_> {}
+export const filter_down: FilterDown = filter_down_;
+
+const filter_up_ = {
+  name: 'filter_up',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 52, fields: {
+    batch: { type: 'u32', offset: 0 },
+    height: { type: 'u32', offset: 4 },
+    width: { type: 'u32', offset: 8 },
+    channels: { type: 'u32', offset: 12 },
+    scale: { type: 'f32', offset: 16, else: 1 },
+    tap0: { type: 'f32', offset: 20 },
+    tap1: { type: 'f32', offset: 24 },
+    tap2: { type: 'f32', offset: 28, else: 0 },
+    tap3: { type: 'f32', offset: 32, else: 0 },
+    tap4: { type: 'f32', offset: 36, else: 0 },
+    tap5: { type: 'f32', offset: 40, else: 0 },
+    tap6: { type: 'f32', offset: 44, else: 0 },
+    tap7: { type: 'f32', offset: 48, else: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    LENGTH: { kind: 'const', type: 'u32', default: 2 },
+  },
+  workgroup: ['WG'],
+  code: `// filter_up: the transpose of filter_down: out[2 i + a - p] += scale tap[a] x[i], along rows and along columns.
+// Buffers f32, channel-last: x [batch, height, width, channels] -> out [batch, 2 height, 2 width, channels].
+// Dims: height and width of the smaller image; LENGTH taps, by which rows are filtered and by which columns; p = (LENGTH - 1) / 2.
+// Grid: an element of out an invocation; neighbours read neighbouring channels.
+// Precision: f32.
+// Source: Karras et al. 2022 (EDM, resampling filters); the transpose of shaders/filter_down.wgsl.
+// @use filter_taps
+
+const WG: u32 = 256u;      // knob, halved to fit: invocations a workgroup
+const LENGTH: u32 = 2u;    // knob: taps, even, up to 8
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * WG + local;
+  if (at >= 4u * dims.batch * dims.height * dims.width * dims.channels) {
+    return;
+  }
+  let channel = at % dims.channels;
+  let pixel = at / dims.channels;
+  let col = i32(pixel % (2u * dims.width)) + BEFORE;
+  let row = i32((pixel / (2u * dims.width)) % (2u * dims.height)) + BEFORE;
+  let base = (pixel / (4u * dims.width * dims.height)) * (dims.height * dims.width);
+  var total = 0.0;
+  for (var a = u32(row) & 1u; a < LENGTH; a += 2u) {
+    let y = (row - i32(a)) >> 1u;
+    for (var b = u32(col) & 1u; b < LENGTH; b += 2u) {
+      let z = (col - i32(b)) >> 1u;
+      if (y >= 0 && z >= 0 && y < i32(dims.height) && z < i32(dims.width)) {
+        total += tap(a) * tap(b) * x[(base + u32(y) * dims.width + u32(z)) * dims.channels + channel];
+      }
+    }
+  }
+  out[at] = dims.scale * total;
+}
+
+// filter_taps: the dims of the kernels that filter images to half and twice their size, and their taps by number.
+// Needs in the kernel: const LENGTH.
+
+struct Dims {
+  batch: u32,
+  height: u32,
+  width: u32,
+  channels: u32,
+  scale: f32, // optional, else 1
+  tap0: f32,
+  tap1: f32,
+  tap2: f32, // optional, else 0
+  tap3: f32, // optional, else 0
+  tap4: f32, // optional, else 0
+  tap5: f32, // optional, else 0
+  tap6: f32, // optional, else 0
+  tap7: f32, // optional, else 0
+}
+
+const BEFORE: i32 = i32((LENGTH - 1u) / 2u); // p: taps before the first pixel of a pair
+
+fn tap(i: u32) -> f32 {
+  switch i {
+    case 0u: { return dims.tap0; }
+    case 1u: { return dims.tap1; }
+    case 2u: { return dims.tap2; }
+    case 3u: { return dims.tap3; }
+    case 4u: { return dims.tap4; }
+    case 5u: { return dims.tap5; }
+    case 6u: { return dims.tap6; }
+    default: { return dims.tap7; }
+  }
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * filter_up: the transpose of filter_down: out[2 i + a - p] += scale tap[a] x[i], along rows and along columns.
+ * Buffers f32, channel-last: x [batch, height, width, channels] -> out [batch, 2 height, 2 width, channels].
+ * Dims: height and width of the smaller image; LENGTH taps, by which rows are filtered and by which columns; p = (LENGTH - 1) / 2.
+ * Grid: an element of out an invocation; neighbours read neighbouring channels.
+ * Precision: f32.
+ * Source: Karras et al. 2022 (EDM, resampling filters); the transpose of shaders/filter_down.wgsl.
+ */
+export interface FilterUp extends Same<typeof filter_up_> {}
+export const filter_up: FilterUp = filter_up_;
 
 const fold_ = {
   name: 'fold',
@@ -8503,6 +11388,7 @@ const matmul_tiled_ = {
 // @use act
 // @use shared_matrix
 // @use product_tiles
+// @use product_blocks
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation, 1 or 2: 32 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation, 1 or 2: 32 QN columns a workgroup
@@ -8565,56 +11451,6 @@ fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
-// A block of 4 x 4 sums.
-struct Block {
-  r0: vec4f,
-  r1: vec4f,
-  r2: vec4f,
-  r3: vec4f,
-}
-
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-  var sums = before;
-  sums.r0 += av.x * bv;
-  sums.r1 += av.y * bv;
-  sums.r2 += av.z * bv;
-  sums.r3 += av.w * bv;
-  return sums;
-}
-
-fn sum_of(x: Block, y: Block) -> Block {
-  return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
-}
-
-// The blocks of an invocation, by rows and columns.
-struct Sums {
-  b00: Block,
-  b01: Block,
-  b10: Block,
-  b11: Block,
-}
-
-// Adds line kk of the staged tiles.
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-  var s = before;
-  let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
-  let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
-  let a0 = tile_a[kk][at_a];
-  let b0 = tile_b[kk][at_b];
-  s.b00 = multiply(s.b00, a0, b0);
-  if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
-  if (QM > 1u) {
-    let a1 = tile_a[kk][at_a + SIDE];
-    s.b10 = multiply(s.b10, a1, b0);
-    if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
-  }
-  return s;
-}
-
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-  return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
-}
-
 fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
   finish(slice, batch, row, col, sums.r0);
   finish(slice, batch, row + 1u, col, sums.r1);
@@ -8671,15 +11507,6 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
       out[(index + j) / STORE_WIDTH] = part;
     }
   }
-}
-
-// Which (x, y) of the workgroup an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, since NVIDIA's multiprocessors serve
-// reads of 16 bytes by 8 invocations at a time, and these read 6 vec4s.
-fn place(local: u32) -> vec2u {
-  let lane = local % 32u;
-  let block = local / 32u;
-  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
-  return vec2u(within.x, within.y + 4u * block);
 }
 
 @compute @workgroup_size(64)
@@ -8793,12 +11620,9 @@ fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
   return select(i / each, i / each % max(count, 1u), count > 0u);
 }
 
-// product_tiles: the tiles of A and B of one step of a product, BK lines of k, fetched into registers and staged in workgroup memory.
+// product_tiles: fetches the tiles of A and B of one step of a product of stored matrices, BK lines of k, into registers.
 // Needs in the kernel: const BM, BN, BK, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B, VEC_A, VEC_B; dims.m, n, k; fn a_at, b_at(i) -> vec4f.
-
-// Arrays of lines: of an index in two parts the compiler bounds each, and what the loop adds to the first stays a constant.
-var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
-var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
+// @use product_stage
 
 // Four k from k0 of row \`row\` of A [m, k], zero past the edges.
 fn a_along_k(base: u32, row: u32, k0: u32, k_end: u32) -> vec4f {
@@ -8868,20 +11692,6 @@ fn b_along_n(base: u32, col0: u32, k0: u32, k_end: u32) -> vec4f {
   return v;
 }
 
-// What an invocation fetches and stages of a step, as it lies in storage: of a transposed operand the 4 x 4 block of four lines along k,
-// of the other four vec4s of lines a quarter of BK apart.
-struct Fetched {
-  v0: vec4f,
-  v1: vec4f,
-  v2: vec4f,
-  v3: vec4f,
-}
-
-// Where quad \`quad\` of line kk lies within a line of a transposed tile: a block's line is 2 quads away from that of the next block of k.
-fn swizzle(quad: u32, kk: u32) -> u32 {
-  return quad ^ ((kk / 2u) & 6u);
-}
-
 // Fetches item e of the tile of A at k0. Blocks run along k first: 4 of them are 64 bytes of a line.
 fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
   if (TRANS_A) {
@@ -8925,45 +11735,6 @@ fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
   );
 }
 
-// Stages what they fetched, in whole vec4s: a component written by itself may write its neighbours too, which are other invocations'.
-fn stage_a(e: u32, f: Fetched) {
-  if (TRANS_A) {
-    let kk = e / (BM / 4u);
-    let quad = e % (BM / 4u);
-    tile_a[kk][quad] = f.v0;
-    tile_a[kk + BK / 4u][quad] = f.v1;
-    tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
-    tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
-  } else {
-    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-    let kk = (e % (BK / 4u)) * 4u;
-    let quad = swizzle(e / (BK / 4u), kk);
-    tile_a[kk][quad] = turned[0];
-    tile_a[kk + 1u][quad] = turned[1];
-    tile_a[kk + 2u][quad] = turned[2];
-    tile_a[kk + 3u][quad] = turned[3];
-  }
-}
-
-fn stage_b(e: u32, f: Fetched) {
-  if (TRANS_B) {
-    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-    let kk = (e % (BK / 4u)) * 4u;
-    let quad = swizzle(e / (BK / 4u), kk);
-    tile_b[kk][quad] = turned[0];
-    tile_b[kk + 1u][quad] = turned[1];
-    tile_b[kk + 2u][quad] = turned[2];
-    tile_b[kk + 3u][quad] = turned[3];
-  } else {
-    let kk = e / (BN / 4u);
-    let quad = e % (BN / 4u);
-    tile_b[kk][quad] = f.v0;
-    tile_b[kk + BK / 4u][quad] = f.v1;
-    tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
-    tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
-  }
-}
-
 // Where the operands and their tiles begin, and where k ends.
 struct Sources {
   a: u32,
@@ -8984,14 +11755,68 @@ fn fetch(e: u32, sources: Sources, k0: u32) -> Fetched {
   return Fetched();
 }
 
-fn stage(e: u32, f: Fetched) {
-  if (e < ITEMS_A) {
-    stage_a(e, f);
-  } else if (e < ITEMS_A + ITEMS_B) {
-    stage_b(e - ITEMS_A, f);
-  }
+// product_blocks: the sums of an invocation of a tiled product, and one step of them from the tiles in workgroup memory. The inner loop of
+// products and of convolutions: 8 x 8 invocations, each with QM x QN blocks of 4 x 4 outputs, 32 apart.
+// Needs in the kernel: const QM, QN, TRANS_A, TRANS_B, SIDE; tile_a, tile_b and swizzle of lib product_stage.
+
+// A block of 4 x 4 sums.
+struct Block {
+  r0: vec4f,
+  r1: vec4f,
+  r2: vec4f,
+  r3: vec4f,
 }
 
+fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
+  var sums = before;
+  sums.r0 += av.x * bv;
+  sums.r1 += av.y * bv;
+  sums.r2 += av.z * bv;
+  sums.r3 += av.w * bv;
+  return sums;
+}
+
+fn sum_of(x: Block, y: Block) -> Block {
+  return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
+}
+
+// The blocks of an invocation, by rows and columns.
+struct Sums {
+  b00: Block,
+  b01: Block,
+  b10: Block,
+  b11: Block,
+}
+
+// Adds line kk of the staged tiles.
+fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
+  var s = before;
+  let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
+  let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
+  let a0 = tile_a[kk][at_a];
+  let b0 = tile_b[kk][at_b];
+  s.b00 = multiply(s.b00, a0, b0);
+  if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+  if (QM > 1u) {
+    let a1 = tile_a[kk][at_a + SIDE];
+    s.b10 = multiply(s.b10, a1, b0);
+    if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+  }
+  return s;
+}
+
+fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
+  return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+}
+
+// Which (x, y) of the workgroup an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, since NVIDIA's multiprocessors serve
+// reads of 16 bytes by 8 invocations at a time, and these read 6 vec4s.
+fn place(local: u32) -> vec2u {
+  let lane = local % 32u;
+  let block = local / 32u;
+  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+  return vec2u(within.x, within.y + 4u * block);
+}
 
 // activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
 // @use finite
@@ -9105,6 +11930,74 @@ fn silu(x: f32) -> f32 {
 fn silu_grad(x: f32) -> f32 {
   let s = sigmoid(x);
   return s * (1.0 + x * (1.0 - s));
+}
+
+// product_stage: the tiles of A and B of one step of a product, BK lines of k, staged in workgroup memory from registers.
+// Needs in the kernel: const BM, BN, BK, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B.
+
+// Arrays of lines: of an index in two parts the compiler bounds each, and what the loop adds to the first stays a constant.
+var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
+var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
+
+// What an invocation fetches and stages of a step, as it lies in storage: of a transposed operand the 4 x 4 block of four lines along k,
+// of the other four vec4s of lines a quarter of BK apart.
+struct Fetched {
+  v0: vec4f,
+  v1: vec4f,
+  v2: vec4f,
+  v3: vec4f,
+}
+
+// Where quad \`quad\` of line kk lies within a line of a transposed tile: a block's line is 2 quads away from that of the next block of k.
+fn swizzle(quad: u32, kk: u32) -> u32 {
+  return quad ^ ((kk / 2u) & 6u);
+}
+
+// Stages what they fetched, in whole vec4s: a component written by itself may write its neighbours too, which are other invocations'.
+fn stage_a(e: u32, f: Fetched) {
+  if (TRANS_A) {
+    let kk = e / (BM / 4u);
+    let quad = e % (BM / 4u);
+    tile_a[kk][quad] = f.v0;
+    tile_a[kk + BK / 4u][quad] = f.v1;
+    tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
+    tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
+  } else {
+    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+    let kk = (e % (BK / 4u)) * 4u;
+    let quad = swizzle(e / (BK / 4u), kk);
+    tile_a[kk][quad] = turned[0];
+    tile_a[kk + 1u][quad] = turned[1];
+    tile_a[kk + 2u][quad] = turned[2];
+    tile_a[kk + 3u][quad] = turned[3];
+  }
+}
+
+fn stage_b(e: u32, f: Fetched) {
+  if (TRANS_B) {
+    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+    let kk = (e % (BK / 4u)) * 4u;
+    let quad = swizzle(e / (BK / 4u), kk);
+    tile_b[kk][quad] = turned[0];
+    tile_b[kk + 1u][quad] = turned[1];
+    tile_b[kk + 2u][quad] = turned[2];
+    tile_b[kk + 3u][quad] = turned[3];
+  } else {
+    let kk = e / (BN / 4u);
+    let quad = e % (BN / 4u);
+    tile_b[kk][quad] = f.v0;
+    tile_b[kk + BK / 4u][quad] = f.v1;
+    tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
+    tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
+  }
+}
+
+fn stage(e: u32, f: Fetched) {
+  if (e < ITEMS_A) {
+    stage_a(e, f);
+  } else if (e < ITEMS_A + ITEMS_B) {
+    stage_b(e - ITEMS_A, f);
+  }
 }
 
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
@@ -13799,3 +16692,519 @@ fn image_index(at: u32) -> u32 {
  */
 export interface Unpatchify extends Same<typeof unpatchify_> {}
 export const unpatchify: Unpatchify = unpatchify_;
+
+const weight_force_ = {
+  name: 'weight_force',
+  entryPoint: 'main',
+  bindings: {
+    weight: { binding: 0, access: 'read_write', element: 'f32' },
+    clip: { binding: 1, access: 'read', element: 'f32', optional: 'GUARDED' },
+  },
+  uniform: { binding: 2, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    eps: { type: 'f32', offset: 8 },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
+    GUARDED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['LANES', 'ROWS'],
+  code: `// weight_force: W <- W / (eps + r) in place, row by row, r = sqrt(mean(W^2)): forced weight normalisation, before the optimiser's step.
+// Buffers f32: weight [rows, cols] updated; where GUARDED clip [4] of shaders/clip_scale.wgsl: a step that is held changes nothing.
+// Grid: ROWS rows a workgroup, LANES invocations a row. LANES = 1 runs without barriers.
+// Precision: f32; sums of runs.
+// Source: Karras et al. 2024 (EDM2, forced weight normalization).
+// @use lanes
+// @use runs
+// @use row_lanes
+
+const LANES: u32 = 64u;         // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;           // knob, halved to fit: rows a workgroup
+const GUARDED: bool = false;    // knob: leave the weights as they are in a step that is held
+
+alias Summed = f32;
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read_write> weight: array<f32>;
+@group(0) @binding(1) var<storage, read> clip: array<f32>; // optional: GUARDED
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = row_of(wid, groups, lid);
+  var sums = Runs();
+  for (var first = lid.x; first < row.end; first += RUN * LANES) {
+    var run = 0.0;
+    for (var c = first; c < min(row.end, first + RUN * LANES); c += LANES) {
+      let w = weight[row.base + c];
+      run += w * w;
+    }
+    add_run(&sums, run);
+  }
+  let r = sqrt(lanes_sum(sum_of(sums), lid.x, lid.y) / f32(dims.cols));
+  if (GUARDED && clip[3] == 1.0) {
+    return;
+  }
+  for (var c = lid.x; c < row.end; c += LANES) {
+    weight[row.base + c] /= dims.eps + r;
+  }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+
+// row_lanes: the row that an invocation shares with LANES - 1 others, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS, dims with rows and cols.
+
+struct Row {
+  index: u32,
+  live: bool, // rows past the end still take part in the barriers
+  base: u32, // where its numbers begin
+  end: u32, // how many there are: none of a row past the end
+}
+
+fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows;
+  return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * weight_force: W <- W / (eps + r) in place, row by row, r = sqrt(mean(W^2)): forced weight normalisation, before the optimiser's step.
+ * Buffers f32: weight [rows, cols] updated; where GUARDED clip [4] of shaders/clip_scale.wgsl: a step that is held changes nothing.
+ * Grid: ROWS rows a workgroup, LANES invocations a row. LANES = 1 runs without barriers.
+ * Precision: f32; sums of runs.
+ * Source: Karras et al. 2024 (EDM2, forced weight normalization).
+ */
+export interface WeightForce extends Same<typeof weight_force_> {}
+export const weight_force: WeightForce = weight_force_;
+
+const weight_norm_bwd_ = {
+  name: 'weight_norm_bwd',
+  entryPoint: 'main',
+  bindings: {
+    weight: { binding: 0, access: 'read', element: 'f32', optional: 'NORMED' },
+    gain: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_GAIN' },
+    rms: { binding: 2, access: 'read', element: 'f32', optional: 'NORMED' },
+    dout: { binding: 3, access: 'read', element: 'f32' },
+    dweight: { binding: 4, access: 'read_write', element: 'f32' },
+    dgain: { binding: 5, access: 'read_write', element: 'f32', optional: 'HAS_GAIN' },
+  },
+  uniform: { binding: 6, size: 24, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    taps: { type: 'u32', offset: 8 },
+    interleave: { type: 'u32', offset: 12, else: 1 },
+    eps: { type: 'f32', offset: 16, else: 0, optional: 'NORMED' },
+    scale: { type: 'f32', offset: 20, else: 1, optional: 'NORMED' },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
+    NORMED: { kind: 'const', type: 'bool', default: false },
+    FORCED: { kind: 'const', type: 'bool', default: false },
+    HAS_GAIN: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['LANES', 'ROWS'],
+  code: `// weight_norm_bwd: the gradient of weight_norm_fwd by weight, and by gain of each row. With NORMED, g the gradient of out where W lies,
+//   s = scale gain, W the weights as they are or, with FORCED, as overwritten, r their root mean square:
+//   dweight = s (g / (eps + r) - W mean(g W) / (r (eps + r)^2)), r = 0 giving s g / (eps + r); dgain[row] = scale sum(g W) / (eps + r).
+//   With FORCED it is the gradient by the overwritten weights, which the optimiser's step is taken from.
+// Buffers f32: weight [rows, depth, taps]; gain [1]; rms [rows] of the forward; dout [rows, taps, depth]; dweight as weight; dgain [rows].
+// Grid: as weight_norm_fwd.
+// Precision: f32; sums of runs.
+// Source: the derivative of shaders/weight_norm_fwd.wgsl.
+// @use lanes
+// @use runs
+// @use row_lanes
+
+const LANES: u32 = 64u;         // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;           // knob, halved to fit: rows a workgroup
+const NORMED: bool = false;     // knob: normalise rows
+const FORCED: bool = false;     // knob: twice
+const HAS_GAIN: bool = false;   // knob: multiply by gain
+
+alias Summed = f32;
+
+struct Dims {
+  rows: u32,
+  cols: u32, // depth taps
+  taps: u32,
+  interleave: u32, // optional, else 1
+  eps: f32, // optional: NORMED, else 0
+  scale: f32, // optional: NORMED, else 1
+}
+
+@group(0) @binding(0) var<storage, read> weight: array<f32>; // optional: NORMED
+@group(0) @binding(1) var<storage, read> gain: array<f32>; // optional: HAS_GAIN
+@group(0) @binding(2) var<storage, read> rms: array<f32>; // optional: NORMED
+@group(0) @binding(3) var<storage, read> dout: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dgain: array<f32>; // optional: HAS_GAIN
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = row_of(wid, groups, lid);
+  let at = ((row.index % dims.interleave) * (dims.rows / dims.interleave) + row.index / dims.interleave) * dims.cols;
+  let depth = dims.cols / dims.taps;
+  var gained = dims.scale;
+  if (HAS_GAIN) {
+    gained *= gain[0];
+  }
+  var g_part = 1.0; // dweight = g_part g - w_part W
+  var w_part = 0.0;
+  if (NORMED) {
+    var sums = Runs();
+    for (var first = lid.x; first < row.end; first += RUN * LANES) {
+      var run = 0.0;
+      for (var c = first; c < min(row.end, first + RUN * LANES); c += LANES) {
+        let channel = c / dims.taps;
+        run += dout[at + (c - channel * dims.taps) * depth + channel] * weight[row.base + c];
+      }
+      add_run(&sums, run);
+    }
+    let stored = lanes_sum(sum_of(sums), lid.x, lid.y); // sum(g W) of the weights as they are
+    let r0 = rms[select(0u, row.index, row.live)];
+    let shrunk = select(1.0, 1.0 / (dims.eps + r0), FORCED); // of W as they are, the W of the formula
+    let r = r0 * shrunk;
+    let total = stored * shrunk;
+    let down = 1.0 / (dims.eps + r);
+    g_part = gained * down;
+    w_part = select(0.0, gained * total / f32(dims.cols) * down * down / r * shrunk, r > 0.0);
+    if (HAS_GAIN && row.live && lid.x == 0u) {
+      dgain[row.index] = dims.scale * total * down;
+    }
+  }
+  for (var c = lid.x; c < row.end; c += LANES) {
+    let channel = c / dims.taps;
+    var value = g_part * dout[at + (c - channel * dims.taps) * depth + channel];
+    if (NORMED) {
+      value -= w_part * weight[row.base + c];
+    }
+    dweight[row.base + c] = value;
+  }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+
+// row_lanes: the row that an invocation shares with LANES - 1 others, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS, dims with rows and cols.
+
+struct Row {
+  index: u32,
+  live: bool, // rows past the end still take part in the barriers
+  base: u32, // where its numbers begin
+  end: u32, // how many there are: none of a row past the end
+}
+
+fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows;
+  return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * weight_norm_bwd: the gradient of weight_norm_fwd by weight, and by gain of each row. With NORMED, g the gradient of out where W lies,
+ * s = scale gain, W the weights as they are or, with FORCED, as overwritten, r their root mean square:
+ * dweight = s (g / (eps + r) - W mean(g W) / (r (eps + r)^2)), r = 0 giving s g / (eps + r); dgain[row] = scale sum(g W) / (eps + r).
+ * With FORCED it is the gradient by the overwritten weights, which the optimiser's step is taken from.
+ * Buffers f32: weight [rows, depth, taps]; gain [1]; rms [rows] of the forward; dout [rows, taps, depth]; dweight as weight; dgain [rows].
+ * Grid: as weight_norm_fwd.
+ * Precision: f32; sums of runs.
+ * Source: the derivative of shaders/weight_norm_fwd.wgsl.
+ */
+export interface WeightNormBwd extends Same<typeof weight_norm_bwd_> {}
+export const weight_norm_bwd: WeightNormBwd = weight_norm_bwd_;
+
+const weight_norm_fwd_ = {
+  name: 'weight_norm_fwd',
+  entryPoint: 'main',
+  bindings: {
+    weight: { binding: 0, access: 'read', element: 'f32' },
+    gain: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_GAIN' },
+    out: { binding: 2, access: 'read_write', element: 'f32' },
+    rms: { binding: 3, access: 'read_write', element: 'f32', optional: 'NORMED' },
+  },
+  uniform: { binding: 4, size: 24, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    taps: { type: 'u32', offset: 8 },
+    interleave: { type: 'u32', offset: 12, else: 1 },
+    eps: { type: 'f32', offset: 16, else: 0, optional: 'NORMED' },
+    scale: { type: 'f32', offset: 20, else: 1, optional: 'NORMED' },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
+    NORMED: { kind: 'const', type: 'bool', default: false },
+    FORCED: { kind: 'const', type: 'bool', default: false },
+    HAS_GAIN: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['LANES', 'ROWS'],
+  code: `// weight_norm_fwd: the weights of a convolution as conv2d reads them: out[row', tap, c] = factor W[row, c, tap]; rows of each third together
+//   where they lie interleaved.
+//   With NORMED factor = scale gain / (eps + r) of W's own row, r = sqrt(mean(W^2)); with FORCED W is normalised twice, as a network is that
+//   overwrites W by W / (eps + r) first: factor = scale gain / ((eps + r) (eps + r')), r' = r / (eps + r).
+// Buffers f32: weight [rows, depth, taps]; gain [1]; out [rows, taps, depth]; rms [rows] = r, for the backward.
+// Dims: interleave n: row i n + j of weight is row j rows / n + i of out.
+// Grid: ROWS rows a workgroup, LANES invocations a row. LANES = 1 runs without barriers.
+// Precision: f32; sums of runs.
+// Source: Karras et al. 2024 (EDM2, magnitude-preserving layers).
+// @use lanes
+// @use runs
+// @use row_lanes
+
+const LANES: u32 = 64u;         // knob, halved to fit: invocations a row, a power of two
+const ROWS: u32 = 4u;           // knob, halved to fit: rows a workgroup
+const NORMED: bool = false;     // knob: normalise rows
+const FORCED: bool = false;     // knob: twice
+const HAS_GAIN: bool = false;   // knob: multiply by gain
+
+alias Summed = f32;
+
+struct Dims {
+  rows: u32,
+  cols: u32, // depth taps
+  taps: u32,
+  interleave: u32, // optional, else 1
+  eps: f32, // optional: NORMED, else 0
+  scale: f32, // optional: NORMED, else 1
+}
+
+@group(0) @binding(0) var<storage, read> weight: array<f32>;
+@group(0) @binding(1) var<storage, read> gain: array<f32>; // optional: HAS_GAIN
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> rms: array<f32>; // optional: NORMED
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = row_of(wid, groups, lid);
+  var factor = 1.0;
+  if (NORMED) {
+    var sums = Runs();
+    for (var first = lid.x; first < row.end; first += RUN * LANES) {
+      var run = 0.0;
+      for (var c = first; c < min(row.end, first + RUN * LANES); c += LANES) {
+        let w = weight[row.base + c];
+        run += w * w;
+      }
+      add_run(&sums, run);
+    }
+    let r = sqrt(lanes_sum(sum_of(sums), lid.x, lid.y) / f32(dims.cols));
+    factor = dims.scale / (dims.eps + r);
+    if (FORCED) {
+      factor = dims.scale / ((dims.eps + r) * (dims.eps + r / (dims.eps + r)));
+    }
+    if (row.live && lid.x == 0u) {
+      rms[row.index] = r;
+    }
+  }
+  if (HAS_GAIN) {
+    factor *= gain[0];
+  }
+  let to = ((row.index % dims.interleave) * (dims.rows / dims.interleave) + row.index / dims.interleave) * dims.cols;
+  let depth = dims.cols / dims.taps;
+  for (var c = lid.x; c < row.end; c += LANES) {
+    let tap = c / depth;
+    out[to + c] = factor * weight[row.base + (c - tap * depth) * dims.taps + tap];
+  }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+
+// row_lanes: the row that an invocation shares with LANES - 1 others, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS, dims with rows and cols.
+
+struct Row {
+  index: u32,
+  live: bool, // rows past the end still take part in the barriers
+  base: u32, // where its numbers begin
+  end: u32, // how many there are: none of a row past the end
+}
+
+fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.rows;
+  return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * weight_norm_fwd: the weights of a convolution as conv2d reads them: out[row', tap, c] = factor W[row, c, tap]; rows of each third together
+ * where they lie interleaved.
+ * With NORMED factor = scale gain / (eps + r) of W's own row, r = sqrt(mean(W^2)); with FORCED W is normalised twice, as a network is that
+ * overwrites W by W / (eps + r) first: factor = scale gain / ((eps + r) (eps + r')), r' = r / (eps + r).
+ * Buffers f32: weight [rows, depth, taps]; gain [1]; out [rows, taps, depth]; rms [rows] = r, for the backward.
+ * Dims: interleave n: row i n + j of weight is row j rows / n + i of out.
+ * Grid: ROWS rows a workgroup, LANES invocations a row. LANES = 1 runs without barriers.
+ * Precision: f32; sums of runs.
+ * Source: Karras et al. 2024 (EDM2, magnitude-preserving layers).
+ */
+export interface WeightNormFwd extends Same<typeof weight_norm_fwd_> {}
+export const weight_norm_fwd: WeightNormFwd = weight_norm_fwd_;

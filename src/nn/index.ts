@@ -7,8 +7,16 @@ export {
   type SelfAttentionOptions,
   selfAttention,
 } from '../autograd/ops/attention.ts';
+export { clamp, combine } from '../autograd/ops/combine.ts';
 export { concat } from '../autograd/ops/concat.ts';
-export { conv2d, pool2d, unfold, type Window } from '../autograd/ops/convolution.ts';
+export {
+  type ConvolutionOptions,
+  conv2d,
+  type EvenWindow,
+  pool2d,
+  unfold,
+  type Window,
+} from '../autograd/ops/convolution.ts';
 export { embedding, timestepEmbedding } from '../autograd/ops/embedding.ts';
 export {
   columnSums,
@@ -21,6 +29,7 @@ export { squaredError } from '../autograd/ops/loss.ts';
 export { matmul } from '../autograd/ops/matmul.ts';
 export { type NormModulateOptions, normModulate } from '../autograd/ops/norm.ts';
 export { type PatchOrder, patchify, unpatchify } from '../autograd/ops/patch.ts';
+export { resample } from '../autograd/ops/resample.ts';
 export { add, addPerSample, gatedResidual } from '../autograd/ops/residual.ts';
 export {
   type CrossEntropyOpOptions,
@@ -31,6 +40,7 @@ export {
   softmax,
 } from '../autograd/ops/softmax.ts';
 export { stackRows } from '../autograd/ops/stack.ts';
+export { type ConvWeightOptions, convWeight } from '../autograd/ops/weight_norm.ts';
 export { type GradSink, type Node, Tape, TapeError } from '../autograd/tape.ts';
 export { FixableError } from '../kernel/index.ts';
 export { type Follower, Learner, type SteadyStep, type StepBody } from '../optim/learner.ts';

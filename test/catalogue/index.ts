@@ -2,6 +2,7 @@ import { activationCases } from './activation.ts';
 import { attentionCases } from './attention.ts';
 import type { KernelCase } from './case.ts';
 import { columnsCases } from './columns.ts';
+import { convCases } from './conv.ts';
 import { embeddingCases } from './embedding.ts';
 import { lincombCases } from './lincomb.ts';
 import { lossCases } from './loss.ts';
@@ -15,6 +16,7 @@ import { randomCases } from './random.ts';
 import { reduceCases } from './reduce.ts';
 import { residualCases } from './residual.ts';
 import { crossEntropyCases, softmaxCases } from './softmax.ts';
+import { weightNormCases } from './weight_norm.ts';
 import { windowCases } from './window.ts';
 
 /** Every case of every kernel, by family. */
@@ -37,5 +39,7 @@ export const catalogue: readonly KernelCase[] = [
   ...softmaxCases,
   ...crossEntropyCases,
   ...windowCases,
+  ...convCases,
+  ...weightNormCases,
   ...columnsCases,
 ];
