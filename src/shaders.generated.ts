@@ -5131,6 +5131,78 @@ fn main(
 export interface CeilingFma extends Same<typeof ceiling_fma_> {}
 export const ceiling_fma: CeilingFma = ceiling_fma_;
 
+const channels_last_ = {
+  name: 'channels_last',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 16, fields: {
+    batch: { type: 'u32', offset: 0 },
+    channels: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    ones: { type: 'u32', offset: 12, else: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    BACK: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `// channels_last: images from channels first to channels last, with \`ones\` more channels of 1; BACK the other way, without them.
+// Buffers f32: x [batch, channels, pixels] -> out [batch, pixels, channels + ones]; BACK x and out exchanged.
+// Grid: an element of out an invocation.
+// Precision: exact.
+
+const WG: u32 = 256u;        // knob, halved to fit: invocations a workgroup
+const BACK: bool = false;    // knob: to channels first
+
+struct Dims {
+  batch: u32,
+  channels: u32,
+  pixels: u32,
+  ones: u32, // optional, else 0
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * WG + local;
+  let wide = dims.channels + dims.ones;
+  if (BACK) {
+    if (at < dims.batch * dims.channels * dims.pixels) {
+      let pixel = at % dims.pixels;
+      let plane = at / dims.pixels;
+      out[at] = x[(plane / dims.channels * dims.pixels + pixel) * wide + plane % dims.channels];
+    }
+    return;
+  }
+  if (at < dims.batch * dims.pixels * wide) {
+    let channel = at % wide;
+    let pixel = at / wide;
+    let plane = pixel / dims.pixels * dims.channels + min(channel, dims.channels - 1u);
+    out[at] = select(1.0, x[plane * dims.pixels + pixel % dims.pixels], channel < dims.channels);
+  }
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * channels_last: images from channels first to channels last, with `ones` more channels of 1; BACK the other way, without them.
+ * Buffers f32: x [batch, channels, pixels] -> out [batch, pixels, channels + ones]; BACK x and out exchanged.
+ * Grid: an element of out an invocation.
+ * Precision: exact.
+ */
+export interface ChannelsLast extends Same<typeof channels_last_> {}
+export const channels_last: ChannelsLast = channels_last_;
+
 const clamp_bwd_ = {
   name: 'clamp_bwd',
   entryPoint: 'main',
@@ -8703,6 +8775,112 @@ fn live_elements(i: u32, count: u32) -> vec4<bool> {
 export interface DadaptStep extends Same<typeof dadapt_step_> {}
 export const dadapt_step: DadaptStep = dadapt_step_;
 
+const dropout_ = {
+  name: 'dropout',
+  entryPoint: 'main',
+  bindings: {
+    key: { binding: 0, access: 'read', element: 'u32' },
+    x: { binding: 1, access: 'read', element: 'f32' },
+    out: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 16, fields: {
+    count: { type: 'u32', offset: 0 },
+    first: { type: 'u32', offset: 4, else: 0 },
+    layer: { type: 'u32', offset: 8, else: 0 },
+    rate: { type: 'f32', offset: 12 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `// dropout: out[i] = x[i] / (1 - rate) where number first + i of (seed, stream, step, layer) is at least rate, else 0; so too of a gradient:
+//   the mask is not stored but drawn again, from a key that is data.
+// Buffers: key [4] u32 = (seed, stream, step_lo, step_hi); x, out [count] f32.
+// Grid: four elements of one block of numbers an invocation. first + count <= 2^32.
+// Precision: f32. The layer is the second word of the counter (lib philox): the stream is dropout's alone.
+// Source: Srivastava et al. 2014; Salmon et al. 2011 (Philox).
+// @use philox
+
+const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
+
+struct Dims {
+  count: u32,
+  first: u32, // optional, else 0
+  layer: u32, // optional, else 0
+  rate: f32,
+}
+
+@group(0) @binding(0) var<storage, read> key: array<u32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let draw = dims.first / 4u + (wid.x + wid.y * groups.x) * WG + lid.x;
+  let words = philox(vec4u(draw, dims.layer, key[2], key[3]), vec2u(key[0], key[1]));
+  let scale = 1.0 / (1.0 - dims.rate);
+  for (var i = 0u; i < 4u; i++) {
+    let at = draw * 4u + i - dims.first; // wraps past the count for an element before first
+    if (at < dims.count) {
+      let number = f32(words[i] >> 8u) * 5.9604644775390625e-8; // 2^-24
+      out[at] = select(0.0, x[at] * scale, number >= dims.rate);
+    }
+  }
+}
+
+// philox: Philox 4x32-10, a counter-based generator: four random words are a function of a counter and a key, with no state.
+// Key = (seed, stream). Counter = (block, use, step_lo, step_hi); \`use\` keeps apart what different kinds of numbers draw at
+// the same key and step: 0 plain words, 1 normals, 2 and above on the host (src/rng/philox.ts, the twin of this file).
+// Integer arithmetic alone: the same bits on every adapter.
+// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+
+const PHILOX_USE_WORDS: u32 = 0u;
+const PHILOX_USE_NORMAL: u32 = 1u;
+
+// The upper 32 bits of the 64-bit product, from 16-bit halves; no partial sum passes 32 bits.
+fn mul_hi(a: u32, b: u32) -> u32 {
+  let a_lo = a & 0xffffu;
+  let a_hi = a >> 16u;
+  let b_lo = b & 0xffffu;
+  let b_hi = b >> 16u;
+  let middle = a_hi * b_lo + ((a_lo * b_lo) >> 16u);
+  let other = a_lo * b_hi + (middle & 0xffffu);
+  return a_hi * b_hi + (middle >> 16u) + (other >> 16u);
+}
+
+fn philox(counter: vec4u, key: vec2u) -> vec4u {
+  var c = counter;
+  var k = key;
+  for (var round = 0u; round < 10u; round++) {
+    c = vec4u(
+      mul_hi(0xcd9e8d57u, c.z) ^ c.y ^ k.x,
+      0xcd9e8d57u * c.z,
+      mul_hi(0xd2511f53u, c.x) ^ c.w ^ k.y,
+      0xd2511f53u * c.x,
+    );
+    k += vec2u(0x9e3779b9u, 0xbb67ae85u);
+  }
+  return c;
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * dropout: out[i] = x[i] / (1 - rate) where number first + i of (seed, stream, step, layer) is at least rate, else 0; so too of a gradient:
+ * the mask is not stored but drawn again, from a key that is data.
+ * Buffers: key [4] u32 = (seed, stream, step_lo, step_hi); x, out [count] f32.
+ * Grid: four elements of one block of numbers an invocation. first + count <= 2^32.
+ * Precision: f32. The layer is the second word of the counter (lib philox): the stream is dropout's alone.
+ * Source: Srivastava et al. 2014; Salmon et al. 2011 (Philox).
+ */
+export interface Dropout extends Same<typeof dropout_> {}
+export const dropout: Dropout = dropout_;
+
 const ema_ = {
   name: 'ema',
   entryPoint: 'main',
@@ -9967,6 +10145,1248 @@ fn sum_of(runs: Runs) -> Summed {
 export interface GradStats extends Same<typeof grad_stats_> {}
 export const grad_stats: GradStats = grad_stats_;
 
+const group_norm_bwd_means_ = {
+  name: 'group_norm_bwd_means',
+  entryPoint: 'main',
+  bindings: {
+    sums: { binding: 0, access: 'read', element: 'f32' },
+    weight: { binding: 1, access: 'read', element: 'f32' },
+    means: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 16, fields: {
+    batch: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 64, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `// group_norm_bwd_means: of each sample's groups, the means of weight g and of weight g xhat, from their sums by channel.
+// Buffers f32: sums [batch, 2, cols]; weight [cols]; means [batch, groups, 2].
+// Grid: a (sample, group) an invocation: channels of a group are few.
+// Precision: f32.
+// Source: the derivative of shaders/group_norm_fwd.wgsl.
+
+const WG: u32 = 64u;    // knob, halved to fit: invocations a workgroup
+
+struct Dims {
+  batch: u32,
+  cols: u32,
+  pixels: u32,
+  groups: u32,
+}
+
+@group(0) @binding(0) var<storage, read> sums: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read_write> means: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (wid.x + wid.y * groups.x) * WG + local;
+  if (row >= dims.batch * dims.groups) {
+    return;
+  }
+  let width = dims.cols / dims.groups;
+  let first = (row % dims.groups) * width;
+  let base = (row / dims.groups) * 2u * dims.cols;
+  var total = vec2f();
+  for (var c = first; c < first + width; c++) {
+    total += weight[c] * vec2f(sums[base + c], sums[base + dims.cols + c]);
+  }
+  total /= f32(dims.pixels) * f32(width);
+  means[2u * row] = total.x;
+  means[2u * row + 1u] = total.y;
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_bwd_means: of each sample's groups, the means of weight g and of weight g xhat, from their sums by channel.
+ * Buffers f32: sums [batch, 2, cols]; weight [cols]; means [batch, groups, 2].
+ * Grid: a (sample, group) an invocation: channels of a group are few.
+ * Precision: f32.
+ * Source: the derivative of shaders/group_norm_fwd.wgsl.
+ */
+export interface GroupNormBwdMeans extends Same<typeof group_norm_bwd_means_> {}
+export const group_norm_bwd_means: GroupNormBwdMeans = group_norm_bwd_means_;
+
+const group_norm_bwd_sums_ = {
+  name: 'group_norm_bwd_sums',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    dy: { binding: 1, access: 'read', element: 'f32' },
+    stats: { binding: 2, access: 'read', element: 'f32' },
+    weight: { binding: 3, access: 'read', element: 'f32', optional: 'SILU' },
+    bias: { binding: 4, access: 'read', element: 'f32', optional: 'SILU' },
+    partial: { binding: 5, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 6, size: 20, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+    chunk_rows: { type: 'u32', offset: 16 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
+    SILU: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `// group_norm_bwd_sums: of each channel and part of an image's pixels, the sums of g and of g xhat, g = dy, carried back through SiLU where
+//   there was one: of a batch the gradients by bias and weight.
+// Buffers f32: x, dy [rows, cols]; stats [batch, groups, 2]; weight, bias [cols]; partial [rows / chunk_rows, 2, cols].
+// Grid: as group_norm_sums.
+// Precision: f32; sums of runs.
+// Source: the derivative of shaders/group_norm_fwd.wgsl.
+// @use activation
+// @use group_norm_columns
+
+const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
+const LANES: u32 = 8u;        // knob: invocations a column, a power of two
+const LANES_FROM: u32 = 64u;  // knob: rows a part from which LANES share a column
+const SILU: bool = false;     // knob: the forward had SiLU
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>; // optional: SILU
+@group(0) @binding(4) var<storage, read> bias: array<f32>; // optional: SILU
+@group(0) @binding(5) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+fn term(row: u32, col: u32) -> Summed {
+  let at = row * dims.cols + col;
+  let group = (row / dims.pixels) * dims.groups + col / (dims.cols / dims.groups);
+  let xhat = (x[at] - stats[2u * group]) * stats[2u * group + 1u];
+  var g = dy[at];
+  if (SILU) {
+    g *= silu_grad(xhat * weight[col] + bias[col]);
+  }
+  return vec2f(g, g * xhat);
+}
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let p = column_part(wid, groups, local, dims.cols, dims.chunk_rows);
+  let sum = column_total(p, local, dims.chunk_rows);
+  if (p.owner) {
+    let at = 2u * p.part * dims.cols + p.col;
+    partial[at] = sum.x;
+    partial[at + dims.cols] = sum.y;
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(between(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+}
+
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+}
+
+fn relu(x: f32) -> f32 {
+  return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// group_norm_columns: what the kernels that sum columns of an image for a group norm have in common: the dims, and what is added up, two
+// numbers. A part is chunk_rows pixels of one sample: chunk_rows divides pixels. Needs in the kernel: const WG, LANES, LANES_FROM; fn term.
+// @use column_lanes
+
+alias Summed = vec2f;
+
+struct Dims {
+  rows: u32, // batch pixels
+  cols: u32, // channels
+  pixels: u32, // of a sample
+  groups: u32,
+  chunk_rows: u32,
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// column_lanes: sums down the columns of parts of so many rows, by a workgroup of WG. LANES invocations share a column where a part has
+// LANES_FROM rows at least: invocation i is lane i / width of the workgroup's column i % width, width = WG / lanes, so that neighbours
+// read neighbouring columns. A workgroup has the columns of one part; its number counts the columns' groups first, then the parts.
+// Needs in the kernel: const WG, its invocations; LANES, at most WG, and LANES_FROM; alias Summed, what is added up (f32, a vector or a
+// matrix); fn term(row, col) -> Summed; dims.rows.
+// @use runs
+
+var<workgroup> column_partials: array<Summed, WG>;
+
+// Short sums take one lane: the other lanes' time is better spent on more columns than on barriers.
+fn column_lanes(rows: u32) -> u32 {
+  return select(LANES, 1u, rows < LANES_FROM);
+}
+
+// The sum over the lanes of a column, valid in its lane 0. Every invocation of the workgroup must call, with the same lanes.
+// One lane runs without barriers, which is what CPU adapters want.
+fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
+  if (LANES == 1u || lanes == 1u) {
+    return value;
+  }
+  column_partials[local] = value;
+  workgroupBarrier();
+  for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+    if (local < stride) {
+      column_partials[local] += column_partials[local + stride];
+    }
+    workgroupBarrier();
+  }
+  return column_partials[local];
+}
+
+// What an invocation adds up: rows begin to end of a column.
+struct ColumnPart {
+  part: u32,
+  col: u32,
+  begin: u32,
+  end: u32,
+  live: bool, // the others still take part in the barriers
+  owner: bool, // writes the sum
+}
+
+fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = (cols + width - 1u) / width;
+  let group = wid.x + wid.y * groups.x;
+  let part = group / tiles;
+  let col = (group % tiles) * width + local % width;
+  let begin = min(part * rows, dims.rows);
+  let end = begin + min(rows, dims.rows - begin);
+  let live = col < cols && begin < end;
+  return ColumnPart(part, col, begin, end, live, live && local < width);
+}
+
+// The sum of a part's column, valid in its owner. Every invocation of the workgroup must call, with the same rows.
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+  let lanes = column_lanes(rows);
+  var sums = Runs();
+  if (p.live) {
+    let length = 4u * RUN * lanes; // a run adds up RUN fours
+    for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+      let stop = min(p.end, first + length);
+      var row = first;
+      var run = Summed();
+      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
+        run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+      }
+      for (; row < stop; row += lanes) {
+        run += term(row, p.col);
+      }
+      add_run(&sums, run);
+    }
+  }
+  return column_sum(sum_of(sums), local, lanes);
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_bwd_sums: of each channel and part of an image's pixels, the sums of g and of g xhat, g = dy, carried back through SiLU where
+ * there was one: of a batch the gradients by bias and weight.
+ * Buffers f32: x, dy [rows, cols]; stats [batch, groups, 2]; weight, bias [cols]; partial [rows / chunk_rows, 2, cols].
+ * Grid: as group_norm_sums.
+ * Precision: f32; sums of runs.
+ * Source: the derivative of shaders/group_norm_fwd.wgsl.
+ */
+export interface GroupNormBwdSums extends Same<typeof group_norm_bwd_sums_> {}
+export const group_norm_bwd_sums: GroupNormBwdSums = group_norm_bwd_sums_;
+
+const group_norm_bwd_x_ = {
+  name: 'group_norm_bwd_x',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    dy: { binding: 1, access: 'read', element: 'f32' },
+    stats: { binding: 2, access: 'read', element: 'f32' },
+    means: { binding: 3, access: 'read', element: 'f32' },
+    weight: { binding: 4, access: 'read', element: 'f32' },
+    bias: { binding: 5, access: 'read', element: 'f32', optional: 'SILU' },
+    prior: { binding: 6, access: 'read', element: 'f32', optional: 'HAS_PRIOR' },
+    dx: { binding: 7, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 8, size: 16, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `// group_norm_bwd_x: the gradient of group_norm_fwd by x, plus a gradient that arrived before:
+//   dx = prior + rstd (weight g - means.x - xhat means.y), g = dy, carried back through SiLU where there was one.
+// Buffers f32: x, dy, prior, dx [rows, cols]; stats, means [batch, groups, 2]; weight, bias [cols].
+// Grid: as group_norm_fwd.
+// Precision: f32.
+// Source: the derivative of shaders/group_norm_fwd.wgsl.
+// @use activation
+
+const WG: u32 = 256u;           // knob, halved to fit: invocations a workgroup
+const PER: u32 = 4u;            // knob: elements an invocation
+const SILU: bool = false;       // knob: the forward had SiLU
+const HAS_PRIOR: bool = false;  // knob: add prior
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  pixels: u32,
+  groups: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read> means: array<f32>;
+@group(0) @binding(4) var<storage, read> weight: array<f32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>; // optional: SILU
+@group(0) @binding(6) var<storage, read> prior: array<f32>; // optional: HAS_PRIOR
+@group(0) @binding(7) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * WG;
+    if (at < dims.rows * dims.cols) {
+      let row = at / dims.cols;
+      let col = at - row * dims.cols;
+      let group = (row / dims.pixels) * dims.groups + col / (dims.cols / dims.groups);
+      let rstd = stats[2u * group + 1u];
+      let xhat = (x[at] - stats[2u * group]) * rstd;
+      var g = dy[at];
+      if (SILU) {
+        g *= silu_grad(xhat * weight[col] + bias[col]);
+      }
+      var value = rstd * (weight[col] * g - means[2u * group] - xhat * means[2u * group + 1u]);
+      if (HAS_PRIOR) {
+        value += prior[at];
+      }
+      dx[at] = value;
+    }
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(between(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+}
+
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+}
+
+fn relu(x: f32) -> f32 {
+  return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_bwd_x: the gradient of group_norm_fwd by x, plus a gradient that arrived before:
+ * dx = prior + rstd (weight g - means.x - xhat means.y), g = dy, carried back through SiLU where there was one.
+ * Buffers f32: x, dy, prior, dx [rows, cols]; stats, means [batch, groups, 2]; weight, bias [cols].
+ * Grid: as group_norm_fwd.
+ * Precision: f32.
+ * Source: the derivative of shaders/group_norm_fwd.wgsl.
+ */
+export interface GroupNormBwdX extends Same<typeof group_norm_bwd_x_> {}
+export const group_norm_bwd_x: GroupNormBwdX = group_norm_bwd_x_;
+
+const group_norm_fwd_ = {
+  name: 'group_norm_fwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    stats: { binding: 1, access: 'read', element: 'f32' },
+    weight: { binding: 2, access: 'read', element: 'f32' },
+    bias: { binding: 3, access: 'read', element: 'f32' },
+    y: { binding: 4, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 5, size: 16, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+    SILU: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `// group_norm_fwd: y = xhat weight + bias, or SiLU of that, xhat = (x - mean) rstd with mean and rstd of the sample's group of channels.
+// Buffers f32: x, y [rows, cols], channel-last images of \`pixels\` rows each; stats [batch, groups, 2]; weight, bias [cols].
+// Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Precision: f32.
+// Source: Wu & He 2018.
+// @use activation
+
+const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
+const PER: u32 = 4u;          // knob: elements an invocation
+const SILU: bool = false;     // knob: through SiLU
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  pixels: u32,
+  groups: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> stats: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * WG;
+    if (at < dims.rows * dims.cols) {
+      let row = at / dims.cols;
+      let col = at - row * dims.cols;
+      let group = (row / dims.pixels) * dims.groups + col / (dims.cols / dims.groups);
+      var value = (x[at] - stats[2u * group]) * stats[2u * group + 1u] * weight[col] + bias[col];
+      if (SILU) {
+        value = silu(value);
+      }
+      y[at] = value;
+    }
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(between(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+}
+
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+}
+
+fn relu(x: f32) -> f32 {
+  return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_fwd: y = xhat weight + bias, or SiLU of that, xhat = (x - mean) rstd with mean and rstd of the sample's group of channels.
+ * Buffers f32: x, y [rows, cols], channel-last images of `pixels` rows each; stats [batch, groups, 2]; weight, bias [cols].
+ * Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32.
+ * Source: Wu & He 2018.
+ */
+export interface GroupNormFwd extends Same<typeof group_norm_fwd_> {}
+export const group_norm_fwd: GroupNormFwd = group_norm_fwd_;
+
+const group_norm_stats_ = {
+  name: 'group_norm_stats',
+  entryPoint: 'main',
+  bindings: {
+    partial: { binding: 0, access: 'read', element: 'f32' },
+    stats: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 24, fields: {
+    batch: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+    chunk_rows: { type: 'u32', offset: 16 },
+    eps: { type: 'f32', offset: 20 },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
+  },
+  workgroup: ['LANES', 'ROWS'],
+  code: `// group_norm_stats: mean and 1 / sqrt(variance + eps) of each sample's groups of channels, from the means and squared distances of parts.
+// Buffers f32: partial [batch parts, 2, cols] of group_norm_sums, parts = pixels / chunk_rows; stats [batch, groups, 2].
+// Grid: ROWS (sample, group) a workgroup, LANES invocations each. LANES = 1 runs without barriers.
+// Precision: f32; the parts are of one size, so the mean is that of their means.
+// Source: Chan et al. 1983 (merging of variances).
+// @use lanes
+// @use runs
+// @use finite
+
+const LANES: u32 = 64u;    // knob, halved to fit: invocations a group, a power of two
+const ROWS: u32 = 4u;      // knob, halved to fit: groups a workgroup
+
+alias Summed = f32;
+
+struct Dims {
+  batch: u32,
+  cols: u32,
+  pixels: u32,
+  groups: u32,
+  chunk_rows: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(1) var<storage, read_write> stats: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_id) lid: vec3u,
+) {
+  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+  let live = row < dims.batch * dims.groups; // those past the end still take part in the barriers
+  let width = dims.cols / dims.groups;
+  let parts = dims.pixels / dims.chunk_rows;
+  let end = select(0u, parts * width, live);
+  let base = select(0u, (row / dims.groups) * parts * 2u * dims.cols + (row % dims.groups) * width, live);
+  var sums = Runs();
+  for (var first = lid.x; first < end; first += RUN * LANES) {
+    var run = 0.0;
+    for (var i = first; i < min(end, first + RUN * LANES); i += LANES) {
+      run += partial[base + i / width * 2u * dims.cols + i % width];
+    }
+    add_run(&sums, run);
+  }
+  let mean = lanes_sum(sum_of(sums), lid.x, lid.y) / f32(parts * width);
+  var squares = Runs();
+  for (var first = lid.x; first < end; first += RUN * LANES) {
+    var run = 0.0;
+    for (var i = first; i < min(end, first + RUN * LANES); i += LANES) {
+      let at = base + i / width * 2u * dims.cols + i % width;
+      let d = partial[at] - mean;
+      run += partial[at + dims.cols] + f32(dims.chunk_rows) * d * d;
+    }
+    add_run(&squares, run);
+  }
+  let variance = lanes_sum(sum_of(squares), lid.x, lid.y) / (f32(dims.pixels) * f32(width));
+  if (live && lid.x == 0u) {
+    stats[2u * row] = mean;
+    stats[2u * row + 1u] = inverse_root(variance + dims.eps);
+  }
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_stats: mean and 1 / sqrt(variance + eps) of each sample's groups of channels, from the means and squared distances of parts.
+ * Buffers f32: partial [batch parts, 2, cols] of group_norm_sums, parts = pixels / chunk_rows; stats [batch, groups, 2].
+ * Grid: ROWS (sample, group) a workgroup, LANES invocations each. LANES = 1 runs without barriers.
+ * Precision: f32; the parts are of one size, so the mean is that of their means.
+ * Source: Chan et al. 1983 (merging of variances).
+ */
+export interface GroupNormStats extends Same<typeof group_norm_stats_> {}
+export const group_norm_stats: GroupNormStats = group_norm_stats_;
+
+const group_norm_sums_ = {
+  name: 'group_norm_sums',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    partial: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 20, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+    chunk_rows: { type: 'u32', offset: 16 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
+  },
+  workgroup: ['WG'],
+  code: `// group_norm_sums: of each channel and part of an image's pixels, mean and summed squared distance from it: group_norm_stats merges them.
+// Buffers f32: x [rows, cols], channel-last images; partial [rows / chunk_rows, 2, cols].
+// Grid: a workgroup sums WG columns of one part, or WG / LANES columns, LANES invocations each, of parts of LANES_FROM pixels (lib column_lanes).
+// Precision: f32; distances are from the part's first pixel, so that a large mean does not cancel.
+// @use group_norm_columns
+
+const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
+const LANES: u32 = 8u;        // knob: invocations a column, a power of two
+const LANES_FROM: u32 = 64u;  // knob: rows a part from which LANES share a column
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+fn term(row: u32, col: u32) -> Summed {
+  let d = x[row * dims.cols + col] - x[(row / dims.chunk_rows) * dims.chunk_rows * dims.cols + col];
+  return vec2f(d, d * d);
+}
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let p = column_part(wid, groups, local, dims.cols, dims.chunk_rows);
+  let sum = column_total(p, local, dims.chunk_rows);
+  if (p.owner) {
+    let mean = sum.x / f32(dims.chunk_rows);
+    let at = 2u * p.part * dims.cols + p.col;
+    partial[at] = x[p.begin * dims.cols + p.col] + mean;
+    partial[at + dims.cols] = max(0.0, sum.y - sum.x * mean);
+  }
+}
+
+// group_norm_columns: what the kernels that sum columns of an image for a group norm have in common: the dims, and what is added up, two
+// numbers. A part is chunk_rows pixels of one sample: chunk_rows divides pixels. Needs in the kernel: const WG, LANES, LANES_FROM; fn term.
+// @use column_lanes
+
+alias Summed = vec2f;
+
+struct Dims {
+  rows: u32, // batch pixels
+  cols: u32, // channels
+  pixels: u32, // of a sample
+  groups: u32,
+  chunk_rows: u32,
+}
+
+// column_lanes: sums down the columns of parts of so many rows, by a workgroup of WG. LANES invocations share a column where a part has
+// LANES_FROM rows at least: invocation i is lane i / width of the workgroup's column i % width, width = WG / lanes, so that neighbours
+// read neighbouring columns. A workgroup has the columns of one part; its number counts the columns' groups first, then the parts.
+// Needs in the kernel: const WG, its invocations; LANES, at most WG, and LANES_FROM; alias Summed, what is added up (f32, a vector or a
+// matrix); fn term(row, col) -> Summed; dims.rows.
+// @use runs
+
+var<workgroup> column_partials: array<Summed, WG>;
+
+// Short sums take one lane: the other lanes' time is better spent on more columns than on barriers.
+fn column_lanes(rows: u32) -> u32 {
+  return select(LANES, 1u, rows < LANES_FROM);
+}
+
+// The sum over the lanes of a column, valid in its lane 0. Every invocation of the workgroup must call, with the same lanes.
+// One lane runs without barriers, which is what CPU adapters want.
+fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
+  if (LANES == 1u || lanes == 1u) {
+    return value;
+  }
+  column_partials[local] = value;
+  workgroupBarrier();
+  for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+    if (local < stride) {
+      column_partials[local] += column_partials[local + stride];
+    }
+    workgroupBarrier();
+  }
+  return column_partials[local];
+}
+
+// What an invocation adds up: rows begin to end of a column.
+struct ColumnPart {
+  part: u32,
+  col: u32,
+  begin: u32,
+  end: u32,
+  live: bool, // the others still take part in the barriers
+  owner: bool, // writes the sum
+}
+
+fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = (cols + width - 1u) / width;
+  let group = wid.x + wid.y * groups.x;
+  let part = group / tiles;
+  let col = (group % tiles) * width + local % width;
+  let begin = min(part * rows, dims.rows);
+  let end = begin + min(rows, dims.rows - begin);
+  let live = col < cols && begin < end;
+  return ColumnPart(part, col, begin, end, live, live && local < width);
+}
+
+// The sum of a part's column, valid in its owner. Every invocation of the workgroup must call, with the same rows.
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+  let lanes = column_lanes(rows);
+  var sums = Runs();
+  if (p.live) {
+    let length = 4u * RUN * lanes; // a run adds up RUN fours
+    for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+      let stop = min(p.end, first + length);
+      var row = first;
+      var run = Summed();
+      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
+        run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+      }
+      for (; row < stop; row += lanes) {
+        run += term(row, p.col);
+      }
+      add_run(&sums, run);
+    }
+  }
+  return column_sum(sum_of(sums), local, lanes);
+}
+
+// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
+// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
+// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+const RUN: u32 = 256u;
+
+struct Runs {
+  total: Summed,
+  block: Summed,
+  count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+  (*runs).block += run;
+  (*runs).count++;
+  if ((*runs).count % RUN == 0u) {
+    (*runs).total += (*runs).block;
+    (*runs).block = Summed();
+  }
+}
+
+fn sum_of(runs: Runs) -> Summed {
+  return runs.total + runs.block;
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_sums: of each channel and part of an image's pixels, mean and summed squared distance from it: group_norm_stats merges them.
+ * Buffers f32: x [rows, cols], channel-last images; partial [rows / chunk_rows, 2, cols].
+ * Grid: a workgroup sums WG columns of one part, or WG / LANES columns, LANES invocations each, of parts of LANES_FROM pixels (lib column_lanes).
+ * Precision: f32; distances are from the part's first pixel, so that a large mean does not cancel.
+ */
+export interface GroupNormSums extends Same<typeof group_norm_sums_> {}
+export const group_norm_sums: GroupNormSums = group_norm_sums_;
+
 const init_parameters_ = {
   name: 'init_parameters',
   entryPoint: 'main',
@@ -10160,6 +11580,152 @@ fn philox(counter: vec4u, key: vec2u) -> vec4u {
  */
 export interface InitParameters extends Same<typeof init_parameters_> {}
 export const init_parameters: InitParameters = init_parameters_;
+
+const label_mix_bwd_ = {
+  name: 'label_mix_bwd',
+  entryPoint: 'main',
+  bindings: {
+    dout: { binding: 0, access: 'read', element: 'f32' },
+    y: { binding: 1, access: 'read', element: 'u32' },
+    de: { binding: 2, access: 'read_write', element: 'f32' },
+    dweight: { binding: 3, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 20, fields: {
+    count: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    classes: { type: 'u32', offset: 8 },
+    own: { type: 'f32', offset: 12, else: 1 },
+    scale: { type: 'f32', offset: 16, else: 1 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `// label_mix_bwd: the gradients of label_mix_fwd: de[b] = own dout[b], or dout[b] at the null label; dweight[c, k] = scale sum of dout[b, c]
+//   over the samples of label k.
+// Buffers: dout, de [count, cols] f32; y [count] u32; dweight [cols, classes] f32, written whole.
+// Grid: an element of de and of dweight an invocation, which walks the batch for the latter: there are no atomics.
+// Precision: f32.
+// Source: the derivative of shaders/label_mix_fwd.wgsl.
+
+const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
+
+struct Dims {
+  count: u32,
+  cols: u32,
+  classes: u32,
+  own: f32, // optional, else 1
+  scale: f32, // optional, else 1
+}
+
+@group(0) @binding(0) var<storage, read> dout: array<f32>;
+@group(0) @binding(1) var<storage, read> y: array<u32>;
+@group(0) @binding(2) var<storage, read_write> de: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * WG + local;
+  if (at < dims.count * dims.cols) {
+    de[at] = dout[at] * select(1.0, dims.own, y[at / dims.cols] < dims.classes);
+  }
+  if (at < dims.cols * dims.classes) {
+    var total = 0.0;
+    for (var b = 0u; b < dims.count; b++) {
+      if (y[b] == at % dims.classes) {
+        total += dout[b * dims.cols + at / dims.classes];
+      }
+    }
+    dweight[at] = dims.scale * total;
+  }
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * label_mix_bwd: the gradients of label_mix_fwd: de[b] = own dout[b], or dout[b] at the null label; dweight[c, k] = scale sum of dout[b, c]
+ * over the samples of label k.
+ * Buffers: dout, de [count, cols] f32; y [count] u32; dweight [cols, classes] f32, written whole.
+ * Grid: an element of de and of dweight an invocation, which walks the batch for the latter: there are no atomics.
+ * Precision: f32.
+ * Source: the derivative of shaders/label_mix_fwd.wgsl.
+ */
+export interface LabelMixBwd extends Same<typeof label_mix_bwd_> {}
+export const label_mix_bwd: LabelMixBwd = label_mix_bwd_;
+
+const label_mix_fwd_ = {
+  name: 'label_mix_fwd',
+  entryPoint: 'main',
+  bindings: {
+    e: { binding: 0, access: 'read', element: 'f32' },
+    weight: { binding: 1, access: 'read', element: 'f32' },
+    y: { binding: 2, access: 'read', element: 'u32' },
+    out: { binding: 3, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 20, fields: {
+    count: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    classes: { type: 'u32', offset: 8 },
+    own: { type: 'f32', offset: 12, else: 1 },
+    scale: { type: 'f32', offset: 16, else: 1 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `// label_mix_fwd: an embedding with that of a label: out[b] = own e[b] + scale W[:, y_b], and e[b] itself where y_b is the null label,
+//   \`classes\`, or above.
+// Buffers: e, out [count, cols] f32; weight [cols, classes] f32; y [count] u32.
+// Grid: an element of out an invocation.
+// Precision: f32.
+
+const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
+
+struct Dims {
+  count: u32,
+  cols: u32,
+  classes: u32,
+  own: f32, // optional, else 1
+  scale: f32, // optional, else 1
+}
+
+@group(0) @binding(0) var<storage, read> e: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read> y: array<u32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * WG + local;
+  if (at >= dims.count * dims.cols) {
+    return;
+  }
+  let label = y[at / dims.cols];
+  let mixed = dims.own * e[at] + dims.scale * weight[(at % dims.cols) * dims.classes + min(label, dims.classes - 1u)];
+  out[at] = select(e[at], mixed, label < dims.classes);
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * label_mix_fwd: an embedding with that of a label: out[b] = own e[b] + scale W[:, y_b], and e[b] itself where y_b is the null label,
+ * `classes`, or above.
+ * Buffers: e, out [count, cols] f32; weight [cols, classes] f32; y [count] u32.
+ * Grid: an element of out an invocation.
+ * Precision: f32.
+ */
+export interface LabelMixFwd extends Same<typeof label_mix_fwd_> {}
+export const label_mix_fwd: LabelMixFwd = label_mix_fwd_;
 
 const lincomb_ = {
   name: 'lincomb',
@@ -12525,6 +14091,7 @@ const norm_bwd_x_ = {
     LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     RMS: { kind: 'const', type: 'bool', default: false },
+    PIXEL: { kind: 'const', type: 'bool', default: false },
     HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
     HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
@@ -12539,7 +14106,8 @@ const norm_bwd_x_ = {
   },
   workgroup: ['LANES', 'ROWS'],
   code: `// norm_bwd_x: the gradient of norm_fwd by x, plus a gradient that arrived before.
-//   g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out.
+//   g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out;
+//   a pixel norm, too, and multiplies mean(g xhat) by stats.x.
 // Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
 //   modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c.
 // Grid: ROWS rows a workgroup, LANES invocations a row, as norm_fwd; with HELD g and xhat are held in registers, without dy and x are read
@@ -12553,6 +14121,7 @@ const norm_bwd_x_ = {
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
 const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
+const PIXEL: bool = false;        // knob: pixel norm, with RMS
 const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_SCALE: bool = false;    // knob: the forward had scale
 const HAS_PRIOR: bool = false;    // knob: add prior
@@ -12669,7 +14238,7 @@ fn main(
   let safe_row = select(0u, row, live);
   let base = safe_row * dims.cols;
   let end = select(0u, dims.cols, live);
-  let mean = stats[safe_row * 2u];
+  let mean = select(stats[safe_row * 2u], 0.0, PIXEL);
   let rstd = stats[safe_row * 2u + 1u];
   let mod_base = (safe_row / dims.mod_rows) * dims.mod_stride + dims.scale_offset;
   let inv_cols = 1.0 / f32(dims.cols);
@@ -12710,6 +14279,9 @@ fn main(
   var means = lanes_sum_pair(sum, lid.x, lid.y) * inv_cols;
   if (RMS) {
     means.x = 0.0;
+  }
+  if (PIXEL) {
+    means.y *= stats[safe_row * 2u];
   }
   if (HELD > 0u) {
     write_quad(place, 0u, h0, means);
@@ -12879,7 +14451,8 @@ fn quad_of(base: u32, c: u32, end: u32) -> Quad {
 
 /**
  * norm_bwd_x: the gradient of norm_fwd by x, plus a gradient that arrived before.
- * g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out.
+ * g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out;
+ * a pixel norm, too, and multiplies mean(g xhat) by stats.x.
  * Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
  * modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c.
  * Grid: ROWS rows a workgroup, LANES invocations a row, as norm_fwd; with HELD g and xhat are held in registers, without dy and x are read
@@ -12914,6 +14487,7 @@ const norm_fwd_ = {
     LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     RMS: { kind: 'const', type: 'bool', default: false },
+    PIXEL: { kind: 'const', type: 'bool', default: false },
     HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
@@ -12932,8 +14506,9 @@ const norm_fwd_ = {
   workgroup: ['LANES', 'ROWS'],
   code: `// norm_fwd: y = (xhat * weight + bias) * (1 + scale) + shift, xhat = (x - mean) * rstd, over the last axis.
 //   LayerNorm: mean = sum(x) / cols, rstd = 1 / sqrt(sum((x - mean)^2) / cols + eps). RMSNorm: mean = 0.
+//   Pixel norm: mean = 0, rstd = 1 / (eps + r), r = sqrt(sum(x^2) / cols).
 // Buffers, row-major f32:
-//   x [rows, cols], y [rows, cols], stats [rows, 2] = (mean, rstd) for the backward
+//   x [rows, cols], y [rows, cols], stats [rows, 2] = (mean, rstd) for the backward, of a pixel norm (1 / (rstd r), rstd), or 0 where r is
 //   weight [cols], bias [cols]
 //   modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
 //   number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
@@ -12941,7 +14516,7 @@ const norm_fwd_ = {
 //   row is read once and held in registers, named ones: an array that a loop indexes goes to memory. Without, it is read three times.
 // Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
 //   what the mean was rounded by, which of a large mean is as large as a small spread.
-// Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
+// Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Karras et al. 2024 (pixel norm), Peebles & Xie 2023 (adaLN).
 // @use lanes_any
 // @use runs
 // @use finite
@@ -12950,6 +14525,7 @@ const norm_fwd_ = {
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
 const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
+const PIXEL: bool = false;        // knob: pixel norm, with RMS
 const HAS_WEIGHT: bool = false;   // knob: multiply by weight
 const HAS_BIAS: bool = false;     // knob: add bias
 const HAS_SCALE: bool = false;    // knob: multiply by 1 + scale from modulation
@@ -13098,10 +14674,17 @@ fn main(
   }
   let moments = lanes_any_sum(spreads, lid.x, lid.y) * inv_cols;
   let off = select(moments.x, 0.0, RMS); // what the mean was rounded by
-  let rstd = inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps);
+  let variance = at_least(moments.y - off * off, 0.0);
+  var rstd = inverse_root(variance + dims.eps);
+  if (PIXEL && is_finite(variance)) {
+    rstd = 1.0 / (dims.eps + sqrt(variance));
+  }
 
   if (HAS_STATS && live && lid.x == 0u) {
     stats[row * 2u] = mean + off;
+    if (PIXEL) {
+      stats[row * 2u] = select(0.0, 1.0 / (rstd * sqrt(variance)), variance > 0.0);
+    }
     stats[row * 2u + 1u] = rstd;
   }
   let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
@@ -13323,8 +14906,9 @@ fn quad_of(base: u32, c: u32, end: u32) -> Quad {
 /**
  * norm_fwd: y = (xhat * weight + bias) * (1 + scale) + shift, xhat = (x - mean) * rstd, over the last axis.
  * LayerNorm: mean = sum(x) / cols, rstd = 1 / sqrt(sum((x - mean)^2) / cols + eps). RMSNorm: mean = 0.
+ * Pixel norm: mean = 0, rstd = 1 / (eps + r), r = sqrt(sum(x^2) / cols).
  * Buffers, row-major f32:
- * x [rows, cols], y [rows, cols], stats [rows, 2] = (mean, rstd) for the backward
+ * x [rows, cols], y [rows, cols], stats [rows, 2] = (mean, rstd) for the backward, of a pixel norm (1 / (rstd r), rstd), or 0 where r is
  * weight [cols], bias [cols]
  * modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
  * number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
@@ -13332,7 +14916,7 @@ fn quad_of(base: u32, c: u32, end: u32) -> Quad {
  * row is read once and held in registers, named ones: an array that a loop indexes goes to memory. Without, it is read three times.
  * Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
  * what the mean was rounded by, which of a large mean is as large as a small spread.
- * Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
+ * Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Karras et al. 2024 (pixel norm), Peebles & Xie 2023 (adaLN).
  */
 export interface NormFwd extends Same<typeof norm_fwd_> {}
 export const norm_fwd: NormFwd = norm_fwd_;
@@ -15088,6 +16672,440 @@ fn main(
 export interface ResizeRows extends Same<typeof resize_rows_> {}
 export const resize_rows: ResizeRows = resize_rows_;
 
+const scaled_silu_bwd_ = {
+  name: 'scaled_silu_bwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    scale: { binding: 1, access: 'read', element: 'f32' },
+    dy: { binding: 2, access: 'read', element: 'f32' },
+    dx: { binding: 3, access: 'read_write', element: 'f32' },
+    dscale: { binding: 4, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 5, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+  },
+  workgroup: ['WG'],
+  code: `// scaled_silu_bwd: the gradients of scaled_silu_fwd, g = dy silu'(x (1 + scale)): dx = g (1 + scale), and by scale g x of each pixel, whose
+//   sums over a sample's pixels the caller takes.
+// Buffers f32: x, dy, dx, dscale [rows, cols]; scale [rows / pixels, cols].
+// Grid: as scaled_silu_fwd.
+// Precision: f32.
+// Source: the derivative of shaders/scaled_silu_fwd.wgsl.
+// @use activation
+
+const WG: u32 = 256u;   // knob, halved to fit: invocations a workgroup
+const PER: u32 = 4u;    // knob: elements an invocation
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  pixels: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> scale: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dscale: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * WG;
+    if (at < dims.rows * dims.cols) {
+      let row = at / dims.cols;
+      let factor = 1.0 + scale[(row / dims.pixels) * dims.cols + at - row * dims.cols];
+      let value = x[at];
+      let g = dy[at] * silu_grad(value * factor);
+      dx[at] = g * factor;
+      dscale[at] = g * value;
+    }
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(between(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+}
+
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+}
+
+fn relu(x: f32) -> f32 {
+  return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * scaled_silu_bwd: the gradients of scaled_silu_fwd, g = dy silu'(x (1 + scale)): dx = g (1 + scale), and by scale g x of each pixel, whose
+ * sums over a sample's pixels the caller takes.
+ * Buffers f32: x, dy, dx, dscale [rows, cols]; scale [rows / pixels, cols].
+ * Grid: as scaled_silu_fwd.
+ * Precision: f32.
+ * Source: the derivative of shaders/scaled_silu_fwd.wgsl.
+ */
+export interface ScaledSiluBwd extends Same<typeof scaled_silu_bwd_> {}
+export const scaled_silu_bwd: ScaledSiluBwd = scaled_silu_bwd_;
+
+const scaled_silu_fwd_ = {
+  name: 'scaled_silu_fwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    scale: { binding: 1, access: 'read', element: 'f32' },
+    y: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+  },
+  workgroup: ['WG'],
+  code: `// scaled_silu_fwd: y = silu(x (1 + scale)), scale of the sample and channel.
+// Buffers f32: x, y [rows, cols], images of \`pixels\` rows each; scale [rows / pixels, cols].
+// Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+// Precision: f32.
+// Source: Karras et al. 2024 (EDM2, the block's embedding).
+// @use activation
+
+const WG: u32 = 256u;   // knob, halved to fit: invocations a workgroup
+const PER: u32 = 4u;    // knob: elements an invocation
+
+struct Dims {
+  rows: u32,
+  cols: u32,
+  pixels: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> scale: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+  for (var i = 0u; i < PER; i++) {
+    let at = first + i * WG;
+    if (at < dims.rows * dims.cols) {
+      let row = at / dims.cols;
+      y[at] = silu(x[at] * (1.0 + scale[(row / dims.pixels) * dims.cols + at - row * dims.cols]));
+    }
+  }
+}
+
+// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
+// @use finite
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+const INV_SQRT_2PI: f32 = 0.3989422804014327;
+const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+const SQRT_2: f32 = 1.4142135623730951;
+
+// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+fn magnitude(x: f32, most: f32) -> f32 {
+  return between(abs(x), 0.0, most);
+}
+
+// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+fn safe_tanh(x: f32) -> f32 {
+  return tanh(between(x, -10.0, 10.0));
+}
+
+// The tanh form of GELU (Hendrycks & Gimpel 2016).
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+fn gelu_grad(x: f32) -> f32 {
+  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
+  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+}
+
+// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+// Of sigmoid (1 - sigmoid) the second factor would cancel.
+fn sigmoid_grad(x: f32) -> f32 {
+  let e = exp(-magnitude(x, 200.0));
+  return e / ((1.0 + e) * (1.0 + e));
+}
+
+// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+fn tanh_exact(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  let far = (1.0 - e) / (1.0 + e);
+  let z = x * x;
+  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+// 1 - tanh^2, which would cancel.
+fn tanh_grad(x: f32) -> f32 {
+  let e = exp(-2.0 * magnitude(x, 100.0));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
+// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+struct NormalTail {
+  above: f32,
+  exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+  let size = magnitude(x, 20.0); // exp(-200) is 0
+  let t = 1.0 / (1.0 + 0.235 * size);
+  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+  let e = exp(-0.5 * size * size);
+  return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+fn gelu_erf_grad(x: f32) -> f32 {
+  let tail = normal_tail(x);
+  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+}
+
+// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+fn erf(x: f32) -> f32 {
+  let z = x * x;
+  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+fn erf_grad(x: f32) -> f32 {
+  let size = magnitude(x, 20.0);
+  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+}
+
+fn relu(x: f32) -> f32 {
+  return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+fn silu(x: f32) -> f32 {
+  return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+  let s = sigmoid(x);
+  return s * (1.0 + x * (1.0 - s));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * scaled_silu_fwd: y = silu(x (1 + scale)), scale of the sample and channel.
+ * Buffers f32: x, y [rows, cols], images of `pixels` rows each; scale [rows / pixels, cols].
+ * Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32.
+ * Source: Karras et al. 2024 (EDM2, the block's embedding).
+ */
+export interface ScaledSiluFwd extends Same<typeof scaled_silu_fwd_> {}
+export const scaled_silu_fwd: ScaledSiluFwd = scaled_silu_fwd_;
+
 const softmax_bwd_ = {
   name: 'softmax_bwd',
   entryPoint: 'main',
@@ -16692,6 +18710,104 @@ fn image_index(at: u32) -> u32 {
  */
 export interface Unpatchify extends Same<typeof unpatchify_> {}
 export const unpatchify: Unpatchify = unpatchify_;
+
+const wave_embedding_ = {
+  name: 'wave_embedding',
+  entryPoint: 'main',
+  bindings: {
+    t: { binding: 0, access: 'read', element: 'f32' },
+    frequencies: { binding: 1, access: 'read', element: 'f32' },
+    phases: { binding: 2, access: 'read', element: 'f32', optional: 'PHASED' },
+    out: { binding: 3, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 20, fields: {
+    count: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    slope: { type: 'f32', offset: 8, else: 1 },
+    shift: { type: 'f32', offset: 12, else: 0 },
+    scale: { type: 'f32', offset: 16, else: 1 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PAIRS: { kind: 'const', type: 'bool', default: false },
+    PHASED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `// wave_embedding: waves of a time at given frequencies: out[b, j] = scale cos(u f_j + phase_j), u = slope t_b + shift; with PAIRS
+//   [sin(u f_j) | cos(u f_j)], each frequency twice.
+// Buffers f32: t [count]; frequencies [n]; phases [n]; out [count, n], with PAIRS [count, 2 n].
+// Grid: an element of out an invocation.
+// Precision: f32, with lib sincos.
+// Source: Tancik et al. 2020 (Fourier features), as Karras et al. 2022 and 2024 use them.
+// @use sincos
+
+const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
+const PAIRS: bool = false;    // knob: sines, then cosines
+const PHASED: bool = false;   // knob: add phases
+
+struct Dims {
+  count: u32,
+  n: u32,
+  slope: f32, // optional, else 1
+  shift: f32, // optional, else 0
+  scale: f32, // optional, else 1
+}
+
+@group(0) @binding(0) var<storage, read> t: array<f32>;
+@group(0) @binding(1) var<storage, read> frequencies: array<f32>;
+@group(0) @binding(2) var<storage, read> phases: array<f32>; // optional: PHASED
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * WG + local;
+  let cols = select(dims.n, 2u * dims.n, PAIRS);
+  if (at >= dims.count * cols) {
+    return;
+  }
+  let col = at % cols;
+  var angle = (dims.slope * t[at / cols] + dims.shift) * frequencies[col % dims.n];
+  if (PHASED) {
+    angle += phases[col];
+  }
+  let wave = sincos(angle);
+  out[at] = dims.scale * select(wave.y, wave.x, PAIRS && col < dims.n);
+}
+
+// sincos: (sin x, cos x) to 2 ulp of 1 for |x| < 8192. WGSL's own may be off by 2^-11, and SwiftShader's are by 1e-4: the difference
+// quotients of few-step training multiply that by 100.
+// The argument less a multiple of pi/2, whose three pieces are short enough for exact products (fma,
+// so that no compiler adds the pieces up first); then the minimax polynomials of
+// (sin r - r) / r^3 and (cos r - 1 + r^2 / 2) / r^4 in r^2 on [0, pi/4], off by 4e-9 and 1e-10.
+
+fn sincos(x: f32) -> vec2f {
+  let turns = round(x * 0.63661975);
+  let r = fma(-turns, 7.54979e-8, fma(-turns, 0.0004837513, fma(-turns, 1.5703125, x)));
+  let r2 = r * r;
+  let s = r + r * r2 * (-0.16666655 + r2 * (0.008332178 - r2 * 0.000195173));
+  let c = 1.0 - 0.5 * r2 + r2 * r2 * (0.041666646 + r2 * (-0.0013887368 + r2 * 0.000024438452));
+  let quarter = bitcast<u32>(i32(turns)) & 3u;
+  let swapped = select(vec2f(s, c), vec2f(c, -s), (quarter & 1u) == 1u);
+  return select(swapped, -swapped, quarter >= 2u);
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * wave_embedding: waves of a time at given frequencies: out[b, j] = scale cos(u f_j + phase_j), u = slope t_b + shift; with PAIRS
+ * [sin(u f_j) | cos(u f_j)], each frequency twice.
+ * Buffers f32: t [count]; frequencies [n]; phases [n]; out [count, n], with PAIRS [count, 2 n].
+ * Grid: an element of out an invocation.
+ * Precision: f32, with lib sincos.
+ * Source: Tancik et al. 2020 (Fourier features), as Karras et al. 2022 and 2024 use them.
+ */
+export interface WaveEmbedding extends Same<typeof wave_embedding_> {}
+export const wave_embedding: WaveEmbedding = wave_embedding_;
 
 const weight_force_ = {
   name: 'weight_force',

@@ -7,6 +7,7 @@ export * from './combine.ts';
 export * from './conv.ts';
 export * from './embedding.ts';
 export * from './filter.ts';
+export * from './group_norm.ts';
 export * from './lincomb.ts';
 export * from './loss.ts';
 export * from './matmul.ts';

@@ -1,5 +1,5 @@
 /** What a network is written and trained with: the tape, its ops, weights, the learner, and what a network is to trainer and sampler. */
-export { activate, swiglu } from '../autograd/ops/activation.ts';
+export { activate, scaledSilu, swiglu } from '../autograd/ops/activation.ts';
 export {
   attention,
   attentionScores,
@@ -7,6 +7,7 @@ export {
   type SelfAttentionOptions,
   selfAttention,
 } from '../autograd/ops/attention.ts';
+export { channelsFirst, channelsLast } from '../autograd/ops/channels_last.ts';
 export { clamp, combine } from '../autograd/ops/combine.ts';
 export { concat } from '../autograd/ops/concat.ts';
 export {
@@ -17,7 +18,9 @@ export {
   unfold,
   type Window,
 } from '../autograd/ops/convolution.ts';
-export { embedding, timestepEmbedding } from '../autograd/ops/embedding.ts';
+export { type DropoutDraw, dropout } from '../autograd/ops/dropout.ts';
+export { embedding, labelMix, timestepEmbedding, type WaveOptions, waveEmbedding } from '../autograd/ops/embedding.ts';
+export { type GroupNormOptions, groupNorm } from '../autograd/ops/group_norm.ts';
 export {
   columnSums,
   type LinearOptions,

@@ -1,5 +1,11 @@
+import { scaledSilu } from '../../src/autograd/ops/activation.ts';
+import { channelsFirst, channelsLast } from '../../src/autograd/ops/channels_last.ts';
 import { clamp, combine } from '../../src/autograd/ops/combine.ts';
 import { conv2d } from '../../src/autograd/ops/convolution.ts';
+import { dropout } from '../../src/autograd/ops/dropout.ts';
+import { labelMix } from '../../src/autograd/ops/embedding.ts';
+import { groupNorm } from '../../src/autograd/ops/group_norm.ts';
+import { normModulate } from '../../src/autograd/ops/norm.ts';
 import { resample } from '../../src/autograd/ops/resample.ts';
 import { convWeight } from '../../src/autograd/ops/weight_norm.ts';
 import { get, type OpCase } from './op_case.ts';
@@ -77,6 +83,52 @@ export const CONVOLUTION_CASES: OpCase[] = [
       }),
     ),
   ),
+  ...[false, true].map(
+    (silu): OpCase => ({
+      ops: ['groupNorm'],
+      name: silu ? 'silu' : 'plain',
+      shapes: { x: [2, 3, 5, 6], w: [6], b: [6] },
+      build: (t, i) => groupNorm(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { groups: 3, eps: 1e-6, silu }),
+    }),
+  ),
+  {
+    ops: ['normModulate'],
+    name: 'pixel',
+    shapes: { x: [2, 3, 8] },
+    build: (t, i) => normModulate(t, get(i, 'x'), { kind: 'pixel', eps: 0.1 }),
+  },
+  {
+    ops: ['scaledSilu'],
+    name: 'a scale of each sample and channel',
+    shapes: { x: [2, 3, 2, 5], s: [2, 5] },
+    build: (t, i) => scaledSilu(t, get(i, 'x'), get(i, 's')),
+  },
+  {
+    ops: ['channelsLast'],
+    name: 'with a channel of ones',
+    shapes: { x: [2, 3, 4, 5] },
+    build: (t, i) => channelsLast(t, get(i, 'x'), 1),
+  },
+  {
+    ops: ['channelsFirst'],
+    name: 'images',
+    shapes: { x: [2, 4, 5, 3] },
+    build: (t, i) => channelsFirst(t, get(i, 'x')),
+  },
+  {
+    ops: ['labelMix'],
+    name: 'repeated labels and the null one',
+    shapes: { e: [4, 5], w: [5, 3] },
+    build: (t, i) => labelMix(t, get(i, 'e'), get(i, 'w'), get(i, 'y'), { own: 0.6, scale: 1.4 }),
+    fixed: { y: { shape: [4], data: new Uint32Array([1, 3, 1, 0]) } },
+  },
+  {
+    ops: ['dropout'],
+    name: 'one mask in every pass',
+    shapes: { x: [3, 2, 7] },
+    build: (t, i) => dropout(t, get(i, 'x'), 0.4, { key: get(i, 'key'), layer: 3, firstSample: 5 }),
+    fixed: { key: { shape: [4], data: new Uint32Array([1, 6, 2, 0]) } },
+  },
   {
     ops: ['combine'],
     name: 'two tensors',

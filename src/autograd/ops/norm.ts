@@ -1,12 +1,13 @@
 import { norm } from '../../kernels/norm.ts';
 import { normBackwardModulation, normBackwardWeight, normBackwardX } from '../../kernels/norm_backward.ts';
 import { chooseChunk } from '../../kernels/reduce.ts';
-import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
+import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './linear.ts';
 
 export interface NormModulateOptions {
-  kind: 'layer' | 'rms';
+  /** pixel, x over eps + root mean square, has neither weight nor modulation. */
+  kind: 'layer' | 'rms' | 'pixel';
   eps: number;
   /** [cols], trained. */
   weight?: Tensor;
@@ -22,11 +23,13 @@ export interface NormModulateOptions {
   };
 }
 
-/** LayerNorm or RMSNorm over the last axis, fused with weight and adaLN modulation. x [..., cols] -> same shape. */
+/** LayerNorm, RMSNorm or pixel norm over the last axis, fused with weight and adaLN modulation. x [..., cols] -> same shape. */
 export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Tensor {
   const { rows, cols } = rowsAndCols(x);
   const { device } = tape.workspace;
   const { kind, weight, modulation: mod } = o;
+  if (kind === 'pixel' && (weight || mod))
+    throw new TensorError('normModulate: a pixel norm with a weight or modulation', 'leave them out, or use rms');
   const scale = mod !== undefined;
   const shift = mod?.shift !== undefined;
   const y = tape.alloc(...x.shape);
