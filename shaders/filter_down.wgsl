@@ -1,6 +1,6 @@
-// filter_down: images filtered and halved: out[i] = scale sum of tap[a] x[2 i + a - p], along rows and along columns, 0 outside.
-// Buffers f32, channel-last: x [batch, 2 height, 2 width, channels] -> out [batch, height, width, channels].
-// Dims: height and width of the smaller image; LENGTH taps, by which rows are filtered and by which columns; p = (LENGTH - 1) / 2.
+// filter_down: images filtered and halved: out[i] = scale sum of tap[a] x[2 i + a - before], along rows and along columns, 0 outside.
+// Buffers f32, channel-last: x [batch, large_h, large_w, channels] -> out [batch, height, width, channels].
+// Dims: LENGTH taps, by which rows are filtered and by which columns.
 // Grid: an element of out an invocation; neighbours read neighbouring channels.
 // Precision: f32.
 // Source: Karras et al. 2022 (EDM, resampling filters); depth-wise, with stride 2.
@@ -25,16 +25,16 @@ fn main(
   }
   let channel = at % dims.channels;
   let pixel = at / dims.channels;
-  let col = i32(2u * (pixel % dims.width)) - BEFORE;
-  let row = i32(2u * ((pixel / dims.width) % dims.height)) - BEFORE;
-  let base = (pixel / (dims.width * dims.height)) * (4u * dims.height * dims.width);
+  let col = i32(2u * (pixel % dims.width)) - i32(dims.before);
+  let row = i32(2u * ((pixel / dims.width) % dims.height)) - i32(dims.before);
+  let base = (pixel / (dims.width * dims.height)) * (dims.large_h * dims.large_w);
   var total = 0.0;
   for (var a = 0u; a < LENGTH; a++) {
     let y = row + i32(a);
     for (var b = 0u; b < LENGTH; b++) {
       let z = col + i32(b);
-      if (y >= 0 && z >= 0 && y < i32(2u * dims.height) && z < i32(2u * dims.width)) {
-        total += tap(a) * tap(b) * x[(base + u32(y) * (2u * dims.width) + u32(z)) * dims.channels + channel];
+      if (y >= 0 && z >= 0 && y < i32(dims.large_h) && z < i32(dims.large_w)) {
+        total += tap(a) * tap(b) * x[(base + u32(y) * dims.large_w + u32(z)) * dims.channels + channel];
       }
     }
   }

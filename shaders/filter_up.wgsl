@@ -1,6 +1,6 @@
-// filter_up: the transpose of filter_down: out[2 i + a - p] += scale tap[a] x[i], along rows and along columns.
-// Buffers f32, channel-last: x [batch, height, width, channels] -> out [batch, 2 height, 2 width, channels].
-// Dims: height and width of the smaller image; LENGTH taps, by which rows are filtered and by which columns; p = (LENGTH - 1) / 2.
+// filter_up: the transpose of filter_down: out[2 i + a - before] += scale tap[a] x[i], along rows and along columns.
+// Buffers f32, channel-last: x [batch, height, width, channels] -> out [batch, large_h, large_w, channels].
+// Dims: LENGTH taps, by which rows are filtered and by which columns.
 // Grid: an element of out an invocation; neighbours read neighbouring channels.
 // Precision: f32.
 // Source: Karras et al. 2022 (EDM, resampling filters); the transpose of shaders/filter_down.wgsl.
@@ -20,14 +20,14 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let at = (wid.x + wid.y * groups.x) * WG + local;
-  if (at >= 4u * dims.batch * dims.height * dims.width * dims.channels) {
+  if (at >= dims.batch * dims.large_h * dims.large_w * dims.channels) {
     return;
   }
   let channel = at % dims.channels;
   let pixel = at / dims.channels;
-  let col = i32(pixel % (2u * dims.width)) + BEFORE;
-  let row = i32((pixel / (2u * dims.width)) % (2u * dims.height)) + BEFORE;
-  let base = (pixel / (4u * dims.width * dims.height)) * (dims.height * dims.width);
+  let col = i32(pixel % dims.large_w + dims.before);
+  let row = i32((pixel / dims.large_w) % dims.large_h + dims.before);
+  let base = (pixel / (dims.large_w * dims.large_h)) * (dims.height * dims.width);
   var total = 0.0;
   for (var a = u32(row) & 1u; a < LENGTH; a += 2u) {
     let y = (row - i32(a)) >> 1u;

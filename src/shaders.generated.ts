@@ -9212,29 +9212,32 @@ const filter_down_ = {
     x: { binding: 0, access: 'read', element: 'f32' },
     out: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 52, fields: {
+  uniform: { binding: 2, size: 64, fields: {
     batch: { type: 'u32', offset: 0 },
     height: { type: 'u32', offset: 4 },
     width: { type: 'u32', offset: 8 },
-    channels: { type: 'u32', offset: 12 },
-    scale: { type: 'f32', offset: 16, else: 1 },
-    tap0: { type: 'f32', offset: 20 },
-    tap1: { type: 'f32', offset: 24 },
-    tap2: { type: 'f32', offset: 28, else: 0 },
-    tap3: { type: 'f32', offset: 32, else: 0 },
-    tap4: { type: 'f32', offset: 36, else: 0 },
-    tap5: { type: 'f32', offset: 40, else: 0 },
-    tap6: { type: 'f32', offset: 44, else: 0 },
-    tap7: { type: 'f32', offset: 48, else: 0 },
+    large_h: { type: 'u32', offset: 12 },
+    large_w: { type: 'u32', offset: 16 },
+    channels: { type: 'u32', offset: 20 },
+    before: { type: 'u32', offset: 24, else: 0 },
+    scale: { type: 'f32', offset: 28, else: 1 },
+    tap0: { type: 'f32', offset: 32 },
+    tap1: { type: 'f32', offset: 36 },
+    tap2: { type: 'f32', offset: 40, else: 0 },
+    tap3: { type: 'f32', offset: 44, else: 0 },
+    tap4: { type: 'f32', offset: 48, else: 0 },
+    tap5: { type: 'f32', offset: 52, else: 0 },
+    tap6: { type: 'f32', offset: 56, else: 0 },
+    tap7: { type: 'f32', offset: 60, else: 0 },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LENGTH: { kind: 'const', type: 'u32', default: 2 },
   },
   workgroup: ['WG'],
-  code: `// filter_down: images filtered and halved: out[i] = scale sum of tap[a] x[2 i + a - p], along rows and along columns, 0 outside.
-// Buffers f32, channel-last: x [batch, 2 height, 2 width, channels] -> out [batch, height, width, channels].
-// Dims: height and width of the smaller image; LENGTH taps, by which rows are filtered and by which columns; p = (LENGTH - 1) / 2.
+  code: `// filter_down: images filtered and halved: out[i] = scale sum of tap[a] x[2 i + a - before], along rows and along columns, 0 outside.
+// Buffers f32, channel-last: x [batch, large_h, large_w, channels] -> out [batch, height, width, channels].
+// Dims: LENGTH taps, by which rows are filtered and by which columns.
 // Grid: an element of out an invocation; neighbours read neighbouring channels.
 // Precision: f32.
 // Source: Karras et al. 2022 (EDM, resampling filters); depth-wise, with stride 2.
@@ -9259,16 +9262,16 @@ fn main(
   }
   let channel = at % dims.channels;
   let pixel = at / dims.channels;
-  let col = i32(2u * (pixel % dims.width)) - BEFORE;
-  let row = i32(2u * ((pixel / dims.width) % dims.height)) - BEFORE;
-  let base = (pixel / (dims.width * dims.height)) * (4u * dims.height * dims.width);
+  let col = i32(2u * (pixel % dims.width)) - i32(dims.before);
+  let row = i32(2u * ((pixel / dims.width) % dims.height)) - i32(dims.before);
+  let base = (pixel / (dims.width * dims.height)) * (dims.large_h * dims.large_w);
   var total = 0.0;
   for (var a = 0u; a < LENGTH; a++) {
     let y = row + i32(a);
     for (var b = 0u; b < LENGTH; b++) {
       let z = col + i32(b);
-      if (y >= 0 && z >= 0 && y < i32(2u * dims.height) && z < i32(2u * dims.width)) {
-        total += tap(a) * tap(b) * x[(base + u32(y) * (2u * dims.width) + u32(z)) * dims.channels + channel];
+      if (y >= 0 && z >= 0 && y < i32(dims.large_h) && z < i32(dims.large_w)) {
+        total += tap(a) * tap(b) * x[(base + u32(y) * dims.large_w + u32(z)) * dims.channels + channel];
       }
     }
   }
@@ -9280,9 +9283,12 @@ fn main(
 
 struct Dims {
   batch: u32,
-  height: u32,
+  height: u32, // of the small image
   width: u32,
+  large_h: u32, // of the large one
+  large_w: u32,
   channels: u32,
+  before: u32, // optional, else 0
   scale: f32, // optional, else 1
   tap0: f32,
   tap1: f32,
@@ -9293,8 +9299,6 @@ struct Dims {
   tap6: f32, // optional, else 0
   tap7: f32, // optional, else 0
 }
-
-const BEFORE: i32 = i32((LENGTH - 1u) / 2u); // p: taps before the first pixel of a pair
 
 fn tap(i: u32) -> f32 {
   switch i {
@@ -9312,9 +9316,9 @@ fn tap(i: u32) -> f32 {
 } as const satisfies ShaderSource;
 
 /**
- * filter_down: images filtered and halved: out[i] = scale sum of tap[a] x[2 i + a - p], along rows and along columns, 0 outside.
- * Buffers f32, channel-last: x [batch, 2 height, 2 width, channels] -> out [batch, height, width, channels].
- * Dims: height and width of the smaller image; LENGTH taps, by which rows are filtered and by which columns; p = (LENGTH - 1) / 2.
+ * filter_down: images filtered and halved: out[i] = scale sum of tap[a] x[2 i + a - before], along rows and along columns, 0 outside.
+ * Buffers f32, channel-last: x [batch, large_h, large_w, channels] -> out [batch, height, width, channels].
+ * Dims: LENGTH taps, by which rows are filtered and by which columns.
  * Grid: an element of out an invocation; neighbours read neighbouring channels.
  * Precision: f32.
  * Source: Karras et al. 2022 (EDM, resampling filters); depth-wise, with stride 2.
@@ -9329,29 +9333,32 @@ const filter_up_ = {
     x: { binding: 0, access: 'read', element: 'f32' },
     out: { binding: 1, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 2, size: 52, fields: {
+  uniform: { binding: 2, size: 64, fields: {
     batch: { type: 'u32', offset: 0 },
     height: { type: 'u32', offset: 4 },
     width: { type: 'u32', offset: 8 },
-    channels: { type: 'u32', offset: 12 },
-    scale: { type: 'f32', offset: 16, else: 1 },
-    tap0: { type: 'f32', offset: 20 },
-    tap1: { type: 'f32', offset: 24 },
-    tap2: { type: 'f32', offset: 28, else: 0 },
-    tap3: { type: 'f32', offset: 32, else: 0 },
-    tap4: { type: 'f32', offset: 36, else: 0 },
-    tap5: { type: 'f32', offset: 40, else: 0 },
-    tap6: { type: 'f32', offset: 44, else: 0 },
-    tap7: { type: 'f32', offset: 48, else: 0 },
+    large_h: { type: 'u32', offset: 12 },
+    large_w: { type: 'u32', offset: 16 },
+    channels: { type: 'u32', offset: 20 },
+    before: { type: 'u32', offset: 24, else: 0 },
+    scale: { type: 'f32', offset: 28, else: 1 },
+    tap0: { type: 'f32', offset: 32 },
+    tap1: { type: 'f32', offset: 36 },
+    tap2: { type: 'f32', offset: 40, else: 0 },
+    tap3: { type: 'f32', offset: 44, else: 0 },
+    tap4: { type: 'f32', offset: 48, else: 0 },
+    tap5: { type: 'f32', offset: 52, else: 0 },
+    tap6: { type: 'f32', offset: 56, else: 0 },
+    tap7: { type: 'f32', offset: 60, else: 0 },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LENGTH: { kind: 'const', type: 'u32', default: 2 },
   },
   workgroup: ['WG'],
-  code: `// filter_up: the transpose of filter_down: out[2 i + a - p] += scale tap[a] x[i], along rows and along columns.
-// Buffers f32, channel-last: x [batch, height, width, channels] -> out [batch, 2 height, 2 width, channels].
-// Dims: height and width of the smaller image; LENGTH taps, by which rows are filtered and by which columns; p = (LENGTH - 1) / 2.
+  code: `// filter_up: the transpose of filter_down: out[2 i + a - before] += scale tap[a] x[i], along rows and along columns.
+// Buffers f32, channel-last: x [batch, height, width, channels] -> out [batch, large_h, large_w, channels].
+// Dims: LENGTH taps, by which rows are filtered and by which columns.
 // Grid: an element of out an invocation; neighbours read neighbouring channels.
 // Precision: f32.
 // Source: Karras et al. 2022 (EDM, resampling filters); the transpose of shaders/filter_down.wgsl.
@@ -9371,14 +9378,14 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let at = (wid.x + wid.y * groups.x) * WG + local;
-  if (at >= 4u * dims.batch * dims.height * dims.width * dims.channels) {
+  if (at >= dims.batch * dims.large_h * dims.large_w * dims.channels) {
     return;
   }
   let channel = at % dims.channels;
   let pixel = at / dims.channels;
-  let col = i32(pixel % (2u * dims.width)) + BEFORE;
-  let row = i32((pixel / (2u * dims.width)) % (2u * dims.height)) + BEFORE;
-  let base = (pixel / (4u * dims.width * dims.height)) * (dims.height * dims.width);
+  let col = i32(pixel % dims.large_w + dims.before);
+  let row = i32((pixel / dims.large_w) % dims.large_h + dims.before);
+  let base = (pixel / (dims.large_w * dims.large_h)) * (dims.height * dims.width);
   var total = 0.0;
   for (var a = u32(row) & 1u; a < LENGTH; a += 2u) {
     let y = (row - i32(a)) >> 1u;
@@ -9397,9 +9404,12 @@ fn main(
 
 struct Dims {
   batch: u32,
-  height: u32,
+  height: u32, // of the small image
   width: u32,
+  large_h: u32, // of the large one
+  large_w: u32,
   channels: u32,
+  before: u32, // optional, else 0
   scale: f32, // optional, else 1
   tap0: f32,
   tap1: f32,
@@ -9410,8 +9420,6 @@ struct Dims {
   tap6: f32, // optional, else 0
   tap7: f32, // optional, else 0
 }
-
-const BEFORE: i32 = i32((LENGTH - 1u) / 2u); // p: taps before the first pixel of a pair
 
 fn tap(i: u32) -> f32 {
   switch i {
@@ -9429,9 +9437,9 @@ fn tap(i: u32) -> f32 {
 } as const satisfies ShaderSource;
 
 /**
- * filter_up: the transpose of filter_down: out[2 i + a - p] += scale tap[a] x[i], along rows and along columns.
- * Buffers f32, channel-last: x [batch, height, width, channels] -> out [batch, 2 height, 2 width, channels].
- * Dims: height and width of the smaller image; LENGTH taps, by which rows are filtered and by which columns; p = (LENGTH - 1) / 2.
+ * filter_up: the transpose of filter_down: out[2 i + a - before] += scale tap[a] x[i], along rows and along columns.
+ * Buffers f32, channel-last: x [batch, height, width, channels] -> out [batch, large_h, large_w, channels].
+ * Dims: LENGTH taps, by which rows are filtered and by which columns.
  * Grid: an element of out an invocation; neighbours read neighbouring channels.
  * Precision: f32.
  * Source: Karras et al. 2022 (EDM, resampling filters); the transpose of shaders/filter_down.wgsl.

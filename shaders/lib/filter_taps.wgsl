@@ -3,9 +3,12 @@
 
 struct Dims {
   batch: u32,
-  height: u32,
+  height: u32, // of the small image
   width: u32,
+  large_h: u32, // of the large one
+  large_w: u32,
   channels: u32,
+  before: u32, // optional, else 0
   scale: f32, // optional, else 1
   tap0: f32,
   tap1: f32,
@@ -16,8 +19,6 @@ struct Dims {
   tap6: f32, // optional, else 0
   tap7: f32, // optional, else 0
 }
-
-const BEFORE: i32 = i32((LENGTH - 1u) / 2u); // p: taps before the first pixel of a pair
 
 fn tap(i: u32) -> f32 {
   switch i {

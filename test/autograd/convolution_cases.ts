@@ -83,6 +83,12 @@ export const CONVOLUTION_CASES: OpCase[] = [
       }),
     ),
   ),
+  {
+    ops: ['resample'],
+    name: 'down without padding',
+    shapes: { x: [1, 6, 8, 3] },
+    build: (t, i) => resample(t, get(i, 'x'), [1, 3, 3, 1], 'down', 0),
+  },
   ...[false, true].map(
     (silu): OpCase => ({
       ops: ['groupNorm'],

@@ -169,7 +169,8 @@ function inputGradients(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backwar
     sink.give(of, (dx) => {
       const whole = tape.alloc(sizes.batch, sizes.height, sizes.width, channels);
       run(whole);
-      const small = { batch: sizes.batch, height: sizes.height / 2, width: sizes.width / 2, channels };
+      const { batch, height: large_h, width: large_w } = sizes;
+      const small = { batch, height: large_h / 2, width: large_w / 2, large_h, large_w, channels };
       tape.run(filterDown.prepare(device), { x: whole, out: dx }, { ...small, tap0: 1, tap1: 1 });
       tape.release(whole);
     });
