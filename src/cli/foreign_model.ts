@@ -85,7 +85,10 @@ function modelOf(
   if (name === undefined) throw new UsageError(`${path} does not name its model`, 'give --model, such as TiT-XL/2');
   const { patch_size: patch, hidden_size, class_: _, ...sizes } = namedModel(name);
   if (patch === undefined || hidden_size === undefined)
-    throw new UsageError(`${name} is a convolutional network`, 'give weights of a transformer: others cannot be converted');
+    throw new UsageError(
+      `${name} is a convolutional network`,
+      'give weights of a transformer: others cannot be converted',
+    );
   const embedder = need(path, weights, 'x_embedder.proj.weight').shape;
   const [, columns = 0] = embedder;
   // DDT's embedder is a matrix over the patch, the others' a convolution.

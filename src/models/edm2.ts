@@ -259,7 +259,7 @@ export function edm2(config: EDM2Config): VelocityNetwork {
       if (!name.endsWith('.weight')) continue;
       const [rows = 1] = shape;
       const all = w.get(name);
-      const kernel = forceWeights.prepare(workspace.device, { guarded: true });
+      const kernel = forceWeights.prepare(workspace.device, { guarded: clip !== undefined });
       workspace.stream.run(kernel, { weight: all, clip }, { rows, cols: all.count / rows, eps: EPS });
     }
   };

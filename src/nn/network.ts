@@ -31,9 +31,9 @@ export interface Module {
   readonly constants: readonly ConstantSpec[];
   /**
    * What becomes of weights in place before an optimiser steps from them, or an average of them goes on: EDM2's forced normalisation.
-   * Records kernels alone, which change nothing where `clip` [4] holds the step.
+   * Records kernels alone, which change nothing where `clip` [4], if there is one, holds the step.
    */
-  force?(workspace: Workspace, weights: Weights, clip: Tensor): void;
+  force?(workspace: Workspace, weights: Weights, clip?: Tensor): void;
 }
 
 /**

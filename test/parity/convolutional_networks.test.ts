@@ -49,7 +49,8 @@ for (const file of ['unetplus', 'edm2']) {
             network.force?.(workspace, weights, free);
             const forced = await weights.flat.values.read();
             for (const [name, theirs] of after)
-              if (forced.has(name)) report.compare(`${kase} ${mode}`, `forced ${name}`, forced.get(name) ?? [], theirs, OUTPUT);
+              if (forced.has(name))
+                report.compare(`${kase} ${mode}`, `forced ${name}`, forced.get(name) ?? [], theirs, OUTPUT);
           }
           await workspace.dispose();
         });
