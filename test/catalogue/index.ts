@@ -4,6 +4,7 @@ import type { KernelCase } from './case.ts';
 import { columnsCases } from './columns.ts';
 import { convCases } from './conv.ts';
 import { embeddingCases } from './embedding.ts';
+import { groupNormCases } from './group_norm.ts';
 import { lincombCases } from './lincomb.ts';
 import { lossCases } from './loss.ts';
 import { matmulCases } from './matmul.ts';
@@ -16,6 +17,7 @@ import { randomCases } from './random.ts';
 import { reduceCases } from './reduce.ts';
 import { residualCases } from './residual.ts';
 import { crossEntropyCases, softmaxCases } from './softmax.ts';
+import { unetCases } from './unet.ts';
 import { weightNormCases } from './weight_norm.ts';
 import { windowCases } from './window.ts';
 
@@ -41,5 +43,7 @@ export const catalogue: readonly KernelCase[] = [
   ...windowCases,
   ...convCases,
   ...weightNormCases,
+  ...groupNormCases,
+  ...unetCases,
   ...columnsCases,
 ];

@@ -13,6 +13,7 @@ export * from './rotary.ts';
 export * from './slices.ts';
 export * from './softmax.ts';
 export * from './sums.ts';
+export * from './unet.ts';
 export * from './util.ts';
 export * from './weight_norm.ts';
 export * from './window.ts';

@@ -1,0 +1,6 @@
+import { groupNormCases } from '../catalogue/group_norm.ts';
+import { unetCases } from '../catalogue/unet.ts';
+import { kernelSuite } from './suite.ts';
+
+kernelSuite('group norm', groupNormCases);
+kernelSuite('maps of U-nets', unetCases);
