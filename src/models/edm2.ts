@@ -7,13 +7,13 @@ import { labelMix, waveEmbedding } from '../autograd/ops/embedding.ts';
 import { linear } from '../autograd/ops/linear.ts';
 import { normModulate } from '../autograd/ops/norm.ts';
 import { resample } from '../autograd/ops/resample.ts';
-import { convWeight } from '../autograd/ops/weight_norm.ts';
+import { convWeight, forceRows } from '../autograd/ops/weight_norm.ts';
 import type { Tape } from '../autograd/tape.ts';
-import { forceWeights } from '../kernels/weight_norm.ts';
 import type { InitSpec, Module, Training, VelocityNetwork, Weights } from '../nn/network.ts';
+import { randomConstant } from '../nn/tables.ts';
 import type { Tensor } from '../tensor/index.ts';
 import { ModelError } from './config.ts';
-import { checkUNet, randomConstant, releaseDead, TIME, type UNetConfig } from './unet.ts';
+import { checkUNet, releaseDead, TIME, type UNetConfig } from './unet.ts';
 
 /** Options of EDM2 beside those of every U-net. Each balance is the share of the second in a sum of two. */
 export interface EDM2Options {
@@ -255,13 +255,7 @@ export function edm2(config: EDM2Config): VelocityNetwork {
   };
 
   const force: Module['force'] = (workspace, w, clip) => {
-    for (const { name, shape } of parameters) {
-      if (!name.endsWith('.weight')) continue;
-      const [rows = 1] = shape;
-      const all = w.get(name);
-      const kernel = forceWeights.prepare(workspace.device, { guarded: clip !== undefined });
-      workspace.stream.run(kernel, { weight: all, clip }, { rows, cols: all.count / rows, eps: EPS });
-    }
+    for (const { name } of parameters) if (name.endsWith('.weight')) forceRows(workspace, w.get(name), EPS, clip);
   };
 
   return {

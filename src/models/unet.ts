@@ -1,6 +1,5 @@
 import type { Tape } from '../autograd/tape.ts';
 import type { ConstantSpec } from '../nn/network.ts';
-import { normal, STREAM, uniform01 } from '../rng/philox.ts';
 import type { Tensor } from '../tensor/index.ts';
 import { ModelError } from './config.ts';
 
@@ -64,15 +63,6 @@ export function checkUNet(
       `resample_filter is [${filter}]`,
       `give an even number of taps, ${MOST_TAPS} at most, whose sum is not 0`,
     );
-}
-
-/** Random numbers that a network keeps and does not train: the same in every network of ours, a checkpoint's in one that is loaded. */
-export function randomConstant(name: string, count: number, draw: 'normal' | 'uniform', scale: number): ConstantSpec {
-  const value = draw === 'normal' ? normal : uniform01;
-  // Steps of the init stream count parameters: these lie past all of them.
-  const step = 2 ** 32 + (draw === 'normal' ? 0 : 1);
-  const data = Float32Array.from({ length: count }, (_, i) => scale * value(0, STREAM.init, step, i));
-  return { name, shape: [count], data };
 }
 
 /** A filter as checkpoints hold it, [1, 1, n, n], of the sum 1. */

@@ -11,9 +11,10 @@ import { add, addPerSample } from '../autograd/ops/residual.ts';
 import { convWeight } from '../autograd/ops/weight_norm.ts';
 import type { Tape } from '../autograd/tape.ts';
 import type { ConstantSpec, InitSpec, Training, VelocityNetwork, Weights } from '../nn/network.ts';
+import { randomConstant } from '../nn/tables.ts';
 import type { Tensor } from '../tensor/index.ts';
 import { ModelError } from './config.ts';
-import { checkUNet, filterBuffer, randomConstant, releaseDead, TIME, type UNetConfig } from './unet.ts';
+import { checkUNet, filterBuffer, releaseDead, TIME, type UNetConfig } from './unet.ts';
 
 /** Options of UNet+ beside those of every U-net; left out, it is DDPM++. */
 export interface UNetPlusOptions {

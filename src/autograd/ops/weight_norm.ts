@@ -1,5 +1,5 @@
-import { weightNormBackward, weightNorm as weightNormKernel } from '../../kernels/weight_norm.ts';
-import { count, type Tensor, TensorError } from '../../tensor/index.ts';
+import { forceWeights, weightNormBackward, weightNorm as weightNormKernel } from '../../kernels/weight_norm.ts';
+import { count, type Tensor, TensorError, type Workspace } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 import { columnSums } from './linear.ts';
 
@@ -60,4 +60,11 @@ export function convWeight(tape: Tape, weight: Tensor, { interleave = 1, normed 
       }
     },
   });
+}
+
+/** Records weights [out, ...] divided, row by row, by eps + their root mean square, in place; nothing where `clip` [4] holds the step. */
+export function forceRows(workspace: Workspace, weight: Tensor, eps: number, clip?: Tensor): void {
+  const rows = weight.shape[0] as number;
+  const kernel = forceWeights.prepare(workspace.device, { guarded: clip !== undefined });
+  workspace.stream.run(kernel, { weight, clip }, { rows, cols: weight.count / rows, eps });
 }
