@@ -3,6 +3,7 @@
 // Grid: a workgroup sums WG columns of one part, or WG / LANES columns, LANES invocations each, of parts of LANES_FROM pixels (lib column_lanes).
 // Precision: f32; distances are from the part's first pixel, so that a large mean does not cancel.
 // @use group_norm_columns
+// @use finite
 
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
@@ -29,6 +30,6 @@ fn main(
     let mean = sum.x / f32(dims.chunk_rows);
     let at = 2u * p.part * dims.cols + p.col;
     partial[at] = x[p.begin * dims.cols + p.col] + mean;
-    partial[at + dims.cols] = max(0.0, sum.y - sum.x * mean);
+    partial[at + dims.cols] = at_least(sum.y - sum.x * mean, 0.0);
   }
 }

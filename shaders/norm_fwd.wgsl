@@ -177,7 +177,7 @@ fn main(
   if (HAS_STATS && live && lid.x == 0u) {
     stats[row * 2u] = mean + off;
     if (PIXEL) {
-      stats[row * 2u] = select(0.0, 1.0 / (rstd * sqrt(variance)), variance > 0.0);
+      stats[row * 2u] = select(inverse(rstd * sqrt(variance)), 0.0, variance == 0.0);
     }
     stats[row * 2u + 1u] = rstd;
   }

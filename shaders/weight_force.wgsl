@@ -6,6 +6,7 @@
 // @use lanes
 // @use runs
 // @use row_lanes
+// @use finite
 
 const LANES: u32 = 64u;         // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;           // knob, halved to fit: rows a workgroup
@@ -43,7 +44,8 @@ fn main(
   if (GUARDED && clip[3] == 1.0) {
     return;
   }
+  let down = inverse(dims.eps + r);
   for (var c = lid.x; c < row.end; c += LANES) {
-    weight[row.base + c] /= dims.eps + r;
+    weight[row.base + c] *= down;
   }
 }

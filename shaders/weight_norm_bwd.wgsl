@@ -9,6 +9,7 @@
 // @use lanes
 // @use runs
 // @use row_lanes
+// @use finite
 
 const LANES: u32 = 64u;         // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;           // knob, halved to fit: rows a workgroup
@@ -62,12 +63,12 @@ fn main(
     }
     let stored = lanes_sum(sum_of(sums), lid.x, lid.y); // sum(g W) of the weights as they are
     let r0 = rms[select(0u, row.index, row.live)];
-    let shrunk = select(1.0, 1.0 / (dims.eps + r0), FORCED); // of W as they are, the W of the formula
+    let shrunk = select(1.0, inverse(dims.eps + r0), FORCED); // of W as they are, the W of the formula
     let r = r0 * shrunk;
     let total = stored * shrunk;
-    let down = 1.0 / (dims.eps + r);
+    let down = inverse(dims.eps + r);
     g_part = gained * down;
-    w_part = select(0.0, gained * total / f32(dims.cols) * down * down / r * shrunk, r > 0.0);
+    w_part = select(gained * total / f32(dims.cols) * down * down / r * shrunk, 0.0, r == 0.0);
     if (HAS_GAIN && row.live && lid.x == 0u) {
       dgain[row.index] = dims.scale * total * down;
     }

@@ -10,6 +10,7 @@
 // @use lanes
 // @use runs
 // @use row_lanes
+// @use finite
 
 const LANES: u32 = 64u;         // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;           // knob, halved to fit: rows a workgroup
@@ -53,9 +54,10 @@ fn main(
       add_run(&sums, run);
     }
     let r = sqrt(lanes_sum(sum_of(sums), lid.x, lid.y) / f32(dims.cols));
-    factor = dims.scale / (dims.eps + r);
+    let down = inverse(dims.eps + r);
+    factor = dims.scale * down;
     if (FORCED) {
-      factor = dims.scale / ((dims.eps + r) * (dims.eps + r / (dims.eps + r)));
+      factor *= inverse(dims.eps + r * down);
     }
     if (row.live && lid.x == 0u) {
       rms[row.index] = r;

@@ -238,6 +238,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -487,6 +493,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -1194,6 +1206,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -1526,6 +1544,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -1957,6 +1981,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -2464,6 +2494,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -2787,6 +2823,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -3434,6 +3476,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -4067,6 +4115,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -4717,6 +4771,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -4941,6 +5001,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -5280,6 +5346,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -5492,6 +5564,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -5922,6 +6000,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -6584,6 +6668,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -7098,6 +7188,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -7858,6 +7954,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -8343,6 +8445,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -8492,6 +8600,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -10451,6 +10565,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -10793,6 +10913,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -11020,6 +11146,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -11197,6 +11329,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -11240,6 +11378,7 @@ const group_norm_sums_ = {
 // Grid: a workgroup sums WG columns of one part, or WG / LANES columns, LANES invocations each, of parts of LANES_FROM pixels (lib column_lanes).
 // Precision: f32; distances are from the part's first pixel, so that a large mean does not cancel.
 // @use group_norm_columns
+// @use finite
 
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
@@ -11266,7 +11405,7 @@ fn main(
     let mean = sum.x / f32(dims.chunk_rows);
     let at = 2u * p.part * dims.cols + p.col;
     partial[at] = x[p.begin * dims.cols + p.col] + mean;
-    partial[at + dims.cols] = max(0.0, sum.y - sum.x * mean);
+    partial[at + dims.cols] = at_least(sum.y - sum.x * mean, 0.0);
   }
 }
 
@@ -11282,6 +11421,43 @@ struct Dims {
   pixels: u32, // of a sample
   groups: u32,
   chunk_rows: u32,
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 
 // column_lanes: sums down the columns of parts of so many rows, by a workgroup of WG. LANES invocations share a column where a part has
@@ -11865,6 +12041,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -12114,6 +12296,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -12313,6 +12501,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -12866,6 +13060,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -13597,6 +13797,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -14691,7 +14897,7 @@ fn main(
   if (HAS_STATS && live && lid.x == 0u) {
     stats[row * 2u] = mean + off;
     if (PIXEL) {
-      stats[row * 2u] = select(0.0, 1.0 / (rstd * sqrt(variance)), variance > 0.0);
+      stats[row * 2u] = select(inverse(rstd * sqrt(variance)), 0.0, variance == 0.0);
     }
     stats[row * 2u + 1u] = rstd;
   }
@@ -14805,6 +15011,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -15180,6 +15392,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -15382,6 +15600,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -15581,6 +15805,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -15770,6 +16000,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -15948,6 +16184,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -16147,6 +16389,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -16334,6 +16582,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -16883,6 +17137,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -17094,6 +17354,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -17598,6 +17864,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -18169,6 +18441,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
@@ -18417,6 +18695,12 @@ fn at_least(x: f32, least: f32) -> f32 {
 // clamp(x, low, high) that keeps a NaN.
 fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
@@ -18843,6 +19127,7 @@ const weight_force_ = {
 // @use lanes
 // @use runs
 // @use row_lanes
+// @use finite
 
 const LANES: u32 = 64u;         // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;           // knob, halved to fit: rows a workgroup
@@ -18880,8 +19165,9 @@ fn main(
   if (GUARDED && clip[3] == 1.0) {
     return;
   }
+  let down = inverse(dims.eps + r);
   for (var c = lid.x; c < row.end; c += LANES) {
-    weight[row.base + c] /= dims.eps + r;
+    weight[row.base + c] *= down;
   }
 }
 
@@ -18949,6 +19235,43 @@ fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
   let live = row < dims.rows;
   return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
 }
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
 ` as string,
 } as const satisfies ShaderSource;
 
@@ -19000,6 +19323,7 @@ const weight_norm_bwd_ = {
 // @use lanes
 // @use runs
 // @use row_lanes
+// @use finite
 
 const LANES: u32 = 64u;         // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;           // knob, halved to fit: rows a workgroup
@@ -19053,12 +19377,12 @@ fn main(
     }
     let stored = lanes_sum(sum_of(sums), lid.x, lid.y); // sum(g W) of the weights as they are
     let r0 = rms[select(0u, row.index, row.live)];
-    let shrunk = select(1.0, 1.0 / (dims.eps + r0), FORCED); // of W as they are, the W of the formula
+    let shrunk = select(1.0, inverse(dims.eps + r0), FORCED); // of W as they are, the W of the formula
     let r = r0 * shrunk;
     let total = stored * shrunk;
-    let down = 1.0 / (dims.eps + r);
+    let down = inverse(dims.eps + r);
     g_part = gained * down;
-    w_part = select(0.0, gained * total / f32(dims.cols) * down * down / r * shrunk, r > 0.0);
+    w_part = select(gained * total / f32(dims.cols) * down * down / r * shrunk, 0.0, r == 0.0);
     if (HAS_GAIN && row.live && lid.x == 0u) {
       dgain[row.index] = dims.scale * total * down;
     }
@@ -19137,6 +19461,43 @@ fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
   let live = row < dims.rows;
   return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
 }
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
 ` as string,
 } as const satisfies ShaderSource;
 
@@ -19190,6 +19551,7 @@ const weight_norm_fwd_ = {
 // @use lanes
 // @use runs
 // @use row_lanes
+// @use finite
 
 const LANES: u32 = 64u;         // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;           // knob, halved to fit: rows a workgroup
@@ -19233,9 +19595,10 @@ fn main(
       add_run(&sums, run);
     }
     let r = sqrt(lanes_sum(sum_of(sums), lid.x, lid.y) / f32(dims.cols));
-    factor = dims.scale / (dims.eps + r);
+    let down = inverse(dims.eps + r);
+    factor = dims.scale * down;
     if (FORCED) {
-      factor = dims.scale / ((dims.eps + r) * (dims.eps + r / (dims.eps + r)));
+      factor *= inverse(dims.eps + r * down);
     }
     if (row.live && lid.x == 0u) {
       rms[row.index] = r;
@@ -19315,6 +19678,43 @@ fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
   let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
   let live = row < dims.rows;
   return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 ` as string,
 } as const satisfies ShaderSource;
