@@ -39,8 +39,8 @@ export interface ConvShape {
 
 const isPlain = (caps: Caps) => caps.software || caps.maxWorkgroupSize < 64 || caps.maxWorkgroupMemory < 8192;
 const inFours = ({ depth, first = 0 }: ConvShape) => depth % 4 === 0 && first % 4 === 0;
-/** What a CPU is over with in a millisecond is not worth its compiler's second for more outputs an invocation. */
-const isLong = ({ m, n, k, groups = 1 }: ConvShape) => groups * m * n * k >= 2 ** 22;
+/** What a CPU is over with in some 20 ms is not worth its compiler's seconds for more outputs an invocation. */
+const isLong = ({ m, n, k, groups = 1 }: ConvShape) => groups * m * n * k >= 2 ** 25;
 
 /** The tiling of conv2d for a shape on a device. Pure. */
 export function chooseConv(shape: ConvShape, caps: Caps): ConvTile {

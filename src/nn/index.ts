@@ -44,6 +44,7 @@ export {
 } from '../autograd/ops/softmax.ts';
 export { stackRows } from '../autograd/ops/stack.ts';
 export { type ConvWeightOptions, convWeight, forceRows } from '../autograd/ops/weight_norm.ts';
+export { wideAttention } from '../autograd/ops/wide_attention.ts';
 export { type GradSink, type Node, Tape, TapeError } from '../autograd/tape.ts';
 export { FixableError } from '../kernel/index.ts';
 export { type Follower, Learner, type SteadyStep, type StepBody } from '../optim/learner.ts';

@@ -1,4 +1,5 @@
 import { scaledSilu } from '../../src/autograd/ops/activation.ts';
+import { selfAttention } from '../../src/autograd/ops/attention.ts';
 import { channelsFirst, channelsLast } from '../../src/autograd/ops/channels_last.ts';
 import { clamp, combine } from '../../src/autograd/ops/combine.ts';
 import { conv2d } from '../../src/autograd/ops/convolution.ts';
@@ -8,6 +9,7 @@ import { groupNorm } from '../../src/autograd/ops/group_norm.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
 import { resample } from '../../src/autograd/ops/resample.ts';
 import { convWeight } from '../../src/autograd/ops/weight_norm.ts';
+import { wideAttention } from '../../src/autograd/ops/wide_attention.ts';
 import { get, type OpCase } from './op_case.ts';
 
 const SAME = { size: [3, 3], padding: [1, 1] } as const;
@@ -102,6 +104,18 @@ export const CONVOLUTION_CASES: OpCase[] = [
     name: 'pixel',
     shapes: { x: [2, 3, 8] },
     build: (t, i) => normModulate(t, get(i, 'x'), { kind: 'pixel', eps: 0.1 }),
+  },
+  {
+    ops: ['wideAttention'],
+    name: 'few columns',
+    shapes: { x: [2, 5, 18] },
+    build: (t, i) => wideAttention(t, get(i, 'x')),
+  },
+  {
+    ops: ['wideAttention'],
+    name: 'a head of 132 columns, as self-attention comes to it',
+    shapes: { x: [1, 3, 396] },
+    build: (t, i) => selfAttention(t, get(i, 'x'), { heads: 1, norm: 'none', eps: 0, scale: 0.1 }),
   },
   {
     ops: ['scaledSilu'],
