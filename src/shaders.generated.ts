@@ -12067,6 +12067,241 @@ fn inverse_root(x: f32) -> f32 {
 export interface Lincomb extends Same<typeof lincomb_> {}
 export const lincomb: Lincomb = lincomb_;
 
+const linear_attention_apply_ = {
+  name: 'linear_attention_apply',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    state: { binding: 1, access: 'read', element: 'f32' },
+    out: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    dim: { type: 'u32', offset: 12 },
+    eps: { type: 'f32', offset: 16 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `// linear_attention_apply: out_i = sum_j state[i, j] relu(q_j) / (sum_j state[dim, j] relu(q_j) + eps) of each token and head.
+// Buffers f32: qkv [batch, n, 3 heads dim] as in linear_attention_state; state [batch, heads, dim + 1, dim]; out [batch, n, heads dim].
+// Grid: an element of out an invocation.
+// Precision: f32.
+// Source: as shaders/linear_attention_state.wgsl.
+// @use finite
+
+const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
+
+struct Dims {
+  batch: u32,
+  n: u32,
+  heads: u32,
+  dim: u32,
+  eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> state: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * WG + local;
+  if (at >= dims.batch * dims.n * dims.heads * dims.dim) {
+    return;
+  }
+  let i = at % dims.dim;
+  let head = at / dims.dim; // of all tokens'
+  let token = head / dims.heads;
+  let from_q = token * 3u * dims.heads * dims.dim + head % dims.heads * 3u * dims.dim;
+  let from_state = (token / dims.n * dims.heads + head % dims.heads) * (dims.dim + 1u) * dims.dim;
+  var above = 0.0;
+  var below = 0.0;
+  for (var j = 0u; j < dims.dim; j++) {
+    let query = at_least(qkv[from_q + j], 0.0);
+    above += state[from_state + i * dims.dim + j] * query;
+    below += state[from_state + dims.dim * dims.dim + j] * query;
+  }
+  out[at] = above / (below + dims.eps);
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * linear_attention_apply: out_i = sum_j state[i, j] relu(q_j) / (sum_j state[dim, j] relu(q_j) + eps) of each token and head.
+ * Buffers f32: qkv [batch, n, 3 heads dim] as in linear_attention_state; state [batch, heads, dim + 1, dim]; out [batch, n, heads dim].
+ * Grid: an element of out an invocation.
+ * Precision: f32.
+ * Source: as shaders/linear_attention_state.wgsl.
+ */
+export interface LinearAttentionApply extends Same<typeof linear_attention_apply_> {}
+export const linear_attention_apply: LinearAttentionApply = linear_attention_apply_;
+
+const linear_attention_state_ = {
+  name: 'linear_attention_state',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    state: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    dim: { type: 'u32', offset: 12 },
+    chunk: { type: 'u32', offset: 16, else: 'n' },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `// linear_attention_state: state[i, j] = sum over tokens of (v_i, or 1 where i = dim) relu(k_j), of each head: all that ReLU linear attention
+//   keeps of keys and values.
+// Buffers f32: qkv [batch, n, 3 heads dim], each head's 3 dim channels together: q, k, v; state [parts, batch, heads, dim + 1, dim], parts =
+//   ceil(n / chunk), to be added up.
+// Grid: an element of state an invocation, which walks the tokens of its part; neighbours read neighbouring k.
+// Precision: f32.
+// Source: Katharopoulos et al. 2020; Cai et al. 2023 (EfficientViT), as DC-AE has it.
+// @use finite
+
+const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
+
+struct Dims {
+  batch: u32,
+  n: u32,
+  heads: u32,
+  dim: u32,
+  chunk: u32, // optional, else n
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read_write> state: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * WG + local;
+  let size = (dims.dim + 1u) * dims.dim;
+  let head = at / size; // of all parts' and samples'
+  let part = head / (dims.batch * dims.heads);
+  let begin = part * dims.chunk;
+  if (begin >= dims.n) {
+    return;
+  }
+  let j = at % dims.dim;
+  let i = at / dims.dim % (dims.dim + 1u);
+  let sample = head / dims.heads % dims.batch;
+  let width = 3u * dims.heads * dims.dim;
+  let first = sample * dims.n * width + head % dims.heads * 3u * dims.dim;
+  var total = 0.0;
+  for (var m = begin; m < min(dims.n, begin + dims.chunk); m++) {
+    let base = first + m * width;
+    let key = at_least(qkv[base + dims.dim + j], 0.0);
+    total += key * select(1.0, qkv[base + 2u * dims.dim + min(i, dims.dim - 1u)], i < dims.dim);
+  }
+  state[at] = total;
+}
+
+// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
+// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn are_nan(x: vec4f) -> vec4<bool> {
+  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+}
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// max(x, least) that keeps a NaN.
+fn at_least(x: f32, least: f32) -> f32 {
+  return select(max(x, least), x, is_nan(x));
+}
+
+// clamp(x, low, high) that keeps a NaN.
+fn between(x: f32, low: f32, high: f32) -> f32 {
+  return select(clamp(x, low, high), x, is_nan(x));
+}
+
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
+// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+fn inverse_root(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * linear_attention_state: state[i, j] = sum over tokens of (v_i, or 1 where i = dim) relu(k_j), of each head: all that ReLU linear attention
+ * keeps of keys and values.
+ * Buffers f32: qkv [batch, n, 3 heads dim], each head's 3 dim channels together: q, k, v; state [parts, batch, heads, dim + 1, dim], parts =
+ * ceil(n / chunk), to be added up.
+ * Grid: an element of state an invocation, which walks the tokens of its part; neighbours read neighbouring k.
+ * Precision: f32.
+ * Source: Katharopoulos et al. 2020; Cai et al. 2023 (EfficientViT), as DC-AE has it.
+ */
+export interface LinearAttentionState extends Same<typeof linear_attention_state_> {}
+export const linear_attention_state: LinearAttentionState = linear_attention_state_;
+
 const lion_step_ = {
   name: 'lion_step',
   entryPoint: 'main',
@@ -15234,6 +15469,104 @@ fn image_index(at: u32) -> u32 {
  */
 export interface Patchify extends Same<typeof patchify_> {}
 export const patchify: Patchify = patchify_;
+
+const pixel_gather_ = {
+  name: 'pixel_gather',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 28, fields: {
+    batch: { type: 'u32', offset: 0 },
+    height: { type: 'u32', offset: 4 },
+    width: { type: 'u32', offset: 8 },
+    channels: { type: 'u32', offset: 12 },
+    side: { type: 'u32', offset: 16 },
+    each: { type: 'u32', offset: 20, else: 1 },
+    scale: { type: 'f32', offset: 24, else: 1 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    UP: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `// pixel_gather: each out number is scale times the sum of EACH numbers of x that lie together: pixels of a square of \`side\`, as channels, and
+//   the channels in groups of neighbours. UP: the transpose: squares of pixels out of channels, each channel of x being EACH of them.
+//   Channel c of the large image and place (dy, dx) of the square are channel (c side + dy) side + dx of the small one, before the sums.
+// Buffers f32, channel-last: x [batch, side height, side width, channels] -> out [batch, height, width, side^2 channels / each]; UP the other
+//   way. side 1: sums of neighbouring channels alone, and channels repeated in place.
+// Grid: an element of out an invocation.
+// Precision: f32.
+// Source: Shi et al. 2016 (pixel shuffle); Chen et al. 2025 (DC-AE, its shortcuts by means and repetition).
+
+const WG: u32 = 256u;       // knob, halved to fit: invocations a workgroup
+const UP: bool = false;     // knob: from channels to pixels
+
+struct Dims {
+  batch: u32,
+  height: u32, // of the small image
+  width: u32,
+  channels: u32, // of the large image
+  side: u32,
+  each: u32, // optional, else 1
+  scale: f32, // optional, else 1
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (wid.x + wid.y * groups.x) * WG + local;
+  let square = dims.side * dims.side;
+  let narrow = dims.channels * square / dims.each; // channels of the small image
+  let pixels = dims.batch * dims.height * dims.width;
+  if (UP) {
+    if (at < pixels * square * dims.channels) {
+      let channel = at % dims.channels;
+      let pixel = at / dims.channels;
+      let col = pixel % (dims.width * dims.side);
+      let row = pixel / (dims.width * dims.side); // of all images
+      let place = (channel * dims.side + row % dims.side) * dims.side + col % dims.side;
+      out[at] = dims.scale * x[(row / dims.side * dims.width + col / dims.side) * narrow + place / dims.each];
+    }
+    return;
+  }
+  if (at < pixels * narrow) {
+    let first = (at % narrow) * dims.each;
+    let pixel = at / narrow;
+    let col = (pixel % dims.width) * dims.side;
+    let row = (pixel / dims.width) * dims.side;
+    var total = 0.0;
+    for (var i = first; i < first + dims.each; i++) {
+      let inside = i % square;
+      let line = (row + inside / dims.side) * (dims.width * dims.side);
+      total += x[(line + col + inside % dims.side) * dims.channels + i / square];
+    }
+    out[at] = dims.scale * total;
+  }
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * pixel_gather: each out number is scale times the sum of EACH numbers of x that lie together: pixels of a square of `side`, as channels, and
+ * the channels in groups of neighbours. UP: the transpose: squares of pixels out of channels, each channel of x being EACH of them.
+ * Channel c of the large image and place (dy, dx) of the square are channel (c side + dy) side + dx of the small one, before the sums.
+ * Buffers f32, channel-last: x [batch, side height, side width, channels] -> out [batch, height, width, side^2 channels / each]; UP the other
+ * way. side 1: sums of neighbouring channels alone, and channels repeated in place.
+ * Grid: an element of out an invocation.
+ * Precision: f32.
+ * Source: Shi et al. 2016 (pixel shuffle); Chen et al. 2025 (DC-AE, its shortcuts by means and repetition).
+ */
+export interface PixelGather extends Same<typeof pixel_gather_> {}
+export const pixel_gather: PixelGather = pixel_gather_;
 
 const pool_bwd_ = {
   name: 'pool_bwd',

@@ -28,10 +28,12 @@ export {
   linearGatedResidual,
   type ModulationChunk,
 } from '../autograd/ops/linear.ts';
+export { linearAttention } from '../autograd/ops/linear_attention.ts';
 export { squaredError } from '../autograd/ops/loss.ts';
 export { matmul } from '../autograd/ops/matmul.ts';
 export { type NormModulateOptions, normModulate } from '../autograd/ops/norm.ts';
 export { type PatchOrder, patchify, unpatchify } from '../autograd/ops/patch.ts';
+export { pixelShuffle, pixelUnshuffle } from '../autograd/ops/pixel_shuffle.ts';
 export { resample } from '../autograd/ops/resample.ts';
 export { add, addPerSample, gatedResidual } from '../autograd/ops/residual.ts';
 export {

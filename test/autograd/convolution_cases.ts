@@ -7,6 +7,7 @@ import { dropout } from '../../src/autograd/ops/dropout.ts';
 import { labelMix } from '../../src/autograd/ops/embedding.ts';
 import { groupNorm } from '../../src/autograd/ops/group_norm.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
+import { pixelShuffle, pixelUnshuffle } from '../../src/autograd/ops/pixel_shuffle.ts';
 import { resample } from '../../src/autograd/ops/resample.ts';
 import { convWeight } from '../../src/autograd/ops/weight_norm.ts';
 import { wideAttention } from '../../src/autograd/ops/wide_attention.ts';
@@ -116,6 +117,18 @@ export const CONVOLUTION_CASES: OpCase[] = [
     name: 'a head of 132 columns, as self-attention comes to it',
     shapes: { x: [1, 3, 396] },
     build: (t, i) => selfAttention(t, get(i, 'x'), { heads: 1, norm: 'none', eps: 0, scale: 0.1 }),
+  },
+  {
+    ops: ['pixelUnshuffle'],
+    name: 'means of three channels',
+    shapes: { x: [2, 4, 6, 3] },
+    build: (t, i) => pixelUnshuffle(t, get(i, 'x'), 2, 3),
+  },
+  {
+    ops: ['pixelShuffle'],
+    name: 'channels twice',
+    shapes: { x: [2, 3, 2, 6] },
+    build: (t, i) => pixelShuffle(t, get(i, 'x'), 2, 2),
   },
   {
     ops: ['scaledSilu'],

@@ -2,7 +2,9 @@ import { scaledSilu, scaledSiluBackward } from '../../src/kernels/activation.ts'
 import { clampBackward, combine } from '../../src/kernels/combine.ts';
 import { labelMix, labelMixBackward, waveEmbedding } from '../../src/kernels/embedding.ts';
 import { type FilterOptions, filterDown, filterUp } from '../../src/kernels/filter.ts';
+import { linearAttentionApply, linearAttentionState } from '../../src/kernels/linear_attention.ts';
 import { channelsLast } from '../../src/kernels/patch.ts';
+import { pixelGather } from '../../src/kernels/pixel_shuffle.ts';
 import { dropout } from '../../src/kernels/random.ts';
 import { philox4x32 } from '../../src/rng/philox.ts';
 import {
@@ -10,6 +12,9 @@ import {
   filteredDown,
   filteredUp,
   labelMixed,
+  linearlyAttended,
+  type PixelSquares,
+  pixelsGathered,
   randn,
   scaledSilu as scaledSiluOracle,
 } from '../reference/index.ts';
@@ -313,6 +318,81 @@ function channelsCase(
   );
 }
 
+function squaresCase(up: boolean, o: PixelSquares, extra: Partial<KernelCase> = {}): KernelCase {
+  const large = o.batch * o.height * o.width * o.side ** 2 * o.channels;
+  const small = large / o.each;
+  const shape = [o.batch, o.height, o.width, o.channels];
+  const variant = `${up ? 'up' : 'down'} by ${o.side} of ${o.each}`;
+  return mapCase(
+    'pixelGather',
+    variant,
+    shape,
+    large + small,
+    (device) => {
+      const x = floats(up ? small : large, 1);
+      return prepared(
+        pixelGather.prepare(device, { up }),
+        { ...o },
+        {
+          inputs: { x },
+          outputs: { out: up ? large : small },
+          oracle: () => ({ out: pixelsGathered(x, extra.benchOnly ? { ...o, batch: 1 } : o, up) }),
+        },
+      );
+    },
+    extra,
+  );
+}
+
+function linearAttentionCase(
+  apply: boolean,
+  [batch, n, heads, dim]: [number, number, number, number],
+  chunk: number,
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  const sizes = { batch, n, heads, dim };
+  const states = batch * heads * (dim + 1) * dim;
+  const kernel = apply ? 'linearAttentionApply' : 'linearAttentionState';
+  const tokens = batch * n * heads * dim;
+  return mapCase(
+    kernel,
+    'heads',
+    [batch, n, heads, dim],
+    4 * tokens + states,
+    (device) => {
+      const qkv = floats(3 * tokens, 1);
+      const eps = 1e-15;
+      if (!apply)
+        return prepared(
+          linearAttentionState.prepare(device),
+          { ...sizes, chunk },
+          {
+            inputs: { qkv },
+            outputs: { state: Math.ceil(n / chunk) * states },
+            oracle: () => {
+              const parts = Array.from(
+                { length: extra.benchOnly ? 1 : Math.ceil(n / chunk) },
+                (_, p) => linearlyAttended(qkv, sizes, eps, p * chunk, Math.min(n, (p + 1) * chunk)).state,
+              );
+              return { state: parts.flatMap((part) => [...part]) };
+            },
+          },
+        );
+      const { out, state } = linearlyAttended(qkv, sizes, eps);
+      return prepared(
+        linearAttentionApply.prepare(device),
+        { ...sizes, eps },
+        {
+          inputs: { qkv, state: Float32Array.from(state) },
+          outputs: { out: tokens },
+          oracle: () => ({ out }),
+        },
+      );
+    },
+    { flops: 2 * tokens * (dim + 1) * (apply ? 2 : 1), ...extra },
+  );
+}
+
 const even = (
   batch: number,
   height: number,
@@ -363,6 +443,18 @@ export const unetCases: KernelCase[] = [
     scaledSiluCase(backward, 2, 3, 5, { smoke: true }),
     scaledSiluCase(backward, 1, 1, 1),
     scaledSiluCase(backward, 3, 41, 37),
+  ]),
+  ...[false, true].flatMap((up) => [
+    squaresCase(up, { ...{ batch: 2, height: 2, width: 3, channels: 3 }, side: 2, each: 1, scale: 1 }, { smoke: true }),
+    squaresCase(up, { ...{ batch: 1, height: 5, width: 7, channels: 6 }, side: 2, each: 8, scale: 0.125 }),
+    squaresCase(up, { ...{ batch: 3, height: 1, width: 11, channels: 41 }, side: 1, each: 1, scale: 1 }),
+    squaresCase(up, { ...{ batch: 1, height: 3, width: 2, channels: 12 }, side: 1, each: 4, scale: 0.25 }),
+    squaresCase(up, { ...{ batch: 1, height: 1, width: 1, channels: 1 }, side: 3, each: 9, scale: 1 }),
+  ]),
+  ...[false, true].flatMap((apply) => [
+    linearAttentionCase(apply, [2, 5, 2, 3], 5, { smoke: true }),
+    linearAttentionCase(apply, [1, 1, 1, 1], 1),
+    linearAttentionCase(apply, [1, 41, 3, 32], 16),
   ]),
   channelsCase(false, 2, 3, 5, 1, { smoke: true }),
   channelsCase(false, 1, 1, 1, 0),

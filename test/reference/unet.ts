@@ -159,3 +159,80 @@ export function labelMixed(
   }
   return { out, de, dweight };
 }
+
+export interface PixelSquares {
+  batch: number;
+  height: number;
+  width: number;
+  channels: number;
+  side: number;
+  each: number;
+  scale: number;
+}
+
+/** Every number of the large image [batch, side height, side width, channels], and of the small one that it is part of. */
+function* squares(o: PixelSquares): Generator<{ large: number; small: number }> {
+  const narrow = (o.channels * o.side ** 2) / o.each;
+  for (let b = 0; b < o.batch; b++)
+    for (let row = 0; row < o.side * o.height; row++)
+      for (let col = 0; col < o.side * o.width; col++)
+        for (let c = 0; c < o.channels; c++) {
+          const place = c * o.side ** 2 + (row % o.side) * o.side + (col % o.side);
+          const pixel = (b * o.height + Math.floor(row / o.side)) * o.width + Math.floor(col / o.side);
+          yield {
+            large: ((b * o.side * o.height + row) * o.side * o.width + col) * o.channels + c,
+            small: pixel * narrow + Math.floor(place / o.each),
+          };
+        }
+}
+
+/** Sums of the large image's numbers that lie together in the small one, times scale; up: numbers of the small one where they belong. */
+export function pixelsGathered(x: ArrayLike<number>, o: PixelSquares, up: boolean): Float64Array {
+  const large = o.batch * o.height * o.width * o.side ** 2 * o.channels;
+  const out = new Float64Array(up ? large : large / o.each);
+  for (const at of squares(o)) {
+    const [to, from] = up ? [at.large, at.small] : [at.small, at.large];
+    out[to] = (out[to] as number) + o.scale * (x[from] as number);
+  }
+  return out;
+}
+
+interface LinearHeads {
+  batch: number;
+  n: number;
+  heads: number;
+  dim: number;
+}
+
+/** ReLU linear attention from its definition, N x N; and the state of tokens `begin` up to `end`, [batch, heads, dim + 1, dim]. */
+export function linearlyAttended(qkv: ArrayLike<number>, o: LinearHeads, eps: number, begin = 0, end = o.n) {
+  const { batch, n, heads, dim } = o;
+  const at = (b: number, m: number, h: number, which: number, c: number) =>
+    qkv[((b * n + m) * heads + h) * 3 * dim + which * dim + c] as number;
+  const relu = (x: number) => Math.max(x, 0);
+  const out = new Float64Array(batch * n * heads * dim);
+  const state = new Float64Array(batch * heads * (dim + 1) * dim);
+  for (let b = 0; b < batch; b++)
+    for (let h = 0; h < heads; h++) {
+      for (let t = 0; t < n; t++) {
+        let below = eps;
+        const above = new Float64Array(dim);
+        for (let m = 0; m < n; m++) {
+          let weight = 0;
+          for (let c = 0; c < dim; c++) weight += relu(at(b, t, h, 0, c)) * relu(at(b, m, h, 1, c));
+          below += weight;
+          for (let c = 0; c < dim; c++) above[c] = (above[c] as number) + weight * at(b, m, h, 2, c);
+        }
+        above.forEach((v, c) => {
+          out[((b * n + t) * heads + h) * dim + c] = v / below;
+        });
+      }
+      for (let i = 0; i <= dim; i++)
+        for (let j = 0; j < dim; j++) {
+          let sum = 0;
+          for (let m = begin; m < end; m++) sum += relu(at(b, m, h, 1, j)) * (i < dim ? at(b, m, h, 2, i) : 1);
+          state[((b * heads + h) * (dim + 1) + i) * dim + j] = sum;
+        }
+    }
+  return { out, state };
+}
