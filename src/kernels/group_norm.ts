@@ -1,4 +1,14 @@
-import { type Caps, defineKernel, flag, group, groupsOf, type KnobValue, optional, PORTABLE } from '../kernel/index.ts';
+import {
+  type Caps,
+  defineKernel,
+  flag,
+  group,
+  groupsOf,
+  type KnobValue,
+  none,
+  optional,
+  PORTABLE,
+} from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { columnTiles } from './column_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
@@ -53,6 +63,7 @@ const elements = (d: { rows: number; cols: number }, k: Record<string, KnobValue
  */
 export const groupNormSums = defineKernel({
   shader: shaders.group_norm_sums,
+  options: none,
   knobs: (_: undefined, caps) => lanes(caps),
   sizes: (d) => ({ x: d.rows * d.cols, partial: parts(d) }),
   grid: columns,
@@ -62,6 +73,7 @@ export const groupNormSums = defineKernel({
 /** Second pass: stats [batch, groups, 2] = (mean, rstd) from partial [batch pixels / chunk_rows, 2, cols]. See shaders/group_norm_stats.wgsl. */
 export const groupNormStats = defineKernel({
   shader: shaders.group_norm_stats,
+  options: none,
   knobs: (_: undefined, caps) => (caps.software ? { LANES: 1, ROWS: 8 } : {}),
   sizes: (d) => ({
     partial: d.batch * (d.pixels / d.chunk_rows) * 2 * d.cols,

@@ -12,6 +12,7 @@ import { normCases } from './norm.ts';
 import { normBackwardCases } from './norm_backward.ts';
 import { optimizerCases } from './optimizer.ts';
 import { patchCases, resizeCases } from './patch.ts';
+import { pixelCases } from './pixels.ts';
 import { qkNormRopeCases } from './qk_norm_rope.ts';
 import { randomCases } from './random.ts';
 import { reduceCases } from './reduce.ts';
@@ -45,5 +46,6 @@ export const catalogue: readonly KernelCase[] = [
   ...weightNormCases,
   ...groupNormCases,
   ...unetCases,
+  ...pixelCases,
   ...columnsCases,
 ];

@@ -9,11 +9,12 @@ import {
   attention as attentionKernel,
   attentionScores as attentionScoresKernel,
 } from '../../kernels/attention.ts';
+import { MAX_TILED } from '../../kernels/attention_tile.ts';
 import { chooseAffineChunk, qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
 import { type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './linear.ts';
-import { MOST_FLASH, wideAttention } from './wide_attention.ts';
+import { wideAttention } from './wide_attention.ts';
 
 /** What there is in the scores beside scale q . k; the rules of masks are those of shaders/lib/attention.wgsl. */
 export interface ScoreOptions {
@@ -57,7 +58,7 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
       `attention: a projection of ${width} does not split into 3 x ${heads} heads`,
       'give a number of heads that divides a third of the width',
     );
-  if (heads === 1 && head_dim > MOST_FLASH && isPlain(o)) return wideAttention(tape, qkv, o.scale);
+  if (heads === 1 && head_dim > MAX_TILED && isPlain(o)) return wideAttention(tape, qkv, o.scale);
   const affine = o.affine && packAffine(tape, o.affine, head_dim);
   const options = { norm: o.norm, affine: affine !== undefined, rope: o.rope !== undefined };
   const prepareDims = { batch, n, heads, head_dim, eps: o.eps };

@@ -4,9 +4,6 @@ import type { Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 import { splitProduct } from './linear.ts';
 
-/** Columns of a head above which it is products of matrices, whose tiles it fills; up to there scores are not stored. */
-export const MOST_FLASH = 128;
-
 /**
  * Self-attention of one head of any width, as U-nets and autoencoders of images have it: softmax(scale q k^T) v with the scores stored,
  * N x N a sample. qkv [B, N, 3D] -> [B, N, D].
