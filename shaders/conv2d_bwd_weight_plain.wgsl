@@ -59,9 +59,10 @@ fn main(
   let at = Tap(i32(row_of_window), i32(tap - row_of_window * dims.kernel_w), 0u);
   let last = group * dims.depth + dims.depth; // channels end there
 
+  let by = reciprocals();
   var acc: array<array<vec4f, TQ>, TM>;
   for (var kk = k_begin; kk < k_end; kk++) {
-    let place = place_of(anchor_of(kk, dims.k), at);
+    let place = place_of(anchor_of(kk, dims.k, by), at);
     var xv: array<vec4f, TQ>;
     for (var q = 0u; q < TQ; q++) {
       let channel = group * dims.depth + col0 + 4u * q;

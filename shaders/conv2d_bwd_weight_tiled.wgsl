@@ -50,6 +50,7 @@ struct Sources {
   row: u32,
   group: u32,
   k_end: u32,
+  by: Reciprocals,
 }
 
 // Four channels of dy from row0 on at pixel k.
@@ -84,7 +85,7 @@ fn fetch_dy(e: u32, s: Sources, k0: u32) -> Fetched {
 fn window_of(s: Sources, k: u32) -> vec4f {
   var v = vec4f();
   if (k < s.k_end && s.cols > 0u) {
-    let anchor = anchor_of(k, dims.k);
+    let anchor = anchor_of(k, dims.k, s.by);
     if (VEC) {
       v = channels_at(place_of(anchor, s.t0), s.t0.channel); // of all four: depth is a multiple of 4
     } else {
@@ -118,8 +119,8 @@ fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
 }
 
 // The tap of a column, and its channel of all groups'.
-fn tap_in(group: u32, col: u32) -> Tap {
-  let tap = tap_of(min(col, dims.n - 1u));
+fn tap_in(group: u32, col: u32, by: Reciprocals) -> Tap {
+  let tap = tap_of(min(col, dims.n - 1u), by);
   return Tap(tap.row, tap.col, group * dims.depth + tap.channel);
 }
 
@@ -162,16 +163,18 @@ fn main(
   let row_base = (tile / tiles_n) * BM;
   let col_base = (tile % tiles_n) * BN;
 
+  let by = reciprocals();
   let fetched = col_base + (local % (BN / 4u)) * 4u;
   let sources = Sources(
-    tap_in(group, fetched),
-    tap_in(group, fetched + 1u),
-    tap_in(group, fetched + 2u),
-    tap_in(group, fetched + 3u),
+    tap_in(group, fetched, by),
+    tap_in(group, fetched + 1u, by),
+    tap_in(group, fetched + 2u, by),
+    tap_in(group, fetched + 3u, by),
     select(0u, dims.n - fetched, fetched < dims.n),
     row_base,
     group,
     k_end,
+    by,
   );
   var s = Sums();
   let at = place(local);

@@ -57,9 +57,10 @@ fn main(
   let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
   let col0 = (tile % tiles_n) * (TN * WG_X) + lid.x;
 
+  let by = reciprocals();
   var anchors: array<Anchor, TM>;
   for (var i = 0u; i < TM; i++) {
-    anchors[i] = anchor_of(min(row0 + i, dims.m - 1u), dims.m);
+    anchors[i] = anchor_of(min(row0 + i, dims.m - 1u), dims.m, by);
   }
   // Where the weights of each channel begin; clamped, not masked: the store masks. WG_X apart, so that neighbours store neighbours.
   var rows: array<u32, TN>;

@@ -58,6 +58,7 @@ struct Sources {
   channel: u32, // first channel of the group
   weight: u32, // first row of the group
   col: u32,
+  by: Reciprocals,
 }
 
 // The four numbers k of the window at an anchor.
@@ -76,7 +77,7 @@ fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
     return Fetched();
   }
   if (VEC) {
-    let tap = tap_of(k); // of all four: depth is a multiple of 4
+    let tap = tap_of(k, s.by); // of all four: depth is a multiple of 4
     let channel = s.channel + tap.channel;
     return Fetched(
       channels_at(place_of(s.a0, tap), channel),
@@ -86,10 +87,10 @@ fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
     );
   }
   let last = dims.k - 1u;
-  let t0 = tap_of(k);
-  let t1 = tap_of(min(k + 1u, last));
-  let t2 = tap_of(min(k + 2u, last));
-  let t3 = tap_of(min(k + 3u, last));
+  let t0 = tap_of(k, s.by);
+  let t1 = tap_of(min(k + 1u, last), s.by);
+  let t2 = tap_of(min(k + 2u, last), s.by);
+  let t3 = tap_of(min(k + 3u, last), s.by);
   let live = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(dims.k);
   return Fetched(
     select(vec4f(), along_taps(s.a0, s.channel, t0, t1, t2, t3), live),
@@ -174,15 +175,17 @@ fn main(
   let row_base = (tile / tiles_n) * BM;
   let col_base = (tile % tiles_n) * BN;
 
+  let by = reciprocals();
   let fetched = row_base + (local / (BK / 4u)) * 4u;
   let sources = Sources(
-    anchor_of(fetched, dims.m),
-    anchor_of(fetched + 1u, dims.m),
-    anchor_of(fetched + 2u, dims.m),
-    anchor_of(fetched + 3u, dims.m),
+    anchor_of(fetched, dims.m, by),
+    anchor_of(fetched + 1u, dims.m, by),
+    anchor_of(fetched + 2u, dims.m, by),
+    anchor_of(fetched + 3u, dims.m, by),
     group * dims.depth,
     dims.first_row + group * dims.n,
     col_base,
+    by,
   );
   var s = Sums();
   let at = place(local);

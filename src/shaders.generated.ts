@@ -5692,9 +5692,10 @@ fn main(
   let at = Tap(i32(row_of_window), i32(tap - row_of_window * dims.kernel_w), 0u);
   let last = group * dims.depth + dims.depth; // channels end there
 
+  let by = reciprocals();
   var acc: array<array<vec4f, TQ>, TM>;
   for (var kk = k_begin; kk < k_end; kk++) {
-    let place = place_of(anchor_of(kk, dims.k), at);
+    let place = place_of(anchor_of(kk, dims.k, by), at);
     var xv: array<vec4f, TQ>;
     for (var q = 0u; q < TQ; q++) {
       let channel = group * dims.depth + col0 + 4u * q;
@@ -5786,18 +5787,35 @@ struct Tap {
 fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
 fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
 
+// Of what places are divided by, found once, outside the loops.
+struct Reciprocals {
+  depth: f32,
+  kernel_w: f32,
+  area: f32, // of a made image
+  out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+  return Reciprocals(
+    1.0 / f32(dims.depth),
+    1.0 / f32(dims.kernel_w),
+    1.0 / f32(dims.out_h * dims.out_w),
+    1.0 / f32(dims.out_w),
+  );
+}
+
 // a / b by the reciprocal of b, which may be off by one: a < 2^31, and the quotient is below 2^21.
-fn quotient(a: u32, b: u32) -> u32 {
-  let q = u32(f32(a) * (1.0 / f32(b)));
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+  let q = u32(f32(a) * reciprocal);
   let rest = bitcast<i32>(a - q * b);
   return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 // Of made pixel \`pixel\`; of one past the end, an anchor that no tap brings inside.
-fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
-  let sample = quotient(pixel, dims.out_h * dims.out_w);
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+  let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
   let within = pixel - sample * (dims.out_h * dims.out_w);
-  let row = quotient(within, dims.out_w);
+  let row = quotient(within, dims.out_w, by.out_w);
   let at = vec2u(row, within - row * dims.out_w);
   var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
   if (TRANSPOSED) {
@@ -5809,9 +5827,9 @@ fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
 }
 
 // Number k of a window: taps in order, channels innermost.
-fn tap_of(k: u32) -> Tap {
-  let tap = quotient(k, dims.depth);
-  let row = quotient(tap, dims.kernel_w);
+fn tap_of(k: u32, by: Reciprocals) -> Tap {
+  let tap = quotient(k, dims.depth, by.depth);
+  let row = quotient(tap, dims.kernel_w, by.kernel_w);
   return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
 }
 
@@ -6120,6 +6138,7 @@ struct Sources {
   row: u32,
   group: u32,
   k_end: u32,
+  by: Reciprocals,
 }
 
 // Four channels of dy from row0 on at pixel k.
@@ -6154,7 +6173,7 @@ fn fetch_dy(e: u32, s: Sources, k0: u32) -> Fetched {
 fn window_of(s: Sources, k: u32) -> vec4f {
   var v = vec4f();
   if (k < s.k_end && s.cols > 0u) {
-    let anchor = anchor_of(k, dims.k);
+    let anchor = anchor_of(k, dims.k, s.by);
     if (VEC) {
       v = channels_at(place_of(anchor, s.t0), s.t0.channel); // of all four: depth is a multiple of 4
     } else {
@@ -6188,8 +6207,8 @@ fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
 }
 
 // The tap of a column, and its channel of all groups'.
-fn tap_in(group: u32, col: u32) -> Tap {
-  let tap = tap_of(min(col, dims.n - 1u));
+fn tap_in(group: u32, col: u32, by: Reciprocals) -> Tap {
+  let tap = tap_of(min(col, dims.n - 1u), by);
   return Tap(tap.row, tap.col, group * dims.depth + tap.channel);
 }
 
@@ -6232,16 +6251,18 @@ fn main(
   let row_base = (tile / tiles_n) * BM;
   let col_base = (tile % tiles_n) * BN;
 
+  let by = reciprocals();
   let fetched = col_base + (local % (BN / 4u)) * 4u;
   let sources = Sources(
-    tap_in(group, fetched),
-    tap_in(group, fetched + 1u),
-    tap_in(group, fetched + 2u),
-    tap_in(group, fetched + 3u),
+    tap_in(group, fetched, by),
+    tap_in(group, fetched + 1u, by),
+    tap_in(group, fetched + 2u, by),
+    tap_in(group, fetched + 3u, by),
     select(0u, dims.n - fetched, fetched < dims.n),
     row_base,
     group,
     k_end,
+    by,
   );
   var s = Sums();
   let at = place(local);
@@ -6321,18 +6342,35 @@ struct Tap {
 fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
 fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
 
+// Of what places are divided by, found once, outside the loops.
+struct Reciprocals {
+  depth: f32,
+  kernel_w: f32,
+  area: f32, // of a made image
+  out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+  return Reciprocals(
+    1.0 / f32(dims.depth),
+    1.0 / f32(dims.kernel_w),
+    1.0 / f32(dims.out_h * dims.out_w),
+    1.0 / f32(dims.out_w),
+  );
+}
+
 // a / b by the reciprocal of b, which may be off by one: a < 2^31, and the quotient is below 2^21.
-fn quotient(a: u32, b: u32) -> u32 {
-  let q = u32(f32(a) * (1.0 / f32(b)));
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+  let q = u32(f32(a) * reciprocal);
   let rest = bitcast<i32>(a - q * b);
   return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 // Of made pixel \`pixel\`; of one past the end, an anchor that no tap brings inside.
-fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
-  let sample = quotient(pixel, dims.out_h * dims.out_w);
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+  let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
   let within = pixel - sample * (dims.out_h * dims.out_w);
-  let row = quotient(within, dims.out_w);
+  let row = quotient(within, dims.out_w, by.out_w);
   let at = vec2u(row, within - row * dims.out_w);
   var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
   if (TRANSPOSED) {
@@ -6344,9 +6382,9 @@ fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
 }
 
 // Number k of a window: taps in order, channels innermost.
-fn tap_of(k: u32) -> Tap {
-  let tap = quotient(k, dims.depth);
-  let row = quotient(tap, dims.kernel_w);
+fn tap_of(k: u32, by: Reciprocals) -> Tap {
+  let tap = quotient(k, dims.depth, by.depth);
+  let row = quotient(tap, dims.kernel_w, by.kernel_w);
   return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
 }
 
@@ -6806,9 +6844,10 @@ fn main(
   let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
   let col0 = (tile % tiles_n) * (TN * WG_X) + lid.x;
 
+  let by = reciprocals();
   var anchors: array<Anchor, TM>;
   for (var i = 0u; i < TM; i++) {
-    anchors[i] = anchor_of(min(row0 + i, dims.m - 1u), dims.m);
+    anchors[i] = anchor_of(min(row0 + i, dims.m - 1u), dims.m, by);
   }
   // Where the weights of each channel begin; clamped, not masked: the store masks. WG_X apart, so that neighbours store neighbours.
   var rows: array<u32, TN>;
@@ -6904,18 +6943,35 @@ struct Tap {
 fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
 fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
 
+// Of what places are divided by, found once, outside the loops.
+struct Reciprocals {
+  depth: f32,
+  kernel_w: f32,
+  area: f32, // of a made image
+  out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+  return Reciprocals(
+    1.0 / f32(dims.depth),
+    1.0 / f32(dims.kernel_w),
+    1.0 / f32(dims.out_h * dims.out_w),
+    1.0 / f32(dims.out_w),
+  );
+}
+
 // a / b by the reciprocal of b, which may be off by one: a < 2^31, and the quotient is below 2^21.
-fn quotient(a: u32, b: u32) -> u32 {
-  let q = u32(f32(a) * (1.0 / f32(b)));
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+  let q = u32(f32(a) * reciprocal);
   let rest = bitcast<i32>(a - q * b);
   return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 // Of made pixel \`pixel\`; of one past the end, an anchor that no tap brings inside.
-fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
-  let sample = quotient(pixel, dims.out_h * dims.out_w);
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+  let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
   let within = pixel - sample * (dims.out_h * dims.out_w);
-  let row = quotient(within, dims.out_w);
+  let row = quotient(within, dims.out_w, by.out_w);
   let at = vec2u(row, within - row * dims.out_w);
   var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
   if (TRANSPOSED) {
@@ -6927,9 +6983,9 @@ fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
 }
 
 // Number k of a window: taps in order, channels innermost.
-fn tap_of(k: u32) -> Tap {
-  let tap = quotient(k, dims.depth);
-  let row = quotient(tap, dims.kernel_w);
+fn tap_of(k: u32, by: Reciprocals) -> Tap {
+  let tap = quotient(k, dims.depth, by.depth);
+  let row = quotient(tap, dims.kernel_w, by.kernel_w);
   return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
 }
 
@@ -7331,6 +7387,7 @@ struct Sources {
   channel: u32, // first channel of the group
   weight: u32, // first row of the group
   col: u32,
+  by: Reciprocals,
 }
 
 // The four numbers k of the window at an anchor.
@@ -7349,7 +7406,7 @@ fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
     return Fetched();
   }
   if (VEC) {
-    let tap = tap_of(k); // of all four: depth is a multiple of 4
+    let tap = tap_of(k, s.by); // of all four: depth is a multiple of 4
     let channel = s.channel + tap.channel;
     return Fetched(
       channels_at(place_of(s.a0, tap), channel),
@@ -7359,10 +7416,10 @@ fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
     );
   }
   let last = dims.k - 1u;
-  let t0 = tap_of(k);
-  let t1 = tap_of(min(k + 1u, last));
-  let t2 = tap_of(min(k + 2u, last));
-  let t3 = tap_of(min(k + 3u, last));
+  let t0 = tap_of(k, s.by);
+  let t1 = tap_of(min(k + 1u, last), s.by);
+  let t2 = tap_of(min(k + 2u, last), s.by);
+  let t3 = tap_of(min(k + 3u, last), s.by);
   let live = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(dims.k);
   return Fetched(
     select(vec4f(), along_taps(s.a0, s.channel, t0, t1, t2, t3), live),
@@ -7447,15 +7504,17 @@ fn main(
   let row_base = (tile / tiles_n) * BM;
   let col_base = (tile % tiles_n) * BN;
 
+  let by = reciprocals();
   let fetched = row_base + (local / (BK / 4u)) * 4u;
   let sources = Sources(
-    anchor_of(fetched, dims.m),
-    anchor_of(fetched + 1u, dims.m),
-    anchor_of(fetched + 2u, dims.m),
-    anchor_of(fetched + 3u, dims.m),
+    anchor_of(fetched, dims.m, by),
+    anchor_of(fetched + 1u, dims.m, by),
+    anchor_of(fetched + 2u, dims.m, by),
+    anchor_of(fetched + 3u, dims.m, by),
     group * dims.depth,
     dims.first_row + group * dims.n,
     col_base,
+    by,
   );
   var s = Sums();
   let at = place(local);
@@ -7537,18 +7596,35 @@ struct Tap {
 fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
 fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
 
+// Of what places are divided by, found once, outside the loops.
+struct Reciprocals {
+  depth: f32,
+  kernel_w: f32,
+  area: f32, // of a made image
+  out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+  return Reciprocals(
+    1.0 / f32(dims.depth),
+    1.0 / f32(dims.kernel_w),
+    1.0 / f32(dims.out_h * dims.out_w),
+    1.0 / f32(dims.out_w),
+  );
+}
+
 // a / b by the reciprocal of b, which may be off by one: a < 2^31, and the quotient is below 2^21.
-fn quotient(a: u32, b: u32) -> u32 {
-  let q = u32(f32(a) * (1.0 / f32(b)));
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+  let q = u32(f32(a) * reciprocal);
   let rest = bitcast<i32>(a - q * b);
   return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 // Of made pixel \`pixel\`; of one past the end, an anchor that no tap brings inside.
-fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
-  let sample = quotient(pixel, dims.out_h * dims.out_w);
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+  let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
   let within = pixel - sample * (dims.out_h * dims.out_w);
-  let row = quotient(within, dims.out_w);
+  let row = quotient(within, dims.out_w, by.out_w);
   let at = vec2u(row, within - row * dims.out_w);
   var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
   if (TRANSPOSED) {
@@ -7560,9 +7636,9 @@ fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
 }
 
 // Number k of a window: taps in order, channels innermost.
-fn tap_of(k: u32) -> Tap {
-  let tap = quotient(k, dims.depth);
-  let row = quotient(tap, dims.kernel_w);
+fn tap_of(k: u32, by: Reciprocals) -> Tap {
+  let tap = quotient(k, dims.depth, by.depth);
+  let row = quotient(tap, dims.kernel_w, by.kernel_w);
   return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
 }
 

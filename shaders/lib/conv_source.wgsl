@@ -25,18 +25,35 @@ struct Tap {
 fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
 fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
 
+// Of what places are divided by, found once, outside the loops.
+struct Reciprocals {
+  depth: f32,
+  kernel_w: f32,
+  area: f32, // of a made image
+  out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+  return Reciprocals(
+    1.0 / f32(dims.depth),
+    1.0 / f32(dims.kernel_w),
+    1.0 / f32(dims.out_h * dims.out_w),
+    1.0 / f32(dims.out_w),
+  );
+}
+
 // a / b by the reciprocal of b, which may be off by one: a < 2^31, and the quotient is below 2^21.
-fn quotient(a: u32, b: u32) -> u32 {
-  let q = u32(f32(a) * (1.0 / f32(b)));
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+  let q = u32(f32(a) * reciprocal);
   let rest = bitcast<i32>(a - q * b);
   return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 // Of made pixel `pixel`; of one past the end, an anchor that no tap brings inside.
-fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
-  let sample = quotient(pixel, dims.out_h * dims.out_w);
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+  let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
   let within = pixel - sample * (dims.out_h * dims.out_w);
-  let row = quotient(within, dims.out_w);
+  let row = quotient(within, dims.out_w, by.out_w);
   let at = vec2u(row, within - row * dims.out_w);
   var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
   if (TRANSPOSED) {
@@ -48,9 +65,9 @@ fn anchor_of(pixel: u32, pixels: u32) -> Anchor {
 }
 
 // Number k of a window: taps in order, channels innermost.
-fn tap_of(k: u32) -> Tap {
-  let tap = quotient(k, dims.depth);
-  let row = quotient(tap, dims.kernel_w);
+fn tap_of(k: u32, by: Reciprocals) -> Tap {
+  let tap = quotient(k, dims.depth, by.depth);
+  let row = quotient(tap, dims.kernel_w, by.kernel_w);
   return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
 }
 

@@ -289,18 +289,15 @@ const SOURCES: ConvolutionSource[] = [
 ];
 const EVERY: Part[] = ['bias', 'silu', 'pre', 'scaled', 'residual'];
 
-/** Every tile, each at sizes past it, reading vectors of 4 and single numbers. */
-const TILES: ConvTile[] = (
-  [
-    [1, 1],
-    [2, 1],
-    [1, 2],
-    [2, 2],
-  ] as const
-).flatMap(([qm, qn]): ConvTile[] => [
-  { kind: 'tiled', qm, qn },
-  { kind: 'tiled', qm, qn, vec: true, vecDy: true },
-]);
+/** Every tile at sizes past it; the square ones reading vectors of 4, too. */
+const TILES: ConvTile[] = [
+  { kind: 'tiled', qm: 1, qn: 1 },
+  { kind: 'tiled', qm: 2, qn: 1 },
+  { kind: 'tiled', qm: 1, qn: 2 },
+  { kind: 'tiled', qm: 2, qn: 2 },
+  { kind: 'tiled', qm: 1, qn: 1, vec: true, vecDy: true },
+  { kind: 'tiled', qm: 2, qn: 2, vec: true, vecDy: true },
+];
 const past = ({ vec }: ConvTile): ConvSizes => ({
   ...images(1, 9, 11, vec ? 8 : 7, vec ? 72 : 67),
   kernel: [3, 3],
