@@ -100,6 +100,21 @@ export const CONVOLUTION_CASES: OpCase[] = [
       build: (t, i) => groupNorm(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { groups: 3, eps: 1e-6, silu }),
     }),
   ),
+  ...(['rms', 'layer'] as const).map(
+    (kind): OpCase => ({
+      ops: ['normModulate'],
+      name: `${kind}, weight and bias${kind === 'layer' ? ', scale and shift' : ''}`,
+      shapes: { x: [2, 3, 8], w: [8], b: [8], ...(kind === 'layer' && { m: [2, 16] }) },
+      build: (t, i) =>
+        normModulate(t, get(i, 'x'), {
+          kind,
+          eps: 1e-5,
+          weight: get(i, 'w'),
+          bias: get(i, 'b'),
+          ...(kind === 'layer' && { modulation: { from: get(i, 'm'), rows: 3, scale: 0, shift: 8 } }),
+        }),
+    }),
+  ),
   {
     ops: ['normModulate'],
     name: 'pixel',
