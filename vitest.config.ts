@@ -1,12 +1,12 @@
 import { env } from 'node:process';
 import { configDefaults, defineConfig } from 'vitest/config';
-import { fixtures, outside, PACKED_IN_A_PAGE } from './test/everywhere.ts';
+import { chosenFixtures, fixtures, outside, PACKED_IN_A_PAGE } from './test/everywhere.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...PACKED_IN_A_PAGE],
-    provide: { fixtures, outside },
+    provide: { fixtures, chosenFixtures, outside },
     // Every file owns a device; more files at once than this only compete for a software adapter's cores.
     maxWorkers: 2,
     pool: 'forks',
