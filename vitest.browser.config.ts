@@ -1,6 +1,6 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
-import { EVERYWHERE, fixtures, outside, PACKED_IN_A_PAGE, PAGES } from './test/everywhere.ts';
+import { chosenFixtures, EVERYWHERE, fixtures, outside, PACKED_IN_A_PAGE, PAGES } from './test/everywhere.ts';
 import { BROWSER_ARGS, findBrowser } from './tools/browser.mjs';
 
 // Ten times what the slowest test takes on two idle cores: a busy machine is slow, not wrong.
@@ -11,7 +11,7 @@ const timeouts = { testTimeout: 600_000, hookTimeout: 600_000 };
  * adapter; and the examples in one, with the package as it is published.
  */
 export default defineConfig({
-  server: { fs: { allow: ['.', fixtures, outside] } },
+  server: { fs: { allow: ['.', fixtures, chosenFixtures, outside] } },
   test: {
     projects: [
       {
@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'sources',
           include: EVERYWHERE,
-          provide: { fixtures, outside },
+          provide: { fixtures, chosenFixtures, outside },
           ...timeouts,
           browser: {
             enabled: true,

@@ -1,10 +1,10 @@
 import { env } from 'node:process';
 import { configDefaults, defineConfig } from 'vitest/config';
-import { fixtures, outside, PACKED, PACKED_IN_A_PAGE, PAGES } from './test/everywhere.ts';
+import { chosenFixtures, fixtures, outside, PACKED, PACKED_IN_A_PAGE, PAGES } from './test/everywhere.ts';
 
 /** What holds for the tests under Node and under Deno. */
 export const shared = {
-  provide: { fixtures, outside },
+  provide: { fixtures, chosenFixtures, outside },
   // Every file owns a device; more files at once than this only compete for a software adapter's cores.
   maxWorkers: 2,
   pool: 'forks',

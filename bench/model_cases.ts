@@ -47,6 +47,9 @@ const CASES: { readonly [name: string]: ModelCase } = {
   'step TiT-S/2 b64': latents('TiT-S/2', 4, 32, 64),
   'step TiT-B/2 b32': latents('TiT-B/2', 4, 32, 32),
   'step TiT-XL/1 b16': latents('TiT-XL/1', 32, 16, 16),
+  'step EDM2-XS 64x64 b8': latents('EDM2-XS', 4, 64, 8),
+  'step EDM2-S 64x64 b8': latents('EDM2-S', 4, 64, 8),
+  'step UNet+ 32x32 b32': { ...latents('UNet+', 3, 32, 32), data: [3, 32, 1] },
 };
 
 /** Names of the cases that a filter takes. */

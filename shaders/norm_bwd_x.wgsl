@@ -1,5 +1,6 @@
 // norm_bwd_x: the gradient of norm_fwd by x, plus a gradient that arrived before.
-//   g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out.
+//   g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out;
+//   a pixel norm, too, and multiplies mean(g xhat) by stats.x.
 // Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
 //   modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c.
 // Grid: ROWS rows a workgroup, LANES invocations a row, as norm_fwd; with HELD g and xhat are held in registers, without dy and x are read
@@ -13,6 +14,7 @@
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
 const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
+const PIXEL: bool = false;        // knob: pixel norm, with RMS
 const HAS_WEIGHT: bool = false;   // knob: the forward had weight
 const HAS_SCALE: bool = false;    // knob: the forward had scale
 const HAS_PRIOR: bool = false;    // knob: add prior
@@ -129,7 +131,7 @@ fn main(
   let safe_row = select(0u, row, live);
   let base = safe_row * dims.cols;
   let end = select(0u, dims.cols, live);
-  let mean = stats[safe_row * 2u];
+  let mean = select(stats[safe_row * 2u], 0.0, PIXEL);
   let rstd = stats[safe_row * 2u + 1u];
   let mod_base = (safe_row / dims.mod_rows) * dims.mod_stride + dims.scale_offset;
   let inv_cols = 1.0 / f32(dims.cols);
@@ -170,6 +172,9 @@ fn main(
   var means = lanes_any_sum(sum, lid.x, lid.y) * inv_cols;
   if (RMS) {
     means.x = 0.0;
+  }
+  if (PIXEL) {
+    means.y *= stats[safe_row * 2u];
   }
   if (HELD > 0u) {
     write_quad(place, 0u, h0, means);

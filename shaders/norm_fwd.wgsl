@@ -1,7 +1,8 @@
 // norm_fwd: y = (xhat * weight + bias) * (1 + scale) + shift, xhat = (x - mean) * rstd, over the last axis.
 //   LayerNorm: mean = sum(x) / cols, rstd = 1 / sqrt(sum((x - mean)^2) / cols + eps). RMSNorm: mean = 0.
+//   Pixel norm: mean = 0, rstd = 1 / (eps + r), r = sqrt(sum(x^2) / cols).
 // Buffers, row-major f32:
-//   x [rows, cols], y [rows, cols], stats [rows, 2] = (mean, rstd) for the backward
+//   x [rows, cols], y [rows, cols], stats [rows, 2] = (mean, rstd) for the backward, of a pixel norm (1 / (rstd r), rstd), or 0 where r is
 //   weight [cols], bias [cols]
 //   modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
 //   number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
@@ -9,7 +10,7 @@
 //   row is read once and held in registers, named ones: an array that a loop indexes goes to memory. Without, it is read three times.
 // Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
 //   what the mean was rounded by, which of a large mean is as large as a small spread.
-// Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
+// Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Karras et al. 2024 (pixel norm), Peebles & Xie 2023 (adaLN).
 // @use lanes_any
 // @use runs
 // @use finite
@@ -18,6 +19,7 @@
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
 const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
+const PIXEL: bool = false;        // knob: pixel norm, with RMS
 const HAS_WEIGHT: bool = false;   // knob: multiply by weight
 const HAS_BIAS: bool = false;     // knob: add bias
 const HAS_SCALE: bool = false;    // knob: multiply by 1 + scale from modulation
@@ -166,10 +168,17 @@ fn main(
   }
   let moments = lanes_any_sum(spreads, lid.x, lid.y) * inv_cols;
   let off = select(moments.x, 0.0, RMS); // what the mean was rounded by
-  let rstd = inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps);
+  let variance = at_least(moments.y - off * off, 0.0);
+  var rstd = inverse_root(variance + dims.eps);
+  if (PIXEL && is_finite(variance)) {
+    rstd = 1.0 / (dims.eps + sqrt(variance));
+  }
 
   if (HAS_STATS && live && lid.x == 0u) {
     stats[row * 2u] = mean + off;
+    if (PIXEL) {
+      stats[row * 2u] = select(inverse(rstd * sqrt(variance)), 0.0, variance == 0.0);
+    }
     stats[row * 2u + 1u] = rstd;
   }
   let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;

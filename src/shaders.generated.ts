@@ -1175,6 +1175,12 @@ return select(clamp(x, low, high), x, is_nan(x));
 
 
 
+
+
+
+
+
+
 struct Place {
 head: u32,
 first: u32,
@@ -1924,6 +1930,12 @@ return select(clamp(x, low, high), x, is_nan(x));
 
 
 
+
+
+
+
+
+
 struct Place {
 head: u32,
 first: u32,
@@ -2453,6 +2465,12 @@ return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 fn between(x: f32, low: f32, high: f32) -> f32 {
 return select(clamp(x, low, high), x, is_nan(x));
 }
+
+
+
+
+
+
 
 
 
@@ -3750,6 +3768,12 @@ return select(clamp(x, low, high), x, is_nan(x));
 
 
 
+
+
+
+
+
+
 struct Place {
 head: u32,
 first: u32,
@@ -4648,6 +4672,12 @@ return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 fn between(x: f32, low: f32, high: f32) -> f32 {
 return select(clamp(x, low, high), x, is_nan(x));
 }
+
+
+
+
+
+
 
 
 
@@ -6183,9 +6213,9 @@ fn are_nan(x: vec4f) -> vec4<bool> {
 return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
-
-
-
+fn is_finite(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
 
 
 
@@ -6195,6 +6225,12 @@ return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 
 fn between(x: f32, low: f32, high: f32) -> f32 {
 return select(clamp(x, low, high), x, is_nan(x));
+}
+
+
+fn inverse(x: f32) -> f32 {
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 }
 
 
@@ -6608,6 +6644,146 @@ y[at] = dot(low + high, vec4f(0.25));
 export interface CeilingFma extends Same<typeof ceiling_fma_> {}
 export const ceiling_fma: CeilingFma = ceiling_fma_;
 
+const channels_last_ = {
+  name: 'channels_last',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 16, fields: {
+    batch: { type: 'u32', offset: 0 },
+    channels: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    ones: { type: 'u32', offset: 12, else: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    BACK: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+const WG: u32 = 256u;
+const BACK: bool = false;
+
+struct Dims {
+batch: u32,
+channels: u32,
+pixels: u32,
+ones: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+let wide = dims.channels + dims.ones;
+if (BACK) {
+if (at < dims.batch * dims.channels * dims.pixels) {
+let pixel = at % dims.pixels;
+let plane = at / dims.pixels;
+out[at] = x[(plane / dims.channels * dims.pixels + pixel) * wide + plane % dims.channels];
+}
+return;
+}
+if (at < dims.batch * dims.pixels * wide) {
+let channel = at % wide;
+let pixel = at / wide;
+let plane = pixel / dims.pixels * dims.channels + min(channel, dims.channels - 1u);
+out[at] = select(1.0, x[plane * dims.pixels + pixel % dims.pixels], channel < dims.channels);
+}
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * channels_last: images from channels first to channels last, with `ones` more channels of 1; BACK the other way, without them.
+ * Buffers f32: x [batch, channels, pixels] -> out [batch, pixels, channels + ones]; BACK x and out exchanged.
+ * Grid: an element of out an invocation.
+ * Precision: exact.
+ */
+export interface ChannelsLast extends Same<typeof channels_last_> {}
+export const channels_last: ChannelsLast = channels_last_;
+
+const clamp_bwd_ = {
+  name: 'clamp_bwd',
+  entryPoint: 'main',
+  bindings: {
+    y: { binding: 0, access: 'read', element: 'f32' },
+    dy: { binding: 1, access: 'read', element: 'f32' },
+    dx: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 8, fields: {
+    count: { type: 'u32', offset: 0 },
+    limit: { type: 'f32', offset: 4 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+const WG: u32 = 256u;
+const PER: u32 = 4u;
+
+struct Dims {
+count: u32,
+limit: f32,
+}
+
+@group(0) @binding(0) var<storage, read> y: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.count) {
+let value = y[at];
+dx[at] = select(select(0.0, dy[at], abs(value) < dims.limit), value, is_nan(value));
+}
+}
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * clamp_bwd: the gradient of a clamp to +-limit from its result: dx = dy where |y| is below limit, else 0.
+ * Buffers f32: y, dy, dx [count].
+ * Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: exact. What is just at the limit counts as beyond it.
+ */
+export interface ClampBwd extends Same<typeof clamp_bwd_> {}
+export const clamp_bwd: ClampBwd = clamp_bwd_;
+
 const clip_scale_ = {
   name: 'clip_scale',
   entryPoint: 'main',
@@ -6712,6 +6888,2521 @@ return total;
  */
 export interface ClipScale extends Same<typeof clip_scale_> {}
 export const clip_scale: ClipScale = clip_scale_;
+
+const combine_ = {
+  name: 'combine',
+  entryPoint: 'main',
+  bindings: {
+    a: { binding: 0, access: 'read', element: 'f32' },
+    b: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_B' },
+    out: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 16, fields: {
+    count: { type: 'u32', offset: 0 },
+    alpha: { type: 'f32', offset: 4, else: 1 },
+    beta: { type: 'f32', offset: 8, else: 0, optional: 'HAS_B' },
+    limit: { type: 'f32', offset: 12, else: 0, optional: 'CLAMPED' },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+    HAS_B: { kind: 'const', type: 'bool', default: false },
+    CLAMPED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+const WG: u32 = 256u;
+const PER: u32 = 4u;
+const HAS_B: bool = false;
+const CLAMPED: bool = false;
+
+struct Dims {
+count: u32,
+alpha: f32,
+beta: f32,
+limit: f32,
+}
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.count) {
+var value = dims.alpha * a[at];
+if (HAS_B) {
+value += dims.beta * b[at];
+}
+if (CLAMPED) {
+value = between(value, -dims.limit, dims.limit);
+}
+out[at] = value;
+}
+}
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * combine: out = alpha a + beta b, elementwise, clamped to +-limit where CLAMPED; without HAS_B alpha a alone.
+ * Buffers f32: a, b, out [count].
+ * Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32.
+ */
+export interface Combine extends Same<typeof combine_> {}
+export const combine: Combine = combine_;
+
+const conv2d_bwd_weight_plain_ = {
+  name: 'conv2d_bwd_weight_plain',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
+    dy: { binding: 2, access: 'read', element: 'Column' },
+    dweight: { binding: 3, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 68, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    k_chunk: { type: 'u32', offset: 12, else: 'k' },
+    groups: { type: 'u32', offset: 16, else: 1 },
+    height: { type: 'u32', offset: 20 },
+    width: { type: 'u32', offset: 24 },
+    depth: { type: 'u32', offset: 28 },
+    out_h: { type: 'u32', offset: 32 },
+    out_w: { type: 'u32', offset: 36 },
+    kernel_w: { type: 'u32', offset: 40 },
+    stride: { type: 'u32', offset: 44, else: 1 },
+    pad_h: { type: 'u32', offset: 48, else: 0 },
+    pad_w: { type: 'u32', offset: 52, else: 0 },
+    first: { type: 'u32', offset: 56, else: 0, optional: 'CAT' },
+    scale: { type: 'f32', offset: 60, else: 1, optional: 'CAT' },
+    scale2: { type: 'f32', offset: 64, else: 1, optional: 'CAT' },
+  } },
+  knobs: {
+    TM: { kind: 'const', type: 'u32', default: 4 },
+    TN: { kind: 'const', type: 'u32', default: 4 },
+    WG_X: { kind: 'const', type: 'u32', default: 8 },
+    WG_Y: { kind: 'const', type: 'u32', default: 8 },
+    CAT: { kind: 'const', type: 'bool', default: false },
+    DOUBLED: { kind: 'const', type: 'bool', default: false },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    VEC_DY: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Column: { kind: 'alias', type: 'type', default: 'f32' },
+  },
+  workgroup: ['WG_X', 'WG_Y'],
+  code: `
+
+
+
+
+
+
+
+
+
+const TM: u32 = 4u;
+const TN: u32 = 4u;
+const WG_X: u32 = 8u;
+const WG_Y: u32 = 8u;
+const CAT: bool = false;
+const DOUBLED: bool = false;
+const SILU: bool = false;
+const VEC: bool = false;
+const VEC_DY: bool = false;
+alias Elem = f32;
+alias Column = f32;
+
+const TRANSPOSED: bool = false;
+const STRIDED: bool = false;
+const TQ: u32 = TN / 4u;
+
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> x2: array<Elem>;
+@group(0) @binding(2) var<storage, read> dy: array<Column>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+fn dy_at(i: u32) -> vec4f { return vec4f(dy[i]); }
+
+@compute @workgroup_size(WG_X, WG_Y)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
+) {
+let tiles_c = (dims.depth + TN * WG_X - 1u) / (TN * WG_X);
+let tiles_m = (dims.m + TM * WG_Y - 1u) / (TM * WG_Y);
+let taps = dims.n / dims.depth;
+let each = tiles_c * tiles_m * taps;
+let index = wid.x + wid.y * groups.x;
+let slice = index / each;
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+if (slice >= splits * dims.groups) {
+return;
+}
+let group = slice % dims.groups;
+let k_begin = (slice / dims.groups) * dims.k_chunk;
+let k_end = min(dims.k, k_begin + dims.k_chunk);
+let tap = (index % each) / (tiles_c * tiles_m);
+let tile = index % (tiles_c * tiles_m);
+let row0 = (tile / tiles_c) * (TM * WG_Y) + lid.y * TM;
+let col0 = (tile % tiles_c) * (TN * WG_X) + lid.x * TN;
+let row_of_window = tap / dims.kernel_w;
+let at = Tap(i32(row_of_window), i32(tap - row_of_window * dims.kernel_w), 0u);
+let last = group * dims.depth + dims.depth;
+
+let by = reciprocals();
+var acc: array<array<vec4f, TQ>, TM>;
+for (var kk = k_begin; kk < k_end; kk++) {
+let place = place_of(anchor_of(kk, dims.k, by), at);
+var xv: array<vec4f, TQ>;
+for (var q = 0u; q < TQ; q++) {
+let channel = group * dims.depth + col0 + 4u * q;
+if (VEC) {
+xv[q] = channels_at(place, min(channel, last - 4u));
+} else {
+for (var j = 0u; j < 4u; j++) {
+xv[q][j] = channels_at(place, min(channel + j, last - 1u)).x;
+}
+}
+}
+let first = (kk * dims.groups + group) * dims.m;
+for (var i = 0u; i < TM; i += 4u) {
+var dv: vec4f;
+if (VEC_DY) {
+dv = dy_at((first + min(row0 + i, dims.m - 4u)) / 4u);
+} else {
+for (var j = 0u; j < 4u; j++) {
+dv[j] = dy_at(first + min(row0 + i + j, dims.m - 1u)).x;
+}
+}
+for (var r = 0u; r < 4u; r++) {
+for (var q = 0u; q < TQ; q++) {
+acc[i + r][q] += dv[r] * xv[q];
+}
+}
+}
+}
+
+for (var i = 0u; i < TM; i++) {
+for (var q = 0u; q < TQ; q++) {
+for (var j = 0u; j < 4u; j++) {
+let row = row0 + i;
+let col = col0 + 4u * q + j;
+if (row < dims.m && col < dims.depth) {
+dweight[(slice * dims.m + row) * dims.n + tap * dims.depth + col] = acc[i][q][j];
+}
+}
+}
+}
+}
+
+
+
+struct Dims {
+m: u32,
+n: u32,
+k: u32,
+k_chunk: u32,
+groups: u32,
+height: u32,
+width: u32,
+depth: u32,
+out_h: u32,
+out_w: u32,
+kernel_w: u32,
+stride: u32,
+pad_h: u32,
+pad_w: u32,
+first: u32,
+scale: f32,
+scale2: f32,
+}
+
+
+
+
+
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const OFFSET: u32 = 0x4000u;
+
+
+struct Anchor {
+base: u32,
+corner: u32,
+}
+
+
+struct Tap {
+row: i32,
+col: i32,
+channel: u32,
+}
+
+
+fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
+fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
+
+
+struct Reciprocals {
+depth: f32,
+kernel_w: f32,
+area: f32,
+out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+return Reciprocals(
+1.0 / f32(dims.depth),
+1.0 / f32(dims.kernel_w),
+1.0 / f32(dims.out_h * dims.out_w),
+1.0 / f32(dims.out_w),
+);
+}
+
+
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+let q = u32(f32(a) * reciprocal);
+let rest = bitcast<i32>(a - q * b);
+return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
+let within = pixel - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+let at = vec2u(row, within - row * dims.out_w);
+var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+if (TRANSPOSED) {
+corner = at + vec2u(dims.pad_h, dims.pad_w);
+}
+let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+}
+
+
+
+
+
+
+
+
+
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+var at = corner + vec2i(tap.row, tap.col);
+if (TRANSPOSED) {
+at = corner - vec2i(tap.row, tap.col);
+}
+var inside = at.x >= 0 && at.y >= 0;
+if (TRANSPOSED && STRIDED) {
+let stride = i32(dims.stride);
+let down = at / stride;
+inside = inside && all(down * stride == at);
+at = down;
+}
+inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
+var place = at.x * i32(dims.width) + at.y;
+if (DOUBLED) {
+place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return select(-1, i32(anchor.base) + place, inside);
+}
+
+
+fn channels_at(place: i32, channel: u32) -> vec4f {
+if (place < 0) {
+return vec4f();
+}
+let channels = dims.depth * dims.groups;
+var value: vec4f;
+if (CAT) {
+if (channel < dims.first) {
+value = dims.scale * x_at((u32(place) * dims.first + channel) / WIDTH);
+} else {
+value = dims.scale2 * x2_at((u32(place) * (channels - dims.first) + channel - dims.first) / WIDTH);
+}
+} else {
+value = x_at((u32(place) * channels + channel) / WIDTH);
+}
+if (SILU) {
+if (VEC) {
+value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+} else {
+value = vec4f(silu(value.x));
+}
+}
+return value;
+}
+
+
+
+
+
+
+
+
+
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+
+
+
+
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv2d_bwd_weight_plain: the gradient of conv2d by its weight: dweight[o, tap, c] = sum over pixels of dy[pixel, o] x[pixel below tap, c].
+ * Buffers f32: x and x2 as conv2d reads them; dy [batch, out_h, out_w, groups m]; dweight [splits, groups m, kernel_h kernel_w depth].
+ * Split over pixels: split s sums those in [s * k_chunk, (s + 1) * k_chunk) into part s; the caller adds the parts.
+ * Grid: TM channels of dy x TN channels of x of one tap an invocation, read straight from storage; WG_X x WG_Y invocations a workgroup,
+ * folded over (split, group, tap, tile).
+ * Precision: f32. The oracle of the tiled variant, and the path of CPU adapters.
+ * Source: the derivative of shaders/conv2d_plain.wgsl.
+ */
+export interface Conv2dBwdWeightPlain extends Same<typeof conv2d_bwd_weight_plain_> {}
+export const conv2d_bwd_weight_plain: Conv2dBwdWeightPlain = conv2d_bwd_weight_plain_;
+
+const conv2d_bwd_weight_tiled_ = {
+  name: 'conv2d_bwd_weight_tiled',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
+    dy: { binding: 2, access: 'read', element: 'Column' },
+    dweight: { binding: 3, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 68, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    k_chunk: { type: 'u32', offset: 12, else: 'k' },
+    groups: { type: 'u32', offset: 16, else: 1 },
+    height: { type: 'u32', offset: 20 },
+    width: { type: 'u32', offset: 24 },
+    depth: { type: 'u32', offset: 28 },
+    out_h: { type: 'u32', offset: 32 },
+    out_w: { type: 'u32', offset: 36 },
+    kernel_w: { type: 'u32', offset: 40 },
+    stride: { type: 'u32', offset: 44, else: 1 },
+    pad_h: { type: 'u32', offset: 48, else: 0 },
+    pad_w: { type: 'u32', offset: 52, else: 0 },
+    first: { type: 'u32', offset: 56, else: 0, optional: 'CAT' },
+    scale: { type: 'f32', offset: 60, else: 1, optional: 'CAT' },
+    scale2: { type: 'f32', offset: 64, else: 1, optional: 'CAT' },
+  } },
+  knobs: {
+    QM: { kind: 'const', type: 'u32', default: 1 },
+    QN: { kind: 'const', type: 'u32', default: 1 },
+    CAT: { kind: 'const', type: 'bool', default: false },
+    DOUBLED: { kind: 'const', type: 'bool', default: false },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    VEC_DY: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Column: { kind: 'alias', type: 'type', default: 'f32' },
+  },
+  workgroup: [64],
+  code: `
+
+
+
+
+
+
+
+
+
+
+const QM: u32 = 1u;
+const QN: u32 = 1u;
+const CAT: bool = false;
+const DOUBLED: bool = false;
+const SILU: bool = false;
+const VEC: bool = false;
+const VEC_DY: bool = false;
+alias Elem = f32;
+alias Column = f32;
+
+const TRANSPOSED: bool = false;
+const STRIDED: bool = false;
+const TRANS_A: bool = true;
+const TRANS_B: bool = false;
+const BK: u32 = 16u;
+const SIDE: u32 = 8u;
+const THREADS: u32 = 64u;
+const BM: u32 = 4u * SIDE * QM;
+const BN: u32 = 4u * SIDE * QN;
+const ITEMS_A: u32 = BK * BM / 16u;
+const ITEMS_B: u32 = BK * BN / 16u;
+const TWICE: bool = ITEMS_A + ITEMS_B > THREADS;
+
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> x2: array<Elem>;
+@group(0) @binding(2) var<storage, read> dy: array<Column>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+fn dy_at(i: u32) -> vec4f { return vec4f(dy[i]); }
+
+
+struct Sources {
+t0: Tap,
+t1: Tap,
+t2: Tap,
+t3: Tap,
+cols: u32,
+row: u32,
+group: u32,
+k_end: u32,
+by: Reciprocals,
+}
+
+
+fn dy_of(s: Sources, row0: u32, k: u32) -> vec4f {
+var v = vec4f();
+let at = (k * dims.groups + s.group) * dims.m + row0;
+if (row0 < dims.m && k < s.k_end) {
+if (VEC_DY) {
+v = dy_at(at / 4u);
+} else {
+v.x = dy_at(at).x;
+if (row0 + 1u < dims.m) { v.y = dy_at(at + 1u).x; }
+if (row0 + 2u < dims.m) { v.z = dy_at(at + 2u).x; }
+if (row0 + 3u < dims.m) { v.w = dy_at(at + 3u).x; }
+}
+}
+return v;
+}
+
+fn fetch_dy(e: u32, s: Sources, k0: u32) -> Fetched {
+let row = s.row + (e % (BM / 4u)) * 4u;
+let k = k0 + e / (BM / 4u);
+return Fetched(
+dy_of(s, row, k),
+dy_of(s, row, k + BK / 4u),
+dy_of(s, row, k + 2u * (BK / 4u)),
+dy_of(s, row, k + 3u * (BK / 4u)),
+);
+}
+
+
+fn window_of(s: Sources, k: u32) -> vec4f {
+var v = vec4f();
+if (k < s.k_end && s.cols > 0u) {
+let anchor = anchor_of(k, dims.k, s.by);
+if (VEC) {
+v = channels_at(place_of(anchor, s.t0), s.t0.channel);
+} else {
+v.x = channels_at(place_of(anchor, s.t0), s.t0.channel).x;
+if (s.cols > 1u) { v.y = channels_at(place_of(anchor, s.t1), s.t1.channel).x; }
+if (s.cols > 2u) { v.z = channels_at(place_of(anchor, s.t2), s.t2.channel).x; }
+if (s.cols > 3u) { v.w = channels_at(place_of(anchor, s.t3), s.t3.channel).x; }
+}
+}
+return v;
+}
+
+fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+let k = k0 + e / (BN / 4u);
+return Fetched(
+window_of(s, k),
+window_of(s, k + BK / 4u),
+window_of(s, k + 2u * (BK / 4u)),
+window_of(s, k + 3u * (BK / 4u)),
+);
+}
+
+fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
+if (e < ITEMS_A) {
+return fetch_dy(e, s, k0);
+}
+if (e < ITEMS_A + ITEMS_B) {
+return fetch_windows(e - ITEMS_A, s, k0);
+}
+return Fetched();
+}
+
+
+fn tap_in(group: u32, col: u32, by: Reciprocals) -> Tap {
+let tap = tap_of(min(col, dims.n - 1u), by);
+return Tap(tap.row, tap.col, group * dims.depth + tap.channel);
+}
+
+fn finish_block(sums: Block, slice: u32, row: u32, col: u32) {
+finish(slice, row, col, sums.r0);
+finish(slice, row + 1u, col, sums.r1);
+finish(slice, row + 2u, col, sums.r2);
+finish(slice, row + 3u, col, sums.r3);
+}
+
+fn finish(slice: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let at = (slice * dims.m + row) * dims.n + col;
+dweight[at] = sum.x;
+if (col + 1u < dims.n) { dweight[at + 1u] = sum.y; }
+if (col + 2u < dims.n) { dweight[at + 2u] = sum.z; }
+if (col + 3u < dims.n) { dweight[at + 3u] = sum.w; }
+}
+
+@compute @workgroup_size(64)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let tiles_n = (dims.n + BN - 1u) / BN;
+let tiles_m = (dims.m + BM - 1u) / BM;
+let index = wid.x + wid.y * groups.x;
+let slice = index / (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+if (slice >= splits * dims.groups) {
+return;
+}
+let tile = index % (tiles_n * tiles_m);
+let group = slice % dims.groups;
+let k_begin = (slice / dims.groups) * dims.k_chunk;
+let k_end = min(dims.k, k_begin + dims.k_chunk);
+let row_base = (tile / tiles_n) * BM;
+let col_base = (tile % tiles_n) * BN;
+
+let by = reciprocals();
+let fetched = col_base + (local % (BN / 4u)) * 4u;
+let sources = Sources(
+tap_in(group, fetched, by),
+tap_in(group, fetched + 1u, by),
+tap_in(group, fetched + 2u, by),
+tap_in(group, fetched + 3u, by),
+select(0u, dims.n - fetched, fetched < dims.n),
+row_base,
+group,
+k_end,
+by,
+);
+var s = Sums();
+let at = place(local);
+var next = fetch(local, sources, k_begin);
+var next2 = Fetched();
+if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+stage(local, next);
+if (TWICE) { stage(local + THREADS, next2); }
+workgroupBarrier();
+let after = k0 + BK;
+next = fetch(local, sources, after);
+if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+s = four_steps(s, 0u, at);
+s = four_steps(s, 4u, at);
+s = four_steps(s, 8u, at);
+s = four_steps(s, 12u, at);
+workgroupBarrier();
+}
+
+let row = row_base + at.y * 4u;
+let col = col_base + at.x * 4u;
+finish_block(s.b00, slice, row, col);
+if (QN > 1u) { finish_block(s.b01, slice, row, col + 4u * SIDE); }
+if (QM > 1u) {
+finish_block(s.b10, slice, row + 4u * SIDE, col);
+if (QN > 1u) { finish_block(s.b11, slice, row + 4u * SIDE, col + 4u * SIDE); }
+}
+}
+
+
+
+struct Dims {
+m: u32,
+n: u32,
+k: u32,
+k_chunk: u32,
+groups: u32,
+height: u32,
+width: u32,
+depth: u32,
+out_h: u32,
+out_w: u32,
+kernel_w: u32,
+stride: u32,
+pad_h: u32,
+pad_w: u32,
+first: u32,
+scale: f32,
+scale2: f32,
+}
+
+
+
+
+
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const OFFSET: u32 = 0x4000u;
+
+
+struct Anchor {
+base: u32,
+corner: u32,
+}
+
+
+struct Tap {
+row: i32,
+col: i32,
+channel: u32,
+}
+
+
+fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
+fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
+
+
+struct Reciprocals {
+depth: f32,
+kernel_w: f32,
+area: f32,
+out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+return Reciprocals(
+1.0 / f32(dims.depth),
+1.0 / f32(dims.kernel_w),
+1.0 / f32(dims.out_h * dims.out_w),
+1.0 / f32(dims.out_w),
+);
+}
+
+
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+let q = u32(f32(a) * reciprocal);
+let rest = bitcast<i32>(a - q * b);
+return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
+let within = pixel - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+let at = vec2u(row, within - row * dims.out_w);
+var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+if (TRANSPOSED) {
+corner = at + vec2u(dims.pad_h, dims.pad_w);
+}
+let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+}
+
+
+fn tap_of(k: u32, by: Reciprocals) -> Tap {
+let tap = quotient(k, dims.depth, by.depth);
+let row = quotient(tap, dims.kernel_w, by.kernel_w);
+return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
+}
+
+
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+var at = corner + vec2i(tap.row, tap.col);
+if (TRANSPOSED) {
+at = corner - vec2i(tap.row, tap.col);
+}
+var inside = at.x >= 0 && at.y >= 0;
+if (TRANSPOSED && STRIDED) {
+let stride = i32(dims.stride);
+let down = at / stride;
+inside = inside && all(down * stride == at);
+at = down;
+}
+inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
+var place = at.x * i32(dims.width) + at.y;
+if (DOUBLED) {
+place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return select(-1, i32(anchor.base) + place, inside);
+}
+
+
+fn channels_at(place: i32, channel: u32) -> vec4f {
+if (place < 0) {
+return vec4f();
+}
+let channels = dims.depth * dims.groups;
+var value: vec4f;
+if (CAT) {
+if (channel < dims.first) {
+value = dims.scale * x_at((u32(place) * dims.first + channel) / WIDTH);
+} else {
+value = dims.scale2 * x2_at((u32(place) * (channels - dims.first) + channel - dims.first) / WIDTH);
+}
+} else {
+value = x_at((u32(place) * channels + channel) / WIDTH);
+}
+if (SILU) {
+if (VEC) {
+value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+} else {
+value = vec4f(silu(value.x));
+}
+}
+return value;
+}
+
+
+
+
+
+var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
+var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
+
+
+
+struct Fetched {
+v0: vec4f,
+v1: vec4f,
+v2: vec4f,
+v3: vec4f,
+}
+
+
+fn swizzle(quad: u32, kk: u32) -> u32 {
+return quad ^ ((kk / 2u) & 6u);
+}
+
+
+fn stage_a(e: u32, f: Fetched) {
+if (TRANS_A) {
+let kk = e / (BM / 4u);
+let quad = e % (BM / 4u);
+tile_a[kk][quad] = f.v0;
+tile_a[kk + BK / 4u][quad] = f.v1;
+tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
+tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
+} else {
+let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+let kk = (e % (BK / 4u)) * 4u;
+let quad = swizzle(e / (BK / 4u), kk);
+tile_a[kk][quad] = turned[0];
+tile_a[kk + 1u][quad] = turned[1];
+tile_a[kk + 2u][quad] = turned[2];
+tile_a[kk + 3u][quad] = turned[3];
+}
+}
+
+fn stage_b(e: u32, f: Fetched) {
+if (TRANS_B) {
+let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+let kk = (e % (BK / 4u)) * 4u;
+let quad = swizzle(e / (BK / 4u), kk);
+tile_b[kk][quad] = turned[0];
+tile_b[kk + 1u][quad] = turned[1];
+tile_b[kk + 2u][quad] = turned[2];
+tile_b[kk + 3u][quad] = turned[3];
+} else {
+let kk = e / (BN / 4u);
+let quad = e % (BN / 4u);
+tile_b[kk][quad] = f.v0;
+tile_b[kk + BK / 4u][quad] = f.v1;
+tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
+tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
+}
+}
+
+fn stage(e: u32, f: Fetched) {
+if (e < ITEMS_A) {
+stage_a(e, f);
+} else if (e < ITEMS_A + ITEMS_B) {
+stage_b(e - ITEMS_A, f);
+}
+}
+
+
+
+
+
+
+struct Block {
+r0: vec4f,
+r1: vec4f,
+r2: vec4f,
+r3: vec4f,
+}
+
+fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
+var sums = before;
+sums.r0 += av.x * bv;
+sums.r1 += av.y * bv;
+sums.r2 += av.z * bv;
+sums.r3 += av.w * bv;
+return sums;
+}
+
+
+
+
+
+
+struct Sums {
+b00: Block,
+b01: Block,
+b10: Block,
+b11: Block,
+}
+
+
+fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
+var s = before;
+let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
+let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
+let a0 = tile_a[kk][at_a];
+let b0 = tile_b[kk][at_b];
+s.b00 = multiply(s.b00, a0, b0);
+if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+if (QM > 1u) {
+let a1 = tile_a[kk][at_a + SIDE];
+s.b10 = multiply(s.b10, a1, b0);
+if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+}
+return s;
+}
+
+fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
+return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+}
+
+
+
+fn place(local: u32) -> vec2u {
+let lane = local % 32u;
+let block = local / 32u;
+let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+return vec2u(within.x, within.y + 4u * block);
+}
+
+
+
+
+
+
+
+
+
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+
+
+
+
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv2d_bwd_weight_tiled: the GPU variant of conv2d_bwd_weight_plain, with the same buffers and dims: a product whose A is dy, transposed,
+ * and whose B are the windows of x, made as its tiles are fetched. Tiles, staging and inner loop are those of matmul_tiled.
+ * Grid: a workgroup of 8 x 8 makes 32 QM channels of dy x 32 QN places of the window, folded over (split, group, tile). Which places an
+ * invocation fetches stays the same: they are found once, and in each step those of its pixels, by reciprocals.
+ * Precision: f32, k summed in order.
+ * Source: as conv2d_bwd_weight_plain; shaders/matmul_tiled.wgsl.
+ */
+export interface Conv2dBwdWeightTiled extends Same<typeof conv2d_bwd_weight_tiled_> {}
+export const conv2d_bwd_weight_tiled: Conv2dBwdWeightTiled = conv2d_bwd_weight_tiled_;
+
+const conv2d_plain_ = {
+  name: 'conv2d_plain',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
+    weight: { binding: 2, access: 'read', element: 'Elem' },
+    bias: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    before: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_SLOPE' },
+    residual: { binding: 5, access: 'read', element: 'f32', optional: 'HAS_RESIDUAL' },
+    out: { binding: 6, access: 'read_write', element: 'f32' },
+    pre: { binding: 7, access: 'read_write', element: 'f32', optional: 'HAS_PRE' },
+  },
+  uniform: { binding: 8, size: 76, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12, else: 1 },
+    height: { type: 'u32', offset: 16 },
+    width: { type: 'u32', offset: 20 },
+    depth: { type: 'u32', offset: 24 },
+    out_h: { type: 'u32', offset: 28 },
+    out_w: { type: 'u32', offset: 32 },
+    kernel_w: { type: 'u32', offset: 36 },
+    stride: { type: 'u32', offset: 40, else: 1 },
+    pad_h: { type: 'u32', offset: 44, else: 0 },
+    pad_w: { type: 'u32', offset: 48, else: 0 },
+    first: { type: 'u32', offset: 52, else: 0, optional: 'CAT' },
+    scale: { type: 'f32', offset: 56, else: 1, optional: 'CAT' },
+    scale2: { type: 'f32', offset: 60, else: 1, optional: 'CAT' },
+    first_row: { type: 'u32', offset: 64, else: 0 },
+    out_scale: { type: 'f32', offset: 68, else: 1, optional: 'SCALED' },
+    residual_scale: { type: 'f32', offset: 72, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
+  knobs: {
+    TM: { kind: 'const', type: 'u32', default: 4 },
+    TN: { kind: 'const', type: 'u32', default: 4 },
+    WG_X: { kind: 'const', type: 'u32', default: 8 },
+    WG_Y: { kind: 'const', type: 'u32', default: 8 },
+    TRANSPOSED: { kind: 'const', type: 'bool', default: false },
+    STRIDED: { kind: 'const', type: 'bool', default: false },
+    CAT: { kind: 'const', type: 'bool', default: false },
+    DOUBLED: { kind: 'const', type: 'bool', default: false },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    ACT: { kind: 'const', type: 'u32', default: 0 },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    SCALED: { kind: 'const', type: 'bool', default: false },
+    HAS_SLOPE: { kind: 'const', type: 'bool', default: false },
+    HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG_X', 'WG_Y'],
+  code: `
+
+
+
+
+
+
+
+
+
+
+
+
+
+const TM: u32 = 4u;
+const TN: u32 = 4u;
+const WG_X: u32 = 8u;
+const WG_Y: u32 = 8u;
+const TRANSPOSED: bool = false;
+const STRIDED: bool = false;
+const CAT: bool = false;
+const DOUBLED: bool = false;
+const SILU: bool = false;
+const VEC: bool = false;
+alias Elem = f32;
+const ACT: u32 = 0u;
+const HAS_BIAS: bool = false;
+const HAS_PRE: bool = false;
+const SCALED: bool = false;
+const HAS_SLOPE: bool = false;
+const HAS_RESIDUAL: bool = false;
+
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> x2: array<Elem>;
+@group(0) @binding(2) var<storage, read> weight: array<Elem>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> before: array<f32>;
+@group(0) @binding(5) var<storage, read> residual: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(7) var<storage, read_write> pre: array<f32>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG_X, WG_Y)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
+) {
+let tiles_n = (dims.n + TN * WG_X - 1u) / (TN * WG_X);
+let tiles_m = (dims.m + TM * WG_Y - 1u) / (TM * WG_Y);
+let index = wid.x + wid.y * groups.x;
+let group = index / (tiles_n * tiles_m);
+if (group >= dims.groups) {
+return;
+}
+let tile = index % (tiles_n * tiles_m);
+let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
+let col0 = (tile % tiles_n) * (TN * WG_X) + lid.x;
+
+let by = reciprocals();
+var anchors: array<Anchor, TM>;
+for (var i = 0u; i < TM; i++) {
+anchors[i] = anchor_of(min(row0 + i, dims.m - 1u), dims.m, by);
+}
+
+var rows: array<u32, TN>;
+for (var j = 0u; j < TN; j++) {
+rows[j] = ((dims.first_row + group * dims.n + min(col0 + j * WG_X, dims.n - 1u)) * dims.k) / WIDTH;
+}
+
+var acc: array<array<vec4f, TN>, TM>;
+let taps = dims.k / dims.depth;
+for (var tap = 0u; tap < taps; tap++) {
+let row = tap / dims.kernel_w;
+let at = Tap(i32(row), i32(tap - row * dims.kernel_w), 0u);
+var places: array<i32, TM>;
+for (var i = 0u; i < TM; i++) {
+places[i] = place_of(anchors[i], at);
+}
+for (var c = 0u; c < dims.depth; c += WIDTH) {
+var w: array<vec4f, TN>;
+for (var j = 0u; j < TN; j++) {
+w[j] = vec4f(weight[rows[j] + (tap * dims.depth + c) / WIDTH]);
+}
+for (var i = 0u; i < TM; i++) {
+let value = channels_at(places[i], group * dims.depth + c);
+for (var j = 0u; j < TN; j++) {
+acc[i][j] += value * w[j];
+}
+}
+}
+}
+
+for (var i = 0u; i < TM; i++) {
+for (var j = 0u; j < TN; j++) {
+let row = row0 + i;
+let col = col0 + j * WG_X;
+if (row < dims.m && col < dims.n) {
+let channel = group * dims.n + col;
+let at = row * (dims.n * dims.groups) + channel;
+let sums = acc[i][j];
+out[at] = finished(select(sums.x, (sums.x + sums.y) + (sums.z + sums.w), VEC), at, channel);
+}
+}
+}
+}
+
+
+
+struct Dims {
+m: u32,
+n: u32,
+k: u32,
+groups: u32,
+height: u32,
+width: u32,
+depth: u32,
+out_h: u32,
+out_w: u32,
+kernel_w: u32,
+stride: u32,
+pad_h: u32,
+pad_w: u32,
+first: u32,
+scale: f32,
+scale2: f32,
+first_row: u32,
+out_scale: f32,
+residual_scale: f32,
+}
+
+
+
+
+
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const OFFSET: u32 = 0x4000u;
+
+
+struct Anchor {
+base: u32,
+corner: u32,
+}
+
+
+struct Tap {
+row: i32,
+col: i32,
+channel: u32,
+}
+
+
+fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
+fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
+
+
+struct Reciprocals {
+depth: f32,
+kernel_w: f32,
+area: f32,
+out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+return Reciprocals(
+1.0 / f32(dims.depth),
+1.0 / f32(dims.kernel_w),
+1.0 / f32(dims.out_h * dims.out_w),
+1.0 / f32(dims.out_w),
+);
+}
+
+
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+let q = u32(f32(a) * reciprocal);
+let rest = bitcast<i32>(a - q * b);
+return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
+let within = pixel - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+let at = vec2u(row, within - row * dims.out_w);
+var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+if (TRANSPOSED) {
+corner = at + vec2u(dims.pad_h, dims.pad_w);
+}
+let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+}
+
+
+
+
+
+
+
+
+
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+var at = corner + vec2i(tap.row, tap.col);
+if (TRANSPOSED) {
+at = corner - vec2i(tap.row, tap.col);
+}
+var inside = at.x >= 0 && at.y >= 0;
+if (TRANSPOSED && STRIDED) {
+let stride = i32(dims.stride);
+let down = at / stride;
+inside = inside && all(down * stride == at);
+at = down;
+}
+inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
+var place = at.x * i32(dims.width) + at.y;
+if (DOUBLED) {
+place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return select(-1, i32(anchor.base) + place, inside);
+}
+
+
+fn channels_at(place: i32, channel: u32) -> vec4f {
+if (place < 0) {
+return vec4f();
+}
+let channels = dims.depth * dims.groups;
+var value: vec4f;
+if (CAT) {
+if (channel < dims.first) {
+value = dims.scale * x_at((u32(place) * dims.first + channel) / WIDTH);
+} else {
+value = dims.scale2 * x2_at((u32(place) * (channels - dims.first) + channel - dims.first) / WIDTH);
+}
+} else {
+value = x_at((u32(place) * channels + channel) / WIDTH);
+}
+if (SILU) {
+if (VEC) {
+value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+} else {
+value = vec4f(silu(value.x));
+}
+}
+return value;
+}
+
+
+
+
+
+
+fn finished(sum: f32, at: u32, channel: u32) -> f32 {
+var value = sum;
+if (HAS_BIAS) {
+value += bias[channel];
+}
+if (HAS_PRE) {
+pre[at] = value;
+}
+value = act(value);
+if (SCALED) {
+value *= dims.out_scale;
+}
+if (HAS_SLOPE) {
+value *= silu_grad(dims.out_scale * before[at]);
+}
+if (HAS_RESIDUAL) {
+value += dims.residual_scale * residual[at];
+}
+return value;
+}
+
+
+
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+
+
+const SQRT_2: f32 = 1.4142135623730951;
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+fn safe_tanh(x: f32) -> f32 {
+return tanh(between(x, -10.0, 10.0));
+}
+
+
+fn gelu(x: f32) -> f32 {
+return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+fn tanh_exact(x: f32) -> f32 {
+let e = exp(-2.0 * magnitude(x, 100.0));
+let far = (1.0 - e) / (1.0 + e);
+let z = x * x;
+let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+
+
+
+
+
+
+
+
+struct NormalTail {
+above: f32,
+exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+let size = magnitude(x, 20.0);
+let t = 1.0 / (1.0 + 0.235 * size);
+let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+let e = exp(-0.5 * size * size);
+return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+
+fn gelu_erf(x: f32) -> f32 {
+let tail = normal_tail(x);
+return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+
+
+
+
+
+
+fn erf(x: f32) -> f32 {
+let z = x * x;
+let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+
+
+
+
+
+fn relu(x: f32) -> f32 {
+return at_least(x, 0.0);
+}
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+let s = sigmoid(x);
+return s * (1.0 + x * (1.0 - s));
+}
+
+
+
+
+
+fn act(x: f32) -> f32 {
+var value = x;
+if (ACT == 1u) {
+value = gelu(x);
+} else if (ACT == 2u) {
+value = silu(x);
+} else if (ACT == 3u) {
+value = relu(x);
+} else if (ACT == 4u) {
+value = gelu_erf(x);
+} else if (ACT == 5u) {
+value = sigmoid(x);
+} else if (ACT == 6u) {
+value = tanh_exact(x);
+} else if (ACT == 7u) {
+value = erf(x);
+}
+return value;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv2d_plain: out = residual_scale residual + out_scale act(conv(x, weight) + bias), of channel-last images, without stored windows; and
+ * with TRANSPOSED its gradient by x.
+ * Buffers f32: x [batch, height, width, channels] (see lib conv_source for what it may be instead); weight [groups n, kernel_h kernel_w depth],
+ * taps in order, channels of a group innermost; out, pre, before, residual [batch, out_h, out_w, groups n]; bias [groups n].
+ * With TRANSPOSED x is the gradient of the result, weight [channels read, kernel_h kernel_w, channels made], as its rows and channels
+ * exchanged, of which those from first_row on are read, and stride and padding are the convolution's own.
+ * Grid: TM pixels x TN channels an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (group, tile).
+ * Precision: f32. The oracle of the tiled variant, and the path of CPU adapters: as matmul_plain, reads decide; with VEC an FMA of a vector
+ * a read of a sixteenth of one.
+ * Source: Chellapilla et al. 2006; the windows are read where they lie, as Chetlur et al. 2014.
+ */
+export interface Conv2dPlain extends Same<typeof conv2d_plain_> {}
+export const conv2d_plain: Conv2dPlain = conv2d_plain_;
+
+const conv2d_tiled_ = {
+  name: 'conv2d_tiled',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
+    weight: { binding: 2, access: 'read', element: 'Elem' },
+    bias: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    before: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_SLOPE' },
+    residual: { binding: 5, access: 'read', element: 'f32', optional: 'HAS_RESIDUAL' },
+    out: { binding: 6, access: 'read_write', element: 'f32' },
+    pre: { binding: 7, access: 'read_write', element: 'f32', optional: 'HAS_PRE' },
+  },
+  uniform: { binding: 8, size: 76, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12, else: 1 },
+    height: { type: 'u32', offset: 16 },
+    width: { type: 'u32', offset: 20 },
+    depth: { type: 'u32', offset: 24 },
+    out_h: { type: 'u32', offset: 28 },
+    out_w: { type: 'u32', offset: 32 },
+    kernel_w: { type: 'u32', offset: 36 },
+    stride: { type: 'u32', offset: 40, else: 1 },
+    pad_h: { type: 'u32', offset: 44, else: 0 },
+    pad_w: { type: 'u32', offset: 48, else: 0 },
+    first: { type: 'u32', offset: 52, else: 0, optional: 'CAT' },
+    scale: { type: 'f32', offset: 56, else: 1, optional: 'CAT' },
+    scale2: { type: 'f32', offset: 60, else: 1, optional: 'CAT' },
+    first_row: { type: 'u32', offset: 64, else: 0 },
+    out_scale: { type: 'f32', offset: 68, else: 1, optional: 'SCALED' },
+    residual_scale: { type: 'f32', offset: 72, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
+  knobs: {
+    QM: { kind: 'const', type: 'u32', default: 1 },
+    QN: { kind: 'const', type: 'u32', default: 1 },
+    TRANSPOSED: { kind: 'const', type: 'bool', default: false },
+    STRIDED: { kind: 'const', type: 'bool', default: false },
+    CAT: { kind: 'const', type: 'bool', default: false },
+    DOUBLED: { kind: 'const', type: 'bool', default: false },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    ACT: { kind: 'const', type: 'u32', default: 0 },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    SCALED: { kind: 'const', type: 'bool', default: false },
+    HAS_SLOPE: { kind: 'const', type: 'bool', default: false },
+    HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [64],
+  code: `
+
+
+
+
+
+
+
+
+
+
+
+const QM: u32 = 1u;
+const QN: u32 = 1u;
+const TRANSPOSED: bool = false;
+const STRIDED: bool = false;
+const CAT: bool = false;
+const DOUBLED: bool = false;
+const SILU: bool = false;
+const VEC: bool = false;
+alias Elem = f32;
+const ACT: u32 = 0u;
+const HAS_BIAS: bool = false;
+const HAS_PRE: bool = false;
+const SCALED: bool = false;
+const HAS_SLOPE: bool = false;
+const HAS_RESIDUAL: bool = false;
+
+const TRANS_A: bool = false;
+const TRANS_B: bool = true;
+const BK: u32 = 16u;
+const SIDE: u32 = 8u;
+const THREADS: u32 = 64u;
+const BM: u32 = 4u * SIDE * QM;
+const BN: u32 = 4u * SIDE * QN;
+const ITEMS_A: u32 = BK * BM / 16u;
+const ITEMS_B: u32 = BK * BN / 16u;
+const TWICE: bool = ITEMS_A + ITEMS_B > THREADS;
+
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> x2: array<Elem>;
+@group(0) @binding(2) var<storage, read> weight: array<Elem>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> before: array<f32>;
+@group(0) @binding(5) var<storage, read> residual: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(7) var<storage, read_write> pre: array<f32>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
+
+
+struct Sources {
+a0: Anchor,
+a1: Anchor,
+a2: Anchor,
+a3: Anchor,
+channel: u32,
+weight: u32,
+col: u32,
+by: Reciprocals,
+}
+
+
+fn along_taps(anchor: Anchor, channel: u32, t0: Tap, t1: Tap, t2: Tap, t3: Tap) -> vec4f {
+return vec4f(
+channels_at(place_of(anchor, t0), channel + t0.channel).x,
+channels_at(place_of(anchor, t1), channel + t1.channel).x,
+channels_at(place_of(anchor, t2), channel + t2.channel).x,
+channels_at(place_of(anchor, t3), channel + t3.channel).x,
+);
+}
+
+fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+let k = k0 + (e % (BK / 4u)) * 4u;
+if (k >= dims.k) {
+return Fetched();
+}
+if (VEC) {
+let tap = tap_of(k, s.by);
+let channel = s.channel + tap.channel;
+return Fetched(
+channels_at(place_of(s.a0, tap), channel),
+channels_at(place_of(s.a1, tap), channel),
+channels_at(place_of(s.a2, tap), channel),
+channels_at(place_of(s.a3, tap), channel),
+);
+}
+let last = dims.k - 1u;
+let t0 = tap_of(k, s.by);
+let t1 = tap_of(min(k + 1u, last), s.by);
+let t2 = tap_of(min(k + 2u, last), s.by);
+let t3 = tap_of(min(k + 3u, last), s.by);
+let live = vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(dims.k);
+return Fetched(
+select(vec4f(), along_taps(s.a0, s.channel, t0, t1, t2, t3), live),
+select(vec4f(), along_taps(s.a1, s.channel, t0, t1, t2, t3), live),
+select(vec4f(), along_taps(s.a2, s.channel, t0, t1, t2, t3), live),
+select(vec4f(), along_taps(s.a3, s.channel, t0, t1, t2, t3), live),
+);
+}
+
+
+fn weights_of(first: u32, col: u32, k: u32) -> vec4f {
+var v = vec4f();
+let at = (first + col) * dims.k + k;
+if (col < dims.n && k < dims.k) {
+if (VEC) {
+v = weight_at(at / 4u);
+} else {
+v.x = weight_at(at).x;
+if (k + 1u < dims.k) { v.y = weight_at(at + 1u).x; }
+if (k + 2u < dims.k) { v.z = weight_at(at + 2u).x; }
+if (k + 3u < dims.k) { v.w = weight_at(at + 3u).x; }
+}
+}
+return v;
+}
+
+fn fetch_weights(e: u32, s: Sources, k0: u32) -> Fetched {
+let col = s.col + (e / (BK / 4u)) * 4u;
+let k = k0 + (e % (BK / 4u)) * 4u;
+return Fetched(
+weights_of(s.weight, col, k),
+weights_of(s.weight, col + 1u, k),
+weights_of(s.weight, col + 2u, k),
+weights_of(s.weight, col + 3u, k),
+);
+}
+
+fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
+if (e < ITEMS_A) {
+return fetch_windows(e, s, k0);
+}
+if (e < ITEMS_A + ITEMS_B) {
+return fetch_weights(e - ITEMS_A, s, k0);
+}
+return Fetched();
+}
+
+fn finish_block(sums: Block, group: u32, row: u32, col: u32) {
+finish(group, row, col, sums.r0);
+finish(group, row + 1u, col, sums.r1);
+finish(group, row + 2u, col, sums.r2);
+finish(group, row + 3u, col, sums.r3);
+}
+
+
+fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let channel = group * dims.n + col;
+let at = row * (dims.n * dims.groups) + channel;
+out[at] = finished(sum.x, at, channel);
+if (col + 1u < dims.n) { out[at + 1u] = finished(sum.y, at + 1u, channel + 1u); }
+if (col + 2u < dims.n) { out[at + 2u] = finished(sum.z, at + 2u, channel + 2u); }
+if (col + 3u < dims.n) { out[at + 3u] = finished(sum.w, at + 3u, channel + 3u); }
+}
+
+@compute @workgroup_size(64)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let tiles_n = (dims.n + BN - 1u) / BN;
+let tiles_m = (dims.m + BM - 1u) / BM;
+let index = wid.x + wid.y * groups.x;
+let group = index / (tiles_n * tiles_m);
+if (group >= dims.groups) {
+return;
+}
+let tile = index % (tiles_n * tiles_m);
+let row_base = (tile / tiles_n) * BM;
+let col_base = (tile % tiles_n) * BN;
+
+let by = reciprocals();
+let fetched = row_base + (local / (BK / 4u)) * 4u;
+let sources = Sources(
+anchor_of(fetched, dims.m, by),
+anchor_of(fetched + 1u, dims.m, by),
+anchor_of(fetched + 2u, dims.m, by),
+anchor_of(fetched + 3u, dims.m, by),
+group * dims.depth,
+dims.first_row + group * dims.n,
+col_base,
+by,
+);
+var s = Sums();
+let at = place(local);
+var next = fetch(local, sources, 0u);
+var next2 = Fetched();
+if (TWICE) { next2 = fetch(local + THREADS, sources, 0u); }
+for (var k0 = 0u; k0 < dims.k; k0 += BK) {
+stage(local, next);
+if (TWICE) { stage(local + THREADS, next2); }
+workgroupBarrier();
+let after = k0 + BK;
+next = fetch(local, sources, after);
+if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+s = four_steps(s, 0u, at);
+s = four_steps(s, 4u, at);
+s = four_steps(s, 8u, at);
+s = four_steps(s, 12u, at);
+workgroupBarrier();
+}
+
+let row = row_base + at.y * 4u;
+let col = col_base + at.x * 4u;
+finish_block(s.b00, group, row, col);
+if (QN > 1u) { finish_block(s.b01, group, row, col + 4u * SIDE); }
+if (QM > 1u) {
+finish_block(s.b10, group, row + 4u * SIDE, col);
+if (QN > 1u) { finish_block(s.b11, group, row + 4u * SIDE, col + 4u * SIDE); }
+}
+}
+
+
+
+struct Dims {
+m: u32,
+n: u32,
+k: u32,
+groups: u32,
+height: u32,
+width: u32,
+depth: u32,
+out_h: u32,
+out_w: u32,
+kernel_w: u32,
+stride: u32,
+pad_h: u32,
+pad_w: u32,
+first: u32,
+scale: f32,
+scale2: f32,
+first_row: u32,
+out_scale: f32,
+residual_scale: f32,
+}
+
+
+
+
+
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const OFFSET: u32 = 0x4000u;
+
+
+struct Anchor {
+base: u32,
+corner: u32,
+}
+
+
+struct Tap {
+row: i32,
+col: i32,
+channel: u32,
+}
+
+
+fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
+fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
+
+
+struct Reciprocals {
+depth: f32,
+kernel_w: f32,
+area: f32,
+out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+return Reciprocals(
+1.0 / f32(dims.depth),
+1.0 / f32(dims.kernel_w),
+1.0 / f32(dims.out_h * dims.out_w),
+1.0 / f32(dims.out_w),
+);
+}
+
+
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+let q = u32(f32(a) * reciprocal);
+let rest = bitcast<i32>(a - q * b);
+return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
+let within = pixel - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+let at = vec2u(row, within - row * dims.out_w);
+var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+if (TRANSPOSED) {
+corner = at + vec2u(dims.pad_h, dims.pad_w);
+}
+let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+}
+
+
+fn tap_of(k: u32, by: Reciprocals) -> Tap {
+let tap = quotient(k, dims.depth, by.depth);
+let row = quotient(tap, dims.kernel_w, by.kernel_w);
+return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
+}
+
+
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+var at = corner + vec2i(tap.row, tap.col);
+if (TRANSPOSED) {
+at = corner - vec2i(tap.row, tap.col);
+}
+var inside = at.x >= 0 && at.y >= 0;
+if (TRANSPOSED && STRIDED) {
+let stride = i32(dims.stride);
+let down = at / stride;
+inside = inside && all(down * stride == at);
+at = down;
+}
+inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
+var place = at.x * i32(dims.width) + at.y;
+if (DOUBLED) {
+place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return select(-1, i32(anchor.base) + place, inside);
+}
+
+
+fn channels_at(place: i32, channel: u32) -> vec4f {
+if (place < 0) {
+return vec4f();
+}
+let channels = dims.depth * dims.groups;
+var value: vec4f;
+if (CAT) {
+if (channel < dims.first) {
+value = dims.scale * x_at((u32(place) * dims.first + channel) / WIDTH);
+} else {
+value = dims.scale2 * x2_at((u32(place) * (channels - dims.first) + channel - dims.first) / WIDTH);
+}
+} else {
+value = x_at((u32(place) * channels + channel) / WIDTH);
+}
+if (SILU) {
+if (VEC) {
+value = vec4f(silu(value.x), silu(value.y), silu(value.z), silu(value.w));
+} else {
+value = vec4f(silu(value.x));
+}
+}
+return value;
+}
+
+
+
+
+
+
+fn finished(sum: f32, at: u32, channel: u32) -> f32 {
+var value = sum;
+if (HAS_BIAS) {
+value += bias[channel];
+}
+if (HAS_PRE) {
+pre[at] = value;
+}
+value = act(value);
+if (SCALED) {
+value *= dims.out_scale;
+}
+if (HAS_SLOPE) {
+value *= silu_grad(dims.out_scale * before[at]);
+}
+if (HAS_RESIDUAL) {
+value += dims.residual_scale * residual[at];
+}
+return value;
+}
+
+
+
+
+
+var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
+var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
+
+
+
+struct Fetched {
+v0: vec4f,
+v1: vec4f,
+v2: vec4f,
+v3: vec4f,
+}
+
+
+fn swizzle(quad: u32, kk: u32) -> u32 {
+return quad ^ ((kk / 2u) & 6u);
+}
+
+
+fn stage_a(e: u32, f: Fetched) {
+if (TRANS_A) {
+let kk = e / (BM / 4u);
+let quad = e % (BM / 4u);
+tile_a[kk][quad] = f.v0;
+tile_a[kk + BK / 4u][quad] = f.v1;
+tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
+tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
+} else {
+let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+let kk = (e % (BK / 4u)) * 4u;
+let quad = swizzle(e / (BK / 4u), kk);
+tile_a[kk][quad] = turned[0];
+tile_a[kk + 1u][quad] = turned[1];
+tile_a[kk + 2u][quad] = turned[2];
+tile_a[kk + 3u][quad] = turned[3];
+}
+}
+
+fn stage_b(e: u32, f: Fetched) {
+if (TRANS_B) {
+let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+let kk = (e % (BK / 4u)) * 4u;
+let quad = swizzle(e / (BK / 4u), kk);
+tile_b[kk][quad] = turned[0];
+tile_b[kk + 1u][quad] = turned[1];
+tile_b[kk + 2u][quad] = turned[2];
+tile_b[kk + 3u][quad] = turned[3];
+} else {
+let kk = e / (BN / 4u);
+let quad = e % (BN / 4u);
+tile_b[kk][quad] = f.v0;
+tile_b[kk + BK / 4u][quad] = f.v1;
+tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
+tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
+}
+}
+
+fn stage(e: u32, f: Fetched) {
+if (e < ITEMS_A) {
+stage_a(e, f);
+} else if (e < ITEMS_A + ITEMS_B) {
+stage_b(e - ITEMS_A, f);
+}
+}
+
+
+
+
+
+
+struct Block {
+r0: vec4f,
+r1: vec4f,
+r2: vec4f,
+r3: vec4f,
+}
+
+fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
+var sums = before;
+sums.r0 += av.x * bv;
+sums.r1 += av.y * bv;
+sums.r2 += av.z * bv;
+sums.r3 += av.w * bv;
+return sums;
+}
+
+
+
+
+
+
+struct Sums {
+b00: Block,
+b01: Block,
+b10: Block,
+b11: Block,
+}
+
+
+fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
+var s = before;
+let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
+let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
+let a0 = tile_a[kk][at_a];
+let b0 = tile_b[kk][at_b];
+s.b00 = multiply(s.b00, a0, b0);
+if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+if (QM > 1u) {
+let a1 = tile_a[kk][at_a + SIDE];
+s.b10 = multiply(s.b10, a1, b0);
+if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+}
+return s;
+}
+
+fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
+return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+}
+
+
+
+fn place(local: u32) -> vec2u {
+let lane = local % 32u;
+let block = local / 32u;
+let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+return vec2u(within.x, within.y + 4u * block);
+}
+
+
+
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+
+
+const SQRT_2: f32 = 1.4142135623730951;
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+fn safe_tanh(x: f32) -> f32 {
+return tanh(between(x, -10.0, 10.0));
+}
+
+
+fn gelu(x: f32) -> f32 {
+return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+fn tanh_exact(x: f32) -> f32 {
+let e = exp(-2.0 * magnitude(x, 100.0));
+let far = (1.0 - e) / (1.0 + e);
+let z = x * x;
+let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+
+
+
+
+
+
+
+
+struct NormalTail {
+above: f32,
+exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+let size = magnitude(x, 20.0);
+let t = 1.0 / (1.0 + 0.235 * size);
+let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+let e = exp(-0.5 * size * size);
+return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+
+fn gelu_erf(x: f32) -> f32 {
+let tail = normal_tail(x);
+return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+
+
+
+
+
+
+fn erf(x: f32) -> f32 {
+let z = x * x;
+let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+
+
+
+
+
+fn relu(x: f32) -> f32 {
+return at_least(x, 0.0);
+}
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+let s = sigmoid(x);
+return s * (1.0 + x * (1.0 - s));
+}
+
+
+
+
+
+fn act(x: f32) -> f32 {
+var value = x;
+if (ACT == 1u) {
+value = gelu(x);
+} else if (ACT == 2u) {
+value = silu(x);
+} else if (ACT == 3u) {
+value = relu(x);
+} else if (ACT == 4u) {
+value = gelu_erf(x);
+} else if (ACT == 5u) {
+value = sigmoid(x);
+} else if (ACT == 6u) {
+value = tanh_exact(x);
+} else if (ACT == 7u) {
+value = erf(x);
+}
+return value;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv2d_tiled: the GPU variant of conv2d_plain, with the same buffers and dims: a product whose A are the windows of x, made as its tiles
+ * are fetched, and whose B is weight. Tiles, staging and inner loop are those of matmul_tiled.
+ * Grid: a workgroup of 8 x 8 makes 32 QM pixels x 32 QN channels, folded over (group, tile). Which pixels an invocation fetches stays the
+ * same: their places are found once, and in each step that of its taps, without a division.
+ * Precision: f32, k summed in order.
+ * Source: as conv2d_plain; shaders/matmul_tiled.wgsl.
+ */
+export interface Conv2dTiled extends Same<typeof conv2d_tiled_> {}
+export const conv2d_tiled: Conv2dTiled = conv2d_tiled_;
 
 const copy_columns_ = {
   name: 'copy_columns',
@@ -7186,6 +9877,12 @@ return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 
 
 
+
+
+
+
+
+
 struct Quad {
 at: vec4u,
 live: vec4<bool>,
@@ -7594,6 +10291,111 @@ return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
 export interface DadaptStep extends Same<typeof dadapt_step_> {}
 export const dadapt_step: DadaptStep = dadapt_step_;
 
+const dropout_ = {
+  name: 'dropout',
+  entryPoint: 'main',
+  bindings: {
+    key: { binding: 0, access: 'read', element: 'u32' },
+    x: { binding: 1, access: 'read', element: 'f32' },
+    out: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 16, fields: {
+    count: { type: 'u32', offset: 0 },
+    first: { type: 'u32', offset: 4, else: 0 },
+    layer: { type: 'u32', offset: 8, else: 0 },
+    rate: { type: 'f32', offset: 12 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+count: u32,
+first: u32,
+layer: u32,
+rate: f32,
+}
+
+@group(0) @binding(0) var<storage, read> key: array<u32>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
+) {
+let draw = dims.first / 4u + (wid.x + wid.y * groups.x) * WG + lid.x;
+let words = philox(vec4u(draw, dims.layer, key[2], key[3]), vec2u(key[0], key[1]));
+let scale = 1.0 / (1.0 - dims.rate);
+for (var i = 0u; i < 4u; i++) {
+let at = draw * 4u + i - dims.first;
+if (at < dims.count) {
+let number = f32(words[i] >> 8u) * 5.9604644775390625e-8;
+out[at] = select(0.0, x[at] * scale, number >= dims.rate);
+}
+}
+}
+
+
+
+
+
+
+
+
+
+
+
+fn mul_hi(a: u32, b: u32) -> u32 {
+let a_lo = a & 0xffffu;
+let a_hi = a >> 16u;
+let b_lo = b & 0xffffu;
+let b_hi = b >> 16u;
+let middle = a_hi * b_lo + ((a_lo * b_lo) >> 16u);
+let other = a_lo * b_hi + (middle & 0xffffu);
+return a_hi * b_hi + (middle >> 16u) + (other >> 16u);
+}
+
+fn philox(counter: vec4u, key: vec2u) -> vec4u {
+var c = counter;
+var k = key;
+for (var round = 0u; round < 10u; round++) {
+c = vec4u(
+mul_hi(0xcd9e8d57u, c.z) ^ c.y ^ k.x,
+0xcd9e8d57u * c.z,
+mul_hi(0xd2511f53u, c.x) ^ c.w ^ k.y,
+0xd2511f53u * c.x,
+);
+k += vec2u(0x9e3779b9u, 0xbb67ae85u);
+}
+return c;
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * dropout: out[i] = x[i] / (1 - rate) where number first + i of (seed, stream, step, layer) is at least rate, else 0; so too of a gradient:
+ * the mask is not stored but drawn again, from a key that is data.
+ * Buffers: key [4] u32 = (seed, stream, step_lo, step_hi); x, out [count] f32.
+ * Grid: four elements of one block of numbers an invocation. first + count <= 2^32.
+ * Precision: f32. The layer is the second word of the counter (lib philox): the stream is dropout's alone.
+ * Source: Srivastava et al. 2014; Salmon et al. 2011 (Philox).
+ */
+export interface Dropout extends Same<typeof dropout_> {}
+export const dropout: Dropout = dropout_;
+
 const ema_ = {
   name: 'ema',
   entryPoint: 'main',
@@ -7831,6 +10633,328 @@ out[at] = bitcast<f32>(nan_bits);
  */
 export interface EmbeddingFwd extends Same<typeof embedding_fwd_> {}
 export const embedding_fwd: EmbeddingFwd = embedding_fwd_;
+
+const exchange_ = {
+  name: 'exchange',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 16, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    taps: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12, else: 1 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+const WG: u32 = 256u;
+const SIDE: u32 = 16u;
+
+struct Dims {
+m: u32,
+n: u32,
+taps: u32,
+groups: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+var<workgroup> square: array<array<f32, SIDE + 1u>, SIDE>;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let across = (dims.n + SIDE - 1u) / SIDE;
+let down = (dims.m + SIDE - 1u) / SIDE;
+let index = wid.x + wid.y * groups.x;
+let slice = index / (across * down);
+let tap = slice % dims.taps;
+let base = slice / dims.taps * dims.m * dims.taps * dims.n;
+let live = slice < dims.taps * dims.groups;
+let m0 = (index / across % down) * SIDE;
+let n0 = (index % across) * SIDE;
+for (var row = local / SIDE; row < SIDE; row += WG / SIDE) {
+let at = vec2u(m0 + row, n0 + local % SIDE);
+if (live && at.x < dims.m && at.y < dims.n) {
+square[row][local % SIDE] = x[base + (at.x * dims.taps + tap) * dims.n + at.y];
+}
+}
+workgroupBarrier();
+for (var row = local / SIDE; row < SIDE; row += WG / SIDE) {
+let at = vec2u(m0 + local % SIDE, n0 + row);
+if (live && at.x < dims.m && at.y < dims.n) {
+out[base + (at.y * dims.taps + tap) * dims.m + at.x] = square[local % SIDE][row];
+}
+}
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * exchange: out[group, n, tap, m] = x[group, m, tap, n]: weights of a convolution with rows and channels exchanged, as its gradient by what
+ * it reads needs them.
+ * Buffers f32: x [groups, m, taps, n], out [groups, n, taps, m].
+ * Grid: a workgroup of WG turns squares of SIDE x SIDE through workgroup memory, so that reads and writes are contiguous; folded over
+ * (group, tap, square).
+ * Precision: exact.
+ */
+export interface Exchange extends Same<typeof exchange_> {}
+export const exchange: Exchange = exchange_;
+
+const filter_down_ = {
+  name: 'filter_down',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 64, fields: {
+    batch: { type: 'u32', offset: 0 },
+    height: { type: 'u32', offset: 4 },
+    width: { type: 'u32', offset: 8 },
+    large_h: { type: 'u32', offset: 12 },
+    large_w: { type: 'u32', offset: 16 },
+    channels: { type: 'u32', offset: 20 },
+    before: { type: 'u32', offset: 24, else: 0 },
+    scale: { type: 'f32', offset: 28, else: 1 },
+    tap0: { type: 'f32', offset: 32 },
+    tap1: { type: 'f32', offset: 36 },
+    tap2: { type: 'f32', offset: 40, else: 0 },
+    tap3: { type: 'f32', offset: 44, else: 0 },
+    tap4: { type: 'f32', offset: 48, else: 0 },
+    tap5: { type: 'f32', offset: 52, else: 0 },
+    tap6: { type: 'f32', offset: 56, else: 0 },
+    tap7: { type: 'f32', offset: 60, else: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    LENGTH: { kind: 'const', type: 'u32', default: 2 },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const LENGTH: u32 = 2u;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at >= dims.batch * dims.height * dims.width * dims.channels) {
+return;
+}
+let channel = at % dims.channels;
+let pixel = at / dims.channels;
+let col = i32(2u * (pixel % dims.width)) - i32(dims.before);
+let row = i32(2u * ((pixel / dims.width) % dims.height)) - i32(dims.before);
+let base = (pixel / (dims.width * dims.height)) * (dims.large_h * dims.large_w);
+var total = 0.0;
+for (var a = 0u; a < LENGTH; a++) {
+let y = row + i32(a);
+for (var b = 0u; b < LENGTH; b++) {
+let z = col + i32(b);
+if (y >= 0 && z >= 0 && y < i32(dims.large_h) && z < i32(dims.large_w)) {
+total += tap(a) * tap(b) * x[(base + u32(y) * dims.large_w + u32(z)) * dims.channels + channel];
+}
+}
+}
+out[at] = dims.scale * total;
+}
+
+
+
+
+struct Dims {
+batch: u32,
+height: u32,
+width: u32,
+large_h: u32,
+large_w: u32,
+channels: u32,
+before: u32,
+scale: f32,
+tap0: f32,
+tap1: f32,
+tap2: f32,
+tap3: f32,
+tap4: f32,
+tap5: f32,
+tap6: f32,
+tap7: f32,
+}
+
+fn tap(i: u32) -> f32 {
+switch i {
+case 0u: { return dims.tap0; }
+case 1u: { return dims.tap1; }
+case 2u: { return dims.tap2; }
+case 3u: { return dims.tap3; }
+case 4u: { return dims.tap4; }
+case 5u: { return dims.tap5; }
+case 6u: { return dims.tap6; }
+default: { return dims.tap7; }
+}
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * filter_down: images filtered and halved: out[i] = scale sum of tap[a] x[2 i + a - before], along rows and along columns, 0 outside.
+ * Buffers f32, channel-last: x [batch, large_h, large_w, channels] -> out [batch, height, width, channels].
+ * Dims: LENGTH taps, by which rows are filtered and by which columns.
+ * Grid: an element of out an invocation; neighbours read neighbouring channels.
+ * Precision: f32.
+ * Source: Karras et al. 2022 (EDM, resampling filters); depth-wise, with stride 2.
+ */
+export interface FilterDown extends Same<typeof filter_down_> {}
+export const filter_down: FilterDown = filter_down_;
+
+const filter_up_ = {
+  name: 'filter_up',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 64, fields: {
+    batch: { type: 'u32', offset: 0 },
+    height: { type: 'u32', offset: 4 },
+    width: { type: 'u32', offset: 8 },
+    large_h: { type: 'u32', offset: 12 },
+    large_w: { type: 'u32', offset: 16 },
+    channels: { type: 'u32', offset: 20 },
+    before: { type: 'u32', offset: 24, else: 0 },
+    scale: { type: 'f32', offset: 28, else: 1 },
+    tap0: { type: 'f32', offset: 32 },
+    tap1: { type: 'f32', offset: 36 },
+    tap2: { type: 'f32', offset: 40, else: 0 },
+    tap3: { type: 'f32', offset: 44, else: 0 },
+    tap4: { type: 'f32', offset: 48, else: 0 },
+    tap5: { type: 'f32', offset: 52, else: 0 },
+    tap6: { type: 'f32', offset: 56, else: 0 },
+    tap7: { type: 'f32', offset: 60, else: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    LENGTH: { kind: 'const', type: 'u32', default: 2 },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const LENGTH: u32 = 2u;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at >= dims.batch * dims.large_h * dims.large_w * dims.channels) {
+return;
+}
+let channel = at % dims.channels;
+let pixel = at / dims.channels;
+let col = i32(pixel % dims.large_w + dims.before);
+let row = i32((pixel / dims.large_w) % dims.large_h + dims.before);
+let base = (pixel / (dims.large_w * dims.large_h)) * (dims.height * dims.width);
+var total = 0.0;
+for (var a = u32(row) & 1u; a < LENGTH; a += 2u) {
+let y = (row - i32(a)) >> 1u;
+for (var b = u32(col) & 1u; b < LENGTH; b += 2u) {
+let z = (col - i32(b)) >> 1u;
+if (y >= 0 && z >= 0 && y < i32(dims.height) && z < i32(dims.width)) {
+total += tap(a) * tap(b) * x[(base + u32(y) * dims.width + u32(z)) * dims.channels + channel];
+}
+}
+}
+out[at] = dims.scale * total;
+}
+
+
+
+
+struct Dims {
+batch: u32,
+height: u32,
+width: u32,
+large_h: u32,
+large_w: u32,
+channels: u32,
+before: u32,
+scale: f32,
+tap0: f32,
+tap1: f32,
+tap2: f32,
+tap3: f32,
+tap4: f32,
+tap5: f32,
+tap6: f32,
+tap7: f32,
+}
+
+fn tap(i: u32) -> f32 {
+switch i {
+case 0u: { return dims.tap0; }
+case 1u: { return dims.tap1; }
+case 2u: { return dims.tap2; }
+case 3u: { return dims.tap3; }
+case 4u: { return dims.tap4; }
+case 5u: { return dims.tap5; }
+case 6u: { return dims.tap6; }
+default: { return dims.tap7; }
+}
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * filter_up: the transpose of filter_down: out[2 i + a - before] += scale tap[a] x[i], along rows and along columns.
+ * Buffers f32, channel-last: x [batch, height, width, channels] -> out [batch, large_h, large_w, channels].
+ * Dims: LENGTH taps, by which rows are filtered and by which columns.
+ * Grid: an element of out an invocation; neighbours read neighbouring channels.
+ * Precision: f32.
+ * Source: Karras et al. 2022 (EDM, resampling filters); the transpose of shaders/filter_down.wgsl.
+ */
+export interface FilterUp extends Same<typeof filter_up_> {}
+export const filter_up: FilterUp = filter_up_;
 
 const fold_ = {
   name: 'fold',
@@ -8597,6 +11721,1300 @@ return runs.total + runs.block;
 export interface GradStats extends Same<typeof grad_stats_> {}
 export const grad_stats: GradStats = grad_stats_;
 
+const group_norm_bwd_means_ = {
+  name: 'group_norm_bwd_means',
+  entryPoint: 'main',
+  bindings: {
+    sums: { binding: 0, access: 'read', element: 'f32' },
+    weight: { binding: 1, access: 'read', element: 'f32' },
+    means: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 16, fields: {
+    batch: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 64, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+const WG: u32 = 64u;
+
+struct Dims {
+batch: u32,
+cols: u32,
+pixels: u32,
+groups: u32,
+}
+
+@group(0) @binding(0) var<storage, read> sums: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read_write> means: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let row = (wid.x + wid.y * groups.x) * WG + local;
+if (row >= dims.batch * dims.groups) {
+return;
+}
+let width = dims.cols / dims.groups;
+let first = (row % dims.groups) * width;
+let base = (row / dims.groups) * 2u * dims.cols;
+var total = vec2f();
+for (var c = first; c < first + width; c++) {
+total += weight[c] * vec2f(sums[base + c], sums[base + dims.cols + c]);
+}
+total /= f32(dims.pixels) * f32(width);
+means[2u * row] = total.x;
+means[2u * row + 1u] = total.y;
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_bwd_means: of each sample's groups, the means of weight g and of weight g xhat, from their sums by channel.
+ * Buffers f32: sums [batch, 2, cols]; weight [cols]; means [batch, groups, 2].
+ * Grid: a (sample, group) an invocation: channels of a group are few.
+ * Precision: f32.
+ * Source: the derivative of shaders/group_norm_fwd.wgsl.
+ */
+export interface GroupNormBwdMeans extends Same<typeof group_norm_bwd_means_> {}
+export const group_norm_bwd_means: GroupNormBwdMeans = group_norm_bwd_means_;
+
+const group_norm_bwd_sums_ = {
+  name: 'group_norm_bwd_sums',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    dy: { binding: 1, access: 'read', element: 'f32' },
+    stats: { binding: 2, access: 'read', element: 'f32' },
+    weight: { binding: 3, access: 'read', element: 'f32', optional: 'SILU' },
+    bias: { binding: 4, access: 'read', element: 'f32', optional: 'SILU' },
+    partial: { binding: 5, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 6, size: 20, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+    chunk_rows: { type: 'u32', offset: 16 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
+    SILU: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const LANES: u32 = 8u;
+const LANES_FROM: u32 = 64u;
+const SILU: bool = false;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>;
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(5) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+fn term(row: u32, col: u32) -> Summed {
+let at = row * dims.cols + col;
+let group = (row / dims.pixels) * dims.groups + col / (dims.cols / dims.groups);
+let xhat = (x[at] - stats[2u * group]) * stats[2u * group + 1u];
+var g = dy[at];
+if (SILU) {
+g *= silu_grad(xhat * weight[col] + bias[col]);
+}
+return vec2f(g, g * xhat);
+}
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let p = column_part(wid.x + wid.y * groups.x, local, dims.cols, dims.chunk_rows);
+let sum = column_total(p, local, dims.chunk_rows);
+if (p.owner) {
+let at = 2u * p.part * dims.cols + p.col;
+partial[at] = sum.x;
+partial[at + dims.cols] = sum.y;
+}
+}
+
+
+
+
+
+
+
+
+
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn silu_grad(x: f32) -> f32 {
+let s = sigmoid(x);
+return s * (1.0 + x * (1.0 - s));
+}
+
+
+
+
+
+alias Summed = vec2f;
+
+struct Dims {
+rows: u32,
+cols: u32,
+pixels: u32,
+groups: u32,
+chunk_rows: u32,
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+var<workgroup> column_partials: array<Summed, WG>;
+
+
+fn column_lanes(rows: u32) -> u32 {
+return select(LANES, 1u, rows < LANES_FROM);
+}
+
+
+
+fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
+if (LANES == 1u || lanes == 1u) {
+return value;
+}
+column_partials[local] = value;
+workgroupBarrier();
+for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+if (local < stride) {
+column_partials[local] += column_partials[local + stride];
+}
+workgroupBarrier();
+}
+return column_partials[local];
+}
+
+
+struct ColumnPart {
+part: u32,
+col: u32,
+begin: u32,
+end: u32,
+live: bool,
+owner: bool,
+}
+
+
+fn column_tiles(cols: u32, rows: u32) -> u32 {
+let width = WG / column_lanes(rows);
+return (cols + width - 1u) / width;
+}
+
+
+
+
+
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
+let part = group / tiles;
+let col = (group % tiles) * width + local % width;
+let begin = min(part * rows, dims.rows);
+let end = begin + min(rows, dims.rows - begin);
+let live = col < cols && begin < end;
+return ColumnPart(part, col, begin, end, live, live && local < width);
+}
+
+
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+let lanes = column_lanes(rows);
+var sums = Runs();
+if (p.live) {
+let length = 4u * RUN * lanes;
+for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+let stop = min(p.end, first + length);
+var row = first;
+var run = Summed();
+for (; row + 3u * lanes < stop; row += 4u * lanes) {
+run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+}
+for (; row < stop; row += lanes) {
+run += term(row, p.col);
+}
+add_run(&sums, run);
+}
+}
+return column_sum(sum_of(sums), local, lanes);
+}
+
+
+
+
+
+const RUN: u32 = 256u;
+
+struct Runs {
+total: Summed,
+block: Summed,
+count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
+}
+
+fn sum_of(runs: Runs) -> Summed {
+return runs.total + runs.block;
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_bwd_sums: of each channel and part of an image's pixels, the sums of g and of g xhat, g = dy, carried back through SiLU where
+ * there was one: of a batch the gradients by bias and weight.
+ * Buffers f32: x, dy [rows, cols]; stats [batch, groups, 2]; weight, bias [cols]; partial [rows / chunk_rows, 2, cols].
+ * Grid: as group_norm_sums.
+ * Precision: f32; sums of runs.
+ * Source: the derivative of shaders/group_norm_fwd.wgsl.
+ */
+export interface GroupNormBwdSums extends Same<typeof group_norm_bwd_sums_> {}
+export const group_norm_bwd_sums: GroupNormBwdSums = group_norm_bwd_sums_;
+
+const group_norm_bwd_x_ = {
+  name: 'group_norm_bwd_x',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    dy: { binding: 1, access: 'read', element: 'f32' },
+    stats: { binding: 2, access: 'read', element: 'f32' },
+    means: { binding: 3, access: 'read', element: 'f32' },
+    weight: { binding: 4, access: 'read', element: 'f32' },
+    bias: { binding: 5, access: 'read', element: 'f32', optional: 'SILU' },
+    prior: { binding: 6, access: 'read', element: 'f32', optional: 'HAS_PRIOR' },
+    dx: { binding: 7, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 8, size: 16, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const PER: u32 = 4u;
+const SILU: bool = false;
+const HAS_PRIOR: bool = false;
+
+struct Dims {
+rows: u32,
+cols: u32,
+pixels: u32,
+groups: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read> means: array<f32>;
+@group(0) @binding(4) var<storage, read> weight: array<f32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+@group(0) @binding(6) var<storage, read> prior: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.rows * dims.cols) {
+let row = at / dims.cols;
+let col = at - row * dims.cols;
+let group = (row / dims.pixels) * dims.groups + col / (dims.cols / dims.groups);
+let rstd = stats[2u * group + 1u];
+let xhat = (x[at] - stats[2u * group]) * rstd;
+var g = dy[at];
+if (SILU) {
+g *= silu_grad(xhat * weight[col] + bias[col]);
+}
+var value = rstd * (weight[col] * g - means[2u * group] - xhat * means[2u * group + 1u]);
+if (HAS_PRIOR) {
+value += prior[at];
+}
+dx[at] = value;
+}
+}
+}
+
+
+
+
+
+
+
+
+
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn silu_grad(x: f32) -> f32 {
+let s = sigmoid(x);
+return s * (1.0 + x * (1.0 - s));
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_bwd_x: the gradient of group_norm_fwd by x, plus a gradient that arrived before:
+ * dx = prior + rstd (weight g - means.x - xhat means.y), g = dy, carried back through SiLU where there was one.
+ * Buffers f32: x, dy, prior, dx [rows, cols]; stats, means [batch, groups, 2]; weight, bias [cols].
+ * Grid: as group_norm_fwd.
+ * Precision: f32.
+ * Source: the derivative of shaders/group_norm_fwd.wgsl.
+ */
+export interface GroupNormBwdX extends Same<typeof group_norm_bwd_x_> {}
+export const group_norm_bwd_x: GroupNormBwdX = group_norm_bwd_x_;
+
+const group_norm_fwd_ = {
+  name: 'group_norm_fwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    stats: { binding: 1, access: 'read', element: 'f32' },
+    weight: { binding: 2, access: 'read', element: 'f32' },
+    bias: { binding: 3, access: 'read', element: 'f32' },
+    y: { binding: 4, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 5, size: 16, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+    SILU: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+const WG: u32 = 256u;
+const PER: u32 = 4u;
+const SILU: bool = false;
+
+struct Dims {
+rows: u32,
+cols: u32,
+pixels: u32,
+groups: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> stats: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.rows * dims.cols) {
+let row = at / dims.cols;
+let col = at - row * dims.cols;
+let group = (row / dims.pixels) * dims.groups + col / (dims.cols / dims.groups);
+var value = (x[at] - stats[2u * group]) * stats[2u * group + 1u] * weight[col] + bias[col];
+if (SILU) {
+value = silu(value);
+}
+y[at] = value;
+}
+}
+}
+
+
+
+
+
+
+
+
+
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+
+
+
+
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_fwd: y = xhat weight + bias, or SiLU of that, xhat = (x - mean) rstd with mean and rstd of the sample's group of channels.
+ * Buffers f32: x, y [rows, cols], channel-last images of `pixels` rows each; stats [batch, groups, 2]; weight, bias [cols].
+ * Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32.
+ * Source: Wu & He 2018.
+ */
+export interface GroupNormFwd extends Same<typeof group_norm_fwd_> {}
+export const group_norm_fwd: GroupNormFwd = group_norm_fwd_;
+
+const group_norm_stats_ = {
+  name: 'group_norm_stats',
+  entryPoint: 'main',
+  bindings: {
+    partial: { binding: 0, access: 'read', element: 'f32' },
+    stats: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 24, fields: {
+    batch: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+    chunk_rows: { type: 'u32', offset: 16 },
+    eps: { type: 'f32', offset: 20 },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
+  },
+  workgroup: ['LANES', 'ROWS'],
+  code: `
+
+
+
+
+
+
+
+
+const LANES: u32 = 64u;
+const ROWS: u32 = 4u;
+
+alias Summed = f32;
+
+struct Dims {
+batch: u32,
+cols: u32,
+pixels: u32,
+groups: u32,
+chunk_rows: u32,
+eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(1) var<storage, read_write> stats: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
+) {
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.batch * dims.groups;
+let width = dims.cols / dims.groups;
+let parts = dims.pixels / dims.chunk_rows;
+let end = select(0u, parts * width, live);
+let base = select(0u, (row / dims.groups) * parts * 2u * dims.cols + (row % dims.groups) * width, live);
+var sums = Runs();
+for (var first = lid.x; first < end; first += RUN * LANES) {
+var run = 0.0;
+for (var i = first; i < min(end, first + RUN * LANES); i += LANES) {
+run += partial[base + i / width * 2u * dims.cols + i % width];
+}
+add_run(&sums, run);
+}
+let mean = lanes_sum(sum_of(sums), lid.x, lid.y) / f32(parts * width);
+var squares = Runs();
+for (var first = lid.x; first < end; first += RUN * LANES) {
+var run = 0.0;
+for (var i = first; i < min(end, first + RUN * LANES); i += LANES) {
+let at = base + i / width * 2u * dims.cols + i % width;
+let d = partial[at] - mean;
+run += partial[at + dims.cols] + f32(dims.chunk_rows) * d * d;
+}
+add_run(&squares, run);
+}
+let variance = lanes_sum(sum_of(squares), lid.x, lid.y) / (f32(dims.pixels) * f32(width));
+if (live && lid.x == 0u) {
+stats[2u * row] = mean;
+stats[2u * row + 1u] = inverse_root(variance + dims.eps);
+}
+}
+
+
+
+
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
+}
+
+
+
+
+
+const RUN: u32 = 256u;
+
+struct Runs {
+total: Summed,
+block: Summed,
+count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
+}
+
+fn sum_of(runs: Runs) -> Summed {
+return runs.total + runs.block;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+fn is_finite(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn inverse_root(x: f32) -> f32 {
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_stats: mean and 1 / sqrt(variance + eps) of each sample's groups of channels, from the means and squared distances of parts.
+ * Buffers f32: partial [batch parts, 2, cols] of group_norm_sums, parts = pixels / chunk_rows; stats [batch, groups, 2].
+ * Grid: ROWS (sample, group) a workgroup, LANES invocations each. LANES = 1 runs without barriers.
+ * Precision: f32; the parts are of one size, so the mean is that of their means.
+ * Source: Chan et al. 1983 (merging of variances).
+ */
+export interface GroupNormStats extends Same<typeof group_norm_stats_> {}
+export const group_norm_stats: GroupNormStats = group_norm_stats_;
+
+const group_norm_sums_ = {
+  name: 'group_norm_sums',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    partial: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 20, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12 },
+    chunk_rows: { type: 'u32', offset: 16 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+const WG: u32 = 256u;
+const LANES: u32 = 8u;
+const LANES_FROM: u32 = 64u;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+fn term(row: u32, col: u32) -> Summed {
+let d = x[row * dims.cols + col] - x[(row / dims.chunk_rows) * dims.chunk_rows * dims.cols + col];
+return vec2f(d, d * d);
+}
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let p = column_part(wid.x + wid.y * groups.x, local, dims.cols, dims.chunk_rows);
+let sum = column_total(p, local, dims.chunk_rows);
+if (p.owner) {
+let mean = sum.x / f32(dims.chunk_rows);
+let at = 2u * p.part * dims.cols + p.col;
+partial[at] = x[p.begin * dims.cols + p.col] + mean;
+partial[at + dims.cols] = at_least(sum.y - sum.x * mean, 0.0);
+}
+}
+
+
+
+
+
+alias Summed = vec2f;
+
+struct Dims {
+rows: u32,
+cols: u32,
+pixels: u32,
+groups: u32,
+chunk_rows: u32,
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+var<workgroup> column_partials: array<Summed, WG>;
+
+
+fn column_lanes(rows: u32) -> u32 {
+return select(LANES, 1u, rows < LANES_FROM);
+}
+
+
+
+fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
+if (LANES == 1u || lanes == 1u) {
+return value;
+}
+column_partials[local] = value;
+workgroupBarrier();
+for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+if (local < stride) {
+column_partials[local] += column_partials[local + stride];
+}
+workgroupBarrier();
+}
+return column_partials[local];
+}
+
+
+struct ColumnPart {
+part: u32,
+col: u32,
+begin: u32,
+end: u32,
+live: bool,
+owner: bool,
+}
+
+
+fn column_tiles(cols: u32, rows: u32) -> u32 {
+let width = WG / column_lanes(rows);
+return (cols + width - 1u) / width;
+}
+
+
+
+
+
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
+let part = group / tiles;
+let col = (group % tiles) * width + local % width;
+let begin = min(part * rows, dims.rows);
+let end = begin + min(rows, dims.rows - begin);
+let live = col < cols && begin < end;
+return ColumnPart(part, col, begin, end, live, live && local < width);
+}
+
+
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+let lanes = column_lanes(rows);
+var sums = Runs();
+if (p.live) {
+let length = 4u * RUN * lanes;
+for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+let stop = min(p.end, first + length);
+var row = first;
+var run = Summed();
+for (; row + 3u * lanes < stop; row += 4u * lanes) {
+run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+}
+for (; row < stop; row += lanes) {
+run += term(row, p.col);
+}
+add_run(&sums, run);
+}
+}
+return column_sum(sum_of(sums), local, lanes);
+}
+
+
+
+
+
+const RUN: u32 = 256u;
+
+struct Runs {
+total: Summed,
+block: Summed,
+count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
+}
+
+fn sum_of(runs: Runs) -> Summed {
+return runs.total + runs.block;
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * group_norm_sums: of each channel and part of an image's pixels, mean and summed squared distance from it: group_norm_stats merges them.
+ * Buffers f32: x [rows, cols], channel-last images; partial [rows / chunk_rows, 2, cols].
+ * Grid: a workgroup sums WG columns of one part, or WG / LANES columns, LANES invocations each, of parts of LANES_FROM pixels (lib column_lanes).
+ * Precision: f32; distances are from the part's first pixel, so that a large mean does not cancel.
+ */
+export interface GroupNormSums extends Same<typeof group_norm_sums_> {}
+export const group_norm_sums: GroupNormSums = group_norm_sums_;
+
 const init_parameters_ = {
   name: 'init_parameters',
   entryPoint: 'main',
@@ -8789,6 +13207,150 @@ return c;
  */
 export interface InitParameters extends Same<typeof init_parameters_> {}
 export const init_parameters: InitParameters = init_parameters_;
+
+const label_mix_bwd_ = {
+  name: 'label_mix_bwd',
+  entryPoint: 'main',
+  bindings: {
+    dout: { binding: 0, access: 'read', element: 'f32' },
+    y: { binding: 1, access: 'read', element: 'u32' },
+    de: { binding: 2, access: 'read_write', element: 'f32' },
+    dweight: { binding: 3, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 20, fields: {
+    count: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    classes: { type: 'u32', offset: 8 },
+    own: { type: 'f32', offset: 12, else: 1 },
+    scale: { type: 'f32', offset: 16, else: 1 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+count: u32,
+cols: u32,
+classes: u32,
+own: f32,
+scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> dout: array<f32>;
+@group(0) @binding(1) var<storage, read> y: array<u32>;
+@group(0) @binding(2) var<storage, read_write> de: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at < dims.count * dims.cols) {
+de[at] = dout[at] * select(1.0, dims.own, y[at / dims.cols] < dims.classes);
+}
+if (at < dims.cols * dims.classes) {
+var total = 0.0;
+for (var b = 0u; b < dims.count; b++) {
+if (y[b] == at % dims.classes) {
+total += dout[b * dims.cols + at / dims.classes];
+}
+}
+dweight[at] = dims.scale * total;
+}
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * label_mix_bwd: the gradients of label_mix_fwd: de[b] = own dout[b], or dout[b] at the null label; dweight[c, k] = scale sum of dout[b, c]
+ * over the samples of label k.
+ * Buffers: dout, de [count, cols] f32; y [count] u32; dweight [cols, classes] f32, written whole.
+ * Grid: an element of de and of dweight an invocation, which walks the batch for the latter: there are no atomics.
+ * Precision: f32.
+ * Source: the derivative of shaders/label_mix_fwd.wgsl.
+ */
+export interface LabelMixBwd extends Same<typeof label_mix_bwd_> {}
+export const label_mix_bwd: LabelMixBwd = label_mix_bwd_;
+
+const label_mix_fwd_ = {
+  name: 'label_mix_fwd',
+  entryPoint: 'main',
+  bindings: {
+    e: { binding: 0, access: 'read', element: 'f32' },
+    weight: { binding: 1, access: 'read', element: 'f32' },
+    y: { binding: 2, access: 'read', element: 'u32' },
+    out: { binding: 3, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 20, fields: {
+    count: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    classes: { type: 'u32', offset: 8 },
+    own: { type: 'f32', offset: 12, else: 1 },
+    scale: { type: 'f32', offset: 16, else: 1 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+count: u32,
+cols: u32,
+classes: u32,
+own: f32,
+scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> e: array<f32>;
+@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(2) var<storage, read> y: array<u32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at >= dims.count * dims.cols) {
+return;
+}
+let label = y[at / dims.cols];
+let mixed = dims.own * e[at] + dims.scale * weight[(at % dims.cols) * dims.classes + min(label, dims.classes - 1u)];
+out[at] = select(e[at], mixed, label < dims.classes);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * label_mix_fwd: an embedding with that of a label: out[b] = own e[b] + scale W[:, y_b], and e[b] itself where y_b is the null label,
+ * `classes`, or above.
+ * Buffers: e, out [count, cols] f32; weight [cols, classes] f32; y [count] u32.
+ * Grid: an element of out an invocation.
+ * Precision: f32.
+ */
+export interface LabelMixFwd extends Same<typeof label_mix_fwd_> {}
+export const label_mix_fwd: LabelMixFwd = label_mix_fwd_;
 
 const largest_ = {
   name: 'largest',
@@ -8997,6 +13559,205 @@ return select(clamp(x, low, high), x, is_nan(x));
  */
 export interface Lincomb extends Same<typeof lincomb_> {}
 export const lincomb: Lincomb = lincomb_;
+
+const linear_attention_apply_ = {
+  name: 'linear_attention_apply',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    state: { binding: 1, access: 'read', element: 'f32' },
+    out: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    dim: { type: 'u32', offset: 12 },
+    eps: { type: 'f32', offset: 16 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+batch: u32,
+n: u32,
+heads: u32,
+dim: u32,
+eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> state: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at >= dims.batch * dims.n * dims.heads * dims.dim) {
+return;
+}
+let i = at % dims.dim;
+let head = at / dims.dim;
+let token = head / dims.heads;
+let from_q = token * 3u * dims.heads * dims.dim + head % dims.heads * 3u * dims.dim;
+let from_state = (token / dims.n * dims.heads + head % dims.heads) * (dims.dim + 1u) * dims.dim;
+var above = 0.0;
+var below = 0.0;
+for (var j = 0u; j < dims.dim; j++) {
+let query = at_least(qkv[from_q + j], 0.0);
+above += state[from_state + i * dims.dim + j] * query;
+below += state[from_state + dims.dim * dims.dim + j] * query;
+}
+out[at] = above / (below + dims.eps);
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * linear_attention_apply: out_i = sum_j state[i, j] relu(q_j) / (sum_j state[dim, j] relu(q_j) + eps) of each token and head.
+ * Buffers f32: qkv [batch, n, 3 heads dim] as in linear_attention_state; state [batch, heads, dim + 1, dim]; out [batch, n, heads dim].
+ * Grid: an element of out an invocation.
+ * Precision: f32.
+ * Source: as shaders/linear_attention_state.wgsl.
+ */
+export interface LinearAttentionApply extends Same<typeof linear_attention_apply_> {}
+export const linear_attention_apply: LinearAttentionApply = linear_attention_apply_;
+
+const linear_attention_state_ = {
+  name: 'linear_attention_state',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    state: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    dim: { type: 'u32', offset: 12 },
+    chunk: { type: 'u32', offset: 16, else: 'n' },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+batch: u32,
+n: u32,
+heads: u32,
+dim: u32,
+chunk: u32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read_write> state: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+let size = (dims.dim + 1u) * dims.dim;
+let head = at / size;
+let part = head / (dims.batch * dims.heads);
+let begin = part * dims.chunk;
+if (begin >= dims.n) {
+return;
+}
+let j = at % dims.dim;
+let i = at / dims.dim % (dims.dim + 1u);
+let sample = head / dims.heads % dims.batch;
+let width = 3u * dims.heads * dims.dim;
+let first = sample * dims.n * width + head % dims.heads * 3u * dims.dim;
+var total = 0.0;
+for (var m = begin; m < min(dims.n, begin + dims.chunk); m++) {
+let base = first + m * width;
+let key = at_least(qkv[base + dims.dim + j], 0.0);
+total += key * select(1.0, qkv[base + 2u * dims.dim + min(i, dims.dim - 1u)], i < dims.dim);
+}
+state[at] = total;
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * linear_attention_state: state[i, j] = sum over tokens of (v_i, or 1 where i = dim) relu(k_j), of each head: all that ReLU linear attention
+ * keeps of keys and values.
+ * Buffers f32: qkv [batch, n, 3 heads dim], each head's 3 dim channels together: q, k, v; state [parts, batch, heads, dim + 1, dim], parts =
+ * ceil(n / chunk), to be added up.
+ * Grid: an element of state an invocation, which walks the tokens of its part; neighbours read neighbouring k.
+ * Precision: f32.
+ * Source: Katharopoulos et al. 2020; Cai et al. 2023 (EfficientViT), as DC-AE has it.
+ */
+export interface LinearAttentionState extends Same<typeof linear_attention_state_> {}
+export const linear_attention_state: LinearAttentionState = linear_attention_state_;
 
 const lion_step_ = {
   name: 'lion_step',
@@ -11754,6 +16515,7 @@ const matmul_tiled_ = {
 
 
 
+
 const QM: u32 = 1u;
 const QN: u32 = 1u;
 const TRANS_A: bool = false;
@@ -11814,70 +16576,11 @@ residual_rows: u32,
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<AScalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<BScalar>(b[i])); }
 
-
-struct Block {
-r0: vec4f,
-r1: vec4f,
-r2: vec4f,
-r3: vec4f,
-}
-
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-var sums = before;
-sums.r0 += av.x * bv;
-sums.r1 += av.y * bv;
-sums.r2 += av.z * bv;
-sums.r3 += av.w * bv;
-return sums;
-}
-
-fn sum_of(x: Block, y: Block) -> Block {
-return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
-}
-
-
-struct Sums {
-b00: Block,
-b01: Block,
-b10: Block,
-b11: Block,
-}
-
-
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-var s = before;
-let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
-let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
-let a0 = tile_a[kk][at_a];
-let b0 = tile_b[kk][at_b];
-s.b00 = multiply(s.b00, a0, b0);
-if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
-if (QM > 1u) {
-let a1 = tile_a[kk][at_a + SIDE];
-s.b10 = multiply(s.b10, a1, b0);
-if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
-}
-return s;
-}
-
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
-}
-
 fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
 finish(slice, batch, row, col, sums.r0);
 finish(slice, batch, row + 1u, col, sums.r1);
 finish(slice, batch, row + 2u, col, sums.r2);
 finish(slice, batch, row + 3u, col, sums.r3);
-}
-
-
-
-fn place(local: u32) -> vec2u {
-let lane = local % 32u;
-let block = local / 32u;
-let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
-return vec2u(within.x, within.y + 4u * block);
 }
 
 @compute @workgroup_size(64)
@@ -11995,9 +16698,6 @@ return select(i / each, i / each % max(count, 1u), count > 0u);
 
 
 
-var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
-var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
-
 
 fn a_along_k(base: u32, row: u32, k0: u32, k_end: u32) -> vec4f {
 var v = vec4f();
@@ -12067,20 +16767,6 @@ return v;
 }
 
 
-
-struct Fetched {
-v0: vec4f,
-v1: vec4f,
-v2: vec4f,
-v3: vec4f,
-}
-
-
-fn swizzle(quad: u32, kk: u32) -> u32 {
-return quad ^ ((kk / 2u) & 6u);
-}
-
-
 fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
 if (TRANS_A) {
 let row = row_base + (e % (BM / 4u)) * 4u;
@@ -12124,45 +16810,6 @@ b_along_n(base, col, k + 3u * (BK / 4u), k_end),
 }
 
 
-fn stage_a(e: u32, f: Fetched) {
-if (TRANS_A) {
-let kk = e / (BM / 4u);
-let quad = e % (BM / 4u);
-tile_a[kk][quad] = f.v0;
-tile_a[kk + BK / 4u][quad] = f.v1;
-tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
-tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
-} else {
-let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-let kk = (e % (BK / 4u)) * 4u;
-let quad = swizzle(e / (BK / 4u), kk);
-tile_a[kk][quad] = turned[0];
-tile_a[kk + 1u][quad] = turned[1];
-tile_a[kk + 2u][quad] = turned[2];
-tile_a[kk + 3u][quad] = turned[3];
-}
-}
-
-fn stage_b(e: u32, f: Fetched) {
-if (TRANS_B) {
-let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-let kk = (e % (BK / 4u)) * 4u;
-let quad = swizzle(e / (BK / 4u), kk);
-tile_b[kk][quad] = turned[0];
-tile_b[kk + 1u][quad] = turned[1];
-tile_b[kk + 2u][quad] = turned[2];
-tile_b[kk + 3u][quad] = turned[3];
-} else {
-let kk = e / (BN / 4u);
-let quad = e % (BN / 4u);
-tile_b[kk][quad] = f.v0;
-tile_b[kk + BK / 4u][quad] = f.v1;
-tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
-tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
-}
-}
-
-
 struct Sources {
 a: u32,
 b: u32,
@@ -12182,14 +16829,68 @@ return fetch_b(e - ITEMS_A, sources.b, sources.col, k0, sources.k_end);
 return Fetched();
 }
 
-fn stage(e: u32, f: Fetched) {
-if (e < ITEMS_A) {
-stage_a(e, f);
-} else if (e < ITEMS_A + ITEMS_B) {
-stage_b(e - ITEMS_A, f);
-}
+
+
+
+
+
+struct Block {
+r0: vec4f,
+r1: vec4f,
+r2: vec4f,
+r3: vec4f,
 }
 
+fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
+var sums = before;
+sums.r0 += av.x * bv;
+sums.r1 += av.y * bv;
+sums.r2 += av.z * bv;
+sums.r3 += av.w * bv;
+return sums;
+}
+
+fn sum_of(x: Block, y: Block) -> Block {
+return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
+}
+
+
+struct Sums {
+b00: Block,
+b01: Block,
+b10: Block,
+b11: Block,
+}
+
+
+fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
+var s = before;
+let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
+let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
+let a0 = tile_a[kk][at_a];
+let b0 = tile_b[kk][at_b];
+s.b00 = multiply(s.b00, a0, b0);
+if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+if (QM > 1u) {
+let a1 = tile_a[kk][at_a + SIDE];
+s.b10 = multiply(s.b10, a1, b0);
+if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+}
+return s;
+}
+
+fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
+return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+}
+
+
+
+fn place(local: u32) -> vec2u {
+let lane = local % 32u;
+let block = local / 32u;
+let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+return vec2u(within.x, within.y + 4u * block);
+}
 
 
 
@@ -12364,6 +17065,74 @@ return x * sigmoid(x);
 
 
 
+
+
+
+
+
+var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
+var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
+
+
+
+struct Fetched {
+v0: vec4f,
+v1: vec4f,
+v2: vec4f,
+v3: vec4f,
+}
+
+
+fn swizzle(quad: u32, kk: u32) -> u32 {
+return quad ^ ((kk / 2u) & 6u);
+}
+
+
+fn stage_a(e: u32, f: Fetched) {
+if (TRANS_A) {
+let kk = e / (BM / 4u);
+let quad = e % (BM / 4u);
+tile_a[kk][quad] = f.v0;
+tile_a[kk + BK / 4u][quad] = f.v1;
+tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
+tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
+} else {
+let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+let kk = (e % (BK / 4u)) * 4u;
+let quad = swizzle(e / (BK / 4u), kk);
+tile_a[kk][quad] = turned[0];
+tile_a[kk + 1u][quad] = turned[1];
+tile_a[kk + 2u][quad] = turned[2];
+tile_a[kk + 3u][quad] = turned[3];
+}
+}
+
+fn stage_b(e: u32, f: Fetched) {
+if (TRANS_B) {
+let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+let kk = (e % (BK / 4u)) * 4u;
+let quad = swizzle(e / (BK / 4u), kk);
+tile_b[kk][quad] = turned[0];
+tile_b[kk + 1u][quad] = turned[1];
+tile_b[kk + 2u][quad] = turned[2];
+tile_b[kk + 3u][quad] = turned[3];
+} else {
+let kk = e / (BN / 4u);
+let quad = e % (BN / 4u);
+tile_b[kk][quad] = f.v0;
+tile_b[kk + BK / 4u][quad] = f.v1;
+tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
+tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
+}
+}
+
+fn stage(e: u32, f: Fetched) {
+if (e < ITEMS_A) {
+stage_a(e, f);
+} else if (e < ITEMS_A + ITEMS_B) {
+stage_b(e - ITEMS_A, f);
+}
+}
 
 
 
@@ -12901,6 +17670,7 @@ const norm_bwd_x_ = {
     LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     RMS: { kind: 'const', type: 'bool', default: false },
+    PIXEL: { kind: 'const', type: 'bool', default: false },
     HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
     HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
@@ -12926,9 +17696,11 @@ const norm_bwd_x_ = {
 
 
 
+
 const LANES: u32 = 64u;
 const ROWS: u32 = 4u;
 const RMS: bool = false;
+const PIXEL: bool = false;
 const HAS_WEIGHT: bool = false;
 const HAS_SCALE: bool = false;
 const HAS_PRIOR: bool = false;
@@ -13045,7 +17817,7 @@ let live = row < dims.rows;
 let safe_row = select(0u, row, live);
 let base = safe_row * dims.cols;
 let end = select(0u, dims.cols, live);
-let mean = stats[safe_row * 2u];
+let mean = select(stats[safe_row * 2u], 0.0, PIXEL);
 let rstd = stats[safe_row * 2u + 1u];
 let mod_base = (safe_row / dims.mod_rows) * dims.mod_stride + dims.scale_offset;
 let inv_cols = 1.0 / f32(dims.cols);
@@ -13086,6 +17858,9 @@ sum = sum_of(sums);
 var means = lanes_any_sum(sum, lid.x, lid.y) * inv_cols;
 if (RMS) {
 means.x = 0.0;
+}
+if (PIXEL) {
+means.y *= stats[safe_row * 2u];
 }
 if (HELD > 0u) {
 write_quad(place, 0u, h0, means);
@@ -13268,7 +18043,8 @@ return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
 
 /**
  * norm_bwd_x: the gradient of norm_fwd by x, plus a gradient that arrived before.
- * g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out.
+ * g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out;
+ * a pixel norm, too, and multiplies mean(g xhat) by stats.x.
  * Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
  * modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c.
  * Grid: ROWS rows a workgroup, LANES invocations a row, as norm_fwd; with HELD g and xhat are held in registers, without dy and x are read
@@ -13303,6 +18079,7 @@ const norm_fwd_ = {
     LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     RMS: { kind: 'const', type: 'bool', default: false },
+    PIXEL: { kind: 'const', type: 'bool', default: false },
     HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
     HAS_BIAS: { kind: 'const', type: 'bool', default: false },
     HAS_SCALE: { kind: 'const', type: 'bool', default: false },
@@ -13336,9 +18113,11 @@ const norm_fwd_ = {
 
 
 
+
 const LANES: u32 = 64u;
 const ROWS: u32 = 4u;
 const RMS: bool = false;
+const PIXEL: bool = false;
 const HAS_WEIGHT: bool = false;
 const HAS_BIAS: bool = false;
 const HAS_SCALE: bool = false;
@@ -13487,10 +18266,17 @@ spreads = sum_of(sums);
 }
 let moments = lanes_any_sum(spreads, lid.x, lid.y) * inv_cols;
 let off = select(moments.x, 0.0, RMS);
-let rstd = inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps);
+let variance = at_least(moments.y - off * off, 0.0);
+var rstd = inverse_root(variance + dims.eps);
+if (PIXEL && is_finite(variance)) {
+rstd = 1.0 / (dims.eps + sqrt(variance));
+}
 
 if (HAS_STATS && live && lid.x == 0u) {
 stats[row * 2u] = mean + off;
+if (PIXEL) {
+stats[row * 2u] = select(inverse(rstd * sqrt(variance)), 0.0, variance == 0.0);
+}
 stats[row * 2u + 1u] = rstd;
 }
 let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
@@ -13610,6 +18396,12 @@ return select(max(x, least), x, is_nan(x));
 
 
 
+fn inverse(x: f32) -> f32 {
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
+
 fn inverse_root(x: f32) -> f32 {
 var nan_bits = 0x7fc00000u;
 return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
@@ -13715,8 +18507,9 @@ return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
 /**
  * norm_fwd: y = (xhat * weight + bias) * (1 + scale) + shift, xhat = (x - mean) * rstd, over the last axis.
  * LayerNorm: mean = sum(x) / cols, rstd = 1 / sqrt(sum((x - mean)^2) / cols + eps). RMSNorm: mean = 0.
+ * Pixel norm: mean = 0, rstd = 1 / (eps + r), r = sqrt(sum(x^2) / cols).
  * Buffers, row-major f32:
- * x [rows, cols], y [rows, cols], stats [rows, 2] = (mean, rstd) for the backward
+ * x [rows, cols], y [rows, cols], stats [rows, 2] = (mean, rstd) for the backward, of a pixel norm (1 / (rstd r), rstd), or 0 where r is
  * weight [cols], bias [cols]
  * modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
  * number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
@@ -13724,7 +18517,7 @@ return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
  * row is read once and held in registers, named ones: an array that a loop indexes goes to memory. Without, it is read three times.
  * Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
  * what the mean was rounded by, which of a large mean is as large as a small spread.
- * Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
+ * Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Karras et al. 2024 (pixel norm), Peebles & Xie 2023 (adaLN).
  */
 export interface NormFwd extends Same<typeof norm_fwd_> {}
 export const norm_fwd: NormFwd = norm_fwd_;
@@ -13821,6 +18614,103 @@ return ((sample * dims.channels + channel) * dims.height + row) * dims.width + c
  */
 export interface Patchify extends Same<typeof patchify_> {}
 export const patchify: Patchify = patchify_;
+
+const pixel_gather_ = {
+  name: 'pixel_gather',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 28, fields: {
+    batch: { type: 'u32', offset: 0 },
+    height: { type: 'u32', offset: 4 },
+    width: { type: 'u32', offset: 8 },
+    channels: { type: 'u32', offset: 12 },
+    side: { type: 'u32', offset: 16 },
+    each: { type: 'u32', offset: 20, else: 1 },
+    scale: { type: 'f32', offset: 24, else: 1 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    UP: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const UP: bool = false;
+
+struct Dims {
+batch: u32,
+height: u32,
+width: u32,
+channels: u32,
+side: u32,
+each: u32,
+scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+let square = dims.side * dims.side;
+let narrow = dims.channels * square / dims.each;
+let pixels = dims.batch * dims.height * dims.width;
+if (UP) {
+if (at < pixels * square * dims.channels) {
+let channel = at % dims.channels;
+let pixel = at / dims.channels;
+let col = pixel % (dims.width * dims.side);
+let row = pixel / (dims.width * dims.side);
+let place = (channel * dims.side + row % dims.side) * dims.side + col % dims.side;
+out[at] = dims.scale * x[(row / dims.side * dims.width + col / dims.side) * narrow + place / dims.each];
+}
+return;
+}
+if (at < pixels * narrow) {
+let first = (at % narrow) * dims.each;
+let pixel = at / narrow;
+let col = (pixel % dims.width) * dims.side;
+let row = (pixel / dims.width) * dims.side;
+var total = 0.0;
+for (var i = first; i < first + dims.each; i++) {
+let inside = i % square;
+let line = (row + inside / dims.side) * (dims.width * dims.side);
+total += x[(line + col + inside % dims.side) * dims.channels + i / square];
+}
+out[at] = dims.scale * total;
+}
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * pixel_gather: each out number is scale times the sum of EACH numbers of x that lie together: pixels of a square of `side`, as channels, and
+ * the channels in groups of neighbours. UP: the transpose: squares of pixels out of channels, each channel of x being EACH of them.
+ * Channel c of the large image and place (dy, dx) of the square are channel (c side + dy) side + dx of the small one, before the sums.
+ * Buffers f32, channel-last: x [batch, side height, side width, channels] -> out [batch, height, width, side^2 channels / each]; UP the other
+ * way. side 1: sums of neighbouring channels alone, and channels repeated in place.
+ * Grid: an element of out an invocation.
+ * Precision: f32.
+ * Source: Shi et al. 2016 (pixel shuffle); Chen et al. 2025 (DC-AE, its shortcuts by means and repetition).
+ */
+export interface PixelGather extends Same<typeof pixel_gather_> {}
+export const pixel_gather: PixelGather = pixel_gather_;
 
 const pool_bwd_ = {
   name: 'pool_bwd',
@@ -14331,6 +19221,12 @@ return select(max(x, least), x, is_nan(x));
 
 
 
+
+
+
+
+
+
 fn inverse_root(x: f32) -> f32 {
 var nan_bits = 0x7fc00000u;
 return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
@@ -14519,6 +19415,12 @@ return select(max(x, least), x, is_nan(x));
 
 
 
+
+
+
+
+
+
 fn inverse_root(x: f32) -> f32 {
 var nan_bits = 0x7fc00000u;
 return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
@@ -14691,6 +19593,12 @@ return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 fn at_least(x: f32, least: f32) -> f32 {
 return select(max(x, least), x, is_nan(x));
 }
+
+
+
+
+
+
 
 
 
@@ -14898,6 +19806,12 @@ return select(max(x, least), x, is_nan(x));
 
 
 
+fn inverse(x: f32) -> f32 {
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
+
 fn inverse_root(x: f32) -> f32 {
 var nan_bits = 0x7fc00000u;
 return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
@@ -15088,6 +20002,12 @@ return select(max(x, least), x, is_nan(x));
 
 
 
+
+
+fn inverse(x: f32) -> f32 {
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
 
 
 fn inverse_root(x: f32) -> f32 {
@@ -15428,6 +20348,426 @@ out[at] = value;
  */
 export interface ResizeRows extends Same<typeof resize_rows_> {}
 export const resize_rows: ResizeRows = resize_rows_;
+
+const scaled_silu_bwd_ = {
+  name: 'scaled_silu_bwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    scale: { binding: 1, access: 'read', element: 'f32' },
+    dy: { binding: 2, access: 'read', element: 'f32' },
+    dx: { binding: 3, access: 'read_write', element: 'f32' },
+    dscale: { binding: 4, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 5, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const PER: u32 = 4u;
+
+struct Dims {
+rows: u32,
+cols: u32,
+pixels: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> scale: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dscale: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.rows * dims.cols) {
+let row = at / dims.cols;
+let factor = 1.0 + scale[(row / dims.pixels) * dims.cols + at - row * dims.cols];
+let value = x[at];
+let g = dy[at] * silu_grad(value * factor);
+dx[at] = g * factor;
+dscale[at] = g * value;
+}
+}
+}
+
+
+
+
+
+
+
+
+
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn silu_grad(x: f32) -> f32 {
+let s = sigmoid(x);
+return s * (1.0 + x * (1.0 - s));
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * scaled_silu_bwd: the gradients of scaled_silu_fwd, g = dy silu'(x (1 + scale)): dx = g (1 + scale), and by scale g x of each pixel, whose
+ * sums over a sample's pixels the caller takes.
+ * Buffers f32: x, dy, dx, dscale [rows, cols]; scale [rows / pixels, cols].
+ * Grid: as scaled_silu_fwd.
+ * Precision: f32.
+ * Source: the derivative of shaders/scaled_silu_fwd.wgsl.
+ */
+export interface ScaledSiluBwd extends Same<typeof scaled_silu_bwd_> {}
+export const scaled_silu_bwd: ScaledSiluBwd = scaled_silu_bwd_;
+
+const scaled_silu_fwd_ = {
+  name: 'scaled_silu_fwd',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'f32' },
+    scale: { binding: 1, access: 'read', element: 'f32' },
+    y: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    pixels: { type: 'u32', offset: 8 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+const WG: u32 = 256u;
+const PER: u32 = 4u;
+
+struct Dims {
+rows: u32,
+cols: u32,
+pixels: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> scale: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.rows * dims.cols) {
+let row = at / dims.cols;
+y[at] = silu(x[at] * (1.0 + scale[(row / dims.pixels) * dims.cols + at - row * dims.cols]));
+}
+}
+}
+
+
+
+
+
+
+
+
+
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+
+
+
+
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * scaled_silu_fwd: y = silu(x (1 + scale)), scale of the sample and channel.
+ * Buffers f32: x, y [rows, cols], images of `pixels` rows each; scale [rows / pixels, cols].
+ * Grid: PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32.
+ * Source: Karras et al. 2024 (EDM2, the block's embedding).
+ */
+export interface ScaledSiluFwd extends Same<typeof scaled_silu_fwd_> {}
+export const scaled_silu_fwd: ScaledSiluFwd = scaled_silu_fwd_;
 
 const softmax_bwd_ = {
   name: 'softmax_bwd',
@@ -15903,6 +21243,12 @@ return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 fn is_finite(x: f32) -> bool {
 return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
+
+
+
+
+
+
 
 
 
@@ -17039,3 +22385,711 @@ return ((sample * dims.channels + channel) * dims.height + row) * dims.width + c
  */
 export interface Unpatchify extends Same<typeof unpatchify_> {}
 export const unpatchify: Unpatchify = unpatchify_;
+
+const wave_embedding_ = {
+  name: 'wave_embedding',
+  entryPoint: 'main',
+  bindings: {
+    t: { binding: 0, access: 'read', element: 'f32' },
+    frequencies: { binding: 1, access: 'read', element: 'f32' },
+    phases: { binding: 2, access: 'read', element: 'f32', optional: 'PHASED' },
+    out: { binding: 3, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 20, fields: {
+    count: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    slope: { type: 'f32', offset: 8, else: 1 },
+    shift: { type: 'f32', offset: 12, else: 0 },
+    scale: { type: 'f32', offset: 16, else: 1 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PAIRS: { kind: 'const', type: 'bool', default: false },
+    PHASED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const PAIRS: bool = false;
+const PHASED: bool = false;
+
+struct Dims {
+count: u32,
+n: u32,
+slope: f32,
+shift: f32,
+scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> t: array<f32>;
+@group(0) @binding(1) var<storage, read> frequencies: array<f32>;
+@group(0) @binding(2) var<storage, read> phases: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+let cols = select(dims.n, 2u * dims.n, PAIRS);
+if (at >= dims.count * cols) {
+return;
+}
+let col = at % cols;
+var angle = (dims.slope * t[at / cols] + dims.shift) * frequencies[col % dims.n];
+if (PHASED) {
+angle += phases[col];
+}
+let wave = sincos(angle);
+out[at] = dims.scale * select(wave.y, wave.x, PAIRS && col < dims.n);
+}
+
+
+
+
+
+
+
+fn sincos(x: f32) -> vec2f {
+let turns = round(x * 0.63661975);
+let r = fma(-turns, 7.54979e-8, fma(-turns, 0.0004837513, fma(-turns, 1.5703125, x)));
+let r2 = r * r;
+let s = r + r * r2 * (-0.16666655 + r2 * (0.008332178 - r2 * 0.000195173));
+let c = 1.0 - 0.5 * r2 + r2 * r2 * (0.041666646 + r2 * (-0.0013887368 + r2 * 0.000024438452));
+let quarter = bitcast<u32>(i32(turns)) & 3u;
+let swapped = select(vec2f(s, c), vec2f(c, -s), (quarter & 1u) == 1u);
+return select(swapped, -swapped, quarter >= 2u);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * wave_embedding: waves of a time at given frequencies: out[b, j] = scale cos(u f_j + phase_j), u = slope t_b + shift; with PAIRS
+ * [sin(u f_j) | cos(u f_j)], each frequency twice.
+ * Buffers f32: t [count]; frequencies [n]; phases [n]; out [count, n], with PAIRS [count, 2 n].
+ * Grid: an element of out an invocation.
+ * Precision: f32, with lib sincos.
+ * Source: Tancik et al. 2020 (Fourier features), as Karras et al. 2022 and 2024 use them.
+ */
+export interface WaveEmbedding extends Same<typeof wave_embedding_> {}
+export const wave_embedding: WaveEmbedding = wave_embedding_;
+
+const weight_force_ = {
+  name: 'weight_force',
+  entryPoint: 'main',
+  bindings: {
+    weight: { binding: 0, access: 'read_write', element: 'f32' },
+    clip: { binding: 1, access: 'read', element: 'f32', optional: 'GUARDED' },
+  },
+  uniform: { binding: 2, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    eps: { type: 'f32', offset: 8 },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
+    GUARDED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['LANES', 'ROWS'],
+  code: `
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 64u;
+const ROWS: u32 = 4u;
+const GUARDED: bool = false;
+
+alias Summed = f32;
+
+struct Dims {
+rows: u32,
+cols: u32,
+eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read_write> weight: array<f32>;
+@group(0) @binding(1) var<storage, read> clip: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
+) {
+let row = row_of(wid, groups, lid);
+var sums = Runs();
+for (var first = lid.x; first < row.end; first += RUN * LANES) {
+var run = 0.0;
+for (var c = first; c < min(row.end, first + RUN * LANES); c += LANES) {
+let w = weight[row.base + c];
+run += w * w;
+}
+add_run(&sums, run);
+}
+let r = sqrt(lanes_sum(sum_of(sums), lid.x, lid.y) / f32(dims.cols));
+if (GUARDED && clip[3] == 1.0) {
+return;
+}
+let down = inverse(dims.eps + r);
+for (var c = lid.x; c < row.end; c += LANES) {
+weight[row.base + c] *= down;
+}
+}
+
+
+
+
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
+}
+
+
+
+
+
+const RUN: u32 = 256u;
+
+struct Runs {
+total: Summed,
+block: Summed,
+count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
+}
+
+fn sum_of(runs: Runs) -> Summed {
+return runs.total + runs.block;
+}
+
+
+
+
+struct Row {
+index: u32,
+live: bool,
+base: u32,
+end: u32,
+}
+
+fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.rows;
+return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+}
+
+
+
+
+
+
+
+
+
+
+
+
+fn is_finite(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+fn inverse(x: f32) -> f32 {
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * weight_force: W <- W / (eps + r) in place, row by row, r = sqrt(mean(W^2)): forced weight normalisation, before the optimiser's step.
+ * Buffers f32: weight [rows, cols] updated; where GUARDED clip [4] of shaders/clip_scale.wgsl: a step that is held changes nothing.
+ * Grid: ROWS rows a workgroup, LANES invocations a row. LANES = 1 runs without barriers.
+ * Precision: f32; sums of runs.
+ * Source: Karras et al. 2024 (EDM2, forced weight normalization).
+ */
+export interface WeightForce extends Same<typeof weight_force_> {}
+export const weight_force: WeightForce = weight_force_;
+
+const weight_norm_bwd_ = {
+  name: 'weight_norm_bwd',
+  entryPoint: 'main',
+  bindings: {
+    weight: { binding: 0, access: 'read', element: 'f32', optional: 'NORMED' },
+    gain: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_GAIN' },
+    rms: { binding: 2, access: 'read', element: 'f32', optional: 'NORMED' },
+    dout: { binding: 3, access: 'read', element: 'f32' },
+    dweight: { binding: 4, access: 'read_write', element: 'f32' },
+    dgain: { binding: 5, access: 'read_write', element: 'f32', optional: 'HAS_GAIN' },
+  },
+  uniform: { binding: 6, size: 24, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    taps: { type: 'u32', offset: 8 },
+    interleave: { type: 'u32', offset: 12, else: 1 },
+    eps: { type: 'f32', offset: 16, else: 0, optional: 'NORMED' },
+    scale: { type: 'f32', offset: 20, else: 1, optional: 'NORMED' },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
+    NORMED: { kind: 'const', type: 'bool', default: false },
+    FORCED: { kind: 'const', type: 'bool', default: false },
+    HAS_GAIN: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['LANES', 'ROWS'],
+  code: `
+
+
+
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 64u;
+const ROWS: u32 = 4u;
+const NORMED: bool = false;
+const FORCED: bool = false;
+const HAS_GAIN: bool = false;
+
+alias Summed = f32;
+
+struct Dims {
+rows: u32,
+cols: u32,
+taps: u32,
+interleave: u32,
+eps: f32,
+scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> weight: array<f32>;
+@group(0) @binding(1) var<storage, read> gain: array<f32>;
+@group(0) @binding(2) var<storage, read> rms: array<f32>;
+@group(0) @binding(3) var<storage, read> dout: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dgain: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
+) {
+let row = row_of(wid, groups, lid);
+let at = ((row.index % dims.interleave) * (dims.rows / dims.interleave) + row.index / dims.interleave) * dims.cols;
+let depth = dims.cols / dims.taps;
+var gained = dims.scale;
+if (HAS_GAIN) {
+gained *= gain[0];
+}
+var g_part = 1.0;
+var w_part = 0.0;
+if (NORMED) {
+var sums = Runs();
+for (var first = lid.x; first < row.end; first += RUN * LANES) {
+var run = 0.0;
+for (var c = first; c < min(row.end, first + RUN * LANES); c += LANES) {
+let channel = c / dims.taps;
+run += dout[at + (c - channel * dims.taps) * depth + channel] * weight[row.base + c];
+}
+add_run(&sums, run);
+}
+let stored = lanes_sum(sum_of(sums), lid.x, lid.y);
+let r0 = rms[select(0u, row.index, row.live)];
+let shrunk = select(1.0, inverse(dims.eps + r0), FORCED);
+let r = r0 * shrunk;
+let total = stored * shrunk;
+let down = inverse(dims.eps + r);
+g_part = gained * down;
+w_part = select(gained * total / f32(dims.cols) * down * down / r * shrunk, 0.0, r == 0.0);
+if (HAS_GAIN && row.live && lid.x == 0u) {
+dgain[row.index] = dims.scale * total * down;
+}
+}
+for (var c = lid.x; c < row.end; c += LANES) {
+let channel = c / dims.taps;
+var value = g_part * dout[at + (c - channel * dims.taps) * depth + channel];
+if (NORMED) {
+value -= w_part * weight[row.base + c];
+}
+dweight[row.base + c] = value;
+}
+}
+
+
+
+
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
+}
+
+
+
+
+
+const RUN: u32 = 256u;
+
+struct Runs {
+total: Summed,
+block: Summed,
+count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
+}
+
+fn sum_of(runs: Runs) -> Summed {
+return runs.total + runs.block;
+}
+
+
+
+
+struct Row {
+index: u32,
+live: bool,
+base: u32,
+end: u32,
+}
+
+fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.rows;
+return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+}
+
+
+
+
+
+
+
+
+
+
+
+
+fn is_finite(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+fn inverse(x: f32) -> f32 {
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * weight_norm_bwd: the gradient of weight_norm_fwd by weight, and by gain of each row. With NORMED, g the gradient of out where W lies,
+ * s = scale gain, W the weights as they are or, with FORCED, as overwritten, r their root mean square:
+ * dweight = s (g / (eps + r) - W mean(g W) / (r (eps + r)^2)), r = 0 giving s g / (eps + r); dgain[row] = scale sum(g W) / (eps + r).
+ * With FORCED it is the gradient by the overwritten weights, which the optimiser's step is taken from.
+ * Buffers f32: weight [rows, depth, taps]; gain [1]; rms [rows] of the forward; dout [rows, taps, depth]; dweight as weight; dgain [rows].
+ * Grid: as weight_norm_fwd.
+ * Precision: f32; sums of runs.
+ * Source: the derivative of shaders/weight_norm_fwd.wgsl.
+ */
+export interface WeightNormBwd extends Same<typeof weight_norm_bwd_> {}
+export const weight_norm_bwd: WeightNormBwd = weight_norm_bwd_;
+
+const weight_norm_fwd_ = {
+  name: 'weight_norm_fwd',
+  entryPoint: 'main',
+  bindings: {
+    weight: { binding: 0, access: 'read', element: 'f32' },
+    gain: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_GAIN' },
+    out: { binding: 2, access: 'read_write', element: 'f32' },
+    rms: { binding: 3, access: 'read_write', element: 'f32', optional: 'NORMED' },
+  },
+  uniform: { binding: 4, size: 24, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    taps: { type: 'u32', offset: 8 },
+    interleave: { type: 'u32', offset: 12, else: 1 },
+    eps: { type: 'f32', offset: 16, else: 0, optional: 'NORMED' },
+    scale: { type: 'f32', offset: 20, else: 1, optional: 'NORMED' },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
+    NORMED: { kind: 'const', type: 'bool', default: false },
+    FORCED: { kind: 'const', type: 'bool', default: false },
+    HAS_GAIN: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['LANES', 'ROWS'],
+  code: `
+
+
+
+
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 64u;
+const ROWS: u32 = 4u;
+const NORMED: bool = false;
+const FORCED: bool = false;
+const HAS_GAIN: bool = false;
+
+alias Summed = f32;
+
+struct Dims {
+rows: u32,
+cols: u32,
+taps: u32,
+interleave: u32,
+eps: f32,
+scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> weight: array<f32>;
+@group(0) @binding(1) var<storage, read> gain: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> rms: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
+) {
+let row = row_of(wid, groups, lid);
+var factor = 1.0;
+if (NORMED) {
+var sums = Runs();
+for (var first = lid.x; first < row.end; first += RUN * LANES) {
+var run = 0.0;
+for (var c = first; c < min(row.end, first + RUN * LANES); c += LANES) {
+let w = weight[row.base + c];
+run += w * w;
+}
+add_run(&sums, run);
+}
+let r = sqrt(lanes_sum(sum_of(sums), lid.x, lid.y) / f32(dims.cols));
+let down = inverse(dims.eps + r);
+factor = dims.scale * down;
+if (FORCED) {
+factor *= inverse(dims.eps + r * down);
+}
+if (row.live && lid.x == 0u) {
+rms[row.index] = r;
+}
+}
+if (HAS_GAIN) {
+factor *= gain[0];
+}
+let to = ((row.index % dims.interleave) * (dims.rows / dims.interleave) + row.index / dims.interleave) * dims.cols;
+let depth = dims.cols / dims.taps;
+for (var c = lid.x; c < row.end; c += LANES) {
+let tap = c / depth;
+out[to + c] = factor * weight[row.base + (c - tap * depth) * dims.taps + tap];
+}
+}
+
+
+
+
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
+}
+
+
+
+
+
+const RUN: u32 = 256u;
+
+struct Runs {
+total: Summed,
+block: Summed,
+count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
+}
+
+fn sum_of(runs: Runs) -> Summed {
+return runs.total + runs.block;
+}
+
+
+
+
+struct Row {
+index: u32,
+live: bool,
+base: u32,
+end: u32,
+}
+
+fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.rows;
+return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+}
+
+
+
+
+
+
+
+
+
+
+
+
+fn is_finite(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+fn inverse(x: f32) -> f32 {
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * weight_norm_fwd: the weights of a convolution as conv2d reads them: out[row', tap, c] = factor W[row, c, tap]; rows of each third together
+ * where they lie interleaved.
+ * With NORMED factor = scale gain / (eps + r) of W's own row, r = sqrt(mean(W^2)); with FORCED W is normalised twice, as a network is that
+ * overwrites W by W / (eps + r) first: factor = scale gain / ((eps + r) (eps + r')), r' = r / (eps + r).
+ * Buffers f32: weight [rows, depth, taps]; gain [1]; out [rows, taps, depth]; rms [rows] = r, for the backward.
+ * Dims: interleave n: row i n + j of weight is row j rows / n + i of out.
+ * Grid: ROWS rows a workgroup, LANES invocations a row. LANES = 1 runs without barriers.
+ * Precision: f32; sums of runs.
+ * Source: Karras et al. 2024 (EDM2, magnitude-preserving layers).
+ */
+export interface WeightNormFwd extends Same<typeof weight_norm_fwd_> {}
+export const weight_norm_fwd: WeightNormFwd = weight_norm_fwd_;

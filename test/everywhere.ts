@@ -1,7 +1,13 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-/** Folder of the numbers the PyTorch reference computed: FIXTURES, or the choice of cases that lies beside the tests. */
-export const fixtures = resolve(process.env.FIXTURES ?? 'test/fixtures');
+/** The choice of the reference's numbers that lies beside the tests. */
+export const chosenFixtures = resolve('test/fixtures');
+
+/** Folder of the numbers the PyTorch reference computed: FIXTURES, or that choice. It may hold some files: the choice has the others. */
+export const fixtures = resolve(process.env.FIXTURES ?? chosenFixtures);
+if (!existsSync(fixtures) || !readdirSync(fixtures).some((file) => file.endsWith('.safetensors')))
+  throw new Error(`FIXTURES: ${fixtures} holds no .safetensors. Fix: give a folder of the reference's numbers`);
 
 /** Folder of the numbers of other projects: OUTSIDE, or the choice of cases beside the tests. */
 export const outside = resolve(process.env.OUTSIDE ?? 'test/outside/cases');

@@ -23,6 +23,12 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
   return select(clamp(x, low, high), x, is_nan(x));
 }
 
+// 1 / x, NaN where x is not finite: 1 / infinity would be 0.
+fn inverse(x: f32) -> f32 {
+  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
+  return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}
+
 // 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may

@@ -104,3 +104,38 @@ export const swigluBackward = defineKernel({
   ...gated,
   sizes: (d) => ({ x12: 2 * d.rows * d.hidden, dy: d.rows * d.hidden, dx12: 2 * d.rows * d.hidden }),
 });
+
+interface ImageRows {
+  rows: number;
+  cols: number;
+  pixels: number;
+}
+
+const wholeImages = (d: ImageRows) =>
+  d.pixels === 0 || d.cols === 0 || d.rows % d.pixels !== 0
+    ? { what: `${d.rows} rows of ${d.cols} are no images of ${d.pixels} pixels`, fix: 'give whole images' }
+    : undefined;
+
+const scaledGrid = (d: ImageRows, k: Record<string, KnobValue>) => groupsOf(d.rows * d.cols, k, k.PER as number);
+
+/**
+ * `y = silu(x (1 + scale))`, a scale of each sample and channel. Buffers f32: x, y [rows, cols], images of `pixels` rows; scale
+ * [rows / pixels, cols]. See shaders/scaled_silu_fwd.wgsl.
+ */
+export const scaledSilu = defineKernel({
+  shader: shaders.scaled_silu_fwd,
+  sizes: (d) => ({ x: d.rows * d.cols, scale: (d.rows / d.pixels) * d.cols, y: d.rows * d.cols }),
+  grid: scaledGrid,
+  check: wholeImages,
+});
+
+/** Its gradients; dscale [rows, cols] of each pixel, to be summed over a sample's. See shaders/scaled_silu_bwd.wgsl. */
+export const scaledSiluBackward = defineKernel({
+  shader: shaders.scaled_silu_bwd,
+  sizes: (d) => {
+    const all = d.rows * d.cols;
+    return { x: all, scale: (d.rows / d.pixels) * d.cols, dy: all, dx: all, dscale: all };
+  },
+  grid: scaledGrid,
+  check: wholeImages,
+});

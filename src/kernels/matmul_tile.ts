@@ -1,5 +1,6 @@
 /** What a product is asked for, and the tilings of its f32 variants. */
 import type { Caps } from '../kernel/index.ts';
+import { cheapestBlocks, LONGEST_SUM, MOST_SPLITS } from './blocks_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
 
 /** Which operands are stored transposed: a letter for A, a letter for B. */
@@ -85,12 +86,6 @@ export interface MatmulShape {
   split?: boolean;
 }
 
-/** Most terms of one sum; longer ones are split where the caller can add up splits, and summed in runs where not: a longer chain loses small terms (1e7 positive ones, some per cent). */
-export const LONGEST_SUM = 8192;
-
-/** Partial products to add up at most. */
-export const MOST_SPLITS = 64;
-
 /**
  * The tiling for a shape on a device, whatever the layout, and the split over k (tall k with a small output, as weight
  * gradients have: too few tiles to fill a GPU). kChunk is a multiple of 16 where splits > 1.
@@ -109,27 +104,10 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
     return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, ...whole };
   }
   if (k > LONGEST_SUM && !split) return { kind: 'tiled', qm: 1, qn: 1, vec, runs: true, splits: 1, kChunk: k };
-  const { multiprocessors, minSplitK, start, partial, secondPass, tiles: sizes } = tuningOf(caps).product;
+  const { minSplitK } = tuningOf(caps).product;
   const fewest = split ? Math.max(1, Math.ceil(k / LONGEST_SUM)) : 1;
   const most = split ? Math.max(fewest, Math.min(MOST_SPLITS, Math.floor(k / minSplitK))) : 1;
-  let best: MatmulChoice | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const { qm, qn, atOnce, rate } of sizes) {
-    const tiles = batch * Math.ceil(m / (32 * qm)) * Math.ceil(n / (32 * qn));
-    for (let wanted = fewest; wanted <= most; wanted++) {
-      const kChunk = wanted === 1 ? k : Math.ceil(k / wanted / 16) * 16;
-      const splits = Math.ceil(k / kChunk);
-      // Multiply-adds of the multiprocessor that does the most, in blocks of 32 x 32 outputs.
-      const each = Math.max(atOnce, Math.ceil((tiles * splits) / multiprocessors));
-      const sums = splits === 1 ? 0 : splits * batch * m * n * partial + secondPass;
-      const cost = (each * qm * qn * 32 * 32 * (kChunk + start)) / rate + sums;
-      if (cost < least) {
-        least = cost;
-        best = { kind: 'tiled', qm, qn, vec, splits, kChunk };
-      }
-    }
-  }
-  return best as MatmulChoice;
+  return { kind: 'tiled', vec, ...cheapestBlocks(shape, { fewest, most }, caps) };
 }
 
 /** The tiling of a product in one pass over k. */

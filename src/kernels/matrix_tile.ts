@@ -1,13 +1,12 @@
 /** The tilings of products on subgroup matrices, and when a device has them. */
 import { type Caps, group, type KnobValue, oneOf, variants } from '../kernel/index.ts';
+import { LONGEST_SUM, MOST_SPLITS } from './blocks_tile.ts';
 import {
   chooseMatmul,
-  LONGEST_SUM,
   type MatmulOptions,
   type MatmulShape,
   type MatmulTile,
   type MatmulVec,
-  MOST_SPLITS,
   type ProductDims,
   unshaped,
 } from './matmul_tile.ts';

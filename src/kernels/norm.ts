@@ -6,7 +6,8 @@ export { chooseNorm, type NormShape, type NormTile } from './norm_tile.ts';
 
 /** What a normalisation kernel computes. */
 export interface NormOptions {
-  kind: 'layer' | 'rms';
+  /** pixel: divided by eps + the root mean square. */
+  kind: 'layer' | 'rms' | 'pixel';
   /** Multiply by weight [cols]. */
   weight?: boolean;
   /** Add bias [cols]. */
@@ -26,7 +27,7 @@ export interface NormOptions {
 }
 
 /**
- * LayerNorm / RMSNorm fused with weight, bias and adaLN modulation: `y = (xhat*weight + bias)*(1 + scale) + shift`.
+ * LayerNorm / RMSNorm / pixel norm fused with weight, bias and adaLN modulation: `y = (xhat*weight + bias)*(1 + scale) + shift`.
  * Buffers f32: x, y [rows, cols]; stats [rows, 2]; weight, bias [cols]; modulation [ceil(rows/mod_rows), mod_stride].
  * Dims without modulation: mod_rows 1, mod_stride, scale_offset, shift_offset 0. See shaders/norm_fwd.wgsl.
  */
@@ -35,7 +36,7 @@ export const norm = defineKernel({
   choose: (o: NormOptions, shape: NormShape, caps) => forShape(o, shape, caps),
   unshaped: (o, caps) => (o.tile ? [] : [{ options: { ...o, tile: anyNorm(caps) }, when: () => true }]),
   options: group<NormOptions>({
-    kind: oneOf('layer', 'rms'),
+    kind: oneOf('layer', 'rms', 'pixel'),
     weight: optional(flag),
     bias: optional(flag),
     scale: optional(flag),
@@ -47,7 +48,8 @@ export const norm = defineKernel({
   }),
   knobs: (o: NormOptions) => ({
     ...tileKnobs(o),
-    RMS: o.kind === 'rms',
+    RMS: o.kind !== 'layer',
+    PIXEL: o.kind === 'pixel',
     HAS_WEIGHT: o.weight ?? false,
     HAS_BIAS: o.bias ?? false,
     HAS_SCALE: o.scale ?? false,

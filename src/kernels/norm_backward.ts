@@ -41,7 +41,7 @@ const kind = oneOf('layer', 'rms');
 
 /** Which parts the forward had: the gradient by x runs back through them. */
 export interface NormBackwardXOptions {
-  kind: 'layer' | 'rms';
+  kind: 'layer' | 'rms' | 'pixel';
   weight?: boolean;
   scale?: boolean;
   /** Add `prior`, a gradient of x from elsewhere: the sum at a residual connection, fused. */
@@ -64,7 +64,7 @@ export const normBackwardX = defineKernel({
   shader: shaders.norm_bwd_x,
   choose: (o: NormBackwardXOptions, shape: NormShape, caps) => forShape(o, shape, caps),
   options: group<NormBackwardXOptions>({
-    kind,
+    kind: oneOf('layer', 'rms', 'pixel'),
     weight: optional(flag),
     scale: optional(flag),
     prior: optional(flag),
@@ -74,7 +74,8 @@ export const normBackwardX = defineKernel({
   }),
   knobs: (o: NormBackwardXOptions, caps) => ({
     ...tileKnobs(o),
-    RMS: o.kind === 'rms',
+    RMS: o.kind !== 'layer',
+    PIXEL: o.kind === 'pixel',
     HAS_WEIGHT: o.weight ?? false,
     HAS_SCALE: o.scale ?? false,
     HAS_PRIOR: o.prior ?? false,

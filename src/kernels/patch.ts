@@ -1,4 +1,4 @@
-import { defineKernel, group, groupsOf, oneOf } from '../kernel/index.ts';
+import { defineKernel, flag, group, groupsOf, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
 /** The order of numbers in a patch. */
@@ -47,4 +47,28 @@ export const unpatchify = defineKernel({
   sizes: (d) => ({ tokens: elements(d), x: elements(d) }),
   grid: (d, k) => groupsOf(elements(d), k, 4),
   check,
+});
+
+export interface ChannelsLastOptions {
+  /** From channels last to channels first, leaving out the ones. */
+  back?: boolean;
+}
+
+/**
+ * Images from channels first, x [batch, channels, pixels], to channels last, out [batch, pixels, channels + ones], with so many more
+ * channels of 1; or back. f32. See shaders/channels_last.wgsl.
+ */
+export const channelsLast = defineKernel({
+  shader: shaders.channels_last,
+  options: group<ChannelsLastOptions>({ back: optional(flag) }),
+  knobs: (o: ChannelsLastOptions | undefined) => ({ BACK: o?.back ?? false }),
+  sizes: (d, k) => {
+    const [first, last] = [d.channels, d.channels + d.ones].map((channels) => d.batch * channels * d.pixels) as [
+      number,
+      number,
+    ];
+    return k.BACK ? { x: last, out: first } : { x: first, out: last };
+  },
+  grid: (d, k) => groupsOf(d.batch * d.pixels * (d.channels + (k.BACK ? 0 : d.ones)), k),
+  check: (d) => (d.channels === 0 ? { what: 'there are no channels', fix: 'give at least 1' } : undefined),
 });

@@ -51,3 +51,16 @@ export const initParameters = defineKernel({
   check: (d) =>
     d.parameters === 0 ? { what: 'there are no parameters', fix: 'give a rule for every parameter' } : undefined,
 });
+
+/**
+ * Dropout: `out = x / (1 - rate)` where number first + i of (key, layer) is at least rate, else 0; its gradient is the same of dy. Buffers:
+ * key u32 [4] = (seed, stream, step_lo, step_hi), of a stream of its own; x, out [count] f32. See shaders/dropout.wgsl.
+ */
+export const dropout = defineKernel({
+  shader: shaders.dropout,
+  sizes: (d) => ({ key: 4, x: d.count, out: d.count }),
+  grid: (d, k) => groups(d, k, 4),
+  check: (d) =>
+    check(d) ??
+    (d.rate >= 0 && d.rate < 1 ? undefined : { what: `rate is ${d.rate}`, fix: 'give 0 or more, and less than 1' }),
+});

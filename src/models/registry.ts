@@ -1,13 +1,30 @@
-import { checkOptions, flag, group, number, type OptionGroup, type OptionsOf, optional } from '../kernel/index.ts';
+import {
+  checkOptions,
+  flag,
+  group,
+  number,
+  type Option,
+  type OptionGroup,
+  type OptionsOf,
+  oneOf,
+  optional,
+} from '../kernel/index.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
 import { type DiTConfig, ModelError } from './config.ts';
 import { type DDTOptions, ddt } from './ddt.ts';
+import { type EDM2Options, edm2 } from './edm2.ts';
 import { lightningdit } from './lightningdit.ts';
 import { type SiTOptions, sit } from './sit.ts';
 import { type TiTOptions, tit } from './tit.ts';
+import type { UNetConfig } from './unet.ts';
+import { type UNetPlusOptions, unetplus } from './unetplus.ts';
 
-/** Everything that decides a network; names are the reference's keys. */
-export type ModelConfig = DiTConfig & Partial<TiTOptions & DDTOptions>;
+/** Sizes that every network has: those of the data. */
+type DataSizes = Pick<DiTConfig, 'input_size' | 'in_channels' | 'num_classes'>;
+
+/** Everything that decides a network; names are the reference's keys. What a class needs, and what it takes, the class says. */
+export type ModelConfig = DataSizes &
+  Partial<DiTConfig & TiTOptions & DDTOptions & UNetConfig & EDM2Options & UNetPlusOptions>;
 
 const TIT_DEFAULTS: TiTOptions = {
   use_qknorm: true,
@@ -27,6 +44,26 @@ const sizes = {
   depth: number,
   num_heads: number,
 };
+const dataSizes = { input_size: number, in_channels: number, num_classes: number };
+const list: Option<number[]> & { readonly optional: false } = {
+  values: 'an array of finite numbers',
+  optional: false,
+  wrong: (value, path) =>
+    Array.isArray(value) && value.every((each) => Number.isFinite(each))
+      ? undefined
+      : { what: `${path} is no array of finite numbers`, fix: `give ${path} an array of finite numbers` },
+};
+const unet = {
+  ...dataSizes,
+  model_channels: optional(number),
+  channel_mult: optional(list),
+  channel_mult_emb: optional(number),
+  channel_mult_noise: optional(number),
+  num_blocks: optional(number),
+  attn_resolutions: optional(list),
+  dropout: optional(number),
+  resample_filter: optional(list),
+};
 const outputs = { learn_sigma: optional(flag), two_times: optional(flag) };
 const switches = {
   use_qknorm: optional(flag),
@@ -44,7 +81,7 @@ interface NetworkClass {
   readonly make: (config: ModelConfig) => VelocityNetwork;
 }
 
-function networkClass<C extends DiTConfig>(options: OptionsOf<C>, make: (config: C) => VelocityNetwork): NetworkClass {
+function networkClass<C extends DataSizes>(options: OptionsOf<C>, make: (config: C) => VelocityNetwork): NetworkClass {
   return { names: Object.keys(options), options: group<C>(options), make: make as NetworkClass['make'] };
 }
 
@@ -58,6 +95,27 @@ const CLASSES: { readonly [name: string]: NetworkClass } = {
   // The reference's DDT-XL has 22 of its 28 blocks in the encoder.
   DDT: networkClass<DiTConfig & Partial<DDTOptions>>({ ...sizes, num_encoder_blocks: optional(number) }, (config) =>
     ddt({ num_encoder_blocks: Math.round((config.depth * 22) / 28), ...config }),
+  ),
+  EDM2: networkClass<UNetConfig & EDM2Options>(
+    {
+      ...unet,
+      label_balance: optional(number),
+      concat_balance: optional(number),
+      res_balance: optional(number),
+      attn_balance: optional(number),
+      channels_per_head: optional(number),
+      clip_act: optional(number),
+    },
+    edm2,
+  ),
+  'UNet+': networkClass<UNetConfig & UNetPlusOptions>(
+    {
+      ...unet,
+      embedding_type: optional(oneOf('positional', 'fourier')),
+      encoder_type: optional(oneOf('standard', 'skip', 'residual')),
+      decoder_type: optional(oneOf('standard', 'skip')),
+    },
+    unetplus,
   ),
 };
 
@@ -74,18 +132,43 @@ const SIZES: { [size: string]: { hidden_size: number; depth: number; num_heads: 
   '1p6B': { hidden_size: 1792, depth: 28, num_heads: 28 },
 };
 
+const TRANSFORMERS = ['TiT', 'SiT', 'LightningDiT', 'DDT'];
+
 const PATCHES = [1, 2, 4, 7, 8];
 
-/** What a model name stands for: its class, sizes and patch size. `TiT-S/2`, `SiT-B/4`; `tiny`, `small` and `mnist` are TiT/4. @throws ModelError. */
-export function namedModel(
-  name: string,
-): { class_: string } & Pick<DiTConfig, 'hidden_size' | 'depth' | 'num_heads' | 'patch_size'> {
+/** Convolutional networks by name: a class and its options. EDM2's sizes are by model_channels; DDPM++ is UNet+ as it is. */
+const CONVOLUTIONAL: { readonly [name: string]: { readonly class_: string } & Partial<ModelConfig> } = {
+  ...Object.fromEntries(
+    Object.entries({ XS: 128, S: 192, M: 256, L: 320, XL: 384, XXL: 448 }).map(([size, model_channels]) => [
+      `EDM2-${size}`,
+      { class_: 'EDM2', model_channels },
+    ]),
+  ),
+  'UNet+': { class_: 'UNet+' },
+  'DDPM++': { class_: 'UNet+' },
+  'NCSN++': {
+    class_: 'UNet+',
+    embedding_type: 'fourier',
+    channel_mult_noise: 2,
+    encoder_type: 'residual',
+    resample_filter: [1, 3, 3, 1],
+  },
+};
+
+/**
+ * What a model name stands for: its class, sizes and patch size. `TiT-S/2`, `SiT-B/4`; `tiny`, `small` and `mnist` are TiT/4;
+ * `EDM2-XS` to `EDM2-XXL`, `UNet+`, `DDPM++`, `NCSN++`, after which `/1` may stand. @throws ModelError.
+ */
+export function namedModel(name: string): { class_: string } & Partial<ModelConfig> {
+  const plain = name.replace(/\/1$/, '');
+  const convolutional = Object.hasOwn(CONVOLUTIONAL, plain) ? CONVOLUTIONAL[plain] : undefined;
+  if (convolutional) return { ...convolutional };
   const match = /^(?:(\w+)-)?(\w+?)(?:\/(\d+))?$/.exec(name);
   const [class_, size, patch] = [match?.[1] ?? 'TiT', SIZES[match?.[2] ?? ''], Number(match?.[3] ?? 4)];
-  if (!match || !CLASSES[class_] || !size || !PATCHES.includes(patch)) {
+  if (!match || !TRANSFORMERS.includes(class_) || !size || !PATCHES.includes(patch)) {
     throw new ModelError(
       `model ${name} does not exist`,
-      `use CLASS-SIZE/PATCH with class ${Object.keys(CLASSES).join(', ')}, size ${Object.keys(SIZES).join(', ')}, patch ${PATCHES.join(', ')}; or just a size`,
+      `use CLASS-SIZE/PATCH with class ${TRANSFORMERS.join(', ')}, size ${Object.keys(SIZES).join(', ')}, patch ${PATCHES.join(', ')}; just a size; or ${Object.keys(CONVOLUTIONAL).join(', ')}`,
     );
   }
   return { class_, ...size, patch_size: patch };

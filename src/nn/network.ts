@@ -1,5 +1,5 @@
 import type { Tape } from '../autograd/tape.ts';
-import type { ParameterSpec, Tensor } from '../tensor/index.ts';
+import type { ParameterSpec, Tensor, Workspace } from '../tensor/index.ts';
 
 /** How a parameter starts: `scale` u, with u = 1, uniform in [-1, 1), or standard normal. */
 export interface Start {
@@ -29,6 +29,23 @@ export interface Weights {
 export interface Module {
   readonly parameters: readonly InitSpec[];
   readonly constants: readonly ConstantSpec[];
+  /**
+   * What becomes of weights in place before an optimiser steps from them, or an average of them goes on: EDM2's forced normalisation.
+   * Records kernels alone, which change nothing where `clip` [4], if there is one, holds the step.
+   */
+  force?(workspace: Workspace, weights: Weights, clip?: Tensor): void;
+}
+
+/**
+ * A pass in training, where a network may be another function than in sampling: what it drops. Passes that drop the same are given
+ * equal ones.
+ */
+export interface Training {
+  /**
+   * Dropout of x [B, ..., C]: layer number `layer` of the network, by its name. Elements are 0 with probability `rate`, else over
+   * 1 - rate. The same commands each time: masks come from data.
+   */
+  dropout(tape: Tape, x: Tensor, rate: number, layer: number, name: string): Tensor;
 }
 
 /** What the trainer and the sampler know of a network: velocity F(x_t, t, y). */
@@ -40,10 +57,13 @@ export interface VelocityNetwork extends Module {
   /** True when the velocity is the mean one from t to an earlier time: `forward` then needs their distance. */
   readonly twoTimes?: boolean;
   /**
-   * x [B, C, H, W], t f32 [B], y u32 [B] (labels up to K), span f32 [B] (of two times: t - tt) -> velocity [B, C, H, W]. It records the
+   * x [B, C, H, W], t f32 [B], y u32 [B] (labels up to K), span f32 [B] (of two times: t - tt) -> velocity [B, C, H, W];
+   * `training` where it is a pass of a training step, the teacher's too. It records the
    * same commands each time that it is given the same tensors: a trainer keeps them after two steps alike (`SteadyStep`).
    */
-  forward(tape: Tape, weights: Weights, x: Tensor, t: Tensor, y: Tensor, span?: Tensor): Tensor;
+  forward(tape: Tape, weights: Weights, x: Tensor, t: Tensor, y: Tensor, span?: Tensor, training?: Training): Tensor;
   /** Channels that the reference guides, where it is not all of them; used under `compat: 'reference'`. */
   readonly referenceGuidedChannels?: number;
+  /** True where a pass in training drops elements. */
+  readonly drops?: boolean;
 }

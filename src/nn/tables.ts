@@ -1,4 +1,6 @@
+import { normal, STREAM, uniform01 } from '../rng/philox.ts';
 import { TensorError } from '../tensor/index.ts';
+import type { ConstantSpec } from './network.ts';
 
 /**
  * Fixed 2-D sine-cosine position table, [grid * grid, dim]: the first half of dim encodes the column, the second the row, each
@@ -74,4 +76,13 @@ export function stretchedRopeTables(
     }
   }
   return { cos, sin };
+}
+
+/** Random numbers that a network keeps and does not train: the same in every network of ours, a checkpoint's in one that is loaded. */
+export function randomConstant(name: string, count: number, draw: 'normal' | 'uniform', scale: number): ConstantSpec {
+  const value = draw === 'normal' ? normal : uniform01;
+  // Steps of the init stream count parameters: these lie past all of them.
+  const step = 2 ** 32 + (draw === 'normal' ? 0 : 1);
+  const data = Float32Array.from({ length: count }, (_, i) => scale * value(0, STREAM.init, step, i));
+  return { name, shape: [count], data };
 }

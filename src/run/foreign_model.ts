@@ -83,13 +83,18 @@ function modelOf(
   size: number | undefined,
 ): RunConfig['model'] {
   if (name === undefined) throw new RunError(`${path} does not name its model`, 'give --model, such as TiT-XL/2');
-  const { patch_size: patch, class_: _, ...sizes } = namedModel(name);
+  const { patch_size: patch, hidden_size, class_: _, ...sizes } = namedModel(name);
+  if (patch === undefined || hidden_size === undefined)
+    throw new RunError(
+      `${name} is a convolutional network`,
+      'give weights of a transformer: others cannot be converted',
+    );
   const embedder = need(path, weights, 'x_embedder.proj.weight').shape;
   const [, columns = 0] = embedder;
   // DDT's embedder is a matrix over the patch, the others' a convolution.
   const flat = embedder.length === 2;
   const channels = flat ? columns / (patch * patch) : columns;
-  const expected = [sizes.hidden_size, ...(flat ? [columns] : [channels, patch, patch])];
+  const expected = [hidden_size, ...(flat ? [columns] : [channels, patch, patch])];
   if (!sameShape(embedder, expected))
     throw new RunError(
       `${path}: x_embedder.proj.weight is ${quote(embedder)}, that of ${name} is [${expected}]`,
@@ -97,7 +102,7 @@ function modelOf(
     );
   // Of the table's count: one length of a shape with a 0 in it may be anything.
   const table = weights.get('pos_embed')?.shape.reduce((product, length) => product * length, 1);
-  const side = table === undefined ? undefined : Math.sqrt(table / sizes.hidden_size) * patch;
+  const side = table === undefined ? undefined : Math.sqrt(table / hidden_size) * patch;
   const input = size ?? side;
   if (input === undefined) throw new RunError(`${path} does not tell the size of its input`, 'give --size');
   const labels = weights.get('y_embedder.embedding_table.weight')?.shape[0];
@@ -105,6 +110,7 @@ function modelOf(
   return {
     name,
     ...sizes,
+    hidden_size,
     patch_size: patch,
     input_size: input,
     in_channels: channels,

@@ -46,7 +46,8 @@ export function resolveModel(config: RunConfig['model'], data: DataSizes): RunCo
 }
 
 /** @throws ModelError for more tokens than a table of their positions can hold, before it is made. */
-function checkTokens({ input_size, patch_size, hidden_size }: Required<SizesOfTokens>): void {
+function checkTokens({ input_size = 1, patch_size, hidden_size }: SizesOfTokens): void {
+  if (patch_size === undefined || hidden_size === undefined) return; // a network without tokens
   const bytes = 4 * Math.ceil(input_size / patch_size) ** 2 * hidden_size;
   if (bytes >= 2 ** 32)
     throw new ModelError(

@@ -102,9 +102,6 @@ const KEYS: { [section: string]: { [key: string]: Target } } = {
   },
 };
 
-/** Networks of the reference that are not transformers. */
-const CONVOLUTIONAL = /^(EDM2|UNet)/i;
-
 /** Collects what the keys say; some only make sense together. */
 class Translation {
   readonly where: string;
@@ -145,20 +142,13 @@ class Translation {
       if (betas.some((beta) => beta === undefined)) throw this.refuse('optimizer.beta1, beta2', betas, 'give both');
       this.set('optimizer', 'betas', betas);
     }
-    const { data, model, transport } = this.config;
+    const { data, transport } = this.config;
     if (this.pixels && data) {
       if (data.latent_norm === true || (data.latent_multiplier ?? 1) !== 1)
         this.note('data.latent_norm and latent_multiplier: left out, images are not scaled here');
       delete data.latent_norm;
       delete data.latent_multiplier;
     }
-    const name = model?.name;
-    if (typeof name === 'string' && CONVOLUTIONAL.test(name))
-      throw this.refuse(
-        'model.type',
-        name,
-        'convolutional networks are not supported yet: use TiT, SiT, LightningDiT or DDT',
-      );
     if (transport?.weight_function === 'None') transport.weight_function = null;
     if (this.plainOde) {
       for (const key of ['stochast_ratio', 'extrapol_ratio']) this.set('sample', key, 0);

@@ -28,6 +28,8 @@ const pixels = upTo(2 ** 14);
 const width = upTo(2 ** 16);
 const blocks = upTo(2 ** 12);
 const classes = upTo(2 ** 24, 0);
+/** A multiplier a level of a U-net; each is half the size of the one before. */
+const levels = v.pipe(v.array(width), v.minLength(1), v.maxLength(14));
 const pair = (item: typeof share | typeof notNegative | typeof belowOne) => v.tuple([item, item]);
 const triple = v.tuple([positive, positive, positive]);
 
@@ -82,6 +84,23 @@ const schema = v.strictObject({
     learn_sigma: v.optional(v.boolean()),
     two_times: v.optional(v.boolean()),
     num_encoder_blocks: v.optional(upTo(2 ** 12, 0)),
+    model_channels: v.optional(width),
+    channel_mult: v.optional(levels),
+    channel_mult_emb: v.optional(width),
+    channel_mult_noise: v.optional(width),
+    num_blocks: v.optional(blocks),
+    attn_resolutions: v.optional(v.array(pixels)),
+    dropout: v.optional(belowOne),
+    resample_filter: v.optional(v.array(real)),
+    embedding_type: v.optional(v.picklist(['positional', 'fourier'])),
+    encoder_type: v.optional(v.picklist(['standard', 'skip', 'residual'])),
+    decoder_type: v.optional(v.picklist(['standard', 'skip'])),
+    label_balance: v.optional(share),
+    concat_balance: v.optional(share),
+    res_balance: v.optional(share),
+    attn_balance: v.optional(share),
+    channels_per_head: v.optional(width),
+    clip_act: v.optional(positive),
   } satisfies Entries<ModelConfig & { name: string }>),
   data: v.strictObject({
     name: v.string(),

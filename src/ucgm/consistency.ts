@@ -1,6 +1,6 @@
 import type { Tape } from '../autograd/tape.ts';
 import { lincomb } from '../kernels/lincomb.ts';
-import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import type { Training, VelocityNetwork, Weights } from '../nn/network.ts';
 import { type Shard, wholeBatch } from '../rng/shard.ts';
 import { count, type Tensor } from '../tensor/index.ts';
 import { enhancedVelocities, enhancement } from './enhancement.ts';
@@ -127,6 +127,8 @@ export interface ConsistencyInputs {
   readonly y: Tensor;
   /** The null class, u32 [B]. */
   readonly yNull: Tensor;
+  /** What passes drop. */
+  readonly training?: { readonly online: Training; readonly teacher: Training } | undefined;
   /** As consistencyCoefficients gives them: [B, ROW.stride], [B], [B]. */
   readonly rows: Tensor;
   readonly first: Tensor;
@@ -156,7 +158,7 @@ export function consistencyTarget(
     return out;
   };
   const ask = (weights: Weights, x: Tensor, t: Tensor) =>
-    tape.block([x], () => network.forward(tape, weights, x, t, o.y));
+    tape.block([x], () => network.forward(tape, weights, x, t, o.y, undefined, o.training?.online));
 
   const made: Tensor[] = [];
   const alloc = () => {

@@ -1,5 +1,5 @@
 import type { Tape } from '../autograd/tape.ts';
-import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import type { Training, VelocityNetwork, Weights } from '../nn/network.ts';
 import type { Tensor } from '../tensor/index.ts';
 import type { EnhancedStyle, ObjectiveOptions } from './options.ts';
 
@@ -53,10 +53,18 @@ export function enhancedVelocities(
   network: VelocityNetwork,
   teacher: Weights,
   options: ObjectiveOptions,
-  o: { readonly xt: Tensor; readonly t: Tensor; readonly y: Tensor; readonly yNull: Tensor; readonly online: Tensor },
+  o: {
+    readonly xt: Tensor;
+    readonly t: Tensor;
+    readonly y: Tensor;
+    readonly yNull: Tensor;
+    readonly online: Tensor;
+    readonly training?: { readonly teacher: Training } | undefined;
+  },
 ): EnhancedVelocities {
   const style = styleOf(options);
-  const ask = (y: Tensor) => tape.block([o.xt], () => network.forward(tape, teacher, o.xt, o.t, y)); // [B, C, H, W]
+  const ask = (y: Tensor) =>
+    tape.block([o.xt], () => network.forward(tape, teacher, o.xt, o.t, y, undefined, o.training?.teacher)); // [B, C, H, W]
   const a = style === 'ft-vs-fe' ? o.online : ask(o.y);
   const b = style === 'fc-vs-xz' ? undefined : ask(o.yNull);
   return { a, ...(b && { b }), made: [a, b].filter((t): t is Tensor => t !== undefined && t !== o.online) };

@@ -1,7 +1,7 @@
 import type { Tape } from '../autograd/tape.ts';
 import type { Weights } from '../nn/network.ts';
 import type { Tensor } from '../tensor/index.ts';
-import type { ObjectiveResult } from './objective.ts';
+import type { ObjectiveResult, TrainingPasses } from './objective.ts';
 
 /** One batch on the GPU. */
 export interface BatchTensors {
@@ -15,6 +15,8 @@ export interface BatchTensors {
   readonly y: Tensor;
   /** The null class, u32 [B]. */
   readonly yNull: Tensor;
+  /** What the passes are in training, of a network that is another function there. */
+  readonly training?: TrainingPasses;
 }
 
 /** What a trainer asks of a method of training: the numbers of a step, and the loss with its backward. */

@@ -1,11 +1,18 @@
 import type { Tape } from '../autograd/tape.ts';
 import { lincomb } from '../kernels/lincomb.ts';
 import { lossBackward, lossForward, lossTotal } from '../kernels/loss.ts';
-import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import type { Training, VelocityNetwork, Weights } from '../nn/network.ts';
 import { count, type Tensor } from '../tensor/index.ts';
 import { consistencyTarget } from './consistency.ts';
 import { enhancedVelocities } from './enhancement.ts';
 import type { ObjectiveOptions } from './options.ts';
+
+/** What the passes of a step drop: those of the network in training the same in all of them. */
+export interface TrainingPasses {
+  readonly online: Training;
+  /** Of the teacher: the same, but where lambda and zeta are both set, as the reference has it. */
+  readonly teacher: Training;
+}
 
 /** One batch on the GPU, with the per-sample numbers of `multiStepCoefficients`. */
 export interface StepInputs {
@@ -19,6 +26,8 @@ export interface StepInputs {
   readonly y: Tensor;
   /** The null class, u32 [B]. */
   readonly yNull: Tensor;
+  /** What passes drop, of a network that does. */
+  readonly training?: TrainingPasses;
   /** [B, 2], [B, 4], [B]. */
   readonly path: Tensor;
   readonly target: Tensor;
@@ -64,7 +73,7 @@ export function objective(
     { u0: inputs.x, u1: inputs.z, coefs: inputs.path, out: xt },
     { ...shape, coef_stride: 2 },
   );
-  const velocity = network.forward(tape, online, xt, inputs.t, inputs.y); // [B, C, H, W]
+  const velocity = network.forward(tape, online, xt, inputs.t, inputs.y, undefined, inputs.training?.online); // [B, C, H, W]
 
   const target = tape.alloc(...inputs.x.shape); // [B, C, H, W]
   const uncombined = { u0: inputs.x, u1: inputs.z, coefs: inputs.target, out: target };

@@ -127,7 +127,7 @@ export class RecursiveMethod implements Method {
     inference: Tape,
     online: Weights,
     teacher: Weights | undefined,
-    { x, z, t, y, yNull }: BatchTensors,
+    { x, z, t, y, yNull, training }: BatchTensors,
     total: { values: Tensor; slot: number },
   ): ObjectiveResult {
     const network = this.#network;
@@ -141,13 +141,15 @@ export class RecursiveMethod implements Method {
       return out;
     };
     const ask = (at: Tensor, time: Tensor, to: Tensor, label: Tensor) =>
-      inference.block([at], () => network.forward(inference, teacher as Weights, at, time, label, to));
+      inference.block([at], () =>
+        network.forward(inference, teacher as Weights, at, time, label, to, training?.teacher),
+      );
     const release = (...tensors: readonly (Tensor | undefined)[]) => {
       for (const tensor of tensors) if (tensor) tape.release(tensor);
     };
 
     const xt = combine(ROW.path, x, z); // [B, C, H, W]
-    const velocity = network.forward(tape, online, xt, t, y, span); // [B, C, H, W]
+    const velocity = network.forward(tape, online, xt, t, y, span, training?.online); // [B, C, H, W]
     const guided = this.#options.enhanced_ratio !== 0;
     const [cond, uncond] = guided ? [ask(xt, t, still, y), ask(xt, t, still, yNull)] : [undefined, undefined];
     const v = combine(ROW.velocity, x, z, cond, uncond); // [B, C, H, W]

@@ -14,10 +14,19 @@ export class Teacher implements Follower {
   readonly #rate: number;
   readonly #average: Average | undefined;
   readonly #online: NetworkWeights;
+  readonly #force: ((weights: NetworkWeights, clip: Tensor | undefined) => void) | undefined;
   #copied = false;
   #begun = false;
 
-  constructor(workspace: Workspace, rate: number, online: NetworkWeights, own: () => NetworkWeights) {
+  /** @param force What becomes of its weights in place before they are averaged on; see `Module.force`. */
+  constructor(
+    workspace: Workspace,
+    rate: number,
+    online: NetworkWeights,
+    own: () => NetworkWeights,
+    force?: (weights: NetworkWeights, clip: Tensor | undefined) => void,
+  ) {
+    this.#force = force;
     this.#rate = rate;
     this.#online = online;
     this.weights = rate === 0 ? online : own();
@@ -43,6 +52,7 @@ export class Teacher implements Follower {
       this.#copied = true;
       return;
     }
+    this.#force?.(this.weights, clip);
     this.#average.update(this.#online.flat.values, this.cmd, clip);
     this.cmd += (1 - this.cmd) * (this.#rate - this.cmd) * 0.5;
   }

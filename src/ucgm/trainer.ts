@@ -19,9 +19,11 @@ import { type Shard, wholeBatch, wrongShard } from '../rng/shard.ts';
 import { count, type FlatBuffers, type Tensor, type Workspace } from '../tensor/index.ts';
 import { type Batch, copyBatch } from './batch.ts';
 import type { Method } from './method.ts';
+import type { TrainingPasses } from './objective.ts';
 import { firstDropped, isTurned, type ObjectiveOptions, validateObjective } from './options.ts';
 import { RecursiveMethod } from './rcgm.ts';
 import { Teacher } from './teacher.ts';
+import { trainingPasses } from './training_passes.ts';
 import { OptionError, refuseWrong } from './transport.ts';
 import { UnifiedMethod } from './unified.ts';
 
@@ -56,7 +58,8 @@ export class Trainer {
   readonly teacher: Teacher | undefined;
   readonly learner: Learner;
   readonly #shard: Shard;
-  readonly #inputs: { [K in 'x' | 'z' | 't' | 'y' | 'yNull' | 'key']: Tensor };
+  readonly #inputs: { [K in 'x' | 'z' | 't' | 'y' | 'yNull' | 'key' | 'dropoutKey']: Tensor };
+  readonly #training: TrainingPasses;
   readonly #method: Method;
   readonly #total: Tensor;
   /** Memory of batches that were uploaded, for those to come. */
@@ -92,8 +95,12 @@ export class Trainer {
         ? new RecursiveMethod(workspace, network, objective, batchSize, options.seed, shard)
         : new UnifiedMethod(workspace, network, objective, batchSize, shard);
     if (this.#method.needsTeacher) {
-      this.teacher = new Teacher(workspace, objective.ema_decay_rate, this.weights, () =>
-        this.learner.frozen('teacher'),
+      this.teacher = new Teacher(
+        workspace,
+        objective.ema_decay_rate,
+        this.weights,
+        () => this.learner.frozen('teacher'),
+        (weights, clip) => network.force?.(workspace, weights, clip),
       );
       this.learner.follow(this.teacher);
     }
@@ -106,7 +113,9 @@ export class Trainer {
       y: make('y', batchSize),
       yNull: make('null labels', batchSize),
       key: make('random key', 4),
+      dropoutKey: make('dropout key', 4),
     };
+    this.#training = trainingPasses(this.#inputs.dropoutKey, shard.first, objective);
     this.#total = make('batch loss', 1);
     workspace.stream.write(this.#inputs.yNull, new Uint32Array(batchSize).fill(this.#nullLabel));
   }
@@ -150,7 +159,8 @@ export class Trainer {
   readonly #record = (tape: Tape): Tensor => {
     const inference = new Tape(this.workspace, { record: false });
     const total = { values: this.#total, slot: 0 };
-    this.#method.run(tape, inference, this.weights, this.teacher?.weights, this.#inputs, total).backward();
+    const batch = { ...this.#inputs, training: this.#training };
+    this.#method.run(tape, inference, this.weights, this.teacher?.weights, batch, total).backward();
     return this.#total;
   };
 
@@ -220,12 +230,13 @@ export class Trainer {
     stream.write(to.t, Float32Array.from(times));
     stream.write(to.y, labels);
     this.#method.upload(times, step);
+    if (this.network.drops) stream.write(to.dropoutKey, keyOf(options.seed, STREAM.dropout, step));
     if (batch.z) {
       stream.write(to.z, batch.z as Float32Array<ArrayBuffer>);
       return;
     }
     const first = this.#shard.first * count(this.network.input);
-    stream.write(to.key, new Uint32Array([options.seed, STREAM.noise, step, Math.floor(step / 2 ** 32)]));
+    stream.write(to.key, keyOf(options.seed, STREAM.noise, step));
     stream.run(randomNormal.prepare(workspace.device), { key: to.key, out: to.z }, { count: to.z.count, first });
   }
 
@@ -238,4 +249,9 @@ export class Trainer {
       return turned ? 1 - t : t;
     });
   }
+}
+
+/** The key of a step's random numbers, as the kernels take it. */
+function keyOf(seed: number, stream: number, step: number): Uint32Array<ArrayBuffer> {
+  return new Uint32Array([seed, stream, step, Math.floor(step / 2 ** 32)]);
 }

@@ -1,7 +1,7 @@
 import { activate, swiglu } from '../../src/autograd/ops/activation.ts';
 import { attention, selfAttention } from '../../src/autograd/ops/attention.ts';
 import { concat } from '../../src/autograd/ops/concat.ts';
-import { conv2d, pool2d } from '../../src/autograd/ops/convolution.ts';
+import { pool2d, unfold } from '../../src/autograd/ops/convolution.ts';
 import { embedding } from '../../src/autograd/ops/embedding.ts';
 import { linear, linearGatedResidual } from '../../src/autograd/ops/linear.ts';
 import { squaredError } from '../../src/autograd/ops/loss.ts';
@@ -12,35 +12,12 @@ import { add, addPerSample, gatedResidual } from '../../src/autograd/ops/residua
 import { crossEntropy, logSoftmax, softmax } from '../../src/autograd/ops/softmax.ts';
 import { stackRows } from '../../src/autograd/ops/stack.ts';
 import type { Tape } from '../../src/autograd/tape.ts';
-import type { Tensor } from '../../src/tensor/index.ts';
-import { randn } from '../reference/index.ts';
-import type { gradcheck, Shapes } from './gradcheck.ts';
-
-type Inputs = { [name: string]: Tensor };
-type Fixed = Parameters<typeof gradcheck>[2];
-
-interface OpCase {
-  ops: string[];
-  name: string;
-  shapes: Shapes;
-  build: (tape: Tape, i: Inputs) => Tensor;
-  fixed?: Fixed;
-}
-
-const get = (inputs: Inputs, name: string) => inputs[name] as Tensor;
-const chunk = (i: Inputs, offset: number, rows: number) => ({ from: get(i, 'm'), offset, rows });
-const table = (...shape: number[]) => ({
-  shape,
-  data: Float32Array.from(
-    randn(
-      shape.reduce((a, b) => a * b, 1),
-      77,
-    ),
-  ),
-});
+import { CONVOLUTION_CASES } from './convolution_cases.ts';
+import { chunk, get, type Inputs, type OpCase, table } from './op_case.ts';
 
 /** Every op, with what it may be fused with. */
 export const CASES: OpCase[] = [
+  ...CONVOLUTION_CASES,
   {
     ops: ['linear'],
     name: 'bias',
@@ -133,10 +110,9 @@ export const CASES: OpCase[] = [
   },
   {
     ops: ['unfold'],
-    name: 'a convolution with silu',
-    shapes: { x: [2, 5, 4, 3], w: [4, 27], b: [4] },
-    build: (t, i) =>
-      conv2d(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { size: [3, 3], stride: 2, padding: [1, 1] }, { act: 'silu' }),
+    name: 'windows by twos',
+    shapes: { x: [2, 5, 4, 3] },
+    build: (t, i) => unfold(t, get(i, 'x'), { size: [3, 3], stride: 2, padding: [1, 1] }),
   },
   ...(['max', 'mean'] as const).map((kind) => ({
     ops: ['pool2d'],

@@ -4,13 +4,21 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { addDoctor, diagnose, doctorCases } from '../../bench/doctor.ts';
 import { type Caps, defineKernel, PORTABLE } from '../../src/kernel/index.ts';
 import { type AttentionShape, chooseAttention } from '../../src/kernels/attention.ts';
+import { chooseConv, chooseConvWeight } from '../../src/kernels/conv.ts';
 import { chooseMatmul } from '../../src/kernels/matmul.ts';
 import { chooseNorm } from '../../src/kernels/norm.ts';
 import { chooseQkNormRope } from '../../src/kernels/qk_norm_rope.ts';
 import { chooseSoftmax } from '../../src/kernels/softmax.ts';
 import * as shaders from '../../src/shaders.generated.ts';
 import { type KernelCase, prepared } from '../catalogue/case.ts';
-import { attentionChoices, matmulTiles, normTiles, qkNormRopeChoices, softmaxTiles } from '../catalogue/choosable.ts';
+import {
+  attentionChoices,
+  convTiles,
+  matmulTiles,
+  normTiles,
+  qkNormRopeChoices,
+  softmaxTiles,
+} from '../catalogue/choosable.ts';
 import { catalogue } from '../catalogue/index.ts';
 import { testDevice } from '../gpu.ts';
 
@@ -61,6 +69,20 @@ describe.each(Object.entries(CAPS))('doctor on %s runs what is chosen', (_, caps
     fc.assert(
       fc.property(size(20000), (cols) => {
         expect(known).toContain(JSON.stringify(chooseNorm(cols, caps)));
+      }),
+      RUNS,
+    );
+  });
+
+  it('for convolutions', () => {
+    const { forward, weight } = convTiles(caps);
+    const [known, knownWeight] = [forward, weight].map((tiles) => new Set(tiles.map((tile) => JSON.stringify(tile))));
+    const shape = fc.record({ m: size(100_000), n: size(2000), depth: size(2000), taps: fc.constantFrom(1, 4, 9, 25) });
+    fc.assert(
+      fc.property(shape, ({ taps, ...s }) => {
+        expect(known).toContain(JSON.stringify(chooseConv({ ...s, k: taps * s.depth }, caps)));
+        const byWeight = chooseConvWeight({ m: s.n, n: taps * s.depth, k: s.m, depth: s.depth }, caps);
+        expect(knownWeight).toContain(JSON.stringify(byWeight.tile));
       }),
       RUNS,
     );

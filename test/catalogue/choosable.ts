@@ -4,6 +4,7 @@
  */
 import type { Caps } from '../../src/kernel/index.ts';
 import { type AttentionTile, chooseAttention } from '../../src/kernels/attention.ts';
+import { type ConvShape, type ConvTile, chooseConv, chooseConvWeight } from '../../src/kernels/conv.ts';
 import { chooseMatmul, type MatmulLayout, type MatmulTile, type MatmulVec } from '../../src/kernels/matmul.ts';
 import {
   chooseMatrixMatmul,
@@ -17,6 +18,7 @@ import { chooseSoftmax, type SoftmaxTile } from '../../src/kernels/softmax.ts';
 import { ATTENTION_KERNELS } from './attention.ts';
 import { attentionCase, type Features } from './attention_case.ts';
 import type { KernelCase } from './case.ts';
+import { convCase, convInputCase, convWeightCase } from './conv.ts';
 import { type MatmulHow, type MatmulPart, matmulCase } from './matmul.ts';
 import { matrixCases } from './matmul_matrix.ts';
 import { normCase } from './norm.ts';
@@ -106,6 +108,20 @@ export function softmaxTiles(caps: Caps): Required<SoftmaxTile>[] {
   return distinct(SIZES.map((cols) => chooseSoftmax(cols, caps)));
 }
 
+/** Tilings of convolutions, forward and by the weight. */
+export function convTiles(caps: Caps): { forward: ConvTile[]; weight: ConvTile[] } {
+  const shapes = function* (): Generator<ConvShape> {
+    for (const m of [1, 3, 64, 1024, 65536])
+      for (const n of SIZES)
+        for (const depth of [1, 4, 63, 256]) for (const taps of [1, 9]) yield { m, n, k: taps * depth, depth };
+  };
+  const all = [...shapes()];
+  return {
+    forward: distinct(all.map((shape) => chooseConv(shape, caps))),
+    weight: distinct(all.map(({ m, n, k, depth }) => chooseConvWeight({ m: n, n: k, k: m, depth }, caps).tile)),
+  };
+}
+
 /** Lanes of a head for q/k norm, none where one invocation walks it, and a head size for which they are chosen. */
 export interface QkNormRopeChoice {
   readonly headDim: number;
@@ -134,6 +150,23 @@ export function choosableCases(caps: Caps): KernelCase[] {
     ...normTiles(caps).flatMap(normCases),
     ...qkNormRopeChoices(caps).flatMap(qkNormRopeCases),
     ...softmaxCases(softmaxTiles(caps)),
+    ...convolutionCases(convTiles(caps)),
+  ];
+}
+
+/** A tile and a bit of the next, from channels that are read by fours or one by one. */
+function convolutionCases({ forward, weight }: ReturnType<typeof convTiles>): KernelCase[] {
+  const sizes = (channels: number, out_channels: number) => ({
+    ...{ batch: 1, height: 9, width: 11, channels, out_channels },
+    kernel: [3, 3] as const,
+    padding: [1, 1, 1, 1] as const,
+  });
+  return [
+    ...forward.flatMap((tile) => [
+      convCase(sizes(tile.vec ? 8 : 7, 67), { tile }),
+      convInputCase(sizes(67, tile.vec ? 8 : 7), { tile }),
+    ]),
+    ...weight.map((tile) => convWeightCase(sizes(tile.vec ? 8 : 7, tile.vecDy ? 68 : 67), { tile, chunk: 48 })),
   ];
 }
 

@@ -2,7 +2,9 @@ import { activationCases } from './activation.ts';
 import { attentionCases } from './attention.ts';
 import type { KernelCase } from './case.ts';
 import { columnsCases } from './columns.ts';
+import { convCases } from './conv.ts';
 import { embeddingCases } from './embedding.ts';
+import { groupNormCases } from './group_norm.ts';
 import { largestCases } from './largest.ts';
 import { lincombCases } from './lincomb.ts';
 import { lossCases } from './loss.ts';
@@ -12,11 +14,14 @@ import { normCases } from './norm.ts';
 import { normBackwardCases } from './norm_backward.ts';
 import { optimizerCases } from './optimizer.ts';
 import { patchCases, resizeCases } from './patch.ts';
+import { pixelCases } from './pixels.ts';
 import { qkNormRopeCases } from './qk_norm_rope.ts';
 import { randomCases } from './random.ts';
 import { reduceCases } from './reduce.ts';
 import { residualCases } from './residual.ts';
 import { crossEntropyCases, softmaxCases } from './softmax.ts';
+import { unetCases } from './unet.ts';
+import { weightNormCases } from './weight_norm.ts';
 import { windowCases } from './window.ts';
 
 /** Every case of every kernel, by family. */
@@ -42,5 +47,10 @@ export const catalogue: readonly KernelCase[] = [
   ...softmaxCases,
   ...crossEntropyCases,
   ...windowCases,
+  ...convCases,
+  ...weightNormCases,
+  ...groupNormCases,
+  ...unetCases,
+  ...pixelCases,
   ...columnsCases,
 ];

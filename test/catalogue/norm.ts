@@ -11,7 +11,7 @@ export const tileName = ({ lanes, held = 0, vec }: NormTile): string =>
 
 /** One norm; without a tile, that of the device. */
 export function normCase(
-  kind: 'layer' | 'rms',
+  kind: 'layer' | 'rms' | 'pixel',
   parts: Part[],
   rows: number,
   cols: number,
@@ -35,6 +35,7 @@ export function normCase(
     ...extra,
     prepare: (device) => {
       const modulated = has('scale') || has('shift');
+      const eps = kind === 'pixel' ? 0.1 : 1e-6; // as large as shows
       // A slice of something wider, at an odd stride or, aligned, one as even as cols.
       const [modStride, scaleAt, shiftAt] = has('aligned') ? [6 * cols, 4 * cols, cols] : [3 * cols + 5, cols + 2, 1];
       const modCount = Math.ceil(rows / modRows);
@@ -69,7 +70,7 @@ export function normCase(
         {
           rows,
           cols,
-          eps: 1e-6,
+          eps,
           ...(modulated && { mod_rows: modRows }),
           ...offsets,
         },
@@ -83,7 +84,7 @@ export function normCase(
           halves: has('f16') ? ['x', 'y'] : [],
           outputs: { y: rows * cols, ...(has('stats') && { stats: rows * 2 }) },
           oracle: () => {
-            const shape = { rows, cols, kind, eps: 1e-6, x: Float64Array.from(x), modRows };
+            const shape = { rows, cols, kind, eps, x: Float64Array.from(x), modRows };
             const plain = oracle({ ...shape, ...(has('weight') && { weight: Float64Array.from(weight) }) });
             const scale = has('scale') ? slice(scaleAt) : undefined;
             const shift = has('shift') ? slice(shiftAt) : undefined;
@@ -92,7 +93,10 @@ export function normCase(
               return (v + (has('bias') ? bias[i % cols] : 0)) * (1 + (scale?.[at] ?? 0)) + (shift?.[at] ?? 0);
             });
             const stats = new Float64Array(rows * 2);
-            for (let r = 0; r < rows; r++) stats.set([plain.mean[r], plain.rstd[r]], r * 2);
+            for (let r = 0; r < rows; r++) {
+              const rstd = plain.rstd[r] as number;
+              stats.set([kind === 'pixel' ? 1 / (1 - eps * rstd) : (plain.mean[r] as number), rstd], r * 2);
+            }
             return { y, ...(has('stats') && { stats }) };
           },
         },
@@ -133,7 +137,11 @@ export const normCases: KernelCase[] = [
   normCase('layer', [...ALL, 'f16'], 41, 113, 41, { lanes: 16, rows: 8 }),
   normCase('rms', ['weight', 'f16'], 257, 47, 1, { lanes: 1, rows: 8 }),
   normCase('rms', ['scale', 'f16'], 7, 1, 3, { lanes: 8, rows: 2 }),
+  normCase('pixel', ['stats'], 7, 41),
+  normCase('pixel', ['stats'], 13, 64, 1, { lanes: 16, rows: 4, held: 1, vec: true }),
+  normCase('pixel', ['stats'], 5, 257, 1, { lanes: 64, rows: 4 }),
   ...heldCases,
   normCase('layer', ['scale', 'shift', 'stats', 'aligned'], 8192, 1152, 256, undefined, { benchOnly: true }),
+  normCase('pixel', ['stats'], 65536, 192, 1, undefined, { benchOnly: true }),
   normCase('rms', ['scale', 'shift', 'stats', 'aligned'], 16384, 384, 256, undefined, { benchOnly: true }),
 ];

@@ -19,7 +19,7 @@ import { tileName } from './norm.ts';
 
 /** aligned: the modulation's stride and offsets are multiples of 4, as a network's are. f16: dy, x, prior and dx are halves. */
 type Part = 'weight' | 'bias' | 'scale' | 'shift' | 'prior' | 'aligned' | 'f16';
-type Kind = 'layer' | 'rms';
+type Kind = 'layer' | 'rms' | 'pixel';
 
 interface Shape {
   rows: number;
@@ -48,7 +48,7 @@ function problem(kind: Kind, parts: Part[], { rows, cols, modRows = 1 }: Shape) 
     rows,
     cols,
     kind,
-    eps: 1e-6,
+    eps: kind === 'pixel' ? 0.1 : 1e-6, // as large as shows
     modRows,
     x,
     ...(has('weight') && { weight }),
@@ -151,7 +151,7 @@ export function normBackwardXCase(
 }
 
 function modulationCase(
-  kind: Kind,
+  kind: Exclude<Kind, 'pixel'>,
   parts: Part[],
   shape: Shape,
   tile?: ColumnTile,
@@ -210,7 +210,7 @@ function modulationCase(
 }
 
 function weightCase(
-  kind: Kind,
+  kind: Exclude<Kind, 'pixel'>,
   parts: Part[],
   shape: Shape,
   tile?: ColumnTile,
@@ -292,6 +292,9 @@ export const normBackwardCases: KernelCase[] = [
   normBackwardXCase('layer', ['prior'], { rows: 1, cols: 1152 }, { lanes: 256, rows: 1 }),
   normBackwardXCase('rms', ['scale', 'prior'], { rows: 7, cols: 1, modRows: 3 }, { lanes: 8, rows: 2 }),
   normBackwardXCase('layer', [], { rows: 65539, cols: 3 }, { lanes: 1, rows: 1 }),
+  normBackwardXCase('pixel', ['prior'], { rows: 7, cols: 41 }),
+  normBackwardXCase('pixel', [], { rows: 5, cols: 64 }, held(16, 4, 1, true)),
+  normBackwardXCase('pixel', ['prior'], { rows: 5, cols: 257 }, { lanes: 64, rows: 4 }),
   modulationCase('layer', ['scale', 'shift'], { rows: 6, cols: 41, modRows: 3 }, undefined, { smoke: true }),
   modulationCase('layer', ['weight', 'bias', 'scale', 'shift'], { rows: 100, cols: 113, modRows: 41 }, { lanes: 8 }),
   modulationCase('rms', ['weight', 'scale'], { rows: 257, cols: 257, modRows: 257 }, { lanes: 256 }),
@@ -322,6 +325,7 @@ export const normBackwardCases: KernelCase[] = [
   weightCase('layer', ['bias', 'scale', 'f16'], { rows: 113, cols: 41, modRows: 113, chunkRows: 67 }),
   normBackwardXCase('layer', ['scale', 'prior', 'aligned'], { rows: 8192, cols: 1152, modRows: 256 }, undefined, BENCH),
   normBackwardXCase('rms', ['scale', 'prior', 'aligned'], { rows: 16384, cols: 384, modRows: 256 }, undefined, BENCH),
+  normBackwardXCase('pixel', ['prior'], { rows: 65536, cols: 192 }, undefined, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 8192, cols: 1152, modRows: 256 }, undefined, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 1024, cols: 1152, modRows: 256 }, undefined, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 8192, cols: 1152, modRows: 1 }, undefined, BENCH),

@@ -1,4 +1,5 @@
 export * from './attention.ts';
+export * from './convolution.ts';
 export * from './embedding.ts';
 export * from './images.ts';
 export * from './lincomb.ts';
@@ -12,5 +13,7 @@ export * from './rotary.ts';
 export * from './slices.ts';
 export * from './softmax.ts';
 export * from './sums.ts';
+export * from './unet.ts';
 export * from './util.ts';
+export * from './weight_norm.ts';
 export * from './window.ts';

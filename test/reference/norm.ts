@@ -2,7 +2,7 @@ export interface NormProblem {
   rows: number;
   cols: number;
   x: ArrayLike<number>;
-  kind: 'layer' | 'rms';
+  kind: 'layer' | 'rms' | 'pixel';
   eps: number;
   weight?: ArrayLike<number>;
 }
@@ -21,7 +21,7 @@ export function norm({ rows, cols, x, kind, eps, weight }: NormProblem): {
     const center = kind === 'layer' ? row.reduce((a, b) => a + b, 0) / cols : 0;
     const variance = row.reduce((a, b) => a + (b - center) ** 2, 0) / cols;
     mean[r] = center;
-    rstd[r] = 1 / Math.sqrt(variance + eps);
+    rstd[r] = kind === 'pixel' ? 1 / (eps + Math.sqrt(variance)) : 1 / Math.sqrt(variance + eps);
     row.forEach((v, c) => {
       y[r * cols + c] = (v - center) * (rstd[r] as number) * (weight?.[c] ?? 1);
     });

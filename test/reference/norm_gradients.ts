@@ -2,7 +2,7 @@
 export interface ModulatedNorm {
   rows: number;
   cols: number;
-  kind: 'layer' | 'rms';
+  kind: 'layer' | 'rms' | 'pixel';
   eps: number;
   modRows: number;
   x: ArrayLike<number>;
@@ -14,6 +14,8 @@ export interface ModulatedNorm {
 
 interface Row {
   mean: number;
+  /** The root mean square around the mean. */
+  root: number;
   rstd: number;
   xhat: Float64Array;
 }
@@ -23,21 +25,22 @@ function normRow({ cols, kind, eps, x }: ModulatedNorm, row: number): Row {
   if (kind === 'layer') for (let c = 0; c < cols; c++) mean += (x[row * cols + c] as number) / cols;
   let variance = 0;
   for (let c = 0; c < cols; c++) variance += ((x[row * cols + c] as number) - mean) ** 2 / cols;
-  const rstd = 1 / Math.sqrt(variance + eps);
+  const rstd = kind === 'pixel' ? 1 / (eps + Math.sqrt(variance)) : 1 / Math.sqrt(variance + eps);
   return {
     mean,
+    root: Math.sqrt(variance),
     rstd,
     xhat: Float64Array.from({ length: cols }, (_, c) => ((x[row * cols + c] as number) - mean) * rstd),
   };
 }
 
-/** The forward, [rows, cols], and its stats [rows, 2] = (mean, rstd). */
+/** The forward, [rows, cols], and its stats [rows, 2] = (mean, rstd), of a pixel norm (1 / (rstd root mean square), rstd). */
 export function modulatedNorm(o: ModulatedNorm): { y: Float64Array; stats: Float64Array } {
   const y = new Float64Array(o.rows * o.cols);
   const stats = new Float64Array(o.rows * 2);
   for (let r = 0; r < o.rows; r++) {
-    const { mean, rstd, xhat } = normRow(o, r);
-    stats.set([mean, rstd], 2 * r);
+    const { mean, root, rstd, xhat } = normRow(o, r);
+    stats.set([o.kind === 'pixel' ? (root > 0 ? 1 / (rstd * root) : 0) : mean, rstd], 2 * r);
     const mod = Math.floor(r / o.modRows) * o.cols;
     for (let c = 0; c < o.cols; c++) {
       const affine = (xhat[c] as number) * (o.weight?.[c] ?? 1) + (o.bias?.[c] ?? 0);
@@ -60,7 +63,8 @@ export function modulatedNormGradients(o: ModulatedNorm, dy: ArrayLike<number>) 
   const dscale = new Float64Array(modSize);
   const dshift = new Float64Array(modSize);
   for (let r = 0; r < rows; r++) {
-    const { mean, rstd, xhat } = normRow(o, r);
+    const { mean, root, rstd, xhat } = normRow(o, r);
+    const slope = o.kind !== 'pixel' ? rstd * rstd : root > 0 ? rstd / root : 0; // -2 / rstd d rstd / d variance
     const mod = Math.floor(r / modRows) * cols;
     const g = new Float64Array(cols);
     let dmean = 0;
@@ -76,7 +80,7 @@ export function modulatedNormGradients(o: ModulatedNorm, dy: ArrayLike<number>) 
       dbias[c] = (dbias[c] as number) + scaled;
       g[c] = scaled * weight;
       dmean -= (g[c] as number) * rstd;
-      dvariance -= 0.5 * (g[c] as number) * hat * rstd * rstd; // (x - mean) d rstd / d variance
+      dvariance -= 0.5 * (g[c] as number) * hat * slope; // (x - mean) d rstd / d variance
     }
     for (let c = 0; c < cols; c++) {
       const centred = (o.x[r * cols + c] as number) - mean;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { namedModel } from '../../src/models/registry.ts';
 import { parseConfigFile } from '../../src/run/config_file.ts';
 import { networkOf, resolveModel } from '../../src/run/model.ts';
 import { presetNamed } from '../../src/run/presets.ts';
@@ -74,8 +75,20 @@ describe("the reference's configuration files", () => {
   });
 
   it.each([
-    ['TiT-XL/2', 'UNet+', 'model.type is "UNet+". Fix: convolutional networks are not supported yet'],
-    ['TiT-XL/2', 'EDM2-XS/1', 'convolutional networks are not supported yet'],
+    ['UNet+', 'UNet+'],
+    ['EDM2-XS/1', 'EDM2'],
+  ])('with the convolutional network %s', (name, class_) => {
+    const { config } = changed('TiT-XL/2', name);
+    expect(config.model?.name).toBe(name);
+    const whole = mergeConfig('test', presetNamed('multistep'), config);
+    const data = { height: 32, width: 32, channels: 4, numClasses: 1000 };
+    const network = networkOf(resolveModel(whole.model, data));
+    expect(namedModel(name).class_).toBe(class_);
+    expect(network.input).toEqual([4, 32, 32]);
+    expect(network.numClasses).toBe(1000);
+  });
+
+  it.each([
     ['global_seed', 'global_sed', 'no key train.global_sed. Fix: did you mean train.global_seed?'],
     ['weight_funcion', 'weight_functoin', 'did you mean transport.weight_funcion?'],
     ['vae:', 'veae:', 'there is no key veae. Fix: did you mean vae?'],

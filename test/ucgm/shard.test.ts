@@ -3,7 +3,7 @@ import type { Tape } from '../../src/autograd/tape.ts';
 import { createNetwork } from '../../src/models/registry.ts';
 import type { VelocityNetwork } from '../../src/nn/network.ts';
 import type { Shard } from '../../src/rng/shard.ts';
-import { type FlatBuffers, type Tensor, Workspace } from '../../src/tensor/index.ts';
+import { type FlatBuffers, Tensor, Workspace } from '../../src/tensor/index.ts';
 import { OBJECTIVE_DEFAULTS, type ObjectiveOptions } from '../../src/ucgm/options.ts';
 import { Trainer, type TrainerOptions } from '../../src/ucgm/trainer.ts';
 import { testDevice } from '../gpu.ts';
@@ -20,7 +20,7 @@ function watched(network: VelocityNetwork, seen: Tensor[]): VelocityNetwork {
     ...network,
     forward: (tape: Tape, weights, ...inputs) => {
       for (const input of inputs) {
-        if (!input) continue;
+        if (!(input instanceof Tensor)) continue;
         const copy = tape.workspace.create('data', 'seen', input.shape, input.dtype);
         tape.workspace.stream.copy(input, copy);
         seen.push(copy);

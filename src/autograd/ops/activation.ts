@@ -2,12 +2,15 @@ import {
   type ActivationOptions,
   activation,
   activationBackward,
+  scaledSiluBackward,
+  scaledSilu as scaledSiluKernel,
   swigluBackward,
   swiglu as swigluKernel,
   type UnaryOptions,
   unary,
   unaryBackward,
 } from '../../kernels/activation.ts';
+import { sumCols } from '../../kernels/reduce.ts';
 import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
@@ -47,5 +50,32 @@ export function swiglu(tape: Tape, x12: Tensor): Tensor {
     saved: [],
     vjp: (dy, sink) =>
       sink.give(x12, (dx12) => tape.run(swigluBackward.prepare(device, undefined, dims), { x12, dy, dx12 }, dims)),
+  });
+}
+
+/** silu(x (1 + scale)), a scale of each sample and channel: x [B, ..., C], scale [B, C] -> as x. Karras et al. 2024. */
+export function scaledSilu(tape: Tape, x: Tensor, scale: Tensor): Tensor {
+  const { device } = tape.workspace;
+  const { rows, cols } = rowsAndCols(x);
+  const pixels = rows / (x.shape[0] as number);
+  const dims = { rows, cols, pixels };
+  const y = tape.alloc(...x.shape);
+  tape.run(scaledSiluKernel.prepare(device), { x, scale, y }, dims);
+  return tape.push({
+    op: 'scaledSilu',
+    inputs: [x, scale],
+    output: y,
+    saved: [],
+    vjp: (dy, sink) => {
+      const [dx, byPixel] = [tape.alloc(...x.shape), tape.alloc(...x.shape)];
+      tape.run(scaledSiluBackward.prepare(device), { x, scale, dy, dx, dscale: byPixel }, dims);
+      sink.pass(x, dx);
+      sink.give(scale, (to) => {
+        const sums = { rows, cols, chunk_rows: pixels };
+        tape.run(sumCols.prepare(device, {}, sums), { x: byPixel, out: to }, sums);
+      });
+      tape.release(dx);
+      tape.release(byPixel);
+    },
   });
 }

@@ -12,10 +12,12 @@ import {
   attentionScores as attentionScoresKernel,
   storesScores,
 } from '../../kernels/attention.ts';
+import { MAX_TILED } from '../../kernels/attention_tile.ts';
 import { chooseAffineChunk, qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
 import { type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './linear.ts';
+import { wideAttention } from './wide_attention.ts';
 
 /** What there is in the scores beside scale q . k; the rules of masks are those of shaders/lib/attention.wgsl. */
 export interface ScoreOptions {
@@ -47,7 +49,7 @@ export interface SelfAttentionOptions extends ScoreOptions {
 
 /**
  * Self-attention of a fused projection: split, normalise and rotate q and k, then softmax(q k^T / sqrt(head_dim)) v without
- * storing N x N. qkv [B, N, 3D] -> [B, N, D].
+ * storing N x N, but for one head wider than 128 columns. qkv [B, N, 3D] -> [B, N, D].
  */
 export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions): Tensor {
   const { device } = tape.workspace;
@@ -59,6 +61,7 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
       `attention: a projection of ${width} does not split into 3 x ${heads} heads`,
       'give a number of heads that divides a third of the width',
     );
+  if (heads === 1 && head_dim > MAX_TILED && isPlain(o)) return wideAttention(tape, qkv, o.scale);
   const affine = o.affine && packAffine(tape, o.affine, head_dim);
   const options = { norm: o.norm, affine: affine !== undefined, rope: o.rope !== undefined };
   const prepareDims = { batch, n, heads, head_dim, eps: o.eps };
@@ -117,6 +120,11 @@ export function attention(tape: Tape, q: Tensor, k: Tensor, v: Tensor, o: ScoreO
     },
   });
 }
+
+/** True for attention of all keys, of q and k as they are. */
+const isPlain = (o: SelfAttentionOptions): boolean =>
+  o.norm === 'none' &&
+  ![o.affine, o.rope, o.causal, o.bias, o.mask, o.lengths, o.softcap].some((part) => part !== undefined);
 
 interface Gradients {
   dq: Tensor | undefined;

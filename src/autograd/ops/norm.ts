@@ -1,16 +1,19 @@
 import { norm } from '../../kernels/norm.ts';
 import { normBackwardModulation, normBackwardWeight, normBackwardX } from '../../kernels/norm_backward.ts';
 import { chooseChunk } from '../../kernels/reduce.ts';
-import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
+import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './linear.ts';
 
 /** Parameters and modulation of a norm, each left out where there is none. */
 export interface NormModulateOptions {
-  kind: 'layer' | 'rms';
+  /** pixel, x over eps + root mean square, has neither weight nor modulation. */
+  kind: 'layer' | 'rms' | 'pixel';
   eps: number;
   /** [cols], trained. */
   weight?: Tensor;
+  /** [cols], trained, beside a weight. */
+  bias?: Tensor;
   /** adaLN: y = norm(x)(1 + scale) + shift, from columns of one modulation tensor [B, stride]. */
   modulation?: {
     from: Tensor;
@@ -23,11 +26,14 @@ export interface NormModulateOptions {
   };
 }
 
-/** LayerNorm or RMSNorm over the last axis, fused with weight and adaLN modulation. x [..., cols] -> same shape. */
+/** LayerNorm, RMSNorm or pixel norm over the last axis, fused with weight and adaLN modulation. x [..., cols] -> same shape. */
 export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Tensor {
   const { rows, cols } = rowsAndCols(x);
   const { device } = tape.workspace;
-  const { kind, weight, modulation: mod } = o;
+  const { kind, weight, bias, modulation: mod } = o;
+  if (bias && !weight) throw new TensorError('normModulate: a bias without a weight', 'give a weight of ones too');
+  if (kind === 'pixel' && (weight || mod))
+    throw new TensorError('normModulate: a pixel norm with a weight or modulation', 'leave them out, or use rms');
   const scale = mod !== undefined;
   const shift = mod?.shift !== undefined;
   const y = tape.alloc(...x.shape);
@@ -45,16 +51,17 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
     {
       kind,
       weight: weight !== undefined,
+      bias: bias !== undefined,
       scale,
       shift,
       stats: stats !== undefined,
     },
     { cols, mod_stride: dims.mod_stride, scale_offset: dims.scale_offset, shift_offset },
   );
-  tape.run(kernel, { x, weight, modulation: mod?.from, y, stats }, { ...dims, shift_offset, eps: o.eps });
+  tape.run(kernel, { x, weight, bias, modulation: mod?.from, y, stats }, { ...dims, shift_offset, eps: o.eps });
   return tape.push({
     op: 'normModulate',
-    inputs: [x, ...(weight ? [weight] : []), ...(mod ? [mod.from] : [])],
+    inputs: [x, ...(weight ? [weight] : []), ...(bias ? [bias] : []), ...(mod ? [mod.from] : [])],
     output: y,
     saved: stats ? [stats] : [],
     vjp: (dy, sink) => {
@@ -63,11 +70,15 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
       const parts = { weight: weight !== undefined, scale };
       if (mod) {
         sink.addInto(mod.from, (dmodulation) => {
-          const backward = normBackwardModulation.prepare(device, { ...parts, shift }, { cols });
-          tape.run(backward, { dy, x, stats: saved, weight, dmodulation }, { ...dims, shift_offset });
+          const backward = normBackwardModulation.prepare(
+            device,
+            { ...parts, bias: bias !== undefined, shift },
+            { cols },
+          );
+          tape.run(backward, { dy, x, stats: saved, weight, bias, dmodulation }, { ...dims, shift_offset });
         });
       }
-      if (weight) weightGradient(tape, sink, { dy, x, stats: saved, modulation }, weight, scale, dims);
+      if (weight) affineGradients(tape, sink, { dy, x, stats: saved, modulation }, { weight, bias }, scale, dims);
       sink.give(
         x,
         (dx, prior) => {
@@ -80,21 +91,27 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
   });
 }
 
-function weightGradient(
+function affineGradients(
   tape: Tape,
   sink: GradSink,
   from: { dy: Tensor; x: Tensor; stats: Tensor; modulation: Tensor | undefined },
-  weight: Tensor,
+  { weight, bias }: { weight: Tensor; bias: Tensor | undefined },
   scale: boolean,
   dims: { rows: number; cols: number; mod_rows: number; mod_stride: number; scale_offset: number },
 ): void {
-  sink.give(weight, (dweight) => {
-    const chunk_rows = chooseChunk(dims.rows, dims.cols, tape.workspace.caps);
-    const chunks = Math.ceil(dims.rows / chunk_rows);
-    const partial = tape.alloc(chunks, dims.cols);
-    const kernel = normBackwardWeight.prepare(tape.workspace.device, { scale });
-    tape.run(kernel, { ...from, dweight_partial: partial }, { ...dims, chunk_rows });
-    columnSums(tape, partial, chunks, dims.cols, dweight);
+  if (!sink.needs(weight) && !(bias && sink.needs(bias))) return;
+  const chunk_rows = chooseChunk(dims.rows, dims.cols, tape.workspace.caps);
+  const chunks = Math.ceil(dims.rows / chunk_rows);
+  const dweight_partial = tape.alloc(chunks, dims.cols);
+  const dbias_partial = bias && tape.alloc(chunks, dims.cols);
+  const kernel = normBackwardWeight.prepare(tape.workspace.device, { scale, bias: bias !== undefined });
+  tape.run(kernel, { ...from, dweight_partial, dbias_partial }, { ...dims, chunk_rows });
+  for (const [input, partial] of [
+    [weight, dweight_partial],
+    [bias, dbias_partial],
+  ] as const) {
+    if (!input || !partial) continue;
+    sink.give(input, (to) => columnSums(tape, partial, chunks, dims.cols, to));
     tape.release(partial);
-  });
+  }
 }

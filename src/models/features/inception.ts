@@ -7,8 +7,8 @@ import type { FeatureNetwork } from './feature_network.ts';
 import { INCEPTION_FEATURES, inception, inceptionConvs } from './inception_layers.ts';
 import { channelLast, type HostWeights } from './small_cnn.ts';
 
-/** Bytes that the windows of one image take in the third layer, the widest: 147 x 147 x 9 x 32 floats. */
-const WINDOW_BYTES = 147 * 147 * 9 * 32 * 4;
+/** Bytes of one image in the third layer, the widest: 147 x 147 x 64 floats. */
+const WIDEST_BYTES = 147 * 147 * 64 * 4;
 const MOST_IMAGES = 32;
 const SIDE = 299;
 
@@ -48,7 +48,7 @@ export function inceptionNetwork(
     dim,
     input: [3, SIDE, SIDE],
     fit: 'resize',
-    batch: Math.max(1, Math.min(MOST_IMAGES, Math.floor((most * divisor) / WINDOW_BYTES))),
+    batch: Math.max(1, Math.min(MOST_IMAGES, Math.floor((most * divisor) / WIDEST_BYTES))),
     forward: (tape, images) => ({ features: run(tape, placed, images, divisor) }),
     free() {
       for (const { weight, bias } of placed.values()) {

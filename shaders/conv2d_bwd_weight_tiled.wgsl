@@ -1,0 +1,206 @@
+// conv2d_bwd_weight_tiled: the GPU variant of conv2d_bwd_weight_plain, with the same buffers and dims: a product whose A is dy, transposed,
+// and whose B are the windows of x, made as its tiles are fetched. Tiles, staging and inner loop are those of matmul_tiled.
+// Grid: a workgroup of 8 x 8 makes 32 QM channels of dy x 32 QN places of the window, folded over (split, group, tile). Which places an
+//   invocation fetches stays the same: they are found once, and in each step those of its pixels, by reciprocals.
+// Precision: f32, k summed in order.
+// Source: as conv2d_bwd_weight_plain; shaders/matmul_tiled.wgsl.
+// @use conv_weight_dims
+// @use conv_source
+// @use product_stage
+// @use product_blocks
+
+const QM: u32 = 1u;                 // knob: blocks of 4 rows an invocation, 1 or 2: 32 QM channels of dy a workgroup
+const QN: u32 = 1u;                 // knob: blocks of 4 columns an invocation, 1 or 2: 32 QN places a workgroup
+const CAT: bool = false;            // knob: x and x2 lie side by side, times scale and scale2
+const DOUBLED: bool = false;        // knob: x is stored at half the height and width
+const SILU: bool = false;           // knob: read silu(x)
+const VEC: bool = false;            // knob: x and x2 are read as vectors of 4: depth, and first, are multiples of 4
+const VEC_DY: bool = false;         // knob: dy is read as vectors of 4: m is a multiple of 4
+alias Elem = f32;                   // knob: vec4f with VEC
+alias Column = f32;                 // knob: vec4f with VEC_DY
+
+const TRANSPOSED: bool = false;
+const STRIDED: bool = false;
+const TRANS_A: bool = true;
+const TRANS_B: bool = false;
+const BK: u32 = 16u; // pixels a step: (QM + QN) 2 KiB of workgroup memory
+const SIDE: u32 = 8u; // invocations along m and along n
+const THREADS: u32 = 64u; // SIDE x SIDE
+const BM: u32 = 4u * SIDE * QM;
+const BN: u32 = 4u * SIDE * QN;
+const ITEMS_A: u32 = BK * BM / 16u; // items of A, four vec4s each
+const ITEMS_B: u32 = BK * BN / 16u;
+const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
+
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read> x2: array<Elem>; // optional: CAT
+@group(0) @binding(2) var<storage, read> dy: array<Column>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+fn dy_at(i: u32) -> vec4f { return vec4f(dy[i]); }
+
+// What fetches need that stays the same. An invocation's items of B have the same columns: their count divides 32.
+struct Sources {
+  t0: Tap,
+  t1: Tap,
+  t2: Tap,
+  t3: Tap,
+  cols: u32, // of the four columns, how many there are
+  row: u32,
+  group: u32,
+  k_end: u32,
+  by: Reciprocals,
+}
+
+// Four channels of dy from row0 on at pixel k.
+fn dy_of(s: Sources, row0: u32, k: u32) -> vec4f {
+  var v = vec4f();
+  let at = (k * dims.groups + s.group) * dims.m + row0;
+  if (row0 < dims.m && k < s.k_end) {
+    if (VEC_DY) {
+      v = dy_at(at / 4u);
+    } else {
+      v.x = dy_at(at).x;
+      if (row0 + 1u < dims.m) { v.y = dy_at(at + 1u).x; }
+      if (row0 + 2u < dims.m) { v.z = dy_at(at + 2u).x; }
+      if (row0 + 3u < dims.m) { v.w = dy_at(at + 3u).x; }
+    }
+  }
+  return v;
+}
+
+fn fetch_dy(e: u32, s: Sources, k0: u32) -> Fetched {
+  let row = s.row + (e % (BM / 4u)) * 4u;
+  let k = k0 + e / (BM / 4u);
+  return Fetched(
+    dy_of(s, row, k),
+    dy_of(s, row, k + BK / 4u),
+    dy_of(s, row, k + 2u * (BK / 4u)),
+    dy_of(s, row, k + 3u * (BK / 4u)),
+  );
+}
+
+// The four columns at pixel k.
+fn window_of(s: Sources, k: u32) -> vec4f {
+  var v = vec4f();
+  if (k < s.k_end && s.cols > 0u) {
+    let anchor = anchor_of(k, dims.k, s.by);
+    if (VEC) {
+      v = channels_at(place_of(anchor, s.t0), s.t0.channel); // of all four: depth is a multiple of 4
+    } else {
+      v.x = channels_at(place_of(anchor, s.t0), s.t0.channel).x;
+      if (s.cols > 1u) { v.y = channels_at(place_of(anchor, s.t1), s.t1.channel).x; }
+      if (s.cols > 2u) { v.z = channels_at(place_of(anchor, s.t2), s.t2.channel).x; }
+      if (s.cols > 3u) { v.w = channels_at(place_of(anchor, s.t3), s.t3.channel).x; }
+    }
+  }
+  return v;
+}
+
+fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+  let k = k0 + e / (BN / 4u);
+  return Fetched(
+    window_of(s, k),
+    window_of(s, k + BK / 4u),
+    window_of(s, k + 2u * (BK / 4u)),
+    window_of(s, k + 3u * (BK / 4u)),
+  );
+}
+
+fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
+  if (e < ITEMS_A) {
+    return fetch_dy(e, s, k0);
+  }
+  if (e < ITEMS_A + ITEMS_B) {
+    return fetch_windows(e - ITEMS_A, s, k0);
+  }
+  return Fetched();
+}
+
+// The tap of a column, and its channel of all groups'.
+fn tap_in(group: u32, col: u32, by: Reciprocals) -> Tap {
+  let tap = tap_of(min(col, dims.n - 1u), by);
+  return Tap(tap.row, tap.col, group * dims.depth + tap.channel);
+}
+
+fn finish_block(sums: Block, slice: u32, row: u32, col: u32) {
+  finish(slice, row, col, sums.r0);
+  finish(slice, row + 1u, col, sums.r1);
+  finish(slice, row + 2u, col, sums.r2);
+  finish(slice, row + 3u, col, sums.r3);
+}
+
+fn finish(slice: u32, row: u32, col: u32, sum: vec4f) {
+  if (row >= dims.m || col >= dims.n) {
+    return;
+  }
+  let at = (slice * dims.m + row) * dims.n + col;
+  dweight[at] = sum.x;
+  if (col + 1u < dims.n) { dweight[at + 1u] = sum.y; }
+  if (col + 2u < dims.n) { dweight[at + 2u] = sum.z; }
+  if (col + 3u < dims.n) { dweight[at + 3u] = sum.w; }
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let tiles_n = (dims.n + BN - 1u) / BN;
+  let tiles_m = (dims.m + BM - 1u) / BM;
+  let index = wid.x + wid.y * groups.x;
+  let slice = index / (tiles_n * tiles_m); // split * groups + group
+  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+  if (slice >= splits * dims.groups) {
+    return;
+  }
+  let tile = index % (tiles_n * tiles_m);
+  let group = slice % dims.groups;
+  let k_begin = (slice / dims.groups) * dims.k_chunk;
+  let k_end = min(dims.k, k_begin + dims.k_chunk);
+  let row_base = (tile / tiles_n) * BM;
+  let col_base = (tile % tiles_n) * BN;
+
+  let by = reciprocals();
+  let fetched = col_base + (local % (BN / 4u)) * 4u;
+  let sources = Sources(
+    tap_in(group, fetched, by),
+    tap_in(group, fetched + 1u, by),
+    tap_in(group, fetched + 2u, by),
+    tap_in(group, fetched + 3u, by),
+    select(0u, dims.n - fetched, fetched < dims.n),
+    row_base,
+    group,
+    k_end,
+    by,
+  );
+  var s = Sums();
+  let at = place(local);
+  var next = fetch(local, sources, k_begin);
+  var next2 = Fetched();
+  if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+  for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+    stage(local, next);
+    if (TWICE) { stage(local + THREADS, next2); }
+    workgroupBarrier();
+    let after = k0 + BK; // past the end the fetches give zeros that nothing reads
+    next = fetch(local, sources, after);
+    if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+    s = four_steps(s, 0u, at);
+    s = four_steps(s, 4u, at);
+    s = four_steps(s, 8u, at);
+    s = four_steps(s, 12u, at);
+    workgroupBarrier();
+  }
+
+  let row = row_base + at.y * 4u;
+  let col = col_base + at.x * 4u;
+  finish_block(s.b00, slice, row, col);
+  if (QN > 1u) { finish_block(s.b01, slice, row, col + 4u * SIDE); }
+  if (QM > 1u) {
+    finish_block(s.b10, slice, row + 4u * SIDE, col);
+    if (QN > 1u) { finish_block(s.b11, slice, row + 4u * SIDE, col + 4u * SIDE); }
+  }
+}

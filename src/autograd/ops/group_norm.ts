@@ -1,0 +1,81 @@
+import {
+  choosePixels,
+  groupNormBackwardMeans,
+  groupNormBackwardSums,
+  groupNormBackwardX,
+  groupNorm as groupNormKernel,
+  groupNormStats,
+  groupNormSums,
+} from '../../kernels/group_norm.ts';
+import { sumCols } from '../../kernels/reduce.ts';
+import { count, type Tensor } from '../../tensor/index.ts';
+import type { Tape } from '../tape.ts';
+
+export interface GroupNormOptions {
+  groups: number;
+  eps: number;
+  /** SiLU of the result, fused. */
+  silu?: boolean;
+}
+
+/** Group norm of channel-last images, with weight and bias [C], both trained: x [B, ..., C] -> same shape. Wu & He 2018. */
+export function groupNorm(tape: Tape, x: Tensor, weight: Tensor, bias: Tensor, o: GroupNormOptions): Tensor {
+  const { device, caps } = tape.workspace;
+  const batch = x.shape[0] as number;
+  const cols = x.shape.at(-1) as number;
+  const pixels = count(x.shape.slice(1, -1));
+  const rows = batch * pixels;
+  const { groups, eps, silu = false } = o;
+  const image = { cols, pixels, groups };
+  const chunk_rows = choosePixels(batch, pixels, cols, caps);
+  const parts = pixels / chunk_rows;
+
+  const partial = tape.alloc(batch * parts, 2, cols);
+  tape.run(groupNormSums.prepare(device), { x, partial }, { rows, ...image, chunk_rows });
+  const stats = tape.alloc(batch, groups, 2);
+  tape.run(groupNormStats.prepare(device), { partial, stats }, { batch, ...image, chunk_rows, eps });
+  tape.release(partial);
+  const y = tape.alloc(...x.shape);
+  tape.run(groupNormKernel.prepare(device, { silu }), { x, stats, weight, bias, y }, { rows, ...image });
+  return tape.push({
+    op: 'groupNorm',
+    inputs: [x, weight, bias],
+    output: y,
+    saved: [stats],
+    vjp: (dy, sink) => {
+      const through = silu ? { weight, bias } : {};
+      const byPart = tape.alloc(batch * parts, 2, cols);
+      const sumsKernel = groupNormBackwardSums.prepare(device, { silu });
+      tape.run(sumsKernel, { x, dy, stats, ...through, partial: byPart }, { rows, ...image, chunk_rows });
+      const addUp = (from: Tensor, n: number, each: number, out: Tensor) => {
+        const dims = { rows: n, cols: 2 * cols, chunk_rows: each };
+        tape.run(sumCols.prepare(device, {}, dims), { x: from, out }, dims);
+      };
+      const sums = parts === 1 ? byPart : tape.alloc(batch, 2, cols);
+      if (parts > 1) {
+        addUp(byPart, batch * parts, parts, sums);
+        tape.release(byPart);
+      }
+      if (sink.needs(weight) || sink.needs(bias)) {
+        const all = tape.alloc(2, cols);
+        addUp(sums, batch, batch, all);
+        sink.give(bias, (to) => void tape.workspace.stream.copy(all.slice(0, cols), to));
+        sink.give(weight, (to) => void tape.workspace.stream.copy(all.slice(cols, cols), to));
+        tape.release(all);
+      }
+      sink.give(
+        x,
+        (dx, prior) => {
+          const means = tape.alloc(batch, groups, 2);
+          tape.run(groupNormBackwardMeans.prepare(device), { sums, weight, means }, { batch, ...image });
+          const kernel = groupNormBackwardX.prepare(device, { silu, prior: prior !== undefined });
+          const given = { x, dy, stats, means, weight, ...(silu && { bias }), prior, dx };
+          tape.run(kernel, given, { rows, ...image });
+          tape.release(means);
+        },
+        'fused',
+      );
+      tape.release(sums);
+    },
+  });
+}

@@ -1,0 +1,103 @@
+import { type Caps, defineKernel, flag, group, type KnobValue, optional } from '../kernel/index.ts';
+import * as shaders from '../shaders.generated.ts';
+
+export interface WeightNormOptions {
+  /** Divide every row by eps + its root mean square, and multiply by scale. */
+  normed?: boolean;
+  /** As if the weights had been overwritten by what `forceWeights` makes of them before. */
+  forced?: boolean;
+  /** Multiply by gain [1], which is trained; with `normed`. */
+  gain?: boolean;
+}
+
+const options = group<WeightNormOptions>(
+  { normed: optional(flag), forced: optional(flag), gain: optional(flag) },
+  ({ normed, forced, gain }) =>
+    (forced || gain) && !normed ? { what: 'forced or gain without normed', fix: 'set normed too' } : undefined,
+);
+
+/** Rows of invocations, or one invocation a row on CPU adapters (no barriers). */
+const lanesOf = (caps: Caps) => (caps.software ? { LANES: 1, ROWS: 8 } : {});
+
+const knobs = (o: WeightNormOptions | undefined, caps: Caps) => ({
+  ...lanesOf(caps),
+  NORMED: o?.normed ?? false,
+  FORCED: o?.forced ?? false,
+  HAS_GAIN: o?.gain ?? false,
+});
+
+interface RowDims {
+  rows: number;
+  cols: number;
+  taps: number;
+  interleave: number;
+}
+
+const rowGroups = (d: { rows: number }, k: Record<string, KnobValue>) => Math.ceil(d.rows / (k.ROWS as number));
+
+function check(d: RowDims): { what: string; fix: string } | undefined {
+  if (d.cols === 0 || d.taps === 0 || d.cols % d.taps !== 0)
+    return { what: `a row of ${d.cols} is no channels of ${d.taps} taps`, fix: 'give a multiple of taps, at least 1' };
+  if (d.interleave === 0 || d.rows % d.interleave !== 0)
+    return { what: `interleave ${d.interleave} does not divide ${d.rows} rows`, fix: 'give 1, or a divisor of rows' };
+  return undefined;
+}
+
+/**
+ * Weights of a convolution as `conv2d` reads them, taps before channels, and as EDM2 normalises them. Buffers f32: weight [rows, depth,
+ * taps], gain [1], out [rows, taps, depth], rms [rows] for the backward. Dims: cols is depth taps; row i n + j is row j rows / n + i of
+ * out with interleave n. See shaders/weight_norm_fwd.wgsl.
+ */
+export const weightNorm = defineKernel({
+  shader: shaders.weight_norm_fwd,
+  options,
+  knobs,
+  sizes: (d) => ({ weight: d.rows * d.cols, gain: 1, out: d.rows * d.cols, rms: d.rows }),
+  grid: rowGroups,
+  check,
+});
+
+/**
+ * The gradient of `weightNorm`: of its rows by gain too, dgain [rows], to be added up. Buffers f32: weight, gain and rms as there, dout as
+ * its out, dweight as weight. See shaders/weight_norm_bwd.wgsl.
+ */
+export const weightNormBackward = defineKernel({
+  shader: shaders.weight_norm_bwd,
+  options,
+  knobs,
+  sizes: (d) => ({
+    weight: d.rows * d.cols,
+    gain: 1,
+    rms: d.rows,
+    dout: d.rows * d.cols,
+    dweight: d.rows * d.cols,
+    dgain: d.rows,
+  }),
+  grid: rowGroups,
+  check,
+});
+
+export interface ForceWeightsOptions {
+  /** Do nothing in a step that is held: clip [4] of `clipScale`. */
+  guarded?: boolean;
+}
+
+/** Rows divided by eps + their root mean square, in place. Buffers f32: weight [rows, cols], clip [4]. See shaders/weight_force.wgsl. */
+export const forceWeights = defineKernel({
+  shader: shaders.weight_force,
+  options: group<ForceWeightsOptions>({ guarded: optional(flag) }),
+  knobs: (o: ForceWeightsOptions | undefined, caps) => ({ ...lanesOf(caps), GUARDED: o?.guarded ?? false }),
+  sizes: (d) => ({ weight: d.rows * d.cols, clip: 4 }),
+  grid: rowGroups,
+  check: (d) => (d.cols === 0 ? { what: 'cols is 0', fix: 'give rows of at least one number' } : undefined),
+});
+
+/** Side of the squares that `exchange` turns. */
+const SIDE = 16;
+
+/** x [groups, m, taps, n] -> out [groups, n, taps, m], f32: what conv2d, transposed, reads. See shaders/exchange.wgsl. */
+export const exchange = defineKernel({
+  shader: shaders.exchange,
+  sizes: (d) => ({ x: d.groups * d.m * d.taps * d.n, out: d.groups * d.m * d.taps * d.n }),
+  grid: (d) => d.groups * d.taps * Math.ceil(d.m / SIDE) * Math.ceil(d.n / SIDE),
+});

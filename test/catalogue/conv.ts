@@ -1,0 +1,355 @@
+import { capsOf } from '../../src/kernel/index.ts';
+import {
+  type ConvSizes,
+  type ConvTile,
+  chooseConv,
+  chooseConvWeight,
+  conv2d,
+  conv2dBackwardWeight,
+  convDims,
+  convOutput,
+} from '../../src/kernels/conv.ts';
+import {
+  type Act,
+  type ConvolutionSource,
+  convolutionStart,
+  convolved,
+  convolvedGradients,
+  exchanged,
+  pointwise,
+  randn,
+  siluSlope,
+  sourceOf,
+} from '../reference/index.ts';
+import { type KernelCase, prepared } from './case.ts';
+
+type Part = 'bias' | 'silu' | 'relu' | 'pre' | 'scaled' | 'residual' | 'slope';
+
+/** Of a case for the bench the oracle computes the first numbers. */
+const FIRST = 64;
+const [OUT_SCALE, RESIDUAL_SCALE] = [0.75, -1.25];
+const floats = (count: number, seed: number) => Float32Array.from(randn(count, seed));
+
+function named(o: ConvSizes, source: ConvolutionSource, parts: readonly string[], tile?: ConvTile): string {
+  const { padding = [0, 0, 0, 0], stride = 1, groups = 1 } = o;
+  const read = [source.cat && 'cat', source.doubled && 'doubled', source.silu && 'of silu'].filter(Boolean);
+  const more = [...parts, ...read].join('+');
+  const tiled =
+    tile && (tile.kind === 'tiled' ? `tiled ${32 * tile.qm}x${32 * tile.qn}` : `plain ${tile.tm}x${tile.tn}`);
+  const split = groups === 1 ? '' : ` in ${groups} groups`;
+  const images = `${o.batch}x${o.height}x${o.width}x${o.channels}`;
+  return `${more && `${more} `}${o.kernel.join('x')}/${stride} pad ${padding.join('')} of ${images} to ${o.out_channels}${split}${tiled ? ` ${tiled}` : ''}`;
+}
+
+interface Given {
+  source?: ConvolutionSource;
+  parts?: readonly Part[];
+  tile?: ConvTile;
+}
+
+/** What the kernels read, stored as the source says, and the whole images for the oracle. */
+function imagesOf(o: ConvSizes, source: ConvolutionSource) {
+  const pixels = (o.batch * o.height * o.width) / (source.doubled ? 4 : 1);
+  const first = source.cat?.first ?? o.channels;
+  const x = floats(pixels * first, 1);
+  const x2 = source.cat && floats(pixels * (o.channels - first), 2);
+  return { x, x2, whole: () => sourceOf(x, x2, o, source) };
+}
+
+const flopsOf = (o: ConvSizes) => {
+  const { weight } = convDims(o);
+  return 2 * weight.m * weight.n * weight.k * weight.groups;
+};
+
+const catDims = ({ cat }: ConvolutionSource) => cat ?? {};
+
+const SUM = { tolerance: 3e-6, toleranceFrom: 'f32 rounding of a sum of k terms, in order' };
+
+/** The convolution, with what is fused. */
+export function convCase(o: ConvSizes, given: Given = {}, extra: Partial<KernelCase> = {}): KernelCase {
+  const { source = {}, parts = [], tile } = given;
+  const has = (part: Part) => parts.includes(part);
+  const act = has('silu') ? 'silu' : has('relu') ? 'relu' : 'none';
+  const { forward } = convDims(o);
+  const made = forward.m * o.out_channels;
+  return {
+    kernel: 'conv2d',
+    name: named(o, source, parts, tile),
+    variant: ['forward', ...parts].join('+'),
+    shape: [o.batch, o.height, o.width, o.channels, o.out_channels],
+    ...SUM,
+    flops: flopsOf(o),
+    bytes: 4 * (o.batch * o.height * o.width * o.channels + o.out_channels * forward.k + made),
+    forced: tile !== undefined,
+    ...extra,
+    prepare: (device) => {
+      const { x, x2, whole } = imagesOf(o, source);
+      const weight = floats(o.out_channels * forward.k, 3);
+      const bias = floats(o.out_channels, 4);
+      const residual = floats(made, 5);
+      const options = {
+        cat: source.cat !== undefined,
+        doubled: source.doubled ?? false,
+        silu: source.silu ?? false,
+        bias: has('bias'),
+        act,
+        pre: has('pre'),
+        scaled: has('scaled'),
+        residual: has('residual'),
+      } as const;
+      const shape = { ...forward, ...(source.cat && { first: source.cat.first }) };
+      const kernel = conv2d.prepare(device, { ...options, tile: tile ?? chooseConv(shape, capsOf(device)) });
+      const dims = {
+        ...forward,
+        ...catDims(source),
+        ...(has('scaled') && { out_scale: OUT_SCALE }),
+        ...(has('residual') && { residual_scale: RESIDUAL_SCALE }),
+      };
+      const inputs = {
+        x,
+        weight,
+        ...(x2 && { x2 }),
+        ...(has('bias') && { bias }),
+        ...(has('residual') && { residual }),
+      };
+      const outputs = { out: made, ...(has('pre') && { pre: made }) };
+      return prepared(kernel, dims, {
+        inputs,
+        outputs,
+        oracle: () => {
+          const all = whole();
+          const sums = extra.benchOnly
+            ? convolutionStart(all, weight, [], { ...o, batch: 1 }, FIRST).y
+            : convolved(all, weight, o);
+          const pre = sums.map((sum, i) => sum + (has('bias') ? (bias[i % o.out_channels] as number) : 0));
+          const out = pre.map((value, i) => {
+            const acted = act === 'none' ? value : pointwise(act as Act, value);
+            const scaled = has('scaled') ? OUT_SCALE * acted : acted;
+            return scaled + (has('residual') ? RESIDUAL_SCALE * (residual[i] as number) : 0);
+          });
+          return { out, ...(has('pre') && { pre }) };
+        },
+      });
+    },
+  };
+}
+
+/** Its gradient by what it reads. */
+export function convInputCase(o: ConvSizes, given: Given = {}, extra: Partial<KernelCase> = {}): KernelCase {
+  const { parts = [], tile } = given;
+  const has = (part: Part) => parts.includes(part);
+  const { input, weight: shape } = convDims(o);
+  const { groups = 1, stride = 1 } = o;
+  const read = input.m * o.channels;
+  return {
+    kernel: 'conv2d',
+    name: `input ${named(o, {}, parts, tile)}`,
+    variant: ['input', ...parts].join('+'),
+    shape: [o.batch, o.height, o.width, o.channels, o.out_channels],
+    ...SUM,
+    flops: flopsOf(o),
+    bytes: 4 * (shape.k * o.out_channels + o.out_channels * shape.n + read),
+    forced: tile !== undefined,
+    ...extra,
+    prepare: (device) => {
+      const dy = floats(shape.k * o.out_channels, 1);
+      const weight = floats(o.out_channels * shape.n, 3);
+      const turned = Float32Array.from(exchanged(weight, groups, shape.m, o.kernel[0] * o.kernel[1], input.n));
+      const before = floats(read, 4);
+      const residual = floats(read, 5);
+      const options = {
+        transposed: true,
+        strided: stride > 1,
+        scaled: has('scaled'),
+        slope: has('slope'),
+        residual: has('residual'),
+      };
+      const kernel = conv2d.prepare(device, { ...options, tile: tile ?? chooseConv(input, capsOf(device)) });
+      const dims = {
+        ...input,
+        ...(has('scaled') && { out_scale: OUT_SCALE }),
+        ...(has('residual') && { residual_scale: RESIDUAL_SCALE }),
+      };
+      return prepared(kernel, dims, {
+        inputs: {
+          x: dy,
+          weight: turned,
+          ...(has('slope') && { before }),
+          ...(has('residual') && { residual }),
+        },
+        outputs: { out: read },
+        oracle: () => {
+          const nothing = { length: read };
+          const dx = extra.benchOnly
+            ? convolutionStart(nothing as ArrayLike<number>, weight, dy, { ...o, batch: 1 }, FIRST).dx
+            : convolvedGradients(new Float64Array(read), weight, dy, o).dx;
+          const scale = has('scaled') ? OUT_SCALE : 1;
+          return {
+            out: dx.map((sum, i) => {
+              const back = scale * sum * (has('slope') ? siluSlope(scale, before[i] as number) : 1);
+              return back + (has('residual') ? RESIDUAL_SCALE * (residual[i] as number) : 0);
+            }),
+          };
+        },
+      });
+    },
+  };
+}
+
+/** Its gradient by the weight, in parts of `chunk` pixels. */
+export function convWeightCase(
+  o: ConvSizes,
+  given: Given & { chunk?: number } = {},
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  const { source = {}, tile, chunk } = given;
+  const { weight: shape } = convDims(o);
+  const [outH, outW] = convOutput(o);
+  const count = o.out_channels * shape.n;
+  return {
+    kernel: 'conv2dBackwardWeight',
+    name: `${named(o, source, [], tile)}${chunk ? ` by ${chunk}` : ''}`,
+    variant: 'weight',
+    shape: [o.batch, o.height, o.width, o.channels, o.out_channels],
+    ...SUM,
+    flops: flopsOf(o),
+    bytes: 4 * (o.batch * o.height * o.width * o.channels + count + shape.k * o.out_channels),
+    forced: tile !== undefined,
+    ...extra,
+    prepare: (device) => {
+      const { x, x2, whole } = imagesOf(o, source);
+      const dy = floats(shape.k * o.out_channels, 3);
+      const first = source.cat && { first: source.cat.first };
+      const chosen = chooseConvWeight({ ...shape, ...first }, capsOf(device));
+      const options = {
+        cat: source.cat !== undefined,
+        doubled: source.doubled ?? false,
+        silu: source.silu ?? false,
+        tile: tile ?? chosen.tile,
+      };
+      const k_chunk = extra.benchOnly ? chosen.kChunk : (chunk ?? shape.k);
+      const splits = Math.ceil(shape.k / k_chunk);
+      const pixels = outH * outW;
+      return prepared(
+        conv2dBackwardWeight.prepare(device, options),
+        { ...shape, ...catDims(source), k_chunk },
+        {
+          inputs: { x, dy, ...(x2 && { x2 }) },
+          outputs: { dweight: splits * count },
+          oracle: () => {
+            const all = whole();
+            const parts = Array.from({ length: splits }, (_, s) => {
+              // The pixels of a part: of the others dy is 0.
+              const own = dy.map((v, i) => {
+                const pixel = Math.floor(i / o.out_channels);
+                return pixel >= s * k_chunk && pixel < (s + 1) * k_chunk ? v : 0;
+              });
+              if (!extra.benchOnly) return convolvedGradients(all, new Float64Array(count), own, o).dweight;
+              const images = Math.min(o.batch, Math.ceil(k_chunk / pixels));
+              const nothing = { length: count } as ArrayLike<number>;
+              return convolutionStart(all, nothing, own, { ...o, batch: images }, FIRST).dweight;
+            });
+            return { dweight: extra.benchOnly ? (parts[0] as Float64Array) : parts.flatMap((part) => [...part]) };
+          },
+        },
+      );
+    },
+  };
+}
+
+const images = (batch: number, height: number, width: number, channels: number, out_channels: number) => ({
+  batch,
+  height,
+  width,
+  channels,
+  out_channels,
+});
+
+/** 1, primes, sizes that no tile divides; strides, a padding of each side, groups, one channel a group. */
+export const CONV_SIZES: ConvSizes[] = [
+  { ...images(1, 1, 1, 1, 1), kernel: [1, 1] },
+  { ...images(2, 7, 11, 5, 37), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(1, 13, 5, 12, 41), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(1, 9, 8, 8, 4), kernel: [3, 3], stride: 2, padding: [0, 0, 1, 1] },
+  { ...images(2, 11, 9, 3, 7), kernel: [5, 3], stride: 3, padding: [2, 0, 1, 2] },
+  { ...images(1, 6, 7, 12, 24), kernel: [3, 3], padding: [1, 1, 1, 1], groups: 3 },
+  { ...images(1, 6, 7, 13, 13), kernel: [3, 3], padding: [1, 1, 1, 1], groups: 13 },
+  { ...images(1, 8, 8, 20, 68), kernel: [1, 1] },
+  { ...images(3, 5, 7, 3, 5), kernel: [2, 2] }, // a column that no window covers
+];
+const SMOKE: ConvSizes = { ...images(1, 5, 6, 4, 8), kernel: [3, 3], padding: [1, 1, 1, 1] };
+const EVEN: ConvSizes = { ...images(2, 6, 10, 12, 9), kernel: [3, 3], padding: [1, 1, 1, 1] };
+const CAT = { first: 8, scale: 0.5, scale2: 1.5 };
+const SOURCES: ConvolutionSource[] = [
+  { cat: CAT },
+  { doubled: true },
+  { silu: true },
+  { cat: { ...CAT, first: 5 }, doubled: true, silu: true },
+  { cat: CAT, doubled: true, silu: true },
+];
+const EVERY: Part[] = ['bias', 'silu', 'pre', 'scaled', 'residual'];
+
+/** Every tile at sizes past it; the square ones reading vectors of 4, too. */
+const TILES: ConvTile[] = [
+  { kind: 'tiled', qm: 1, qn: 1 },
+  { kind: 'tiled', qm: 2, qn: 1 },
+  { kind: 'tiled', qm: 1, qn: 2 },
+  { kind: 'tiled', qm: 2, qn: 2 },
+  { kind: 'tiled', qm: 1, qn: 1, vec: true, vecDy: true },
+  { kind: 'tiled', qm: 2, qn: 2, vec: true, vecDy: true },
+];
+const past = ({ vec }: ConvTile): ConvSizes => ({
+  ...images(1, 9, 11, vec ? 8 : 7, vec ? 72 : 67),
+  kernel: [3, 3],
+  padding: [1, 1, 1, 1],
+});
+
+/** EDM2-S and UNet+ at CIFAR-10's size, as conv.md of the issue gives them. */
+const BENCH: ConvSizes[] = [
+  { ...images(16, 64, 64, 192, 192), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(16, 32, 32, 384, 384), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(16, 16, 16, 576, 576), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(16, 8, 8, 768, 768), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(16, 32, 32, 960, 384), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(64, 32, 32, 256, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(64, 16, 16, 512, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(64, 8, 8, 256, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(16, 64, 64, 5, 192), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(16, 64, 64, 192, 4), kernel: [3, 3], padding: [1, 1, 1, 1] },
+];
+const TIMED = { benchOnly: true };
+
+export const convCases: KernelCase[] = [
+  convCase(SMOKE, {}, { smoke: true }),
+  convInputCase(SMOKE, {}, { smoke: true }),
+  convWeightCase(SMOKE, {}, { smoke: true }),
+  ...CONV_SIZES.flatMap((o) => [convCase(o), convInputCase(o), convWeightCase(o)]),
+  ...SOURCES.flatMap((source) => [convCase(EVEN, { source }), convWeightCase(EVEN, { source })]),
+  ...EVERY.map((part) => convCase(EVEN, { parts: [part] })),
+  convCase(EVEN, { parts: EVERY }),
+  convCase(EVEN, { parts: ['bias', 'relu'] }),
+  convInputCase(EVEN, { parts: ['scaled', 'slope', 'residual'] }),
+  convInputCase(EVEN, { parts: ['slope'] }),
+  convWeightCase(EVEN, { chunk: 31 }),
+  convWeightCase({ ...(CONV_SIZES[5] as ConvSizes) }, { chunk: 16 }),
+  ...TILES.flatMap((tile) => [
+    convCase(past(tile), { tile }),
+    convInputCase(past(tile), { tile: { ...tile, vec: false } }),
+    convWeightCase(past(tile), { tile, chunk: 48 }),
+  ]),
+  ...[false, true].flatMap((vec) => {
+    const tile: ConvTile = { kind: 'tiled', qm: 1, qn: 1, vec };
+    const source: ConvolutionSource = { cat: CAT, doubled: true, silu: true };
+    return [
+      convCase(EVEN, { tile, source, parts: EVERY }),
+      convWeightCase(EVEN, { tile, source }),
+      convInputCase(
+        { ...(CONV_SIZES[4] as ConvSizes), out_channels: 8 },
+        { tile, parts: ['scaled', 'slope', 'residual'] },
+      ),
+      convCase(CONV_SIZES[5] as ConvSizes, { tile }),
+      convWeightCase(CONV_SIZES[5] as ConvSizes, { tile }),
+    ];
+  }),
+  ...BENCH.flatMap((o) => [convCase(o, {}, TIMED), convInputCase(o, {}, TIMED), convWeightCase(o, {}, TIMED)]),
+];

@@ -1,0 +1,4 @@
+import { weightNormCases } from '../catalogue/weight_norm.ts';
+import { kernelSuite } from './suite.ts';
+
+kernelSuite('weight norm', weightNormCases);
