@@ -20,7 +20,11 @@ let model: ModelFacts | undefined;
 const refresh = latest<Settings>(
   async (settings, stale) => {
     pictures.busy();
-    await engine.draw(settings, { rows: ROWS, seed: settings.seed }, proxy((part) => pictures.grid(part)));
+    await engine.draw(
+      settings,
+      { rows: ROWS, seed: settings.seed },
+      proxy((part) => pictures.grid(part)),
+    );
     if (stale()) return;
     const columns = model?.columns ?? 10;
     const { image: index, seed } = settings;

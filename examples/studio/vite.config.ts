@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { thisPlace } from '../../bench/place.ts';
 
+const { version, commit } = thisPlace();
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 /** npm run studio, and npm run studio:build: a folder of files with relative addresses, for any web server. */
@@ -8,6 +10,7 @@ export default defineConfig({
   root: here,
   base: './',
   publicDir: false,
+  define: { UCGM_BUILT: JSON.stringify({ version, commit }) },
   server: { fs: { allow: [fileURLToPath(new URL('../..', import.meta.url))] } },
   worker: { format: 'es' },
   build: {

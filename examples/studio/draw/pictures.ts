@@ -1,8 +1,8 @@
+import type { Picture } from '../../../src/io/png.ts';
+import { STRIP_STEPS } from '../../../src/run/strip.ts';
 import type { DrawnPicture } from '../engine/drawing.ts';
 import type { ModelFacts } from '../engine/engine.ts';
 import type { Trajectory } from '../engine/trajectory.ts';
-import type { Picture } from '../../../src/io/png.ts';
-import { STRIP_STEPS } from '../../../src/run/strip.ts';
 import { h } from '../page/dom.ts';
 import { showPicture } from '../page/pixels.ts';
 import type { Store } from '../page/store.ts';
@@ -14,8 +14,20 @@ export const ROWS = 6;
 /** What is seen of a model: a grid of samples, the same noise at several numbers of steps, and the way of one sample. */
 export class Pictures {
   readonly #grid = h('canvas', { role: 'img', 'aria-label': 'Samples', id: 'samples', width: 338, height: 202 });
-  readonly #strip = h('canvas', { role: 'img', 'aria-label': 'Samples by number of steps', id: 'strip', width: 338, height: 168 });
-  readonly #way = h('canvas', { role: 'img', 'aria-label': 'The way of one sample', id: 'way', width: 338, height: 66 });
+  readonly #strip = h('canvas', {
+    role: 'img',
+    'aria-label': 'Samples by number of steps',
+    id: 'strip',
+    width: 338,
+    height: 168,
+  });
+  readonly #way = h('canvas', {
+    role: 'img',
+    'aria-label': 'The way of one sample',
+    id: 'way',
+    width: 338,
+    height: 66,
+  });
   readonly #plate = h('div', { class: 'plate busy' }, this.#grid);
   readonly #times = h('p', { class: 'columns', 'aria-hidden': 'true' });
   readonly #image = h('input', { type: 'number', id: 'image', min: 0, step: 1 });
@@ -56,12 +68,7 @@ export class Pictures {
             h('figcaption', {}, 'state above, prediction below'),
           ),
           h('div', { class: 'plate' }, this.#way, this.#times),
-          h(
-            'div',
-            { class: 'field inline' },
-            h('label', { for: 'image' }, 'Image (or click one above)'),
-            this.#image,
-          ),
+          h('div', { class: 'field inline' }, h('label', { for: 'image' }, 'Image (or click one above)'), this.#image),
         ),
       ),
     );

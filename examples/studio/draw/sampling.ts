@@ -12,11 +12,32 @@ const SLIDERS: readonly (SliderOptions & { readonly key: Numeric })[] = [
   { key: 'steps', label: 'Steps', hint: 'Moves from noise to data', min: 1, max: 50, step: 1 },
   { key: 'guidance', label: 'Guidance', hint: 'How far towards the class; 1 is none', min: 0, max: 6, step: 0.1 },
   { key: 'rho', label: 'Fresh noise ρ', hint: 'Share of new noise in each step', min: 0, max: 1, step: 0.01 },
-  { key: 'kappa', label: 'Extrapolation κ', hint: 'Ahead along the change of the last step', min: 0, max: 1, step: 0.01 },
+  {
+    key: 'kappa',
+    label: 'Extrapolation κ',
+    hint: 'Ahead along the change of the last step',
+    min: 0,
+    max: 1,
+    step: 0.01,
+  },
 ];
 const TIMES: readonly (SliderOptions & { readonly key: Numeric })[] = [
-  { key: 'gapNoise', label: 'Gap at the noise', hint: 'The first time, short of pure noise', min: 0, max: 0.49, step: 0.001 },
-  { key: 'gapData', label: 'Gap at the data', hint: 'The last time, short of pure data', min: 0, max: 0.49, step: 0.001 },
+  {
+    key: 'gapNoise',
+    label: 'Gap at the noise',
+    hint: 'The first time, short of pure noise',
+    min: 0,
+    max: 0.49,
+    step: 0.001,
+  },
+  {
+    key: 'gapData',
+    label: 'Gap at the data',
+    hint: 'The last time, short of pure data',
+    min: 0,
+    max: 0.49,
+    step: 0.001,
+  },
   { key: 'warpA', label: 'Kumaraswamy A', hint: 'Below 1: more times near the noise', min: 0.2, max: 3, step: 0.01 },
   { key: 'warpB', label: 'Kumaraswamy B', hint: 'Below 1: more times near the data', min: 0.2, max: 3, step: 0.01 },
   { key: 'warpC', label: 'Kumaraswamy C', hint: 'A power on the times', min: 0.2, max: 3, step: 0.01 },
@@ -42,7 +63,11 @@ export class SamplingPanel {
     this.#seed.addEventListener('change', () => {
       if (Number.isSafeInteger(this.#seed.valueAsNumber)) store.set({ seed: Math.abs(this.#seed.valueAsNumber) });
     });
-    const another = h('button', { type: 'button', onclick: () => store.set({ seed: store.value.seed + 1 }) }, 'New noise');
+    const another = h(
+      'button',
+      { type: 'button', onclick: () => store.set({ seed: store.value.seed + 1 }) },
+      'New noise',
+    );
     root.append(
       ...SLIDERS.map((options) => this.#slider(options)),
       h(

@@ -1,8 +1,8 @@
 import { adapterName, requestDevice } from '../../../src/device/index.ts';
 import { capsOf } from '../../../src/kernel/index.ts';
-import { count, Workspace } from '../../../src/tensor/index.ts';
-import { drawStrip } from '../../../src/run/strip.ts';
 import type { RunConfig } from '../../../src/run/settings.ts';
+import { drawStrip } from '../../../src/run/strip.ts';
+import { count, Workspace } from '../../../src/tensor/index.ts';
 import type { Settings } from '../settings.ts';
 import { withSettings } from '../settings.ts';
 import { type Drawable, type DrawnPicture, type DrawRequest, drawGrid, pictureOf } from './drawing.ts';

@@ -54,11 +54,11 @@ export class Chart {
 
   show(lines: readonly ChartLine[]): void {
     const { title, x, log } = this.#options;
-    const fit = (value: number | null) => (log && value !== null && value <= 0 ? null : value);
+    const fitting = (value: number | null) => (log && value !== null && value <= 0 ? null : value);
     this.#lines = lines.map((line) => ({
       ...line,
       points: thinned(
-        line.points.map(([at, value]) => [at, fit(value)] as const),
+        line.points.map(([at, value]) => [at, fitting(value)] as const),
         MOST_POINTS,
       ),
     }));
@@ -66,9 +66,7 @@ export class Chart {
     const named = lines.filter((line) => !line.faint);
     this.#legend.replaceChildren(
       ...(named.length > 1
-        ? named.map(({ name, colour }) =>
-            h('span', {}, h('i', { style: `background: var(--line-${colour})` }), name),
-          )
+        ? named.map(({ name, colour }) => h('span', {}, h('i', { style: `background: var(--line-${colour})` }), name))
         : []),
     );
     this.#svg.setAttribute('aria-label', `${title} over ${x}: ${this.#lines.map(described).join('; ')}`);
@@ -86,7 +84,11 @@ export class Chart {
       ...xs.map((value, i) =>
         s(
           'text',
-          { x: across(value), y: HEIGHT - 6, 'text-anchor': i === 0 ? 'start' : i === xs.length - 1 ? 'end' : 'middle' },
+          {
+            x: across(value),
+            y: HEIGHT - 6,
+            'text-anchor': i === 0 ? 'start' : i === xs.length - 1 ? 'end' : 'middle',
+          },
           tick(value),
         ),
       ),
@@ -126,7 +128,9 @@ export class Chart {
     const [first] = shown;
     if (!first) return;
     const [x] = nearest(first.points);
-    const values = shown.map((line) => nearest(line.points)[1]).map((value) => (value === null ? '–' : shortNumber(value)));
+    const values = shown
+      .map((line) => nearest(line.points)[1])
+      .map((value) => (value === null ? '–' : shortNumber(value)));
     this.#readout.textContent = `${shortNumber(x)}: ${values.join(' · ')}`;
     this.#svg.querySelector('.at')?.remove();
     this.#svg.append(s('line', { class: 'at', x1: across(x), x2: across(x), y1: TOP, y2: HEIGHT - BOTTOM }));
@@ -152,7 +156,12 @@ function scaleOf(lines: readonly ChartLine[], { log, range, domain }: ChartOptio
   const height = HEIGHT - TOP - BOTTOM;
   const across = (x: number) => LEFT + ((x - left) / (right - left || 1)) * (WIDTH - LEFT - RIGHT);
   const up = (y: number) => TOP + height - ((value(y) - value(low)) / (value(high) - value(low) || 1)) * height;
-  return { across, up, ticks: log ? logTicks(low, high) : linearTicks(low, high), xs: [left, (left + right) / 2, right] };
+  return {
+    across,
+    up,
+    ticks: log ? logTicks(low, high) : linearTicks(low, high),
+    xs: [left, (left + right) / 2, right],
+  };
 }
 
 const ends = (points: readonly Point[]): readonly [number, number] | undefined =>

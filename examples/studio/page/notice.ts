@@ -1,0 +1,12 @@
+import { byId, h } from './dom.ts';
+
+/** Says at the top of the page what went wrong and what to do: the error's own words. */
+export function showNotice(error: unknown, ...more: HTMLElement[]): void {
+  const notice = byId('notice');
+  const text = error instanceof Error ? error.message : String(error);
+  notice.replaceChildren(
+    h('div', { class: 'notice box', role: 'alert' }, h('h2', {}, 'No GPU here'), h('p', {}, text), ...more),
+  );
+  notice.hidden = false;
+  byId('device').textContent = 'No GPU';
+}
