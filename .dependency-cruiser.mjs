@@ -37,6 +37,9 @@ const NODE_FILES = '^src/cli/|\\.node\\.ts$|^src/device/node\\.ts$';
 const files = (rooms) => rooms.map((room) => (room === '.' ? '^src/[^/]+$' : `^src/${room}/`)).join('|');
 const packages = (names) => names.map((name) => `(^|/)node_modules/${name}/|^${name}(/|$)`).join('|');
 
+/** Files that need what only a page or a worker of one has: its files, its decoders. They are harmless where it is absent. */
+const PAGE_FILES = '\\.page\\.ts$';
+
 /** Entries of the package that export what lies above their room too. */
 const ENTRIES = '^src/nn/index\\.ts$';
 
@@ -83,6 +86,12 @@ export default {
       'what runs in a page imports no file that is of Node',
       { path: '^src/', pathNot: NODE_FILES },
       { path: NODE_FILES },
+    ),
+    rule(
+      'page-above',
+      'only an entry of the package and *.page.ts import what is of a page: all else runs anywhere',
+      { path: '^src/', pathNot: `${PAGE_FILES}|/index\\.ts$` },
+      { path: PAGE_FILES },
     ),
     rule(
       'webgpu-once',

@@ -1,7 +1,14 @@
 /** The trainer, the sampler and the networks. The kernels alone: `ucgm-webgpu/kernels`; a device in Node: `ucgm-webgpu/node`. */
 
 export { Tape, TapeError } from './autograd/tape.ts';
-export { adapterName, DeviceError, type DeviceOptions, readBuffer, requestDevice } from './device/index.ts';
+export {
+  adapterName,
+  DeviceError,
+  DeviceLostError,
+  type DeviceOptions,
+  readBuffer,
+  requestDevice,
+} from './device/index.ts';
 export { FixableError, KernelError } from './kernel/index.ts';
 export { type DiTConfig, ModelError } from './models/config.ts';
 export { createNetwork, type ModelConfig, namedModel } from './models/registry.ts';

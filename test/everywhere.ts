@@ -9,7 +9,7 @@ export const outside = resolve(process.env.OUTSIDE ?? 'test/outside/cases');
 /** The tests that import nothing of Node, and so run in a page and under Deno as they stand. */
 export const EVERYWHERE = [
   'test/{autograd,kernel,kernels,models,nn,optim,outside,parity,tensor}/*.test.ts',
-  'test/run/{draw,loop}.test.ts',
+  'test/run/{draw,loop,session}.test.ts',
 ];
 
 /** The tests that open a browser of their own. */

@@ -10,21 +10,32 @@ process.chdir(root);
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 // TypeScript knows WebGPU from 6.0 on, and @webgpu/types would contradict it there: package.json gives these to older ones.
-for (const entry of ['index', 'kernels/index', 'nn/index', 'reflect/index', 'device/node']) {
+for (const entry of ['index', 'kernels/index', 'nn/index', 'reflect/index', 'run/index', 'device/node']) {
   const types = `/// <reference types="@webgpu/types" />\nexport * from './${basename(entry)}.js';\n`;
   writeFileSync(`dist/src/${entry}.webgpu.d.ts`, types);
 }
 
-// wgsl_reflect goes into the one file that imports it: the library asks for no other package.
-await build({
-  entryPoints: ['dist/src/reflect/reflect.js'],
-  outfile: 'dist/src/reflect/reflect.js',
-  allowOverwrite: true,
-  bundle: true,
-  format: 'esm',
-  target: 'es2022',
-  external: ['../kernel/*', './component_writes.js'],
-});
+/** What is of this package stays a module of its own, one for all that import it. */
+const ownOutside = {
+  name: 'own-outside',
+  setup: (building) =>
+    building.onResolve({ filter: /^\.\.?\// }, ({ kind, path, resolveDir }) =>
+      kind === 'entry-point' || resolveDir.includes('node_modules') ? undefined : { path, external: true },
+    ),
+};
+
+// A package goes into each file that imports it: the library asks for no other.
+for (const file of ['reflect/reflect', 'io/png', 'io/yaml', 'io/zip', 'run/settings']) {
+  await build({
+    entryPoints: [`dist/src/${file}.js`],
+    outfile: `dist/src/${file}.js`,
+    allowOverwrite: true,
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    plugins: [ownOutside],
+  });
+}
 
 /** The decoders' WebAssembly goes into the one file. */
 const codecsInside = {

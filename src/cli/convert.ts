@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { readBytes } from '../io/read.node.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { type RawTensor, toFloat32, type WritableTensor } from '../io/safetensors.ts';
 import type { CheckpointTensors } from '../io/torch_names.ts';
@@ -7,15 +8,15 @@ import { foldInception } from '../models/features/fold_batch_norm.ts';
 import type { HostWeights } from '../models/features/small_cnn.ts';
 import { firstNotFinite } from '../run/finite.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
+import { halves } from '../run/halves.ts';
 import { checkSound, USE_SOUND_WEIGHTS } from '../run/sound.ts';
+import { parseWeightsFile, type WeightsFile } from '../run/weights_file.ts';
 import { CHECKPOINT_FORMAT } from '../ucgm/checkpoint.ts';
 import { writeConvertedRun } from './convert_run.ts';
 import { UsageError } from './failure.ts';
 import { INCEPTION } from './features.ts';
-import { halves } from './halves.ts';
 import { countNumber } from './numbers.ts';
 import { checkFolder, prepareFiles } from './output.ts';
-import { readWeightsFile, type WeightsFile } from './weights_file.ts';
 
 interface ConvertOptions {
   out?: string;
@@ -64,7 +65,7 @@ function convert(path: string, options: ConvertOptions): void {
     FolderStore.checkNew(options.run);
     checkFolder('--run', options.run);
   }
-  const file = readWeightsFile(path);
+  const file = parseWeightsFile(readBytes(path), path);
   const half = options.dtype === undefined ? undefined : options.dtype === 'f16';
   if (options.features !== undefined) {
     writeInception(path, options.out as string, file);

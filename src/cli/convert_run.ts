@@ -1,8 +1,8 @@
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { type RawTensor, toFloat32, type WritableTensor } from '../io/safetensors.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
+import { type ForeignModel, foreignModel, groupOf, isWhole } from '../run/foreign_model.ts';
 import { checkSound, USE_SOUND_WEIGHTS } from '../run/sound.ts';
-import { type ForeignModel, foreignModel, groupOf, isWhole } from './foreign_model.ts';
 import { checkApart, checkFolder } from './output.ts';
 
 /** What a run folder is made of. */

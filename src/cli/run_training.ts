@@ -5,17 +5,12 @@ import { type OpenedData, openBatches } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { NonFiniteError } from '../optim/non_finite.ts';
-import { collapseWatch } from '../run/alarms.ts';
 import type { RunEvents } from '../run/events.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
-import { trainRun } from '../run/loop.ts';
-import { resolveModel } from '../run/model.ts';
-import { samplePictures } from '../run/pictures.ts';
-import { checkBatch, keepData, trainerOf } from '../run/prepare.ts';
+import { Session } from '../run/session.ts';
 import type { RunConfig } from '../run/settings.ts';
-import { Workspace } from '../tensor/index.ts';
-import type { HostParameters, Trainer } from '../ucgm/trainer.ts';
+import type { HostParameters } from '../ucgm/trainer.ts';
 import { shortTraining } from './average_age.ts';
 import { UsageError } from './failure.ts';
 import { checkApart, checkFolder } from './output.ts';
@@ -64,62 +59,69 @@ export async function runTraining(request: TrainingRequest): Promise<void> {
 }
 
 async function trainFrom(source: OpenedData, request: TrainingRequest, stop: StopSignals): Promise<void> {
-  const { config, resume } = request;
-  config.model = resolveModel(config.model, source);
-  checkBatch(config, source);
+  const { config, resume, out } = request;
+  if (source instanceof LatentBatches) keepScale(source, config);
+  const note = resume ? undefined : shortTraining(config);
+  let run = resume;
+  let unlock: (() => void) | undefined;
+  const openStore = () => {
+    if (run) return run;
+    run = FolderStore.create(out);
+    unlock = run.lock(warn);
+    return run;
+  };
+  const command: RunEvents = {
+    started: () => stop.wait(), // until now there was nothing to save
+    lost: ({ what }, step) => warn(`${what}, after step ${step}: going on with another from the last checkpoint`),
+    note: (text) => console.log(text),
+    warning: warn,
+  };
+  const { weights, teacher } = request;
+  try {
+    const session = await Session.open({
+      config,
+      source,
+      store: openStore,
+      requestDevice: () => openDevice(source),
+      resume: resume !== undefined,
+      weights,
+      teacher,
+      events: [command, new Progress()],
+    });
+    const size = `${(session.trainer.weights.flat.count / 1e6).toFixed(2)}M parameters`;
+    console.log(
+      `model ${session.config.model.name}, ${size}; batch ${config.data.batch_size}, ${config.train.steps} steps`,
+    );
+    if (note) console.log(`note: ${note}`);
+    await trainIn(run as FolderStore, session, stop);
+    await session.close();
+    session.device.destroy();
+  } finally {
+    unlock?.();
+  }
+}
+
+/** Says on which adapter, and on what, is trained. */
+async function openDevice(source: OpenedData): Promise<GPUDevice> {
   const device = await openNodeDevice();
   const items = source.latents ? 'latents' : 'images';
   console.log(
     `adapter ${adapterName(device)}; data ${source.name}, ${source.size} ${items} of ${source.numClasses} classes`,
   );
   if (source.notice !== undefined) console.warn(source.notice);
-  keepData(source, config.data, resume !== undefined, warn);
-  const workspace = new Workspace(device);
-  const trainer = trainerOf(workspace, config);
-  const size = `${(trainer.weights.flat.count / 1e6).toFixed(2)}M parameters`;
-  console.log(`model ${config.model.name}, ${size}; batch ${config.data.batch_size}, ${config.train.steps} steps`);
-  const note = resume ? undefined : shortTraining(config);
-  if (note) console.log(`note: ${note}`);
-  if (request.weights) trainer.startFrom(request.weights, request.teacher);
-  const run = resume ?? FolderStore.create(request.out);
-  const unlock = resume ? undefined : run.lock(warn);
-  try {
-    await trainIn(run, { trainer, source, request, stop });
-  } finally {
-    unlock?.();
-  }
-  await trainer.free();
-  await workspace.dispose();
-  device.destroy();
+  return device;
 }
 
-interface Training {
-  readonly trainer: Trainer;
-  readonly source: OpenedData;
-  readonly request: TrainingRequest;
-  readonly stop: StopSignals;
-}
-
-async function trainIn(run: FolderStore, { trainer, source, request, stop }: Training): Promise<void> {
-  const { config, resume, weights, teacher } = request;
-  if (source instanceof LatentBatches) keepScale(source, config, run);
-  const { signal } = stop;
-  const about = { trainer, source, config, store: run, latents: source.latents, signal };
-  const from = resume ? 'checkpoint' : !weights ? 'start' : teacher ? 'given with a teacher' : 'given';
-  const command: RunEvents = {
-    started: () => stop.wait(), // until now there was nothing to save
-    note: (text) => console.log(text),
-    warning: warn,
-  };
-  const events = [command, new Progress(), collapseWatch(trainer, source, warn, signal), samplePictures(about)];
+async function trainIn(run: FolderStore, session: Session, { signal }: StopSignals): Promise<void> {
+  const { config, source } = session;
+  if (source instanceof LatentBatches) writeLatentStats(run.latentStatsPath, source.stats);
   try {
-    await trainRun({ ...about, from, events });
+    await session.train({ signal });
   } catch (error) {
-    throw error instanceof NonFiniteError ? divergence(error, trainer.step, run, config) : error;
+    throw error instanceof NonFiniteError ? divergence(error, session.step, run, config) : error;
   }
-  if (signal.aborted) console.log(`stopped at step ${trainer.step}; the state is saved. Go on with --resume`);
-  const { device } = trainer.workspace;
-  await reportTraining(trainer, run, config, adapterName(device), {
+  if (signal.aborted) console.log(`stopped at step ${session.step}; the state is saved. Go on with --resume`);
+  await reportTraining(session.trainer, run, config, adapterName(session.device), {
     signal,
     ...(source.latents && { latents: source.latents }),
   });
@@ -141,11 +143,10 @@ function divergence(
   );
 }
 
-/** Puts into the run's folder how its latents are scaled, so that sampling needs no data. */
-function keepScale(source: LatentBatches, config: RunConfig, run: FolderStore): void {
+/** Puts into the settings how the latents are scaled, so that sampling needs no data. */
+function keepScale(source: LatentBatches, config: RunConfig): void {
   for (const warning of source.warnings) console.warn(warning);
   config.data.latent_norm ??= true;
   config.data.latent_multiplier = source.latents.multiplier;
-  writeLatentStats(run.latentStatsPath, source.stats);
   if (config.train.sample_every > 0) console.log(LATENT_PICTURE_NOTE);
 }

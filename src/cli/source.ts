@@ -1,38 +1,23 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname } from 'node:path';
-import type { LatentScale } from '../data/latents.ts';
-import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
-import { toFloat32 } from '../io/safetensors.ts';
-import type { CheckpointTensors } from '../io/torch_names.ts';
-import type { VelocityNetwork } from '../nn/network.ts';
+import { atomicWrite } from '../io/atomic.node.ts';
+import { readBytes } from '../io/read.node.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
-import { configKeptIn, keptConfig } from '../run/kept_settings.node.ts';
-import { networkOf, resolveModel } from '../run/model.ts';
-import { presetNamed } from '../run/presets.ts';
-import { mergeConfig, type PartialConfig, parseConfig, type RunConfig } from '../run/settings.ts';
-import { checkSound, USE_SOUND_WEIGHTS } from '../run/sound.ts';
-import { groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
+import { keptIn, seenFrom } from '../run/kept_settings.node.ts';
+import { encodeModel, modelOf, type TrainedModel } from '../run/model_file.ts';
+import { parseWeightsFile, type WeightsFile } from '../run/weights_file.ts';
 import { youngAverage } from './average_age.ts';
 import { UsageError } from './failure.ts';
-import { foreignModel, modelNameIn } from './foreign_model.ts';
-import { halves } from './halves.ts';
 import { latentScaleOf } from './latent_samples.ts';
 import { statOf } from './output.ts';
 import { weightsOf } from './weights.ts';
-import { readWeightsFile, type WeightsFile } from './weights_file.ts';
 
 /** A trained model: from a run folder, or from a model file. */
-export interface Source {
-  readonly config: RunConfig;
-  readonly network: VelocityNetwork;
-  /** By parameter. */
-  readonly weights: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+export interface Source extends TrainedModel {
   /** What it is, for a line of output. */
   readonly label: string;
   /** The run folder, where it is one. */
   readonly run?: FolderStore;
-  /** How the latents were scaled that it was trained on, where it was. */
-  readonly latents?: LatentScale;
 }
 
 /** Which weights of what `--from` names. */
@@ -69,64 +54,9 @@ export function openSource(from: string, { weights, at }: Choice = {}): Source {
 }
 
 function openModelFile(path: string): Source {
-  const file = readWeightsFile(path);
-  const { config, network, checkpoint } = modelOf(path, file);
-  const latents = latentsOf(file, path);
-  const tensors = new Map<string, HostTensor>();
-  for (const [name, tensor] of checkpoint.tensors)
-    if (name.startsWith('ema/')) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
-  const weights = groupOf({ tensors, metadata: {} }, 'ema', network.parameters);
-  checkSound(path, weights, USE_SOUND_WEIGHTS);
-  return {
-    config,
-    network,
-    weights,
-    label: `${basename(path)} ${fingerprint(file)}`,
-    ...(latents && { latents }),
-  };
-}
-
-/** The configuration and the network that a file of weights says it is of, and its tensors. */
-function modelOf(
-  path: string,
-  file: WeightsFile,
-): { config: RunConfig; network: VelocityNetwork; checkpoint: CheckpointTensors } {
-  const { run, config: sizes } = file.metadata;
-  const described = run !== undefined || sizes !== undefined;
-  const checkpoint = described || file.plain().size > 0 ? file.checkpoint() : undefined;
-  if (!checkpoint || (!described && modelNameIn(checkpoint) === undefined))
-    throw new UsageError(
-      `${path} does not say which model its weights are of`,
-      `give a run folder, or a file that ucgm export wrote, or make it a run: ucgm convert ${path} --run FOLDER --model NAME`,
-    );
-  if (!described) return { ...foreignModel({ path, checkpoint, seed: 0, options: {} }), checkpoint };
-  const config = run === undefined ? sizedConfig(sizes as string, path) : configKeptIn(dirname(path), run, path);
-  return { config, network: networkOf(config.model), checkpoint };
-}
-
-function sizedConfig(text: string, path: string): RunConfig {
-  // JSON is YAML: the same checks, and the same errors.
-  const { model } = parseConfig(JSON.stringify({ model: jsonOf(text, path) }), path);
-  const config = mergeConfig(path, presetNamed('mnist'), { model: { ...model, name: 'mnist' } } as PartialConfig);
-  const { input_size, in_channels, num_classes } = config.model;
-  config.model = resolveModel(config.model, {
-    height: input_size ?? 32,
-    width: input_size ?? 32,
-    channels: in_channels ?? 1,
-    numClasses: num_classes ?? 0,
-  });
-  return config;
-}
-
-function jsonOf(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new UsageError(
-      `${path}: its metadata hold no JSON where it must be`,
-      'write the file again with ucgm export',
-    );
-  }
+  const file = parseWeightsFile(readBytes(path), path);
+  const model = modelOf(file, path);
+  return { ...model, config: seenFrom(dirname(path), model.config), label: `${basename(path)} ${fingerprint(file)}` };
 }
 
 /** Some digits that tell one file's weights from another's. */
@@ -136,31 +66,8 @@ function fingerprint(file: WeightsFile): string {
   return hash.digest('hex').slice(0, 8);
 }
 
-/** The scale of latents that an export keeps in the metadata. */
-function latentsOf({ metadata }: WeightsFile, path: string): LatentScale | undefined {
-  if (metadata.latents === undefined) return undefined;
-  const { mean, std, multiplier } = jsonOf(metadata.latents, path) as { [key: string]: unknown };
-  const numbers = (value: unknown) => Array.isArray(value) && value.every((v) => Number.isFinite(v));
-  if (!numbers(mean) || !numbers(std) || typeof multiplier !== 'number')
-    throw new UsageError(`${path}: its metadata key latents is no scale`, 'write the file again with ucgm export');
-  return { mean: Float32Array.from(mean as number[]), std: Float32Array.from(std as number[]), multiplier };
-}
-
 /** Writes a model file in half precision: weights, and the run's configuration in its metadata. */
-export function writeModelFile(path: string, { config, network, weights, latents }: Source): void {
-  const shapes = new Map(network.parameters.map(({ name, shape }) => [name, shape]));
-  writeSafetensorsAtomic(
-    path,
-    [...weights].map(([name, data]) => [
-      name,
-      { dtype: 'F16', shape: shapes.get(name) as readonly number[], data: halves(name, data) },
-    ]),
-    {
-      format: 'ucgm-model-1',
-      run: keptConfig(config, dirname(path)),
-      ...(latents && {
-        latents: JSON.stringify({ mean: [...latents.mean], std: [...latents.std], multiplier: latents.multiplier }),
-      }),
-    },
-  );
+export function writeModelFile(path: string, source: Source): void {
+  const config = keptIn(dirname(path), source.config);
+  atomicWrite(path, encodeModel({ ...source, config }, 'F16'));
 }

@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { isFewStep } from '../run/few_step.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
 import { presetNamed } from '../run/presets.ts';
-import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
+import type { PartialConfig, RunConfig } from '../run/settings.ts';
+import { tuningConfig } from '../run/tuning.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
@@ -54,18 +55,15 @@ async function tune(options: TuneOptions): Promise<void> {
   FolderStore.checkNew(options.out);
   checkFolder('--out', options.out);
   const { config: before, weights } = openSource(options.from, { at: options.start });
-  const { transport_type } = before.transport;
   if (isFewStep(before))
     console.warn(`${options.from} is a few-step model already: its average is no multi-step teacher`);
   const given: PartialConfig = {
-    transport: { transport_type, enhanced_ratio: options.zeta },
+    transport: { enhanced_ratio: options.zeta },
     data: { name: options.data, batch_size: options.batch },
     optimizer: { lr: options.lr },
     train: { steps: options.steps, seed: options.seed },
   } as PartialConfig;
   const recipe = presetNamed(options.preset);
-  const two = recipe.model?.two_times === true; // what a second time needs is not in the weights, and starts without effect
-  const own: PartialConfig = { model: { ...before.model, ...(two && { two_times: true }) }, data: before.data };
   const file = options.config === undefined ? {} : readConfigFile(options.config).config;
   checkSame(
     options.from,
@@ -74,7 +72,7 @@ async function tune(options: TuneOptions): Promise<void> {
     file,
     'leave it out: tuning goes on with the model and the transport of its start',
   );
-  const config = mergeConfig(options.config ?? 'the command line', recipe, own, file, given);
+  const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
   await runTraining({ config, out: options.out, weights, ...(teacher && { teacher }) });
 }

@@ -5,15 +5,7 @@ import { jpegWasm, webpWasm } from './codecs.node.ts';
 import type { ReadFormat } from './image_format.ts';
 import { jpegComponents } from './jpeg_header.ts';
 import { wholePng } from './png_chunks.node.ts';
-
-/** A decoded image. */
-export interface Pixels {
-  readonly channels: 1 | 3;
-  readonly height: number;
-  readonly width: number;
-  /** u8 [channels, height, width]. */
-  readonly data: Uint8Array;
-}
+import type { Pixels } from './resize.ts';
 
 /** RGBA, four bytes a pixel. */
 interface Rgba {

@@ -3,21 +3,14 @@ import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { ArrayDataset, DataError } from './dataset.ts';
 import { imagesFingerprint } from './fingerprint.node.ts';
-import { type IdxArray, parseIdx } from './idx.ts';
+import { type IdxArray, type IdxSet, idxFile, idxImages, parseIdx } from './idx.ts';
 
 /** Most bytes a gzipped file may unpack to. */
 const MAX_UNPACKED = 2 ** 31;
 
-/** A set of MNIST by the name that its files begin with. */
-export type IdxSet = 'train' | 't10k';
-
-/** Both spellings of MNIST's mirrors, `train-images-idx3-ubyte` and `train-images.idx3-ubyte`, gzipped or not. */
-const fileOf = (set: IdxSet, kind: 'images' | 'labels') =>
-  new RegExp(`^${set}-${kind}[-.]idx${kind === 'images' ? 3 : 1}-ubyte(\\.gz)?$`);
-
 /** True when the folder holds the images of a training set in MNIST's idx format. */
 export function isIdxFolder(path: string): boolean {
-  return readdirSync(path).some((name) => fileOf('train', 'images').test(name));
+  return readdirSync(path).some((name) => idxFile('train', 'images').test(name));
 }
 
 /**
@@ -27,31 +20,12 @@ export function isIdxFolder(path: string): boolean {
 export function loadIdxFolder(path: string, set: IdxSet = 'train'): ArrayDataset {
   const names = readdirSync(path);
   const read = (kind: 'images' | 'labels', rank: number): IdxArray => {
-    const name = names.find((n) => fileOf(set, kind).test(n));
+    const name = names.find((n) => idxFile(set, kind).test(n));
     if (!name)
       throw new DataError(`${path} has no ${set}-${kind} file`, `add ${set}-${kind}-idx${rank}-ubyte, gzipped or not`);
-    const array = parseIdx(unpacked(join(path, name)), join(path, name));
-    if (array.shape.length !== rank) {
-      throw new DataError(`${join(path, name)} has shape [${array.shape}]`, `give ${kind} with ${rank} dimensions`);
-    }
-    return array;
+    return parseIdx(unpacked(join(path, name)), join(path, name));
   };
-  const images = read('images', 3);
-  const labels = read('labels', 1);
-  const [count, height, width] = images.shape as [number, number, number];
-  if (labels.shape[0] !== count) {
-    throw new DataError(`${path}: ${count} images but ${labels.shape[0]} labels`, 'use files that belong together');
-  }
-  const classes = labels.data.reduce((most, label) => Math.max(most, label + 1), 0);
-  const arrays = {
-    name: basename(path),
-    channels: 1,
-    height,
-    width,
-    classNames: Array.from({ length: classes }, (_, i) => String(i)),
-    labels: Uint32Array.from(labels.data),
-    images: images.data,
-  };
+  const arrays = idxImages(basename(path), read('images', 3), read('labels', 1), path);
   return new ArrayDataset({ ...arrays, fingerprint: imagesFingerprint(arrays) });
 }
 

@@ -1,4 +1,4 @@
-import { DataError } from './dataset.ts';
+import { DataError, type ImageArrays } from './dataset.ts';
 
 /** One array of MNIST's idx format: unsigned bytes of a shape. */
 export interface IdxArray {
@@ -6,6 +6,13 @@ export interface IdxArray {
   /** A view into the file's bytes. */
   readonly data: Uint8Array;
 }
+
+/** A set of MNIST by the name that its files begin with. */
+export type IdxSet = 'train' | 't10k';
+
+/** Both spellings of MNIST's mirrors, `train-images-idx3-ubyte` and `train-images.idx3-ubyte`, gzipped or not. */
+export const idxFile = (set: IdxSet, kind: 'images' | 'labels'): RegExp =>
+  new RegExp(`^${set}-${kind}[-.]idx${kind === 'images' ? 3 : 1}-ubyte(\\.gz)?$`);
 
 const UNSIGNED_BYTE = 0x08;
 
@@ -37,4 +44,31 @@ export function parseIdx(bytes: Uint8Array, where: string): IdxArray {
     );
   }
   return { shape, data: bytes.subarray(start) };
+}
+
+/**
+ * MNIST's images [N, H, W] and labels [N] as the arrays of a dataset, a class for each number up to the greatest label.
+ * @param name of the dataset. @param where the files, for errors.
+ * @throws DataError for arrays of other shapes, or that do not belong together.
+ */
+export function idxImages(name: string, images: IdxArray, labels: IdxArray, where: string): ImageArrays {
+  for (const [what, { shape }, rank] of [
+    ['images', images, 3],
+    ['labels', labels, 1],
+  ] as const)
+    if (shape.length !== rank)
+      throw new DataError(`${where}: the ${what} have shape [${shape}]`, `give ${what} with ${rank} dimensions`);
+  const [count, height, width] = images.shape as [number, number, number];
+  if (labels.shape[0] !== count)
+    throw new DataError(`${where}: ${count} images but ${labels.shape[0]} labels`, 'use files that belong together');
+  const classes = labels.data.reduce((most, label) => Math.max(most, label + 1), 0);
+  return {
+    name,
+    channels: 1,
+    height,
+    width,
+    classNames: Array.from({ length: classes }, (_, i) => String(i)),
+    labels: Uint32Array.from(labels.data),
+    images: images.data,
+  };
 }

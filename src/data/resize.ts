@@ -1,8 +1,9 @@
-/** u8 planes [channels, height, width]. */
-interface Planes {
+/** A decoded image. */
+export interface Pixels {
   readonly channels: 1 | 3;
   readonly height: number;
   readonly width: number;
+  /** u8 [channels, height, width]. */
   readonly data: Uint8Array;
 }
 
@@ -10,7 +11,7 @@ interface Planes {
  * Resizes so that the shorter side is `size` and crops the longer one to the centre: torchvision's Resize and CenterCrop, whose
  * filter is Pillow's BILINEAR (a triangle as wide as the reduction; rows first, each pass rounded to 8 bits).
  */
-export function resizeAndCrop(image: Planes, size: number): Planes {
+export function resizeAndCrop(image: Pixels, size: number): Pixels {
   const { channels, height, width } = image;
   const short = Math.min(height, width);
   const [h, w] = [Math.trunc((size * height) / short), Math.trunc((size * width) / short)];

@@ -3,7 +3,23 @@ import { environment, noAdapter, noWebGPU } from './advice.ts';
 
 /** No usable WebGPU, or a lost device. `fix` says what to do. */
 export class DeviceError extends FixableError {
-  override readonly name = 'DeviceError';
+  override readonly name: string = 'DeviceError';
+}
+
+/** A device that is gone, with all that was on it. */
+export class DeviceLostError extends DeviceError {
+  override readonly name = 'DeviceLostError';
+  /** WebGPU's word: `destroyed` by the program, or `unknown`: the driver, the system or the browser took it away. */
+  readonly reason: GPUDeviceLostReason;
+
+  constructor({ reason, message }: Pick<GPUDeviceLostInfo, 'reason' | 'message'>) {
+    const why = reason === 'destroyed' ? 'it was destroyed' : message.split('\n')[0] || 'no reason given';
+    super(
+      `the device is lost: ${why}`,
+      'open a new device, make workspace and trainer anew, and restore the last checkpoint',
+    );
+    this.reason = reason;
+  }
 }
 
 export interface DeviceOptions {

@@ -1,3 +1,3 @@
-export { adapterName, DeviceError, type DeviceOptions, requestDevice } from './device.ts';
+export { adapterName, DeviceError, DeviceLostError, type DeviceOptions, requestDevice } from './device.ts';
 export { lossOf, onDevice, watchLoss } from './lost.ts';
 export { readBuffer } from './readback.ts';

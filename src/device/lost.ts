@@ -1,15 +1,14 @@
 import { FixableError } from '../kernel/index.ts';
-import { DeviceError } from './device.ts';
+import { DeviceLostError } from './device.ts';
 
 /** Milliseconds that a device has to say that it is lost, once something failed for no other reason. */
 const PATIENCE = 200;
-const FIX = 'open a new device, make workspace and trainer anew, and restore the last checkpoint';
 
-const losses = new WeakMap<GPUDevice, DeviceError>();
+const losses = new WeakMap<GPUDevice, DeviceLostError>();
 const watched = new WeakSet<GPUDevice>();
 
 /** The error of a lost device, if it is known to be lost. */
-export function lossOf(device: GPUDevice): DeviceError | undefined {
+export function lossOf(device: GPUDevice): DeviceLostError | undefined {
   return losses.get(device);
 }
 
@@ -17,13 +16,10 @@ export function lossOf(device: GPUDevice): DeviceError | undefined {
 export function watchLoss(device: GPUDevice): void {
   if (watched.has(device)) return;
   watched.add(device);
-  device.lost?.then(({ reason, message }) => {
-    const why = reason === 'destroyed' ? 'it was destroyed' : message.split('\n')[0] || 'no reason given';
-    losses.set(device, new DeviceError(`the device is lost: ${why}`, FIX));
-  });
+  device.lost?.then((info) => void losses.set(device, new DeviceLostError(info)));
 }
 
-/** Work on a device. @throws DeviceError instead of what WebGPU says, or does not say, when the device is lost. */
+/** Work on a device. @throws DeviceLostError instead of what WebGPU says, or does not say, when the device is lost. */
 export async function onDevice<T>(device: GPUDevice, work: () => Promise<T>): Promise<T> {
   watchLoss(device);
   await undefined; // a loss that has happened is told by now

@@ -2,7 +2,7 @@ import { KernelError } from '../kernel/index.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { normal, STREAM } from '../rng/philox.ts';
 import { BufferLimitError, count, type Workspace } from '../tensor/index.ts';
-import { sample } from '../ucgm/sampler.ts';
+import { type SampleResult, sample } from '../ucgm/sampler.ts';
 import { RunError } from './errors.ts';
 import { firstNotFinite } from './finite.ts';
 import type { RunConfig } from './settings.ts';
@@ -16,12 +16,16 @@ export interface Drawing {
   readonly atOnce?: number;
   /** Ends the drawing between two sampling steps; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** Also give the starting noise and every step's prediction. */
+  readonly keepAll?: boolean;
 }
 
 /** Images [B, C, H, W] flattened, and the passes through the network that one took. */
 export interface Drawn {
   readonly samples: Float32Array<ArrayBuffer>;
   readonly nfe: number;
+  /** The starting noise and then every step's prediction, each as `samples`, when asked for. */
+  readonly all: readonly Float32Array<ArrayBuffer>[];
 }
 
 /** Some of the images that are drawn. */
@@ -39,13 +43,18 @@ export async function draw(
   drawing: Drawing,
 ): Promise<Drawn> {
   const one = count(network.input);
-  const samples = new Float32Array(drawing.labels.length * one);
+  const whole = () => new Float32Array(drawing.labels.length * one);
+  const samples = whole();
+  const all: Float32Array<ArrayBuffer>[] = [];
   let nfe = 0;
   for await (const part of drawParts(workspace, network, weights, config, drawing)) {
     samples.set(part.samples, part.first * one);
+    part.all.forEach((values, i) => {
+      (all[i] ??= whole()).set(values, part.first * one);
+    });
     nfe = part.nfe;
   }
-  return { samples, nfe };
+  return { samples, nfe, all };
 }
 
 /** As draw, part by part, so that of many images only some are in memory. @throws RunError for samples that are not finite; the signal's reason. */
@@ -54,7 +63,7 @@ export async function* drawParts(
   network: VelocityNetwork,
   weights: Weights,
   config: RunConfig,
-  { labels, seed, atOnce = 500, signal }: Drawing,
+  { labels, seed, atOnce = 500, signal, keepAll = false }: Drawing,
 ): AsyncGenerator<DrawnPart> {
   const one = count(network.input);
   let size = Math.min(atOnce, labels.length);
@@ -62,9 +71,9 @@ export async function* drawParts(
     const part = labels.slice(first, first + size);
     const noise = (step: number) =>
       Float32Array.from({ length: part.length * one }, (_, i) => normal(seed, STREAM.sample, step, first * one + i));
-    let drawn: Drawn;
+    let drawn: SampleResult;
     try {
-      const request = { noise: noise(0), labels: part, stepNoise: (step: number) => noise(step + 1) };
+      const request = { noise: noise(0), labels: part, stepNoise: (step: number) => noise(step + 1), keepAll };
       const control = signal ? { signal } : {};
       const { transport_type } = config.transport;
       drawn = await sample(workspace, network, weights, transport_type, config.sample, request, control);
@@ -79,7 +88,7 @@ export async function* drawParts(
         `sample ${first + Math.floor(stray.index / one)} holds ${stray.value}, though the weights are finite`,
         'sample with --kappa 0 and a lower --cfg, or use an earlier checkpoint: the model may have diverged',
       );
-    yield { samples: drawn.samples, nfe: drawn.nfe, first };
+    yield { ...drawn, first };
     first += part.length;
   }
 }

@@ -1,9 +1,14 @@
+import type { DeviceLostError } from '../device/index.ts';
 import type { StepMetrics } from '../optim/step_metrics.ts';
+import type { Sampled } from './samples.ts';
 import type { RunConfig } from './settings.ts';
 import type { Awaitable } from './store.ts';
 
 /** A step as it was measured. */
-export type Measured = StepMetrics & { readonly imagesPerSecond: number };
+export type Measured = StepMetrics & {
+  /** Now: of the steps since the measurement before, without pauses, samples and checkpoints. */
+  readonly imagesPerSecond: number;
+};
 
 /**
  * What happens in a training, for whoever wants to know: progress, alarms, pictures. The training waits for what a subscriber
@@ -20,6 +25,12 @@ export interface RunEvents {
   saved?(step: number): Awaitable<void>;
   /** A step was taken, and saved where that was due. */
   stepped?(step: number): Awaitable<void>;
+  /** Samples were drawn by the averaged weights after `step` steps. */
+  sampled?(step: number, samples: Sampled): Awaitable<void>;
+  /** The device is gone; a new one is asked for, and the training goes on from the last checkpoint. */
+  lost?(loss: DeviceLostError, step: number): Awaitable<void>;
+  /** Of the kernels that are waited for `done` are compiled. */
+  compiling?(done: number, of: number): void;
   /** The training is over, or failed. */
   ended?(): Awaitable<void>;
   note?(text: string): void;
@@ -49,5 +60,9 @@ export class Subscribers {
 
   readonly warn = (text: string): void => {
     for (const subscriber of this.#all) subscriber.warning?.(text);
+  };
+
+  readonly compiling = (done: number, of: number): void => {
+    for (const subscriber of this.#all) subscriber.compiling?.(done, of);
   };
 }

@@ -6,6 +6,7 @@ import { readSafetensors, writeSafetensorsAtomic } from '../io/safetensors.node.
 import type { TrainerState } from '../ucgm/checkpoint.ts';
 import { configKeptIn, keptConfig } from './kept_settings.node.ts';
 import { MetricsLog } from './metrics_log.node.ts';
+import { PassedOver } from './passed_over.ts';
 import { lock } from './run_lock.node.ts';
 import type { RunConfig } from './settings.ts';
 import type { Checkpoint, RunStore } from './store.ts';
@@ -168,20 +169,16 @@ export class FolderStore implements RunStore {
    * @throws IoError of the newest where all are damaged.
    */
   latestCheckpoint(): Checkpoint | undefined {
-    const warnings: string[] = [];
-    let first: IoError | undefined;
+    const damaged = new PassedOver();
     for (const step of this.checkpoints().reverse()) {
       const path = this.checkpointPath(step);
       try {
-        return { step, where: path, warnings, ...readSafetensors(path) };
+        return { step, where: path, warnings: damaged.warnings, ...readSafetensors(path) };
       } catch (error) {
-        if (!(error instanceof IoError)) throw error;
-        first ??= error;
-        warnings.push(`passed over a damaged checkpoint: ${error.message}`);
+        damaged.add(error);
       }
     }
-    if (first) throw first;
-    return undefined;
+    return damaged.end();
   }
 
   /** Removes all checkpoints but the newest `keep`, and temporary files that a crash left. */

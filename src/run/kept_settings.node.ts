@@ -18,9 +18,14 @@ const withData = (config: RunConfig, name: string): RunConfig => ({ ...config, d
  * so that it is found from anywhere, and after both have moved together; an absolute one stays.
  */
 export function keptConfig(config: RunConfig, folder: string): string {
+  return stringifyConfig(keptIn(folder, config));
+}
+
+/** The configuration with its data as it is kept in a folder. */
+export function keptIn(folder: string, config: RunConfig): RunConfig {
   const { name } = config.data;
   const fixed = NAMED.includes(name) || isAbsolute(name);
-  return stringifyConfig(fixed ? config : withData(config, way(resolve(folder), resolve(name))));
+  return fixed ? config : withData(config, way(resolve(folder), resolve(name)));
 }
 
 /**
@@ -29,7 +34,11 @@ export function keptConfig(config: RunConfig, folder: string): string {
  * @throws ConfigError.
  */
 export function configKeptIn(folder: string, text: string, where: string): RunConfig {
-  const config = mergeConfig(where, parseConfig(text, where));
+  return seenFrom(folder, mergeConfig(where, parseConfig(text, where)));
+}
+
+/** A configuration that was kept in a folder, with its data as seen from the working directory. */
+export function seenFrom(folder: string, config: RunConfig): RunConfig {
   const { name } = config.data;
   if (NAMED.includes(name) || isAbsolute(name)) return config;
   const beside = resolve(folder, name);

@@ -1,12 +1,15 @@
 import type { BatchSource, DataBatch } from '../data/batches.ts';
+import { DeviceLostError } from '../device/index.ts';
 import { FixableError } from '../kernel/index.ts';
 import { NonFiniteError } from '../optim/non_finite.ts';
 import type { StepMetrics } from '../optim/step_metrics.ts';
 import { METRICS_KEPT, type Trainer } from '../ucgm/trainer.ts';
 import { poorTeacher, sight } from './alarms.ts';
-import { resumeTrainer, saveCheckpoint } from './checkpoint.ts';
+import { saveCheckpoint } from './checkpoint.ts';
 import { type RunEvents, Subscribers } from './events.ts';
+import type { Gate } from './gate.ts';
 import type { RunConfig } from './settings.ts';
+import { Stopwatch } from './stopwatch.ts';
 import type { Awaitable, RunStore } from './store.ts';
 
 /** A training run: a trainer, what it is fed, and where it is kept. */
@@ -16,12 +19,14 @@ export interface TrainingRun {
   readonly config: RunConfig;
   readonly store: RunStore;
   /**
-   * How it begins: from what the trainer holds, from weights that were given (they are saved first, and looked at as a teacher's:
-   * the start, or one with weights of its own), or from the newest checkpoint of the store.
+   * What the trainer holds: the start, or what it went on from; or weights that were given, which are saved first, and looked at as a
+   * teacher's: the start, or one with weights of its own.
    */
-  readonly from: 'start' | 'given' | 'given with a teacher' | 'checkpoint';
+  readonly from: 'start' | 'given' | 'given with a teacher';
   /** Ends it after the step, of training or of sampling, in which it is aborted. */
   readonly signal?: AbortSignal;
+  /** Holds it back between two steps while it is closed. */
+  readonly gate?: Gate;
   readonly events?: readonly RunEvents[];
 }
 
@@ -29,7 +34,7 @@ export interface TrainingRun {
  * Trains to the configured step, or to the end of the step in which the signal came; with settings, log and checkpoints in the
  * store on the way. The state at the end is saved.
  * @throws NonFiniteError where a step is not finite: nothing is saved of it, and the last sound checkpoint stays; DataError and
- * IoError where data or store fail: what was trained is saved, if it can be.
+ * IoError where data or store fail: what was trained is saved, if it can be; DeviceLostError when the device is lost: the last checkpoint stays.
  */
 export async function trainRun(run: TrainingRun): Promise<void> {
   const { trainer, source, config, store, from, events = [] } = run;
@@ -39,21 +44,22 @@ export async function trainRun(run: TrainingRun): Promise<void> {
   await store.writeSettings(config); // from here on there is a run, and what it starts from is in it
   const poor = given && (await poorTeacher(trainer, await sight(source, 0), config, from !== 'given'));
   if (poor) subscribers.warn(poor);
-  if (from === 'checkpoint') await resumeTrainer(trainer, store, subscribers);
   await takeSteps(run, subscribers);
 }
 
 async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<void> {
-  const { trainer, source, config, store, signal } = run;
+  const { trainer, source, config, store, signal, gate } = run;
   const { train, data } = config;
   const stopped = () => signal?.aborted === true;
   const log = await store.metricsAfter(trainer.step);
-  const [first, start] = [trainer.step, performance.now()];
+  const first = trainer.step;
+  const clock = new Stopwatch();
   let [logged, saved] = [first, -1];
-  const record = async (measured: readonly StepMetrics[]) => {
+  const record = async (all: readonly StepMetrics[]) => {
+    const measured = all.filter(({ step }) => step > logged);
+    if (measured.length === 0) return;
+    const imagesPerSecond = (measured.length * data.batch_size * 1000) / clock.lap();
     for (const metrics of measured) {
-      if (metrics.step <= logged) continue;
-      const imagesPerSecond = ((metrics.step - first) * data.batch_size * 1000) / (performance.now() - start);
       await log.append({ ...metrics, imagesPerSecond });
       await subscribers.tell((to) => to.measured?.({ ...metrics, imagesPerSecond }));
       logged = metrics.step;
@@ -62,7 +68,7 @@ async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<vo
   const save = async () => {
     if (saved === trainer.step) return;
     await record(await trainer.metrics()); // first: of a step that is not finite nothing is saved
-    await saveCheckpoint(trainer, store, train.keep_checkpoints);
+    await clock.without(() => saveCheckpoint(trainer, store, train.keep_checkpoints));
     saved = trainer.step;
   };
   const read = async (step: number): Promise<DataBatch> => {
@@ -81,7 +87,7 @@ async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<vo
         await event(subscriber);
       } catch (error) {
         if (stopped() && error === signal?.reason) return;
-        if (!(error instanceof FixableError)) throw error;
+        if (!(error instanceof FixableError) || error instanceof DeviceLostError) throw error;
         await trainer.workspace.abandonStep();
         const what = `no ${subscriber.purpose ?? 'answer to an event'} at step ${trainer.step}`;
         subscribers.warn(`${what}: ${error.message.split('\n')[0]}`);
@@ -96,9 +102,10 @@ async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<vo
       if (step % train.log_every === 0 || step % METRICS_KEPT === 0) await record(await trainer.metrics());
       if (step % train.checkpoint_every === 0 || step === train.steps) {
         await save();
-        await beside((to) => to.saved?.(step));
+        await clock.without(() => beside((to) => to.saved?.(step)));
       }
-      await beside((to) => to.stepped?.(step));
+      await clock.without(() => beside((to) => to.stepped?.(step)));
+      if (gate?.closed) await clock.without(() => gate.through(signal));
     }
     if (stopped()) await save();
   } catch (error) {

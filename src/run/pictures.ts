@@ -1,9 +1,9 @@
 import type { LatentScale } from '../data/latents.ts';
 import type { Trainer } from '../ucgm/trainer.ts';
 import type { RunEvents } from './events.ts';
-import { sampleImages, samplesPng } from './samples.ts';
+import { type Sampled, sampleImages, samplesPng } from './samples.ts';
 import type { RunConfig } from './settings.ts';
-import type { RunStore } from './store.ts';
+import type { Awaitable, RunStore } from './store.ts';
 
 /** What pictures of a training are of, and where they go. */
 export interface Pictured {
@@ -14,10 +14,12 @@ export interface Pictured {
   readonly latents?: LatentScale | undefined;
   /** Ends the sampling within a step. */
   readonly signal?: AbortSignal;
+  /** Told of the samples, once they are kept. */
+  readonly sampled?: (step: number, samples: Sampled) => Awaitable<void>;
 }
 
 /** Keeps a grid of samples by the averaged weights every `train.sample_every` steps. */
-export function samplePictures({ trainer, config, store, latents, signal }: Pictured): RunEvents {
+export function samplePictures({ trainer, config, store, latents, signal, sampled: told }: Pictured): RunEvents {
   const every = config.train.sample_every;
   return {
     purpose: 'samples',
@@ -28,6 +30,7 @@ export function samplePictures({ trainer, config, store, latents, signal }: Pict
       try {
         const sampled = await sampleImages(lease, network, average, config, signal ? { signal } : {}, latents);
         await store.writeSamples(step, samplesPng(sampled));
+        await told?.(step, sampled);
       } finally {
         await lease.dispose();
       }

@@ -5,7 +5,7 @@ import type { Workspace } from '../tensor/index.ts';
 import { draw } from './draw.ts';
 import { RunError } from './errors.ts';
 import { latentPicture } from './latent_picture.ts';
-import type { RunConfig } from './settings.ts';
+import { mergeConfig, type RunConfig } from './settings.ts';
 
 export interface GridRequest {
   /** Images, of all classes in turn; default eight of each of the first 16 classes, or 64. */
@@ -13,8 +13,22 @@ export interface GridRequest {
   readonly seed?: number;
   /** One class for all; default all classes in turn. */
   readonly label?: number;
+  /** The class of each image, in place of count and label. */
+  readonly labels?: ArrayLike<number>;
+  /** Also give the starting noise and every step's prediction. */
+  readonly keepAll?: boolean;
   /** Ends the sampling within a step; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+}
+
+/** What is asked of a model: images, how they are sampled, and by which weights. */
+export interface ImageRequest extends GridRequest {
+  /** Sampling steps; those of the settings if left out. */
+  readonly steps?: number;
+  /** Other settings of the sampler, those of the model if left out. */
+  readonly sample?: Partial<RunConfig['sample']>;
+  /** The average (if left out), or the weights in training. */
+  readonly weights?: 'ema' | 'model';
 }
 
 /** Samples of a run: images, or latents as a decoder takes them. */
@@ -30,6 +44,20 @@ export interface Sampled {
   readonly latents: boolean;
 }
 
+/** Samples, and what it took to draw them. */
+export interface DrawnImages extends Sampled {
+  /** Passes through the network. */
+  readonly nfe: number;
+  /** The starting noise and then every step's prediction, each as `samples`, when asked for. */
+  readonly all: readonly Float32Array<ArrayBuffer>[];
+}
+
+/** The settings with what a request says of the sampler in their place. @throws ConfigError for values that cannot be. */
+export function withSampling(config: RunConfig, { steps, sample }: ImageRequest): RunConfig {
+  const given = { ...sample, ...(steps !== undefined && { sampling_steps: steps }) };
+  return mergeConfig('the request', config, { sample: given });
+}
+
 /** Samples a run's network. @param latents how the run's latents were scaled, if it was trained on such: undone here. */
 export async function sampleImages(
   workspace: Workspace,
@@ -38,24 +66,28 @@ export async function sampleImages(
   config: RunConfig,
   request: GridRequest,
   latents?: LatentScale,
-): Promise<Sampled> {
+): Promise<DrawnImages> {
   const columns = gridColumns(network);
   const labels = labelsFor(network, request);
   const seed = request.seed ?? config.train.seed;
   checkCount(network, labels.length, 'count');
-  const control = request.signal ? { signal: request.signal } : {};
-  const { samples } = await draw(workspace, network, weights, config, { labels, seed, ...control });
+  const control = { keepAll: request.keepAll ?? false, ...(request.signal && { signal: request.signal }) };
+  const { samples, nfe, all } = await draw(workspace, network, weights, config, { labels, seed, ...control });
   const [c, h, w] = network.input;
-  if (latents) denormaliseLatents(samples, h * w, latents);
-  return { samples, shape: [c, h, w], labels, columns, latents: latents !== undefined };
+  if (latents) for (const values of new Set([samples, ...all])) denormaliseLatents(values, h * w, latents);
+  return { samples, shape: [c, h, w], labels, columns, latents: latents !== undefined, nfe, all };
 }
 
 /** Labels that are held. */
 const MOST_LABELS = 10 ** 7;
 
 /** Labels of the images that a request asks for. @throws RunError for more than can be kept, or a label that is none. */
-export function labelsFor(network: VelocityNetwork, { count, label }: GridRequest): Uint32Array<ArrayBuffer> {
+export function labelsFor(
+  network: VelocityNetwork,
+  { count, label, labels: given }: GridRequest,
+): Uint32Array<ArrayBuffer> {
   const { numClasses } = network;
+  if (given) return givenLabels(given, numClasses);
   const columns = gridColumns(network);
   const n = count ?? columns * 8;
   if (n > MOST_LABELS) throw new RunError(`count ${n}`, `give at most ${MOST_LABELS}`);
@@ -67,6 +99,15 @@ export function labelsFor(network: VelocityNetwork, { count, label }: GridReques
   const labels = new Uint32Array(n).fill(label ?? 0);
   if (label === undefined && numClasses >= 2) for (let i = 0; i < n; i++) labels[i] = i % inTurn;
   return labels;
+}
+
+/** @throws RunError for no labels, or one that is no class. */
+function givenLabels(labels: ArrayLike<number>, numClasses: number): Uint32Array<ArrayBuffer> {
+  const most = Math.max(0, numClasses - 1);
+  const wrong = Array.from(labels).find((label) => !(Number.isInteger(label) && label >= 0 && label <= most));
+  if (wrong !== undefined || labels.length === 0)
+    throw new RunError(`labels hold ${wrong ?? 'nothing'}`, `give a whole number from 0 to ${most} for each image`);
+  return Uint32Array.from(labels);
 }
 
 /** @throws RunError for more images than can be held at once, before they are drawn. */

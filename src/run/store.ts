@@ -28,6 +28,8 @@ export interface MetricsWriter {
 export interface RunStore {
   /** The place, for messages. */
   readonly name: string;
+  /** The settings that are kept; undefined where there is no run yet. */
+  settings(): Awaitable<RunConfig | undefined>;
   /** Keeps the settings: from then on the place holds a run. */
   writeSettings(config: RunConfig): Awaitable<void>;
   /** Opens the log for the steps after `step`; lines of later steps go, as they will be written again. */

@@ -29,10 +29,11 @@ export async function drawStrip(
     rows.push(await sampleImages(workspace, network, weights, stepped, request, latents));
   }
   const [first] = rows as [Sampled, ...Sampled[]];
+  const { shape, columns, latents: isLatent } = first;
   const samples = new Float32Array(rows.length * first.samples.length);
   rows.forEach((row, i) => {
     samples.set(row.samples, i * first.samples.length);
   });
   const labels = Uint32Array.from(rows.flatMap((row) => [...row.labels]));
-  return { ...first, samples, labels };
+  return { samples, shape, labels, columns, latents: isLatent };
 }

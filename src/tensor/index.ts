@@ -7,4 +7,4 @@ export { type Numbers, realNumbers, wholeNumbers } from './numbers.ts';
 export { MAX_IN_FLIGHT, Pace } from './pace.ts';
 export { Stream } from './stream.ts';
 export { count, rowsAndCols, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
-export { homeOf, Workspace } from './workspace.ts';
+export { homeOf, Workspace, type WorkspaceOptions } from './workspace.ts';

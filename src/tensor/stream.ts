@@ -1,6 +1,7 @@
 import type { BufferLike, BuffersOf, DimsOf, DispatchRecord, Kernel, ShaderSource } from '../kernel/index.ts';
 import { bytesOf } from './dtype.ts';
 import { TensorError } from './errors.ts';
+import { Pieces } from './pieces.ts';
 import type { Tensor } from './tensor.ts';
 
 /** Dispatches after which what is recorded goes to the GPU, so that it works while the host records on. */
@@ -14,6 +15,14 @@ type Item =
 
 /** As the tensor's elements lie: halves as the 16 bits of each. */
 type Words = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+
+/** How commands go to the device; left out, as soon as there are some, and without a word. */
+export interface StreamOptions {
+  /** Milliseconds that one submit may take the device, about: the page, which shares it, can draw in between. */
+  readonly submitMs?: number | undefined;
+  /** Told whenever a kernel is compiled that is waited for, how many of those are. */
+  readonly onCompile?: ((done: number, of: number) => void) | undefined;
+}
 
 interface Slot {
   kernel: Kernel;
@@ -39,11 +48,19 @@ export class Stream {
   #held = false;
 
   readonly #memory: { readonly settled: boolean; check(): Promise<void> };
+  readonly #pieces: Pieces | undefined;
+  readonly #onCompile: StreamOptions['onCompile'];
 
   /** @param memory whether there was memory for the buffers: nothing is submitted before it is known. */
-  constructor(device: GPUDevice, memory: { readonly settled: boolean; check(): Promise<void> }) {
+  constructor(
+    device: GPUDevice,
+    memory: { readonly settled: boolean; check(): Promise<void> },
+    { submitMs, onCompile }: StreamOptions = {},
+  ) {
     this.device = device;
     this.#memory = memory;
+    this.#pieces = submitMs === undefined ? undefined : new Pieces(device.queue, submitMs);
+    this.#onCompile = onCompile;
   }
 
   /** Starts a new sequence of dispatches, to be matched with the last one's records. */
@@ -114,11 +131,34 @@ export class Stream {
   async flush(): Promise<void> {
     await this.#memory.check();
     if (this.#waiting.size > 0) {
-      await Promise.all([...this.#waiting].map((k) => k.ready));
+      await this.#compiled();
       await this.#memory.check(); // compiling takes seconds: the buffers may be gone
     }
     this.#waiting.clear();
-    this.#submit();
+    const items = this.#taken();
+    const dispatch = (item: Item) => (item.kind === 'run' ? item.record : undefined);
+    if (this.#pieces) await this.#pieces.send(items, dispatch, (piece) => this.#submit(piece));
+    else this.#submit(items);
+  }
+
+  async #compiled(): Promise<void> {
+    const kernels = [...this.#waiting];
+    let done = kernels.filter((kernel) => kernel.compiled).length;
+    const one = async (kernel: Kernel) => {
+      if (kernel.compiled) return;
+      await kernel.ready;
+      this.#onCompile?.(++done, kernels.length);
+    };
+    await Promise.all(kernels.map(one));
+  }
+
+  /** What is recorded, and is recorded no more. */
+  #taken(): readonly Item[] {
+    const items = this.#items;
+    this.#items = [];
+    this.#earlier = 0;
+    this.#runs = 0;
+    return items;
   }
 
   /** Forgets what was recorded since `begin` and every kept record: after an error, or before buffers they name are destroyed. */
@@ -133,13 +173,14 @@ export class Stream {
   }
 
   #submitIfReady(): void {
-    if (this.#held || !this.#memory.settled) return; // else the last part of a step may run without its first
+    // Where it is held or not settled, the last part of a step may run without its first; pieces wait for each other, as only flush does.
+    if (this.#held || !this.#memory.settled || this.#pieces) return;
     for (const kernel of this.#waiting) if (!kernel.compiled) return;
     this.#waiting.clear();
-    this.#submit();
+    this.#submit(this.#taken());
   }
 
-  #submit(): void {
+  #submit(items: readonly Item[]): void {
     const { device } = this;
     let encoder: GPUCommandEncoder | undefined;
     let pass: GPUComputePassEncoder | undefined;
@@ -152,7 +193,7 @@ export class Stream {
       if (encoder) device.queue.submit([encoder.finish()]);
       encoder = undefined;
     };
-    for (const item of this.#items) {
+    for (const item of items) {
       if (item.kind === 'write') {
         // A queue write takes effect at once, ahead of an encoder that is not submitted yet.
         send();
@@ -171,9 +212,6 @@ export class Stream {
       }
     }
     send();
-    this.#items = [];
-    this.#earlier = 0;
-    this.#runs = 0;
   }
 }
 

@@ -1,10 +1,20 @@
 import { watchLoss } from '../device/index.ts';
-import { bfloatToFloat32, type Caps, capsOf, halfToNumber } from '../kernel/index.ts';
+import {
+  bfloatToFloat32,
+  type Caps,
+  callback,
+  capsOf,
+  checkOptions,
+  group,
+  halfToNumber,
+  number,
+  optional,
+} from '../kernel/index.ts';
 import { Arena } from './arena.ts';
 import { bytesOf, type DType } from './dtype.ts';
 import { WorkspaceError } from './errors.ts';
 import { Ledger, ledgerOf, type Owner } from './ledger.ts';
-import { Stream } from './stream.ts';
+import { Stream, type StreamOptions } from './stream.ts';
 import { Tasks } from './tasks.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 
@@ -21,6 +31,14 @@ export function homeOf(buffer: GPUBuffer): Workspace | undefined {
   }
   return undefined;
 }
+
+/** How a workspace uses its device; a lease does as its workspace. */
+export type WorkspaceOptions = StreamOptions;
+
+const OPTIONS = group<WorkspaceOptions>({
+  submitMs: optional(number),
+  onCompile: optional(callback<NonNullable<WorkspaceOptions['onCompile']>>()),
+});
 
 /** How a lease is made. */
 interface LeaseOf {
@@ -39,23 +57,29 @@ export class Workspace {
   readonly ledger: Ledger;
   readonly arena: Arena;
   readonly stream: Stream;
+  readonly #options: WorkspaceOptions;
   readonly #tasks: Tasks;
   readonly #leases = new Map<string, Workspace>();
   readonly #ended: (() => void) | undefined;
 
-  /** @param leaseOf given by `lease` alone. */
-  constructor(device: GPUDevice, leaseOf?: LeaseOf) {
+  /**
+   * @param leaseOf given by `lease` alone.
+   * @throws WorkspaceError for what is no device, and for options that do not exist.
+   */
+  constructor(device: GPUDevice, options: WorkspaceOptions = {}, leaseOf?: LeaseOf) {
     if (typeof device?.createBuffer !== 'function')
       throw new WorkspaceError(`a workspace of ${device}`, 'give a GPUDevice: await requestDevice(navigator.gpu)');
+    checkOptions(OPTIONS, options, (what, fix) => new WorkspaceError(`Workspace: ${what}`, fix));
     watchLoss(device);
     this.device = device;
+    this.#options = options;
     this.#tasks = new Tasks(device);
     this.caps = capsOf(device);
     this.ledger = leaseOf?.ledger ?? new Ledger(device);
     this.#ended = leaseOf?.ended;
     workspaces.set(this.ledger, this);
     this.arena = new Arena(this.ledger);
-    this.stream = new Stream(device, this.ledger);
+    this.stream = new Stream(device, this.ledger, options);
   }
 
   /**
@@ -71,7 +95,7 @@ export class Workspace {
     const known = this.#leases.get(name);
     if (known) return known;
     const ended = () => void this.#leases.delete(name);
-    const lease = new Workspace(this.device, { ledger: this.ledger.branch(name), ended });
+    const lease = new Workspace(this.device, this.#options, { ledger: this.ledger.branch(name), ended });
     this.#leases.set(name, lease);
     return lease;
   }

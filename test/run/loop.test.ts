@@ -2,9 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { datasetBatches } from '../../src/data/batches.ts';
 import { shapesDataset } from '../../src/data/shapes.ts';
 import { FixableError } from '../../src/kernel/index.ts';
+import { resumeTrainer } from '../../src/run/checkpoint.ts';
 import { RunError } from '../../src/run/errors.ts';
-import type { RunEvents } from '../../src/run/events.ts';
+import { type RunEvents, Subscribers } from '../../src/run/events.ts';
 import { type TrainingRun, trainRun } from '../../src/run/loop.ts';
+import { MemoryStore } from '../../src/run/memory_store.ts';
 import { resolveModel } from '../../src/run/model.ts';
 import { samplePictures } from '../../src/run/pictures.ts';
 import { trainerOf } from '../../src/run/prepare.ts';
@@ -12,7 +14,6 @@ import { presetNamed } from '../../src/run/presets.ts';
 import { mergeConfig, type PartialConfig } from '../../src/run/settings.ts';
 import { Workspace } from '../../src/tensor/index.ts';
 import { testDevice } from '../gpu.ts';
-import { MemoryStore } from './memory_store.ts';
 
 const data = shapesDataset();
 const config = mergeConfig('test', presetNamed('tiny'), {
@@ -24,17 +25,21 @@ const config = mergeConfig('test', presetNamed('tiny'), {
 config.model = resolveModel(config.model, data);
 
 type Given = Partial<Omit<TrainingRun, 'trainer' | 'store' | 'events'>> & {
+  /** Goes on from the newest checkpoint of the store. */
+  readonly resume?: boolean;
   readonly events?: (run: TrainingRun) => RunEvents[];
 };
 
 /** Trains the run of a store in a workspace of its own. */
-async function trained(store: MemoryStore, { events, ...given }: Given = {}): Promise<void> {
+async function trained(store: MemoryStore, { events, resume, ...given }: Given = {}): Promise<void> {
   const workspace = new Workspace(await testDevice());
   const trainer = trainerOf(workspace, config);
   const source = datasetBatches(data, { seed: 0, batchSize: 4 });
   const run: TrainingRun = { trainer, source, config, store, from: 'start', ...given };
   try {
-    await trainRun({ ...run, ...(events && { events: events(run) }) });
+    const subscribed = events?.(run) ?? [];
+    if (resume) await resumeTrainer(trainer, store, new Subscribers(subscribed));
+    await trainRun({ ...run, events: subscribed });
   } finally {
     await trainer.free();
     await workspace.dispose();
@@ -63,7 +68,7 @@ describe('a training run', () => {
       ...['stepped 1', 'measured 1', 'measured 2', 'stepped 2', 'measured 3', 'saved 3', 'stepped 3'],
       ...['measured 4', 'stepped 4', 'stepped 5', 'measured 5', 'measured 6', 'saved 6', 'stepped 6', 'ended'],
     ]);
-    expect(store.settings).toEqual(config);
+    expect(store.kept).toEqual(config);
     expect(store.lines.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(store.lines.every(({ imagesPerSecond, loss }) => (imagesPerSecond as number) > 0 && loss !== null)).toBe(
       true,
@@ -85,7 +90,7 @@ describe('a training run', () => {
     });
     expect(heard).toEqual(['started 0', 'stepped 1', 'measured 1', 'measured 2', 'ended']);
     expect([...parts.saved.keys()]).toEqual([2]);
-    await trained(parts, { from: 'checkpoint', events: () => [listener(heard)] });
+    await trained(parts, { resume: true, events: () => [listener(heard)] });
     expect(heard.slice(5, 7)).toEqual(['note: resumed at step 2', 'started 2']);
     expect(parts.saved).toEqual(whole.saved);
     expect(parts.lines.map(({ step, loss }) => [step, loss])).toEqual(
@@ -122,7 +127,7 @@ describe('a training run', () => {
     expect([...store.saved.keys()]).toEqual([2]);
     const bytes = store.saved.get(2) as Uint8Array;
     bytes.fill(0xff, bytes.length - 64); // the last tensor's numbers
-    const refused = trained(store, { from: 'checkpoint' });
+    const refused = trained(store, { resume: true });
     await expect(refused).rejects.toThrow(RunError);
     await expect(refused).rejects.toThrow(
       /^checkpoint 2: .* holds NaN .*Fix: remove this file: the run then starts anew/,
@@ -132,7 +137,7 @@ describe('a training run', () => {
   it('that is gone on with before its first checkpoint begins anew', async () => {
     const [whole, anew, heard] = [new MemoryStore(), new MemoryStore(), [] as string[]];
     await trained(whole);
-    await trained(anew, { from: 'checkpoint', events: () => [listener(heard)] });
+    await trained(anew, { resume: true, events: () => [listener(heard)] });
     expect(heard[0]).toBe('note: no checkpoint yet: starting from the first step');
     expect(anew.saved).toEqual(whole.saved);
   });

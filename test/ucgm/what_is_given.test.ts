@@ -109,7 +109,8 @@ it('on a lost device everything says so, and the step stays', async () => {
     () => sample(workspace, network, trainer.average, 'Linear', SAMPLING_DEFAULTS, request),
   ])
     expect(await work().catch((error) => error)).toMatchObject({
-      name: 'DeviceError',
+      name: 'DeviceLostError',
+      reason: 'destroyed',
       message: expect.stringContaining('lost'),
       fix: expect.stringContaining('restore the last checkpoint'),
     });

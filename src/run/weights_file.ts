@@ -1,8 +1,7 @@
-import { readBytes } from '../io/read.node.ts';
 import { isSafetensors, parseSafetensors, type RawTensor } from '../io/safetensors.ts';
 import { isTorchFile, parseTorchCheckpoint } from '../io/torch_checkpoint.ts';
 import { type CheckpointTensors, plainTensors, torchTensors } from '../io/torch_names.ts';
-import { UsageError } from './failure.ts';
+import { RunError } from './errors.ts';
 
 /** A weights file that was read, to be seen as a checkpoint or as plain tensors. */
 export interface WeightsFile {
@@ -18,18 +17,18 @@ export interface WeightsFile {
 const OUR_NAMES = /^(model|ema)\//;
 
 /**
- * Reads a file of torch.save or of safetensors, known by its first bytes whatever its name is.
- * @throws UsageError for another kind, IoError for a file that cannot be read.
+ * Reads the bytes of a file of torch.save or of safetensors, known by the first of them whatever the file's name is.
+ * @param path the file's name, for errors.
+ * @throws RunError for another kind, IoError for a file that cannot be read.
  */
-export function readWeightsFile(path: string): WeightsFile {
-  const content = readBytes(path);
+export function parseWeightsFile(content: Uint8Array, path: string): WeightsFile {
   const bytes = content.byteLength;
   if (!isSafetensors(content) && (isTorchFile(content) || /\.(pt|pth)$/i.test(path))) {
     const tree = parseTorchCheckpoint(content, path); // says what the file is where it is of another kind
     return { bytes, metadata: {}, checkpoint: () => torchTensors(tree, path), plain: () => plainTensors(tree, path) };
   }
   if (!isSafetensors(content) && !/\.safetensors$/i.test(path))
-    throw new UsageError(
+    throw new RunError(
       `${path} is no weights file: neither of torch.save nor safetensors`,
       'give a .pt, .pth, .bin, .ckpt or .safetensors file of weights',
     );

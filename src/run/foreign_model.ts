@@ -3,11 +3,11 @@ import { type RawTensor, toFloat32 } from '../io/safetensors.ts';
 import type { CheckpointTensors } from '../io/torch_names.ts';
 import { namedModel } from '../models/registry.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
-import { closest } from '../run/closest.ts';
-import { networkOf } from '../run/model.ts';
-import { presetNamed } from '../run/presets.ts';
-import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
-import { UsageError } from './failure.ts';
+import { closest } from './closest.ts';
+import { RunError } from './errors.ts';
+import { networkOf } from './model.ts';
+import { presetNamed } from './presets.ts';
+import { mergeConfig, type PartialConfig, type RunConfig } from './settings.ts';
 
 /** Weights of another program, and what is said about them. */
 export interface ForeignModel {
@@ -38,7 +38,7 @@ export const modelNameIn = ({ config }: CheckpointTensors): string | undefined =
 
 /**
  * The network and the configuration, of preset multistep, that weights are of.
- * @throws UsageError for weights that are not of the model, ModelError or ConfigError for options that do not exist.
+ * @throws RunError for weights that are not of the model, ModelError or ConfigError for options that do not exist.
  */
 export function foreignModel(from: ForeignModel): { config: RunConfig; network: VelocityNetwork } {
   const { path, checkpoint, options } = from;
@@ -82,7 +82,7 @@ function modelOf(
   name: string | undefined,
   size: number | undefined,
 ): RunConfig['model'] {
-  if (name === undefined) throw new UsageError(`${path} does not name its model`, 'give --model, such as TiT-XL/2');
+  if (name === undefined) throw new RunError(`${path} does not name its model`, 'give --model, such as TiT-XL/2');
   const { patch_size: patch, class_: _, ...sizes } = namedModel(name);
   const embedder = need(path, weights, 'x_embedder.proj.weight').shape;
   const [, columns = 0] = embedder;
@@ -91,7 +91,7 @@ function modelOf(
   const channels = flat ? columns / (patch * patch) : columns;
   const expected = [sizes.hidden_size, ...(flat ? [columns] : [channels, patch, patch])];
   if (!sameShape(embedder, expected))
-    throw new UsageError(
+    throw new RunError(
       `${path}: x_embedder.proj.weight is ${quote(embedder)}, that of ${name} is [${expected}]`,
       'give the --model of these weights',
     );
@@ -99,7 +99,7 @@ function modelOf(
   const table = weights.get('pos_embed')?.shape.reduce((product, length) => product * length, 1);
   const side = table === undefined ? undefined : Math.sqrt(table / sizes.hidden_size) * patch;
   const input = size ?? side;
-  if (input === undefined) throw new UsageError(`${path} does not tell the size of its input`, 'give --size');
+  if (input === undefined) throw new RunError(`${path} does not tell the size of its input`, 'give --size');
   const labels = weights.get('y_embedder.embedding_table.weight')?.shape[0];
   const last = weights.get('final_layer.linear.weight')?.shape[0];
   return {
@@ -116,7 +116,7 @@ function modelOf(
 function need(path: string, weights: Tensors, name: string): RawTensor {
   const found = weights.get(name);
   if (found) return found;
-  throw new UsageError(
+  throw new RunError(
     `${path}: there is no ${name}; ${nearestTo(name, [...weights.keys()])}`,
     'give the weights of a network of this kind',
   );
@@ -143,15 +143,14 @@ function checkWeights(where: string, model: string, network: VelocityNetwork, te
   const names = network.parameters.map(({ name }) => name);
   for (const { name, shape } of network.parameters) {
     const found = tensors.get(name);
-    if (!found)
-      throw new UsageError(`${where} lacks ${name} of ${model}; ${nearestTo(name, [...tensors.keys()])}`, fix);
+    if (!found) throw new RunError(`${where} lacks ${name} of ${model}; ${nearestTo(name, [...tensors.keys()])}`, fix);
     if (!sameShape(found.shape, shape))
-      throw new UsageError(`${where} ${name} is ${quote(found.shape)}, that of ${model} is [${shape}]`, fix);
+      throw new RunError(`${where} ${name} is ${quote(found.shape)}, that of ${model} is [${shape}]`, fix);
   }
   const known = new Set(names);
   for (const name of tensors.keys()) {
     if (known.has(name) || TABLES.test(name) || network.constants.some((constant) => constant.name === name)) continue;
-    throw new UsageError(`${where} has ${quote(name)}, which ${model} has not; ${nearestTo(name, names)}`, fix);
+    throw new RunError(`${where} has ${quote(name)}, which ${model} has not; ${nearestTo(name, names)}`, fix);
   }
   for (const { name, data } of network.constants) {
     const found = tensors.get(name);
@@ -161,9 +160,6 @@ function checkWeights(where: string, model: string, network: VelocityNetwork, te
       saved.length !== data.length ||
       saved.some((value, i) => !(Math.abs(value - (data[i] as number)) <= TABLE_TOLERANCE))
     )
-      throw new UsageError(
-        `${where} ${name} is not the fixed table of ${model}`,
-        'a trained table cannot be taken over',
-      );
+      throw new RunError(`${where} ${name} is not the fixed table of ${model}`, 'a trained table cannot be taken over');
   }
 }

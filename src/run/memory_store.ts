@@ -1,20 +1,28 @@
-import { encodeSafetensors, parseSafetensors } from '../../src/io/safetensors.ts';
-import type { MetricsLine } from '../../src/run/metrics.ts';
-import type { RunConfig } from '../../src/run/settings.ts';
-import type { Checkpoint, MetricsWriter, RunStore } from '../../src/run/store.ts';
-import type { TrainerState } from '../../src/ucgm/checkpoint.ts';
+import { encodeSafetensors, parseSafetensors } from '../io/safetensors.ts';
+import type { TrainerState } from '../ucgm/checkpoint.ts';
+import { joined } from './checkpoint.ts';
+import type { MetricsLine } from './metrics.ts';
+import type { RunConfig } from './settings.ts';
+import type { Checkpoint, MetricsWriter, RunStore } from './store.ts';
 
-/** A run in memory, which answers everything later, as the files of a page do. */
+/** A run in memory: it is there as long as the program is. It answers everything later, as the files of a page do. */
 export class MemoryStore implements RunStore {
   readonly name = 'memory';
-  settings: RunConfig | undefined;
+  kept: RunConfig | undefined;
   lines: MetricsLine[] = [];
+  /** Logs that were closed. */
   closed = 0;
-  readonly saved = new Map<number, Uint8Array>();
+  /** Bytes of the checkpoints, by step. */
+  readonly saved = new Map<number, Uint8Array<ArrayBuffer>>();
+  /** PNGs of samples, by step. */
   readonly pictures = new Map<number, Uint8Array>();
 
+  async settings(): Promise<RunConfig | undefined> {
+    return structuredClone(this.kept);
+  }
+
   async writeSettings(config: RunConfig): Promise<void> {
-    this.settings = structuredClone(config);
+    this.kept = structuredClone(config);
   }
 
   async metricsAfter(step: number): Promise<MetricsWriter> {
@@ -37,8 +45,7 @@ export class MemoryStore implements RunStore {
   }
 
   async writeCheckpoint(step: number, { tensors, metadata }: TrainerState): Promise<void> {
-    const parts = encodeSafetensors(tensors, metadata);
-    this.saved.set(step, new Uint8Array(await new Blob([...parts] as BlobPart[]).arrayBuffer()));
+    this.saved.set(step, joined(encodeSafetensors(tensors, metadata)));
   }
 
   async prune(keep: number): Promise<void> {
