@@ -1,66 +1,151 @@
 import { proxy, wrap } from 'comlink';
 import digits from '../../models/mnist_fewstep.safetensors?url';
-import { Pictures, ROWS } from './draw/pictures.ts';
+import { Gallery } from './draw/gallery.ts';
 import { SamplingPanel } from './draw/sampling.ts';
 import type { Engine, ModelFacts } from './engine/engine.ts';
-import { byId } from './page/dom.ts';
-import { latest } from './page/latest.ts';
+import { byId, download } from './page/dom.ts';
 import { Store } from './page/store.ts';
 import { keepInLink, readLink } from './page/url.ts';
+import { showRecorded } from './recorded/view.ts';
 import { DEFAULTS, type Settings, samplingSettings } from './settings.ts';
+import { TrainingPanel } from './train/panel.ts';
+import { RunsTable } from './train/runs.ts';
+import { PageTrainer } from './train/trainer.ts';
 
 const linked = readLink(DEFAULTS, location.search);
-let defaults: Settings = DEFAULTS;
 const store = new Store<Settings>({ ...DEFAULTS, ...linked });
 const engine = wrap<Engine>(new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module' }));
-const pictures = new Pictures(byId('pictures'), store);
-const sampling = new SamplingPanel(byId('sampling'), store);
 let model: ModelFacts | undefined;
+let defaults: Settings = DEFAULTS;
 
-const refresh = latest<Settings>(
-  async (settings, stale) => {
-    pictures.busy();
-    await engine.draw(
-      settings,
-      { rows: ROWS, seed: settings.seed },
-      proxy((part) => pictures.grid(part)),
-    );
-    if (stale()) return;
-    const columns = model?.columns ?? 10;
-    const { image: index, seed } = settings;
-    pictures.way(await engine.trajectory(settings, { index, label: index % columns, seed }));
-    if (stale()) return;
-    pictures.strip(await engine.strip(settings));
-  },
-  () => void engine.cancel(),
-  report,
-);
+const gallery = new Gallery(engine, store, report, () => training.speed(seconds));
+const sampling = new SamplingPanel(byId('sampling'), store);
+const training = new TrainingPanel(byId('training'), store, {
+  train: () => void begin('new'),
+  tune: () => void begin('tune'),
+  load: (file) => void attempt(async () => follow(await engine.load(await bytesOf(file), file.name, file.name))),
+  save: () =>
+    void attempt(async () => {
+      const bytes = await engine.save();
+      download(`${model?.title ?? 'model'}.safetensors`, bytes as BlobPart, 'application/octet-stream');
+    }),
+});
+const trainer = new PageTrainer(engine, store, {
+  follow,
+  moved: () => gallery.refresh(),
+  kept: () => void attempt(listRuns),
+  failed: report,
+  busy: (is) => training.busy(is),
+});
+const runs = new RunsTable(byId('runs'), {
+  open: (name) =>
+    void attempt(async () => {
+      const opened = await engine.openRun(name);
+      trainer.charts.begin(opened.lines as never);
+      byId('charts').hidden = false;
+      follow(opened.model);
+      await listRuns();
+    }),
+  resume: (name) => void begin('resume', name),
+  download: (name) =>
+    void attempt(async () => {
+      const kept = await engine.checkpoint(name);
+      if (kept) download(`${name}-${kept.step}.safetensors`, kept.bytes as BlobPart, 'application/octet-stream');
+    }),
+  remove: (name) =>
+    void attempt(async () => {
+      await engine.removeRun(name);
+      await listRuns();
+    }),
+});
+byId('progress').append(trainer.progress.element);
+byId('charts').append(trainer.charts.element);
 
+/** Says what went wrong where the model's facts are, which everybody reads. */
 function report(error: unknown): void {
-  const text = error instanceof Error ? error.message : String(error);
-  byId('model-facts').textContent = text;
+  const facts = byId('model-facts');
+  facts.textContent = error instanceof Error ? error.message : String(error);
+  facts.classList.add('warn');
   console.error(error);
 }
 
-/** Another model is drawn from. */
+async function attempt(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** Another model is shown: its own settings of the sampler, but for those given. */
 function follow(facts: ModelFacts, settings: Partial<Settings> = {}): void {
   model = facts;
   defaults = { ...DEFAULTS, ...samplingSettings(facts.config) };
-  byId('model-name').textContent = facts.title;
-  byId('model-facts').textContent = `${facts.config.model.name}, ${(facts.parameters / 1e6).toFixed(2)}M parameters`;
+  const { config, parameters, title } = facts;
+  byId('model-name').textContent = title;
+  const about = byId('model-facts');
+  about.textContent = `${config.model.name} on ${config.data.name}, ${(parameters / 1e6).toFixed(2)}M parameters`;
+  about.classList.remove('warn');
   sampling.follow(facts);
-  pictures.follow(facts);
-  store.set({ ...samplingSettings(facts.config), ...settings });
-  refresh(store.value);
+  store.set({ ...samplingSettings(config), ...settings });
+  gallery.follow(facts);
 }
+
+/** Begins a training, and shows how it goes. */
+async function begin(how: 'new' | 'resume' | 'tune', name = newName(how)): Promise<void> {
+  for (const id of ['progress', 'charts']) byId(id).hidden = false;
+  await trainer.start(how, name, training.files);
+}
+
+function newName(how: 'new' | 'resume' | 'tune'): string {
+  const now = new Date().toISOString().replace(/[:T]/g, '-').slice(0, 19);
+  const what = how === 'tune' ? `tuned-${model?.config.data.name ?? 'model'}` : store.value.data;
+  return `${now}-${what}`;
+}
+
+async function listRuns(): Promise<void> {
+  runs.show(await engine.runs(proxy(report)), model?.title);
+}
+
+/** Seconds for so many multiply-adds, by how long the last samples took: short work, so rather too many. */
+function seconds(cost: number): number | undefined {
+  if (!gallery.rate) return undefined;
+  const { perSecond, model: drawn } = gallery.rate;
+  const { input_size: side = 1, patch_size: patch = 1 } = drawn.config.model;
+  const own = drawn.parameters * Math.ceil(side / patch) ** 2;
+  return cost / (perSecond * own);
+}
+
+const bytesOf = async (file: Blob) => new Uint8Array(await file.arrayBuffer());
 
 async function start(): Promise<void> {
-  const bytes = fetch(digits).then((answer) => answer.arrayBuffer());
+  const bytes = fetch(digits).then(async (answer) => bytesOf(await answer.blob()));
   const { adapter, software } = await engine.open();
   byId('device').textContent = software ? `${adapter}, a software adapter` : adapter;
-  follow(await engine.load(new Uint8Array(await bytes), 'Few-step digits'), linked);
-  store.onChange((settings) => refresh(settings));
+  gallery.onSoftware(software);
+  store.onChange((settings, before) => {
+    if (drawn(settings) !== drawn(before)) gallery.refresh();
+  });
   keepInLink(store, () => defaults);
+  await listRuns();
+  const interrupted = PageTrainer.interrupted();
+  if (interrupted !== undefined) return begin('resume', interrupted);
+  follow(await engine.load(await bytes, 'Few-step digits'), linked);
 }
 
-start().catch(report);
+/** What of the settings decides the pictures. */
+function drawn({
+  data,
+  preset,
+  model: name,
+  trainSteps,
+  batch,
+  rate,
+  trainSeed,
+  keepEvery,
+  ...rest
+}: Settings): string {
+  return JSON.stringify(rest);
+}
+
+start().catch((error) => showRecorded(error));

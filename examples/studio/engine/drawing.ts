@@ -1,8 +1,7 @@
 import { imageGrid, type Picture } from '../../../src/io/png.ts';
 import type { VelocityNetwork, Weights } from '../../../src/nn/network.ts';
-import { drawParts } from '../../../src/run/draw.ts';
+import { draw, drawParts } from '../../../src/run/draw.ts';
 import { latentPicture } from '../../../src/run/latent_picture.ts';
-import { gridColumns } from '../../../src/run/samples.ts';
 import type { RunConfig } from '../../../src/run/settings.ts';
 import type { Workspace } from '../../../src/tensor/index.ts';
 
@@ -18,6 +17,8 @@ export interface Drawable {
 /** What is to be drawn. */
 export interface DrawRequest {
   readonly rows: number;
+  /** Classes side by side. */
+  readonly columns: number;
   readonly seed: number;
 }
 
@@ -33,12 +34,11 @@ export interface DrawnPicture {
 /** A class a column; a row after the other where the device draws slowly, so that something is soon to be seen. */
 export async function drawGrid(
   { workspace, network, weights, config }: Drawable,
-  { rows, seed }: DrawRequest,
+  { rows, columns, seed }: DrawRequest,
   atOnce: number,
   shown: (part: DrawnPicture) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const columns = gridColumns(network);
   const classes = network.numClasses >= 2 ? columns : 1;
   const labels = Uint32Array.from({ length: rows * columns }, (_, i) => i % classes);
   const one = network.input.reduce((product, size) => product * size, 1);
@@ -56,6 +56,30 @@ export async function drawGrid(
       ms: performance.now() - start,
     });
     if (signal.aborted) return; // a slider moved on; what it asked for has been seen, if only in part
+  }
+}
+
+/** Steps of the rows of a strip, from the top. */
+export const STRIP_STEPS = [1, 2, 4, 20] as const;
+
+/** Draws the same noise at several numbers of steps, a row after the other. @throws the signal's reason. */
+export async function drawStrip(
+  { workspace, network, weights, config }: Drawable,
+  seed: number,
+  columns: number,
+  shown: (picture: Picture) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const labels = Uint32Array.from({ length: columns }, (_, i) =>
+    network.numClasses >= 2 ? i % network.numClasses : 0,
+  );
+  const row = columns * network.input.reduce((product, size) => product * size, 1);
+  const samples = new Float32Array(STRIP_STEPS.length * row).fill(-1); // what is not drawn yet is empty
+  for (const [i, sampling_steps] of STRIP_STEPS.entries()) {
+    const stepped = { ...config, sample: { ...config.sample, sampling_steps } };
+    const drawn = await draw(workspace, network, weights, stepped, { labels, seed, signal });
+    samples.set(drawn.samples, i * row);
+    shown(pictureOf(samples, STRIP_STEPS.length * columns, network, columns));
   }
 }
 

@@ -1,0 +1,35 @@
+import { type MetricsLine, OpfsStore, type RunConfig } from '../../../src/run/index.ts';
+
+/** A run that this browser keeps. */
+export interface KeptRun {
+  readonly name: string;
+  readonly config: RunConfig;
+  /** Of its newest checkpoint; undefined where it has none. */
+  readonly step: number | undefined;
+  readonly loss: number | undefined;
+}
+
+/** Lines whose mean is a run's loss. */
+const LAST = 20;
+
+/** The runs of this browser, the newest first; those that cannot be read are left out and named. */
+export async function keptRuns(say: (text: string) => void): Promise<KeptRun[]> {
+  const runs: KeptRun[] = [];
+  for (const name of (await OpfsStore.names()).reverse()) {
+    try {
+      const store = await OpfsStore.open(name);
+      const config = await store.settings();
+      if (!config) continue; // a place that was made, and no run begun in it
+      const [steps, lines] = [await store.checkpoints(), await store.metrics()];
+      runs.push({ name, config, step: steps.at(-1), loss: lossOf(lines) });
+    } catch (error) {
+      say(error instanceof Error ? error.message : String(error));
+    }
+  }
+  return runs;
+}
+
+function lossOf(lines: readonly MetricsLine[]): number | undefined {
+  const last = lines.slice(-LAST).flatMap(({ loss }) => (typeof loss === 'number' ? [loss] : []));
+  return last.length === 0 ? undefined : last.reduce((sum, loss) => sum + loss, 0) / last.length;
+}
