@@ -13,4 +13,4 @@ export const EVERYWHERE = [
 ];
 
 /** The tests that open a browser of their own. */
-export const PACKED_IN_A_PAGE = ['test/package/page.test.ts'];
+export const PACKED_IN_A_PAGE = ['test/package/page.test.ts', 'test/studio/*.test.ts'];

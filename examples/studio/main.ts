@@ -2,7 +2,7 @@ import { proxy, wrap } from 'comlink';
 import digits from '../../models/mnist_fewstep.safetensors?url';
 import { Gallery } from './draw/gallery.ts';
 import { SamplingPanel } from './draw/sampling.ts';
-import type { Engine, ModelFacts } from './engine/engine.ts';
+import type { Beginning, Engine, ModelFacts } from './engine/engine.ts';
 import { byId, download } from './page/dom.ts';
 import { Store } from './page/store.ts';
 import { keepInLink, readLink } from './page/url.ts';
@@ -17,6 +17,8 @@ const store = new Store<Settings>({ ...DEFAULTS, ...linked });
 const engine = wrap<Engine>(new Worker(new URL('./engine/worker.ts', import.meta.url), { type: 'module' }));
 let model: ModelFacts | undefined;
 let defaults: Settings = DEFAULTS;
+/** Whether somebody began a training before the model that comes along was there. */
+let begun = false;
 
 const gallery = new Gallery(engine, store, report, () => training.speed(seconds));
 const sampling = new SamplingPanel(byId('sampling'), store);
@@ -32,7 +34,8 @@ const training = new TrainingPanel(byId('training'), store, {
 });
 const trainer = new PageTrainer(engine, store, {
   follow,
-  moved: () => gallery.refresh(),
+  moved: () => gallery.moved(),
+  ended: () => gallery.refresh(),
   kept: () => void attempt(listRuns),
   failed: report,
   busy: (is) => training.busy(is),
@@ -49,9 +52,9 @@ const runs = new RunsTable(byId('runs'), {
   resume: (name) => void begin('resume', name),
   download: (name) =>
     void attempt(async () => {
-      const kept = await engine.checkpoint(name);
-      if (kept) download(`${name}-${kept.step}.safetensors`, kept.bytes as BlobPart, 'application/octet-stream');
+      download(`${name}.zip`, (await engine.archive(name)) as BlobPart, 'application/zip');
     }),
+  upload: (file) => void attempt(async () => begin('checkpoint', undefined, await bytesOf(file))),
   remove: (name) =>
     void attempt(async () => {
       await engine.removeRun(name);
@@ -92,15 +95,20 @@ function follow(facts: ModelFacts, settings: Partial<Settings> = {}): void {
 }
 
 /** Begins a training, and shows how it goes. */
-async function begin(how: 'new' | 'resume' | 'tune', name = newName(how)): Promise<void> {
+async function begin(how: Beginning, name?: string, checkpoint?: Uint8Array): Promise<void> {
+  begun = true;
   for (const id of ['progress', 'charts']) byId(id).hidden = false;
-  await trainer.start(how, name, training.files);
+  byId('progress').scrollIntoView({ block: 'nearest' });
+  await trainer.start(how, name ?? (await newName(how)), training.files, checkpoint);
 }
 
-function newName(how: 'new' | 'resume' | 'tune'): string {
-  const now = new Date().toISOString().replace(/[:T]/g, '-').slice(0, 19);
-  const what = how === 'tune' ? `tuned-${model?.config.data.name ?? 'model'}` : store.value.data;
-  return `${now}-${what}`;
+/** What is trained, and a number: digits-2. */
+async function newName(how: Beginning): Promise<string> {
+  const what = how === 'tune' ? `${model?.config.data.name ?? 'model'}-tuned` : store.value.data;
+  const taken = new Set(await engine.runNames());
+  let n = 1;
+  while (taken.has(`${what}-${n}`)) n++;
+  return `${what}-${n}`;
 }
 
 async function listRuns(): Promise<void> {
@@ -130,7 +138,8 @@ async function start(): Promise<void> {
   await listRuns();
   const interrupted = PageTrainer.interrupted();
   if (interrupted !== undefined) return begin('resume', interrupted);
-  follow(await engine.load(await bytes, 'Few-step digits'), linked);
+  const file = await bytes;
+  if (!begun) follow(await engine.load(file, 'Few-step digits'), linked);
 }
 
 /** What of the settings decides the pictures. */

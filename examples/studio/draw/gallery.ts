@@ -19,6 +19,8 @@ export class Gallery {
   readonly #pictures: Pictures;
   readonly #plane: PlaneView;
   readonly #refresh: (settings: Settings) => void;
+  /** When weights that move may be drawn again: drawing beside a training takes a third of the time. */
+  #next = 0;
   #model: ModelFacts | undefined;
   #time = 0.5;
   #kind: keyof typeof ROWS = 'gpu';
@@ -34,11 +36,19 @@ export class Gallery {
       async (settings, stale) => {
         const model = this.#model;
         if (!model) return;
-        if (isPlane(model)) this.#plane.show(await engine.flow(settings, this.#time));
-        else await this.#draw(engine, model, settings, stale, measured);
+        const start = performance.now();
+        this.#next = Number.POSITIVE_INFINITY;
+        try {
+          if (isPlane(model)) this.#plane.show(await engine.flow(settings, this.#time));
+          else await this.#draw(engine, model, settings, stale, measured);
+        } finally {
+          this.#next = 3 * performance.now() - 2 * start;
+        }
       },
       () => void engine.cancel(),
-      failed,
+      (error) => {
+        if ((error as Error).name !== 'AbortError') failed(error); // another model took its place
+      },
     );
   }
 
@@ -60,6 +70,11 @@ export class Gallery {
   /** Draws anew. */
   refresh(): void {
     this.#refresh(this.#store.value);
+  }
+
+  /** The weights have moved: draws anew, if that is not too often. */
+  moved(): void {
+    if (performance.now() > this.#next) this.refresh();
   }
 
   async #draw(

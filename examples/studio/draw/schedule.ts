@@ -5,7 +5,7 @@ import { Chart } from '../page/chart.ts';
 
 /** The times at which the sampler asks the network, as the shares of noise and data at each. */
 export class ScheduleChart {
-  readonly #chart = new Chart({ title: 'Schedule', x: 'pass', range: [0, 1] });
+  readonly #chart = new Chart({ title: 'Schedule', x: 'pass', range: [0, 1], width: 240 });
   readonly element = this.#chart.element;
 
   show({ sample, transport }: RunConfig): void {

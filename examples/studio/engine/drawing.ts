@@ -22,6 +22,13 @@ export interface DrawRequest {
   readonly seed: number;
 }
 
+/** Signals that end a drawing: once something of it has been seen, at once, or by either. */
+export interface DrawingEnds {
+  readonly soft: AbortSignal;
+  readonly now: AbortSignal;
+  readonly any: AbortSignal;
+}
+
 /** A picture, and what it took. */
 export interface DrawnPicture {
   readonly picture: Picture;
@@ -37,14 +44,14 @@ export async function drawGrid(
   { rows, columns, seed }: DrawRequest,
   atOnce: number,
   shown: (part: DrawnPicture) => void,
-  signal: AbortSignal,
+  { soft, now: signal }: DrawingEnds,
 ): Promise<void> {
   const classes = network.numClasses >= 2 ? columns : 1;
   const labels = Uint32Array.from({ length: rows * columns }, (_, i) => i % classes);
   const one = network.input.reduce((product, size) => product * size, 1);
   const samples = new Float32Array(labels.length * one);
   const start = performance.now();
-  for await (const part of drawParts(workspace, network, weights, config, { labels, seed, atOnce })) {
+  for await (const part of drawParts(workspace, network, weights, config, { labels, seed, atOnce, signal })) {
     samples.set(part.samples, part.first * one);
     const images = Math.min(labels.length, part.first + part.samples.length / one);
     // Whole rows: what is not drawn yet is left out.
@@ -55,7 +62,7 @@ export async function drawGrid(
       images,
       ms: performance.now() - start,
     });
-    if (signal.aborted) return; // a slider moved on; what it asked for has been seen, if only in part
+    if (soft.aborted) return; // a slider moved on; what it asked for has been seen, if only in part
   }
 }
 

@@ -15,8 +15,15 @@ import { withSettings } from '../settings.ts';
 import { drawFlow, type Flow } from '../toy/flow.ts';
 import { datasetNamed } from './data.ts';
 import { beside, type HostModel, keptModel, placed } from './drawables.ts';
-import { type Drawable, type DrawnPicture, type DrawRequest, drawGrid, drawStrip } from './drawing.ts';
-import { type KeptRun, keptRuns } from './runs.ts';
+import {
+  type Drawable,
+  type DrawingEnds,
+  type DrawnPicture,
+  type DrawRequest,
+  drawGrid,
+  drawStrip,
+} from './drawing.ts';
+import { type KeptRun, keptRuns, runArchive } from './runs.ts';
 import { Training, type TrainingListener } from './training.ts';
 import { drawTrajectory, type Trajectory, type TrajectoryRequest } from './trajectory.ts';
 
@@ -41,6 +48,20 @@ export interface ModelFacts {
   readonly step?: number;
 }
 
+/** How a training begins. */
+export type Beginning = 'new' | 'resume' | 'tune' | 'checkpoint';
+
+/** A training to be made ready: a new one, one that goes on, or a tuning of the model that is drawn from. */
+export interface PrepareRequest {
+  readonly run: string;
+  readonly settings: Settings;
+  /** A person's own pictures. */
+  readonly files: File[];
+  readonly how: Beginning;
+  /** The bytes of a checkpoint to go on from. */
+  readonly checkpoint?: Uint8Array;
+}
+
 /** What the page asks of the worker; all GPU work and all files are here. */
 export class Engine {
   #device: GPUDevice | undefined;
@@ -49,7 +70,10 @@ export class Engine {
   #loaded: HostModel | undefined;
   #placed: { readonly device: GPUDevice; readonly model: Drawable } | undefined;
   #training: Training | undefined;
-  #drawing: AbortController | undefined;
+  /** Changes of the model that is drawn from happen one after the other. */
+  #changes: Promise<unknown> = Promise.resolve();
+  /** Of what is being drawn: ended softly, with something to see of it, or at once. */
+  #drawing: { readonly soft: AbortController; readonly now: AbortController } | undefined;
 
   /** Opens the device. @throws DeviceError with what to do. */
   async open(): Promise<DeviceFacts> {
@@ -59,48 +83,28 @@ export class Engine {
   }
 
   /** Takes a file of weights as the model that is drawn from: ours, or the reference's. @throws as loadModel. */
-  async load(bytes: Uint8Array, title: string, file?: string): Promise<ModelFacts> {
-    const model = await loadModel(bytes, file ?? title);
-    await this.#endTraining();
-    await this.#take(model);
-    return factsOf(model, { title, ...(file !== undefined && { file }) });
+  load(bytes: Uint8Array, title: string, file?: string): Promise<ModelFacts> {
+    return this.#change(async () => {
+      const model = await loadModel(bytes, file ?? title);
+      await this.#take(model);
+      return factsOf(model, { title, ...(file !== undefined && { file }) });
+    });
   }
 
   /** Opens a run of this browser, to draw from the newest checkpoint. */
-  async openRun(name: string): Promise<{ readonly model: ModelFacts; readonly lines: MetricsLine[] }> {
-    const store = await OpfsStore.open(name);
-    const model = await keptModel(store);
-    await this.#endTraining();
-    await this.#take(model);
-    const facts = factsOf(model, { title: name, file: `runs/${name}`, step: model.step });
-    return { model: facts, lines: await store.metrics() };
+  openRun(name: string): Promise<{ readonly model: ModelFacts; readonly lines: MetricsLine[] }> {
+    return this.#change(async () => {
+      const store = await OpfsStore.open(name);
+      const model = await keptModel(store);
+      await this.#take(model);
+      const facts = factsOf(model, { title: name, file: `runs/${name}`, step: model.step });
+      return { model: facts, lines: await store.metrics() };
+    });
   }
 
-  /** Makes a training ready, from which is drawn from then on: a new one, one that goes on, or a tuning of the model that is drawn from. */
-  async prepare(
-    { run, settings, files, how }: { run: string; settings: Settings; files: File[]; how: 'new' | 'resume' | 'tune' },
-    listener: TrainingListener,
-  ): Promise<ModelFacts> {
-    const device = await this.#deviceNow();
-    const from = how === 'tune' ? await this.#hostModel() : undefined;
-    const config = how === 'resume' ? await (await OpfsStore.open(run)).settings() : from?.config;
-    const data = await datasetNamed(config?.data.name ?? settings.data, files);
-    await this.#endTraining();
-    this.#training = await Training.open(
-      {
-        run,
-        settings,
-        data,
-        device,
-        requestDevice: () => this.#deviceNow(),
-        resume: how === 'resume',
-        ...(from && { from: from as LoadedModel }),
-        software: this.#software,
-      },
-      listener,
-    );
-    const { session } = this.#training;
-    return factsOf(session, { title: run, file: `runs/${run}`, step: session.step });
+  /** Makes a training ready; from then on it is what is drawn from. */
+  prepare(request: PrepareRequest, listener: TrainingListener): Promise<ModelFacts> {
+    return this.#change(() => this.#prepare(request, listener));
   }
 
   /** Trains what was prepared, to its end or until `stop`. @throws as Session.train. */
@@ -135,16 +139,17 @@ export class Engine {
     return (await OpfsStore.open(name)).metrics();
   }
 
+  runNames(): Promise<string[]> {
+    return OpfsStore.names();
+  }
+
   runs(say: (text: string) => void): Promise<KeptRun[]> {
     return keptRuns(say);
   }
 
-  /** The newest checkpoint of a run, byte for byte: what `ucgm train --resume` takes in the run's folder. */
-  async checkpoint(name: string): Promise<{ readonly step: number; readonly bytes: Uint8Array } | undefined> {
-    const store = await OpfsStore.open(name);
-    const step = (await store.checkpoints()).at(-1);
-    const bytes = step === undefined ? undefined : await store.checkpointBytes(step);
-    return step !== undefined && bytes ? { step, bytes } : undefined;
+  /** A run as a zip of its folder. */
+  archive(name: string): Promise<Uint8Array> {
+    return runArchive(name);
   }
 
   async removeRun(name: string): Promise<void> {
@@ -155,32 +160,40 @@ export class Engine {
   /** Draws a grid, a part after the other. */
   draw(settings: Settings, request: DrawRequest, shown: (part: DrawnPicture) => void): Promise<void> {
     const atOnce = this.#software ? request.columns : 500;
-    return this.#with(settings, (model, signal) => drawGrid(model, request, atOnce, shown, signal));
+    return this.#with(settings, (model, ends) => drawGrid(model, request, atOnce, shown, ends));
   }
 
   /** The same noise at several numbers of steps, a row after the other. */
   strip(settings: Settings, columns: number, shown: (picture: Picture) => void): Promise<void> {
-    return this.#with(settings, (model, signal) => drawStrip(model, settings.seed, columns, shown, signal));
+    return this.#with(settings, (model, { any }) => drawStrip(model, settings.seed, columns, shown, any));
   }
 
   trajectory(settings: Settings, request: TrajectoryRequest): Promise<Trajectory> {
-    return this.#with(settings, (model, signal) => drawTrajectory(model, request, signal));
+    return this.#with(settings, (model, { any }) => drawTrajectory(model, request, any));
   }
 
   /** The flow of points in the plane, and its field at a time. */
   flow(settings: Settings, t: number): Promise<Flow> {
-    return this.#with(settings, (model, signal) => drawFlow(model, settings.seed, t, signal));
+    return this.#with(settings, (model, { now }) => drawFlow(model, settings.seed, t, now));
   }
 
   /** Ends what is being drawn, as soon as there is something to see of it. */
   cancel(): void {
-    this.#drawing?.abort();
+    this.#drawing?.soft.abort();
   }
 
-  async #with<T>(settings: Settings, work: (model: Drawable, signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #with<T>(settings: Settings, work: (model: Drawable, ends: DrawingEnds) => Promise<T>): Promise<T> {
     const model = await this.#model();
-    const { signal } = (this.#drawing = new AbortController());
-    return work({ ...model, config: withSettings(model.config, settings) }, signal);
+    const [soft, now] = [new AbortController(), new AbortController()];
+    this.#drawing = { soft, now };
+    const ends = { soft: soft.signal, now: now.signal, any: AbortSignal.any([soft.signal, now.signal]) };
+    return work({ ...model, config: withSettings(model.config, settings) }, ends);
+  }
+
+  /** Ends what is being drawn, and the training: another model takes their place. */
+  async #endAll(): Promise<void> {
+    this.#drawing?.now.abort();
+    await this.#endTraining();
   }
 
   /** What is drawn from: the training, or the loaded model, on the device there is. */
@@ -199,7 +212,31 @@ export class Engine {
     return this.#loaded;
   }
 
+  async #prepare(request: PrepareRequest, listener: TrainingListener): Promise<ModelFacts> {
+    const { run, settings, files, how, checkpoint } = request;
+    const device = await this.#deviceNow();
+    const from = how === 'tune' ? await this.#hostModel() : undefined;
+    const config = how === 'resume' ? await (await OpfsStore.open(run)).settings() : from?.config;
+    const data = await datasetNamed(config?.data.name ?? settings.data, files);
+    await this.#endAll();
+    const requestDevice = () => this.#deviceNow();
+    const about = { run, settings, data, device, requestDevice, software: this.#software, resume: how === 'resume' };
+    this.#training = await Training.open(
+      { ...about, ...(from && { from }), ...(checkpoint && { checkpoint }) },
+      listener,
+    );
+    const { session } = this.#training;
+    return factsOf(session, { title: run, file: `runs/${run}`, step: session.step });
+  }
+
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    const changed = this.#changes.then(work);
+    this.#changes = changed.catch(() => {}); // told to whoever asked for it
+    return changed;
+  }
+
   async #take(model: HostModel): Promise<void> {
+    await this.#endAll();
     await this.#placed?.model.workspace.dispose();
     this.#placed = undefined;
     this.#loaded = model;

@@ -1,4 +1,6 @@
-import { type MetricsLine, OpfsStore, type RunConfig } from '../../../src/run/index.ts';
+import { zipSync } from 'fflate';
+import { type MetricsLine, OpfsStore, type RunConfig, stringifyConfig } from '../../../src/run/index.ts';
+import { metricsText } from '../../../src/run/metrics.ts';
 
 /** A run that this browser keeps. */
 export interface KeptRun {
@@ -32,4 +34,22 @@ export async function keptRuns(say: (text: string) => void): Promise<KeptRun[]> 
 function lossOf(lines: readonly MetricsLine[]): number | undefined {
   const last = lines.slice(-LAST).flatMap(({ loss }) => (typeof loss === 'number' ? [loss] : []));
   return last.length === 0 ? undefined : last.reduce((sum, loss) => sum + loss, 0) / last.length;
+}
+
+/**
+ * A run as a zip of the folder that Node keeps it in: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors. Unpacked, it goes on there by
+ * `ucgm train --resume --out FOLDER`.
+ */
+export async function runArchive(name: string): Promise<Uint8Array> {
+  const store = await OpfsStore.open(name);
+  const text = (content: string) => new TextEncoder().encode(content);
+  const files: { [path: string]: Uint8Array } = {};
+  const config = await store.settings();
+  if (config) files[`${name}/config.yaml`] = text(stringifyConfig(config));
+  files[`${name}/metrics.jsonl`] = text((await store.metrics()).map(metricsText).join(''));
+  for (const step of await store.checkpoints()) {
+    const bytes = await store.checkpointBytes(step);
+    if (bytes) files[`${name}/checkpoints/${step}.safetensors`] = bytes;
+  }
+  return zipSync(files, { level: 0 }); // weights do not get smaller
 }

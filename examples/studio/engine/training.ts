@@ -6,13 +6,15 @@ import {
   type Measured,
   OpfsStore,
   openSession,
+  type PartialConfig,
   type RunConfig,
   type Session,
+  type TrainRequest,
 } from '../../../src/run/index.ts';
 import { velocityError } from '../../../src/ucgm/diagnostics.ts';
 import type { Settings } from '../settings.ts';
 import { changesOf, recipeOf, stepsOf } from '../train/recipes.ts';
-import { beside, SUBMIT_MS } from './drawables.ts';
+import { beside, type HostModel, SUBMIT_MS } from './drawables.ts';
 import { TIMES } from './times.ts';
 
 /** What there is to see of a training, some times a second. */
@@ -48,7 +50,9 @@ export interface TrainingRequest {
   /** Goes on with the run of that name. */
   readonly resume: boolean;
   /** A model to tune to few steps. */
-  readonly from?: Pick<LoadedModel, 'config' | 'weights'>;
+  readonly from?: Pick<HostModel, 'config' | 'weights'>;
+  /** The bytes of a checkpoint to go on from. */
+  readonly checkpoint?: Uint8Array;
   /** Whether the device is a processor: each step is then told by itself. */
   readonly software: boolean;
 }
@@ -74,32 +78,16 @@ export class Training {
 
   /** Makes all ready; nothing is trained yet. @throws as openSession. */
   static async open(request: TrainingRequest, listener: TrainingListener): Promise<Training> {
-    const { run, settings, data, device, requestDevice, resume, from, software } = request;
+    const { run, data, device, requestDevice, checkpoint } = request;
     let training: Training | undefined;
-    const changes = changesOf(settings);
-    const recipe = recipeOf(settings);
     const session = await openSession({
       device,
       requestDevice,
       data,
       store: await OpfsStore.open(run),
       submitMs: SUBMIT_MS,
-      ...(resume
-        ? { resume: true }
-        : from
-          ? {
-              from,
-              preset: 'fewstep',
-              config: {
-                train: { checkpoint_every: settings.keepEvery, sample_every: 0, log_every: software ? 1 : 10 },
-              } as typeof changes,
-            }
-          : {
-              preset: recipe.preset,
-              config: { ...changes, train: { ...changes.train, log_every: software ? 1 : 10 } } as typeof changes,
-              steps: stepsOf(settings),
-              seed: settings.trainSeed,
-            }),
+      ...howItBegins(request),
+      ...(checkpoint && { checkpoint }),
       onStep: (step) => training?.step(step),
       onCheckpoint: (step) => training?.saved(step),
       onCompile: (done, of) => training?.compiling(done, of),
@@ -182,4 +170,18 @@ export class Training {
   #tellInTime(): void {
     if (performance.now() - this.#told >= EVERY_MS) this.tell();
   }
+}
+
+/** What a session is told of how the training begins: by a recipe, with the run that is kept, or by tuning. */
+function howItBegins({ settings, resume, from, software }: TrainingRequest): Partial<TrainRequest> {
+  if (resume) return { resume: true };
+  const log_every = software ? 1 : 10;
+  const { trainSeed: seed, keepEvery: checkpoint_every } = settings;
+  if (from) {
+    const train = { checkpoint_every, log_every, sample_every: 0 };
+    return { from, preset: 'fewstep', seed, config: { train } as PartialConfig };
+  }
+  const changes = changesOf(settings);
+  const config = { ...changes, train: { ...changes.train, log_every } } as PartialConfig;
+  return { preset: recipeOf(settings).preset, seed, steps: stepsOf(settings), config };
 }

@@ -22,9 +22,11 @@ export interface ChartOptions {
   readonly range?: readonly [low: number, high: number];
   /** Bounds along x. */
   readonly domain?: readonly [low: number, high: number];
+  /** Pixels across; letters are larger in a narrow one. */
+  readonly width?: number;
 }
 
-const WIDTH = 340;
+const WIDE = 340;
 const HEIGHT = 170;
 const LEFT = 44;
 const RIGHT = 8;
@@ -37,7 +39,8 @@ const MOST_POINTS = 300;
 export class Chart {
   readonly element: HTMLElement;
   readonly #options: ChartOptions;
-  readonly #svg = s('svg', { class: 'chart', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img' });
+  readonly #width: number;
+  readonly #svg = s('svg', { class: 'chart', role: 'img' });
   readonly #legend = h('p', { class: 'legend' });
   readonly #readout = h('p', { class: 'readout', 'aria-live': 'off' });
   #lines: readonly ChartLine[] = [];
@@ -45,6 +48,8 @@ export class Chart {
 
   constructor(options: ChartOptions) {
     this.#options = options;
+    this.#width = options.width ?? WIDE;
+    this.#svg.setAttribute('viewBox', `0 0 ${this.#width} ${HEIGHT}`);
     const head = h('div', { class: 'figure-head' }, h('h3', {}, options.title), this.#legend, this.#readout);
     this.element = h('figure', {}, head);
     this.element.append(this.#svg);
@@ -75,19 +80,19 @@ export class Chart {
 
   #axes(): SVGElement[] {
     const { across, up, ticks, xs } = this.#scale;
-    const [right, bottom] = [WIDTH - RIGHT, HEIGHT - BOTTOM];
+    const [right, bottom] = [this.#width - RIGHT, HEIGHT - BOTTOM];
     return [
       ...ticks.flatMap((value) => [
         s('line', { class: 'grid', x1: LEFT, x2: right, y1: up(value), y2: up(value) }),
         s('text', { x: LEFT - 6, y: up(value) + 4, 'text-anchor': 'end' }, tick(value)),
       ]),
-      ...xs.map((value, i) =>
+      ...xs.map((value) =>
         s(
           'text',
           {
             x: across(value),
             y: HEIGHT - 6,
-            'text-anchor': i === 0 ? 'start' : i === xs.length - 1 ? 'end' : 'middle',
+            'text-anchor': across(value) > right - 12 ? 'end' : 'middle',
           },
           tick(value),
         ),
@@ -120,7 +125,7 @@ export class Chart {
 
   #point(event: PointerEvent): void {
     const box = this.#svg.getBoundingClientRect();
-    const at = ((event.clientX - box.left) / box.width) * WIDTH;
+    const at = ((event.clientX - box.left) / box.width) * this.#width;
     const { across } = this.#scale;
     const shown = this.#lines.filter((line) => !line.faint && line.points.length > 0);
     const nearest = (points: readonly Point[]) =>
@@ -149,18 +154,18 @@ interface Scale {
   readonly xs: readonly number[];
 }
 
-function scaleOf(lines: readonly ChartLine[], { log, range, domain }: ChartOptions): Scale {
+function scaleOf(lines: readonly ChartLine[], { log, range, domain, width = WIDE }: ChartOptions): Scale {
   const [low, high] = range ?? widened(bounds(lines.map((line) => extent(line.points))), log ?? false);
   const [left, right] = domain ?? bounds(lines.map(({ points }) => ends(points)));
   const value = (y: number) => (log ? Math.log(y) : y);
   const height = HEIGHT - TOP - BOTTOM;
-  const across = (x: number) => LEFT + ((x - left) / (right - left || 1)) * (WIDTH - LEFT - RIGHT);
+  const across = (x: number) => LEFT + ((x - left) / (right - left || 1)) * (width - LEFT - RIGHT);
   const up = (y: number) => TOP + height - ((value(y) - value(low)) / (value(high) - value(low) || 1)) * height;
   return {
     across,
     up,
     ticks: log ? logTicks(low, high) : linearTicks(low, high),
-    xs: [left, (left + right) / 2, right],
+    xs: linearTicks(left, right),
   };
 }
 

@@ -101,7 +101,7 @@ export class PlaneView {
   /** Against time: the way that a point takes towards the data. */
   #arrows(context: CanvasRenderingContext2D, field: Float32Array, colour: string): void {
     const longest = (0.85 * SIZE) / SIDE;
-    const scale = SIZE / (2 * REACH) / 8;
+    const scale = SIZE / (2 * REACH) / 5;
     context.strokeStyle = context.fillStyle = colour;
     context.lineWidth = 2;
     for (let i = 0; i < SIDE * SIDE; i++) {

@@ -7,6 +7,8 @@ export interface RunActions {
   open(name: string): void;
   resume(name: string): void;
   download(name: string): void;
+  /** Goes on from a checkpoint file, by the settings of the training panel. */
+  upload(checkpoint: File): void;
   remove(name: string): void;
 }
 
@@ -44,7 +46,15 @@ export class RunsTable {
   constructor(root: HTMLElement, actions: RunActions) {
     this.#root = root;
     this.#actions = actions;
-    this.#root.append(this.#body);
+    const file = h('input', { type: 'file', id: 'checkpoint', class: 'sr', accept: '.safetensors' });
+    file.addEventListener('change', () => {
+      const [given] = file.files ?? [];
+      if (given) actions.upload(given);
+      file.value = '';
+    });
+    const hint = h('p', { class: 'hint' }, 'Of this page or of Node; the training panel says the data and the model.');
+    const upload = h('label', { class: 'button', for: 'checkpoint' }, 'Go on from a checkpoint file');
+    this.#root.append(this.#body, h('div', { class: 'upload' }, upload, file, hint));
   }
 
   show(runs: readonly KeptRun[], shown: string | undefined): void {
@@ -95,7 +105,7 @@ export class RunsTable {
         { class: 'actions' },
         step !== undefined && act('Show', open),
         unfinished && act('Go on', resume),
-        step !== undefined && act('Checkpoint', download),
+        step !== undefined && act('Download', download),
         act('Remove', remove),
       ),
     );

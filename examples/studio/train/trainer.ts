@@ -1,5 +1,5 @@
 import { proxy, type Remote } from 'comlink';
-import type { Engine, ModelFacts } from '../engine/engine.ts';
+import type { Beginning, Engine, ModelFacts } from '../engine/engine.ts';
 import type { TrainingUpdate } from '../engine/training.ts';
 import type { Store } from '../page/store.ts';
 import type { Settings } from '../settings.ts';
@@ -16,6 +16,8 @@ export interface TrainerEvents {
   follow(model: ModelFacts): void;
   /** There are new weights to be seen. */
   moved(): void;
+  /** The training is over. */
+  ended(): void;
   /** The runs that are kept have changed. */
   kept(): void;
   failed(error: unknown): void;
@@ -47,8 +49,8 @@ export class PageTrainer {
     return sessionStorage.getItem(TRAINS) ?? undefined;
   }
 
-  /** Trains a new run, goes on with one, or tunes the model that is shown; resolves at its end. */
-  async start(how: 'new' | 'resume' | 'tune', run: string, files: File[] = []): Promise<void> {
+  /** Trains a new run, goes on with one or with a checkpoint, or tunes the model that is shown; resolves at its end. */
+  async start(how: Beginning, run: string, files: File[], checkpoint?: Uint8Array): Promise<void> {
     const { failed, follow, kept, busy } = this.#events;
     busy(true);
     [this.#step, this.#errorsAt, this.#saved] = [-1, 0, undefined];
@@ -58,13 +60,16 @@ export class PageTrainer {
         update: (update: TrainingUpdate) => this.#update(update),
         say: (text: string) => this.progress.say(text),
       };
-      const model = await this.#engine.prepare({ run, settings: this.#store.value, files, how }, proxy(listener));
+      const model = await this.#engine.prepare(
+        { run, settings: this.#store.value, files, how, ...(checkpoint && { checkpoint }) },
+        proxy(listener),
+      );
       this.#batch = model.config.data.batch_size;
       this.charts.begin(lines);
       follow(model);
       sessionStorage.setItem(TRAINS, run);
       await this.#engine.train();
-      this.#events.moved();
+      this.#events.ended();
     } catch (error) {
       failed(error);
     } finally {
