@@ -56,6 +56,8 @@ export class Pictures {
   arrange(rows: number, columns: number): void {
     [this.#rows, this.#columns] = [rows, columns];
     this.#image.max = String(rows * columns - 1);
+    if (this.#grid.dataset.drawn === undefined)
+      [this.#grid.width, this.#grid.height] = [34 * columns - 2, 34 * rows - 2];
   }
 
   /** A new grid is being drawn. */

@@ -49,6 +49,7 @@ export class Chart {
   constructor(options: ChartOptions) {
     this.#options = options;
     this.#width = options.width ?? WIDE;
+    this.#svg.setAttribute('aria-label', `${options.title}: nothing yet`);
     this.#svg.setAttribute('viewBox', `0 0 ${this.#width} ${HEIGHT}`);
     const head = h('div', { class: 'figure-head' }, h('h3', {}, options.title), this.#legend, this.#readout);
     this.element = h('figure', {}, head);
@@ -165,7 +166,7 @@ function scaleOf(lines: readonly ChartLine[], { log, range, domain, width = WIDE
     across,
     up,
     ticks: log ? logTicks(low, high) : linearTicks(low, high),
-    xs: linearTicks(left, right),
+    xs: linearTicks(left, right, 5),
   };
 }
 
@@ -186,9 +187,9 @@ function widened([low, high]: readonly [number, number], log: boolean): readonly
   return [low >= 0 && low < room * 4 ? 0 : low - room, high + room];
 }
 
-/** Round numbers, three or four of them. */
-function linearTicks(low: number, high: number): number[] {
-  const rough = (high - low) / 3;
+/** Round numbers, about so many of them. */
+function linearTicks(low: number, high: number, many = 3): number[] {
+  const rough = (high - low) / many;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((each) => each * power >= rough) ?? 10) * power;
   const first = Math.ceil(low / step - 1e-9);
