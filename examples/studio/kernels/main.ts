@@ -89,15 +89,9 @@ function describeGpu({ environment, limits }: LabFacts): void {
       {},
       h('summary', {}, 'Limits'),
       h(
-        'table',
-        {},
-        h(
-          'tbody',
-          {},
-          ...limits.map(([name, value]) =>
-            h('tr', {}, h('th', { scope: 'row' }, name), h('td', { class: 'number' }, value.toLocaleString('en'))),
-          ),
-        ),
+        'dl',
+        { class: 'limits' },
+        ...limits.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value.toLocaleString('en')))),
       ),
     ),
   );

@@ -166,7 +166,7 @@ function scaleOf(lines: readonly ChartLine[], { log, range, domain, width = WIDE
     across,
     up,
     ticks: log ? logTicks(low, high) : linearTicks(low, high),
-    xs: linearTicks(left, right, 5),
+    xs: linearTicks(left, right, 5, domain ? 0 : 1),
   };
 }
 
@@ -187,9 +187,9 @@ function widened([low, high]: readonly [number, number], log: boolean): readonly
   return [low >= 0 && low < room * 4 ? 0 : low - room, high + room];
 }
 
-/** Round numbers, about so many of them. */
-function linearTicks(low: number, high: number, many = 3): number[] {
-  const rough = (high - low) / many;
+/** Round numbers, about so many of them, no nearer than `least`. */
+function linearTicks(low: number, high: number, many = 3, least = 0): number[] {
+  const rough = Math.max(least, (high - low) / many);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((each) => each * power >= rough) ?? 10) * power;
   const first = Math.ceil(low / step - 1e-9);
