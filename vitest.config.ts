@@ -1,11 +1,11 @@
 import { env } from 'node:process';
 import { configDefaults, defineConfig } from 'vitest/config';
-import { fixtures, outside, PACKED_IN_A_PAGE } from './test/everywhere.ts';
+import { fixtures, outside, WITH_A_BROWSER } from './test/everywhere.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...PACKED_IN_A_PAGE],
+    exclude: [...configDefaults.exclude, ...WITH_A_BROWSER],
     provide: { fixtures, outside },
     // Every file owns a device; more files at once than this only compete for a software adapter's cores.
     maxWorkers: 2,

@@ -9,8 +9,8 @@ export const outside = resolve(process.env.OUTSIDE ?? 'test/outside/cases');
 /** The tests that import nothing of Node, and so run in a page and under Deno as they stand. */
 export const EVERYWHERE = [
   'test/{autograd,kernel,kernels,models,nn,optim,outside,parity,tensor}/*.test.ts',
-  'test/run/{draw,loop,session}.test.ts',
+  'test/run/{draw,loop,same_numbers,session}.test.ts',
 ];
 
 /** The tests that open a browser of their own. */
-export const PACKED_IN_A_PAGE = ['test/package/page.test.ts', 'test/studio/*.test.ts'];
+export const WITH_A_BROWSER = ['test/package/page.test.ts', 'test/page/*.test.ts', 'test/studio/*.test.ts'];

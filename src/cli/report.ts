@@ -15,6 +15,7 @@ import { weightsOf } from './weights.ts';
 interface ReportOptions {
   from: string;
   strip: boolean;
+  compare?: string[];
 }
 
 export function addReport(ucgm: Command): void {
@@ -23,16 +24,18 @@ export function addReport(ucgm: Command): void {
     .description('Writes report.html into a run folder: curves, samples, evaluation and configuration in one page.')
     .requiredOption('--from <folder>', 'run folder')
     .option('--no-strip', 'leave out the samples at 1 to 20 steps, which need a device')
+    .option('--compare <folders...>', 'other run folders to show beside it')
     .action(report);
 }
 
-async function report({ from, strip }: ReportOptions): Promise<void> {
+async function report({ from, strip, compare = [] }: ReportOptions): Promise<void> {
   const run = FolderStore.open(from);
+  const others = compare.map((folder) => FolderStore.open(folder));
   const config = run.settings();
   prepareFiles([{ flag: 'the report', path: run.reportPath, extension: '.html' }]);
   const stripStep = strip ? await newestStrip(run, config) : undefined;
   const { writeReport } = await import('./report_file.ts'); // a plotting library, for this command alone
-  console.log(writeReport({ run, config, ...(stripStep !== undefined && { stripStep }) }));
+  console.log(writeReport({ run, config, others, ...(stripStep !== undefined && { stripStep }) }));
 }
 
 /** The step of the newest checkpoint, its strip written if it is not there; undefined without a checkpoint. */

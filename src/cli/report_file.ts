@@ -1,11 +1,14 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { atomicWrite } from '../io/atomic.node.ts';
 import { IoError, systemReason } from '../io/errors.ts';
+import type { ComparedRun } from '../report/comparison.ts';
 import { reportHtml } from '../report/page.ts';
 import { evenly } from '../report/series.ts';
 import { parseEvaluation } from '../run/evaluation.ts';
 import type { FolderStore } from '../run/folder_store.node.ts';
+import type { MetricsRead } from '../run/metrics.ts';
 import { readSoundMetrics } from '../run/metrics_log.node.ts';
+import { networkOf } from '../run/model.ts';
 import { gridColumns } from '../run/samples.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { STRIP_STEPS } from '../run/strip.ts';
@@ -21,14 +24,14 @@ export interface ReportRequest {
   readonly stripStep?: number;
   /** The adapter that the run was trained on. */
   readonly adapter?: string;
+  /** Runs to show beside it. */
+  readonly others?: readonly FolderStore[];
 }
 
 /** Writes report.html from what is in a run folder; needs no device. Returns its path. @throws IoError. */
-export function writeReport({ run, config, stripStep, adapter }: ReportRequest): string {
+export function writeReport({ run, config, stripStep, adapter, others = [] }: ReportRequest): string {
   const strip = stripStep !== undefined && existsSync(run.stripPath(stripStep)) ? stripStep : undefined;
-  const { lines: metrics, broken } = existsSync(run.metricsPath)
-    ? readSoundMetrics(run.metricsPath)
-    : { lines: [], broken: [] };
+  const { lines: metrics, broken } = metricsOf(run);
   const html = reportHtml({
     config,
     configText: run.configText(),
@@ -40,10 +43,26 @@ export function writeReport({ run, config, stripStep, adapter }: ReportRequest):
       evaluation: parseEvaluation(new TextDecoder().decode(bytesOf(run.evaluationPath))),
     }),
     ...(adapter !== undefined && { adapter }),
+    parameters: parametersOf(config),
+    commands: run.commands(),
+    others: others.map(compared),
     columnNames: columnNames(config),
   });
   atomicWrite(run.reportPath, html);
   return run.reportPath;
+}
+
+const metricsOf = ({ metricsPath }: FolderStore): MetricsRead =>
+  existsSync(metricsPath) ? readSoundMetrics(metricsPath) : { lines: [], broken: [] };
+
+/** Numbers that a run trains. */
+function parametersOf({ model }: RunConfig): number {
+  return networkOf(model).parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}
+
+function compared(run: FolderStore): ComparedRun {
+  const config = run.settings();
+  return { name: run.path, config, metrics: metricsOf(run).lines, parameters: parametersOf(config) };
 }
 
 /** Names of the classes that a grid's columns are of; none where the model knows no classes, or they have no names. */

@@ -5,6 +5,7 @@ import { type OpenedData, openBatches } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { NonFiniteError } from '../optim/non_finite.ts';
+import { type CommandLine, shellText } from '../run/commands.ts';
 import type { RunEvents } from '../run/events.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
@@ -12,6 +13,7 @@ import { Session } from '../run/session.ts';
 import type { RunConfig } from '../run/settings.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
 import { shortTraining } from './average_age.ts';
+import { packageVersion } from './bundled.ts';
 import { UsageError } from './failure.ts';
 import { checkApart, checkFolder } from './output.ts';
 import { Progress } from './progress.ts';
@@ -93,12 +95,19 @@ async function trainFrom(source: OpenedData, request: TrainingRequest, stop: Sto
       `model ${session.config.model.name}, ${size}; batch ${config.data.batch_size}, ${config.train.steps} steps`,
     );
     if (note) console.log(`note: ${note}`);
+    (run as FolderStore).writeCommand(thisCommand());
     await trainIn(run as FolderStore, session, stop);
     await session.close();
     session.device.destroy();
   } finally {
     unlock?.();
   }
+}
+
+/** This command, for the run's report. */
+function thisCommand(): CommandLine {
+  const command = shellText(['ucgm', ...process.argv.slice(2)]);
+  return { date: new Date().toISOString(), version: packageVersion(), command };
 }
 
 /** Says on which adapter, and on what, is trained. */

@@ -7,6 +7,8 @@ import {
 } from 'echarts/components';
 import { type ComposeOption, init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
+import { logRange } from './axis.ts';
+import { hoverLayer } from './hover.ts';
 import { escapeHtml, shortNumber } from './html.ts';
 import { type Point, thinned } from './series.ts';
 
@@ -47,15 +49,24 @@ export interface Chart {
 }
 
 /** Small, with large letters: it is scaled to a phone's width as to a desk's. */
-const SIZE = { width: 480, height: 300 };
+const SIZE = { width: 480, height: 320 };
+/** The line of text above a plot that shows the values under the pointer. */
+const READING = 22;
+/** Below a plot: the labels of the axis and its name. */
+const BELOW = 44;
 const COLOURS = 6;
 /** Letters of a name in a legend, and the width of one. */
 const LEGEND_LETTERS = 24;
 const LETTER = 8;
 const TEXT = { color: 'var(--muted)', fontSize: 14 };
 
+/** Figures side by side, all of one width, so that their letters are of one size. */
+export function figures(charts: readonly Chart[]): string {
+  return `<div class="charts">\n${charts.map(figure).join('\n')}\n</div>`;
+}
+
 /** A chart as a figure with the SVG inside; its colours are the page's, so that it follows the colour scheme. */
-export function figure(chart: Chart): string {
+function figure(chart: Chart): string {
   return `<figure>\n${drawing(chart)}\n<figcaption>${escapeHtml(chart.caption)}</figcaption>\n</figure>`;
 }
 
@@ -63,7 +74,13 @@ function drawing(chart: Chart): string {
   const drawn = init(null, null, { renderer: 'svg', ssr: true, ...SIZE });
   try {
     drawn.setOption(optionOf(chart));
-    return embedded(drawn.renderToSVGString(), chart);
+    const svg = drawn.renderToSVGString();
+    const some = chart.y.log ? 1 : 0; // any value of y: only the place along x is asked for
+    const at = (x: number) => drawn.convertToPixel({ gridIndex: 0 }, [x, some])[0] as number;
+    const top = 26 + READING + legendHeight(chart.lines);
+    const plot = { left: 40, right: SIZE.width - 24, top, bottom: SIZE.height - BELOW, text: top - READING };
+    const lines = chart.lines.map((line) => ({ ...line, points: pointsOf(line, chart) }));
+    return embedded(svg, chart, hoverLayer(lines, chart.x.name, at, plot));
   } finally {
     drawn.dispose();
   }
@@ -72,7 +89,7 @@ function drawing(chart: Chart): string {
 function optionOf({ x, y, lines }: Chart): ChartOption {
   return {
     animation: false,
-    grid: { left: 8, right: 24, top: 26 + legendHeight(lines), bottom: 4, outerBoundsMode: 'same' },
+    grid: { left: 8, right: 24, top: 26 + READING + legendHeight(lines), bottom: 4, outerBoundsMode: 'same' },
     legend: {
       show: lines.length > 1,
       top: 0,
@@ -82,8 +99,14 @@ function optionOf({ x, y, lines }: Chart): ChartOption {
       icon: 'rect',
       textStyle: { ...TEXT, width: LEGEND_LETTERS * LETTER, overflow: 'truncate' },
     },
-    xAxis: { ...axisOf(x), nameLocation: 'middle', nameGap: 28, splitLine: { show: false } },
-    yAxis: { ...axisOf(y), nameLocation: 'end', nameTextStyle: { ...TEXT, align: 'left' } },
+    xAxis: {
+      ...axisOf(x),
+      ...(!x.log && { max: 'dataMax' as const }),
+      nameLocation: 'middle',
+      nameGap: 28,
+      splitLine: { show: false },
+    },
+    yAxis: { ...axisOf(y), ...closeTo(y, lines), nameLocation: 'end', nameTextStyle: { ...TEXT, align: 'left' } },
     series: lines.map((line, i) => seriesOf(line, i, x, y)),
   };
 }
@@ -108,13 +131,28 @@ function axisOf({ name, log }: Axis) {
   };
 }
 
-function seriesOf(
-  { name, points, faint, colour, dashed, marks }: Line,
-  index: number,
-  x: Axis,
-  y: Axis,
-): LineSeriesOption {
-  const fit = thinned(points.map((point) => fitted(point, y.log !== undefined)).filter(([at]) => !x.log || at > 0));
+/** An axis that begins and ends where its values do, and no empty half. */
+function closeTo({ log }: Axis, lines: readonly Line[]) {
+  if (log !== 10) return { scale: true };
+  const range = logRange(lines.flatMap(({ points }) => points));
+  if (!range) return {};
+  const { min, max, ticks } = range;
+  return {
+    min,
+    max,
+    axisLabel: { ...TEXT, hideOverlap: true, formatter: tick, customValues: ticks },
+    axisTick: { customValues: ticks },
+  };
+}
+
+/** The points of a line that its chart shows. */
+function pointsOf({ points }: Line, { x, y }: Pick<Chart, 'x' | 'y'>): readonly Point[] {
+  return thinned(points.map((point) => fitted(point, y.log !== undefined)).filter(([at]) => !x.log || at > 0));
+}
+
+function seriesOf(line: Line, index: number, x: Axis, y: Axis): LineSeriesOption {
+  const { name, faint, colour, dashed, marks } = line;
+  const fit = pointsOf(line, { x, y });
   const paint = `var(--line-${((colour ?? index) % COLOURS) + 1})`;
   return {
     type: 'line',
@@ -144,7 +182,7 @@ function tick(value: number): string {
 }
 
 /** The drawing as an element of the page: scaled by style, described, without hover styles, identifiers of its own. */
-function embedded(svg: string, { id, alt }: Chart): string {
+function embedded(svg: string, { id, alt }: Chart, layer: string): string {
   return svg
     .replace(/<style[\s\S]*?<\/style>/g, '')
     .replace(/ (class|pointer-events|ecmeta_\w+)="[^"]*"/g, '')
@@ -153,5 +191,6 @@ function embedded(svg: string, { id, alt }: Chart): string {
       /^<svg[^>]*>/,
       `<svg role="img" aria-label="${escapeHtml(alt)}" viewBox="0 0 ${SIZE.width} ${SIZE.height}">`,
     )
-    .trim();
+    .trim()
+    .replace(/<\/svg>$/, `${layer}</svg>`);
 }

@@ -1,5 +1,5 @@
 import type { Evaluation, EvaluationProblem } from '../run/evaluation.ts';
-import { figure, type Line } from './charts.ts';
+import { figures, type Line } from './charts.ts';
 import { escapeHtml, section, shortNumber, table } from './html.ts';
 
 /** The table of an evaluation and its distance over steps, or why there is none. */
@@ -14,14 +14,16 @@ export function evaluationSection(evaluation: Evaluation | EvaluationProblem): s
   const about = `${shortNumber(images)} images against ${reference}, features of ${features}; ${adapter}, ${date}`;
   const lines = linesOf(evaluation);
   const chart = lines.some(({ points }) => points.length > 0)
-    ? figure({
-        id: 'frechet',
-        alt: `Frechet distance over sampling steps: ${rows.map(({ steps, frechet }) => `${shortNumber(frechet)} at ${steps}`).join(', ')}`,
-        caption: 'Frechet distance to the data, lower is better',
-        x: { name: 'sampling steps', log: 2 },
-        y: { name: 'Frechet distance', log: 10 },
-        lines,
-      })
+    ? figures([
+        {
+          id: 'frechet',
+          alt: `Frechet distance over sampling steps: ${rows.map(({ steps, frechet }) => `${shortNumber(frechet)} at ${steps}`).join(', ')}`,
+          caption: 'Frechet distance to the data, lower is better',
+          x: { name: 'sampling steps', log: 2 },
+          y: { name: 'Frechet distance', log: 10 },
+          lines,
+        },
+      ])
     : '';
   return section('Evaluation', `<p>${escapeHtml(about)}</p>\n${chart}\n${tableOf(evaluation)}`);
 }

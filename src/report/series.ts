@@ -26,6 +26,11 @@ export function extent(points: readonly Point[]): readonly [low: number, high: n
   return low <= high ? [low, high] : undefined;
 }
 
+/** The last value that was measured. */
+export function lastOf(points: readonly Point[]): number | undefined {
+  return points.findLast(([, y]) => y !== null)?.[1] ?? undefined;
+}
+
 /**
  * At most `limit` points that look the same: of each stretch its smallest and its largest, in their order, so that no spike
  * is lost. A stretch without a value stays as a gap.

@@ -19,9 +19,14 @@ dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr));
 dt { color: var(--muted); font-size: 0.85rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
 figure { margin: 0; min-width: 0; }
-figure > svg { display: block; width: 100%; max-width: 40rem; height: auto; }
+figure > svg { display: block; width: 100%; height: auto; }
+.hover rect { fill: transparent; }
+.hover path, .hover text { display: none; pointer-events: none; }
+.hover g:hover path, .hover g:hover text { display: inline; }
+.hover path { stroke: var(--muted); }
+.hover text { fill: var(--ink); font: 14px system-ui, sans-serif; }
 figcaption { color: var(--muted); font-size: 0.85rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1.5rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1.5rem; margin: 1rem 0; }
 .grids { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 14rem), 1fr)); gap: 1rem; }
 img { display: block; width: 100%; height: auto; background: #000; image-rendering: pixelated; }
 .strip { display: flex; gap: 0.5rem; max-width: 48rem; }

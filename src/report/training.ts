@@ -1,6 +1,7 @@
-import { type Chart, figure } from './charts.ts';
-import { section, shortNumber } from './html.ts';
-import { column, extent, type Point, type Row, runningMean } from './series.ts';
+import { suitsLog } from './axis.ts';
+import { type Chart, figures } from './charts.ts';
+import { section, shortNumber, table } from './html.ts';
+import { column, evenly, extent, lastOf, type Point, type Row, runningMean } from './series.ts';
 
 const STEP = { name: 'step' };
 
@@ -15,23 +16,37 @@ export function trainingSection(rows: readonly Row[], broken: number): string {
   const gradNorm = column(rows, 'gradNorm');
   const lossChart = withMean('loss', 'Loss', loss);
   const charts = [
-    figure(lossChart),
-    figure(withMean('norm', 'Gradient norm', gradNorm)),
-    figure(throughput(column(rows, 'imagesPerSecond'))),
+    lossChart,
+    withMean('norm', 'Gradient norm', gradNorm),
+    throughput(column(rows, 'imagesPerSecond')),
     ...nonFiniteChart(column(rows, 'nonFinite')),
   ];
-  const early = figure({ ...lossChart, id: 'early', x: { ...STEP, log: 10 } });
+  const early = figures([{ ...lossChart, id: 'early', x: { ...STEP, log: 10 } }]);
   return section(
     'Training',
-    `<div class="charts">\n${charts.join('\n')}\n</div>
+    `${figures(charts)}
 <details><summary>The loss over a logarithmic axis of steps</summary>\n${early}\n</details>
+<details><summary>Some of the numbers</summary>\n${numbers(rows)}\n</details>
 <p>${notMeasured(rows.length, loss, gradNorm)} ${nonFiniteText(column(rows, 'nonFinite'))}</p>${left}`,
   );
 }
 
-/** The last value that was measured. */
-export function lastOf(points: readonly Point[]): number | undefined {
-  return points.findLast(([, y]) => y !== null)?.[1] ?? undefined;
+/** Steps of the table. */
+const MOST_ROWS = 20;
+
+/** Some steps as a table, the last among them. */
+function numbers(rows: readonly Row[]): string {
+  const cell = (row: Row, name: string) => {
+    const value: unknown = row[name];
+    return typeof value === 'number' && Number.isFinite(value) ? shortNumber(value) : '–';
+  };
+  return table(
+    ['step', 'loss', 'gradient norm', 'images/s'],
+    evenly(rows, MOST_ROWS).map((row) => [
+      shortNumber(row.step),
+      ...['loss', 'gradNorm', 'imagesPerSecond'].map((name) => cell(row, name)),
+    ]),
+  );
 }
 
 function withMean(id: string, name: string, points: readonly Point[]): Chart {
@@ -41,7 +56,7 @@ function withMean(id: string, name: string, points: readonly Point[]): Chart {
     alt: `${name} over steps: ${summary(mean)}`,
     caption: `${name}; the strong line is the mean of the last 2 % of the steps (five at least)`,
     x: STEP,
-    y: { name: name.toLowerCase(), ...(spansDecades(points) && { log: 10 }) },
+    y: { name: name.toLowerCase(), ...(suitsLog(points) && { log: 10 }) },
     lines: [
       { name: 'each step', points, faint: true, colour: 0 },
       { name: 'running mean', points: mean, colour: 0 },
@@ -53,7 +68,7 @@ function throughput(points: readonly Point[]): Chart {
   return {
     id: 'rate',
     alt: `Images per second over steps: ${summary(points)}`,
-    caption: 'Throughput since the run was started or resumed, checkpoints and samples included',
+    caption: 'Throughput of the steps since the measurement before, without checkpoints, samples and pauses',
     x: STEP,
     y: { name: 'images/s' },
     lines: [{ name: 'images/s', points, colour: 1 }],
@@ -61,7 +76,7 @@ function throughput(points: readonly Point[]): Chart {
 }
 
 /** A chart only where there is something to see: zeros are said in words. */
-function nonFiniteChart(points: readonly Point[]): string[] {
+function nonFiniteChart(points: readonly Point[]): Chart[] {
   if ((extent(points)?.[1] ?? 0) === 0) return [];
   const chart: Chart = {
     id: 'nonfinite',
@@ -71,7 +86,7 @@ function nonFiniteChart(points: readonly Point[]): string[] {
     y: { name: 'non-finite gradients' },
     lines: [{ name: 'non-finite gradients', points, colour: 3 }],
   };
-  return [figure(chart)];
+  return [chart];
 }
 
 function nonFiniteText(points: readonly Point[]): string {
@@ -95,10 +110,4 @@ function summary(points: readonly Point[]): string {
   const first = points.find(([, y]) => y !== null)?.[1] as number;
   const [low, high] = range.map(shortNumber);
   return `from ${shortNumber(first)} to ${shortNumber(last)}, lowest ${low}, highest ${high}`;
-}
-
-/** Whether a logarithmic axis shows more than a linear one. */
-function spansDecades(points: readonly Point[]): boolean {
-  const range = extent(points);
-  return range !== undefined && range[0] > 0 && range[1] / range[0] > 30;
 }

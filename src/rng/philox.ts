@@ -1,4 +1,5 @@
 import { FixableError } from '../kernel/errors.ts';
+import { exp, log, power } from './elementary.ts';
 import { NORMAL_TABLE } from './normal_table.ts';
 
 /** Streams of one seed: what draws from different ones is independent. */
@@ -118,7 +119,7 @@ function double(at: 0 | 2): number {
 /**
  * Number `index` of (seed, stream, step) from Beta(a, b), in doubles, on the host. Beta(1, 1) is uniform with 53 bits, Beta(a,
  * 1) and Beta(1, b) are powers of such, and all others X / (X + Y) with X ~ Gamma(a), Y ~ Gamma(b).
- * Where a, b >= 1 or both are 1 no logarithm or power enters the value, so that engines agree to the bit; else to their pow.
+ * Logarithms and powers are those of elementary.ts, so that engines agree to the bit.
  * @throws FixableError unless a and b are positive and finite.
  */
 export function beta(seed: number, stream: number, step: number, index: number, a: number, b: number): number {
@@ -127,13 +128,13 @@ export function beta(seed: number, stream: number, step: number, index: number, 
   }
   if (a === 1 || b === 1) {
     drawBlock(seed, stream, step, USE.beta, index);
-    return b === 1 ? double(0) ** (1 / a) : 1 - double(0) ** (1 / b);
+    return b === 1 ? power(double(0), 1 / a) : 1 - power(double(0), 1 / b);
   }
   const x = gamma(seed, stream, step, index, a, USE.gammaA);
   const y = gamma(seed, stream, step, index, b, USE.gammaB);
   if (a > 1 && b > 1) return x.value / (x.value + y.value);
   // Gamma numbers of a small shape underflow: compare their logarithms.
-  return 1 / (1 + Math.exp(y.logBoost + Math.log(y.value) - x.logBoost - Math.log(x.value)));
+  return 1 / (1 + exp(y.logBoost + log(y.value) - x.logBoost - log(x.value)));
 }
 
 /**
@@ -151,7 +152,7 @@ function gamma(
   let logBoost = 0;
   if (shape < 1) {
     drawBlock(seed, stream, step, USE.beta, index);
-    logBoost = Math.log(double(use === USE.gammaA ? 0 : 2)) / shape;
+    logBoost = log(double(use === USE.gammaA ? 0 : 2)) / shape;
   }
   const d = (shape < 1 ? shape + 1 : shape) - 1 / 3;
   const c = 1 / Math.sqrt(9 * d);
@@ -161,6 +162,6 @@ function gamma(
     const root = 1 + c * x;
     if (root <= 0) continue;
     const v = root * root * root;
-    if (Math.log(double(2)) < 0.5 * x * x + d - d * v + d * Math.log(v)) return { value: d * v, logBoost };
+    if (log(double(2)) < 0.5 * x * x + d - d * v + d * log(v)) return { value: d * v, logBoost };
   }
 }

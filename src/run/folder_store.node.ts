@@ -4,6 +4,7 @@ import { atomicWrite } from '../io/atomic.node.ts';
 import { IoError, systemReason } from '../io/errors.ts';
 import { readSafetensors, writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import type { TrainerState } from '../ucgm/checkpoint.ts';
+import { type CommandLine, commandText, parseCommands } from './commands.ts';
 import { configKeptIn, keptConfig } from './kept_settings.node.ts';
 import { MetricsLog } from './metrics_log.node.ts';
 import { PassedOver } from './passed_over.ts';
@@ -12,7 +13,7 @@ import type { RunConfig } from './settings.ts';
 import type { Checkpoint, RunStore } from './store.ts';
 
 /**
- * The folder of a run: config.yaml, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png, report.html; on latents also
+ * The folder of a run: config.yaml, commands.jsonl, metrics.jsonl, checkpoints/STEP.safetensors, samples/STEP.png, report.html; on latents also
  * latents_stats.safetensors, after `ucgm eval` eval.json, while it is written run.lock.
  */
 export class FolderStore implements RunStore {
@@ -85,6 +86,22 @@ export class FolderStore implements RunStore {
   /** The same noise at several numbers of sampling steps, by a checkpoint's weights. */
   stripPath(step: number): string {
     return join(this.path, 'samples', `strip-${step}.png`);
+  }
+
+  /** The commands that trained it, a line each. */
+  get commandsPath(): string {
+    return join(this.path, 'commands.jsonl');
+  }
+
+  /** Adds a command to those that trained the run. @throws IoError. */
+  writeCommand(command: CommandLine): void {
+    const before = existsSync(this.commandsPath) ? readFileSync(this.commandsPath, 'utf8') : '';
+    atomicWrite(this.commandsPath, before + commandText(command));
+  }
+
+  /** The commands that trained the run, the one that made it first; none of a run of an earlier version. */
+  commands(): CommandLine[] {
+    return existsSync(this.commandsPath) ? parseCommands(readFileSync(this.commandsPath, 'utf8')) : [];
   }
 
   get reportPath(): string {

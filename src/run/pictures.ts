@@ -1,9 +1,12 @@
 import type { LatentScale } from '../data/latents.ts';
 import type { Trainer } from '../ucgm/trainer.ts';
 import type { RunEvents } from './events.ts';
-import { type Sampled, sampleImages, samplesPng } from './samples.ts';
+import { gridColumns, type Sampled, sampleImages, samplesPng } from './samples.ts';
 import type { RunConfig } from './settings.ts';
 import type { Awaitable, RunStore } from './store.ts';
+
+/** Rows of a picture: enough to see how the samples come on, and soon drawn. */
+const ROWS = 4;
 
 /** What pictures of a training are of, and where they go. */
 export interface Pictured {
@@ -28,7 +31,8 @@ export function samplePictures({ trainer, config, store, latents, signal, sample
       const { workspace, network, average } = trainer;
       const lease = workspace.lease('sampling'); // the trainer's step tensors stay as they are
       try {
-        const sampled = await sampleImages(lease, network, average, config, signal ? { signal } : {}, latents);
+        const request = { labels: inTurn(gridColumns(network), network.numClasses), ...(signal && { signal }) };
+        const sampled = await sampleImages(lease, network, average, config, request, latents);
         await store.writeSamples(step, samplesPng(sampled));
         await told?.(step, sampled);
       } finally {
@@ -36,4 +40,9 @@ export function samplePictures({ trainer, config, store, latents, signal, sample
       }
     },
   };
+}
+
+/** The labels of a picture: a class a column. */
+function inTurn(columns: number, numClasses: number): number[] {
+  return Array.from({ length: ROWS * columns }, (_, i) => (numClasses < 2 ? 0 : i % columns));
 }

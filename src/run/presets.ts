@@ -7,31 +7,41 @@ import { ConfigError, type PartialConfig } from './settings.ts';
 const TRANSPORT = { ...OBJECTIVE_DEFAULTS, enhanced_ratio: 0.47 } as PartialConfig['transport'];
 const SAMPLE = { ...SAMPLING_DEFAULTS } as PartialConfig['sample'];
 
+/** Minutes on a CPU adapter: digits that a person reads. */
+const TINY = {
+  model: { name: 'tiny' },
+  data: { name: 'digits', batch_size: 32 },
+  // Without the cosine weight, and with more times near the noise end, a short run learns where strokes go first.
+  transport: {
+    ...TRANSPORT,
+    enhanced_ratio: 0,
+    wt_cosine_loss: false,
+    weight_function: null,
+    time_dist_ctrl: [1.5, 1, 1],
+  },
+  optimizer: { type: 'AdamW', lr: 4e-3, betas: [0.9, 0.95], weight_decay: 0 },
+  train: {
+    steps: 1200,
+    seed: 0,
+    ema_decay: 0.99,
+    max_grad_norm: null,
+    log_every: 10,
+    checkpoint_every: 200,
+    sample_every: 300,
+    keep_checkpoints: 2,
+  },
+  sample: { ...SAMPLE, cfg_scale: 2 },
+} satisfies PartialConfig;
+
+/** What a phone's browser gives a page, 700 MB, less what the page itself needs: scripts, data, pipelines. */
+const PHONE_BYTES = 500e6;
+
 const PRESETS: { [name: string]: PartialConfig } = {
-  /** Minutes on a CPU adapter: digits that a person reads. */
-  tiny: {
-    model: { name: 'tiny' },
-    data: { name: 'digits', batch_size: 32 },
-    // Without the cosine weight, and with more times near the noise end, a short run learns where strokes go first.
-    transport: {
-      ...TRANSPORT,
-      enhanced_ratio: 0,
-      wt_cosine_loss: false,
-      weight_function: null,
-      time_dist_ctrl: [1.5, 1, 1],
-    },
-    optimizer: { type: 'AdamW', lr: 4e-3, betas: [0.9, 0.95], weight_decay: 0 },
-    train: {
-      steps: 1200,
-      seed: 0,
-      ema_decay: 0.99,
-      max_grad_norm: null,
-      log_every: 10,
-      checkpoint_every: 200,
-      sample_every: 0,
-      keep_checkpoints: 2,
-    },
-    sample: { ...SAMPLE, cfg_scale: 2 },
+  tiny: TINY,
+  /** The same within a phone's memory, whatever else is asked for: what does not fit is refused. Checkpoints come often, as tabs end there. */
+  phone: {
+    ...TINY,
+    train: { ...TINY.train, memory_limit: PHONE_BYTES, checkpoint_every: 50, keep_checkpoints: 1 },
   },
   /** The setting in which the reference was trained on MNIST, padded to 32 x 32. */
   mnist: {

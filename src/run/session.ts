@@ -275,7 +275,7 @@ export class Session {
 function onDevice(device: GPUDevice, config: RunConfig, request: SessionRequest): OnDevice {
   const { weights, teacher, events, submitMs } = request;
   const { compiling } = new Subscribers(events ?? []);
-  const workspace = new Workspace(device, { onCompile: compiling, submitMs });
+  const workspace = new Workspace(device, { onCompile: compiling, submitMs, memoryLimit: config.train.memory_limit });
   const trainer = trainerOf(workspace, config);
   if (weights) trainer.startFrom(weights, teacher);
   return { device, workspace, trainer };

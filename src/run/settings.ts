@@ -117,6 +117,8 @@ const schema = v.strictObject({
     sample_every: countOrNone,
     keep_checkpoints: count,
     gradient_checkpointing: v.optional(v.boolean()),
+    /** Bytes on the device that a training and its samplings may take together (default: what the device has). */
+    memory_limit: v.optional(count),
   }),
   sample: sampling,
 });

@@ -14,7 +14,7 @@ import { mergeConfig, type PartialConfig, type RunConfig } from './settings.ts';
 import type { Awaitable, RunStore } from './store.ts';
 import { tuningConfig } from './tuning.ts';
 
-/** Pictures of samples in a training whose settings ask for none, where someone wants to be told of them. */
+/** Pictures of samples in a training, where someone wants to be told of them and does not say how often. */
 const PICTURES = 20;
 
 /** What is trained, on what, and who is told. */

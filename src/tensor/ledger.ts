@@ -1,5 +1,6 @@
 import { FixableError } from '../kernel/index.ts';
 import { WorkspaceError } from './errors.ts';
+import { heldBy, whatHelps } from './memory_advice.ts';
 
 /** Who owns a buffer, declared at its birth. */
 export type Owner = 'parameter' | 'gradient' | 'optimizer' | 'average' | 'arena' | 'data' | 'staging';
@@ -12,6 +13,13 @@ const ignoreLoss = () => {};
 /** A buffer that the device cannot hold, by its limits or because its memory is full. */
 export class BufferLimitError extends FixableError {
   override readonly name = 'BufferLimitError';
+  /** The buffer for which there was no memory, where the device said so. */
+  readonly buffer: GPUBuffer | undefined;
+
+  constructor(what: string, fix: string, buffer?: GPUBuffer) {
+    super(what, fix);
+    this.buffer = buffer;
+  }
 }
 
 /** WebGPU does not tell whose a buffer is. */
@@ -34,10 +42,12 @@ export function deviceOf(buffer: GPUBuffer): GPUDevice | undefined {
 export class Ledger {
   readonly device: GPUDevice;
   /** What this is a branch of. */
-  readonly parent: Ledger | undefined;
-  readonly #task: string;
+  parent: Ledger | undefined;
+  /** What the buffers are for, where there are others: a word for their labels. */
+  #task = '';
   readonly #branches = new Set<Ledger>();
   readonly #live = new Map<GPUBuffer, Owner>();
+  readonly #bytes = Object.fromEntries(OWNERS.map((owner) => [owner, 0])) as Record<Owner, number>;
   #total = 0;
   #peak = 0;
   /** Answers that the device owes: whether there was memory. */
@@ -47,16 +57,20 @@ export class Ledger {
   /** Whether a buffer was destroyed whose memory the device may still hold. */
   #owed = false;
 
-  /** @param task what the buffers are for, where there are others: a word for their labels. */
-  constructor(device: GPUDevice, task = '', parent?: Ledger) {
+  /** Bytes that all buffers may take together. */
+  readonly #most: number;
+
+  /** @param most bytes that all buffers may take together. */
+  constructor(device: GPUDevice, most = Number.POSITIVE_INFINITY) {
     this.device = device;
-    this.#task = task && `${task} `;
-    this.parent = parent;
+    this.#most = most;
   }
 
   /** A ledger of one task, until its `end`. */
   branch(task: string): Ledger {
-    const branch = new Ledger(this.device, task, this);
+    const branch = new Ledger(this.device, this.#most);
+    branch.#task = `${task} `;
+    branch.parent = this;
     this.#branches.add(branch);
     return branch;
   }
@@ -70,7 +84,7 @@ export class Ledger {
     this.parent.#owed ||= this.#owed;
   }
 
-  /** A zeroed buffer of `size` bytes, rounded up to 16. @throws BufferLimitError naming owner, size and limit when the device's maxBufferSize is passed; WorkspaceError once ended. */
+  /** A zeroed buffer of `size` bytes, rounded up to 16. @throws BufferLimitError naming owner, size and limit when the device's maxBufferSize, or what all may take together, is passed; WorkspaceError once ended. */
   create(owner: Owner, label: string, size: number, usage: number): GPUBuffer {
     this.usable();
     const rounded = Math.max(16, Math.ceil(size / 16) * 16);
@@ -81,18 +95,27 @@ export class Ledger {
         "a smaller batch or model, or request the adapter's limits",
       );
     }
+    const root = this.#root;
+    if (root.total + rounded > this.#most) {
+      throw new BufferLimitError(
+        `${owner} buffer "${label}" needs ${rounded} bytes, ${root.total + rounded} with all before it (${heldBy(root.bytes())}); the memory limit is ${this.#most}`,
+        `${whatHelps(root.bytes())}, or another memory limit`,
+      );
+    }
     // A device without memory answers later, and until then gives a buffer that turns every command with it into nothing.
     this.device.pushErrorScope('out-of-memory');
     const buffer = this.device.createBuffer({ label: `${owner}: ${this.#task}${label}`, size: rounded, usage });
-    this.#grow(rounded);
-    const { total } = this.#root;
+    this.#grow(owner, rounded);
+    const held = root.bytes();
+    const { total } = root;
     const answer = this.device
       .popErrorScope()
       .then((error) => {
         if (!error) return;
         this.#refused ??= new BufferLimitError(
-          `the device has no memory for ${owner} buffer "${label}" of ${rounded} bytes, ${total} with all before it`,
-          'a smaller batch or model, or gradient_checkpointing',
+          `the device has no memory for ${owner} buffer "${label}" of ${rounded} bytes, ${total} with all before it (${heldBy(held)})`,
+          whatHelps(held),
+          buffer,
         );
       }, ignoreLoss)
       .then(() => void this.#asked.delete(answer));
@@ -122,8 +145,10 @@ export class Ledger {
   }
 
   destroy(buffer: GPUBuffer): void {
-    if (!this.#live.delete(buffer)) return;
-    this.#grow(-buffer.size);
+    const owner = this.#live.get(buffer);
+    if (!owner) return;
+    this.#live.delete(buffer);
+    this.#grow(owner, -buffer.size);
     buffer.destroy();
     this.#owed = true;
   }
@@ -144,13 +169,7 @@ export class Ledger {
 
   /** Live bytes of every owner, those of branches with them; owners without buffers are 0. */
   bytes(): Record<Owner, number> {
-    const out = Object.fromEntries(OWNERS.map((o) => [o, 0])) as Record<Owner, number>;
-    for (const branch of this.#branches) {
-      const more = branch.bytes();
-      for (const owner of OWNERS) out[owner] += more[owner];
-    }
-    for (const [buffer, owner] of this.#live) out[owner] += buffer.size;
-    return out;
+    return { ...this.#bytes };
   }
 
   /** Live bytes of all owners together, those of branches with them. */
@@ -163,10 +182,11 @@ export class Ledger {
     return this.#peak;
   }
 
-  #grow(bytes: number): void {
+  #grow(owner: Owner, bytes: number): void {
+    this.#bytes[owner] += bytes;
     this.#total += bytes;
     this.#peak = Math.max(this.#peak, this.#total);
-    if (this.parent) this.parent.#grow(bytes);
+    if (this.parent) this.parent.#grow(owner, bytes);
   }
 
   get #root(): Ledger {

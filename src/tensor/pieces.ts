@@ -1,5 +1,5 @@
 /** Dispatches of a first piece, before any was measured. */
-const FIRST = 16;
+const FIRST = 4;
 /** A measurement changes what a dispatch is thought to take by this factor at most: one late answer is no rule. */
 const MOST_CHANGE = 8;
 /** Pieces on the device at most: while one runs the next waits there, and what draws a page comes after that. */
@@ -10,7 +10,8 @@ const MOST_PENDING = 2;
  * takes is learnt from what the pieces took that it was in: those of the next time have other ends.
  */
 export class Pieces {
-  readonly #queue: GPUQueue;
+  readonly #queue: Pick<GPUQueue, 'onSubmittedWorkDone'>;
+  readonly #now: () => number;
   readonly #most: number;
   readonly #costs = new WeakMap<object, number>();
   #usual: number;
@@ -19,9 +20,10 @@ export class Pieces {
   readonly #pending: Promise<void>[] = [];
   #sending: Promise<void> = Promise.resolve();
 
-  /** @param most milliseconds of a piece. */
-  constructor(queue: GPUQueue, most: number) {
+  /** @param most milliseconds of a piece. @param now the time in milliseconds. */
+  constructor(queue: Pick<GPUQueue, 'onSubmittedWorkDone'>, most: number, now = () => performance.now()) {
     this.#queue = queue;
+    this.#now = now;
     this.#most = most;
     this.#usual = most / FIRST;
   }
@@ -68,13 +70,13 @@ export class Pieces {
   }
 
   async #measure(dispatches: readonly object[]): Promise<void> {
-    const submitted = performance.now();
+    const submitted = this.#now();
     try {
       await this.#queue.onSubmittedWorkDone();
     } catch {
       return; // of a lost device, which whoever works on it is told
     }
-    const done = performance.now();
+    const done = this.#now();
     this.#learn(dispatches, done - Math.max(submitted, this.#idle));
     this.#idle = done;
   }

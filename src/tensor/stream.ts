@@ -1,6 +1,7 @@
 import type { BufferLike, BuffersOf, DimsOf, DispatchRecord, Kernel, ShaderSource } from '../kernel/index.ts';
 import { bytesOf } from './dtype.ts';
 import { TensorError } from './errors.ts';
+import { BufferLimitError } from './ledger.ts';
 import { Pieces } from './pieces.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -129,16 +130,36 @@ export class Stream {
 
   /** Submits all that is recorded, once its pipelines are compiled. @throws KernelError compile, BufferLimitError. */
   async flush(): Promise<void> {
-    await this.#memory.check();
+    await this.#checkMemory();
     if (this.#waiting.size > 0) {
       await this.#compiled();
-      await this.#memory.check(); // compiling takes seconds: the buffers may be gone
+      await this.#checkMemory(); // compiling takes seconds: the buffers may be gone
     }
     this.#waiting.clear();
     const items = this.#taken();
     const dispatch = (item: Item) => (item.kind === 'run' ? item.record : undefined);
     if (this.#pieces) await this.#pieces.send(items, dispatch, (piece) => this.#submit(piece));
     else this.#submit(items);
+  }
+
+  /** @throws BufferLimitError that also says which kernel asked first for what there was no memory for. */
+  async #checkMemory(): Promise<void> {
+    try {
+      await this.#memory.check();
+    } catch (error) {
+      const buffer = error instanceof BufferLimitError ? error.buffer : undefined;
+      if (!buffer) throw error;
+      const { what, fix } = error as BufferLimitError;
+      throw new BufferLimitError(`${what}${this.#firstUse(buffer)}`, fix, buffer);
+    }
+  }
+
+  /** Where this step uses a buffer first: `, out of matmul`. */
+  #firstUse(buffer: GPUBuffer): string {
+    for (const { kernel, buffers } of this.#slots.slice(0, this.#position))
+      for (const [name, given] of Object.entries(buffers))
+        if (given && ('buffer' in given ? given.buffer : given) === buffer) return `: ${name} of ${kernel.name}`;
+    return '';
   }
 
   async #compiled(): Promise<void> {

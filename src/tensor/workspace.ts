@@ -33,12 +33,24 @@ export function homeOf(buffer: GPUBuffer): Workspace | undefined {
 }
 
 /** How a workspace uses its device; a lease does as its workspace. */
-export type WorkspaceOptions = StreamOptions;
+export interface WorkspaceOptions extends StreamOptions {
+  /** Bytes that all buffers may take together, those of leases with them; what the device has if left out. */
+  readonly memoryLimit?: number | undefined;
+}
 
-const OPTIONS = group<WorkspaceOptions>({
-  submitMs: optional(number),
-  onCompile: optional(callback<NonNullable<WorkspaceOptions['onCompile']>>()),
-});
+const OPTIONS = group<WorkspaceOptions>(
+  {
+    submitMs: optional(number),
+    memoryLimit: optional(number),
+    onCompile: optional(callback<NonNullable<WorkspaceOptions['onCompile']>>()),
+  },
+  ({ submitMs = 1, memoryLimit = 1 }) => {
+    const [name, value] = submitMs > 0 ? ['memoryLimit', memoryLimit] : ['submitMs', submitMs];
+    return (value as number) > 0
+      ? undefined
+      : { what: `${name} is ${value}`, fix: 'give a number above 0, or leave it out' };
+  },
+);
 
 /** How a lease is made. */
 interface LeaseOf {
@@ -75,7 +87,7 @@ export class Workspace {
     this.#options = options;
     this.#tasks = new Tasks(device);
     this.caps = capsOf(device);
-    this.ledger = leaseOf?.ledger ?? new Ledger(device);
+    this.ledger = leaseOf?.ledger ?? new Ledger(device, options.memoryLimit);
     this.#ended = leaseOf?.ended;
     workspaces.set(this.ledger, this);
     this.arena = new Arena(this.ledger);

@@ -152,7 +152,7 @@ describe('a lost device', () => {
     const requestDevice = async () => {
       asked++;
       const dead = await openDevice({ limits: 'default' });
-      dead.destroy();
+      setTimeout(() => dead.destroy()); // once it is watched: Deno does not tell of a loss before that
       return dead;
     };
     await expect(train({ ...rest, store: new MemoryStore(), requestDevice })).rejects.toMatchObject({
@@ -180,4 +180,21 @@ it('a training in short submits, with its pipelines counted, comes to the same b
   expect(compiled.filter(([, each]) => each === of).at(-1)).toEqual([of, of]);
   await session.close();
   device.destroy();
+});
+
+it('the preset phone stays within 700 MB at the limits of WebGPU, and refuses what does not', async () => {
+  const request = await small({ preset: 'phone', steps: 1, config: {}, data: shapesDataset({ size: 28, count: 96 }) });
+  const session = await train(request);
+  await session.sample();
+  const { ledger } = session.trainer.workspace;
+  console.log(`preset phone: at most ${(ledger.peak / 1e6).toFixed(0)} MB on the device`);
+  expect(ledger.peak).toBeLessThan(500e6); // the page itself takes the rest
+  await session.close();
+  const large = train({ ...request, config: { model: { depth: 40 }, data: { batch_size: 128 } } as PartialConfig });
+  await expect(large).rejects.toMatchObject({
+    name: 'BufferLimitError',
+    message: expect.stringMatching(
+      /^arena buffer "#\d+ \[[\d,]+\]" needs \d+ bytes, .* the memory limit is 500000000. Fix: a smaller batch/,
+    ),
+  });
 });

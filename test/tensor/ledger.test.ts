@@ -74,7 +74,7 @@ describe('the ledger of buffers', () => {
     ledger.create('optimizer', 'm 0', 64, 0);
     ledger.create('optimizer', 'v 0', 64, 0);
     await expect(ledger.check()).rejects.toThrow(
-      'the device has no memory for optimizer buffer "m 0" of 64 bytes, 128 with all before it. Fix: a smaller batch',
+      'the device has no memory for optimizer buffer "m 0" of 64 bytes, 128 with all before it (optimizer 64, arena 64). Fix: a smaller batch',
     );
     await ledger.check();
   });
@@ -84,6 +84,18 @@ describe('the ledger of buffers', () => {
     expect(() => new Ledger(fullAfter(1e9)).create('data', 'x', 1001, 0)).toThrow(
       'maxBufferSize of this device is 1000',
     );
+  });
+
+  it('holds all buffers, those of leases too, to a limit of memory, and says what takes it and what helps', async () => {
+    const workspace = new Workspace(await testDevice(), { memoryLimit: 4096 });
+    workspace.create('parameter', 'w', [512]);
+    const lease = workspace.lease('sampling');
+    lease.create('arena', 'x', [256]);
+    expect(() => lease.create('arena', 'y', [512])).toThrow(
+      'arena buffer "y" needs 2048 bytes, 5120 with all before it (parameter 2048, arena 1024); the memory limit is 4096. ' +
+        'Fix: a smaller model (weights, gradients, moments and averages take 67%), or an optimiser with fewer moments, or another memory limit',
+    );
+    await workspace.dispose();
   });
 
   it('is asked before anything is submitted', async () => {
@@ -125,7 +137,9 @@ describe('the ledger of buffers', () => {
       workspace.stream.clear(y);
       workspace.stream.copy(x, y);
     }
-    await expect(workspace.stream.flush()).rejects.toThrow('no memory');
+    await expect(workspace.stream.flush()).rejects.toThrow(
+      /no memory for arena buffer "#2 \[1024\]" of 4096 bytes, 12288 with all before it \(arena 12288\): y of \w+\. Fix: a smaller batch/,
+    );
     await workspace.abandonStep();
     expect(await device.popErrorScope()).toBeNull();
     await workspace.dispose();

@@ -1,0 +1,93 @@
+// The worker of session.test.ts: trains in a page as an app does, and answers with bytes as base64.
+import {
+  filesDataset,
+  loadModel,
+  OpfsStore,
+  openSession,
+  picturesDataset,
+  requestDevice,
+  shapesDataset,
+} from '../../src/run/index.ts';
+import { DATA, DRAWN, SMALL } from './session_case.ts';
+
+const base64 = (bytes: Uint8Array) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+const bytesOf = (text: string) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+const device = () => requestDevice(navigator.gpu, { limits: 'default' });
+
+const commands = {
+  /** Trains a run of the page's files to a step, from its last checkpoint or from one that is given, and draws. */
+  async train({ run, steps, checkpoint, resume }: Train) {
+    const store = await OpfsStore.open(run);
+    const heard: string[] = [];
+    const session = await openSession({
+      requestDevice: device,
+      config: SMALL,
+      data: shapesDataset(DATA),
+      steps,
+      store,
+      resume: resume ?? false,
+      ...(checkpoint !== undefined && { checkpoint: bytesOf(checkpoint) }),
+      submitMs: 100,
+      onNote: (text) => void heard.push(text),
+    });
+    const begun = session.step;
+    await session.train();
+    const { samples } = await session.sample(DRAWN);
+    const model = await loadModel(await session.save());
+    const again = await model.sample({ device: session.device, ...DRAWN });
+    await model.free();
+    await session.close();
+    session.device.destroy();
+    return {
+      begun,
+      heard,
+      same: samples.every((value, i) => value === again.samples[i]),
+      samples: [...samples],
+      checkpoint: base64((await store.checkpointBytes(steps)) ?? new Uint8Array()),
+      checkpoints: await store.checkpoints(),
+      pictures: await store.samples(),
+      steps: (await store.metrics()).map(({ step }) => step),
+      runs: await OpfsStore.names(),
+    };
+  },
+
+  /** Opens pictures of the page as data. */
+  async pictures({ files }: { files: readonly (readonly [path: string, png: string])[] }) {
+    const given = files.map(([path, png]) => {
+      const file = new File([bytesOf(png)], path.split('/').at(-1) as string);
+      Object.defineProperty(file, 'webkitRelativePath', { value: path });
+      return file;
+    });
+    const dataset = await filesDataset(given);
+    const canvas = new OffscreenCanvas(4, 4).getContext('2d') as OffscreenCanvasRenderingContext2D;
+    canvas.fillStyle = 'rgb(255 0 0)';
+    canvas.fillRect(0, 0, 4, 4);
+    const red = await picturesDataset([canvas.getImageData(0, 0, 4, 4)], { classNames: ['red'] });
+    return [dataset, red].map((each) => {
+      const values = new Float32Array(each.channels * each.height * each.width);
+      const images = Array.from({ length: each.size }, (_, i) => {
+        each.image(i, values, 0);
+        return [...values];
+      });
+      const { name, channels, height, width, classNames, fingerprint, notice } = each;
+      return { name, channels, height, width, classNames, fingerprint, notice, labels: [...each.labels], images };
+    });
+  },
+};
+
+interface Train {
+  readonly run: string;
+  readonly steps: number;
+  readonly checkpoint?: string;
+  readonly resume?: boolean;
+}
+
+export type Commands = typeof commands;
+
+self.onmessage = async ({ data: [name, request] }: MessageEvent<[keyof Commands, never]>) => {
+  try {
+    self.postMessage({ result: await commands[name](request) });
+  } catch (error) {
+    self.postMessage({ error: (error as Error).stack });
+  }
+};
