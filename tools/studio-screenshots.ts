@@ -1,11 +1,12 @@
 // npx tsx tools/studio-screenshots.ts: the studio as docs/images shows it, from the built page in headless Chromium; wide and narrow, light and dark.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { chromium, type Page } from 'playwright';
 import { buildStudio, Site } from '../test/studio/site.ts';
 // @ts-expect-error plain JavaScript: it runs before TypeScript is installed
 import { BROWSER_ARGS, findBrowser } from './browser.mjs';
+import { indexedPng } from './indexed_png.ts';
 
 const LOOKS = [
   { width: 1280, height: 900, colorScheme: 'light' },
@@ -34,8 +35,9 @@ async function photograph(name: string, path: string, ready: (page: Page) => Pro
     await page.emulateMedia({ colorScheme });
     await page.waitForTimeout(300);
     const file = join(to, `${name}-${width}-${colorScheme}.png`);
-    await page.screenshot({ path: file, fullPage: true });
-    console.log(file);
+    const bytes = indexedPng(await page.screenshot({ fullPage: true }));
+    writeFileSync(file, bytes);
+    console.log(`${file}: ${(bytes.length / 1000).toFixed(0)} kB`);
   }
   await page.close();
 }

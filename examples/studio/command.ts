@@ -29,7 +29,7 @@ export function trainCommand(settings: Settings, folder: string): string {
   return command('train', [
     ['--preset', preset],
     ['--data', quoted(data)],
-    ['--model', model],
+    ...(model === '' ? [] : [['--model', model] as const]),
     ...own.filter(([, value]) => value !== 0),
     ['--seed', trainSeed],
     ['--out', quoted(folder)],

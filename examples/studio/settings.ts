@@ -17,7 +17,7 @@ export interface Settings {
   /** Seed of the noise, and the image whose way is shown. */
   seed: number;
   image: number;
-  /** A training to come; a number of 0 is the preset's own. */
+  /** A training to come; a number of 0, or no model, is the preset's own. */
   data: string;
   preset: string;
   model: string;
@@ -84,7 +84,7 @@ export const DEFAULTS: Settings = {
   image: 0,
   data: 'digits',
   preset: 'tiny',
-  model: 'tiny',
+  model: '',
   trainSteps: 0,
   batch: 0,
   rate: 0,

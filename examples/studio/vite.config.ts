@@ -26,6 +26,8 @@ export default defineConfig({
   define: { UCGM_BUILT: JSON.stringify({ version, commit }) },
   server: { fs: { allow: [fileURLToPath(new URL('../..', import.meta.url))] } },
   worker: { format: 'es' },
+  // Found by themselves only when the worker asks for them, which would load the page twice.
+  optimizeDeps: { include: ['comlink', 'fast-png', 'fflate', 'valibot', 'yaml'] },
   build: {
     target: 'es2022',
     outDir: fileURLToPath(new URL('../../dist-studio', import.meta.url)),

@@ -34,7 +34,7 @@ describe('settings', () => {
       "npx ucgm sample --from 'runs/my digits' --steps 2 --order 1 --kappa 0 --rho 1 --gaps 0.001,0.3 --warp 1,1,1 --cfg 1 --seed 0 --grid samples.png",
     );
     expect(trainCommand({ ...DEFAULTS, batch: 64 }, 'runs/mine')).toBe(
-      'npx ucgm train --preset tiny --data digits --model tiny --batch 64 --seed 0 --out runs/mine',
+      'npx ucgm train --preset tiny --data digits --batch 64 --seed 0 --out runs/mine',
     );
   });
 });

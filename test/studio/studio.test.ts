@@ -87,12 +87,16 @@ describe('the studio', () => {
     await page.context().close();
   });
 
-  it('draws the flow of points in the plane while it learns it', async () => {
+  it('draws the flow of points in the plane while it learns it, and tunes it to few steps', async () => {
     const page = await studio.open('index.html?data=moons&trainSteps=12&batch=16&keepEvery=12');
     await page.click('#train');
     await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 12 steps');
     await page.waitForSelector('#plane[data-drawn]');
     expect(await page.locator('#plane').getAttribute('aria-label')).toMatch(/^400 points on their way .* in 20 moves/);
+    await page.click('#tune:not([disabled])');
+    await page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'moons-tuned-1');
+    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 12 steps');
+    expect(await textOf(page, '#runs tbody tr')).toMatch(/^moons-tuned-1moonstiny\/1few-step12 of 12/);
     await page.context().close();
   });
 

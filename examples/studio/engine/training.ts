@@ -178,8 +178,10 @@ function howItBegins({ settings, resume, from, software }: TrainingRequest): Par
   const log_every = software ? 1 : 10;
   const { trainSeed: seed, keepEvery: checkpoint_every } = settings;
   if (from) {
-    const train = { checkpoint_every, log_every, sample_every: 0 };
-    return { from, preset: 'fewstep', seed, config: { train } as PartialConfig };
+    const { trainSteps: steps, batch } = settings;
+    const train = { checkpoint_every, log_every, sample_every: 0, ...(steps > 0 && { steps }) };
+    const config = { train, ...(batch > 0 && { data: { batch_size: batch } }) } as PartialConfig;
+    return { from, preset: 'fewstep', seed, config };
   }
   const changes = changesOf(settings);
   const config = { ...changes, train: { ...changes.train, log_every } } as PartialConfig;

@@ -16,7 +16,7 @@ export function showRecorded(error: unknown): void {
     const step = run.pictures[i] as number;
     image.src = PICTURES[`./${step}.png`] as string;
     image.alt = `Samples after ${step} training steps: a digit a column`;
-    caption.textContent = `After ${step} of 1,200 steps`;
+    caption.textContent = `After ${step.toLocaleString('en')} of 1,200 steps`;
   };
   const caption = h('figcaption', { role: 'status' });
   const steps = slider(
@@ -30,9 +30,9 @@ export function showRecorded(error: unknown): void {
     },
     show,
   );
-  const loss = new Chart({ title: 'Loss', x: 'step', log: true });
+  const loss = new Chart({ title: 'Loss', x: 'step', log: true, width: 520 });
   loss.show([{ name: 'loss', points: column(run.lines, 'loss'), colour: 1 }]);
-  const norm = new Chart({ title: 'Gradient norm', x: 'step', log: true });
+  const norm = new Chart({ title: 'Gradient norm', x: 'step', log: true, width: 520 });
   norm.show([{ name: 'gradient norm', points: column(run.lines, 'gradNorm'), colour: 4 }]);
   const last = run.pictures.length - 1;
   steps.show(last);

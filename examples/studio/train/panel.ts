@@ -4,7 +4,7 @@ import { copyButton, h } from '../page/dom.ts';
 import type { Store } from '../page/store.ts';
 import type { Settings } from '../settings.ts';
 import { isToy, TOYS } from '../toy/data.ts';
-import { batchOf, RECIPES, recipeOf, stepsOf } from './recipes.ts';
+import { batchOf, costOf, PARAMETERS, RECIPES, recipeOf, stepsOf } from './recipes.ts';
 
 /** What a person can begin from this panel. */
 export interface TrainingActions {
@@ -65,9 +65,7 @@ export class TrainingPanel {
       ),
       model: choice('model', [
         ['', 'the preset’s'],
-        ['tiny', 'tiny, 0.25M'],
-        ['small', 'small, 1.3M'],
-        ['mnist', 'mnist, 4.2M'],
+        ...['tiny', 'small', 'mnist'].map((name) => [name, `${name}, ${(PARAMETERS[name] as number) / 1e6}M`] as const),
       ]),
       trainSteps: number('trainSteps', '1'),
       batch: number('batch', '1'),
@@ -188,7 +186,7 @@ export class TrainingPanel {
   }
 
   #time(settings: Settings): string {
-    const seconds = this.#seconds(3 * recipeOf(settings).cost * batchOf(settings) * stepsOf(settings));
+    const seconds = this.#seconds(3 * costOf(settings) * batchOf(settings) * stepsOf(settings));
     if (seconds === undefined) return '';
     const time = seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`;
     return `On this device ${stepsOf(settings).toLocaleString('en')} steps take about ${time}.`;

@@ -10,8 +10,9 @@ export interface Recipe {
   readonly changes: PartialConfig;
   /** What to expect of it, in a line. */
   readonly expect: string;
-  /** Multiply-adds of a forward pass of one image at the sizes of the data that goes with it, about: parameters times tokens. */
-  readonly cost: number;
+  /** The model, where no other is chosen, and the tokens of an image of the data that goes with it. */
+  readonly model: string;
+  readonly tokens: number;
 }
 
 export const RECIPES: { readonly [name: string]: Recipe } = {
@@ -20,14 +21,16 @@ export const RECIPES: { readonly [name: string]: Recipe } = {
     preset: 'tiny',
     changes: {},
     expect: 'Strokes after some 200 steps, digits that a person reads after 600; the loss falls from about 1 to 0.48.',
-    cost: 0.25e6 * 49,
+    model: 'tiny',
+    tokens: 49,
   },
   mnist: {
     label: 'mnist, the reference’s setting',
     preset: 'mnist',
     changes: {},
     expect: 'Clean digits after some 1,000 steps. For a GPU: a step has 256 images of 32 × 32.',
-    cost: 4.2e6 * 64,
+    model: 'mnist',
+    tokens: 64,
   },
   plane: {
     label: 'plane, for points',
@@ -40,7 +43,8 @@ export const RECIPES: { readonly [name: string]: Recipe } = {
       sample: { cfg_scale: 1 },
     } as PartialConfig,
     expect: 'The points fall into shape after some 300 steps; the flow straightens later.',
-    cost: 0.25e6,
+    model: 'tiny/1',
+    tokens: 1,
   },
 };
 
@@ -60,6 +64,20 @@ export function changesOf(settings: Settings): PartialConfig {
     optimizer: { ...changes.optimizer, ...(rate > 0 && { lr: rate }) },
     train: { ...changes.train, checkpoint_every: keepEvery, sample_every: 0 },
   } as PartialConfig;
+}
+
+/** Parameters of the models that are offered, about. */
+export const PARAMETERS: { readonly [model: string]: number } = {
+  tiny: 0.33e6,
+  'tiny/1': 0.33e6,
+  small: 1.9e6,
+  mnist: 4.2e6,
+};
+
+/** Multiply-adds of a forward pass of one image, about: parameters times tokens. */
+export function costOf(settings: Settings): number {
+  const { model, tokens } = recipeOf(settings);
+  return (PARAMETERS[isToy(settings.data) ? model : settings.model || model] ?? 0) * tokens;
 }
 
 /** Steps of a training in all. */
