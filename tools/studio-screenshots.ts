@@ -45,9 +45,9 @@ async function photograph(name: string, path: string, ready: (page: Page) => Pro
 await photograph('studio', 'index.html', async (page) => {
   await page.waitForFunction(() => document.getElementById('strip')?.dataset.drawn === '4');
 });
-await photograph('training', 'index.html?data=moons&trainSteps=400&batch=128&keepEvery=100', async (page) => {
+await photograph('training', 'index.html?data=moons&trainSteps=300&batch=64&keepEvery=100', async (page) => {
   await page.click('#train');
-  await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 400 steps');
+  await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 300 steps');
   const drawn = Number(await page.locator('#plane').getAttribute('data-drawn'));
   await page.waitForFunction((before) => Number(document.getElementById('plane')?.dataset.drawn) > before, drawn);
 });

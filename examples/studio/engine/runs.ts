@@ -14,10 +14,11 @@ export interface KeptRun {
 /** Lines whose mean is a run's loss. */
 const LAST = 20;
 
-/** The runs of this browser, the newest first; those that cannot be read are left out and named. */
+/** The runs of this browser, by name, the latest of a kind first; those that cannot be read are left out and named. */
 export async function keptRuns(say: (text: string) => void): Promise<KeptRun[]> {
   const runs: KeptRun[] = [];
-  for (const name of (await OpfsStore.names()).reverse()) {
+  const names = await OpfsStore.names();
+  for (const name of names.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))) {
     try {
       const store = await OpfsStore.open(name);
       const config = await store.settings();

@@ -31,6 +31,16 @@ export class ProgressView {
     );
   }
 
+  /** Another training is being made ready. */
+  begin(): void {
+    this.#rate = undefined;
+    this.#bar.removeAttribute('value');
+    for (const value of this.#numbers.values()) value.textContent = '–';
+    for (const button of [this.#pause, this.#stop]) button.hidden = true;
+    this.#status.textContent = 'Making data and model ready';
+    this.#said.textContent = '';
+  }
+
   show({ state, step, steps, measured, bytes, compiled, saved }: TrainingUpdate): void {
     const last = measured.at(-1);
     this.#bar.max = steps;

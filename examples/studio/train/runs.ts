@@ -75,7 +75,7 @@ export class RunsTable {
     const wide = h('div', { class: 'wide', tabindex: 0, role: 'region', 'aria-label': 'Runs' }, table);
     const marked =
       runs.length > 1
-        ? h('p', { class: 'hint' }, 'Coloured: what differs from the run that is shown, or from the newest.')
+        ? h('p', { class: 'hint' }, 'Coloured: what differs from the run that is shown, or else from the first.')
         : '';
     this.#body.replaceChildren(wide, marked);
   }

@@ -53,6 +53,7 @@ export class PageTrainer {
   async start(how: Beginning, run: string, files: File[], checkpoint?: Uint8Array): Promise<void> {
     const { failed, follow, kept, busy } = this.#events;
     busy(true);
+    this.progress.begin();
     [this.#step, this.#errorsAt, this.#saved] = [-1, 0, undefined];
     try {
       const lines = how === 'resume' ? await this.#engine.lines(run) : [];
