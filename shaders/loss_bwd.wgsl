@@ -1,4 +1,4 @@
-// loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / batch by the prediction.
+// loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / mean_of by the prediction.
 //   RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
 //   norm is a constant.
 // Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
@@ -14,6 +14,7 @@ struct Dims {
   batch: u32,
   channels: u32,
   pixels: u32,
+  mean_of: u32, // optional, else batch
 }
 
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
@@ -35,7 +36,7 @@ fn main(
   }
   let sample = at / dims.pixels;
   let base = sample * dims.channels * dims.pixels + at % dims.pixels;
-  let weight = weights[sample] / f32(dims.batch);
+  let weight = weights[sample] / f32(dims.mean_of);
   let r = root[sample];
   var by_root = 0.0;
   if (r > 0.0 || is_nan(r)) { // of a NaN, every comparison is false

@@ -72,7 +72,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.mod_rows);
+  let p = column_part(wid.x + wid.y * groups.x, local, dims.cols / WIDTH, dims.mod_rows);
   let sum = column_total(p, local, dims.mod_rows);
   if (!p.owner) {
     return;

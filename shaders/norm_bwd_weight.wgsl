@@ -50,7 +50,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid, groups, local, dims.cols, dims.chunk_rows);
+  let p = column_part(wid.x + wid.y * groups.x, local, dims.cols, dims.chunk_rows);
   let sum = column_total(p, local, dims.chunk_rows);
   if (p.owner) {
     let at = p.part * dims.cols + p.col;

@@ -6,7 +6,7 @@
 //   twice, the second time from cache.
 // Precision: f32.
 // Source: the derivative of shaders/norm_fwd.wgsl.
-// @use lanes_pair
+// @use lanes_any
 // @use runs
 // @use norm_row
 
@@ -167,7 +167,7 @@ fn main(
     }
     sum = sum_of(sums);
   }
-  var means = lanes_sum_pair(sum, lid.x, lid.y) * inv_cols;
+  var means = lanes_any_sum(sum, lid.x, lid.y) * inv_cols;
   if (RMS) {
     means.x = 0.0;
   }

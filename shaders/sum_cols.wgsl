@@ -1,8 +1,9 @@
 // sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
-// Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
+// Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail, tail_out likewise of tail_cols: more columns of the
+//   same rows, as the parts of a bias gradient are to those of its weight.
 // Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
 //   where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
-//   keep a GPU busy where rows are many and columns few.
+//   keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
 // Precision: f32, in one fixed order: no atomics.
 // @use column_lanes
 
@@ -10,6 +11,7 @@ const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
 const VEC: bool = false;      // knob: x and out are accessed as vectors of 4; cols is a multiple of 4
+const HAS_TAIL: bool = false; // knob: also sum the columns of tail
 alias Summed = f32;           // knob: vec4f with VEC
 
 const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
@@ -18,13 +20,21 @@ struct Dims {
   rows: u32,
   cols: u32,
   chunk_rows: u32, // optional, else rows
+  tail_cols: u32, // optional: HAS_TAIL, else 0
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Summed>;
 @group(0) @binding(1) var<storage, read_write> out: array<Summed>;
 @group(0) @binding(2) var<uniform> dims: Dims;
+@group(0) @binding(3) var<storage, read> tail: array<Summed>; // optional: HAS_TAIL
+@group(0) @binding(4) var<storage, read_write> tail_out: array<Summed>; // optional: HAS_TAIL
+
+var<private> in_tail: bool;
 
 fn term(row: u32, col: u32) -> Summed {
+  if (HAS_TAIL && in_tail) {
+    return tail[row * (dims.tail_cols / WIDTH) + col];
+  }
   return x[row * (dims.cols / WIDTH) + col];
 }
 
@@ -34,9 +44,18 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.chunk_rows);
+  let group = wid.x + wid.y * groups.x;
+  let before = column_groups(dims.cols / WIDTH, dims.rows, dims.chunk_rows);
+  in_tail = HAS_TAIL && group >= before;
+  let cols = select(dims.cols, dims.tail_cols, in_tail) / WIDTH;
+  let p = column_part(select(group, group - before, in_tail), local, cols, dims.chunk_rows);
   let sum = column_total(p, local, dims.chunk_rows);
-  if (p.owner) {
-    out[p.part * (dims.cols / WIDTH) + p.col] = sum;
+  if (!p.owner) {
+    return;
+  }
+  if (in_tail) {
+    tail_out[p.part * cols + p.col] = sum;
+  } else {
+    out[p.part * cols + p.col] = sum;
   }
 }

@@ -6488,6 +6488,8 @@ const gated_residual_bwd_gate_ = {
     dy: { binding: 0, access: 'read', element: 'Summed' },
     h: { binding: 1, access: 'read', element: 'Summed' },
     dmodulation: { binding: 2, access: 'read_write', element: 'f32' },
+    modulation: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_DH' },
+    dh: { binding: 5, access: 'read_write', element: 'OElem', optional: 'HAS_DH' },
   },
   uniform: { binding: 3, size: 20, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -6501,25 +6503,33 @@ const gated_residual_bwd_gate_ = {
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
     VEC: { kind: 'const', type: 'bool', default: false },
+    HAS_DH: { kind: 'const', type: 'bool', default: false },
     Summed: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   workgroup: ['WG'],
-  code: `// gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
-// Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
-//   caller zeroes it, and several kernels add into columns of their own.
+  code: `// gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h, and, with HAS_DH, dh = gate * dy in one reading.
+// Buffers, row-major f32: dy, h, dh [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
+//   caller zeroes it, and several kernels add into columns of their own; modulation [same], gate of column c at gate_offset + c.
 // Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
 //   where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics.
-// Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
+// Source: the derivatives of shaders/gated_residual_fwd.wgsl by the gate and by h.
 // @use column_lanes
+// @use elements
+// @use gate
 
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;  // knob: mod_rows from which LANES share a column
-const VEC: bool = false;      // knob: dy and h are read as vectors of 4; cols is a multiple of 4
+const VEC: bool = false;      // knob: dy, h and dh are accessed as vectors of 4; cols is a multiple of 4
+const HAS_DH: bool = false;   // knob: also write dh
 alias Summed = f32;           // knob: vec4f with VEC
 
-const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
+alias OElem = array<f32, 1>;  // knob: vec4f with VEC
+
+const VEC_MOD: bool = false; // modulation may start anywhere
+alias Scalar = f32;
 
 struct Dims {
   rows: u32,
@@ -6533,10 +6543,17 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> h: array<Summed>;
 @group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(4) var<storage, read> modulation: array<f32>; // optional: HAS_DH
+@group(0) @binding(5) var<storage, read_write> dh: array<OElem>; // optional: HAS_DH
 
+var<private> gate: vec4f; // of the column that the invocation sums
+
+// Asked for each element once.
 fn term(row: u32, col: u32) -> Summed {
   let at = row * (dims.cols / WIDTH) + col;
-  return dy[at] * h[at];
+  let slope = dy[at];
+  if (HAS_DH) { dh[at] = element(gate * vec4f(slope)); }
+  return slope * h[at];
 }
 
 @compute @workgroup_size(WG)
@@ -6545,10 +6562,11 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.mod_rows);
+  let p = column_part(wid.x + wid.y * groups.x, local, dims.cols / WIDTH, dims.mod_rows);
+  let at = p.part * dims.mod_stride + dims.gate_offset + WIDTH * p.col;
+  if (HAS_DH && p.live) { gate = gate_of(at); }
   let sum = column_total(p, local, dims.mod_rows);
   if (p.owner) {
-    let at = p.part * dims.mod_stride + dims.gate_offset + WIDTH * p.col;
     let all = vec4f(sum);
     dmodulation[at] += all.x;
     if (VEC) {
@@ -6600,10 +6618,20 @@ struct ColumnPart {
   owner: bool, // writes the sum
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+// Workgroups that share a part's columns.
+fn column_tiles(cols: u32, rows: u32) -> u32 {
   let width = WG / column_lanes(rows);
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
+  return (cols + width - 1u) / width;
+}
+
+// Workgroups for all parts of \`all\` rows.
+fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
+  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = column_tiles(cols, rows);
   let part = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(part * rows, dims.rows);
@@ -6634,6 +6662,42 @@ fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
   return column_sum(sum_of(sums), local, lanes);
 }
 
+// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
+// itself or one number four times, of which a compiler computes one; writes make an element of it again.
+// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
+
+const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
+const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+  var one: OElem;
+  one[0] = Scalar(value.x);
+  if (VEC) {
+    one[SECOND] = Scalar(value.y);
+    one[THIRD] = Scalar(value.z);
+    one[FOURTH] = Scalar(value.w);
+  }
+  return one;
+}
+
+// gate: the gate of an element, from a modulation tensor.
+// Needs in the kernel: const VEC, VEC_MOD; modulation, an array of numbers or, with VEC_MOD, of vectors of 4.
+
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+// The gate of an element whose first number's is at \`at\`.
+fn gate_of(at: u32) -> vec4f {
+  if (VEC_MOD) {
+    return mod_at(at / 4u);
+  }
+  if (VEC) {
+    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+  }
+  return mod_at(at);
+}
+
 // runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
 // grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
 // Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
@@ -6662,13 +6726,13 @@ fn sum_of(runs: Runs) -> Summed {
 } as const satisfies ShaderSource;
 
 /**
- * gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h.
- * Buffers, row-major f32: dy, h [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
- * caller zeroes it, and several kernels add into columns of their own.
+ * gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h, and, with HAS_DH, dh = gate * dy in one reading.
+ * Buffers, row-major f32: dy, h, dh [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
+ * caller zeroes it, and several kernels add into columns of their own; modulation [same], gate of column c at gate_offset + c.
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
  * where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
  * Precision: f32, in one fixed order: no atomics.
- * Source: the derivative of shaders/gated_residual_fwd.wgsl by the gate.
+ * Source: the derivatives of shaders/gated_residual_fwd.wgsl by the gate and by h.
  */
 export interface GatedResidualBwdGate extends Same<typeof gated_residual_bwd_gate_> {}
 export const gated_residual_bwd_gate: GatedResidualBwdGate = gated_residual_bwd_gate_;
@@ -7546,17 +7610,18 @@ const loss_bwd_ = {
     weights: { binding: 3, access: 'read', element: 'f32' },
     dprediction: { binding: 4, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 5, size: 12, fields: {
+  uniform: { binding: 5, size: 16, fields: {
     batch: { type: 'u32', offset: 0 },
     channels: { type: 'u32', offset: 4 },
     pixels: { type: 'u32', offset: 8 },
+    mean_of: { type: 'u32', offset: 12, else: 'batch' },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     COSINE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / batch by the prediction.
+  code: `// loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / mean_of by the prediction.
 //   RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
 //   norm is a constant.
 // Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
@@ -7572,6 +7637,7 @@ struct Dims {
   batch: u32,
   channels: u32,
   pixels: u32,
+  mean_of: u32, // optional, else batch
 }
 
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
@@ -7593,7 +7659,7 @@ fn main(
   }
   let sample = at / dims.pixels;
   let base = sample * dims.channels * dims.pixels + at % dims.pixels;
-  let weight = weights[sample] / f32(dims.batch);
+  let weight = weights[sample] / f32(dims.mean_of);
   let r = root[sample];
   var by_root = 0.0;
   if (r > 0.0 || is_nan(r)) { // of a NaN, every comparison is false
@@ -7662,7 +7728,7 @@ fn inverse_root(x: f32) -> f32 {
 } as const satisfies ShaderSource;
 
 /**
- * loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / batch by the prediction.
+ * loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / mean_of by the prediction.
  * RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
  * norm is a constant.
  * Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
@@ -9267,7 +9333,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.mod_rows);
+  let p = column_part(wid.x + wid.y * groups.x, local, dims.cols / WIDTH, dims.mod_rows);
   let sum = column_total(p, local, dims.mod_rows);
   if (!p.owner) {
     return;
@@ -9325,10 +9391,20 @@ struct ColumnPart {
   owner: bool, // writes the sum
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+// Workgroups that share a part's columns.
+fn column_tiles(cols: u32, rows: u32) -> u32 {
   let width = WG / column_lanes(rows);
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
+  return (cols + width - 1u) / width;
+}
+
+// Workgroups for all parts of \`all\` rows.
+fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
+  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = column_tiles(cols, rows);
   let part = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(part * rows, dims.rows);
@@ -9480,7 +9556,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid, groups, local, dims.cols, dims.chunk_rows);
+  let p = column_part(wid.x + wid.y * groups.x, local, dims.cols, dims.chunk_rows);
   let sum = column_total(p, local, dims.chunk_rows);
   if (p.owner) {
     let at = p.part * dims.cols + p.col;
@@ -9532,10 +9608,20 @@ struct ColumnPart {
   owner: bool, // writes the sum
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+// Workgroups that share a part's columns.
+fn column_tiles(cols: u32, rows: u32) -> u32 {
   let width = WG / column_lanes(rows);
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
+  return (cols + width - 1u) / width;
+}
+
+// Workgroups for all parts of \`all\` rows.
+fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
+  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = column_tiles(cols, rows);
   let part = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(part * rows, dims.rows);
@@ -9651,7 +9737,7 @@ const norm_bwd_x_ = {
 //   twice, the second time from cache.
 // Precision: f32.
 // Source: the derivative of shaders/norm_fwd.wgsl.
-// @use lanes_pair
+// @use lanes_any
 // @use runs
 // @use norm_row
 
@@ -9812,7 +9898,7 @@ fn main(
     }
     sum = sum_of(sums);
   }
-  var means = lanes_sum_pair(sum, lid.x, lid.y) * inv_cols;
+  var means = lanes_any_sum(sum, lid.x, lid.y) * inv_cols;
   if (RMS) {
     means.x = 0.0;
   }
@@ -9837,26 +9923,40 @@ fn main(
   }
 }
 
-// lanes_pair: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow), once.
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
+// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
+// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
+// overwrites nothing that a lane may still read.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 no barrier runs, which is what CPU adapters want.
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+const MOST_READ: u32 = 32u;
 
-fn lanes_sum_pair(value: vec2f, lane: u32, row: u32) -> vec2f {
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
+
+fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   if (LANES == 1u) {
     return value;
   }
-  let base = row * LANES;
+  let base = lanes_turn * (LANES * ROWS) + row * LANES;
+  lanes_turn = 1u - lanes_turn;
   lane_pairs[base + lane] = value;
   workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
+    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+      if (lane < stride) {
+        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+      }
+      workgroupBarrier();
     }
-    workgroupBarrier();
+    return lane_pairs[base];
   }
-  return lane_pairs[base];
+  var total = vec2f(0.0);
+  for (var i = 0u; i < LANES; i++) {
+    total += lane_pairs[base + i];
+  }
+  return total;
 }
 
 // runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
@@ -10240,34 +10340,38 @@ fn main(
 }
 
 // lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
-// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
+// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
+// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
+// overwrites nothing that a lane may still read.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
 // With LANES = 1 no barrier runs, which is what CPU adapters want.
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   if (LANES == 1u) {
     return value;
   }
-  let base = row * LANES;
+  let base = lanes_turn * (LANES * ROWS) + row * LANES;
+  lanes_turn = 1u - lanes_turn;
   lane_pairs[base + lane] = value;
   workgroupBarrier();
-  var total = vec2f(0.0);
-  if ((LANES & (LANES - 1u)) == 0u) {
+  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
     for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
       if (lane < stride) {
         lane_pairs[base + lane] += lane_pairs[base + lane + stride];
       }
       workgroupBarrier();
     }
-    total = lane_pairs[base];
-  } else {
-    for (var i = 0u; i < LANES; i++) {
-      total += lane_pairs[base + i];
-    }
+    return lane_pairs[base];
   }
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  var total = vec2f(0.0);
+  for (var i = 0u; i < LANES; i++) {
+    total += lane_pairs[base + i];
+  }
   return total;
 }
 
@@ -11604,34 +11708,38 @@ fn main(
 }
 
 // lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
-// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
+// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
+// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
+// overwrites nothing that a lane may still read.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
 // With LANES = 1 no barrier runs, which is what CPU adapters want.
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   if (LANES == 1u) {
     return value;
   }
-  let base = row * LANES;
+  let base = lanes_turn * (LANES * ROWS) + row * LANES;
+  lanes_turn = 1u - lanes_turn;
   lane_pairs[base + lane] = value;
   workgroupBarrier();
-  var total = vec2f(0.0);
-  if ((LANES & (LANES - 1u)) == 0u) {
+  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
     for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
       if (lane < stride) {
         lane_pairs[base + lane] += lane_pairs[base + lane + stride];
       }
       workgroupBarrier();
     }
-    total = lane_pairs[base];
-  } else {
-    for (var i = 0u; i < LANES; i++) {
-      total += lane_pairs[base + i];
-    }
+    return lane_pairs[base];
   }
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  var total = vec2f(0.0);
+  for (var i = 0u; i < LANES; i++) {
+    total += lane_pairs[base + i];
+  }
   return total;
 }
 
@@ -11793,34 +11901,38 @@ fn main(
 }
 
 // lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
-// not be a power of two: each invocation then adds up all partial sums of its row, and by a tree otherwise.
+// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
+// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
+// overwrites nothing that a lane may still read.
 // Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
 // With LANES = 1 no barrier runs, which is what CPU adapters want.
 
-var<workgroup> lane_pairs: array<vec2f, LANES * ROWS>;
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
   if (LANES == 1u) {
     return value;
   }
-  let base = row * LANES;
+  let base = lanes_turn * (LANES * ROWS) + row * LANES;
+  lanes_turn = 1u - lanes_turn;
   lane_pairs[base + lane] = value;
   workgroupBarrier();
-  var total = vec2f(0.0);
-  if ((LANES & (LANES - 1u)) == 0u) {
+  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
     for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
       if (lane < stride) {
         lane_pairs[base + lane] += lane_pairs[base + lane + stride];
       }
       workgroupBarrier();
     }
-    total = lane_pairs[base];
-  } else {
-    for (var i = 0u; i < LANES; i++) {
-      total += lane_pairs[base + i];
-    }
+    return lane_pairs[base];
   }
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  var total = vec2f(0.0);
+  for (var i = 0u; i < LANES; i++) {
+    total += lane_pairs[base + i];
+  }
   return total;
 }
 
@@ -12718,25 +12830,30 @@ const sum_cols_ = {
   bindings: {
     x: { binding: 0, access: 'read', element: 'Summed' },
     out: { binding: 1, access: 'read_write', element: 'Summed' },
+    tail: { binding: 3, access: 'read', element: 'Summed', optional: 'HAS_TAIL' },
+    tail_out: { binding: 4, access: 'read_write', element: 'Summed', optional: 'HAS_TAIL' },
   },
-  uniform: { binding: 2, size: 12, fields: {
+  uniform: { binding: 2, size: 16, fields: {
     rows: { type: 'u32', offset: 0 },
     cols: { type: 'u32', offset: 4 },
     chunk_rows: { type: 'u32', offset: 8, else: 'rows' },
+    tail_cols: { type: 'u32', offset: 12, else: 0, optional: 'HAS_TAIL' },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
+    HAS_TAIL: { kind: 'const', type: 'bool', default: false },
     Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `// sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
-// Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
+// Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail, tail_out likewise of tail_cols: more columns of the
+//   same rows, as the parts of a bias gradient are to those of its weight.
 // Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
 //   where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
-//   keep a GPU busy where rows are many and columns few.
+//   keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
 // Precision: f32, in one fixed order: no atomics.
 // @use column_lanes
 
@@ -12744,6 +12861,7 @@ const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
 const VEC: bool = false;      // knob: x and out are accessed as vectors of 4; cols is a multiple of 4
+const HAS_TAIL: bool = false; // knob: also sum the columns of tail
 alias Summed = f32;           // knob: vec4f with VEC
 
 const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
@@ -12752,13 +12870,21 @@ struct Dims {
   rows: u32,
   cols: u32,
   chunk_rows: u32, // optional, else rows
+  tail_cols: u32, // optional: HAS_TAIL, else 0
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Summed>;
 @group(0) @binding(1) var<storage, read_write> out: array<Summed>;
 @group(0) @binding(2) var<uniform> dims: Dims;
+@group(0) @binding(3) var<storage, read> tail: array<Summed>; // optional: HAS_TAIL
+@group(0) @binding(4) var<storage, read_write> tail_out: array<Summed>; // optional: HAS_TAIL
+
+var<private> in_tail: bool;
 
 fn term(row: u32, col: u32) -> Summed {
+  if (HAS_TAIL && in_tail) {
+    return tail[row * (dims.tail_cols / WIDTH) + col];
+  }
   return x[row * (dims.cols / WIDTH) + col];
 }
 
@@ -12768,10 +12894,19 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid, groups, local, dims.cols / WIDTH, dims.chunk_rows);
+  let group = wid.x + wid.y * groups.x;
+  let before = column_groups(dims.cols / WIDTH, dims.rows, dims.chunk_rows);
+  in_tail = HAS_TAIL && group >= before;
+  let cols = select(dims.cols, dims.tail_cols, in_tail) / WIDTH;
+  let p = column_part(select(group, group - before, in_tail), local, cols, dims.chunk_rows);
   let sum = column_total(p, local, dims.chunk_rows);
-  if (p.owner) {
-    out[p.part * (dims.cols / WIDTH) + p.col] = sum;
+  if (!p.owner) {
+    return;
+  }
+  if (in_tail) {
+    tail_out[p.part * cols + p.col] = sum;
+  } else {
+    out[p.part * cols + p.col] = sum;
   }
 }
 
@@ -12816,10 +12951,20 @@ struct ColumnPart {
   owner: bool, // writes the sum
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+// Workgroups that share a part's columns.
+fn column_tiles(cols: u32, rows: u32) -> u32 {
   let width = WG / column_lanes(rows);
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
+  return (cols + width - 1u) / width;
+}
+
+// Workgroups for all parts of \`all\` rows.
+fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
+  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = column_tiles(cols, rows);
   let part = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(part * rows, dims.rows);
@@ -12879,10 +13024,11 @@ fn sum_of(runs: Runs) -> Summed {
 
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
- * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols].
+ * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail, tail_out likewise of tail_cols: more columns of the
+ * same rows, as the parts of a bias gradient are to those of its weight.
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
  * where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
- * keep a GPU busy where rows are many and columns few.
+ * keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
  * Precision: f32, in one fixed order: no atomics.
  */
 export interface SumCols extends Same<typeof sum_cols_> {}

@@ -39,10 +39,20 @@ struct ColumnPart {
   owner: bool, // writes the sum
 }
 
-fn column_part(wid: vec3u, groups: vec3u, local: u32, cols: u32, rows: u32) -> ColumnPart {
+// Workgroups that share a part's columns.
+fn column_tiles(cols: u32, rows: u32) -> u32 {
   let width = WG / column_lanes(rows);
-  let tiles = (cols + width - 1u) / width;
-  let group = wid.x + wid.y * groups.x;
+  return (cols + width - 1u) / width;
+}
+
+// Workgroups for all parts of `all` rows.
+fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
+  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+  let width = WG / column_lanes(rows);
+  let tiles = column_tiles(cols, rows);
   let part = group / tiles;
   let col = (group % tiles) * width + local % width;
   let begin = min(part * rows, dims.rows);

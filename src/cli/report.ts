@@ -42,7 +42,7 @@ async function report({ from, strip, compare = [] }: ReportOptions): Promise<voi
 async function newestStrip(run: FolderStore, config: RunConfig): Promise<number | undefined> {
   const newest = run.checkpoints().at(-1);
   if (newest === undefined || existsSync(run.stripPath(newest))) return newest;
-  const { network, weights: values, step } = weightsOf(run, config.model, 'ema');
+  const { network, weights: values, step } = weightsOf(run, config, 'ema');
   const young = youngAverage(run, config, step);
   if (young) console.warn(`warning: ${young}`);
   const device = await openNodeDevice();

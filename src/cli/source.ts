@@ -46,7 +46,7 @@ export function openSource(from: string, { weights, at }: Choice = {}): Source {
   const which = weights ?? 'ema';
   const run = FolderStore.open(from);
   const config = run.settings();
-  const { network, weights: values, step } = weightsOf(run, config.model, which, at);
+  const { network, weights: values, step } = weightsOf(run, config, which, at);
   const latents = latentScaleOf(run, config);
   const young = which === 'ema' ? youngAverage(run, config, step) : undefined;
   if (young) console.warn(`warning: ${young}`);

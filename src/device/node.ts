@@ -1,4 +1,6 @@
+import { capsOf } from '../kernel/index.ts';
 import { DeviceError, type DeviceOptions, requestDevice } from './device.ts';
+import { restLess } from './rests.node.ts';
 
 export { FixableError } from '../kernel/errors.ts';
 export { DeviceError, type DeviceOptions };
@@ -24,5 +26,7 @@ export async function openNodeDevice(options: DeviceOptions = {}): Promise<GPUDe
     Object.assign(globalThis, webgpu.globals);
     dawn = webgpu.create(DAWN_FLAGS);
   }
-  return requestDevice(dawn, options);
+  const device = await requestDevice(dawn, options);
+  if (!capsOf(device).software) restLess();
+  return device;
 }

@@ -1,5 +1,7 @@
 /** Milliseconds of a wait that are polled without a rest: a short command's result is not late. */
-const RESTLESS = 2;
+let restless = 2;
+/** The same where the device is a GPU, which needs no core: a step of it takes so long, and a host that slept records the next slowly. */
+const RESTLESS_FOR_A_GPU = 20;
 /** Milliseconds between two looks after that. */
 const REST = 1;
 
@@ -28,9 +30,14 @@ export function restWhileWaiting(): void {
         due--;
       }
     };
-    return now - since < RESTLESS ? immediate(look) : setTimeout(look, REST);
+    return now - since < restless ? immediate(look) : setTimeout(look, REST);
   };
   globalThis.setImmediate = Object.assign(rested, immediate) as unknown as typeof setImmediate;
+}
+
+/** A device was opened that is none of the processor's own: its waits are polled for longer. */
+export function restLess(): void {
+  restless = RESTLESS_FOR_A_GPU;
 }
 
 const isNative = (callback: unknown) =>

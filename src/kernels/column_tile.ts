@@ -21,20 +21,20 @@ export interface ColumnOptions {
   vec?: boolean;
 }
 
-/** `choose` and `unshaped` of the kernels that sum down columns, which leave `vec` open. */
-export const byColumns = <O extends ColumnOptions | undefined>() => ({
-  choose: (o: O, { cols }: { cols: number }, caps: Caps): O => ({
-    ...o,
-    vec: o?.vec ?? (!caps.software && cols % 4 === 0),
-  }),
-  unshaped: (o: O, caps: Caps) =>
-    o?.vec !== undefined || caps.software
-      ? []
-      : byFours((d: { cols: number }) => d.cols % 4 === 0).map((m) => ({
-          options: { ...o, ...m.options },
-          when: m.when,
-        })),
-});
+/** `choose` and `unshaped` of the kernels that sum down columns, which leave `vec` open. `others` are columns beside `cols`. */
+export const byColumns = <O extends ColumnOptions | undefined, D = unknown>(others: (d: D) => boolean = () => true) => {
+  const fits = (d: { cols: number } & D) => d.cols % 4 === 0 && others(d);
+  return {
+    choose: (o: O, shape: { cols: number } & D, caps: Caps): O => ({
+      ...o,
+      vec: o?.vec ?? (!caps.software && fits(shape)),
+    }),
+    unshaped: (o: O, caps: Caps) =>
+      o?.vec !== undefined || caps.software
+        ? []
+        : byFours(fits).map((m) => ({ options: { ...o, ...m.options }, when: m.when })),
+  };
+};
 
 /** The knob LANES of a kernel. @throws KernelError limit, for more invocations than the device allows a workgroup. */
 export function columnLanes(kernel: string, { tile, vec }: ColumnOptions, caps: Caps): number | undefined {

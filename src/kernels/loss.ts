@@ -38,7 +38,7 @@ export const lossForward = defineKernel({
     d.channels * d.pixels === 0 ? { what: 'a sample is empty', fix: 'give channels and pixels' } : undefined,
 });
 
-/** Gradient of the weighted batch mean by the prediction. Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch]. */
+/** Gradient of the weighted batch mean by the prediction, or of the sum with mean_of 1. Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch]. */
 export const lossBackward = defineKernel({
   shader: shaders.loss_bwd,
   options: group<Pick<LossOptions, 'cosine'>>({ cosine: flag }),
@@ -48,6 +48,7 @@ export const lossBackward = defineKernel({
     return { prediction: all, target_value: all, root: d.batch, weights: d.batch, dprediction: all };
   },
   grid: (d, k) => groupsOf(d.batch * d.pixels, k),
+  check: (d) => (d.mean_of === 0 ? { what: 'mean_of is 0', fix: 'leave it out, or give 1 for a sum' } : undefined),
 });
 
 /** total[slot] = weighted batch mean. Buffers f32: per_sample, weights [batch]; total [slots]. */

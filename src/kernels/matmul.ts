@@ -117,7 +117,7 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
     return { kind: 'plain', tm, tn: n > 32 ? 8 : 4, wgX: 8, wgY: 1, ...whole };
   }
   if (k > LONGEST_SUM && !split) return { kind: 'tiled', qm: 1, qn: 1, vec, runs: true, splits: 1, kChunk: k };
-  const { multiprocessors, minSplitK, partial, tiles: sizes } = tuningOf(caps).product;
+  const { multiprocessors, minSplitK, start, partial, secondPass, tiles: sizes } = tuningOf(caps).product;
   const fewest = split ? Math.max(1, Math.ceil(k / LONGEST_SUM)) : 1;
   const most = split ? Math.max(fewest, Math.min(MOST_SPLITS, Math.floor(k / minSplitK))) : 1;
   let best: MatmulChoice | undefined;
@@ -129,8 +129,8 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
       const splits = Math.ceil(k / kChunk);
       // Multiply-adds of the multiprocessor that does the most, in blocks of 32 x 32 outputs.
       const each = Math.max(atOnce, Math.ceil((tiles * splits) / multiprocessors));
-      const sums = splits === 1 ? 0 : splits * batch * m * n * partial;
-      const cost = (each * qm * qn * 32 * 32 * kChunk) / rate + sums;
+      const sums = splits === 1 ? 0 : splits * batch * m * n * partial + secondPass;
+      const cost = (each * qm * qn * 32 * 32 * (kChunk + start)) / rate + sums;
       if (cost < least) {
         least = cost;
         best = { kind: 'tiled', qm, qn, vec, splits, kChunk };

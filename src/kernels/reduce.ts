@@ -4,7 +4,10 @@ import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } f
 import { tuningOf } from './tuning_tile.ts';
 import { checkFours } from './vec_tile.ts';
 
-export type SumColsOptions = ColumnOptions;
+export interface SumColsOptions extends ColumnOptions {
+  /** Also sum the columns of a second tensor of as many rows: buffers tail and tail_out, dim tail_cols. */
+  tail?: boolean;
+}
 
 /** Columns that a workgroup sums: 256 invocations, 8 a column. */
 const GROUP_COLS = 32;
@@ -22,23 +25,35 @@ export function chooseChunk(rows: number, cols: number, caps: Caps = PORTABLE): 
 
 /**
  * Sums down columns, by chunks of rows: `out[chunk, c] = sum of x[r, c]` over the chunk's rows. For bias gradients, split-k
- * partial products and second passes. Buffers f32: x [rows, cols], out [ceil(rows/chunk_rows), cols]. See shaders/sum_cols.wgsl.
+ * partial products and second passes. Buffers f32: x [rows, cols], out [ceil(rows/chunk_rows), cols]; with `tail` also tail
+ * [rows, tail_cols] and tail_out. With a shape, the columns of both are read as vec4f where they can be. See shaders/sum_cols.wgsl.
  */
 export const sumCols = defineKernel({
   shader: shaders.sum_cols,
-  ...byColumns<SumColsOptions | undefined>(),
-  options: group<SumColsOptions>({ tile: columnTile, vec: optional(flag) }),
+  ...byColumns<SumColsOptions | undefined, { tail_cols?: number }>((d) => (d.tail_cols ?? 0) % 4 === 0),
+  options: group<SumColsOptions>({ tile: columnTile, vec: optional(flag), tail: optional(flag) }),
   knobs: (o: SumColsOptions | undefined, caps) => ({
     LANES: columnLanes('sum_cols', o ?? {}, caps),
     VEC: o?.vec ?? false,
+    HAS_TAIL: o?.tail ?? false,
     Summed: o?.vec ? 'vec4f' : 'f32',
   }),
-  sizes: (d) => ({ x: d.rows * d.cols, out: Math.ceil(d.rows / d.chunk_rows) * d.cols }),
-  grid: (d, k) => Math.ceil(d.rows / d.chunk_rows) * columnTiles(d.cols, d.chunk_rows, k),
+  sizes: (d) => {
+    const chunks = Math.ceil(d.rows / d.chunk_rows);
+    return {
+      x: d.rows * d.cols,
+      out: chunks * d.cols,
+      tail: d.rows * d.tail_cols,
+      tail_out: chunks * d.tail_cols,
+    };
+  },
+  grid: (d, k) =>
+    Math.ceil(d.rows / d.chunk_rows) *
+    (columnTiles(d.cols, d.chunk_rows, k) + columnTiles(d.tail_cols, d.chunk_rows, k)),
   check: (d, k) =>
     d.chunk_rows === 0
       ? { what: 'chunk_rows is 0', fix: 'use chooseChunk(rows, cols), or rows for one chunk' }
-      : checkFours('cols', d.cols, k),
+      : (checkFours('cols', d.cols, k) ?? checkFours('tail_cols', d.tail_cols, k)),
 });
 
 export interface SumRowsOptions {

@@ -3,7 +3,8 @@ import * as shaders from '../shaders.generated.ts';
 import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
 import { byFours, checkFours, tilesOfFours, vecKnobs } from './vec_tile.ts';
 
-interface GateDims {
+/** Rows of cols numbers, of which mod_rows at a time share a gate, and where it lies in a modulation tensor. */
+export interface GateDims {
   rows: number;
   cols: number;
   mod_rows: number;
@@ -81,22 +82,30 @@ export const gatedResidualBackwardH = defineKernel({
   sizes: (d) => ({ dy: d.rows * d.cols, modulation: modulationSize(d), dh: d.rows * d.cols }),
 });
 
-export type GateGradientOptions = ColumnOptions;
+export interface GateGradientOptions extends ColumnOptions {
+  /** Also write `dh = gate dy`, while dy is at hand: buffers modulation and dh. */
+  dh?: boolean;
+}
 
 /**
  * `dgate += sum of dy h` over the rows of each modulation row, ADDED into dmodulation, which the caller zeroes.
- * Buffers f32: dy, h [rows, cols]; dmodulation as modulation in gatedResidual. See shaders/gated_residual_bwd_gate.wgsl.
+ * Buffers f32: dy, h, dh [rows, cols]; dmodulation and modulation as in gatedResidual. See shaders/gated_residual_bwd_gate.wgsl.
  */
 export const gatedResidualBackwardGate = defineKernel({
   shader: shaders.gated_residual_bwd_gate,
   ...byColumns<GateGradientOptions | undefined>(),
-  options: group<GateGradientOptions>({ tile: columnTile, vec: optional(flag) }),
+  options: group<GateGradientOptions>({ tile: columnTile, vec: optional(flag), dh: optional(flag) }),
   knobs: (o: GateGradientOptions | undefined, caps) => ({
     LANES: columnLanes('gated_residual_bwd_gate', o ?? {}, caps),
     VEC: o?.vec ?? false,
+    HAS_DH: o?.dh ?? false,
     Summed: o?.vec ? 'vec4f' : 'f32',
+    OElem: vecKnobs(o?.vec ?? false).OElem,
   }),
-  sizes: (d) => ({ dy: d.rows * d.cols, h: d.rows * d.cols, dmodulation: modulationSize(d) }),
+  sizes: (d) => {
+    const all = d.rows * d.cols;
+    return { dy: all, h: all, dmodulation: modulationSize(d), modulation: modulationSize(d), dh: all };
+  },
   grid: (d, k) => Math.ceil(d.rows / d.mod_rows) * columnTiles(d.cols, d.mod_rows, k),
   check: (d, k) => checkGate(d) ?? checkFours('cols', d.cols, k),
 });

@@ -6,10 +6,13 @@ export interface Tuning {
   readonly architecture: string;
   readonly product: {
     readonly multiprocessors: number;
-    /** Least k a split is worth: below, the partial outputs cost more than the idle multiprocessors. */
+    /** Least k of a split. */
     readonly minSplitK: number;
-    /** What it costs to write and add up a partial output, in multiply-adds of one multiprocessor. */
+    /** What a tile costs beside its k, in k: its first fetch and its epilogue. */
+    readonly start: number;
+    /** What it costs to write and add up a partial output, and the dispatch that does so, in multiply-adds of one multiprocessor. */
     readonly partial: number;
+    readonly secondPass: number;
     /** Tiles of 32 qm x 32 qn: how many a multiprocessor needs at once to be busy, and its rate then, relative to 64 x 64. */
     readonly tiles: readonly {
       readonly qm: 1 | 2;
@@ -26,18 +29,23 @@ export interface Tuning {
   readonly walks: { readonly invocations: number; readonly leastRows: number };
 }
 
-/** Measured on an H100: products of 4096^3 at 41, 31, 30 and 30 TFLOP/s. */
+/**
+ * Measured on an H100. Of the product, what chooses best among 200 tilings and splits of 12 products of TiT with 128 to 192 columns
+ * (1% on average above the best of each; npm run bench -- --suite kernels --filter '^matmul' has the larger ones).
+ */
 const HOPPER: Tuning = {
   architecture: 'hopper',
   product: {
     multiprocessors: 132,
-    minSplitK: 256,
-    partial: 0.43,
+    minSplitK: 64,
+    start: 32,
+    partial: 0.2,
+    secondPass: 6e5,
     tiles: [
-      { qm: 2, qn: 2, atOnce: 4, rate: 1 },
-      { qm: 2, qn: 1, atOnce: 6, rate: 0.75 },
-      { qm: 1, qn: 2, atOnce: 6, rate: 0.75 },
-      { qm: 1, qn: 1, atOnce: 8, rate: 0.72 },
+      { qm: 2, qn: 2, atOnce: 3, rate: 1 },
+      { qm: 2, qn: 1, atOnce: 4, rate: 0.75 },
+      { qm: 1, qn: 2, atOnce: 4, rate: 0.75 },
+      { qm: 1, qn: 1, atOnce: 4, rate: 0.75 },
     ],
   },
   attention: { groups: 264 },

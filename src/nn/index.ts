@@ -33,7 +33,7 @@ export {
 export { stackRows } from '../autograd/ops/stack.ts';
 export { type GradSink, type Node, Tape, TapeError } from '../autograd/tape.ts';
 export { FixableError } from '../kernel/index.ts';
-export { type Follower, Learner, type StepBody } from '../optim/learner.ts';
+export { type Follower, Learner, type SteadyStep, type StepBody } from '../optim/learner.ts';
 export { LearnerError } from '../optim/learner_error.ts';
 export type { LearnerOptions, StepControl } from '../optim/learner_options.ts';
 export { NonFiniteError } from '../optim/non_finite.ts';

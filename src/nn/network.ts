@@ -39,7 +39,10 @@ export interface VelocityNetwork extends Module {
   readonly numClasses: number;
   /** True when the velocity is the mean one from t to an earlier time: `forward` then needs their distance. */
   readonly twoTimes?: boolean;
-  /** x [B, C, H, W], t f32 [B], y u32 [B] (labels up to K), span f32 [B] (of two times: t - tt) -> velocity [B, C, H, W]. */
+  /**
+   * x [B, C, H, W], t f32 [B], y u32 [B] (labels up to K), span f32 [B] (of two times: t - tt) -> velocity [B, C, H, W]. It records the
+   * same commands each time that it is given the same tensors: a trainer keeps them after two steps alike (`SteadyStep`).
+   */
   forward(tape: Tape, weights: Weights, x: Tensor, t: Tensor, y: Tensor, span?: Tensor): Tensor;
   /** Channels that the reference guides, where it is not all of them; used under `compat: 'reference'`. */
   readonly referenceGuidedChannels?: number;

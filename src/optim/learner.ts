@@ -3,7 +3,15 @@ import { checkOptions, group } from '../kernel/index.ts';
 import { lossTotal } from '../kernels/loss.ts';
 import type { Module } from '../nn/network.ts';
 import { type NetworkWeights, WeightStore } from '../nn/weights.ts';
-import { type FlatBuffers, MAX_IN_FLIGHT, Pace, Tensor, type Workspace, WorkspaceError } from '../tensor/index.ts';
+import {
+  type FlatBuffers,
+  MAX_IN_FLIGHT,
+  Pace,
+  Section,
+  Tensor,
+  type Workspace,
+  WorkspaceError,
+} from '../tensor/index.ts';
 import { Average } from './average.ts';
 import { GradientClip } from './clip.ts';
 import { LearnerError } from './learner_error.ts';
@@ -28,6 +36,17 @@ const OPTIONS = group<LearnerOptions>(LEARNER_OPTIONS, wrongNumbers);
  * its backward does not free. It records only: what it needs of the host is fetched before the step.
  */
 export type StepBody = (tape: Tape, weights: NetworkWeights) => Tensor;
+
+/**
+ * A step whose `record` records the same commands every time, on the same tensors: once two steps in a row did, it is not called any
+ * more and the commands are given again, until one of the tensors is gone. Keep one such object for all steps. Where it writes from
+ * the host, it is called in every step.
+ */
+export interface SteadyStep {
+  /** Called in every step before the record: writes what changes from step to step into tensors that last, and leaves no step tensor. */
+  readonly upload: () => void;
+  readonly record: StepBody;
+}
 
 /** What follows the weights step by step, with numbers of its own on the host: a teacher. */
 export interface Follower {
@@ -70,6 +89,9 @@ export class Learner {
   #looked = 0;
   #failure: NonFiniteError | undefined;
   #freed = false;
+  readonly #each = new Map<'weight' | 'gradient', Tensor>();
+  /** What the steady step that came last records. */
+  #kept: { readonly record: StepBody; readonly section: Section } | undefined;
 
   /** @throws LearnerError, OptimizerError or TensorError for options, sizes or memory that do not fit. */
   constructor(workspace: Workspace, module: Module, options: LearnerOptions) {
@@ -114,14 +136,17 @@ export class Learner {
    * taken; the signal's reason; WorkspaceError once freed; DeviceError when the device is lost; KernelError or BufferLimitError where
    * it is too small.
    */
-  async step(body: StepBody, control: StepControl = {}): Promise<void> {
+  async step(body: StepBody | SteadyStep, control: StepControl = {}): Promise<void> {
     checkOptions(STEP_CONTROL, control, (what, fix) => new LearnerError(`step: ${what}`, fix));
-    if (typeof body !== 'function')
-      throw new LearnerError(`the body of a step is ${typeof body}`, 'give (tape, weights) => loss');
+    if (typeof body !== 'function' && (typeof body?.record !== 'function' || typeof body.upload !== 'function'))
+      throw new LearnerError(
+        `the body of a step is ${typeof body}`,
+        'give (tape, weights) => loss, or { upload, record }',
+      );
     await this.workspace.task(() => this.#step(body, control.signal));
   }
 
-  async #step(body: StepBody, signal?: AbortSignal): Promise<void> {
+  async #step(body: StepBody | SteadyStep, signal?: AbortSignal): Promise<void> {
     const { workspace } = this;
     this.#usable();
     await this.#pace.room(signal);
@@ -136,6 +161,7 @@ export class Learner {
     } catch (error) {
       back();
       await workspace.abandonStep();
+      this.#freeEach(); // what was written into them went with the step
       throw error;
     }
     this.#pace.submitted();
@@ -143,14 +169,16 @@ export class Learner {
     this.#steps++;
   }
 
-  async #record(body: StepBody): Promise<void> {
+  async #record(body: StepBody | SteadyStep): Promise<void> {
     const { workspace, options } = this;
     const { stream } = workspace;
     const { onGradients, onWeights } = options;
     const weights = this.weights.flat.values;
-    this.#gradients.clear();
-    const tape = new Tape(workspace, { record: true, checkpointing: options.checkpointing ?? false });
-    this.#walk(tape, body(tape, this.weights));
+    if (typeof body === 'function') this.#pass(body);
+    else {
+      body.upload();
+      workspace.repeat(this.#sectionOf(body.record), () => this.#pass(body.record));
+    }
     if (onGradients) await workspace.callback(() => onGradients(this.#gradients));
     stream.hold();
     const clip = this.#clip.result;
@@ -162,6 +190,19 @@ export class Learner {
     if (!average) this.#ema.update(weights, options.emaDecay, clip);
     for (const follower of this.#followers) follower.update(clip);
     this.#log.record(this.#steps, this.#loss, clip);
+  }
+
+  /** Records zeroed gradients, the body and its backward. */
+  #pass(body: StepBody): void {
+    this.#gradients.clear();
+    const tape = new Tape(this.workspace, { record: true, checkpointing: this.options.checkpointing ?? false });
+    this.#walk(tape, body(tape, this.weights));
+  }
+
+  /** What is kept of a steady step: of one at a time. */
+  #sectionOf(record: StepBody): Section {
+    if (this.#kept?.record !== record) this.#kept = { record, section: new Section() };
+    return this.#kept.section;
   }
 
   /** Keeps the mean of a body's loss, and walks the tape back from it, unless the body has done so. */
@@ -180,19 +221,28 @@ export class Learner {
         'return it without a call of backward: the learner makes it',
       );
     const { count } = loss;
-    const ofEach = (value: number) => {
-      const tensor = tape.alloc(...loss.shape);
-      stream.write(tensor, new Float32Array(count).fill(value));
-      return tensor;
-    };
     if (count === 1) stream.copy(loss.view(1), this.#loss);
     else {
-      const weights = ofEach(1);
-      const buffers = { per_sample: loss, weights, total: this.#loss };
+      const buffers = { per_sample: loss, weights: this.#ofEach('weight', 1, count), total: this.#loss };
       tape.run(lossTotal.prepare(device), buffers, { batch: count, slot: 0, slots: 1 });
-      tape.release(weights);
     }
-    if (!tape.walked) tape.backward(loss, ofEach(1 / count));
+    if (!tape.walked) tape.backward(loss, this.#ofEach('gradient', 1 / count, count).view(...loss.shape));
+  }
+
+  /** One number for each of a loss's elements. It lasts, so that a step that has it need not write it again. */
+  #ofEach(name: 'weight' | 'gradient', value: number, count: number): Tensor {
+    const known = this.#each.get(name);
+    if (known?.count === count) return known;
+    if (known) this.workspace.free(known);
+    const tensor = this.workspace.create('data', `${name} of each loss`, [count]);
+    this.#each.set(name, tensor);
+    this.workspace.stream.write(tensor, new Float32Array(count).fill(value));
+    return tensor;
+  }
+
+  #freeEach(): void {
+    for (const tensor of this.#each.values()) this.workspace.free(tensor);
+    this.#each.clear();
   }
 
   /**
@@ -296,6 +346,7 @@ export class Learner {
     this.#clip.free();
     this.#ema.free();
     this.#log.free();
+    this.#freeEach();
     this.workspace.free(this.#loss);
     await this.workspace.ledger.reclaim();
   }

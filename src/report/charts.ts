@@ -106,7 +106,12 @@ function optionOf({ x, y, lines }: Chart): ChartOption {
       nameGap: 28,
       splitLine: { show: false },
     },
-    yAxis: { ...axisOf(y), ...closeTo(y, lines), nameLocation: 'end', nameTextStyle: { ...TEXT, align: 'left' } },
+    yAxis: {
+      ...axisOf(y),
+      ...closeTo({ x, y, lines }),
+      nameLocation: 'end',
+      nameTextStyle: { ...TEXT, align: 'left' },
+    },
     series: lines.map((line, i) => seriesOf(line, i, x, y)),
   };
 }
@@ -132,9 +137,9 @@ function axisOf({ name, log }: Axis) {
 }
 
 /** An axis that begins and ends where its values do, and no empty half. */
-function closeTo({ log }: Axis, lines: readonly Line[]) {
-  if (log !== 10) return { scale: true };
-  const range = logRange(lines.flatMap(({ points }) => points));
+function closeTo({ x, y, lines }: Pick<Chart, 'x' | 'y' | 'lines'>) {
+  if (y.log !== 10) return { scale: true };
+  const range = logRange(lines.flatMap((line) => pointsOf(line, { x, y })));
   if (!range) return {};
   const { min, max, ticks } = range;
   return {

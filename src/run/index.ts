@@ -30,5 +30,6 @@ export { type DrawnImages, type ImageRequest, type Sampled, samplesPng } from '.
 export { Session, type SessionRequest, type TrainControl } from './session.ts';
 export { ConfigError, type PartialConfig, parseConfig, type RunConfig, stringifyConfig } from './settings.ts';
 export type { Checkpoint, MetricsWriter, RunStore } from './store.ts';
+export { type StoredModel, storedModel } from './stored_model.ts';
 export { drawStrip, STRIP_STEPS } from './strip.ts';
 export { openSession, type TrainRequest, train } from './train.ts';

@@ -8,6 +8,8 @@ import { type DrawnImages, type ImageRequest, sampleImages, withSampling } from 
 /** What is asked of a loaded model, and on which device. */
 export interface LoadedRequest extends Omit<ImageRequest, 'weights'> {
   readonly device: GPUDevice;
+  /** As that of a session; the first call on a device decides. */
+  readonly submitMs?: number;
 }
 
 /** A trained model that was read: settings, network and weights on the host; it draws on any device. */
@@ -27,9 +29,9 @@ export class LoadedModel implements TrainedModel {
    * Draws images. The first call on a device puts the weights there, where they stay until `free`.
    * @throws RunError, OptionError, ConfigError for what does not fit; the signal's reason; DeviceLostError when the device is lost.
    */
-  async sample({ device, ...request }: LoadedRequest): Promise<DrawnImages> {
+  async sample({ device, submitMs, ...request }: LoadedRequest): Promise<DrawnImages> {
     const config = withSampling(this.config, request);
-    const { workspace, weights } = this.#on(device);
+    const { workspace, weights } = this.#on(device, submitMs);
     return sampleImages(workspace, this.network, weights, config, request, this.latents);
   }
 
@@ -45,10 +47,10 @@ export class LoadedModel implements TrainedModel {
     for (const { workspace } of all) await workspace.dispose();
   }
 
-  #on(device: GPUDevice) {
+  #on(device: GPUDevice, submitMs: number | undefined) {
     let there = this.#onDevice.get(device);
     if (!there) {
-      const workspace = new Workspace(device);
+      const workspace = new Workspace(device, { submitMs });
       const weights = new WeightStore(workspace, this.network).frozen('weights');
       weights.flat.values.write(this.weights);
       there = { workspace, weights };

@@ -5,7 +5,10 @@ import { OPTIMIZER_TYPES, type OptimizerOptions } from '../optim/optimizer.ts';
 import { ENHANCED_STYLES, type ObjectiveOptions } from '../ucgm/options.ts';
 import type { SamplingOptions } from '../ucgm/schedule.ts';
 import { TRANSPORTS, type TransportName } from '../ucgm/transport.ts';
+import type { DataConfig, PartialConfig, RunConfig, TrainConfig } from './config.ts';
 import { ConfigError, readSettings, unknownKey } from './config_error.ts';
+
+export type { DataConfig, PartialConfig, RunConfig, TrainConfig } from './config.ts';
 
 export { ConfigError } from './config_error.ts';
 
@@ -60,8 +63,8 @@ const sampling = v.strictObject({
   compat: v.optional(v.literal('reference')),
 } satisfies Entries<SamplingOptions>);
 
+/** What config.ts declares, to be checked. */
 const schema = v.strictObject({
-  /** A name of src/models/registry.ts, and what differs from it; sizes of the data fill the rest. */
   model: v.strictObject({
     name: v.string(),
     input_size: v.optional(pixels),
@@ -81,24 +84,16 @@ const schema = v.strictObject({
     num_encoder_blocks: v.optional(upTo(2 ** 12, 0)),
   } satisfies Entries<ModelConfig & { name: string }>),
   data: v.strictObject({
-    /** digits, shapes, or a folder of images or of latent shards. */
     name: v.string(),
-    /** Square size: a folder's images are resized and cropped to the centre; digits, shapes and idx files are padded. */
     size: v.optional(pixels),
-    /** Images: mirror every other one, by chance (default: false). */
     flip: v.optional(v.boolean()),
     batch_size: upTo(2 ** 24),
-    /** Classes, where the labels do not hold all of them; for latents their greatest label decides otherwise. */
     num_classes: v.optional(upTo(2 ** 24)),
-    /** Names of the classes: a run keeps those of its images; for latents they may be given. */
     class_names: v.optional(v.array(v.string())),
-    /** Kept by a run: what its images were, to tell when they have changed. */
     fingerprint: v.optional(v.string()),
-    /** Latents: take each channel to mean 0 and standard deviation 1 (default: true). */
     latent_norm: v.optional(v.boolean()),
-    /** Latents: factor on the values after that (default: 1). */
     latent_multiplier: v.optional(positive),
-  }),
+  } satisfies Entries<DataConfig>),
   transport,
   optimizer: v.strictObject({
     type: v.picklist(OPTIMIZER_TYPES),
@@ -117,17 +112,10 @@ const schema = v.strictObject({
     sample_every: countOrNone,
     keep_checkpoints: count,
     gradient_checkpointing: v.optional(v.boolean()),
-    /** Bytes on the device that a training and its samplings may take together (default: what the device has). */
     memory_limit: v.optional(count),
-  }),
+  } satisfies Entries<TrainConfig>),
   sample: sampling,
-});
-
-/** Everything a run needs to be made again. */
-export type RunConfig = v.InferOutput<typeof schema>;
-
-/** Some of a RunConfig: presets, files and command lines are merged into a whole one. */
-export type PartialConfig = { [K in keyof RunConfig]?: Partial<RunConfig[K]> };
+} satisfies Entries<RunConfig>);
 
 const SECTIONS = schema.entries as unknown as { [section: string]: { entries: { [key: string]: unknown } } };
 

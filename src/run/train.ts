@@ -113,7 +113,7 @@ async function configOf(request: TrainRequest, store: RunStore): Promise<RunConf
   const config = from
     ? tuningConfig(presetNamed(preset ?? 'fewstep'), from.config, [own, named, given], 'the request')
     : mergeConfig('the request', presetNamed(preset ?? 'tiny'), named, own, given);
-  if (onSamples && config.train.sample_every === 0)
+  if (onSamples && own.train?.sample_every === undefined)
     config.train.sample_every = Math.ceil(config.train.steps / PICTURES);
   return config;
 }

@@ -73,6 +73,11 @@ export class Arena {
     for (const list of this.#free.values()) list.sort((a, b) => b.order - a.order);
   }
 
+  /** True where nothing is handed out: what is asked for next depends on nothing before. */
+  get isEmpty(): boolean {
+    return this.#taken.size === 0 && this.#scopes.length === 0;
+  }
+
   /** Bytes of all pooled buffers, free or taken. */
   get bytes(): number {
     let sum = 0;

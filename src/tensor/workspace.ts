@@ -14,6 +14,7 @@ import { Arena } from './arena.ts';
 import { bytesOf, type DType } from './dtype.ts';
 import { WorkspaceError } from './errors.ts';
 import { Ledger, ledgerOf, type Owner } from './ledger.ts';
+import type { Section } from './section.ts';
 import { Stream, type StreamOptions } from './stream.ts';
 import { Tasks } from './tasks.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
@@ -178,6 +179,23 @@ export class Workspace {
   beginStep(): void {
     this.arena.reset();
     this.stream.begin();
+  }
+
+  /**
+   * Runs a part of a step that records the same commands every time: after two recordings in a row gave the same, `section` gives them
+   * and `record` is not called any more, until something that they name is gone. What changes from step to step is written before it.
+   * Step tensors are dead at its end; where some are alive at its start, it records each time.
+   */
+  repeat(section: Section, record: () => void): void {
+    if (!this.arena.isEmpty) {
+      section.forget();
+      record();
+      return;
+    }
+    this.stream.repeat(section, () => {
+      record();
+      this.arena.reset(); // so the rest of the step finds the arena as it does where nothing was recorded
+    });
   }
 
   /** After an error while recording a step: forgets what of it is recorded, and gives the step tensors' memory back. */

@@ -14,12 +14,20 @@ export interface Batch {
   readonly t?: Numbers;
 }
 
-/** A copy of a batch in the types that the device takes. @throws OptionError for what does not fit the network, and for NaN. */
-export function copyBatch(batch: Batch, size: number, network: VelocityNetwork): Batch {
+/**
+ * A copy of a batch in the types that the device takes, of its data in `room` if that has the length.
+ * @throws OptionError for what does not fit the network, and for NaN.
+ */
+export function copyBatch(
+  batch: Batch,
+  size: number,
+  network: VelocityNetwork,
+  room?: Float32Array<ArrayBuffer>,
+): Batch & { readonly x: Float32Array<ArrayBuffer> } {
   if (typeof batch !== 'object' || batch === null || !batch.x || !batch.labels)
     throw new OptionError('the batch has no x or no labels', 'give { x, labels }');
   const shape = [size, ...network.input];
-  const x = fitting(() => realNumbers('x', batch.x));
+  const x = fitting(() => realNumbers('x', batch.x, room));
   const labels = labelsOf(batch.labels, network);
   if (x.length !== count(shape) || labels.length !== size) {
     throw new OptionError(

@@ -40,6 +40,9 @@ const OPTIONS = group<TrainerOptions>(
   wrongNumbers,
 );
 
+/** Batches whose memory is kept: one is uploaded while the next is given. */
+const MOST_ROOMS = 2;
+
 /**
  * UCGM-T, or another method, on a learner: what is UCGM's is the batch, its random numbers, the method and the teacher. One `train`
  * call is one step. Every random number is a function of (seed, step, index of the sample in the whole batch).
@@ -55,6 +58,8 @@ export class Trainer {
   readonly #inputs: { [K in 'x' | 'z' | 't' | 'y' | 'yNull' | 'key']: Tensor };
   readonly #method: Method;
   readonly #total: Tensor;
+  /** Memory of batches that were uploaded, for those to come. */
+  readonly #rooms: Float32Array<ArrayBuffer>[] = [];
   #freed = false;
 
   /**
@@ -63,8 +68,9 @@ export class Trainer {
    */
   constructor(workspace: Workspace, network: VelocityNetwork, batchSize: number, options: TrainerOptions) {
     refuseWrong('Trainer', OPTIONS, options);
-    const { objective, shard = wholeBatch(batchSize), ...learning } = options;
-    validateObjective(objective);
+    const { objective: given, shard = wholeBatch(batchSize), ...learning } = options;
+    validateObjective(given);
+    const objective = Object.freeze(structuredClone(given)); // a step is kept: a change to it could not be seen
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new OptionError(`batch size is ${batchSize}`, 'give a whole number of at least 1');
     const wrong = wrongShard(shard, batchSize);
@@ -78,7 +84,7 @@ export class Trainer {
     this.workspace = workspace;
     this.network = network;
     this.batchSize = batchSize;
-    this.options = options;
+    this.options = { ...options, objective };
     this.#shard = shard;
     this.#method =
       objective.method === 'RCGM'
@@ -130,18 +136,22 @@ export class Trainer {
    */
   async train(batch: Batch, control: StepControl = {}): Promise<void> {
     refuseWrong('train', STEP_CONTROL, control);
-    const copied = copyBatch(batch, this.batchSize, this.network);
-    await this.learner.step((tape) => this.#record(tape, copied), control);
+    const copied = copyBatch(batch, this.batchSize, this.network, this.#rooms.pop());
+    const upload = () => this.#upload(copied);
+    try {
+      await this.learner.step({ upload, record: this.#record }, control);
+    } finally {
+      if (this.#rooms.length < MOST_ROOMS) this.#rooms.push(copied.x);
+    }
   }
 
-  /** Records the forward passes and the backward of one step, and gives its loss. */
-  #record(tape: Tape, batch: Batch): Tensor {
-    this.#upload(batch);
+  /** Records the forward passes and the backward of one step, and gives its loss: the same commands in every step. */
+  readonly #record = (tape: Tape): Tensor => {
     const inference = new Tape(this.workspace, { record: false });
     const total = { values: this.#total, slot: 0 };
     this.#method.run(tape, inference, this.weights, this.teacher?.weights, this.#inputs, total).backward();
     return this.#total;
-  }
+  };
 
   /**
    * Metrics of the steps since the last call (the last 128 at most). Waits for the steps asked for before, and for the GPU.
@@ -197,7 +207,7 @@ export class Trainer {
     return this.network.numClasses >= 2 ? this.network.numClasses : 0;
   }
 
-  #upload(batch: Batch): void {
+  #upload(batch: ReturnType<typeof copyBatch>): void {
     const { workspace, options, batchSize, step } = this;
     const { stream } = workspace;
     const to = this.#inputs;
@@ -205,7 +215,7 @@ export class Trainer {
     const labels = Uint32Array.from(batch.labels);
     if (this.network.numClasses < 2) labels.fill(0);
     labels.fill(this.#nullLabel, firstDropped(options.objective.lab_drop_ratio, batchSize, this.#shard));
-    stream.write(to.x, batch.x as Float32Array<ArrayBuffer>);
+    stream.write(to.x, batch.x);
     stream.write(to.t, Float32Array.from(times));
     stream.write(to.y, labels);
     this.#method.upload(times, step);

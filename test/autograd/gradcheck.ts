@@ -13,6 +13,14 @@ export interface Shapes {
   [input: string]: readonly number[];
 }
 
+/** A workspace whose ops choose as on a GPU, whatever the device is. */
+async function workspaceAs(adapter: 'here' | 'gpu'): Promise<Workspace> {
+  const workspace = new Workspace(await testDevice());
+  if (adapter === 'gpu')
+    Object.defineProperty(workspace, 'caps', { value: { ...workspace.caps, software: false, vendor: 'nvidia' } });
+  return workspace;
+}
+
 /**
  * Compares an op's backward with central differences of its forward, along random directions of each input. `build` runs
  * the op on watched inputs and returns its output; inputs in `fixed` are given as they are and need no gradient.
@@ -23,8 +31,9 @@ export async function gradcheck(
   fixed: {
     [name: string]: { shape: readonly number[]; data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> };
   } = {},
+  adapter: 'here' | 'gpu' = 'here',
 ): Promise<number> {
-  const workspace = new Workspace(await testDevice());
+  const workspace = await workspaceAs(adapter);
   const values = Object.fromEntries(
     Object.entries(shapes).map(([name, shape], i) => [name, Float32Array.from(randn(count(shape), i + 11))]),
   );

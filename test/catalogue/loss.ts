@@ -31,6 +31,8 @@ interface Sizes {
   c: number;
   cosine: boolean;
   squared?: boolean;
+  /** The gradient of the sum over samples, not of their mean. */
+  sum?: boolean;
   edge?: keyof typeof EDGES;
   tile?: LossSumOptions['tile'];
 }
@@ -46,7 +48,7 @@ function tensors(o: Sizes): Tensors {
 const FLOPS = { lossForward: { root: 3, cosine: 9 }, lossBackward: { root: 2, cosine: 12 } };
 
 function lossCase(kernel: 'lossForward' | 'lossBackward', o: Sizes, extra: Partial<KernelCase> = {}): KernelCase {
-  const { batch, channels, pixels, c, cosine, squared = false, edge, tile } = o;
+  const { batch, channels, pixels, c, cosine, squared = false, sum = false, edge, tile } = o;
   const count = batch * channels * pixels;
   const forward = kernel === 'lossForward';
   return {
@@ -55,6 +57,7 @@ function lossCase(kernel: 'lossForward' | 'lossBackward', o: Sizes, extra: Parti
       `${batch}x${channels}x${pixels} c ${c}`,
       cosine && 'cosine',
       squared && 'squared',
+      sum && 'of the sum',
       edge,
       tile && `${tile.lanes} lanes`,
     ]
@@ -86,7 +89,7 @@ function lossCase(kernel: 'lossForward' | 'lossBackward', o: Sizes, extra: Parti
       const weights = Float32Array.from(randn(batch, 3));
       return prepared(
         lossBackward.prepare(device, { cosine }),
-        { batch, channels, pixels },
+        { batch, channels, pixels, ...(sum && { mean_of: 1 }) },
         {
           inputs: {
             prediction,
@@ -95,7 +98,7 @@ function lossCase(kernel: 'lossForward' | 'lossBackward', o: Sizes, extra: Parti
             weights,
           },
           outputs: { dprediction: count },
-          oracle: () => ({ dprediction: lossGradient(problem, weights) }),
+          oracle: () => ({ dprediction: lossGradient(problem, sum ? weights.map((w) => w * batch) : weights) }),
         },
       );
     },
@@ -149,6 +152,7 @@ export const lossCases: KernelCase[] = [
     ),
     lossCase(kernel, { batch: 256, channels: 4, pixels: 1024, c: 0, cosine: true }, { benchOnly: true }),
   ]),
+  lossCase('lossBackward', { batch: 41, channels: 3, pixels: 113, c: 0, cosine: false, squared: true, sum: true }),
   lossCase('lossForward', { batch: 3, channels: 4, pixels: 1, c: 0.5, cosine: true, tile: { lanes: 256 } }),
   lossCase('lossForward', { batch: 41, channels: 3, pixels: 257, c: 0, cosine: true, tile: { lanes: 256 } }),
   lossCase('lossForward', { batch: 3, channels: 1, pixels: 70001, c: 0, cosine: false, tile: { lanes: 256 } }), // runs of 256 256

@@ -11,28 +11,41 @@ function colsCase(
   tile?: SumColsOptions['tile'],
   extra: Partial<KernelCase> = {},
   vec?: boolean,
+  tailCols = 0,
 ): KernelCase {
   const chunks = Math.ceil(rows / chunkRows);
   return {
     kernel: 'sumCols',
-    name: `${rows}x${cols} in ${chunks}${tile ? ` ${tile.lanes} lanes` : ''}${vec ? ' by vec4' : ''}`,
-    variant: tile ? `${tile.lanes} lanes` : 'default',
+    name: [
+      `${rows}x${cols} in ${chunks}`,
+      tile && `${tile.lanes} lanes`,
+      vec && 'by vec4',
+      tailCols > 0 && `and ${tailCols}`,
+    ]
+      .filter(Boolean)
+      .join(' '),
+    variant: [tile ? `${tile.lanes} lanes` : 'default', ...(tailCols > 0 ? ['tail'] : [])].join(' and '),
     shape: [rows, cols],
     tolerance: 3e-6,
     toleranceFrom: 'f32 rounding of a sum of chunk_rows terms in order, ~ eps sqrt(chunk_rows)',
     flops: rows * cols,
-    bytes: 4 * (rows + chunks) * cols,
+    bytes: 4 * (rows + chunks) * (cols + tailCols),
     forced: tile !== undefined || vec !== undefined,
     ...extra,
     prepare: (device) => {
       const x = values(rows * cols);
+      const tail = Float32Array.from(randn(rows * tailCols, 2), (v) => v - 0.5);
+      const has = tailCols > 0;
       return prepared(
-        sumCols.prepare(device, { tile, vec }),
-        { rows, cols, chunk_rows: chunkRows },
+        sumCols.prepare(device, { tile, vec, tail: has }),
+        { rows, cols, chunk_rows: chunkRows, ...(has && { tail_cols: tailCols }) },
         {
-          inputs: { x },
-          outputs: { out: chunks * cols },
-          oracle: () => ({ out: columnSums(x, rows, cols, chunkRows) }),
+          inputs: { x, ...(has && { tail }) },
+          outputs: { out: chunks * cols, ...(has && { tail_out: chunks * tailCols }) },
+          oracle: () => ({
+            out: columnSums(x, rows, cols, chunkRows),
+            ...(has && { tail_out: columnSums(tail, rows, tailCols, chunkRows) }),
+          }),
         },
       );
     },
@@ -90,6 +103,10 @@ export const reduceCases: KernelCase[] = [
   colsCase(257, 1028, 100, { lanes: 8 }, {}, true),
   colsCase(7, 1028, 3, { lanes: 32 }, {}, true), // fewer rows a chunk than lanes share
   colsCase(300, 4, 70, { lanes: 1 }, {}, true),
+  colsCase(7, 1031, 3, undefined, {}, undefined, 41),
+  colsCase(257, 41, 100, { lanes: 8 }, {}, undefined, 257),
+  colsCase(7, 1028, 7, { lanes: 32 }, {}, true, 12),
+  colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028),
   rowsCase(3, 41, false, undefined, { smoke: true }),
   rowsCase(41, 257, true, { lanes: 64, rows: 4 }),
   rowsCase(1, 1153, false, { lanes: 256, rows: 1 }),

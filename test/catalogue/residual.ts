@@ -23,6 +23,7 @@ function gatedCase(
   extra: Partial<KernelCase> = {},
   vec?: boolean,
   aligned = extra.benchOnly ?? false,
+  dh = false,
 ): KernelCase {
   const modCount = Math.ceil(rows / modRows);
   // The gate is a slice of something wider: at an odd stride or, aligned, one as even as cols, as a network's is.
@@ -30,8 +31,8 @@ function gatedCase(
   const dims = { rows, cols, mod_rows: modRows, mod_stride: modStride, gate_offset: offset };
   return {
     kernel,
-    name: `${rows}x${cols}/${modRows}${tile ? ` ${tile.lanes} lanes` : ''}${vec ? ' by vec4' : ''}${aligned ? ' aligned' : ''}`,
-    variant: 'gated',
+    name: `${rows}x${cols}/${modRows}${tile ? ` ${tile.lanes} lanes` : ''}${vec ? ' by vec4' : ''}${aligned ? ' aligned' : ''}${dh ? ' with dh' : ''}`,
+    variant: dh ? 'gated with dh' : 'gated',
     shape: [rows, cols],
     ...ROUNDING,
     ...(kernel === 'gatedResidualBackwardGate' && {
@@ -39,7 +40,9 @@ function gatedCase(
       toleranceFrom: 'f32 rounding of a sum of mod_rows products, 16 ulp',
     }),
     flops: rows * cols * 2,
-    bytes: rows * cols * 4 * WORDS[kernel] + modCount * cols * (kernel === 'gatedResidualBackwardGate' ? 8 : 4),
+    bytes:
+      rows * cols * 4 * (WORDS[kernel] + (dh ? 1 : 0)) +
+      modCount * cols * (kernel === 'gatedResidualBackwardGate' ? 8 : 4),
     forced: tile !== undefined || vec !== undefined,
     ...extra,
     prepare: (device) => {
@@ -63,11 +66,12 @@ function gatedCase(
           oracle: () => ({ dh: gatedSumGradients(shape).dh }),
         });
       }
-      return prepared(gatedResidualBackwardGate.prepare(device, { tile, vec }), dims, {
-        inputs: { dy, h, dmodulation: modulation }, // what other kernels have added
-        outputs: { dmodulation: modulation.length },
+      return prepared(gatedResidualBackwardGate.prepare(device, { tile, vec, dh }), dims, {
+        inputs: { dy, h, dmodulation: modulation, ...(dh && { modulation }) }, // what other kernels have added
+        outputs: { dmodulation: modulation.length, ...(dh && { dh: count }) },
         oracle: () => ({
           dmodulation: addColumns(modulation, gatedSumGradients(shape).dgate, modCount, modStride, offset),
+          ...(dh && { dh: gatedSumGradients(shape).dh }),
         }),
       });
     },
@@ -149,6 +153,13 @@ export const residualCases: KernelCase[] = [
   gatedCase('gatedResidualBackwardGate', 257, 260, 100),
   gatedCase('gatedResidualBackwardGate', 257, 260, 100, { lanes: 32 }, {}, true),
   gatedCase('gatedResidualBackwardGate', 41, 1028, 3, { lanes: 8 }, {}, true),
+  ...[false, true].flatMap((vec) => [
+    gatedCase('gatedResidualBackwardGate', 41, 260, 3, undefined, {}, vec, false, true),
+    gatedCase('gatedResidualBackwardGate', 257, 260, 100, { lanes: 32 }, {}, vec, true, true),
+  ]),
+  gatedCase('gatedResidualBackwardGate', 113, 113, 41, undefined, {}, undefined, false, true),
+  gatedCase('gatedResidualBackwardGate', 41, 257, 1, undefined, {}, undefined, false, true),
+  gatedCase('gatedResidualBackwardGate', 16384, 384, 256, undefined, BENCH, undefined, true, true),
   gatedCase('gatedResidual', 8192, 1152, 1, undefined, BENCH),
   gatedCase('gatedResidualBackwardGate', 1024, 1152, 256, undefined, BENCH),
   gatedCase('gatedResidualBackwardGate', 8192, 1152, 1, undefined, BENCH),

@@ -28,6 +28,19 @@ describe('ucgm report', () => {
     expect(trained).toContain(drawn.toString('base64'));
   });
 
+  it('says when and by what command it was made, and shows another run beside it', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    expect(trained).toContain(`<dt>Version</dt><dd>${version}</dd>`);
+    expect(trained).toContain(`<code>ucgm train --config ${path('small.yaml')} --out ${path('run')}</code>`);
+    expect(trained).toMatch(/<dt>Parameters<\/dt><dd>[\d,]+<\/dd>/);
+    expect(await report(['--no-strip', '--compare', path('run')], NO_ADAPTER)).toMatchObject({ code: 0, stderr: '' });
+    expect(html()).toContain('<h2>Compared</h2>');
+    expect(await report(['--no-strip', '--compare', path('none')])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('holds no run'),
+    });
+  });
+
   it('samples the strip again where it is missing, to the same bytes, and then needs no device', async () => {
     rmSync(strip());
     rmSync(path('run', 'report.html'));

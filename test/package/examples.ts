@@ -11,6 +11,12 @@ export const EXAMPLES: { readonly [name: string]: (lines: readonly string[]) => 
     expect(losses[2]).toBeLessThan(0.75 * (losses[0] as number));
     expect(lines.slice(3)).toEqual(['##..   ####', '##..   ####', '##..   ....', '##..   ....']);
   },
+  session: (lines) => {
+    const losses = lossesOf(lines);
+    expect(losses).toHaveLength(3);
+    expect(losses[2]).toBeLessThan(0.9 * (losses[0] as number));
+    expect(lines[3]).toBe('drawn 512, the same from the file: true');
+  },
   train: (lines) => {
     const losses = lossesOf(lines);
     expect(losses).toHaveLength(3);
@@ -30,4 +36,5 @@ export const lossesOf = (lines: readonly string[]) =>
 export const PARTS: readonly (readonly [name: string, last: RegExp, loss: number])[] = [
   ['own-network', /^step 200 /, 0.8],
   ['train', /^step 50 /, 0.85],
+  ['session', /^step 40 /, 1.2],
 ];

@@ -22,37 +22,39 @@ export const falling = (steps: number, floor: number): Row[] =>
     imagesPerSecond: 400 + (i % 10),
   }));
 
-/** A report with everything that one can have. */
-export function fullReport(more: Partial<ReportData> = {}): string {
-  const config = mergeConfig('the test', presetNamed('tiny'));
-  const slower = mergeConfig('the test', config, { optimizer: { lr: 1e-3 } } as PartialConfig);
-  const row = {
-    order: 1 as const,
+export const EVALUATION = {
+  features: 'a classifier of digits',
+  model: 'tiny',
+  images: 1000,
+  reference: 'held-out digits',
+  rows: [1, 4, 20].map((steps) => ({
+    steps,
+    order: 1,
+    nfe: steps,
     setting: 'plain',
+    frechet: 40 / steps,
     kid: 0.01,
     precision: 0.9,
     recall: 0.8,
     accuracy: null,
     nearest: 0.25,
     seconds: 2,
-  };
+  })),
+  adapter: 'an adapter',
+  date: '2026-01-02',
+};
+
+/** A report with everything that one can have. */
+export function fullReport(more: Partial<ReportData> = {}): string {
+  const config = mergeConfig('the test', presetNamed('tiny'));
+  const slower = mergeConfig('the test', config, { optimizer: { lr: 1e-3 } } as PartialConfig);
   return reportHtml({
     config,
     configText: stringifyConfig(config),
     metrics: falling(600, 0.35),
     samples: [300, 600].map((step) => ({ step, png: PNG })),
     strip: { step: 600, png: PNG, rows: [1, 2, 4, 8, 20] },
-    evaluation: parseEvaluation(
-      JSON.stringify({
-        features: 'a classifier of digits',
-        model: 'tiny',
-        images: 1000,
-        reference: 'held-out digits',
-        rows: [1, 4, 20].map((steps) => ({ ...row, steps, nfe: steps, frechet: 40 / steps })),
-        adapter: 'an adapter',
-        date: '2026-01-02',
-      }),
-    ),
+    evaluation: parseEvaluation(JSON.stringify(EVALUATION)),
     adapter: 'a fine adapter',
     parameters: 1_234_567,
     commands: [

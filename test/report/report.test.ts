@@ -5,6 +5,7 @@ import { column, evenly, MAX_POINTS, type Row, runningMean, thinned } from '../.
 import { parseEvaluation } from '../../src/run/evaluation.ts';
 import { presetNamed } from '../../src/run/presets.ts';
 import { mergeConfig, type RunConfig, stringifyConfig } from '../../src/run/settings.ts';
+import { EVALUATION } from './full.ts';
 
 const SCRIPT = '<script>alert("1")</script>';
 const PNG = Uint8Array.of(0x89, 0x50, 0x4e, 0x47);
@@ -26,28 +27,6 @@ const rows = (count: number, loss: (step: number) => number | null): Row[] =>
     nonFinite: 0,
     imagesPerSecond: 100,
   }));
-
-const EVALUATION = {
-  features: 'a classifier of digits',
-  model: 'tiny',
-  images: 1000,
-  reference: 'held-out digits',
-  rows: [1, 4, 20].map((steps) => ({
-    steps,
-    order: 1,
-    nfe: steps,
-    setting: 'plain',
-    frechet: 40 / steps,
-    kid: 0.01,
-    precision: 0.9,
-    recall: 0.8,
-    accuracy: null,
-    nearest: 0.25,
-    seconds: 2,
-  })),
-  adapter: 'an adapter',
-  date: '2026-01-02',
-};
 
 /** Everything a whole report has. */
 const FULL: Partial<ReportData> = {

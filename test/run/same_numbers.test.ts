@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { randomNormal } from '../../src/kernels/random.ts';
 import { beta, normal, STREAM, uniform01, uniformU32 } from '../../src/rng/philox.ts';
-import { type Measured, type PartialConfig, shapesDataset, train } from '../../src/run/index.ts';
+import { type Measured, shapesDataset, train } from '../../src/run/index.ts';
 import { Workspace } from '../../src/tensor/index.ts';
 import { testDevice } from '../gpu.ts';
 
@@ -53,7 +53,7 @@ it('the same seed gives the same losses of five steps everywhere, within 1e-4', 
   const session = await train({
     device: await testDevice(),
     preset: 'tiny',
-    config: { model: { hidden_size: 32, depth: 2, num_heads: 2 }, data: { batch_size: 8 } } as PartialConfig,
+    config: { model: { hidden_size: 32, depth: 2, num_heads: 2 }, data: { batch_size: 8 } },
     data: shapesDataset({ size: 16, count: 96 }),
     steps: 5,
     seed: 3,

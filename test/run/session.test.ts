@@ -8,18 +8,19 @@ import {
   type Sampled,
   samplesPng,
   shapesDataset,
+  storedModel,
   type TrainRequest,
   train,
 } from '../../src/run/index.ts';
 import { openDevice, testDevice } from '../gpu.ts';
 
 const data = shapesDataset({ size: 16, count: 96 });
-const SMALL = {
+const SMALL: PartialConfig = {
   model: { hidden_size: 16, depth: 1, num_heads: 2 },
   data: { batch_size: 4 },
   train: { steps: 6, log_every: 2, checkpoint_every: 2, keep_checkpoints: 1 },
   sample: { sampling_steps: 2, cfg_scale: 1 },
-} as PartialConfig;
+};
 
 const small = async (request: Partial<TrainRequest> = {}): Promise<TrainRequest> => ({
   device: await testDevice(),
@@ -52,6 +53,9 @@ describe('a session', () => {
     const again = await model.sample({ device: session.device, labels: [0, 5, 2], seed: 7, steps: 3 });
     expect(again.samples).toEqual(drawn.samples);
     await model.free();
+    const stored = await storedModel(session.store);
+    expect(stored.step).toBe(4);
+    expect(stored.weights).toEqual(model.weights);
     await session.close();
     await expect(session.sample()).rejects.toThrow('closed');
   });
@@ -190,7 +194,7 @@ it('the preset phone stays within 700 MB at the limits of WebGPU, and refuses wh
   console.log(`preset phone: at most ${(ledger.peak / 1e6).toFixed(0)} MB on the device`);
   expect(ledger.peak).toBeLessThan(500e6); // the page itself takes the rest
   await session.close();
-  const large = train({ ...request, config: { model: { depth: 40 }, data: { batch_size: 128 } } as PartialConfig });
+  const large = train({ ...request, config: { model: { depth: 40 }, data: { batch_size: 128 } } });
   await expect(large).rejects.toMatchObject({
     name: 'BufferLimitError',
     message: expect.stringMatching(

@@ -117,6 +117,9 @@ describe('rooms', () => {
         'src/io/a.ts': "import { readFileSync } from 'node:fs';\nimport './b.node.ts';\nimport 'commander';",
         'src/io/b.node.ts': "import 'node:path';",
         'src/cli/gpu.ts': "await import('webgpu');",
+        'src/run/index.ts': "export * from './files.page.ts';\nimport './loop.ts';",
+        'src/run/files.page.ts': '',
+        'src/run/loop.ts': "import './files.page.ts';",
         'src/nn/a.ts': "import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';",
       }),
     ).toEqual([
@@ -124,6 +127,7 @@ describe('rooms', () => {
       'node-above: src/io/a.ts -> src/io/b.node.ts',
       'node-named: src/io/a.ts -> fs',
       'packages-io: src/io/a.ts -> commander',
+      'page-above: src/run/loop.ts -> src/run/files.page.ts',
       'webgpu-once: src/cli/gpu.ts -> webgpu',
     ]);
   });
@@ -133,6 +137,8 @@ describe('rooms', () => {
       'src/nn/a.ts': "process.exit(1);\ndocument.title = 'a';",
       'src/nn/b.ts': '// process.exit(1)',
       'src/io/a.ts': 'export const b = Buffer.alloc(1);',
+      'src/io/b.ts': 'createImageBitmap(new OffscreenCanvas(1, 1));',
+      'src/io/b.page.ts': 'createImageBitmap(new OffscreenCanvas(1, 1));\nprocess.exit(1);',
       'src/io/a.node.ts': 'export const b = Buffer.alloc(1);\nlocalStorage.clear();',
       'src/cli/a.ts': 'process.exit(1);\nwindow.close();',
       'examples/a.ts': "document.title = 'a';",
@@ -147,6 +153,9 @@ describe('rooms', () => {
         'src/cli/a.ts: window',
         'src/io/a.node.ts: localStorage',
         'src/io/a.ts: Buffer',
+        'src/io/b.page.ts: process',
+        'src/io/b.ts: OffscreenCanvas',
+        'src/io/b.ts: createImageBitmap',
         'src/nn/a.ts: document',
         'src/nn/a.ts: process',
       ]);

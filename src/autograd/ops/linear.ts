@@ -1,9 +1,9 @@
 import { activationBackward } from '../../kernels/activation.ts';
 import { chooseMatmul, type MatmulLayout, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
 import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
-import { gatedResidualBackwardGate, gatedResidualBackwardH } from '../../kernels/residual.ts';
 import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
+import { gateBackward } from './gate.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
 export interface ModulationChunk {
@@ -88,7 +88,6 @@ export function linearGatedResidual(
       residual_rows: rows,
     },
   );
-  const { device } = tape.workspace;
   const dims = { rows, cols: out, mod_rows: gate.rows, mod_stride: gate_stride, gate_offset: gate.offset };
   return tape.push({
     op: 'linearGatedResidual',
@@ -97,11 +96,8 @@ export function linearGatedResidual(
     saved: h ? [h] : [],
     vjp: (dy, sink) => {
       sink.pass(residual, dy);
-      sink.addInto(gate.from, (dmodulation) => {
-        tape.run(gatedResidualBackwardGate.prepare(device, {}, dims), { dy, h: h as Tensor, dmodulation }, dims);
-      });
       const dh = tape.alloc(rows, out);
-      tape.run(gatedResidualBackwardH.prepare(device, undefined, dims), { dy, modulation: gate.from, dh }, dims);
+      gateBackward(tape, sink, dy, h as Tensor, gate.from, dh, dims);
       linearBackward(tape, sink, dh, x, weight, bias);
       tape.release(dh);
     },
@@ -119,9 +115,40 @@ function linearBackward(
 ): void {
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
-  sink.give(x, (dx) => product(tape, 'nn', { m: rows, n: cols, k: out }, {}, { a: dy, b: weight }, dx));
-  sink.give(weight, (dw) => splitProduct(tape, 'tn', { m: out, n: cols, k: rows }, dy, x, dw));
+  inputGradient(tape, sink, dy, x, weight);
+  const shape = { m: out, n: cols, k: rows };
+  const { splits, kChunk } = chooseMatmul(shape, tape.workspace.caps);
+  if (bias && splits > 1 && sink.needs(weight) && sink.needs(bias)) {
+    sink.give(weight, (dw) =>
+      sink.give(bias, (db) => {
+        const parts = tape.alloc(splits, out);
+        const dims = { rows, cols: out, chunk_rows: kChunk };
+        tape.run(sumCols.prepare(tape.workspace.device, {}, dims), { x: dy, out: parts }, dims);
+        splitProduct(tape, 'tn', shape, dy, x, dw, {}, { parts, out: db });
+        tape.release(parts);
+      }),
+    );
+    return;
+  }
+  sink.give(weight, (dw) => splitProduct(tape, 'tn', shape, dy, x, dw));
   if (bias) sink.give(bias, (db) => columnSums(tape, dy, rows, out, db));
+}
+
+/** dx = dy W, added by the product to a gradient that came before, but where its sum is cut in parts. */
+function inputGradient(tape: Tape, sink: GradSink, dy: Tensor, x: Tensor, weight: Tensor): void {
+  const { rows, cols } = rowsAndCols(x);
+  const shape = { m: rows, n: cols, k: weight.shape[0] as number };
+  if (chooseMatmul(shape, tape.workspace.caps).splits > 1) {
+    sink.give(x, (dx) => splitProduct(tape, 'nn', shape, dy, weight, dx));
+    return;
+  }
+  const write = (dx: Tensor, prior?: Tensor) =>
+    prior
+      ? product(tape, 'nn', shape, { residual: true }, { a: dy, b: weight, residual: prior }, dx, {
+          residual_rows: rows,
+        })
+      : product(tape, 'nn', shape, {}, { a: dy, b: weight }, dx);
+  sink.give(x, write, 'fused');
 }
 
 interface Operands {
@@ -155,7 +182,10 @@ function product(
   tape.run(kernel, { ...operands, out }, { ...shape, ...epilogue });
 }
 
-/** A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. */
+/**
+ * A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. `more`,
+ * numbers of each of those slices, is added up with them: [splits, n] -> [n].
+ */
 export function splitProduct(
   tape: Tape,
   layout: MatmulLayout,
@@ -164,17 +194,22 @@ export function splitProduct(
   b: Tensor,
   out: Tensor,
   shared: Pick<MatmulOptions, 'shareA' | 'shareB'> = {},
+  more?: { readonly parts: Tensor; readonly out: Tensor },
 ): void {
   const { device, caps } = tape.workspace;
   const { m, n, k, batch = 1 } = shape;
   const { splits, kChunk, ...tile } = chooseMatmul(shape, caps);
   const kernel = matmul.prepare(device, { layout, tile, ...shared });
-  const partial = splits === 1 ? out : tape.alloc(splits, batch * m * n);
-  tape.run(kernel, { a, b, out: partial }, { m, n, k, batch, k_chunk: splits === 1 ? k : kChunk });
-  if (splits === 1) return;
-  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits };
-  tape.run(sumCols.prepare(device, {}, dims), { x: partial, out }, dims);
-  tape.release(partial);
+  if (splits === 1) {
+    tape.run(kernel, { a, b, out }, { m, n, k, batch, k_chunk: k });
+    return;
+  }
+  const x = tape.alloc(splits, batch * m * n);
+  tape.run(kernel, { a, b, out: x }, { m, n, k, batch, k_chunk: kChunk });
+  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(more && { tail_cols: more.out.count }) };
+  const tail = more && { tail: more.parts, tail_out: more.out };
+  tape.run(sumCols.prepare(device, { tail: more !== undefined }, dims), { x, out, ...tail }, dims);
+  tape.release(x);
 }
 
 /** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */

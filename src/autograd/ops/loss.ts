@@ -1,4 +1,3 @@
-import { lincomb } from '../../kernels/lincomb.ts';
 import { lossBackward, lossForward } from '../../kernels/loss.ts';
 import { type Tensor, TensorError } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
@@ -8,7 +7,7 @@ import type { Tape } from '../tape.ts';
  * the caller's, or a learner's. @throws TensorError for shapes that differ.
  */
 export function squaredError(tape: Tape, prediction: Tensor, target: Tensor): Tensor {
-  const { device, stream } = tape.workspace;
+  const { device } = tape.workspace;
   const batch = prediction.shape[0] ?? 0;
   if (batch === 0 || prediction.shape.join() !== target.shape.join())
     throw new TensorError(
@@ -28,15 +27,8 @@ export function squaredError(tape: Tape, prediction: Tensor, target: Tensor): Te
     saved: [root],
     vjp: (dloss, sink) =>
       sink.give(prediction, (dprediction) => {
-        const weights = tape.alloc(batch); // the kernel's gradient is of the batch mean: taken back to a sum
-        stream.write(weights, new Float32Array(batch).fill(batch));
-        const each = tape.alloc(...prediction.shape);
         const backward = lossBackward.prepare(device, { cosine: false });
-        tape.run(backward, { ...pair, root, weights, dprediction: each }, dims);
-        const scaled = { u0: each, coefs: dloss, out: dprediction };
-        tape.run(lincomb.prepare(device, { inputs: 1 }), scaled, { batch, n, coef_stride: 1 });
-        tape.release(each);
-        tape.release(weights);
+        tape.run(backward, { ...pair, root, weights: dloss, dprediction }, { ...dims, mean_of: 1 });
       }),
   });
 }

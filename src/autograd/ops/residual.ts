@@ -3,11 +3,11 @@ import {
   add as addKernel,
   addRows,
   gatedResidualBackwardGate,
-  gatedResidualBackwardH,
   gatedResidual as kernel,
 } from '../../kernels/residual.ts';
 import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
+import { gateBackward } from './gate.ts';
 import type { ModulationChunk } from './linear.ts';
 
 /** a + b, of one shape. */
@@ -48,12 +48,11 @@ export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: Modulation
     saved: [],
     vjp: (dy, sink) => {
       sink.pass(x, dy);
-      sink.addInto(gate.from, (dmodulation) =>
-        tape.run(gatedResidualBackwardGate.prepare(device, {}, dims), { dy, h, dmodulation }, dims),
-      );
-      sink.give(h, (dh) =>
-        tape.run(gatedResidualBackwardH.prepare(device, undefined, dims), { dy, modulation: gate.from, dh }, dims),
-      );
+      if (sink.needs(h)) sink.give(h, (dh) => gateBackward(tape, sink, dy, h, gate.from, dh, dims));
+      else
+        sink.addInto(gate.from, (dmodulation) =>
+          tape.run(gatedResidualBackwardGate.prepare(device, {}, dims), { dy, h, dmodulation }, dims),
+        );
     },
   });
 }

@@ -1,0 +1,38 @@
+import { toFloat32 } from '../io/safetensors.ts';
+import { groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
+import { RunError } from './errors.ts';
+import { networkOf } from './model.ts';
+import type { TrainedModel } from './model_file.ts';
+import type { RunConfig } from './settings.ts';
+import { checkSound, USE_SOUND_WEIGHTS } from './sound.ts';
+import type { Checkpoint, RunStore } from './store.ts';
+
+/** Which of a checkpoint's weights: the average, or those in training. */
+export type Which = 'ema' | 'model';
+
+/** A model of a run, and the step of its checkpoint. */
+export interface StoredModel extends TrainedModel {
+  readonly step: number;
+}
+
+/** The model that a checkpoint holds. @throws RunError for weights that are not finite, OptionError for those of another network. */
+export function modelOfCheckpoint(checkpoint: Checkpoint, config: RunConfig, which: Which = 'ema'): StoredModel {
+  const tensors = new Map<string, HostTensor>();
+  for (const [name, tensor] of checkpoint.tensors)
+    if (name.startsWith(`${which}/`)) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
+  const network = networkOf(config.model);
+  const weights = groupOf({ tensors, metadata: checkpoint.metadata }, which, network.parameters);
+  checkSound(`${checkpoint.where}: ${which}`, weights, USE_SOUND_WEIGHTS);
+  return { config, network, weights, step: checkpoint.step };
+}
+
+/**
+ * The model of a run's newest checkpoint: to draw from, to tune, or to make a LoadedModel of.
+ * @throws RunError for a run without a checkpoint, and as modelOfCheckpoint; IoError.
+ */
+export async function storedModel(store: RunStore, which: Which = 'ema'): Promise<StoredModel> {
+  const [config, checkpoint] = [await store.settings(), await store.latestCheckpoint()];
+  if (!config || !checkpoint)
+    throw new RunError(`${store.name} holds no checkpoint`, 'train longer, or resume the run');
+  return modelOfCheckpoint(checkpoint, config, which);
+}

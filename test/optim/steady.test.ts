@@ -1,0 +1,138 @@
+import { expect, it } from 'vitest';
+import {
+  Learner,
+  type LearnerOptions,
+  linear,
+  type Module,
+  type NetworkWeights,
+  type SteadyStep,
+  squaredError,
+  type Tape,
+  Workspace,
+} from '../../src/nn/index.ts';
+import { testDevice } from '../gpu.ts';
+
+const [IN, OUT, BATCH] = [3, 2, 8];
+const module: Module = {
+  parameters: [
+    { name: 'weight', shape: [OUT, IN], init: 'xavier' },
+    { name: 'bias', shape: [OUT], init: 'zeros' },
+  ],
+  constants: [],
+};
+const options: LearnerOptions = {
+  optimizer: { type: 'AdamW', lr: 0.05, betas: [0.9, 0.95], weight_decay: 0 },
+  emaDecay: 0.9,
+  maxGradNorm: 1,
+  seed: 1,
+};
+const numbers = (seed: number, count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(seed + i * i));
+
+/** A learner with a step whose data is another one each time, and how often it was recorded. */
+async function fresh() {
+  const workspace = new Workspace(await testDevice());
+  const learner = new Learner(workspace, module, options);
+  const x = workspace.create('data', 'x', [BATCH, IN]);
+  const y = workspace.create('data', 'y', [BATCH, OUT]);
+  const counted = { records: 0, uploads: 0 };
+  const upload = () => {
+    counted.uploads++;
+    workspace.stream.write(x, numbers(counted.uploads, x.count));
+    workspace.stream.write(y, numbers(-counted.uploads, y.count));
+  };
+  const record = (tape: Tape, weights: NetworkWeights) => {
+    counted.records++;
+    return squaredError(tape, linear(tape, x, weights.get('weight'), weights.get('bias')), y);
+  };
+  return { workspace, learner, counted, steady: { upload, record } satisfies SteadyStep, x, y };
+}
+
+const state = async (learner: Learner) => [
+  await learner.weights.flat.values.read(),
+  await learner.average.flat.values.read(),
+  await learner.optimizer.m.read(),
+  await learner.metrics(),
+];
+
+it('a steady step is recorded until it is known, and gives the bits of one that is recorded each time', async () => {
+  const kept = await fresh();
+  const plain = await fresh();
+  for (let i = 0; i < 9; i++) {
+    await kept.learner.step(kept.steady);
+    await plain.learner.step((tape, weights) => {
+      plain.steady.upload();
+      return plain.steady.record(tape, weights);
+    });
+  }
+  expect(kept.counted).toEqual({ records: 3, uploads: 9 }); // the first writes what lasts, the next two are alike
+  expect(plain.counted.records).toBe(9);
+  expect(await state(kept.learner)).toEqual(await state(plain.learner));
+  for (const { workspace } of [kept, plain]) await workspace.dispose();
+});
+
+it('a steady step is recorded again when a buffer is gone, a step failed, or another one came between', async () => {
+  const { workspace, learner, counted, steady, x, y } = await fresh();
+  const settle = async () => {
+    for (let i = 0; i < 4; i++) await learner.step(steady);
+    const { records } = counted;
+    await learner.step(steady);
+    expect(counted.records).toBe(records);
+    return records;
+  };
+  let known = await settle();
+  workspace.free(workspace.create('data', 'of another task', [4]));
+  await learner.step(steady);
+  expect(counted.records).toBe(known + 1);
+  known = await settle();
+  const failing = { ...steady, record: () => x };
+  await expect(learner.step(failing)).rejects.toThrow('was not recorded');
+  await learner.step(steady);
+  expect(counted.records).toBe(known + 1);
+  known = await settle();
+  let shorter = 0;
+  await learner.step({
+    upload: steady.upload,
+    record: (tape, weights) => {
+      shorter++;
+      return squaredError(tape, linear(tape, x, weights.get('weight')), y);
+    },
+  });
+  expect(shorter).toBe(1);
+  await learner.step(steady);
+  expect(counted.records).toBe(known + 1);
+  await workspace.dispose();
+});
+
+it('a step that writes from the host as it records is recorded each time', async () => {
+  const { workspace, learner, counted, steady, x } = await fresh();
+  const writing: SteadyStep = {
+    upload: steady.upload,
+    record: (tape, weights) => {
+      workspace.stream.write(x, numbers(100 + counted.records, x.count));
+      return steady.record(tape, weights);
+    },
+  };
+  for (let i = 0; i < 5; i++) await learner.step(writing);
+  expect(counted.records).toBe(5);
+  await workspace.dispose();
+});
+
+it('a step that holds a step tensor from before is recorded each time', async () => {
+  const { workspace, learner, counted, steady } = await fresh();
+  const holding: SteadyStep = {
+    record: steady.record,
+    upload: () => {
+      workspace.arena.alloc([4]);
+      steady.upload();
+    },
+  };
+  for (let i = 0; i < 5; i++) await learner.step(holding);
+  expect(counted.records).toBe(5);
+  await workspace.dispose();
+});
+
+it('a step that is none is refused', async () => {
+  const { workspace, learner, steady } = await fresh();
+  await expect(learner.step({ record: steady.record } as never)).rejects.toThrow('give (tape, weights) => loss, or');
+  await workspace.dispose();
+});
