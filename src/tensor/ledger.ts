@@ -1,11 +1,9 @@
 import { FixableError } from '../kernel/index.ts';
 import { WorkspaceError } from './errors.ts';
 import { heldBy, whatHelps } from './memory_advice.ts';
+import { OWNERS, type Owner } from './owner.ts';
 
-/** Who owns a buffer, declared at its birth. */
-export type Owner = 'parameter' | 'gradient' | 'optimizer' | 'average' | 'arena' | 'data' | 'staging';
-
-const OWNERS: readonly Owner[] = ['parameter', 'gradient', 'optimizer', 'average', 'arena', 'data', 'staging'];
+export type { Owner } from './owner.ts';
 
 /** A lost device owes no answer: reading from it says that it is lost. */
 const ignoreLoss = () => {};

@@ -1,4 +1,4 @@
-import type { Owner } from './ledger.ts';
+import type { Owner } from './owner.ts';
 
 /** What a step needs, which grows with the batch; all else grows with the model. */
 const OF_A_STEP: readonly Owner[] = ['arena', 'data', 'staging'];
