@@ -24,6 +24,14 @@ export const RECIPES: { readonly [name: string]: Recipe } = {
     model: 'tiny',
     tokens: 49,
   },
+  phone: {
+    label: 'phone, within its memory',
+    preset: 'phone',
+    changes: {},
+    expect: 'As tiny, in at most 500 MB; what would not fit is refused.',
+    model: 'tiny',
+    tokens: 49,
+  },
   mnist: {
     label: 'mnist, the reference’s setting',
     preset: 'mnist',
