@@ -107,6 +107,22 @@ describe('the studio', () => {
     await page.context().close();
   });
 
+  it("trains on a person's own pictures, and says what to do where there are none", async () => {
+    const page = await studio.open('index.html?data=own&trainSteps=1&batch=2');
+    await page.click('#train');
+    await page.waitForFunction(() =>
+      /no pictures were chosen.*drop/.test(document.getElementById('training-status')?.textContent ?? ''),
+    );
+    await page.setInputFiles(
+      '#own',
+      [100, 300, 500].map((step) => `examples/studio/recorded/${step}.png`),
+    );
+    await page.click('#train:not([disabled])');
+    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 1 step');
+    await rowOf(page, 'own-1owntinymulti-step1 of 1');
+    await page.context().close();
+  });
+
   it('says what to do without WebGPU, and shows a recorded run', async () => {
     const browser = await withoutGpu();
     try {

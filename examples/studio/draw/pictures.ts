@@ -17,7 +17,7 @@ export class Pictures {
   readonly #plate = h('div', { class: 'plate busy' }, this.#grid);
   readonly #times = h('p', { class: 'columns', 'aria-hidden': 'true' });
   readonly #image = h('input', { type: 'number', id: 'image', min: 0, step: 1 });
-  readonly #took = h('figcaption', { id: 'took', role: 'status' }, 'Drawing');
+  readonly #took = h('figcaption', { id: 'took' }, 'Drawing');
   #columns = 10;
   #rows = 6;
 

@@ -6,6 +6,8 @@ import { h } from '../page/dom.ts';
 export class ProgressView {
   readonly element: HTMLElement;
   readonly #status = h('p', { role: 'status', id: 'training-status' });
+  /** Not told aloud: it changes with every step. */
+  readonly #left = h('span', { class: 'hint', id: 'time-left' });
   readonly #bar = h('progress', { 'aria-label': 'Steps done' });
   readonly #pause = h('button', { type: 'button', id: 'pause' }, 'Pause');
   readonly #stop = h('button', { type: 'button', id: 'stop' }, 'Stop');
@@ -24,7 +26,7 @@ export class ProgressView {
     this.element = h(
       'div',
       { class: 'progress' },
-      h('div', { class: 'line' }, this.#status, h('div', { class: 'buttons' }, this.#pause, this.#stop)),
+      h('div', { class: 'line' }, this.#status, this.#left, h('div', { class: 'buttons' }, this.#pause, this.#stop)),
       this.#bar,
       h('dl', { class: 'numbers' }, ...numbers),
       this.#said,
@@ -37,8 +39,8 @@ export class ProgressView {
     this.#bar.removeAttribute('value');
     for (const value of this.#numbers.values()) value.textContent = '–';
     for (const button of [this.#pause, this.#stop]) button.hidden = true;
-    this.#status.textContent = 'Making data and model ready';
-    this.#said.textContent = '';
+    this.#left.textContent = this.#said.textContent = '';
+    this.#say('Making data and model ready');
   }
 
   show({ state, step, steps, measured, bytes, compiled, saved }: TrainingUpdate): void {
@@ -56,13 +58,16 @@ export class ProgressView {
       this.#set('Gradient norm', shortNumber(Number(last.gradNorm.toPrecision(3))));
       this.#set('Images/s', shortNumber(Number(last.imagesPerSecond.toPrecision(3))));
     }
-    this.#status.textContent = {
-      compiling: compiled ? `Compiling kernels: ${compiled[0]} of ${compiled[1]}` : 'Compiling kernels',
-      training: 'Training',
-      paused: 'Paused; the state is held on the GPU',
-      ended:
-        step >= steps ? `Trained ${steps.toLocaleString('en')} steps` : `Stopped at step ${step}; its state is kept`,
-    }[state];
+    this.#left.textContent = '';
+    this.#say(
+      {
+        compiling: compiled ? `Compiling kernels: ${compiled[0]} of ${compiled[1]}` : 'Compiling kernels',
+        training: 'Training',
+        paused: 'Paused; the state is held on the GPU',
+        ended:
+          step >= steps ? `Trained ${steps.toLocaleString('en')} ${steps === 1 ? 'step' : 'steps'}` : `Stopped at step ${step}; its state is kept`,
+      }[state],
+    );
   }
 
   /** The time that is left, from the images a second. */
@@ -70,11 +75,24 @@ export class ProgressView {
     if (!this.#rate) return;
     const seconds = images / this.#rate;
     const time = seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
-    this.#status.textContent = `Training, about ${time} left`;
+    this.#left.textContent = `about ${time} left`;
+  }
+
+  /** It cannot begin, or go on. */
+  fail(why: string): void {
+    for (const button of [this.#pause, this.#stop]) button.hidden = true;
+    this.#bar.value = 0;
+    this.#left.textContent = '';
+    this.#say(why);
   }
 
   say(text: string): void {
     this.#said.textContent = text;
+  }
+
+  /** Aloud, and so only where it is something new. */
+  #say(text: string): void {
+    if (this.#status.textContent !== text) this.#status.textContent = text;
   }
 
   #set(name: string, text: string): void {

@@ -72,6 +72,7 @@ export class PageTrainer {
       await this.#engine.train();
       this.#events.ended();
     } catch (error) {
+      this.progress.fail(error instanceof Error ? error.message : String(error));
       failed(error);
     } finally {
       sessionStorage.removeItem(TRAINS);
