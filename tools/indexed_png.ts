@@ -5,40 +5,39 @@ const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const MOST_COLOURS = 256;
 const INDEXED = 3;
 
-/**
- * A picture as a PNG of at most 256 colours: as many bits of each are kept as that allows, five at most, which nobody tells from eight in
- * a screenshot and which takes a third of the bytes. Transparency is left out.
- */
-export function indexedPng(bytes: Buffer): Buffer {
-  const image = PNG.sync.read(bytes);
-  for (let bits = 5; bits > 1; bits--) {
-    const indexed = indices(image, bits);
-    if (indexed) return encoded(image, indexed);
-  }
-  throw new Error('a picture of more than 256 colours at two bits each');
-}
-
 interface Indexed {
   readonly palette: readonly number[];
   /** A row after the other, each with its filter (none) before it. */
   readonly rows: Uint8Array;
 }
 
-/** The colour of each pixel as its place in a palette; undefined where there are too many. */
-function indices({ width, height, data }: PNG, bits: number): Indexed | undefined {
-  const most = 2 ** bits - 1;
-  const rounded = (value: number) => Math.round((Math.round((value * most) / 255) * 255) / most);
-  const places = new Map<number, number>();
+/**
+ * A picture as a PNG of its 256 most frequent colours, the others as the nearest of them: a screenshot looks the same, in a third of the
+ * bytes. Transparency is left out.
+ */
+export function indexedPng(bytes: Buffer): Buffer {
+  const image = PNG.sync.read(bytes);
+  const { width, height, data } = image;
+  const colourAt = (i: number) =>
+    ((data[4 * i] as number) << 16) | ((data[4 * i + 1] as number) << 8) | (data[4 * i + 2] as number);
+  const counts = new Map<number, number>();
+  for (let i = 0; i < width * height; i++) counts.set(colourAt(i), (counts.get(colourAt(i)) ?? 0) + 1);
+  const ranked = [...counts].sort(([, a], [, b]) => b - a).map(([colour]) => colour);
+  const palette = ranked.slice(0, MOST_COLOURS);
+  const places = new Map(ranked.map((colour, i) => [colour, i < MOST_COLOURS ? i : nearest(colour, palette)]));
   const rows = new Uint8Array(height * (width + 1));
-  for (let i = 0; i < width * height; i++) {
-    const [r, g, b] = [0, 1, 2].map((c) => rounded(data[4 * i + c] as number)) as [number, number, number];
-    const colour = (r << 16) | (g << 8) | b;
-    const place = places.get(colour) ?? places.size;
-    if (place === MOST_COLOURS) return undefined;
-    places.set(colour, place);
-    rows[i + Math.floor(i / width) + 1] = place;
+  for (let i = 0; i < width * height; i++) rows[i + Math.floor(i / width) + 1] = places.get(colourAt(i)) as number;
+  return encoded(image, { palette, rows });
+}
+
+/** Place of the nearest colour. */
+function nearest(colour: number, palette: readonly number[]): number {
+  let [best, least] = [0, Number.POSITIVE_INFINITY];
+  for (const [i, other] of palette.entries()) {
+    const distance = [16, 8, 0].reduce((sum, at) => sum + (((colour >> at) & 255) - ((other >> at) & 255)) ** 2, 0);
+    if (distance < least) [best, least] = [i, distance];
   }
-  return { palette: [...places.keys()], rows };
+  return best;
 }
 
 function encoded({ width, height }: PNG, { palette, rows }: Indexed): Buffer {

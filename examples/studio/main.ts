@@ -54,7 +54,7 @@ const runs = new RunsTable(byId('runs'), {
     void attempt(async () => {
       download(`${name}.zip`, (await engine.archive(name)) as BlobPart, 'application/zip');
     }),
-  upload: (file) => void attempt(async () => begin('checkpoint', undefined, await bytesOf(file))),
+  upload: (file) => void attempt(async () => void (await begin('checkpoint', undefined, await bytesOf(file)))),
   remove: (name) =>
     void attempt(async () => {
       await engine.removeRun(name);
@@ -94,12 +94,12 @@ function follow(facts: ModelFacts, settings: Partial<Settings> = {}): void {
   gallery.follow(facts);
 }
 
-/** Begins a training, and shows how it goes. */
-async function begin(how: Beginning, name?: string, checkpoint?: Uint8Array): Promise<void> {
+/** Begins a training, and shows how it goes, to its end. Whether it began. */
+async function begin(how: Beginning, name?: string, checkpoint?: Uint8Array): Promise<boolean> {
   begun = true;
   for (const id of ['progress', 'charts']) byId(id).hidden = false;
   byId('progress').scrollIntoView({ block: 'nearest' });
-  await trainer.start(how, name ?? (await newName(how)), training.files, checkpoint);
+  return trainer.start(how, name ?? (await newName(how)), training.files, checkpoint);
 }
 
 /** What is trained, and a number: digits-2. */
@@ -137,9 +137,9 @@ async function start(): Promise<void> {
   keepInLink(store, () => defaults);
   await listRuns();
   const interrupted = PageTrainer.interrupted();
-  if (interrupted !== undefined) return begin('resume', interrupted);
+  if (interrupted !== undefined && (await begin('resume', interrupted))) return;
   const file = await bytes;
-  if (!begun) follow(await engine.load(file, 'Few-step digits'), linked);
+  if (!begun || interrupted !== undefined) follow(await engine.load(file, 'Few-step digits'), linked);
 }
 
 /** What of the settings decides the pictures. */

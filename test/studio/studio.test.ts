@@ -72,6 +72,8 @@ describe('the studio', () => {
     );
     expect(main.longestTask).toBeGreaterThan(0);
     expect(main.longestTask).toBeLessThan(50);
+    const { held = [] } = await page.evaluate(() => navigator.locks.query());
+    expect(held.map(({ name }) => name)).toEqual(['ucgm run digits-1']); // another tab cannot write into it
     await page.reload();
     await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 30 steps');
     expect(await textOf(page, '#training-said')).toMatch(/^resumed at step [12]0$/);
@@ -104,6 +106,8 @@ describe('the studio', () => {
     await page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'moons-tuned-1');
     await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 12 steps');
     await rowOf(page, 'moons-tuned-1moonstiny/1few-step12 of 12');
+    await page.setViewportSize({ width: 390, height: 800 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
     await page.context().close();
   });
 

@@ -245,7 +245,7 @@ export class Engine {
   async #endTraining(): Promise<void> {
     const training = this.#training;
     this.#training = undefined;
-    await training?.session.close();
+    await training?.close();
   }
 
   /** The device there is, or another one where it is lost. */

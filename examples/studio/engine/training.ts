@@ -15,6 +15,7 @@ import { velocityError } from '../../../src/ucgm/diagnostics.ts';
 import type { Settings } from '../settings.ts';
 import { changesOf, recipeOf, stepsOf } from '../train/recipes.ts';
 import { beside, type HostModel, SUBMIT_MS } from './drawables.ts';
+import { hold } from './hold.ts';
 import { TIMES } from './times.ts';
 
 /** What there is to see of a training, some times a second. */
@@ -65,6 +66,7 @@ export class Training {
   readonly run: string;
   readonly session: Session;
   readonly #listener: TrainingListener;
+  readonly #release: () => void;
   #seen: Sighting | undefined;
   #measured: Measured[] = [];
   #told = 0;
@@ -72,12 +74,22 @@ export class Training {
   #saved: number | undefined;
   #over = false;
 
-  private constructor(run: string, session: Session, listener: TrainingListener) {
-    [this.run, this.session, this.#listener] = [run, session, listener];
+  private constructor(run: string, session: Session, listener: TrainingListener, release: () => void) {
+    [this.run, this.session, this.#listener, this.#release] = [run, session, listener, release];
   }
 
-  /** Makes all ready; nothing is trained yet. @throws as openSession. */
+  /** Makes all ready; nothing is trained yet. @throws as openSession; RunError for a run that another tab trains. */
   static async open(request: TrainingRequest, listener: TrainingListener): Promise<Training> {
+    const release = await hold(request.run);
+    try {
+      return await Training.#open(request, listener, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  static async #open(request: TrainingRequest, listener: TrainingListener, release: () => void): Promise<Training> {
     const { run, data, device, requestDevice, checkpoint } = request;
     let training: Training | undefined;
     const session = await openSession({
@@ -95,7 +107,7 @@ export class Training {
       onWarning: (text) => listener.say(text),
       onNote: (text) => listener.say(text),
     });
-    training = new Training(run, session, listener);
+    training = new Training(run, session, listener, release);
     return training;
   }
 
@@ -112,6 +124,12 @@ export class Training {
       this.#over = true;
       this.tell();
     }
+  }
+
+  /** Ends the training, frees what it has on the device, and lets the run go. */
+  async close(): Promise<void> {
+    await this.session.close();
+    this.#release();
   }
 
   step(step: Measured): void {

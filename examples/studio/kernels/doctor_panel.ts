@@ -5,7 +5,8 @@ import type { Lab } from './lab.ts';
 
 /** The doctor: a button, how far it is, and a row a case. */
 export function doctorPanel(root: HTMLElement, lab: Remote<Lab>, busy: (is: boolean) => void): void {
-  const start = h('button', { type: 'button', class: 'main', id: 'examine' }, 'Check every kernel');
+  const start = h('button', { type: 'button', class: 'main', id: 'examine' }, 'Check');
+  const filter = h('input', { type: 'text', id: 'doctor-filter', placeholder: 'all, or ^attention' });
   const stop = h('button', { type: 'button', hidden: true }, 'Stop');
   const bar = h('progress', { 'aria-label': 'Cases checked', hidden: true });
   const summary = h('p', { role: 'status', id: 'examined' });
@@ -29,7 +30,12 @@ export function doctorPanel(root: HTMLElement, lab: Remote<Lab>, busy: (is: bool
         { class: 'facts' },
         'Runs every kernel in every variant that can be chosen on this device against a double-precision oracle, forward and backward.',
       ),
-      h('div', { class: 'buttons' }, start, stop),
+      h(
+        'div',
+        { class: 'bench-form' },
+        h('div', { class: 'field' }, h('label', { for: 'doctor-filter' }, 'Only kernels that match'), filter),
+        h('div', { class: 'buttons' }, start, stop),
+      ),
       bar,
       summary,
       table,
@@ -50,6 +56,7 @@ export function doctorPanel(root: HTMLElement, lab: Remote<Lab>, busy: (is: bool
     };
     try {
       await lab.examine(
+        filter.value,
         proxy((cases) => (bar.max = cases)),
         proxy(found),
       );

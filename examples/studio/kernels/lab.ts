@@ -39,10 +39,11 @@ export class Lab {
     return { environment: environment(this.#place, device), limits };
   }
 
-  /** Every kernel in every variant that can be chosen here, against its oracle. */
-  async examine(begins: (cases: number) => void, found: (finding: Finding) => void): Promise<void> {
+  /** Every kernel in every variant that can be chosen here, against its oracle. @param filter a regular expression on the cases' names. */
+  async examine(filter: string, begins: (cases: number) => void, found: (finding: Finding) => void): Promise<void> {
     const device = this.#device as GPUDevice;
-    const cases = doctorCases(capsOf(device));
+    const matches = new RegExp(filter);
+    const cases = doctorCases(capsOf(device)).filter((kase) => matches.test(`${kase.kernel} ${kase.name}`));
     begins(cases.length);
     this.#stopped = false;
     for await (const finding of examine(device, cases)) {

@@ -65,7 +65,9 @@ export class ProgressView {
         training: 'Training',
         paused: 'Paused; the state is held on the GPU',
         ended:
-          step >= steps ? `Trained ${steps.toLocaleString('en')} ${steps === 1 ? 'step' : 'steps'}` : `Stopped at step ${step}; its state is kept`,
+          step >= steps
+            ? `Trained ${steps.toLocaleString('en')} ${steps === 1 ? 'step' : 'steps'}`
+            : `Stopped at step ${step}; its state is kept`,
       }[state],
     );
   }

@@ -49,8 +49,9 @@ export class PageTrainer {
     return sessionStorage.getItem(TRAINS) ?? undefined;
   }
 
-  /** Trains a new run, goes on with one or with a checkpoint, or tunes the model that is shown; resolves at its end. */
-  async start(how: Beginning, run: string, files: File[], checkpoint?: Uint8Array): Promise<void> {
+  /** Trains a new run, goes on with one or with a checkpoint, or tunes the model that is shown; resolves at its end. Whether it began. */
+  async start(how: Beginning, run: string, files: File[], checkpoint?: Uint8Array): Promise<boolean> {
+    let began = false;
     const { failed, follow, kept, busy } = this.#events;
     busy(true);
     this.progress.begin();
@@ -68,6 +69,7 @@ export class PageTrainer {
       this.#batch = model.config.data.batch_size;
       this.charts.begin(lines);
       follow(model);
+      began = true;
       sessionStorage.setItem(TRAINS, run);
       await this.#engine.train();
       this.#events.ended();
@@ -79,6 +81,7 @@ export class PageTrainer {
       busy(false);
       kept();
     }
+    return began;
   }
 
   #update(update: TrainingUpdate): void {
