@@ -46,7 +46,7 @@ describe('the page of kernels', () => {
     await page.click('#examine:not([disabled])');
     await page.waitForFunction(() => /all agree/.test(document.getElementById('examined')?.textContent ?? ''));
     const [, count] = /^(\d+) cases checked, 0 wrong: all agree/.exec((await textOf(page, '#examined')) ?? '') ?? [];
-    expect(Number(count)).toBeGreaterThan(2);
+    expect(Number(count)).toBeGreaterThan(1);
     expect(await page.locator('#doctor tbody tr').count()).toBe(Number(count));
     await page.context().close();
   });

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadModel } from '../../src/run/index.ts';
 import { PATIENCE, Studio, textOf, withoutGpu } from './browser.ts';
 import { watchMainThread } from './main_thread.ts';
 
@@ -106,6 +108,15 @@ describe('the studio', () => {
     await page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'moons-tuned-1');
     await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 12 steps');
     await rowOf(page, 'moons-tuned-1moonstiny/1few-step12 of 12');
+    await page.getByRole('button', { name: 'Show moons-1' }).click();
+    await page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'moons-1');
+    const [saved] = await Promise.all([
+      page.waitForEvent('download'),
+      page.locator('#training').getByRole('button', { name: 'Download' }).click(),
+    ]);
+    expect(saved.suggestedFilename()).toBe('moons-1.safetensors');
+    const { config, network } = await loadModel(readFileSync(await saved.path()));
+    expect([config.data.name, ...network.input]).toEqual(['moons', 2, 1, 1]);
     await page.setViewportSize({ width: 390, height: 800 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
     await page.context().close();

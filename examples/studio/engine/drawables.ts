@@ -1,7 +1,6 @@
 import { toFloat32 } from '../../../src/io/safetensors.ts';
 import { WeightStore } from '../../../src/nn/weights.ts';
-import type { LoadedModel, RunConfig, Session } from '../../../src/run/index.ts';
-import { RunError, type RunStore } from '../../../src/run/index.ts';
+import { LoadedModel, RunError, type RunStore, type Session } from '../../../src/run/index.ts';
 import { networkOf } from '../../../src/run/model.ts';
 import { Workspace } from '../../../src/tensor/index.ts';
 import { groupOf, type HostTensor } from '../../../src/ucgm/checkpoint.ts';
@@ -10,11 +9,8 @@ import type { Drawable } from './drawing.ts';
 /** Milliseconds that one submit may take, about: the page draws in between. */
 export const SUBMIT_MS = 100;
 
-/** A model with its weights on the host. */
-export type HostModel = Pick<LoadedModel, 'config' | 'network' | 'weights'>;
-
 /** A model on a device, in a workspace of its own. */
-export function placed({ config, network, weights }: HostModel, device: GPUDevice): Drawable {
+export function placed({ config, network, weights }: LoadedModel, device: GPUDevice): Drawable {
   const workspace = new Workspace(device, { submitMs: SUBMIT_MS });
   const set = new WeightStore(workspace, network).frozen('weights');
   set.flat.values.write(weights as Map<string, Float32Array<ArrayBuffer>>);
@@ -28,8 +24,8 @@ export function beside(session: Session): Drawable {
 }
 
 /** The averaged weights of a run's newest checkpoint. @throws RunError for a run without one. */
-export async function keptModel(store: RunStore): Promise<HostModel & { readonly step: number }> {
-  const config = (await store.settings()) as RunConfig | undefined;
+export async function keptModel(store: RunStore): Promise<{ readonly model: LoadedModel; readonly step: number }> {
+  const config = await store.settings();
   const checkpoint = await store.latestCheckpoint();
   if (!config || !checkpoint) throw new RunError(`${store.name} holds no checkpoint`, 'train it longer, or remove it');
   const network = networkOf(config.model);
@@ -37,5 +33,5 @@ export async function keptModel(store: RunStore): Promise<HostModel & { readonly
   for (const [name, tensor] of checkpoint.tensors)
     if (name.startsWith('ema/')) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
   const weights = groupOf({ tensors, metadata: checkpoint.metadata }, 'ema', network.parameters);
-  return { config, network, weights, step: checkpoint.step };
+  return { model: new LoadedModel({ config, network, weights }), step: checkpoint.step };
 }

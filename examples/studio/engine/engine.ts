@@ -14,7 +14,7 @@ import type { Settings } from '../settings.ts';
 import { withSettings } from '../settings.ts';
 import { drawFlow, type Flow } from '../toy/flow.ts';
 import { datasetNamed } from './data.ts';
-import { beside, type HostModel, keptModel, placed } from './drawables.ts';
+import { beside, keptModel, placed } from './drawables.ts';
 import {
   type Drawable,
   type DrawingEnds,
@@ -67,7 +67,7 @@ export class Engine {
   #device: GPUDevice | undefined;
   #software = false;
   /** A loaded model, on the host: it goes to a new device when one is lost. */
-  #loaded: HostModel | undefined;
+  #loaded: LoadedModel | undefined;
   #placed: { readonly device: GPUDevice; readonly model: Drawable } | undefined;
   #training: Training | undefined;
   /** Changes of the model that is drawn from happen one after the other. */
@@ -95,9 +95,9 @@ export class Engine {
   openRun(name: string): Promise<{ readonly model: ModelFacts; readonly lines: MetricsLine[] }> {
     return this.#change(async () => {
       const store = await OpfsStore.open(name);
-      const model = await keptModel(store);
+      const { model, step } = await keptModel(store);
       await this.#take(model);
-      const facts = factsOf(model, { title: name, file: `runs/${name}`, step: model.step });
+      const facts = factsOf(model, { title: name, file: `runs/${name}`, step });
       return { model: facts, lines: await store.metrics() };
     });
   }
@@ -131,7 +131,7 @@ export class Engine {
   /** The model that is drawn from as a file: what `ucgm sample --from` and `load` read. */
   async save(): Promise<Uint8Array> {
     if (this.#training) return this.#training.session.save();
-    return (this.#loaded as LoadedModel).save();
+    return (await this.#hostModel()).save();
   }
 
   /** The log of a run. */
@@ -206,7 +206,7 @@ export class Engine {
   }
 
   /** What is drawn from, on the host. */
-  async #hostModel(): Promise<HostModel> {
+  async #hostModel(): Promise<LoadedModel> {
     if (this.#training) return this.#training.model();
     if (!this.#loaded) throw new Error('no model is loaded');
     return this.#loaded;
@@ -235,7 +235,7 @@ export class Engine {
     return changed;
   }
 
-  async #take(model: HostModel): Promise<void> {
+  async #take(model: LoadedModel): Promise<void> {
     await this.#endAll();
     await this.#placed?.model.workspace.dispose();
     this.#placed = undefined;
@@ -256,7 +256,7 @@ export class Engine {
 }
 
 function factsOf(
-  { config, network }: Pick<HostModel, 'config' | 'network'>,
+  { config, network }: Pick<LoadedModel, 'config' | 'network'>,
   about: Pick<ModelFacts, 'title' | 'file' | 'step'>,
 ): ModelFacts {
   return {

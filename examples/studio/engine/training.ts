@@ -14,7 +14,7 @@ import {
 import { velocityError } from '../../../src/ucgm/diagnostics.ts';
 import type { Settings } from '../settings.ts';
 import { changesOf, recipeOf, stepsOf } from '../train/recipes.ts';
-import { beside, type HostModel, SUBMIT_MS } from './drawables.ts';
+import { beside, SUBMIT_MS } from './drawables.ts';
 import { hold } from './hold.ts';
 import { TIMES } from './times.ts';
 
@@ -51,7 +51,7 @@ export interface TrainingRequest {
   /** Goes on with the run of that name. */
   readonly resume: boolean;
   /** A model to tune to few steps. */
-  readonly from?: Pick<HostModel, 'config' | 'weights'>;
+  readonly from?: Pick<LoadedModel, 'config' | 'weights'>;
   /** The bytes of a checkpoint to go on from. */
   readonly checkpoint?: Uint8Array;
   /** Whether the device is a processor: each step is then told by itself. */

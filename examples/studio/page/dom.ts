@@ -48,8 +48,11 @@ export function download(name: string, content: BlobPart, type: string): void {
 export function copyButton(label: string, text: () => string): HTMLButtonElement {
   const button = h('button', { type: 'button', class: 'quiet' }, label);
   button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(text());
-    button.textContent = 'Copied';
+    const copied = await navigator.clipboard.writeText(text()).then(
+      () => true,
+      () => false, // the browser asked, and somebody said no
+    );
+    button.textContent = copied ? 'Copied' : 'Not allowed';
     setTimeout(() => (button.textContent = label), 1500);
   });
   return button;
