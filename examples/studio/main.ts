@@ -90,8 +90,10 @@ function follow(facts: ModelFacts, settings: Partial<Settings> = {}): void {
   about.textContent = `${config.model.name} on ${config.data.name}, ${(parameters / 1e6).toFixed(2)}M parameters`;
   about.classList.remove('warn');
   sampling.follow(facts);
-  store.set({ ...samplingSettings(config), ...settings });
   gallery.follow(facts);
+  const before = store.value;
+  store.set({ ...samplingSettings(config), ...settings });
+  if (store.value === before) gallery.refresh(); // a change of settings draws by itself
 }
 
 /** Begins a training, and shows how it goes, to its end. Whether it began. */

@@ -57,6 +57,7 @@ export class Gallery {
     this.#kind = is ? 'software' : 'gpu';
   }
 
+  /** Another model is drawn from, from the next drawing on. */
   follow(model: ModelFacts): void {
     this.#model = model;
     const plane = isPlane(model);
@@ -64,7 +65,6 @@ export class Gallery {
     byId('pictures').hidden = plane;
     this.#pictures.arrange(ROWS[this.#kind], model.columns);
     if (plane) this.#plane.follow(model.config);
-    this.refresh();
   }
 
   /** Draws anew. */
