@@ -93,7 +93,7 @@ function follow(facts: ModelFacts, settings: Partial<Settings> = {}): void {
   gallery.follow(facts);
   const before = store.value;
   store.set({ ...samplingSettings(config), ...settings });
-  if (store.value === before) gallery.refresh(); // a change of settings draws by itself
+  if (drawn(store.value) === drawn(before)) gallery.refresh(); // a change of settings draws by itself
 }
 
 /** Begins a training, and shows how it goes, to its end. Whether it began. */
