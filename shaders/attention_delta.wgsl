@@ -2,11 +2,14 @@
 //   delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d].
 // Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
 //   Optional: lengths u32 [batch], the valid keys.
-// Grid: one invocation an element of rows, 64 a workgroup.
+// Grid: LANES invocations an element of rows, ROWS elements a workgroup; neighbours read neighbours.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
+// @use lanes
 
 const LENGTHS: bool = false; // knob: a sample has valid keys, and padding after them
+const LANES: u32 = 16u;      // knob: invocations that share a row
+const ROWS: u32 = 8u;        // knob: rows a workgroup
 
 struct Dims {
   batch: u32,
@@ -22,27 +25,31 @@ struct Dims {
 @group(0) @binding(4) var<storage, read_write> rows: array<vec2f>;
 @group(0) @binding(5) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+  @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 64u + local; // (batch, token, head)
+  let at = (wid.x + wid.y * groups.x) * ROWS + lid.y; // (batch, token, head)
   let queries = dims.batch * dims.n * dims.heads;
-  if (at >= queries) {
-    if (LENGTHS && at - queries < dims.batch) {
-      rows[at] = vec2f(f32(min(lengths[at - queries], 16777216u)), 0.0); // whole numbers as far as f32 has them
+  var own = 0.0;
+  if (at < queries) {
+    for (var d = lid.x; d < dims.value_dim; d += LANES) {
+      own += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
     }
+  }
+  let sum = lanes_sum(own, lid.x, lid.y);
+  if (lid.x > 0u) {
     return;
   }
-  let head = at % dims.heads;
-  let token = (at / dims.heads) % dims.n;
-  let sample = at / dims.heads / dims.n;
-  var sum = 0.0;
-  for (var d = 0u; d < dims.value_dim; d++) {
-    sum += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
+  if (at < queries) {
+    let head = at % dims.heads;
+    let token = (at / dims.heads) % dims.n;
+    let sample = at / dims.heads / dims.n;
+    let to = (sample * dims.heads + head) * dims.n + token;
+    rows[to] = vec2f(lse[to], sum);
+  } else if (LENGTHS && at - queries < dims.batch) {
+    rows[at] = vec2f(f32(min(lengths[at - queries], 16777216u)), 0.0); // whole numbers as far as f32 has them
   }
-  let to = (sample * dims.heads + head) * dims.n + token;
-  rows[to] = vec2f(lse[to], sum);
 }

@@ -1002,6 +1002,7 @@ fn first_out(head: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -1037,18 +1038,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -1198,6 +1187,20 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -1336,6 +1339,7 @@ fn first_out(head: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -1371,18 +1375,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -1532,6 +1524,20 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -1767,6 +1773,7 @@ fn first_out(head: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -1802,18 +1809,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -1964,6 +1959,20 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
 ` as string,
 } as const satisfies ShaderSource;
 
@@ -1997,17 +2006,22 @@ const attention_delta_ = {
   } },
   knobs: {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
+    LANES: { kind: 'const', type: 'u32', default: 16 },
+    ROWS: { kind: 'const', type: 'u32', default: 8 },
   },
-  workgroup: [64],
+  workgroup: ['LANES', 'ROWS'],
   code: `// attention_delta: what the backward kernels need of each query beside q, (lse, delta), and of each sample, its valid keys, in one buffer.
 //   delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d].
 // Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
 //   Optional: lengths u32 [batch], the valid keys.
-// Grid: one invocation an element of rows, 64 a workgroup.
+// Grid: LANES invocations an element of rows, ROWS elements a workgroup; neighbours read neighbours.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
+// @use lanes
 
 const LENGTHS: bool = false; // knob: a sample has valid keys, and padding after them
+const LANES: u32 = 16u;      // knob: invocations that share a row
+const ROWS: u32 = 8u;        // knob: rows a workgroup
 
 struct Dims {
   batch: u32,
@@ -2023,29 +2037,57 @@ struct Dims {
 @group(0) @binding(4) var<storage, read_write> rows: array<vec2f>;
 @group(0) @binding(5) var<uniform> dims: Dims;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+  @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 64u + local; // (batch, token, head)
+  let at = (wid.x + wid.y * groups.x) * ROWS + lid.y; // (batch, token, head)
   let queries = dims.batch * dims.n * dims.heads;
-  if (at >= queries) {
-    if (LENGTHS && at - queries < dims.batch) {
-      rows[at] = vec2f(f32(min(lengths[at - queries], 16777216u)), 0.0); // whole numbers as far as f32 has them
+  var own = 0.0;
+  if (at < queries) {
+    for (var d = lid.x; d < dims.value_dim; d += LANES) {
+      own += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
     }
+  }
+  let sum = lanes_sum(own, lid.x, lid.y);
+  if (lid.x > 0u) {
     return;
   }
-  let head = at % dims.heads;
-  let token = (at / dims.heads) % dims.n;
-  let sample = at / dims.heads / dims.n;
-  var sum = 0.0;
-  for (var d = 0u; d < dims.value_dim; d++) {
-    sum += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
+  if (at < queries) {
+    let head = at % dims.heads;
+    let token = (at / dims.heads) % dims.n;
+    let sample = at / dims.heads / dims.n;
+    let to = (sample * dims.heads + head) * dims.n + token;
+    rows[to] = vec2f(lse[to], sum);
+  } else if (LENGTHS && at - queries < dims.batch) {
+    rows[at] = vec2f(f32(min(lengths[at - queries], 16777216u)), 0.0); // whole numbers as far as f32 has them
   }
-  let to = (sample * dims.heads + head) * dims.n + token;
-  rows[to] = vec2f(lse[to], sum);
+}
+
+// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
+// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
+// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+  if (LANES == 1u) {
+    return value;
+  }
+  let base = row * LANES;
+  lane_partials[base + lane] = value;
+  workgroupBarrier();
+  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+    if (lane < stride) {
+      lane_partials[base + lane] += lane_partials[base + lane + stride];
+    }
+    workgroupBarrier();
+  }
+  let total = lane_partials[base];
+  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
+  return total;
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -2055,7 +2097,7 @@ fn main(
  * delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d].
  * Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
  * Optional: lengths u32 [batch], the valid keys.
- * Grid: one invocation an element of rows, 64 a workgroup.
+ * Grid: LANES invocations an element of rows, ROWS elements a workgroup; neighbours read neighbours.
  * Precision: f32.
  * Source: Dao et al. 2022, the backward of attention.
  */
@@ -2272,6 +2314,7 @@ fn valid_keys(sample: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -2307,18 +2350,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -2468,6 +2499,20 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -2597,6 +2642,7 @@ fn valid_keys(sample: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -2632,18 +2678,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -2793,6 +2827,20 @@ fn between(x: f32, low: f32, high: f32) -> f32 {
 fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
 }
 ` as string,
 } as const satisfies ShaderSource;
@@ -2812,8 +2860,9 @@ const attention_tiled_bwd_kv_ = {
   name: 'attention_tiled_bwd_kv',
   entryPoint: 'main',
   bindings: {
-    dk: { binding: 7, access: 'read_write', element: 'f32' },
-    dv: { binding: 8, access: 'read_write', element: 'f32' },
+    dk: { binding: 7, access: 'read_write', element: 'OElem' },
+    dv: { binding: 8, access: 'read_write', element: 'OElem' },
+    dscores: { binding: 9, access: 'read_write', element: 'vec4f', optional: 'STORES' },
     v: { binding: 4, access: 'read', element: 'Elem' },
     dout: { binding: 5, access: 'read', element: 'Elem' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
@@ -2836,10 +2885,7 @@ const attention_tiled_bwd_kv_ = {
     mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
   } },
   knobs: {
-    ROWS: { kind: 'const', type: 'u32', default: 64 },
-    COLS: { kind: 'const', type: 'u32', default: 64 },
-    CHUNK: { kind: 'const', type: 'u32', default: 16 },
-    SLICE: { kind: 'const', type: 'u32', default: 16 },
+    STORES: { kind: 'const', type: 'bool', default: false },
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
@@ -2851,92 +2897,204 @@ const attention_tiled_bwd_kv_ = {
     MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
     LENGTHS: { kind: 'const', type: 'bool', default: false },
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
+    ROWS: { kind: 'const', type: 'u32', default: 64 },
+    COLS: { kind: 'const', type: 'u32', default: 64 },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
-  workgroup: [8, 'ROWS / 4'],
   code: `// attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
 //   the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
-// Grid: a workgroup of 8 x ROWS / 4 has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
+// Grid: a workgroup of 8 LANES has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
 // @use attention_tile_backward
 
-@group(0) @binding(7) var<storage, read_write> dk: array<f32>;
-@group(0) @binding(8) var<storage, read_write> dv: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dk: array<OElem>;
+@group(0) @binding(8) var<storage, read_write> dv: array<OElem>;
+@group(0) @binding(9) var<storage, read_write> dscores: array<vec4f>; // optional: STORES
 
-const SLOPES: u32 = select(1u, 8u, SOFTCAP);
+const STORES: bool = false; // knob: also write the gradients by scores, for attention_tiled_bwd_q_stored
 
-@compute @workgroup_size(8, BANDS)
+const DK: u32 = 0u;
+const DV: u32 = 1u;
+
+fn put(result: u32, at: u32, value: OElem) {
+  if (result == DK) {
+    dk[at] = value;
+  } else {
+    dv[at] = value;
+  }
+}
+
+// Where a block is: the first key that the invocation has, the block's first query, and the first row of its head.
+struct Block {
+  key: u32,
+  query: u32,
+  start: u32,
+}
+
+// The derivatives of capped scores, of as many columns as an invocation has.
+alias Slopes = array<vec4f, select(1u, 4u * COL_QUADS * ROW_QUADS, SOFTCAP)>;
+
+// Makes weights of scores: column c.
+fn weigh_quad(score: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, h: u32, query: u32, line: f32, at: Block, seen: Seen) {
+  let i = c * ROW_QUADS + h;
+  let capped = four_capped((*score)[i] * dims.scale);
+  if (SOFTCAP) {
+    (*slopes)[i] = four_slopes(capped);
+  }
+  let p = four_weights(hide_keys(capped, seen, query, at.key + 32u * h), vec4f(line));
+  (*score)[i] = select(vec4f(), p, query < dims.n);
+}
+
+fn weigh_column(score: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block, seen: Seen) {
+  let query = at.query + column(c, x);
+  let line = rows[at.start + min(query, dims.n - 1u)].x;
+  weigh_quad(score, slopes, c, 0u, query, line, at, seen);
+  if (ROW_QUADS > 1u) { weigh_quad(score, slopes, c, 1u, query, line, at, seen); }
+}
+
+fn weigh_four(score: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block, seen: Seen) {
+  weigh_column(score, slopes, c, x, at, seen);
+  weigh_column(score, slopes, c + 1u, x, at, seen);
+  weigh_column(score, slopes, c + 2u, x, at, seen);
+  weigh_column(score, slopes, c + 3u, x, at, seen);
+}
+
+// Makes gradients by scores of those by weights: column c.
+fn slope_quad(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: ptr<function, Slopes>, i: u32, delta: f32) {
+  (*dscore)[i] = four_by_score((*score)[i], (*dscore)[i], vec4f(delta));
+  if (SOFTCAP) {
+    (*dscore)[i] *= (*slopes)[i];
+  }
+}
+
+fn slope_column(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block) {
+  let delta = rows[at.start + min(at.query + column(c, x), dims.n - 1u)].y;
+  slope_quad(score, dscore, slopes, c * ROW_QUADS, delta);
+  if (ROW_QUADS > 1u) { slope_quad(score, dscore, slopes, c * ROW_QUADS + 1u, delta); }
+}
+
+fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block) {
+  slope_column(score, dscore, slopes, c, x, at);
+  slope_column(score, dscore, slopes, c + 1u, x, at);
+  slope_column(score, dscore, slopes, c + 2u, x, at);
+  slope_column(score, dscore, slopes, c + 3u, x, at);
+}
+
+// Writes the gradients of four queries, 0 past n, by those of four keys.
+fn keep_quad(dscore: ptr<function, Sums>, c: u32, h: u32, x: u32, head: u32, at: Block) {
+  let four = four_rows(dscore, c, h);
+  let key = at.key + 32u * h;
+  let quad = (at.query + column(c, x)) / 4u;
+  let line = query_quads();
+  let to = (head * dims.keys + key) * line + quad;
+  if (STORES && quad < line) {
+    if (key < dims.keys) { dscores[to] = four[0]; }
+    if (key + 1u < dims.keys) { dscores[to + line] = four[1]; }
+    if (key + 2u < dims.keys) { dscores[to + 2u * line] = four[2]; }
+    if (key + 3u < dims.keys) { dscores[to + 3u * line] = four[3]; }
+  }
+}
+
+fn keep(dscore: ptr<function, Sums>, x: u32, head: u32, at: Block) {
+  keep_quad(dscore, 0u, 0u, x, head, at);
+  if (ROW_QUADS > 1u) { keep_quad(dscore, 0u, 1u, x, head, at); }
+  if (COL_QUADS > 1u) { keep_quad(dscore, 4u, 0u, x, head, at); }
+  if (COL_QUADS > 1u && ROW_QUADS > 1u) { keep_quad(dscore, 4u, 1u, x, head, at); }
+}
+
+@compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let place = place_of(wid, groups, dims.keys, ROWS);
-  if (place.head >= dims.batch * dims.kv_heads) {
+  let place_of_rows = place_of(wid, groups, dims.keys, ROWS);
+  if (place_of_rows.head >= dims.batch * dims.kv_heads) {
     return;
   }
-  let first = place.first;
-  let start = place.head * dims.keys;
-  let first_key = first + 4u * lid.y;
+  let first = place_of_rows.first;
+  let start = place_of_rows.head * dims.keys;
+  let lane = place(local);
 
-  var acc_k: array<vec4f, OWN>;
-  var acc_v: array<vec4f, OWN>;
+  var acc_k: Sums;
+  var acc_v: Sums;
+  var next: Fetched;
   for (var member = 0u; member < group_size(); member++) {
-    let head = place.head * group_size() + member; // batch * heads + head
+    let head = place_of_rows.head * group_size() + member; // batch * heads + head
     let first_row = head * dims.n;
     let seen = seen_by(head);
     let queries = Rows(first_row, dims.n, 1u);
     let outs = Rows(first_out(head), dims.n, dims.heads);
     let keys = Rows(start, seen.keys, 1u);
-    for (var begin = queries_from(seen, first); begin < dims.n; begin += COLS) {
-      var score = array<vec4f, 8>();
-      for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
-        stage_chunk(K, keys, first, Q, queries, begin, d, local);
-        add_scores(&score, lid.x, lid.y);
-      }
-      var slope: array<vec4f, SLOPES>;
-      for (var c = 0u; c < LANE; c++) {
-        let query = begin + lid.x + 8u * c;
-        let capped = four_capped(score[c] * dims.scale);
-        if (SOFTCAP) {
-          slope[c] = four_slopes(capped);
+    let scores_of = Pair(keys, queries, first);
+    let weights_of = Pair(keys, outs, first);
+    let first_query = queries_from(seen, first);
+    fetch_chunk(&next, K, Q, scores_of, first_query, 0u, local);
+    for (var begin = first_query; begin < dims.n; begin += COLS) {
+      var score = Sums();
+      for (var d = 0u; d < HEAD_DIM; d += STEP) {
+        stage_chunk(&next, local);
+        workgroupBarrier();
+        if (d + STEP < HEAD_DIM) {
+          fetch_chunk(&next, K, Q, scores_of, begin, d + STEP, local);
+        } else {
+          fetch_values(&next, DOUT, outs, begin, 0u, local);
         }
-        let p = four_weights(hide_keys(capped, seen, query, first_key), vec4f(rows[first_row + min(query, dims.n - 1u)].x));
-        score[c] = select(vec4f(), p, query < dims.n);
+        add_chunk(&score, lane, d, HEAD_DIM);
+        workgroupBarrier();
       }
-      add_block(&acc_v, &score, DOUT, outs, begin, lid, local, false);
-      var dscore = array<vec4f, 8>();
-      for (var d = 0u; d < VALUE_DIM; d += CHUNK) {
-        stage_chunk(V, keys, first, DOUT, outs, begin, d, local);
-        add_scores(&dscore, lid.x, lid.y);
-      }
-      for (var c = 0u; c < LANE; c++) {
-        let query = begin + lid.x + 8u * c;
-        dscore[c] = four_by_score(score[c], dscore[c], vec4f(rows[first_row + min(query, dims.n - 1u)].y));
-        if (SOFTCAP) {
-          dscore[c] *= slope[c];
+      let at = Block(first + 4u * lane.y, begin, first_row);
+      var slopes: Slopes;
+      weigh_four(&score, &slopes, 0u, lane.x, at, seen);
+      if (COL_QUADS > 1u) { weigh_four(&score, &slopes, 4u, lane.x, at, seen); }
+      for (var slice = 0u; slice < SLICES; slice++) {
+        stage_weights(&score, slice, lane);
+        stage_values(&next, local);
+        workgroupBarrier();
+        if (slice + 1u < SLICES) {
+          fetch_values(&next, DOUT, outs, begin, slice + 1u, local);
+        } else {
+          fetch_chunk(&next, V, DOUT, weights_of, begin, 0u, local);
         }
+        add_values(&acc_v, lane);
+        workgroupBarrier();
       }
-      add_block(&acc_k, &dscore, Q, queries, begin, lid, local, false);
+      var dscore = Sums();
+      for (var d = 0u; d < VALUE_DIM; d += STEP) {
+        stage_chunk(&next, local);
+        workgroupBarrier();
+        if (d + STEP < VALUE_DIM) {
+          fetch_chunk(&next, V, DOUT, weights_of, begin, d + STEP, local);
+        } else {
+          fetch_values(&next, Q, queries, begin, 0u, local);
+        }
+        add_chunk(&dscore, lane, d, VALUE_DIM);
+        workgroupBarrier();
+      }
+      slope_four(&score, &dscore, &slopes, 0u, lane.x, at);
+      if (COL_QUADS > 1u) { slope_four(&score, &dscore, &slopes, 4u, lane.x, at); }
+      if (STORES) {
+        keep(&dscore, lane.x, head, at);
+      }
+      for (var slice = 0u; slice < SLICES; slice++) {
+        stage_weights(&dscore, slice, lane);
+        stage_values(&next, local);
+        workgroupBarrier();
+        if (slice + 1u < SLICES) {
+          fetch_values(&next, Q, queries, begin, slice + 1u, local);
+        } else {
+          fetch_chunk(&next, K, Q, scores_of, begin + COLS, 0u, local);
+        }
+        add_values(&acc_k, lane);
+        workgroupBarrier();
+      }
     }
   }
-  for (var take = 0u; take < TAKES; take++) {
-    let four_k = take_four(&acc_k);
-    let four_v = take_four(&acc_v);
-    for (var r = 0u; r < 4u; r++) {
-      let row = first_key + r;
-      for (var j = 0u; j < 4u; j++) {
-        let col = own_column(take, j, lid.x);
-        if (row < dims.keys && col < HEAD_DIM) {
-          dk[(start + row) * HEAD_DIM + col] = four_k[r][j] * dims.scale;
-        }
-        if (row < dims.keys && col < VALUE_DIM) {
-          dv[(start + row) * VALUE_DIM + col] = four_v[r][j];
-        }
-      }
-    }
-  }
+  let live = dims.keys - first;
+  store(DK, Target((start + first) * HEAD_DIM, HEAD_DIM, live, HEAD_DIM, dims.scale), &acc_k, lane, local);
+  store(DV, Target((start + first) * VALUE_DIM, VALUE_DIM, live, VALUE_DIM, 1.0), &acc_v, lane, local);
 }
 
 // attention_tile_backward: the operands of the tiled backward kernels of attention.
@@ -2957,225 +3115,17 @@ fn element(source: u32, at: u32) -> vec4f {
   }
 }
 
-// attention_tile: a block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3,
-// the lanes of a vec4f, and columns x, x + 8, ...; of a head's elements it has OWN columns of the results.
-// Needs in the kernel: const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand of that name.
-// Two uses of the pool take turns:
-//   a chunk of head_dim, lines of LINE vec4s: ROWS lines of the rows' operand, then COLS lines of the columns' operand;
-//   a slice of the columns: SLICE lines of WEIGHT_LINE (weights, a vec4 for 4 rows), then SLICE lines of VALUE_LINE (values).
-
+// attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
+// (and 32 further on), the lanes of a vec4f, and columns 4 x .. 4 x + 3 (and 4 LANES further on); of a head's elements it has columns of the
+// results likewise. All products are sums of outer products of a line of A, of the rows, and a line of B, of the columns, and go through the
+// same two tiles of workgroup memory, STEP lines at a time:
+//   scores: lines are elements of a head, of both operands, turned in registers, 4 x 4 at a time;
+//   results: lines are columns of the block, their weights and their values. Which 16 columns are a slice is free: 16 / LANES of each lane.
+// The steps of a product are written out, and sums are only indexed by constants: see shaders/matmul_tiled.wgsl, whose loop this is.
+// What the next step needs is on its way into registers while this one is multiplied.
 // @use attention
-
-const ROWS: u32 = 64u;  // knob: queries (keys, in the backward of k and v) a workgroup: a multiple of 16; 2 ROWS invocations
-const COLS: u32 = 64u;  // knob: keys (queries, likewise) a block: 32 or 64
-const CHUNK: u32 = 16u; // knob: elements of a head staged at once: a multiple of 8
-const SLICE: u32 = 16u; // knob: keys (queries) whose values are staged at once: 8, 16 or 32
-
-const BANDS: u32 = ROWS / 4u;              // bands of 4 rows, an invocation (x, y) has part of band y
-const THREADS: u32 = 2u * ROWS;
-const LANE: u32 = COLS / 8u;               // scores of a row an invocation has
-const LINE: u32 = (CHUNK / 4u) | 1u;       // odd: 8 neighbouring lines meet no bank twice
-const WEIGHT_LINE: u32 = (ROWS / 4u) | 1u; // odd: so do 8 neighbouring lines of weights
-// A head in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
-const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
-const LEFT: u32 = WIDTH % 32u;
-const WIDE: u32 = WIDTH / 32u + select(0u, 1u, LEFT > 16u);
-const REST: u32 = select((LEFT + 7u) / 8u, 0u, LEFT > 16u);
-const OWN: u32 = max(4u, 4u * WIDE + REST);
-const VALUE_LINE: u32 = 8u * WIDE + 2u * REST;
-const VALUES: u32 = SLICE * WEIGHT_LINE;
-
-var<workgroup> pool: array<vec4f, max((ROWS + COLS) * LINE, SLICE * (WEIGHT_LINE + VALUE_LINE))>;
-
-// Four rows' sums over four of head_dim: the chain of multiply-adds of plain code, for 4 rows at once.
-fn along(sum: vec4f, rows: mat4x4f, col: vec4f) -> vec4f {
-  return (((sum + rows[0] * col.x) + rows[1] * col.y) + rows[2] * col.z) + rows[3] * col.w;
-}
-
-// Adds the staged chunk's products to the scores. Written out: indices of register arrays must be constants without the compiler's help,
-// and a driver that keeps the loop takes longer. The remainders, of numbers that are smaller anyway, are bounds that Dawn sees: it
-// clamps no index then.
-fn add_scores(scores: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
-  add_quad(scores, x, y, 0u);
-  add_quad(scores, x, y, 1u);
-  if (CHUNK > 8u) {
-    add_quad(scores, x, y, 2u);
-    add_quad(scores, x, y, 3u);
-  }
-  if (CHUNK > 16u) {
-    add_quad(scores, x, y, 4u);
-    add_quad(scores, x, y, 5u);
-  }
-  for (var quad = 6u; quad < CHUNK / 4u; quad++) {
-    add_quad(scores, x, y, quad);
-  }
-}
-
-// Adds the products of four of head_dim.
-fn add_quad(scores: ptr<function, array<vec4f, 8>>, x: u32, y: u32, quad: u32) {
-  let q = quad % (CHUNK / 4u);
-  let r = 4u * (y % BANDS) * LINE + q;
-  let rows = transpose(mat4x4f(pool[r], pool[r + LINE], pool[r + 2u * LINE], pool[r + 3u * LINE]));
-  let c = (ROWS + x % 8u) * LINE + q;
-  (*scores)[0] = along((*scores)[0], rows, pool[c]);
-  (*scores)[1] = along((*scores)[1], rows, pool[c + 8u * LINE]);
-  (*scores)[2] = along((*scores)[2], rows, pool[c + 16u * LINE]);
-  (*scores)[3] = along((*scores)[3], rows, pool[c + 24u * LINE]);
-  if (COLS == 64u) {
-    (*scores)[4] = along((*scores)[4], rows, pool[c + 32u * LINE]);
-    (*scores)[5] = along((*scores)[5], rows, pool[c + 40u * LINE]);
-    (*scores)[6] = along((*scores)[6], rows, pool[c + 48u * LINE]);
-    (*scores)[7] = along((*scores)[7], rows, pool[c + 56u * LINE]);
-  }
-}
-
-// Stages the weights of one slice, then turns them round so that the next slice's come first: after all slices they lie as before.
-fn stage_weights(weights: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
-  for (var i = 0u; i < SLICE / 8u; i++) {
-    pool[(x % 8u + 8u * i) * WEIGHT_LINE + y % BANDS] = (*weights)[i];
-  }
-  let all = *weights;
-  for (var i = 0u; i < LANE; i++) {
-    (*weights)[i] = all[(i + SLICE / 8u) % LANE];
-  }
-}
-
-// Four rows' weights of one value; where a weight is 0 by rule, the value is no part of the result.
-fn four_weighted(weights: vec4f, value: f32, guard: bool) -> vec4f {
-  if (guard) {
-    return select(weights * value, vec4f(), weights == vec4f());
-  }
-  return weights * value;
-}
-
-fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: vec4f, guard: bool) {
-  (*results)[at] += four_weighted(weights, value.x, guard);
-  (*results)[at + 1u] += four_weighted(weights, value.y, guard);
-  (*results)[at + 2u] += four_weighted(weights, value.z, guard);
-  (*results)[at + 3u] += four_weighted(weights, value.w, guard);
-}
-
-// Not in place: an index that is constant may not be out of bounds, even in code that never runs.
-fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: f32, guard: bool) {
-  (*results)[at] += four_weighted(weights, value, guard);
-}
-
-// Adds the values of the slice's line \`col\`, of which this invocation has those from x on.
-fn add_column(results: ptr<function, array<vec4f, OWN>>, at: u32, lane: u32, weights: vec4f, guard: bool) {
-  let x = lane % 8u;
-  let line = VALUES + (at % SLICE) * VALUE_LINE;
-  let value = line + x;
-  if (WIDE > 0u) { add_four(results, 0u, weights, pool[value], guard); }
-  if (WIDE > 1u) { add_four(results, 4u, weights, pool[value + 8u], guard); }
-  if (WIDE > 2u) { add_four(results, 8u, weights, pool[value + 16u], guard); }
-  if (WIDE > 3u) { add_four(results, 12u, weights, pool[value + 24u], guard); }
-  let left = line + 8u * WIDE + x / 4u;
-  if (REST > 0u) { add_one(results, 4u * WIDE, weights, pool[left][x % 4u], guard); }
-  if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weights, pool[left + 2u][x % 4u], guard); }
-}
-
-// Adds line \`at\` of the staged slice, weighted, to the results.
-fn add_line(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32, at: u32) {
-  let col = at % SLICE;
-  let weights = pool[col * WEIGHT_LINE + y % BANDS];
-  let none = weights == vec4f(); // of a NaN, != is false on some devices
-  if (!GUARDED || !any(none)) {
-    add_column(results, col, x, weights, false);
-  } else if (!all(none)) {
-    add_column(results, col, x, weights, true);
-  }
-}
-
-// Adds the staged slice's values, weighted, to the results.
-fn add_values(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32) {
-  for (var col = 0u; col < SLICE; col++) {
-    add_line(results, x, y, col);
-  }
-}
-
-// Takes the first four results of each of the 4 rows (a column of the matrix is a row's four) and moves the others up.
-fn take_four(results: ptr<function, array<vec4f, OWN>>) -> mat4x4f {
-  let four = transpose(mat4x4f((*results)[0], (*results)[1], (*results)[2], (*results)[3]));
-  for (var i = 4u; i < OWN; i++) {
-    (*results)[i - 4u] = (*results)[i];
-  }
-  return four;
-}
-
-const TAKES: u32 = WIDE + min(REST, 1u);
-
-// Which column of a head result j of the take-th four is: WIDTH or more where there is none.
-fn own_column(take: u32, j: u32, x: u32) -> u32 {
-  return 32u * take + select(8u * j + x, 4u * x + j, take < WIDE);
-}
-
-// The rows of one head in an operand: row i is the first + i * step, and zero from \`count\` on.
-struct Rows {
-  first: u32,
-  count: u32,
-  step: u32,
-}
-
-// Four elements from d of a row, zero past the edges.
-fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
-  let width = select(HEAD_DIM, VALUE_DIM, source >= V);
-  if (row >= operand.count || d >= width) {
-    return vec4f();
-  }
-  let at = (operand.first + row * operand.step) * width + d;
-  if (VEC) {
-    return element(source, at / 4u);
-  }
-  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
-}
-
-// Stages a chunk of ROWS rows of one operand and COLS of another; the barriers before and after keep the pool's uses apart.
-fn stage_chunk(a: u32, rows_of: Rows, first_row: u32, b: u32, cols_of: Rows, first_col: u32, d: u32, local: u32) {
-  workgroupBarrier();
-  for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    pool[line * LINE + quad] = load(a, rows_of, first_row + line, d + 4u * quad);
-  }
-  for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    if (line < COLS) {
-      pool[(ROWS + line) * LINE + quad] = load(b, cols_of, first_col + line, d + 4u * quad);
-    }
-  }
-  workgroupBarrier();
-}
-
-// Adds all columns of a block, weighted: results += weights values, where values are rows from first_col on of an operand.
-// \`begun\`: since the pool's last use there has been a barrier.
-fn add_block(
-  results: ptr<function, array<vec4f, OWN>>,
-  weights: ptr<function, array<vec4f, 8>>,
-  values: u32,
-  operand: Rows,
-  first_col: u32,
-  lid: vec3u,
-  local: u32,
-  begun: bool,
-) {
-  for (var slice = 0u; slice < COLS; slice += SLICE) {
-    if (slice > 0u || !begun) {
-      workgroupBarrier();
-    }
-    stage_weights(weights, lid.x, lid.y);
-    for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
-      let line = (i + local) / VALUE_LINE;
-      if (line < SLICE) {
-        pool[VALUES + i + local] = load(values, operand, first_col + slice + line, 4u * ((i + local) % VALUE_LINE));
-      }
-    }
-    workgroupBarrier();
-    add_values(results, lid.x, lid.y);
-  }
-}
+// @use attention_product
+// @use attention_fetch
 
 // The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
 fn four_capped(s: vec4f) -> vec4f {
@@ -3242,6 +3192,7 @@ fn first_out(head: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -3277,18 +3228,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -3409,6 +3348,430 @@ fn total(x: Elem) -> f32 {
   return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
 }
 
+// attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
+// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
+
+const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
+const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
+const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
+
+const THREADS: u32 = 8u * LANES;
+const STEP: u32 = 16u;                // lines of the tiles
+const SLICES: u32 = COLS / STEP;      // of a block's columns
+const EACH: u32 = STEP / LANES;       // columns of a slice that an invocation has
+const SPAN: u32 = 4u * LANES;         // columns that a quad of each lane covers
+const ROW_QUADS: u32 = ROWS / 32u;    // that an invocation has
+const COL_QUADS: u32 = COLS / SPAN;   // likewise
+// A head in whole quads of all lanes; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const LEFT: u32 = WIDTH % SPAN;
+const WIDE: u32 = WIDTH / SPAN + select(0u, 1u, LEFT > SPAN / 2u);
+const REST: u32 = select((LEFT + LANES - 1u) / LANES, 0u, LEFT > SPAN / 2u);
+const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u; // of a line of values
+
+alias PerRow = array<vec4f, 2>; // a number for each row that an invocation has
+// Sums for columns c = 0, 1, ... of an invocation: those of row quad h at c * ROW_QUADS + h. Results have more columns, or scores.
+alias Sums = array<vec4f, ROW_QUADS * max(4u * COL_QUADS, 4u * WIDE + REST)>;
+alias Fetched = array<vec4f, 8>;
+
+var<workgroup> tile_a: array<array<vec4f, ROWS / 4u>, STEP>;
+var<workgroup> tile_b: array<array<vec4f, max(COLS / 4u, VALUE_QUADS)>, STEP>;
+var<workgroup> spoilt: atomic<u32>; // a staged value was not finite: 0 times it is not 0
+
+// Which (x, y) an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, as in matmul_tiled.
+fn place(local: u32) -> vec2u {
+  let lane = local % 32u;
+  let block = local / 32u;
+  let across = LANES / 8u;
+  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+  return within + vec2u(8u * (block % across), 4u * (block / across));
+}
+
+// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
+fn query_quads() -> u32 {
+  return (dims.n + 3u) / 4u;
+}
+
+// Where column c of invocation x lies in a block, and in a result.
+fn column(c: u32, x: u32) -> u32 {
+  return SPAN * (c / 4u) + 4u * x + c % 4u;
+}
+
+// Where a quad of a line lies in it, so that writes of turned blocks and of weights meet no bank twice.
+fn swizzle(quad: u32, line: u32) -> u32 {
+  return quad ^ (2u * (line % 4u));
+}
+
+fn turned(f: ptr<function, Fetched>, at: u32) -> mat4x4f {
+  return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
+}
+
+// Element 4 b + i of a chunk is line b + 4 i of the tiles.
+fn stage_item_a(block: mat4x4f, item: u32) {
+  let line = item % 4u;
+  let quad = swizzle(item / 4u, line);
+  tile_a[line][quad] = block[0];
+  tile_a[line + 4u][quad] = block[1];
+  tile_a[line + 8u][quad] = block[2];
+  tile_a[line + 12u][quad] = block[3];
+}
+
+fn stage_item_b(block: mat4x4f, item: u32) {
+  let line = item % 4u;
+  let quad = swizzle(item / 4u, line);
+  tile_b[line][quad] = block[0];
+  tile_b[line + 4u][quad] = block[1];
+  tile_b[line + 8u][quad] = block[2];
+  tile_b[line + 12u][quad] = block[3];
+}
+
+// Stages a chunk of both operands of scores.
+fn stage_chunk(f: ptr<function, Fetched>, local: u32) {
+  if (local < ROWS) {
+    stage_item_a(turned(f, 0u), local);
+  } else if (local < ROWS + COLS) {
+    stage_item_b(turned(f, 0u), local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      stage_item_a(turned(f, 4u), item);
+    } else if (item < ROWS + COLS) {
+      stage_item_b(turned(f, 4u), item - ROWS);
+    }
+  }
+}
+
+fn stage_line(f: ptr<function, Fetched>, at: u32, line: u32, local: u32) {
+  let quad = local % 8u;
+  stage_quad((*f)[at], line, quad);
+  if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
+  if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
+  if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
+}
+
+fn stage_quad(value: vec4f, line: u32, quad: u32) {
+  if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
+    tile_b[line][quad] = value;
+  }
+  if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
+    atomicStore(&spoilt, 1u);
+  }
+}
+
+// Stages the values of a slice.
+fn stage_values(f: ptr<function, Fetched>, local: u32) {
+  stage_line(f, 0u, local / 8u, local);
+  if (LANES == 8u) {
+    stage_line(f, 4u, local / 8u + 8u, local);
+  }
+}
+
+fn stage_column(weights: ptr<function, Sums>, c: u32, line: u32, y: u32) {
+  let quad = swizzle(y, line);
+  tile_a[line][quad] = (*weights)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
+}
+
+fn stage_columns(weights: ptr<function, Sums>, c: u32, lane: vec2u) {
+  stage_column(weights, c, lane.x, lane.y);
+  if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
+}
+
+// Stages the weights of a slice: columns are constants, so that they stay in registers.
+fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
+  switch (slice) {
+    case 0u: { stage_columns(weights, 0u, lane); }
+    case 1u: { stage_columns(weights, EACH, lane); }
+    case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
+    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
+  }
+}
+
+// Adds the outer product of four columns, the first of them column c, and the invocation's rows.
+fn add_quad(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: vec4f) {
+  (*sums)[c * ROW_QUADS] += a0 * b.x;
+  (*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
+  (*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
+  (*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
+  if (ROW_QUADS > 1u) {
+    (*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
+    (*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
+    (*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
+    (*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
+  }
+}
+
+fn add_one(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: f32) {
+  (*sums)[c * ROW_QUADS] += a0 * b;
+  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
+}
+
+// Adds a line of scores: quad \`a\` of A, and 8 further on, by quad \`b\` of B, and LANES further on.
+fn add_score_line(sums: ptr<function, Sums>, line: u32, a: u32, b: u32) {
+  let a0 = tile_a[line][a];
+  var a1 = vec4f();
+  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+  add_quad(sums, 0u, a0, a1, tile_b[line][b]);
+  if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
+}
+
+// The lines of elements 4 line .. 4 line + 3.
+fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  let b = swizzle(lane.x, line) % LANES;
+  add_score_line(sums, line, a, b);
+  add_score_line(sums, line + 4u, a, b);
+  add_score_line(sums, line + 8u, a, b);
+  add_score_line(sums, line + 12u, a, b);
+}
+
+// Adds a staged chunk, elements from d on of \`width\`, to scores.
+fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
+  for (var line = 0u; line < 4u; line++) {
+    if (width % STEP == 0u || d + 4u * line < width) {
+      add_score_lines(sums, line, lane);
+    }
+  }
+}
+
+// Adds a line of a slice to results.
+fn add_value_line(sums: ptr<function, Sums>, line: u32, a: u32, lane: vec2u) {
+  let x = lane.x % LANES;
+  let a0 = tile_a[line][a];
+  var a1 = vec4f();
+  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+  if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
+  if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
+  if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
+  if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
+  let left = LANES * WIDE + x / 4u;
+  if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
+  if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
+}
+
+fn add_value_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  add_value_line(sums, line, a, lane);
+  add_value_line(sums, line + 4u, a, lane);
+  add_value_line(sums, line + 8u, a, lane);
+  add_value_line(sums, line + 12u, a, lane);
+}
+
+// Adds a staged slice to results. Where a value is not finite, those of weight 0 are left out: they are no part of the result.
+fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
+  if (GUARDED && atomicLoad(&spoilt) != 0u) {
+    for (var line = 0u; line < STEP; line++) {
+      add_guarded_line(sums, line, lane);
+    }
+    return;
+  }
+  for (var line = 0u; line < 4u; line++) {
+    add_value_lines(sums, line, lane);
+  }
+}
+
+fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
+  return select(sum + weights * value, sum, weights == vec4f());
+}
+
+fn add_guarded_one(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, value: f32) {
+  (*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
+  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
+}
+
+fn add_guarded_quad(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, b: vec4f) {
+  add_guarded_one(sums, c, line, a, b.x);
+  add_guarded_one(sums, c + 1u, line, a, b.y);
+  add_guarded_one(sums, c + 2u, line, a, b.z);
+  add_guarded_one(sums, c + 3u, line, a, b.w);
+}
+
+fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  let x = lane.x % LANES;
+  if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
+  if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
+  if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
+  if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
+  let left = LANES * WIDE + x / 4u;
+  if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
+  if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
+}
+
+// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
+struct Target {
+  base: u32,
+  step: u32,
+  live: u32,
+  width: u32,
+  factor: f32,
+}
+
+// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
+  store_rows(result, to, sums, 0u, lane);
+  if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
+}
+
+fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
+  let row = 32u * h + 4u * lane.y;
+  if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
+  if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
+  if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
+  if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
+}
+
+// Four rows of the sums of columns c .. c + 3.
+fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
+  let i = c * ROW_QUADS + h;
+  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
+}
+
+fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
+  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
+}
+
+// Column c of all lanes, the columns from \`first\` on of the result.
+fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
+  workgroupBarrier();
+  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+  workgroupBarrier();
+  let quad = local / (LANES / 4u);
+  let line = 4u * (local % (LANES / 4u));
+  if (quad < ROWS / 4u) {
+    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+    store_block(result, to, 4u * quad, first + line, block);
+  }
+}
+
+fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
+  store_four(result, to, row, col, block[0]);
+  store_four(result, to, row + 1u, col, block[1]);
+  store_four(result, to, row + 2u, col, block[2]);
+  store_four(result, to, row + 3u, col, block[3]);
+}
+
+fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+  if (row >= to.live) {
+    return;
+  }
+  let value = four * to.factor;
+  let at = to.base + row * to.step + col;
+  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+    if (col + j < to.width) {
+      var part: OElem;
+      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+        part[c] = value[j + c];
+      }
+      put(result, (at + j) / select(1u, 4u, VEC), part);
+    }
+  }
+}
+
+// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
+// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
+// of that name; const HEAD_DIM, VALUE_DIM, VEC.
+
+// The rows of one head in an operand: row i is the first + i * step.
+struct Rows {
+  first: u32,
+  count: u32,
+  step: u32,
+}
+
+fn width_of(source: u32) -> u32 {
+  return select(HEAD_DIM, VALUE_DIM, source >= V);
+}
+
+// Four elements from d of a row; zero past the row's end, as far as products read them.
+fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
+  let width = width_of(source);
+  let at = (operand.first + row * operand.step) * width + d;
+  if (VEC) {
+    return element(source, at / 4u); // past the row's end no product reads it
+  }
+  if (d >= width) {
+    return vec4f();
+  }
+  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
+fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
+  let row = first_row + 4u * (item / 4u);
+  let last = max(operand.count, 1u) - 1u;
+  let element_from = d + 4u * (item % 4u);
+  (*next)[at] = load(source, operand, min(row, last), element_from);
+  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
+  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
+  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
+}
+
+// The operands of scores: of the rows and of the columns.
+struct Pair {
+  rows: Rows,
+  cols: Rows,
+  first_row: u32,
+}
+
+// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
+fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
+  if (local < ROWS) {
+    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
+  } else if (local < ROWS + COLS) {
+    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
+    } else if (item < ROWS + COLS) {
+      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
+    }
+  }
+}
+
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
+  let quad = local % 8u;
+  let seen = row < operand.count; // else zero: what is past the end may be infinite
+  fetch_quad(next, at, source, operand, row, quad, seen);
+  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+}
+
+fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
+  (*next)[at] = vec4f();
+  if (seen && 4u * quad < width_of(source)) {
+    (*next)[at] = load(source, operand, row, 4u * quad);
+  }
+}
+
+// Which of a block's columns line \`line\` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
+// Fetches the values of a slice of the block's columns from \`first_col\` on.
+fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
+  if (LANES == 8u) {
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
+  }
+}
+
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
 // a compiler may assume that arithmetic is finite: a diverged network would look sound.
 
@@ -3439,13 +3802,27 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
 ` as string,
 } as const satisfies ShaderSource;
 
 /**
  * attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
  * the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
- * Grid: a workgroup of 8 x ROWS / 4 has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
+ * Grid: a workgroup of 8 LANES has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
  * Precision: f32.
  * Source: Dao et al. 2022, the backward of attention.
  */
@@ -3456,7 +3833,7 @@ const attention_tiled_bwd_q_ = {
   name: 'attention_tiled_bwd_q',
   entryPoint: 'main',
   bindings: {
-    dq: { binding: 7, access: 'read_write', element: 'f32' },
+    dq: { binding: 7, access: 'read_write', element: 'OElem' },
     v: { binding: 4, access: 'read', element: 'Elem' },
     dout: { binding: 5, access: 'read', element: 'Elem' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
@@ -3479,10 +3856,6 @@ const attention_tiled_bwd_q_ = {
     mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
   } },
   knobs: {
-    ROWS: { kind: 'const', type: 'u32', default: 64 },
-    COLS: { kind: 'const', type: 'u32', default: 64 },
-    CHUNK: { kind: 'const', type: 'u32', default: 16 },
-    SLICE: { kind: 'const', type: 'u32', default: 16 },
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
@@ -3494,84 +3867,136 @@ const attention_tiled_bwd_q_ = {
     MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
     LENGTHS: { kind: 'const', type: 'bool', default: false },
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
+    ROWS: { kind: 'const', type: 'u32', default: 64 },
+    COLS: { kind: 'const', type: 'u32', default: 64 },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
-  workgroup: [8, 'ROWS / 4'],
   code: `// attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
 //   the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
-// Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
+// Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
 // Precision: f32.
 // Source: Dao et al. 2022, the backward of attention.
 // @use attention_tile_backward
 
-@group(0) @binding(7) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dq: array<OElem>;
 
-@compute @workgroup_size(8, BANDS)
+fn put(result: u32, at: u32, value: OElem) {
+  dq[at] = value;
+}
+
+// Where a block is: the first query that the invocation has, the block's first key, and past the last key that is seen.
+struct Block {
+  query: u32,
+  key: u32,
+  end: u32,
+}
+
+// Makes gradients by scores of those by weights: column c.
+fn slope_quad(score: ptr<function, Sums>, dscore: ptr<function, Sums>, c: u32, h: u32, key: u32, at: Block, seen: Seen, line: vec4f, delta: vec4f) {
+  let capped = four_capped((*score)[c * ROW_QUADS + h] * dims.scale);
+  let masked = hide_queries(capped, seen, at.query + 32u * h, key);
+  let p = select(vec4f(), four_weights(masked, line), key < at.end);
+  var four = four_by_score(p, (*dscore)[c * ROW_QUADS + h], delta);
+  if (SOFTCAP) {
+    four *= four_slopes(capped);
+  }
+  (*dscore)[c * ROW_QUADS + h] = four;
+}
+
+fn slope_column(score: ptr<function, Sums>, dscore: ptr<function, Sums>, c: u32, x: u32, at: Block, seen: Seen, lines: PerRow, deltas: PerRow) {
+  let key = at.key + column(c, x);
+  slope_quad(score, dscore, c, 0u, key, at, seen, lines[0], deltas[0]);
+  if (ROW_QUADS > 1u) { slope_quad(score, dscore, c, 1u, key, at, seen, lines[1], deltas[1]); }
+}
+
+fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, c: u32, x: u32, at: Block, seen: Seen, lines: PerRow, deltas: PerRow) {
+  slope_column(score, dscore, c, x, at, seen, lines, deltas);
+  slope_column(score, dscore, c + 1u, x, at, seen, lines, deltas);
+  slope_column(score, dscore, c + 2u, x, at, seen, lines, deltas);
+  slope_column(score, dscore, c + 3u, x, at, seen, lines, deltas);
+}
+
+// (lse, delta) of a row; of one past n such that it gets no weight: exp(-3e38) is 0.
+fn of_row(start: u32, row: u32) -> vec2f {
+  return select(vec2f(3.0e38, 0.0), rows[start + min(row, dims.n - 1u)], row < dims.n);
+}
+
+@compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let place = place_of(wid, groups, dims.n, ROWS);
-  let head = place.head; // batch * heads + head
+  let place_of_rows = place_of(wid, groups, dims.n, ROWS);
+  let head = place_of_rows.head; // batch * heads + head
   if (head >= dims.batch * dims.heads) {
     return;
   }
-  let first = place.first;
+  let first = place_of_rows.first;
   let start = head * dims.n;
   let seen = seen_by(head);
-  let queries = Rows(start, dims.n, 1u);
-  let outs = Rows(first_out(head), dims.n, dims.heads);
   let keys = Rows(head / group_size() * dims.keys, seen.keys, 1u);
+  let scores_of = Pair(Rows(start, dims.n, 1u), keys, first);
+  let weights_of = Pair(Rows(first_out(head), dims.n, dims.heads), keys, first);
   let end = keys_until(seen, first + ROWS - 1u);
+  let lane = place(local);
 
-  // A query past n gets no weight: exp(-3e38) is 0.
-  var lse_row = vec4f(3.0e38);
-  var delta_row = vec4f();
-  for (var r = 0u; r < 4u; r++) {
-    let row = first + 4u * lid.y + r;
-    if (row < dims.n) {
-      let of_row = rows[start + row];
-      lse_row[r] = of_row.x;
-      delta_row[r] = of_row.y;
-    }
+  let row = first + 4u * lane.y;
+  let r0 = mat4x2f(of_row(start, row), of_row(start, row + 1u), of_row(start, row + 2u), of_row(start, row + 3u));
+  var r1 = r0;
+  if (ROW_QUADS > 1u) {
+    r1 = mat4x2f(of_row(start, row + 32u), of_row(start, row + 33u), of_row(start, row + 34u), of_row(start, row + 35u));
   }
-  var acc: array<vec4f, OWN>;
+  let lines = PerRow(transpose(r0)[0], transpose(r1)[0]);
+  let deltas = PerRow(transpose(r0)[1], transpose(r1)[1]);
+
+  var acc: Sums;
+  var next: Fetched;
+  fetch_chunk(&next, Q, K, scores_of, 0u, 0u, local);
   for (var begin = 0u; begin < end; begin += COLS) {
-    var score = array<vec4f, 8>();
-    for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
-      stage_chunk(Q, queries, first, K, keys, begin, d, local);
-      add_scores(&score, lid.x, lid.y);
-    }
-    var dscore = array<vec4f, 8>();
-    for (var d = 0u; d < VALUE_DIM; d += CHUNK) {
-      stage_chunk(DOUT, outs, first, V, keys, begin, d, local);
-      add_scores(&dscore, lid.x, lid.y);
-    }
-    for (var c = 0u; c < LANE; c++) {
-      let key = begin + lid.x + 8u * c;
-      let capped = four_capped(score[c] * dims.scale);
-      let masked = hide_queries(capped, seen, first + 4u * lid.y, key);
-      let p = select(vec4f(), four_weights(masked, lse_row), key < end);
-      dscore[c] = four_by_score(p, dscore[c], delta_row);
-      if (SOFTCAP) {
-        dscore[c] *= four_slopes(capped);
+    var score = Sums();
+    for (var d = 0u; d < HEAD_DIM; d += STEP) {
+      stage_chunk(&next, local);
+      workgroupBarrier();
+      if (d + STEP < HEAD_DIM) {
+        fetch_chunk(&next, Q, K, scores_of, begin, d + STEP, local);
+      } else {
+        fetch_chunk(&next, DOUT, V, weights_of, begin, 0u, local);
       }
+      add_chunk(&score, lane, d, HEAD_DIM);
+      workgroupBarrier();
     }
-    add_block(&acc, &dscore, K, keys, begin, lid, local, false);
-  }
-  for (var take = 0u; take < TAKES; take++) {
-    let four = take_four(&acc);
-    for (var r = 0u; r < 4u; r++) {
-      let row = first + 4u * lid.y + r;
-      for (var j = 0u; j < 4u; j++) {
-        let col = own_column(take, j, lid.x);
-        if (row < dims.n && col < HEAD_DIM) {
-          dq[(start + row) * HEAD_DIM + col] = four[r][j] * dims.scale;
-        }
+    var dscore = Sums();
+    for (var d = 0u; d < VALUE_DIM; d += STEP) {
+      stage_chunk(&next, local);
+      workgroupBarrier();
+      if (d + STEP < VALUE_DIM) {
+        fetch_chunk(&next, DOUT, V, weights_of, begin, d + STEP, local);
+      } else {
+        fetch_values(&next, K, keys, begin, 0u, local);
       }
+      add_chunk(&dscore, lane, d, VALUE_DIM);
+      workgroupBarrier();
+    }
+
+    let at = Block(row, begin, end);
+    slope_four(&score, &dscore, 0u, lane.x, at, seen, lines, deltas);
+    if (COL_QUADS > 1u) { slope_four(&score, &dscore, 4u, lane.x, at, seen, lines, deltas); }
+    for (var slice = 0u; slice < SLICES; slice++) {
+      stage_weights(&dscore, slice, lane);
+      stage_values(&next, local);
+      workgroupBarrier();
+      if (slice + 1u < SLICES) {
+        fetch_values(&next, K, keys, begin, slice + 1u, local);
+      } else {
+        fetch_chunk(&next, Q, K, scores_of, begin + COLS, 0u, local);
+      }
+      add_values(&acc, lane);
+      workgroupBarrier();
     }
   }
+  store(0u, Target((start + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM, dims.scale), &acc, lane, local);
 }
 
 // attention_tile_backward: the operands of the tiled backward kernels of attention.
@@ -3592,225 +4017,17 @@ fn element(source: u32, at: u32) -> vec4f {
   }
 }
 
-// attention_tile: a block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3,
-// the lanes of a vec4f, and columns x, x + 8, ...; of a head's elements it has OWN columns of the results.
-// Needs in the kernel: const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand of that name.
-// Two uses of the pool take turns:
-//   a chunk of head_dim, lines of LINE vec4s: ROWS lines of the rows' operand, then COLS lines of the columns' operand;
-//   a slice of the columns: SLICE lines of WEIGHT_LINE (weights, a vec4 for 4 rows), then SLICE lines of VALUE_LINE (values).
-
+// attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
+// (and 32 further on), the lanes of a vec4f, and columns 4 x .. 4 x + 3 (and 4 LANES further on); of a head's elements it has columns of the
+// results likewise. All products are sums of outer products of a line of A, of the rows, and a line of B, of the columns, and go through the
+// same two tiles of workgroup memory, STEP lines at a time:
+//   scores: lines are elements of a head, of both operands, turned in registers, 4 x 4 at a time;
+//   results: lines are columns of the block, their weights and their values. Which 16 columns are a slice is free: 16 / LANES of each lane.
+// The steps of a product are written out, and sums are only indexed by constants: see shaders/matmul_tiled.wgsl, whose loop this is.
+// What the next step needs is on its way into registers while this one is multiplied.
 // @use attention
-
-const ROWS: u32 = 64u;  // knob: queries (keys, in the backward of k and v) a workgroup: a multiple of 16; 2 ROWS invocations
-const COLS: u32 = 64u;  // knob: keys (queries, likewise) a block: 32 or 64
-const CHUNK: u32 = 16u; // knob: elements of a head staged at once: a multiple of 8
-const SLICE: u32 = 16u; // knob: keys (queries) whose values are staged at once: 8, 16 or 32
-
-const BANDS: u32 = ROWS / 4u;              // bands of 4 rows, an invocation (x, y) has part of band y
-const THREADS: u32 = 2u * ROWS;
-const LANE: u32 = COLS / 8u;               // scores of a row an invocation has
-const LINE: u32 = (CHUNK / 4u) | 1u;       // odd: 8 neighbouring lines meet no bank twice
-const WEIGHT_LINE: u32 = (ROWS / 4u) | 1u; // odd: so do 8 neighbouring lines of weights
-// A head in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
-const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
-const LEFT: u32 = WIDTH % 32u;
-const WIDE: u32 = WIDTH / 32u + select(0u, 1u, LEFT > 16u);
-const REST: u32 = select((LEFT + 7u) / 8u, 0u, LEFT > 16u);
-const OWN: u32 = max(4u, 4u * WIDE + REST);
-const VALUE_LINE: u32 = 8u * WIDE + 2u * REST;
-const VALUES: u32 = SLICE * WEIGHT_LINE;
-
-var<workgroup> pool: array<vec4f, max((ROWS + COLS) * LINE, SLICE * (WEIGHT_LINE + VALUE_LINE))>;
-
-// Four rows' sums over four of head_dim: the chain of multiply-adds of plain code, for 4 rows at once.
-fn along(sum: vec4f, rows: mat4x4f, col: vec4f) -> vec4f {
-  return (((sum + rows[0] * col.x) + rows[1] * col.y) + rows[2] * col.z) + rows[3] * col.w;
-}
-
-// Adds the staged chunk's products to the scores. Written out: indices of register arrays must be constants without the compiler's help,
-// and a driver that keeps the loop takes longer. The remainders, of numbers that are smaller anyway, are bounds that Dawn sees: it
-// clamps no index then.
-fn add_scores(scores: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
-  add_quad(scores, x, y, 0u);
-  add_quad(scores, x, y, 1u);
-  if (CHUNK > 8u) {
-    add_quad(scores, x, y, 2u);
-    add_quad(scores, x, y, 3u);
-  }
-  if (CHUNK > 16u) {
-    add_quad(scores, x, y, 4u);
-    add_quad(scores, x, y, 5u);
-  }
-  for (var quad = 6u; quad < CHUNK / 4u; quad++) {
-    add_quad(scores, x, y, quad);
-  }
-}
-
-// Adds the products of four of head_dim.
-fn add_quad(scores: ptr<function, array<vec4f, 8>>, x: u32, y: u32, quad: u32) {
-  let q = quad % (CHUNK / 4u);
-  let r = 4u * (y % BANDS) * LINE + q;
-  let rows = transpose(mat4x4f(pool[r], pool[r + LINE], pool[r + 2u * LINE], pool[r + 3u * LINE]));
-  let c = (ROWS + x % 8u) * LINE + q;
-  (*scores)[0] = along((*scores)[0], rows, pool[c]);
-  (*scores)[1] = along((*scores)[1], rows, pool[c + 8u * LINE]);
-  (*scores)[2] = along((*scores)[2], rows, pool[c + 16u * LINE]);
-  (*scores)[3] = along((*scores)[3], rows, pool[c + 24u * LINE]);
-  if (COLS == 64u) {
-    (*scores)[4] = along((*scores)[4], rows, pool[c + 32u * LINE]);
-    (*scores)[5] = along((*scores)[5], rows, pool[c + 40u * LINE]);
-    (*scores)[6] = along((*scores)[6], rows, pool[c + 48u * LINE]);
-    (*scores)[7] = along((*scores)[7], rows, pool[c + 56u * LINE]);
-  }
-}
-
-// Stages the weights of one slice, then turns them round so that the next slice's come first: after all slices they lie as before.
-fn stage_weights(weights: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
-  for (var i = 0u; i < SLICE / 8u; i++) {
-    pool[(x % 8u + 8u * i) * WEIGHT_LINE + y % BANDS] = (*weights)[i];
-  }
-  let all = *weights;
-  for (var i = 0u; i < LANE; i++) {
-    (*weights)[i] = all[(i + SLICE / 8u) % LANE];
-  }
-}
-
-// Four rows' weights of one value; where a weight is 0 by rule, the value is no part of the result.
-fn four_weighted(weights: vec4f, value: f32, guard: bool) -> vec4f {
-  if (guard) {
-    return select(weights * value, vec4f(), weights == vec4f());
-  }
-  return weights * value;
-}
-
-fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: vec4f, guard: bool) {
-  (*results)[at] += four_weighted(weights, value.x, guard);
-  (*results)[at + 1u] += four_weighted(weights, value.y, guard);
-  (*results)[at + 2u] += four_weighted(weights, value.z, guard);
-  (*results)[at + 3u] += four_weighted(weights, value.w, guard);
-}
-
-// Not in place: an index that is constant may not be out of bounds, even in code that never runs.
-fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: f32, guard: bool) {
-  (*results)[at] += four_weighted(weights, value, guard);
-}
-
-// Adds the values of the slice's line \`col\`, of which this invocation has those from x on.
-fn add_column(results: ptr<function, array<vec4f, OWN>>, at: u32, lane: u32, weights: vec4f, guard: bool) {
-  let x = lane % 8u;
-  let line = VALUES + (at % SLICE) * VALUE_LINE;
-  let value = line + x;
-  if (WIDE > 0u) { add_four(results, 0u, weights, pool[value], guard); }
-  if (WIDE > 1u) { add_four(results, 4u, weights, pool[value + 8u], guard); }
-  if (WIDE > 2u) { add_four(results, 8u, weights, pool[value + 16u], guard); }
-  if (WIDE > 3u) { add_four(results, 12u, weights, pool[value + 24u], guard); }
-  let left = line + 8u * WIDE + x / 4u;
-  if (REST > 0u) { add_one(results, 4u * WIDE, weights, pool[left][x % 4u], guard); }
-  if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weights, pool[left + 2u][x % 4u], guard); }
-}
-
-// Adds line \`at\` of the staged slice, weighted, to the results.
-fn add_line(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32, at: u32) {
-  let col = at % SLICE;
-  let weights = pool[col * WEIGHT_LINE + y % BANDS];
-  let none = weights == vec4f(); // of a NaN, != is false on some devices
-  if (!GUARDED || !any(none)) {
-    add_column(results, col, x, weights, false);
-  } else if (!all(none)) {
-    add_column(results, col, x, weights, true);
-  }
-}
-
-// Adds the staged slice's values, weighted, to the results.
-fn add_values(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32) {
-  for (var col = 0u; col < SLICE; col++) {
-    add_line(results, x, y, col);
-  }
-}
-
-// Takes the first four results of each of the 4 rows (a column of the matrix is a row's four) and moves the others up.
-fn take_four(results: ptr<function, array<vec4f, OWN>>) -> mat4x4f {
-  let four = transpose(mat4x4f((*results)[0], (*results)[1], (*results)[2], (*results)[3]));
-  for (var i = 4u; i < OWN; i++) {
-    (*results)[i - 4u] = (*results)[i];
-  }
-  return four;
-}
-
-const TAKES: u32 = WIDE + min(REST, 1u);
-
-// Which column of a head result j of the take-th four is: WIDTH or more where there is none.
-fn own_column(take: u32, j: u32, x: u32) -> u32 {
-  return 32u * take + select(8u * j + x, 4u * x + j, take < WIDE);
-}
-
-// The rows of one head in an operand: row i is the first + i * step, and zero from \`count\` on.
-struct Rows {
-  first: u32,
-  count: u32,
-  step: u32,
-}
-
-// Four elements from d of a row, zero past the edges.
-fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
-  let width = select(HEAD_DIM, VALUE_DIM, source >= V);
-  if (row >= operand.count || d >= width) {
-    return vec4f();
-  }
-  let at = (operand.first + row * operand.step) * width + d;
-  if (VEC) {
-    return element(source, at / 4u);
-  }
-  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
-}
-
-// Stages a chunk of ROWS rows of one operand and COLS of another; the barriers before and after keep the pool's uses apart.
-fn stage_chunk(a: u32, rows_of: Rows, first_row: u32, b: u32, cols_of: Rows, first_col: u32, d: u32, local: u32) {
-  workgroupBarrier();
-  for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    pool[line * LINE + quad] = load(a, rows_of, first_row + line, d + 4u * quad);
-  }
-  for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    if (line < COLS) {
-      pool[(ROWS + line) * LINE + quad] = load(b, cols_of, first_col + line, d + 4u * quad);
-    }
-  }
-  workgroupBarrier();
-}
-
-// Adds all columns of a block, weighted: results += weights values, where values are rows from first_col on of an operand.
-// \`begun\`: since the pool's last use there has been a barrier.
-fn add_block(
-  results: ptr<function, array<vec4f, OWN>>,
-  weights: ptr<function, array<vec4f, 8>>,
-  values: u32,
-  operand: Rows,
-  first_col: u32,
-  lid: vec3u,
-  local: u32,
-  begun: bool,
-) {
-  for (var slice = 0u; slice < COLS; slice += SLICE) {
-    if (slice > 0u || !begun) {
-      workgroupBarrier();
-    }
-    stage_weights(weights, lid.x, lid.y);
-    for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
-      let line = (i + local) / VALUE_LINE;
-      if (line < SLICE) {
-        pool[VALUES + i + local] = load(values, operand, first_col + slice + line, 4u * ((i + local) % VALUE_LINE));
-      }
-    }
-    workgroupBarrier();
-    add_values(results, lid.x, lid.y);
-  }
-}
+// @use attention_product
+// @use attention_fetch
 
 // The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
 fn four_capped(s: vec4f) -> vec4f {
@@ -3877,6 +4094,7 @@ fn first_out(head: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -3912,18 +4130,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -4044,6 +4250,430 @@ fn total(x: Elem) -> f32 {
   return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
 }
 
+// attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
+// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
+
+const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
+const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
+const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
+
+const THREADS: u32 = 8u * LANES;
+const STEP: u32 = 16u;                // lines of the tiles
+const SLICES: u32 = COLS / STEP;      // of a block's columns
+const EACH: u32 = STEP / LANES;       // columns of a slice that an invocation has
+const SPAN: u32 = 4u * LANES;         // columns that a quad of each lane covers
+const ROW_QUADS: u32 = ROWS / 32u;    // that an invocation has
+const COL_QUADS: u32 = COLS / SPAN;   // likewise
+// A head in whole quads of all lanes; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const LEFT: u32 = WIDTH % SPAN;
+const WIDE: u32 = WIDTH / SPAN + select(0u, 1u, LEFT > SPAN / 2u);
+const REST: u32 = select((LEFT + LANES - 1u) / LANES, 0u, LEFT > SPAN / 2u);
+const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u; // of a line of values
+
+alias PerRow = array<vec4f, 2>; // a number for each row that an invocation has
+// Sums for columns c = 0, 1, ... of an invocation: those of row quad h at c * ROW_QUADS + h. Results have more columns, or scores.
+alias Sums = array<vec4f, ROW_QUADS * max(4u * COL_QUADS, 4u * WIDE + REST)>;
+alias Fetched = array<vec4f, 8>;
+
+var<workgroup> tile_a: array<array<vec4f, ROWS / 4u>, STEP>;
+var<workgroup> tile_b: array<array<vec4f, max(COLS / 4u, VALUE_QUADS)>, STEP>;
+var<workgroup> spoilt: atomic<u32>; // a staged value was not finite: 0 times it is not 0
+
+// Which (x, y) an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, as in matmul_tiled.
+fn place(local: u32) -> vec2u {
+  let lane = local % 32u;
+  let block = local / 32u;
+  let across = LANES / 8u;
+  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+  return within + vec2u(8u * (block % across), 4u * (block / across));
+}
+
+// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
+fn query_quads() -> u32 {
+  return (dims.n + 3u) / 4u;
+}
+
+// Where column c of invocation x lies in a block, and in a result.
+fn column(c: u32, x: u32) -> u32 {
+  return SPAN * (c / 4u) + 4u * x + c % 4u;
+}
+
+// Where a quad of a line lies in it, so that writes of turned blocks and of weights meet no bank twice.
+fn swizzle(quad: u32, line: u32) -> u32 {
+  return quad ^ (2u * (line % 4u));
+}
+
+fn turned(f: ptr<function, Fetched>, at: u32) -> mat4x4f {
+  return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
+}
+
+// Element 4 b + i of a chunk is line b + 4 i of the tiles.
+fn stage_item_a(block: mat4x4f, item: u32) {
+  let line = item % 4u;
+  let quad = swizzle(item / 4u, line);
+  tile_a[line][quad] = block[0];
+  tile_a[line + 4u][quad] = block[1];
+  tile_a[line + 8u][quad] = block[2];
+  tile_a[line + 12u][quad] = block[3];
+}
+
+fn stage_item_b(block: mat4x4f, item: u32) {
+  let line = item % 4u;
+  let quad = swizzle(item / 4u, line);
+  tile_b[line][quad] = block[0];
+  tile_b[line + 4u][quad] = block[1];
+  tile_b[line + 8u][quad] = block[2];
+  tile_b[line + 12u][quad] = block[3];
+}
+
+// Stages a chunk of both operands of scores.
+fn stage_chunk(f: ptr<function, Fetched>, local: u32) {
+  if (local < ROWS) {
+    stage_item_a(turned(f, 0u), local);
+  } else if (local < ROWS + COLS) {
+    stage_item_b(turned(f, 0u), local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      stage_item_a(turned(f, 4u), item);
+    } else if (item < ROWS + COLS) {
+      stage_item_b(turned(f, 4u), item - ROWS);
+    }
+  }
+}
+
+fn stage_line(f: ptr<function, Fetched>, at: u32, line: u32, local: u32) {
+  let quad = local % 8u;
+  stage_quad((*f)[at], line, quad);
+  if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
+  if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
+  if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
+}
+
+fn stage_quad(value: vec4f, line: u32, quad: u32) {
+  if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
+    tile_b[line][quad] = value;
+  }
+  if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
+    atomicStore(&spoilt, 1u);
+  }
+}
+
+// Stages the values of a slice.
+fn stage_values(f: ptr<function, Fetched>, local: u32) {
+  stage_line(f, 0u, local / 8u, local);
+  if (LANES == 8u) {
+    stage_line(f, 4u, local / 8u + 8u, local);
+  }
+}
+
+fn stage_column(weights: ptr<function, Sums>, c: u32, line: u32, y: u32) {
+  let quad = swizzle(y, line);
+  tile_a[line][quad] = (*weights)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
+}
+
+fn stage_columns(weights: ptr<function, Sums>, c: u32, lane: vec2u) {
+  stage_column(weights, c, lane.x, lane.y);
+  if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
+}
+
+// Stages the weights of a slice: columns are constants, so that they stay in registers.
+fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
+  switch (slice) {
+    case 0u: { stage_columns(weights, 0u, lane); }
+    case 1u: { stage_columns(weights, EACH, lane); }
+    case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
+    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
+  }
+}
+
+// Adds the outer product of four columns, the first of them column c, and the invocation's rows.
+fn add_quad(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: vec4f) {
+  (*sums)[c * ROW_QUADS] += a0 * b.x;
+  (*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
+  (*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
+  (*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
+  if (ROW_QUADS > 1u) {
+    (*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
+    (*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
+    (*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
+    (*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
+  }
+}
+
+fn add_one(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: f32) {
+  (*sums)[c * ROW_QUADS] += a0 * b;
+  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
+}
+
+// Adds a line of scores: quad \`a\` of A, and 8 further on, by quad \`b\` of B, and LANES further on.
+fn add_score_line(sums: ptr<function, Sums>, line: u32, a: u32, b: u32) {
+  let a0 = tile_a[line][a];
+  var a1 = vec4f();
+  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+  add_quad(sums, 0u, a0, a1, tile_b[line][b]);
+  if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
+}
+
+// The lines of elements 4 line .. 4 line + 3.
+fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  let b = swizzle(lane.x, line) % LANES;
+  add_score_line(sums, line, a, b);
+  add_score_line(sums, line + 4u, a, b);
+  add_score_line(sums, line + 8u, a, b);
+  add_score_line(sums, line + 12u, a, b);
+}
+
+// Adds a staged chunk, elements from d on of \`width\`, to scores.
+fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
+  for (var line = 0u; line < 4u; line++) {
+    if (width % STEP == 0u || d + 4u * line < width) {
+      add_score_lines(sums, line, lane);
+    }
+  }
+}
+
+// Adds a line of a slice to results.
+fn add_value_line(sums: ptr<function, Sums>, line: u32, a: u32, lane: vec2u) {
+  let x = lane.x % LANES;
+  let a0 = tile_a[line][a];
+  var a1 = vec4f();
+  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+  if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
+  if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
+  if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
+  if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
+  let left = LANES * WIDE + x / 4u;
+  if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
+  if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
+}
+
+fn add_value_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  add_value_line(sums, line, a, lane);
+  add_value_line(sums, line + 4u, a, lane);
+  add_value_line(sums, line + 8u, a, lane);
+  add_value_line(sums, line + 12u, a, lane);
+}
+
+// Adds a staged slice to results. Where a value is not finite, those of weight 0 are left out: they are no part of the result.
+fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
+  if (GUARDED && atomicLoad(&spoilt) != 0u) {
+    for (var line = 0u; line < STEP; line++) {
+      add_guarded_line(sums, line, lane);
+    }
+    return;
+  }
+  for (var line = 0u; line < 4u; line++) {
+    add_value_lines(sums, line, lane);
+  }
+}
+
+fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
+  return select(sum + weights * value, sum, weights == vec4f());
+}
+
+fn add_guarded_one(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, value: f32) {
+  (*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
+  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
+}
+
+fn add_guarded_quad(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, b: vec4f) {
+  add_guarded_one(sums, c, line, a, b.x);
+  add_guarded_one(sums, c + 1u, line, a, b.y);
+  add_guarded_one(sums, c + 2u, line, a, b.z);
+  add_guarded_one(sums, c + 3u, line, a, b.w);
+}
+
+fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  let x = lane.x % LANES;
+  if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
+  if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
+  if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
+  if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
+  let left = LANES * WIDE + x / 4u;
+  if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
+  if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
+}
+
+// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
+struct Target {
+  base: u32,
+  step: u32,
+  live: u32,
+  width: u32,
+  factor: f32,
+}
+
+// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
+  store_rows(result, to, sums, 0u, lane);
+  if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
+}
+
+fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
+  let row = 32u * h + 4u * lane.y;
+  if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
+  if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
+  if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
+  if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
+}
+
+// Four rows of the sums of columns c .. c + 3.
+fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
+  let i = c * ROW_QUADS + h;
+  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
+}
+
+fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
+  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
+}
+
+// Column c of all lanes, the columns from \`first\` on of the result.
+fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
+  workgroupBarrier();
+  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+  workgroupBarrier();
+  let quad = local / (LANES / 4u);
+  let line = 4u * (local % (LANES / 4u));
+  if (quad < ROWS / 4u) {
+    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+    store_block(result, to, 4u * quad, first + line, block);
+  }
+}
+
+fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
+  store_four(result, to, row, col, block[0]);
+  store_four(result, to, row + 1u, col, block[1]);
+  store_four(result, to, row + 2u, col, block[2]);
+  store_four(result, to, row + 3u, col, block[3]);
+}
+
+fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+  if (row >= to.live) {
+    return;
+  }
+  let value = four * to.factor;
+  let at = to.base + row * to.step + col;
+  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+    if (col + j < to.width) {
+      var part: OElem;
+      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+        part[c] = value[j + c];
+      }
+      put(result, (at + j) / select(1u, 4u, VEC), part);
+    }
+  }
+}
+
+// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
+// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
+// of that name; const HEAD_DIM, VALUE_DIM, VEC.
+
+// The rows of one head in an operand: row i is the first + i * step.
+struct Rows {
+  first: u32,
+  count: u32,
+  step: u32,
+}
+
+fn width_of(source: u32) -> u32 {
+  return select(HEAD_DIM, VALUE_DIM, source >= V);
+}
+
+// Four elements from d of a row; zero past the row's end, as far as products read them.
+fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
+  let width = width_of(source);
+  let at = (operand.first + row * operand.step) * width + d;
+  if (VEC) {
+    return element(source, at / 4u); // past the row's end no product reads it
+  }
+  if (d >= width) {
+    return vec4f();
+  }
+  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
+fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
+  let row = first_row + 4u * (item / 4u);
+  let last = max(operand.count, 1u) - 1u;
+  let element_from = d + 4u * (item % 4u);
+  (*next)[at] = load(source, operand, min(row, last), element_from);
+  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
+  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
+  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
+}
+
+// The operands of scores: of the rows and of the columns.
+struct Pair {
+  rows: Rows,
+  cols: Rows,
+  first_row: u32,
+}
+
+// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
+fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
+  if (local < ROWS) {
+    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
+  } else if (local < ROWS + COLS) {
+    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
+    } else if (item < ROWS + COLS) {
+      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
+    }
+  }
+}
+
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
+  let quad = local % 8u;
+  let seen = row < operand.count; // else zero: what is past the end may be infinite
+  fetch_quad(next, at, source, operand, row, quad, seen);
+  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+}
+
+fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
+  (*next)[at] = vec4f();
+  if (seen && 4u * quad < width_of(source)) {
+    (*next)[at] = load(source, operand, row, 4u * quad);
+  }
+}
+
+// Which of a block's columns line \`line\` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
+// Fetches the values of a slice of the block's columns from \`first_col\` on.
+fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
+  if (LANES == 8u) {
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
+  }
+}
+
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
 // a compiler may assume that arithmetic is finite: a diverged network would look sound.
 
@@ -4074,25 +4704,627 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
 ` as string,
 } as const satisfies ShaderSource;
 
 /**
  * attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
  * the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
- * Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
+ * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
  * Precision: f32.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionTiledBwdQ extends Same<typeof attention_tiled_bwd_q_> {}
 export const attention_tiled_bwd_q: AttentionTiledBwdQ = attention_tiled_bwd_q_;
 
+const attention_tiled_bwd_q_stored_ = {
+  name: 'attention_tiled_bwd_q_stored',
+  entryPoint: 'main',
+  bindings: {
+    k: { binding: 0, access: 'read', element: 'Elem' },
+    dscores: { binding: 1, access: 'read', element: 'vec4f' },
+    dq: { binding: 2, access: 'read_write', element: 'OElem' },
+  },
+  uniform: { binding: 3, size: 28, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+  } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+    ROWS: { kind: 'const', type: 'u32', default: 64 },
+    COLS: { kind: 'const', type: 'u32', default: 64 },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+  },
+  code: `// attention_tiled_bwd_q_stored: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_tiled_bwd_kv has stored: one product where
+//   attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
+// Buffers f32: k, dq as attention_bwd_q_plain; dscores [batch, heads, keys, n up to a multiple of 4].
+// Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
+// Precision: f32.
+// Source: Dao et al. 2022, the backward of attention.
+// @use attention_place
+// @use attention_product
+// @use attention_fetch
+
+const HEAD_DIM: u32 = 64u;   // knob: size of a head of q and k
+const VEC: bool = false;     // knob: read vec4f; the size is a multiple of 4
+alias Elem = f32;            // knob: vec4f with VEC
+const GROUPED: bool = false; // knob: neighbouring heads of q share a head of k
+
+const VALUE_DIM: u32 = HEAD_DIM; // what is summed up is k
+const GUARDED: bool = false;
+
+struct Dims {
+  batch: u32,
+  heads: u32,
+  kv_heads: u32, // optional, else heads
+  n: u32,
+  keys: u32, // optional, else n
+  head_dim: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> k: array<Elem>;
+@group(0) @binding(1) var<storage, read> dscores: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dq: array<OElem>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+const Q: u32 = 0u;
+const K: u32 = 1u;
+const V: u32 = 2u;
+
+fn element(source: u32, at: u32) -> vec4f {
+  return vec4f(k[at]);
+}
+
+fn put(result: u32, at: u32, value: OElem) {
+  dq[at] = value;
+}
+
+// The gradients of ROWS queries by one key, of which 8 neighbours have a line.
+struct Line {
+  low: vec4f,
+  high: vec4f,
+}
+
+fn fetch_slopes(head: u32, key: u32, first: u32, local: u32) -> Line {
+  let last = query_quads() - 1u; // a query past n is no part of the result, a key past the end has the value 0
+  let line = (head * dims.keys + min(key, dims.keys - 1u)) * query_quads();
+  let quad = first / 4u + local % 8u;
+  if (ROW_QUADS > 1u) {
+    return Line(dscores[line + min(quad, last)], dscores[line + min(quad + 8u, last)]);
+  }
+  return Line(dscores[line + min(quad, last)], vec4f());
+}
+
+fn stage_slopes(slopes: Line, line: u32, local: u32) {
+  let quad = swizzle(local % 8u, line);
+  tile_a[line][quad] = slopes.low;
+  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = slopes.high; }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let place_of_rows = place_of(wid, groups, dims.n, ROWS);
+  let head = place_of_rows.head; // batch * heads + head
+  if (head >= dims.batch * dims.heads) {
+    return;
+  }
+  let first = place_of_rows.first;
+  let keys = Rows(head / select(1u, dims.heads / dims.kv_heads, GROUPED) * dims.keys, dims.keys, 1u);
+  let lane = place(local);
+  let line = local / 8u;
+
+  var acc: Sums;
+  var next: Fetched;
+  var slopes = fetch_slopes(head, line, first, local);
+  var slopes2 = slopes;
+  fetch_line(&next, 0u, K, keys, line, local);
+  if (LANES == 8u) {
+    slopes2 = fetch_slopes(head, line + 8u, first, local);
+    fetch_line(&next, 4u, K, keys, line + 8u, local);
+  }
+  for (var begin = 0u; begin < dims.keys; begin += STEP) {
+    stage_slopes(slopes, line, local);
+    if (LANES == 8u) { stage_slopes(slopes2, line + 8u, local); }
+    stage_values(&next, local);
+    workgroupBarrier();
+    let after = begin + STEP + line; // past the end nothing reads them
+    slopes = fetch_slopes(head, after, first, local);
+    fetch_line(&next, 0u, K, keys, after, local);
+    if (LANES == 8u) {
+      slopes2 = fetch_slopes(head, after + 8u, first, local);
+      fetch_line(&next, 4u, K, keys, after + 8u, local);
+    }
+    add_values(&acc, lane);
+    workgroupBarrier();
+  }
+  store(0u, Target((head * dims.n + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM, dims.scale), &acc, lane, local);
+}
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
+
+// attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
+// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
+
+const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
+const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
+const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
+
+const THREADS: u32 = 8u * LANES;
+const STEP: u32 = 16u;                // lines of the tiles
+const SLICES: u32 = COLS / STEP;      // of a block's columns
+const EACH: u32 = STEP / LANES;       // columns of a slice that an invocation has
+const SPAN: u32 = 4u * LANES;         // columns that a quad of each lane covers
+const ROW_QUADS: u32 = ROWS / 32u;    // that an invocation has
+const COL_QUADS: u32 = COLS / SPAN;   // likewise
+// A head in whole quads of all lanes; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const LEFT: u32 = WIDTH % SPAN;
+const WIDE: u32 = WIDTH / SPAN + select(0u, 1u, LEFT > SPAN / 2u);
+const REST: u32 = select((LEFT + LANES - 1u) / LANES, 0u, LEFT > SPAN / 2u);
+const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u; // of a line of values
+
+alias PerRow = array<vec4f, 2>; // a number for each row that an invocation has
+// Sums for columns c = 0, 1, ... of an invocation: those of row quad h at c * ROW_QUADS + h. Results have more columns, or scores.
+alias Sums = array<vec4f, ROW_QUADS * max(4u * COL_QUADS, 4u * WIDE + REST)>;
+alias Fetched = array<vec4f, 8>;
+
+var<workgroup> tile_a: array<array<vec4f, ROWS / 4u>, STEP>;
+var<workgroup> tile_b: array<array<vec4f, max(COLS / 4u, VALUE_QUADS)>, STEP>;
+var<workgroup> spoilt: atomic<u32>; // a staged value was not finite: 0 times it is not 0
+
+// Which (x, y) an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, as in matmul_tiled.
+fn place(local: u32) -> vec2u {
+  let lane = local % 32u;
+  let block = local / 32u;
+  let across = LANES / 8u;
+  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+  return within + vec2u(8u * (block % across), 4u * (block / across));
+}
+
+// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
+fn query_quads() -> u32 {
+  return (dims.n + 3u) / 4u;
+}
+
+// Where column c of invocation x lies in a block, and in a result.
+fn column(c: u32, x: u32) -> u32 {
+  return SPAN * (c / 4u) + 4u * x + c % 4u;
+}
+
+// Where a quad of a line lies in it, so that writes of turned blocks and of weights meet no bank twice.
+fn swizzle(quad: u32, line: u32) -> u32 {
+  return quad ^ (2u * (line % 4u));
+}
+
+fn turned(f: ptr<function, Fetched>, at: u32) -> mat4x4f {
+  return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
+}
+
+// Element 4 b + i of a chunk is line b + 4 i of the tiles.
+fn stage_item_a(block: mat4x4f, item: u32) {
+  let line = item % 4u;
+  let quad = swizzle(item / 4u, line);
+  tile_a[line][quad] = block[0];
+  tile_a[line + 4u][quad] = block[1];
+  tile_a[line + 8u][quad] = block[2];
+  tile_a[line + 12u][quad] = block[3];
+}
+
+fn stage_item_b(block: mat4x4f, item: u32) {
+  let line = item % 4u;
+  let quad = swizzle(item / 4u, line);
+  tile_b[line][quad] = block[0];
+  tile_b[line + 4u][quad] = block[1];
+  tile_b[line + 8u][quad] = block[2];
+  tile_b[line + 12u][quad] = block[3];
+}
+
+// Stages a chunk of both operands of scores.
+fn stage_chunk(f: ptr<function, Fetched>, local: u32) {
+  if (local < ROWS) {
+    stage_item_a(turned(f, 0u), local);
+  } else if (local < ROWS + COLS) {
+    stage_item_b(turned(f, 0u), local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      stage_item_a(turned(f, 4u), item);
+    } else if (item < ROWS + COLS) {
+      stage_item_b(turned(f, 4u), item - ROWS);
+    }
+  }
+}
+
+fn stage_line(f: ptr<function, Fetched>, at: u32, line: u32, local: u32) {
+  let quad = local % 8u;
+  stage_quad((*f)[at], line, quad);
+  if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
+  if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
+  if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
+}
+
+fn stage_quad(value: vec4f, line: u32, quad: u32) {
+  if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
+    tile_b[line][quad] = value;
+  }
+  if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
+    atomicStore(&spoilt, 1u);
+  }
+}
+
+// Stages the values of a slice.
+fn stage_values(f: ptr<function, Fetched>, local: u32) {
+  stage_line(f, 0u, local / 8u, local);
+  if (LANES == 8u) {
+    stage_line(f, 4u, local / 8u + 8u, local);
+  }
+}
+
+fn stage_column(weights: ptr<function, Sums>, c: u32, line: u32, y: u32) {
+  let quad = swizzle(y, line);
+  tile_a[line][quad] = (*weights)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
+}
+
+fn stage_columns(weights: ptr<function, Sums>, c: u32, lane: vec2u) {
+  stage_column(weights, c, lane.x, lane.y);
+  if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
+}
+
+// Stages the weights of a slice: columns are constants, so that they stay in registers.
+fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
+  switch (slice) {
+    case 0u: { stage_columns(weights, 0u, lane); }
+    case 1u: { stage_columns(weights, EACH, lane); }
+    case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
+    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
+  }
+}
+
+// Adds the outer product of four columns, the first of them column c, and the invocation's rows.
+fn add_quad(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: vec4f) {
+  (*sums)[c * ROW_QUADS] += a0 * b.x;
+  (*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
+  (*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
+  (*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
+  if (ROW_QUADS > 1u) {
+    (*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
+    (*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
+    (*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
+    (*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
+  }
+}
+
+fn add_one(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: f32) {
+  (*sums)[c * ROW_QUADS] += a0 * b;
+  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
+}
+
+// Adds a line of scores: quad \`a\` of A, and 8 further on, by quad \`b\` of B, and LANES further on.
+fn add_score_line(sums: ptr<function, Sums>, line: u32, a: u32, b: u32) {
+  let a0 = tile_a[line][a];
+  var a1 = vec4f();
+  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+  add_quad(sums, 0u, a0, a1, tile_b[line][b]);
+  if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
+}
+
+// The lines of elements 4 line .. 4 line + 3.
+fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  let b = swizzle(lane.x, line) % LANES;
+  add_score_line(sums, line, a, b);
+  add_score_line(sums, line + 4u, a, b);
+  add_score_line(sums, line + 8u, a, b);
+  add_score_line(sums, line + 12u, a, b);
+}
+
+// Adds a staged chunk, elements from d on of \`width\`, to scores.
+fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
+  for (var line = 0u; line < 4u; line++) {
+    if (width % STEP == 0u || d + 4u * line < width) {
+      add_score_lines(sums, line, lane);
+    }
+  }
+}
+
+// Adds a line of a slice to results.
+fn add_value_line(sums: ptr<function, Sums>, line: u32, a: u32, lane: vec2u) {
+  let x = lane.x % LANES;
+  let a0 = tile_a[line][a];
+  var a1 = vec4f();
+  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+  if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
+  if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
+  if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
+  if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
+  let left = LANES * WIDE + x / 4u;
+  if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
+  if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
+}
+
+fn add_value_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  add_value_line(sums, line, a, lane);
+  add_value_line(sums, line + 4u, a, lane);
+  add_value_line(sums, line + 8u, a, lane);
+  add_value_line(sums, line + 12u, a, lane);
+}
+
+// Adds a staged slice to results. Where a value is not finite, those of weight 0 are left out: they are no part of the result.
+fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
+  if (GUARDED && atomicLoad(&spoilt) != 0u) {
+    for (var line = 0u; line < STEP; line++) {
+      add_guarded_line(sums, line, lane);
+    }
+    return;
+  }
+  for (var line = 0u; line < 4u; line++) {
+    add_value_lines(sums, line, lane);
+  }
+}
+
+fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
+  return select(sum + weights * value, sum, weights == vec4f());
+}
+
+fn add_guarded_one(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, value: f32) {
+  (*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
+  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
+}
+
+fn add_guarded_quad(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, b: vec4f) {
+  add_guarded_one(sums, c, line, a, b.x);
+  add_guarded_one(sums, c + 1u, line, a, b.y);
+  add_guarded_one(sums, c + 2u, line, a, b.z);
+  add_guarded_one(sums, c + 3u, line, a, b.w);
+}
+
+fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  let x = lane.x % LANES;
+  if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
+  if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
+  if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
+  if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
+  let left = LANES * WIDE + x / 4u;
+  if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
+  if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
+}
+
+// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
+struct Target {
+  base: u32,
+  step: u32,
+  live: u32,
+  width: u32,
+  factor: f32,
+}
+
+// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
+  store_rows(result, to, sums, 0u, lane);
+  if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
+}
+
+fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
+  let row = 32u * h + 4u * lane.y;
+  if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
+  if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
+  if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
+  if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
+}
+
+// Four rows of the sums of columns c .. c + 3.
+fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
+  let i = c * ROW_QUADS + h;
+  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
+}
+
+fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
+  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
+}
+
+// Column c of all lanes, the columns from \`first\` on of the result.
+fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
+  workgroupBarrier();
+  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+  workgroupBarrier();
+  let quad = local / (LANES / 4u);
+  let line = 4u * (local % (LANES / 4u));
+  if (quad < ROWS / 4u) {
+    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+    store_block(result, to, 4u * quad, first + line, block);
+  }
+}
+
+fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
+  store_four(result, to, row, col, block[0]);
+  store_four(result, to, row + 1u, col, block[1]);
+  store_four(result, to, row + 2u, col, block[2]);
+  store_four(result, to, row + 3u, col, block[3]);
+}
+
+fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+  if (row >= to.live) {
+    return;
+  }
+  let value = four * to.factor;
+  let at = to.base + row * to.step + col;
+  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+    if (col + j < to.width) {
+      var part: OElem;
+      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+        part[c] = value[j + c];
+      }
+      put(result, (at + j) / select(1u, 4u, VEC), part);
+    }
+  }
+}
+
+// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
+// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
+// of that name; const HEAD_DIM, VALUE_DIM, VEC.
+
+// The rows of one head in an operand: row i is the first + i * step.
+struct Rows {
+  first: u32,
+  count: u32,
+  step: u32,
+}
+
+fn width_of(source: u32) -> u32 {
+  return select(HEAD_DIM, VALUE_DIM, source >= V);
+}
+
+// Four elements from d of a row; zero past the row's end, as far as products read them.
+fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
+  let width = width_of(source);
+  let at = (operand.first + row * operand.step) * width + d;
+  if (VEC) {
+    return element(source, at / 4u); // past the row's end no product reads it
+  }
+  if (d >= width) {
+    return vec4f();
+  }
+  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
+fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
+  let row = first_row + 4u * (item / 4u);
+  let last = max(operand.count, 1u) - 1u;
+  let element_from = d + 4u * (item % 4u);
+  (*next)[at] = load(source, operand, min(row, last), element_from);
+  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
+  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
+  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
+}
+
+// The operands of scores: of the rows and of the columns.
+struct Pair {
+  rows: Rows,
+  cols: Rows,
+  first_row: u32,
+}
+
+// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
+fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
+  if (local < ROWS) {
+    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
+  } else if (local < ROWS + COLS) {
+    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
+    } else if (item < ROWS + COLS) {
+      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
+    }
+  }
+}
+
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
+  let quad = local % 8u;
+  let seen = row < operand.count; // else zero: what is past the end may be infinite
+  fetch_quad(next, at, source, operand, row, quad, seen);
+  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+}
+
+fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
+  (*next)[at] = vec4f();
+  if (seen && 4u * quad < width_of(source)) {
+    (*next)[at] = load(source, operand, row, 4u * quad);
+  }
+}
+
+// Which of a block's columns line \`line\` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
+// Fetches the values of a slice of the block's columns from \`first_col\` on.
+fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
+  if (LANES == 8u) {
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
+  }
+}
+` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * attention_tiled_bwd_q_stored: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_tiled_bwd_kv has stored: one product where
+ * attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
+ * Buffers f32: k, dq as attention_bwd_q_plain; dscores [batch, heads, keys, n up to a multiple of 4].
+ * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
+ * Precision: f32.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionTiledBwdQStored extends Same<typeof attention_tiled_bwd_q_stored_> {}
+export const attention_tiled_bwd_q_stored: AttentionTiledBwdQStored = attention_tiled_bwd_q_stored_;
+
 const attention_tiled_fwd_ = {
   name: 'attention_tiled_fwd',
   entryPoint: 'main',
   bindings: {
     v: { binding: 5, access: 'read', element: 'Elem' },
-    out: { binding: 6, access: 'read_write', element: 'f32' },
+    out: { binding: 6, access: 'read_write', element: 'OElem' },
     lse: { binding: 7, access: 'read_write', element: 'f32' },
     lengths: { binding: 4, access: 'read', element: 'u32', optional: 'LENGTHS' },
     q: { binding: 0, access: 'read', element: 'Elem' },
@@ -4114,10 +5346,6 @@ const attention_tiled_fwd_ = {
     mask_n: { type: 'u32', offset: 44, else: 1, optional: 'MASK' },
   } },
   knobs: {
-    ROWS: { kind: 'const', type: 'u32', default: 64 },
-    COLS: { kind: 'const', type: 'u32', default: 64 },
-    CHUNK: { kind: 'const', type: 'u32', default: 16 },
-    SLICE: { kind: 'const', type: 'u32', default: 16 },
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
@@ -4129,22 +5357,22 @@ const attention_tiled_fwd_ = {
     MaskElem: { kind: 'alias', type: 'type', default: 'u32' },
     LENGTHS: { kind: 'const', type: 'bool', default: false },
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
+    ROWS: { kind: 'const', type: 'u32', default: 64 },
+    COLS: { kind: 'const', type: 'u32', default: 64 },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
-  workgroup: [8, 'ROWS / 4'],
   code: `// attention_tiled_fwd: out = softmax(scores) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
-// Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
-// Each block: scores over chunks of a head through workgroup memory, then weights and values over slices of the keys (lib/attention_tile).
-// Q is staged again for each block, since all of it would fill the 16 KiB; that costs 1 read in 1000 multiply-adds or so.
+// Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
+// Q is staged again for each block, since all of it would fill the 16 KiB; the caches of the multiprocessor have it.
 // Precision: f32. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
 // Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
 // @use attention_tile
 // @use attention_forward
 
 @group(0) @binding(5) var<storage, read> v: array<Elem>;
-@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
-
-var<workgroup> exchange: array<vec4f, THREADS>;
 
 const Q: u32 = 0u;
 const K: u32 = 1u;
@@ -4158,314 +5386,201 @@ fn element(source: u32, at: u32) -> vec4f {
   }
 }
 
-@compute @workgroup_size(8, BANDS)
+fn put(result: u32, at: u32, value: OElem) {
+  out[at] = value;
+}
+
+// Where a block is: the first query that the invocation has, the block's first key, and past the last key that is seen.
+struct Block {
+  query: u32,
+  key: u32,
+  end: u32,
+}
+
+// Masks the scores of column c, and raises the tops to them.
+fn mask_quad(score: ptr<function, Sums>, top: ptr<function, PerRow>, c: u32, h: u32, key: u32, at: Block, seen: Seen) {
+  let masked = hide_queries(four_capped((*score)[c * ROW_QUADS + h] * dims.scale), seen, at.query + 32u * h, key);
+  let four = select(vec4f(HIDDEN), masked, key < at.end);
+  (*score)[c * ROW_QUADS + h] = four;
+  (*top)[h] = max((*top)[h], four);
+}
+
+fn mask_column(score: ptr<function, Sums>, top: ptr<function, PerRow>, c: u32, x: u32, at: Block, seen: Seen) {
+  let key = at.key + column(c, x);
+  mask_quad(score, top, c, 0u, key, at, seen);
+  if (ROW_QUADS > 1u) { mask_quad(score, top, c, 1u, key, at, seen); }
+}
+
+fn mask_four(score: ptr<function, Sums>, top: ptr<function, PerRow>, c: u32, x: u32, at: Block, seen: Seen) {
+  mask_column(score, top, c, x, at, seen);
+  mask_column(score, top, c + 1u, x, at, seen);
+  mask_column(score, top, c + 2u, x, at, seen);
+  mask_column(score, top, c + 3u, x, at, seen);
+}
+
+// Makes weights of the scores of column c, and adds them to the sums.
+fn weigh_column(score: ptr<function, Sums>, sum: ptr<function, PerRow>, c: u32, top: PerRow) {
+  let p0 = four_weights((*score)[c * ROW_QUADS], top[0]);
+  (*score)[c * ROW_QUADS] = p0;
+  (*sum)[0] += p0;
+  if (ROW_QUADS > 1u) {
+    let p1 = four_weights((*score)[c * ROW_QUADS + 1u], top[1]);
+    (*score)[c * ROW_QUADS + 1u] = p1;
+    (*sum)[1] += p1;
+  }
+}
+
+fn weigh_four(score: ptr<function, Sums>, sum: ptr<function, PerRow>, c: u32, top: PerRow) {
+  weigh_column(score, sum, c, top);
+  weigh_column(score, sum, c + 1u, top);
+  weigh_column(score, sum, c + 2u, top);
+  weigh_column(score, sum, c + 3u, top);
+}
+
+// Multiplies column c of the results by a factor of each row.
+fn scale_column(acc: ptr<function, Sums>, c: u32, factor: PerRow) {
+  (*acc)[c * ROW_QUADS] *= factor[0];
+  if (ROW_QUADS > 1u) { (*acc)[c * ROW_QUADS + 1u] *= factor[1]; }
+}
+
+fn scale_four(acc: ptr<function, Sums>, c: u32, factor: PerRow) {
+  scale_column(acc, c, factor);
+  scale_column(acc, c + 1u, factor);
+  scale_column(acc, c + 2u, factor);
+  scale_column(acc, c + 3u, factor);
+}
+
+fn scale_all(acc: ptr<function, Sums>, factor: PerRow) {
+  if (WIDE > 0u) { scale_four(acc, 0u, factor); }
+  if (WIDE > 1u) { scale_four(acc, 4u, factor); }
+  if (WIDE > 2u) { scale_four(acc, 8u, factor); }
+  if (WIDE > 3u) { scale_four(acc, 12u, factor); }
+  if (REST > 0u) { scale_column(acc, 4u * WIDE, factor); }
+  if (REST > 1u) { scale_column(acc, 4u * WIDE + 1u, factor); }
+}
+
+// Gives the other lanes what this one has of its rows, through the tile of A, which is free between products: line x is lane x's.
+fn share(own: PerRow, lane: vec2u) {
+  tile_a[lane.x][lane.y] = own[0];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = own[1]; }
+  workgroupBarrier();
+}
+
+// lse of four rows from the sum of their weights; HIDDEN where no key is seen.
+fn line_of(top: vec4f, sum: vec4f) -> vec4f {
+  let line = select(top + log(sum), sum, are_nan(sum)); // the log of a NaN is not one everywhere
+  return select(line, vec4f(HIDDEN), vec4<bool>(GUARDED) & (sum == vec4f()));
+}
+
+fn store_lines(head: u32, row: u32, line: vec4f) {
+  for (var r = 0u; r < 4u; r++) {
+    if (row + r < dims.n) {
+      lse[head * dims.n + row + r] = line[r];
+    }
+  }
+}
+
+@compute @workgroup_size(THREADS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let place = place_of(wid, groups, dims.n, ROWS);
-  let head = place.head; // batch * heads + head
+  let place_of_rows = place_of(wid, groups, dims.n, ROWS);
+  let head = place_of_rows.head; // batch * heads + head
   if (head >= dims.batch * dims.heads) {
     return;
   }
-  let first = place.first;
+  let first = place_of_rows.first;
   let seen = seen_by(head);
-  let queries = Rows(head * dims.n, dims.n, 1u);
   let keys = Rows(head / group_size() * dims.keys, seen.keys, 1u);
+  let operands = Pair(Rows(head * dims.n, dims.n, 1u), keys, first);
   let end = keys_until(seen, first + ROWS - 1u);
+  let lane = place(local);
 
-  var acc: array<vec4f, OWN>;
-  var top = vec4f(HIDDEN);
-  var sum = vec4f();
+  var acc: Sums;
+  var top = PerRow(vec4f(HIDDEN), vec4f(HIDDEN));
+  var sum: PerRow;
+  var next: Fetched;
+  fetch_chunk(&next, Q, K, operands, 0u, 0u, local);
   for (var begin = 0u; begin < end; begin += COLS) {
-    var score = array<vec4f, 8>();
-    for (var d = 0u; d < HEAD_DIM; d += CHUNK) {
-      stage_chunk(Q, queries, first, K, keys, begin, d, local);
-      add_scores(&score, lid.x, lid.y);
-    }
-
-    var new_top = top;
-    for (var c = 0u; c < LANE; c++) {
-      let key = begin + lid.x + 8u * c;
-      let masked = hide_queries(four_capped(score[c] * dims.scale), seen, first + 4u * lid.y, key);
-      score[c] = select(vec4f(HIDDEN), masked, key < end);
-      new_top = max(new_top, score[c]);
-    }
-    exchange[local] = new_top;
-    workgroupBarrier();
-    for (var i = 0u; i < 8u; i++) {
-      new_top = max(new_top, exchange[lid.y * 8u + i]);
-    }
-    let shrink = exp(top - new_top);
-    top = new_top;
-    sum *= shrink;
-    for (var c = 0u; c < LANE; c++) {
-      score[c] = four_weights(score[c], top);
-      sum += score[c];
-    }
-    for (var i = 0u; i < OWN; i++) {
-      acc[i] *= shrink;
-    }
-    add_block(&acc, &score, V, keys, begin, lid, local, true); // the exchange has been a barrier
-  }
-
-  exchange[local] = sum;
-  workgroupBarrier();
-  var all_keys = vec4f();
-  for (var i = 0u; i < 8u; i++) {
-    all_keys += exchange[lid.y * 8u + i];
-  }
-  var line = select(top + log(all_keys), all_keys, are_nan(all_keys)); // the log of a NaN is not one everywhere
-  if (GUARDED) { // where no key is seen
-    let none = all_keys == vec4f();
-    line = select(line, vec4f(HIDDEN), none);
-    all_keys = select(all_keys, vec4f(1.0), none);
-  }
-  for (var i = 0u; i < OWN; i++) {
-    acc[i] /= all_keys;
-  }
-  let to = (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
-  for (var take = 0u; take < TAKES; take++) {
-    let four = take_four(&acc);
-    for (var r = 0u; r < 4u; r++) {
-      let row = first + 4u * lid.y + r;
-      for (var j = 0u; j < 4u; j++) {
-        let col = own_column(take, j, lid.x);
-        if (row < dims.n && col < VALUE_DIM) {
-          out[(to + row * dims.heads) * VALUE_DIM + col] = four[r][j];
-        }
+    var score = Sums();
+    for (var d = 0u; d < HEAD_DIM; d += STEP) {
+      stage_chunk(&next, local);
+      workgroupBarrier();
+      if (d + STEP < HEAD_DIM) {
+        fetch_chunk(&next, Q, K, operands, begin, d + STEP, local);
+      } else {
+        fetch_values(&next, V, keys, begin, 0u, local);
       }
-    }
-  }
-  for (var r = 0u; r < 4u; r++) {
-    let row = first + 4u * lid.y + r;
-    if (row < dims.n && lid.x == 0u) {
-      lse[head * dims.n + row] = line[r];
-    }
-  }
-}
-
-// attention_tile: a block of ROWS x COLS scores of one head by a workgroup of 8 x ROWS / 4: invocation (x, y) has rows 4 y .. 4 y + 3,
-// the lanes of a vec4f, and columns x, x + 8, ...; of a head's elements it has OWN columns of the results.
-// Needs in the kernel: const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand of that name.
-// Two uses of the pool take turns:
-//   a chunk of head_dim, lines of LINE vec4s: ROWS lines of the rows' operand, then COLS lines of the columns' operand;
-//   a slice of the columns: SLICE lines of WEIGHT_LINE (weights, a vec4 for 4 rows), then SLICE lines of VALUE_LINE (values).
-
-// @use attention
-
-const ROWS: u32 = 64u;  // knob: queries (keys, in the backward of k and v) a workgroup: a multiple of 16; 2 ROWS invocations
-const COLS: u32 = 64u;  // knob: keys (queries, likewise) a block: 32 or 64
-const CHUNK: u32 = 16u; // knob: elements of a head staged at once: a multiple of 8
-const SLICE: u32 = 16u; // knob: keys (queries) whose values are staged at once: 8, 16 or 32
-
-const BANDS: u32 = ROWS / 4u;              // bands of 4 rows, an invocation (x, y) has part of band y
-const THREADS: u32 = 2u * ROWS;
-const LANE: u32 = COLS / 8u;               // scores of a row an invocation has
-const LINE: u32 = (CHUNK / 4u) | 1u;       // odd: 8 neighbouring lines meet no bank twice
-const WEIGHT_LINE: u32 = (ROWS / 4u) | 1u; // odd: so do 8 neighbouring lines of weights
-// A head in whole vec4s of 8 invocations; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
-const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
-const LEFT: u32 = WIDTH % 32u;
-const WIDE: u32 = WIDTH / 32u + select(0u, 1u, LEFT > 16u);
-const REST: u32 = select((LEFT + 7u) / 8u, 0u, LEFT > 16u);
-const OWN: u32 = max(4u, 4u * WIDE + REST);
-const VALUE_LINE: u32 = 8u * WIDE + 2u * REST;
-const VALUES: u32 = SLICE * WEIGHT_LINE;
-
-var<workgroup> pool: array<vec4f, max((ROWS + COLS) * LINE, SLICE * (WEIGHT_LINE + VALUE_LINE))>;
-
-// Four rows' sums over four of head_dim: the chain of multiply-adds of plain code, for 4 rows at once.
-fn along(sum: vec4f, rows: mat4x4f, col: vec4f) -> vec4f {
-  return (((sum + rows[0] * col.x) + rows[1] * col.y) + rows[2] * col.z) + rows[3] * col.w;
-}
-
-// Adds the staged chunk's products to the scores. Written out: indices of register arrays must be constants without the compiler's help,
-// and a driver that keeps the loop takes longer. The remainders, of numbers that are smaller anyway, are bounds that Dawn sees: it
-// clamps no index then.
-fn add_scores(scores: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
-  add_quad(scores, x, y, 0u);
-  add_quad(scores, x, y, 1u);
-  if (CHUNK > 8u) {
-    add_quad(scores, x, y, 2u);
-    add_quad(scores, x, y, 3u);
-  }
-  if (CHUNK > 16u) {
-    add_quad(scores, x, y, 4u);
-    add_quad(scores, x, y, 5u);
-  }
-  for (var quad = 6u; quad < CHUNK / 4u; quad++) {
-    add_quad(scores, x, y, quad);
-  }
-}
-
-// Adds the products of four of head_dim.
-fn add_quad(scores: ptr<function, array<vec4f, 8>>, x: u32, y: u32, quad: u32) {
-  let q = quad % (CHUNK / 4u);
-  let r = 4u * (y % BANDS) * LINE + q;
-  let rows = transpose(mat4x4f(pool[r], pool[r + LINE], pool[r + 2u * LINE], pool[r + 3u * LINE]));
-  let c = (ROWS + x % 8u) * LINE + q;
-  (*scores)[0] = along((*scores)[0], rows, pool[c]);
-  (*scores)[1] = along((*scores)[1], rows, pool[c + 8u * LINE]);
-  (*scores)[2] = along((*scores)[2], rows, pool[c + 16u * LINE]);
-  (*scores)[3] = along((*scores)[3], rows, pool[c + 24u * LINE]);
-  if (COLS == 64u) {
-    (*scores)[4] = along((*scores)[4], rows, pool[c + 32u * LINE]);
-    (*scores)[5] = along((*scores)[5], rows, pool[c + 40u * LINE]);
-    (*scores)[6] = along((*scores)[6], rows, pool[c + 48u * LINE]);
-    (*scores)[7] = along((*scores)[7], rows, pool[c + 56u * LINE]);
-  }
-}
-
-// Stages the weights of one slice, then turns them round so that the next slice's come first: after all slices they lie as before.
-fn stage_weights(weights: ptr<function, array<vec4f, 8>>, x: u32, y: u32) {
-  for (var i = 0u; i < SLICE / 8u; i++) {
-    pool[(x % 8u + 8u * i) * WEIGHT_LINE + y % BANDS] = (*weights)[i];
-  }
-  let all = *weights;
-  for (var i = 0u; i < LANE; i++) {
-    (*weights)[i] = all[(i + SLICE / 8u) % LANE];
-  }
-}
-
-// Four rows' weights of one value; where a weight is 0 by rule, the value is no part of the result.
-fn four_weighted(weights: vec4f, value: f32, guard: bool) -> vec4f {
-  if (guard) {
-    return select(weights * value, vec4f(), weights == vec4f());
-  }
-  return weights * value;
-}
-
-fn add_four(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: vec4f, guard: bool) {
-  (*results)[at] += four_weighted(weights, value.x, guard);
-  (*results)[at + 1u] += four_weighted(weights, value.y, guard);
-  (*results)[at + 2u] += four_weighted(weights, value.z, guard);
-  (*results)[at + 3u] += four_weighted(weights, value.w, guard);
-}
-
-// Not in place: an index that is constant may not be out of bounds, even in code that never runs.
-fn add_one(results: ptr<function, array<vec4f, OWN>>, at: u32, weights: vec4f, value: f32, guard: bool) {
-  (*results)[at] += four_weighted(weights, value, guard);
-}
-
-// Adds the values of the slice's line \`col\`, of which this invocation has those from x on.
-fn add_column(results: ptr<function, array<vec4f, OWN>>, at: u32, lane: u32, weights: vec4f, guard: bool) {
-  let x = lane % 8u;
-  let line = VALUES + (at % SLICE) * VALUE_LINE;
-  let value = line + x;
-  if (WIDE > 0u) { add_four(results, 0u, weights, pool[value], guard); }
-  if (WIDE > 1u) { add_four(results, 4u, weights, pool[value + 8u], guard); }
-  if (WIDE > 2u) { add_four(results, 8u, weights, pool[value + 16u], guard); }
-  if (WIDE > 3u) { add_four(results, 12u, weights, pool[value + 24u], guard); }
-  let left = line + 8u * WIDE + x / 4u;
-  if (REST > 0u) { add_one(results, 4u * WIDE, weights, pool[left][x % 4u], guard); }
-  if (REST > 1u) { add_one(results, 4u * WIDE + 1u, weights, pool[left + 2u][x % 4u], guard); }
-}
-
-// Adds line \`at\` of the staged slice, weighted, to the results.
-fn add_line(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32, at: u32) {
-  let col = at % SLICE;
-  let weights = pool[col * WEIGHT_LINE + y % BANDS];
-  let none = weights == vec4f(); // of a NaN, != is false on some devices
-  if (!GUARDED || !any(none)) {
-    add_column(results, col, x, weights, false);
-  } else if (!all(none)) {
-    add_column(results, col, x, weights, true);
-  }
-}
-
-// Adds the staged slice's values, weighted, to the results.
-fn add_values(results: ptr<function, array<vec4f, OWN>>, x: u32, y: u32) {
-  for (var col = 0u; col < SLICE; col++) {
-    add_line(results, x, y, col);
-  }
-}
-
-// Takes the first four results of each of the 4 rows (a column of the matrix is a row's four) and moves the others up.
-fn take_four(results: ptr<function, array<vec4f, OWN>>) -> mat4x4f {
-  let four = transpose(mat4x4f((*results)[0], (*results)[1], (*results)[2], (*results)[3]));
-  for (var i = 4u; i < OWN; i++) {
-    (*results)[i - 4u] = (*results)[i];
-  }
-  return four;
-}
-
-const TAKES: u32 = WIDE + min(REST, 1u);
-
-// Which column of a head result j of the take-th four is: WIDTH or more where there is none.
-fn own_column(take: u32, j: u32, x: u32) -> u32 {
-  return 32u * take + select(8u * j + x, 4u * x + j, take < WIDE);
-}
-
-// The rows of one head in an operand: row i is the first + i * step, and zero from \`count\` on.
-struct Rows {
-  first: u32,
-  count: u32,
-  step: u32,
-}
-
-// Four elements from d of a row, zero past the edges.
-fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
-  let width = select(HEAD_DIM, VALUE_DIM, source >= V);
-  if (row >= operand.count || d >= width) {
-    return vec4f();
-  }
-  let at = (operand.first + row * operand.step) * width + d;
-  if (VEC) {
-    return element(source, at / 4u);
-  }
-  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
-}
-
-// Stages a chunk of ROWS rows of one operand and COLS of another; the barriers before and after keep the pool's uses apart.
-fn stage_chunk(a: u32, rows_of: Rows, first_row: u32, b: u32, cols_of: Rows, first_col: u32, d: u32, local: u32) {
-  workgroupBarrier();
-  for (var i = 0u; i < ROWS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    pool[line * LINE + quad] = load(a, rows_of, first_row + line, d + 4u * quad);
-  }
-  for (var i = 0u; i < COLS * CHUNK / 4u; i += THREADS) {
-    let line = (i + local) / (CHUNK / 4u);
-    let quad = (i + local) % (CHUNK / 4u);
-    if (line < COLS) {
-      pool[(ROWS + line) * LINE + quad] = load(b, cols_of, first_col + line, d + 4u * quad);
-    }
-  }
-  workgroupBarrier();
-}
-
-// Adds all columns of a block, weighted: results += weights values, where values are rows from first_col on of an operand.
-// \`begun\`: since the pool's last use there has been a barrier.
-fn add_block(
-  results: ptr<function, array<vec4f, OWN>>,
-  weights: ptr<function, array<vec4f, 8>>,
-  values: u32,
-  operand: Rows,
-  first_col: u32,
-  lid: vec3u,
-  local: u32,
-  begun: bool,
-) {
-  for (var slice = 0u; slice < COLS; slice += SLICE) {
-    if (slice > 0u || !begun) {
+      add_chunk(&score, lane, d, HEAD_DIM);
       workgroupBarrier();
     }
-    stage_weights(weights, lid.x, lid.y);
-    for (var i = 0u; i < SLICE * VALUE_LINE; i += THREADS) {
-      let line = (i + local) / VALUE_LINE;
-      if (line < SLICE) {
-        pool[VALUES + i + local] = load(values, operand, first_col + slice + line, 4u * ((i + local) % VALUE_LINE));
-      }
+
+    let at = Block(first + 4u * lane.y, begin, end);
+    var new_top = top;
+    mask_four(&score, &new_top, 0u, lane.x, at, seen);
+    if (COL_QUADS > 1u) { mask_four(&score, &new_top, 4u, lane.x, at, seen); }
+    share(new_top, lane);
+    for (var i = 0u; i < LANES; i++) {
+      new_top[0] = max(new_top[0], tile_a[i][lane.y]);
+      if (ROW_QUADS > 1u) { new_top[1] = max(new_top[1], tile_a[i][lane.y + 8u]); }
     }
     workgroupBarrier();
-    add_values(results, lid.x, lid.y);
+    let shrink = PerRow(exp(top[0] - new_top[0]), exp(top[1] - new_top[1]));
+    top = new_top;
+    sum[0] *= shrink[0];
+    sum[1] *= shrink[1];
+    weigh_four(&score, &sum, 0u, top);
+    if (COL_QUADS > 1u) { weigh_four(&score, &sum, 4u, top); }
+    scale_all(&acc, shrink);
+
+    for (var slice = 0u; slice < SLICES; slice++) {
+      stage_weights(&score, slice, lane);
+      stage_values(&next, local);
+      workgroupBarrier();
+      if (slice + 1u < SLICES) {
+        fetch_values(&next, V, keys, begin, slice + 1u, local);
+      } else {
+        fetch_chunk(&next, Q, K, operands, begin + COLS, 0u, local);
+      }
+      add_values(&acc, lane);
+      workgroupBarrier();
+    }
   }
+
+  share(sum, lane);
+  var all = PerRow();
+  for (var i = 0u; i < LANES; i++) {
+    all[0] += tile_a[i][lane.y];
+    if (ROW_QUADS > 1u) { all[1] += tile_a[i][lane.y + 8u]; }
+  }
+  let row = first + 4u * lane.y;
+  if (lane.x == 0u) {
+    store_lines(head, row, line_of(top[0], all[0]));
+    if (ROW_QUADS > 1u) { store_lines(head, row + 32u, line_of(top[1], all[1])); }
+  }
+  var inverse = PerRow(1.0 / all[0], 1.0 / all[1]);
+  if (GUARDED) { // 0 where no key is seen
+    inverse[0] = select(inverse[0], vec4f(), all[0] == vec4f());
+    inverse[1] = select(inverse[1], vec4f(), all[1] == vec4f());
+  }
+  scale_all(&acc, inverse);
+  let to = (head / dims.heads * dims.n + first) * dims.heads + head % dims.heads;
+  store(0u, Target(to * VALUE_DIM, dims.heads * VALUE_DIM, dims.n - first, VALUE_DIM, 1.0), &acc, lane, local);
 }
+
+// attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
+// (and 32 further on), the lanes of a vec4f, and columns 4 x .. 4 x + 3 (and 4 LANES further on); of a head's elements it has columns of the
+// results likewise. All products are sums of outer products of a line of A, of the rows, and a line of B, of the columns, and go through the
+// same two tiles of workgroup memory, STEP lines at a time:
+//   scores: lines are elements of a head, of both operands, turned in registers, 4 x 4 at a time;
+//   results: lines are columns of the block, their weights and their values. Which 16 columns are a slice is free: 16 / LANES of each lane.
+// The steps of a product are written out, and sums are only indexed by constants: see shaders/matmul_tiled.wgsl, whose loop this is.
+// What the next step needs is on its way into registers while this one is multiplied.
+// @use attention
+// @use attention_product
+// @use attention_fetch
 
 // The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
 fn four_capped(s: vec4f) -> vec4f {
@@ -4525,6 +5640,7 @@ fn valid_keys(sample: u32) -> u32 {
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -4560,18 +5676,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {
@@ -4692,6 +5796,430 @@ fn total(x: Elem) -> f32 {
   return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
 }
 
+// attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
+// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
+
+const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
+const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
+const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
+alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
+
+const THREADS: u32 = 8u * LANES;
+const STEP: u32 = 16u;                // lines of the tiles
+const SLICES: u32 = COLS / STEP;      // of a block's columns
+const EACH: u32 = STEP / LANES;       // columns of a slice that an invocation has
+const SPAN: u32 = 4u * LANES;         // columns that a quad of each lane covers
+const ROW_QUADS: u32 = ROWS / 32u;    // that an invocation has
+const COL_QUADS: u32 = COLS / SPAN;   // likewise
+// A head in whole quads of all lanes; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const LEFT: u32 = WIDTH % SPAN;
+const WIDE: u32 = WIDTH / SPAN + select(0u, 1u, LEFT > SPAN / 2u);
+const REST: u32 = select((LEFT + LANES - 1u) / LANES, 0u, LEFT > SPAN / 2u);
+const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u; // of a line of values
+
+alias PerRow = array<vec4f, 2>; // a number for each row that an invocation has
+// Sums for columns c = 0, 1, ... of an invocation: those of row quad h at c * ROW_QUADS + h. Results have more columns, or scores.
+alias Sums = array<vec4f, ROW_QUADS * max(4u * COL_QUADS, 4u * WIDE + REST)>;
+alias Fetched = array<vec4f, 8>;
+
+var<workgroup> tile_a: array<array<vec4f, ROWS / 4u>, STEP>;
+var<workgroup> tile_b: array<array<vec4f, max(COLS / 4u, VALUE_QUADS)>, STEP>;
+var<workgroup> spoilt: atomic<u32>; // a staged value was not finite: 0 times it is not 0
+
+// Which (x, y) an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, as in matmul_tiled.
+fn place(local: u32) -> vec2u {
+  let lane = local % 32u;
+  let block = local / 32u;
+  let across = LANES / 8u;
+  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+  return within + vec2u(8u * (block % across), 4u * (block / across));
+}
+
+// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
+fn query_quads() -> u32 {
+  return (dims.n + 3u) / 4u;
+}
+
+// Where column c of invocation x lies in a block, and in a result.
+fn column(c: u32, x: u32) -> u32 {
+  return SPAN * (c / 4u) + 4u * x + c % 4u;
+}
+
+// Where a quad of a line lies in it, so that writes of turned blocks and of weights meet no bank twice.
+fn swizzle(quad: u32, line: u32) -> u32 {
+  return quad ^ (2u * (line % 4u));
+}
+
+fn turned(f: ptr<function, Fetched>, at: u32) -> mat4x4f {
+  return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
+}
+
+// Element 4 b + i of a chunk is line b + 4 i of the tiles.
+fn stage_item_a(block: mat4x4f, item: u32) {
+  let line = item % 4u;
+  let quad = swizzle(item / 4u, line);
+  tile_a[line][quad] = block[0];
+  tile_a[line + 4u][quad] = block[1];
+  tile_a[line + 8u][quad] = block[2];
+  tile_a[line + 12u][quad] = block[3];
+}
+
+fn stage_item_b(block: mat4x4f, item: u32) {
+  let line = item % 4u;
+  let quad = swizzle(item / 4u, line);
+  tile_b[line][quad] = block[0];
+  tile_b[line + 4u][quad] = block[1];
+  tile_b[line + 8u][quad] = block[2];
+  tile_b[line + 12u][quad] = block[3];
+}
+
+// Stages a chunk of both operands of scores.
+fn stage_chunk(f: ptr<function, Fetched>, local: u32) {
+  if (local < ROWS) {
+    stage_item_a(turned(f, 0u), local);
+  } else if (local < ROWS + COLS) {
+    stage_item_b(turned(f, 0u), local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      stage_item_a(turned(f, 4u), item);
+    } else if (item < ROWS + COLS) {
+      stage_item_b(turned(f, 4u), item - ROWS);
+    }
+  }
+}
+
+fn stage_line(f: ptr<function, Fetched>, at: u32, line: u32, local: u32) {
+  let quad = local % 8u;
+  stage_quad((*f)[at], line, quad);
+  if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
+  if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
+  if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
+}
+
+fn stage_quad(value: vec4f, line: u32, quad: u32) {
+  if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
+    tile_b[line][quad] = value;
+  }
+  if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
+    atomicStore(&spoilt, 1u);
+  }
+}
+
+// Stages the values of a slice.
+fn stage_values(f: ptr<function, Fetched>, local: u32) {
+  stage_line(f, 0u, local / 8u, local);
+  if (LANES == 8u) {
+    stage_line(f, 4u, local / 8u + 8u, local);
+  }
+}
+
+fn stage_column(weights: ptr<function, Sums>, c: u32, line: u32, y: u32) {
+  let quad = swizzle(y, line);
+  tile_a[line][quad] = (*weights)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
+}
+
+fn stage_columns(weights: ptr<function, Sums>, c: u32, lane: vec2u) {
+  stage_column(weights, c, lane.x, lane.y);
+  if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
+}
+
+// Stages the weights of a slice: columns are constants, so that they stay in registers.
+fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
+  switch (slice) {
+    case 0u: { stage_columns(weights, 0u, lane); }
+    case 1u: { stage_columns(weights, EACH, lane); }
+    case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
+    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
+  }
+}
+
+// Adds the outer product of four columns, the first of them column c, and the invocation's rows.
+fn add_quad(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: vec4f) {
+  (*sums)[c * ROW_QUADS] += a0 * b.x;
+  (*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
+  (*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
+  (*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
+  if (ROW_QUADS > 1u) {
+    (*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
+    (*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
+    (*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
+    (*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
+  }
+}
+
+fn add_one(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: f32) {
+  (*sums)[c * ROW_QUADS] += a0 * b;
+  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
+}
+
+// Adds a line of scores: quad \`a\` of A, and 8 further on, by quad \`b\` of B, and LANES further on.
+fn add_score_line(sums: ptr<function, Sums>, line: u32, a: u32, b: u32) {
+  let a0 = tile_a[line][a];
+  var a1 = vec4f();
+  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+  add_quad(sums, 0u, a0, a1, tile_b[line][b]);
+  if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
+}
+
+// The lines of elements 4 line .. 4 line + 3.
+fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  let b = swizzle(lane.x, line) % LANES;
+  add_score_line(sums, line, a, b);
+  add_score_line(sums, line + 4u, a, b);
+  add_score_line(sums, line + 8u, a, b);
+  add_score_line(sums, line + 12u, a, b);
+}
+
+// Adds a staged chunk, elements from d on of \`width\`, to scores.
+fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
+  for (var line = 0u; line < 4u; line++) {
+    if (width % STEP == 0u || d + 4u * line < width) {
+      add_score_lines(sums, line, lane);
+    }
+  }
+}
+
+// Adds a line of a slice to results.
+fn add_value_line(sums: ptr<function, Sums>, line: u32, a: u32, lane: vec2u) {
+  let x = lane.x % LANES;
+  let a0 = tile_a[line][a];
+  var a1 = vec4f();
+  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+  if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
+  if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
+  if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
+  if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
+  let left = LANES * WIDE + x / 4u;
+  if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
+  if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
+}
+
+fn add_value_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  add_value_line(sums, line, a, lane);
+  add_value_line(sums, line + 4u, a, lane);
+  add_value_line(sums, line + 8u, a, lane);
+  add_value_line(sums, line + 12u, a, lane);
+}
+
+// Adds a staged slice to results. Where a value is not finite, those of weight 0 are left out: they are no part of the result.
+fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
+  if (GUARDED && atomicLoad(&spoilt) != 0u) {
+    for (var line = 0u; line < STEP; line++) {
+      add_guarded_line(sums, line, lane);
+    }
+    return;
+  }
+  for (var line = 0u; line < 4u; line++) {
+    add_value_lines(sums, line, lane);
+  }
+}
+
+fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
+  return select(sum + weights * value, sum, weights == vec4f());
+}
+
+fn add_guarded_one(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, value: f32) {
+  (*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
+  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
+}
+
+fn add_guarded_quad(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, b: vec4f) {
+  add_guarded_one(sums, c, line, a, b.x);
+  add_guarded_one(sums, c + 1u, line, a, b.y);
+  add_guarded_one(sums, c + 2u, line, a, b.z);
+  add_guarded_one(sums, c + 3u, line, a, b.w);
+}
+
+fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
+  let a = swizzle(lane.y, line) % 8u;
+  let x = lane.x % LANES;
+  if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
+  if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
+  if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
+  if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
+  let left = LANES * WIDE + x / 4u;
+  if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
+  if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
+}
+
+// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
+struct Target {
+  base: u32,
+  step: u32,
+  live: u32,
+  width: u32,
+  factor: f32,
+}
+
+// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
+  store_rows(result, to, sums, 0u, lane);
+  if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
+}
+
+fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
+  let row = 32u * h + 4u * lane.y;
+  if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
+  if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
+  if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
+  if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
+}
+
+// Four rows of the sums of columns c .. c + 3.
+fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
+  let i = c * ROW_QUADS + h;
+  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
+}
+
+fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
+  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
+}
+
+// Column c of all lanes, the columns from \`first\` on of the result.
+fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
+  workgroupBarrier();
+  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+  workgroupBarrier();
+  let quad = local / (LANES / 4u);
+  let line = 4u * (local % (LANES / 4u));
+  if (quad < ROWS / 4u) {
+    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+    store_block(result, to, 4u * quad, first + line, block);
+  }
+}
+
+fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
+  store_four(result, to, row, col, block[0]);
+  store_four(result, to, row + 1u, col, block[1]);
+  store_four(result, to, row + 2u, col, block[2]);
+  store_four(result, to, row + 3u, col, block[3]);
+}
+
+fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
+  if (row >= to.live) {
+    return;
+  }
+  let value = four * to.factor;
+  let at = to.base + row * to.step + col;
+  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+    if (col + j < to.width) {
+      var part: OElem;
+      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+        part[c] = value[j + c];
+      }
+      put(result, (at + j) / select(1u, 4u, VEC), part);
+    }
+  }
+}
+
+// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
+// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
+// of that name; const HEAD_DIM, VALUE_DIM, VEC.
+
+// The rows of one head in an operand: row i is the first + i * step.
+struct Rows {
+  first: u32,
+  count: u32,
+  step: u32,
+}
+
+fn width_of(source: u32) -> u32 {
+  return select(HEAD_DIM, VALUE_DIM, source >= V);
+}
+
+// Four elements from d of a row; zero past the row's end, as far as products read them.
+fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
+  let width = width_of(source);
+  let at = (operand.first + row * operand.step) * width + d;
+  if (VEC) {
+    return element(source, at / 4u); // past the row's end no product reads it
+  }
+  if (d >= width) {
+    return vec4f();
+  }
+  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+}
+
+// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
+fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
+  let row = first_row + 4u * (item / 4u);
+  let last = max(operand.count, 1u) - 1u;
+  let element_from = d + 4u * (item % 4u);
+  (*next)[at] = load(source, operand, min(row, last), element_from);
+  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
+  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
+  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
+}
+
+// The operands of scores: of the rows and of the columns.
+struct Pair {
+  rows: Rows,
+  cols: Rows,
+  first_row: u32,
+}
+
+// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
+fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
+  if (local < ROWS) {
+    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
+  } else if (local < ROWS + COLS) {
+    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
+  }
+  if (ROWS + COLS > THREADS) {
+    let item = local + THREADS;
+    if (item < ROWS) {
+      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
+    } else if (item < ROWS + COLS) {
+      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
+    }
+  }
+}
+
+// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
+  let quad = local % 8u;
+  let seen = row < operand.count; // else zero: what is past the end may be infinite
+  fetch_quad(next, at, source, operand, row, quad, seen);
+  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+}
+
+fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
+  (*next)[at] = vec4f();
+  if (seen && 4u * quad < width_of(source)) {
+    (*next)[at] = load(source, operand, row, 4u * quad);
+  }
+}
+
+// Which of a block's columns line \`line\` of a slice is.
+fn column_of(slice: u32, line: u32) -> u32 {
+  return column(slice * EACH + line / LANES, line % LANES);
+}
+
+// Fetches the values of a slice of the block's columns from \`first_col\` on.
+fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
+  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
+  if (LANES == 8u) {
+    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
+  }
+}
+
 // finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
 // a compiler may assume that arithmetic is finite: a diverged network would look sound.
 
@@ -4722,14 +6250,27 @@ fn inverse_root(x: f32) -> f32 {
   var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
   return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
+
+// attention_place: which rows of which head a workgroup of an attention kernel has.
+
+// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+struct Place {
+  head: u32,
+  first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+  let tiles = (rows + covered - 1u) / covered;
+  let group = wid.x + wid.y * groups.x;
+  return Place(group / tiles, (group % tiles) * covered);
+}
 ` as string,
 } as const satisfies ShaderSource;
 
 /**
  * attention_tiled_fwd: out = softmax(scores) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
- * Grid: a workgroup of 8 x ROWS / 4 has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
- * Each block: scores over chunks of a head through workgroup memory, then weights and values over slices of the keys (lib/attention_tile).
- * Q is staged again for each block, since all of it would fill the 16 KiB; that costs 1 read in 1000 multiply-adds or so.
+ * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
+ * Q is staged again for each block, since all of it would fill the 16 KiB; the caches of the multiprocessor have it.
  * Precision: f32. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
  * Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
  */

@@ -325,7 +325,7 @@ def norm_modulate(rows, cols, each):
 
 
 ATTENTION = [(16, 16, 256, 72), (32, 6, 256, 64)]
-BACKWARD = ["attentionDelta", "attentionBackwardQ", "attentionBackwardKV"]
+BACKWARD = ["attentionDelta", "attentionBackwardStored", "attentionBackwardStoredQ"]
 
 # name: how it is measured, and which cases of the bench together do the same work, where that is not the one of the name
 KERNELS = {

@@ -6,6 +6,7 @@
 // element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
 // Needs in the kernel: fn valid_keys(sample) -> u32.
 // @use finite
+// @use attention_place
 
 const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
@@ -41,18 +42,6 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-// The head (of all samples) and the first row of a workgroup that has `covered` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
 
 // Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
 fn group_size() -> u32 {

@@ -14,6 +14,7 @@ export {
   type AttentionTile,
   chooseAttention,
   type PlainAttention,
+  storesScores,
   type TiledAttention,
 } from './attention_tile.ts';
 
@@ -76,19 +77,17 @@ const scoreOptions = {
 
 const heads = { headDim: whole(1, MAX_HEAD), valueDim: optional(whole(1, MAX_HEAD)) } as const;
 
-const options = group<AttentionOptions>(
-  {
-    ...heads,
-    ...scoreOptions,
-    tile: attentionTile,
-  },
-  ({ headDim, valueDim = headDim, tile }) =>
-    tile?.kind === 'tiled' && Math.max(headDim, valueDim) > MAX_TILED
-      ? { what: `a tile holds heads of up to ${MAX_TILED}`, fix: 'use a plain variant for larger ones' }
-      : undefined,
-);
+/** What is wrong with a tile for heads of these sizes. */
+function checkTile({ headDim, valueDim = headDim, tile }: AttentionOptions): { what: string; fix: string } | undefined {
+  if (tile?.kind !== 'tiled') return undefined;
+  if (Math.max(headDim, valueDim) > MAX_TILED)
+    return { what: `a tile holds heads of up to ${MAX_TILED}`, fix: 'use a plain variant for larger ones' };
+  if (tile.cols !== 4 * tile.lanes && tile.cols !== 8 * tile.lanes)
+    return { what: `${tile.lanes} lanes have ${tile.cols} columns`, fix: 'give cols 4 or 8 a lane' };
+  return undefined;
+}
 
-type Pass = 'forward' | 'q' | 'kv';
+const options = group<AttentionOptions>({ ...heads, ...scoreOptions, tile: attentionTile }, checkTile);
 
 /** Knobs of what all kernels of scores have. */
 function scoreKnobs({ headDim, valueDim = headDim, ...o }: Omit<AttentionOptions, 'tile'>) {
@@ -108,7 +107,7 @@ function scoreKnobs({ headDim, valueDim = headDim, ...o }: Omit<AttentionOptions
   };
 }
 
-function knobs({ tile, ...o }: AttentionOptions, pass: Pass): Record<string, KnobValue | undefined> {
+function knobs({ tile, ...o }: AttentionOptions): Record<string, KnobValue | undefined> {
   const shared = scoreKnobs(o);
   if (tile?.kind !== 'tiled') {
     return { ...shared, WG: tile?.rows, QUERIES: tile?.each, KEYS: tile?.keys, ROLLED: tile?.rolled };
@@ -116,25 +115,26 @@ function knobs({ tile, ...o }: AttentionOptions, pass: Pass): Record<string, Kno
   return {
     ...shared,
     ROWS: tile.rows,
-    COLS: (pass === 'kv' ? tile.colsKV : undefined) ?? tile.cols,
-    CHUNK: tile.chunk,
-    SLICE: tile.slice,
+    COLS: tile.cols,
+    LANES: tile.lanes,
+    OElem: shared.VEC ? 'vec4f' : 'array<f32, 1>',
   };
 }
 
 type Dims = ReturnType<typeof attentionDims>;
+type Sizes = Pick<Dims, 'batch' | 'heads' | 'kv_heads' | 'n' | 'keys' | 'head_dim'>;
 type Knobs = Readonly<Record<string, KnobValue>>;
 
 const queryRows = (d: Pick<Dims, 'batch' | 'heads' | 'n'>) => d.batch * d.heads * d.n;
-const keyRows = (d: Dims) => d.batch * d.kv_heads * d.keys;
+const keyRows = (d: Sizes) => d.batch * d.kv_heads * d.keys;
 const valueDim = (k: Knobs) => k.VALUE_DIM as number;
 
 const pairs = (d: Pick<Dims, 'batch' | 'heads' | 'n'>, k: Knobs) => queryRows(d) + (k.LENGTHS ? d.batch : 0);
 
 /** Elements of what several kernels read. */
 const sizes = {
-  q: (d: Dims) => queryRows(d) * d.head_dim,
-  k: (d: Dims) => keyRows(d) * d.head_dim,
+  q: (d: Sizes) => queryRows(d) * d.head_dim,
+  k: (d: Sizes) => keyRows(d) * d.head_dim,
   v: (d: Dims, k: Knobs) => keyRows(d) * valueDim(k),
   out: (d: Dims, k: Knobs) => queryRows(d) * valueDim(k),
   mask: (d: Dims) => d.mask_batch * d.mask_heads * d.mask_n * d.keys,
@@ -151,23 +151,10 @@ const backward = (d: Dims, k: Knobs) => ({
   mask: sizes.mask(d),
 });
 
-/** Bytes of workgroup memory of a tiled variant, as shaders/lib/attention_tile.wgsl lays it out. */
-function workgroupBytes(k: Record<string, number>): number {
-  const {
-    ROWS: rows,
-    COLS: cols,
-    CHUNK: chunk,
-    SLICE: slice,
-  } = k as Record<'ROWS' | 'COLS' | 'CHUNK' | 'SLICE', number>;
-  const width = Math.max(k.HEAD_DIM as number, k.VALUE_DIM as number);
-  const left = width % 32;
-  const valueLine = 8 * Math.floor(width / 32) + (left > 16 ? 8 : 2 * Math.ceil(left / 8));
-  const pool = Math.max((rows + cols) * ((chunk / 4) | 1), slice * (((rows / 4) | 1) + valueLine));
-  return 16 * (pool + 2 * rows);
-}
+type Wrong = { what: string; fix: string } | undefined;
 
-/** What is wrong with the dims, as far as it is the same for all kernels. */
-function checkScores(d: Dims, k: Knobs): { what: string; fix: string } | undefined {
+/** What is wrong with counts and sizes. */
+function checkSizes(d: Sizes, k: Knobs): Wrong {
   const headDim = k.HEAD_DIM as number;
   if (d.head_dim !== headDim)
     return {
@@ -180,6 +167,13 @@ function checkScores(d: Dims, k: Knobs): { what: string; fix: string } | undefin
     return { what: `${d.heads} heads do not share ${d.kv_heads}`, fix: 'give heads a multiple of kv_heads' };
   if (!k.GROUPED && d.heads !== d.kv_heads)
     return { what: `kv_heads is ${d.kv_heads} of ${d.heads} heads`, fix: 'create the kernel with grouped' };
+  return undefined;
+}
+
+/** What is wrong with the dims, as far as it is the same for all kernels of scores. */
+function checkScores(d: Dims, k: Knobs): Wrong {
+  const wrong = checkSizes(d, k);
+  if (wrong) return wrong;
   for (const [name, whole] of [
     ['mask_batch', d.batch],
     ['mask_heads', d.heads],
@@ -192,25 +186,13 @@ function checkScores(d: Dims, k: Knobs): { what: string; fix: string } | undefin
   return undefined;
 }
 
-function check(d: Dims, k: Knobs): { what: string; fix: string } | undefined {
-  const wrong = checkScores(d, k);
-  if (wrong || !('ROWS' in k)) return wrong;
-  const bytes = workgroupBytes(k as Record<string, number>);
-  if (bytes > 16384)
-    return {
-      what: `the tile needs ${bytes} bytes of workgroup memory, of 16384`,
-      fix: 'use fewer rows, or a smaller chunk or slice',
-    };
-  return undefined;
-}
-
 const choose = (o: AttentionOptions, shape: AttentionShape, caps: Caps): AttentionOptions =>
   o.tile ? o : { ...o, tile: chooseAttention(shape, caps) };
 
 /** Rows that a workgroup has. */
 const covered = (k: Knobs) => (k.ROWS === undefined ? (k.WG as number) * (k.QUERIES as number) : (k.ROWS as number));
-const byQueries = (d: Dims, k: Knobs) => d.batch * d.heads * Math.ceil(d.n / covered(k));
-const byKeys = (d: Dims, k: Knobs) => d.batch * d.kv_heads * Math.ceil(d.keys / covered(k));
+const byQueries = (d: Sizes, k: Knobs) => d.batch * d.heads * Math.ceil(d.n / covered(k));
+const byKeys = (d: Sizes, k: Knobs) => d.batch * d.kv_heads * Math.ceil(d.keys / covered(k));
 
 /**
  * softmax(scores) v without a matrix of scores. Buffers f32: q [batch, heads, n, head_dim]; k, v [batch, kv_heads, keys, head_dim or
@@ -223,7 +205,7 @@ export const attention = defineKernel({
   choose,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_fwd : shaders.attention_fwd_plain,
-  knobs: (o: AttentionOptions) => knobs(o, 'forward'),
+  knobs: (o: AttentionOptions) => knobs(o),
   sizes: (d, k) => ({
     q: sizes.q(d),
     k: sizes.k(d),
@@ -234,7 +216,7 @@ export const attention = defineKernel({
     lse: queryRows(d),
   }),
   grid: byQueries,
-  check,
+  check: checkScores,
 });
 
 /**
@@ -245,12 +227,16 @@ export const attention = defineKernel({
 export const attentionDelta = defineKernel({
   options: group<{ lengths?: boolean }>({ lengths: optional(flag) }),
   shader: shaders.attention_delta,
-  knobs: (o: { lengths?: boolean } | undefined) => ({ LENGTHS: o?.lengths ?? false }),
+  // Neighbours read neighbours on a GPU; a CPU walks a row.
+  knobs: (o: { lengths?: boolean } | undefined, { software }) => ({
+    LENGTHS: o?.lengths ?? false,
+    ...(software && { LANES: 1, ROWS: 64 }),
+  }),
   sizes: (d, k) => {
     const out = queryRows(d) * d.value_dim;
     return { out, dout: out, lse: queryRows(d), lengths: d.batch, rows: sizes.rows(d, k) };
   },
-  grid: (d, k) => Math.ceil(pairs(d, k) / 64),
+  grid: (d, k) => Math.ceil(pairs(d, k) / (k.ROWS as number)),
 });
 
 /** dq. Buffers f32: q, dq, k, v, mask as `attention` has them; dout as its out; rows from `attentionDelta`. */
@@ -260,10 +246,10 @@ export const attentionBackwardQ = defineKernel({
   choose,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_bwd_q : shaders.attention_bwd_q_plain,
-  knobs: (o: AttentionOptions) => knobs(o, 'q'),
+  knobs: (o: AttentionOptions) => knobs(o),
   sizes: (d, k) => ({ ...backward(d, k), dq: sizes.q(d) }),
   grid: byQueries,
-  check,
+  check: checkScores,
 });
 
 /** dk and dv, the sums in a fixed order, over the group of heads too. Buffers as attentionBackwardQ, with dk and dv for dq. */
@@ -273,10 +259,57 @@ export const attentionBackwardKV = defineKernel({
   choose,
   shader: (o: AttentionOptions) =>
     o.tile?.kind === 'tiled' ? shaders.attention_tiled_bwd_kv : shaders.attention_bwd_kv_plain,
-  knobs: (o: AttentionOptions) => knobs(o, 'kv'),
+  knobs: (o: AttentionOptions) => knobs(o),
   sizes: (d, k) => ({ ...backward(d, k), dk: sizes.k(d), dv: sizes.v(d, k) }),
   grid: byKeys,
-  check,
+  check: checkScores,
+});
+
+export type StoredOptions = Pick<AttentionOptions, 'headDim' | 'valueDim' | 'grouped' | 'softcap' | 'tile'>;
+
+const storedOptions = group<StoredOptions>(
+  { ...heads, grouped: optional(flag), softcap: optional(flag), tile: attentionTile },
+  (o) => (o.tile?.kind === 'plain' ? { what: 'a plain variant stores nothing', fix: 'use a tiled one' } : checkTile(o)),
+);
+
+const chooseStored = (o: StoredOptions, shape: AttentionShape, caps: Caps): StoredOptions => {
+  const { tile } = choose(o, shape, caps);
+  return tile?.kind === 'tiled' ? { ...o, tile } : o;
+};
+
+const storedKnobs = (o: StoredOptions) => knobs({ tile: { kind: 'tiled', rows: 32, cols: 32, lanes: 8 }, ...o });
+const dscores = (d: Sizes) => d.batch * d.heads * d.keys * Math.ceil(d.n / 4) * 4;
+
+/**
+ * dk and dv as `attentionBackwardKV`, and for `attentionBackwardStoredQ` the gradients by scores, dscores [batch, heads, keys, n up to
+ * a multiple of 4]. Where nothing hides a key.
+ */
+export const attentionBackwardStored = defineKernel({
+  name: 'attentionBackwardStored',
+  options: storedOptions,
+  choose: chooseStored,
+  shader: shaders.attention_tiled_bwd_kv,
+  knobs: (o: StoredOptions) => ({ ...storedKnobs(o), STORES: true }),
+  sizes: (d, k) => ({ ...backward(d, k), dk: sizes.k(d), dv: sizes.v(d, k), dscores: dscores(d) }),
+  grid: byKeys,
+  check: checkScores,
+});
+
+/** dq from the dscores of `attentionBackwardStored`. Buffers k and dq as attentionBackwardQ has them. */
+export const attentionBackwardStoredQ = defineKernel({
+  name: 'attentionBackwardStoredQ',
+  options: storedOptions,
+  choose: chooseStored,
+  shader: shaders.attention_tiled_bwd_q_stored,
+  knobs: (o: StoredOptions) => {
+    const { HEAD_DIM, GROUPED, ROWS, COLS, LANES } = storedKnobs(o);
+    const vec = o.headDim % 4 === 0;
+    const elements = { VEC: vec, Elem: vec ? 'vec4f' : 'f32', OElem: vec ? 'vec4f' : 'array<f32, 1>' };
+    return { HEAD_DIM, GROUPED, ROWS, COLS, LANES, ...elements };
+  },
+  sizes: (d) => ({ k: sizes.k(d), dscores: dscores(d), dq: sizes.q(d) }),
+  grid: byQueries,
+  check: checkSizes,
 });
 
 type MatrixOptions = Omit<AttentionOptions, 'tile'>;

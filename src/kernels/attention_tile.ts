@@ -30,19 +30,15 @@ export interface PlainAttention {
   rolled?: boolean;
 }
 
-/** Blocks of rows x cols scores through workgroup memory, by 2 rows invocations. For GPUs. */
+/** Blocks of rows x cols scores through workgroup memory, by 8 lanes invocations. For GPUs. */
 export interface TiledAttention {
   kind: 'tiled';
-  /** Queries a workgroup owns (keys, in the backward of k and v): a multiple of 16. */
-  rows: number;
-  /** Keys (queries) of a block. */
-  cols: 32 | 64;
-  /** The same for the backward of k and v, which holds two results in registers; cols if left out. */
-  colsKV?: 32 | 64;
-  /** Elements of head_dim staged at once: a multiple of 8. */
-  chunk: number;
-  /** Keys (queries) whose values are staged at once. */
-  slice: 8 | 16 | 32;
+  /** Queries a workgroup owns (keys, in the backward of k and v). */
+  rows: 32 | 64;
+  /** Keys (queries) of a block: 4 or 8 a lane. */
+  cols: 32 | 64 | 128;
+  /** Invocations that share a row. */
+  lanes: 8 | 16;
 }
 
 /** How a workgroup covers queries and keys. */
@@ -51,6 +47,8 @@ export type AttentionTile = PlainAttention | TiledAttention;
 /** Columns of a head that the tiled kernels hold, and that the plain ones do. */
 export const MAX_TILED = 128;
 export const MAX_HEAD = 256;
+/** Columns of a head up to which 64 rows a workgroup are faster than 32: past them two results take too many registers. */
+const MAX_TALL = 96;
 
 /** On a CPU adapter: columns of a head up to which loops over it are unrolled, and scores from which that is worth compiling. */
 const UNROLLED = 16;
@@ -74,15 +72,23 @@ export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTil
   if (width > MAX_TILED) return { kind: 'plain', rows: n <= 32 ? 32 : 64, rolled: true };
   if (n < 16 || caps.maxWorkgroupSize < 128 || caps.maxWorkgroupMemory < 16384)
     return { kind: 'plain', rows: n <= 32 ? 32 : 64 };
-  const rows = n <= 32 || batch * heads * Math.ceil(n / 64) < tuningOf(caps).attention.groups ? 32 : 64;
-  // The chunk that needs fewest zeros past head_dim; of two, the larger: fewer barriers.
-  const waste = (chunk: number) => Math.ceil(head_dim / chunk) * chunk;
-  const chunk = width <= 8 ? 8 : waste(24) <= waste(16) ? 24 : 16;
-  // At 97 columns and more, two results and two blocks of 64 scores would be some 230 registers.
-  return { kind: 'tiled', rows, cols: keys <= 32 ? 32 : 64, colsKV: n <= 32 || width > 96 ? 32 : 64, chunk, slice: 16 };
+  if (Math.max(n, keys) <= 32) return { kind: 'tiled', rows: 32, cols: 32, lanes: 8 };
+  const few = batch * heads * Math.ceil(n / 64) < tuningOf(caps).attention.groups;
+  return { kind: 'tiled', rows: n <= 32 || few || width > MAX_TALL ? 32 : 64, cols: 64, lanes: 16 };
 }
 
-const side = oneOf(32, 64);
+/** Bytes of the gradients by scores up to which they are stored. */
+const MOST_STORED = 2 ** 27;
+
+/**
+ * Whether the backward stores the gradients by scores, for the product that makes dq of them: five products in the place of seven.
+ * Where nothing hides a key, on a GPU.
+ */
+export function storesScores(shape: AttentionShape, caps: Caps): boolean {
+  const { batch, heads, n, keys = n } = shape;
+  const bytes = 4 * batch * heads * keys * Math.ceil(n / 4) * 4;
+  return chooseAttention(shape, caps).kind === 'tiled' && bytes <= Math.min(MOST_STORED, caps.maxBinding);
+}
 
 /** The option `tile` of these kernels. */
 export const attentionTile = optional(
@@ -96,11 +102,9 @@ export const attentionTile = optional(
         rolled: optional(flag),
       }),
       tiled: group<Omit<TiledAttention, 'kind'>>({
-        rows: whole(16, 128, 16),
-        cols: side,
-        colsKV: optional(side),
-        chunk: whole(8, 128, 8),
-        slice: oneOf(8, 16, 32),
+        rows: oneOf(32, 64),
+        cols: oneOf(32, 64, 128),
+        lanes: oneOf(8, 16),
       }),
     },
     'plain',

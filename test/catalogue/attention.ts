@@ -69,7 +69,7 @@ const MORE_FEATURES: readonly (readonly [Sizes, Features])[] = [
 ];
 
 /** The smallest tile: llvmpipe compiles it in ten seconds, and the one a GPU gets for long sequences in a minute. */
-export const SMALL_TILE = { kind: 'tiled', rows: 32, cols: 32, chunk: 8, slice: 8 } as const;
+export const SMALL_TILE = { kind: 'tiled', rows: 32, cols: 32, lanes: 8 } as const;
 /** As a GPU has it where heads are too large or queries too few. */
 const BARE_TILE = { rows: 32 } as const;
 
@@ -92,7 +92,23 @@ export const tiledFeatureCases = featureCases(
   SMALL_TILE,
 );
 
+const STORED = ['attentionBackwardStored', 'attentionBackwardStoredQ'] as const;
+
+/** Gradients by scores stored: in small tiles, also where none is asked for. */
+const storedCases: KernelCase[] = STORED.flatMap((kernel) => [
+  attentionCase(kernel, [2, 3, 3, 8], {}, { ...CANCELS, ...SMOKE }),
+  attentionCase(kernel, [2, 4, 37, 12], { keys: 43, kvHeads: 2, valueDim: 9, softcap: 2, tile: SMALL_TILE }, CANCELS),
+  attentionCase(kernel, [1, 2, 69, 8], { keys: 33, tile: SMALL_TILE }, CANCELS),
+]);
+
+/** As a GPU has them. */
+const storedBench: KernelCase[] = STORED.flatMap((kernel) =>
+  REALISTIC.map((sizes) => attentionCase(kernel, sizes, {}, BENCH)),
+);
+
 export const attentionCases: KernelCase[] = [
+  ...storedCases,
+  ...storedBench,
   ...ATTENTION_KERNELS.flatMap((kernel) => [
     attentionCase(kernel, [2, 3, 3, 8], {}, SMOKE),
     attentionCase(kernel, [2, 1, 1, 41], {}, kernel === 'attention' ? {} : ONE_KEY),

@@ -6,10 +6,13 @@ import {
   attentionBackwardKV,
   attentionBackwardMask,
   attentionBackwardQ,
+  attentionBackwardStored,
+  attentionBackwardStoredQ,
   attentionDelta,
   attentionDims,
   attentionScores,
   chooseAttention,
+  type StoredOptions,
 } from '../../src/kernels/attention.ts';
 import {
   type AttentionMask,
@@ -24,7 +27,8 @@ import {
 import { type KernelCase, type PreparedCase, prepared } from './case.ts';
 
 export type AttentionKernel = 'attention' | 'attentionBackwardQ' | 'attentionBackwardKV';
-type Which = AttentionKernel | 'attentionBackwardMask';
+type Stored = 'attentionBackwardStored' | 'attentionBackwardStoredQ';
+type Which = AttentionKernel | Stored | 'attentionBackwardMask';
 export type Sizes = readonly [batch: number, heads: number, n: number, headDim: number];
 
 /** What the scores of a case have beside scale q . k. */
@@ -54,6 +58,8 @@ const WORK = {
   attentionBackwardQ: { products: 3, tensors: 5, rows: 2 },
   attentionBackwardKV: { products: 4, tensors: 6, rows: 2 },
   attentionBackwardMask: { products: 2, tensors: 4, rows: 2 },
+  attentionBackwardStored: { products: 4, tensors: 6, rows: 2 },
+  attentionBackwardStoredQ: { products: 1, tensors: 2, rows: 0 },
 };
 
 const ROUNDING = {
@@ -138,6 +144,7 @@ export function attentionCase(
   const [batch, heads, n, headDim] = sizes;
   const rows = batch * heads * n;
   const work = WORK[kernel];
+  const stored = kernel.includes('Stored') ? 4 * rows * (options.keys ?? n) : 0;
   return {
     kernel,
     name: `${sizes.join('x')}${marksOf(options)}`,
@@ -146,7 +153,7 @@ export function attentionCase(
     ...ROUNDING,
     forced: options.tile !== undefined,
     flops: 2 * work.products * rows * (options.keys ?? n) * headDim,
-    bytes: 4 * rows * (work.tensors * headDim + work.rows),
+    bytes: 4 * rows * (work.tensors * headDim + work.rows) + stored,
     ...extra,
     prepare: (device) => {
       const p = problemOf(sizes, options, extra.benchOnly ? 1 : batch);
@@ -190,14 +197,50 @@ function backward(
     const oracle = () => ({ dmask: gradients().dmask! });
     return prepared(attentionBackwardMask.prepare(device, rest), dims, { inputs, outputs: outputs('mask'), oracle });
   }
-  return prepared(attentionBackwardKV.prepare(device, knobs), dims, {
-    inputs,
-    outputs: { ...outputs('k'), ...outputs('v') },
-    oracle: () => {
-      const { dk, dv } = gradients();
-      return { dk, dv };
-    },
+  const both = { ...outputs('k'), ...outputs('v') };
+  const bothGradients = () => {
+    const { dk, dv } = gradients();
+    return { dk, dv };
+  };
+  if (kernel === 'attentionBackwardKV')
+    return prepared(attentionBackwardKV.prepare(device, knobs), dims, { inputs, outputs: both, oracle: bothGradients });
+
+  const { headDim, valueDim, grouped, softcap, tile } = knobs;
+  const own = { headDim, valueDim, grouped, softcap, ...(tile?.kind === 'tiled' && { tile }) } as StoredOptions;
+  const { batch, heads, kv_heads, n, keys, head_dim, scale } = dims;
+  const stored = batch * heads * keys * Math.ceil(n / 4) * 4;
+  if (kernel === 'attentionBackwardStored') {
+    return prepared(attentionBackwardStored.prepare(device, own), dims, {
+      inputs,
+      outputs: { ...both, dscores: stored },
+      oracle: () => ({ ...bothGradients(), dscores: scoreGradients(problem, dout1) }),
+    });
+  }
+  const dscores = new Float32Array(stored);
+  dscores.set(scoreGradients(problem, dout1));
+  const sizes = { batch, heads, kv_heads, n, keys, head_dim, scale };
+  return prepared(attentionBackwardStoredQ.prepare(device, own), sizes, {
+    inputs: { k: p.inputs.k, dscores },
+    outputs: outputs('q'),
+    oracle: () => ({ dq: gradients().dq }),
   });
+}
+
+/** Gradients by scores [batch, heads, keys, n up to a multiple of 4], from those by an added mask of zeros. */
+function scoreGradients(problem: AttentionProblem, dout: Float32Array): Float64Array {
+  const { batch, heads, n, keys = n, softcap } = problem;
+  const data = new Float32Array(batch * heads * n * keys);
+  const mask: AttentionMask = { kind: 'added', sizes: [batch, heads, n], data };
+  const byMasked = attentionGradients({ ...problem, mask }, dout).dmask!;
+  const capped = softcap ? scoresOracle(problem, 'capped') : undefined;
+  const line = Math.ceil(n / 4) * 4;
+  const stored = new Float64Array(batch * heads * keys * line);
+  byMasked.forEach((gradient, at) => {
+    const [key, query, head] = [at % keys, Math.floor(at / keys) % n, Math.floor(at / keys / n)];
+    const slope = capped ? 1 - (capped[at]! / softcap!) ** 2 : 1;
+    stored[(head * keys + key) * line + query] = gradient * slope;
+  });
+  return stored;
 }
 
 const STAGES = ['product', 'capped', 'masked', 'weights'] as const;

@@ -35,6 +35,7 @@ const TILED = [
   'attention_tiled_fwd',
   'attention_tiled_bwd_q',
   'attention_tiled_bwd_kv',
+  'attention_tiled_bwd_q_stored',
   'qk_norm_rope_lanes_fwd',
   'qk_norm_rope_lanes_bwd',
 ];
@@ -152,7 +153,6 @@ describe('a device of the compatibility level', () => {
   it.each<[string, unknown, string]>([
     ['matmul', { layout: 'nn', tile: { kind: 'plain', tm: 4, tn: 4, wgX: 16, wgY: 16 } }, '16 x 16'],
     ['attention', { headDim: 8, tile: { rows: 256 } }, '256'],
-    ['attention', { headDim: 8, tile: { kind: 'tiled', rows: 128, cols: 32, chunk: 8, slice: 8 } }, '8 x 32'],
     ['attentionBackwardQ', { headDim: 8, tile: { rows: 256 } }, '256'],
     ['attentionBackwardKV', { headDim: 8, tile: { rows: 256 } }, '256'],
     ['norm', { kind: 'layer', tile: { lanes: 64, rows: 4 } }, '64 x 4'],

@@ -77,7 +77,7 @@ it.each<[string, unknown, string]>([
   ['attention', { headDim: 8, mask: 'bool' }, '"added", "boolean"'],
   [
     'attention',
-    { headDim: 8, valueDim: 129, tile: { kind: 'tiled', rows: 32, cols: 32, chunk: 8, slice: 8 } },
+    { headDim: 8, valueDim: 129, tile: { kind: 'tiled', rows: 32, cols: 32, lanes: 8 } },
     'a tile holds heads of up to 128',
   ],
   ['attentionBackwardMask', { headDim: 8, mask: 'boolean' }, "give mask 'added'"],
@@ -86,8 +86,8 @@ it.each<[string, unknown, string]>([
   ['attentionBackwardKV', { headDim: 8, tile: { rows: 8, each: 0 } }, 'tile.each is 0'],
   [
     'attentionBackwardQ',
-    { headDim: 8, tile: { kind: 'tiled', rows: 40, cols: 32, chunk: 8, slice: 8 } },
-    'tile.rows is 40. Fix: give tile.rows a multiple of 16 from 16 to 128',
+    { headDim: 8, tile: { kind: 'tiled', rows: 40, cols: 32, lanes: 8 } },
+    'tile.rows is 40. Fix: give tile.rows one of: 32, 64',
   ],
   ['cautiousScale', { form: 'sgd' }, '"adam", "lion"'],
   ['adamStep', { cautious: 1 }, 'cautious is 1'],

@@ -11,6 +11,7 @@ import {
   attentionDelta,
   attentionDims,
   chooseAttention,
+  storesScores,
 } from '../../src/kernels/attention.ts';
 import { SMALL_TILE, tiledFeatureCases } from '../catalogue/attention.ts';
 import { type KernelCase, type PreparedCase, prepared } from '../catalogue/case.ts';
@@ -147,14 +148,12 @@ describe('attention tiled against plain', () => {
 
   it('is chosen on a PORTABLE from 16 tokens on, plain below', () => {
     const shape = { batch: 256, heads: 8, n: 256, head_dim: 72 };
-    expect(chooseAttention(shape, PORTABLE)).toMatchObject({ kind: 'tiled', rows: 64, cols: 64 });
+    expect(chooseAttention(shape, PORTABLE)).toEqual({ kind: 'tiled', rows: 64, cols: 64, lanes: 16 });
     expect(chooseAttention({ ...shape, n: 8 }, PORTABLE)).toMatchObject({ kind: 'plain' });
-    expect(chooseAttention({ ...shape, keys: 8 }, PORTABLE)).toMatchObject({
-      kind: 'tiled',
-      rows: 64,
-      cols: 32,
-      colsKV: 64,
-    });
+    expect(chooseAttention({ ...shape, keys: 8 }, PORTABLE)).toMatchObject({ rows: 64, cols: 64 });
+    expect(chooseAttention({ ...shape, n: 32 }, PORTABLE)).toMatchObject({ rows: 32, cols: 32, lanes: 8 });
+    expect(chooseAttention({ ...shape, head_dim: 128 }, PORTABLE)).toMatchObject({ rows: 32, cols: 64 });
+    expect(chooseAttention({ ...shape, batch: 2 }, PORTABLE)).toMatchObject({ rows: 32, cols: 64 });
     expect(chooseAttention({ ...shape, value_dim: 129 }, PORTABLE)).toMatchObject({ kind: 'plain', rolled: true });
   });
 
@@ -166,10 +165,24 @@ describe('attention tiled against plain', () => {
     expect(chooseAttention({ ...shape, value_dim: 20 }, software)).toMatchObject({ rolled: true });
   });
 
-  it('refuses a tile past the workgroup memory that every device has', async () => {
-    const tile = { kind: 'tiled', rows: 128, cols: 64, chunk: 64, slice: 32 } as const;
-    const kernel = attention.prepare(await testDevice(), { headDim: 128, tile });
-    const dims = attentionDims({ batch: 1, heads: 1, n: 64, head_dim: 128 });
-    expect(() => kernel.bind({} as never, dims)).toThrow(/bytes of workgroup memory, of 16384/);
+  it('stores gradients by scores on a GPU, as far as a buffer that every device has holds them', () => {
+    const shape = { batch: 64, heads: 6, n: 256, head_dim: 64 };
+    expect(storesScores(shape, PORTABLE)).toBe(true);
+    expect(storesScores({ ...shape, n: 1024 }, PORTABLE)).toBe(false);
+    expect(storesScores({ ...shape, head_dim: 256 }, PORTABLE)).toBe(false);
+    expect(storesScores(shape, { ...PORTABLE, software: true })).toBe(false);
+  });
+
+  it.each([
+    [{ rows: 64, cols: 32, lanes: 16 }, '16 lanes have 32 columns'],
+    [{ rows: 64, cols: 128, lanes: 8 }, '8 lanes have 128 columns'],
+  ] as const)('refuses %j, whose lanes have no whole quads of columns, or too many', async (tile, message) => {
+    const device = await testDevice();
+    expect(() => attention.prepare(device, { headDim: 8, tile: { kind: 'tiled', ...tile } })).toThrow(message);
+  });
+
+  it('refuses heads past what a tile holds', async () => {
+    const device = await testDevice();
+    expect(() => attention.prepare(device, { headDim: 129, tile: SMALL_TILE })).toThrow('heads of up to 128');
   });
 });

@@ -4,10 +4,13 @@ import {
   attentionBackwardKV,
   attentionBackwardMask,
   attentionBackwardQ,
+  attentionBackwardStored,
+  attentionBackwardStoredQ,
   attentionDelta,
   attentionDims,
   attention as attentionKernel,
   attentionScores as attentionScoresKernel,
+  storesScores,
 } from '../../kernels/attention.ts';
 import { chooseAffineChunk, qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
 import { type Tensor, TensorError } from '../../tensor/index.ts';
@@ -135,8 +138,20 @@ function attend(tape: Tape, { q, k, v }: { q: Tensor; k: Tensor; v: Tensor }, o:
     const deltaKernel = attentionDelta.prepare(device, { lengths: lengths !== undefined });
     tape.run(deltaKernel, { out, dout, lse, lengths, rows }, { batch, heads, n, value_dim });
     const given = { q, k, v, mask, dout, rows };
-    if (dq) tape.run(attentionBackwardQ.prepare(device, options, shape), { ...given, dq }, dims);
-    if (dk && dv) tape.run(attentionBackwardKV.prepare(device, options, shape), { ...given, dk, dv }, dims);
+    const hides = o.causal || mask || lengths;
+    if (dq && dk && dv && !hides && storesScores(shape, tape.workspace.caps)) {
+      const { headDim, valueDim, grouped, softcap } = options;
+      const own = { headDim, valueDim, grouped, softcap };
+      const dscores = tape.alloc(batch, heads, dims.keys, Math.ceil(n / 4) * 4);
+      tape.run(attentionBackwardStored.prepare(device, own, shape), { ...given, dk, dv, dscores }, dims);
+      const { kv_heads, keys, head_dim, scale } = dims;
+      const sizes = { batch, heads, kv_heads, n, keys, head_dim, scale };
+      tape.run(attentionBackwardStoredQ.prepare(device, own, shape), { k, dscores, dq }, sizes);
+      tape.release(dscores);
+    } else {
+      if (dq) tape.run(attentionBackwardQ.prepare(device, options, shape), { ...given, dq }, dims);
+      if (dk && dv) tape.run(attentionBackwardKV.prepare(device, options, shape), { ...given, dk, dv }, dims);
+    }
     if (o.bias) {
       sink.give(o.bias, (dmask) => {
         tape.run(attentionBackwardMask.prepare(device, options), { ...given, dmask }, dims);
