@@ -2,7 +2,7 @@
 
 /** The rooms of src that a room may import, beside itself; '.' is src/index.ts and the generated shaders. */
 const MAY_IMPORT = {
-  '.': ['kernel', 'kernels', 'device', 'rng', 'tensor', 'autograd', 'nn', 'optim', 'models', 'ucgm'],
+  '.': ['kernel', 'kernels', 'device', 'rng', 'tensor', 'autograd', 'nn', 'optim', 'models', 'ucgm', 'run'],
   kernel: [],
   reflect: ['kernel'],
   kernels: ['kernel', '.'],

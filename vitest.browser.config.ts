@@ -1,6 +1,6 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
-import { EVERYWHERE, fixtures, outside, WITH_A_BROWSER } from './test/everywhere.ts';
+import { EVERYWHERE, fixtures, outside, PACKED_IN_A_PAGE, PAGES } from './test/everywhere.ts';
 import { BROWSER_ARGS, findBrowser } from './tools/browser.mjs';
 
 // Ten times what the slowest test takes on two idle cores: a busy machine is slow, not wrong.
@@ -30,7 +30,8 @@ export default defineConfig({
           },
         },
       },
-      { test: { name: 'pages', include: WITH_A_BROWSER, ...timeouts } },
+      { test: { name: 'package', include: PACKED_IN_A_PAGE, globalSetup: 'test/package/pack.ts', ...timeouts } },
+      { test: { name: 'pages', include: PAGES, ...timeouts } },
     ],
   },
 });

@@ -1,20 +1,38 @@
 import { env } from 'node:process';
 import { configDefaults, defineConfig } from 'vitest/config';
-import { fixtures, outside, WITH_A_BROWSER } from './test/everywhere.ts';
+import { fixtures, outside, PACKED, PACKED_IN_A_PAGE, PAGES } from './test/everywhere.ts';
+
+/** What holds for the tests under Node and under Deno. */
+export const shared = {
+  provide: { fixtures, outside },
+  // Every file owns a device; more files at once than this only compete for a software adapter's cores.
+  maxWorkers: 2,
+  pool: 'forks',
+  // Mesa's software adapter compiles for half as long where its vectors are half as wide, and most of the tests is compiling.
+  // A width that is set goes first: 256 is what it takes by itself.
+  env: { LP_NATIVE_VECTOR_WIDTH: env.LP_NATIVE_VECTOR_WIDTH ?? '128' },
+  // Ten times what the slowest test takes on two idle cores: a busy machine is slow, not wrong.
+  testTimeout: 600_000,
+  hookTimeout: 600_000,
+} as const;
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...WITH_A_BROWSER],
-    provide: { fixtures, outside },
-    // Every file owns a device; more files at once than this only compete for a software adapter's cores.
-    maxWorkers: 2,
-    pool: 'forks',
-    // Mesa's software adapter compiles for half as long where its vectors are half as wide, and most of the tests is compiling.
-    // A width that is set goes first: 256 is what it takes by itself.
-    env: { LP_NATIVE_VECTOR_WIDTH: env.LP_NATIVE_VECTOR_WIDTH ?? '128' },
-    // Ten times what the slowest test takes on two idle cores: a busy machine is slow, not wrong.
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
+    ...shared,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'sources',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...PACKED, ...PACKED_IN_A_PAGE, ...PAGES],
+        },
+      },
+      // The package is packed once for all of its tests.
+      {
+        extends: true,
+        test: { name: 'package', include: PACKED, exclude: PACKED_IN_A_PAGE, globalSetup: 'test/package/pack.ts' },
+      },
+    ],
   },
 });

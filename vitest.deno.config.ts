@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { EVERYWHERE } from './test/everywhere.ts';
-import node from './vitest.config.ts';
+import { shared } from './vitest.config.ts';
 
 /** npm run test:deno: the same tests on another WebGPU, wgpu and its compiler naga. */
-export default defineConfig({ test: { ...node.test, include: EVERYWHERE } });
+export default defineConfig({ test: { ...shared, include: EVERYWHERE } });

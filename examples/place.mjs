@@ -8,9 +8,8 @@ export async function openDevice() {
   return openNodeDevice();
 }
 
-/** The text of a file in this folder. */
-export async function readText(name) {
-  const url = new URL(name, import.meta.url);
+/** The text of a file, by its URL. */
+export async function readText(url) {
   if (url.protocol !== 'file:') return (await fetch(url)).text();
   const { readFileSync } = await import('node:fs');
   return readFileSync(url, 'utf8');

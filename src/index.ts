@@ -1,4 +1,7 @@
-/** The trainer, the sampler and the networks. The kernels alone: `ucgm-webgpu/kernels`; a device in Node: `ucgm-webgpu/node`. */
+/**
+ * The trainer, the sampler and the networks. The kernels alone: `ucgm-webgpu/kernels`; a device in Node: `ucgm-webgpu/node`.
+ * @module ucgm-webgpu
+ */
 
 export { Tape, TapeError } from './autograd/tape.ts';
 export {

@@ -20,19 +20,19 @@ const activation_bwd_ = {
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
   workgroup: ['WG'],
-  code: `// activation_bwd: dx = dy * act'(x), elementwise.
-// Buffers: x, dy, dx [count] f32.
-// Grid: as activation_fwd.
-// Precision: f32.
-// Source: the derivatives of shaders/activation_fwd.wgsl.
-// @use act
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
-const ACT: u32 = 1u;   // knob: which; see lib act
-const PER: u32 = 4u;   // knob: elements an invocation
+
+
+
+
+
+const WG: u32 = 256u;
+const ACT: u32 = 1u;
+const PER: u32 = 4u;
 
 struct Dims {
-  count: u32,
+count: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -42,208 +42,201 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
-  for (var i = 0u; i < PER; i++) {
-    let at = first + i * WG;
-    if (at < dims.count) {
-      dx[at] = dy[at] * act_grad(x[at]);
-    }
-  }
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.count) {
+dx[at] = dy[at] * act_grad(x[at]);
+}
+}
 }
 
-// act: the nonlinearity that a kernel was made for, and its derivative.
-// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
-// @use activation
 
-fn act(x: f32) -> f32 {
-  var value = x;
-  if (ACT == 1u) {
-    value = gelu(x);
-  } else if (ACT == 2u) {
-    value = silu(x);
-  } else if (ACT == 3u) {
-    value = relu(x);
-  } else if (ACT == 4u) {
-    value = gelu_erf(x);
-  } else if (ACT == 5u) {
-    value = sigmoid(x);
-  } else if (ACT == 6u) {
-    value = tanh_exact(x);
-  } else if (ACT == 7u) {
-    value = erf(x);
-  }
-  return value;
-}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 fn act_grad(x: f32) -> f32 {
-  var value = 1.0;
-  if (ACT == 1u) {
-    value = gelu_grad(x);
-  } else if (ACT == 2u) {
-    value = silu_grad(x);
-  } else if (ACT == 3u) {
-    value = relu_grad(x);
-  } else if (ACT == 4u) {
-    value = gelu_erf_grad(x);
-  } else if (ACT == 5u) {
-    value = sigmoid_grad(x);
-  } else if (ACT == 6u) {
-    value = tanh_grad(x);
-  } else if (ACT == 7u) {
-    value = erf_grad(x);
-  }
-  return value;
+var value = 1.0;
+if (ACT == 1u) {
+value = gelu_grad(x);
+} else if (ACT == 2u) {
+value = silu_grad(x);
+} else if (ACT == 3u) {
+value = relu_grad(x);
+} else if (ACT == 4u) {
+value = gelu_erf_grad(x);
+} else if (ACT == 5u) {
+value = sigmoid_grad(x);
+} else if (ACT == 6u) {
+value = tanh_grad(x);
+} else if (ACT == 7u) {
+value = erf_grad(x);
+}
+return value;
 }
 
-// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
-// @use finite
+
+
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
 const INV_SQRT_2PI: f32 = 0.3989422804014327;
 const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
-const SQRT_2: f32 = 1.4142135623730951;
 
-// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+
+
 fn magnitude(x: f32, most: f32) -> f32 {
-  return between(abs(x), 0.0, most);
+return between(abs(x), 0.0, most);
 }
 
-// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(between(x, -10.0, 10.0));
+return tanh(between(x, -10.0, 10.0));
 }
 
-// The tanh form of GELU (Hendrycks & Gimpel 2016).
-fn gelu(x: f32) -> f32 {
-  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
-}
+
+
+
+
 
 fn gelu_grad(x: f32) -> f32 {
-  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
-  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
+let v = between(x, -20.0, 20.0);
+let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
+return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
 }
 
-// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+
 fn sigmoid(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }
 
-// Of sigmoid (1 - sigmoid) the second factor would cancel.
+
 fn sigmoid_grad(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return e / ((1.0 + e) * (1.0 + e));
+let e = exp(-magnitude(x, 200.0));
+return e / ((1.0 + e) * (1.0 + e));
 }
 
-// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
-fn tanh_exact(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  let far = (1.0 - e) / (1.0 + e);
-  let z = x * x;
-  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
-  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
-}
 
-// 1 - tanh^2, which would cancel.
+
+
+
+
+
+
+
+
+
 fn tanh_grad(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+let e = exp(-2.0 * magnitude(x, 100.0));
+return 4.0 * e / ((1.0 + e) * (1.0 + e));
 }
 
-// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
-// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+
+
 struct NormalTail {
-  above: f32,
-  exponential: f32,
+above: f32,
+exponential: f32,
 }
 
 fn normal_tail(x: f32) -> NormalTail {
-  let size = magnitude(x, 20.0); // exp(-200) is 0
-  let t = 1.0 / (1.0 + 0.235 * size);
-  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
-  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
-  let e = exp(-0.5 * size * size);
-  return NormalTail(e * (low + t * t * t * t * t * high), e);
+let size = magnitude(x, 20.0);
+let t = 1.0 / (1.0 + 0.235 * size);
+let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+let e = exp(-0.5 * size * size);
+return NormalTail(e * (low + t * t * t * t * t * high), e);
 }
 
-// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
-fn gelu_erf(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
-}
+
+
+
+
+
 
 fn gelu_erf_grad(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
+let tail = normal_tail(x);
+return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
 }
 
-// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
-fn erf(x: f32) -> f32 {
-  let z = x * x;
-  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
-  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
-  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
-}
+
+
+
+
+
+
+
 
 fn erf_grad(x: f32) -> f32 {
-  let size = magnitude(x, 20.0);
-  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
+let size = magnitude(x, 20.0);
+return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x));
 }
 
-fn relu(x: f32) -> f32 {
-  return at_least(x, 0.0);
-}
+
+
+
 
 fn relu_grad(x: f32) -> f32 {
-  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
 }
 
-fn silu(x: f32) -> f32 {
-  return x * sigmoid(x);
-}
+
+
+
 
 fn silu_grad(x: f32) -> f32 {
-  let s = sigmoid(x);
-  return s * (1.0 + x * (1.0 - s));
+let s = sigmoid(x);
+return s * (1.0 + x * (1.0 - s));
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -272,19 +265,19 @@ const activation_fwd_ = {
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
   workgroup: ['WG'],
-  code: `// activation_fwd: y = act(x), elementwise.
-// Buffers: x, y [count] f32.
-// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
-// Precision: f32.
-// Source: Hendrycks & Gimpel 2016 (GELU, both forms), Elfwing et al. 2017 (SiLU); the others and their polynomials: lib activation.
-// @use act
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
-const ACT: u32 = 1u;   // knob: which; see lib act
-const PER: u32 = 4u;   // knob: elements an invocation
+
+
+
+
+
+const WG: u32 = 256u;
+const ACT: u32 = 1u;
+const PER: u32 = 4u;
 
 struct Dims {
-  count: u32,
+count: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -293,208 +286,201 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
-  for (var i = 0u; i < PER; i++) {
-    let at = first + i * WG;
-    if (at < dims.count) {
-      y[at] = act(x[at]);
-    }
-  }
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.count) {
+y[at] = act(x[at]);
+}
+}
 }
 
-// act: the nonlinearity that a kernel was made for, and its derivative.
-// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
-// @use activation
+
+
+
 
 fn act(x: f32) -> f32 {
-  var value = x;
-  if (ACT == 1u) {
-    value = gelu(x);
-  } else if (ACT == 2u) {
-    value = silu(x);
-  } else if (ACT == 3u) {
-    value = relu(x);
-  } else if (ACT == 4u) {
-    value = gelu_erf(x);
-  } else if (ACT == 5u) {
-    value = sigmoid(x);
-  } else if (ACT == 6u) {
-    value = tanh_exact(x);
-  } else if (ACT == 7u) {
-    value = erf(x);
-  }
-  return value;
+var value = x;
+if (ACT == 1u) {
+value = gelu(x);
+} else if (ACT == 2u) {
+value = silu(x);
+} else if (ACT == 3u) {
+value = relu(x);
+} else if (ACT == 4u) {
+value = gelu_erf(x);
+} else if (ACT == 5u) {
+value = sigmoid(x);
+} else if (ACT == 6u) {
+value = tanh_exact(x);
+} else if (ACT == 7u) {
+value = erf(x);
+}
+return value;
 }
 
-fn act_grad(x: f32) -> f32 {
-  var value = 1.0;
-  if (ACT == 1u) {
-    value = gelu_grad(x);
-  } else if (ACT == 2u) {
-    value = silu_grad(x);
-  } else if (ACT == 3u) {
-    value = relu_grad(x);
-  } else if (ACT == 4u) {
-    value = gelu_erf_grad(x);
-  } else if (ACT == 5u) {
-    value = sigmoid_grad(x);
-  } else if (ACT == 6u) {
-    value = tanh_grad(x);
-  } else if (ACT == 7u) {
-    value = erf_grad(x);
-  }
-  return value;
-}
 
-// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
-// @use finite
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
-const INV_SQRT_2PI: f32 = 0.3989422804014327;
-const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+
+
 const SQRT_2: f32 = 1.4142135623730951;
 
-// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+
 fn magnitude(x: f32, most: f32) -> f32 {
-  return between(abs(x), 0.0, most);
+return between(abs(x), 0.0, most);
 }
 
-// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(between(x, -10.0, 10.0));
+return tanh(between(x, -10.0, 10.0));
 }
 
-// The tanh form of GELU (Hendrycks & Gimpel 2016).
+
 fn gelu(x: f32) -> f32 {
-  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
 }
 
-fn gelu_grad(x: f32) -> f32 {
-  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
-  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
-}
 
-// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+
+
+
+
+
+
 fn sigmoid(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }
 
-// Of sigmoid (1 - sigmoid) the second factor would cancel.
-fn sigmoid_grad(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return e / ((1.0 + e) * (1.0 + e));
-}
 
-// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+
+
+
+
+
+
 fn tanh_exact(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  let far = (1.0 - e) / (1.0 + e);
-  let z = x * x;
-  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
-  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+let e = exp(-2.0 * magnitude(x, 100.0));
+let far = (1.0 - e) / (1.0 + e);
+let z = x * x;
+let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
 }
 
-// 1 - tanh^2, which would cancel.
-fn tanh_grad(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  return 4.0 * e / ((1.0 + e) * (1.0 + e));
-}
 
-// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
-// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+
+
+
+
+
+
+
 struct NormalTail {
-  above: f32,
-  exponential: f32,
+above: f32,
+exponential: f32,
 }
 
 fn normal_tail(x: f32) -> NormalTail {
-  let size = magnitude(x, 20.0); // exp(-200) is 0
-  let t = 1.0 / (1.0 + 0.235 * size);
-  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
-  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
-  let e = exp(-0.5 * size * size);
-  return NormalTail(e * (low + t * t * t * t * t * high), e);
+let size = magnitude(x, 20.0);
+let t = 1.0 / (1.0 + 0.235 * size);
+let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+let e = exp(-0.5 * size * size);
+return NormalTail(e * (low + t * t * t * t * t * high), e);
 }
 
-// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+
 fn gelu_erf(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+let tail = normal_tail(x);
+return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
 }
 
-fn gelu_erf_grad(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
-}
 
-// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+
+
+
+
+
 fn erf(x: f32) -> f32 {
-  let z = x * x;
-  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
-  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
-  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+let z = x * x;
+let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
 }
 
-fn erf_grad(x: f32) -> f32 {
-  let size = magnitude(x, 20.0);
-  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
-}
+
+
+
+
 
 fn relu(x: f32) -> f32 {
-  return at_least(x, 0.0);
+return at_least(x, 0.0);
 }
 
-fn relu_grad(x: f32) -> f32 {
-  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
-}
+
+
+
 
 fn silu(x: f32) -> f32 {
-  return x * sigmoid(x);
+return x * sigmoid(x);
 }
 
-fn silu_grad(x: f32) -> f32 {
-  let s = sigmoid(x);
-  return s * (1.0 + x * (1.0 - s));
-}
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
+
+
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
+
+
+
+
+
+
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
+return select(max(x, least), x, is_nan(x));
 }
 
-// clamp(x, low, high) that keeps a NaN.
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -532,30 +518,30 @@ const adam_step_ = {
     HAS_AVERAGE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
-//   g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
-// Buffers f32: param, m, v [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
-//   hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
-//   root is 1, or 0 (with eps 1) for a step of plain momentum.
-//   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
-//   average [count] updated and decay [1] where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
-//   Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
-// Grid: one vec4 an invocation, WG invocations a workgroup. All reads are under way before the first of them is waited for: whether the
-//   step is held is asked after them.
-// Precision: f32. A non-finite gradient counts as 0.
-// Source: Kingma & Ba 2014; Liu et al. 2019 (RAdam); UCGM's AdamW, which scales the decay by the corrected step and adds eps to sqrt(v);
-//   Liang et al. 2024 (cautious optimisers).
-// @use clean_gradient
-// @use cautious
+  code: `
 
-const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
-const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
 
-const HAS_AVERAGE: bool = false;  // knob: update the average too; without CAUTIOUS, or there are more than 8 buffers
+
+
+
+
+
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const CAUTIOUS: bool = false;
+
+const HAS_AVERAGE: bool = false;
 
 struct Dims {
-  count: u32,
-  tensors: u32, // optional: CAUTIOUS, else 0
+count: u32,
+tensors: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
@@ -564,71 +550,70 @@ struct Dims {
 @group(0) @binding(3) var<storage, read_write> v: array<vec4f>;
 @group(0) @binding(4) var<storage, read> hyper: array<f32>;
 @group(0) @binding(5) var<storage, read> clip: array<f32>;
-@group(0) @binding(6) var<storage, read> scales: array<f32>; // optional: CAUTIOUS
-@group(0) @binding(7) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
-@group(0) @binding(8) var<storage, read_write> average: array<vec4f>; // optional: HAS_AVERAGE
-@group(0) @binding(9) var<storage, read> decay: array<f32>; // optional: HAS_AVERAGE
+@group(0) @binding(6) var<storage, read> scales: array<f32>;
+@group(0) @binding(7) var<storage, read> owners: array<u32>;
+@group(0) @binding(8) var<storage, read_write> average: array<vec4f>;
+@group(0) @binding(9) var<storage, read> decay: array<f32>;
 @group(0) @binding(10) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * WG + local;
-  if (i >= (dims.count + 3u) / 4u) {
-    return;
-  }
-  let p = param[i];
-  let old_m = m[i];
-  let old_v = v[i];
-  let raw = grad[i];
-  var old_average = vec4f();
-  if (HAS_AVERAGE) {
-    old_average = average[i];
-  }
-  if (clip[3] == 1.0) { // a step that is held changes nothing
-    return;
-  }
-  let g = clean_gradient(raw, clip[0]) + hyper[6] * p;
-  let new_m = hyper[1] * old_m + hyper[2] * g;
-  let new_v = hyper[3] * old_v + hyper[4] * g * g;
-  var moved = new_m;
-  if (CAUTIOUS) {
-    moved = cautious(new_m, g, i);
-  }
-  let new_p = p - hyper[0] * (hyper[7] * p + moved / (hyper[8] * sqrt(new_v) + hyper[5]));
-  let live = live_elements(i, dims.count);
-  m[i] = select(old_m, new_m, live);
-  v[i] = select(old_v, new_v, live);
-  param[i] = select(p, new_p, live);
-  if (HAS_AVERAGE) {
-    let mixed = select(old_average + (1.0 - decay[0]) * (new_p - old_average), new_p, vec4<bool>(decay[0] == 0.0));
-    average[i] = select(old_average, mixed, live);
-  }
+let i = (wid.x + wid.y * groups.x) * WG + local;
+if (i >= (dims.count + 3u) / 4u) {
+return;
+}
+let p = param[i];
+let old_m = m[i];
+let old_v = v[i];
+let raw = grad[i];
+var old_average = vec4f();
+if (HAS_AVERAGE) {
+old_average = average[i];
+}
+if (clip[3] == 1.0) {
+return;
+}
+let g = clean_gradient(raw, clip[0]) + hyper[6] * p;
+let new_m = hyper[1] * old_m + hyper[2] * g;
+let new_v = hyper[3] * old_v + hyper[4] * g * g;
+var moved = new_m;
+if (CAUTIOUS) {
+moved = cautious(new_m, g, i);
+}
+let new_p = p - hyper[0] * (hyper[7] * p + moved / (hyper[8] * sqrt(new_v) + hyper[5]));
+let live = live_elements(i, dims.count);
+m[i] = select(old_m, new_m, live);
+v[i] = select(old_v, new_v, live);
+param[i] = select(p, new_p, live);
+if (HAS_AVERAGE) {
+let mixed = select(old_average + (1.0 - decay[0]) * (new_p - old_average), new_p, vec4<bool>(decay[0] == 0.0));
+average[i] = select(old_average, mixed, live);
+}
 }
 
-// clean_gradient: what an optimiser sees of raw gradients: scaled, and 0 where they are not finite numbers. Finiteness is read from
-// the bits, which no compiler may assume away.
+
+
 
 fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
-  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
-  return select(raw * scale, vec4f(0.0), broken);
+let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+return select(raw * scale, vec4f(0.0), broken);
 }
 
-// Which elements of the i-th vec4 lie below count.
+
 fn live_elements(i: u32, count: u32) -> vec4<bool> {
-  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
 }
 
-// cautious: the mask of cautious optimisers: an element moves only where its update agrees with the gradient in sign, and then
-// farther, by the scale of its tensor. Needs in the kernel: scales, owners (a tensor's number for every 64 elements).
+
+
 
 fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
-  return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(0.0)); // a NaN stays one
-}
-` as string,
+return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(0.0));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -665,16 +650,16 @@ const add_ = {
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
   workgroup: ['WG'],
-  code: `// add: out = a + b, elementwise.
-// Buffers: a, b, out [count] f32; a and b may be the same.
-// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
-// Precision: f32.
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
-const PER: u32 = 4u;   // knob: elements an invocation
+
+
+
+const WG: u32 = 256u;
+const PER: u32 = 4u;
 
 struct Dims {
-  count: u32,
+count: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -684,19 +669,18 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
-  for (var i = 0u; i < PER; i++) {
-    let at = first + i * WG;
-    if (at < dims.count) {
-      out[at] = a[at] + b[at];
-    }
-  }
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.count) {
+out[at] = a[at] + b[at];
 }
-` as string,
+}
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -726,18 +710,18 @@ const add_rows_ = {
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
   workgroup: ['WG'],
-  code: `// add_rows: out[r, c] = x[r, c] + row[r / group_rows, c]: one row for every group of consecutive rows (a sample's tokens).
-// Buffers: x, out [rows, cols] f32; row [ceil(rows / group_rows), cols] f32. The gradient by row is sum_cols over chunks of group_rows.
-// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
-// Precision: f32.
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
-const PER: u32 = 4u;   // knob: elements an invocation
+
+
+
+const WG: u32 = 256u;
+const PER: u32 = 4u;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  group_rows: u32,
+rows: u32,
+cols: u32,
+group_rows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -747,19 +731,18 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
-  for (var i = 0u; i < PER; i++) {
-    let at = first + i * WG;
-    if (at < dims.rows * dims.cols) {
-      out[at] = x[at] + row[(at / dims.cols / dims.group_rows) * dims.cols + at % dims.cols];
-    }
-  }
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.rows * dims.cols) {
+out[at] = x[at] + row[(at / dims.cols / dims.group_rows) * dims.cols + at % dims.cols];
 }
-` as string,
+}
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -816,393 +799,392 @@ const attention_bwd_kv_plain_ = {
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// attention_bwd_kv_plain: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_bwd_q_plain,
-//   over the queries of all heads that share the head of k and v.
-// Buffers as attention_bwd_q_plain, with dk as k and dv as v for dq.
-// Grid: QUERIES keys an invocation (the knob's name is that of the other plain kernels), WG invocations of one head a workgroup;
-//   queries are read at addresses that the workgroup shares.
-// Precision: f32.
-// Source: Dao et al. 2022, the backward of attention.
-// @use attention_plain_backward
+  code: `
+
+
+
+
+
+
+
 
 @group(0) @binding(7) var<storage, read_write> dk: array<Elem>;
 @group(0) @binding(8) var<storage, read_write> dv: array<Elem>;
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let place = place_of(wid, groups, dims.keys, WG * QUERIES);
-  let key = place.first + local * QUERIES;
-  if (place.head >= dims.batch * dims.kv_heads || key >= dims.keys) {
-    return;
-  }
-  let first_key = place.head * dims.keys;
-  let last = dims.n - 1u;
-  let line = rolled(LINE);
-  let value_line = rolled(VALUE_LINE);
-  let long = rolled(LONG);
-  let each = rolled(QUERIES);
+let place = place_of(wid, groups, dims.keys, WG * QUERIES);
+let key = place.first + local * QUERIES;
+if (place.head >= dims.batch * dims.kv_heads || key >= dims.keys) {
+return;
+}
+let first_key = place.head * dims.keys;
+let last = dims.n - 1u;
+let line = rolled(LINE);
+let value_line = rolled(VALUE_LINE);
+let long = rolled(LONG);
+let each = rolled(QUERIES);
 
-  var kr: Held;
-  var vr: Held;
-  var dkr: Held;
-  var dvr: Held;
-  for (var r = 0u; r < each; r++) {
-    let row = first_key + min(key + r, dims.keys - 1u);
-    for (var d = 0u; d < line; d++) {
-      kr[r * LONG + d] = k[row * LINE + d] * dims.scale;
-    }
-    for (var d = 0u; d < value_line; d++) {
-      vr[r * LONG + d] = v[row * VALUE_LINE + d];
-    }
-  }
-  for (var member = 0u; member < group_size(); member++) {
-    let head = place.head * group_size() + member;
-    let first_row = head * dims.n;
-    let out_rows = first_out(head);
-    let seen = seen_by(head);
-    for (var first = queries_from(seen, key); first < dims.n; first += KEYS) {
-      var query: array<u32, KEYS>;
-      var from_out: array<u32, KEYS>;
-      for (var i = 0u; i < KEYS; i++) {
-        let row = min(first + i, last);
-        query[i] = (first_row + row) * LINE;
-        from_out[i] = (out_rows + row * dims.heads) * VALUE_LINE;
-      }
-      var s = Products();
-      var dp = Products();
-      for (var d = 0u; d < long; d++) {
-        var qd = Step();
-        var gd = Step();
-        for (var i = 0u; i < KEYS; i++) {
-          if (SAME || d < line) { qd[i] = q[query[i] + d]; }
-          if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
-        }
-        add_products(&s, &dp, &kr, &vr, d, &qd, &gd);
-      }
-      for (var i = 0u; i < KEYS; i++) {
-        let of_row = rows[first_row + min(first + i, last)];
-        for (var r = 0u; r < QUERIES; r++) {
-          let capped = cap(s[r * KEYS + i]);
-          let seen_weight = weight(hide(capped, seen, first + i, key + r), of_row.x);
-          let p = select(0.0, seen_weight, first + i < dims.n);
-          s[r * KEYS + i] = p;
-          dp[r * KEYS + i] = uncap(by_score(p, dp[r * KEYS + i], of_row.y), capped);
-        }
-      }
-      for (var d = 0u; d < long; d++) {
-        var qd = Step();
-        var gd = Step();
-        for (var i = 0u; i < KEYS; i++) {
-          if (SAME || d < line) { qd[i] = q[query[i] + d]; }
-          if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
-        }
-        for (var r = 0u; r < QUERIES; r++) {
-          dkr[r * LONG + d] = add_step(dkr[r * LONG + d], &dp, r, &qd);
-          dvr[r * LONG + d] = add_step(dvr[r * LONG + d], &s, r, &gd);
-        }
-      }
-    }
-  }
-  for (var r = 0u; r < each; r++) {
-    if (key + r < dims.keys) {
-      for (var d = 0u; d < line; d++) {
-        dk[(first_key + key + r) * LINE + d] = dkr[r * LONG + d] * dims.scale;
-      }
-      for (var d = 0u; d < value_line; d++) {
-        dv[(first_key + key + r) * VALUE_LINE + d] = dvr[r * LONG + d];
-      }
-    }
-  }
+var kr: Held;
+var vr: Held;
+var dkr: Held;
+var dvr: Held;
+for (var r = 0u; r < each; r++) {
+let row = first_key + min(key + r, dims.keys - 1u);
+for (var d = 0u; d < line; d++) {
+kr[r * LONG + d] = k[row * LINE + d] * dims.scale;
+}
+for (var d = 0u; d < value_line; d++) {
+vr[r * LONG + d] = v[row * VALUE_LINE + d];
+}
+}
+for (var member = 0u; member < group_size(); member++) {
+let head = place.head * group_size() + member;
+let first_row = head * dims.n;
+let out_rows = first_out(head);
+let seen = seen_by(head);
+for (var first = queries_from(seen, key); first < dims.n; first += KEYS) {
+var query: array<u32, KEYS>;
+var from_out: array<u32, KEYS>;
+for (var i = 0u; i < KEYS; i++) {
+let row = min(first + i, last);
+query[i] = (first_row + row) * LINE;
+from_out[i] = (out_rows + row * dims.heads) * VALUE_LINE;
+}
+var s = Products();
+var dp = Products();
+for (var d = 0u; d < long; d++) {
+var qd = Step();
+var gd = Step();
+for (var i = 0u; i < KEYS; i++) {
+if (SAME || d < line) { qd[i] = q[query[i] + d]; }
+if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
+}
+add_products(&s, &dp, &kr, &vr, d, &qd, &gd);
+}
+for (var i = 0u; i < KEYS; i++) {
+let of_row = rows[first_row + min(first + i, last)];
+for (var r = 0u; r < QUERIES; r++) {
+let capped = cap(s[r * KEYS + i]);
+let seen_weight = weight(hide(capped, seen, first + i, key + r), of_row.x);
+let p = select(0.0, seen_weight, first + i < dims.n);
+s[r * KEYS + i] = p;
+dp[r * KEYS + i] = uncap(by_score(p, dp[r * KEYS + i], of_row.y), capped);
+}
+}
+for (var d = 0u; d < long; d++) {
+var qd = Step();
+var gd = Step();
+for (var i = 0u; i < KEYS; i++) {
+if (SAME || d < line) { qd[i] = q[query[i] + d]; }
+if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
+}
+for (var r = 0u; r < QUERIES; r++) {
+dkr[r * LONG + d] = add_step(dkr[r * LONG + d], &dp, r, &qd);
+dvr[r * LONG + d] = add_step(dvr[r * LONG + d], &s, r, &gd);
+}
+}
+}
+}
+for (var r = 0u; r < each; r++) {
+if (key + r < dims.keys) {
+for (var d = 0u; d < line; d++) {
+dk[(first_key + key + r) * LINE + d] = dkr[r * LONG + d] * dims.scale;
+}
+for (var d = 0u; d < value_line; d++) {
+dv[(first_key + key + r) * VALUE_LINE + d] = dvr[r * LONG + d];
+}
+}
+}
 }
 
-// attention_plain_backward: what the plain backward kernels of attention share.
-// @use attention_plain
-// @use attention_backward
 
-alias Held = array<Elem, QUERIES * LONG>; // a row of each query that an invocation has (key, in the backward of k and v)
 
-// Adds what element d brings to scores and to dout . v: the held rows of both times a row's element of the step each.
+
+
+alias Held = array<Elem, QUERIES * LONG>;
+
+
 fn add_products(
-  scores: ptr<function, Products>,
-  slopes: ptr<function, Products>,
-  of_scores: ptr<function, Held>,
-  of_slopes: ptr<function, Held>,
-  d: u32,
-  by_scores: ptr<function, Step>,
-  by_slopes: ptr<function, Step>,
+scores: ptr<function, Products>,
+slopes: ptr<function, Products>,
+of_scores: ptr<function, Held>,
+of_slopes: ptr<function, Held>,
+d: u32,
+by_scores: ptr<function, Step>,
+by_slopes: ptr<function, Step>,
 ) {
-  for (var r = 0u; r < QUERIES; r++) {
-    let of_score = (*of_scores)[r * LONG + d];
-    let of_slope = (*of_slopes)[r * LONG + d];
-    for (var j = 0u; j < KEYS; j++) {
-      (*scores)[r * KEYS + j] += total(of_score * (*by_scores)[j]);
-      (*slopes)[r * KEYS + j] += total(of_slope * (*by_slopes)[j]);
-    }
-  }
+for (var r = 0u; r < QUERIES; r++) {
+let of_score = (*of_scores)[r * LONG + d];
+let of_slope = (*of_slopes)[r * LONG + d];
+for (var j = 0u; j < KEYS; j++) {
+(*scores)[r * KEYS + j] += total(of_score * (*by_scores)[j]);
+(*slopes)[r * KEYS + j] += total(of_slope * (*by_slopes)[j]);
+}
+}
 }
 
-// attention_plain: knobs and sizes of the plain attention kernels, whose invocations have rows of their own in registers.
-// @use attention
 
-const WG: u32 = 32u;        // knob: invocations a workgroup
-const QUERIES: u32 = 1u;    // knob: queries an invocation (keys, in the backward of k and v)
-const KEYS: u32 = 1u;       // knob: keys a step (queries, likewise)
-const ROLLED: bool = false; // knob: loops over a head stay loops, though they index registers
 
-const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);        // elements of a row of q and k
-const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC); // elements of a row of v
+
+const WG: u32 = 32u;
+const QUERIES: u32 = 1u;
+const KEYS: u32 = 1u;
+const ROLLED: bool = false;
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);
+const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC);
 const LONG: u32 = max(LINE, VALUE_LINE);
 const SAME: bool = LINE == VALUE_LINE;
 
-// A bound that is not constant keeps a compiler from unrolling.
+
 fn rolled(count: u32) -> u32 {
-  return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
+return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
-alias Step = array<Elem, KEYS>; // an element of each row of a step
-alias Products = array<f32, QUERIES * KEYS>; // a number for each query that an invocation has and each row of a step
+alias Step = array<Elem, KEYS>;
+alias Products = array<f32, QUERIES * KEYS>;
 
-// \`before\`, and the elements of a step by the weights that they have for the invocation's r-th query.
+
 fn add_step(before: Elem, weights: ptr<function, Products>, r: u32, elements: ptr<function, Step>) -> Elem {
-  var to = before;
-  for (var j = 0u; j < KEYS; j++) {
-    to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
-  }
-  return to;
+var to = before;
+for (var j = 0u; j < KEYS; j++) {
+to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
+}
+return to;
 }
 
-// attention_backward: what the backward kernels of attention read beside q and k.
-// @use attention
+
+
 
 @group(0) @binding(4) var<storage, read> v: array<Elem>;
 @group(0) @binding(5) var<storage, read> dout: array<Elem>;
-@group(0) @binding(6) var<storage, read> rows: array<vec2f>; // lse and delta of each query; with LENGTHS each sample's valid keys after them
+@group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
-  if (LENGTHS) {
-    return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
-  }
-  return dims.keys;
+if (LENGTHS) {
+return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
+}
+return dims.keys;
 }
 
-// dout has its heads side by side: row i of this head is the first + i * dims.heads.
+
 fn first_out(head: u32) -> u32 {
-  return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
 }
 
-// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
-// and its weight. A feature that a variant does not have is no code in it.
-// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
-// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
-// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
-// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
-// Needs in the kernel: fn valid_keys(sample) -> u32.
-// @use finite
-// @use attention_place
 
-const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
-const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
-const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
-alias Elem = f32;             // knob: vec4f with VEC
-const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
-const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
-const MASK: bool = false;     // knob: there is a mask
-const ADDS: bool = false;     // knob: the mask is added; else 0 hides
-alias MaskElem = u32;         // knob: f32 with ADDS
-const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
-const SOFTCAP: bool = false;  // knob: scores are capped
 
-const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
-const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+const VALUE_DIM: u32 = 64u;
+const VEC: bool = false;
+alias Elem = f32;
+const GROUPED: bool = false;
+const CAUSAL: u32 = 0u;
+const MASK: bool = false;
+const ADDS: bool = false;
+alias MaskElem = u32;
+const LENGTHS: bool = false;
+const SOFTCAP: bool = false;
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS;
+const HIDDEN: f32 = -3.0e38;
 
 struct Dims {
-  batch: u32,
-  heads: u32,
-  kv_heads: u32, // optional, else heads
-  n: u32,
-  keys: u32, // optional, else n
-  head_dim: u32,
-  scale: f32,
-  offset: i32, // optional, else 0
-  softcap: f32, // optional: SOFTCAP, else 0
-  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
-  mask_heads: u32, // optional: MASK, else 1
-  mask_n: u32, // optional: MASK, else 1
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+offset: i32,
+softcap: f32,
+mask_batch: u32,
+mask_heads: u32,
+mask_n: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<Elem>;
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+
 fn group_size() -> u32 {
-  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
 }
 
-// What the queries of a head see.
+
 struct Seen {
-  keys: u32,  // valid keys of the sample
-  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
-  mask: u32,  // where the head's mask starts
+keys: u32,
+ahead: i32,
+mask: u32,
 }
 
 fn seen_by(head: u32) -> Seen {
-  let sample = head / dims.heads;
-  var seen = Seen(valid_keys(sample), dims.offset, 0u);
-  if (CAUSAL == 2u) {
-    seen.ahead += i32(seen.keys) - i32(dims.n);
-  }
-  if (MASK) {
-    let b = min(sample, dims.mask_batch - 1u);
-    let h = min(head % dims.heads, dims.mask_heads - 1u);
-    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
-  }
-  return seen;
+let sample = head / dims.heads;
+var seen = Seen(valid_keys(sample), dims.offset, 0u);
+if (CAUSAL == 2u) {
+seen.ahead += i32(seen.keys) - i32(dims.n);
+}
+if (MASK) {
+let b = min(sample, dims.mask_batch - 1u);
+let h = min(head % dims.heads, dims.mask_heads - 1u);
+seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+}
+return seen;
 }
 
-// Past the last key that \`query\` or one before it sees.
-fn keys_until(seen: Seen, query: u32) -> u32 {
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
-  }
-  return seen.keys;
-}
 
-// The first query that sees \`key\` or one after it; n if none does.
+
+
+
+
+
+
+
+
 fn queries_from(seen: Seen, key: u32) -> u32 {
-  if (LENGTHS && key >= seen.keys) {
-    return dims.n;
-  }
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
-  }
-  return 0u;
+if (LENGTHS && key >= seen.keys) {
+return dims.n;
+}
+if (CAUSAL > 0u) {
+return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
+}
+return 0u;
 }
 
-// cap tanh(score / cap), to a few ulp near 0 too.
+
 fn cap(score: f32) -> f32 {
-  if (!SOFTCAP) {
-    return score;
-  }
-  let x = between(score / dims.softcap, -15.0, 15.0);
-  let xx = x * x;
-  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
-  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
+if (!SOFTCAP) {
+return score;
+}
+let x = between(score / dims.softcap, -15.0, 15.0);
+let xx = x * x;
+let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score));
 }
 
-// The gradient by a score from that by the capped one.
+
 fn uncap(gradient: f32, capped: f32) -> f32 {
-  if (!SOFTCAP) {
-    return gradient;
-  }
-  let t = capped / dims.softcap;
-  return gradient * (1.0 - t * t);
+if (!SOFTCAP) {
+return gradient;
+}
+let t = capped / dims.softcap;
+return gradient * (1.0 - t * t);
 }
 
-// The masked score of a query and a key: HIDDEN where it does not see it.
+
 fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
-  var masked = score;
-  var hidden = false;
-  if (LENGTHS) {
-    hidden = key >= seen.keys;
-  }
-  if (CAUSAL > 0u) {
-    hidden = hidden || i32(key) > i32(query) + seen.ahead;
-  }
-  if (MASK) {
-    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
-    if (ADDS) {
-      masked += f32(m);
-      hidden = hidden || f32(m) <= HIDDEN;
-    } else {
-      hidden = hidden || m == MaskElem();
-    }
-  }
-  return select(masked, HIDDEN, hidden);
+var masked = score;
+var hidden = false;
+if (LENGTHS) {
+hidden = key >= seen.keys;
+}
+if (CAUSAL > 0u) {
+hidden = hidden || i32(key) > i32(query) + seen.ahead;
+}
+if (MASK) {
+let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+if (ADDS) {
+masked += f32(m);
+hidden = hidden || f32(m) <= HIDDEN;
+} else {
+hidden = hidden || m == MaskElem();
+}
+}
+return select(masked, HIDDEN, hidden);
 }
 
-// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+
 fn weight(score: f32, top: f32) -> f32 {
-  let z = score - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
-  }
-  return exp(z);
+let z = score - top;
+if (GUARDED) {
+return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN);
+}
+return exp(z);
 }
 
-// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+
 fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, 0.0, p == 0.0);
-  }
-  return ds;
+let ds = p * (dp - delta);
+if (GUARDED) {
+return select(ds, 0.0, p == 0.0);
+}
+return ds;
 }
 
-// x y, 0 where x is hidden, whatever y is.
+
 fn weighted(x: f32, y: Elem) -> Elem {
-  if (GUARDED) {
-    return select(x * y, Elem(), x == 0.0);
-  }
-  return x * y;
+if (GUARDED) {
+return select(x * y, Elem(), x == 0.0);
+}
+return x * y;
 }
 
 fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+let parts = vec4f(x);
+return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
+return select(clamp(x, low, high), x, is_nan(x));
 }
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
 
-// attention_place: which rows of which head a workgroup of an attention kernel has.
 
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+
+
+
+
+
+
+
 struct Place {
-  head: u32,
-  first: u32,
+head: u32,
+first: u32,
 }
 
 fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
-` as string,
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -1257,289 +1239,268 @@ const attention_bwd_mask_ = {
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
-  code: `// attention_bwd_mask: the gradient of an added mask, as a bias of relative positions is one: the sum over all scores that an element of
-//   it was added to of p (dout_i . v_j - delta_i), p as in attention_bwd_q_plain; 0 where it hides.
-// Buffers as attention_bwd_q_plain, with dmask as the mask for dq.
-// Grid: one invocation an element of the mask, 64 a workgroup.
-// Precision: f32; a sum over queries and heads for each sample, then over samples.
-// Source: the derivative of attention_fwd_plain.
-// @use attention_backward
+  code: `
 
-const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);        // elements of a row of q and k
-const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC); // elements of a row of v
+
+
+
+
+
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);
+const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC);
 
 @group(0) @binding(7) var<storage, read_write> dmask: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 64u + local;
-  if (at >= dims.mask_batch * dims.mask_heads * dims.mask_n * dims.keys) {
-    return;
-  }
-  let key = at % dims.keys;
-  let line_of_mask = at / dims.keys;
-  let first_query = line_of_mask % dims.mask_n;
-  let first_head = line_of_mask / dims.mask_n % dims.mask_heads;
-  var sum = 0.0;
-  for (var sample = line_of_mask / dims.mask_n / dims.mask_heads; sample < dims.batch; sample += dims.mask_batch) {
-    var of_sample = 0.0;
-    for (var h = first_head; h < dims.heads; h += dims.mask_heads) {
-      let head = sample * dims.heads + h;
-      let seen = seen_by(head);
-      let from_k = (head / group_size() * dims.keys + key) * LINE;
-      let from_v = (head / group_size() * dims.keys + key) * VALUE_LINE;
-      for (var query = first_query; query < dims.n; query += dims.mask_n) {
-        let row = head * dims.n + query;
-        let from_out = (first_out(head) + query * dims.heads) * VALUE_LINE;
-        var score = 0.0;
-        for (var d = 0u; d < LINE; d++) {
-          score += total(q[row * LINE + d] * dims.scale * k[from_k + d]);
-        }
-        var dp = 0.0;
-        for (var d = 0u; d < VALUE_LINE; d++) {
-          dp += total(dout[from_out + d] * v[from_v + d]);
-        }
-        let p = weight(hide(cap(score), seen, query, key), rows[row].x);
-        of_sample += by_score(p, dp, rows[row].y);
-      }
-    }
-    sum += of_sample;
-  }
-  dmask[at] = sum;
+let at = (wid.x + wid.y * groups.x) * 64u + local;
+if (at >= dims.mask_batch * dims.mask_heads * dims.mask_n * dims.keys) {
+return;
+}
+let key = at % dims.keys;
+let line_of_mask = at / dims.keys;
+let first_query = line_of_mask % dims.mask_n;
+let first_head = line_of_mask / dims.mask_n % dims.mask_heads;
+var sum = 0.0;
+for (var sample = line_of_mask / dims.mask_n / dims.mask_heads; sample < dims.batch; sample += dims.mask_batch) {
+var of_sample = 0.0;
+for (var h = first_head; h < dims.heads; h += dims.mask_heads) {
+let head = sample * dims.heads + h;
+let seen = seen_by(head);
+let from_k = (head / group_size() * dims.keys + key) * LINE;
+let from_v = (head / group_size() * dims.keys + key) * VALUE_LINE;
+for (var query = first_query; query < dims.n; query += dims.mask_n) {
+let row = head * dims.n + query;
+let from_out = (first_out(head) + query * dims.heads) * VALUE_LINE;
+var score = 0.0;
+for (var d = 0u; d < LINE; d++) {
+score += total(q[row * LINE + d] * dims.scale * k[from_k + d]);
+}
+var dp = 0.0;
+for (var d = 0u; d < VALUE_LINE; d++) {
+dp += total(dout[from_out + d] * v[from_v + d]);
+}
+let p = weight(hide(cap(score), seen, query, key), rows[row].x);
+of_sample += by_score(p, dp, rows[row].y);
+}
+}
+sum += of_sample;
+}
+dmask[at] = sum;
 }
 
-// attention_backward: what the backward kernels of attention read beside q and k.
-// @use attention
+
+
 
 @group(0) @binding(4) var<storage, read> v: array<Elem>;
 @group(0) @binding(5) var<storage, read> dout: array<Elem>;
-@group(0) @binding(6) var<storage, read> rows: array<vec2f>; // lse and delta of each query; with LENGTHS each sample's valid keys after them
+@group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
-  if (LENGTHS) {
-    return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
-  }
-  return dims.keys;
+if (LENGTHS) {
+return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
+}
+return dims.keys;
 }
 
-// dout has its heads side by side: row i of this head is the first + i * dims.heads.
+
 fn first_out(head: u32) -> u32 {
-  return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
 }
 
-// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
-// and its weight. A feature that a variant does not have is no code in it.
-// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
-// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
-// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
-// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
-// Needs in the kernel: fn valid_keys(sample) -> u32.
-// @use finite
-// @use attention_place
 
-const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
-const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
-const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
-alias Elem = f32;             // knob: vec4f with VEC
-const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
-const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
-const MASK: bool = false;     // knob: there is a mask
-const ADDS: bool = false;     // knob: the mask is added; else 0 hides
-alias MaskElem = u32;         // knob: f32 with ADDS
-const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
-const SOFTCAP: bool = false;  // knob: scores are capped
 
-const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
-const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+const VALUE_DIM: u32 = 64u;
+const VEC: bool = false;
+alias Elem = f32;
+const GROUPED: bool = false;
+const CAUSAL: u32 = 0u;
+const MASK: bool = false;
+const ADDS: bool = false;
+alias MaskElem = u32;
+const LENGTHS: bool = false;
+const SOFTCAP: bool = false;
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS;
+const HIDDEN: f32 = -3.0e38;
 
 struct Dims {
-  batch: u32,
-  heads: u32,
-  kv_heads: u32, // optional, else heads
-  n: u32,
-  keys: u32, // optional, else n
-  head_dim: u32,
-  scale: f32,
-  offset: i32, // optional, else 0
-  softcap: f32, // optional: SOFTCAP, else 0
-  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
-  mask_heads: u32, // optional: MASK, else 1
-  mask_n: u32, // optional: MASK, else 1
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+offset: i32,
+softcap: f32,
+mask_batch: u32,
+mask_heads: u32,
+mask_n: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<Elem>;
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+
 fn group_size() -> u32 {
-  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
 }
 
-// What the queries of a head see.
+
 struct Seen {
-  keys: u32,  // valid keys of the sample
-  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
-  mask: u32,  // where the head's mask starts
+keys: u32,
+ahead: i32,
+mask: u32,
 }
 
 fn seen_by(head: u32) -> Seen {
-  let sample = head / dims.heads;
-  var seen = Seen(valid_keys(sample), dims.offset, 0u);
-  if (CAUSAL == 2u) {
-    seen.ahead += i32(seen.keys) - i32(dims.n);
-  }
-  if (MASK) {
-    let b = min(sample, dims.mask_batch - 1u);
-    let h = min(head % dims.heads, dims.mask_heads - 1u);
-    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
-  }
-  return seen;
+let sample = head / dims.heads;
+var seen = Seen(valid_keys(sample), dims.offset, 0u);
+if (CAUSAL == 2u) {
+seen.ahead += i32(seen.keys) - i32(dims.n);
+}
+if (MASK) {
+let b = min(sample, dims.mask_batch - 1u);
+let h = min(head % dims.heads, dims.mask_heads - 1u);
+seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+}
+return seen;
 }
 
-// Past the last key that \`query\` or one before it sees.
-fn keys_until(seen: Seen, query: u32) -> u32 {
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
-  }
-  return seen.keys;
-}
 
-// The first query that sees \`key\` or one after it; n if none does.
-fn queries_from(seen: Seen, key: u32) -> u32 {
-  if (LENGTHS && key >= seen.keys) {
-    return dims.n;
-  }
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
-  }
-  return 0u;
-}
 
-// cap tanh(score / cap), to a few ulp near 0 too.
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 fn cap(score: f32) -> f32 {
-  if (!SOFTCAP) {
-    return score;
-  }
-  let x = between(score / dims.softcap, -15.0, 15.0);
-  let xx = x * x;
-  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
-  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
+if (!SOFTCAP) {
+return score;
+}
+let x = between(score / dims.softcap, -15.0, 15.0);
+let xx = x * x;
+let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score));
 }
 
-// The gradient by a score from that by the capped one.
-fn uncap(gradient: f32, capped: f32) -> f32 {
-  if (!SOFTCAP) {
-    return gradient;
-  }
-  let t = capped / dims.softcap;
-  return gradient * (1.0 - t * t);
-}
 
-// The masked score of a query and a key: HIDDEN where it does not see it.
+
+
+
+
+
+
+
+
+
 fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
-  var masked = score;
-  var hidden = false;
-  if (LENGTHS) {
-    hidden = key >= seen.keys;
-  }
-  if (CAUSAL > 0u) {
-    hidden = hidden || i32(key) > i32(query) + seen.ahead;
-  }
-  if (MASK) {
-    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
-    if (ADDS) {
-      masked += f32(m);
-      hidden = hidden || f32(m) <= HIDDEN;
-    } else {
-      hidden = hidden || m == MaskElem();
-    }
-  }
-  return select(masked, HIDDEN, hidden);
+var masked = score;
+var hidden = false;
+if (LENGTHS) {
+hidden = key >= seen.keys;
+}
+if (CAUSAL > 0u) {
+hidden = hidden || i32(key) > i32(query) + seen.ahead;
+}
+if (MASK) {
+let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+if (ADDS) {
+masked += f32(m);
+hidden = hidden || f32(m) <= HIDDEN;
+} else {
+hidden = hidden || m == MaskElem();
+}
+}
+return select(masked, HIDDEN, hidden);
 }
 
-// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+
 fn weight(score: f32, top: f32) -> f32 {
-  let z = score - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
-  }
-  return exp(z);
+let z = score - top;
+if (GUARDED) {
+return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN);
+}
+return exp(z);
 }
 
-// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+
 fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, 0.0, p == 0.0);
-  }
-  return ds;
+let ds = p * (dp - delta);
+if (GUARDED) {
+return select(ds, 0.0, p == 0.0);
+}
+return ds;
 }
 
-// x y, 0 where x is hidden, whatever y is.
-fn weighted(x: f32, y: Elem) -> Elem {
-  if (GUARDED) {
-    return select(x * y, Elem(), x == 0.0);
-  }
-  return x * y;
-}
+
+
+
+
+
+
+
 
 fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+let parts = vec4f(x);
+return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-
-// attention_place: which rows of which head a workgroup of an attention kernel has.
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
-` as string,
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -1597,383 +1558,382 @@ const attention_bwd_q_plain_ = {
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// attention_bwd_q_plain: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i).
-//   Scores, and ds with a soft cap: shaders/lib/attention.wgsl.
-// Buffers f32: q, dq [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
-//   dout [batch, n, heads, value_dim]; rows as attention_delta writes it. Optional: mask, as in attention_fwd_plain.
-// Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
-// Precision: f32.
-// Source: Dao et al. 2022, the backward of attention.
-// @use attention_plain_backward
+  code: `
+
+
+
+
+
+
+
 
 @group(0) @binding(7) var<storage, read_write> dq: array<Elem>;
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let place = place_of(wid, groups, dims.n, WG * QUERIES);
-  let head = place.head; // batch * heads + head
-  let query = place.first + local * QUERIES;
-  if (head >= dims.batch * dims.heads || query >= dims.n) {
-    return;
-  }
-  let first_row = head * dims.n;
-  let last = dims.n - 1u;
-  let out_rows = first_out(head);
-  let seen = seen_by(head);
-  let first_key = head / group_size() * dims.keys;
-  let end = keys_until(seen, query + QUERIES - 1u);
-  let line = rolled(LINE);
-  let value_line = rolled(VALUE_LINE);
-  let long = rolled(LONG);
-  let each = rolled(QUERIES);
+let place = place_of(wid, groups, dims.n, WG * QUERIES);
+let head = place.head;
+let query = place.first + local * QUERIES;
+if (head >= dims.batch * dims.heads || query >= dims.n) {
+return;
+}
+let first_row = head * dims.n;
+let last = dims.n - 1u;
+let out_rows = first_out(head);
+let seen = seen_by(head);
+let first_key = head / group_size() * dims.keys;
+let end = keys_until(seen, query + QUERIES - 1u);
+let line = rolled(LINE);
+let value_line = rolled(VALUE_LINE);
+let long = rolled(LONG);
+let each = rolled(QUERIES);
 
-  var qr: Held;
-  var gr: Held;
-  var acc: array<Elem, QUERIES * LINE>;
-  var of_row: array<vec2f, QUERIES>;
-  for (var r = 0u; r < each; r++) {
-    let row = min(query + r, last);
-    for (var d = 0u; d < line; d++) {
-      qr[r * LONG + d] = q[(first_row + row) * LINE + d] * dims.scale;
-    }
-    for (var d = 0u; d < value_line; d++) {
-      gr[r * LONG + d] = dout[(out_rows + row * dims.heads) * VALUE_LINE + d];
-    }
-  }
-  for (var r = 0u; r < QUERIES; r++) {
-    of_row[r] = rows[first_row + min(query + r, last)];
-  }
-  for (var first = 0u; first < end; first += KEYS) {
-    var key: array<u32, KEYS>;
-    for (var j = 0u; j < KEYS; j++) {
-      key[j] = first_key + min(first + j, end - 1u);
-    }
-    var s = Products();
-    var dp = Products();
-    for (var d = 0u; d < long; d++) {
-      var kd = Step();
-      var vd = Step();
-      for (var j = 0u; j < KEYS; j++) {
-        if (SAME || d < line) { kd[j] = k[key[j] * LINE + d]; }
-        if (SAME || d < value_line) { vd[j] = v[key[j] * VALUE_LINE + d]; }
-      }
-      add_products(&s, &dp, &qr, &gr, d, &kd, &vd);
-    }
-    for (var r = 0u; r < QUERIES; r++) {
-      for (var j = 0u; j < KEYS; j++) {
-        let capped = cap(s[r * KEYS + j]);
-        let p = weight(hide(capped, seen, query + r, first + j), of_row[r].x);
-        let ds = uncap(by_score(p, dp[r * KEYS + j], of_row[r].y), capped);
-        s[r * KEYS + j] = select(0.0, ds, first + j < end);
-      }
-    }
-    for (var d = 0u; d < line; d++) {
-      var kd: Step;
-      for (var j = 0u; j < KEYS; j++) {
-        kd[j] = k[key[j] * LINE + d];
-      }
-      for (var r = 0u; r < QUERIES; r++) {
-        acc[r * LINE + d] = add_step(acc[r * LINE + d], &s, r, &kd);
-      }
-    }
-  }
-  for (var r = 0u; r < each; r++) {
-    if (query + r < dims.n) {
-      for (var d = 0u; d < line; d++) {
-        dq[(first_row + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
-      }
-    }
-  }
+var qr: Held;
+var gr: Held;
+var acc: array<Elem, QUERIES * LINE>;
+var of_row: array<vec2f, QUERIES>;
+for (var r = 0u; r < each; r++) {
+let row = min(query + r, last);
+for (var d = 0u; d < line; d++) {
+qr[r * LONG + d] = q[(first_row + row) * LINE + d] * dims.scale;
+}
+for (var d = 0u; d < value_line; d++) {
+gr[r * LONG + d] = dout[(out_rows + row * dims.heads) * VALUE_LINE + d];
+}
+}
+for (var r = 0u; r < QUERIES; r++) {
+of_row[r] = rows[first_row + min(query + r, last)];
+}
+for (var first = 0u; first < end; first += KEYS) {
+var key: array<u32, KEYS>;
+for (var j = 0u; j < KEYS; j++) {
+key[j] = first_key + min(first + j, end - 1u);
+}
+var s = Products();
+var dp = Products();
+for (var d = 0u; d < long; d++) {
+var kd = Step();
+var vd = Step();
+for (var j = 0u; j < KEYS; j++) {
+if (SAME || d < line) { kd[j] = k[key[j] * LINE + d]; }
+if (SAME || d < value_line) { vd[j] = v[key[j] * VALUE_LINE + d]; }
+}
+add_products(&s, &dp, &qr, &gr, d, &kd, &vd);
+}
+for (var r = 0u; r < QUERIES; r++) {
+for (var j = 0u; j < KEYS; j++) {
+let capped = cap(s[r * KEYS + j]);
+let p = weight(hide(capped, seen, query + r, first + j), of_row[r].x);
+let ds = uncap(by_score(p, dp[r * KEYS + j], of_row[r].y), capped);
+s[r * KEYS + j] = select(0.0, ds, first + j < end);
+}
+}
+for (var d = 0u; d < line; d++) {
+var kd: Step;
+for (var j = 0u; j < KEYS; j++) {
+kd[j] = k[key[j] * LINE + d];
+}
+for (var r = 0u; r < QUERIES; r++) {
+acc[r * LINE + d] = add_step(acc[r * LINE + d], &s, r, &kd);
+}
+}
+}
+for (var r = 0u; r < each; r++) {
+if (query + r < dims.n) {
+for (var d = 0u; d < line; d++) {
+dq[(first_row + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
+}
+}
+}
 }
 
-// attention_plain_backward: what the plain backward kernels of attention share.
-// @use attention_plain
-// @use attention_backward
 
-alias Held = array<Elem, QUERIES * LONG>; // a row of each query that an invocation has (key, in the backward of k and v)
 
-// Adds what element d brings to scores and to dout . v: the held rows of both times a row's element of the step each.
+
+
+alias Held = array<Elem, QUERIES * LONG>;
+
+
 fn add_products(
-  scores: ptr<function, Products>,
-  slopes: ptr<function, Products>,
-  of_scores: ptr<function, Held>,
-  of_slopes: ptr<function, Held>,
-  d: u32,
-  by_scores: ptr<function, Step>,
-  by_slopes: ptr<function, Step>,
+scores: ptr<function, Products>,
+slopes: ptr<function, Products>,
+of_scores: ptr<function, Held>,
+of_slopes: ptr<function, Held>,
+d: u32,
+by_scores: ptr<function, Step>,
+by_slopes: ptr<function, Step>,
 ) {
-  for (var r = 0u; r < QUERIES; r++) {
-    let of_score = (*of_scores)[r * LONG + d];
-    let of_slope = (*of_slopes)[r * LONG + d];
-    for (var j = 0u; j < KEYS; j++) {
-      (*scores)[r * KEYS + j] += total(of_score * (*by_scores)[j]);
-      (*slopes)[r * KEYS + j] += total(of_slope * (*by_slopes)[j]);
-    }
-  }
+for (var r = 0u; r < QUERIES; r++) {
+let of_score = (*of_scores)[r * LONG + d];
+let of_slope = (*of_slopes)[r * LONG + d];
+for (var j = 0u; j < KEYS; j++) {
+(*scores)[r * KEYS + j] += total(of_score * (*by_scores)[j]);
+(*slopes)[r * KEYS + j] += total(of_slope * (*by_slopes)[j]);
+}
+}
 }
 
-// attention_plain: knobs and sizes of the plain attention kernels, whose invocations have rows of their own in registers.
-// @use attention
 
-const WG: u32 = 32u;        // knob: invocations a workgroup
-const QUERIES: u32 = 1u;    // knob: queries an invocation (keys, in the backward of k and v)
-const KEYS: u32 = 1u;       // knob: keys a step (queries, likewise)
-const ROLLED: bool = false; // knob: loops over a head stay loops, though they index registers
 
-const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);        // elements of a row of q and k
-const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC); // elements of a row of v
+
+const WG: u32 = 32u;
+const QUERIES: u32 = 1u;
+const KEYS: u32 = 1u;
+const ROLLED: bool = false;
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);
+const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC);
 const LONG: u32 = max(LINE, VALUE_LINE);
 const SAME: bool = LINE == VALUE_LINE;
 
-// A bound that is not constant keeps a compiler from unrolling.
+
 fn rolled(count: u32) -> u32 {
-  return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
+return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
-alias Step = array<Elem, KEYS>; // an element of each row of a step
-alias Products = array<f32, QUERIES * KEYS>; // a number for each query that an invocation has and each row of a step
+alias Step = array<Elem, KEYS>;
+alias Products = array<f32, QUERIES * KEYS>;
 
-// \`before\`, and the elements of a step by the weights that they have for the invocation's r-th query.
+
 fn add_step(before: Elem, weights: ptr<function, Products>, r: u32, elements: ptr<function, Step>) -> Elem {
-  var to = before;
-  for (var j = 0u; j < KEYS; j++) {
-    to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
-  }
-  return to;
+var to = before;
+for (var j = 0u; j < KEYS; j++) {
+to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
+}
+return to;
 }
 
-// attention_backward: what the backward kernels of attention read beside q and k.
-// @use attention
+
+
 
 @group(0) @binding(4) var<storage, read> v: array<Elem>;
 @group(0) @binding(5) var<storage, read> dout: array<Elem>;
-@group(0) @binding(6) var<storage, read> rows: array<vec2f>; // lse and delta of each query; with LENGTHS each sample's valid keys after them
+@group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
-  if (LENGTHS) {
-    return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
-  }
-  return dims.keys;
+if (LENGTHS) {
+return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
+}
+return dims.keys;
 }
 
-// dout has its heads side by side: row i of this head is the first + i * dims.heads.
+
 fn first_out(head: u32) -> u32 {
-  return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
 }
 
-// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
-// and its weight. A feature that a variant does not have is no code in it.
-// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
-// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
-// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
-// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
-// Needs in the kernel: fn valid_keys(sample) -> u32.
-// @use finite
-// @use attention_place
 
-const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
-const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
-const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
-alias Elem = f32;             // knob: vec4f with VEC
-const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
-const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
-const MASK: bool = false;     // knob: there is a mask
-const ADDS: bool = false;     // knob: the mask is added; else 0 hides
-alias MaskElem = u32;         // knob: f32 with ADDS
-const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
-const SOFTCAP: bool = false;  // knob: scores are capped
 
-const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
-const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+const VALUE_DIM: u32 = 64u;
+const VEC: bool = false;
+alias Elem = f32;
+const GROUPED: bool = false;
+const CAUSAL: u32 = 0u;
+const MASK: bool = false;
+const ADDS: bool = false;
+alias MaskElem = u32;
+const LENGTHS: bool = false;
+const SOFTCAP: bool = false;
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS;
+const HIDDEN: f32 = -3.0e38;
 
 struct Dims {
-  batch: u32,
-  heads: u32,
-  kv_heads: u32, // optional, else heads
-  n: u32,
-  keys: u32, // optional, else n
-  head_dim: u32,
-  scale: f32,
-  offset: i32, // optional, else 0
-  softcap: f32, // optional: SOFTCAP, else 0
-  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
-  mask_heads: u32, // optional: MASK, else 1
-  mask_n: u32, // optional: MASK, else 1
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+offset: i32,
+softcap: f32,
+mask_batch: u32,
+mask_heads: u32,
+mask_n: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<Elem>;
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+
 fn group_size() -> u32 {
-  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
 }
 
-// What the queries of a head see.
+
 struct Seen {
-  keys: u32,  // valid keys of the sample
-  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
-  mask: u32,  // where the head's mask starts
+keys: u32,
+ahead: i32,
+mask: u32,
 }
 
 fn seen_by(head: u32) -> Seen {
-  let sample = head / dims.heads;
-  var seen = Seen(valid_keys(sample), dims.offset, 0u);
-  if (CAUSAL == 2u) {
-    seen.ahead += i32(seen.keys) - i32(dims.n);
-  }
-  if (MASK) {
-    let b = min(sample, dims.mask_batch - 1u);
-    let h = min(head % dims.heads, dims.mask_heads - 1u);
-    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
-  }
-  return seen;
+let sample = head / dims.heads;
+var seen = Seen(valid_keys(sample), dims.offset, 0u);
+if (CAUSAL == 2u) {
+seen.ahead += i32(seen.keys) - i32(dims.n);
+}
+if (MASK) {
+let b = min(sample, dims.mask_batch - 1u);
+let h = min(head % dims.heads, dims.mask_heads - 1u);
+seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+}
+return seen;
 }
 
-// Past the last key that \`query\` or one before it sees.
+
 fn keys_until(seen: Seen, query: u32) -> u32 {
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
-  }
-  return seen.keys;
+if (CAUSAL > 0u) {
+return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+}
+return seen.keys;
 }
 
-// The first query that sees \`key\` or one after it; n if none does.
-fn queries_from(seen: Seen, key: u32) -> u32 {
-  if (LENGTHS && key >= seen.keys) {
-    return dims.n;
-  }
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
-  }
-  return 0u;
-}
 
-// cap tanh(score / cap), to a few ulp near 0 too.
+
+
+
+
+
+
+
+
+
+
+
 fn cap(score: f32) -> f32 {
-  if (!SOFTCAP) {
-    return score;
-  }
-  let x = between(score / dims.softcap, -15.0, 15.0);
-  let xx = x * x;
-  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
-  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
+if (!SOFTCAP) {
+return score;
+}
+let x = between(score / dims.softcap, -15.0, 15.0);
+let xx = x * x;
+let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score));
 }
 
-// The gradient by a score from that by the capped one.
+
 fn uncap(gradient: f32, capped: f32) -> f32 {
-  if (!SOFTCAP) {
-    return gradient;
-  }
-  let t = capped / dims.softcap;
-  return gradient * (1.0 - t * t);
+if (!SOFTCAP) {
+return gradient;
+}
+let t = capped / dims.softcap;
+return gradient * (1.0 - t * t);
 }
 
-// The masked score of a query and a key: HIDDEN where it does not see it.
+
 fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
-  var masked = score;
-  var hidden = false;
-  if (LENGTHS) {
-    hidden = key >= seen.keys;
-  }
-  if (CAUSAL > 0u) {
-    hidden = hidden || i32(key) > i32(query) + seen.ahead;
-  }
-  if (MASK) {
-    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
-    if (ADDS) {
-      masked += f32(m);
-      hidden = hidden || f32(m) <= HIDDEN;
-    } else {
-      hidden = hidden || m == MaskElem();
-    }
-  }
-  return select(masked, HIDDEN, hidden);
+var masked = score;
+var hidden = false;
+if (LENGTHS) {
+hidden = key >= seen.keys;
+}
+if (CAUSAL > 0u) {
+hidden = hidden || i32(key) > i32(query) + seen.ahead;
+}
+if (MASK) {
+let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+if (ADDS) {
+masked += f32(m);
+hidden = hidden || f32(m) <= HIDDEN;
+} else {
+hidden = hidden || m == MaskElem();
+}
+}
+return select(masked, HIDDEN, hidden);
 }
 
-// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+
 fn weight(score: f32, top: f32) -> f32 {
-  let z = score - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
-  }
-  return exp(z);
+let z = score - top;
+if (GUARDED) {
+return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN);
+}
+return exp(z);
 }
 
-// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
+
 fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, 0.0, p == 0.0);
-  }
-  return ds;
+let ds = p * (dp - delta);
+if (GUARDED) {
+return select(ds, 0.0, p == 0.0);
+}
+return ds;
 }
 
-// x y, 0 where x is hidden, whatever y is.
+
 fn weighted(x: f32, y: Elem) -> Elem {
-  if (GUARDED) {
-    return select(x * y, Elem(), x == 0.0);
-  }
-  return x * y;
+if (GUARDED) {
+return select(x * y, Elem(), x == 0.0);
+}
+return x * y;
 }
 
 fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+let parts = vec4f(x);
+return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
+return select(clamp(x, low, high), x, is_nan(x));
 }
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
 
-// attention_place: which rows of which head a workgroup of an attention kernel has.
 
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+
+
+
+
+
+
+
 struct Place {
-  head: u32,
-  first: u32,
+head: u32,
+first: u32,
 }
 
 fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
-` as string,
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -2010,86 +1970,85 @@ const attention_delta_ = {
     ROWS: { kind: 'const', type: 'u32', default: 8 },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// attention_delta: what the backward kernels need of each query beside q, (lse, delta), and of each sample, its valid keys, in one buffer.
-//   delta[b, h, i] = sum over d of out[b, i, h, d] dout[b, i, h, d].
-// Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
-//   Optional: lengths u32 [batch], the valid keys.
-// Grid: LANES invocations an element of rows, ROWS elements a workgroup; neighbours read neighbours.
-// Precision: f32.
-// Source: Dao et al. 2022, the backward of attention.
-// @use lanes
+  code: `
 
-const LENGTHS: bool = false; // knob: a sample has valid keys, and padding after them
-const LANES: u32 = 16u;      // knob: invocations that share a row
-const ROWS: u32 = 8u;        // knob: rows a workgroup
+
+
+
+
+
+
+
+const LENGTHS: bool = false;
+const LANES: u32 = 16u;
+const ROWS: u32 = 8u;
 
 struct Dims {
-  batch: u32,
-  heads: u32,
-  n: u32,
-  value_dim: u32,
+batch: u32,
+heads: u32,
+n: u32,
+value_dim: u32,
 }
 
 @group(0) @binding(0) var<storage, read> out: array<f32>;
 @group(0) @binding(1) var<storage, read> dout: array<f32>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
-@group(0) @binding(3) var<storage, read> lengths: array<u32>; // optional: LENGTHS
+@group(0) @binding(3) var<storage, read> lengths: array<u32>;
 @group(0) @binding(4) var<storage, read_write> rows: array<vec2f>;
 @group(0) @binding(5) var<uniform> dims: Dims;
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let at = (wid.x + wid.y * groups.x) * ROWS + lid.y; // (batch, token, head)
-  let queries = dims.batch * dims.n * dims.heads;
-  var own = 0.0;
-  if (at < queries) {
-    for (var d = lid.x; d < dims.value_dim; d += LANES) {
-      own += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
-    }
-  }
-  let sum = lanes_sum(own, lid.x, lid.y);
-  if (lid.x > 0u) {
-    return;
-  }
-  if (at < queries) {
-    let head = at % dims.heads;
-    let token = (at / dims.heads) % dims.n;
-    let sample = at / dims.heads / dims.n;
-    let to = (sample * dims.heads + head) * dims.n + token;
-    rows[to] = vec2f(lse[to], sum);
-  } else if (LENGTHS && at - queries < dims.batch) {
-    rows[at] = vec2f(f32(min(lengths[at - queries], 16777216u)), 0.0); // whole numbers as far as f32 has them
-  }
+let at = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let queries = dims.batch * dims.n * dims.heads;
+var own = 0.0;
+if (at < queries) {
+for (var d = lid.x; d < dims.value_dim; d += LANES) {
+own += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
+}
+}
+let sum = lanes_sum(own, lid.x, lid.y);
+if (lid.x > 0u) {
+return;
+}
+if (at < queries) {
+let head = at % dims.heads;
+let token = (at / dims.heads) % dims.n;
+let sample = at / dims.heads / dims.n;
+let to = (sample * dims.heads + head) * dims.n + token;
+rows[to] = vec2f(lse[to], sum);
+} else if (LENGTHS && at - queries < dims.batch) {
+rows[at] = vec2f(f32(min(lengths[at - queries], 16777216u)), 0.0);
+}
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+
+
 
 var<workgroup> lane_partials: array<f32, LANES * ROWS>;
 
 fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = row * LANES;
-  lane_partials[base + lane] = value;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
-    }
-    workgroupBarrier();
-  }
-  let total = lane_partials[base];
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
-  return total;
+if (LANES == 1u) {
+return value;
 }
-` as string,
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -2148,18 +2107,18 @@ const attention_fwd_plain_ = {
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// attention_fwd_plain: out = softmax(scores) v with an online softmax: no n x keys matrix is stored. Scores: shaders/lib/attention.wgsl.
-// Buffers f32: q [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
-//   out [batch, n, heads, value_dim]; lse [batch, heads, n] = log of the sum of exponentials, for the backward. Optional: mask
-//   [mask_batch, mask_heads, mask_n, keys], f32 to add or u32 of which 0 hides; lengths u32 [batch], the valid keys.
-// Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, folded over (batch, head, tile of queries). Keys and
-//   values are read at addresses that the whole workgroup shares.
-// Precision: f32. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
-// The oracle of the tiled variant and the fast path on CPU adapters, where a read costs as much as many multiplications: there one
-// read of a key or value serves several queries, four numbers at a time, and llvmpipe compiles quickly what it cannot unroll.
-// Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
-// @use attention_plain
-// @use attention_forward
+  code: `
+
+
+
+
+
+
+
+
+
+
+
 
 @group(0) @binding(5) var<storage, read> v: array<Elem>;
 @group(0) @binding(6) var<storage, read_write> out: array<Elem>;
@@ -2167,354 +2126,353 @@ const attention_fwd_plain_ = {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let place = place_of(wid, groups, dims.n, WG * QUERIES);
-  let head = place.head; // batch * heads + head
-  let query = place.first + local * QUERIES;
-  if (head >= dims.batch * dims.heads || query >= dims.n) {
-    return;
-  }
-  let rows = head * dims.n;
-  let last = dims.n - 1u;
-  let seen = seen_by(head);
-  let first_key = head / group_size() * dims.keys;
-  let end = keys_until(seen, query + QUERIES - 1u);
-  let line = rolled(LINE);
-  let value_line = rolled(VALUE_LINE);
-  let each = rolled(QUERIES);
+let place = place_of(wid, groups, dims.n, WG * QUERIES);
+let head = place.head;
+let query = place.first + local * QUERIES;
+if (head >= dims.batch * dims.heads || query >= dims.n) {
+return;
+}
+let rows = head * dims.n;
+let last = dims.n - 1u;
+let seen = seen_by(head);
+let first_key = head / group_size() * dims.keys;
+let end = keys_until(seen, query + QUERIES - 1u);
+let line = rolled(LINE);
+let value_line = rolled(VALUE_LINE);
+let each = rolled(QUERIES);
 
-  var qr: array<Elem, QUERIES * LINE>;
-  var acc: array<Elem, QUERIES * VALUE_LINE>;
-  var top: array<f32, QUERIES>;
-  var sum: array<f32, QUERIES>;
-  for (var r = 0u; r < each; r++) {
-    for (var d = 0u; d < line; d++) {
-      qr[r * LINE + d] = q[(rows + min(query + r, last)) * LINE + d] * dims.scale;
-    }
-  }
-  for (var r = 0u; r < QUERIES; r++) {
-    top[r] = HIDDEN;
-  }
-  for (var first = 0u; first < end; first += KEYS) {
-    var key: array<u32, KEYS>;
-    for (var j = 0u; j < KEYS; j++) {
-      key[j] = first_key + min(first + j, end - 1u);
-    }
-    var score = Products();
-    for (var d = 0u; d < line; d++) {
-      var kd: Step;
-      for (var j = 0u; j < KEYS; j++) {
-        kd[j] = k[key[j] * LINE + d];
-      }
-      for (var r = 0u; r < QUERIES; r++) {
-        let qd = qr[r * LINE + d];
-        for (var j = 0u; j < KEYS; j++) {
-          score[r * KEYS + j] += total(qd * kd[j]);
-        }
-      }
-    }
-    var shrink: array<f32, QUERIES>;
-    for (var r = 0u; r < QUERIES; r++) {
-      var new_top = top[r];
-      for (var j = 0u; j < KEYS; j++) {
-        let s = hide(cap(score[r * KEYS + j]), seen, query + r, first + j);
-        score[r * KEYS + j] = select(HIDDEN, s, first + j < end);
-        new_top = max(new_top, score[r * KEYS + j]);
-      }
-      shrink[r] = exp(top[r] - new_top);
-      top[r] = new_top;
-      sum[r] *= shrink[r];
-      for (var j = 0u; j < KEYS; j++) {
-        let p = weight(score[r * KEYS + j], new_top);
-        score[r * KEYS + j] = p;
-        sum[r] += p;
-      }
-    }
-    for (var d = 0u; d < value_line; d++) {
-      var vd: Step;
-      for (var j = 0u; j < KEYS; j++) {
-        vd[j] = v[key[j] * VALUE_LINE + d];
-      }
-      for (var r = 0u; r < QUERIES; r++) {
-        acc[r * VALUE_LINE + d] = add_step(acc[r * VALUE_LINE + d] * shrink[r], &score, r, &vd);
-      }
-    }
-  }
-  let sample = head / dims.heads;
-  for (var r = 0u; r < QUERIES; r++) {
-    if (query + r < dims.n) {
-      var line_sum = select(top[r] + log(sum[r]), sum[r], is_nan(sum[r])); // the log of a NaN is not one everywhere
-      if (GUARDED && sum[r] == 0.0) { // no key is seen
-        line_sum = HIDDEN;
-        sum[r] = 1.0;
-      }
-      lse[rows + query + r] = line_sum;
-    }
-  }
-  for (var r = 0u; r < each; r++) {
-    if (query + r < dims.n) {
-      let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * VALUE_LINE;
-      for (var d = 0u; d < value_line; d++) {
-        out[to + d] = acc[r * VALUE_LINE + d] / sum[r];
-      }
-    }
-  }
+var qr: array<Elem, QUERIES * LINE>;
+var acc: array<Elem, QUERIES * VALUE_LINE>;
+var top: array<f32, QUERIES>;
+var sum: array<f32, QUERIES>;
+for (var r = 0u; r < each; r++) {
+for (var d = 0u; d < line; d++) {
+qr[r * LINE + d] = q[(rows + min(query + r, last)) * LINE + d] * dims.scale;
+}
+}
+for (var r = 0u; r < QUERIES; r++) {
+top[r] = HIDDEN;
+}
+for (var first = 0u; first < end; first += KEYS) {
+var key: array<u32, KEYS>;
+for (var j = 0u; j < KEYS; j++) {
+key[j] = first_key + min(first + j, end - 1u);
+}
+var score = Products();
+for (var d = 0u; d < line; d++) {
+var kd: Step;
+for (var j = 0u; j < KEYS; j++) {
+kd[j] = k[key[j] * LINE + d];
+}
+for (var r = 0u; r < QUERIES; r++) {
+let qd = qr[r * LINE + d];
+for (var j = 0u; j < KEYS; j++) {
+score[r * KEYS + j] += total(qd * kd[j]);
+}
+}
+}
+var shrink: array<f32, QUERIES>;
+for (var r = 0u; r < QUERIES; r++) {
+var new_top = top[r];
+for (var j = 0u; j < KEYS; j++) {
+let s = hide(cap(score[r * KEYS + j]), seen, query + r, first + j);
+score[r * KEYS + j] = select(HIDDEN, s, first + j < end);
+new_top = max(new_top, score[r * KEYS + j]);
+}
+shrink[r] = exp(top[r] - new_top);
+top[r] = new_top;
+sum[r] *= shrink[r];
+for (var j = 0u; j < KEYS; j++) {
+let p = weight(score[r * KEYS + j], new_top);
+score[r * KEYS + j] = p;
+sum[r] += p;
+}
+}
+for (var d = 0u; d < value_line; d++) {
+var vd: Step;
+for (var j = 0u; j < KEYS; j++) {
+vd[j] = v[key[j] * VALUE_LINE + d];
+}
+for (var r = 0u; r < QUERIES; r++) {
+acc[r * VALUE_LINE + d] = add_step(acc[r * VALUE_LINE + d] * shrink[r], &score, r, &vd);
+}
+}
+}
+let sample = head / dims.heads;
+for (var r = 0u; r < QUERIES; r++) {
+if (query + r < dims.n) {
+var line_sum = select(top[r] + log(sum[r]), sum[r], is_nan(sum[r]));
+if (GUARDED && sum[r] == 0.0) {
+line_sum = HIDDEN;
+sum[r] = 1.0;
+}
+lse[rows + query + r] = line_sum;
+}
+}
+for (var r = 0u; r < each; r++) {
+if (query + r < dims.n) {
+let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * VALUE_LINE;
+for (var d = 0u; d < value_line; d++) {
+out[to + d] = acc[r * VALUE_LINE + d] / sum[r];
+}
+}
+}
 }
 
-// attention_plain: knobs and sizes of the plain attention kernels, whose invocations have rows of their own in registers.
-// @use attention
 
-const WG: u32 = 32u;        // knob: invocations a workgroup
-const QUERIES: u32 = 1u;    // knob: queries an invocation (keys, in the backward of k and v)
-const KEYS: u32 = 1u;       // knob: keys a step (queries, likewise)
-const ROLLED: bool = false; // knob: loops over a head stay loops, though they index registers
 
-const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);        // elements of a row of q and k
-const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC); // elements of a row of v
-const LONG: u32 = max(LINE, VALUE_LINE);
-const SAME: bool = LINE == VALUE_LINE;
 
-// A bound that is not constant keeps a compiler from unrolling.
+const WG: u32 = 32u;
+const QUERIES: u32 = 1u;
+const KEYS: u32 = 1u;
+const ROLLED: bool = false;
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);
+const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC);
+
+
+
+
 fn rolled(count: u32) -> u32 {
-  return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
+return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
-alias Step = array<Elem, KEYS>; // an element of each row of a step
-alias Products = array<f32, QUERIES * KEYS>; // a number for each query that an invocation has and each row of a step
+alias Step = array<Elem, KEYS>;
+alias Products = array<f32, QUERIES * KEYS>;
 
-// \`before\`, and the elements of a step by the weights that they have for the invocation's r-th query.
+
 fn add_step(before: Elem, weights: ptr<function, Products>, r: u32, elements: ptr<function, Step>) -> Elem {
-  var to = before;
-  for (var j = 0u; j < KEYS; j++) {
-    to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
-  }
-  return to;
+var to = before;
+for (var j = 0u; j < KEYS; j++) {
+to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
+}
+return to;
 }
 
-// attention_forward: the valid keys of a sample, as the forward kernels of attention are given them.
-// @use attention
 
-@group(0) @binding(4) var<storage, read> lengths: array<u32>; // optional: LENGTHS
+
+
+@group(0) @binding(4) var<storage, read> lengths: array<u32>;
 
 fn valid_keys(sample: u32) -> u32 {
-  if (LENGTHS) {
-    return min(lengths[sample], dims.keys);
-  }
-  return dims.keys;
+if (LENGTHS) {
+return min(lengths[sample], dims.keys);
+}
+return dims.keys;
 }
 
-// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
-// and its weight. A feature that a variant does not have is no code in it.
-// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
-// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
-// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
-// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
-// Needs in the kernel: fn valid_keys(sample) -> u32.
-// @use finite
-// @use attention_place
 
-const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
-const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
-const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
-alias Elem = f32;             // knob: vec4f with VEC
-const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
-const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
-const MASK: bool = false;     // knob: there is a mask
-const ADDS: bool = false;     // knob: the mask is added; else 0 hides
-alias MaskElem = u32;         // knob: f32 with ADDS
-const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
-const SOFTCAP: bool = false;  // knob: scores are capped
 
-const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
-const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+const VALUE_DIM: u32 = 64u;
+const VEC: bool = false;
+alias Elem = f32;
+const GROUPED: bool = false;
+const CAUSAL: u32 = 0u;
+const MASK: bool = false;
+const ADDS: bool = false;
+alias MaskElem = u32;
+const LENGTHS: bool = false;
+const SOFTCAP: bool = false;
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS;
+const HIDDEN: f32 = -3.0e38;
 
 struct Dims {
-  batch: u32,
-  heads: u32,
-  kv_heads: u32, // optional, else heads
-  n: u32,
-  keys: u32, // optional, else n
-  head_dim: u32,
-  scale: f32,
-  offset: i32, // optional, else 0
-  softcap: f32, // optional: SOFTCAP, else 0
-  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
-  mask_heads: u32, // optional: MASK, else 1
-  mask_n: u32, // optional: MASK, else 1
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+offset: i32,
+softcap: f32,
+mask_batch: u32,
+mask_heads: u32,
+mask_n: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<Elem>;
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+
 fn group_size() -> u32 {
-  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
 }
 
-// What the queries of a head see.
+
 struct Seen {
-  keys: u32,  // valid keys of the sample
-  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
-  mask: u32,  // where the head's mask starts
+keys: u32,
+ahead: i32,
+mask: u32,
 }
 
 fn seen_by(head: u32) -> Seen {
-  let sample = head / dims.heads;
-  var seen = Seen(valid_keys(sample), dims.offset, 0u);
-  if (CAUSAL == 2u) {
-    seen.ahead += i32(seen.keys) - i32(dims.n);
-  }
-  if (MASK) {
-    let b = min(sample, dims.mask_batch - 1u);
-    let h = min(head % dims.heads, dims.mask_heads - 1u);
-    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
-  }
-  return seen;
+let sample = head / dims.heads;
+var seen = Seen(valid_keys(sample), dims.offset, 0u);
+if (CAUSAL == 2u) {
+seen.ahead += i32(seen.keys) - i32(dims.n);
+}
+if (MASK) {
+let b = min(sample, dims.mask_batch - 1u);
+let h = min(head % dims.heads, dims.mask_heads - 1u);
+seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+}
+return seen;
 }
 
-// Past the last key that \`query\` or one before it sees.
+
 fn keys_until(seen: Seen, query: u32) -> u32 {
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
-  }
-  return seen.keys;
+if (CAUSAL > 0u) {
+return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+}
+return seen.keys;
 }
 
-// The first query that sees \`key\` or one after it; n if none does.
-fn queries_from(seen: Seen, key: u32) -> u32 {
-  if (LENGTHS && key >= seen.keys) {
-    return dims.n;
-  }
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
-  }
-  return 0u;
-}
 
-// cap tanh(score / cap), to a few ulp near 0 too.
+
+
+
+
+
+
+
+
+
+
+
 fn cap(score: f32) -> f32 {
-  if (!SOFTCAP) {
-    return score;
-  }
-  let x = between(score / dims.softcap, -15.0, 15.0);
-  let xx = x * x;
-  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
-  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
+if (!SOFTCAP) {
+return score;
+}
+let x = between(score / dims.softcap, -15.0, 15.0);
+let xx = x * x;
+let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score));
 }
 
-// The gradient by a score from that by the capped one.
-fn uncap(gradient: f32, capped: f32) -> f32 {
-  if (!SOFTCAP) {
-    return gradient;
-  }
-  let t = capped / dims.softcap;
-  return gradient * (1.0 - t * t);
-}
 
-// The masked score of a query and a key: HIDDEN where it does not see it.
+
+
+
+
+
+
+
+
+
 fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
-  var masked = score;
-  var hidden = false;
-  if (LENGTHS) {
-    hidden = key >= seen.keys;
-  }
-  if (CAUSAL > 0u) {
-    hidden = hidden || i32(key) > i32(query) + seen.ahead;
-  }
-  if (MASK) {
-    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
-    if (ADDS) {
-      masked += f32(m);
-      hidden = hidden || f32(m) <= HIDDEN;
-    } else {
-      hidden = hidden || m == MaskElem();
-    }
-  }
-  return select(masked, HIDDEN, hidden);
+var masked = score;
+var hidden = false;
+if (LENGTHS) {
+hidden = key >= seen.keys;
+}
+if (CAUSAL > 0u) {
+hidden = hidden || i32(key) > i32(query) + seen.ahead;
+}
+if (MASK) {
+let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+if (ADDS) {
+masked += f32(m);
+hidden = hidden || f32(m) <= HIDDEN;
+} else {
+hidden = hidden || m == MaskElem();
+}
+}
+return select(masked, HIDDEN, hidden);
 }
 
-// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+
 fn weight(score: f32, top: f32) -> f32 {
-  let z = score - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
-  }
-  return exp(z);
+let z = score - top;
+if (GUARDED) {
+return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN);
+}
+return exp(z);
 }
 
-// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
-fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, 0.0, p == 0.0);
-  }
-  return ds;
-}
 
-// x y, 0 where x is hidden, whatever y is.
+
+
+
+
+
+
+
+
+
 fn weighted(x: f32, y: Elem) -> Elem {
-  if (GUARDED) {
-    return select(x * y, Elem(), x == 0.0);
-  }
-  return x * y;
+if (GUARDED) {
+return select(x * y, Elem(), x == 0.0);
+}
+return x * y;
 }
 
 fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+let parts = vec4f(x);
+return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
+return select(clamp(x, low, high), x, is_nan(x));
 }
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
 
-// attention_place: which rows of which head a workgroup of an attention kernel has.
 
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+
+
+
+
+
+
+
 struct Place {
-  head: u32,
-  first: u32,
+head: u32,
+first: u32,
 }
 
 fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
-` as string,
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -2573,276 +2531,255 @@ const attention_scores_ = {
     SOFTCAP: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
-  code: `// attention_scores: the scores of attention, or its weights, as a matrix [batch, heads, n, keys]: for a look at them, without a gradient.
-//   STAGE 0: scale q . k; 1: capped; 2: masked, with minus infinity where a key is hidden; 3: the weights, 0 where a key is hidden.
-// Buffers f32: q, k, mask and lengths as attention_fwd_plain; lse as it writes it, of stage 3 alone; scores [batch, heads, n, keys].
-// Grid: one invocation a score, 64 a workgroup.
-// Precision: f32.
-// Source: Vaswani et al. 2017.
-// @use attention_forward
+  code: `
 
-const STAGE: u32 = 3u;      // knob: what is written
-const WEIGHTS: bool = true; // knob: it is the weights
 
-const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC); // elements of a row
 
-@group(0) @binding(5) var<storage, read> lse: array<f32>; // optional: WEIGHTS
+
+
+
+
+const STAGE: u32 = 3u;
+const WEIGHTS: bool = true;
+
+const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);
+
+@group(0) @binding(5) var<storage, read> lse: array<f32>;
 @group(0) @binding(6) var<storage, read_write> scores: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * 64u + local;
-  let row = at / dims.keys; // (batch, head, query)
-  if (row >= dims.batch * dims.heads * dims.n) {
-    return;
-  }
-  let key = at % dims.keys;
-  let head = row / dims.n;
-  let first = (head / group_size() * dims.keys + key) * LINE;
-  var score = 0.0;
-  for (var d = 0u; d < LINE; d++) {
-    score += total(q[row * LINE + d] * dims.scale * k[first + d]);
-  }
-  if (STAGE > 0u) {
-    score = cap(score);
-  }
-  if (STAGE > 1u) {
-    score = hide(score, seen_by(head), row % dims.n, key);
-  }
-  if (WEIGHTS) {
-    score = weight(score, lse[row]);
-  } else if (STAGE == 2u && GUARDED && score == HIDDEN) {
-    var infinity = 0xff800000u; // a constant expression may not be infinite; a variable's bits may
-    score = bitcast<f32>(infinity);
-  }
-  scores[at] = score;
+let at = (wid.x + wid.y * groups.x) * 64u + local;
+let row = at / dims.keys;
+if (row >= dims.batch * dims.heads * dims.n) {
+return;
+}
+let key = at % dims.keys;
+let head = row / dims.n;
+let first = (head / group_size() * dims.keys + key) * LINE;
+var score = 0.0;
+for (var d = 0u; d < LINE; d++) {
+score += total(q[row * LINE + d] * dims.scale * k[first + d]);
+}
+if (STAGE > 0u) {
+score = cap(score);
+}
+if (STAGE > 1u) {
+score = hide(score, seen_by(head), row % dims.n, key);
+}
+if (WEIGHTS) {
+score = weight(score, lse[row]);
+} else if (STAGE == 2u && GUARDED && score == HIDDEN) {
+var infinity = 0xff800000u;
+score = bitcast<f32>(infinity);
+}
+scores[at] = score;
 }
 
-// attention_forward: the valid keys of a sample, as the forward kernels of attention are given them.
-// @use attention
 
-@group(0) @binding(4) var<storage, read> lengths: array<u32>; // optional: LENGTHS
+
+
+@group(0) @binding(4) var<storage, read> lengths: array<u32>;
 
 fn valid_keys(sample: u32) -> u32 {
-  if (LENGTHS) {
-    return min(lengths[sample], dims.keys);
-  }
-  return dims.keys;
+if (LENGTHS) {
+return min(lengths[sample], dims.keys);
+}
+return dims.keys;
 }
 
-// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
-// and its weight. A feature that a variant does not have is no code in it.
-// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
-// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
-// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
-// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
-// Needs in the kernel: fn valid_keys(sample) -> u32.
-// @use finite
-// @use attention_place
 
-const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
-const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
-const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
-alias Elem = f32;             // knob: vec4f with VEC
-const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
-const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
-const MASK: bool = false;     // knob: there is a mask
-const ADDS: bool = false;     // knob: the mask is added; else 0 hides
-alias MaskElem = u32;         // knob: f32 with ADDS
-const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
-const SOFTCAP: bool = false;  // knob: scores are capped
 
-const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
-const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+const VALUE_DIM: u32 = 64u;
+const VEC: bool = false;
+alias Elem = f32;
+const GROUPED: bool = false;
+const CAUSAL: u32 = 0u;
+const MASK: bool = false;
+const ADDS: bool = false;
+alias MaskElem = u32;
+const LENGTHS: bool = false;
+const SOFTCAP: bool = false;
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS;
+const HIDDEN: f32 = -3.0e38;
 
 struct Dims {
-  batch: u32,
-  heads: u32,
-  kv_heads: u32, // optional, else heads
-  n: u32,
-  keys: u32, // optional, else n
-  head_dim: u32,
-  scale: f32,
-  offset: i32, // optional, else 0
-  softcap: f32, // optional: SOFTCAP, else 0
-  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
-  mask_heads: u32, // optional: MASK, else 1
-  mask_n: u32, // optional: MASK, else 1
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+offset: i32,
+softcap: f32,
+mask_batch: u32,
+mask_heads: u32,
+mask_n: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<Elem>;
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+
 fn group_size() -> u32 {
-  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
 }
 
-// What the queries of a head see.
+
 struct Seen {
-  keys: u32,  // valid keys of the sample
-  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
-  mask: u32,  // where the head's mask starts
+keys: u32,
+ahead: i32,
+mask: u32,
 }
 
 fn seen_by(head: u32) -> Seen {
-  let sample = head / dims.heads;
-  var seen = Seen(valid_keys(sample), dims.offset, 0u);
-  if (CAUSAL == 2u) {
-    seen.ahead += i32(seen.keys) - i32(dims.n);
-  }
-  if (MASK) {
-    let b = min(sample, dims.mask_batch - 1u);
-    let h = min(head % dims.heads, dims.mask_heads - 1u);
-    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
-  }
-  return seen;
+let sample = head / dims.heads;
+var seen = Seen(valid_keys(sample), dims.offset, 0u);
+if (CAUSAL == 2u) {
+seen.ahead += i32(seen.keys) - i32(dims.n);
+}
+if (MASK) {
+let b = min(sample, dims.mask_batch - 1u);
+let h = min(head % dims.heads, dims.mask_heads - 1u);
+seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+}
+return seen;
 }
 
-// Past the last key that \`query\` or one before it sees.
-fn keys_until(seen: Seen, query: u32) -> u32 {
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
-  }
-  return seen.keys;
-}
 
-// The first query that sees \`key\` or one after it; n if none does.
-fn queries_from(seen: Seen, key: u32) -> u32 {
-  if (LENGTHS && key >= seen.keys) {
-    return dims.n;
-  }
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
-  }
-  return 0u;
-}
 
-// cap tanh(score / cap), to a few ulp near 0 too.
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 fn cap(score: f32) -> f32 {
-  if (!SOFTCAP) {
-    return score;
-  }
-  let x = between(score / dims.softcap, -15.0, 15.0);
-  let xx = x * x;
-  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
-  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
+if (!SOFTCAP) {
+return score;
+}
+let x = between(score / dims.softcap, -15.0, 15.0);
+let xx = x * x;
+let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score));
 }
 
-// The gradient by a score from that by the capped one.
-fn uncap(gradient: f32, capped: f32) -> f32 {
-  if (!SOFTCAP) {
-    return gradient;
-  }
-  let t = capped / dims.softcap;
-  return gradient * (1.0 - t * t);
-}
 
-// The masked score of a query and a key: HIDDEN where it does not see it.
+
+
+
+
+
+
+
+
+
 fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
-  var masked = score;
-  var hidden = false;
-  if (LENGTHS) {
-    hidden = key >= seen.keys;
-  }
-  if (CAUSAL > 0u) {
-    hidden = hidden || i32(key) > i32(query) + seen.ahead;
-  }
-  if (MASK) {
-    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
-    if (ADDS) {
-      masked += f32(m);
-      hidden = hidden || f32(m) <= HIDDEN;
-    } else {
-      hidden = hidden || m == MaskElem();
-    }
-  }
-  return select(masked, HIDDEN, hidden);
+var masked = score;
+var hidden = false;
+if (LENGTHS) {
+hidden = key >= seen.keys;
+}
+if (CAUSAL > 0u) {
+hidden = hidden || i32(key) > i32(query) + seen.ahead;
+}
+if (MASK) {
+let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+if (ADDS) {
+masked += f32(m);
+hidden = hidden || f32(m) <= HIDDEN;
+} else {
+hidden = hidden || m == MaskElem();
+}
+}
+return select(masked, HIDDEN, hidden);
 }
 
-// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
+
 fn weight(score: f32, top: f32) -> f32 {
-  let z = score - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
-  }
-  return exp(z);
+let z = score - top;
+if (GUARDED) {
+return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN);
+}
+return exp(z);
 }
 
-// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
-fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, 0.0, p == 0.0);
-  }
-  return ds;
-}
 
-// x y, 0 where x is hidden, whatever y is.
-fn weighted(x: f32, y: Elem) -> Elem {
-  if (GUARDED) {
-    return select(x * y, Elem(), x == 0.0);
-  }
-  return x * y;
-}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
+let parts = vec4f(x);
+return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-
-// attention_place: which rows of which head a workgroup of an attention kernel has.
-
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
-struct Place {
-  head: u32,
-  first: u32,
-}
-
-fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
-` as string,
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -2902,204 +2839,204 @@ const attention_tiled_bwd_kv_ = {
     LANES: { kind: 'const', type: 'u32', default: 8 },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
-  code: `// attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
-//   the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
-// Grid: a workgroup of 8 LANES has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
-// Precision: f32.
-// Source: Dao et al. 2022, the backward of attention.
-// @use attention_tile_backward
+  code: `
+
+
+
+
+
 
 @group(0) @binding(7) var<storage, read_write> dk: array<OElem>;
 @group(0) @binding(8) var<storage, read_write> dv: array<OElem>;
-@group(0) @binding(9) var<storage, read_write> dscores: array<vec4f>; // optional: STORES
+@group(0) @binding(9) var<storage, read_write> dscores: array<vec4f>;
 
-const STORES: bool = false; // knob: also write the gradients by scores, for attention_tiled_bwd_q_stored
+const STORES: bool = false;
 
 const DK: u32 = 0u;
 const DV: u32 = 1u;
 
 fn put(result: u32, at: u32, value: OElem) {
-  if (result == DK) {
-    dk[at] = value;
-  } else {
-    dv[at] = value;
-  }
+if (result == DK) {
+dk[at] = value;
+} else {
+dv[at] = value;
+}
 }
 
-// Where a block is: the first key that the invocation has, the block's first query, and the first row of its head.
+
 struct Block {
-  key: u32,
-  query: u32,
-  start: u32,
+key: u32,
+query: u32,
+start: u32,
 }
 
-// The derivatives of capped scores, of as many columns as an invocation has.
+
 alias Slopes = array<vec4f, select(1u, 4u * COL_QUADS * ROW_QUADS, SOFTCAP)>;
 
-// Makes weights of scores: column c.
+
 fn weigh_quad(score: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, h: u32, query: u32, line: f32, at: Block, seen: Seen) {
-  let i = c * ROW_QUADS + h;
-  let capped = four_capped((*score)[i] * dims.scale);
-  if (SOFTCAP) {
-    (*slopes)[i] = four_slopes(capped);
-  }
-  let p = four_weights(hide_keys(capped, seen, query, at.key + 32u * h), vec4f(line));
-  (*score)[i] = select(vec4f(), p, query < dims.n);
+let i = c * ROW_QUADS + h;
+let capped = four_capped((*score)[i] * dims.scale);
+if (SOFTCAP) {
+(*slopes)[i] = four_slopes(capped);
+}
+let p = four_weights(hide_keys(capped, seen, query, at.key + 32u * h), vec4f(line));
+(*score)[i] = select(vec4f(), p, query < dims.n);
 }
 
 fn weigh_column(score: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block, seen: Seen) {
-  let query = at.query + column(c, x);
-  let line = rows[at.start + min(query, dims.n - 1u)].x;
-  weigh_quad(score, slopes, c, 0u, query, line, at, seen);
-  if (ROW_QUADS > 1u) { weigh_quad(score, slopes, c, 1u, query, line, at, seen); }
+let query = at.query + column(c, x);
+let line = rows[at.start + min(query, dims.n - 1u)].x;
+weigh_quad(score, slopes, c, 0u, query, line, at, seen);
+if (ROW_QUADS > 1u) { weigh_quad(score, slopes, c, 1u, query, line, at, seen); }
 }
 
 fn weigh_four(score: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block, seen: Seen) {
-  weigh_column(score, slopes, c, x, at, seen);
-  weigh_column(score, slopes, c + 1u, x, at, seen);
-  weigh_column(score, slopes, c + 2u, x, at, seen);
-  weigh_column(score, slopes, c + 3u, x, at, seen);
+weigh_column(score, slopes, c, x, at, seen);
+weigh_column(score, slopes, c + 1u, x, at, seen);
+weigh_column(score, slopes, c + 2u, x, at, seen);
+weigh_column(score, slopes, c + 3u, x, at, seen);
 }
 
-// Makes gradients by scores of those by weights: column c.
+
 fn slope_quad(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: ptr<function, Slopes>, i: u32, delta: f32) {
-  (*dscore)[i] = four_by_score((*score)[i], (*dscore)[i], vec4f(delta));
-  if (SOFTCAP) {
-    (*dscore)[i] *= (*slopes)[i];
-  }
+(*dscore)[i] = four_by_score((*score)[i], (*dscore)[i], vec4f(delta));
+if (SOFTCAP) {
+(*dscore)[i] *= (*slopes)[i];
+}
 }
 
 fn slope_column(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block) {
-  let delta = rows[at.start + min(at.query + column(c, x), dims.n - 1u)].y;
-  slope_quad(score, dscore, slopes, c * ROW_QUADS, delta);
-  if (ROW_QUADS > 1u) { slope_quad(score, dscore, slopes, c * ROW_QUADS + 1u, delta); }
+let delta = rows[at.start + min(at.query + column(c, x), dims.n - 1u)].y;
+slope_quad(score, dscore, slopes, c * ROW_QUADS, delta);
+if (ROW_QUADS > 1u) { slope_quad(score, dscore, slopes, c * ROW_QUADS + 1u, delta); }
 }
 
 fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block) {
-  slope_column(score, dscore, slopes, c, x, at);
-  slope_column(score, dscore, slopes, c + 1u, x, at);
-  slope_column(score, dscore, slopes, c + 2u, x, at);
-  slope_column(score, dscore, slopes, c + 3u, x, at);
+slope_column(score, dscore, slopes, c, x, at);
+slope_column(score, dscore, slopes, c + 1u, x, at);
+slope_column(score, dscore, slopes, c + 2u, x, at);
+slope_column(score, dscore, slopes, c + 3u, x, at);
 }
 
-// Writes the gradients of four queries, 0 past n, by those of four keys.
+
 fn keep_quad(dscore: ptr<function, Sums>, c: u32, h: u32, x: u32, head: u32, at: Block) {
-  let four = four_rows(dscore, c, h);
-  let key = at.key + 32u * h;
-  let quad = (at.query + column(c, x)) / 4u;
-  let line = query_quads();
-  let to = (head * dims.keys + key) * line + quad;
-  if (STORES && quad < line) {
-    if (key < dims.keys) { dscores[to] = four[0]; }
-    if (key + 1u < dims.keys) { dscores[to + line] = four[1]; }
-    if (key + 2u < dims.keys) { dscores[to + 2u * line] = four[2]; }
-    if (key + 3u < dims.keys) { dscores[to + 3u * line] = four[3]; }
-  }
+let four = four_rows(dscore, c, h);
+let key = at.key + 32u * h;
+let quad = (at.query + column(c, x)) / 4u;
+let line = query_quads();
+let to = (head * dims.keys + key) * line + quad;
+if (STORES && quad < line) {
+if (key < dims.keys) { dscores[to] = four[0]; }
+if (key + 1u < dims.keys) { dscores[to + line] = four[1]; }
+if (key + 2u < dims.keys) { dscores[to + 2u * line] = four[2]; }
+if (key + 3u < dims.keys) { dscores[to + 3u * line] = four[3]; }
+}
 }
 
 fn keep(dscore: ptr<function, Sums>, x: u32, head: u32, at: Block) {
-  keep_quad(dscore, 0u, 0u, x, head, at);
-  if (ROW_QUADS > 1u) { keep_quad(dscore, 0u, 1u, x, head, at); }
-  if (COL_QUADS > 1u) { keep_quad(dscore, 4u, 0u, x, head, at); }
-  if (COL_QUADS > 1u && ROW_QUADS > 1u) { keep_quad(dscore, 4u, 1u, x, head, at); }
+keep_quad(dscore, 0u, 0u, x, head, at);
+if (ROW_QUADS > 1u) { keep_quad(dscore, 0u, 1u, x, head, at); }
+if (COL_QUADS > 1u) { keep_quad(dscore, 4u, 0u, x, head, at); }
+if (COL_QUADS > 1u && ROW_QUADS > 1u) { keep_quad(dscore, 4u, 1u, x, head, at); }
 }
 
 @compute @workgroup_size(THREADS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let place_of_rows = place_of(wid, groups, dims.keys, ROWS);
-  if (place_of_rows.head >= dims.batch * dims.kv_heads) {
-    return;
-  }
-  let first = place_of_rows.first;
-  let start = place_of_rows.head * dims.keys;
-  let lane = place(local);
+let place_of_rows = place_of(wid, groups, dims.keys, ROWS);
+if (place_of_rows.head >= dims.batch * dims.kv_heads) {
+return;
+}
+let first = place_of_rows.first;
+let start = place_of_rows.head * dims.keys;
+let lane = place(local);
 
-  var acc_k: Sums;
-  var acc_v: Sums;
-  var next: Fetched;
-  for (var member = 0u; member < group_size(); member++) {
-    let head = place_of_rows.head * group_size() + member; // batch * heads + head
-    let first_row = head * dims.n;
-    let seen = seen_by(head);
-    let queries = Rows(first_row, dims.n, 1u);
-    let outs = Rows(first_out(head), dims.n, dims.heads);
-    let keys = Rows(start, seen.keys, 1u);
-    let scores_of = Pair(keys, queries, first);
-    let weights_of = Pair(keys, outs, first);
-    let first_query = queries_from(seen, first);
-    fetch_chunk(&next, K, Q, scores_of, first_query, 0u, local);
-    for (var begin = first_query; begin < dims.n; begin += COLS) {
-      var score = Sums();
-      for (var d = 0u; d < HEAD_DIM; d += STEP) {
-        stage_chunk(&next, local);
-        workgroupBarrier();
-        if (d + STEP < HEAD_DIM) {
-          fetch_chunk(&next, K, Q, scores_of, begin, d + STEP, local);
-        } else {
-          fetch_values(&next, DOUT, outs, begin, 0u, local);
-        }
-        add_chunk(&score, lane, d, HEAD_DIM);
-        workgroupBarrier();
-      }
-      let at = Block(first + 4u * lane.y, begin, first_row);
-      var slopes: Slopes;
-      weigh_four(&score, &slopes, 0u, lane.x, at, seen);
-      if (COL_QUADS > 1u) { weigh_four(&score, &slopes, 4u, lane.x, at, seen); }
-      for (var slice = 0u; slice < SLICES; slice++) {
-        stage_weights(&score, slice, lane);
-        stage_values(&next, local);
-        workgroupBarrier();
-        if (slice + 1u < SLICES) {
-          fetch_values(&next, DOUT, outs, begin, slice + 1u, local);
-        } else {
-          fetch_chunk(&next, V, DOUT, weights_of, begin, 0u, local);
-        }
-        add_values(&acc_v, lane);
-        workgroupBarrier();
-      }
-      var dscore = Sums();
-      for (var d = 0u; d < VALUE_DIM; d += STEP) {
-        stage_chunk(&next, local);
-        workgroupBarrier();
-        if (d + STEP < VALUE_DIM) {
-          fetch_chunk(&next, V, DOUT, weights_of, begin, d + STEP, local);
-        } else {
-          fetch_values(&next, Q, queries, begin, 0u, local);
-        }
-        add_chunk(&dscore, lane, d, VALUE_DIM);
-        workgroupBarrier();
-      }
-      slope_four(&score, &dscore, &slopes, 0u, lane.x, at);
-      if (COL_QUADS > 1u) { slope_four(&score, &dscore, &slopes, 4u, lane.x, at); }
-      if (STORES) {
-        keep(&dscore, lane.x, head, at);
-      }
-      for (var slice = 0u; slice < SLICES; slice++) {
-        stage_weights(&dscore, slice, lane);
-        stage_values(&next, local);
-        workgroupBarrier();
-        if (slice + 1u < SLICES) {
-          fetch_values(&next, Q, queries, begin, slice + 1u, local);
-        } else {
-          fetch_chunk(&next, K, Q, scores_of, begin + COLS, 0u, local);
-        }
-        add_values(&acc_k, lane);
-        workgroupBarrier();
-      }
-    }
-  }
-  let live = dims.keys - first;
-  store(DK, Target((start + first) * HEAD_DIM, HEAD_DIM, live, HEAD_DIM, dims.scale), &acc_k, lane, local);
-  store(DV, Target((start + first) * VALUE_DIM, VALUE_DIM, live, VALUE_DIM, 1.0), &acc_v, lane, local);
+var acc_k: Sums;
+var acc_v: Sums;
+var next: Fetched;
+for (var member = 0u; member < group_size(); member++) {
+let head = place_of_rows.head * group_size() + member;
+let first_row = head * dims.n;
+let seen = seen_by(head);
+let queries = Rows(first_row, dims.n, 1u);
+let outs = Rows(first_out(head), dims.n, dims.heads);
+let keys = Rows(start, seen.keys, 1u);
+let scores_of = Pair(keys, queries, first);
+let weights_of = Pair(keys, outs, first);
+let first_query = queries_from(seen, first);
+fetch_chunk(&next, K, Q, scores_of, first_query, 0u, local);
+for (var begin = first_query; begin < dims.n; begin += COLS) {
+var score = Sums();
+for (var d = 0u; d < HEAD_DIM; d += STEP) {
+stage_chunk(&next, local);
+workgroupBarrier();
+if (d + STEP < HEAD_DIM) {
+fetch_chunk(&next, K, Q, scores_of, begin, d + STEP, local);
+} else {
+fetch_values(&next, DOUT, outs, begin, 0u, local);
+}
+add_chunk(&score, lane, d, HEAD_DIM);
+workgroupBarrier();
+}
+let at = Block(first + 4u * lane.y, begin, first_row);
+var slopes: Slopes;
+weigh_four(&score, &slopes, 0u, lane.x, at, seen);
+if (COL_QUADS > 1u) { weigh_four(&score, &slopes, 4u, lane.x, at, seen); }
+for (var slice = 0u; slice < SLICES; slice++) {
+stage_weights(&score, slice, lane);
+stage_values(&next, local);
+workgroupBarrier();
+if (slice + 1u < SLICES) {
+fetch_values(&next, DOUT, outs, begin, slice + 1u, local);
+} else {
+fetch_chunk(&next, V, DOUT, weights_of, begin, 0u, local);
+}
+add_values(&acc_v, lane);
+workgroupBarrier();
+}
+var dscore = Sums();
+for (var d = 0u; d < VALUE_DIM; d += STEP) {
+stage_chunk(&next, local);
+workgroupBarrier();
+if (d + STEP < VALUE_DIM) {
+fetch_chunk(&next, V, DOUT, weights_of, begin, d + STEP, local);
+} else {
+fetch_values(&next, Q, queries, begin, 0u, local);
+}
+add_chunk(&dscore, lane, d, VALUE_DIM);
+workgroupBarrier();
+}
+slope_four(&score, &dscore, &slopes, 0u, lane.x, at);
+if (COL_QUADS > 1u) { slope_four(&score, &dscore, &slopes, 4u, lane.x, at); }
+if (STORES) {
+keep(&dscore, lane.x, head, at);
+}
+for (var slice = 0u; slice < SLICES; slice++) {
+stage_weights(&dscore, slice, lane);
+stage_values(&next, local);
+workgroupBarrier();
+if (slice + 1u < SLICES) {
+fetch_values(&next, Q, queries, begin, slice + 1u, local);
+} else {
+fetch_chunk(&next, K, Q, scores_of, begin + COLS, 0u, local);
+}
+add_values(&acc_k, lane);
+workgroupBarrier();
+}
+}
+}
+let live = dims.keys - first;
+store(DK, Target((start + first) * HEAD_DIM, HEAD_DIM, live, HEAD_DIM, dims.scale), &acc_k, lane, local);
+store(DV, Target((start + first) * VALUE_DIM, VALUE_DIM, live, VALUE_DIM, 1.0), &acc_v, lane, local);
 }
 
-// attention_tile_backward: the operands of the tiled backward kernels of attention.
-// @use attention_tile
-// @use attention_backward
+
+
+
 
 const Q: u32 = 0u;
 const K: u32 = 1u;
@@ -3107,716 +3044,715 @@ const V: u32 = 2u;
 const DOUT: u32 = 3u;
 
 fn element(source: u32, at: u32) -> vec4f {
-  switch (source) {
-    case Q: { return vec4f(q[at]); }
-    case K: { return vec4f(k[at]); }
-    case V: { return vec4f(v[at]); }
-    default: { return vec4f(dout[at]); }
-  }
+switch (source) {
+case Q: { return vec4f(q[at]); }
+case K: { return vec4f(k[at]); }
+case V: { return vec4f(v[at]); }
+default: { return vec4f(dout[at]); }
+}
 }
 
-// attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
-// (and 32 further on), the lanes of a vec4f, and columns 4 x .. 4 x + 3 (and 4 LANES further on); of a head's elements it has columns of the
-// results likewise. All products are sums of outer products of a line of A, of the rows, and a line of B, of the columns, and go through the
-// same two tiles of workgroup memory, STEP lines at a time:
-//   scores: lines are elements of a head, of both operands, turned in registers, 4 x 4 at a time;
-//   results: lines are columns of the block, their weights and their values. Which 16 columns are a slice is free: 16 / LANES of each lane.
-// The steps of a product are written out, and sums are only indexed by constants: see shaders/matmul_tiled.wgsl, whose loop this is.
-// What the next step needs is on its way into registers while this one is multiplied.
-// @use attention
-// @use attention_product
-// @use attention_fetch
 
-// The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
+
+
+
+
+
+
+
+
+
+
+
+
 fn four_capped(s: vec4f) -> vec4f {
-  return vec4f(cap(s.x), cap(s.y), cap(s.z), cap(s.w));
+return vec4f(cap(s.x), cap(s.y), cap(s.z), cap(s.w));
 }
 
-fn hide_queries(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
-  let y = hide(s.y, seen, query + 1u, key);
-  let z = hide(s.z, seen, query + 2u, key);
-  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query + 3u, key));
-}
+
+
+
+
+
 
 fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
-  let y = hide(s.y, seen, query, key + 1u);
-  let z = hide(s.z, seen, query, key + 2u);
-  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query, key + 3u));
+let y = hide(s.y, seen, query, key + 1u);
+let z = hide(s.z, seen, query, key + 2u);
+return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query, key + 3u));
 }
 
 fn four_weights(s: vec4f, top: vec4f) -> vec4f {
-  let z = s - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
-  }
-  return exp(z);
+let z = s - top;
+if (GUARDED) {
+return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
+}
+return exp(z);
 }
 
 fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, vec4f(), p == vec4f());
-  }
-  return ds;
+let ds = p * (dp - delta);
+if (GUARDED) {
+return select(ds, vec4f(), p == vec4f());
+}
+return ds;
 }
 
-// The derivatives of capped scores by scores.
+
 fn four_slopes(capped: vec4f) -> vec4f {
-  return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), uncap(1.0, capped.w));
+return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), uncap(1.0, capped.w));
 }
 
-// attention_backward: what the backward kernels of attention read beside q and k.
-// @use attention
+
+
 
 @group(0) @binding(4) var<storage, read> v: array<Elem>;
 @group(0) @binding(5) var<storage, read> dout: array<Elem>;
-@group(0) @binding(6) var<storage, read> rows: array<vec2f>; // lse and delta of each query; with LENGTHS each sample's valid keys after them
+@group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
-  if (LENGTHS) {
-    return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
-  }
-  return dims.keys;
+if (LENGTHS) {
+return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
+}
+return dims.keys;
 }
 
-// dout has its heads side by side: row i of this head is the first + i * dims.heads.
+
 fn first_out(head: u32) -> u32 {
-  return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
 }
 
-// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
-// and its weight. A feature that a variant does not have is no code in it.
-// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
-// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
-// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
-// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
-// Needs in the kernel: fn valid_keys(sample) -> u32.
-// @use finite
-// @use attention_place
 
-const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
-const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
-const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
-alias Elem = f32;             // knob: vec4f with VEC
-const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
-const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
-const MASK: bool = false;     // knob: there is a mask
-const ADDS: bool = false;     // knob: the mask is added; else 0 hides
-alias MaskElem = u32;         // knob: f32 with ADDS
-const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
-const SOFTCAP: bool = false;  // knob: scores are capped
 
-const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
-const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+const VALUE_DIM: u32 = 64u;
+const VEC: bool = false;
+alias Elem = f32;
+const GROUPED: bool = false;
+const CAUSAL: u32 = 0u;
+const MASK: bool = false;
+const ADDS: bool = false;
+alias MaskElem = u32;
+const LENGTHS: bool = false;
+const SOFTCAP: bool = false;
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS;
+const HIDDEN: f32 = -3.0e38;
 
 struct Dims {
-  batch: u32,
-  heads: u32,
-  kv_heads: u32, // optional, else heads
-  n: u32,
-  keys: u32, // optional, else n
-  head_dim: u32,
-  scale: f32,
-  offset: i32, // optional, else 0
-  softcap: f32, // optional: SOFTCAP, else 0
-  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
-  mask_heads: u32, // optional: MASK, else 1
-  mask_n: u32, // optional: MASK, else 1
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+offset: i32,
+softcap: f32,
+mask_batch: u32,
+mask_heads: u32,
+mask_n: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<Elem>;
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+
 fn group_size() -> u32 {
-  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
 }
 
-// What the queries of a head see.
+
 struct Seen {
-  keys: u32,  // valid keys of the sample
-  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
-  mask: u32,  // where the head's mask starts
+keys: u32,
+ahead: i32,
+mask: u32,
 }
 
 fn seen_by(head: u32) -> Seen {
-  let sample = head / dims.heads;
-  var seen = Seen(valid_keys(sample), dims.offset, 0u);
-  if (CAUSAL == 2u) {
-    seen.ahead += i32(seen.keys) - i32(dims.n);
-  }
-  if (MASK) {
-    let b = min(sample, dims.mask_batch - 1u);
-    let h = min(head % dims.heads, dims.mask_heads - 1u);
-    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
-  }
-  return seen;
+let sample = head / dims.heads;
+var seen = Seen(valid_keys(sample), dims.offset, 0u);
+if (CAUSAL == 2u) {
+seen.ahead += i32(seen.keys) - i32(dims.n);
+}
+if (MASK) {
+let b = min(sample, dims.mask_batch - 1u);
+let h = min(head % dims.heads, dims.mask_heads - 1u);
+seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+}
+return seen;
 }
 
-// Past the last key that \`query\` or one before it sees.
-fn keys_until(seen: Seen, query: u32) -> u32 {
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
-  }
-  return seen.keys;
-}
 
-// The first query that sees \`key\` or one after it; n if none does.
+
+
+
+
+
+
+
+
 fn queries_from(seen: Seen, key: u32) -> u32 {
-  if (LENGTHS && key >= seen.keys) {
-    return dims.n;
-  }
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
-  }
-  return 0u;
+if (LENGTHS && key >= seen.keys) {
+return dims.n;
+}
+if (CAUSAL > 0u) {
+return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
+}
+return 0u;
 }
 
-// cap tanh(score / cap), to a few ulp near 0 too.
+
 fn cap(score: f32) -> f32 {
-  if (!SOFTCAP) {
-    return score;
-  }
-  let x = between(score / dims.softcap, -15.0, 15.0);
-  let xx = x * x;
-  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
-  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
+if (!SOFTCAP) {
+return score;
+}
+let x = between(score / dims.softcap, -15.0, 15.0);
+let xx = x * x;
+let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score));
 }
 
-// The gradient by a score from that by the capped one.
+
 fn uncap(gradient: f32, capped: f32) -> f32 {
-  if (!SOFTCAP) {
-    return gradient;
-  }
-  let t = capped / dims.softcap;
-  return gradient * (1.0 - t * t);
+if (!SOFTCAP) {
+return gradient;
+}
+let t = capped / dims.softcap;
+return gradient * (1.0 - t * t);
 }
 
-// The masked score of a query and a key: HIDDEN where it does not see it.
+
 fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
-  var masked = score;
-  var hidden = false;
-  if (LENGTHS) {
-    hidden = key >= seen.keys;
-  }
-  if (CAUSAL > 0u) {
-    hidden = hidden || i32(key) > i32(query) + seen.ahead;
-  }
-  if (MASK) {
-    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
-    if (ADDS) {
-      masked += f32(m);
-      hidden = hidden || f32(m) <= HIDDEN;
-    } else {
-      hidden = hidden || m == MaskElem();
-    }
-  }
-  return select(masked, HIDDEN, hidden);
+var masked = score;
+var hidden = false;
+if (LENGTHS) {
+hidden = key >= seen.keys;
+}
+if (CAUSAL > 0u) {
+hidden = hidden || i32(key) > i32(query) + seen.ahead;
+}
+if (MASK) {
+let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+if (ADDS) {
+masked += f32(m);
+hidden = hidden || f32(m) <= HIDDEN;
+} else {
+hidden = hidden || m == MaskElem();
+}
+}
+return select(masked, HIDDEN, hidden);
 }
 
-// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
-fn weight(score: f32, top: f32) -> f32 {
-  let z = score - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
-  }
-  return exp(z);
-}
 
-// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
-fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, 0.0, p == 0.0);
-  }
-  return ds;
-}
 
-// x y, 0 where x is hidden, whatever y is.
-fn weighted(x: f32, y: Elem) -> Elem {
-  if (GUARDED) {
-    return select(x * y, Elem(), x == 0.0);
-  }
-  return x * y;
-}
 
-fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
-}
 
-// attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
-// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
 
-const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
-const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
-const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
-alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+const ROWS: u32 = 64u;
+const COLS: u32 = 64u;
+const LANES: u32 = 8u;
+alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
-const STEP: u32 = 16u;                // lines of the tiles
-const SLICES: u32 = COLS / STEP;      // of a block's columns
-const EACH: u32 = STEP / LANES;       // columns of a slice that an invocation has
-const SPAN: u32 = 4u * LANES;         // columns that a quad of each lane covers
-const ROW_QUADS: u32 = ROWS / 32u;    // that an invocation has
-const COL_QUADS: u32 = COLS / SPAN;   // likewise
-// A head in whole quads of all lanes; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
-const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const STEP: u32 = 16u;
+const SLICES: u32 = COLS / STEP;
+const EACH: u32 = STEP / LANES;
+const SPAN: u32 = 4u * LANES;
+const ROW_QUADS: u32 = ROWS / 32u;
+const COL_QUADS: u32 = COLS / SPAN;
+
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM);
 const LEFT: u32 = WIDTH % SPAN;
 const WIDE: u32 = WIDTH / SPAN + select(0u, 1u, LEFT > SPAN / 2u);
 const REST: u32 = select((LEFT + LANES - 1u) / LANES, 0u, LEFT > SPAN / 2u);
-const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u; // of a line of values
+const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u;
 
-alias PerRow = array<vec4f, 2>; // a number for each row that an invocation has
-// Sums for columns c = 0, 1, ... of an invocation: those of row quad h at c * ROW_QUADS + h. Results have more columns, or scores.
+
+
 alias Sums = array<vec4f, ROW_QUADS * max(4u * COL_QUADS, 4u * WIDE + REST)>;
 alias Fetched = array<vec4f, 8>;
 
 var<workgroup> tile_a: array<array<vec4f, ROWS / 4u>, STEP>;
 var<workgroup> tile_b: array<array<vec4f, max(COLS / 4u, VALUE_QUADS)>, STEP>;
-var<workgroup> spoilt: atomic<u32>; // a staged value was not finite: 0 times it is not 0
+var<workgroup> spoilt: atomic<u32>;
 
-// Which (x, y) an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, as in matmul_tiled.
+
 fn place(local: u32) -> vec2u {
-  let lane = local % 32u;
-  let block = local / 32u;
-  let across = LANES / 8u;
-  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
-  return within + vec2u(8u * (block % across), 4u * (block / across));
+let lane = local % 32u;
+let block = local / 32u;
+let across = LANES / 8u;
+let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+return within + vec2u(8u * (block % across), 4u * (block / across));
 }
 
-// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
+
 fn query_quads() -> u32 {
-  return (dims.n + 3u) / 4u;
+return (dims.n + 3u) / 4u;
 }
 
-// Where column c of invocation x lies in a block, and in a result.
+
 fn column(c: u32, x: u32) -> u32 {
-  return SPAN * (c / 4u) + 4u * x + c % 4u;
+return SPAN * (c / 4u) + 4u * x + c % 4u;
 }
 
-// Where a quad of a line lies in it, so that writes of turned blocks and of weights meet no bank twice.
+
 fn swizzle(quad: u32, line: u32) -> u32 {
-  return quad ^ (2u * (line % 4u));
+return quad ^ (2u * (line % 4u));
 }
 
 fn turned(f: ptr<function, Fetched>, at: u32) -> mat4x4f {
-  return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
+return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
 }
 
-// Element 4 b + i of a chunk is line b + 4 i of the tiles.
+
 fn stage_item_a(block: mat4x4f, item: u32) {
-  let line = item % 4u;
-  let quad = swizzle(item / 4u, line);
-  tile_a[line][quad] = block[0];
-  tile_a[line + 4u][quad] = block[1];
-  tile_a[line + 8u][quad] = block[2];
-  tile_a[line + 12u][quad] = block[3];
+let line = item % 4u;
+let quad = swizzle(item / 4u, line);
+tile_a[line][quad] = block[0];
+tile_a[line + 4u][quad] = block[1];
+tile_a[line + 8u][quad] = block[2];
+tile_a[line + 12u][quad] = block[3];
 }
 
 fn stage_item_b(block: mat4x4f, item: u32) {
-  let line = item % 4u;
-  let quad = swizzle(item / 4u, line);
-  tile_b[line][quad] = block[0];
-  tile_b[line + 4u][quad] = block[1];
-  tile_b[line + 8u][quad] = block[2];
-  tile_b[line + 12u][quad] = block[3];
+let line = item % 4u;
+let quad = swizzle(item / 4u, line);
+tile_b[line][quad] = block[0];
+tile_b[line + 4u][quad] = block[1];
+tile_b[line + 8u][quad] = block[2];
+tile_b[line + 12u][quad] = block[3];
 }
 
-// Stages a chunk of both operands of scores.
+
 fn stage_chunk(f: ptr<function, Fetched>, local: u32) {
-  if (local < ROWS) {
-    stage_item_a(turned(f, 0u), local);
-  } else if (local < ROWS + COLS) {
-    stage_item_b(turned(f, 0u), local - ROWS);
-  }
-  if (ROWS + COLS > THREADS) {
-    let item = local + THREADS;
-    if (item < ROWS) {
-      stage_item_a(turned(f, 4u), item);
-    } else if (item < ROWS + COLS) {
-      stage_item_b(turned(f, 4u), item - ROWS);
-    }
-  }
+if (local < ROWS) {
+stage_item_a(turned(f, 0u), local);
+} else if (local < ROWS + COLS) {
+stage_item_b(turned(f, 0u), local - ROWS);
+}
+if (ROWS + COLS > THREADS) {
+let item = local + THREADS;
+if (item < ROWS) {
+stage_item_a(turned(f, 4u), item);
+} else if (item < ROWS + COLS) {
+stage_item_b(turned(f, 4u), item - ROWS);
+}
+}
 }
 
 fn stage_line(f: ptr<function, Fetched>, at: u32, line: u32, local: u32) {
-  let quad = local % 8u;
-  stage_quad((*f)[at], line, quad);
-  if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
-  if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
-  if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
+let quad = local % 8u;
+stage_quad((*f)[at], line, quad);
+if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
+if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
+if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
 }
 
 fn stage_quad(value: vec4f, line: u32, quad: u32) {
-  if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
-    tile_b[line][quad] = value;
-  }
-  if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
-    atomicStore(&spoilt, 1u);
-  }
+if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
+tile_b[line][quad] = value;
+}
+if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
+atomicStore(&spoilt, 1u);
+}
 }
 
-// Stages the values of a slice.
+
 fn stage_values(f: ptr<function, Fetched>, local: u32) {
-  stage_line(f, 0u, local / 8u, local);
-  if (LANES == 8u) {
-    stage_line(f, 4u, local / 8u + 8u, local);
-  }
+stage_line(f, 0u, local / 8u, local);
+if (LANES == 8u) {
+stage_line(f, 4u, local / 8u + 8u, local);
+}
 }
 
 fn stage_column(weights: ptr<function, Sums>, c: u32, line: u32, y: u32) {
-  let quad = swizzle(y, line);
-  tile_a[line][quad] = (*weights)[c * ROW_QUADS];
-  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
+let quad = swizzle(y, line);
+tile_a[line][quad] = (*weights)[c * ROW_QUADS];
+if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
 }
 
 fn stage_columns(weights: ptr<function, Sums>, c: u32, lane: vec2u) {
-  stage_column(weights, c, lane.x, lane.y);
-  if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
+stage_column(weights, c, lane.x, lane.y);
+if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
 }
 
-// Stages the weights of a slice: columns are constants, so that they stay in registers.
+
 fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
-  switch (slice) {
-    case 0u: { stage_columns(weights, 0u, lane); }
-    case 1u: { stage_columns(weights, EACH, lane); }
-    case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
-    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
-    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
-    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
-    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
-    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
-  }
+switch (slice) {
+case 0u: { stage_columns(weights, 0u, lane); }
+case 1u: { stage_columns(weights, EACH, lane); }
+case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
+case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
+}
 }
 
-// Adds the outer product of four columns, the first of them column c, and the invocation's rows.
+
 fn add_quad(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: vec4f) {
-  (*sums)[c * ROW_QUADS] += a0 * b.x;
-  (*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
-  (*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
-  (*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
-  if (ROW_QUADS > 1u) {
-    (*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
-    (*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
-    (*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
-    (*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
-  }
+(*sums)[c * ROW_QUADS] += a0 * b.x;
+(*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
+(*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
+(*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
+if (ROW_QUADS > 1u) {
+(*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
+(*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
+(*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
+(*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
+}
 }
 
 fn add_one(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: f32) {
-  (*sums)[c * ROW_QUADS] += a0 * b;
-  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
+(*sums)[c * ROW_QUADS] += a0 * b;
+if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
 }
 
-// Adds a line of scores: quad \`a\` of A, and 8 further on, by quad \`b\` of B, and LANES further on.
+
 fn add_score_line(sums: ptr<function, Sums>, line: u32, a: u32, b: u32) {
-  let a0 = tile_a[line][a];
-  var a1 = vec4f();
-  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
-  add_quad(sums, 0u, a0, a1, tile_b[line][b]);
-  if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
+let a0 = tile_a[line][a];
+var a1 = vec4f();
+if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+add_quad(sums, 0u, a0, a1, tile_b[line][b]);
+if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
 }
 
-// The lines of elements 4 line .. 4 line + 3.
+
 fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  let b = swizzle(lane.x, line) % LANES;
-  add_score_line(sums, line, a, b);
-  add_score_line(sums, line + 4u, a, b);
-  add_score_line(sums, line + 8u, a, b);
-  add_score_line(sums, line + 12u, a, b);
+let a = swizzle(lane.y, line) % 8u;
+let b = swizzle(lane.x, line) % LANES;
+add_score_line(sums, line, a, b);
+add_score_line(sums, line + 4u, a, b);
+add_score_line(sums, line + 8u, a, b);
+add_score_line(sums, line + 12u, a, b);
 }
 
-// Adds a staged chunk, elements from d on of \`width\`, to scores.
+
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  for (var line = 0u; line < 4u; line++) {
-    if (width % STEP == 0u || d + 4u * line < width) {
-      add_score_lines(sums, line, lane);
-    }
-  }
+for (var line = 0u; line < 4u; line++) {
+if (width % STEP == 0u || d + 4u * line < width) {
+add_score_lines(sums, line, lane);
+}
+}
 }
 
-// Adds a line of a slice to results.
+
 fn add_value_line(sums: ptr<function, Sums>, line: u32, a: u32, lane: vec2u) {
-  let x = lane.x % LANES;
-  let a0 = tile_a[line][a];
-  var a1 = vec4f();
-  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
-  if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
-  if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
-  if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
-  if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
-  let left = LANES * WIDE + x / 4u;
-  if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
-  if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
+let x = lane.x % LANES;
+let a0 = tile_a[line][a];
+var a1 = vec4f();
+if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
+if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
+if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
+if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
+let left = LANES * WIDE + x / 4u;
+if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
+if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
 fn add_value_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  add_value_line(sums, line, a, lane);
-  add_value_line(sums, line + 4u, a, lane);
-  add_value_line(sums, line + 8u, a, lane);
-  add_value_line(sums, line + 12u, a, lane);
+let a = swizzle(lane.y, line) % 8u;
+add_value_line(sums, line, a, lane);
+add_value_line(sums, line + 4u, a, lane);
+add_value_line(sums, line + 8u, a, lane);
+add_value_line(sums, line + 12u, a, lane);
 }
 
-// Adds a staged slice to results. Where a value is not finite, those of weight 0 are left out: they are no part of the result.
+
 fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
-  if (GUARDED && atomicLoad(&spoilt) != 0u) {
-    for (var line = 0u; line < STEP; line++) {
-      add_guarded_line(sums, line, lane);
-    }
-    return;
-  }
-  for (var line = 0u; line < 4u; line++) {
-    add_value_lines(sums, line, lane);
-  }
+if (GUARDED && atomicLoad(&spoilt) != 0u) {
+for (var line = 0u; line < STEP; line++) {
+add_guarded_line(sums, line, lane);
+}
+return;
+}
+for (var line = 0u; line < 4u; line++) {
+add_value_lines(sums, line, lane);
+}
 }
 
 fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
-  return select(sum + weights * value, sum, weights == vec4f());
+return select(sum + weights * value, sum, weights == vec4f());
 }
 
 fn add_guarded_one(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, value: f32) {
-  (*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
-  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
+(*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
+if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
 }
 
 fn add_guarded_quad(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, b: vec4f) {
-  add_guarded_one(sums, c, line, a, b.x);
-  add_guarded_one(sums, c + 1u, line, a, b.y);
-  add_guarded_one(sums, c + 2u, line, a, b.z);
-  add_guarded_one(sums, c + 3u, line, a, b.w);
+add_guarded_one(sums, c, line, a, b.x);
+add_guarded_one(sums, c + 1u, line, a, b.y);
+add_guarded_one(sums, c + 2u, line, a, b.z);
+add_guarded_one(sums, c + 3u, line, a, b.w);
 }
 
 fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  let x = lane.x % LANES;
-  if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
-  if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
-  if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
-  if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
-  let left = LANES * WIDE + x / 4u;
-  if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
-  if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
+let a = swizzle(lane.y, line) % 8u;
+let x = lane.x % LANES;
+if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
+if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
+if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
+if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
+let left = LANES * WIDE + x / 4u;
+if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
+if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
-// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
+
 struct Target {
-  base: u32,
-  step: u32,
-  live: u32,
-  width: u32,
-  factor: f32,
+base: u32,
+step: u32,
+live: u32,
+width: u32,
+factor: f32,
 }
 
-// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+
 fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
-  store_rows(result, to, sums, 0u, lane);
-  if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
-  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
-  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
+store_rows(result, to, sums, 0u, lane);
+if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
 }
 
 fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
-  let row = 32u * h + 4u * lane.y;
-  if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
-  if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
-  if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
-  if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
+let row = 32u * h + 4u * lane.y;
+if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
+if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
+if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
+if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
 }
 
-// Four rows of the sums of columns c .. c + 3.
+
 fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
-  let i = c * ROW_QUADS + h;
-  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
+let i = c * ROW_QUADS + h;
+return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
 }
 
 fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
-  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
+store_block(result, to, row, column(c, x), four_rows(sums, c, h));
 }
 
-// Column c of all lanes, the columns from \`first\` on of the result.
+
 fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
-  workgroupBarrier();
-  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
-  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
-  workgroupBarrier();
-  let quad = local / (LANES / 4u);
-  let line = 4u * (local % (LANES / 4u));
-  if (quad < ROWS / 4u) {
-    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
-    store_block(result, to, 4u * quad, first + line, block);
-  }
+workgroupBarrier();
+tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+workgroupBarrier();
+let quad = local / (LANES / 4u);
+let line = 4u * (local % (LANES / 4u));
+if (quad < ROWS / 4u) {
+let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+store_block(result, to, 4u * quad, first + line, block);
+}
 }
 
 fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
-  store_four(result, to, row, col, block[0]);
-  store_four(result, to, row + 1u, col, block[1]);
-  store_four(result, to, row + 2u, col, block[2]);
-  store_four(result, to, row + 3u, col, block[3]);
+store_four(result, to, row, col, block[0]);
+store_four(result, to, row + 1u, col, block[1]);
+store_four(result, to, row + 2u, col, block[2]);
+store_four(result, to, row + 3u, col, block[3]);
 }
 
 fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
-  if (row >= to.live) {
-    return;
-  }
-  let value = four * to.factor;
-  let at = to.base + row * to.step + col;
-  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
-    if (col + j < to.width) {
-      var part: OElem;
-      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-        part[c] = value[j + c];
-      }
-      put(result, (at + j) / select(1u, 4u, VEC), part);
-    }
-  }
+if (row >= to.live) {
+return;
+}
+let value = four * to.factor;
+let at = to.base + row * to.step + col;
+for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+if (col + j < to.width) {
+var part: OElem;
+for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+part[c] = value[j + c];
+}
+put(result, (at + j) / select(1u, 4u, VEC), part);
+}
+}
 }
 
-// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
-// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
-// of that name; const HEAD_DIM, VALUE_DIM, VEC.
 
-// The rows of one head in an operand: row i is the first + i * step.
+
+
+
+
 struct Rows {
-  first: u32,
-  count: u32,
-  step: u32,
+first: u32,
+count: u32,
+step: u32,
 }
 
 fn width_of(source: u32) -> u32 {
-  return select(HEAD_DIM, VALUE_DIM, source >= V);
+return select(HEAD_DIM, VALUE_DIM, source >= V);
 }
 
-// Four elements from d of a row; zero past the row's end, as far as products read them.
+
 fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
-  let width = width_of(source);
-  let at = (operand.first + row * operand.step) * width + d;
-  if (VEC) {
-    return element(source, at / 4u); // past the row's end no product reads it
-  }
-  if (d >= width) {
-    return vec4f();
-  }
-  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+let width = width_of(source);
+let at = (operand.first + row * operand.step) * width + d;
+if (VEC) {
+return element(source, at / 4u);
+}
+if (d >= width) {
+return vec4f();
+}
+let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
 }
 
-// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
+
 fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
-  let row = first_row + 4u * (item / 4u);
-  let last = max(operand.count, 1u) - 1u;
-  let element_from = d + 4u * (item % 4u);
-  (*next)[at] = load(source, operand, min(row, last), element_from);
-  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
-  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
-  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
+let row = first_row + 4u * (item / 4u);
+let last = max(operand.count, 1u) - 1u;
+let element_from = d + 4u * (item % 4u);
+(*next)[at] = load(source, operand, min(row, last), element_from);
+(*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
+(*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
+(*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
 }
 
-// The operands of scores: of the rows and of the columns.
+
 struct Pair {
-  rows: Rows,
-  cols: Rows,
-  first_row: u32,
+rows: Rows,
+cols: Rows,
+first_row: u32,
 }
 
-// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
+
 fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
-  if (local < ROWS) {
-    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
-  } else if (local < ROWS + COLS) {
-    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
-  }
-  if (ROWS + COLS > THREADS) {
-    let item = local + THREADS;
-    if (item < ROWS) {
-      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
-    } else if (item < ROWS + COLS) {
-      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
-    }
-  }
+if (local < ROWS) {
+fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
+} else if (local < ROWS + COLS) {
+fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
+}
+if (ROWS + COLS > THREADS) {
+let item = local + THREADS;
+if (item < ROWS) {
+fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
+} else if (item < ROWS + COLS) {
+fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
+}
+}
 }
 
-// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+
 fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
-  let quad = local % 8u;
-  let seen = row < operand.count; // else zero: what is past the end may be infinite
-  fetch_quad(next, at, source, operand, row, quad, seen);
-  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
-  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
-  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+let quad = local % 8u;
+let seen = row < operand.count;
+fetch_quad(next, at, source, operand, row, quad, seen);
+if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
 }
 
 fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
-  (*next)[at] = vec4f();
-  if (seen && 4u * quad < width_of(source)) {
-    (*next)[at] = load(source, operand, row, 4u * quad);
-  }
+(*next)[at] = vec4f();
+if (seen && 4u * quad < width_of(source)) {
+(*next)[at] = load(source, operand, row, 4u * quad);
+}
 }
 
-// Which of a block's columns line \`line\` of a slice is.
+
 fn column_of(slice: u32, line: u32) -> u32 {
-  return column(slice * EACH + line / LANES, line % LANES);
+return column(slice * EACH + line / LANES, line % LANES);
 }
 
-// Fetches the values of a slice of the block's columns from \`first_col\` on.
+
 fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
-  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
-  if (LANES == 8u) {
-    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
-  }
+fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
+if (LANES == 8u) {
+fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
+}
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
 fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
+return select(clamp(x, low, high), x, is_nan(x));
 }
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
 
-// attention_place: which rows of which head a workgroup of an attention kernel has.
 
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+
+
+
+
+
+
+
 struct Place {
-  head: u32,
-  first: u32,
+head: u32,
+first: u32,
 }
 
 fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
-` as string,
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -3872,136 +3808,136 @@ const attention_tiled_bwd_q_ = {
     LANES: { kind: 'const', type: 'u32', default: 8 },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
-  code: `// attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
-//   the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
-// Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
-// Precision: f32.
-// Source: Dao et al. 2022, the backward of attention.
-// @use attention_tile_backward
+  code: `
+
+
+
+
+
 
 @group(0) @binding(7) var<storage, read_write> dq: array<OElem>;
 
 fn put(result: u32, at: u32, value: OElem) {
-  dq[at] = value;
+dq[at] = value;
 }
 
-// Where a block is: the first query that the invocation has, the block's first key, and past the last key that is seen.
+
 struct Block {
-  query: u32,
-  key: u32,
-  end: u32,
+query: u32,
+key: u32,
+end: u32,
 }
 
-// Makes gradients by scores of those by weights: column c.
+
 fn slope_quad(score: ptr<function, Sums>, dscore: ptr<function, Sums>, c: u32, h: u32, key: u32, at: Block, seen: Seen, line: vec4f, delta: vec4f) {
-  let capped = four_capped((*score)[c * ROW_QUADS + h] * dims.scale);
-  let masked = hide_queries(capped, seen, at.query + 32u * h, key);
-  let p = select(vec4f(), four_weights(masked, line), key < at.end);
-  var four = four_by_score(p, (*dscore)[c * ROW_QUADS + h], delta);
-  if (SOFTCAP) {
-    four *= four_slopes(capped);
-  }
-  (*dscore)[c * ROW_QUADS + h] = four;
+let capped = four_capped((*score)[c * ROW_QUADS + h] * dims.scale);
+let masked = hide_queries(capped, seen, at.query + 32u * h, key);
+let p = select(vec4f(), four_weights(masked, line), key < at.end);
+var four = four_by_score(p, (*dscore)[c * ROW_QUADS + h], delta);
+if (SOFTCAP) {
+four *= four_slopes(capped);
+}
+(*dscore)[c * ROW_QUADS + h] = four;
 }
 
 fn slope_column(score: ptr<function, Sums>, dscore: ptr<function, Sums>, c: u32, x: u32, at: Block, seen: Seen, lines: PerRow, deltas: PerRow) {
-  let key = at.key + column(c, x);
-  slope_quad(score, dscore, c, 0u, key, at, seen, lines[0], deltas[0]);
-  if (ROW_QUADS > 1u) { slope_quad(score, dscore, c, 1u, key, at, seen, lines[1], deltas[1]); }
+let key = at.key + column(c, x);
+slope_quad(score, dscore, c, 0u, key, at, seen, lines[0], deltas[0]);
+if (ROW_QUADS > 1u) { slope_quad(score, dscore, c, 1u, key, at, seen, lines[1], deltas[1]); }
 }
 
 fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, c: u32, x: u32, at: Block, seen: Seen, lines: PerRow, deltas: PerRow) {
-  slope_column(score, dscore, c, x, at, seen, lines, deltas);
-  slope_column(score, dscore, c + 1u, x, at, seen, lines, deltas);
-  slope_column(score, dscore, c + 2u, x, at, seen, lines, deltas);
-  slope_column(score, dscore, c + 3u, x, at, seen, lines, deltas);
+slope_column(score, dscore, c, x, at, seen, lines, deltas);
+slope_column(score, dscore, c + 1u, x, at, seen, lines, deltas);
+slope_column(score, dscore, c + 2u, x, at, seen, lines, deltas);
+slope_column(score, dscore, c + 3u, x, at, seen, lines, deltas);
 }
 
-// (lse, delta) of a row; of one past n such that it gets no weight: exp(-3e38) is 0.
+
 fn of_row(start: u32, row: u32) -> vec2f {
-  return select(vec2f(3.0e38, 0.0), rows[start + min(row, dims.n - 1u)], row < dims.n);
+return select(vec2f(3.0e38, 0.0), rows[start + min(row, dims.n - 1u)], row < dims.n);
 }
 
 @compute @workgroup_size(THREADS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let place_of_rows = place_of(wid, groups, dims.n, ROWS);
-  let head = place_of_rows.head; // batch * heads + head
-  if (head >= dims.batch * dims.heads) {
-    return;
-  }
-  let first = place_of_rows.first;
-  let start = head * dims.n;
-  let seen = seen_by(head);
-  let keys = Rows(head / group_size() * dims.keys, seen.keys, 1u);
-  let scores_of = Pair(Rows(start, dims.n, 1u), keys, first);
-  let weights_of = Pair(Rows(first_out(head), dims.n, dims.heads), keys, first);
-  let end = keys_until(seen, first + ROWS - 1u);
-  let lane = place(local);
+let place_of_rows = place_of(wid, groups, dims.n, ROWS);
+let head = place_of_rows.head;
+if (head >= dims.batch * dims.heads) {
+return;
+}
+let first = place_of_rows.first;
+let start = head * dims.n;
+let seen = seen_by(head);
+let keys = Rows(head / group_size() * dims.keys, seen.keys, 1u);
+let scores_of = Pair(Rows(start, dims.n, 1u), keys, first);
+let weights_of = Pair(Rows(first_out(head), dims.n, dims.heads), keys, first);
+let end = keys_until(seen, first + ROWS - 1u);
+let lane = place(local);
 
-  let row = first + 4u * lane.y;
-  let r0 = mat4x2f(of_row(start, row), of_row(start, row + 1u), of_row(start, row + 2u), of_row(start, row + 3u));
-  var r1 = r0;
-  if (ROW_QUADS > 1u) {
-    r1 = mat4x2f(of_row(start, row + 32u), of_row(start, row + 33u), of_row(start, row + 34u), of_row(start, row + 35u));
-  }
-  let lines = PerRow(transpose(r0)[0], transpose(r1)[0]);
-  let deltas = PerRow(transpose(r0)[1], transpose(r1)[1]);
+let row = first + 4u * lane.y;
+let r0 = mat4x2f(of_row(start, row), of_row(start, row + 1u), of_row(start, row + 2u), of_row(start, row + 3u));
+var r1 = r0;
+if (ROW_QUADS > 1u) {
+r1 = mat4x2f(of_row(start, row + 32u), of_row(start, row + 33u), of_row(start, row + 34u), of_row(start, row + 35u));
+}
+let lines = PerRow(transpose(r0)[0], transpose(r1)[0]);
+let deltas = PerRow(transpose(r0)[1], transpose(r1)[1]);
 
-  var acc: Sums;
-  var next: Fetched;
-  fetch_chunk(&next, Q, K, scores_of, 0u, 0u, local);
-  for (var begin = 0u; begin < end; begin += COLS) {
-    var score = Sums();
-    for (var d = 0u; d < HEAD_DIM; d += STEP) {
-      stage_chunk(&next, local);
-      workgroupBarrier();
-      if (d + STEP < HEAD_DIM) {
-        fetch_chunk(&next, Q, K, scores_of, begin, d + STEP, local);
-      } else {
-        fetch_chunk(&next, DOUT, V, weights_of, begin, 0u, local);
-      }
-      add_chunk(&score, lane, d, HEAD_DIM);
-      workgroupBarrier();
-    }
-    var dscore = Sums();
-    for (var d = 0u; d < VALUE_DIM; d += STEP) {
-      stage_chunk(&next, local);
-      workgroupBarrier();
-      if (d + STEP < VALUE_DIM) {
-        fetch_chunk(&next, DOUT, V, weights_of, begin, d + STEP, local);
-      } else {
-        fetch_values(&next, K, keys, begin, 0u, local);
-      }
-      add_chunk(&dscore, lane, d, VALUE_DIM);
-      workgroupBarrier();
-    }
-
-    let at = Block(row, begin, end);
-    slope_four(&score, &dscore, 0u, lane.x, at, seen, lines, deltas);
-    if (COL_QUADS > 1u) { slope_four(&score, &dscore, 4u, lane.x, at, seen, lines, deltas); }
-    for (var slice = 0u; slice < SLICES; slice++) {
-      stage_weights(&dscore, slice, lane);
-      stage_values(&next, local);
-      workgroupBarrier();
-      if (slice + 1u < SLICES) {
-        fetch_values(&next, K, keys, begin, slice + 1u, local);
-      } else {
-        fetch_chunk(&next, Q, K, scores_of, begin + COLS, 0u, local);
-      }
-      add_values(&acc, lane);
-      workgroupBarrier();
-    }
-  }
-  store(0u, Target((start + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM, dims.scale), &acc, lane, local);
+var acc: Sums;
+var next: Fetched;
+fetch_chunk(&next, Q, K, scores_of, 0u, 0u, local);
+for (var begin = 0u; begin < end; begin += COLS) {
+var score = Sums();
+for (var d = 0u; d < HEAD_DIM; d += STEP) {
+stage_chunk(&next, local);
+workgroupBarrier();
+if (d + STEP < HEAD_DIM) {
+fetch_chunk(&next, Q, K, scores_of, begin, d + STEP, local);
+} else {
+fetch_chunk(&next, DOUT, V, weights_of, begin, 0u, local);
+}
+add_chunk(&score, lane, d, HEAD_DIM);
+workgroupBarrier();
+}
+var dscore = Sums();
+for (var d = 0u; d < VALUE_DIM; d += STEP) {
+stage_chunk(&next, local);
+workgroupBarrier();
+if (d + STEP < VALUE_DIM) {
+fetch_chunk(&next, DOUT, V, weights_of, begin, d + STEP, local);
+} else {
+fetch_values(&next, K, keys, begin, 0u, local);
+}
+add_chunk(&dscore, lane, d, VALUE_DIM);
+workgroupBarrier();
 }
 
-// attention_tile_backward: the operands of the tiled backward kernels of attention.
-// @use attention_tile
-// @use attention_backward
+let at = Block(row, begin, end);
+slope_four(&score, &dscore, 0u, lane.x, at, seen, lines, deltas);
+if (COL_QUADS > 1u) { slope_four(&score, &dscore, 4u, lane.x, at, seen, lines, deltas); }
+for (var slice = 0u; slice < SLICES; slice++) {
+stage_weights(&dscore, slice, lane);
+stage_values(&next, local);
+workgroupBarrier();
+if (slice + 1u < SLICES) {
+fetch_values(&next, K, keys, begin, slice + 1u, local);
+} else {
+fetch_chunk(&next, Q, K, scores_of, begin + COLS, 0u, local);
+}
+add_values(&acc, lane);
+workgroupBarrier();
+}
+}
+store(0u, Target((start + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM, dims.scale), &acc, lane, local);
+}
+
+
+
+
 
 const Q: u32 = 0u;
 const K: u32 = 1u;
@@ -4009,716 +3945,715 @@ const V: u32 = 2u;
 const DOUT: u32 = 3u;
 
 fn element(source: u32, at: u32) -> vec4f {
-  switch (source) {
-    case Q: { return vec4f(q[at]); }
-    case K: { return vec4f(k[at]); }
-    case V: { return vec4f(v[at]); }
-    default: { return vec4f(dout[at]); }
-  }
+switch (source) {
+case Q: { return vec4f(q[at]); }
+case K: { return vec4f(k[at]); }
+case V: { return vec4f(v[at]); }
+default: { return vec4f(dout[at]); }
+}
 }
 
-// attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
-// (and 32 further on), the lanes of a vec4f, and columns 4 x .. 4 x + 3 (and 4 LANES further on); of a head's elements it has columns of the
-// results likewise. All products are sums of outer products of a line of A, of the rows, and a line of B, of the columns, and go through the
-// same two tiles of workgroup memory, STEP lines at a time:
-//   scores: lines are elements of a head, of both operands, turned in registers, 4 x 4 at a time;
-//   results: lines are columns of the block, their weights and their values. Which 16 columns are a slice is free: 16 / LANES of each lane.
-// The steps of a product are written out, and sums are only indexed by constants: see shaders/matmul_tiled.wgsl, whose loop this is.
-// What the next step needs is on its way into registers while this one is multiplied.
-// @use attention
-// @use attention_product
-// @use attention_fetch
 
-// The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
+
+
+
+
+
+
+
+
+
+
+
+
 fn four_capped(s: vec4f) -> vec4f {
-  return vec4f(cap(s.x), cap(s.y), cap(s.z), cap(s.w));
+return vec4f(cap(s.x), cap(s.y), cap(s.z), cap(s.w));
 }
 
 fn hide_queries(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
-  let y = hide(s.y, seen, query + 1u, key);
-  let z = hide(s.z, seen, query + 2u, key);
-  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query + 3u, key));
+let y = hide(s.y, seen, query + 1u, key);
+let z = hide(s.z, seen, query + 2u, key);
+return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query + 3u, key));
 }
 
-fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
-  let y = hide(s.y, seen, query, key + 1u);
-  let z = hide(s.z, seen, query, key + 2u);
-  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query, key + 3u));
-}
+
+
+
+
+
 
 fn four_weights(s: vec4f, top: vec4f) -> vec4f {
-  let z = s - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
-  }
-  return exp(z);
+let z = s - top;
+if (GUARDED) {
+return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
+}
+return exp(z);
 }
 
 fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, vec4f(), p == vec4f());
-  }
-  return ds;
+let ds = p * (dp - delta);
+if (GUARDED) {
+return select(ds, vec4f(), p == vec4f());
+}
+return ds;
 }
 
-// The derivatives of capped scores by scores.
+
 fn four_slopes(capped: vec4f) -> vec4f {
-  return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), uncap(1.0, capped.w));
+return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), uncap(1.0, capped.w));
 }
 
-// attention_backward: what the backward kernels of attention read beside q and k.
-// @use attention
+
+
 
 @group(0) @binding(4) var<storage, read> v: array<Elem>;
 @group(0) @binding(5) var<storage, read> dout: array<Elem>;
-@group(0) @binding(6) var<storage, read> rows: array<vec2f>; // lse and delta of each query; with LENGTHS each sample's valid keys after them
+@group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
-  if (LENGTHS) {
-    return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
-  }
-  return dims.keys;
+if (LENGTHS) {
+return min(u32(rows[dims.batch * dims.heads * dims.n + sample].x), dims.keys);
+}
+return dims.keys;
 }
 
-// dout has its heads side by side: row i of this head is the first + i * dims.heads.
+
 fn first_out(head: u32) -> u32 {
-  return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
+return (head / dims.heads) * dims.n * dims.heads + head % dims.heads;
 }
 
-// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
-// and its weight. A feature that a variant does not have is no code in it.
-// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
-// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
-// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
-// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
-// Needs in the kernel: fn valid_keys(sample) -> u32.
-// @use finite
-// @use attention_place
 
-const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
-const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
-const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
-alias Elem = f32;             // knob: vec4f with VEC
-const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
-const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
-const MASK: bool = false;     // knob: there is a mask
-const ADDS: bool = false;     // knob: the mask is added; else 0 hides
-alias MaskElem = u32;         // knob: f32 with ADDS
-const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
-const SOFTCAP: bool = false;  // knob: scores are capped
 
-const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
-const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+const VALUE_DIM: u32 = 64u;
+const VEC: bool = false;
+alias Elem = f32;
+const GROUPED: bool = false;
+const CAUSAL: u32 = 0u;
+const MASK: bool = false;
+const ADDS: bool = false;
+alias MaskElem = u32;
+const LENGTHS: bool = false;
+const SOFTCAP: bool = false;
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS;
+const HIDDEN: f32 = -3.0e38;
 
 struct Dims {
-  batch: u32,
-  heads: u32,
-  kv_heads: u32, // optional, else heads
-  n: u32,
-  keys: u32, // optional, else n
-  head_dim: u32,
-  scale: f32,
-  offset: i32, // optional, else 0
-  softcap: f32, // optional: SOFTCAP, else 0
-  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
-  mask_heads: u32, // optional: MASK, else 1
-  mask_n: u32, // optional: MASK, else 1
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+offset: i32,
+softcap: f32,
+mask_batch: u32,
+mask_heads: u32,
+mask_n: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<Elem>;
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+
 fn group_size() -> u32 {
-  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
 }
 
-// What the queries of a head see.
+
 struct Seen {
-  keys: u32,  // valid keys of the sample
-  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
-  mask: u32,  // where the head's mask starts
+keys: u32,
+ahead: i32,
+mask: u32,
 }
 
 fn seen_by(head: u32) -> Seen {
-  let sample = head / dims.heads;
-  var seen = Seen(valid_keys(sample), dims.offset, 0u);
-  if (CAUSAL == 2u) {
-    seen.ahead += i32(seen.keys) - i32(dims.n);
-  }
-  if (MASK) {
-    let b = min(sample, dims.mask_batch - 1u);
-    let h = min(head % dims.heads, dims.mask_heads - 1u);
-    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
-  }
-  return seen;
+let sample = head / dims.heads;
+var seen = Seen(valid_keys(sample), dims.offset, 0u);
+if (CAUSAL == 2u) {
+seen.ahead += i32(seen.keys) - i32(dims.n);
+}
+if (MASK) {
+let b = min(sample, dims.mask_batch - 1u);
+let h = min(head % dims.heads, dims.mask_heads - 1u);
+seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+}
+return seen;
 }
 
-// Past the last key that \`query\` or one before it sees.
+
 fn keys_until(seen: Seen, query: u32) -> u32 {
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
-  }
-  return seen.keys;
+if (CAUSAL > 0u) {
+return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+}
+return seen.keys;
 }
 
-// The first query that sees \`key\` or one after it; n if none does.
-fn queries_from(seen: Seen, key: u32) -> u32 {
-  if (LENGTHS && key >= seen.keys) {
-    return dims.n;
-  }
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
-  }
-  return 0u;
-}
 
-// cap tanh(score / cap), to a few ulp near 0 too.
+
+
+
+
+
+
+
+
+
+
+
 fn cap(score: f32) -> f32 {
-  if (!SOFTCAP) {
-    return score;
-  }
-  let x = between(score / dims.softcap, -15.0, 15.0);
-  let xx = x * x;
-  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
-  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
+if (!SOFTCAP) {
+return score;
+}
+let x = between(score / dims.softcap, -15.0, 15.0);
+let xx = x * x;
+let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score));
 }
 
-// The gradient by a score from that by the capped one.
+
 fn uncap(gradient: f32, capped: f32) -> f32 {
-  if (!SOFTCAP) {
-    return gradient;
-  }
-  let t = capped / dims.softcap;
-  return gradient * (1.0 - t * t);
+if (!SOFTCAP) {
+return gradient;
+}
+let t = capped / dims.softcap;
+return gradient * (1.0 - t * t);
 }
 
-// The masked score of a query and a key: HIDDEN where it does not see it.
+
 fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
-  var masked = score;
-  var hidden = false;
-  if (LENGTHS) {
-    hidden = key >= seen.keys;
-  }
-  if (CAUSAL > 0u) {
-    hidden = hidden || i32(key) > i32(query) + seen.ahead;
-  }
-  if (MASK) {
-    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
-    if (ADDS) {
-      masked += f32(m);
-      hidden = hidden || f32(m) <= HIDDEN;
-    } else {
-      hidden = hidden || m == MaskElem();
-    }
-  }
-  return select(masked, HIDDEN, hidden);
+var masked = score;
+var hidden = false;
+if (LENGTHS) {
+hidden = key >= seen.keys;
+}
+if (CAUSAL > 0u) {
+hidden = hidden || i32(key) > i32(query) + seen.ahead;
+}
+if (MASK) {
+let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+if (ADDS) {
+masked += f32(m);
+hidden = hidden || f32(m) <= HIDDEN;
+} else {
+hidden = hidden || m == MaskElem();
+}
+}
+return select(masked, HIDDEN, hidden);
 }
 
-// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
-fn weight(score: f32, top: f32) -> f32 {
-  let z = score - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
-  }
-  return exp(z);
-}
 
-// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
-fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, 0.0, p == 0.0);
-  }
-  return ds;
-}
 
-// x y, 0 where x is hidden, whatever y is.
-fn weighted(x: f32, y: Elem) -> Elem {
-  if (GUARDED) {
-    return select(x * y, Elem(), x == 0.0);
-  }
-  return x * y;
-}
 
-fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
-}
 
-// attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
-// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
 
-const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
-const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
-const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
-alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+const ROWS: u32 = 64u;
+const COLS: u32 = 64u;
+const LANES: u32 = 8u;
+alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
-const STEP: u32 = 16u;                // lines of the tiles
-const SLICES: u32 = COLS / STEP;      // of a block's columns
-const EACH: u32 = STEP / LANES;       // columns of a slice that an invocation has
-const SPAN: u32 = 4u * LANES;         // columns that a quad of each lane covers
-const ROW_QUADS: u32 = ROWS / 32u;    // that an invocation has
-const COL_QUADS: u32 = COLS / SPAN;   // likewise
-// A head in whole quads of all lanes; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
-const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const STEP: u32 = 16u;
+const SLICES: u32 = COLS / STEP;
+const EACH: u32 = STEP / LANES;
+const SPAN: u32 = 4u * LANES;
+const ROW_QUADS: u32 = ROWS / 32u;
+const COL_QUADS: u32 = COLS / SPAN;
+
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM);
 const LEFT: u32 = WIDTH % SPAN;
 const WIDE: u32 = WIDTH / SPAN + select(0u, 1u, LEFT > SPAN / 2u);
 const REST: u32 = select((LEFT + LANES - 1u) / LANES, 0u, LEFT > SPAN / 2u);
-const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u; // of a line of values
+const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u;
 
-alias PerRow = array<vec4f, 2>; // a number for each row that an invocation has
-// Sums for columns c = 0, 1, ... of an invocation: those of row quad h at c * ROW_QUADS + h. Results have more columns, or scores.
+alias PerRow = array<vec4f, 2>;
+
 alias Sums = array<vec4f, ROW_QUADS * max(4u * COL_QUADS, 4u * WIDE + REST)>;
 alias Fetched = array<vec4f, 8>;
 
 var<workgroup> tile_a: array<array<vec4f, ROWS / 4u>, STEP>;
 var<workgroup> tile_b: array<array<vec4f, max(COLS / 4u, VALUE_QUADS)>, STEP>;
-var<workgroup> spoilt: atomic<u32>; // a staged value was not finite: 0 times it is not 0
+var<workgroup> spoilt: atomic<u32>;
 
-// Which (x, y) an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, as in matmul_tiled.
+
 fn place(local: u32) -> vec2u {
-  let lane = local % 32u;
-  let block = local / 32u;
-  let across = LANES / 8u;
-  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
-  return within + vec2u(8u * (block % across), 4u * (block / across));
+let lane = local % 32u;
+let block = local / 32u;
+let across = LANES / 8u;
+let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+return within + vec2u(8u * (block % across), 4u * (block / across));
 }
 
-// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
-fn query_quads() -> u32 {
-  return (dims.n + 3u) / 4u;
-}
 
-// Where column c of invocation x lies in a block, and in a result.
+
+
+
+
+
 fn column(c: u32, x: u32) -> u32 {
-  return SPAN * (c / 4u) + 4u * x + c % 4u;
+return SPAN * (c / 4u) + 4u * x + c % 4u;
 }
 
-// Where a quad of a line lies in it, so that writes of turned blocks and of weights meet no bank twice.
+
 fn swizzle(quad: u32, line: u32) -> u32 {
-  return quad ^ (2u * (line % 4u));
+return quad ^ (2u * (line % 4u));
 }
 
 fn turned(f: ptr<function, Fetched>, at: u32) -> mat4x4f {
-  return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
+return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
 }
 
-// Element 4 b + i of a chunk is line b + 4 i of the tiles.
+
 fn stage_item_a(block: mat4x4f, item: u32) {
-  let line = item % 4u;
-  let quad = swizzle(item / 4u, line);
-  tile_a[line][quad] = block[0];
-  tile_a[line + 4u][quad] = block[1];
-  tile_a[line + 8u][quad] = block[2];
-  tile_a[line + 12u][quad] = block[3];
+let line = item % 4u;
+let quad = swizzle(item / 4u, line);
+tile_a[line][quad] = block[0];
+tile_a[line + 4u][quad] = block[1];
+tile_a[line + 8u][quad] = block[2];
+tile_a[line + 12u][quad] = block[3];
 }
 
 fn stage_item_b(block: mat4x4f, item: u32) {
-  let line = item % 4u;
-  let quad = swizzle(item / 4u, line);
-  tile_b[line][quad] = block[0];
-  tile_b[line + 4u][quad] = block[1];
-  tile_b[line + 8u][quad] = block[2];
-  tile_b[line + 12u][quad] = block[3];
+let line = item % 4u;
+let quad = swizzle(item / 4u, line);
+tile_b[line][quad] = block[0];
+tile_b[line + 4u][quad] = block[1];
+tile_b[line + 8u][quad] = block[2];
+tile_b[line + 12u][quad] = block[3];
 }
 
-// Stages a chunk of both operands of scores.
+
 fn stage_chunk(f: ptr<function, Fetched>, local: u32) {
-  if (local < ROWS) {
-    stage_item_a(turned(f, 0u), local);
-  } else if (local < ROWS + COLS) {
-    stage_item_b(turned(f, 0u), local - ROWS);
-  }
-  if (ROWS + COLS > THREADS) {
-    let item = local + THREADS;
-    if (item < ROWS) {
-      stage_item_a(turned(f, 4u), item);
-    } else if (item < ROWS + COLS) {
-      stage_item_b(turned(f, 4u), item - ROWS);
-    }
-  }
+if (local < ROWS) {
+stage_item_a(turned(f, 0u), local);
+} else if (local < ROWS + COLS) {
+stage_item_b(turned(f, 0u), local - ROWS);
+}
+if (ROWS + COLS > THREADS) {
+let item = local + THREADS;
+if (item < ROWS) {
+stage_item_a(turned(f, 4u), item);
+} else if (item < ROWS + COLS) {
+stage_item_b(turned(f, 4u), item - ROWS);
+}
+}
 }
 
 fn stage_line(f: ptr<function, Fetched>, at: u32, line: u32, local: u32) {
-  let quad = local % 8u;
-  stage_quad((*f)[at], line, quad);
-  if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
-  if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
-  if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
+let quad = local % 8u;
+stage_quad((*f)[at], line, quad);
+if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
+if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
+if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
 }
 
 fn stage_quad(value: vec4f, line: u32, quad: u32) {
-  if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
-    tile_b[line][quad] = value;
-  }
-  if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
-    atomicStore(&spoilt, 1u);
-  }
+if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
+tile_b[line][quad] = value;
+}
+if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
+atomicStore(&spoilt, 1u);
+}
 }
 
-// Stages the values of a slice.
+
 fn stage_values(f: ptr<function, Fetched>, local: u32) {
-  stage_line(f, 0u, local / 8u, local);
-  if (LANES == 8u) {
-    stage_line(f, 4u, local / 8u + 8u, local);
-  }
+stage_line(f, 0u, local / 8u, local);
+if (LANES == 8u) {
+stage_line(f, 4u, local / 8u + 8u, local);
+}
 }
 
 fn stage_column(weights: ptr<function, Sums>, c: u32, line: u32, y: u32) {
-  let quad = swizzle(y, line);
-  tile_a[line][quad] = (*weights)[c * ROW_QUADS];
-  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
+let quad = swizzle(y, line);
+tile_a[line][quad] = (*weights)[c * ROW_QUADS];
+if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
 }
 
 fn stage_columns(weights: ptr<function, Sums>, c: u32, lane: vec2u) {
-  stage_column(weights, c, lane.x, lane.y);
-  if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
+stage_column(weights, c, lane.x, lane.y);
+if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
 }
 
-// Stages the weights of a slice: columns are constants, so that they stay in registers.
+
 fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
-  switch (slice) {
-    case 0u: { stage_columns(weights, 0u, lane); }
-    case 1u: { stage_columns(weights, EACH, lane); }
-    case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
-    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
-    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
-    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
-    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
-    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
-  }
+switch (slice) {
+case 0u: { stage_columns(weights, 0u, lane); }
+case 1u: { stage_columns(weights, EACH, lane); }
+case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
+case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
+}
 }
 
-// Adds the outer product of four columns, the first of them column c, and the invocation's rows.
+
 fn add_quad(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: vec4f) {
-  (*sums)[c * ROW_QUADS] += a0 * b.x;
-  (*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
-  (*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
-  (*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
-  if (ROW_QUADS > 1u) {
-    (*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
-    (*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
-    (*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
-    (*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
-  }
+(*sums)[c * ROW_QUADS] += a0 * b.x;
+(*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
+(*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
+(*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
+if (ROW_QUADS > 1u) {
+(*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
+(*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
+(*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
+(*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
+}
 }
 
 fn add_one(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: f32) {
-  (*sums)[c * ROW_QUADS] += a0 * b;
-  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
+(*sums)[c * ROW_QUADS] += a0 * b;
+if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
 }
 
-// Adds a line of scores: quad \`a\` of A, and 8 further on, by quad \`b\` of B, and LANES further on.
+
 fn add_score_line(sums: ptr<function, Sums>, line: u32, a: u32, b: u32) {
-  let a0 = tile_a[line][a];
-  var a1 = vec4f();
-  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
-  add_quad(sums, 0u, a0, a1, tile_b[line][b]);
-  if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
+let a0 = tile_a[line][a];
+var a1 = vec4f();
+if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+add_quad(sums, 0u, a0, a1, tile_b[line][b]);
+if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
 }
 
-// The lines of elements 4 line .. 4 line + 3.
+
 fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  let b = swizzle(lane.x, line) % LANES;
-  add_score_line(sums, line, a, b);
-  add_score_line(sums, line + 4u, a, b);
-  add_score_line(sums, line + 8u, a, b);
-  add_score_line(sums, line + 12u, a, b);
+let a = swizzle(lane.y, line) % 8u;
+let b = swizzle(lane.x, line) % LANES;
+add_score_line(sums, line, a, b);
+add_score_line(sums, line + 4u, a, b);
+add_score_line(sums, line + 8u, a, b);
+add_score_line(sums, line + 12u, a, b);
 }
 
-// Adds a staged chunk, elements from d on of \`width\`, to scores.
+
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  for (var line = 0u; line < 4u; line++) {
-    if (width % STEP == 0u || d + 4u * line < width) {
-      add_score_lines(sums, line, lane);
-    }
-  }
+for (var line = 0u; line < 4u; line++) {
+if (width % STEP == 0u || d + 4u * line < width) {
+add_score_lines(sums, line, lane);
+}
+}
 }
 
-// Adds a line of a slice to results.
+
 fn add_value_line(sums: ptr<function, Sums>, line: u32, a: u32, lane: vec2u) {
-  let x = lane.x % LANES;
-  let a0 = tile_a[line][a];
-  var a1 = vec4f();
-  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
-  if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
-  if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
-  if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
-  if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
-  let left = LANES * WIDE + x / 4u;
-  if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
-  if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
+let x = lane.x % LANES;
+let a0 = tile_a[line][a];
+var a1 = vec4f();
+if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
+if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
+if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
+if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
+let left = LANES * WIDE + x / 4u;
+if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
+if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
 fn add_value_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  add_value_line(sums, line, a, lane);
-  add_value_line(sums, line + 4u, a, lane);
-  add_value_line(sums, line + 8u, a, lane);
-  add_value_line(sums, line + 12u, a, lane);
+let a = swizzle(lane.y, line) % 8u;
+add_value_line(sums, line, a, lane);
+add_value_line(sums, line + 4u, a, lane);
+add_value_line(sums, line + 8u, a, lane);
+add_value_line(sums, line + 12u, a, lane);
 }
 
-// Adds a staged slice to results. Where a value is not finite, those of weight 0 are left out: they are no part of the result.
+
 fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
-  if (GUARDED && atomicLoad(&spoilt) != 0u) {
-    for (var line = 0u; line < STEP; line++) {
-      add_guarded_line(sums, line, lane);
-    }
-    return;
-  }
-  for (var line = 0u; line < 4u; line++) {
-    add_value_lines(sums, line, lane);
-  }
+if (GUARDED && atomicLoad(&spoilt) != 0u) {
+for (var line = 0u; line < STEP; line++) {
+add_guarded_line(sums, line, lane);
+}
+return;
+}
+for (var line = 0u; line < 4u; line++) {
+add_value_lines(sums, line, lane);
+}
 }
 
 fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
-  return select(sum + weights * value, sum, weights == vec4f());
+return select(sum + weights * value, sum, weights == vec4f());
 }
 
 fn add_guarded_one(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, value: f32) {
-  (*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
-  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
+(*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
+if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
 }
 
 fn add_guarded_quad(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, b: vec4f) {
-  add_guarded_one(sums, c, line, a, b.x);
-  add_guarded_one(sums, c + 1u, line, a, b.y);
-  add_guarded_one(sums, c + 2u, line, a, b.z);
-  add_guarded_one(sums, c + 3u, line, a, b.w);
+add_guarded_one(sums, c, line, a, b.x);
+add_guarded_one(sums, c + 1u, line, a, b.y);
+add_guarded_one(sums, c + 2u, line, a, b.z);
+add_guarded_one(sums, c + 3u, line, a, b.w);
 }
 
 fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  let x = lane.x % LANES;
-  if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
-  if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
-  if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
-  if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
-  let left = LANES * WIDE + x / 4u;
-  if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
-  if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
+let a = swizzle(lane.y, line) % 8u;
+let x = lane.x % LANES;
+if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
+if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
+if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
+if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
+let left = LANES * WIDE + x / 4u;
+if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
+if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
-// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
+
 struct Target {
-  base: u32,
-  step: u32,
-  live: u32,
-  width: u32,
-  factor: f32,
+base: u32,
+step: u32,
+live: u32,
+width: u32,
+factor: f32,
 }
 
-// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+
 fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
-  store_rows(result, to, sums, 0u, lane);
-  if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
-  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
-  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
+store_rows(result, to, sums, 0u, lane);
+if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
 }
 
 fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
-  let row = 32u * h + 4u * lane.y;
-  if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
-  if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
-  if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
-  if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
+let row = 32u * h + 4u * lane.y;
+if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
+if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
+if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
+if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
 }
 
-// Four rows of the sums of columns c .. c + 3.
+
 fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
-  let i = c * ROW_QUADS + h;
-  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
+let i = c * ROW_QUADS + h;
+return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
 }
 
 fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
-  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
+store_block(result, to, row, column(c, x), four_rows(sums, c, h));
 }
 
-// Column c of all lanes, the columns from \`first\` on of the result.
+
 fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
-  workgroupBarrier();
-  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
-  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
-  workgroupBarrier();
-  let quad = local / (LANES / 4u);
-  let line = 4u * (local % (LANES / 4u));
-  if (quad < ROWS / 4u) {
-    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
-    store_block(result, to, 4u * quad, first + line, block);
-  }
+workgroupBarrier();
+tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+workgroupBarrier();
+let quad = local / (LANES / 4u);
+let line = 4u * (local % (LANES / 4u));
+if (quad < ROWS / 4u) {
+let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+store_block(result, to, 4u * quad, first + line, block);
+}
 }
 
 fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
-  store_four(result, to, row, col, block[0]);
-  store_four(result, to, row + 1u, col, block[1]);
-  store_four(result, to, row + 2u, col, block[2]);
-  store_four(result, to, row + 3u, col, block[3]);
+store_four(result, to, row, col, block[0]);
+store_four(result, to, row + 1u, col, block[1]);
+store_four(result, to, row + 2u, col, block[2]);
+store_four(result, to, row + 3u, col, block[3]);
 }
 
 fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
-  if (row >= to.live) {
-    return;
-  }
-  let value = four * to.factor;
-  let at = to.base + row * to.step + col;
-  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
-    if (col + j < to.width) {
-      var part: OElem;
-      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-        part[c] = value[j + c];
-      }
-      put(result, (at + j) / select(1u, 4u, VEC), part);
-    }
-  }
+if (row >= to.live) {
+return;
+}
+let value = four * to.factor;
+let at = to.base + row * to.step + col;
+for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+if (col + j < to.width) {
+var part: OElem;
+for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+part[c] = value[j + c];
+}
+put(result, (at + j) / select(1u, 4u, VEC), part);
+}
+}
 }
 
-// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
-// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
-// of that name; const HEAD_DIM, VALUE_DIM, VEC.
 
-// The rows of one head in an operand: row i is the first + i * step.
+
+
+
+
 struct Rows {
-  first: u32,
-  count: u32,
-  step: u32,
+first: u32,
+count: u32,
+step: u32,
 }
 
 fn width_of(source: u32) -> u32 {
-  return select(HEAD_DIM, VALUE_DIM, source >= V);
+return select(HEAD_DIM, VALUE_DIM, source >= V);
 }
 
-// Four elements from d of a row; zero past the row's end, as far as products read them.
+
 fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
-  let width = width_of(source);
-  let at = (operand.first + row * operand.step) * width + d;
-  if (VEC) {
-    return element(source, at / 4u); // past the row's end no product reads it
-  }
-  if (d >= width) {
-    return vec4f();
-  }
-  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+let width = width_of(source);
+let at = (operand.first + row * operand.step) * width + d;
+if (VEC) {
+return element(source, at / 4u);
+}
+if (d >= width) {
+return vec4f();
+}
+let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
 }
 
-// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
+
 fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
-  let row = first_row + 4u * (item / 4u);
-  let last = max(operand.count, 1u) - 1u;
-  let element_from = d + 4u * (item % 4u);
-  (*next)[at] = load(source, operand, min(row, last), element_from);
-  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
-  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
-  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
+let row = first_row + 4u * (item / 4u);
+let last = max(operand.count, 1u) - 1u;
+let element_from = d + 4u * (item % 4u);
+(*next)[at] = load(source, operand, min(row, last), element_from);
+(*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
+(*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
+(*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
 }
 
-// The operands of scores: of the rows and of the columns.
+
 struct Pair {
-  rows: Rows,
-  cols: Rows,
-  first_row: u32,
+rows: Rows,
+cols: Rows,
+first_row: u32,
 }
 
-// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
+
 fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
-  if (local < ROWS) {
-    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
-  } else if (local < ROWS + COLS) {
-    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
-  }
-  if (ROWS + COLS > THREADS) {
-    let item = local + THREADS;
-    if (item < ROWS) {
-      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
-    } else if (item < ROWS + COLS) {
-      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
-    }
-  }
+if (local < ROWS) {
+fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
+} else if (local < ROWS + COLS) {
+fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
+}
+if (ROWS + COLS > THREADS) {
+let item = local + THREADS;
+if (item < ROWS) {
+fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
+} else if (item < ROWS + COLS) {
+fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
+}
+}
 }
 
-// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+
 fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
-  let quad = local % 8u;
-  let seen = row < operand.count; // else zero: what is past the end may be infinite
-  fetch_quad(next, at, source, operand, row, quad, seen);
-  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
-  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
-  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+let quad = local % 8u;
+let seen = row < operand.count;
+fetch_quad(next, at, source, operand, row, quad, seen);
+if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
 }
 
 fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
-  (*next)[at] = vec4f();
-  if (seen && 4u * quad < width_of(source)) {
-    (*next)[at] = load(source, operand, row, 4u * quad);
-  }
+(*next)[at] = vec4f();
+if (seen && 4u * quad < width_of(source)) {
+(*next)[at] = load(source, operand, row, 4u * quad);
+}
 }
 
-// Which of a block's columns line \`line\` of a slice is.
+
 fn column_of(slice: u32, line: u32) -> u32 {
-  return column(slice * EACH + line / LANES, line % LANES);
+return column(slice * EACH + line / LANES, line % LANES);
 }
 
-// Fetches the values of a slice of the block's columns from \`first_col\` on.
+
 fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
-  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
-  if (LANES == 8u) {
-    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
-  }
+fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
+if (LANES == 8u) {
+fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
+}
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
 fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
+return select(clamp(x, low, high), x, is_nan(x));
 }
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
 
-// attention_place: which rows of which head a workgroup of an attention kernel has.
 
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+
+
+
+
+
+
+
 struct Place {
-  head: u32,
-  first: u32,
+head: u32,
+first: u32,
 }
 
 fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
-` as string,
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -4758,32 +4693,32 @@ const attention_tiled_bwd_q_stored_ = {
     LANES: { kind: 'const', type: 'u32', default: 8 },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
-  code: `// attention_tiled_bwd_q_stored: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_tiled_bwd_kv has stored: one product where
-//   attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
-// Buffers f32: k, dq as attention_bwd_q_plain; dscores [batch, heads, keys, n up to a multiple of 4].
-// Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
-// Precision: f32.
-// Source: Dao et al. 2022, the backward of attention.
-// @use attention_place
-// @use attention_product
-// @use attention_fetch
+  code: `
 
-const HEAD_DIM: u32 = 64u;   // knob: size of a head of q and k
-const VEC: bool = false;     // knob: read vec4f; the size is a multiple of 4
-alias Elem = f32;            // knob: vec4f with VEC
-const GROUPED: bool = false; // knob: neighbouring heads of q share a head of k
 
-const VALUE_DIM: u32 = HEAD_DIM; // what is summed up is k
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+const VEC: bool = false;
+alias Elem = f32;
+const GROUPED: bool = false;
+
+const VALUE_DIM: u32 = HEAD_DIM;
 const GUARDED: bool = false;
 
 struct Dims {
-  batch: u32,
-  heads: u32,
-  kv_heads: u32, // optional, else heads
-  n: u32,
-  keys: u32, // optional, else n
-  head_dim: u32,
-  scale: f32,
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
 }
 
 @group(0) @binding(0) var<storage, read> k: array<Elem>;
@@ -4791,521 +4726,507 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dq: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-const Q: u32 = 0u;
+
 const K: u32 = 1u;
 const V: u32 = 2u;
 
 fn element(source: u32, at: u32) -> vec4f {
-  return vec4f(k[at]);
+return vec4f(k[at]);
 }
 
 fn put(result: u32, at: u32, value: OElem) {
-  dq[at] = value;
+dq[at] = value;
 }
 
-// The gradients of ROWS queries by one key, of which 8 neighbours have a line.
+
 struct Line {
-  low: vec4f,
-  high: vec4f,
+low: vec4f,
+high: vec4f,
 }
 
 fn fetch_slopes(head: u32, key: u32, first: u32, local: u32) -> Line {
-  let last = query_quads() - 1u; // a query past n is no part of the result, a key past the end has the value 0
-  let line = (head * dims.keys + min(key, dims.keys - 1u)) * query_quads();
-  let quad = first / 4u + local % 8u;
-  if (ROW_QUADS > 1u) {
-    return Line(dscores[line + min(quad, last)], dscores[line + min(quad + 8u, last)]);
-  }
-  return Line(dscores[line + min(quad, last)], vec4f());
+let last = query_quads() - 1u;
+let line = (head * dims.keys + min(key, dims.keys - 1u)) * query_quads();
+let quad = first / 4u + local % 8u;
+if (ROW_QUADS > 1u) {
+return Line(dscores[line + min(quad, last)], dscores[line + min(quad + 8u, last)]);
+}
+return Line(dscores[line + min(quad, last)], vec4f());
 }
 
 fn stage_slopes(slopes: Line, line: u32, local: u32) {
-  let quad = swizzle(local % 8u, line);
-  tile_a[line][quad] = slopes.low;
-  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = slopes.high; }
+let quad = swizzle(local % 8u, line);
+tile_a[line][quad] = slopes.low;
+if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = slopes.high; }
 }
 
 @compute @workgroup_size(THREADS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let place_of_rows = place_of(wid, groups, dims.n, ROWS);
-  let head = place_of_rows.head; // batch * heads + head
-  if (head >= dims.batch * dims.heads) {
-    return;
-  }
-  let first = place_of_rows.first;
-  let keys = Rows(head / select(1u, dims.heads / dims.kv_heads, GROUPED) * dims.keys, dims.keys, 1u);
-  let lane = place(local);
-  let line = local / 8u;
+let place_of_rows = place_of(wid, groups, dims.n, ROWS);
+let head = place_of_rows.head;
+if (head >= dims.batch * dims.heads) {
+return;
+}
+let first = place_of_rows.first;
+let keys = Rows(head / select(1u, dims.heads / dims.kv_heads, GROUPED) * dims.keys, dims.keys, 1u);
+let lane = place(local);
+let line = local / 8u;
 
-  var acc: Sums;
-  var next: Fetched;
-  var slopes = fetch_slopes(head, line, first, local);
-  var slopes2 = slopes;
-  fetch_line(&next, 0u, K, keys, line, local);
-  if (LANES == 8u) {
-    slopes2 = fetch_slopes(head, line + 8u, first, local);
-    fetch_line(&next, 4u, K, keys, line + 8u, local);
-  }
-  for (var begin = 0u; begin < dims.keys; begin += STEP) {
-    stage_slopes(slopes, line, local);
-    if (LANES == 8u) { stage_slopes(slopes2, line + 8u, local); }
-    stage_values(&next, local);
-    workgroupBarrier();
-    let after = begin + STEP + line; // past the end nothing reads them
-    slopes = fetch_slopes(head, after, first, local);
-    fetch_line(&next, 0u, K, keys, after, local);
-    if (LANES == 8u) {
-      slopes2 = fetch_slopes(head, after + 8u, first, local);
-      fetch_line(&next, 4u, K, keys, after + 8u, local);
-    }
-    add_values(&acc, lane);
-    workgroupBarrier();
-  }
-  store(0u, Target((head * dims.n + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM, dims.scale), &acc, lane, local);
+var acc: Sums;
+var next: Fetched;
+var slopes = fetch_slopes(head, line, first, local);
+var slopes2 = slopes;
+fetch_line(&next, 0u, K, keys, line, local);
+if (LANES == 8u) {
+slopes2 = fetch_slopes(head, line + 8u, first, local);
+fetch_line(&next, 4u, K, keys, line + 8u, local);
+}
+for (var begin = 0u; begin < dims.keys; begin += STEP) {
+stage_slopes(slopes, line, local);
+if (LANES == 8u) { stage_slopes(slopes2, line + 8u, local); }
+stage_values(&next, local);
+workgroupBarrier();
+let after = begin + STEP + line;
+slopes = fetch_slopes(head, after, first, local);
+fetch_line(&next, 0u, K, keys, after, local);
+if (LANES == 8u) {
+slopes2 = fetch_slopes(head, after + 8u, first, local);
+fetch_line(&next, 4u, K, keys, after + 8u, local);
+}
+add_values(&acc, lane);
+workgroupBarrier();
+}
+store(0u, Target((head * dims.n + first) * HEAD_DIM, HEAD_DIM, dims.n - first, HEAD_DIM, dims.scale), &acc, lane, local);
 }
 
-// attention_place: which rows of which head a workgroup of an attention kernel has.
 
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+
+
 struct Place {
-  head: u32,
-  first: u32,
+head: u32,
+first: u32,
 }
 
 fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
 }
 
-// attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
-// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
 
-const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
-const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
-const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
-alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
+
+
+const ROWS: u32 = 64u;
+const COLS: u32 = 64u;
+const LANES: u32 = 8u;
+alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
-const STEP: u32 = 16u;                // lines of the tiles
-const SLICES: u32 = COLS / STEP;      // of a block's columns
-const EACH: u32 = STEP / LANES;       // columns of a slice that an invocation has
-const SPAN: u32 = 4u * LANES;         // columns that a quad of each lane covers
-const ROW_QUADS: u32 = ROWS / 32u;    // that an invocation has
-const COL_QUADS: u32 = COLS / SPAN;   // likewise
-// A head in whole quads of all lanes; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
-const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const STEP: u32 = 16u;
+
+
+const SPAN: u32 = 4u * LANES;
+const ROW_QUADS: u32 = ROWS / 32u;
+const COL_QUADS: u32 = COLS / SPAN;
+
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM);
 const LEFT: u32 = WIDTH % SPAN;
 const WIDE: u32 = WIDTH / SPAN + select(0u, 1u, LEFT > SPAN / 2u);
 const REST: u32 = select((LEFT + LANES - 1u) / LANES, 0u, LEFT > SPAN / 2u);
-const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u; // of a line of values
+const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u;
 
-alias PerRow = array<vec4f, 2>; // a number for each row that an invocation has
-// Sums for columns c = 0, 1, ... of an invocation: those of row quad h at c * ROW_QUADS + h. Results have more columns, or scores.
+
+
 alias Sums = array<vec4f, ROW_QUADS * max(4u * COL_QUADS, 4u * WIDE + REST)>;
 alias Fetched = array<vec4f, 8>;
 
 var<workgroup> tile_a: array<array<vec4f, ROWS / 4u>, STEP>;
 var<workgroup> tile_b: array<array<vec4f, max(COLS / 4u, VALUE_QUADS)>, STEP>;
-var<workgroup> spoilt: atomic<u32>; // a staged value was not finite: 0 times it is not 0
+var<workgroup> spoilt: atomic<u32>;
 
-// Which (x, y) an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, as in matmul_tiled.
+
 fn place(local: u32) -> vec2u {
-  let lane = local % 32u;
-  let block = local / 32u;
-  let across = LANES / 8u;
-  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
-  return within + vec2u(8u * (block % across), 4u * (block / across));
+let lane = local % 32u;
+let block = local / 32u;
+let across = LANES / 8u;
+let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+return within + vec2u(8u * (block % across), 4u * (block / across));
 }
 
-// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
+
 fn query_quads() -> u32 {
-  return (dims.n + 3u) / 4u;
+return (dims.n + 3u) / 4u;
 }
 
-// Where column c of invocation x lies in a block, and in a result.
+
 fn column(c: u32, x: u32) -> u32 {
-  return SPAN * (c / 4u) + 4u * x + c % 4u;
+return SPAN * (c / 4u) + 4u * x + c % 4u;
 }
 
-// Where a quad of a line lies in it, so that writes of turned blocks and of weights meet no bank twice.
+
 fn swizzle(quad: u32, line: u32) -> u32 {
-  return quad ^ (2u * (line % 4u));
+return quad ^ (2u * (line % 4u));
 }
 
-fn turned(f: ptr<function, Fetched>, at: u32) -> mat4x4f {
-  return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
-}
 
-// Element 4 b + i of a chunk is line b + 4 i of the tiles.
-fn stage_item_a(block: mat4x4f, item: u32) {
-  let line = item % 4u;
-  let quad = swizzle(item / 4u, line);
-  tile_a[line][quad] = block[0];
-  tile_a[line + 4u][quad] = block[1];
-  tile_a[line + 8u][quad] = block[2];
-  tile_a[line + 12u][quad] = block[3];
-}
 
-fn stage_item_b(block: mat4x4f, item: u32) {
-  let line = item % 4u;
-  let quad = swizzle(item / 4u, line);
-  tile_b[line][quad] = block[0];
-  tile_b[line + 4u][quad] = block[1];
-  tile_b[line + 8u][quad] = block[2];
-  tile_b[line + 12u][quad] = block[3];
-}
 
-// Stages a chunk of both operands of scores.
-fn stage_chunk(f: ptr<function, Fetched>, local: u32) {
-  if (local < ROWS) {
-    stage_item_a(turned(f, 0u), local);
-  } else if (local < ROWS + COLS) {
-    stage_item_b(turned(f, 0u), local - ROWS);
-  }
-  if (ROWS + COLS > THREADS) {
-    let item = local + THREADS;
-    if (item < ROWS) {
-      stage_item_a(turned(f, 4u), item);
-    } else if (item < ROWS + COLS) {
-      stage_item_b(turned(f, 4u), item - ROWS);
-    }
-  }
-}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 fn stage_line(f: ptr<function, Fetched>, at: u32, line: u32, local: u32) {
-  let quad = local % 8u;
-  stage_quad((*f)[at], line, quad);
-  if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
-  if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
-  if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
+let quad = local % 8u;
+stage_quad((*f)[at], line, quad);
+if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
+if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
+if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
 }
 
 fn stage_quad(value: vec4f, line: u32, quad: u32) {
-  if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
-    tile_b[line][quad] = value;
-  }
-  if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
-    atomicStore(&spoilt, 1u);
-  }
+if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
+tile_b[line][quad] = value;
+}
+if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
+atomicStore(&spoilt, 1u);
+}
 }
 
-// Stages the values of a slice.
+
 fn stage_values(f: ptr<function, Fetched>, local: u32) {
-  stage_line(f, 0u, local / 8u, local);
-  if (LANES == 8u) {
-    stage_line(f, 4u, local / 8u + 8u, local);
-  }
+stage_line(f, 0u, local / 8u, local);
+if (LANES == 8u) {
+stage_line(f, 4u, local / 8u + 8u, local);
+}
 }
 
-fn stage_column(weights: ptr<function, Sums>, c: u32, line: u32, y: u32) {
-  let quad = swizzle(y, line);
-  tile_a[line][quad] = (*weights)[c * ROW_QUADS];
-  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
-}
 
-fn stage_columns(weights: ptr<function, Sums>, c: u32, lane: vec2u) {
-  stage_column(weights, c, lane.x, lane.y);
-  if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
-}
 
-// Stages the weights of a slice: columns are constants, so that they stay in registers.
-fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
-  switch (slice) {
-    case 0u: { stage_columns(weights, 0u, lane); }
-    case 1u: { stage_columns(weights, EACH, lane); }
-    case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
-    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
-    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
-    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
-    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
-    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
-  }
-}
 
-// Adds the outer product of four columns, the first of them column c, and the invocation's rows.
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 fn add_quad(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: vec4f) {
-  (*sums)[c * ROW_QUADS] += a0 * b.x;
-  (*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
-  (*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
-  (*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
-  if (ROW_QUADS > 1u) {
-    (*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
-    (*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
-    (*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
-    (*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
-  }
+(*sums)[c * ROW_QUADS] += a0 * b.x;
+(*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
+(*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
+(*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
+if (ROW_QUADS > 1u) {
+(*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
+(*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
+(*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
+(*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
+}
 }
 
 fn add_one(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: f32) {
-  (*sums)[c * ROW_QUADS] += a0 * b;
-  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
+(*sums)[c * ROW_QUADS] += a0 * b;
+if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
 }
 
-// Adds a line of scores: quad \`a\` of A, and 8 further on, by quad \`b\` of B, and LANES further on.
-fn add_score_line(sums: ptr<function, Sums>, line: u32, a: u32, b: u32) {
-  let a0 = tile_a[line][a];
-  var a1 = vec4f();
-  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
-  add_quad(sums, 0u, a0, a1, tile_b[line][b]);
-  if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
-}
 
-// The lines of elements 4 line .. 4 line + 3.
-fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  let b = swizzle(lane.x, line) % LANES;
-  add_score_line(sums, line, a, b);
-  add_score_line(sums, line + 4u, a, b);
-  add_score_line(sums, line + 8u, a, b);
-  add_score_line(sums, line + 12u, a, b);
-}
 
-// Adds a staged chunk, elements from d on of \`width\`, to scores.
-fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  for (var line = 0u; line < 4u; line++) {
-    if (width % STEP == 0u || d + 4u * line < width) {
-      add_score_lines(sums, line, lane);
-    }
-  }
-}
 
-// Adds a line of a slice to results.
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 fn add_value_line(sums: ptr<function, Sums>, line: u32, a: u32, lane: vec2u) {
-  let x = lane.x % LANES;
-  let a0 = tile_a[line][a];
-  var a1 = vec4f();
-  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
-  if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
-  if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
-  if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
-  if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
-  let left = LANES * WIDE + x / 4u;
-  if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
-  if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
+let x = lane.x % LANES;
+let a0 = tile_a[line][a];
+var a1 = vec4f();
+if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
+if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
+if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
+if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
+let left = LANES * WIDE + x / 4u;
+if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
+if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
 fn add_value_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  add_value_line(sums, line, a, lane);
-  add_value_line(sums, line + 4u, a, lane);
-  add_value_line(sums, line + 8u, a, lane);
-  add_value_line(sums, line + 12u, a, lane);
+let a = swizzle(lane.y, line) % 8u;
+add_value_line(sums, line, a, lane);
+add_value_line(sums, line + 4u, a, lane);
+add_value_line(sums, line + 8u, a, lane);
+add_value_line(sums, line + 12u, a, lane);
 }
 
-// Adds a staged slice to results. Where a value is not finite, those of weight 0 are left out: they are no part of the result.
+
 fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
-  if (GUARDED && atomicLoad(&spoilt) != 0u) {
-    for (var line = 0u; line < STEP; line++) {
-      add_guarded_line(sums, line, lane);
-    }
-    return;
-  }
-  for (var line = 0u; line < 4u; line++) {
-    add_value_lines(sums, line, lane);
-  }
+if (GUARDED && atomicLoad(&spoilt) != 0u) {
+for (var line = 0u; line < STEP; line++) {
+add_guarded_line(sums, line, lane);
+}
+return;
+}
+for (var line = 0u; line < 4u; line++) {
+add_value_lines(sums, line, lane);
+}
 }
 
 fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
-  return select(sum + weights * value, sum, weights == vec4f());
+return select(sum + weights * value, sum, weights == vec4f());
 }
 
 fn add_guarded_one(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, value: f32) {
-  (*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
-  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
+(*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
+if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
 }
 
 fn add_guarded_quad(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, b: vec4f) {
-  add_guarded_one(sums, c, line, a, b.x);
-  add_guarded_one(sums, c + 1u, line, a, b.y);
-  add_guarded_one(sums, c + 2u, line, a, b.z);
-  add_guarded_one(sums, c + 3u, line, a, b.w);
+add_guarded_one(sums, c, line, a, b.x);
+add_guarded_one(sums, c + 1u, line, a, b.y);
+add_guarded_one(sums, c + 2u, line, a, b.z);
+add_guarded_one(sums, c + 3u, line, a, b.w);
 }
 
 fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  let x = lane.x % LANES;
-  if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
-  if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
-  if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
-  if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
-  let left = LANES * WIDE + x / 4u;
-  if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
-  if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
+let a = swizzle(lane.y, line) % 8u;
+let x = lane.x % LANES;
+if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
+if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
+if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
+if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
+let left = LANES * WIDE + x / 4u;
+if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
+if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
-// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
+
 struct Target {
-  base: u32,
-  step: u32,
-  live: u32,
-  width: u32,
-  factor: f32,
+base: u32,
+step: u32,
+live: u32,
+width: u32,
+factor: f32,
 }
 
-// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+
 fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
-  store_rows(result, to, sums, 0u, lane);
-  if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
-  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
-  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
+store_rows(result, to, sums, 0u, lane);
+if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
 }
 
 fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
-  let row = 32u * h + 4u * lane.y;
-  if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
-  if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
-  if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
-  if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
+let row = 32u * h + 4u * lane.y;
+if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
+if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
+if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
+if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
 }
 
-// Four rows of the sums of columns c .. c + 3.
+
 fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
-  let i = c * ROW_QUADS + h;
-  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
+let i = c * ROW_QUADS + h;
+return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
 }
 
 fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
-  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
+store_block(result, to, row, column(c, x), four_rows(sums, c, h));
 }
 
-// Column c of all lanes, the columns from \`first\` on of the result.
+
 fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
-  workgroupBarrier();
-  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
-  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
-  workgroupBarrier();
-  let quad = local / (LANES / 4u);
-  let line = 4u * (local % (LANES / 4u));
-  if (quad < ROWS / 4u) {
-    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
-    store_block(result, to, 4u * quad, first + line, block);
-  }
+workgroupBarrier();
+tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+workgroupBarrier();
+let quad = local / (LANES / 4u);
+let line = 4u * (local % (LANES / 4u));
+if (quad < ROWS / 4u) {
+let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+store_block(result, to, 4u * quad, first + line, block);
+}
 }
 
 fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
-  store_four(result, to, row, col, block[0]);
-  store_four(result, to, row + 1u, col, block[1]);
-  store_four(result, to, row + 2u, col, block[2]);
-  store_four(result, to, row + 3u, col, block[3]);
+store_four(result, to, row, col, block[0]);
+store_four(result, to, row + 1u, col, block[1]);
+store_four(result, to, row + 2u, col, block[2]);
+store_four(result, to, row + 3u, col, block[3]);
 }
 
 fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
-  if (row >= to.live) {
-    return;
-  }
-  let value = four * to.factor;
-  let at = to.base + row * to.step + col;
-  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
-    if (col + j < to.width) {
-      var part: OElem;
-      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-        part[c] = value[j + c];
-      }
-      put(result, (at + j) / select(1u, 4u, VEC), part);
-    }
-  }
+if (row >= to.live) {
+return;
+}
+let value = four * to.factor;
+let at = to.base + row * to.step + col;
+for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+if (col + j < to.width) {
+var part: OElem;
+for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+part[c] = value[j + c];
+}
+put(result, (at + j) / select(1u, 4u, VEC), part);
+}
+}
 }
 
-// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
-// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
-// of that name; const HEAD_DIM, VALUE_DIM, VEC.
 
-// The rows of one head in an operand: row i is the first + i * step.
+
+
+
+
 struct Rows {
-  first: u32,
-  count: u32,
-  step: u32,
+first: u32,
+count: u32,
+step: u32,
 }
 
 fn width_of(source: u32) -> u32 {
-  return select(HEAD_DIM, VALUE_DIM, source >= V);
+return select(HEAD_DIM, VALUE_DIM, source >= V);
 }
 
-// Four elements from d of a row; zero past the row's end, as far as products read them.
+
 fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
-  let width = width_of(source);
-  let at = (operand.first + row * operand.step) * width + d;
-  if (VEC) {
-    return element(source, at / 4u); // past the row's end no product reads it
-  }
-  if (d >= width) {
-    return vec4f();
-  }
-  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+let width = width_of(source);
+let at = (operand.first + row * operand.step) * width + d;
+if (VEC) {
+return element(source, at / 4u);
+}
+if (d >= width) {
+return vec4f();
+}
+let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
 }
 
-// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
-fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
-  let row = first_row + 4u * (item / 4u);
-  let last = max(operand.count, 1u) - 1u;
-  let element_from = d + 4u * (item % 4u);
-  (*next)[at] = load(source, operand, min(row, last), element_from);
-  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
-  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
-  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
-}
 
-// The operands of scores: of the rows and of the columns.
-struct Pair {
-  rows: Rows,
-  cols: Rows,
-  first_row: u32,
-}
 
-// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
-fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
-  if (local < ROWS) {
-    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
-  } else if (local < ROWS + COLS) {
-    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
-  }
-  if (ROWS + COLS > THREADS) {
-    let item = local + THREADS;
-    if (item < ROWS) {
-      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
-    } else if (item < ROWS + COLS) {
-      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
-    }
-  }
-}
 
-// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
-  let quad = local % 8u;
-  let seen = row < operand.count; // else zero: what is past the end may be infinite
-  fetch_quad(next, at, source, operand, row, quad, seen);
-  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
-  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
-  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+let quad = local % 8u;
+let seen = row < operand.count;
+fetch_quad(next, at, source, operand, row, quad, seen);
+if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
 }
 
 fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
-  (*next)[at] = vec4f();
-  if (seen && 4u * quad < width_of(source)) {
-    (*next)[at] = load(source, operand, row, 4u * quad);
-  }
+(*next)[at] = vec4f();
+if (seen && 4u * quad < width_of(source)) {
+(*next)[at] = load(source, operand, row, 4u * quad);
 }
-
-// Which of a block's columns line \`line\` of a slice is.
-fn column_of(slice: u32, line: u32) -> u32 {
-  return column(slice * EACH + line / LANES, line % LANES);
-}
-
-// Fetches the values of a slice of the block's columns from \`first_col\` on.
-fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
-  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
-  if (LANES == 8u) {
-    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
-  }
-}
-` as string,
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -5362,13 +5283,13 @@ const attention_tiled_fwd_ = {
     LANES: { kind: 'const', type: 'u32', default: 8 },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
-  code: `// attention_tiled_fwd: out = softmax(scores) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
-// Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
-// Q is staged again for each block, since all of it would fill the 16 KiB; the caches of the multiprocessor have it.
-// Precision: f32. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
-// Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
-// @use attention_tile
-// @use attention_forward
+  code: `
+
+
+
+
+
+
 
 @group(0) @binding(5) var<storage, read> v: array<Elem>;
 @group(0) @binding(6) var<storage, read_write> out: array<OElem>;
@@ -5379,892 +5300,891 @@ const K: u32 = 1u;
 const V: u32 = 2u;
 
 fn element(source: u32, at: u32) -> vec4f {
-  switch (source) {
-    case Q: { return vec4f(q[at]); }
-    case K: { return vec4f(k[at]); }
-    default: { return vec4f(v[at]); }
-  }
+switch (source) {
+case Q: { return vec4f(q[at]); }
+case K: { return vec4f(k[at]); }
+default: { return vec4f(v[at]); }
+}
 }
 
 fn put(result: u32, at: u32, value: OElem) {
-  out[at] = value;
+out[at] = value;
 }
 
-// Where a block is: the first query that the invocation has, the block's first key, and past the last key that is seen.
+
 struct Block {
-  query: u32,
-  key: u32,
-  end: u32,
+query: u32,
+key: u32,
+end: u32,
 }
 
-// Masks the scores of column c, and raises the tops to them.
+
 fn mask_quad(score: ptr<function, Sums>, top: ptr<function, PerRow>, c: u32, h: u32, key: u32, at: Block, seen: Seen) {
-  let masked = hide_queries(four_capped((*score)[c * ROW_QUADS + h] * dims.scale), seen, at.query + 32u * h, key);
-  let four = select(vec4f(HIDDEN), masked, key < at.end);
-  (*score)[c * ROW_QUADS + h] = four;
-  (*top)[h] = max((*top)[h], four);
+let masked = hide_queries(four_capped((*score)[c * ROW_QUADS + h] * dims.scale), seen, at.query + 32u * h, key);
+let four = select(vec4f(HIDDEN), masked, key < at.end);
+(*score)[c * ROW_QUADS + h] = four;
+(*top)[h] = max((*top)[h], four);
 }
 
 fn mask_column(score: ptr<function, Sums>, top: ptr<function, PerRow>, c: u32, x: u32, at: Block, seen: Seen) {
-  let key = at.key + column(c, x);
-  mask_quad(score, top, c, 0u, key, at, seen);
-  if (ROW_QUADS > 1u) { mask_quad(score, top, c, 1u, key, at, seen); }
+let key = at.key + column(c, x);
+mask_quad(score, top, c, 0u, key, at, seen);
+if (ROW_QUADS > 1u) { mask_quad(score, top, c, 1u, key, at, seen); }
 }
 
 fn mask_four(score: ptr<function, Sums>, top: ptr<function, PerRow>, c: u32, x: u32, at: Block, seen: Seen) {
-  mask_column(score, top, c, x, at, seen);
-  mask_column(score, top, c + 1u, x, at, seen);
-  mask_column(score, top, c + 2u, x, at, seen);
-  mask_column(score, top, c + 3u, x, at, seen);
+mask_column(score, top, c, x, at, seen);
+mask_column(score, top, c + 1u, x, at, seen);
+mask_column(score, top, c + 2u, x, at, seen);
+mask_column(score, top, c + 3u, x, at, seen);
 }
 
-// Makes weights of the scores of column c, and adds them to the sums.
+
 fn weigh_column(score: ptr<function, Sums>, sum: ptr<function, PerRow>, c: u32, top: PerRow) {
-  let p0 = four_weights((*score)[c * ROW_QUADS], top[0]);
-  (*score)[c * ROW_QUADS] = p0;
-  (*sum)[0] += p0;
-  if (ROW_QUADS > 1u) {
-    let p1 = four_weights((*score)[c * ROW_QUADS + 1u], top[1]);
-    (*score)[c * ROW_QUADS + 1u] = p1;
-    (*sum)[1] += p1;
-  }
+let p0 = four_weights((*score)[c * ROW_QUADS], top[0]);
+(*score)[c * ROW_QUADS] = p0;
+(*sum)[0] += p0;
+if (ROW_QUADS > 1u) {
+let p1 = four_weights((*score)[c * ROW_QUADS + 1u], top[1]);
+(*score)[c * ROW_QUADS + 1u] = p1;
+(*sum)[1] += p1;
+}
 }
 
 fn weigh_four(score: ptr<function, Sums>, sum: ptr<function, PerRow>, c: u32, top: PerRow) {
-  weigh_column(score, sum, c, top);
-  weigh_column(score, sum, c + 1u, top);
-  weigh_column(score, sum, c + 2u, top);
-  weigh_column(score, sum, c + 3u, top);
+weigh_column(score, sum, c, top);
+weigh_column(score, sum, c + 1u, top);
+weigh_column(score, sum, c + 2u, top);
+weigh_column(score, sum, c + 3u, top);
 }
 
-// Multiplies column c of the results by a factor of each row.
+
 fn scale_column(acc: ptr<function, Sums>, c: u32, factor: PerRow) {
-  (*acc)[c * ROW_QUADS] *= factor[0];
-  if (ROW_QUADS > 1u) { (*acc)[c * ROW_QUADS + 1u] *= factor[1]; }
+(*acc)[c * ROW_QUADS] *= factor[0];
+if (ROW_QUADS > 1u) { (*acc)[c * ROW_QUADS + 1u] *= factor[1]; }
 }
 
 fn scale_four(acc: ptr<function, Sums>, c: u32, factor: PerRow) {
-  scale_column(acc, c, factor);
-  scale_column(acc, c + 1u, factor);
-  scale_column(acc, c + 2u, factor);
-  scale_column(acc, c + 3u, factor);
+scale_column(acc, c, factor);
+scale_column(acc, c + 1u, factor);
+scale_column(acc, c + 2u, factor);
+scale_column(acc, c + 3u, factor);
 }
 
 fn scale_all(acc: ptr<function, Sums>, factor: PerRow) {
-  if (WIDE > 0u) { scale_four(acc, 0u, factor); }
-  if (WIDE > 1u) { scale_four(acc, 4u, factor); }
-  if (WIDE > 2u) { scale_four(acc, 8u, factor); }
-  if (WIDE > 3u) { scale_four(acc, 12u, factor); }
-  if (REST > 0u) { scale_column(acc, 4u * WIDE, factor); }
-  if (REST > 1u) { scale_column(acc, 4u * WIDE + 1u, factor); }
+if (WIDE > 0u) { scale_four(acc, 0u, factor); }
+if (WIDE > 1u) { scale_four(acc, 4u, factor); }
+if (WIDE > 2u) { scale_four(acc, 8u, factor); }
+if (WIDE > 3u) { scale_four(acc, 12u, factor); }
+if (REST > 0u) { scale_column(acc, 4u * WIDE, factor); }
+if (REST > 1u) { scale_column(acc, 4u * WIDE + 1u, factor); }
 }
 
-// Gives the other lanes what this one has of its rows, through the tile of A, which is free between products: line x is lane x's.
+
 fn share(own: PerRow, lane: vec2u) {
-  tile_a[lane.x][lane.y] = own[0];
-  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = own[1]; }
-  workgroupBarrier();
+tile_a[lane.x][lane.y] = own[0];
+if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = own[1]; }
+workgroupBarrier();
 }
 
-// lse of four rows from the sum of their weights; HIDDEN where no key is seen.
+
 fn line_of(top: vec4f, sum: vec4f) -> vec4f {
-  let line = select(top + log(sum), sum, are_nan(sum)); // the log of a NaN is not one everywhere
-  return select(line, vec4f(HIDDEN), vec4<bool>(GUARDED) & (sum == vec4f()));
+let line = select(top + log(sum), sum, are_nan(sum));
+return select(line, vec4f(HIDDEN), vec4<bool>(GUARDED) & (sum == vec4f()));
 }
 
 fn store_lines(head: u32, row: u32, line: vec4f) {
-  for (var r = 0u; r < 4u; r++) {
-    if (row + r < dims.n) {
-      lse[head * dims.n + row + r] = line[r];
-    }
-  }
+for (var r = 0u; r < 4u; r++) {
+if (row + r < dims.n) {
+lse[head * dims.n + row + r] = line[r];
+}
+}
 }
 
 @compute @workgroup_size(THREADS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let place_of_rows = place_of(wid, groups, dims.n, ROWS);
-  let head = place_of_rows.head; // batch * heads + head
-  if (head >= dims.batch * dims.heads) {
-    return;
-  }
-  let first = place_of_rows.first;
-  let seen = seen_by(head);
-  let keys = Rows(head / group_size() * dims.keys, seen.keys, 1u);
-  let operands = Pair(Rows(head * dims.n, dims.n, 1u), keys, first);
-  let end = keys_until(seen, first + ROWS - 1u);
-  let lane = place(local);
+let place_of_rows = place_of(wid, groups, dims.n, ROWS);
+let head = place_of_rows.head;
+if (head >= dims.batch * dims.heads) {
+return;
+}
+let first = place_of_rows.first;
+let seen = seen_by(head);
+let keys = Rows(head / group_size() * dims.keys, seen.keys, 1u);
+let operands = Pair(Rows(head * dims.n, dims.n, 1u), keys, first);
+let end = keys_until(seen, first + ROWS - 1u);
+let lane = place(local);
 
-  var acc: Sums;
-  var top = PerRow(vec4f(HIDDEN), vec4f(HIDDEN));
-  var sum: PerRow;
-  var next: Fetched;
-  fetch_chunk(&next, Q, K, operands, 0u, 0u, local);
-  for (var begin = 0u; begin < end; begin += COLS) {
-    var score = Sums();
-    for (var d = 0u; d < HEAD_DIM; d += STEP) {
-      stage_chunk(&next, local);
-      workgroupBarrier();
-      if (d + STEP < HEAD_DIM) {
-        fetch_chunk(&next, Q, K, operands, begin, d + STEP, local);
-      } else {
-        fetch_values(&next, V, keys, begin, 0u, local);
-      }
-      add_chunk(&score, lane, d, HEAD_DIM);
-      workgroupBarrier();
-    }
-
-    let at = Block(first + 4u * lane.y, begin, end);
-    var new_top = top;
-    mask_four(&score, &new_top, 0u, lane.x, at, seen);
-    if (COL_QUADS > 1u) { mask_four(&score, &new_top, 4u, lane.x, at, seen); }
-    share(new_top, lane);
-    for (var i = 0u; i < LANES; i++) {
-      new_top[0] = max(new_top[0], tile_a[i][lane.y]);
-      if (ROW_QUADS > 1u) { new_top[1] = max(new_top[1], tile_a[i][lane.y + 8u]); }
-    }
-    workgroupBarrier();
-    let shrink = PerRow(exp(top[0] - new_top[0]), exp(top[1] - new_top[1]));
-    top = new_top;
-    sum[0] *= shrink[0];
-    sum[1] *= shrink[1];
-    weigh_four(&score, &sum, 0u, top);
-    if (COL_QUADS > 1u) { weigh_four(&score, &sum, 4u, top); }
-    scale_all(&acc, shrink);
-
-    for (var slice = 0u; slice < SLICES; slice++) {
-      stage_weights(&score, slice, lane);
-      stage_values(&next, local);
-      workgroupBarrier();
-      if (slice + 1u < SLICES) {
-        fetch_values(&next, V, keys, begin, slice + 1u, local);
-      } else {
-        fetch_chunk(&next, Q, K, operands, begin + COLS, 0u, local);
-      }
-      add_values(&acc, lane);
-      workgroupBarrier();
-    }
-  }
-
-  share(sum, lane);
-  var all = PerRow();
-  for (var i = 0u; i < LANES; i++) {
-    all[0] += tile_a[i][lane.y];
-    if (ROW_QUADS > 1u) { all[1] += tile_a[i][lane.y + 8u]; }
-  }
-  let row = first + 4u * lane.y;
-  if (lane.x == 0u) {
-    store_lines(head, row, line_of(top[0], all[0]));
-    if (ROW_QUADS > 1u) { store_lines(head, row + 32u, line_of(top[1], all[1])); }
-  }
-  var inverse = PerRow(1.0 / all[0], 1.0 / all[1]);
-  if (GUARDED) { // 0 where no key is seen
-    inverse[0] = select(inverse[0], vec4f(), all[0] == vec4f());
-    inverse[1] = select(inverse[1], vec4f(), all[1] == vec4f());
-  }
-  scale_all(&acc, inverse);
-  let to = (head / dims.heads * dims.n + first) * dims.heads + head % dims.heads;
-  store(0u, Target(to * VALUE_DIM, dims.heads * VALUE_DIM, dims.n - first, VALUE_DIM, 1.0), &acc, lane, local);
+var acc: Sums;
+var top = PerRow(vec4f(HIDDEN), vec4f(HIDDEN));
+var sum: PerRow;
+var next: Fetched;
+fetch_chunk(&next, Q, K, operands, 0u, 0u, local);
+for (var begin = 0u; begin < end; begin += COLS) {
+var score = Sums();
+for (var d = 0u; d < HEAD_DIM; d += STEP) {
+stage_chunk(&next, local);
+workgroupBarrier();
+if (d + STEP < HEAD_DIM) {
+fetch_chunk(&next, Q, K, operands, begin, d + STEP, local);
+} else {
+fetch_values(&next, V, keys, begin, 0u, local);
+}
+add_chunk(&score, lane, d, HEAD_DIM);
+workgroupBarrier();
 }
 
-// attention_tile: blocks of ROWS x COLS scores of one head by a workgroup of 8 LANES invocations. Invocation (x, y) has rows 4 y .. 4 y + 3
-// (and 32 further on), the lanes of a vec4f, and columns 4 x .. 4 x + 3 (and 4 LANES further on); of a head's elements it has columns of the
-// results likewise. All products are sums of outer products of a line of A, of the rows, and a line of B, of the columns, and go through the
-// same two tiles of workgroup memory, STEP lines at a time:
-//   scores: lines are elements of a head, of both operands, turned in registers, 4 x 4 at a time;
-//   results: lines are columns of the block, their weights and their values. Which 16 columns are a slice is free: 16 / LANES of each lane.
-// The steps of a product are written out, and sums are only indexed by constants: see shaders/matmul_tiled.wgsl, whose loop this is.
-// What the next step needs is on its way into registers while this one is multiplied.
-// @use attention
-// @use attention_product
-// @use attention_fetch
+let at = Block(first + 4u * lane.y, begin, end);
+var new_top = top;
+mask_four(&score, &new_top, 0u, lane.x, at, seen);
+if (COL_QUADS > 1u) { mask_four(&score, &new_top, 4u, lane.x, at, seen); }
+share(new_top, lane);
+for (var i = 0u; i < LANES; i++) {
+new_top[0] = max(new_top[0], tile_a[i][lane.y]);
+if (ROW_QUADS > 1u) { new_top[1] = max(new_top[1], tile_a[i][lane.y + 8u]); }
+}
+workgroupBarrier();
+let shrink = PerRow(exp(top[0] - new_top[0]), exp(top[1] - new_top[1]));
+top = new_top;
+sum[0] *= shrink[0];
+sum[1] *= shrink[1];
+weigh_four(&score, &sum, 0u, top);
+if (COL_QUADS > 1u) { weigh_four(&score, &sum, 4u, top); }
+scale_all(&acc, shrink);
 
-// The functions of shaders/lib/attention.wgsl for four scores at a time: rows of the block, from \`query\` or from \`key\` on.
+for (var slice = 0u; slice < SLICES; slice++) {
+stage_weights(&score, slice, lane);
+stage_values(&next, local);
+workgroupBarrier();
+if (slice + 1u < SLICES) {
+fetch_values(&next, V, keys, begin, slice + 1u, local);
+} else {
+fetch_chunk(&next, Q, K, operands, begin + COLS, 0u, local);
+}
+add_values(&acc, lane);
+workgroupBarrier();
+}
+}
+
+share(sum, lane);
+var all = PerRow();
+for (var i = 0u; i < LANES; i++) {
+all[0] += tile_a[i][lane.y];
+if (ROW_QUADS > 1u) { all[1] += tile_a[i][lane.y + 8u]; }
+}
+let row = first + 4u * lane.y;
+if (lane.x == 0u) {
+store_lines(head, row, line_of(top[0], all[0]));
+if (ROW_QUADS > 1u) { store_lines(head, row + 32u, line_of(top[1], all[1])); }
+}
+var inverse = PerRow(1.0 / all[0], 1.0 / all[1]);
+if (GUARDED) {
+inverse[0] = select(inverse[0], vec4f(), all[0] == vec4f());
+inverse[1] = select(inverse[1], vec4f(), all[1] == vec4f());
+}
+scale_all(&acc, inverse);
+let to = (head / dims.heads * dims.n + first) * dims.heads + head % dims.heads;
+store(0u, Target(to * VALUE_DIM, dims.heads * VALUE_DIM, dims.n - first, VALUE_DIM, 1.0), &acc, lane, local);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 fn four_capped(s: vec4f) -> vec4f {
-  return vec4f(cap(s.x), cap(s.y), cap(s.z), cap(s.w));
+return vec4f(cap(s.x), cap(s.y), cap(s.z), cap(s.w));
 }
 
 fn hide_queries(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
-  let y = hide(s.y, seen, query + 1u, key);
-  let z = hide(s.z, seen, query + 2u, key);
-  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query + 3u, key));
+let y = hide(s.y, seen, query + 1u, key);
+let z = hide(s.z, seen, query + 2u, key);
+return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query + 3u, key));
 }
 
-fn hide_keys(s: vec4f, seen: Seen, query: u32, key: u32) -> vec4f {
-  let y = hide(s.y, seen, query, key + 1u);
-  let z = hide(s.z, seen, query, key + 2u);
-  return vec4f(hide(s.x, seen, query, key), y, z, hide(s.w, seen, query, key + 3u));
-}
+
+
+
+
+
 
 fn four_weights(s: vec4f, top: vec4f) -> vec4f {
-  let z = s - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
-  }
-  return exp(z);
+let z = s - top;
+if (GUARDED) {
+return select(select(exp(z), z, are_nan(z)), vec4f(), s == vec4f(HIDDEN));
+}
+return exp(z);
 }
 
-fn four_by_score(p: vec4f, dp: vec4f, delta: vec4f) -> vec4f {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, vec4f(), p == vec4f());
-  }
-  return ds;
-}
 
-// The derivatives of capped scores by scores.
-fn four_slopes(capped: vec4f) -> vec4f {
-  return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), uncap(1.0, capped.w));
-}
 
-// attention_forward: the valid keys of a sample, as the forward kernels of attention are given them.
-// @use attention
 
-@group(0) @binding(4) var<storage, read> lengths: array<u32>; // optional: LENGTHS
+
+
+
+
+
+
+
+
+
+
+
+
+
+@group(0) @binding(4) var<storage, read> lengths: array<u32>;
 
 fn valid_keys(sample: u32) -> u32 {
-  if (LENGTHS) {
-    return min(lengths[sample], dims.keys);
-  }
-  return dims.keys;
+if (LENGTHS) {
+return min(lengths[sample], dims.keys);
+}
+return dims.keys;
 }
 
-// attention: what every attention kernel has in common: sizes, q and k, which keys a query sees, and what lies between a product q . k
-// and its weight. A feature that a variant does not have is no code in it.
-// score = scale q . k; with SOFTCAP cap tanh(score / cap); with ADDS plus the mask. A query does not see a key that comes after it
-// (CAUSAL), that the mask hides (a boolean 0, or an added number of -3e38 or less, so minus infinity and the least f32 too), or that is
-// past the valid keys of its sample (LENGTHS). Such a key has weight 0, whatever its k and v hold, NaN and infinity too: no hidden
-// element reaches a result. A query that sees no key has the result 0, lse -3e38, and gives no gradient.
-// Needs in the kernel: fn valid_keys(sample) -> u32.
-// @use finite
-// @use attention_place
 
-const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
-const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
-const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
-alias Elem = f32;             // knob: vec4f with VEC
-const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
-const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
-const MASK: bool = false;     // knob: there is a mask
-const ADDS: bool = false;     // knob: the mask is added; else 0 hides
-alias MaskElem = u32;         // knob: f32 with ADDS
-const LENGTHS: bool = false;  // knob: a sample has valid keys, and padding after them
-const SOFTCAP: bool = false;  // knob: scores are capped
 
-const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS; // weights may be 0 by rule, and what they are of is then no part of the result
-const HIDDEN: f32 = -3.0e38;                          // the score of a key that is not seen
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+const VALUE_DIM: u32 = 64u;
+const VEC: bool = false;
+alias Elem = f32;
+const GROUPED: bool = false;
+const CAUSAL: u32 = 0u;
+const MASK: bool = false;
+const ADDS: bool = false;
+alias MaskElem = u32;
+const LENGTHS: bool = false;
+const SOFTCAP: bool = false;
+
+const GUARDED: bool = CAUSAL > 0u || MASK || LENGTHS;
+const HIDDEN: f32 = -3.0e38;
 
 struct Dims {
-  batch: u32,
-  heads: u32,
-  kv_heads: u32, // optional, else heads
-  n: u32,
-  keys: u32, // optional, else n
-  head_dim: u32,
-  scale: f32,
-  offset: i32, // optional, else 0
-  softcap: f32, // optional: SOFTCAP, else 0
-  mask_batch: u32, // optional: MASK, else 1; the mask is [mask_batch, mask_heads, mask_n, keys], each of them 1 or that of the scores
-  mask_heads: u32, // optional: MASK, else 1
-  mask_n: u32, // optional: MASK, else 1
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+offset: i32,
+softcap: f32,
+mask_batch: u32,
+mask_heads: u32,
+mask_n: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<Elem>;
 @group(0) @binding(1) var<storage, read> k: array<Elem>;
-@group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
+@group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-// Heads of q that share a head of k and v: head h of q (of all samples) has head h / group_size() of these.
+
 fn group_size() -> u32 {
-  return select(1u, dims.heads / dims.kv_heads, GROUPED);
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
 }
 
-// What the queries of a head see.
+
 struct Seen {
-  keys: u32,  // valid keys of the sample
-  ahead: i32, // with CAUSAL: query i sees keys up to i + ahead
-  mask: u32,  // where the head's mask starts
+keys: u32,
+ahead: i32,
+mask: u32,
 }
 
 fn seen_by(head: u32) -> Seen {
-  let sample = head / dims.heads;
-  var seen = Seen(valid_keys(sample), dims.offset, 0u);
-  if (CAUSAL == 2u) {
-    seen.ahead += i32(seen.keys) - i32(dims.n);
-  }
-  if (MASK) {
-    let b = min(sample, dims.mask_batch - 1u);
-    let h = min(head % dims.heads, dims.mask_heads - 1u);
-    seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
-  }
-  return seen;
+let sample = head / dims.heads;
+var seen = Seen(valid_keys(sample), dims.offset, 0u);
+if (CAUSAL == 2u) {
+seen.ahead += i32(seen.keys) - i32(dims.n);
+}
+if (MASK) {
+let b = min(sample, dims.mask_batch - 1u);
+let h = min(head % dims.heads, dims.mask_heads - 1u);
+seen.mask = (b * dims.mask_heads + h) * dims.mask_n * dims.keys;
+}
+return seen;
 }
 
-// Past the last key that \`query\` or one before it sees.
+
 fn keys_until(seen: Seen, query: u32) -> u32 {
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
-  }
-  return seen.keys;
+if (CAUSAL > 0u) {
+return u32(clamp(i32(query) + seen.ahead + 1, 0, i32(seen.keys)));
+}
+return seen.keys;
 }
 
-// The first query that sees \`key\` or one after it; n if none does.
-fn queries_from(seen: Seen, key: u32) -> u32 {
-  if (LENGTHS && key >= seen.keys) {
-    return dims.n;
-  }
-  if (CAUSAL > 0u) {
-    return u32(clamp(i32(key) - seen.ahead, 0, i32(dims.n)));
-  }
-  return 0u;
-}
 
-// cap tanh(score / cap), to a few ulp near 0 too.
+
+
+
+
+
+
+
+
+
+
+
 fn cap(score: f32) -> f32 {
-  if (!SOFTCAP) {
-    return score;
-  }
-  let x = between(score / dims.softcap, -15.0, 15.0);
-  let xx = x * x;
-  let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
-  let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
-  return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score)); // exp of a NaN is not one everywhere
+if (!SOFTCAP) {
+return score;
+}
+let x = between(score / dims.softcap, -15.0, 15.0);
+let xx = x * x;
+let near = x * (1.0 + xx * (-0.33333333 + xx * (0.13333333 + xx * (-0.05396825 + xx * 0.02186949))));
+let far = 1.0 - 2.0 / (exp(2.0 * x) + 1.0);
+return select(dims.softcap * select(far, near, abs(x) < 0.25), score, is_nan(score));
 }
 
-// The gradient by a score from that by the capped one.
-fn uncap(gradient: f32, capped: f32) -> f32 {
-  if (!SOFTCAP) {
-    return gradient;
-  }
-  let t = capped / dims.softcap;
-  return gradient * (1.0 - t * t);
-}
 
-// The masked score of a query and a key: HIDDEN where it does not see it.
+
+
+
+
+
+
+
+
+
 fn hide(score: f32, seen: Seen, query: u32, key: u32) -> f32 {
-  var masked = score;
-  var hidden = false;
-  if (LENGTHS) {
-    hidden = key >= seen.keys;
-  }
-  if (CAUSAL > 0u) {
-    hidden = hidden || i32(key) > i32(query) + seen.ahead;
-  }
-  if (MASK) {
-    let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
-    if (ADDS) {
-      masked += f32(m);
-      hidden = hidden || f32(m) <= HIDDEN;
-    } else {
-      hidden = hidden || m == MaskElem();
-    }
-  }
-  return select(masked, HIDDEN, hidden);
+var masked = score;
+var hidden = false;
+if (LENGTHS) {
+hidden = key >= seen.keys;
+}
+if (CAUSAL > 0u) {
+hidden = hidden || i32(key) > i32(query) + seen.ahead;
+}
+if (MASK) {
+let m = mask[seen.mask + min(query, dims.mask_n - 1u) * dims.keys + min(key, dims.keys - 1u)];
+if (ADDS) {
+masked += f32(m);
+hidden = hidden || f32(m) <= HIDDEN;
+} else {
+hidden = hidden || m == MaskElem();
+}
+}
+return select(masked, HIDDEN, hidden);
 }
 
-// exp(score - top), 0 for a hidden key. Of a NaN, the comparison is false.
-fn weight(score: f32, top: f32) -> f32 {
-  let z = score - top;
-  if (GUARDED) {
-    return select(select(exp(z), z, is_nan(z)), 0.0, score == HIDDEN); // exp of a NaN is not one everywhere
-  }
-  return exp(z);
-}
 
-// The gradient by a masked score whose weight is p: p (dp - delta), 0 for a hidden key.
-fn by_score(p: f32, dp: f32, delta: f32) -> f32 {
-  let ds = p * (dp - delta);
-  if (GUARDED) {
-    return select(ds, 0.0, p == 0.0);
-  }
-  return ds;
-}
 
-// x y, 0 where x is hidden, whatever y is.
-fn weighted(x: f32, y: Elem) -> Elem {
-  if (GUARDED) {
-    return select(x * y, Elem(), x == 0.0);
-  }
-  return x * y;
-}
 
-fn total(x: Elem) -> f32 {
-  let parts = vec4f(x);
-  return select(parts.x, (parts.x + parts.y) + (parts.z + parts.w), VEC);
-}
 
-// attention_product: the two tiles of workgroup memory of tiled attention, and the sums of outer products of their lines.
-// Needs in the kernel: const HEAD_DIM, VALUE_DIM, VEC, GUARDED; dims.n; fn put(result, at, value: OElem): stores element \`at\` of a result.
 
-const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a workgroup: 32 or 64
-const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
-const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
-alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+const ROWS: u32 = 64u;
+const COLS: u32 = 64u;
+const LANES: u32 = 8u;
+alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
-const STEP: u32 = 16u;                // lines of the tiles
-const SLICES: u32 = COLS / STEP;      // of a block's columns
-const EACH: u32 = STEP / LANES;       // columns of a slice that an invocation has
-const SPAN: u32 = 4u * LANES;         // columns that a quad of each lane covers
-const ROW_QUADS: u32 = ROWS / 32u;    // that an invocation has
-const COL_QUADS: u32 = COLS / SPAN;   // likewise
-// A head in whole quads of all lanes; what is left goes element by element where that wastes less (72 = 2 x 32 + 8).
-const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM); // the narrower is zero past its end
+const STEP: u32 = 16u;
+const SLICES: u32 = COLS / STEP;
+const EACH: u32 = STEP / LANES;
+const SPAN: u32 = 4u * LANES;
+const ROW_QUADS: u32 = ROWS / 32u;
+const COL_QUADS: u32 = COLS / SPAN;
+
+const WIDTH: u32 = max(HEAD_DIM, VALUE_DIM);
 const LEFT: u32 = WIDTH % SPAN;
 const WIDE: u32 = WIDTH / SPAN + select(0u, 1u, LEFT > SPAN / 2u);
 const REST: u32 = select((LEFT + LANES - 1u) / LANES, 0u, LEFT > SPAN / 2u);
-const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u; // of a line of values
+const VALUE_QUADS: u32 = LANES * WIDE + REST * LANES / 4u;
 
-alias PerRow = array<vec4f, 2>; // a number for each row that an invocation has
-// Sums for columns c = 0, 1, ... of an invocation: those of row quad h at c * ROW_QUADS + h. Results have more columns, or scores.
+alias PerRow = array<vec4f, 2>;
+
 alias Sums = array<vec4f, ROW_QUADS * max(4u * COL_QUADS, 4u * WIDE + REST)>;
 alias Fetched = array<vec4f, 8>;
 
 var<workgroup> tile_a: array<array<vec4f, ROWS / 4u>, STEP>;
 var<workgroup> tile_b: array<array<vec4f, max(COLS / 4u, VALUE_QUADS)>, STEP>;
-var<workgroup> spoilt: atomic<u32>; // a staged value was not finite: 0 times it is not 0
+var<workgroup> spoilt: atomic<u32>;
 
-// Which (x, y) an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, as in matmul_tiled.
+
 fn place(local: u32) -> vec2u {
-  let lane = local % 32u;
-  let block = local / 32u;
-  let across = LANES / 8u;
-  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
-  return within + vec2u(8u * (block % across), 4u * (block / across));
+let lane = local % 32u;
+let block = local / 32u;
+let across = LANES / 8u;
+let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+return within + vec2u(8u * (block % across), 4u * (block / across));
 }
 
-// Quads of queries in a line of the matrix of gradients by scores, [batch, heads, keys, 4 query_quads()].
-fn query_quads() -> u32 {
-  return (dims.n + 3u) / 4u;
-}
 
-// Where column c of invocation x lies in a block, and in a result.
+
+
+
+
+
 fn column(c: u32, x: u32) -> u32 {
-  return SPAN * (c / 4u) + 4u * x + c % 4u;
+return SPAN * (c / 4u) + 4u * x + c % 4u;
 }
 
-// Where a quad of a line lies in it, so that writes of turned blocks and of weights meet no bank twice.
+
 fn swizzle(quad: u32, line: u32) -> u32 {
-  return quad ^ (2u * (line % 4u));
+return quad ^ (2u * (line % 4u));
 }
 
 fn turned(f: ptr<function, Fetched>, at: u32) -> mat4x4f {
-  return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
+return transpose(mat4x4f((*f)[at], (*f)[at + 1u], (*f)[at + 2u], (*f)[at + 3u]));
 }
 
-// Element 4 b + i of a chunk is line b + 4 i of the tiles.
+
 fn stage_item_a(block: mat4x4f, item: u32) {
-  let line = item % 4u;
-  let quad = swizzle(item / 4u, line);
-  tile_a[line][quad] = block[0];
-  tile_a[line + 4u][quad] = block[1];
-  tile_a[line + 8u][quad] = block[2];
-  tile_a[line + 12u][quad] = block[3];
+let line = item % 4u;
+let quad = swizzle(item / 4u, line);
+tile_a[line][quad] = block[0];
+tile_a[line + 4u][quad] = block[1];
+tile_a[line + 8u][quad] = block[2];
+tile_a[line + 12u][quad] = block[3];
 }
 
 fn stage_item_b(block: mat4x4f, item: u32) {
-  let line = item % 4u;
-  let quad = swizzle(item / 4u, line);
-  tile_b[line][quad] = block[0];
-  tile_b[line + 4u][quad] = block[1];
-  tile_b[line + 8u][quad] = block[2];
-  tile_b[line + 12u][quad] = block[3];
+let line = item % 4u;
+let quad = swizzle(item / 4u, line);
+tile_b[line][quad] = block[0];
+tile_b[line + 4u][quad] = block[1];
+tile_b[line + 8u][quad] = block[2];
+tile_b[line + 12u][quad] = block[3];
 }
 
-// Stages a chunk of both operands of scores.
+
 fn stage_chunk(f: ptr<function, Fetched>, local: u32) {
-  if (local < ROWS) {
-    stage_item_a(turned(f, 0u), local);
-  } else if (local < ROWS + COLS) {
-    stage_item_b(turned(f, 0u), local - ROWS);
-  }
-  if (ROWS + COLS > THREADS) {
-    let item = local + THREADS;
-    if (item < ROWS) {
-      stage_item_a(turned(f, 4u), item);
-    } else if (item < ROWS + COLS) {
-      stage_item_b(turned(f, 4u), item - ROWS);
-    }
-  }
+if (local < ROWS) {
+stage_item_a(turned(f, 0u), local);
+} else if (local < ROWS + COLS) {
+stage_item_b(turned(f, 0u), local - ROWS);
+}
+if (ROWS + COLS > THREADS) {
+let item = local + THREADS;
+if (item < ROWS) {
+stage_item_a(turned(f, 4u), item);
+} else if (item < ROWS + COLS) {
+stage_item_b(turned(f, 4u), item - ROWS);
+}
+}
 }
 
 fn stage_line(f: ptr<function, Fetched>, at: u32, line: u32, local: u32) {
-  let quad = local % 8u;
-  stage_quad((*f)[at], line, quad);
-  if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
-  if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
-  if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
+let quad = local % 8u;
+stage_quad((*f)[at], line, quad);
+if (VALUE_QUADS > 8u) { stage_quad((*f)[at + 1u], line, quad + 8u); }
+if (VALUE_QUADS > 16u) { stage_quad((*f)[at + 2u], line, quad + 16u); }
+if (VALUE_QUADS > 24u) { stage_quad((*f)[at + 3u], line, quad + 24u); }
 }
 
 fn stage_quad(value: vec4f, line: u32, quad: u32) {
-  if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
-    tile_b[line][quad] = value;
-  }
-  if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
-    atomicStore(&spoilt, 1u);
-  }
+if (VALUE_QUADS % 8u == 0u || quad < VALUE_QUADS) {
+tile_b[line][quad] = value;
+}
+if (GUARDED && any((bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u))) {
+atomicStore(&spoilt, 1u);
+}
 }
 
-// Stages the values of a slice.
+
 fn stage_values(f: ptr<function, Fetched>, local: u32) {
-  stage_line(f, 0u, local / 8u, local);
-  if (LANES == 8u) {
-    stage_line(f, 4u, local / 8u + 8u, local);
-  }
+stage_line(f, 0u, local / 8u, local);
+if (LANES == 8u) {
+stage_line(f, 4u, local / 8u + 8u, local);
+}
 }
 
 fn stage_column(weights: ptr<function, Sums>, c: u32, line: u32, y: u32) {
-  let quad = swizzle(y, line);
-  tile_a[line][quad] = (*weights)[c * ROW_QUADS];
-  if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
+let quad = swizzle(y, line);
+tile_a[line][quad] = (*weights)[c * ROW_QUADS];
+if (ROW_QUADS > 1u) { tile_a[line][quad + 8u] = (*weights)[c * ROW_QUADS + 1u]; }
 }
 
 fn stage_columns(weights: ptr<function, Sums>, c: u32, lane: vec2u) {
-  stage_column(weights, c, lane.x, lane.y);
-  if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
+stage_column(weights, c, lane.x, lane.y);
+if (EACH > 1u) { stage_column(weights, c + 1u, lane.x + 8u, lane.y); }
 }
 
-// Stages the weights of a slice: columns are constants, so that they stay in registers.
+
 fn stage_weights(weights: ptr<function, Sums>, slice: u32, lane: vec2u) {
-  switch (slice) {
-    case 0u: { stage_columns(weights, 0u, lane); }
-    case 1u: { stage_columns(weights, EACH, lane); }
-    case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
-    case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
-    case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
-    case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
-    case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
-    default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
-  }
+switch (slice) {
+case 0u: { stage_columns(weights, 0u, lane); }
+case 1u: { stage_columns(weights, EACH, lane); }
+case 2u: { if (SLICES > 2u) { stage_columns(weights, 2u * EACH, lane); } }
+case 3u: { if (SLICES > 2u) { stage_columns(weights, 3u * EACH, lane); } }
+case 4u: { if (SLICES > 4u) { stage_columns(weights, 4u * EACH, lane); } }
+case 5u: { if (SLICES > 4u) { stage_columns(weights, 5u * EACH, lane); } }
+case 6u: { if (SLICES > 4u) { stage_columns(weights, 6u * EACH, lane); } }
+default: { if (SLICES > 4u) { stage_columns(weights, 7u * EACH, lane); } }
+}
 }
 
-// Adds the outer product of four columns, the first of them column c, and the invocation's rows.
+
 fn add_quad(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: vec4f) {
-  (*sums)[c * ROW_QUADS] += a0 * b.x;
-  (*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
-  (*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
-  (*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
-  if (ROW_QUADS > 1u) {
-    (*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
-    (*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
-    (*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
-    (*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
-  }
+(*sums)[c * ROW_QUADS] += a0 * b.x;
+(*sums)[(c + 1u) * ROW_QUADS] += a0 * b.y;
+(*sums)[(c + 2u) * ROW_QUADS] += a0 * b.z;
+(*sums)[(c + 3u) * ROW_QUADS] += a0 * b.w;
+if (ROW_QUADS > 1u) {
+(*sums)[c * ROW_QUADS + 1u] += a1 * b.x;
+(*sums)[(c + 1u) * ROW_QUADS + 1u] += a1 * b.y;
+(*sums)[(c + 2u) * ROW_QUADS + 1u] += a1 * b.z;
+(*sums)[(c + 3u) * ROW_QUADS + 1u] += a1 * b.w;
+}
 }
 
 fn add_one(sums: ptr<function, Sums>, c: u32, a0: vec4f, a1: vec4f, b: f32) {
-  (*sums)[c * ROW_QUADS] += a0 * b;
-  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
+(*sums)[c * ROW_QUADS] += a0 * b;
+if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] += a1 * b; }
 }
 
-// Adds a line of scores: quad \`a\` of A, and 8 further on, by quad \`b\` of B, and LANES further on.
+
 fn add_score_line(sums: ptr<function, Sums>, line: u32, a: u32, b: u32) {
-  let a0 = tile_a[line][a];
-  var a1 = vec4f();
-  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
-  add_quad(sums, 0u, a0, a1, tile_b[line][b]);
-  if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
+let a0 = tile_a[line][a];
+var a1 = vec4f();
+if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+add_quad(sums, 0u, a0, a1, tile_b[line][b]);
+if (COL_QUADS > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][b + LANES]); }
 }
 
-// The lines of elements 4 line .. 4 line + 3.
+
 fn add_score_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  let b = swizzle(lane.x, line) % LANES;
-  add_score_line(sums, line, a, b);
-  add_score_line(sums, line + 4u, a, b);
-  add_score_line(sums, line + 8u, a, b);
-  add_score_line(sums, line + 12u, a, b);
+let a = swizzle(lane.y, line) % 8u;
+let b = swizzle(lane.x, line) % LANES;
+add_score_line(sums, line, a, b);
+add_score_line(sums, line + 4u, a, b);
+add_score_line(sums, line + 8u, a, b);
+add_score_line(sums, line + 12u, a, b);
 }
 
-// Adds a staged chunk, elements from d on of \`width\`, to scores.
+
 fn add_chunk(sums: ptr<function, Sums>, lane: vec2u, d: u32, width: u32) {
-  for (var line = 0u; line < 4u; line++) {
-    if (width % STEP == 0u || d + 4u * line < width) {
-      add_score_lines(sums, line, lane);
-    }
-  }
+for (var line = 0u; line < 4u; line++) {
+if (width % STEP == 0u || d + 4u * line < width) {
+add_score_lines(sums, line, lane);
+}
+}
 }
 
-// Adds a line of a slice to results.
+
 fn add_value_line(sums: ptr<function, Sums>, line: u32, a: u32, lane: vec2u) {
-  let x = lane.x % LANES;
-  let a0 = tile_a[line][a];
-  var a1 = vec4f();
-  if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
-  if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
-  if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
-  if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
-  if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
-  let left = LANES * WIDE + x / 4u;
-  if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
-  if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
+let x = lane.x % LANES;
+let a0 = tile_a[line][a];
+var a1 = vec4f();
+if (ROW_QUADS > 1u) { a1 = tile_a[line][a + 8u]; }
+if (WIDE > 0u) { add_quad(sums, 0u, a0, a1, tile_b[line][x]); }
+if (WIDE > 1u) { add_quad(sums, 4u, a0, a1, tile_b[line][x + LANES]); }
+if (WIDE > 2u) { add_quad(sums, 8u, a0, a1, tile_b[line][x + 2u * LANES]); }
+if (WIDE > 3u) { add_quad(sums, 12u, a0, a1, tile_b[line][x + 3u * LANES]); }
+let left = LANES * WIDE + x / 4u;
+if (REST > 0u) { add_one(sums, 4u * WIDE, a0, a1, tile_b[line][left][x % 4u]); }
+if (REST > 1u) { add_one(sums, 4u * WIDE + 1u, a0, a1, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
 fn add_value_lines(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  add_value_line(sums, line, a, lane);
-  add_value_line(sums, line + 4u, a, lane);
-  add_value_line(sums, line + 8u, a, lane);
-  add_value_line(sums, line + 12u, a, lane);
+let a = swizzle(lane.y, line) % 8u;
+add_value_line(sums, line, a, lane);
+add_value_line(sums, line + 4u, a, lane);
+add_value_line(sums, line + 8u, a, lane);
+add_value_line(sums, line + 12u, a, lane);
 }
 
-// Adds a staged slice to results. Where a value is not finite, those of weight 0 are left out: they are no part of the result.
+
 fn add_values(sums: ptr<function, Sums>, lane: vec2u) {
-  if (GUARDED && atomicLoad(&spoilt) != 0u) {
-    for (var line = 0u; line < STEP; line++) {
-      add_guarded_line(sums, line, lane);
-    }
-    return;
-  }
-  for (var line = 0u; line < 4u; line++) {
-    add_value_lines(sums, line, lane);
-  }
+if (GUARDED && atomicLoad(&spoilt) != 0u) {
+for (var line = 0u; line < STEP; line++) {
+add_guarded_line(sums, line, lane);
+}
+return;
+}
+for (var line = 0u; line < 4u; line++) {
+add_value_lines(sums, line, lane);
+}
 }
 
 fn guarded(sum: vec4f, weights: vec4f, value: f32) -> vec4f {
-  return select(sum + weights * value, sum, weights == vec4f());
+return select(sum + weights * value, sum, weights == vec4f());
 }
 
 fn add_guarded_one(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, value: f32) {
-  (*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
-  if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
+(*sums)[c * ROW_QUADS] = guarded((*sums)[c * ROW_QUADS], tile_a[line][a], value);
+if (ROW_QUADS > 1u) { (*sums)[c * ROW_QUADS + 1u] = guarded((*sums)[c * ROW_QUADS + 1u], tile_a[line][a + 8u], value); }
 }
 
 fn add_guarded_quad(sums: ptr<function, Sums>, c: u32, line: u32, a: u32, b: vec4f) {
-  add_guarded_one(sums, c, line, a, b.x);
-  add_guarded_one(sums, c + 1u, line, a, b.y);
-  add_guarded_one(sums, c + 2u, line, a, b.z);
-  add_guarded_one(sums, c + 3u, line, a, b.w);
+add_guarded_one(sums, c, line, a, b.x);
+add_guarded_one(sums, c + 1u, line, a, b.y);
+add_guarded_one(sums, c + 2u, line, a, b.z);
+add_guarded_one(sums, c + 3u, line, a, b.w);
 }
 
 fn add_guarded_line(sums: ptr<function, Sums>, line: u32, lane: vec2u) {
-  let a = swizzle(lane.y, line) % 8u;
-  let x = lane.x % LANES;
-  if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
-  if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
-  if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
-  if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
-  let left = LANES * WIDE + x / 4u;
-  if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
-  if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
+let a = swizzle(lane.y, line) % 8u;
+let x = lane.x % LANES;
+if (WIDE > 0u) { add_guarded_quad(sums, 0u, line, a, tile_b[line][x]); }
+if (WIDE > 1u) { add_guarded_quad(sums, 4u, line, a, tile_b[line][x + LANES]); }
+if (WIDE > 2u) { add_guarded_quad(sums, 8u, line, a, tile_b[line][x + 2u * LANES]); }
+if (WIDE > 3u) { add_guarded_quad(sums, 12u, line, a, tile_b[line][x + 3u * LANES]); }
+let left = LANES * WIDE + x / 4u;
+if (REST > 0u) { add_guarded_one(sums, 4u * WIDE, line, a, tile_b[line][left][x % 4u]); }
+if (REST > 1u) { add_guarded_one(sums, 4u * WIDE + 1u, line, a, tile_b[line][left + LANES / 4u][x % 4u]); }
 }
 
-// Where a workgroup's rows of a result are: row i from base + i * step on, \`live\` of them, each \`width\` elements, times a factor.
+
 struct Target {
-  base: u32,
-  step: u32,
-  live: u32,
-  width: u32,
-  factor: f32,
+base: u32,
+step: u32,
+live: u32,
+width: u32,
+factor: f32,
 }
 
-// Stores the workgroup's part of a result; single columns through the tile of A, since neighbours share a vector.
+
 fn store(result: u32, to: Target, sums: ptr<function, Sums>, lane: vec2u, local: u32) {
-  store_rows(result, to, sums, 0u, lane);
-  if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
-  if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
-  if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
+store_rows(result, to, sums, 0u, lane);
+if (ROW_QUADS > 1u) { store_rows(result, to, sums, 1u, lane); }
+if (REST > 0u) { store_column(result, to, sums, 4u * WIDE, SPAN * WIDE, lane, local); }
+if (REST > 1u) { store_column(result, to, sums, 4u * WIDE + 1u, SPAN * WIDE + LANES, lane, local); }
 }
 
 fn store_rows(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, lane: vec2u) {
-  let row = 32u * h + 4u * lane.y;
-  if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
-  if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
-  if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
-  if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
+let row = 32u * h + 4u * lane.y;
+if (WIDE > 0u) { store_quad(result, to, sums, h, row, 0u, lane.x); }
+if (WIDE > 1u) { store_quad(result, to, sums, h, row, 4u, lane.x); }
+if (WIDE > 2u) { store_quad(result, to, sums, h, row, 8u, lane.x); }
+if (WIDE > 3u) { store_quad(result, to, sums, h, row, 12u, lane.x); }
 }
 
-// Four rows of the sums of columns c .. c + 3.
+
 fn four_rows(sums: ptr<function, Sums>, c: u32, h: u32) -> mat4x4f {
-  let i = c * ROW_QUADS + h;
-  return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
+let i = c * ROW_QUADS + h;
+return transpose(mat4x4f((*sums)[i], (*sums)[i + ROW_QUADS], (*sums)[i + 2u * ROW_QUADS], (*sums)[i + 3u * ROW_QUADS]));
 }
 
 fn store_quad(result: u32, to: Target, sums: ptr<function, Sums>, h: u32, row: u32, c: u32, x: u32) {
-  store_block(result, to, row, column(c, x), four_rows(sums, c, h));
+store_block(result, to, row, column(c, x), four_rows(sums, c, h));
 }
 
-// Column c of all lanes, the columns from \`first\` on of the result.
+
 fn store_column(result: u32, to: Target, sums: ptr<function, Sums>, c: u32, first: u32, lane: vec2u, local: u32) {
-  workgroupBarrier();
-  tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
-  if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
-  workgroupBarrier();
-  let quad = local / (LANES / 4u);
-  let line = 4u * (local % (LANES / 4u));
-  if (quad < ROWS / 4u) {
-    let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
-    store_block(result, to, 4u * quad, first + line, block);
-  }
+workgroupBarrier();
+tile_a[lane.x][lane.y] = (*sums)[c * ROW_QUADS];
+if (ROW_QUADS > 1u) { tile_a[lane.x][lane.y + 8u] = (*sums)[c * ROW_QUADS + 1u]; }
+workgroupBarrier();
+let quad = local / (LANES / 4u);
+let line = 4u * (local % (LANES / 4u));
+if (quad < ROWS / 4u) {
+let block = transpose(mat4x4f(tile_a[line][quad], tile_a[line + 1u][quad], tile_a[line + 2u][quad], tile_a[line + 3u][quad]));
+store_block(result, to, 4u * quad, first + line, block);
+}
 }
 
 fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
-  store_four(result, to, row, col, block[0]);
-  store_four(result, to, row + 1u, col, block[1]);
-  store_four(result, to, row + 2u, col, block[2]);
-  store_four(result, to, row + 3u, col, block[3]);
+store_four(result, to, row, col, block[0]);
+store_four(result, to, row + 1u, col, block[1]);
+store_four(result, to, row + 2u, col, block[2]);
+store_four(result, to, row + 3u, col, block[3]);
 }
 
 fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
-  if (row >= to.live) {
-    return;
-  }
-  let value = four * to.factor;
-  let at = to.base + row * to.step + col;
-  for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
-    if (col + j < to.width) {
-      var part: OElem;
-      for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-        part[c] = value[j + c];
-      }
-      put(result, (at + j) / select(1u, 4u, VEC), part);
-    }
-  }
+if (row >= to.live) {
+return;
+}
+let value = four * to.factor;
+let at = to.base + row * to.step + col;
+for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
+if (col + j < to.width) {
+var part: OElem;
+for (var c = 0u; c < select(1u, 4u, VEC); c++) {
+part[c] = value[j + c];
+}
+put(result, (at + j) / select(1u, 4u, VEC), part);
+}
+}
 }
 
-// attention_fetch: what tiled attention fetches from storage into registers, to be staged (lib attention_product).
-// Needs in the kernel: lib attention_product; const Q, K, V (Q and K the least), fn element(source, at) -> vec4f: element \`at\` of the operand
-// of that name; const HEAD_DIM, VALUE_DIM, VEC.
 
-// The rows of one head in an operand: row i is the first + i * step.
+
+
+
+
 struct Rows {
-  first: u32,
-  count: u32,
-  step: u32,
+first: u32,
+count: u32,
+step: u32,
 }
 
 fn width_of(source: u32) -> u32 {
-  return select(HEAD_DIM, VALUE_DIM, source >= V);
+return select(HEAD_DIM, VALUE_DIM, source >= V);
 }
 
-// Four elements from d of a row; zero past the row's end, as far as products read them.
+
 fn load(source: u32, operand: Rows, row: u32, d: u32) -> vec4f {
-  let width = width_of(source);
-  let at = (operand.first + row * operand.step) * width + d;
-  if (VEC) {
-    return element(source, at / 4u); // past the row's end no product reads it
-  }
-  if (d >= width) {
-    return vec4f();
-  }
-  let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
-  let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
-  return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
+let width = width_of(source);
+let at = (operand.first + row * operand.step) * width + d;
+if (VEC) {
+return element(source, at / 4u);
+}
+if (d >= width) {
+return vec4f();
+}
+let step = min(vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u - d));
+let four = vec4f(element(source, at).x, element(source, at + step.y).x, element(source, at + step.z).x, element(source, at + step.w).x);
+return select(vec4f(), four, step == vec4u(0u, 1u, 2u, 3u));
 }
 
-// Fetches item \`item\` of an operand: 4 rows x 4 elements. A row past the end is the last one: its scores are hidden, or no part of a result.
+
 fn fetch_item(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, first_row: u32, d: u32, item: u32) {
-  let row = first_row + 4u * (item / 4u);
-  let last = max(operand.count, 1u) - 1u;
-  let element_from = d + 4u * (item % 4u);
-  (*next)[at] = load(source, operand, min(row, last), element_from);
-  (*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
-  (*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
-  (*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
+let row = first_row + 4u * (item / 4u);
+let last = max(operand.count, 1u) - 1u;
+let element_from = d + 4u * (item % 4u);
+(*next)[at] = load(source, operand, min(row, last), element_from);
+(*next)[at + 1u] = load(source, operand, min(row + 1u, last), element_from);
+(*next)[at + 2u] = load(source, operand, min(row + 2u, last), element_from);
+(*next)[at + 3u] = load(source, operand, min(row + 3u, last), element_from);
 }
 
-// The operands of scores: of the rows and of the columns.
+
 struct Pair {
-  rows: Rows,
-  cols: Rows,
-  first_row: u32,
+rows: Rows,
+cols: Rows,
+first_row: u32,
 }
 
-// Fetches STEP elements from d of ROWS rows of operand a and COLS, from \`first_col\` on, of operand b.
+
 fn fetch_chunk(next: ptr<function, Fetched>, a: u32, b: u32, pair: Pair, first_col: u32, d: u32, local: u32) {
-  if (local < ROWS) {
-    fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
-  } else if (local < ROWS + COLS) {
-    fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
-  }
-  if (ROWS + COLS > THREADS) {
-    let item = local + THREADS;
-    if (item < ROWS) {
-      fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
-    } else if (item < ROWS + COLS) {
-      fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
-    }
-  }
+if (local < ROWS) {
+fetch_item(next, 0u, a, pair.rows, pair.first_row, d, local);
+} else if (local < ROWS + COLS) {
+fetch_item(next, 0u, b, pair.cols, first_col, d, local - ROWS);
+}
+if (ROWS + COLS > THREADS) {
+let item = local + THREADS;
+if (item < ROWS) {
+fetch_item(next, 4u, a, pair.rows, pair.first_row, d, item);
+} else if (item < ROWS + COLS) {
+fetch_item(next, 4u, b, pair.cols, first_col, d, item - ROWS);
+}
+}
 }
 
-// Fetches the values of a row for a line: 8 neighbours have it, quads 8 apart.
+
 fn fetch_line(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, local: u32) {
-  let quad = local % 8u;
-  let seen = row < operand.count; // else zero: what is past the end may be infinite
-  fetch_quad(next, at, source, operand, row, quad, seen);
-  if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
-  if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
-  if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
+let quad = local % 8u;
+let seen = row < operand.count;
+fetch_quad(next, at, source, operand, row, quad, seen);
+if (VALUE_QUADS > 8u) { fetch_quad(next, at + 1u, source, operand, row, quad + 8u, seen); }
+if (VALUE_QUADS > 16u) { fetch_quad(next, at + 2u, source, operand, row, quad + 16u, seen); }
+if (VALUE_QUADS > 24u) { fetch_quad(next, at + 3u, source, operand, row, quad + 24u, seen); }
 }
 
 fn fetch_quad(next: ptr<function, Fetched>, at: u32, source: u32, operand: Rows, row: u32, quad: u32, seen: bool) {
-  (*next)[at] = vec4f();
-  if (seen && 4u * quad < width_of(source)) {
-    (*next)[at] = load(source, operand, row, 4u * quad);
-  }
+(*next)[at] = vec4f();
+if (seen && 4u * quad < width_of(source)) {
+(*next)[at] = load(source, operand, row, 4u * quad);
+}
 }
 
-// Which of a block's columns line \`line\` of a slice is.
+
 fn column_of(slice: u32, line: u32) -> u32 {
-  return column(slice * EACH + line / LANES, line % LANES);
+return column(slice * EACH + line / LANES, line % LANES);
 }
 
-// Fetches the values of a slice of the block's columns from \`first_col\` on.
+
 fn fetch_values(next: ptr<function, Fetched>, source: u32, operand: Rows, first_col: u32, slice: u32, local: u32) {
-  fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
-  if (LANES == 8u) {
-    fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
-  }
+fetch_line(next, 0u, source, operand, first_col + column_of(slice, local / 8u), local);
+if (LANES == 8u) {
+fetch_line(next, 4u, source, operand, first_col + column_of(slice, local / 8u + 8u), local);
+}
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
 fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
+return select(clamp(x, low, high), x, is_nan(x));
 }
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
 
-// attention_place: which rows of which head a workgroup of an attention kernel has.
 
-// The head (of all samples) and the first row of a workgroup that has \`covered\` of a head's rows.
+
+
+
+
+
+
+
 struct Place {
-  head: u32,
-  first: u32,
+head: u32,
+first: u32,
 }
 
 fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
-  let tiles = (rows + covered - 1u) / covered;
-  let group = wid.x + wid.y * groups.x;
-  return Place(group / tiles, (group % tiles) * covered);
-}
-` as string,
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -6298,23 +6218,23 @@ const cautious_count_ = {
     ROWS: { kind: 'const', type: 'u32', default: 1, halves: true },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// cautious_count: in how many elements of each piece of a tensor the update b1 m + (1 - b1) g agrees with the gradient g in sign.
-// Buffers f32: grad, m, padded to whole vec4s; hyper (b1 and 1 - b1 are numbers 1 and 2, as in adam_step and lion_step);
-//   clip [4] = (scale, ...); agreements; u32: pieces [pieces, 2] = (first vec4, end in elements), each of PIECE elements at
-//   most and of one tensor. Piece i writes agreements[count_offset + i].
-// Grid: LANES invocations a piece, ROWS pieces a workgroup.
-// Precision: exact.
-// Source: Liang et al. 2024 (cautious optimisers).
-// @use lanes
-// @use clean_gradient
+  code: `
 
-const LANES: u32 = 256u;  // knob, halved to fit: invocations a piece, a power of two
-const ROWS: u32 = 1u;     // knob, halved to fit: pieces a workgroup
+
+
+
+
+
+
+
+
+const LANES: u32 = 256u;
+const ROWS: u32 = 1u;
 
 struct Dims {
-  elements: u32,
-  pieces: u32,
-  count_offset: u32,
+elements: u32,
+pieces: u32,
+count_offset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> grad: array<vec4f>;
@@ -6327,66 +6247,65 @@ struct Dims {
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let piece = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  var first = 0u;
-  var end = 0u; // pieces past the last still take part in the barriers
-  if (piece < dims.pieces) {
-    first = pieces[piece * 2u];
-    end = pieces[piece * 2u + 1u];
-  }
-  var agree = vec4f(0.0);
-  for (var i = first + lid.x; i * 4u < end; i += LANES) {
-    let g = clean_gradient(grad[i], clip[0]);
-    let update = hyper[1] * m[i] + hyper[2] * g;
-    agree += select(vec4f(0.0), vec4f(1.0), (update * g > vec4f(0.0)) & live_elements(i, end));
-  }
-  let total = lanes_sum((agree.x + agree.y) + (agree.z + agree.w), lid.x, lid.y);
-  if (piece < dims.pieces && lid.x == 0u) {
-    agreements[dims.count_offset + piece] = total;
-  }
+let piece = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+var first = 0u;
+var end = 0u;
+if (piece < dims.pieces) {
+first = pieces[piece * 2u];
+end = pieces[piece * 2u + 1u];
+}
+var agree = vec4f(0.0);
+for (var i = first + lid.x; i * 4u < end; i += LANES) {
+let g = clean_gradient(grad[i], clip[0]);
+let update = hyper[1] * m[i] + hyper[2] * g;
+agree += select(vec4f(0.0), vec4f(1.0), (update * g > vec4f(0.0)) & live_elements(i, end));
+}
+let total = lanes_sum((agree.x + agree.y) + (agree.z + agree.w), lid.x, lid.y);
+if (piece < dims.pieces && lid.x == 0u) {
+agreements[dims.count_offset + piece] = total;
+}
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+
+
 
 var<workgroup> lane_partials: array<f32, LANES * ROWS>;
 
 fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = row * LANES;
-  lane_partials[base + lane] = value;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
-    }
-    workgroupBarrier();
-  }
-  let total = lane_partials[base];
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
 }
 
-// clean_gradient: what an optimiser sees of raw gradients: scaled, and 0 where they are not finite numbers. Finiteness is read from
-// the bits, which no compiler may assume away.
+
+
 
 fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
-  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
-  return select(raw * scale, vec4f(0.0), broken);
+let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+return select(raw * scale, vec4f(0.0), broken);
 }
 
-// Which elements of the i-th vec4 lie below count.
+
 fn live_elements(i: u32, count: u32) -> vec4<bool> {
-  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
-}
-` as string,
+return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -6417,19 +6336,19 @@ const cautious_scale_ = {
     MEAN: { kind: 'const', type: 'bool', default: true },
   },
   workgroup: [64],
-  code: `// cautious_scale: how much farther each tensor's agreeing elements move, from the counts of its pieces.
-//   MEAN: scale = 1 / max(agreeing / elements, 1e-3) (Adam's form); else scale = elements / (agreeing + 1) (Lion's form).
-// Buffers f32: agreements [pieces]; u32: tensors [tensors, 3] = (first piece, end piece, elements); scales [tensors] f32.
-// Grid: one invocation a tensor.
-// Precision: f32; counts are exact up to 2^24 a piece and rounded in their sum.
-// Source: Liang et al. 2024; the two scalings as UCGM's CAdamW and CLion have them.
-// @use finite
+  code: `
 
-const MEAN: bool = true;  // knob: Adam's form
+
+
+
+
+
+
+const MEAN: bool = true;
 
 struct Dims {
-  tensors: u32,
-  pieces: u32,
+tensors: u32,
+pieces: u32,
 }
 
 @group(0) @binding(0) var<storage, read> agreements: array<f32>;
@@ -6439,57 +6358,45 @@ struct Dims {
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let tensor = (wid.x + wid.y * groups.x) * 64u + local;
-  if (tensor >= dims.tensors) {
-    return;
-  }
-  var agree = 0.0;
-  for (var piece = tensors[tensor * 3u]; piece < tensors[tensor * 3u + 1u]; piece++) {
-    agree += agreements[piece];
-  }
-  let elements = f32(tensors[tensor * 3u + 2u]);
-  if (MEAN) {
-    scales[tensor] = 1.0 / at_least(agree / elements, 1e-3);
-  } else {
-    scales[tensor] = elements / (agree + 1.0);
-  }
+let tensor = (wid.x + wid.y * groups.x) * 64u + local;
+if (tensor >= dims.tensors) {
+return;
+}
+var agree = 0.0;
+for (var piece = tensors[tensor * 3u]; piece < tensors[tensor * 3u + 1u]; piece++) {
+agree += agreements[piece];
+}
+let elements = f32(tensors[tensor * 3u + 2u]);
+if (MEAN) {
+scales[tensor] = 1.0 / at_least(agree / elements, 1e-3);
+} else {
+scales[tensor] = elements / (agree + 1.0);
+}
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
+
+
+
+
+
+
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
-
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return select(max(x, least), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -6518,16 +6425,16 @@ const ceiling_copy_ = {
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
   workgroup: ['WG'],
-  code: `// ceiling_copy: y = x, the least work that moves 32 bytes an element: the bandwidth that bench results are held against.
-// Buffers: x, y [count] vec4f.
-// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart.
-// Precision: exact.
+  code: `
 
-const WG: u32 = 256u; // knob: invocations a workgroup
-const PER: u32 = 4u;  // knob: elements an invocation
+
+
+
+const WG: u32 = 256u;
+const PER: u32 = 4u;
 
 struct Dims {
-  count: u32,
+count: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
@@ -6536,19 +6443,18 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * WG * PER + local;
-  for (var i = 0u; i < PER; i++) {
-    let at = first + i * WG;
-    if (at < dims.count) {
-      y[at] = x[at];
-    }
-  }
+let first = (wid.x + wid.y * groups.x) * WG * PER + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.count) {
+y[at] = x[at];
 }
-` as string,
+}
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -6576,91 +6482,90 @@ const ceiling_fma_ = {
     CHAINS: { kind: 'const', type: 'u32', default: 8 },
   },
   workgroup: ['WG'],
-  code: `// ceiling_fma: CHAINS independent chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
-// Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
-// Grid: WG invocations a workgroup. Each does rounds * CHAINS * 4 multiply-adds = rounds * CHAINS * 8 operations; rounds is a multiple of 8.
-// Precision: f32; the values stay near 1.
+  code: `
 
-const WG: u32 = 256u;   // knob: invocations a workgroup
-const CHAINS: u32 = 8u; // knob: vec4 chains an invocation: 2, 4, 8 or 16
+
+
+
+const WG: u32 = 256u;
+const CHAINS: u32 = 8u;
 
 struct Dims {
-  count: u32,
-  rounds: u32,
-  factor: f32,
+count: u32,
+rounds: u32,
+factor: f32,
 }
 
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
 @group(0) @binding(1) var<uniform> dims: Dims;
 
-/// Eight links of one chain; those of other chains fill its latency.
+
 fn links(start: vec4f, f: vec4f, o: vec4f) -> vec4f {
-  var v = fma(start, f, o);
-  v = fma(v, f, o);
-  v = fma(v, f, o);
-  v = fma(v, f, o);
-  v = fma(v, f, o);
-  v = fma(v, f, o);
-  v = fma(v, f, o);
-  return fma(v, f, o);
+var v = fma(start, f, o);
+v = fma(v, f, o);
+v = fma(v, f, o);
+v = fma(v, f, o);
+v = fma(v, f, o);
+v = fma(v, f, o);
+v = fma(v, f, o);
+return fma(v, f, o);
 }
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * WG + local;
-  let f = vec4f(dims.factor);
-  let o = vec4f(1.0 - dims.factor);
-  var v0 = vec4f(f32(local));
-  var v1 = v0 + 1.0;
-  var v2 = v0 + 2.0;
-  var v3 = v0 + 3.0;
-  var v4 = v0 + 4.0;
-  var v5 = v0 + 5.0;
-  var v6 = v0 + 6.0;
-  var v7 = v0 + 7.0;
-  var v8 = v0 + 8.0;
-  var v9 = v0 + 9.0;
-  var v10 = v0 + 10.0;
-  var v11 = v0 + 11.0;
-  var v12 = v0 + 12.0;
-  var v13 = v0 + 13.0;
-  var v14 = v0 + 14.0;
-  var v15 = v0 + 15.0;
-  for (var i = 0u; i < dims.rounds / 8u; i++) {
-    v0 = links(v0, f, o);
-    v1 = links(v1, f, o);
-    if (CHAINS > 2u) {
-      v2 = links(v2, f, o);
-      v3 = links(v3, f, o);
-    }
-    if (CHAINS > 4u) {
-      v4 = links(v4, f, o);
-      v5 = links(v5, f, o);
-      v6 = links(v6, f, o);
-      v7 = links(v7, f, o);
-    }
-    if (CHAINS > 8u) {
-      v8 = links(v8, f, o);
-      v9 = links(v9, f, o);
-      v10 = links(v10, f, o);
-      v11 = links(v11, f, o);
-      v12 = links(v12, f, o);
-      v13 = links(v13, f, o);
-      v14 = links(v14, f, o);
-      v15 = links(v15, f, o);
-    }
-  }
-  if (at < dims.count) {
-    let low = v0 + v1 + v2 + v3 + v4 + v5 + v6 + v7;
-    let high = v8 + v9 + v10 + v11 + v12 + v13 + v14 + v15;
-    y[at] = dot(low + high, vec4f(0.25));
-  }
+let at = (wid.x + wid.y * groups.x) * WG + local;
+let f = vec4f(dims.factor);
+let o = vec4f(1.0 - dims.factor);
+var v0 = vec4f(f32(local));
+var v1 = v0 + 1.0;
+var v2 = v0 + 2.0;
+var v3 = v0 + 3.0;
+var v4 = v0 + 4.0;
+var v5 = v0 + 5.0;
+var v6 = v0 + 6.0;
+var v7 = v0 + 7.0;
+var v8 = v0 + 8.0;
+var v9 = v0 + 9.0;
+var v10 = v0 + 10.0;
+var v11 = v0 + 11.0;
+var v12 = v0 + 12.0;
+var v13 = v0 + 13.0;
+var v14 = v0 + 14.0;
+var v15 = v0 + 15.0;
+for (var i = 0u; i < dims.rounds / 8u; i++) {
+v0 = links(v0, f, o);
+v1 = links(v1, f, o);
+if (CHAINS > 2u) {
+v2 = links(v2, f, o);
+v3 = links(v3, f, o);
 }
-` as string,
+if (CHAINS > 4u) {
+v4 = links(v4, f, o);
+v5 = links(v5, f, o);
+v6 = links(v6, f, o);
+v7 = links(v7, f, o);
+}
+if (CHAINS > 8u) {
+v8 = links(v8, f, o);
+v9 = links(v9, f, o);
+v10 = links(v10, f, o);
+v11 = links(v11, f, o);
+v12 = links(v12, f, o);
+v13 = links(v13, f, o);
+v14 = links(v14, f, o);
+v15 = links(v15, f, o);
+}
+}
+if (at < dims.count) {
+let low = v0 + v1 + v2 + v3 + v4 + v5 + v6 + v7;
+let high = v8 + v9 + v10 + v11 + v12 + v13 + v14 + v15;
+y[at] = dot(low + high, vec4f(0.25));
+}
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -6687,22 +6592,22 @@ const clip_scale_ = {
     LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['LANES'],
-  code: `// clip_scale: the factor that clips gradients to a global norm, from the partial sums of grad_stats.
-//   norm = sqrt(sum of squares); scale = min(1, max_norm / (norm + 1e-6)), 0 where the norm is not finite; 1 without a limit.
-// Buffers f32: partial [groups, 2]; limits [2] = (max_norm or 0 for none, the loss or 0); clip [4] = (scale, norm, non-finite
-//   count, held). held is 1 from the first step on whose norm or loss is not finite, until the host writes 0: optimisers and averages
-//   then change nothing.
-// Grid: one workgroup of LANES invocations.
-// Precision: f32, in one fixed order.
-// Source: torch.nn.utils.clip_grad_norm_ followed by nan_to_num, as UCGM's training step has them: a NaN norm makes every
-//   gradient NaN and then 0.
-// @use lanes
+  code: `
 
-const LANES: u32 = 256u;  // knob, halved to fit: invocations, a power of two
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 256u;
 const ROWS: u32 = 1u;
 
 struct Dims {
-  groups: u32,
+groups: u32,
 }
 
 @group(0) @binding(0) var<storage, read> partial: array<f32>;
@@ -6712,56 +6617,55 @@ struct Dims {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_id) lid: vec3u) {
-  var squares = 0.0;
-  var bad = 0.0;
-  for (var i = lid.x; i < dims.groups; i += LANES) {
-    squares += partial[i * 2u];
-    bad += partial[i * 2u + 1u];
-  }
-  squares = lanes_sum(squares, lid.x, 0u);
-  bad = lanes_sum(bad, lid.x, 0u);
-  if (lid.x != 0u) {
-    return;
-  }
-  let norm = sqrt(squares);
-  // By the count and by the bits: a compiler may assume that arithmetic is finite, and squares may overflow.
-  let finite = bad == 0.0 && (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
-  var scale = 1.0;
-  if (limits[0] > 0.0) {
-    scale = select(0.0, min(1.0, limits[0] / (norm + 1e-6)), finite);
-  }
-  clip[0] = scale;
-  clip[1] = norm;
-  clip[2] = bad;
-  // A word that holds anything but 1 is fresh memory.
-  let sound = finite && (bitcast<u32>(limits[1]) & 0x7f800000u) != 0x7f800000u;
-  clip[3] = select(1.0, 0.0, sound && bitcast<u32>(clip[3]) != 0x3f800000u);
+var squares = 0.0;
+var bad = 0.0;
+for (var i = lid.x; i < dims.groups; i += LANES) {
+squares += partial[i * 2u];
+bad += partial[i * 2u + 1u];
+}
+squares = lanes_sum(squares, lid.x, 0u);
+bad = lanes_sum(bad, lid.x, 0u);
+if (lid.x != 0u) {
+return;
+}
+let norm = sqrt(squares);
+
+let finite = bad == 0.0 && (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
+var scale = 1.0;
+if (limits[0] > 0.0) {
+scale = select(0.0, min(1.0, limits[0] / (norm + 1e-6)), finite);
+}
+clip[0] = scale;
+clip[1] = norm;
+clip[2] = bad;
+
+let sound = finite && (bitcast<u32>(limits[1]) & 0x7f800000u) != 0x7f800000u;
+clip[3] = select(1.0, 0.0, sound && bitcast<u32>(clip[3]) != 0x3f800000u);
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+
+
 
 var<workgroup> lane_partials: array<f32, LANES * ROWS>;
 
 fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = row * LANES;
-  lane_partials[base + lane] = value;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
-    }
-    workgroupBarrier();
-  }
-  let total = lane_partials[base];
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
-  return total;
+if (LANES == 1u) {
+return value;
 }
-` as string,
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -6797,22 +6701,22 @@ const copy_columns_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['WG'],
-  code: `// copy_columns: some columns of a matrix into some columns of another: rows side by side, or one part of them.
-//   out[r, to_offset + c] = source[r, from_offset + c] for c < cols
-// Buffers f32: source [rows, from_stride], out [rows, to_stride]; other columns of out are left as they are.
-// Grid: one invocation an element, 4 of them a workgroup apart, so that neighbours copy neighbours.
-// Precision: exact.
-// Source: concatenation along the last axis, and with the roles of the two changed its backward.
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
+
+
+
+
+const WG: u32 = 256u;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  from_stride: u32,
-  from_offset: u32,
-  to_stride: u32,
-  to_offset: u32,
+rows: u32,
+cols: u32,
+from_stride: u32,
+from_offset: u32,
+to_stride: u32,
+to_offset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> source: array<f32>;
@@ -6821,21 +6725,20 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
-  for (var i = 0u; i < 4u; i++) {
-    let at = first + i * WG;
-    if (at < dims.rows * dims.cols) {
-      let row = at / dims.cols;
-      let col = at % dims.cols;
-      out[row * dims.to_stride + dims.to_offset + col] = source[row * dims.from_stride + dims.from_offset + col];
-    }
-  }
+let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
+for (var i = 0u; i < 4u; i++) {
+let at = first + i * WG;
+if (at < dims.rows * dims.cols) {
+let row = at / dims.cols;
+let col = at % dims.cols;
+out[row * dims.to_stride + dims.to_offset + col] = source[row * dims.from_stride + dims.from_offset + col];
 }
-` as string,
+}
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -6874,29 +6777,29 @@ const cross_entropy_bwd_ = {
     PER: { kind: 'const', type: 'u32', default: 4 },
   },
   workgroup: ['WG'],
-  code: `// cross_entropy_bwd: dlogits[r, c] = (exp(logits[r, c] - stats[r, 0]) stats[r, 1] - w[r, c]) dloss[r], with the weights w and the stats of
-//   cross_entropy_fwd; rows that it ignores get 0. Targets are constants: they get no gradient.
-// Buffers, row-major f32: logits, dlogits [rows, cols], stats [rows, 2], dloss [rows]; labels u32 [rows], or with SOFT targets [rows, cols].
-// Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
-// Precision: f32.
-// Source: the derivative of shaders/cross_entropy_fwd.wgsl.
+  code: `
 
-const WG: u32 = 256u;            // knob, halved to fit: invocations a workgroup
-const LABELS: bool = true;       // knob: labels are bound; false with SOFT
-const SOFT: bool = false;        // knob: targets are bound
-const IGNORES: bool = false;     // knob: rows of the label ignore_index are left out
-const PER: u32 = 4u;             // knob: elements an invocation
+
+
+
+
+
+const WG: u32 = 256u;
+const LABELS: bool = true;
+const SOFT: bool = false;
+const IGNORES: bool = false;
+const PER: u32 = 4u;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  smoothing: f32, // optional, else 0
-  ignore_index: u32, // optional: IGNORES, else 0
+rows: u32,
+cols: u32,
+smoothing: f32,
+ignore_index: u32,
 }
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> labels: array<u32>; // optional: LABELS
-@group(0) @binding(2) var<storage, read> targets: array<f32>; // optional: SOFT
+@group(0) @binding(1) var<storage, read> labels: array<u32>;
+@group(0) @binding(2) var<storage, read> targets: array<f32>;
 @group(0) @binding(3) var<storage, read> stats: array<f32>;
 @group(0) @binding(4) var<storage, read> dloss: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dlogits: array<f32>;
@@ -6904,31 +6807,30 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
-  for (var i = 0u; i < PER; i++) {
-    let at = first + i * WG;
-    if (at < dims.rows * dims.cols) {
-      let row = at / dims.cols;
-      var weight = dims.smoothing / f32(dims.cols);
-      var ignored = false;
-      if (SOFT) {
-        weight += (1.0 - dims.smoothing) * targets[at];
-      }
-      if (LABELS) {
-        let label = labels[row];
-        weight += select(0.0, 1.0 - dims.smoothing, label == at % dims.cols);
-        ignored = IGNORES && label == dims.ignore_index;
-      }
-      let slope = (exp(logits[at] - stats[row * 2u]) * stats[row * 2u + 1u] - weight) * dloss[row];
-      dlogits[at] = select(slope, 0.0, ignored);
-    }
-  }
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.rows * dims.cols) {
+let row = at / dims.cols;
+var weight = dims.smoothing / f32(dims.cols);
+var ignored = false;
+if (SOFT) {
+weight += (1.0 - dims.smoothing) * targets[at];
 }
-` as string,
+if (LABELS) {
+let label = labels[row];
+weight += select(0.0, 1.0 - dims.smoothing, label == at % dims.cols);
+ignored = IGNORES && label == dims.ignore_index;
+}
+let slope = (exp(logits[at] - stats[row * 2u]) * stats[row * 2u + 1u] - weight) * dloss[row];
+dlogits[at] = select(slope, 0.0, ignored);
+}
+}
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -6967,303 +6869,302 @@ const cross_entropy_fwd_ = {
     HAS_STATS: { kind: 'const', type: 'bool', default: true },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// cross_entropy_fwd: loss = sum over c of w[c] (largest - z[c] + log(sum of exp(z - largest))) along rows of logits z. The weights w are
-//   those of a label, 1 - smoothing on it and smoothing / cols on every class, or with SOFT those of targets,
-//   (1 - smoothing) target + smoothing / cols.
-// Buffers, row-major f32: logits [rows, cols], loss [rows]; stats [rows, 2] = (largest, sum of w / sum of exponentials) for the backward;
-//   labels u32 [rows], or with SOFT targets [rows, cols].
-// A label that is no class makes loss and gradient of its row NaN; with IGNORES the label ignore_index makes them 0, whatever the logits.
-//   A row of logits that holds a NaN or +infinity, or nothing but -infinity, is NaN.
-// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. Logits are
-//   read once, twice with smoothing or targets.
-// Precision: f32; sums of runs.
-// Source: Szegedy et al. 2016 (smoothing); as torch.nn.functional.cross_entropy with reduction none.
-// @use exponentials
-// @use lanes
-// @use row_lanes
+  code: `
 
-const LANES: u32 = 64u;          // knob, halved to fit: invocations a row, a power of two
-const ROWS: u32 = 4u;            // knob, halved to fit: rows a workgroup
-const LABELS: bool = true;       // knob: labels are bound; false with SOFT
-const SOFT: bool = false;        // knob: targets are bound
-const IGNORES: bool = false;     // knob: rows of the label ignore_index are left out
-const HAS_STATS: bool = true;    // knob: write stats
+
+
+
+
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 64u;
+const ROWS: u32 = 4u;
+const LABELS: bool = true;
+const SOFT: bool = false;
+const IGNORES: bool = false;
+const HAS_STATS: bool = true;
 
 alias Summed = f32;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  smoothing: f32, // optional, else 0
-  ignore_index: u32, // optional: IGNORES, else 0
+rows: u32,
+cols: u32,
+smoothing: f32,
+ignore_index: u32,
 }
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> labels: array<u32>; // optional: LABELS
-@group(0) @binding(2) var<storage, read> targets: array<f32>; // optional: SOFT
+@group(0) @binding(1) var<storage, read> labels: array<u32>;
+@group(0) @binding(2) var<storage, read> targets: array<f32>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
-@group(0) @binding(4) var<storage, read_write> stats: array<f32>; // optional: HAS_STATS
+@group(0) @binding(4) var<storage, read_write> stats: array<f32>;
 @group(0) @binding(5) var<uniform> dims: Dims;
 
 fn number(at: u32) -> f32 {
-  return logits[at];
+return logits[at];
 }
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = row_of(wid, groups, lid);
-  let base = row.base;
-  let end = row.end;
-  let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
-  let largest = if_summed(all.y, all.x);
-  let log_sum = if_summed(all.y, log(all.y));
+let row = row_of(wid, groups, lid);
+let base = row.base;
+let end = row.end;
+let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
+let largest = if_summed(all.y, all.x);
+let log_sum = if_summed(all.y, log(all.y));
 
-  var value = 0.0;
-  var weight = 1.0;
-  if (SOFT || dims.smoothing > 0.0) {
-    let each = dims.smoothing / f32(dims.cols);
-    var sums = Runs();
-    var weights = Runs();
-    for (var first = lid.x; first < end; first += RUN * LANES) {
-      var run = 0.0;
-      var run_weights = 0.0;
-      for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-        var w = each;
-        if (SOFT) {
-          w += (1.0 - dims.smoothing) * targets[base + c];
-          run_weights += w;
-        }
-        run += w * (largest - logits[base + c] + log_sum);
-      }
-      add_run(&sums, run);
-      add_run(&weights, run_weights);
-    }
-    value = lanes_sum(sum_of(sums), lid.x, lid.y);
-    if (SOFT) {
-      weight = lanes_sum(sum_of(weights), lid.x, lid.y);
-    }
-  }
-  if (!row.live || lid.x != 0u) {
-    return;
-  }
-  var out = vec3f(value, largest, if_summed(all.y, weight / all.y));
-  if (LABELS) {
-    let label = labels[row.index];
-    let known = label < dims.cols;
-    out.x += (1.0 - dims.smoothing) * (largest - logits[base + select(0u, label, known)] + log_sum);
-    if (!known) {
-      out = vec3f(if_summed(0.0, 0.0));
-    }
-    if (IGNORES && label == dims.ignore_index) {
-      out = vec3f(0.0);
-    }
-  }
-  loss[row.index] = out.x;
-  if (HAS_STATS) {
-    stats[row.index * 2u] = out.y;
-    stats[row.index * 2u + 1u] = out.z;
-  }
+var value = 0.0;
+var weight = 1.0;
+if (SOFT || dims.smoothing > 0.0) {
+let each = dims.smoothing / f32(dims.cols);
+var sums = Runs();
+var weights = Runs();
+for (var first = lid.x; first < end; first += RUN * LANES) {
+var run = 0.0;
+var run_weights = 0.0;
+for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+var w = each;
+if (SOFT) {
+w += (1.0 - dims.smoothing) * targets[base + c];
+run_weights += w;
+}
+run += w * (largest - logits[base + c] + log_sum);
+}
+add_run(&sums, run);
+add_run(&weights, run_weights);
+}
+value = lanes_sum(sum_of(sums), lid.x, lid.y);
+if (SOFT) {
+weight = lanes_sum(sum_of(weights), lid.x, lid.y);
+}
+}
+if (!row.live || lid.x != 0u) {
+return;
+}
+var out = vec3f(value, largest, if_summed(all.y, weight / all.y));
+if (LABELS) {
+let label = labels[row.index];
+let known = label < dims.cols;
+out.x += (1.0 - dims.smoothing) * (largest - logits[base + select(0u, label, known)] + log_sum);
+if (!known) {
+out = vec3f(if_summed(0.0, 0.0));
+}
+if (IGNORES && label == dims.ignore_index) {
+out = vec3f(0.0);
+}
+}
+loss[row.index] = out.x;
+if (HAS_STATS) {
+stats[row.index * 2u] = out.y;
+stats[row.index * 2u + 1u] = out.z;
+}
 }
 
-// exponentials: (the largest of a row's numbers, the sum of exp(number - largest)) in one reading of the row, by the LANES invocations
-// that share it, for kernels whose workgroup is LANES x ROWS. The sum is not finite where a number is a NaN or +infinity, and 0 where all are
-// -infinity; the largest is never a NaN. Source: Milakov & Gimelshein 2018 (the running largest).
-// Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
-// @use runs
-// @use finite
-// @use quads
+
+
+
+
+
+
+
 
 const LOWEST: f32 = -3.4028234e38;
 
 var<workgroup> lane_exponentials: array<vec2f, LANES * ROWS>;
 
-// What a number past the end of its row is: nothing, to a sum of exponentials.
+
 fn minus_infinity() -> f32 {
-  var bits = 0xff800000u; // a constant expression may not be infinite; a variable's bits may
-  return bitcast<f32>(bits);
+var bits = 0xff800000u;
+return bitcast<f32>(bits);
 }
 
-// A number that depends on a sum of exponentials, which is none where the sum is 0, since the row is all -infinity, or not finite.
+
 fn if_summed(sum: f32, value: f32) -> f32 {
-  var nan_bits = 0x7fc00000u;
-  return select(bitcast<f32>(nan_bits), value, sum > 0.0 && is_finite(sum));
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), value, sum > 0.0 && is_finite(sum));
 }
 
-// exp(z - largest), and a NaN and +infinity themselves: exp of a NaN is not one everywhere.
+
 fn exponentials(z: vec4f, largest: f32) -> vec4f {
-  return select(exp(z - largest), z, are_nan(z) | (bitcast<vec4u>(z) == vec4u(0x7f800000u)));
+return select(exp(z - largest), z, are_nan(z) | (bitcast<vec4u>(z) == vec4u(0x7f800000u)));
 }
 
-// A quad of the row that starts at base and has \`end\` numbers.
+
 fn four(base: u32, c: u32, end: u32) -> vec4f {
-  let quad = quad_of(base, c, end);
-  let at = quad.at;
-  return select(vec4f(minus_infinity()), vec4f(number(at.x), number(at.y), number(at.z), number(at.w)), quad.live);
+let quad = quad_of(base, c, end);
+let at = quad.at;
+return select(vec4f(minus_infinity()), vec4f(number(at.x), number(at.y), number(at.z), number(at.w)), quad.live);
 }
 
 fn largest_of(z: vec4f) -> f32 {
-  return max(max(z.x, z.y), max(z.z, z.w));
+return max(max(z.x, z.y), max(z.z, z.w));
 }
 
 fn row_exponentials(base: u32, end: u32, lane: u32) -> vec2f {
-  var largest = LOWEST;
-  var sums = Runs();
-  for (var first = lane; first < end; first += RUN * LANES) {
-    var run = Summed();
-    for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
-      let z = four(base, c, end);
-      let top = largest_of(z);
-      if (top > largest) { // never of a NaN
-        let shrunk = exp(largest - top);
-        run *= shrunk;
-        sums.block *= shrunk;
-        sums.total *= shrunk;
-        largest = top;
-      }
-      let e = exponentials(z, largest);
-      run += (e.x + e.y) + (e.z + e.w);
-    }
-    add_run(&sums, run);
-  }
-  return vec2f(largest, sum_of(sums));
+var largest = LOWEST;
+var sums = Runs();
+for (var first = lane; first < end; first += RUN * LANES) {
+var run = Summed();
+for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
+let z = four(base, c, end);
+let top = largest_of(z);
+if (top > largest) {
+let shrunk = exp(largest - top);
+run *= shrunk;
+sums.block *= shrunk;
+sums.total *= shrunk;
+largest = top;
+}
+let e = exponentials(z, largest);
+run += (e.x + e.y) + (e.z + e.w);
+}
+add_run(&sums, run);
+}
+return vec2f(largest, sum_of(sums));
 }
 
 fn both_exponentials(a: vec2f, b: vec2f) -> vec2f {
-  let largest = max(a.x, b.x);
-  return vec2f(largest, a.y * exp(a.x - largest) + b.y * exp(b.x - largest));
+let largest = max(a.x, b.x);
+return vec2f(largest, a.y * exp(a.x - largest) + b.y * exp(b.x - largest));
 }
 
-// Over the lanes of a row. Every invocation of the workgroup must call (uniform control flow), once. With LANES = 1 no barrier runs.
+
 fn lanes_exponentials(own: vec2f, lane: u32, row: u32) -> vec2f {
-  if (LANES == 1u) {
-    return own;
-  }
-  let base = row * LANES;
-  lane_exponentials[base + lane] = own;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_exponentials[base + lane] = both_exponentials(lane_exponentials[base + lane], lane_exponentials[base + lane + stride]);
-    }
-    workgroupBarrier();
-  }
-  return lane_exponentials[base];
+if (LANES == 1u) {
+return own;
+}
+let base = row * LANES;
+lane_exponentials[base + lane] = own;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_exponentials[base + lane] = both_exponentials(lane_exponentials[base + lane], lane_exponentials[base + lane + stride]);
+}
+workgroupBarrier();
+}
+return lane_exponentials[base];
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+
+
 
 var<workgroup> lane_partials: array<f32, LANES * ROWS>;
 
 fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = row * LANES;
-  lane_partials[base + lane] = value;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
-    }
-    workgroupBarrier();
-  }
-  let total = lane_partials[base];
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
 }
 
-// row_lanes: the row that an invocation shares with LANES - 1 others, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS, dims with rows and cols.
+
+
 
 struct Row {
-  index: u32,
-  live: bool, // rows past the end still take part in the barriers
-  base: u32, // where its numbers begin
-  end: u32, // how many there are: none of a row past the end
+index: u32,
+live: bool,
+base: u32,
+end: u32,
 }
 
 fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows;
-  return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.rows;
+return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
+return runs.total + runs.block;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
 
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}
+
+
+
+
+
 
 fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
 
-// quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
-// Needs in the kernel: const LANES.
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 struct Quad {
-  at: vec4u, // where they lie; for those past the row's end, its last number
-  live: vec4<bool>, // which there are
+at: vec4u,
+live: vec4<bool>,
 }
 
-// Of the row that starts at base and has \`end\` numbers.
+
 fn quad_of(base: u32, c: u32, end: u32) -> Quad {
-  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
-  return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
-}
-` as string,
+let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -7298,21 +7199,21 @@ const dadapt_distance_ = {
     LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['LANES'],
-  code: `// dadapt_distance: the new estimate d of the distance to the solution, from all partial sums of dadapt_moments.
-//   n = r n + (1 - r) lr d sum(products);  d' = max(d, n / ((1 - r) sum(lengths)))  with r = sqrt(b2)
-// Buffers f32: partial [groups, 2]; hyper [8] of dadapt_moments; distance [4] = (d, n, the d of this step's moments, 0), updated;
-//   clip [4] of shaders/clip_scale.wgsl: a step that is held changes nothing.
-// Grid: one workgroup of LANES invocations.
-// Precision: f32, in one fixed order.
-// Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form), without a bound on d's growth.
-// @use lanes
-// @use finite
+  code: `
 
-const LANES: u32 = 256u;  // knob, halved to fit: invocations, a power of two
+
+
+
+
+
+
+
+
+const LANES: u32 = 256u;
 const ROWS: u32 = 1u;
 
 struct Dims {
-  groups: u32,
+groups: u32,
 }
 
 @group(0) @binding(0) var<storage, read> partial: array<f32>;
@@ -7323,84 +7224,72 @@ struct Dims {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_id) lid: vec3u) {
-  var products = 0.0;
-  var lengths = 0.0;
-  for (var i = lid.x; i < dims.groups; i += LANES) {
-    products += partial[i * 2u];
-    lengths += partial[i * 2u + 1u];
-  }
-  products = lanes_sum(products, lid.x, 0u);
-  lengths = lanes_sum(lengths, lid.x, 0u);
-  if (lid.x != 0u || clip[3] == 1.0) {
-    return;
-  }
-  let d = distance[0];
-  let numerator = hyper[6] * distance[1] + hyper[7] * hyper[0] * d * products;
-  var next = d;
-  if (lengths > 0.0 || is_nan(lengths)) { // 0: all gradients were 0 so far, nothing to learn from
-    next = at_least(numerator / (hyper[7] * lengths), d);
-  }
-  distance[0] = next;
-  distance[1] = numerator;
-  distance[2] = d;
-  distance[3] = 0.0;
+var products = 0.0;
+var lengths = 0.0;
+for (var i = lid.x; i < dims.groups; i += LANES) {
+products += partial[i * 2u];
+lengths += partial[i * 2u + 1u];
+}
+products = lanes_sum(products, lid.x, 0u);
+lengths = lanes_sum(lengths, lid.x, 0u);
+if (lid.x != 0u || clip[3] == 1.0) {
+return;
+}
+let d = distance[0];
+let numerator = hyper[6] * distance[1] + hyper[7] * hyper[0] * d * products;
+var next = d;
+if (lengths > 0.0 || is_nan(lengths)) {
+next = at_least(numerator / (hyper[7] * lengths), d);
+}
+distance[0] = next;
+distance[1] = numerator;
+distance[2] = d;
+distance[3] = 0.0;
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+
+
 
 var<workgroup> lane_partials: array<f32, LANES * ROWS>;
 
 fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = row * LANES;
-  lane_partials[base + lane] = value;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
-    }
-    workgroupBarrier();
-  }
-  let total = lane_partials[base];
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
+
+
+
+
+
+
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
-
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return select(max(x, least), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -7439,29 +7328,29 @@ const dadapt_moments_ = {
     MAX_GROUPS: { kind: 'const', type: 'u32', default: 1024 },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// dadapt_moments: the first half of a step of D-adapted Adam over a flat buffer: moments, and what the new distance is made from.
-//   partial = (sum g s / (sqrt(v) + eps), sum |s'|) with the old s and v;
-//   m = b1 m + (1 - b1) lr d g;  v = b2 v + (1 - b2) g^2;  s' = r s + (1 - r) lr d g  with r = sqrt(b2)
-// Buffers f32: grad [count]; m, v, s [count] updated; clip [4] of shaders/clip_scale.wgsl; hyper [8] = (lr, b1, 1 - b1, b2, 1 - b2, eps, r, 1 - r);
-//   distance [4], d first; partial [groups, 2] from group partial_offset on. Flat buffers are padded to whole vec4s.
-// Grid: groups = min(MAX_GROUPS, ceil(count / PER_GROUP)) of LANES invocations, ROWS groups a workgroup; group g takes every
-//   groups-th run of LANES vec4s from the g-th on.
-// Precision: f32. A non-finite gradient counts as 0.
-// Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, without bias correction).
-// @use lanes
-// @use clean_gradient
-// @use runs
+  code: `
 
-const LANES: u32 = 256u;        // knob, halved to fit: invocations a group, a power of two
-const ROWS: u32 = 1u;           // knob, halved to fit: groups a workgroup
-const PER_GROUP: u32 = 4096u;   // knob: elements a group takes while there are fewer than MAX_GROUPS
-const MAX_GROUPS: u32 = 1024u;  // knob: enough groups to fill a large GPU
+
+
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 256u;
+const ROWS: u32 = 1u;
+const PER_GROUP: u32 = 4096u;
+const MAX_GROUPS: u32 = 1024u;
 
 alias Summed = vec4f;
 
 struct Dims {
-  count: u32,
-  partial_offset: u32, // optional, else 0
+count: u32,
+partial_offset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> grad: array<vec4f>;
@@ -7476,109 +7365,108 @@ struct Dims {
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) workgroups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let group = (wid.x + wid.y * workgroups.x) * ROWS + lid.y;
-  let groups = min(MAX_GROUPS, (dims.count + PER_GROUP - 1u) / PER_GROUP);
-  let live = group < groups; // groups past the end still take part in the barriers
-  let end = select(0u, (dims.count + 3u) / 4u, live && clip[3] != 1.0); // a step that is held changes nothing
-  let size = hyper[0] * distance[0];
-  let step = groups * LANES;
-  var product_sums = Runs();
-  var length_sums = Runs();
-  for (var first = group * LANES + lid.x; first < end; first += RUN * step) {
-    var product_run = Summed();
-    var length_run = Summed();
-    for (var i = first; i < min(end, first + RUN * step); i += step) {
-      let inside = live_elements(i, dims.count);
-      let g = clean_gradient(grad[i], clip[0]);
-      let old_m = m[i];
-      let old_v = v[i];
-      let old_s = s[i];
-      let new_s = hyper[6] * old_s + hyper[7] * size * g;
-      product_run += select(vec4f(0.0), g * old_s / (sqrt(old_v) + hyper[5]), inside);
-      length_run += select(vec4f(0.0), abs(new_s), inside);
-      m[i] = select(old_m, hyper[1] * old_m + hyper[2] * size * g, inside);
-      v[i] = select(old_v, hyper[3] * old_v + hyper[4] * g * g, inside);
-      s[i] = select(old_s, new_s, inside);
-    }
-    add_run(&product_sums, product_run);
-    add_run(&length_sums, length_run);
-  }
-  let products = sum_of(product_sums);
-  let lengths = sum_of(length_sums);
-  let product = lanes_sum((products.x + products.y) + (products.z + products.w), lid.x, lid.y);
-  let length = lanes_sum((lengths.x + lengths.y) + (lengths.z + lengths.w), lid.x, lid.y);
-  if (live && lid.x == 0u) {
-    partial[(dims.partial_offset + group) * 2u] = product;
-    partial[(dims.partial_offset + group) * 2u + 1u] = length;
-  }
+let group = (wid.x + wid.y * workgroups.x) * ROWS + lid.y;
+let groups = min(MAX_GROUPS, (dims.count + PER_GROUP - 1u) / PER_GROUP);
+let live = group < groups;
+let end = select(0u, (dims.count + 3u) / 4u, live && clip[3] != 1.0);
+let size = hyper[0] * distance[0];
+let step = groups * LANES;
+var product_sums = Runs();
+var length_sums = Runs();
+for (var first = group * LANES + lid.x; first < end; first += RUN * step) {
+var product_run = Summed();
+var length_run = Summed();
+for (var i = first; i < min(end, first + RUN * step); i += step) {
+let inside = live_elements(i, dims.count);
+let g = clean_gradient(grad[i], clip[0]);
+let old_m = m[i];
+let old_v = v[i];
+let old_s = s[i];
+let new_s = hyper[6] * old_s + hyper[7] * size * g;
+product_run += select(vec4f(0.0), g * old_s / (sqrt(old_v) + hyper[5]), inside);
+length_run += select(vec4f(0.0), abs(new_s), inside);
+m[i] = select(old_m, hyper[1] * old_m + hyper[2] * size * g, inside);
+v[i] = select(old_v, hyper[3] * old_v + hyper[4] * g * g, inside);
+s[i] = select(old_s, new_s, inside);
+}
+add_run(&product_sums, product_run);
+add_run(&length_sums, length_run);
+}
+let products = sum_of(product_sums);
+let lengths = sum_of(length_sums);
+let product = lanes_sum((products.x + products.y) + (products.z + products.w), lid.x, lid.y);
+let length = lanes_sum((lengths.x + lengths.y) + (lengths.z + lengths.w), lid.x, lid.y);
+if (live && lid.x == 0u) {
+partial[(dims.partial_offset + group) * 2u] = product;
+partial[(dims.partial_offset + group) * 2u + 1u] = length;
+}
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+
+
 
 var<workgroup> lane_partials: array<f32, LANES * ROWS>;
 
 fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = row * LANES;
-  lane_partials[base + lane] = value;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
-    }
-    workgroupBarrier();
-  }
-  let total = lane_partials[base];
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
 }
 
-// clean_gradient: what an optimiser sees of raw gradients: scaled, and 0 where they are not finite numbers. Finiteness is read from
-// the bits, which no compiler may assume away.
+
+
 
 fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
-  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
-  return select(raw * scale, vec4f(0.0), broken);
+let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+return select(raw * scale, vec4f(0.0), broken);
 }
 
-// Which elements of the i-th vec4 lie below count.
+
 fn live_elements(i: u32, count: u32) -> vec4<bool> {
-  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
-}
-` as string,
+return runs.total + runs.block;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -7613,18 +7501,18 @@ const dadapt_step_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['WG'],
-  code: `// dadapt_step: the second half of a step of D-adapted Adam: p = (1 - decay d) p - m / (sqrt(v) + eps), d that of the moments.
-// Buffers f32: param [count] updated; m, v [count]; hyper [2] = (eps, lr wd); distance [4] of dadapt_distance; clip [4] of
-//   clip_scale: a step that is held changes nothing. Flat buffers are padded to whole vec4s; elements past count keep their values.
-// Grid: one vec4 an invocation, WG invocations a workgroup.
-// Precision: f32.
-// Source: Defazio & Mishchenko 2023 (D-adaptation, Adam form, decoupled decay).
-// @use clean_gradient
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
+
+
+
+
+
+const WG: u32 = 256u;
 
 struct Dims {
-  count: u32,
+count: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
@@ -7637,32 +7525,31 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * WG + local;
-  if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) {
-    return;
-  }
-  let p = param[i];
-  let decayed = p - hyper[1] * distance[2] * p;
-  param[i] = select(p, decayed - m[i] / (sqrt(v[i]) + hyper[0]), live_elements(i, dims.count));
+let i = (wid.x + wid.y * groups.x) * WG + local;
+if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) {
+return;
+}
+let p = param[i];
+let decayed = p - hyper[1] * distance[2] * p;
+param[i] = select(p, decayed - m[i] / (sqrt(v[i]) + hyper[0]), live_elements(i, dims.count));
 }
 
-// clean_gradient: what an optimiser sees of raw gradients: scaled, and 0 where they are not finite numbers. Finiteness is read from
-// the bits, which no compiler may assume away.
 
-fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
-  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
-  return select(raw * scale, vec4f(0.0), broken);
-}
 
-// Which elements of the i-th vec4 lie below count.
+
+
+
+
+
+
+
 fn live_elements(i: u32, count: u32) -> vec4<bool> {
-  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
-}
-` as string,
+return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -7693,47 +7580,46 @@ const ema_ = {
     GUARDED: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// ema: average = decay average + (1 - decay) param, in place, written as average + (1 - decay) (param - average): exact where
-//   they are equal; decay 0 copies exactly.
-// Buffers f32: average [count] updated, param [count], decay [1]; where GUARDED clip [4] of
-//   shaders/clip_scale.wgsl: a step that is held changes nothing. Flat buffers are padded to whole vec4s, so that four elements
-//   are one access; elements past count keep their values.
-// Grid: one vec4 an invocation, WG invocations a workgroup.
-// Precision: f32. 1 - decay is exact for the decay given, but a decay near 1 is itself rounded: .9999 to a rate of 1.0002e-4.
+  code: `
 
-const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
-const GUARDED: bool = false;  // knob: leave the average as it is in a step that is held
+
+
+
+
+
+
+const WG: u32 = 256u;
+const GUARDED: bool = false;
 
 struct Dims {
-  count: u32,
+count: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> average: array<vec4f>;
 @group(0) @binding(1) var<storage, read> param: array<vec4f>;
 @group(0) @binding(2) var<storage, read> decay: array<f32>;
-@group(0) @binding(3) var<storage, read> clip: array<f32>; // optional: GUARDED
+@group(0) @binding(3) var<storage, read> clip: array<f32>;
 @group(0) @binding(4) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * WG + local;
-  if (i >= (dims.count + 3u) / 4u) {
-    return;
-  }
-  let p = param[i];
-  let old = average[i];
-  if (GUARDED && clip[3] == 1.0) { // after the reads, which need not wait for it
-    return;
-  }
-  let mixed = select(old + (1.0 - decay[0]) * (p - old), p, vec4<bool>(decay[0] == 0.0));
-  let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
-  average[i] = select(old, mixed, live);
+let i = (wid.x + wid.y * groups.x) * WG + local;
+if (i >= (dims.count + 3u) / 4u) {
+return;
 }
-` as string,
+let p = param[i];
+let old = average[i];
+if (GUARDED && clip[3] == 1.0) {
+return;
+}
+let mixed = select(old + (1.0 - decay[0]) * (p - old), p, vec4<bool>(decay[0] == 0.0));
+let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
+average[i] = select(old, mixed, live);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -7765,22 +7651,22 @@ const embedding_bwd_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['WG'],
-  code: `// embedding_bwd: dtable[k, c] = sum over the items b with index[b] = k of dout[b, c], in the order of b.
-// Buffers: index [count] u32, dout [count, cols] f32, dtable [rows, cols] f32, written whole.
-// Grid: one invocation an element of dtable, which walks all items: no atomics, the same bits each time. Meant for class
-//   tables and batches, count up to some thousands.
-// Precision: f32, sums of runs.
-// Source: the derivative of shaders/embedding_fwd.wgsl.
-// @use runs
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
+
+
+
+
+
+const WG: u32 = 256u;
 
 alias Summed = f32;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  count: u32,
+rows: u32,
+cols: u32,
+count: u32,
 }
 
 @group(0) @binding(0) var<storage, read> index: array<u32>;
@@ -7790,54 +7676,53 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * WG + local;
-  if (at >= dims.rows * dims.cols) {
-    return;
-  }
-  let row = at / dims.cols;
-  let col = at - row * dims.cols;
-  var sums = Runs();
-  for (var first = 0u; first < dims.count; first += RUN) {
-    var run = 0.0;
-    for (var b = first; b < min(dims.count, first + RUN); b++) {
-      if (index[b] == row) {
-        run += dout[b * dims.cols + col];
-      }
-    }
-    add_run(&sums, run);
-  }
-  dtable[at] = sum_of(sums);
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at >= dims.rows * dims.cols) {
+return;
+}
+let row = at / dims.cols;
+let col = at - row * dims.cols;
+var sums = Runs();
+for (var first = 0u; first < dims.count; first += RUN) {
+var run = 0.0;
+for (var b = first; b < min(dims.count, first + RUN); b++) {
+if (index[b] == row) {
+run += dout[b * dims.cols + col];
+}
+}
+add_run(&sums, run);
+}
+dtable[at] = sum_of(sums);
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
-}
-` as string,
+return runs.total + runs.block;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -7868,17 +7753,17 @@ const embedding_fwd_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['WG'],
-  code: `// embedding_fwd: out[b, c] = table[index[b], c]; NaN where the index is past the table, so that a wrong label shows.
-// Buffers: table [rows, cols] f32, index [count] u32, out [count, cols] f32.
-// Grid: one invocation an element of out, WG a workgroup.
-// Precision: exact.
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
+
+
+const WG: u32 = 256u;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  count: u32,
+rows: u32,
+cols: u32,
+count: u32,
 }
 
 @group(0) @binding(0) var<storage, read> table: array<f32>;
@@ -7888,24 +7773,23 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * WG + local;
-  if (at >= dims.count * dims.cols) {
-    return;
-  }
-  let item = at / dims.cols;
-  let row = index[item];
-  if (row < dims.rows) {
-    out[at] = table[row * dims.cols + at - item * dims.cols];
-  } else {
-    var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-    out[at] = bitcast<f32>(nan_bits);
-  }
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at >= dims.count * dims.cols) {
+return;
 }
-` as string,
+let item = at / dims.cols;
+let row = index[item];
+if (row < dims.rows) {
+out[at] = table[row * dims.cols + at - item * dims.cols];
+} else {
+var nan_bits = 0x7fc00000u;
+out[at] = bitcast<f32>(nan_bits);
+}
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -7941,14 +7825,14 @@ const fold_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['WG'],
-  code: `// fold: the backward of unfold: each pixel is the sum of its copies in all windows that cover it.
-// Buffers f32: rows [batch out_h out_w, kernel_h kernel_w channels]; x [batch, height, width, channels].
-// Grid: one invocation an element of x, which gathers, so that there are no atomics; neighbours read neighbouring channels.
-// Precision: f32, summed in the order of the windows.
-// Source: the transpose of shaders/unfold.wgsl.
-// @use window
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
+
+
+
+
+const WG: u32 = 256u;
 
 @group(0) @binding(0) var<storage, read> rows: array<f32>;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
@@ -7956,60 +7840,59 @@ const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * WG + local;
-  if (at >= dims.batch * dims.height * dims.width * dims.channels) {
-    return;
-  }
-  let channel = at % dims.channels;
-  let pixel = at / dims.channels;
-  let col = pixel % dims.width;
-  let row = (pixel / dims.width) % dims.height;
-  let sample = pixel / (dims.width * dims.height);
-  let over_rows = covering(row, dims.pad_h, dims.kernel_h, dims.out_h);
-  let over_cols = covering(col, dims.pad_w, dims.kernel_w, dims.out_w);
-  var total = 0.0;
-  for (var r = over_rows.x; r < over_rows.y; r++) {
-    for (var c = over_cols.x; c < over_cols.y; c++) {
-      let inside = (row + dims.pad_h - r * dims.stride) * dims.kernel_w + (col + dims.pad_w - c * dims.stride);
-      let window = (sample * dims.out_h + r) * dims.out_w + c;
-      total += rows[(window * dims.kernel_h * dims.kernel_w + inside) * dims.channels + channel];
-    }
-  }
-  x[at] = total;
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at >= dims.batch * dims.height * dims.width * dims.channels) {
+return;
+}
+let channel = at % dims.channels;
+let pixel = at / dims.channels;
+let col = pixel % dims.width;
+let row = (pixel / dims.width) % dims.height;
+let sample = pixel / (dims.width * dims.height);
+let over_rows = covering(row, dims.pad_h, dims.kernel_h, dims.out_h);
+let over_cols = covering(col, dims.pad_w, dims.kernel_w, dims.out_w);
+var total = 0.0;
+for (var r = over_rows.x; r < over_rows.y; r++) {
+for (var c = over_cols.x; c < over_cols.y; c++) {
+let inside = (row + dims.pad_h - r * dims.stride) * dims.kernel_w + (col + dims.pad_w - c * dims.stride);
+let window = (sample * dims.out_h + r) * dims.out_w + c;
+total += rows[(window * dims.kernel_h * dims.kernel_w + inside) * dims.channels + channel];
+}
+}
+x[at] = total;
 }
 
-// window: the dims of a window that slides over an image, and where it begins and ends. Needs in the kernel: dims.
+
 
 struct Dims {
-  batch: u32,
-  height: u32,
-  width: u32,
-  channels: u32,
-  kernel_h: u32,
-  kernel_w: u32,
-  stride: u32,
-  pad_h: u32,
-  pad_w: u32,
-  out_h: u32,
-  out_w: u32,
+batch: u32,
+height: u32,
+width: u32,
+channels: u32,
+kernel_h: u32,
+kernel_w: u32,
+stride: u32,
+pad_h: u32,
+pad_w: u32,
+out_h: u32,
+out_w: u32,
 }
 
-// First row and column of the window of output pixel (row, col); negative where it begins in the padding.
-fn window_start(row: u32, col: u32) -> vec2i {
-  return vec2i(i32(row * dims.stride) - i32(dims.pad_h), i32(col * dims.stride) - i32(dims.pad_w));
-}
 
-// The outputs along one axis whose windows of \`size\` cover position \`at\`: from x up to, and without, y.
+
+
+
+
+
 fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
-  let reach = at + padding;
-  let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
-  return vec2u(first, min(outputs, reach / dims.stride + 1u));
-}
-` as string,
+let reach = at + padding;
+let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
+return vec2u(first, min(outputs, reach / dims.stride + 1u));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -8049,221 +7932,220 @@ const gated_residual_bwd_gate_ = {
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   workgroup: ['WG'],
-  code: `// gated_residual_bwd_gate: dgate += sum over the mod_rows rows of a modulation row of dy * h, and, with HAS_DH, dh = gate * dy in one reading.
-// Buffers, row-major f32: dy, h, dh [rows, cols]; dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at gate_offset + c: the
-//   caller zeroes it, and several kernels add into columns of their own; modulation [same], gate of column c at gate_offset + c.
-// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
-//   where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
-// Precision: f32, in one fixed order: no atomics.
-// Source: the derivatives of shaders/gated_residual_fwd.wgsl by the gate and by h.
-// @use column_lanes
-// @use elements
-// @use gate
+  code: `
 
-const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
-const LANES: u32 = 8u;        // knob: invocations a column, a power of two
-const LANES_FROM: u32 = 32u;  // knob: mod_rows from which LANES share a column
-const VEC: bool = false;      // knob: dy, h and dh are accessed as vectors of 4; cols is a multiple of 4
-const HAS_DH: bool = false;   // knob: also write dh
-alias Summed = f32;           // knob: vec4f with VEC
 
-alias OElem = array<f32, 1>;  // knob: vec4f with VEC
 
-const VEC_MOD: bool = false; // modulation may start anywhere
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const LANES: u32 = 8u;
+const LANES_FROM: u32 = 32u;
+const VEC: bool = false;
+const HAS_DH: bool = false;
+alias Summed = f32;
+
+alias OElem = array<f32, 1>;
+
+const VEC_MOD: bool = false;
 alias Scalar = f32;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  mod_rows: u32,
-  mod_stride: u32,
-  gate_offset: u32,
+rows: u32,
+cols: u32,
+mod_rows: u32,
+mod_stride: u32,
+gate_offset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<Summed>;
 @group(0) @binding(1) var<storage, read> h: array<Summed>;
 @group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
-@group(0) @binding(4) var<storage, read> modulation: array<f32>; // optional: HAS_DH
-@group(0) @binding(5) var<storage, read_write> dh: array<OElem>; // optional: HAS_DH
+@group(0) @binding(4) var<storage, read> modulation: array<f32>;
+@group(0) @binding(5) var<storage, read_write> dh: array<OElem>;
 
-var<private> gate: vec4f; // of the column that the invocation sums
+var<private> gate: vec4f;
 
-// Asked for each element once.
+
 fn term(row: u32, col: u32) -> Summed {
-  let at = row * (dims.cols / WIDTH) + col;
-  let slope = dy[at];
-  if (HAS_DH) { dh[at] = element(gate * vec4f(slope)); }
-  return slope * h[at];
+let at = row * (dims.cols / WIDTH) + col;
+let slope = dy[at];
+if (HAS_DH) { dh[at] = element(gate * vec4f(slope)); }
+return slope * h[at];
 }
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid.x + wid.y * groups.x, local, dims.cols / WIDTH, dims.mod_rows);
-  let at = p.part * dims.mod_stride + dims.gate_offset + WIDTH * p.col;
-  if (HAS_DH && p.live) { gate = gate_of(at); }
-  let sum = column_total(p, local, dims.mod_rows);
-  if (p.owner) {
-    let all = vec4f(sum);
-    dmodulation[at] += all.x;
-    if (VEC) {
-      dmodulation[at + 1u] += all.y;
-      dmodulation[at + 2u] += all.z;
-      dmodulation[at + 3u] += all.w;
-    }
-  }
+let p = column_part(wid.x + wid.y * groups.x, local, dims.cols / WIDTH, dims.mod_rows);
+let at = p.part * dims.mod_stride + dims.gate_offset + WIDTH * p.col;
+if (HAS_DH && p.live) { gate = gate_of(at); }
+let sum = column_total(p, local, dims.mod_rows);
+if (p.owner) {
+let all = vec4f(sum);
+dmodulation[at] += all.x;
+if (VEC) {
+dmodulation[at + 1u] += all.y;
+dmodulation[at + 2u] += all.z;
+dmodulation[at + 3u] += all.w;
+}
+}
 }
 
-// column_lanes: sums down the columns of parts of so many rows, by a workgroup of WG. LANES invocations share a column where a part has
-// LANES_FROM rows at least: invocation i is lane i / width of the workgroup's column i % width, width = WG / lanes, so that neighbours
-// read neighbouring columns. A workgroup has the columns of one part; its number counts the columns' groups first, then the parts.
-// Needs in the kernel: const WG, its invocations; LANES, at most WG, and LANES_FROM; alias Summed, what is added up (f32, a vector or a
-// matrix); fn term(row, col) -> Summed; dims.rows.
-// @use runs
+
+
+
+
+
+
 
 var<workgroup> column_partials: array<Summed, WG>;
 
-// Short sums take one lane: the other lanes' time is better spent on more columns than on barriers.
+
 fn column_lanes(rows: u32) -> u32 {
-  return select(LANES, 1u, rows < LANES_FROM);
+return select(LANES, 1u, rows < LANES_FROM);
 }
 
-// The sum over the lanes of a column, valid in its lane 0. Every invocation of the workgroup must call, with the same lanes.
-// One lane runs without barriers, which is what CPU adapters want.
+
+
 fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
-  if (LANES == 1u || lanes == 1u) {
-    return value;
-  }
-  column_partials[local] = value;
-  workgroupBarrier();
-  for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
-    if (local < stride) {
-      column_partials[local] += column_partials[local + stride];
-    }
-    workgroupBarrier();
-  }
-  return column_partials[local];
+if (LANES == 1u || lanes == 1u) {
+return value;
+}
+column_partials[local] = value;
+workgroupBarrier();
+for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+if (local < stride) {
+column_partials[local] += column_partials[local + stride];
+}
+workgroupBarrier();
+}
+return column_partials[local];
 }
 
-// What an invocation adds up: rows begin to end of a column.
+
 struct ColumnPart {
-  part: u32,
-  col: u32,
-  begin: u32,
-  end: u32,
-  live: bool, // the others still take part in the barriers
-  owner: bool, // writes the sum
+part: u32,
+col: u32,
+begin: u32,
+end: u32,
+live: bool,
+owner: bool,
 }
 
-// Workgroups that share a part's columns.
+
 fn column_tiles(cols: u32, rows: u32) -> u32 {
-  let width = WG / column_lanes(rows);
-  return (cols + width - 1u) / width;
+let width = WG / column_lanes(rows);
+return (cols + width - 1u) / width;
 }
 
-// Workgroups for all parts of \`all\` rows.
-fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
-  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
-}
+
+
+
+
 
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
-  let width = WG / column_lanes(rows);
-  let tiles = column_tiles(cols, rows);
-  let part = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(part * rows, dims.rows);
-  let end = begin + min(rows, dims.rows - begin);
-  let live = col < cols && begin < end;
-  return ColumnPart(part, col, begin, end, live, live && local < width);
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
+let part = group / tiles;
+let col = (group % tiles) * width + local % width;
+let begin = min(part * rows, dims.rows);
+let end = begin + min(rows, dims.rows - begin);
+let live = col < cols && begin < end;
+return ColumnPart(part, col, begin, end, live, live && local < width);
 }
 
-// The sum of a part's column, valid in its owner. Every invocation of the workgroup must call, with the same rows.
+
 fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
-  let lanes = column_lanes(rows);
-  var sums = Runs();
-  if (p.live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
-      let stop = min(p.end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
-      }
-      for (; row < stop; row += lanes) {
-        run += term(row, p.col);
-      }
-      add_run(&sums, run);
-    }
-  }
-  return column_sum(sum_of(sums), local, lanes);
+let lanes = column_lanes(rows);
+var sums = Runs();
+if (p.live) {
+let length = 4u * RUN * lanes;
+for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+let stop = min(p.end, first + length);
+var row = first;
+var run = Summed();
+for (; row + 3u * lanes < stop; row += 4u * lanes) {
+run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+}
+for (; row < stop; row += lanes) {
+run += term(row, p.col);
+}
+add_run(&sums, run);
+}
+}
+return column_sum(sum_of(sums), local, lanes);
 }
 
-// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
-// itself or one number four times, of which a compiler computes one; writes make an element of it again.
-// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
 
-const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
-const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const SECOND: u32 = select(0u, 1u, VEC);
 const THIRD: u32 = select(0u, 2u, VEC);
 const FOURTH: u32 = select(0u, 3u, VEC);
 
 fn element(value: vec4f) -> OElem {
-  var one: OElem;
-  one[0] = Scalar(value.x);
-  if (VEC) {
-    one[SECOND] = Scalar(value.y);
-    one[THIRD] = Scalar(value.z);
-    one[FOURTH] = Scalar(value.w);
-  }
-  return one;
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
 }
 
-// gate: the gate of an element, from a modulation tensor.
-// Needs in the kernel: const VEC, VEC_MOD; modulation, an array of numbers or, with VEC_MOD, of vectors of 4.
+
+
 
 fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
 
-// The gate of an element whose first number's is at \`at\`.
+
 fn gate_of(at: u32) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at / 4u);
-  }
-  if (VEC) {
-    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
-  }
-  return mod_at(at);
+if (VEC_MOD) {
+return mod_at(at / 4u);
+}
+if (VEC) {
+return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+}
+return mod_at(at);
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
-}
-` as string,
+return runs.total + runs.block;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -8303,30 +8185,30 @@ const gated_residual_bwd_h_ = {
     Mod: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: [64, 'ROWS'],
-  code: `// gated_residual_bwd_h: dh = gate * dy.
-// Buffers, row-major f32: dy, dh [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
-// Grid: as gated_residual_fwd.
-// Precision: f32.
-// Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
-// @use elements
-// @use gate
+  code: `
 
-const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
-const PER: u32 = 8u;   // knob: rows an invocation
-const VEC: bool = false;       // knob: dy and dh are accessed as vectors of 4; cols is a multiple of 4
-const VEC_MOD: bool = false;   // knob: so is modulation; mod_stride and gate_offset are multiples of 4; with VEC
-alias Elem = f32;              // knob: vec4f with VEC
-alias OElem = array<f32, 1>;   // knob: vec4f with VEC
-alias Mod = f32;               // knob: vec4f with VEC_MOD
+
+
+
+
+
+
+const ROWS: u32 = 4u;
+const PER: u32 = 8u;
+const VEC: bool = false;
+const VEC_MOD: bool = false;
+alias Elem = f32;
+alias OElem = array<f32, 1>;
+alias Mod = f32;
 
 alias Scalar = f32;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  mod_rows: u32,
-  mod_stride: u32,
-  gate_offset: u32,
+rows: u32,
+cols: u32,
+mod_rows: u32,
+mod_stride: u32,
+gate_offset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<Elem>;
@@ -8336,70 +8218,69 @@ struct Dims {
 
 @compute @workgroup_size(64, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let cols = dims.cols / WIDTH; // elements a row
-  let tiles = (cols + 63u) / 64u;
-  let group = wid.x + wid.y * groups.x;
-  let col = (group % tiles) * 64u + lid.x;
-  let begin = ((group / tiles) * ROWS + lid.y) * PER;
-  if (col >= cols || begin >= dims.rows) {
-    return;
-  }
-  let end = min(begin + PER, dims.rows);
-  var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + WIDTH * col;
-  var left = dims.mod_rows - begin % dims.mod_rows; // rows that still share this gate
-  var gate = gate_of(gate_at);
-  for (var row = begin; row < end; row++) {
-    if (left == 0u) {
-      left = dims.mod_rows;
-      gate_at += dims.mod_stride;
-      gate = gate_of(gate_at);
-    }
-    left--;
-    let at = row * cols + col;
-    dh[at] = element(gate * vec4f(dy[at]));
-  }
+let cols = dims.cols / WIDTH;
+let tiles = (cols + 63u) / 64u;
+let group = wid.x + wid.y * groups.x;
+let col = (group % tiles) * 64u + lid.x;
+let begin = ((group / tiles) * ROWS + lid.y) * PER;
+if (col >= cols || begin >= dims.rows) {
+return;
+}
+let end = min(begin + PER, dims.rows);
+var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + WIDTH * col;
+var left = dims.mod_rows - begin % dims.mod_rows;
+var gate = gate_of(gate_at);
+for (var row = begin; row < end; row++) {
+if (left == 0u) {
+left = dims.mod_rows;
+gate_at += dims.mod_stride;
+gate = gate_of(gate_at);
+}
+left--;
+let at = row * cols + col;
+dh[at] = element(gate * vec4f(dy[at]));
+}
 }
 
-// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
-// itself or one number four times, of which a compiler computes one; writes make an element of it again.
-// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
 
-const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
-const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const SECOND: u32 = select(0u, 1u, VEC);
 const THIRD: u32 = select(0u, 2u, VEC);
 const FOURTH: u32 = select(0u, 3u, VEC);
 
 fn element(value: vec4f) -> OElem {
-  var one: OElem;
-  one[0] = Scalar(value.x);
-  if (VEC) {
-    one[SECOND] = Scalar(value.y);
-    one[THIRD] = Scalar(value.z);
-    one[FOURTH] = Scalar(value.w);
-  }
-  return one;
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
 }
 
-// gate: the gate of an element, from a modulation tensor.
-// Needs in the kernel: const VEC, VEC_MOD; modulation, an array of numbers or, with VEC_MOD, of vectors of 4.
+
+
 
 fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
 
-// The gate of an element whose first number's is at \`at\`.
+
 fn gate_of(at: u32) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at / 4u);
-  }
-  if (VEC) {
-    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
-  }
-  return mod_at(at);
+if (VEC_MOD) {
+return mod_at(at / 4u);
 }
-` as string,
+if (VEC) {
+return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+}
+return mod_at(at);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -8438,31 +8319,31 @@ const gated_residual_fwd_ = {
     Mod: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: [64, 'ROWS'],
-  code: `// gated_residual_fwd: y = x + gate * h, the gate per sample or per token.
-// Buffers, row-major f32: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
-// Grid: a workgroup covers 64 columns, or with VEC 64 fours of them, of ROWS * PER rows, an invocation PER neighbouring rows of one:
-//   neighbours touch neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
-// Precision: f32.
-// Source: Peebles & Xie 2023 (adaLN-Zero).
-// @use elements
-// @use gate
+  code: `
 
-const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
-const PER: u32 = 8u;   // knob: rows an invocation
-const VEC: bool = false;       // knob: x, h and y are accessed as vectors of 4; cols is a multiple of 4
-const VEC_MOD: bool = false;   // knob: so is modulation; mod_stride and gate_offset are multiples of 4; with VEC
-alias Elem = f32;              // knob: vec4f with VEC
-alias OElem = array<f32, 1>;   // knob: vec4f with VEC
-alias Mod = f32;               // knob: vec4f with VEC_MOD
+
+
+
+
+
+
+
+const ROWS: u32 = 4u;
+const PER: u32 = 8u;
+const VEC: bool = false;
+const VEC_MOD: bool = false;
+alias Elem = f32;
+alias OElem = array<f32, 1>;
+alias Mod = f32;
 
 alias Scalar = f32;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  mod_rows: u32,
-  mod_stride: u32,
-  gate_offset: u32,
+rows: u32,
+cols: u32,
+mod_rows: u32,
+mod_stride: u32,
+gate_offset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
@@ -8473,70 +8354,69 @@ struct Dims {
 
 @compute @workgroup_size(64, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let cols = dims.cols / WIDTH; // elements a row
-  let tiles = (cols + 63u) / 64u;
-  let group = wid.x + wid.y * groups.x;
-  let col = (group % tiles) * 64u + lid.x;
-  let begin = ((group / tiles) * ROWS + lid.y) * PER;
-  if (col >= cols || begin >= dims.rows) {
-    return;
-  }
-  let end = min(begin + PER, dims.rows);
-  var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + WIDTH * col;
-  var left = dims.mod_rows - begin % dims.mod_rows; // rows that still share this gate
-  var gate = gate_of(gate_at);
-  for (var row = begin; row < end; row++) {
-    if (left == 0u) {
-      left = dims.mod_rows;
-      gate_at += dims.mod_stride;
-      gate = gate_of(gate_at);
-    }
-    left--;
-    let at = row * cols + col;
-    y[at] = element(vec4f(x[at]) + gate * vec4f(h[at]));
-  }
+let cols = dims.cols / WIDTH;
+let tiles = (cols + 63u) / 64u;
+let group = wid.x + wid.y * groups.x;
+let col = (group % tiles) * 64u + lid.x;
+let begin = ((group / tiles) * ROWS + lid.y) * PER;
+if (col >= cols || begin >= dims.rows) {
+return;
+}
+let end = min(begin + PER, dims.rows);
+var gate_at = (begin / dims.mod_rows) * dims.mod_stride + dims.gate_offset + WIDTH * col;
+var left = dims.mod_rows - begin % dims.mod_rows;
+var gate = gate_of(gate_at);
+for (var row = begin; row < end; row++) {
+if (left == 0u) {
+left = dims.mod_rows;
+gate_at += dims.mod_stride;
+gate = gate_of(gate_at);
+}
+left--;
+let at = row * cols + col;
+y[at] = element(vec4f(x[at]) + gate * vec4f(h[at]));
+}
 }
 
-// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
-// itself or one number four times, of which a compiler computes one; writes make an element of it again.
-// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
 
-const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
-const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const SECOND: u32 = select(0u, 1u, VEC);
 const THIRD: u32 = select(0u, 2u, VEC);
 const FOURTH: u32 = select(0u, 3u, VEC);
 
 fn element(value: vec4f) -> OElem {
-  var one: OElem;
-  one[0] = Scalar(value.x);
-  if (VEC) {
-    one[SECOND] = Scalar(value.y);
-    one[THIRD] = Scalar(value.z);
-    one[FOURTH] = Scalar(value.w);
-  }
-  return one;
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
 }
 
-// gate: the gate of an element, from a modulation tensor.
-// Needs in the kernel: const VEC, VEC_MOD; modulation, an array of numbers or, with VEC_MOD, of vectors of 4.
+
+
 
 fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
 
-// The gate of an element whose first number's is at \`at\`.
+
 fn gate_of(at: u32) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at / 4u);
-  }
-  if (VEC) {
-    return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
-  }
-  return mod_at(at);
+if (VEC_MOD) {
+return mod_at(at / 4u);
 }
-` as string,
+if (VEC) {
+return vec4f(mod_at(at).x, mod_at(at + 1u).x, mod_at(at + 2u).x, mod_at(at + 3u).x);
+}
+return mod_at(at);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -8568,25 +8448,25 @@ const grad_stats_ = {
     MAX_GROUPS: { kind: 'const', type: 'u32', default: 1024 },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// grad_stats: partial sums of the squares of the gradients, and the number of non-finite ones.
-// Buffers f32: grad [count], padded to whole vec4s; partial [groups, 2] = (sum of squares, non-finite count), from group
-//   partial_offset on.
-// Grid: groups = min(MAX_GROUPS, ceil(count / PER_GROUP)) of LANES invocations, ROWS groups a workgroup. Group g takes every
-//   groups-th run of LANES vec4s from the g-th on, so that neighbours read neighbours and the sums stay few whatever the count.
-// Precision: f32. A non-finite gradient makes its sum non-finite, as it must make the norm; the count says so by integer bits.
-// @use lanes
-// @use runs
+  code: `
 
-const LANES: u32 = 256u;        // knob, halved to fit: invocations a group, a power of two
-const ROWS: u32 = 1u;           // knob, halved to fit: groups a workgroup
-const PER_GROUP: u32 = 4096u;   // knob: elements a group takes while there are fewer than MAX_GROUPS
-const MAX_GROUPS: u32 = 1024u;  // knob: enough groups to fill a large GPU
 
-alias Summed = vec4f; // squares
+
+
+
+
+
+
+const LANES: u32 = 256u;
+const ROWS: u32 = 1u;
+const PER_GROUP: u32 = 4096u;
+const MAX_GROUPS: u32 = 1024u;
+
+alias Summed = vec4f;
 
 struct Dims {
-  count: u32,
-  partial_offset: u32, // optional, else 0
+count: u32,
+partial_offset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> grad: array<vec4f>;
@@ -8595,85 +8475,84 @@ struct Dims {
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) workgroups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) workgroups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let group = (wid.x + wid.y * workgroups.x) * ROWS + lid.y;
-  let groups = min(MAX_GROUPS, (dims.count + PER_GROUP - 1u) / PER_GROUP);
-  let live = group < groups; // groups past the end still take part in the barriers
-  let end = select(0u, (dims.count + 3u) / 4u, live);
-  let step = groups * LANES;
-  var sums = Runs();
-  var bad = vec4f(0.0);
-  for (var first = group * LANES + lid.x; first < end; first += RUN * step) {
-    var run = Summed();
-    for (var i = first; i < min(end, first + RUN * step); i += step) {
-      let inside = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
-      let g = select(vec4f(0.0), grad[i], inside);
-      run += g * g;
-      bad += select(vec4f(0.0), vec4f(1.0), (bitcast<vec4u>(g) & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
-    }
-    add_run(&sums, run);
-  }
-  let squares = sum_of(sums);
-  let sum = lanes_sum((squares.x + squares.y) + (squares.z + squares.w), lid.x, lid.y);
-  let count = lanes_sum((bad.x + bad.y) + (bad.z + bad.w), lid.x, lid.y);
-  if (live && lid.x == 0u) {
-    partial[(dims.partial_offset + group) * 2u] = sum;
-    partial[(dims.partial_offset + group) * 2u + 1u] = count;
-  }
+let group = (wid.x + wid.y * workgroups.x) * ROWS + lid.y;
+let groups = min(MAX_GROUPS, (dims.count + PER_GROUP - 1u) / PER_GROUP);
+let live = group < groups;
+let end = select(0u, (dims.count + 3u) / 4u, live);
+let step = groups * LANES;
+var sums = Runs();
+var bad = vec4f(0.0);
+for (var first = group * LANES + lid.x; first < end; first += RUN * step) {
+var run = Summed();
+for (var i = first; i < min(end, first + RUN * step); i += step) {
+let inside = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
+let g = select(vec4f(0.0), grad[i], inside);
+run += g * g;
+bad += select(vec4f(0.0), vec4f(1.0), (bitcast<vec4u>(g) & vec4u(0x7f800000u)) == vec4u(0x7f800000u));
+}
+add_run(&sums, run);
+}
+let squares = sum_of(sums);
+let sum = lanes_sum((squares.x + squares.y) + (squares.z + squares.w), lid.x, lid.y);
+let count = lanes_sum((bad.x + bad.y) + (bad.z + bad.w), lid.x, lid.y);
+if (live && lid.x == 0u) {
+partial[(dims.partial_offset + group) * 2u] = sum;
+partial[(dims.partial_offset + group) * 2u + 1u] = count;
+}
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+
+
 
 var<workgroup> lane_partials: array<f32, LANES * ROWS>;
 
 fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = row * LANES;
-  lane_partials[base + lane] = value;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
-    }
-    workgroupBarrier();
-  }
-  let total = lane_partials[base];
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
-}
-` as string,
+return runs.total + runs.block;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -8704,169 +8583,168 @@ const init_parameters_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['WG'],
-  code: `// init_parameters: starting values of a flat buffer of parameters, each a function of (seed, stream, parameter, place in it).
-//   x = scale u, with u = 1 (constant), uniform in [-1, 1) or standard normal, as the parameter's rule says; 0 in the gaps.
-// Buffers: rules [parameters, 5] u32 = (first element of the buffer, elements, kind, the bits of scale f32, step of the stream);
-//   in rising order, each first one a multiple of 4; out f32 [count], padded to whole vec4s.
-// Grid: four elements an invocation, WG invocations a workgroup.
-// Precision: u is exact, the product rounded once: the same bits on every adapter and the host (src/nn/init.ts).
-// Source: Salmon et al. 2011 (Philox); lib/normal.wgsl.
-// @use normal
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
+
+
+
+
+
+
+const WG: u32 = 256u;
 
 const UNIFORM: u32 = 1u;
 const NORMAL: u32 = 2u;
 const RULE: u32 = 5u;
 
 struct Dims {
-  count: u32,
-  parameters: u32,
-  seed: u32,
-  stream: u32,
+count: u32,
+parameters: u32,
+seed: u32,
+stream: u32,
 }
 
 @group(0) @binding(0) var<storage, read> rules: array<u32>;
 @group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
-// The last parameter that starts at or before an element.
+
 fn parameter_of(element: u32) -> u32 {
-  var low = 0u;
-  var high = dims.parameters;
-  while (high - low > 1u) {
-    let middle = (low + high) / 2u;
-    if (rules[middle * RULE] <= element) {
-      low = middle;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
+var low = 0u;
+var high = dims.parameters;
+while (high - low > 1u) {
+let middle = (low + high) / 2u;
+if (rules[middle * RULE] <= element) {
+low = middle;
+} else {
+high = middle;
+}
+}
+return low;
 }
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let quad = (wid.x + wid.y * groups.x) * WG + local;
-  if (quad >= (dims.count + 3u) / 4u) {
-    return;
-  }
-  let rule = parameter_of(quad * 4u) * RULE;
-  let at = quad * 4u - rules[rule]; // a multiple of 4
-  let kind = rules[rule + 2u];
-  let step = rules[rule + 4u];
-  let key = vec2u(dims.seed, dims.stream);
-  var u = vec4f(1.0);
-  if (kind == UNIFORM) {
-    let words = philox(vec4u(at / 4u, PHILOX_USE_WORDS, step, 0u), key) >> vec4u(8u);
-    u = vec4f(vec4i(words) - vec4i(8388608)) * 1.1920928955078125e-7; // (words 2^-24) 2 - 1, exact
-  } else if (kind == NORMAL) {
-    let low = philox(vec4u(at / 2u, PHILOX_USE_NORMAL, step, 0u), key);
-    let high = philox(vec4u(at / 2u + 1u, PHILOX_USE_NORMAL, step, 0u), key);
-    u = vec4f(normal_from(low.x, low.y), normal_from(low.z, low.w), normal_from(high.x, high.y), normal_from(high.z, high.w));
-  }
-  let live = vec4u(at) + vec4u(0u, 1u, 2u, 3u) < vec4u(rules[rule + 1u]);
-  out[quad] = select(vec4f(0.0), u * bitcast<f32>(rules[rule + 3u]), live);
+let quad = (wid.x + wid.y * groups.x) * WG + local;
+if (quad >= (dims.count + 3u) / 4u) {
+return;
+}
+let rule = parameter_of(quad * 4u) * RULE;
+let at = quad * 4u - rules[rule];
+let kind = rules[rule + 2u];
+let step = rules[rule + 4u];
+let key = vec2u(dims.seed, dims.stream);
+var u = vec4f(1.0);
+if (kind == UNIFORM) {
+let words = philox(vec4u(at / 4u, PHILOX_USE_WORDS, step, 0u), key) >> vec4u(8u);
+u = vec4f(vec4i(words) - vec4i(8388608)) * 1.1920928955078125e-7;
+} else if (kind == NORMAL) {
+let low = philox(vec4u(at / 2u, PHILOX_USE_NORMAL, step, 0u), key);
+let high = philox(vec4u(at / 2u + 1u, PHILOX_USE_NORMAL, step, 0u), key);
+u = vec4f(normal_from(low.x, low.y), normal_from(low.z, low.w), normal_from(high.x, high.y), normal_from(high.z, high.w));
+}
+let live = vec4u(at) + vec4u(0u, 1u, 2u, 3u) < vec4u(rules[rule + 1u]);
+out[quad] = select(vec4f(0.0), u * bitcast<f32>(rules[rule + 3u]), live);
 }
 
-// normal: a standard normal number from two random words, by the inverse of the distribution in fixed point.
-// There is no log, cosine, square root or f32 multiply-add, whose roundings differ between adapters: integers, then one exact
-// conversion and one product with a power of two, so that adapters and the host (normalFrom in src/rng/philox.ts) agree to the bit.
-//   hi: 1 sign bit, 31 bits of magnitude h. Upper-tail probability p = (h + lo / 2^32) / 2^32 in [0, 1/2).
-//   Octave k = leading zeros of h: p in [2^-(k+2), 2^-(k+1)), t = p 2^(k+2) - 1 as a 32-bit fraction.
-//   z = c0 - t (c1 - t (c2 - t (c3 - t (c4 - t c5)))) in units of 2^-29, rounded to 2^-21: 24 bits, which f32 holds.
-// Largest deviation from the exact inverse 5.1e-6. Octave 31 (h = 0, one number in 2^31) takes t from lo, so |z| <= 6.34.
-// The table is written by tools/make-normal-table.ts, which says where it comes from.
-// @use philox
+
+
+
+
+
+
+
+
+
 
 const NORMAL_TABLE = array<u32, 192>(
-  362111247u, 422173128u, 109724757u, 72143702u, 29748665u, 7267838u,
-  617586772u, 325831962u, 111750036u, 62941226u, 27865959u, 6316966u,
-  823622520u, 272677436u, 104400700u, 57647811u, 25718691u, 5828758u,
-  1000044525u, 238227159u, 96750567u, 53429938u, 23911062u, 5425495u,
-  1156350762u, 213738030u, 90043085u, 49915734u, 22391689u, 5086281u,
-  1297915309u, 195251608u, 84328764u, 46944503u, 21101393u, 4797691u,
-  1428111133u, 180694486u, 79458332u, 44402675u, 19993236u, 4549380u,
-  1549211812u, 168866940u, 75273342u, 42204008u, 19031162u, 4333429u,
-  1662832109u, 159022467u, 71641687u, 40282534u, 18187552u, 4143770u,
-  1770165694u, 150670076u, 68459354u, 38587536u, 17441125u, 3975723u,
-  1872123312u, 143472371u, 65645460u, 37079695u, 16775327u, 3825639u,
-  1969417890u, 137189125u, 63136937u, 35728214u, 16177140u, 3690644u,
-  2062619477u, 131644203u, 60884196u, 34508694u, 15636209u, 3568449u,
-  2152192086u, 126705230u, 58847837u, 33401590u, 15144206u, 3457207u,
-  2238519211u, 122270607u, 56996220u, 32391080u, 14694363u, 3355416u,
-  2321921990u, 118260923u, 55303663u, 31464218u, 14281125u, 3261840u,
-  2402672445u, 114613121u, 53749116u, 30610316u, 13899889u, 3175454u,
-  2481003325u, 111276423u, 52315157u, 29820468u, 13546809u, 3095401u,
-  2557115559u, 108209434u, 50987245u, 29087195u, 13218645u, 3020957u,
-  2631184000u, 105378033u, 49753143u, 28404167u, 12912650u, 2951507u,
-  2703361896u, 102753817u, 48602476u, 27765988u, 12626474u, 2886526u,
-  2773784430u, 100312926u, 47526387u, 27168031u, 12358100u, 2825562u,
-  2842571556u, 98035156u, 46517266u, 26606302u, 12105781u, 2768223u,
-  2909830275u, 95903272u, 45568535u, 26077334u, 11868002u, 2714169u,
-  2975656511u, 93902472u, 44674478u, 25578102u, 11643434u, 2663101u,
-  3040136637u, 92019961u, 43830100u, 25105957u, 11430913u, 2614758u,
-  3103348752u, 90244621u, 43031018u, 24658562u, 11229413u, 2568909u,
-  3165363743u, 88566732u, 42273366u, 24233853u, 11038022u, 2525348u,
-  3226246181u, 86977764u, 41553721u, 23829996u, 10855934u, 2483894u,
-  3286055076u, 85470188u, 40869040u, 23445357u, 10682425u, 2444384u,
-  3344844523u, 84037336u, 40216609u, 23078473u, 10516849u, 2406672u,
-  3402664255u, 82673276u, 39593996u, 22728033u, 10358625u, 2370627u,
+362111247u, 422173128u, 109724757u, 72143702u, 29748665u, 7267838u,
+617586772u, 325831962u, 111750036u, 62941226u, 27865959u, 6316966u,
+823622520u, 272677436u, 104400700u, 57647811u, 25718691u, 5828758u,
+1000044525u, 238227159u, 96750567u, 53429938u, 23911062u, 5425495u,
+1156350762u, 213738030u, 90043085u, 49915734u, 22391689u, 5086281u,
+1297915309u, 195251608u, 84328764u, 46944503u, 21101393u, 4797691u,
+1428111133u, 180694486u, 79458332u, 44402675u, 19993236u, 4549380u,
+1549211812u, 168866940u, 75273342u, 42204008u, 19031162u, 4333429u,
+1662832109u, 159022467u, 71641687u, 40282534u, 18187552u, 4143770u,
+1770165694u, 150670076u, 68459354u, 38587536u, 17441125u, 3975723u,
+1872123312u, 143472371u, 65645460u, 37079695u, 16775327u, 3825639u,
+1969417890u, 137189125u, 63136937u, 35728214u, 16177140u, 3690644u,
+2062619477u, 131644203u, 60884196u, 34508694u, 15636209u, 3568449u,
+2152192086u, 126705230u, 58847837u, 33401590u, 15144206u, 3457207u,
+2238519211u, 122270607u, 56996220u, 32391080u, 14694363u, 3355416u,
+2321921990u, 118260923u, 55303663u, 31464218u, 14281125u, 3261840u,
+2402672445u, 114613121u, 53749116u, 30610316u, 13899889u, 3175454u,
+2481003325u, 111276423u, 52315157u, 29820468u, 13546809u, 3095401u,
+2557115559u, 108209434u, 50987245u, 29087195u, 13218645u, 3020957u,
+2631184000u, 105378033u, 49753143u, 28404167u, 12912650u, 2951507u,
+2703361896u, 102753817u, 48602476u, 27765988u, 12626474u, 2886526u,
+2773784430u, 100312926u, 47526387u, 27168031u, 12358100u, 2825562u,
+2842571556u, 98035156u, 46517266u, 26606302u, 12105781u, 2768223u,
+2909830275u, 95903272u, 45568535u, 26077334u, 11868002u, 2714169u,
+2975656511u, 93902472u, 44674478u, 25578102u, 11643434u, 2663101u,
+3040136637u, 92019961u, 43830100u, 25105957u, 11430913u, 2614758u,
+3103348752u, 90244621u, 43031018u, 24658562u, 11229413u, 2568909u,
+3165363743u, 88566732u, 42273366u, 24233853u, 11038022u, 2525348u,
+3226246181u, 86977764u, 41553721u, 23829996u, 10855934u, 2483894u,
+3286055076u, 85470188u, 40869040u, 23445357u, 10682425u, 2444384u,
+3344844523u, 84037336u, 40216609u, 23078473u, 10516849u, 2406672u,
+3402664255u, 82673276u, 39593996u, 22728033u, 10358625u, 2370627u,
 );
 
 fn normal_from(hi: u32, lo: u32) -> f32 {
-  let octave = countLeadingZeros(hi & 0x7fffffffu) - 1u;
-  // hi:lo moved left until the leading one falls off: the upper 32 bits are t. Octaves 30 and 31 have no bit of hi left.
-  let kept = min(octave + 2u, 31u);
-  let t = select((hi << kept) | (lo >> (32u - kept)), lo, octave >= 30u);
-  let row = octave * 6u;
-  var z = NORMAL_TABLE[row + 5u];
-  for (var i = 5u; i > 0u; i--) {
-    z = NORMAL_TABLE[row + i - 1u] - mul_hi(z, t);
-  }
-  let rounded = i32((z + 128u) >> 8u);
-  return f32(select(rounded, -rounded, hi >= 0x80000000u)) * 4.76837158203125e-7; // 2^-21
+let octave = countLeadingZeros(hi & 0x7fffffffu) - 1u;
+
+let kept = min(octave + 2u, 31u);
+let t = select((hi << kept) | (lo >> (32u - kept)), lo, octave >= 30u);
+let row = octave * 6u;
+var z = NORMAL_TABLE[row + 5u];
+for (var i = 5u; i > 0u; i--) {
+z = NORMAL_TABLE[row + i - 1u] - mul_hi(z, t);
+}
+let rounded = i32((z + 128u) >> 8u);
+return f32(select(rounded, -rounded, hi >= 0x80000000u)) * 4.76837158203125e-7;
 }
 
-// philox: Philox 4x32-10, a counter-based generator: four random words are a function of a counter and a key, with no state.
-// Key = (seed, stream). Counter = (block, use, step_lo, step_hi); \`use\` keeps apart what different kinds of numbers draw at
-// the same key and step: 0 plain words, 1 normals, 2 and above on the host (src/rng/philox.ts, the twin of this file).
-// Integer arithmetic alone: the same bits on every adapter.
-// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+
+
+
+
+
 
 const PHILOX_USE_WORDS: u32 = 0u;
 const PHILOX_USE_NORMAL: u32 = 1u;
 
-// The upper 32 bits of the 64-bit product, from 16-bit halves; no partial sum passes 32 bits.
+
 fn mul_hi(a: u32, b: u32) -> u32 {
-  let a_lo = a & 0xffffu;
-  let a_hi = a >> 16u;
-  let b_lo = b & 0xffffu;
-  let b_hi = b >> 16u;
-  let middle = a_hi * b_lo + ((a_lo * b_lo) >> 16u);
-  let other = a_lo * b_hi + (middle & 0xffffu);
-  return a_hi * b_hi + (middle >> 16u) + (other >> 16u);
+let a_lo = a & 0xffffu;
+let a_hi = a >> 16u;
+let b_lo = b & 0xffffu;
+let b_hi = b >> 16u;
+let middle = a_hi * b_lo + ((a_lo * b_lo) >> 16u);
+let other = a_lo * b_hi + (middle & 0xffffu);
+return a_hi * b_hi + (middle >> 16u) + (other >> 16u);
 }
 
 fn philox(counter: vec4u, key: vec2u) -> vec4u {
-  var c = counter;
-  var k = key;
-  for (var round = 0u; round < 10u; round++) {
-    c = vec4u(
-      mul_hi(0xcd9e8d57u, c.z) ^ c.y ^ k.x,
-      0xcd9e8d57u * c.z,
-      mul_hi(0xd2511f53u, c.x) ^ c.w ^ k.y,
-      0xd2511f53u * c.x,
-    );
-    k += vec2u(0x9e3779b9u, 0xbb67ae85u);
-  }
-  return c;
+var c = counter;
+var k = key;
+for (var round = 0u; round < 10u; round++) {
+c = vec4u(
+mul_hi(0xcd9e8d57u, c.z) ^ c.y ^ k.x,
+0xcd9e8d57u * c.z,
+mul_hi(0xd2511f53u, c.x) ^ c.w ^ k.y,
+0xd2511f53u * c.x,
+);
+k += vec2u(0x9e3779b9u, 0xbb67ae85u);
 }
-` as string,
+return c;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -8913,110 +8791,103 @@ const lincomb_ = {
     CLAMPED: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// lincomb: out[b, i] = sum over k of coefs[b, k] * u_k[b, i]: per-sample combinations of up to four tensors.
-// With CLAMPED, out[b, i] = origin[b, i] + coefs[b, COUNT] * clamp(that sum, -1, 1), a correction of bounded size.
-// Buffers f32: coefs: coefficient k of sample b at b * coef_stride + coef_offset + k (stride 0: one set for all samples);
-//   u_k: sample b starts at offset_k + b * n; out: at out_offset + b * n; origin at b * n. One buffer may serve several u_k and origin.
-// Grid: WG invocations a workgroup, 4 elements of one sample an invocation, a workgroup apart.
-// Precision: f32.
-// Source: the paths and targets of UCGM (arXiv 2505.07447) are all of this form.
-// @use finite
+  code: `
 
-const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
-const COUNT: u32 = 2u;         // knob: tensors combined, 1 to 4
-const HAS_U1: bool = true;     // knob: COUNT is 2 or more
-const HAS_U2: bool = false;    // knob: COUNT is 3 or more
-const HAS_U3: bool = false;    // knob: COUNT is 4
-const CLAMPED: bool = false;   // knob: add the clamped sum to origin
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const COUNT: u32 = 2u;
+const HAS_U1: bool = true;
+const HAS_U2: bool = false;
+const HAS_U3: bool = false;
+const CLAMPED: bool = false;
 
 struct Dims {
-  batch: u32,
-  n: u32,
-  coef_stride: u32, // optional, else 0
-  coef_offset: u32, // optional, else 0
-  offset0: u32, // optional, else 0
-  offset1: u32, // optional, else 0
-  offset2: u32, // optional, else 0
-  offset3: u32, // optional, else 0
-  out_offset: u32, // optional, else 0
+batch: u32,
+n: u32,
+coef_stride: u32,
+coef_offset: u32,
+offset0: u32,
+offset1: u32,
+offset2: u32,
+offset3: u32,
+out_offset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> u0: array<f32>;
-@group(0) @binding(1) var<storage, read> u1: array<f32>; // optional: HAS_U1
-@group(0) @binding(2) var<storage, read> u2: array<f32>; // optional: HAS_U2
-@group(0) @binding(3) var<storage, read> u3: array<f32>; // optional: HAS_U3
+@group(0) @binding(1) var<storage, read> u1: array<f32>;
+@group(0) @binding(2) var<storage, read> u2: array<f32>;
+@group(0) @binding(3) var<storage, read> u3: array<f32>;
 @group(0) @binding(4) var<storage, read> coefs: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
-@group(0) @binding(6) var<storage, read> origin: array<f32>; // optional: CLAMPED
+@group(0) @binding(6) var<storage, read> origin: array<f32>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let per_sample = (dims.n + 4u * WG - 1u) / (4u * WG);
-  let group = wid.x + wid.y * groups.x;
-  let sample = group / per_sample;
-  if (sample >= dims.batch) {
-    return;
-  }
-  let first = (group % per_sample) * (4u * WG) + local;
-  let c = sample * dims.coef_stride + dims.coef_offset;
-  let base = sample * dims.n;
-  for (var j = 0u; j < 4u; j++) {
-    let i = first + j * WG;
-    if (i < dims.n) {
-      var sum = coefs[c] * u0[dims.offset0 + base + i];
-      if (COUNT > 1u) {
-        sum += coefs[c + 1u] * u1[dims.offset1 + base + i];
-      }
-      if (COUNT > 2u) {
-        sum += coefs[c + 2u] * u2[dims.offset2 + base + i];
-      }
-      if (COUNT > 3u) {
-        sum += coefs[c + 3u] * u3[dims.offset3 + base + i];
-      }
-      if (CLAMPED) {
-        sum = origin[base + i] + coefs[c + COUNT] * between(sum, -1.0, 1.0);
-      }
-      out[dims.out_offset + base + i] = sum;
-    }
-  }
+let per_sample = (dims.n + 4u * WG - 1u) / (4u * WG);
+let group = wid.x + wid.y * groups.x;
+let sample = group / per_sample;
+if (sample >= dims.batch) {
+return;
+}
+let first = (group % per_sample) * (4u * WG) + local;
+let c = sample * dims.coef_stride + dims.coef_offset;
+let base = sample * dims.n;
+for (var j = 0u; j < 4u; j++) {
+let i = first + j * WG;
+if (i < dims.n) {
+var sum = coefs[c] * u0[dims.offset0 + base + i];
+if (COUNT > 1u) {
+sum += coefs[c + 1u] * u1[dims.offset1 + base + i];
+}
+if (COUNT > 2u) {
+sum += coefs[c + 2u] * u2[dims.offset2 + base + i];
+}
+if (COUNT > 3u) {
+sum += coefs[c + 3u] * u3[dims.offset3 + base + i];
+}
+if (CLAMPED) {
+sum = origin[base + i] + coefs[c + COUNT] * between(sum, -1.0, 1.0);
+}
+out[dims.out_offset + base + i] = sum;
+}
+}
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -9052,23 +8923,23 @@ const lion_step_ = {
     CAUTIOUS: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// lion_step: one update of Lion, or of its cautious form, over a flat buffer, in place.
-//   g = finite(grad) * clip scale;  p = (1 - lr wd) p - lr sign(b1 m + (1 - b1) g);  m = b2 m + (1 - b2) g
-// Buffers f32: param, m [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
-//   hyper [6] = (lr, b1, 1 - b1, b2, 1 - b2, lr wd);
-//   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS. Flat buffers are padded to whole vec4s; elements past count keep their values.
-// Grid: one vec4 an invocation, WG invocations a workgroup.
-// Precision: f32. A non-finite gradient counts as 0.
-// Source: Chen et al. 2023 (Lion); Liang et al. 2024 (cautious optimisers).
-// @use clean_gradient
-// @use cautious
+  code: `
 
-const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
-const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
+
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const CAUTIOUS: bool = false;
 
 struct Dims {
-  count: u32,
-  tensors: u32, // optional: CAUTIOUS, else 0
+count: u32,
+tensors: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
@@ -9076,56 +8947,55 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> m: array<vec4f>;
 @group(0) @binding(3) var<storage, read> hyper: array<f32>;
 @group(0) @binding(4) var<storage, read> clip: array<f32>;
-@group(0) @binding(5) var<storage, read> scales: array<f32>; // optional: CAUTIOUS
-@group(0) @binding(6) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
+@group(0) @binding(5) var<storage, read> scales: array<f32>;
+@group(0) @binding(6) var<storage, read> owners: array<u32>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let i = (wid.x + wid.y * groups.x) * WG + local;
-  if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) { // a step that is held changes nothing
-    return;
-  }
-  let p = param[i];
-  let old_m = m[i];
-  let g = clean_gradient(grad[i], clip[0]);
-  let mixed = hyper[1] * old_m + hyper[2] * g;
-  let broken = (bitcast<vec4u>(mixed) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
-  var update = select(sign(mixed), mixed, broken); // the sign of a NaN may be any number
-  if (CAUTIOUS) {
-    update = cautious(update, g, i);
-  }
-  let new_p = p - hyper[5] * p - hyper[0] * update;
-  let new_m = hyper[3] * old_m + hyper[4] * g;
-  let live = live_elements(i, dims.count);
-  m[i] = select(old_m, new_m, live);
-  param[i] = select(p, new_p, live);
+let i = (wid.x + wid.y * groups.x) * WG + local;
+if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) {
+return;
+}
+let p = param[i];
+let old_m = m[i];
+let g = clean_gradient(grad[i], clip[0]);
+let mixed = hyper[1] * old_m + hyper[2] * g;
+let broken = (bitcast<vec4u>(mixed) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+var update = select(sign(mixed), mixed, broken);
+if (CAUTIOUS) {
+update = cautious(update, g, i);
+}
+let new_p = p - hyper[5] * p - hyper[0] * update;
+let new_m = hyper[3] * old_m + hyper[4] * g;
+let live = live_elements(i, dims.count);
+m[i] = select(old_m, new_m, live);
+param[i] = select(p, new_p, live);
 }
 
-// clean_gradient: what an optimiser sees of raw gradients: scaled, and 0 where they are not finite numbers. Finiteness is read from
-// the bits, which no compiler may assume away.
+
+
 
 fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
-  let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
-  return select(raw * scale, vec4f(0.0), broken);
+let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+return select(raw * scale, vec4f(0.0), broken);
 }
 
-// Which elements of the i-th vec4 lie below count.
+
 fn live_elements(i: u32, count: u32) -> vec4<bool> {
-  return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
 }
 
-// cautious: the mask of cautious optimisers: an element moves only where its update agrees with the gradient in sign, and then
-// farther, by the scale of its tensor. Needs in the kernel: scales, owners (a tensor's number for every 64 elements).
+
+
 
 fn cautious(update: vec4f, g: vec4f, i: u32) -> vec4f {
-  return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(0.0)); // a NaN stays one
-}
-` as string,
+return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(0.0));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -9162,23 +9032,23 @@ const loss_bwd_ = {
     COSINE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// loss_bwd: the gradient of sum over b of weights[b] per_sample[b] / mean_of by the prediction.
-//   RMSE part: (p - t) / (root numel), 0 where root is 0. Cosine part, a pixel: -(t/|t| - cos p/|p|) / (|p| pixels); a clamped
-//   norm is a constant.
-// Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch].
-// Grid: one invocation a pixel of a sample (all its channels), WG a workgroup.
-// Precision: f32.
-// Source: the derivative of shaders/loss_fwd.wgsl.
-// @use finite
+  code: `
 
-const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
-const COSINE: bool = false;    // knob: the loss has the channel-cosine term
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const COSINE: bool = false;
 
 struct Dims {
-  batch: u32,
-  channels: u32,
-  pixels: u32,
-  mean_of: u32, // optional, else batch
+batch: u32,
+channels: u32,
+pixels: u32,
+mean_of: u32,
 }
 
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
@@ -9190,82 +9060,70 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * WG + local;
-  if (at >= dims.batch * dims.pixels) {
-    return;
-  }
-  let sample = at / dims.pixels;
-  let base = sample * dims.channels * dims.pixels + at % dims.pixels;
-  let weight = weights[sample] / f32(dims.mean_of);
-  let r = root[sample];
-  var by_root = 0.0;
-  if (r > 0.0 || is_nan(r)) { // of a NaN, every comparison is false
-    by_root = weight / (r * f32(dims.channels * dims.pixels));
-  }
-  var to_t = 0.0;
-  var to_p = 0.0;
-  if (COSINE) {
-    var dot_pt = 0.0;
-    var squares_p = 0.0;
-    var squares_t = 0.0;
-    for (var channel = 0u; channel < dims.channels; channel++) {
-      let p = prediction[base + channel * dims.pixels];
-      let t = target_value[base + channel * dims.pixels];
-      dot_pt += p * t;
-      squares_p += p * p;
-      squares_t += t * t;
-    }
-    let norm_p = at_least(sqrt(squares_p), 1e-8);
-    let norm_t = at_least(sqrt(squares_t), 1e-8);
-    let scale = weight / f32(dims.pixels);
-    to_t = scale / (norm_p * norm_t);
-    if (norm_p > 1e-8 || is_nan(norm_p)) {
-      to_p = scale * dot_pt / (norm_t * norm_p * squares_p);
-    }
-  }
-  for (var channel = 0u; channel < dims.channels; channel++) {
-    let i = base + channel * dims.pixels;
-    let p = prediction[i];
-    let t = target_value[i];
-    dprediction[i] = by_root * (p - t) - to_t * t + to_p * p;
-  }
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at >= dims.batch * dims.pixels) {
+return;
+}
+let sample = at / dims.pixels;
+let base = sample * dims.channels * dims.pixels + at % dims.pixels;
+let weight = weights[sample] / f32(dims.mean_of);
+let r = root[sample];
+var by_root = 0.0;
+if (r > 0.0 || is_nan(r)) {
+by_root = weight / (r * f32(dims.channels * dims.pixels));
+}
+var to_t = 0.0;
+var to_p = 0.0;
+if (COSINE) {
+var dot_pt = 0.0;
+var squares_p = 0.0;
+var squares_t = 0.0;
+for (var channel = 0u; channel < dims.channels; channel++) {
+let p = prediction[base + channel * dims.pixels];
+let t = target_value[base + channel * dims.pixels];
+dot_pt += p * t;
+squares_p += p * p;
+squares_t += t * t;
+}
+let norm_p = at_least(sqrt(squares_p), 1e-8);
+let norm_t = at_least(sqrt(squares_t), 1e-8);
+let scale = weight / f32(dims.pixels);
+to_t = scale / (norm_p * norm_t);
+if (norm_p > 1e-8 || is_nan(norm_p)) {
+to_p = scale * dot_pt / (norm_t * norm_p * squares_p);
+}
+}
+for (var channel = 0u; channel < dims.channels; channel++) {
+let i = base + channel * dims.pixels;
+let p = prediction[i];
+let t = target_value[i];
+dprediction[i] = by_root * (p - t) - to_t * t + to_p * p;
+}
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
+
+
+
+
+
+
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
-
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return select(max(x, least), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -9301,29 +9159,29 @@ const loss_fwd_ = {
     SQUARED: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['LANES'],
-  code: `// loss_fwd: per sample, root - c with root = sqrt(mean((p - t)^2) + c^2); c = 0 is the RMSE. With SQUARED the mean square
-//   itself, and a root of 1/2, with which loss_bwd's slope (p - t) / (root numel) is that of the square. With COSINE, plus the mean over
-//   pixels of 1 - cos(p, t) over channels, each norm clamped at 1e-8.
-// Buffers f32: prediction, target_value [batch, channels, pixels]; per_sample, root [batch].
-// Grid: LANES invocations a sample, one sample a workgroup; neighbours read neighbouring pixels.
-// Precision: f32; root - c is taken as mse / (root + c), which does not cancel.
-// Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023.
-// @use lanes
-// @use runs
-// @use finite
+  code: `
 
-const LANES: u32 = 256u;       // knob, halved to fit: invocations a sample, a power of two
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 256u;
 const ROWS: u32 = 1u;
-const COSINE: bool = false;    // knob: add the channel-cosine term
-const SQUARED: bool = false;   // knob: the mean square instead of its root
+const COSINE: bool = false;
+const SQUARED: bool = false;
 
-alias Summed = vec2f; // squares, 1 - cosine
+alias Summed = vec2f;
 
 struct Dims {
-  batch: u32,
-  channels: u32,
-  pixels: u32,
-  c: f32,
+batch: u32,
+channels: u32,
+pixels: u32,
+c: f32,
 }
 
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
@@ -9334,139 +9192,127 @@ struct Dims {
 
 @compute @workgroup_size(LANES)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let sample = wid.x + wid.y * groups.x;
-  let live = sample < dims.batch;
-  let base = select(0u, sample, live) * dims.channels * dims.pixels;
-  let end = select(0u, dims.pixels, live);
-  var sums = Runs();
-  for (var first = lid.x; first < end; first += RUN * LANES) {
-    var run = Summed();
-    for (var pixel = first; pixel < min(end, first + RUN * LANES); pixel += LANES) {
-      var squares = 0.0;
-      var dot_pt = 0.0;
-      var norm_p = 0.0;
-      var norm_t = 0.0;
-      for (var channel = 0u; channel < dims.channels; channel++) {
-        let p = prediction[base + channel * dims.pixels + pixel];
-        let t = target_value[base + channel * dims.pixels + pixel];
-        squares += (p - t) * (p - t);
-        dot_pt += p * t;
-        norm_p += p * p;
-        norm_t += t * t;
-      }
-      run.x += squares;
-      if (COSINE) {
-        run.y += 1.0 - dot_pt / (at_least(sqrt(norm_p), 1e-8) * at_least(sqrt(norm_t), 1e-8));
-      }
-    }
-    add_run(&sums, run);
-  }
-  let sum = sum_of(sums);
-  let mse = lanes_sum(sum.x, lid.x, 0u) / f32(dims.channels * dims.pixels);
-  var value = 0.0;
-  if (COSINE) {
-    value = lanes_sum(sum.y, lid.x, 0u) / f32(dims.pixels);
-  }
-  if (live && lid.x == 0u) {
-    if (SQUARED) {
-      root[sample] = 0.5;
-      per_sample[sample] = value + mse;
-      return;
-    }
-    let r = sqrt(mse + dims.c * dims.c);
-    root[sample] = r;
-    var distance = r; // 0, infinite or NaN
-    if (r > 0.0 && is_finite(r)) {
-      distance = mse / (r + dims.c);
-    }
-    per_sample[sample] = value + distance;
-  }
+let sample = wid.x + wid.y * groups.x;
+let live = sample < dims.batch;
+let base = select(0u, sample, live) * dims.channels * dims.pixels;
+let end = select(0u, dims.pixels, live);
+var sums = Runs();
+for (var first = lid.x; first < end; first += RUN * LANES) {
+var run = Summed();
+for (var pixel = first; pixel < min(end, first + RUN * LANES); pixel += LANES) {
+var squares = 0.0;
+var dot_pt = 0.0;
+var norm_p = 0.0;
+var norm_t = 0.0;
+for (var channel = 0u; channel < dims.channels; channel++) {
+let p = prediction[base + channel * dims.pixels + pixel];
+let t = target_value[base + channel * dims.pixels + pixel];
+squares += (p - t) * (p - t);
+dot_pt += p * t;
+norm_p += p * p;
+norm_t += t * t;
+}
+run.x += squares;
+if (COSINE) {
+run.y += 1.0 - dot_pt / (at_least(sqrt(norm_p), 1e-8) * at_least(sqrt(norm_t), 1e-8));
+}
+}
+add_run(&sums, run);
+}
+let sum = sum_of(sums);
+let mse = lanes_sum(sum.x, lid.x, 0u) / f32(dims.channels * dims.pixels);
+var value = 0.0;
+if (COSINE) {
+value = lanes_sum(sum.y, lid.x, 0u) / f32(dims.pixels);
+}
+if (live && lid.x == 0u) {
+if (SQUARED) {
+root[sample] = 0.5;
+per_sample[sample] = value + mse;
+return;
+}
+let r = sqrt(mse + dims.c * dims.c);
+root[sample] = r;
+var distance = r;
+if (r > 0.0 && is_finite(r)) {
+distance = mse / (r + dims.c);
+}
+per_sample[sample] = value + distance;
+}
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+
+
 
 var<workgroup> lane_partials: array<f32, LANES * ROWS>;
 
 fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = row * LANES;
-  lane_partials[base + lane] = value;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
-    }
-    workgroupBarrier();
-  }
-  let total = lane_partials[base];
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
+return runs.total + runs.block;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
+
+
+
 
 fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// max(x, least) that keeps a NaN.
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
-
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return select(max(x, least), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -9498,22 +9344,22 @@ const loss_total_ = {
     LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['LANES'],
-  code: `// loss_total: total[slot] = sum over b of weights[b] per_sample[b] / batch.
-// Buffers f32: per_sample, weights [batch]; total [slots].
-// Grid: one workgroup of LANES invocations.
-// Precision: f32, in one fixed order.
-// @use lanes
-// @use runs
+  code: `
 
-const LANES: u32 = 256u;  // knob, halved to fit: invocations, a power of two
+
+
+
+
+
+const LANES: u32 = 256u;
 const ROWS: u32 = 1u;
 
 alias Summed = f32;
 
 struct Dims {
-  batch: u32,
-  slot: u32,
-  slots: u32,
+batch: u32,
+slot: u32,
+slots: u32,
 }
 
 @group(0) @binding(0) var<storage, read> per_sample: array<f32>;
@@ -9523,69 +9369,68 @@ struct Dims {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_id) lid: vec3u) {
-  var sums = Runs();
-  for (var first = lid.x; first < dims.batch; first += RUN * LANES) {
-    var run = 0.0;
-    for (var b = first; b < min(dims.batch, first + RUN * LANES); b += LANES) {
-      run += weights[b] * per_sample[b];
-    }
-    add_run(&sums, run);
-  }
-  let sum = lanes_sum(sum_of(sums), lid.x, 0u);
-  if (lid.x == 0u) {
-    total[dims.slot] = sum / f32(dims.batch);
-  }
+var sums = Runs();
+for (var first = lid.x; first < dims.batch; first += RUN * LANES) {
+var run = 0.0;
+for (var b = first; b < min(dims.batch, first + RUN * LANES); b += LANES) {
+run += weights[b] * per_sample[b];
+}
+add_run(&sums, run);
+}
+let sum = lanes_sum(sum_of(sums), lid.x, 0u);
+if (lid.x == 0u) {
+total[dims.slot] = sum / f32(dims.batch);
+}
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+
+
 
 var<workgroup> lane_partials: array<f32, LANES * ROWS>;
 
 fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = row * LANES;
-  lane_partials[base + lane] = value;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
-    }
-    workgroupBarrier();
-  }
-  let total = lane_partials[base];
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
-}
-` as string,
+return runs.total + runs.block;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -9645,381 +9490,374 @@ const matmul_plain_ = {
     RUNS: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG_X', 'WG_Y'],
-  code: `// matmul_plain: out = residual + gate * act(op(A) op(B) + bias), batched; op is the identity or a transpose.
-// Buffers, row-major (batch outermost):
-//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
-//   shared_matrix)
-//   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
-//   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
-//   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
-// Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
-// Grid: TM rows x TN columns an invocation, read straight from storage, WG_X x WG_Y invocations a workgroup, folded over (split, batch, tile).
-// Precision: sums and the epilogue in f32; a, b and out, pre, residual may be stored as f16. The oracle of the tiled variant, and the fast path on CPU adapters. llvmpipe turns a storage read inside a loop into a
-// branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
-// read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
-// @use act
-// @use shared_matrix
+  code: `
 
-const TM: u32 = 4u;                // knob: output rows an invocation, a multiple of 4 with VEC_A
-const TN: u32 = 4u;                // knob: output columns an invocation, a multiple of 4
-const WG_X: u32 = 8u;              // knob: invocations along n
-const WG_Y: u32 = 8u;              // knob: invocations along m
-const TRANS_A: bool = false;       // knob: a is stored [k, m]
-const TRANS_B: bool = false;       // knob: b is stored [n, k]
-const VEC_A: bool = false;         // knob: a is read as vectors of 4; needs TRANS_A and m a multiple of 4
-const VEC_B: bool = false;         // knob: b is read as vectors of 4; needs no TRANS_B and n a multiple of 4
-alias Scalar = f32;                // knob: f16 stores a and b in half precision
-alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
-alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
-alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
-const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
-const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
-const B_EACH: u32 = 1u;            // knob: likewise of b
-const B_OF: u32 = 0u;              // knob: likewise of b
-const ACT: u32 = 0u;               // knob: 0 none; see lib act
-const HAS_BIAS: bool = false;      // knob: add bias
-const HAS_GATE: bool = false;      // knob: multiply by gate
-const HAS_RESIDUAL: bool = false;  // knob: add residual
-const HAS_PRE: bool = false;       // knob: also write the value before act
-const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; up to 1.5 times the time on a CPU
 
-const RUN: u32 = 2048u;  // of k, summed by themselves with RUNS
-const TQ: u32 = TN / 4u; // quads of neighbouring columns an invocation
+
+
+
+
+
+
+
+
+
+
+
+
+const TM: u32 = 4u;
+const TN: u32 = 4u;
+const WG_X: u32 = 8u;
+const WG_Y: u32 = 8u;
+const TRANS_A: bool = false;
+const TRANS_B: bool = false;
+const VEC_A: bool = false;
+const VEC_B: bool = false;
+alias Scalar = f32;
+alias AElem = f32;
+alias BElem = f32;
+alias OScalar = f32;
+const A_EACH: u32 = 1u;
+const A_OF: u32 = 0u;
+const B_EACH: u32 = 1u;
+const B_OF: u32 = 0u;
+const ACT: u32 = 0u;
+const HAS_BIAS: bool = false;
+const HAS_GATE: bool = false;
+const HAS_RESIDUAL: bool = false;
+const HAS_PRE: bool = false;
+const RUNS: bool = false;
+
+const RUN: u32 = 2048u;
+const TQ: u32 = TN / 4u;
 
 struct Dims {
-  m: u32,
-  n: u32,
-  k: u32,
-  batch: u32, // optional, else 1
-  k_chunk: u32, // optional, else k
-  gate_rows: u32, // optional: HAS_GATE, else 1
-  gate_stride: u32, // optional: HAS_GATE, else 0
-  gate_offset: u32, // optional: HAS_GATE, else 0
-  residual_rows: u32, // optional: HAS_RESIDUAL, else 1
+m: u32,
+n: u32,
+k: u32,
+batch: u32,
+k_chunk: u32,
+gate_rows: u32,
+gate_stride: u32,
+gate_offset: u32,
+residual_rows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<AElem>;
 @group(0) @binding(1) var<storage, read> b: array<BElem>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
-@group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
-@group(0) @binding(4) var<storage, read> residual: array<OScalar>; // optional: HAS_RESIDUAL
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> gate: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<OScalar>;
 @group(0) @binding(5) var<storage, read_write> out: array<OScalar>;
-@group(0) @binding(6) var<storage, read_write> pre: array<OScalar>; // optional: HAS_PRE
+@group(0) @binding(6) var<storage, read_write> pre: array<OScalar>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
-// Elements as vectors: a vector of 4 is itself, one number is all four.
+
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
 
 @compute @workgroup_size(WG_X, WG_Y)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let tiles_n = (dims.n + TN * WG_X - 1u) / (TN * WG_X);
-  let tiles_m = (dims.m + TM * WG_Y - 1u) / (TM * WG_Y);
-  let group = wid.x + wid.y * groups.x;
-  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
-  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-  if (slice >= splits * dims.batch) {
-    return;
-  }
-  let tile = group % (tiles_n * tiles_m);
-  let batch = slice % dims.batch;
-  let k_begin = (slice / dims.batch) * dims.k_chunk;
-  let k_end = min(dims.k, k_begin + dims.k_chunk);
-  let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
-  let col0 = ((tile % tiles_n) * WG_X * TQ + lid.x) * 4u; // quads WG_X apart, so that neighbours read neighbours
+let tiles_n = (dims.n + TN * WG_X - 1u) / (TN * WG_X);
+let tiles_m = (dims.m + TM * WG_Y - 1u) / (TM * WG_Y);
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+if (slice >= splits * dims.batch) {
+return;
+}
+let tile = group % (tiles_n * tiles_m);
+let batch = slice % dims.batch;
+let k_begin = (slice / dims.batch) * dims.k_chunk;
+let k_end = min(dims.k, k_begin + dims.k_chunk);
+let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
+let col0 = ((tile % tiles_n) * WG_X * TQ + lid.x) * 4u;
 
-  // Where each row of A and each column of B starts; clamped, not masked: the store masks.
-  var a_base: array<u32, TM>;
-  var b_base: array<u32, TN>;
-  for (var i = 0u; i < TM; i++) {
-    let row = min(row0 + i, dims.m - 1u);
-    a_base[i] = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
-    if (VEC_A) {
-      a_base[i] /= 4u;
-    }
-  }
-  for (var j = 0u; j < TN; j++) {
-    let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
-    b_base[j] = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
-    if (VEC_B) {
-      b_base[j] /= 4u;
-    }
-  }
-  let a_step = select(1u, dims.m, TRANS_A);
-  let b_step = select(dims.n, 1u, TRANS_B);
 
-  var acc: array<array<vec4f, TQ>, TM>;
-  var total: array<array<vec4f, TQ>, TM>; // of the runs before, with RUNS
-  for (var kk = k_begin; kk < k_end; kk++) {
-    var bv: array<vec4f, TQ>;
-    for (var q = 0u; q < TQ; q++) {
-      if (VEC_B) {
-        bv[q] = b_at(b_base[q * 4u] + kk * (dims.n / 4u));
-      } else {
-        for (var j = 0u; j < 4u; j++) {
-          bv[q][j] = b_at(b_base[q * 4u + j] + kk * b_step).x;
-        }
-      }
-    }
-    if (VEC_A) {
-      for (var i = 0u; i < TM; i += 4u) {
-        let av = a_at(a_base[i] + kk * (dims.m / 4u));
-        for (var r = 0u; r < 4u; r++) {
-          for (var q = 0u; q < TQ; q++) {
-            acc[i + r][q] += av[r] * bv[q];
-          }
-        }
-      }
-    } else {
-      for (var i = 0u; i < TM; i++) {
-        let av = a_at(a_base[i] + kk * a_step).x;
-        for (var q = 0u; q < TQ; q++) {
-          acc[i][q] += av * bv[q];
-        }
-      }
-    }
-    if (RUNS && (kk + 1u - k_begin) % RUN == 0u) {
-      for (var i = 0u; i < TM; i++) {
-        for (var q = 0u; q < TQ; q++) {
-          total[i][q] += acc[i][q];
-        }
-      }
-      acc = array<array<vec4f, TQ>, TM>();
-    }
-  }
+var a_base: array<u32, TM>;
+var b_base: array<u32, TN>;
+for (var i = 0u; i < TM; i++) {
+let row = min(row0 + i, dims.m - 1u);
+a_base[i] = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+if (VEC_A) {
+a_base[i] /= 4u;
+}
+}
+for (var j = 0u; j < TN; j++) {
+let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
+b_base[j] = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+if (VEC_B) {
+b_base[j] /= 4u;
+}
+}
+let a_step = select(1u, dims.m, TRANS_A);
+let b_step = select(dims.n, 1u, TRANS_B);
 
-  for (var i = 0u; i < TM; i++) {
-    for (var q = 0u; q < TQ; q++) {
-      for (var j = 0u; j < 4u; j++) {
-        let row = row0 + i;
-        let col = col0 + q * 4u * WG_X + j;
-        if (row < dims.m && col < dims.n) {
-          let index = (slice * dims.m + row) * dims.n + col;
-          var value = acc[i][q][j];
-          if (RUNS) {
-            value += total[i][q][j];
-          }
-          if (HAS_BIAS) {
-            value += bias[col];
-          }
-          if (HAS_PRE) {
-            pre[index] = OScalar(value);
-          }
-          value = act(value);
-          if (HAS_GATE) {
-            value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
-          }
-          if (HAS_RESIDUAL) {
-            value += f32(residual[(batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col]);
-          }
-          out[index] = OScalar(value);
-        }
-      }
-    }
-  }
+var acc: array<array<vec4f, TQ>, TM>;
+var total: array<array<vec4f, TQ>, TM>;
+for (var kk = k_begin; kk < k_end; kk++) {
+var bv: array<vec4f, TQ>;
+for (var q = 0u; q < TQ; q++) {
+if (VEC_B) {
+bv[q] = b_at(b_base[q * 4u] + kk * (dims.n / 4u));
+} else {
+for (var j = 0u; j < 4u; j++) {
+bv[q][j] = b_at(b_base[q * 4u + j] + kk * b_step).x;
+}
+}
+}
+if (VEC_A) {
+for (var i = 0u; i < TM; i += 4u) {
+let av = a_at(a_base[i] + kk * (dims.m / 4u));
+for (var r = 0u; r < 4u; r++) {
+for (var q = 0u; q < TQ; q++) {
+acc[i + r][q] += av[r] * bv[q];
+}
+}
+}
+} else {
+for (var i = 0u; i < TM; i++) {
+let av = a_at(a_base[i] + kk * a_step).x;
+for (var q = 0u; q < TQ; q++) {
+acc[i][q] += av * bv[q];
+}
+}
+}
+if (RUNS && (kk + 1u - k_begin) % RUN == 0u) {
+for (var i = 0u; i < TM; i++) {
+for (var q = 0u; q < TQ; q++) {
+total[i][q] += acc[i][q];
+}
+}
+acc = array<array<vec4f, TQ>, TM>();
+}
 }
 
-// act: the nonlinearity that a kernel was made for, and its derivative.
-// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
-// @use activation
+for (var i = 0u; i < TM; i++) {
+for (var q = 0u; q < TQ; q++) {
+for (var j = 0u; j < 4u; j++) {
+let row = row0 + i;
+let col = col0 + q * 4u * WG_X + j;
+if (row < dims.m && col < dims.n) {
+let index = (slice * dims.m + row) * dims.n + col;
+var value = acc[i][q][j];
+if (RUNS) {
+value += total[i][q][j];
+}
+if (HAS_BIAS) {
+value += bias[col];
+}
+if (HAS_PRE) {
+pre[index] = OScalar(value);
+}
+value = act(value);
+if (HAS_GATE) {
+value *= gate[(row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col];
+}
+if (HAS_RESIDUAL) {
+value += f32(residual[(batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col]);
+}
+out[index] = OScalar(value);
+}
+}
+}
+}
+}
+
+
+
+
 
 fn act(x: f32) -> f32 {
-  var value = x;
-  if (ACT == 1u) {
-    value = gelu(x);
-  } else if (ACT == 2u) {
-    value = silu(x);
-  } else if (ACT == 3u) {
-    value = relu(x);
-  } else if (ACT == 4u) {
-    value = gelu_erf(x);
-  } else if (ACT == 5u) {
-    value = sigmoid(x);
-  } else if (ACT == 6u) {
-    value = tanh_exact(x);
-  } else if (ACT == 7u) {
-    value = erf(x);
-  }
-  return value;
+var value = x;
+if (ACT == 1u) {
+value = gelu(x);
+} else if (ACT == 2u) {
+value = silu(x);
+} else if (ACT == 3u) {
+value = relu(x);
+} else if (ACT == 4u) {
+value = gelu_erf(x);
+} else if (ACT == 5u) {
+value = sigmoid(x);
+} else if (ACT == 6u) {
+value = tanh_exact(x);
+} else if (ACT == 7u) {
+value = erf(x);
+}
+return value;
 }
 
-fn act_grad(x: f32) -> f32 {
-  var value = 1.0;
-  if (ACT == 1u) {
-    value = gelu_grad(x);
-  } else if (ACT == 2u) {
-    value = silu_grad(x);
-  } else if (ACT == 3u) {
-    value = relu_grad(x);
-  } else if (ACT == 4u) {
-    value = gelu_erf_grad(x);
-  } else if (ACT == 5u) {
-    value = sigmoid_grad(x);
-  } else if (ACT == 6u) {
-    value = tanh_grad(x);
-  } else if (ACT == 7u) {
-    value = erf_grad(x);
-  }
-  return value;
-}
 
-// shared_matrix: which matrix of an operand of a batched product the i-th of the batch reads: \`each\` neighbours share one, and \`count\`
-// of them come again and again, 0: as many as are needed. A batch of axes [B, H] meets an operand of [B, 1] with each = H, of [1, H]
-// with count = H, and one matrix with count = 1.
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
-  return select(i / each, i / each % max(count, 1u), count > 0u);
+return select(i / each, i / each % max(count, 1u), count > 0u);
 }
 
-// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
-// @use finite
+
+
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
-const INV_SQRT_2PI: f32 = 0.3989422804014327;
-const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+
+
 const SQRT_2: f32 = 1.4142135623730951;
 
-// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+
 fn magnitude(x: f32, most: f32) -> f32 {
-  return between(abs(x), 0.0, most);
+return between(abs(x), 0.0, most);
 }
 
-// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(between(x, -10.0, 10.0));
+return tanh(between(x, -10.0, 10.0));
 }
 
-// The tanh form of GELU (Hendrycks & Gimpel 2016).
+
 fn gelu(x: f32) -> f32 {
-  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
 }
 
-fn gelu_grad(x: f32) -> f32 {
-  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
-  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
-}
 
-// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+
+
+
+
+
+
 fn sigmoid(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }
 
-// Of sigmoid (1 - sigmoid) the second factor would cancel.
-fn sigmoid_grad(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return e / ((1.0 + e) * (1.0 + e));
-}
 
-// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+
+
+
+
+
+
 fn tanh_exact(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  let far = (1.0 - e) / (1.0 + e);
-  let z = x * x;
-  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
-  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+let e = exp(-2.0 * magnitude(x, 100.0));
+let far = (1.0 - e) / (1.0 + e);
+let z = x * x;
+let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
 }
 
-// 1 - tanh^2, which would cancel.
-fn tanh_grad(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  return 4.0 * e / ((1.0 + e) * (1.0 + e));
-}
 
-// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
-// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+
+
+
+
+
+
+
 struct NormalTail {
-  above: f32,
-  exponential: f32,
+above: f32,
+exponential: f32,
 }
 
 fn normal_tail(x: f32) -> NormalTail {
-  let size = magnitude(x, 20.0); // exp(-200) is 0
-  let t = 1.0 / (1.0 + 0.235 * size);
-  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
-  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
-  let e = exp(-0.5 * size * size);
-  return NormalTail(e * (low + t * t * t * t * t * high), e);
+let size = magnitude(x, 20.0);
+let t = 1.0 / (1.0 + 0.235 * size);
+let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+let e = exp(-0.5 * size * size);
+return NormalTail(e * (low + t * t * t * t * t * high), e);
 }
 
-// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+
 fn gelu_erf(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+let tail = normal_tail(x);
+return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
 }
 
-fn gelu_erf_grad(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
-}
 
-// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+
+
+
+
+
 fn erf(x: f32) -> f32 {
-  let z = x * x;
-  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
-  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
-  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+let z = x * x;
+let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
 }
 
-fn erf_grad(x: f32) -> f32 {
-  let size = magnitude(x, 20.0);
-  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
-}
+
+
+
+
 
 fn relu(x: f32) -> f32 {
-  return at_least(x, 0.0);
+return at_least(x, 0.0);
 }
 
-fn relu_grad(x: f32) -> f32 {
-  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
-}
+
+
+
 
 fn silu(x: f32) -> f32 {
-  return x * sigmoid(x);
+return x * sigmoid(x);
 }
 
-fn silu_grad(x: f32) -> f32 {
-  let s = sigmoid(x);
-  return s * (1.0 + x * (1.0 - s));
-}
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
+
+
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
+
+
+
+
+
+
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
+return select(max(x, least), x, is_nan(x));
 }
 
-// clamp(x, low, high) that keeps a NaN.
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -10088,661 +9926,654 @@ const matmul_tiled_ = {
     RUNS: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
-  code: `// matmul_tiled: out = residual + gate * act(op(A) op(B) + bias), batched; the GPU variant of matmul_plain, with the same buffers and dims.
-// Buffers, row-major (batch outermost):
-//   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
-//   shared_matrix)
-//   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
-//   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
-//   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
-// Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
-// Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
-// read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile). Small workgroups, several a multiprocessor, wait for
-// each other at no barrier and end one by one: 64 x 64 outputs by 64 invocations beat 128 x 128 by 256.
-// Each step stages BK of k in workgroup memory, k outermost, while the step after is already on its way into registers, in items of four
-// vec4s: BM items are A's, then BN are B's. An operand that lies along k in storage is transposed in registers, 4 x 4 at a time; its vec4s
-// are swizzled so that those writes meet no bank twice. The steps of k are written out: a driver that keeps them a loop takes a quarter longer.
-// Sums and fetched numbers are named, not arrays: an array of vec4s that a loop indexes went to local memory on an NVIDIA driver, and
-// 128 x 128 tiles made 2 TFLOP/s instead of tens.
-// Precision: sums and the epilogue in f32, k summed in order, or in runs with RUNS; a, b and out, pre, residual may be stored as f16.
-// @use act
-// @use shared_matrix
-// @use product_tiles
+  code: `
 
-const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation, 1 or 2: 32 QM rows a workgroup
-const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation, 1 or 2: 32 QN columns a workgroup
-const TRANS_A: bool = false;       // knob: a is stored [k, m]
-const TRANS_B: bool = false;       // knob: b is stored [n, k]
-const VEC_A: bool = false;         // knob: a is read as vectors of 4; its rows are a multiple of 4 (and k_chunk, where they run along k)
-const VEC_B: bool = false;         // knob: b is read as vectors of 4; likewise
-const VEC_N: bool = false;         // knob: residual, out and pre are accessed as vectors of 4; n is a multiple of 4
-alias Scalar = f32;                // knob: f16 stores a and b in half precision
-alias AElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_A
-alias BElem = f32;                 // knob: as Scalar, a vector of 4 with VEC_B
-alias OScalar = f32;               // knob: f16 stores residual, out and pre in half precision
-alias RElem = f32;                 // knob: as OScalar, a vector of 4 with VEC_N
-alias OElem = array<f32, 1>;       // knob: array<OScalar, 1>, or a vector of 4 with VEC_N: both can be indexed, so one store serves both
-const A_EACH: u32 = 1u;            // knob: neighbours in the batch that share a matrix of a
-const A_OF: u32 = 0u;              // knob: matrices of a that the batch goes through again and again; 0: as many as it needs
-const B_EACH: u32 = 1u;            // knob: likewise of b
-const B_OF: u32 = 0u;              // knob: likewise of b
-const ACT: u32 = 0u;               // knob: 0 none; see lib act
-const HAS_BIAS: bool = false;      // knob: add bias
-const HAS_GATE: bool = false;      // knob: multiply by gate
-const HAS_RESIDUAL: bool = false;  // knob: add residual
-const HAS_PRE: bool = false;       // knob: also write the value before act
-const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; with QM = QN = 1
 
-const RUN: u32 = 2048u; // of k, summed by themselves with RUNS
-const BK: u32 = 16u; // k a step: (QM + QN) 2 KiB of workgroup memory
-const SIDE: u32 = 8u; // invocations along m and along n
-const THREADS: u32 = 64u; // SIDE x SIDE
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+const QM: u32 = 1u;
+const QN: u32 = 1u;
+const TRANS_A: bool = false;
+const TRANS_B: bool = false;
+const VEC_A: bool = false;
+const VEC_B: bool = false;
+const VEC_N: bool = false;
+alias Scalar = f32;
+alias AElem = f32;
+alias BElem = f32;
+alias OScalar = f32;
+alias RElem = f32;
+alias OElem = array<f32, 1>;
+const A_EACH: u32 = 1u;
+const A_OF: u32 = 0u;
+const B_EACH: u32 = 1u;
+const B_OF: u32 = 0u;
+const ACT: u32 = 0u;
+const HAS_BIAS: bool = false;
+const HAS_GATE: bool = false;
+const HAS_RESIDUAL: bool = false;
+const HAS_PRE: bool = false;
+const RUNS: bool = false;
+
+const RUN: u32 = 2048u;
+const BK: u32 = 16u;
+const SIDE: u32 = 8u;
+const THREADS: u32 = 64u;
 const BM: u32 = 4u * SIDE * QM;
 const BN: u32 = 4u * SIDE * QN;
-const ITEMS_A: u32 = BK * BM / 16u; // items of A, four vec4s each
+const ITEMS_A: u32 = BK * BM / 16u;
 const ITEMS_B: u32 = BK * BN / 16u;
-const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
+const TWICE: bool = ITEMS_A + ITEMS_B > THREADS;
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 
 struct Dims {
-  m: u32,
-  n: u32,
-  k: u32,
-  batch: u32, // optional, else 1
-  k_chunk: u32, // optional, else k
-  gate_rows: u32, // optional: HAS_GATE, else 1
-  gate_stride: u32, // optional: HAS_GATE, else 0
-  gate_offset: u32, // optional: HAS_GATE, else 0
-  residual_rows: u32, // optional: HAS_RESIDUAL, else 1
+m: u32,
+n: u32,
+k: u32,
+batch: u32,
+k_chunk: u32,
+gate_rows: u32,
+gate_stride: u32,
+gate_offset: u32,
+residual_rows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<AElem>;
 @group(0) @binding(1) var<storage, read> b: array<BElem>;
-@group(0) @binding(2) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
-@group(0) @binding(3) var<storage, read> gate: array<f32>; // optional: HAS_GATE
-@group(0) @binding(4) var<storage, read> residual: array<RElem>; // optional: HAS_RESIDUAL
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read> gate: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<RElem>;
 @group(0) @binding(5) var<storage, read_write> out: array<OElem>;
-@group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
+@group(0) @binding(6) var<storage, read_write> pre: array<OElem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
-// Elements as vectors: a vector of 4 is itself, one number is all four.
+
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(b[i])); }
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
-// A block of 4 x 4 sums.
+
 struct Block {
-  r0: vec4f,
-  r1: vec4f,
-  r2: vec4f,
-  r3: vec4f,
+r0: vec4f,
+r1: vec4f,
+r2: vec4f,
+r3: vec4f,
 }
 
 fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-  var sums = before;
-  sums.r0 += av.x * bv;
-  sums.r1 += av.y * bv;
-  sums.r2 += av.z * bv;
-  sums.r3 += av.w * bv;
-  return sums;
+var sums = before;
+sums.r0 += av.x * bv;
+sums.r1 += av.y * bv;
+sums.r2 += av.z * bv;
+sums.r3 += av.w * bv;
+return sums;
 }
 
 fn sum_of(x: Block, y: Block) -> Block {
-  return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
+return Block(x.r0 + y.r0, x.r1 + y.r1, x.r2 + y.r2, x.r3 + y.r3);
 }
 
-// The blocks of an invocation, by rows and columns.
+
 struct Sums {
-  b00: Block,
-  b01: Block,
-  b10: Block,
-  b11: Block,
+b00: Block,
+b01: Block,
+b10: Block,
+b11: Block,
 }
 
-// Adds line kk of the staged tiles.
+
 fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-  var s = before;
-  let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
-  let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
-  let a0 = tile_a[kk][at_a];
-  let b0 = tile_b[kk][at_b];
-  s.b00 = multiply(s.b00, a0, b0);
-  if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
-  if (QM > 1u) {
-    let a1 = tile_a[kk][at_a + SIDE];
-    s.b10 = multiply(s.b10, a1, b0);
-    if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
-  }
-  return s;
+var s = before;
+let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
+let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
+let a0 = tile_a[kk][at_a];
+let b0 = tile_b[kk][at_b];
+s.b00 = multiply(s.b00, a0, b0);
+if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+if (QM > 1u) {
+let a1 = tile_a[kk][at_a + SIDE];
+s.b10 = multiply(s.b10, a1, b0);
+if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+}
+return s;
 }
 
 fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-  return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
 }
 
 fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
-  finish(slice, batch, row, col, sums.r0);
-  finish(slice, batch, row + 1u, col, sums.r1);
-  finish(slice, batch, row + 2u, col, sums.r2);
-  finish(slice, batch, row + 3u, col, sums.r3);
+finish(slice, batch, row, col, sums.r0);
+finish(slice, batch, row + 1u, col, sums.r1);
+finish(slice, batch, row + 2u, col, sums.r2);
+finish(slice, batch, row + 3u, col, sums.r3);
 }
 
-// The epilogue of four outputs from (row, col) on.
+
 fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
-  if (row >= dims.m || col >= dims.n) {
-    return;
-  }
-  let index = (slice * dims.m + row) * dims.n + col;
-  var value = sum;
-  let count = min(4u, dims.n - col);
-  if (HAS_BIAS) {
-    value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
-  }
-  if (HAS_PRE) {
-    for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-      if (j < count) {
-        var part: OElem;
-        for (var c = 0u; c < STORE_WIDTH; c++) {
-          part[c] = OScalar(value[j + c]);
-        }
-        pre[(index + j) / STORE_WIDTH] = part;
-      }
-    }
-  }
-  if (ACT != 0u) {
-    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
-  }
-  if (HAS_GATE) {
-    let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
-    value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
-  }
-  if (HAS_RESIDUAL) {
-    let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
-    if (VEC_N) {
-      value += residual_at(at / 4u);
-    } else {
-      value.x += residual_at(at).x;
-      if (count > 1u) { value.y += residual_at(at + 1u).x; }
-      if (count > 2u) { value.z += residual_at(at + 2u).x; }
-      if (count > 3u) { value.w += residual_at(at + 3u).x; }
-    }
-  }
-  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-    if (j < count) {
-      var part: OElem;
-      for (var c = 0u; c < STORE_WIDTH; c++) {
-        part[c] = OScalar(value[j + c]);
-      }
-      out[(index + j) / STORE_WIDTH] = part;
-    }
-  }
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let index = (slice * dims.m + row) * dims.n + col;
+var value = sum;
+let count = min(4u, dims.n - col);
+if (HAS_BIAS) {
+value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
+}
+if (HAS_PRE) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+pre[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+if (ACT != 0u) {
+value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
+}
+if (HAS_GATE) {
+let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
+value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
+}
+if (HAS_RESIDUAL) {
+let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+if (VEC_N) {
+value += residual_at(at / 4u);
+} else {
+value.x += residual_at(at).x;
+if (count > 1u) { value.y += residual_at(at + 1u).x; }
+if (count > 2u) { value.z += residual_at(at + 2u).x; }
+if (count > 3u) { value.w += residual_at(at + 3u).x; }
+}
+}
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
 }
 
-// Which (x, y) of the workgroup an invocation is: 32 neighbours are 8 x 4, and each 8 of them 4 x 2, since NVIDIA's multiprocessors serve
-// reads of 16 bytes by 8 invocations at a time, and these read 6 vec4s.
+
+
 fn place(local: u32) -> vec2u {
-  let lane = local % 32u;
-  let block = local / 32u;
-  let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
-  return vec2u(within.x, within.y + 4u * block);
+let lane = local % 32u;
+let block = local / 32u;
+let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+return vec2u(within.x, within.y + 4u * block);
 }
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let tiles_n = (dims.n + BN - 1u) / BN;
-  let tiles_m = (dims.m + BM - 1u) / BM;
-  let group = wid.x + wid.y * groups.x;
-  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
-  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-  if (slice >= splits * dims.batch) {
-    return;
-  }
-  let tile = group % (tiles_n * tiles_m);
-  let batch = slice % dims.batch;
-  let k_begin = (slice / dims.batch) * dims.k_chunk;
-  let k_end = min(dims.k, k_begin + dims.k_chunk);
-  let row_base = (tile / tiles_n) * BM;
-  let col_base = (tile % tiles_n) * BN;
-  let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
-  let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
+let tiles_n = (dims.n + BN - 1u) / BN;
+let tiles_m = (dims.m + BM - 1u) / BM;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+if (slice >= splits * dims.batch) {
+return;
+}
+let tile = group % (tiles_n * tiles_m);
+let batch = slice % dims.batch;
+let k_begin = (slice / dims.batch) * dims.k_chunk;
+let k_end = min(dims.k, k_begin + dims.k_chunk);
+let row_base = (tile / tiles_n) * BM;
+let col_base = (tile % tiles_n) * BN;
+let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
+let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
-  var s = Sums();
-  var runs_before = Block(); // of b00, with RUNS
-  let at = place(local);
-  let sources = Sources(a_base, b_base, row_base, col_base, k_end);
-  var next = fetch(local, sources, k_begin);
-  var next2 = Fetched();
-  if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
-  for (var k0 = k_begin; k0 < k_end; k0 += BK) {
-    stage(local, next);
-    if (TWICE) { stage(local + THREADS, next2); }
-    workgroupBarrier();
-    let after = k0 + BK; // past the end the fetches give zeros that nothing reads
-    next = fetch(local, sources, after);
-    if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
-    s = four_steps(s, 0u, at);
-    s = four_steps(s, 4u, at);
-    s = four_steps(s, 8u, at);
-    s = four_steps(s, 12u, at);
-    workgroupBarrier();
-    if (RUNS && (after - k_begin) % RUN == 0u) {
-      runs_before = sum_of(runs_before, s.b00);
-      s.b00 = Block();
-    }
-  }
-  if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
+var s = Sums();
+var runs_before = Block();
+let at = place(local);
+let sources = Sources(a_base, b_base, row_base, col_base, k_end);
+var next = fetch(local, sources, k_begin);
+var next2 = Fetched();
+if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+stage(local, next);
+if (TWICE) { stage(local + THREADS, next2); }
+workgroupBarrier();
+let after = k0 + BK;
+next = fetch(local, sources, after);
+if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+s = four_steps(s, 0u, at);
+s = four_steps(s, 4u, at);
+s = four_steps(s, 8u, at);
+s = four_steps(s, 12u, at);
+workgroupBarrier();
+if (RUNS && (after - k_begin) % RUN == 0u) {
+runs_before = sum_of(runs_before, s.b00);
+s.b00 = Block();
+}
+}
+if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-  let row = row_base + at.y * 4u;
-  let col = col_base + at.x * 4u;
-  finish_block(s.b00, slice, batch, row, col);
-  if (QN > 1u) { finish_block(s.b01, slice, batch, row, col + 4u * SIDE); }
-  if (QM > 1u) {
-    finish_block(s.b10, slice, batch, row + 4u * SIDE, col);
-    if (QN > 1u) { finish_block(s.b11, slice, batch, row + 4u * SIDE, col + 4u * SIDE); }
-  }
+let row = row_base + at.y * 4u;
+let col = col_base + at.x * 4u;
+finish_block(s.b00, slice, batch, row, col);
+if (QN > 1u) { finish_block(s.b01, slice, batch, row, col + 4u * SIDE); }
+if (QM > 1u) {
+finish_block(s.b10, slice, batch, row + 4u * SIDE, col);
+if (QN > 1u) { finish_block(s.b11, slice, batch, row + 4u * SIDE, col + 4u * SIDE); }
+}
 }
 
-// act: the nonlinearity that a kernel was made for, and its derivative.
-// Needs in the kernel: const ACT: 0 none, 1 GELU in its tanh form, 2 SiLU, 3 ReLU, 4 GELU in its exact (erf) form, 5 sigmoid, 6 tanh, 7 erf.
-// @use activation
+
+
+
 
 fn act(x: f32) -> f32 {
-  var value = x;
-  if (ACT == 1u) {
-    value = gelu(x);
-  } else if (ACT == 2u) {
-    value = silu(x);
-  } else if (ACT == 3u) {
-    value = relu(x);
-  } else if (ACT == 4u) {
-    value = gelu_erf(x);
-  } else if (ACT == 5u) {
-    value = sigmoid(x);
-  } else if (ACT == 6u) {
-    value = tanh_exact(x);
-  } else if (ACT == 7u) {
-    value = erf(x);
-  }
-  return value;
+var value = x;
+if (ACT == 1u) {
+value = gelu(x);
+} else if (ACT == 2u) {
+value = silu(x);
+} else if (ACT == 3u) {
+value = relu(x);
+} else if (ACT == 4u) {
+value = gelu_erf(x);
+} else if (ACT == 5u) {
+value = sigmoid(x);
+} else if (ACT == 6u) {
+value = tanh_exact(x);
+} else if (ACT == 7u) {
+value = erf(x);
+}
+return value;
 }
 
-fn act_grad(x: f32) -> f32 {
-  var value = 1.0;
-  if (ACT == 1u) {
-    value = gelu_grad(x);
-  } else if (ACT == 2u) {
-    value = silu_grad(x);
-  } else if (ACT == 3u) {
-    value = relu_grad(x);
-  } else if (ACT == 4u) {
-    value = gelu_erf_grad(x);
-  } else if (ACT == 5u) {
-    value = sigmoid_grad(x);
-  } else if (ACT == 6u) {
-    value = tanh_grad(x);
-  } else if (ACT == 7u) {
-    value = erf_grad(x);
-  }
-  return value;
-}
 
-// shared_matrix: which matrix of an operand of a batched product the i-th of the batch reads: \`each\` neighbours share one, and \`count\`
-// of them come again and again, 0: as many as are needed. A batch of axes [B, H] meets an operand of [B, 1] with each = H, of [1, H]
-// with count = H, and one matrix with count = 1.
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
-  return select(i / each, i / each % max(count, 1u), count > 0u);
+return select(i / each, i / each % max(count, 1u), count > 0u);
 }
 
-// product_tiles: the tiles of A and B of one step of a product, BK lines of k, fetched into registers and staged in workgroup memory.
-// Needs in the kernel: const BM, BN, BK, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B, VEC_A, VEC_B; dims.m, n, k; fn a_at, b_at(i) -> vec4f.
 
-// Arrays of lines: of an index in two parts the compiler bounds each, and what the loop adds to the first stays a constant.
+
+
+
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
 var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
-// Four k from k0 of row \`row\` of A [m, k], zero past the edges.
+
 fn a_along_k(base: u32, row: u32, k0: u32, k_end: u32) -> vec4f {
-  var v = vec4f();
-  let at = base + row * dims.k + k0;
-  if (row < dims.m && k0 < k_end) {
-    if (VEC_A) {
-      v = a_at(at / 4u);
-    } else {
-      v.x = a_at(at).x;
-      if (k0 + 1u < k_end) { v.y = a_at(at + 1u).x; }
-      if (k0 + 2u < k_end) { v.z = a_at(at + 2u).x; }
-      if (k0 + 3u < k_end) { v.w = a_at(at + 3u).x; }
-    }
-  }
-  return v;
+var v = vec4f();
+let at = base + row * dims.k + k0;
+if (row < dims.m && k0 < k_end) {
+if (VEC_A) {
+v = a_at(at / 4u);
+} else {
+v.x = a_at(at).x;
+if (k0 + 1u < k_end) { v.y = a_at(at + 1u).x; }
+if (k0 + 2u < k_end) { v.z = a_at(at + 2u).x; }
+if (k0 + 3u < k_end) { v.w = a_at(at + 3u).x; }
+}
+}
+return v;
 }
 
-// Four rows from row0 of line k0 of A [k, m].
+
 fn a_along_m(base: u32, row0: u32, k0: u32, k_end: u32) -> vec4f {
-  var v = vec4f();
-  let at = base + k0 * dims.m + row0;
-  if (row0 < dims.m && k0 < k_end) {
-    if (VEC_A) {
-      v = a_at(at / 4u);
-    } else {
-      v.x = a_at(at).x;
-      if (row0 + 1u < dims.m) { v.y = a_at(at + 1u).x; }
-      if (row0 + 2u < dims.m) { v.z = a_at(at + 2u).x; }
-      if (row0 + 3u < dims.m) { v.w = a_at(at + 3u).x; }
-    }
-  }
-  return v;
+var v = vec4f();
+let at = base + k0 * dims.m + row0;
+if (row0 < dims.m && k0 < k_end) {
+if (VEC_A) {
+v = a_at(at / 4u);
+} else {
+v.x = a_at(at).x;
+if (row0 + 1u < dims.m) { v.y = a_at(at + 1u).x; }
+if (row0 + 2u < dims.m) { v.z = a_at(at + 2u).x; }
+if (row0 + 3u < dims.m) { v.w = a_at(at + 3u).x; }
+}
+}
+return v;
 }
 
-// Four k from k0 of column \`col\` of B [n, k].
+
 fn b_along_k(base: u32, col: u32, k0: u32, k_end: u32) -> vec4f {
-  var v = vec4f();
-  let at = base + col * dims.k + k0;
-  if (col < dims.n && k0 < k_end) {
-    if (VEC_B) {
-      v = b_at(at / 4u);
-    } else {
-      v.x = b_at(at).x;
-      if (k0 + 1u < k_end) { v.y = b_at(at + 1u).x; }
-      if (k0 + 2u < k_end) { v.z = b_at(at + 2u).x; }
-      if (k0 + 3u < k_end) { v.w = b_at(at + 3u).x; }
-    }
-  }
-  return v;
+var v = vec4f();
+let at = base + col * dims.k + k0;
+if (col < dims.n && k0 < k_end) {
+if (VEC_B) {
+v = b_at(at / 4u);
+} else {
+v.x = b_at(at).x;
+if (k0 + 1u < k_end) { v.y = b_at(at + 1u).x; }
+if (k0 + 2u < k_end) { v.z = b_at(at + 2u).x; }
+if (k0 + 3u < k_end) { v.w = b_at(at + 3u).x; }
+}
+}
+return v;
 }
 
-// Four columns from col0 of line k0 of B [k, n].
+
 fn b_along_n(base: u32, col0: u32, k0: u32, k_end: u32) -> vec4f {
-  var v = vec4f();
-  let at = base + k0 * dims.n + col0;
-  if (col0 < dims.n && k0 < k_end) {
-    if (VEC_B) {
-      v = b_at(at / 4u);
-    } else {
-      v.x = b_at(at).x;
-      if (col0 + 1u < dims.n) { v.y = b_at(at + 1u).x; }
-      if (col0 + 2u < dims.n) { v.z = b_at(at + 2u).x; }
-      if (col0 + 3u < dims.n) { v.w = b_at(at + 3u).x; }
-    }
-  }
-  return v;
+var v = vec4f();
+let at = base + k0 * dims.n + col0;
+if (col0 < dims.n && k0 < k_end) {
+if (VEC_B) {
+v = b_at(at / 4u);
+} else {
+v.x = b_at(at).x;
+if (col0 + 1u < dims.n) { v.y = b_at(at + 1u).x; }
+if (col0 + 2u < dims.n) { v.z = b_at(at + 2u).x; }
+if (col0 + 3u < dims.n) { v.w = b_at(at + 3u).x; }
+}
+}
+return v;
 }
 
-// What an invocation fetches and stages of a step, as it lies in storage: of a transposed operand the 4 x 4 block of four lines along k,
-// of the other four vec4s of lines a quarter of BK apart.
+
+
 struct Fetched {
-  v0: vec4f,
-  v1: vec4f,
-  v2: vec4f,
-  v3: vec4f,
+v0: vec4f,
+v1: vec4f,
+v2: vec4f,
+v3: vec4f,
 }
 
-// Where quad \`quad\` of line kk lies within a line of a transposed tile: a block's line is 2 quads away from that of the next block of k.
+
 fn swizzle(quad: u32, kk: u32) -> u32 {
-  return quad ^ ((kk / 2u) & 6u);
+return quad ^ ((kk / 2u) & 6u);
 }
 
-// Fetches item e of the tile of A at k0. Blocks run along k first: 4 of them are 64 bytes of a line.
+
 fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
-  if (TRANS_A) {
-    let row = row_base + (e % (BM / 4u)) * 4u;
-    let k = k0 + e / (BM / 4u);
-    return Fetched(
-      a_along_m(base, row, k, k_end),
-      a_along_m(base, row, k + BK / 4u, k_end),
-      a_along_m(base, row, k + 2u * (BK / 4u), k_end),
-      a_along_m(base, row, k + 3u * (BK / 4u), k_end),
-    );
-  }
-  let row = row_base + (e / (BK / 4u)) * 4u;
-  let k = k0 + (e % (BK / 4u)) * 4u;
-  return Fetched(
-    a_along_k(base, row, k, k_end),
-    a_along_k(base, row + 1u, k, k_end),
-    a_along_k(base, row + 2u, k, k_end),
-    a_along_k(base, row + 3u, k, k_end),
-  );
+if (TRANS_A) {
+let row = row_base + (e % (BM / 4u)) * 4u;
+let k = k0 + e / (BM / 4u);
+return Fetched(
+a_along_m(base, row, k, k_end),
+a_along_m(base, row, k + BK / 4u, k_end),
+a_along_m(base, row, k + 2u * (BK / 4u), k_end),
+a_along_m(base, row, k + 3u * (BK / 4u), k_end),
+);
+}
+let row = row_base + (e / (BK / 4u)) * 4u;
+let k = k0 + (e % (BK / 4u)) * 4u;
+return Fetched(
+a_along_k(base, row, k, k_end),
+a_along_k(base, row + 1u, k, k_end),
+a_along_k(base, row + 2u, k, k_end),
+a_along_k(base, row + 3u, k, k_end),
+);
 }
 
 fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
-  if (TRANS_B) {
-    let col = col_base + (e / (BK / 4u)) * 4u;
-    let k = k0 + (e % (BK / 4u)) * 4u;
-    return Fetched(
-      b_along_k(base, col, k, k_end),
-      b_along_k(base, col + 1u, k, k_end),
-      b_along_k(base, col + 2u, k, k_end),
-      b_along_k(base, col + 3u, k, k_end),
-    );
-  }
-  let col = col_base + (e % (BN / 4u)) * 4u;
-  let k = k0 + e / (BN / 4u);
-  return Fetched(
-    b_along_n(base, col, k, k_end),
-    b_along_n(base, col, k + BK / 4u, k_end),
-    b_along_n(base, col, k + 2u * (BK / 4u), k_end),
-    b_along_n(base, col, k + 3u * (BK / 4u), k_end),
-  );
+if (TRANS_B) {
+let col = col_base + (e / (BK / 4u)) * 4u;
+let k = k0 + (e % (BK / 4u)) * 4u;
+return Fetched(
+b_along_k(base, col, k, k_end),
+b_along_k(base, col + 1u, k, k_end),
+b_along_k(base, col + 2u, k, k_end),
+b_along_k(base, col + 3u, k, k_end),
+);
+}
+let col = col_base + (e % (BN / 4u)) * 4u;
+let k = k0 + e / (BN / 4u);
+return Fetched(
+b_along_n(base, col, k, k_end),
+b_along_n(base, col, k + BK / 4u, k_end),
+b_along_n(base, col, k + 2u * (BK / 4u), k_end),
+b_along_n(base, col, k + 3u * (BK / 4u), k_end),
+);
 }
 
-// Stages what they fetched, in whole vec4s: a component written by itself may write its neighbours too, which are other invocations'.
+
 fn stage_a(e: u32, f: Fetched) {
-  if (TRANS_A) {
-    let kk = e / (BM / 4u);
-    let quad = e % (BM / 4u);
-    tile_a[kk][quad] = f.v0;
-    tile_a[kk + BK / 4u][quad] = f.v1;
-    tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
-    tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
-  } else {
-    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-    let kk = (e % (BK / 4u)) * 4u;
-    let quad = swizzle(e / (BK / 4u), kk);
-    tile_a[kk][quad] = turned[0];
-    tile_a[kk + 1u][quad] = turned[1];
-    tile_a[kk + 2u][quad] = turned[2];
-    tile_a[kk + 3u][quad] = turned[3];
-  }
+if (TRANS_A) {
+let kk = e / (BM / 4u);
+let quad = e % (BM / 4u);
+tile_a[kk][quad] = f.v0;
+tile_a[kk + BK / 4u][quad] = f.v1;
+tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
+tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
+} else {
+let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+let kk = (e % (BK / 4u)) * 4u;
+let quad = swizzle(e / (BK / 4u), kk);
+tile_a[kk][quad] = turned[0];
+tile_a[kk + 1u][quad] = turned[1];
+tile_a[kk + 2u][quad] = turned[2];
+tile_a[kk + 3u][quad] = turned[3];
+}
 }
 
 fn stage_b(e: u32, f: Fetched) {
-  if (TRANS_B) {
-    let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-    let kk = (e % (BK / 4u)) * 4u;
-    let quad = swizzle(e / (BK / 4u), kk);
-    tile_b[kk][quad] = turned[0];
-    tile_b[kk + 1u][quad] = turned[1];
-    tile_b[kk + 2u][quad] = turned[2];
-    tile_b[kk + 3u][quad] = turned[3];
-  } else {
-    let kk = e / (BN / 4u);
-    let quad = e % (BN / 4u);
-    tile_b[kk][quad] = f.v0;
-    tile_b[kk + BK / 4u][quad] = f.v1;
-    tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
-    tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
-  }
+if (TRANS_B) {
+let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+let kk = (e % (BK / 4u)) * 4u;
+let quad = swizzle(e / (BK / 4u), kk);
+tile_b[kk][quad] = turned[0];
+tile_b[kk + 1u][quad] = turned[1];
+tile_b[kk + 2u][quad] = turned[2];
+tile_b[kk + 3u][quad] = turned[3];
+} else {
+let kk = e / (BN / 4u);
+let quad = e % (BN / 4u);
+tile_b[kk][quad] = f.v0;
+tile_b[kk + BK / 4u][quad] = f.v1;
+tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
+tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
+}
 }
 
-// Where the operands and their tiles begin, and where k ends.
+
 struct Sources {
-  a: u32,
-  b: u32,
-  row: u32,
-  col: u32,
-  k_end: u32,
+a: u32,
+b: u32,
+row: u32,
+col: u32,
+k_end: u32,
 }
 
-// Fetches item e of a step: the first are A's, then B's.
+
 fn fetch(e: u32, sources: Sources, k0: u32) -> Fetched {
-  if (e < ITEMS_A) {
-    return fetch_a(e, sources.a, sources.row, k0, sources.k_end);
-  }
-  if (e < ITEMS_A + ITEMS_B) {
-    return fetch_b(e - ITEMS_A, sources.b, sources.col, k0, sources.k_end);
-  }
-  return Fetched();
+if (e < ITEMS_A) {
+return fetch_a(e, sources.a, sources.row, k0, sources.k_end);
+}
+if (e < ITEMS_A + ITEMS_B) {
+return fetch_b(e - ITEMS_A, sources.b, sources.col, k0, sources.k_end);
+}
+return Fetched();
 }
 
 fn stage(e: u32, f: Fetched) {
-  if (e < ITEMS_A) {
-    stage_a(e, f);
-  } else if (e < ITEMS_A + ITEMS_B) {
-    stage_b(e - ITEMS_A, f);
-  }
+if (e < ITEMS_A) {
+stage_a(e, f);
+} else if (e < ITEMS_A + ITEMS_B) {
+stage_b(e - ITEMS_A, f);
+}
 }
 
 
-// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
-// @use finite
+
+
 
 const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
 const GELU_CUBIC: f32 = 0.044715;
-const INV_SQRT_2PI: f32 = 0.3989422804014327;
-const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
+
+
 const SQRT_2: f32 = 1.4142135623730951;
 
-// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+
 fn magnitude(x: f32, most: f32) -> f32 {
-  return between(abs(x), 0.0, most);
+return between(abs(x), 0.0, most);
 }
 
-// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
+
 fn safe_tanh(x: f32) -> f32 {
-  return tanh(between(x, -10.0, 10.0));
+return tanh(between(x, -10.0, 10.0));
 }
 
-// The tanh form of GELU (Hendrycks & Gimpel 2016).
+
 fn gelu(x: f32) -> f32 {
-  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
 }
 
-fn gelu_grad(x: f32) -> f32 {
-  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
-  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
-}
 
-// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+
+
+
+
+
+
 fn sigmoid(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }
 
-// Of sigmoid (1 - sigmoid) the second factor would cancel.
-fn sigmoid_grad(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return e / ((1.0 + e) * (1.0 + e));
-}
 
-// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
+
+
+
+
+
+
 fn tanh_exact(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  let far = (1.0 - e) / (1.0 + e);
-  let z = x * x;
-  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
-  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+let e = exp(-2.0 * magnitude(x, 100.0));
+let far = (1.0 - e) / (1.0 + e);
+let z = x * x;
+let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
 }
 
-// 1 - tanh^2, which would cancel.
-fn tanh_grad(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  return 4.0 * e / ((1.0 + e) * (1.0 + e));
-}
 
-// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
-// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
+
+
+
+
+
+
+
 struct NormalTail {
-  above: f32,
-  exponential: f32,
+above: f32,
+exponential: f32,
 }
 
 fn normal_tail(x: f32) -> NormalTail {
-  let size = magnitude(x, 20.0); // exp(-200) is 0
-  let t = 1.0 / (1.0 + 0.235 * size);
-  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
-  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
-  let e = exp(-0.5 * size * size);
-  return NormalTail(e * (low + t * t * t * t * t * high), e);
+let size = magnitude(x, 20.0);
+let t = 1.0 / (1.0 + 0.235 * size);
+let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+let e = exp(-0.5 * size * size);
+return NormalTail(e * (low + t * t * t * t * t * high), e);
 }
 
-// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
+
 fn gelu_erf(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+let tail = normal_tail(x);
+return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
 }
 
-fn gelu_erf_grad(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
-}
 
-// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
+
+
+
+
+
 fn erf(x: f32) -> f32 {
-  let z = x * x;
-  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
-  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
-  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+let z = x * x;
+let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
 }
 
-fn erf_grad(x: f32) -> f32 {
-  let size = magnitude(x, 20.0);
-  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
-}
+
+
+
+
 
 fn relu(x: f32) -> f32 {
-  return at_least(x, 0.0);
+return at_least(x, 0.0);
 }
 
-fn relu_grad(x: f32) -> f32 {
-  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
-}
+
+
+
 
 fn silu(x: f32) -> f32 {
-  return x * sigmoid(x);
+return x * sigmoid(x);
 }
 
-fn silu_grad(x: f32) -> f32 {
-  let s = sigmoid(x);
-  return s * (1.0 + x * (1.0 - s));
-}
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
+
+
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
+
+
+
+
+
+
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
+return select(max(x, least), x, is_nan(x));
 }
 
-// clamp(x, low, high) that keeps a NaN.
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -10800,207 +10631,206 @@ const norm_bwd_modulation_ = {
     Summed: { kind: 'alias', type: 'type', default: 'vec2f' },
   },
   workgroup: ['WG'],
-  code: `// norm_bwd_modulation: the gradients of norm_fwd by scale and shift, summed over the rows that share them.
-//   dshift += sum of dy;  dscale += sum of dy (xhat weight + bias) = weight * sum of dy xhat + bias * sum of dy.
-// Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd); weight, bias [cols];
-//   dmodulation [ceil(rows / mod_rows), mod_stride], ADDED to at scale_offset + c and shift_offset + c: the caller zeroes it, and
-//   several kernels add into columns of their own.
-// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
-//   where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
-// Precision: f32, in one fixed order: no atomics.
-// Source: the derivative of shaders/norm_fwd.wgsl.
-// @use column_lanes
+  code: `
 
-const WG: u32 = 256u;             // knob, halved to fit: invocations a workgroup
-const LANES: u32 = 8u;            // knob: invocations a column, a power of two
-const LANES_FROM: u32 = 32u;      // knob: mod_rows from which LANES share a column
-const HAS_WEIGHT: bool = false;   // knob: the forward had weight
-const HAS_BIAS: bool = false;     // knob: the forward had bias
-const HAS_SCALE: bool = false;    // knob: the forward had scale
-const HAS_SHIFT: bool = false;    // knob: the forward had shift
-const VEC: bool = false;          // knob: dy and x are read as vectors of 4; cols is a multiple of 4
-alias Elem = f32;                 // knob: f16 stores dy, x in half precision; a vector of 4 with VEC
-alias Column = f32;               // knob: vec4f with VEC
-alias Summed = vec2f;             // knob: of dy, of dy xhat; mat2x4f with VEC
 
-const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const LANES: u32 = 8u;
+const LANES_FROM: u32 = 32u;
+const HAS_WEIGHT: bool = false;
+const HAS_BIAS: bool = false;
+const HAS_SCALE: bool = false;
+const HAS_SHIFT: bool = false;
+const VEC: bool = false;
+alias Elem = f32;
+alias Column = f32;
+alias Summed = vec2f;
+
+const WIDTH: u32 = select(1u, 4u, VEC);
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  mod_rows: u32,
-  mod_stride: u32,
-  scale_offset: u32, // optional: HAS_SCALE, else 0
-  shift_offset: u32, // optional: HAS_SHIFT, else 0
+rows: u32,
+cols: u32,
+mod_rows: u32,
+mod_stride: u32,
+scale_offset: u32,
+shift_offset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<Elem>;
 @group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
-@group(0) @binding(3) var<storage, read> weight: array<f32>; // optional: HAS_WEIGHT
-@group(0) @binding(4) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(3) var<storage, read> weight: array<f32>;
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
 fn term(row: u32, col: u32) -> Summed {
-  let at = row * (dims.cols / WIDTH) + col;
-  let g = Column(dy[at]);
-  if (HAS_SCALE) {
-    return Summed(g, g * (Column(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
-  }
-  return Summed(g, Column());
+let at = row * (dims.cols / WIDTH) + col;
+let g = Column(dy[at]);
+if (HAS_SCALE) {
+return Summed(g, g * (Column(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
+}
+return Summed(g, Column());
 }
 
-// Adds the sums of one number's column.
+
 fn add_sums(mod_base: u32, col: u32, dy_sum: f32, dy_xhat_sum: f32) {
-  if (HAS_SCALE) {
-    var dscale = dy_xhat_sum;
-    if (HAS_WEIGHT) {
-      dscale *= weight[col];
-    }
-    if (HAS_BIAS) {
-      dscale += dy_sum * bias[col];
-    }
-    dmodulation[mod_base + dims.scale_offset + col] += dscale;
-  }
-  if (HAS_SHIFT) {
-    dmodulation[mod_base + dims.shift_offset + col] += dy_sum;
-  }
+if (HAS_SCALE) {
+var dscale = dy_xhat_sum;
+if (HAS_WEIGHT) {
+dscale *= weight[col];
+}
+if (HAS_BIAS) {
+dscale += dy_sum * bias[col];
+}
+dmodulation[mod_base + dims.scale_offset + col] += dscale;
+}
+if (HAS_SHIFT) {
+dmodulation[mod_base + dims.shift_offset + col] += dy_sum;
+}
 }
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid.x + wid.y * groups.x, local, dims.cols / WIDTH, dims.mod_rows);
-  let sum = column_total(p, local, dims.mod_rows);
-  if (!p.owner) {
-    return;
-  }
-  let base = p.part * dims.mod_stride;
-  let dys = vec4f(sum[0]);
-  let xhats = vec4f(sum[1]);
-  let col = WIDTH * p.col;
-  add_sums(base, col, dys.x, xhats.x);
-  if (VEC) {
-    add_sums(base, col + 1u, dys.y, xhats.y);
-    add_sums(base, col + 2u, dys.z, xhats.z);
-    add_sums(base, col + 3u, dys.w, xhats.w);
-  }
+let p = column_part(wid.x + wid.y * groups.x, local, dims.cols / WIDTH, dims.mod_rows);
+let sum = column_total(p, local, dims.mod_rows);
+if (!p.owner) {
+return;
+}
+let base = p.part * dims.mod_stride;
+let dys = vec4f(sum[0]);
+let xhats = vec4f(sum[1]);
+let col = WIDTH * p.col;
+add_sums(base, col, dys.x, xhats.x);
+if (VEC) {
+add_sums(base, col + 1u, dys.y, xhats.y);
+add_sums(base, col + 2u, dys.z, xhats.z);
+add_sums(base, col + 3u, dys.w, xhats.w);
+}
 }
 
-// column_lanes: sums down the columns of parts of so many rows, by a workgroup of WG. LANES invocations share a column where a part has
-// LANES_FROM rows at least: invocation i is lane i / width of the workgroup's column i % width, width = WG / lanes, so that neighbours
-// read neighbouring columns. A workgroup has the columns of one part; its number counts the columns' groups first, then the parts.
-// Needs in the kernel: const WG, its invocations; LANES, at most WG, and LANES_FROM; alias Summed, what is added up (f32, a vector or a
-// matrix); fn term(row, col) -> Summed; dims.rows.
-// @use runs
+
+
+
+
+
+
 
 var<workgroup> column_partials: array<Summed, WG>;
 
-// Short sums take one lane: the other lanes' time is better spent on more columns than on barriers.
+
 fn column_lanes(rows: u32) -> u32 {
-  return select(LANES, 1u, rows < LANES_FROM);
+return select(LANES, 1u, rows < LANES_FROM);
 }
 
-// The sum over the lanes of a column, valid in its lane 0. Every invocation of the workgroup must call, with the same lanes.
-// One lane runs without barriers, which is what CPU adapters want.
+
+
 fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
-  if (LANES == 1u || lanes == 1u) {
-    return value;
-  }
-  column_partials[local] = value;
-  workgroupBarrier();
-  for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
-    if (local < stride) {
-      column_partials[local] += column_partials[local + stride];
-    }
-    workgroupBarrier();
-  }
-  return column_partials[local];
+if (LANES == 1u || lanes == 1u) {
+return value;
+}
+column_partials[local] = value;
+workgroupBarrier();
+for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+if (local < stride) {
+column_partials[local] += column_partials[local + stride];
+}
+workgroupBarrier();
+}
+return column_partials[local];
 }
 
-// What an invocation adds up: rows begin to end of a column.
+
 struct ColumnPart {
-  part: u32,
-  col: u32,
-  begin: u32,
-  end: u32,
-  live: bool, // the others still take part in the barriers
-  owner: bool, // writes the sum
+part: u32,
+col: u32,
+begin: u32,
+end: u32,
+live: bool,
+owner: bool,
 }
 
-// Workgroups that share a part's columns.
+
 fn column_tiles(cols: u32, rows: u32) -> u32 {
-  let width = WG / column_lanes(rows);
-  return (cols + width - 1u) / width;
+let width = WG / column_lanes(rows);
+return (cols + width - 1u) / width;
 }
 
-// Workgroups for all parts of \`all\` rows.
-fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
-  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
-}
+
+
+
+
 
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
-  let width = WG / column_lanes(rows);
-  let tiles = column_tiles(cols, rows);
-  let part = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(part * rows, dims.rows);
-  let end = begin + min(rows, dims.rows - begin);
-  let live = col < cols && begin < end;
-  return ColumnPart(part, col, begin, end, live, live && local < width);
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
+let part = group / tiles;
+let col = (group % tiles) * width + local % width;
+let begin = min(part * rows, dims.rows);
+let end = begin + min(rows, dims.rows - begin);
+let live = col < cols && begin < end;
+return ColumnPart(part, col, begin, end, live, live && local < width);
 }
 
-// The sum of a part's column, valid in its owner. Every invocation of the workgroup must call, with the same rows.
+
 fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
-  let lanes = column_lanes(rows);
-  var sums = Runs();
-  if (p.live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
-      let stop = min(p.end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
-      }
-      for (; row < stop; row += lanes) {
-        run += term(row, p.col);
-      }
-      add_run(&sums, run);
-    }
-  }
-  return column_sum(sum_of(sums), local, lanes);
+let lanes = column_lanes(rows);
+var sums = Runs();
+if (p.live) {
+let length = 4u * RUN * lanes;
+for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+let stop = min(p.end, first + length);
+var row = first;
+var run = Summed();
+for (; row + 3u * lanes < stop; row += 4u * lanes) {
+run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+}
+for (; row < stop; row += lanes) {
+run += term(row, p.col);
+}
+add_run(&sums, run);
+}
+}
+return column_sum(sum_of(sums), local, lanes);
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
-}
-` as string,
+return runs.total + runs.block;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -11045,179 +10875,178 @@ const norm_bwd_weight_ = {
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
-  code: `// norm_bwd_weight: the gradients of norm_fwd by weight and bias, as sums over chunks of rows.
-//   dweight = sum of dy (1 + scale) xhat;  dbias = sum of dy (1 + scale). sum_cols adds the chunks.
-// Buffers, row-major f32: dy, x [rows, cols]; stats [rows, 2] = (mean, rstd);
-//   modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c;
-//   dweight_partial, dbias_partial [ceil(rows / chunk_rows), cols].
-// Grid: a workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have at least LANES_FROM rows, LANES
-//   invocations a column (lib column_lanes).
-// Precision: f32, in one fixed order: no atomics.
-// Source: the derivative of shaders/norm_fwd.wgsl.
-// @use column_lanes
+  code: `
 
-const WG: u32 = 256u;            // knob, halved to fit: invocations a workgroup
-const LANES: u32 = 8u;           // knob: invocations a column, a power of two
-const LANES_FROM: u32 = 32u;     // knob: rows a chunk from which LANES share a column
-const HAS_SCALE: bool = false;   // knob: the forward had scale
-const HAS_BIAS: bool = false;    // knob: the forward had bias
-alias Elem = f32;                // knob: f16 stores dy, x in half precision
 
-alias Summed = vec2f; // dbias, dweight
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const LANES: u32 = 8u;
+const LANES_FROM: u32 = 32u;
+const HAS_SCALE: bool = false;
+const HAS_BIAS: bool = false;
+alias Elem = f32;
+
+alias Summed = vec2f;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  mod_rows: u32, // optional: HAS_SCALE, else 1
-  mod_stride: u32, // optional: HAS_SCALE, else 0
-  scale_offset: u32, // optional: HAS_SCALE, else 0
-  chunk_rows: u32, // optional, else rows
+rows: u32,
+cols: u32,
+mod_rows: u32,
+mod_stride: u32,
+scale_offset: u32,
+chunk_rows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<Elem>;
 @group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
-@group(0) @binding(3) var<storage, read> modulation: array<f32>; // optional: HAS_SCALE
+@group(0) @binding(3) var<storage, read> modulation: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dweight_partial: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dbias_partial: array<f32>; // optional: HAS_BIAS
+@group(0) @binding(5) var<storage, read_write> dbias_partial: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
 fn term(row: u32, col: u32) -> vec2f {
-  let at = row * dims.cols + col;
-  var g = f32(dy[at]);
-  if (HAS_SCALE) {
-    g *= 1.0 + modulation[(row / dims.mod_rows) * dims.mod_stride + dims.scale_offset + col];
-  }
-  return vec2f(g, g * (f32(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
+let at = row * dims.cols + col;
+var g = f32(dy[at]);
+if (HAS_SCALE) {
+g *= 1.0 + modulation[(row / dims.mod_rows) * dims.mod_stride + dims.scale_offset + col];
+}
+return vec2f(g, g * (f32(x[at]) - stats[row * 2u]) * stats[row * 2u + 1u]);
 }
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let p = column_part(wid.x + wid.y * groups.x, local, dims.cols, dims.chunk_rows);
-  let sum = column_total(p, local, dims.chunk_rows);
-  if (p.owner) {
-    let at = p.part * dims.cols + p.col;
-    if (HAS_BIAS) {
-      dbias_partial[at] = sum.x;
-    }
-    dweight_partial[at] = sum.y;
-  }
+let p = column_part(wid.x + wid.y * groups.x, local, dims.cols, dims.chunk_rows);
+let sum = column_total(p, local, dims.chunk_rows);
+if (p.owner) {
+let at = p.part * dims.cols + p.col;
+if (HAS_BIAS) {
+dbias_partial[at] = sum.x;
+}
+dweight_partial[at] = sum.y;
+}
 }
 
-// column_lanes: sums down the columns of parts of so many rows, by a workgroup of WG. LANES invocations share a column where a part has
-// LANES_FROM rows at least: invocation i is lane i / width of the workgroup's column i % width, width = WG / lanes, so that neighbours
-// read neighbouring columns. A workgroup has the columns of one part; its number counts the columns' groups first, then the parts.
-// Needs in the kernel: const WG, its invocations; LANES, at most WG, and LANES_FROM; alias Summed, what is added up (f32, a vector or a
-// matrix); fn term(row, col) -> Summed; dims.rows.
-// @use runs
+
+
+
+
+
+
 
 var<workgroup> column_partials: array<Summed, WG>;
 
-// Short sums take one lane: the other lanes' time is better spent on more columns than on barriers.
+
 fn column_lanes(rows: u32) -> u32 {
-  return select(LANES, 1u, rows < LANES_FROM);
+return select(LANES, 1u, rows < LANES_FROM);
 }
 
-// The sum over the lanes of a column, valid in its lane 0. Every invocation of the workgroup must call, with the same lanes.
-// One lane runs without barriers, which is what CPU adapters want.
+
+
 fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
-  if (LANES == 1u || lanes == 1u) {
-    return value;
-  }
-  column_partials[local] = value;
-  workgroupBarrier();
-  for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
-    if (local < stride) {
-      column_partials[local] += column_partials[local + stride];
-    }
-    workgroupBarrier();
-  }
-  return column_partials[local];
+if (LANES == 1u || lanes == 1u) {
+return value;
+}
+column_partials[local] = value;
+workgroupBarrier();
+for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+if (local < stride) {
+column_partials[local] += column_partials[local + stride];
+}
+workgroupBarrier();
+}
+return column_partials[local];
 }
 
-// What an invocation adds up: rows begin to end of a column.
+
 struct ColumnPart {
-  part: u32,
-  col: u32,
-  begin: u32,
-  end: u32,
-  live: bool, // the others still take part in the barriers
-  owner: bool, // writes the sum
+part: u32,
+col: u32,
+begin: u32,
+end: u32,
+live: bool,
+owner: bool,
 }
 
-// Workgroups that share a part's columns.
+
 fn column_tiles(cols: u32, rows: u32) -> u32 {
-  let width = WG / column_lanes(rows);
-  return (cols + width - 1u) / width;
+let width = WG / column_lanes(rows);
+return (cols + width - 1u) / width;
 }
 
-// Workgroups for all parts of \`all\` rows.
-fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
-  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
-}
+
+
+
+
 
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
-  let width = WG / column_lanes(rows);
-  let tiles = column_tiles(cols, rows);
-  let part = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(part * rows, dims.rows);
-  let end = begin + min(rows, dims.rows - begin);
-  let live = col < cols && begin < end;
-  return ColumnPart(part, col, begin, end, live, live && local < width);
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
+let part = group / tiles;
+let col = (group % tiles) * width + local % width;
+let begin = min(part * rows, dims.rows);
+let end = begin + min(rows, dims.rows - begin);
+let live = col < cols && begin < end;
+return ColumnPart(part, col, begin, end, live, live && local < width);
 }
 
-// The sum of a part's column, valid in its owner. Every invocation of the workgroup must call, with the same rows.
+
 fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
-  let lanes = column_lanes(rows);
-  var sums = Runs();
-  if (p.live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
-      let stop = min(p.end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
-      }
-      for (; row < stop; row += lanes) {
-        run += term(row, p.col);
-      }
-      add_run(&sums, run);
-    }
-  }
-  return column_sum(sum_of(sums), local, lanes);
+let lanes = column_lanes(rows);
+var sums = Runs();
+if (p.live) {
+let length = 4u * RUN * lanes;
+for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+let stop = min(p.end, first + length);
+var row = first;
+var run = Summed();
+for (; row + 3u * lanes < stop; row += 4u * lanes) {
+run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+}
+for (; row < stop; row += lanes) {
+run += term(row, p.col);
+}
+add_run(&sums, run);
+}
+}
+return column_sum(sum_of(sums), local, lanes);
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
-}
-` as string,
+return runs.total + runs.block;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -11270,206 +11099,206 @@ const norm_bwd_x_ = {
     Mod: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// norm_bwd_x: the gradient of norm_fwd by x, plus a gradient that arrived before.
-//   g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out.
-// Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
-//   modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c.
-// Grid: ROWS rows a workgroup, LANES invocations a row, as norm_fwd; with HELD g and xhat are held in registers, without dy and x are read
-//   twice, the second time from cache.
-// Precision: f32.
-// Source: the derivative of shaders/norm_fwd.wgsl.
-// @use lanes_any
-// @use runs
-// @use norm_row
+  code: `
 
-const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
-const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
-const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
-const HAS_WEIGHT: bool = false;   // knob: the forward had weight
-const HAS_SCALE: bool = false;    // knob: the forward had scale
-const HAS_PRIOR: bool = false;    // knob: add prior
-const HELD: u32 = 0u;             // knob: quads that an invocation holds, up to 8: 4 LANES HELD columns at least; 0 reads rows again
-const VEC: bool = false;          // knob: dy, x, prior, dx and weight are accessed as vectors of 4; cols is a multiple of 4; with HELD
-const VEC_MOD: bool = false;      // knob: so is modulation; mod_stride and the offset are multiples of 4; with VEC
-alias Scalar = f32;               // knob: f16 stores dy, x, prior, dx in half precision
-alias Elem = f32;                 // knob: as Scalar, a vector of 4 with VEC
-alias OElem = array<f32, 1>;      // knob: array<Scalar, 1>, or a vector of 4 with VEC: both can be indexed, so one store serves both
-alias Column = f32;               // knob: a vector of 4 with VEC
-alias Mod = f32;                  // knob: a vector of 4 with VEC_MOD
 
-alias Summed = vec2f; // of g, of g xhat
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 64u;
+const ROWS: u32 = 4u;
+const RMS: bool = false;
+const HAS_WEIGHT: bool = false;
+const HAS_SCALE: bool = false;
+const HAS_PRIOR: bool = false;
+const HELD: u32 = 0u;
+const VEC: bool = false;
+const VEC_MOD: bool = false;
+alias Scalar = f32;
+alias Elem = f32;
+alias OElem = array<f32, 1>;
+alias Column = f32;
+alias Mod = f32;
+
+alias Summed = vec2f;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  mod_rows: u32, // optional: HAS_SCALE, else 1
-  mod_stride: u32, // optional: HAS_SCALE, else 0
-  scale_offset: u32, // optional: HAS_SCALE, else 0
+rows: u32,
+cols: u32,
+mod_rows: u32,
+mod_stride: u32,
+scale_offset: u32,
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<Elem>;
 @group(0) @binding(1) var<storage, read> x: array<Elem>;
 @group(0) @binding(2) var<storage, read> stats: array<f32>;
-@group(0) @binding(3) var<storage, read> weight: array<Column>; // optional: HAS_WEIGHT
-@group(0) @binding(4) var<storage, read> modulation: array<Mod>; // optional: HAS_SCALE
-@group(0) @binding(5) var<storage, read> prior: array<Elem>; // optional: HAS_PRIOR
+@group(0) @binding(3) var<storage, read> weight: array<Column>;
+@group(0) @binding(4) var<storage, read> modulation: array<Mod>;
+@group(0) @binding(5) var<storage, read> prior: array<Elem>;
 @group(0) @binding(6) var<storage, read_write> dx: array<OElem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 fn put(i: u32, value: OElem) {
-  dx[i] = value;
+dx[i] = value;
 }
 
 fn dy_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(dy[i])); }
 fn prior_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(prior[i])); }
 
-// dy carried back to xhat.
+
 fn to_xhat(at: u32, mod_base: u32, col: u32) -> f32 {
-  var g = dy_at(at).x;
-  if (HAS_SCALE) {
-    g *= 1.0 + mod_at(mod_base + col).x;
-  }
-  if (HAS_WEIGHT) {
-    g *= weight_at(col).x;
-  }
-  return g;
+var g = dy_at(at).x;
+if (HAS_SCALE) {
+g *= 1.0 + mod_at(mod_base + col).x;
+}
+if (HAS_WEIGHT) {
+g *= weight_at(col).x;
+}
+return g;
 }
 
 fn dy_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return dy_at(at.x / 4u);
-  }
-  return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
+if (VEC) {
+return dy_at(at.x / 4u);
+}
+return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
 }
 
 fn prior_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return prior_at(at.x / 4u);
-  }
-  return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
+if (VEC) {
+return prior_at(at.x / 4u);
+}
+return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
 }
 
-// What an invocation holds of a quad: g and xhat, 0 past the row's end.
+
 struct Held {
-  g: vec4f,
-  xhat: vec4f,
+g: vec4f,
+xhat: vec4f,
 }
 
 struct Place {
-  base: u32,
-  mod_base: u32,
-  end: u32,
-  lane: u32,
-  mean: f32,
-  rstd: f32,
+base: u32,
+mod_base: u32,
+end: u32,
+lane: u32,
+mean: f32,
+rstd: f32,
 }
 
 fn hold(row: Place, q: u32) -> Held {
-  let quad = columns_of(row.lane, q, row.end);
-  var g = dy_quad(row.base + quad.at);
-  let xhat = (x_quad(row.base + quad.at) - row.mean) * row.rstd;
-  if (HAS_SCALE) {
-    g *= 1.0 + mod_quad(row.mod_base + quad.at);
-  }
-  if (HAS_WEIGHT) {
-    g *= weight_quad(quad.at);
-  }
-  return Held(select(vec4f(0.0), g, quad.live), select(vec4f(0.0), xhat, quad.live));
+let quad = columns_of(row.lane, q, row.end);
+var g = dy_quad(row.base + quad.at);
+let xhat = (x_quad(row.base + quad.at) - row.mean) * row.rstd;
+if (HAS_SCALE) {
+g *= 1.0 + mod_quad(row.mod_base + quad.at);
+}
+if (HAS_WEIGHT) {
+g *= weight_quad(quad.at);
+}
+return Held(select(vec4f(0.0), g, quad.live), select(vec4f(0.0), xhat, quad.live));
 }
 
 fn pair_of(held: Held) -> Summed {
-  return vec2f(sum_of_four(held.g), sum_of_four(held.g * held.xhat));
+return vec2f(sum_of_four(held.g), sum_of_four(held.g * held.xhat));
 }
 
 fn write_quad(row: Place, q: u32, held: Held, means: vec2f) {
-  let quad = columns_of(row.lane, q, row.end);
-  var value = row.rstd * (held.g - means.x - held.xhat * means.y);
-  if (HAS_PRIOR) {
-    value += prior_quad(row.base + quad.at);
-  }
-  put_quad(row.base, quad, value);
+let quad = columns_of(row.lane, q, row.end);
+var value = row.rstd * (held.g - means.x - held.xhat * means.y);
+if (HAS_PRIOR) {
+value += prior_quad(row.base + quad.at);
+}
+put_quad(row.base, quad, value);
 }
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows; // rows past the end still take part in the barriers
-  let safe_row = select(0u, row, live);
-  let base = safe_row * dims.cols;
-  let end = select(0u, dims.cols, live);
-  let mean = stats[safe_row * 2u];
-  let rstd = stats[safe_row * 2u + 1u];
-  let mod_base = (safe_row / dims.mod_rows) * dims.mod_stride + dims.scale_offset;
-  let inv_cols = 1.0 / f32(dims.cols);
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.rows;
+let safe_row = select(0u, row, live);
+let base = safe_row * dims.cols;
+let end = select(0u, dims.cols, live);
+let mean = stats[safe_row * 2u];
+let rstd = stats[safe_row * 2u + 1u];
+let mod_base = (safe_row / dims.mod_rows) * dims.mod_stride + dims.scale_offset;
+let inv_cols = 1.0 / f32(dims.cols);
 
-  let place = Place(base, mod_base, end, lid.x, mean, rstd);
-  var h0 = Held();
-  var h1 = Held();
-  var h2 = Held();
-  var h3 = Held();
-  var h4 = Held();
-  var h5 = Held();
-  var h6 = Held();
-  var h7 = Held();
-  var sum = Summed();
-  if (HELD > 0u) {
-    h0 = hold(place, 0u);
-    if (HELD > 1u) { h1 = hold(place, 1u); }
-    if (HELD > 2u) { h2 = hold(place, 2u); }
-    if (HELD > 3u) { h3 = hold(place, 3u); }
-    if (HELD > 4u) { h4 = hold(place, 4u); }
-    if (HELD > 5u) { h5 = hold(place, 5u); }
-    if (HELD > 6u) { h6 = hold(place, 6u); }
-    if (HELD > 7u) { h7 = hold(place, 7u); }
-    sum = (pair_of(h0) + pair_of(h1)) + (pair_of(h2) + pair_of(h3));
-    if (HELD > 4u) { sum += (pair_of(h4) + pair_of(h5)) + (pair_of(h6) + pair_of(h7)); }
-  } else {
-    var sums = Runs();
-    for (var first = lid.x; first < end; first += RUN * LANES) {
-      var run = Summed();
-      for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-        let g = to_xhat(base + c, mod_base, c);
-        run += vec2f(g, g * (x_at(base + c).x - mean) * rstd);
-      }
-      add_run(&sums, run);
-    }
-    sum = sum_of(sums);
-  }
-  var means = lanes_any_sum(sum, lid.x, lid.y) * inv_cols;
-  if (RMS) {
-    means.x = 0.0;
-  }
-  if (HELD > 0u) {
-    write_quad(place, 0u, h0, means);
-    if (HELD > 1u) { write_quad(place, 1u, h1, means); }
-    if (HELD > 2u) { write_quad(place, 2u, h2, means); }
-    if (HELD > 3u) { write_quad(place, 3u, h3, means); }
-    if (HELD > 4u) { write_quad(place, 4u, h4, means); }
-    if (HELD > 5u) { write_quad(place, 5u, h5, means); }
-    if (HELD > 6u) { write_quad(place, 6u, h6, means); }
-    if (HELD > 7u) { write_quad(place, 7u, h7, means); }
-    return;
-  }
-  for (var c = lid.x; c < end; c += LANES) {
-    let xhat = (x_at(base + c).x - mean) * rstd;
-    var value = rstd * (to_xhat(base + c, mod_base, c) - means.x - xhat * means.y);
-    if (HAS_PRIOR) {
-      value += prior_at(base + c).x;
-    }
-    put(base + c, element(vec4f(value)));
-  }
+let place = Place(base, mod_base, end, lid.x, mean, rstd);
+var h0 = Held();
+var h1 = Held();
+var h2 = Held();
+var h3 = Held();
+var h4 = Held();
+var h5 = Held();
+var h6 = Held();
+var h7 = Held();
+var sum = Summed();
+if (HELD > 0u) {
+h0 = hold(place, 0u);
+if (HELD > 1u) { h1 = hold(place, 1u); }
+if (HELD > 2u) { h2 = hold(place, 2u); }
+if (HELD > 3u) { h3 = hold(place, 3u); }
+if (HELD > 4u) { h4 = hold(place, 4u); }
+if (HELD > 5u) { h5 = hold(place, 5u); }
+if (HELD > 6u) { h6 = hold(place, 6u); }
+if (HELD > 7u) { h7 = hold(place, 7u); }
+sum = (pair_of(h0) + pair_of(h1)) + (pair_of(h2) + pair_of(h3));
+if (HELD > 4u) { sum += (pair_of(h4) + pair_of(h5)) + (pair_of(h6) + pair_of(h7)); }
+} else {
+var sums = Runs();
+for (var first = lid.x; first < end; first += RUN * LANES) {
+var run = Summed();
+for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+let g = to_xhat(base + c, mod_base, c);
+run += vec2f(g, g * (x_at(base + c).x - mean) * rstd);
+}
+add_run(&sums, run);
+}
+sum = sum_of(sums);
+}
+var means = lanes_any_sum(sum, lid.x, lid.y) * inv_cols;
+if (RMS) {
+means.x = 0.0;
+}
+if (HELD > 0u) {
+write_quad(place, 0u, h0, means);
+if (HELD > 1u) { write_quad(place, 1u, h1, means); }
+if (HELD > 2u) { write_quad(place, 2u, h2, means); }
+if (HELD > 3u) { write_quad(place, 3u, h3, means); }
+if (HELD > 4u) { write_quad(place, 4u, h4, means); }
+if (HELD > 5u) { write_quad(place, 5u, h5, means); }
+if (HELD > 6u) { write_quad(place, 6u, h6, means); }
+if (HELD > 7u) { write_quad(place, 7u, h7, means); }
+return;
+}
+for (var c = lid.x; c < end; c += LANES) {
+let xhat = (x_at(base + c).x - mean) * rstd;
+var value = rstd * (to_xhat(base + c, mod_base, c) - means.x - xhat * means.y);
+if (HAS_PRIOR) {
+value += prior_at(base + c).x;
+}
+put(base + c, element(vec4f(value)));
+}
 }
 
-// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
-// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
-// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
-// overwrites nothing that a lane may still read.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 no barrier runs, which is what CPU adapters want.
+
+
+
+
+
+
 
 const MOST_READ: u32 = 32u;
 
@@ -11477,150 +11306,149 @@ var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
 var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = lanes_turn * (LANES * ROWS) + row * LANES;
-  lanes_turn = 1u - lanes_turn;
-  lane_pairs[base + lane] = value;
-  workgroupBarrier();
-  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
-    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-      if (lane < stride) {
-        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
-      }
-      workgroupBarrier();
-    }
-    return lane_pairs[base];
-  }
-  var total = vec2f(0.0);
-  for (var i = 0u; i < LANES; i++) {
-    total += lane_pairs[base + i];
-  }
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = lanes_turn * (LANES * ROWS) + row * LANES;
+lanes_turn = 1u - lanes_turn;
+lane_pairs[base + lane] = value;
+workgroupBarrier();
+if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+}
+workgroupBarrier();
+}
+return lane_pairs[base];
+}
+var total = vec2f(0.0);
+for (var i = 0u; i < LANES; i++) {
+total += lane_pairs[base + i];
+}
+return total;
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
+return runs.total + runs.block;
 }
 
-// norm_row: what the kernels of a norm, forward and by x, read and write of a row's columns: a vector of 4, or four numbers (lib row_quads).
-// Needs in the kernel: const VEC, VEC_MOD; alias Scalar; x, weight and modulation; fn put(i: u32, value: OElem).
-// @use elements
-// @use row_quads
 
-// Elements as vectors: a vector of 4 is itself, one number is all four.
+
+
+
+
+
 fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
 fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
 fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
 
 fn x_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return x_at(at.x / 4u);
-  }
-  return vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x);
+if (VEC) {
+return x_at(at.x / 4u);
+}
+return vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x);
 }
 
 fn weight_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return weight_at(at.x / 4u);
-  }
-  return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
+if (VEC) {
+return weight_at(at.x / 4u);
+}
+return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
 }
 
 fn mod_quad(at: vec4u) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at.x / 4u);
-  }
-  return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
+if (VEC_MOD) {
+return mod_at(at.x / 4u);
+}
+return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
 }
 
-// Writes those numbers of a quad that there are.
+
 fn put_quad(base: u32, quad: Quad, value: vec4f) {
-  let at = base + quad.at;
-  if (VEC) {
-    if (quad.live.x) { put(at.x / 4u, element(value)); }
-    return;
-  }
-  if (quad.live.x) { put(at.x, element(vec4f(value.x))); }
-  if (quad.live.y) { put(at.y, element(vec4f(value.y))); }
-  if (quad.live.z) { put(at.z, element(vec4f(value.z))); }
-  if (quad.live.w) { put(at.w, element(vec4f(value.w))); }
+let at = base + quad.at;
+if (VEC) {
+if (quad.live.x) { put(at.x / 4u, element(value)); }
+return;
+}
+if (quad.live.x) { put(at.x, element(vec4f(value.x))); }
+if (quad.live.y) { put(at.y, element(vec4f(value.y))); }
+if (quad.live.z) { put(at.z, element(vec4f(value.z))); }
+if (quad.live.w) { put(at.w, element(vec4f(value.w))); }
 }
 
-// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
-// itself or one number four times, of which a compiler computes one; writes make an element of it again.
-// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
 
-const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
-const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+
+
+
+
+const SECOND: u32 = select(0u, 1u, VEC);
 const THIRD: u32 = select(0u, 2u, VEC);
 const FOURTH: u32 = select(0u, 3u, VEC);
 
 fn element(value: vec4f) -> OElem {
-  var one: OElem;
-  one[0] = Scalar(value.x);
-  if (VEC) {
-    one[SECOND] = Scalar(value.y);
-    one[THIRD] = Scalar(value.z);
-    one[FOURTH] = Scalar(value.w);
-  }
-  return one;
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
 }
 
-// row_quads: the columns of a row that an invocation holds, as its quads 0, 1, ...: with VEC four neighbours each, which are one access,
-// LANES quads apart; without it four numbers LANES apart (lib quads). Neighbours read neighbours either way.
-// Needs in the kernel: const LANES, const VEC.
-// @use quads
 
-// Of a row of \`end\` numbers; those past its end are in its last ones' place, and not live.
+
+
+
+
+
 fn columns_of(lane: u32, q: u32, end: u32) -> Quad {
-  if (VEC) {
-    let c = 4u * (lane + q * LANES);
-    return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
-  }
-  return quad_of(0u, lane + 4u * q * LANES, end);
+if (VEC) {
+let c = 4u * (lane + q * LANES);
+return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
+}
+return quad_of(0u, lane + 4u * q * LANES, end);
 }
 
 fn sum_of_four(v: vec4f) -> f32 {
-  return (v.x + v.y) + (v.z + v.w);
+return (v.x + v.y) + (v.z + v.w);
 }
 
-// quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
-// Needs in the kernel: const LANES.
+
+
 
 struct Quad {
-  at: vec4u, // where they lie; for those past the row's end, its last number
-  live: vec4<bool>, // which there are
+at: vec4u,
+live: vec4<bool>,
 }
 
-// Of the row that starts at base and has \`end\` numbers.
+
 fn quad_of(base: u32, c: u32, end: u32) -> Quad {
-  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
-  return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
-}
-` as string,
+let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -11676,216 +11504,216 @@ const norm_fwd_ = {
     Mod: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// norm_fwd: y = (xhat * weight + bias) * (1 + scale) + shift, xhat = (x - mean) * rstd, over the last axis.
-//   LayerNorm: mean = sum(x) / cols, rstd = 1 / sqrt(sum((x - mean)^2) / cols + eps). RMSNorm: mean = 0.
-// Buffers, row-major f32:
-//   x [rows, cols], y [rows, cols], stats [rows, 2] = (mean, rstd) for the backward
-//   weight [cols], bias [cols]
-//   modulation [ceil(rows / mod_rows), mod_stride]: scale of column c at scale_offset + c, shift at shift_offset + c. mod_rows is the
-//   number of consecutive rows that share a modulation row: N tokens for adaLN per sample, 1 for adaLN per token.
-// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. With HELD a
-//   row is read once and held in registers, named ones: an array that a loop indexes goes to memory. Without, it is read three times.
-// Precision: f32; the variance is summed around the mean in a second pass over the row, so that it cannot cancel, and that pass also finds
-//   what the mean was rounded by, which of a large mean is as large as a small spread.
-// Source: Ba et al. 2016 (LayerNorm), Zhang & Sennrich 2019 (RMSNorm), Peebles & Xie 2023 (adaLN).
-// @use lanes_any
-// @use runs
-// @use finite
-// @use norm_row
+  code: `
 
-const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
-const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
-const RMS: bool = false;          // knob: RMSNorm instead of LayerNorm
-const HAS_WEIGHT: bool = false;   // knob: multiply by weight
-const HAS_BIAS: bool = false;     // knob: add bias
-const HAS_SCALE: bool = false;    // knob: multiply by 1 + scale from modulation
-const HAS_SHIFT: bool = false;    // knob: add shift from modulation
-const HAS_MOD: bool = false;      // knob: modulation is bound; true when HAS_SCALE or HAS_SHIFT is
-const HAS_STATS: bool = true;     // knob: write stats
-const HELD: u32 = 0u;             // knob: quads that an invocation holds, up to 8: 4 LANES HELD columns at least; 0 reads rows again
-const VEC: bool = false;          // knob: x, y, weight and bias are accessed as vectors of 4; cols is a multiple of 4; with HELD
-const VEC_MOD: bool = false;      // knob: so is modulation; mod_stride and the offsets are multiples of 4; with VEC
-alias Scalar = f32;               // knob: f16 stores x, y in half precision
-alias Elem = f32;                 // knob: as Scalar, a vector of 4 with VEC
-alias OElem = array<f32, 1>;      // knob: array<Scalar, 1>, or a vector of 4 with VEC: both can be indexed, so one store serves both
-alias Column = f32;               // knob: a vector of 4 with VEC
-alias Mod = f32;                  // knob: a vector of 4 with VEC_MOD
 
-alias Summed = vec2f; // of x - mean, of its square
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 64u;
+const ROWS: u32 = 4u;
+const RMS: bool = false;
+const HAS_WEIGHT: bool = false;
+const HAS_BIAS: bool = false;
+const HAS_SCALE: bool = false;
+const HAS_SHIFT: bool = false;
+const HAS_MOD: bool = false;
+const HAS_STATS: bool = true;
+const HELD: u32 = 0u;
+const VEC: bool = false;
+const VEC_MOD: bool = false;
+alias Scalar = f32;
+alias Elem = f32;
+alias OElem = array<f32, 1>;
+alias Column = f32;
+alias Mod = f32;
+
+alias Summed = vec2f;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  mod_rows: u32, // optional: HAS_MOD, else 1
-  mod_stride: u32, // optional: HAS_MOD, else 0
-  scale_offset: u32, // optional: HAS_SCALE, else 0
-  shift_offset: u32, // optional: HAS_SHIFT, else 0
-  eps: f32,
+rows: u32,
+cols: u32,
+mod_rows: u32,
+mod_stride: u32,
+scale_offset: u32,
+shift_offset: u32,
+eps: f32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
-@group(0) @binding(1) var<storage, read> weight: array<Column>; // optional: HAS_WEIGHT
-@group(0) @binding(2) var<storage, read> bias: array<Column>; // optional: HAS_BIAS
-@group(0) @binding(3) var<storage, read> modulation: array<Mod>; // optional: HAS_MOD
+@group(0) @binding(1) var<storage, read> weight: array<Column>;
+@group(0) @binding(2) var<storage, read> bias: array<Column>;
+@group(0) @binding(3) var<storage, read> modulation: array<Mod>;
 @group(0) @binding(4) var<storage, read_write> y: array<OElem>;
-@group(0) @binding(5) var<storage, read_write> stats: array<f32>; // optional: HAS_STATS
+@group(0) @binding(5) var<storage, read_write> stats: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
 fn put(i: u32, value: OElem) {
-  y[i] = value;
+y[i] = value;
 }
 
 fn bias_at(i: u32) -> vec4f { return vec4f(bias[i]); }
 
 fn bias_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return bias_at(at.x / 4u);
-  }
-  return vec4f(bias_at(at.x).x, bias_at(at.y).x, bias_at(at.z).x, bias_at(at.w).x);
+if (VEC) {
+return bias_at(at.x / 4u);
+}
+return vec4f(bias_at(at.x).x, bias_at(at.y).x, bias_at(at.z).x, bias_at(at.w).x);
 }
 
-// The numbers of a row that an invocation holds in a quad, 0 where there is none.
+
 fn hold(base: u32, lane: u32, q: u32, end: u32) -> vec4f {
-  let quad = columns_of(lane, q, end);
-  return select(vec4f(0.0), x_quad(base + quad.at), quad.live);
+let quad = columns_of(lane, q, end);
+return select(vec4f(0.0), x_quad(base + quad.at), quad.live);
 }
 
-// What a quad less the mean adds to the sum and to the sum of squares.
+
 fn spread(v: vec4f, mean: f32, quad: Quad) -> Summed {
-  let d = select(vec4f(0.0), v - mean, quad.live);
-  return vec2f(sum_of_four(d), sum_of_four(d * d));
+let d = select(vec4f(0.0), v - mean, quad.live);
+return vec2f(sum_of_four(d), sum_of_four(d * d));
 }
 
 fn write_quad(base: u32, mod_base: u32, xhat: vec4f, quad: Quad) {
-  var value = xhat;
-  if (HAS_WEIGHT) {
-    value *= weight_quad(quad.at);
-  }
-  if (HAS_BIAS) {
-    value += bias_quad(quad.at);
-  }
-  if (HAS_SCALE) {
-    value *= 1.0 + mod_quad(mod_base + dims.scale_offset + quad.at);
-  }
-  if (HAS_SHIFT) {
-    value += mod_quad(mod_base + dims.shift_offset + quad.at);
-  }
-  put_quad(base, quad, value);
+var value = xhat;
+if (HAS_WEIGHT) {
+value *= weight_quad(quad.at);
+}
+if (HAS_BIAS) {
+value += bias_quad(quad.at);
+}
+if (HAS_SCALE) {
+value *= 1.0 + mod_quad(mod_base + dims.scale_offset + quad.at);
+}
+if (HAS_SHIFT) {
+value += mod_quad(mod_base + dims.shift_offset + quad.at);
+}
+put_quad(base, quad, value);
 }
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows; // rows past the end still take part in the barriers
-  let base = select(0u, row, live) * dims.cols;
-  let end = select(0u, dims.cols, live);
-  let inv_cols = 1.0 / f32(dims.cols);
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.rows;
+let base = select(0u, row, live) * dims.cols;
+let end = select(0u, dims.cols, live);
+let inv_cols = 1.0 / f32(dims.cols);
 
-  var v0 = vec4f();
-  var v1 = vec4f();
-  var v2 = vec4f();
-  var v3 = vec4f();
-  var v4 = vec4f();
-  var v5 = vec4f();
-  var v6 = vec4f();
-  var v7 = vec4f();
-  if (HELD > 0u) { v0 = hold(base, lid.x, 0u, end); }
-  if (HELD > 1u) { v1 = hold(base, lid.x, 1u, end); }
-  if (HELD > 2u) { v2 = hold(base, lid.x, 2u, end); }
-  if (HELD > 3u) { v3 = hold(base, lid.x, 3u, end); }
-  if (HELD > 4u) { v4 = hold(base, lid.x, 4u, end); }
-  if (HELD > 5u) { v5 = hold(base, lid.x, 5u, end); }
-  if (HELD > 6u) { v6 = hold(base, lid.x, 6u, end); }
-  if (HELD > 7u) { v7 = hold(base, lid.x, 7u, end); }
+var v0 = vec4f();
+var v1 = vec4f();
+var v2 = vec4f();
+var v3 = vec4f();
+var v4 = vec4f();
+var v5 = vec4f();
+var v6 = vec4f();
+var v7 = vec4f();
+if (HELD > 0u) { v0 = hold(base, lid.x, 0u, end); }
+if (HELD > 1u) { v1 = hold(base, lid.x, 1u, end); }
+if (HELD > 2u) { v2 = hold(base, lid.x, 2u, end); }
+if (HELD > 3u) { v3 = hold(base, lid.x, 3u, end); }
+if (HELD > 4u) { v4 = hold(base, lid.x, 4u, end); }
+if (HELD > 5u) { v5 = hold(base, lid.x, 5u, end); }
+if (HELD > 6u) { v6 = hold(base, lid.x, 6u, end); }
+if (HELD > 7u) { v7 = hold(base, lid.x, 7u, end); }
 
-  var mean = 0.0;
-  if (!RMS) {
-    var sum = Summed();
-    if (HELD > 0u) {
-      sum.x = sum_of_four(((v0 + v1) + (v2 + v3)) + ((v4 + v5) + (v6 + v7)));
-    } else {
-      var sums = Runs();
-      for (var first = lid.x; first < end; first += RUN * LANES) {
-        var run = Summed();
-        for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-          run.x += x_at(base + c).x;
-        }
-        add_run(&sums, run);
-      }
-      sum = sum_of(sums);
-    }
-    mean = lanes_any_sum(sum, lid.x, lid.y).x * inv_cols;
-  }
-  var spreads = Summed();
-  if (HELD > 0u) {
-    spreads = spread(v0, mean, columns_of(lid.x, 0u, end));
-    if (HELD > 1u) { spreads += spread(v1, mean, columns_of(lid.x, 1u, end)); }
-    if (HELD > 2u) { spreads += spread(v2, mean, columns_of(lid.x, 2u, end)); }
-    if (HELD > 3u) { spreads += spread(v3, mean, columns_of(lid.x, 3u, end)); }
-    if (HELD > 4u) { spreads += spread(v4, mean, columns_of(lid.x, 4u, end)); }
-    if (HELD > 5u) { spreads += spread(v5, mean, columns_of(lid.x, 5u, end)); }
-    if (HELD > 6u) { spreads += spread(v6, mean, columns_of(lid.x, 6u, end)); }
-    if (HELD > 7u) { spreads += spread(v7, mean, columns_of(lid.x, 7u, end)); }
-  } else {
-    var sums = Runs();
-    for (var first = lid.x; first < end; first += RUN * LANES) {
-      var run = Summed();
-      for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-        let d = x_at(base + c).x - mean;
-        run += vec2f(d, d * d);
-      }
-      add_run(&sums, run);
-    }
-    spreads = sum_of(sums);
-  }
-  let moments = lanes_any_sum(spreads, lid.x, lid.y) * inv_cols;
-  let off = select(moments.x, 0.0, RMS); // what the mean was rounded by
-  let rstd = inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps);
+var mean = 0.0;
+if (!RMS) {
+var sum = Summed();
+if (HELD > 0u) {
+sum.x = sum_of_four(((v0 + v1) + (v2 + v3)) + ((v4 + v5) + (v6 + v7)));
+} else {
+var sums = Runs();
+for (var first = lid.x; first < end; first += RUN * LANES) {
+var run = Summed();
+for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+run.x += x_at(base + c).x;
+}
+add_run(&sums, run);
+}
+sum = sum_of(sums);
+}
+mean = lanes_any_sum(sum, lid.x, lid.y).x * inv_cols;
+}
+var spreads = Summed();
+if (HELD > 0u) {
+spreads = spread(v0, mean, columns_of(lid.x, 0u, end));
+if (HELD > 1u) { spreads += spread(v1, mean, columns_of(lid.x, 1u, end)); }
+if (HELD > 2u) { spreads += spread(v2, mean, columns_of(lid.x, 2u, end)); }
+if (HELD > 3u) { spreads += spread(v3, mean, columns_of(lid.x, 3u, end)); }
+if (HELD > 4u) { spreads += spread(v4, mean, columns_of(lid.x, 4u, end)); }
+if (HELD > 5u) { spreads += spread(v5, mean, columns_of(lid.x, 5u, end)); }
+if (HELD > 6u) { spreads += spread(v6, mean, columns_of(lid.x, 6u, end)); }
+if (HELD > 7u) { spreads += spread(v7, mean, columns_of(lid.x, 7u, end)); }
+} else {
+var sums = Runs();
+for (var first = lid.x; first < end; first += RUN * LANES) {
+var run = Summed();
+for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+let d = x_at(base + c).x - mean;
+run += vec2f(d, d * d);
+}
+add_run(&sums, run);
+}
+spreads = sum_of(sums);
+}
+let moments = lanes_any_sum(spreads, lid.x, lid.y) * inv_cols;
+let off = select(moments.x, 0.0, RMS);
+let rstd = inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps);
 
-  if (HAS_STATS && live && lid.x == 0u) {
-    stats[row * 2u] = mean + off;
-    stats[row * 2u + 1u] = rstd;
-  }
-  let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
-  if (HELD > 0u) {
-    write_quad(base, mod_base, (v0 - mean - off) * rstd, columns_of(lid.x, 0u, end));
-    if (HELD > 1u) { write_quad(base, mod_base, (v1 - mean - off) * rstd, columns_of(lid.x, 1u, end)); }
-    if (HELD > 2u) { write_quad(base, mod_base, (v2 - mean - off) * rstd, columns_of(lid.x, 2u, end)); }
-    if (HELD > 3u) { write_quad(base, mod_base, (v3 - mean - off) * rstd, columns_of(lid.x, 3u, end)); }
-    if (HELD > 4u) { write_quad(base, mod_base, (v4 - mean - off) * rstd, columns_of(lid.x, 4u, end)); }
-    if (HELD > 5u) { write_quad(base, mod_base, (v5 - mean - off) * rstd, columns_of(lid.x, 5u, end)); }
-    if (HELD > 6u) { write_quad(base, mod_base, (v6 - mean - off) * rstd, columns_of(lid.x, 6u, end)); }
-    if (HELD > 7u) { write_quad(base, mod_base, (v7 - mean - off) * rstd, columns_of(lid.x, 7u, end)); }
-    return;
-  }
-  for (var c = lid.x; c < end; c += LANES) {
-    var value = (x_at(base + c).x - mean - off) * rstd;
-    if (HAS_WEIGHT) {
-      value *= weight_at(c).x;
-    }
-    if (HAS_BIAS) {
-      value += bias_at(c).x;
-    }
-    if (HAS_SCALE) {
-      value *= 1.0 + mod_at(mod_base + dims.scale_offset + c).x;
-    }
-    if (HAS_SHIFT) {
-      value += mod_at(mod_base + dims.shift_offset + c).x;
-    }
-    put(base + c, element(vec4f(value)));
-  }
+if (HAS_STATS && live && lid.x == 0u) {
+stats[row * 2u] = mean + off;
+stats[row * 2u + 1u] = rstd;
+}
+let mod_base = select(0u, row / dims.mod_rows, live) * dims.mod_stride;
+if (HELD > 0u) {
+write_quad(base, mod_base, (v0 - mean - off) * rstd, columns_of(lid.x, 0u, end));
+if (HELD > 1u) { write_quad(base, mod_base, (v1 - mean - off) * rstd, columns_of(lid.x, 1u, end)); }
+if (HELD > 2u) { write_quad(base, mod_base, (v2 - mean - off) * rstd, columns_of(lid.x, 2u, end)); }
+if (HELD > 3u) { write_quad(base, mod_base, (v3 - mean - off) * rstd, columns_of(lid.x, 3u, end)); }
+if (HELD > 4u) { write_quad(base, mod_base, (v4 - mean - off) * rstd, columns_of(lid.x, 4u, end)); }
+if (HELD > 5u) { write_quad(base, mod_base, (v5 - mean - off) * rstd, columns_of(lid.x, 5u, end)); }
+if (HELD > 6u) { write_quad(base, mod_base, (v6 - mean - off) * rstd, columns_of(lid.x, 6u, end)); }
+if (HELD > 7u) { write_quad(base, mod_base, (v7 - mean - off) * rstd, columns_of(lid.x, 7u, end)); }
+return;
+}
+for (var c = lid.x; c < end; c += LANES) {
+var value = (x_at(base + c).x - mean - off) * rstd;
+if (HAS_WEIGHT) {
+value *= weight_at(c).x;
+}
+if (HAS_BIAS) {
+value += bias_at(c).x;
+}
+if (HAS_SCALE) {
+value *= 1.0 + mod_at(mod_base + dims.scale_offset + c).x;
+}
+if (HAS_SHIFT) {
+value += mod_at(mod_base + dims.shift_offset + c).x;
+}
+put(base + c, element(vec4f(value)));
+}
 }
 
-// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
-// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
-// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
-// overwrites nothing that a lane may still read.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 no barrier runs, which is what CPU adapters want.
+
+
+
+
+
+
 
 const MOST_READ: u32 = 32u;
 
@@ -11893,181 +11721,180 @@ var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
 var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = lanes_turn * (LANES * ROWS) + row * LANES;
-  lanes_turn = 1u - lanes_turn;
-  lane_pairs[base + lane] = value;
-  workgroupBarrier();
-  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
-    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-      if (lane < stride) {
-        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
-      }
-      workgroupBarrier();
-    }
-    return lane_pairs[base];
-  }
-  var total = vec2f(0.0);
-  for (var i = 0u; i < LANES; i++) {
-    total += lane_pairs[base + i];
-  }
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = lanes_turn * (LANES * ROWS) + row * LANES;
+lanes_turn = 1u - lanes_turn;
+lane_pairs[base + lane] = value;
+workgroupBarrier();
+if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+}
+workgroupBarrier();
+}
+return lane_pairs[base];
+}
+var total = vec2f(0.0);
+for (var i = 0u; i < LANES; i++) {
+total += lane_pairs[base + i];
+}
+return total;
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
+return runs.total + runs.block;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
+
+
+
 
 fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// max(x, least) that keeps a NaN.
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
+return select(max(x, least), x, is_nan(x));
 }
 
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+
+
+
+
+
 fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
 }
 
-// norm_row: what the kernels of a norm, forward and by x, read and write of a row's columns: a vector of 4, or four numbers (lib row_quads).
-// Needs in the kernel: const VEC, VEC_MOD; alias Scalar; x, weight and modulation; fn put(i: u32, value: OElem).
-// @use elements
-// @use row_quads
 
-// Elements as vectors: a vector of 4 is itself, one number is all four.
+
+
+
+
+
 fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
 fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
 fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
 
 fn x_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return x_at(at.x / 4u);
-  }
-  return vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x);
+if (VEC) {
+return x_at(at.x / 4u);
+}
+return vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x);
 }
 
 fn weight_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return weight_at(at.x / 4u);
-  }
-  return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
+if (VEC) {
+return weight_at(at.x / 4u);
+}
+return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
 }
 
 fn mod_quad(at: vec4u) -> vec4f {
-  if (VEC_MOD) {
-    return mod_at(at.x / 4u);
-  }
-  return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
+if (VEC_MOD) {
+return mod_at(at.x / 4u);
+}
+return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
 }
 
-// Writes those numbers of a quad that there are.
+
 fn put_quad(base: u32, quad: Quad, value: vec4f) {
-  let at = base + quad.at;
-  if (VEC) {
-    if (quad.live.x) { put(at.x / 4u, element(value)); }
-    return;
-  }
-  if (quad.live.x) { put(at.x, element(vec4f(value.x))); }
-  if (quad.live.y) { put(at.y, element(vec4f(value.y))); }
-  if (quad.live.z) { put(at.z, element(vec4f(value.z))); }
-  if (quad.live.w) { put(at.w, element(vec4f(value.w))); }
+let at = base + quad.at;
+if (VEC) {
+if (quad.live.x) { put(at.x / 4u, element(value)); }
+return;
+}
+if (quad.live.x) { put(at.x, element(vec4f(value.x))); }
+if (quad.live.y) { put(at.y, element(vec4f(value.y))); }
+if (quad.live.z) { put(at.z, element(vec4f(value.z))); }
+if (quad.live.w) { put(at.w, element(vec4f(value.w))); }
 }
 
-// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
-// itself or one number four times, of which a compiler computes one; writes make an element of it again.
-// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
 
-const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
-const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+
+
+
+
+const SECOND: u32 = select(0u, 1u, VEC);
 const THIRD: u32 = select(0u, 2u, VEC);
 const FOURTH: u32 = select(0u, 3u, VEC);
 
 fn element(value: vec4f) -> OElem {
-  var one: OElem;
-  one[0] = Scalar(value.x);
-  if (VEC) {
-    one[SECOND] = Scalar(value.y);
-    one[THIRD] = Scalar(value.z);
-    one[FOURTH] = Scalar(value.w);
-  }
-  return one;
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
 }
 
-// row_quads: the columns of a row that an invocation holds, as its quads 0, 1, ...: with VEC four neighbours each, which are one access,
-// LANES quads apart; without it four numbers LANES apart (lib quads). Neighbours read neighbours either way.
-// Needs in the kernel: const LANES, const VEC.
-// @use quads
 
-// Of a row of \`end\` numbers; those past its end are in its last ones' place, and not live.
+
+
+
+
+
 fn columns_of(lane: u32, q: u32, end: u32) -> Quad {
-  if (VEC) {
-    let c = 4u * (lane + q * LANES);
-    return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
-  }
-  return quad_of(0u, lane + 4u * q * LANES, end);
+if (VEC) {
+let c = 4u * (lane + q * LANES);
+return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
+}
+return quad_of(0u, lane + 4u * q * LANES, end);
 }
 
 fn sum_of_four(v: vec4f) -> f32 {
-  return (v.x + v.y) + (v.z + v.w);
+return (v.x + v.y) + (v.z + v.w);
 }
 
-// quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
-// Needs in the kernel: const LANES.
+
+
 
 struct Quad {
-  at: vec4u, // where they lie; for those past the row's end, its last number
-  live: vec4<bool>, // which there are
+at: vec4u,
+live: vec4<bool>,
 }
 
-// Of the row that starts at base and has \`end\` numbers.
+
 fn quad_of(base: u32, c: u32, end: u32) -> Quad {
-  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
-  return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
-}
-` as string,
+let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -12106,16 +11933,16 @@ const patchify_ = {
     HWC: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// patchify: cuts images into square patches, row-major; a permutation, and the backward of unpatchify.
-// Buffers f32: x [batch, channels, height, width]; tokens [batch, (height / patch_size) (width / patch_size), channels patch_size patch_size].
-//   A token's numbers are ordered (channel, row, column) as a convolution's weight, or (row, column, channel) with HWC.
-// Grid: one invocation an element of tokens, 4 of them a workgroup apart, so that writes are contiguous.
-// Precision: exact.
-// Source: Dosovitskiy et al. 2020 (patch embedding).
-// @use patch_index
+  code: `
 
-const WG: u32 = 256u;     // knob, halved to fit: invocations a workgroup
-const HWC: bool = false;  // knob: channel last within a token
+
+
+
+
+
+
+const WG: u32 = 256u;
+const HWC: bool = false;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> tokens: array<f32>;
@@ -12123,51 +11950,50 @@ const HWC: bool = false;  // knob: channel last within a token
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
-  for (var i = 0u; i < 4u; i++) {
-    let at = first + i * WG;
-    if (at < dims.batch * dims.channels * dims.height * dims.width) {
-      tokens[at] = x[image_index(at)];
-    }
-  }
+let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
+for (var i = 0u; i < 4u; i++) {
+let at = first + i * WG;
+if (at < dims.batch * dims.channels * dims.height * dims.width) {
+tokens[at] = x[image_index(at)];
+}
+}
 }
 
-// patch_index: the dims of images in patches, and where an element of tokens [batch, patches, features] lies in the image
-// [batch, channels, height, width].
-// Needs in the kernel: dims, and const HWC.
+
+
+
 
 struct Dims {
-  batch: u32,
-  channels: u32,
-  height: u32,
-  width: u32,
-  patch_size: u32,
+batch: u32,
+channels: u32,
+height: u32,
+width: u32,
+patch_size: u32,
 }
 
 fn image_index(at: u32) -> u32 {
-  let p = dims.patch_size;
-  let features = dims.channels * p * p;
-  let grid_w = dims.width / p;
-  let patches = (dims.height / p) * grid_w;
-  let feature = at % features;
-  let token = at / features;
-  let cell = token % patches;
-  let sample = token / patches;
-  var channel = feature / (p * p);
-  var inside = feature % (p * p); // row of the patch * p + column
-  if (HWC) {
-    channel = feature % dims.channels;
-    inside = feature / dims.channels;
-  }
-  let row = (cell / grid_w) * p + inside / p;
-  let col = (cell % grid_w) * p + inside % p;
-  return ((sample * dims.channels + channel) * dims.height + row) * dims.width + col;
+let p = dims.patch_size;
+let features = dims.channels * p * p;
+let grid_w = dims.width / p;
+let patches = (dims.height / p) * grid_w;
+let feature = at % features;
+let token = at / features;
+let cell = token % patches;
+let sample = token / patches;
+var channel = feature / (p * p);
+var inside = feature % (p * p);
+if (HWC) {
+channel = feature % dims.channels;
+inside = feature / dims.channels;
 }
-` as string,
+let row = (cell / grid_w) * p + inside / p;
+let col = (cell % grid_w) * p + inside % p;
+return ((sample * dims.channels + channel) * dims.height + row) * dims.width + col;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -12207,16 +12033,16 @@ const pool_bwd_ = {
     MAX: { kind: 'const', type: 'bool', default: true },
   },
   workgroup: ['WG'],
-  code: `// pool_bwd: dx of pool_fwd: a window's dy goes to its (first) largest element, or in equal parts to all.
-// Buffers f32: x, dx [batch, height, width, channels], dy [batch, out_h, out_w, channels].
-// Grid: one invocation an element of dx, which gathers from the windows that cover it, so that there are no atomics.
-// Precision: f32, summed in the order of the windows.
-// Source: the gradient of shaders/pool_fwd.wgsl.
-// @use window
-// @use pool_window
+  code: `
 
-const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
-const MAX: bool = true;  // knob: largest instead of mean
+
+
+
+
+
+
+const WG: u32 = 256u;
+const MAX: bool = true;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
@@ -12225,125 +12051,100 @@ const MAX: bool = true;  // knob: largest instead of mean
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * WG + local;
-  if (at >= dims.batch * dims.height * dims.width * dims.channels) {
-    return;
-  }
-  let channel = at % dims.channels;
-  let pixel = at / dims.channels;
-  let sample = pixel / (dims.width * dims.height);
-  let over_rows = covering((pixel / dims.width) % dims.height, dims.pad_h, dims.kernel_h, dims.out_h);
-  let over_cols = covering(pixel % dims.width, dims.pad_w, dims.kernel_w, dims.out_w);
-  var total = 0.0;
-  for (var r = over_rows.x; r < over_rows.y; r++) {
-    for (var c = over_cols.x; c < over_cols.y; c++) {
-      let area = pool_window(r, c);
-      let up = dy[((sample * dims.out_h + r) * dims.out_w + c) * dims.channels + channel];
-      if (!MAX) {
-        total += up / f32((area.z - area.x) * (area.w - area.y));
-      } else if (largest(area, sample, channel) == at) {
-        total += up;
-      }
-    }
-  }
-  dx[at] = total;
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at >= dims.batch * dims.height * dims.width * dims.channels) {
+return;
+}
+let channel = at % dims.channels;
+let pixel = at / dims.channels;
+let sample = pixel / (dims.width * dims.height);
+let over_rows = covering((pixel / dims.width) % dims.height, dims.pad_h, dims.kernel_h, dims.out_h);
+let over_cols = covering(pixel % dims.width, dims.pad_w, dims.kernel_w, dims.out_w);
+var total = 0.0;
+for (var r = over_rows.x; r < over_rows.y; r++) {
+for (var c = over_cols.x; c < over_cols.y; c++) {
+let area = pool_window(r, c);
+let up = dy[((sample * dims.out_h + r) * dims.out_w + c) * dims.channels + channel];
+if (!MAX) {
+total += up / f32((area.z - area.x) * (area.w - area.y));
+} else if (largest(area, sample, channel) == at) {
+total += up;
+}
+}
+}
+dx[at] = total;
 }
 
-// window: the dims of a window that slides over an image, and where it begins and ends. Needs in the kernel: dims.
+
 
 struct Dims {
-  batch: u32,
-  height: u32,
-  width: u32,
-  channels: u32,
-  kernel_h: u32,
-  kernel_w: u32,
-  stride: u32,
-  pad_h: u32,
-  pad_w: u32,
-  out_h: u32,
-  out_w: u32,
+batch: u32,
+height: u32,
+width: u32,
+channels: u32,
+kernel_h: u32,
+kernel_w: u32,
+stride: u32,
+pad_h: u32,
+pad_w: u32,
+out_h: u32,
+out_w: u32,
 }
 
-// First row and column of the window of output pixel (row, col); negative where it begins in the padding.
+
 fn window_start(row: u32, col: u32) -> vec2i {
-  return vec2i(i32(row * dims.stride) - i32(dims.pad_h), i32(col * dims.stride) - i32(dims.pad_w));
+return vec2i(i32(row * dims.stride) - i32(dims.pad_h), i32(col * dims.stride) - i32(dims.pad_w));
 }
 
-// The outputs along one axis whose windows of \`size\` cover position \`at\`: from x up to, and without, y.
+
 fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
-  let reach = at + padding;
-  let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
-  return vec2u(first, min(outputs, reach / dims.stride + 1u));
+let reach = at + padding;
+let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
+return vec2u(first, min(outputs, reach / dims.stride + 1u));
 }
 
-// pool_window: the part of a window inside the image, and its largest element.
-// Needs in the kernel: x and dims, and window_start.
-// @use finite
+
+
+
 
 fn pixel_index(sample: u32, row: u32, col: u32, channel: u32) -> u32 {
-  return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
+return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
 }
 
-// First row, first column, end row, end column of the window of output pixel (row, col), cut to the image.
+
 fn pool_window(row: u32, col: u32) -> vec4u {
-  let start = window_start(row, col);
-  let end = min(start + vec2i(i32(dims.kernel_h), i32(dims.kernel_w)), vec2i(i32(dims.height), i32(dims.width)));
-  return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
+let start = window_start(row, col);
+let end = min(start + vec2i(i32(dims.kernel_h), i32(dims.kernel_w)), vec2i(i32(dims.height), i32(dims.width)));
+return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
 }
 
-// Where the largest element lies, the first of several; a NaN is larger than all.
+
 fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
-  var best = pixel_index(sample, area.x, area.y, channel);
-  for (var row = area.x; row < area.z; row++) {
-    for (var col = area.y; col < area.w; col++) {
-      let at = pixel_index(sample, row, col, channel);
-      if (is_nan(x[at])) {
-        return at;
-      }
-      if (x[at] > x[best]) {
-        best = at;
-      }
-    }
-  }
-  return best;
+var best = pixel_index(sample, area.x, area.y, channel);
+for (var row = area.x; row < area.z; row++) {
+for (var col = area.y; col < area.w; col++) {
+let at = pixel_index(sample, row, col, channel);
+if (is_nan(x[at])) {
+return at;
+}
+if (x[at] > x[best]) {
+best = at;
+}
+}
+}
+return best;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}
-
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
-
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
-
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
-
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -12381,17 +12182,17 @@ const pool_fwd_ = {
     MAX: { kind: 'const', type: 'bool', default: true },
   },
   workgroup: ['WG'],
-  code: `// pool_fwd: the largest, or the mean, of each window of an image, channel by channel. Padding never wins and is not counted.
-// Buffers f32: x [batch, height, width, channels], y [batch, out_h, out_w, channels].
-// Grid: one invocation an element of y; neighbours read neighbouring channels.
-// Precision: f32, the mean from a sum of runs; max is exact.
-// Source: Boureau et al. 2010 (pooling); the mean without padding as Inception-v3's FID features take it.
-// @use window
-// @use runs
-// @use pool_window
+  code: `
 
-const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup
-const MAX: bool = true;  // knob: largest instead of mean
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const MAX: bool = true;
 
 alias Summed = f32;
 
@@ -12401,151 +12202,126 @@ alias Summed = f32;
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * WG + local;
-  if (at >= dims.batch * dims.out_h * dims.out_w * dims.channels) {
-    return;
-  }
-  let channel = at % dims.channels;
-  let pixel = at / dims.channels;
-  let sample = pixel / (dims.out_h * dims.out_w);
-  let area = pool_window((pixel / dims.out_w) % dims.out_h, pixel % dims.out_w);
-  if (MAX) {
-    y[at] = x[largest(area, sample, channel)];
-    return;
-  }
-  var sums = Runs();
-  for (var row = area.x; row < area.z; row++) {
-    for (var first = area.y; first < area.w; first += RUN) {
-      var run = 0.0;
-      for (var col = first; col < min(area.w, first + RUN); col++) {
-        run += x[pixel_index(sample, row, col, channel)];
-      }
-      add_run(&sums, run);
-    }
-  }
-  y[at] = sum_of(sums) / f32((area.z - area.x) * (area.w - area.y));
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at >= dims.batch * dims.out_h * dims.out_w * dims.channels) {
+return;
+}
+let channel = at % dims.channels;
+let pixel = at / dims.channels;
+let sample = pixel / (dims.out_h * dims.out_w);
+let area = pool_window((pixel / dims.out_w) % dims.out_h, pixel % dims.out_w);
+if (MAX) {
+y[at] = x[largest(area, sample, channel)];
+return;
+}
+var sums = Runs();
+for (var row = area.x; row < area.z; row++) {
+for (var first = area.y; first < area.w; first += RUN) {
+var run = 0.0;
+for (var col = first; col < min(area.w, first + RUN); col++) {
+run += x[pixel_index(sample, row, col, channel)];
+}
+add_run(&sums, run);
+}
+}
+y[at] = sum_of(sums) / f32((area.z - area.x) * (area.w - area.y));
 }
 
-// window: the dims of a window that slides over an image, and where it begins and ends. Needs in the kernel: dims.
+
 
 struct Dims {
-  batch: u32,
-  height: u32,
-  width: u32,
-  channels: u32,
-  kernel_h: u32,
-  kernel_w: u32,
-  stride: u32,
-  pad_h: u32,
-  pad_w: u32,
-  out_h: u32,
-  out_w: u32,
+batch: u32,
+height: u32,
+width: u32,
+channels: u32,
+kernel_h: u32,
+kernel_w: u32,
+stride: u32,
+pad_h: u32,
+pad_w: u32,
+out_h: u32,
+out_w: u32,
 }
 
-// First row and column of the window of output pixel (row, col); negative where it begins in the padding.
+
 fn window_start(row: u32, col: u32) -> vec2i {
-  return vec2i(i32(row * dims.stride) - i32(dims.pad_h), i32(col * dims.stride) - i32(dims.pad_w));
+return vec2i(i32(row * dims.stride) - i32(dims.pad_h), i32(col * dims.stride) - i32(dims.pad_w));
 }
 
-// The outputs along one axis whose windows of \`size\` cover position \`at\`: from x up to, and without, y.
-fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
-  let reach = at + padding;
-  let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
-  return vec2u(first, min(outputs, reach / dims.stride + 1u));
-}
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
+
+
+
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
+return runs.total + runs.block;
 }
 
-// pool_window: the part of a window inside the image, and its largest element.
-// Needs in the kernel: x and dims, and window_start.
-// @use finite
+
+
+
 
 fn pixel_index(sample: u32, row: u32, col: u32, channel: u32) -> u32 {
-  return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
+return ((sample * dims.height + row) * dims.width + col) * dims.channels + channel;
 }
 
-// First row, first column, end row, end column of the window of output pixel (row, col), cut to the image.
+
 fn pool_window(row: u32, col: u32) -> vec4u {
-  let start = window_start(row, col);
-  let end = min(start + vec2i(i32(dims.kernel_h), i32(dims.kernel_w)), vec2i(i32(dims.height), i32(dims.width)));
-  return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
+let start = window_start(row, col);
+let end = min(start + vec2i(i32(dims.kernel_h), i32(dims.kernel_w)), vec2i(i32(dims.height), i32(dims.width)));
+return vec4u(vec2u(max(start, vec2i(0))), vec2u(end));
 }
 
-// Where the largest element lies, the first of several; a NaN is larger than all.
+
 fn largest(area: vec4u, sample: u32, channel: u32) -> u32 {
-  var best = pixel_index(sample, area.x, area.y, channel);
-  for (var row = area.x; row < area.z; row++) {
-    for (var col = area.y; col < area.w; col++) {
-      let at = pixel_index(sample, row, col, channel);
-      if (is_nan(x[at])) {
-        return at;
-      }
-      if (x[at] > x[best]) {
-        best = at;
-      }
-    }
-  }
-  return best;
+var best = pixel_index(sample, area.x, area.y, channel);
+for (var row = area.x; row < area.z; row++) {
+for (var col = area.y; col < area.w; col++) {
+let at = pixel_index(sample, row, col, channel);
+if (is_nan(x[at])) {
+return at;
+}
+if (x[at] > x[best]) {
+best = at;
+}
+}
+}
+return best;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}
-
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
-
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
-
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
-
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -12581,170 +12357,169 @@ const qk_norm_affine_bwd_ = {
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
-  code: `// qk_norm_affine_bwd: the gradients of qk_norm_rope_fwd by weight and bias, as sums over chunks of rows (batch, token, head).
-//   dweight = sum of g xhat, dbias = sum of g, g the gradient after the affine map, rotated back. sum_cols adds the chunks.
-// Buffers f32: qkv [batch, n, 3, heads, head_dim]; rope [2, n, head_dim]; dq, dk [batch, heads, n, head_dim];
-//   partial [chunks, 4, head_dim] = weight of q, of k, bias of q, of k.
-// Grid: one invocation an element of partial's first two rows of a chunk (q or k, and a column), 64 a workgroup; it walks the
-//   chunk's rows. Statistics are computed again for each: head_dim is small.
-// Precision: f32, in one fixed order.
-// Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
-// @use head_norm
-// @use runs
+  code: `
 
-const NORM: u32 = 2u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
-const HAS_ROPE: bool = false;     // knob: rotate
 
-alias Summed = vec2f; // of dweight, of dbias
+
+
+
+
+
+
+
+
+const NORM: u32 = 2u;
+const HAS_ROPE: bool = false;
+
+alias Summed = vec2f;
 
 struct Dims {
-  batch: u32,
-  n: u32,
-  heads: u32,
-  head_dim: u32,
-  chunk_rows: u32,
-  eps: f32,
+batch: u32,
+n: u32,
+heads: u32,
+head_dim: u32,
+chunk_rows: u32,
+eps: f32,
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
-@group(0) @binding(1) var<storage, read> rope: array<f32>; // optional: HAS_ROPE
+@group(0) @binding(1) var<storage, read> rope: array<f32>;
 @group(0) @binding(2) var<storage, read> dq: array<f32>;
 @group(0) @binding(3) var<storage, read> dk: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(5) var<uniform> dims: Dims;
 
 fn arrived(which: u32, at: u32) -> f32 {
-  if (which == 0u) {
-    return dq[at];
-  }
-  return dk[at];
+if (which == 0u) {
+return dq[at];
+}
+return dk[at];
 }
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let rows = dims.batch * dims.n * dims.heads;
-  let chunks = (rows + dims.chunk_rows - 1u) / dims.chunk_rows;
-  let at = (wid.x + wid.y * groups.x) * 64u + local;
-  if (at >= chunks * 2u * dims.head_dim) {
-    return;
-  }
-  let d = at % dims.head_dim;
-  let which = (at / dims.head_dim) % 2u;
-  let chunk = at / dims.head_dim / 2u;
-  let begin = chunk * dims.chunk_rows;
-  let end = min(rows, begin + dims.chunk_rows);
-  var sums = Runs();
-  for (var first = begin; first < end; first += RUN) {
-    var run = Summed();
-    for (var row = first; row < min(end, first + RUN); row++) { // (batch, token, head)
-      let head = row % dims.heads;
-      let token = (row / dims.heads) % dims.n;
-      let sample = row / dims.heads / dims.n;
-      let base = (((sample * dims.n + token) * 3u + which) * dims.heads + head) * dims.head_dim;
-      let from_row = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
-      var g = arrived(which, from_row + d);
-      if (HAS_ROPE) {
-        let other = d ^ 1u; // the pair's other half
-        let cosines = token * dims.head_dim;
-        let sines = (dims.n + token) * dims.head_dim;
-        let crossed = arrived(which, from_row + other) * rope[sines + other];
-        g = g * rope[cosines + d] + select(-crossed, crossed, d < other);
-      }
-      let stats = head_stats(base);
-      run += vec2f(g * (qkv[base + d] - stats.x) * stats.y, g);
-    }
-    add_run(&sums, run);
-  }
-  let sum = sum_of(sums);
-  partial[(chunk * 4u + which) * dims.head_dim + d] = sum.x;
-  partial[(chunk * 4u + which + 2u) * dims.head_dim + d] = sum.y;
+let rows = dims.batch * dims.n * dims.heads;
+let chunks = (rows + dims.chunk_rows - 1u) / dims.chunk_rows;
+let at = (wid.x + wid.y * groups.x) * 64u + local;
+if (at >= chunks * 2u * dims.head_dim) {
+return;
+}
+let d = at % dims.head_dim;
+let which = (at / dims.head_dim) % 2u;
+let chunk = at / dims.head_dim / 2u;
+let begin = chunk * dims.chunk_rows;
+let end = min(rows, begin + dims.chunk_rows);
+var sums = Runs();
+for (var first = begin; first < end; first += RUN) {
+var run = Summed();
+for (var row = first; row < min(end, first + RUN); row++) {
+let head = row % dims.heads;
+let token = (row / dims.heads) % dims.n;
+let sample = row / dims.heads / dims.n;
+let base = (((sample * dims.n + token) * 3u + which) * dims.heads + head) * dims.head_dim;
+let from_row = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
+var g = arrived(which, from_row + d);
+if (HAS_ROPE) {
+let other = d ^ 1u;
+let cosines = token * dims.head_dim;
+let sines = (dims.n + token) * dims.head_dim;
+let crossed = arrived(which, from_row + other) * rope[sines + other];
+g = g * rope[cosines + d] + select(-crossed, crossed, d < other);
+}
+let stats = head_stats(base);
+run += vec2f(g * (qkv[base + d] - stats.x) * stats.y, g);
+}
+add_run(&sums, run);
+}
+let sum = sum_of(sums);
+partial[(chunk * 4u + which) * dims.head_dim + d] = sum.x;
+partial[(chunk * 4u + which + 2u) * dims.head_dim + d] = sum.y;
 }
 
-// head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
-// Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
-// @use finite
+
+
+
 
 fn head_stats(base: u32) -> vec2f {
-  if (NORM == 0u) {
-    return vec2f(0.0, 1.0);
-  }
-  var mean = 0.0;
-  if (NORM == 2u) {
-    for (var d = 0u; d < dims.head_dim; d++) {
-      mean += qkv[base + d];
-    }
-    mean /= f32(dims.head_dim);
-  }
-  var moments = vec2f(0.0);
-  for (var d = 0u; d < dims.head_dim; d++) {
-    let x = qkv[base + d] - mean;
-    moments += vec2f(x, x * x);
-  }
-  moments /= f32(dims.head_dim);
-  let off = select(0.0, moments.x, NORM == 2u); // what the mean was rounded by
-  return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
+if (NORM == 0u) {
+return vec2f(0.0, 1.0);
+}
+var mean = 0.0;
+if (NORM == 2u) {
+for (var d = 0u; d < dims.head_dim; d++) {
+mean += qkv[base + d];
+}
+mean /= f32(dims.head_dim);
+}
+var moments = vec2f(0.0);
+for (var d = 0u; d < dims.head_dim; d++) {
+let x = qkv[base + d] - mean;
+moments += vec2f(x, x * x);
+}
+moments /= f32(dims.head_dim);
+let off = select(0.0, moments.x, NORM == 2u);
+return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
+return runs.total + runs.block;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
+
+
+
 
 fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// max(x, least) that keeps a NaN.
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
+return select(max(x, least), x, is_nan(x));
 }
 
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+
+
+
+
+
 fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -12785,29 +12560,29 @@ const qk_norm_rope_bwd_ = {
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
-  code: `// qk_norm_rope_bwd: the gradient of qk_norm_rope_fwd by qkv, all of it: dq and dk rotated back, carried through the affine map
-//   and the norm (whose statistics are computed again from qkv); dv as it is.
-// Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n, head_dim].
-// Grid: one invocation a row of head_dim numbers, 64 rows a workgroup, as the forward.
-// Precision: f32.
-// Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
-// @use head_norm
+  code: `
 
-const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
-const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
-const HAS_ROPE: bool = false;     // knob: rotate
+
+
+
+
+
+
+const NORM: u32 = 0u;
+const HAS_AFFINE: bool = false;
+const HAS_ROPE: bool = false;
 
 struct Dims {
-  batch: u32,
-  n: u32,
-  heads: u32,
-  head_dim: u32,
-  eps: f32,
+batch: u32,
+n: u32,
+heads: u32,
+head_dim: u32,
+eps: f32,
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
-@group(0) @binding(1) var<storage, read> affine: array<f32>; // optional: HAS_AFFINE
-@group(0) @binding(2) var<storage, read> rope: array<f32>; // optional: HAS_ROPE
+@group(0) @binding(1) var<storage, read> affine: array<f32>;
+@group(0) @binding(2) var<storage, read> rope: array<f32>;
 @group(0) @binding(3) var<storage, read> dq: array<f32>;
 @group(0) @binding(4) var<storage, read> dk: array<f32>;
 @group(0) @binding(5) var<storage, read> dv: array<f32>;
@@ -12815,125 +12590,124 @@ struct Dims {
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 fn arrived(which: u32, at: u32) -> f32 {
-  if (which == 0u) {
-    return dq[at];
-  }
-  return dk[at];
+if (which == 0u) {
+return dq[at];
+}
+return dk[at];
 }
 
-// The gradient by element d of the normalised row, before the affine map.
+
 fn to_normed(from_row: u32, token: u32, which: u32, d: u32) -> f32 {
-  var g = arrived(which, from_row + d);
-  if (HAS_ROPE) {
-    let other = d ^ 1u; // the pair's other half
-    let cosines = token * dims.head_dim;
-    let sines = (dims.n + token) * dims.head_dim;
-    let crossed = arrived(which, from_row + other) * rope[sines + other];
-    g = g * rope[cosines + d] + select(-crossed, crossed, d < other);
-  }
-  if (HAS_AFFINE) {
-    g *= affine[which * dims.head_dim + d];
-  }
-  return g;
+var g = arrived(which, from_row + d);
+if (HAS_ROPE) {
+let other = d ^ 1u;
+let cosines = token * dims.head_dim;
+let sines = (dims.n + token) * dims.head_dim;
+let crossed = arrived(which, from_row + other) * rope[sines + other];
+g = g * rope[cosines + d] + select(-crossed, crossed, d < other);
+}
+if (HAS_AFFINE) {
+g *= affine[which * dims.head_dim + d];
+}
+return g;
 }
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let row = (wid.x + wid.y * groups.x) * 64u + local; // (batch, token, which, head)
-  if (row >= dims.batch * dims.n * 3u * dims.heads) {
-    return;
-  }
-  let head = row % dims.heads;
-  let which = (row / dims.heads) % 3u;
-  let token = (row / dims.heads / 3u) % dims.n;
-  let sample = row / dims.heads / 3u / dims.n;
-  let base = row * dims.head_dim;
-  let from_row = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
-  if (which == 2u) {
-    for (var d = 0u; d < dims.head_dim; d++) {
-      dqkv[base + d] = dv[from_row + d];
-    }
-    return;
-  }
-  let stats = head_stats(base);
-  var mean_g = 0.0;
-  var along = 0.0;
-  if (NORM != 0u) {
-    for (var d = 0u; d < dims.head_dim; d++) {
-      let g = to_normed(from_row, token, which, d);
-      mean_g += g;
-      along += g * (qkv[base + d] - stats.x) * stats.y;
-    }
-    along /= f32(dims.head_dim);
-    mean_g = select(0.0, mean_g / f32(dims.head_dim), NORM == 2u);
-  }
-  for (var d = 0u; d < dims.head_dim; d++) {
-    let xhat = (qkv[base + d] - stats.x) * stats.y;
-    let g = to_normed(from_row, token, which, d);
-    dqkv[base + d] = stats.y * (g - mean_g - xhat * along);
-  }
+let row = (wid.x + wid.y * groups.x) * 64u + local;
+if (row >= dims.batch * dims.n * 3u * dims.heads) {
+return;
+}
+let head = row % dims.heads;
+let which = (row / dims.heads) % 3u;
+let token = (row / dims.heads / 3u) % dims.n;
+let sample = row / dims.heads / 3u / dims.n;
+let base = row * dims.head_dim;
+let from_row = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
+if (which == 2u) {
+for (var d = 0u; d < dims.head_dim; d++) {
+dqkv[base + d] = dv[from_row + d];
+}
+return;
+}
+let stats = head_stats(base);
+var mean_g = 0.0;
+var along = 0.0;
+if (NORM != 0u) {
+for (var d = 0u; d < dims.head_dim; d++) {
+let g = to_normed(from_row, token, which, d);
+mean_g += g;
+along += g * (qkv[base + d] - stats.x) * stats.y;
+}
+along /= f32(dims.head_dim);
+mean_g = select(0.0, mean_g / f32(dims.head_dim), NORM == 2u);
+}
+for (var d = 0u; d < dims.head_dim; d++) {
+let xhat = (qkv[base + d] - stats.x) * stats.y;
+let g = to_normed(from_row, token, which, d);
+dqkv[base + d] = stats.y * (g - mean_g - xhat * along);
+}
 }
 
-// head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
-// Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
-// @use finite
+
+
+
 
 fn head_stats(base: u32) -> vec2f {
-  if (NORM == 0u) {
-    return vec2f(0.0, 1.0);
-  }
-  var mean = 0.0;
-  if (NORM == 2u) {
-    for (var d = 0u; d < dims.head_dim; d++) {
-      mean += qkv[base + d];
-    }
-    mean /= f32(dims.head_dim);
-  }
-  var moments = vec2f(0.0);
-  for (var d = 0u; d < dims.head_dim; d++) {
-    let x = qkv[base + d] - mean;
-    moments += vec2f(x, x * x);
-  }
-  moments /= f32(dims.head_dim);
-  let off = select(0.0, moments.x, NORM == 2u); // what the mean was rounded by
-  return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
+if (NORM == 0u) {
+return vec2f(0.0, 1.0);
+}
+var mean = 0.0;
+if (NORM == 2u) {
+for (var d = 0u; d < dims.head_dim; d++) {
+mean += qkv[base + d];
+}
+mean /= f32(dims.head_dim);
+}
+var moments = vec2f(0.0);
+for (var d = 0u; d < dims.head_dim; d++) {
+let x = qkv[base + d] - mean;
+moments += vec2f(x, x * x);
+}
+moments /= f32(dims.head_dim);
+let off = select(0.0, moments.x, NORM == 2u);
+return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
+
+
+
 
 fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// max(x, least) that keeps a NaN.
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
+return select(max(x, least), x, is_nan(x));
 }
 
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+
+
+
+
+
 fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -12971,149 +12745,148 @@ const qk_norm_rope_fwd_ = {
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
-  code: `// qk_norm_rope_fwd: splits a fused projection into q, k, v for attention; q and k optionally normalised over the head, then
-//   rotated: x cos + rotate(x) sin, rotate (x1, x2) -> (-x2, x1) on neighbouring pairs.
-// Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
-//   rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim].
-// Grid: one invocation a row of head_dim numbers, 64 rows a workgroup: q, k and v of one head of one token are three rows.
-// Precision: f32.
-// Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
-// @use head_norm
+  code: `
 
-const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
-const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
-const HAS_ROPE: bool = false;     // knob: rotate
+
+
+
+
+
+
+
+const NORM: u32 = 0u;
+const HAS_AFFINE: bool = false;
+const HAS_ROPE: bool = false;
 
 struct Dims {
-  batch: u32,
-  n: u32,
-  heads: u32,
-  head_dim: u32,
-  eps: f32,
+batch: u32,
+n: u32,
+heads: u32,
+head_dim: u32,
+eps: f32,
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
-@group(0) @binding(1) var<storage, read> affine: array<f32>; // optional: HAS_AFFINE
-@group(0) @binding(2) var<storage, read> rope: array<f32>; // optional: HAS_ROPE
+@group(0) @binding(1) var<storage, read> affine: array<f32>;
+@group(0) @binding(2) var<storage, read> rope: array<f32>;
 @group(0) @binding(3) var<storage, read_write> q: array<f32>;
 @group(0) @binding(4) var<storage, read_write> k: array<f32>;
 @group(0) @binding(5) var<storage, read_write> v: array<f32>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
 fn put(which: u32, at: u32, value: f32) {
-  if (which == 0u) {
-    q[at] = value;
-  } else if (which == 1u) {
-    k[at] = value;
-  } else {
-    v[at] = value;
-  }
+if (which == 0u) {
+q[at] = value;
+} else if (which == 1u) {
+k[at] = value;
+} else {
+v[at] = value;
+}
 }
 
-// Element d of the normalised row.
+
 fn normed(base: u32, which: u32, d: u32, stats: vec2f) -> f32 {
-  var value = (qkv[base + d] - stats.x) * stats.y;
-  if (HAS_AFFINE) {
-    value = value * affine[which * dims.head_dim + d] + affine[(which + 2u) * dims.head_dim + d];
-  }
-  return value;
+var value = (qkv[base + d] - stats.x) * stats.y;
+if (HAS_AFFINE) {
+value = value * affine[which * dims.head_dim + d] + affine[(which + 2u) * dims.head_dim + d];
+}
+return value;
 }
 
 @compute @workgroup_size(64)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let row = (wid.x + wid.y * groups.x) * 64u + local; // (batch, token, which, head)
-  if (row >= dims.batch * dims.n * 3u * dims.heads) {
-    return;
-  }
-  let head = row % dims.heads;
-  let which = (row / dims.heads) % 3u;
-  let token = (row / dims.heads / 3u) % dims.n;
-  let sample = row / dims.heads / 3u / dims.n;
-  let base = row * dims.head_dim;
-  let to = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
-  if (which == 2u) {
-    for (var d = 0u; d < dims.head_dim; d++) {
-      v[to + d] = qkv[base + d];
-    }
-    return;
-  }
-  let stats = head_stats(base);
-  if (!HAS_ROPE) {
-    for (var d = 0u; d < dims.head_dim; d++) {
-      put(which, to + d, normed(base, which, d, stats));
-    }
-    return;
-  }
-  let cosines = token * dims.head_dim;
-  let sines = (dims.n + token) * dims.head_dim;
-  for (var d = 0u; d < dims.head_dim; d += 2u) {
-    let x1 = normed(base, which, d, stats);
-    let x2 = normed(base, which, d + 1u, stats);
-    put(which, to + d, x1 * rope[cosines + d] - x2 * rope[sines + d]);
-    put(which, to + d + 1u, x2 * rope[cosines + d + 1u] + x1 * rope[sines + d + 1u]);
-  }
+let row = (wid.x + wid.y * groups.x) * 64u + local;
+if (row >= dims.batch * dims.n * 3u * dims.heads) {
+return;
+}
+let head = row % dims.heads;
+let which = (row / dims.heads) % 3u;
+let token = (row / dims.heads / 3u) % dims.n;
+let sample = row / dims.heads / 3u / dims.n;
+let base = row * dims.head_dim;
+let to = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
+if (which == 2u) {
+for (var d = 0u; d < dims.head_dim; d++) {
+v[to + d] = qkv[base + d];
+}
+return;
+}
+let stats = head_stats(base);
+if (!HAS_ROPE) {
+for (var d = 0u; d < dims.head_dim; d++) {
+put(which, to + d, normed(base, which, d, stats));
+}
+return;
+}
+let cosines = token * dims.head_dim;
+let sines = (dims.n + token) * dims.head_dim;
+for (var d = 0u; d < dims.head_dim; d += 2u) {
+let x1 = normed(base, which, d, stats);
+let x2 = normed(base, which, d + 1u, stats);
+put(which, to + d, x1 * rope[cosines + d] - x2 * rope[sines + d]);
+put(which, to + d + 1u, x2 * rope[cosines + d + 1u] + x1 * rope[sines + d + 1u]);
+}
 }
 
-// head_norm: mean and 1/deviation of one head's row of qkv, (0, 1) without a norm.
-// Needs in the kernel: qkv, dims with head_dim and eps, const NORM (0 none, 1 RMSNorm, 2 LayerNorm).
-// @use finite
+
+
+
 
 fn head_stats(base: u32) -> vec2f {
-  if (NORM == 0u) {
-    return vec2f(0.0, 1.0);
-  }
-  var mean = 0.0;
-  if (NORM == 2u) {
-    for (var d = 0u; d < dims.head_dim; d++) {
-      mean += qkv[base + d];
-    }
-    mean /= f32(dims.head_dim);
-  }
-  var moments = vec2f(0.0);
-  for (var d = 0u; d < dims.head_dim; d++) {
-    let x = qkv[base + d] - mean;
-    moments += vec2f(x, x * x);
-  }
-  moments /= f32(dims.head_dim);
-  let off = select(0.0, moments.x, NORM == 2u); // what the mean was rounded by
-  return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
+if (NORM == 0u) {
+return vec2f(0.0, 1.0);
+}
+var mean = 0.0;
+if (NORM == 2u) {
+for (var d = 0u; d < dims.head_dim; d++) {
+mean += qkv[base + d];
+}
+mean /= f32(dims.head_dim);
+}
+var moments = vec2f(0.0);
+for (var d = 0u; d < dims.head_dim; d++) {
+let x = qkv[base + d] - mean;
+moments += vec2f(x, x * x);
+}
+moments /= f32(dims.head_dim);
+let off = select(0.0, moments.x, NORM == 2u);
+return vec2f(mean + off, inverse_root(at_least(moments.y - off * off, 0.0) + dims.eps));
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
+
+
+
 
 fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// max(x, least) that keeps a NaN.
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
+return select(max(x, least), x, is_nan(x));
 }
 
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+
+
+
+
+
 fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -13155,33 +12928,33 @@ const qk_norm_rope_lanes_bwd_ = {
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// qk_norm_rope_lanes_bwd: qk_norm_rope_bwd with the row in registers: the gradient by qkv, all of it: dq and dk rotated back, carried
-//   through the affine map and the norm (whose statistics are computed again from qkv); dv as it is.
-// Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n,
-//   head_dim]. head_dim is 4 LANES.
-// Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup, as the forward.
-// Precision: f32.
-// Source: the derivative of shaders/qk_norm_rope_lanes_fwd.wgsl.
-// @use lanes_any
-// @use finite
+  code: `
 
-const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
-const ROWS: u32 = 16u;            // knob: rows a workgroup
-const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
-const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
-const HAS_ROPE: bool = false;     // knob: rotate
+
+
+
+
+
+
+
+
+const LANES: u32 = 16u;
+const ROWS: u32 = 16u;
+const NORM: u32 = 0u;
+const HAS_AFFINE: bool = false;
+const HAS_ROPE: bool = false;
 
 struct Dims {
-  batch: u32,
-  n: u32,
-  heads: u32,
-  head_dim: u32,
-  eps: f32,
+batch: u32,
+n: u32,
+heads: u32,
+head_dim: u32,
+eps: f32,
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(1) var<storage, read> affine: array<vec4f>; // optional: HAS_AFFINE
-@group(0) @binding(2) var<storage, read> rope: array<vec4f>; // optional: HAS_ROPE
+@group(0) @binding(1) var<storage, read> affine: array<vec4f>;
+@group(0) @binding(2) var<storage, read> rope: array<vec4f>;
 @group(0) @binding(3) var<storage, read> dq: array<vec4f>;
 @group(0) @binding(4) var<storage, read> dk: array<vec4f>;
 @group(0) @binding(5) var<storage, read> dv: array<vec4f>;
@@ -13190,70 +12963,70 @@ struct Dims {
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y; // (batch, token, which, head)
-  let live = row < dims.batch * dims.n * 3u * dims.heads; // rows past the end still take part in the barriers
-  let head = row % dims.heads;
-  let which = (row / dims.heads) % 3u;
-  let token = (row / dims.heads / 3u) % dims.n;
-  let sample = row / dims.heads / 3u / dims.n;
-  let at = row * LANES + lid.x;
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.batch * dims.n * 3u * dims.heads;
+let head = row % dims.heads;
+let which = (row / dims.heads) % 3u;
+let token = (row / dims.heads / 3u) % dims.n;
+let sample = row / dims.heads / 3u / dims.n;
+let at = row * LANES + lid.x;
 
-  var x = vec4f(0.0);
-  if (NORM != 0u && live && which != 2u) {
-    x = qkv[at];
-  }
-  var g = vec4f(0.0);
-  if (live) {
-    let from_row = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
-    if (which == 0u) {
-      g = dq[from_row];
-    } else if (which == 1u) {
-      g = dk[from_row];
-    } else {
-      g = dv[from_row];
-    }
-    if (HAS_ROPE && which != 2u) {
-      let turn = token * LANES + lid.x;
-      let crossed = g * rope[dims.n * LANES + turn];
-      g = g * rope[turn] + vec4f(crossed.y, -crossed.x, crossed.w, -crossed.z);
-    }
-    if (HAS_AFFINE && which != 2u) {
-      g *= affine[which * LANES + lid.x];
-    }
-  }
-  if (NORM != 0u) {
-    let inverse = 1.0 / f32(4u * LANES);
-    var mean = 0.0;
-    if (NORM == 2u) {
-      mean = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), 0.0), lid.x, lid.y).x * inverse;
-    }
-    x = select(vec4f(0.0), x - mean, live);
-    var moments = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), dot(x, x)), lid.x, lid.y) * inverse;
-    if (NORM == 2u) { // takes out what the mean was rounded by
-      x = select(vec4f(0.0), x - moments.x, live);
-      moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
-    }
-    let scale = inverse_root(moments.y + dims.eps);
-    x *= scale;
-    let means = lanes_any_sum(vec2f(dot(g, vec4f(1.0)), dot(g, x)), lid.x, lid.y) * inverse;
-    let mean_g = select(0.0, means.x, NORM == 2u);
-    g = select(scale * (g - mean_g - x * means.y), g, which == 2u);
-  }
-  if (live) {
-    dqkv[at] = g;
-  }
+var x = vec4f(0.0);
+if (NORM != 0u && live && which != 2u) {
+x = qkv[at];
+}
+var g = vec4f(0.0);
+if (live) {
+let from_row = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
+if (which == 0u) {
+g = dq[from_row];
+} else if (which == 1u) {
+g = dk[from_row];
+} else {
+g = dv[from_row];
+}
+if (HAS_ROPE && which != 2u) {
+let turn = token * LANES + lid.x;
+let crossed = g * rope[dims.n * LANES + turn];
+g = g * rope[turn] + vec4f(crossed.y, -crossed.x, crossed.w, -crossed.z);
+}
+if (HAS_AFFINE && which != 2u) {
+g *= affine[which * LANES + lid.x];
+}
+}
+if (NORM != 0u) {
+let inverse = 1.0 / f32(4u * LANES);
+var mean = 0.0;
+if (NORM == 2u) {
+mean = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), 0.0), lid.x, lid.y).x * inverse;
+}
+x = select(vec4f(0.0), x - mean, live);
+var moments = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), dot(x, x)), lid.x, lid.y) * inverse;
+if (NORM == 2u) {
+x = select(vec4f(0.0), x - moments.x, live);
+moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
+}
+let scale = inverse_root(moments.y + dims.eps);
+x *= scale;
+let means = lanes_any_sum(vec2f(dot(g, vec4f(1.0)), dot(g, x)), lid.x, lid.y) * inverse;
+let mean_g = select(0.0, means.x, NORM == 2u);
+g = select(scale * (g - mean_g - x * means.y), g, which == 2u);
+}
+if (live) {
+dqkv[at] = g;
+}
 }
 
-// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
-// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
-// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
-// overwrites nothing that a lane may still read.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 no barrier runs, which is what CPU adapters want.
+
+
+
+
+
+
 
 const MOST_READ: u32 = 32u;
 
@@ -13261,60 +13034,59 @@ var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
 var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = lanes_turn * (LANES * ROWS) + row * LANES;
-  lanes_turn = 1u - lanes_turn;
-  lane_pairs[base + lane] = value;
-  workgroupBarrier();
-  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
-    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-      if (lane < stride) {
-        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
-      }
-      workgroupBarrier();
-    }
-    return lane_pairs[base];
-  }
-  var total = vec2f(0.0);
-  for (var i = 0u; i < LANES; i++) {
-    total += lane_pairs[base + i];
-  }
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = lanes_turn * (LANES * ROWS) + row * LANES;
+lanes_turn = 1u - lanes_turn;
+lane_pairs[base + lane] = value;
+workgroupBarrier();
+if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+}
+workgroupBarrier();
+}
+return lane_pairs[base];
+}
+var total = vec2f(0.0);
+for (var i = 0u; i < LANES; i++) {
+total += lane_pairs[base + i];
+}
+return total;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
+
+
+
 
 fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// max(x, least) that keeps a NaN.
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
+return select(max(x, least), x, is_nan(x));
 }
 
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+
+
+
+
+
 fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -13355,33 +13127,33 @@ const qk_norm_rope_lanes_fwd_ = {
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// qk_norm_rope_lanes_fwd: qk_norm_rope_fwd with the row in registers: splits a fused projection into q, k, v for attention; q and k
-//   optionally normalised over the head, then rotated: x cos + rotate(x) sin, rotate (x1, x2) -> (-x2, x1) on neighbouring pairs.
-// Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
-//   rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim]. head_dim is 4 LANES.
-// Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup: neighbours read neighbours, once.
-// Precision: f32; the variance is summed around the mean.
-// Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
-// @use lanes_any
-// @use finite
+  code: `
 
-const LANES: u32 = 16u;           // knob: invocations a row, head_dim / 4
-const ROWS: u32 = 16u;            // knob: rows a workgroup
-const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
-const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
-const HAS_ROPE: bool = false;     // knob: rotate
+
+
+
+
+
+
+
+
+const LANES: u32 = 16u;
+const ROWS: u32 = 16u;
+const NORM: u32 = 0u;
+const HAS_AFFINE: bool = false;
+const HAS_ROPE: bool = false;
 
 struct Dims {
-  batch: u32,
-  n: u32,
-  heads: u32,
-  head_dim: u32,
-  eps: f32,
+batch: u32,
+n: u32,
+heads: u32,
+head_dim: u32,
+eps: f32,
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(1) var<storage, read> affine: array<vec4f>; // optional: HAS_AFFINE
-@group(0) @binding(2) var<storage, read> rope: array<vec4f>; // optional: HAS_ROPE
+@group(0) @binding(1) var<storage, read> affine: array<vec4f>;
+@group(0) @binding(2) var<storage, read> rope: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> q: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> k: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
@@ -13389,64 +13161,64 @@ struct Dims {
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y; // (batch, token, which, head)
-  let live = row < dims.batch * dims.n * 3u * dims.heads; // rows past the end still take part in the barriers
-  let head = row % dims.heads;
-  let which = (row / dims.heads) % 3u;
-  let token = (row / dims.heads / 3u) % dims.n;
-  let sample = row / dims.heads / 3u / dims.n;
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.batch * dims.n * 3u * dims.heads;
+let head = row % dims.heads;
+let which = (row / dims.heads) % 3u;
+let token = (row / dims.heads / 3u) % dims.n;
+let sample = row / dims.heads / 3u / dims.n;
 
-  var x = vec4f(0.0);
-  if (live) {
-    x = qkv[row * LANES + lid.x];
-  }
-  if (NORM != 0u) {
-    let inverse = 1.0 / f32(4u * LANES);
-    var mean = 0.0;
-    if (NORM == 2u) {
-      mean = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), 0.0), lid.x, lid.y).x * inverse;
-    }
-    var centred = select(vec4f(0.0), x - mean, live);
-    var moments = lanes_any_sum(vec2f(dot(centred, vec4f(1.0)), dot(centred, centred)), lid.x, lid.y) * inverse;
-    if (NORM == 2u) { // takes out what the mean was rounded by
-      centred -= moments.x;
-      moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
-    }
-    let scale = inverse_root(moments.y + dims.eps);
-    x = select(centred * scale, x, which == 2u);
-  }
-  if (!live) {
-    return;
-  }
-  let to = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
-  if (which == 2u) {
-    v[to] = x;
-    return;
-  }
-  if (HAS_AFFINE) {
-    x = x * affine[which * LANES + lid.x] + affine[(which + 2u) * LANES + lid.x];
-  }
-  if (HAS_ROPE) {
-    let at = token * LANES + lid.x;
-    x = x * rope[at] + vec4f(-x.y, x.x, -x.w, x.z) * rope[dims.n * LANES + at];
-  }
-  if (which == 0u) {
-    q[to] = x;
-  } else {
-    k[to] = x;
-  }
+var x = vec4f(0.0);
+if (live) {
+x = qkv[row * LANES + lid.x];
+}
+if (NORM != 0u) {
+let inverse = 1.0 / f32(4u * LANES);
+var mean = 0.0;
+if (NORM == 2u) {
+mean = lanes_any_sum(vec2f(dot(x, vec4f(1.0)), 0.0), lid.x, lid.y).x * inverse;
+}
+var centred = select(vec4f(0.0), x - mean, live);
+var moments = lanes_any_sum(vec2f(dot(centred, vec4f(1.0)), dot(centred, centred)), lid.x, lid.y) * inverse;
+if (NORM == 2u) {
+centred -= moments.x;
+moments.y = at_least(moments.y - moments.x * moments.x, 0.0);
+}
+let scale = inverse_root(moments.y + dims.eps);
+x = select(centred * scale, x, which == 2u);
+}
+if (!live) {
+return;
+}
+let to = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
+if (which == 2u) {
+v[to] = x;
+return;
+}
+if (HAS_AFFINE) {
+x = x * affine[which * LANES + lid.x] + affine[(which + 2u) * LANES + lid.x];
+}
+if (HAS_ROPE) {
+let at = token * LANES + lid.x;
+x = x * rope[at] + vec4f(-x.y, x.x, -x.w, x.z) * rope[dims.n * LANES + at];
+}
+if (which == 0u) {
+q[to] = x;
+} else {
+k[to] = x;
+}
 }
 
-// lanes_any: two sums at once over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS, where LANES need
-// not be a power of two. Up to MOST_READ lanes each adds up all partial sums of its row, which takes one barrier where a tree takes one a
-// level: a kernel that waits for memory waits at each. More are a tree. Sums take turns in two halves of the array, so that the next
-// overwrites nothing that a lane may still read.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 no barrier runs, which is what CPU adapters want.
+
+
+
+
+
+
 
 const MOST_READ: u32 = 32u;
 
@@ -13454,60 +13226,59 @@ var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
 var<private> lanes_turn: u32;
 
 fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = lanes_turn * (LANES * ROWS) + row * LANES;
-  lanes_turn = 1u - lanes_turn;
-  lane_pairs[base + lane] = value;
-  workgroupBarrier();
-  if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
-    for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-      if (lane < stride) {
-        lane_pairs[base + lane] += lane_pairs[base + lane + stride];
-      }
-      workgroupBarrier();
-    }
-    return lane_pairs[base];
-  }
-  var total = vec2f(0.0);
-  for (var i = 0u; i < LANES; i++) {
-    total += lane_pairs[base + i];
-  }
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = lanes_turn * (LANES * ROWS) + row * LANES;
+lanes_turn = 1u - lanes_turn;
+lane_pairs[base + lane] = value;
+workgroupBarrier();
+if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+}
+workgroupBarrier();
+}
+return lane_pairs[base];
+}
+var total = vec2f(0.0);
+for (var i = 0u; i < LANES; i++) {
+total += lane_pairs[base + i];
+}
+return total;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
+
+
+
 
 fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// max(x, least) that keeps a NaN.
+
 fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
+return select(max(x, least), x, is_nan(x));
 }
 
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
+
+
+
+
+
 fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -13537,19 +13308,19 @@ const random_normal_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['WG'],
-  code: `// random_normal: out[i] = standard normal number first + i of (seed, stream, step); the same bits on every adapter and the host.
-//   Block b of the stream gives numbers 2b, from its words 0 and 1, and 2b + 1, from its words 2 and 3.
-// Buffers: key [4] u32 = (seed, stream, step_lo, step_hi), data because it changes every step; out [count] f32.
-// Grid: one block an invocation, WG invocations a workgroup. first + count <= 2^32.
-// Precision: exact integers; each number within 5.1e-6 of the exact inverse distribution, |z| <= 6.34 (lib/normal.wgsl).
-// Source: Salmon et al. 2011 (Philox); the inverse of the normal distribution by piecewise polynomials.
-// @use normal
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
+
+
+
+
+
+const WG: u32 = 256u;
 
 struct Dims {
-  count: u32,
-  first: u32, // optional, else 0
+count: u32,
+first: u32,
 }
 
 @group(0) @binding(0) var<storage, read> key: array<u32>;
@@ -13558,118 +13329,117 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let draw = dims.first / 2u + (wid.x + wid.y * groups.x) * WG + lid.x;
-  let at = draw * 2u - dims.first; // wraps past the count for an element before first
-  if (at >= dims.count && at + 1u >= dims.count) {
-    return;
-  }
-  let words = philox(vec4u(draw, PHILOX_USE_NORMAL, key[2], key[3]), vec2u(key[0], key[1]));
-  if (at < dims.count) {
-    out[at] = normal_from(words.x, words.y);
-  }
-  if (at + 1u < dims.count) {
-    out[at + 1u] = normal_from(words.z, words.w);
-  }
+let draw = dims.first / 2u + (wid.x + wid.y * groups.x) * WG + lid.x;
+let at = draw * 2u - dims.first;
+if (at >= dims.count && at + 1u >= dims.count) {
+return;
+}
+let words = philox(vec4u(draw, PHILOX_USE_NORMAL, key[2], key[3]), vec2u(key[0], key[1]));
+if (at < dims.count) {
+out[at] = normal_from(words.x, words.y);
+}
+if (at + 1u < dims.count) {
+out[at + 1u] = normal_from(words.z, words.w);
+}
 }
 
-// normal: a standard normal number from two random words, by the inverse of the distribution in fixed point.
-// There is no log, cosine, square root or f32 multiply-add, whose roundings differ between adapters: integers, then one exact
-// conversion and one product with a power of two, so that adapters and the host (normalFrom in src/rng/philox.ts) agree to the bit.
-//   hi: 1 sign bit, 31 bits of magnitude h. Upper-tail probability p = (h + lo / 2^32) / 2^32 in [0, 1/2).
-//   Octave k = leading zeros of h: p in [2^-(k+2), 2^-(k+1)), t = p 2^(k+2) - 1 as a 32-bit fraction.
-//   z = c0 - t (c1 - t (c2 - t (c3 - t (c4 - t c5)))) in units of 2^-29, rounded to 2^-21: 24 bits, which f32 holds.
-// Largest deviation from the exact inverse 5.1e-6. Octave 31 (h = 0, one number in 2^31) takes t from lo, so |z| <= 6.34.
-// The table is written by tools/make-normal-table.ts, which says where it comes from.
-// @use philox
+
+
+
+
+
+
+
+
+
 
 const NORMAL_TABLE = array<u32, 192>(
-  362111247u, 422173128u, 109724757u, 72143702u, 29748665u, 7267838u,
-  617586772u, 325831962u, 111750036u, 62941226u, 27865959u, 6316966u,
-  823622520u, 272677436u, 104400700u, 57647811u, 25718691u, 5828758u,
-  1000044525u, 238227159u, 96750567u, 53429938u, 23911062u, 5425495u,
-  1156350762u, 213738030u, 90043085u, 49915734u, 22391689u, 5086281u,
-  1297915309u, 195251608u, 84328764u, 46944503u, 21101393u, 4797691u,
-  1428111133u, 180694486u, 79458332u, 44402675u, 19993236u, 4549380u,
-  1549211812u, 168866940u, 75273342u, 42204008u, 19031162u, 4333429u,
-  1662832109u, 159022467u, 71641687u, 40282534u, 18187552u, 4143770u,
-  1770165694u, 150670076u, 68459354u, 38587536u, 17441125u, 3975723u,
-  1872123312u, 143472371u, 65645460u, 37079695u, 16775327u, 3825639u,
-  1969417890u, 137189125u, 63136937u, 35728214u, 16177140u, 3690644u,
-  2062619477u, 131644203u, 60884196u, 34508694u, 15636209u, 3568449u,
-  2152192086u, 126705230u, 58847837u, 33401590u, 15144206u, 3457207u,
-  2238519211u, 122270607u, 56996220u, 32391080u, 14694363u, 3355416u,
-  2321921990u, 118260923u, 55303663u, 31464218u, 14281125u, 3261840u,
-  2402672445u, 114613121u, 53749116u, 30610316u, 13899889u, 3175454u,
-  2481003325u, 111276423u, 52315157u, 29820468u, 13546809u, 3095401u,
-  2557115559u, 108209434u, 50987245u, 29087195u, 13218645u, 3020957u,
-  2631184000u, 105378033u, 49753143u, 28404167u, 12912650u, 2951507u,
-  2703361896u, 102753817u, 48602476u, 27765988u, 12626474u, 2886526u,
-  2773784430u, 100312926u, 47526387u, 27168031u, 12358100u, 2825562u,
-  2842571556u, 98035156u, 46517266u, 26606302u, 12105781u, 2768223u,
-  2909830275u, 95903272u, 45568535u, 26077334u, 11868002u, 2714169u,
-  2975656511u, 93902472u, 44674478u, 25578102u, 11643434u, 2663101u,
-  3040136637u, 92019961u, 43830100u, 25105957u, 11430913u, 2614758u,
-  3103348752u, 90244621u, 43031018u, 24658562u, 11229413u, 2568909u,
-  3165363743u, 88566732u, 42273366u, 24233853u, 11038022u, 2525348u,
-  3226246181u, 86977764u, 41553721u, 23829996u, 10855934u, 2483894u,
-  3286055076u, 85470188u, 40869040u, 23445357u, 10682425u, 2444384u,
-  3344844523u, 84037336u, 40216609u, 23078473u, 10516849u, 2406672u,
-  3402664255u, 82673276u, 39593996u, 22728033u, 10358625u, 2370627u,
+362111247u, 422173128u, 109724757u, 72143702u, 29748665u, 7267838u,
+617586772u, 325831962u, 111750036u, 62941226u, 27865959u, 6316966u,
+823622520u, 272677436u, 104400700u, 57647811u, 25718691u, 5828758u,
+1000044525u, 238227159u, 96750567u, 53429938u, 23911062u, 5425495u,
+1156350762u, 213738030u, 90043085u, 49915734u, 22391689u, 5086281u,
+1297915309u, 195251608u, 84328764u, 46944503u, 21101393u, 4797691u,
+1428111133u, 180694486u, 79458332u, 44402675u, 19993236u, 4549380u,
+1549211812u, 168866940u, 75273342u, 42204008u, 19031162u, 4333429u,
+1662832109u, 159022467u, 71641687u, 40282534u, 18187552u, 4143770u,
+1770165694u, 150670076u, 68459354u, 38587536u, 17441125u, 3975723u,
+1872123312u, 143472371u, 65645460u, 37079695u, 16775327u, 3825639u,
+1969417890u, 137189125u, 63136937u, 35728214u, 16177140u, 3690644u,
+2062619477u, 131644203u, 60884196u, 34508694u, 15636209u, 3568449u,
+2152192086u, 126705230u, 58847837u, 33401590u, 15144206u, 3457207u,
+2238519211u, 122270607u, 56996220u, 32391080u, 14694363u, 3355416u,
+2321921990u, 118260923u, 55303663u, 31464218u, 14281125u, 3261840u,
+2402672445u, 114613121u, 53749116u, 30610316u, 13899889u, 3175454u,
+2481003325u, 111276423u, 52315157u, 29820468u, 13546809u, 3095401u,
+2557115559u, 108209434u, 50987245u, 29087195u, 13218645u, 3020957u,
+2631184000u, 105378033u, 49753143u, 28404167u, 12912650u, 2951507u,
+2703361896u, 102753817u, 48602476u, 27765988u, 12626474u, 2886526u,
+2773784430u, 100312926u, 47526387u, 27168031u, 12358100u, 2825562u,
+2842571556u, 98035156u, 46517266u, 26606302u, 12105781u, 2768223u,
+2909830275u, 95903272u, 45568535u, 26077334u, 11868002u, 2714169u,
+2975656511u, 93902472u, 44674478u, 25578102u, 11643434u, 2663101u,
+3040136637u, 92019961u, 43830100u, 25105957u, 11430913u, 2614758u,
+3103348752u, 90244621u, 43031018u, 24658562u, 11229413u, 2568909u,
+3165363743u, 88566732u, 42273366u, 24233853u, 11038022u, 2525348u,
+3226246181u, 86977764u, 41553721u, 23829996u, 10855934u, 2483894u,
+3286055076u, 85470188u, 40869040u, 23445357u, 10682425u, 2444384u,
+3344844523u, 84037336u, 40216609u, 23078473u, 10516849u, 2406672u,
+3402664255u, 82673276u, 39593996u, 22728033u, 10358625u, 2370627u,
 );
 
 fn normal_from(hi: u32, lo: u32) -> f32 {
-  let octave = countLeadingZeros(hi & 0x7fffffffu) - 1u;
-  // hi:lo moved left until the leading one falls off: the upper 32 bits are t. Octaves 30 and 31 have no bit of hi left.
-  let kept = min(octave + 2u, 31u);
-  let t = select((hi << kept) | (lo >> (32u - kept)), lo, octave >= 30u);
-  let row = octave * 6u;
-  var z = NORMAL_TABLE[row + 5u];
-  for (var i = 5u; i > 0u; i--) {
-    z = NORMAL_TABLE[row + i - 1u] - mul_hi(z, t);
-  }
-  let rounded = i32((z + 128u) >> 8u);
-  return f32(select(rounded, -rounded, hi >= 0x80000000u)) * 4.76837158203125e-7; // 2^-21
+let octave = countLeadingZeros(hi & 0x7fffffffu) - 1u;
+
+let kept = min(octave + 2u, 31u);
+let t = select((hi << kept) | (lo >> (32u - kept)), lo, octave >= 30u);
+let row = octave * 6u;
+var z = NORMAL_TABLE[row + 5u];
+for (var i = 5u; i > 0u; i--) {
+z = NORMAL_TABLE[row + i - 1u] - mul_hi(z, t);
+}
+let rounded = i32((z + 128u) >> 8u);
+return f32(select(rounded, -rounded, hi >= 0x80000000u)) * 4.76837158203125e-7;
 }
 
-// philox: Philox 4x32-10, a counter-based generator: four random words are a function of a counter and a key, with no state.
-// Key = (seed, stream). Counter = (block, use, step_lo, step_hi); \`use\` keeps apart what different kinds of numbers draw at
-// the same key and step: 0 plain words, 1 normals, 2 and above on the host (src/rng/philox.ts, the twin of this file).
-// Integer arithmetic alone: the same bits on every adapter.
-// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 
-const PHILOX_USE_WORDS: u32 = 0u;
+
+
+
+
+
+
 const PHILOX_USE_NORMAL: u32 = 1u;
 
-// The upper 32 bits of the 64-bit product, from 16-bit halves; no partial sum passes 32 bits.
+
 fn mul_hi(a: u32, b: u32) -> u32 {
-  let a_lo = a & 0xffffu;
-  let a_hi = a >> 16u;
-  let b_lo = b & 0xffffu;
-  let b_hi = b >> 16u;
-  let middle = a_hi * b_lo + ((a_lo * b_lo) >> 16u);
-  let other = a_lo * b_hi + (middle & 0xffffu);
-  return a_hi * b_hi + (middle >> 16u) + (other >> 16u);
+let a_lo = a & 0xffffu;
+let a_hi = a >> 16u;
+let b_lo = b & 0xffffu;
+let b_hi = b >> 16u;
+let middle = a_hi * b_lo + ((a_lo * b_lo) >> 16u);
+let other = a_lo * b_hi + (middle & 0xffffu);
+return a_hi * b_hi + (middle >> 16u) + (other >> 16u);
 }
 
 fn philox(counter: vec4u, key: vec2u) -> vec4u {
-  var c = counter;
-  var k = key;
-  for (var round = 0u; round < 10u; round++) {
-    c = vec4u(
-      mul_hi(0xcd9e8d57u, c.z) ^ c.y ^ k.x,
-      0xcd9e8d57u * c.z,
-      mul_hi(0xd2511f53u, c.x) ^ c.w ^ k.y,
-      0xd2511f53u * c.x,
-    );
-    k += vec2u(0x9e3779b9u, 0xbb67ae85u);
-  }
-  return c;
+var c = counter;
+var k = key;
+for (var round = 0u; round < 10u; round++) {
+c = vec4u(
+mul_hi(0xcd9e8d57u, c.z) ^ c.y ^ k.x,
+0xcd9e8d57u * c.z,
+mul_hi(0xd2511f53u, c.x) ^ c.w ^ k.y,
+0xd2511f53u * c.x,
+);
+k += vec2u(0x9e3779b9u, 0xbb67ae85u);
 }
-` as string,
+return c;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -13698,19 +13468,19 @@ const random_uniform_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['WG'],
-  code: `// random_uniform: out[i] = number first + i of (seed, stream, step), uniform in [0, 1); the same bits on every adapter and the host.
-//   Block b of the stream gives numbers 4b..4b + 3, each the upper 24 bits of a word times 2^-24.
-// Buffers: key [4] u32 = (seed, stream, step_lo, step_hi), data because it changes every step; out [count] f32.
-// Grid: one block an invocation, WG invocations a workgroup. first + count <= 2^32.
-// Precision: exact; 24 bits are what f32 holds.
-// Source: Salmon et al. 2011 (Philox).
-// @use philox
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
+
+
+
+
+
+const WG: u32 = 256u;
 
 struct Dims {
-  count: u32,
-  first: u32, // optional, else 0
+count: u32,
+first: u32,
 }
 
 @group(0) @binding(0) var<storage, read> key: array<u32>;
@@ -13719,55 +13489,54 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let draw = dims.first / 4u + (wid.x + wid.y * groups.x) * WG + lid.x;
-  let words = philox(vec4u(draw, PHILOX_USE_WORDS, key[2], key[3]), vec2u(key[0], key[1]));
-  for (var i = 0u; i < 4u; i++) {
-    let at = draw * 4u + i - dims.first; // wraps past the count for an element before first
-    if (at < dims.count) {
-      out[at] = f32(words[i] >> 8u) * 5.9604644775390625e-8; // 2^-24
-    }
-  }
+let draw = dims.first / 4u + (wid.x + wid.y * groups.x) * WG + lid.x;
+let words = philox(vec4u(draw, PHILOX_USE_WORDS, key[2], key[3]), vec2u(key[0], key[1]));
+for (var i = 0u; i < 4u; i++) {
+let at = draw * 4u + i - dims.first;
+if (at < dims.count) {
+out[at] = f32(words[i] >> 8u) * 5.9604644775390625e-8;
+}
+}
 }
 
-// philox: Philox 4x32-10, a counter-based generator: four random words are a function of a counter and a key, with no state.
-// Key = (seed, stream). Counter = (block, use, step_lo, step_hi); \`use\` keeps apart what different kinds of numbers draw at
-// the same key and step: 0 plain words, 1 normals, 2 and above on the host (src/rng/philox.ts, the twin of this file).
-// Integer arithmetic alone: the same bits on every adapter.
-// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+
+
+
+
+
 
 const PHILOX_USE_WORDS: u32 = 0u;
-const PHILOX_USE_NORMAL: u32 = 1u;
 
-// The upper 32 bits of the 64-bit product, from 16-bit halves; no partial sum passes 32 bits.
+
+
 fn mul_hi(a: u32, b: u32) -> u32 {
-  let a_lo = a & 0xffffu;
-  let a_hi = a >> 16u;
-  let b_lo = b & 0xffffu;
-  let b_hi = b >> 16u;
-  let middle = a_hi * b_lo + ((a_lo * b_lo) >> 16u);
-  let other = a_lo * b_hi + (middle & 0xffffu);
-  return a_hi * b_hi + (middle >> 16u) + (other >> 16u);
+let a_lo = a & 0xffffu;
+let a_hi = a >> 16u;
+let b_lo = b & 0xffffu;
+let b_hi = b >> 16u;
+let middle = a_hi * b_lo + ((a_lo * b_lo) >> 16u);
+let other = a_lo * b_hi + (middle & 0xffffu);
+return a_hi * b_hi + (middle >> 16u) + (other >> 16u);
 }
 
 fn philox(counter: vec4u, key: vec2u) -> vec4u {
-  var c = counter;
-  var k = key;
-  for (var round = 0u; round < 10u; round++) {
-    c = vec4u(
-      mul_hi(0xcd9e8d57u, c.z) ^ c.y ^ k.x,
-      0xcd9e8d57u * c.z,
-      mul_hi(0xd2511f53u, c.x) ^ c.w ^ k.y,
-      0xd2511f53u * c.x,
-    );
-    k += vec2u(0x9e3779b9u, 0xbb67ae85u);
-  }
-  return c;
+var c = counter;
+var k = key;
+for (var round = 0u; round < 10u; round++) {
+c = vec4u(
+mul_hi(0xcd9e8d57u, c.z) ^ c.y ^ k.x,
+0xcd9e8d57u * c.z,
+mul_hi(0xd2511f53u, c.x) ^ c.w ^ k.y,
+0xd2511f53u * c.x,
+);
+k += vec2u(0x9e3779b9u, 0xbb67ae85u);
 }
-` as string,
+return c;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -13797,17 +13566,17 @@ const resize_rows_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['WG'],
-  code: `// resize_rows: out[r, c] = x[r, c] for c < cols_in, else 0: cuts rows short, or pads them with zeros. Each is the other's backward.
-// Buffers f32: x [rows, cols_in], out [rows, cols_out].
-// Grid: WG invocations a workgroup, 4 elements of out an invocation, a workgroup apart.
-// Precision: exact.
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
+
+
+const WG: u32 = 256u;
 
 struct Dims {
-  rows: u32,
-  cols_in: u32,
-  cols_out: u32,
+rows: u32,
+cols_in: u32,
+cols_out: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -13816,25 +13585,24 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
-  for (var i = 0u; i < 4u; i++) {
-    let at = first + i * WG;
-    if (at < dims.rows * dims.cols_out) {
-      let row = at / dims.cols_out;
-      let col = at - row * dims.cols_out;
-      var value = 0.0;
-      if (col < dims.cols_in) {
-        value = x[row * dims.cols_in + col];
-      }
-      out[at] = value;
-    }
-  }
+let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
+for (var i = 0u; i < 4u; i++) {
+let at = first + i * WG;
+if (at < dims.rows * dims.cols_out) {
+let row = at / dims.cols_out;
+let col = at - row * dims.cols_out;
+var value = 0.0;
+if (col < dims.cols_in) {
+value = x[row * dims.cols_in + col];
 }
-` as string,
+out[at] = value;
+}
+}
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -13866,29 +13634,29 @@ const softmax_bwd_ = {
     LOG: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// softmax_bwd: the gradient of softmax_fwd from its output: dx = scale y (dy - sum(y dy)) along rows; with LOG, where y is the log,
-//   dx = scale (dy - exp(y) sum(dy)).
-// Buffers, row-major f32: y, dy, dx [rows, cols].
-// Grid: as softmax_fwd. A row of up to 4 QUADS LANES columns is read once and held in registers; a longer one is read twice.
-// Precision: f32; sums of runs.
-// Source: the derivative of shaders/softmax_fwd.wgsl.
-// @use lanes
-// @use runs
-// @use row_lanes
-// @use quads
-// @use quad_store
+  code: `
 
-const LANES: u32 = 64u;      // knob, halved to fit: invocations a row, a power of two
-const ROWS: u32 = 4u;        // knob, halved to fit: rows a workgroup
-const QUADS: u32 = 0u;       // knob: quads of numbers that an invocation holds: 1 or 2, where they are the whole row; 0 reads it twice
-const LOG: bool = false;     // knob: log softmax
 
-alias Summed = f32; // y dy, or dy
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 64u;
+const ROWS: u32 = 4u;
+const QUADS: u32 = 0u;
+const LOG: bool = false;
+
+alias Summed = f32;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  scale: f32, // optional, else 1
+rows: u32,
+cols: u32,
+scale: f32,
 }
 
 @group(0) @binding(0) var<storage, read> y: array<f32>;
@@ -13896,163 +13664,162 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-// The numbers c, c + LANES, ... of y and dy; those past the row's end are 0.
+
 struct Eight {
-  y: vec4f,
-  dy: vec4f,
+y: vec4f,
+dy: vec4f,
 }
 
 fn eight(base: u32, c: u32, end: u32) -> Eight {
-  let quad = quad_of(base, c, end);
-  let at = quad.at;
-  return Eight(
-    select(vec4f(0.0), vec4f(y[at.x], y[at.y], y[at.z], y[at.w]), quad.live),
-    select(vec4f(0.0), vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]), quad.live),
-  );
+let quad = quad_of(base, c, end);
+let at = quad.at;
+return Eight(
+select(vec4f(0.0), vec4f(y[at.x], y[at.y], y[at.z], y[at.w]), quad.live),
+select(vec4f(0.0), vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]), quad.live),
+);
 }
 
 fn sum_of_eight(v: Eight) -> f32 {
-  if (LOG) {
-    return (v.dy.x + v.dy.y) + (v.dy.z + v.dy.w);
-  }
-  return dot(v.y, v.dy);
+if (LOG) {
+return (v.dy.x + v.dy.y) + (v.dy.z + v.dy.w);
+}
+return dot(v.y, v.dy);
 }
 
 fn put(at: u32, value: f32) {
-  dx[at] = value;
+dx[at] = value;
 }
 
 fn store(base: u32, c: u32, end: u32, v: Eight, total: f32) {
-  var values = v.y * (v.dy - total);
-  if (LOG) {
-    values = v.dy - exp(v.y) * total;
-  }
-  store_quad(base, c, end, values * dims.scale);
+var values = v.y * (v.dy - total);
+if (LOG) {
+values = v.dy - exp(v.y) * total;
+}
+store_quad(base, c, end, values * dims.scale);
 }
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = row_of(wid, groups, lid);
-  let base = row.base;
-  let end = row.end;
-  if (QUADS == 0u) {
-    var sums = Runs();
-    for (var first = lid.x; first < end; first += RUN * LANES) {
-      var run = Summed();
-      for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
-        run += sum_of_eight(eight(base, c, end));
-      }
-      add_run(&sums, run);
-    }
-    let total = lanes_sum(sum_of(sums), lid.x, lid.y);
-    for (var c = lid.x; c < end; c += 4u * LANES) {
-      store(base, c, end, eight(base, c, end), total);
-    }
-    return;
-  }
-  let v0 = eight(base, lid.x, end);
-  var v1 = Eight();
-  if (QUADS == 2u) {
-    v1 = eight(base, lid.x + 4u * LANES, end);
-  }
-  let total = lanes_sum(sum_of_eight(v0) + sum_of_eight(v1), lid.x, lid.y);
-  store(base, lid.x, end, v0, total);
-  if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, v1, total); }
+let row = row_of(wid, groups, lid);
+let base = row.base;
+let end = row.end;
+if (QUADS == 0u) {
+var sums = Runs();
+for (var first = lid.x; first < end; first += RUN * LANES) {
+var run = Summed();
+for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
+run += sum_of_eight(eight(base, c, end));
+}
+add_run(&sums, run);
+}
+let total = lanes_sum(sum_of(sums), lid.x, lid.y);
+for (var c = lid.x; c < end; c += 4u * LANES) {
+store(base, c, end, eight(base, c, end), total);
+}
+return;
+}
+let v0 = eight(base, lid.x, end);
+var v1 = Eight();
+if (QUADS == 2u) {
+v1 = eight(base, lid.x + 4u * LANES, end);
+}
+let total = lanes_sum(sum_of_eight(v0) + sum_of_eight(v1), lid.x, lid.y);
+store(base, lid.x, end, v0, total);
+if (QUADS == 2u) { store(base, lid.x + 4u * LANES, end, v1, total); }
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+
+
 
 var<workgroup> lane_partials: array<f32, LANES * ROWS>;
 
 fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = row * LANES;
-  lane_partials[base + lane] = value;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
-    }
-    workgroupBarrier();
-  }
-  let total = lane_partials[base];
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
+return runs.total + runs.block;
 }
 
-// row_lanes: the row that an invocation shares with LANES - 1 others, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS, dims with rows and cols.
+
+
 
 struct Row {
-  index: u32,
-  live: bool, // rows past the end still take part in the barriers
-  base: u32, // where its numbers begin
-  end: u32, // how many there are: none of a row past the end
+index: u32,
+live: bool,
+base: u32,
+end: u32,
 }
 
 fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows;
-  return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.rows;
+return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
 }
 
-// quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
-// Needs in the kernel: const LANES.
+
+
 
 struct Quad {
-  at: vec4u, // where they lie; for those past the row's end, its last number
-  live: vec4<bool>, // which there are
+at: vec4u,
+live: vec4<bool>,
 }
 
-// Of the row that starts at base and has \`end\` numbers.
+
 fn quad_of(base: u32, c: u32, end: u32) -> Quad {
-  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
-  return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
+let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
 }
 
-// quad_store: writes a quad of a row (lib quads).
-// Needs in the kernel: const LANES, fn put(at: u32, value: f32).
+
+
 
 fn store_quad(base: u32, c: u32, end: u32, values: vec4f) {
-  if (c < end) { put(base + c, values.x); }
-  if (c + LANES < end) { put(base + c + LANES, values.y); }
-  if (c + 2u * LANES < end) { put(base + c + 2u * LANES, values.z); }
-  if (c + 3u * LANES < end) { put(base + c + 3u * LANES, values.w); }
-}
-` as string,
+if (c < end) { put(base + c, values.x); }
+if (c + LANES < end) { put(base + c + LANES, values.y); }
+if (c + 2u * LANES < end) { put(base + c + 2u * LANES, values.z); }
+if (c + 3u * LANES < end) { put(base + c + 3u * LANES, values.w); }
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -14085,27 +13852,27 @@ const softmax_fwd_ = {
     LOG: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// softmax_fwd: y = exp(z - largest) / sum of exp(z - largest) along rows, z = scale x; with LOG, its log, z - largest - log(sum).
-// Buffers, row-major f32: x, y [rows, cols].
-// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers. A row of
-//   up to 4 QUADS LANES columns is read once and held in registers; a longer one is read twice, largest and sum in the first reading.
-// Precision: f32; sums of runs. A NaN or +infinity makes its row NaN, and so is a row of -infinities, as in PyTorch.
-// Source: Bridle 1990; Milakov & Gimelshein 2018 for the one reading.
-// @use exponentials
-// @use row_lanes
-// @use quad_store
+  code: `
 
-const LANES: u32 = 64u;      // knob, halved to fit: invocations a row, a power of two
-const ROWS: u32 = 4u;        // knob, halved to fit: rows a workgroup
-const QUADS: u32 = 0u;       // knob: quads of numbers that an invocation holds: 1 or 2, where they are the whole row; 0 reads it twice
-const LOG: bool = false;     // knob: log softmax
 
-alias Summed = f32; // exponentials
+
+
+
+
+
+
+
+const LANES: u32 = 64u;
+const ROWS: u32 = 4u;
+const QUADS: u32 = 0u;
+const LOG: bool = false;
+
+alias Summed = f32;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  scale: f32, // optional, else 1
+rows: u32,
+cols: u32,
+scale: f32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -14113,245 +13880,244 @@ struct Dims {
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 fn number(at: u32) -> f32 {
-  return dims.scale * x[at];
+return dims.scale * x[at];
 }
 
 fn put(at: u32, value: f32) {
-  y[at] = value;
+y[at] = value;
 }
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = row_of(wid, groups, lid);
-  let base = row.base;
-  let end = row.end;
-  if (QUADS == 0u) {
-    let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
-    let factor = if_summed(all.y, 1.0 / all.y);
-    let log_sum = if_summed(all.y, log(all.y));
-    for (var c = lid.x; c < end; c += 4u * LANES) {
-      let z = four(base, c, end) - all.x;
-      if (LOG) {
-        store_quad(base, c, end, z - log_sum);
-      } else {
-        store_quad(base, c, end, exp(z) * factor);
-      }
-    }
-    return;
-  }
-  let z0 = four(base, lid.x, end);
-  var z1 = vec4f(minus_infinity());
-  if (QUADS == 2u) {
-    z1 = four(base, lid.x + 4u * LANES, end);
-  }
-  var own = LOWEST;
-  let top = max(largest_of(z0), largest_of(z1));
-  if (top > own) {
-    own = top;
-  }
-  let e0 = exponentials(z0, own);
-  var e = (e0.x + e0.y) + (e0.z + e0.w);
-  let e1 = exponentials(z1, own);
-  if (QUADS == 2u) {
-    e += (e1.x + e1.y) + (e1.z + e1.w);
-  }
-  let all = lanes_exponentials(vec2f(own, e), lid.x, lid.y);
-  if (LOG) {
-    let log_sum = if_summed(all.y, log(all.y));
-    store_quad(base, lid.x, end, z0 - all.x - log_sum);
-    if (QUADS == 2u) { store_quad(base, lid.x + 4u * LANES, end, z1 - all.x - log_sum); }
-  } else {
-    let factor = exp(own - all.x) * if_summed(all.y, 1.0 / all.y);
-    store_quad(base, lid.x, end, e0 * factor);
-    if (QUADS == 2u) { store_quad(base, lid.x + 4u * LANES, end, e1 * factor); }
-  }
+let row = row_of(wid, groups, lid);
+let base = row.base;
+let end = row.end;
+if (QUADS == 0u) {
+let all = lanes_exponentials(row_exponentials(base, end, lid.x), lid.x, lid.y);
+let factor = if_summed(all.y, 1.0 / all.y);
+let log_sum = if_summed(all.y, log(all.y));
+for (var c = lid.x; c < end; c += 4u * LANES) {
+let z = four(base, c, end) - all.x;
+if (LOG) {
+store_quad(base, c, end, z - log_sum);
+} else {
+store_quad(base, c, end, exp(z) * factor);
+}
+}
+return;
+}
+let z0 = four(base, lid.x, end);
+var z1 = vec4f(minus_infinity());
+if (QUADS == 2u) {
+z1 = four(base, lid.x + 4u * LANES, end);
+}
+var own = LOWEST;
+let top = max(largest_of(z0), largest_of(z1));
+if (top > own) {
+own = top;
+}
+let e0 = exponentials(z0, own);
+var e = (e0.x + e0.y) + (e0.z + e0.w);
+let e1 = exponentials(z1, own);
+if (QUADS == 2u) {
+e += (e1.x + e1.y) + (e1.z + e1.w);
+}
+let all = lanes_exponentials(vec2f(own, e), lid.x, lid.y);
+if (LOG) {
+let log_sum = if_summed(all.y, log(all.y));
+store_quad(base, lid.x, end, z0 - all.x - log_sum);
+if (QUADS == 2u) { store_quad(base, lid.x + 4u * LANES, end, z1 - all.x - log_sum); }
+} else {
+let factor = exp(own - all.x) * if_summed(all.y, 1.0 / all.y);
+store_quad(base, lid.x, end, e0 * factor);
+if (QUADS == 2u) { store_quad(base, lid.x + 4u * LANES, end, e1 * factor); }
+}
 }
 
-// exponentials: (the largest of a row's numbers, the sum of exp(number - largest)) in one reading of the row, by the LANES invocations
-// that share it, for kernels whose workgroup is LANES x ROWS. The sum is not finite where a number is a NaN or +infinity, and 0 where all are
-// -infinity; the largest is never a NaN. Source: Milakov & Gimelshein 2018 (the running largest).
-// Needs in the kernel: const LANES, const ROWS, alias Summed = f32, fn number(at: u32) -> f32.
-// @use runs
-// @use finite
-// @use quads
+
+
+
+
+
+
+
 
 const LOWEST: f32 = -3.4028234e38;
 
 var<workgroup> lane_exponentials: array<vec2f, LANES * ROWS>;
 
-// What a number past the end of its row is: nothing, to a sum of exponentials.
+
 fn minus_infinity() -> f32 {
-  var bits = 0xff800000u; // a constant expression may not be infinite; a variable's bits may
-  return bitcast<f32>(bits);
+var bits = 0xff800000u;
+return bitcast<f32>(bits);
 }
 
-// A number that depends on a sum of exponentials, which is none where the sum is 0, since the row is all -infinity, or not finite.
+
 fn if_summed(sum: f32, value: f32) -> f32 {
-  var nan_bits = 0x7fc00000u;
-  return select(bitcast<f32>(nan_bits), value, sum > 0.0 && is_finite(sum));
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), value, sum > 0.0 && is_finite(sum));
 }
 
-// exp(z - largest), and a NaN and +infinity themselves: exp of a NaN is not one everywhere.
+
 fn exponentials(z: vec4f, largest: f32) -> vec4f {
-  return select(exp(z - largest), z, are_nan(z) | (bitcast<vec4u>(z) == vec4u(0x7f800000u)));
+return select(exp(z - largest), z, are_nan(z) | (bitcast<vec4u>(z) == vec4u(0x7f800000u)));
 }
 
-// A quad of the row that starts at base and has \`end\` numbers.
+
 fn four(base: u32, c: u32, end: u32) -> vec4f {
-  let quad = quad_of(base, c, end);
-  let at = quad.at;
-  return select(vec4f(minus_infinity()), vec4f(number(at.x), number(at.y), number(at.z), number(at.w)), quad.live);
+let quad = quad_of(base, c, end);
+let at = quad.at;
+return select(vec4f(minus_infinity()), vec4f(number(at.x), number(at.y), number(at.z), number(at.w)), quad.live);
 }
 
 fn largest_of(z: vec4f) -> f32 {
-  return max(max(z.x, z.y), max(z.z, z.w));
+return max(max(z.x, z.y), max(z.z, z.w));
 }
 
 fn row_exponentials(base: u32, end: u32, lane: u32) -> vec2f {
-  var largest = LOWEST;
-  var sums = Runs();
-  for (var first = lane; first < end; first += RUN * LANES) {
-    var run = Summed();
-    for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
-      let z = four(base, c, end);
-      let top = largest_of(z);
-      if (top > largest) { // never of a NaN
-        let shrunk = exp(largest - top);
-        run *= shrunk;
-        sums.block *= shrunk;
-        sums.total *= shrunk;
-        largest = top;
-      }
-      let e = exponentials(z, largest);
-      run += (e.x + e.y) + (e.z + e.w);
-    }
-    add_run(&sums, run);
-  }
-  return vec2f(largest, sum_of(sums));
+var largest = LOWEST;
+var sums = Runs();
+for (var first = lane; first < end; first += RUN * LANES) {
+var run = Summed();
+for (var c = first; c < min(end, first + RUN * LANES); c += 4u * LANES) {
+let z = four(base, c, end);
+let top = largest_of(z);
+if (top > largest) {
+let shrunk = exp(largest - top);
+run *= shrunk;
+sums.block *= shrunk;
+sums.total *= shrunk;
+largest = top;
+}
+let e = exponentials(z, largest);
+run += (e.x + e.y) + (e.z + e.w);
+}
+add_run(&sums, run);
+}
+return vec2f(largest, sum_of(sums));
 }
 
 fn both_exponentials(a: vec2f, b: vec2f) -> vec2f {
-  let largest = max(a.x, b.x);
-  return vec2f(largest, a.y * exp(a.x - largest) + b.y * exp(b.x - largest));
+let largest = max(a.x, b.x);
+return vec2f(largest, a.y * exp(a.x - largest) + b.y * exp(b.x - largest));
 }
 
-// Over the lanes of a row. Every invocation of the workgroup must call (uniform control flow), once. With LANES = 1 no barrier runs.
+
 fn lanes_exponentials(own: vec2f, lane: u32, row: u32) -> vec2f {
-  if (LANES == 1u) {
-    return own;
-  }
-  let base = row * LANES;
-  lane_exponentials[base + lane] = own;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_exponentials[base + lane] = both_exponentials(lane_exponentials[base + lane], lane_exponentials[base + lane + stride]);
-    }
-    workgroupBarrier();
-  }
-  return lane_exponentials[base];
+if (LANES == 1u) {
+return own;
+}
+let base = row * LANES;
+lane_exponentials[base + lane] = own;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_exponentials[base + lane] = both_exponentials(lane_exponentials[base + lane], lane_exponentials[base + lane + stride]);
+}
+workgroupBarrier();
+}
+return lane_exponentials[base];
 }
 
-// row_lanes: the row that an invocation shares with LANES - 1 others, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS, dims with rows and cols.
+
+
 
 struct Row {
-  index: u32,
-  live: bool, // rows past the end still take part in the barriers
-  base: u32, // where its numbers begin
-  end: u32, // how many there are: none of a row past the end
+index: u32,
+live: bool,
+base: u32,
+end: u32,
 }
 
 fn row_of(wid: vec3u, groups: vec3u, lid: vec3u) -> Row {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows;
-  return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.rows;
+return Row(row, live, select(0u, row, live) * dims.cols, select(0u, dims.cols, live));
 }
 
-// quad_store: writes a quad of a row (lib quads).
-// Needs in the kernel: const LANES, fn put(at: u32, value: f32).
+
+
 
 fn store_quad(base: u32, c: u32, end: u32, values: vec4f) {
-  if (c < end) { put(base + c, values.x); }
-  if (c + LANES < end) { put(base + c + LANES, values.y); }
-  if (c + 2u * LANES < end) { put(base + c + 2u * LANES, values.z); }
-  if (c + 3u * LANES < end) { put(base + c + 3u * LANES, values.w); }
+if (c < end) { put(base + c, values.x); }
+if (c + LANES < end) { put(base + c + LANES, values.y); }
+if (c + 2u * LANES < end) { put(base + c + 2u * LANES, values.z); }
+if (c + 3u * LANES < end) { put(base + c + 3u * LANES, values.w); }
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
+return runs.total + runs.block;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
 
-fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
-}
+
+
+
+
+
 
 fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }
 
 fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
-fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
 
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
 
-// quads: the numbers c, c + LANES, c + 2 LANES and c + 3 LANES of a row, which one invocation takes at once.
-// Needs in the kernel: const LANES.
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 struct Quad {
-  at: vec4u, // where they lie; for those past the row's end, its last number
-  live: vec4<bool>, // which there are
+at: vec4u,
+live: vec4<bool>,
 }
 
-// Of the row that starts at base and has \`end\` numbers.
+
 fn quad_of(base: u32, c: u32, end: u32) -> Quad {
-  let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
-  return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
-}
-` as string,
+let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -14389,178 +14155,177 @@ const sum_cols_ = {
     Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
-  code: `// sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
-// Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail, tail_out likewise of tail_cols: more columns of the
-//   same rows, as the parts of a bias gradient are to those of its weight.
-// Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
-//   where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
-//   keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
-// Precision: f32, in one fixed order: no atomics.
-// @use column_lanes
+  code: `
 
-const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
-const LANES: u32 = 8u;        // knob: invocations a column, a power of two
-const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
-const VEC: bool = false;      // knob: x and out are accessed as vectors of 4; cols is a multiple of 4
-const HAS_TAIL: bool = false; // knob: also sum the columns of tail
-alias Summed = f32;           // knob: vec4f with VEC
 
-const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
+
+
+
+
+
+
+const WG: u32 = 256u;
+const LANES: u32 = 8u;
+const LANES_FROM: u32 = 64u;
+const VEC: bool = false;
+const HAS_TAIL: bool = false;
+alias Summed = f32;
+
+const WIDTH: u32 = select(1u, 4u, VEC);
 
 struct Dims {
-  rows: u32,
-  cols: u32,
-  chunk_rows: u32, // optional, else rows
-  tail_cols: u32, // optional: HAS_TAIL, else 0
+rows: u32,
+cols: u32,
+chunk_rows: u32,
+tail_cols: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Summed>;
 @group(0) @binding(1) var<storage, read_write> out: array<Summed>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-@group(0) @binding(3) var<storage, read> tail: array<Summed>; // optional: HAS_TAIL
-@group(0) @binding(4) var<storage, read_write> tail_out: array<Summed>; // optional: HAS_TAIL
+@group(0) @binding(3) var<storage, read> tail: array<Summed>;
+@group(0) @binding(4) var<storage, read_write> tail_out: array<Summed>;
 
 var<private> in_tail: bool;
 
 fn term(row: u32, col: u32) -> Summed {
-  if (HAS_TAIL && in_tail) {
-    return tail[row * (dims.tail_cols / WIDTH) + col];
-  }
-  return x[row * (dims.cols / WIDTH) + col];
+if (HAS_TAIL && in_tail) {
+return tail[row * (dims.tail_cols / WIDTH) + col];
+}
+return x[row * (dims.cols / WIDTH) + col];
 }
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let group = wid.x + wid.y * groups.x;
-  let before = column_groups(dims.cols / WIDTH, dims.rows, dims.chunk_rows);
-  in_tail = HAS_TAIL && group >= before;
-  let cols = select(dims.cols, dims.tail_cols, in_tail) / WIDTH;
-  let p = column_part(select(group, group - before, in_tail), local, cols, dims.chunk_rows);
-  let sum = column_total(p, local, dims.chunk_rows);
-  if (!p.owner) {
-    return;
-  }
-  if (in_tail) {
-    tail_out[p.part * cols + p.col] = sum;
-  } else {
-    out[p.part * cols + p.col] = sum;
-  }
+let group = wid.x + wid.y * groups.x;
+let before = column_groups(dims.cols / WIDTH, dims.rows, dims.chunk_rows);
+in_tail = HAS_TAIL && group >= before;
+let cols = select(dims.cols, dims.tail_cols, in_tail) / WIDTH;
+let p = column_part(select(group, group - before, in_tail), local, cols, dims.chunk_rows);
+let sum = column_total(p, local, dims.chunk_rows);
+if (!p.owner) {
+return;
+}
+if (in_tail) {
+tail_out[p.part * cols + p.col] = sum;
+} else {
+out[p.part * cols + p.col] = sum;
+}
 }
 
-// column_lanes: sums down the columns of parts of so many rows, by a workgroup of WG. LANES invocations share a column where a part has
-// LANES_FROM rows at least: invocation i is lane i / width of the workgroup's column i % width, width = WG / lanes, so that neighbours
-// read neighbouring columns. A workgroup has the columns of one part; its number counts the columns' groups first, then the parts.
-// Needs in the kernel: const WG, its invocations; LANES, at most WG, and LANES_FROM; alias Summed, what is added up (f32, a vector or a
-// matrix); fn term(row, col) -> Summed; dims.rows.
-// @use runs
+
+
+
+
+
+
 
 var<workgroup> column_partials: array<Summed, WG>;
 
-// Short sums take one lane: the other lanes' time is better spent on more columns than on barriers.
+
 fn column_lanes(rows: u32) -> u32 {
-  return select(LANES, 1u, rows < LANES_FROM);
+return select(LANES, 1u, rows < LANES_FROM);
 }
 
-// The sum over the lanes of a column, valid in its lane 0. Every invocation of the workgroup must call, with the same lanes.
-// One lane runs without barriers, which is what CPU adapters want.
+
+
 fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
-  if (LANES == 1u || lanes == 1u) {
-    return value;
-  }
-  column_partials[local] = value;
-  workgroupBarrier();
-  for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
-    if (local < stride) {
-      column_partials[local] += column_partials[local + stride];
-    }
-    workgroupBarrier();
-  }
-  return column_partials[local];
+if (LANES == 1u || lanes == 1u) {
+return value;
+}
+column_partials[local] = value;
+workgroupBarrier();
+for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+if (local < stride) {
+column_partials[local] += column_partials[local + stride];
+}
+workgroupBarrier();
+}
+return column_partials[local];
 }
 
-// What an invocation adds up: rows begin to end of a column.
+
 struct ColumnPart {
-  part: u32,
-  col: u32,
-  begin: u32,
-  end: u32,
-  live: bool, // the others still take part in the barriers
-  owner: bool, // writes the sum
+part: u32,
+col: u32,
+begin: u32,
+end: u32,
+live: bool,
+owner: bool,
 }
 
-// Workgroups that share a part's columns.
+
 fn column_tiles(cols: u32, rows: u32) -> u32 {
-  let width = WG / column_lanes(rows);
-  return (cols + width - 1u) / width;
+let width = WG / column_lanes(rows);
+return (cols + width - 1u) / width;
 }
 
-// Workgroups for all parts of \`all\` rows.
+
 fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
-  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
+return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
 }
 
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
-  let width = WG / column_lanes(rows);
-  let tiles = column_tiles(cols, rows);
-  let part = group / tiles;
-  let col = (group % tiles) * width + local % width;
-  let begin = min(part * rows, dims.rows);
-  let end = begin + min(rows, dims.rows - begin);
-  let live = col < cols && begin < end;
-  return ColumnPart(part, col, begin, end, live, live && local < width);
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
+let part = group / tiles;
+let col = (group % tiles) * width + local % width;
+let begin = min(part * rows, dims.rows);
+let end = begin + min(rows, dims.rows - begin);
+let live = col < cols && begin < end;
+return ColumnPart(part, col, begin, end, live, live && local < width);
 }
 
-// The sum of a part's column, valid in its owner. Every invocation of the workgroup must call, with the same rows.
+
 fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
-  let lanes = column_lanes(rows);
-  var sums = Runs();
-  if (p.live) {
-    let length = 4u * RUN * lanes; // a run adds up RUN fours
-    for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
-      let stop = min(p.end, first + length);
-      var row = first;
-      var run = Summed();
-      for (; row + 3u * lanes < stop; row += 4u * lanes) { // four rows in flight
-        run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
-      }
-      for (; row < stop; row += lanes) {
-        run += term(row, p.col);
-      }
-      add_run(&sums, run);
-    }
-  }
-  return column_sum(sum_of(sums), local, lanes);
+let lanes = column_lanes(rows);
+var sums = Runs();
+if (p.live) {
+let length = 4u * RUN * lanes;
+for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+let stop = min(p.end, first + length);
+var row = first;
+var run = Summed();
+for (; row + 3u * lanes < stop; row += 4u * lanes) {
+run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+}
+for (; row < stop; row += lanes) {
+run += term(row, p.col);
+}
+add_run(&sums, run);
+}
+}
+return column_sum(sum_of(sums), local, lanes);
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
-}
-` as string,
+return runs.total + runs.block;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -14592,22 +14357,22 @@ const sum_rows_ = {
     MEAN: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['LANES', 'ROWS'],
-  code: `// sum_rows: out[r] = sum of x[r, c] over c, or their mean.
-// Buffers, row-major f32: x [rows, cols], out [rows].
-// Grid: ROWS rows a workgroup, LANES invocations a row; neighbours read neighbouring columns. LANES = 1 runs without barriers.
-// Precision: f32, in one fixed order: no atomics.
-// @use lanes
-// @use runs
+  code: `
 
-const LANES: u32 = 64u;     // knob, halved to fit: invocations a row, a power of two
-const ROWS: u32 = 4u;       // knob, halved to fit: rows a workgroup
-const MEAN: bool = false;   // knob: divide by cols
+
+
+
+
+
+const LANES: u32 = 64u;
+const ROWS: u32 = 4u;
+const MEAN: bool = false;
 
 alias Summed = f32;
 
 struct Dims {
-  rows: u32,
-  cols: u32,
+rows: u32,
+cols: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -14616,80 +14381,79 @@ struct Dims {
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
-  let live = row < dims.rows; // rows past the end still take part in the barriers
-  let base = select(0u, row, live) * dims.cols;
-  let end = select(0u, dims.cols, live);
-  var sums = Runs();
-  for (var first = lid.x; first < end; first += RUN * LANES) {
-    var run = 0.0;
-    for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
-      run += x[base + c];
-    }
-    add_run(&sums, run);
-  }
-  var sum = lanes_sum(sum_of(sums), lid.x, lid.y);
-  if (live && lid.x == 0u) {
-    if (MEAN) {
-      sum /= f32(dims.cols);
-    }
-    out[row] = sum;
-  }
+let row = (wid.x + wid.y * groups.x) * ROWS + lid.y;
+let live = row < dims.rows;
+let base = select(0u, row, live) * dims.cols;
+let end = select(0u, dims.cols, live);
+var sums = Runs();
+for (var first = lid.x; first < end; first += RUN * LANES) {
+var run = 0.0;
+for (var c = first; c < min(end, first + RUN * LANES); c += LANES) {
+run += x[base + c];
+}
+add_run(&sums, run);
+}
+var sum = lanes_sum(sum_of(sums), lid.x, lid.y);
+if (live && lid.x == 0u) {
+if (MEAN) {
+sum /= f32(dims.cols);
+}
+out[row] = sum;
+}
 }
 
-// lanes: sums over the LANES invocations that share a row, for kernels whose workgroup is LANES x ROWS.
-// Needs in the kernel: const LANES, const ROWS. Every invocation of the workgroup must call (uniform control flow).
-// With LANES = 1 the loop is empty and no barrier runs, which is what CPU adapters want.
+
+
+
 
 var<workgroup> lane_partials: array<f32, LANES * ROWS>;
 
 fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
-  if (LANES == 1u) {
-    return value;
-  }
-  let base = row * LANES;
-  lane_partials[base + lane] = value;
-  workgroupBarrier();
-  for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
-    if (lane < stride) {
-      lane_partials[base + lane] += lane_partials[base + lane + stride];
-    }
-    workgroupBarrier();
-  }
-  let total = lane_partials[base];
-  workgroupBarrier(); // the next sum may not overwrite before every lane has read this one
-  return total;
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
 }
 
-// runs: long sums as sums of runs of RUN terms, and of blocks of RUN runs, so that no chain of additions is long and rounding does not
-// grow with the number of terms: some 1e-6 of the sum for 1e7 positive ones, where one chain may lose half of them.
-// Needs in the kernel: alias Summed, what is added up (f32 or a vector of them).
+
+
+
 
 const RUN: u32 = 256u;
 
 struct Runs {
-  total: Summed,
-  block: Summed,
-  count: u32,
+total: Summed,
+block: Summed,
+count: u32,
 }
 
 fn add_run(runs: ptr<function, Runs>, run: Summed) {
-  (*runs).block += run;
-  (*runs).count++;
-  if ((*runs).count % RUN == 0u) {
-    (*runs).total += (*runs).block;
-    (*runs).block = Summed();
-  }
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
 }
 
 fn sum_of(runs: Runs) -> Summed {
-  return runs.total + runs.block;
-}
-` as string,
+return runs.total + runs.block;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -14721,25 +14485,25 @@ const swiglu_bwd_ = {
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   workgroup: [64, 'ROWS'],
-  code: `// swiglu_bwd: dx1 = dy * x2 * silu'(x1), dx2 = dy * silu(x1).
-// Buffers, row-major f32: x12, dx12 [rows, 2 hidden], dy [rows, hidden].
-// Grid: as swiglu_fwd, over the elements of dy.
-// Precision: f32.
-// Source: the derivative of shaders/swiglu_fwd.wgsl.
-// @use activation
-// @use elements
+  code: `
 
-const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
-const PER: u32 = 4u;   // knob: rows an invocation
-const VEC: bool = false;       // knob: x12, dy and dx12 are accessed as vectors of 4; hidden is a multiple of 4
-alias Elem = f32;              // knob: vec4f with VEC
-alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+
+
+
+
+
+
+const ROWS: u32 = 4u;
+const PER: u32 = 4u;
+const VEC: bool = false;
+alias Elem = f32;
+alias OElem = array<f32, 1>;
 
 alias Scalar = f32;
 
 struct Dims {
-  rows: u32,
-  hidden: u32,
+rows: u32,
+hidden: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x12: array<Elem>;
@@ -14749,198 +14513,191 @@ struct Dims {
 
 @compute @workgroup_size(64, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let hidden = dims.hidden / WIDTH; // elements a row
-  let tiles = (hidden + 63u) / 64u;
-  let group = wid.x + wid.y * groups.x;
-  let col = (group % tiles) * 64u + lid.x;
-  let first = (group / tiles) * (ROWS * PER) + lid.y;
-  if (col >= hidden) {
-    return;
-  }
-  for (var i = 0u; i < PER; i++) {
-    let row = first + i * ROWS;
-    if (row < dims.rows) {
-      let at = row * hidden + col;
-      let at1 = at + row * hidden;
-      let x1 = vec4f(x12[at1]);
-      let x2 = vec4f(x12[at1 + hidden]);
-      let g = vec4f(dy[at]);
-      let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w)); // shared by silu(x1) = x1 s and its derivative
-      dx12[at1] = element(g * x2 * s * (1.0 + x1 * (1.0 - s)));
-      dx12[at1 + hidden] = element(g * x1 * s);
-    }
-  }
+let hidden = dims.hidden / WIDTH;
+let tiles = (hidden + 63u) / 64u;
+let group = wid.x + wid.y * groups.x;
+let col = (group % tiles) * 64u + lid.x;
+let first = (group / tiles) * (ROWS * PER) + lid.y;
+if (col >= hidden) {
+return;
+}
+for (var i = 0u; i < PER; i++) {
+let row = first + i * ROWS;
+if (row < dims.rows) {
+let at = row * hidden + col;
+let at1 = at + row * hidden;
+let x1 = vec4f(x12[at1]);
+let x2 = vec4f(x12[at1 + hidden]);
+let g = vec4f(dy[at]);
+let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w));
+dx12[at1] = element(g * x2 * s * (1.0 + x1 * (1.0 - s)));
+dx12[at1 + hidden] = element(g * x1 * s);
+}
+}
 }
 
-// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
-// @use finite
 
-const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
-const GELU_CUBIC: f32 = 0.044715;
-const INV_SQRT_2PI: f32 = 0.3989422804014327;
-const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
-const SQRT_2: f32 = 1.4142135623730951;
 
-// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+
+
+
+
+
+
+
+
 fn magnitude(x: f32, most: f32) -> f32 {
-  return between(abs(x), 0.0, most);
+return between(abs(x), 0.0, most);
 }
 
-// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
-fn safe_tanh(x: f32) -> f32 {
-  return tanh(between(x, -10.0, 10.0));
-}
 
-// The tanh form of GELU (Hendrycks & Gimpel 2016).
-fn gelu(x: f32) -> f32 {
-  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
-}
 
-fn gelu_grad(x: f32) -> f32 {
-  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
-  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
-}
 
-// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 fn sigmoid(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }
 
-// Of sigmoid (1 - sigmoid) the second factor would cancel.
-fn sigmoid_grad(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return e / ((1.0 + e) * (1.0 + e));
-}
 
-// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
-fn tanh_exact(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  let far = (1.0 - e) / (1.0 + e);
-  let z = x * x;
-  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
-  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
-}
 
-// 1 - tanh^2, which would cancel.
-fn tanh_grad(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  return 4.0 * e / ((1.0 + e) * (1.0 + e));
-}
 
-// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
-// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
-struct NormalTail {
-  above: f32,
-  exponential: f32,
-}
 
-fn normal_tail(x: f32) -> NormalTail {
-  let size = magnitude(x, 20.0); // exp(-200) is 0
-  let t = 1.0 / (1.0 + 0.235 * size);
-  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
-  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
-  let e = exp(-0.5 * size * size);
-  return NormalTail(e * (low + t * t * t * t * t * high), e);
-}
 
-// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
-fn gelu_erf(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
-}
 
-fn gelu_erf_grad(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
-}
 
-// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
-fn erf(x: f32) -> f32 {
-  let z = x * x;
-  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
-  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
-  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
-}
 
-fn erf_grad(x: f32) -> f32 {
-  let size = magnitude(x, 20.0);
-  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
-}
 
-fn relu(x: f32) -> f32 {
-  return at_least(x, 0.0);
-}
 
-fn relu_grad(x: f32) -> f32 {
-  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
-}
 
-fn silu(x: f32) -> f32 {
-  return x * sigmoid(x);
-}
 
-fn silu_grad(x: f32) -> f32 {
-  let s = sigmoid(x);
-  return s * (1.0 + x * (1.0 - s));
-}
 
-// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
-// itself or one number four times, of which a compiler computes one; writes make an element of it again.
-// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
 
-const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
-const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const SECOND: u32 = select(0u, 1u, VEC);
 const THIRD: u32 = select(0u, 2u, VEC);
 const FOURTH: u32 = select(0u, 3u, VEC);
 
 fn element(value: vec4f) -> OElem {
-  var one: OElem;
-  one[0] = Scalar(value.x);
-  if (VEC) {
-    one[SECOND] = Scalar(value.y);
-    one[THIRD] = Scalar(value.z);
-    one[FOURTH] = Scalar(value.w);
-  }
-  return one;
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -14972,26 +14729,26 @@ const swiglu_fwd_ = {
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   workgroup: [64, 'ROWS'],
-  code: `// swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
-// Buffers, row-major f32: x12 [rows, 2 hidden], y [rows, hidden].
-// Grid: a workgroup covers 64 columns of y, or with VEC 64 fours of them, of ROWS * PER rows, an invocation every ROWS-th row of one:
-//   neighbours touch neighbouring columns, and no element costs a division.
-// Precision: f32.
-// Source: Shazeer 2020, "GLU Variants Improve Transformer".
-// @use activation
-// @use elements
+  code: `
 
-const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
-const PER: u32 = 4u;   // knob: rows an invocation
-const VEC: bool = false;       // knob: x12 and y are accessed as vectors of 4; hidden is a multiple of 4
-alias Elem = f32;              // knob: vec4f with VEC
-alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+
+
+
+
+
+
+
+const ROWS: u32 = 4u;
+const PER: u32 = 4u;
+const VEC: bool = false;
+alias Elem = f32;
+alias OElem = array<f32, 1>;
 
 alias Scalar = f32;
 
 struct Dims {
-  rows: u32,
-  hidden: u32,
+rows: u32,
+hidden: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x12: array<Elem>;
@@ -14999,198 +14756,191 @@ struct Dims {
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 fn silu_of(x: vec4f) -> vec4f {
-  return vec4f(silu(x.x), silu(x.y), silu(x.z), silu(x.w));
+return vec4f(silu(x.x), silu(x.y), silu(x.z), silu(x.w));
 }
 
 @compute @workgroup_size(64, ROWS)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_id) lid: vec3u,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
 ) {
-  let hidden = dims.hidden / WIDTH; // elements a row
-  let tiles = (hidden + 63u) / 64u;
-  let group = wid.x + wid.y * groups.x;
-  let col = (group % tiles) * 64u + lid.x;
-  let first = (group / tiles) * (ROWS * PER) + lid.y;
-  if (col >= hidden) {
-    return;
-  }
-  for (var i = 0u; i < PER; i++) {
-    let row = first + i * ROWS;
-    if (row < dims.rows) {
-      let at = row * hidden + col;
-      let at1 = at + row * hidden;
-      y[at] = element(silu_of(vec4f(x12[at1])) * vec4f(x12[at1 + hidden]));
-    }
-  }
+let hidden = dims.hidden / WIDTH;
+let tiles = (hidden + 63u) / 64u;
+let group = wid.x + wid.y * groups.x;
+let col = (group % tiles) * 64u + lid.x;
+let first = (group / tiles) * (ROWS * PER) + lid.y;
+if (col >= hidden) {
+return;
+}
+for (var i = 0u; i < PER; i++) {
+let row = first + i * ROWS;
+if (row < dims.rows) {
+let at = row * hidden + col;
+let at1 = at + row * hidden;
+y[at] = element(silu_of(vec4f(x12[at1])) * vec4f(x12[at1 + hidden]));
+}
+}
 }
 
-// activation: the pointwise nonlinearities and their derivatives. Each keeps a NaN.
-// @use finite
 
-const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
-const GELU_CUBIC: f32 = 0.044715;
-const INV_SQRT_2PI: f32 = 0.3989422804014327;
-const TWO_OVER_SQRT_PI: f32 = 1.1283791670955126;
-const SQRT_2: f32 = 1.4142135623730951;
 
-// |x|, at most \`most\`: that of an infinity too, but a NaN stays one.
+
+
+
+
+
+
+
+
 fn magnitude(x: f32, most: f32) -> f32 {
-  return between(abs(x), 0.0, most);
+return between(abs(x), 0.0, most);
 }
 
-// tanh saturates to 1 in f32 beyond 9; the clamp keeps exp-based implementations from overflowing.
-fn safe_tanh(x: f32) -> f32 {
-  return tanh(between(x, -10.0, 10.0));
-}
 
-// The tanh form of GELU (Hendrycks & Gimpel 2016).
-fn gelu(x: f32) -> f32 {
-  return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
-}
 
-fn gelu_grad(x: f32) -> f32 {
-  let v = between(x, -20.0, 20.0); // beyond, 1 - t^2 is 0, and may meet no infinity
-  let t = safe_tanh(SQRT_2_OVER_PI * (v + GELU_CUBIC * v * v * v));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * SQRT_2_OVER_PI * (1.0 + 3.0 * GELU_CUBIC * v * v);
-}
 
-// 1 / (1 + exp(-x)) from the exponential that cannot overflow; 0 and 1 in f32 well before the bound.
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 fn sigmoid(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
 }
 
-// Of sigmoid (1 - sigmoid) the second factor would cancel.
-fn sigmoid_grad(x: f32) -> f32 {
-  let e = exp(-magnitude(x, 200.0));
-  return e / ((1.0 + e) * (1.0 + e));
-}
 
-// tanh to 3 ulp, near 0 too, where WGSL's may be a difference of exponentials. Polynomial of Cephes tanhf (Moshier).
-fn tanh_exact(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  let far = (1.0 - e) / (1.0 + e);
-  let z = x * x;
-  let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
-  return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
-}
 
-// 1 - tanh^2, which would cancel.
-fn tanh_grad(x: f32) -> f32 {
-  let e = exp(-2.0 * magnitude(x, 100.0));
-  return 4.0 * e / ((1.0 + e) * (1.0 + e));
-}
 
-// What of the standard normal lies above |x|, to some 5e-7 of itself: exp(-x^2/2) times a polynomial in 1 / (1 + p |x|), Hastings's
-// form (Abramowitz & Stegun 7.1.26), fitted here to 1.3e-7 of the value on [0, 14]. The density's exponential comes along.
-struct NormalTail {
-  above: f32,
-  exponential: f32,
-}
 
-fn normal_tail(x: f32) -> NormalTail {
-  let size = magnitude(x, 20.0); // exp(-200) is 0
-  let t = 1.0 / (1.0 + 0.235 * size);
-  let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
-  let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
-  let e = exp(-0.5 * size * size);
-  return NormalTail(e * (low + t * t * t * t * t * high), e);
-}
 
-// x times the normal distribution function: GELU itself (Hendrycks & Gimpel 2016), without the tanh form's error of 5e-4.
-fn gelu_erf(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
-}
 
-fn gelu_erf_grad(x: f32) -> f32 {
-  let tail = normal_tail(x);
-  return select(tail.above, 1.0 - tail.above, x >= 0.0) + x * tail.exponential * INV_SQRT_2PI;
-}
 
-// The error function: x P(x^2) below 1, fitted here to 4e-8 of the value, so that it is as precise near 0; above, from the tail.
-fn erf(x: f32) -> f32 {
-  let z = x * x;
-  let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
-  let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
-  return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
-}
 
-fn erf_grad(x: f32) -> f32 {
-  let size = magnitude(x, 20.0);
-  return select(TWO_OVER_SQRT_PI * exp(-size * size), x, is_nan(x)); // exp of a NaN is not one everywhere
-}
 
-fn relu(x: f32) -> f32 {
-  return at_least(x, 0.0);
-}
 
-fn relu_grad(x: f32) -> f32 {
-  return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
-}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 fn silu(x: f32) -> f32 {
-  return x * sigmoid(x);
+return x * sigmoid(x);
 }
 
-fn silu_grad(x: f32) -> f32 {
-  let s = sigmoid(x);
-  return s * (1.0 + x * (1.0 - s));
-}
 
-// elements: buffers of single numbers or, with VEC, of vectors of 4 neighbours, in one source: reads make vec4f(buffer[i]), a vector
-// itself or one number four times, of which a compiler computes one; writes make an element of it again.
-// Needs in the kernel: const VEC, alias Scalar, alias OElem: array<Scalar, 1> or, with VEC, a vector of 4.
 
-const WIDTH: u32 = select(1u, 4u, VEC); // numbers an element
-const SECOND: u32 = select(0u, 1u, VEC); // of an element, its numbers after the first
+
+
+
+
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const SECOND: u32 = select(0u, 1u, VEC);
 const THIRD: u32 = select(0u, 2u, VEC);
 const FOURTH: u32 = select(0u, 3u, VEC);
 
 fn element(value: vec4f) -> OElem {
-  var one: OElem;
-  one[0] = Scalar(value.x);
-  if (VEC) {
-    one[SECOND] = Scalar(value.y);
-    one[THIRD] = Scalar(value.z);
-    one[FOURTH] = Scalar(value.w);
-  }
-  return one;
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
 }
 
-// finite: NaN and infinity told by their bits, and what compares with them in mind. max, min and clamp may turn a NaN into a number, and
-// a compiler may assume that arithmetic is finite: a diverged network would look sound.
+
+
 
 fn is_nan(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
 
-fn are_nan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
 
-fn is_finite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
 
-// max(x, least) that keeps a NaN.
-fn at_least(x: f32, least: f32) -> f32 {
-  return select(max(x, least), x, is_nan(x));
-}
 
-// clamp(x, low, high) that keeps a NaN.
+
+
+
+
+
+
+
+
+
+
+
 fn between(x: f32, low: f32, high: f32) -> f32 {
-  return select(clamp(x, low, high), x, is_nan(x));
-}
-
-// 1 / sqrt(x), NaN where x is not finite: 1 / infinity would be 0, and make numbers of a row that overflowed.
-fn inverse_root(x: f32) -> f32 {
-  var nan_bits = 0x7fc00000u; // a constant expression may not be NaN; a variable's bits may
-  return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
-}
-` as string,
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -15220,19 +14970,19 @@ const timestep_embedding_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['WG'],
-  code: `// timestep_embedding: out[b] = [cos(t f_i) | sin(t f_i)], f_i = exp(-ln(max_period) i / half), half = dim / 2; t is not scaled.
-// Buffers f32: t [count], out [count, dim]. An odd last column is 0.
-// Grid: one invocation an element of out, WG a workgroup.
-// Precision: f32.
-// Source: Vaswani et al. 2017, as DiT uses it.
-// @use sincos
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
+
+
+
+
+const WG: u32 = 256u;
 
 struct Dims {
-  count: u32,
-  dim: u32,
-  max_period: f32,
+count: u32,
+dim: u32,
+max_period: f32,
 }
 
 @group(0) @binding(0) var<storage, read> t: array<f32>;
@@ -15241,44 +14991,43 @@ struct Dims {
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let at = (wid.x + wid.y * groups.x) * WG + local;
-  if (at >= dims.count * dims.dim) {
-    return;
-  }
-  let half = dims.dim / 2u;
-  let item = at / dims.dim;
-  let col = at - item * dims.dim;
-  var value = 0.0;
-  if (col < 2u * half) {
-    let i = col % half;
-    let angle = t[item] * exp(-log(dims.max_period) * f32(i) / f32(half));
-    let pair = sincos(angle);
-    value = select(pair.x, pair.y, col < half);
-  }
-  out[at] = value;
+let at = (wid.x + wid.y * groups.x) * WG + local;
+if (at >= dims.count * dims.dim) {
+return;
+}
+let half = dims.dim / 2u;
+let item = at / dims.dim;
+let col = at - item * dims.dim;
+var value = 0.0;
+if (col < 2u * half) {
+let i = col % half;
+let angle = t[item] * exp(-log(dims.max_period) * f32(i) / f32(half));
+let pair = sincos(angle);
+value = select(pair.x, pair.y, col < half);
+}
+out[at] = value;
 }
 
-// sincos: (sin x, cos x) to 2 ulp of 1 for |x| < 8192. WGSL's own may be off by 2^-11, and SwiftShader's are by 1e-4: the difference
-// quotients of few-step training multiply that by 100.
-// The argument less a multiple of pi/2, whose three pieces are short enough for exact products (fma,
-// so that no compiler adds the pieces up first); then the minimax polynomials of
-// (sin r - r) / r^3 and (cos r - 1 + r^2 / 2) / r^4 in r^2 on [0, pi/4], off by 4e-9 and 1e-10.
+
+
+
+
+
 
 fn sincos(x: f32) -> vec2f {
-  let turns = round(x * 0.63661975);
-  let r = fma(-turns, 7.54979e-8, fma(-turns, 0.0004837513, fma(-turns, 1.5703125, x)));
-  let r2 = r * r;
-  let s = r + r * r2 * (-0.16666655 + r2 * (0.008332178 - r2 * 0.000195173));
-  let c = 1.0 - 0.5 * r2 + r2 * r2 * (0.041666646 + r2 * (-0.0013887368 + r2 * 0.000024438452));
-  let quarter = bitcast<u32>(i32(turns)) & 3u;
-  let swapped = select(vec2f(s, c), vec2f(c, -s), (quarter & 1u) == 1u);
-  return select(swapped, -swapped, quarter >= 2u);
-}
-` as string,
+let turns = round(x * 0.63661975);
+let r = fma(-turns, 7.54979e-8, fma(-turns, 0.0004837513, fma(-turns, 1.5703125, x)));
+let r2 = r * r;
+let s = r + r * r2 * (-0.16666655 + r2 * (0.008332178 - r2 * 0.000195173));
+let c = 1.0 - 0.5 * r2 + r2 * r2 * (0.041666646 + r2 * (-0.0013887368 + r2 * 0.000024438452));
+let quarter = bitcast<u32>(i32(turns)) & 3u;
+let swapped = select(vec2f(s, c), vec2f(c, -s), (quarter & 1u) == 1u);
+return select(swapped, -swapped, quarter >= 2u);
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -15315,14 +15064,14 @@ const unfold_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
   },
   workgroup: ['WG'],
-  code: `// unfold: every window of an image as a row, so that a convolution is a matrix product.
-// Buffers f32: x [batch, height, width, channels]; rows [batch out_h out_w, kernel_h kernel_w channels], 0 in the padding.
-// Grid: one invocation an element of rows, 4 of them a workgroup apart, so that writes are contiguous, and reads by channel.
-// Precision: exact.
-// Source: Chellapilla et al. 2006 (im2col).
-// @use window
+  code: `
 
-const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
+
+
+
+
+
+const WG: u32 = 256u;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> rows: array<f32>;
@@ -15330,59 +15079,51 @@ const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
-  let features = dims.kernel_h * dims.kernel_w * dims.channels;
-  for (var i = 0u; i < 4u; i++) {
-    let at = first + i * WG;
-    if (at < dims.batch * dims.out_h * dims.out_w * features) {
-      let feature = at % features;
-      let pixel = at / features;
-      let inside = feature / dims.channels;
-      let sample = pixel / (dims.out_h * dims.out_w);
-      let start = window_start((pixel / dims.out_w) % dims.out_h, pixel % dims.out_w);
-      let row = start.x + i32(inside / dims.kernel_w);
-      let col = start.y + i32(inside % dims.kernel_w);
-      var value = 0.0;
-      if (row >= 0 && row < i32(dims.height) && col >= 0 && col < i32(dims.width)) {
-        value = x[((sample * dims.height + u32(row)) * dims.width + u32(col)) * dims.channels + feature % dims.channels];
-      }
-      rows[at] = value;
-    }
-  }
+let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
+let features = dims.kernel_h * dims.kernel_w * dims.channels;
+for (var i = 0u; i < 4u; i++) {
+let at = first + i * WG;
+if (at < dims.batch * dims.out_h * dims.out_w * features) {
+let feature = at % features;
+let pixel = at / features;
+let inside = feature / dims.channels;
+let sample = pixel / (dims.out_h * dims.out_w);
+let start = window_start((pixel / dims.out_w) % dims.out_h, pixel % dims.out_w);
+let row = start.x + i32(inside / dims.kernel_w);
+let col = start.y + i32(inside % dims.kernel_w);
+var value = 0.0;
+if (row >= 0 && row < i32(dims.height) && col >= 0 && col < i32(dims.width)) {
+value = x[((sample * dims.height + u32(row)) * dims.width + u32(col)) * dims.channels + feature % dims.channels];
+}
+rows[at] = value;
+}
+}
 }
 
-// window: the dims of a window that slides over an image, and where it begins and ends. Needs in the kernel: dims.
+
 
 struct Dims {
-  batch: u32,
-  height: u32,
-  width: u32,
-  channels: u32,
-  kernel_h: u32,
-  kernel_w: u32,
-  stride: u32,
-  pad_h: u32,
-  pad_w: u32,
-  out_h: u32,
-  out_w: u32,
+batch: u32,
+height: u32,
+width: u32,
+channels: u32,
+kernel_h: u32,
+kernel_w: u32,
+stride: u32,
+pad_h: u32,
+pad_w: u32,
+out_h: u32,
+out_w: u32,
 }
 
-// First row and column of the window of output pixel (row, col); negative where it begins in the padding.
+
 fn window_start(row: u32, col: u32) -> vec2i {
-  return vec2i(i32(row * dims.stride) - i32(dims.pad_h), i32(col * dims.stride) - i32(dims.pad_w));
-}
-
-// The outputs along one axis whose windows of \`size\` cover position \`at\`: from x up to, and without, y.
-fn covering(at: u32, padding: u32, size: u32, outputs: u32) -> vec2u {
-  let reach = at + padding;
-  let first = select(0u, (reach - size) / dims.stride + 1u, reach >= size);
-  return vec2u(first, min(outputs, reach / dims.stride + 1u));
-}
-` as string,
+return vec2i(i32(row * dims.stride) - i32(dims.pad_h), i32(col * dims.stride) - i32(dims.pad_w));
+}` as string,
 } as const satisfies ShaderSource;
 
 /**
@@ -15414,14 +15155,14 @@ const unpatchify_ = {
     HWC: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['WG'],
-  code: `// unpatchify: puts patches back into images; a permutation, the inverse of patchify and its backward.
-// Buffers, orders and grid: as patchify (one invocation an element of tokens; reads are contiguous).
-// Precision: exact.
-// Source: Peebles & Xie 2023 (DiT's last layer).
-// @use patch_index
+  code: `
 
-const WG: u32 = 256u;     // knob, halved to fit: invocations a workgroup
-const HWC: bool = false;  // knob: channel last within a token
+
+
+
+
+const WG: u32 = 256u;
+const HWC: bool = false;
 
 @group(0) @binding(0) var<storage, read> tokens: array<f32>;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
@@ -15429,51 +15170,50 @@ const HWC: bool = false;  // knob: channel last within a token
 
 @compute @workgroup_size(WG)
 fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
 ) {
-  let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
-  for (var i = 0u; i < 4u; i++) {
-    let at = first + i * WG;
-    if (at < dims.batch * dims.channels * dims.height * dims.width) {
-      x[image_index(at)] = tokens[at];
-    }
-  }
+let first = (wid.x + wid.y * groups.x) * (4u * WG) + local;
+for (var i = 0u; i < 4u; i++) {
+let at = first + i * WG;
+if (at < dims.batch * dims.channels * dims.height * dims.width) {
+x[image_index(at)] = tokens[at];
+}
+}
 }
 
-// patch_index: the dims of images in patches, and where an element of tokens [batch, patches, features] lies in the image
-// [batch, channels, height, width].
-// Needs in the kernel: dims, and const HWC.
+
+
+
 
 struct Dims {
-  batch: u32,
-  channels: u32,
-  height: u32,
-  width: u32,
-  patch_size: u32,
+batch: u32,
+channels: u32,
+height: u32,
+width: u32,
+patch_size: u32,
 }
 
 fn image_index(at: u32) -> u32 {
-  let p = dims.patch_size;
-  let features = dims.channels * p * p;
-  let grid_w = dims.width / p;
-  let patches = (dims.height / p) * grid_w;
-  let feature = at % features;
-  let token = at / features;
-  let cell = token % patches;
-  let sample = token / patches;
-  var channel = feature / (p * p);
-  var inside = feature % (p * p); // row of the patch * p + column
-  if (HWC) {
-    channel = feature % dims.channels;
-    inside = feature / dims.channels;
-  }
-  let row = (cell / grid_w) * p + inside / p;
-  let col = (cell % grid_w) * p + inside % p;
-  return ((sample * dims.channels + channel) * dims.height + row) * dims.width + col;
+let p = dims.patch_size;
+let features = dims.channels * p * p;
+let grid_w = dims.width / p;
+let patches = (dims.height / p) * grid_w;
+let feature = at % features;
+let token = at / features;
+let cell = token % patches;
+let sample = token / patches;
+var channel = feature / (p * p);
+var inside = feature % (p * p);
+if (HWC) {
+channel = feature % dims.channels;
+inside = feature / dims.channels;
 }
-` as string,
+let row = (cell / grid_w) * p + inside / p;
+let col = (cell % grid_w) * p + inside % p;
+return ((sample * dims.channels + channel) * dims.height + row) * dims.width + col;
+}` as string,
 } as const satisfies ShaderSource;
 
 /**

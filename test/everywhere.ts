@@ -12,5 +12,9 @@ export const EVERYWHERE = [
   'test/run/{draw,loop,same_numbers,session}.test.ts',
 ];
 
-/** The tests that open a browser of their own. */
-export const WITH_A_BROWSER = ['test/package/page.test.ts', 'test/page/*.test.ts', 'test/studio/*.test.ts'];
+/** The tests of the package as it is published, and those of them that open a browser of their own. */
+export const PACKED = ['test/package/*.test.ts'];
+export const PACKED_IN_A_PAGE = ['test/package/*.page.test.ts'];
+
+/** The tests of pages that open a browser of their own. */
+export const PAGES = ['test/page/*.test.ts', 'test/studio/*.test.ts'];

@@ -1,41 +1,54 @@
-// npm run build: the library as ES modules with types (dist/src), and the command line as one file (dist/ucgm.mjs).
+// npm run build: the library as ES modules with types (dist/src), as one file for a page (dist/ucgm-webgpu.min.js), the shaders as text
+// (dist/wgsl), and the command line as one file (dist/ucgm.mjs).
 import { execFileSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { markPure } from './pure.mjs';
+import { importNamed, splitShaders } from './split.mjs';
+import { writeTypes } from './types.mjs';
+import { writeShaders } from './wgsl.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 process.chdir(root);
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-// TypeScript knows WebGPU from 6.0 on, and @webgpu/types would contradict it there: package.json gives these to older ones.
-for (const entry of ['index', 'kernels/index', 'nn/index', 'reflect/index', 'run/index', 'device/node']) {
-  const types = `/// <reference types="@webgpu/types" />\nexport * from './${basename(entry)}.js';\n`;
-  writeFileSync(`dist/src/${entry}.webgpu.d.ts`, types);
-}
 
-/** What is of this package stays a module of its own, one for all that import it. */
-const ownOutside = {
-  name: 'own-outside',
+const modules = readdirSync('dist/src', { recursive: true })
+  .filter((name) => name.endsWith('.js'))
+  .map((name) => join('dist/src', name));
+
+/** What a module of the library asks for stays a module of its own. */
+const ownModulesApart = {
+  name: 'own-modules-apart',
   setup: (building) =>
-    building.onResolve({ filter: /^\.\.?\// }, ({ kind, path, resolveDir }) =>
-      kind === 'entry-point' || resolveDir.includes('node_modules') ? undefined : { path, external: true },
+    building.onResolve({ filter: /^\.\.?\// }, ({ path, importer, kind }) =>
+      kind === 'entry-point' || importer.includes('node_modules') ? undefined : { path, external: true },
     ),
 };
-
-// A package goes into each file that imports it: the library asks for no other.
-for (const file of ['reflect/reflect', 'io/png', 'io/yaml', 'io/zip', 'run/settings']) {
-  await build({
-    entryPoints: [`dist/src/${file}.js`],
-    outfile: `dist/src/${file}.js`,
-    allowOverwrite: true,
-    bundle: true,
-    format: 'esm',
-    target: 'es2022',
-    plugins: [ownOutside],
-  });
+for (const path of modules) {
+  const code = readFileSync(path, 'utf8');
+  // Packages go into the file that imports them: the library asks for no other package.
+  if (/^import .* from '(?![./]|node:|webgpu')/m.test(code)) {
+    const options = { bundle: true, format: 'esm', target: 'es2022', legalComments: 'none' };
+    await build({ entryPoints: [path], outfile: path, allowOverwrite: true, plugins: [ownModulesApart], ...options });
+  }
+  // Kernels are made by calls, which a bundler keeps: one that an app does not import is to cost it nothing.
+  if (/kernels?$/.test(resolve(path, '..'))) writeFileSync(path, importNamed(markPure(code)));
 }
+splitShaders('dist/src');
+await build({
+  entryPoints: ['dist/src/bundle.js'],
+  outfile: 'dist/ucgm-webgpu.min.js',
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  legalComments: 'none',
+});
+writeTypes();
+writeShaders('dist/wgsl', (await import('../dist/src/reflect/embed.js')).withLibraries);
 
 /** The decoders' WebAssembly goes into the one file. */
 const codecsInside = {
@@ -50,6 +63,7 @@ const codecsInside = {
         export const webpWasm = () => webp;`,
     })),
 };
+
 /** What the bench of an installed package says that its numbers are of. */
 function commit() {
   try {

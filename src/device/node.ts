@@ -1,3 +1,7 @@
+/**
+ * A device in Node, of Dawn: the optional peer `webgpu`.
+ * @module ucgm-webgpu/node
+ */
 import { capsOf } from '../kernel/index.ts';
 import { DeviceError, type DeviceOptions, requestDevice } from './device.ts';
 import { restLess } from './rests.node.ts';

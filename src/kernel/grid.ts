@@ -1,5 +1,6 @@
 import type { KnobValue } from './shader.ts';
 
+/** Workgroups along x, y and z. */
 export type Grid = readonly [number, number, number];
 
 /**

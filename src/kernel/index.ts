@@ -1,3 +1,7 @@
+/**
+ * The runtime of one kernel: declare a kernel of your own, its options and errors, bind it, and what a device can do.
+ * @module ucgm-webgpu/define
+ */
 export { cacheOf, releaseKernels } from './cache.ts';
 export { type Caps, capsOf, type MatrixConfig, PORTABLE, tileSize } from './caps.ts';
 export { defineKernel, type KernelFamily } from './define.ts';

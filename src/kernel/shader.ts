@@ -2,7 +2,7 @@
 export interface ShaderSource {
   /** File name without `.wgsl`; also the kernel's name in errors and labels. */
   readonly name: string;
-  /** WGSL as it stands on disk, with its `// @use` libraries appended. */
+  /** WGSL with its `// @use` libraries appended; embedded, without comments and unused declarations, the lines of it as on disk. */
   readonly code: string;
   readonly entryPoint: string;
   readonly bindings: { readonly [name: string]: BindingInfo };
@@ -14,6 +14,7 @@ export interface ShaderSource {
   readonly enables?: readonly string[];
 }
 
+/** A storage buffer of a kernel. */
 export interface BindingInfo {
   readonly binding: number;
   readonly access: 'read' | 'read_write';
@@ -31,6 +32,7 @@ export interface UniformInfo {
   readonly fields: { readonly [name: string]: DimInfo };
 }
 
+/** A number of the uniform block. */
 export interface DimInfo {
   readonly type: 'u32' | 'i32' | 'f32';
   readonly offset: number;
@@ -40,6 +42,7 @@ export interface DimInfo {
   readonly optional?: string;
 }
 
+/** A line of the header that may be set from outside. */
 export interface KnobInfo {
   /** `override` is set through pipeline constants; `const` and `alias` lines are rewritten in the source. */
   readonly kind: 'override' | 'const' | 'alias';
@@ -49,6 +52,7 @@ export interface KnobInfo {
   readonly halves?: boolean;
 }
 
+/** A value of a knob: of an alias the name of a WGSL type. */
 export type KnobValue = number | boolean | string;
 
 type RequiredBindings<S extends ShaderSource> = {
@@ -78,6 +82,7 @@ export type KnobsOf<S extends ShaderSource> = { [K in keyof S['knobs']]?: KnobVa
 /** A whole GPUBuffer, or a range of one in bytes. */
 export type BufferLike = GPUBuffer | BufferRange;
 
+/** A part of a GPUBuffer, in bytes. */
 export interface BufferRange {
   readonly buffer: GPUBuffer;
   readonly offset?: number;

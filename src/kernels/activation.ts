@@ -2,6 +2,7 @@ import { type Caps, defineKernel, flag, group, groupsOf, type KnobValue, oneOf, 
 import * as shaders from '../shaders.generated.ts';
 import { byFours, checkFours, tilesOfFours, vecKnobs } from './vec_tile.ts';
 
+/** Which nonlinearity. */
 export interface ActivationOptions {
   /**
    * GELU in its tanh form or, gelu-erf, in its exact one, SiLU, ReLU (its slope at 0 is 0) or sigmoid. The tanh function is `unary`'s:
@@ -10,6 +11,7 @@ export interface ActivationOptions {
   act: 'gelu' | 'gelu-erf' | 'silu' | 'relu' | 'sigmoid';
 }
 
+/** Which function of one number. */
 export interface UnaryOptions {
   /** The hyperbolic tangent, or the error function. */
   fn: 'tanh' | 'erf';
@@ -68,6 +70,7 @@ export const unaryBackward = defineKernel({
   grid: pointwise.grid,
 });
 
+/** How rows of SwiGLU are read. */
 export interface SwigluOptions {
   /** Rows are accessed as vectors of 4: hidden is a multiple of 4. Default by the shape; never on CPU adapters. */
   vec?: boolean;

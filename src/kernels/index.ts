@@ -1,4 +1,7 @@
-/** Every kernel by family, with the runtime that defines and binds them: all that an app needs to use one of them alone. */
+/**
+ * Every kernel by family, with the runtime that defines and binds them: all that an app needs to use one of them alone.
+ * @module ucgm-webgpu/kernels
+ */
 export * from '../kernel/index.ts';
 export * from './activation.ts';
 export * from './attention.ts';

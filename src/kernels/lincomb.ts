@@ -1,6 +1,7 @@
 import { defineKernel, flag, group, groupsOf, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
+/** What is combined, and how it is bounded. */
 export interface LincombOptions {
   /** Tensors combined: u0, u1, ... */
   inputs: 1 | 2 | 3 | 4;

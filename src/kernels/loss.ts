@@ -1,6 +1,7 @@
 import { defineKernel, flag, group, groupsOf, optional, powerOfTwo } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
+/** Which loss. */
 export interface LossOptions {
   /** Add the mean over pixels of 1 - cosine similarity over channels. */
   cosine: boolean;
@@ -8,6 +9,7 @@ export interface LossOptions {
   squared?: boolean;
 }
 
+/** How the sum over a batch is covered. */
 export interface LossSumOptions {
   /** Invocations a sum, a power of two up to 256. Default 256; 1 on CPU adapters (no barriers). */
   tile?: { lanes: number };

@@ -4,11 +4,13 @@ import * as shaders from '../shaders.generated.ts';
 /** A number for every 64 elements of a flat buffer: parameters start at multiples of 256 bytes. */
 const blocks = (count: number) => Math.ceil(count / 64);
 
+/** Whether an update is masked by its agreement with the gradient. */
 export interface CautiousOptions {
   /** Mask the update by its agreement with the gradient; `scales` and `owners` are then needed. */
   cautious?: boolean;
 }
 
+/** What an Adam step does beside the update. */
 export interface AdamOptions extends CautiousOptions {
   /** Also update `average` with `decay`, as `ema` would with the new parameters. Not with `cautious`. */
   average?: boolean;
@@ -83,6 +85,7 @@ export const cautiousCount = defineKernel({
   grid: (d, k) => Math.ceil(d.pieces / (k.ROWS as number)),
 });
 
+/** How much farther agreeing elements move. */
 export interface CautiousScaleOptions {
   /** Adam's form 1 / max(share, 1e-3), or Lion's elements / (agreeing + 1). */
   form: 'adam' | 'lion';
@@ -177,6 +180,7 @@ export const dadaptStep = defineKernel({
   grid: (d, k) => groupsOf(d.count, k, 4),
 });
 
+/** What holds an average. */
 export interface AverageOptions {
   /** Leave the average as it is in a step that `clip` holds. */
   guarded?: boolean;

@@ -1,6 +1,7 @@
 import { defineKernel, group, groupsOf, oneOf } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 
+/** The order of numbers in a patch. */
 export interface PatchOptions {
   /** Order within a token: (channel, row, column), or (row, column, channel). */
   order: 'chw' | 'hwc';

@@ -13,6 +13,7 @@ import {
 import * as shaders from '../shaders.generated.ts';
 import { tuningOf } from './tuning_tile.ts';
 
+/** What is done to queries and keys. */
 export interface QkNormRopeOptions {
   /** Normalisation of q and k over head_dim. */
   norm: 'none' | 'rms' | 'layer';

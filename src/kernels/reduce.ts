@@ -4,6 +4,7 @@ import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } f
 import { tuningOf } from './tuning_tile.ts';
 import { checkFours } from './vec_tile.ts';
 
+/** How columns are covered. */
 export interface SumColsOptions extends ColumnOptions {
   /** Also sum the columns of a second tensor of as many rows: buffers tail and tail_out, dim tail_cols. */
   tail?: boolean;
@@ -56,6 +57,7 @@ export const sumCols = defineKernel({
       : (checkFours('cols', d.cols, k) ?? checkFours('tail_cols', d.tail_cols, k)),
 });
 
+/** Sums or means, and how a row is covered. */
 export interface SumRowsOptions {
   /** Divide by cols. */
   mean?: boolean;

@@ -26,6 +26,7 @@ function checkGate(d: GateDims): { what: string; fix: string } | undefined {
   return undefined;
 }
 
+/** How rows of a gated residual are read. */
 export interface GateOptions {
   /** Rows are accessed as vectors of 4: cols is a multiple of 4. Default by the shape; never on CPU adapters. */
   vec?: boolean;
@@ -82,6 +83,7 @@ export const gatedResidualBackwardH = defineKernel({
   sizes: (d) => ({ dy: d.rows * d.cols, modulation: modulationSize(d), dh: d.rows * d.cols }),
 });
 
+/** How the columns of a gate are covered. */
 export interface GateGradientOptions extends ColumnOptions {
   /** Also write `dh = gate dy`, while dy is at hand: buffers modulation and dh. */
   dh?: boolean;

@@ -61,6 +61,7 @@ export const fold = defineKernel({
   check,
 });
 
+/** The largest of a window, or its mean. */
 export interface PoolOptions {
   /** The largest element of a window, or its mean; padding takes no part. */
   kind: 'max' | 'mean';

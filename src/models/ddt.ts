@@ -16,6 +16,7 @@ const EPS = 1e-6;
 const TIME_FREQUENCIES = 256;
 const TIME_PERIOD = 10;
 
+/** What a DDT has beside the settings of every network. */
 export interface DDTOptions {
   /** Blocks at the front that make the condition; the others, the decoder, are modulated by it token by token. */
   num_encoder_blocks: number;

@@ -32,6 +32,7 @@ export interface TiTOptions {
   two_times?: boolean;
 }
 
+/** The settings of a TiT: those of every network, and its own. */
 export type TiTConfig = DiTConfig &
   TiTOptions & {
     /** Trained weights in the norms of the blocks, of the last layer, and of q and k: LightningDiT. */

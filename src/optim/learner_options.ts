@@ -2,6 +2,7 @@ import { callback, either, flag, group, number, object, oneOf, optional, signal,
 import type { FlatBuffers } from '../tensor/index.ts';
 import type { OptimizerOptions } from './optimizer.ts';
 
+/** How a learner steps: optimiser, average, clipping, seed. */
 export interface LearnerOptions {
   optimizer: OptimizerOptions;
   /** Decay of the average of the weights. */

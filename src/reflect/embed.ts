@@ -1,5 +1,6 @@
 /** TypeScript source of reflected shaders, so that a misspelt buffer or dim is a compile error. */
 import type { ShaderSource } from '../kernel/index.ts';
+import { compact } from './compact.ts';
 
 /** Appends the libraries that `// @use name` lines ask for, each once, libraries' own uses included. */
 export function withLibraries(code: string, read: (name: string) => string): string {
@@ -32,7 +33,7 @@ function headOf(code: string): string[] {
     .map((line) => line.slice(2).trim().replaceAll('*/', '* /'));
 }
 
-/** The TypeScript of one shader: a type named after it with the head of its file, and the constant: reflection a line each, then the source. */
+/** The TypeScript of one shader: a type named after it with the head of its file, and the constant: reflection a line each, then the source, its comments and what it never calls left out. */
 export function embedded(shader: ShaderSource): string {
   const { name } = shader;
   const type = name.replace(/(?:^|_+)([a-zA-Z0-9])/g, (_, letter: string) => letter.toUpperCase());
@@ -40,7 +41,7 @@ export function embedded(shader: ShaderSource): string {
     Object.entries(entries)
       .map(([key, info]) => `    ${key}: ${oneLine(info)},\n`)
       .join('');
-  const source = shader.code.replace(/[\\`]|\$\{/g, '\\$&');
+  const source = compact(shader).replace(/[\\`]|\$\{/g, '\\$&');
   const { fields, ...block } = shader.uniform;
   return [
     `const ${name}_ = {`,

@@ -1,6 +1,7 @@
 /**
  * Training, tuning and sampling as a program: what the command line does, without Node. It works in a page, in a worker of one, in Node
  * and in Deno.
+ * @module ucgm-webgpu/run
  */
 
 export type { BatchSource, DataBatch } from '../data/batches.ts';

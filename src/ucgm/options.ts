@@ -5,6 +5,7 @@ import { OptionError, refuseWrong, transportNamed } from './transport.ts';
 /** What zeta compares, see enhancement.ts. `auto` is the reference's choice. */
 export type EnhancedStyle = 'auto' | 'ft-vs-fe' | 'fc-vs-xz' | 'fc-vs-fe';
 
+/** Every way of comparing the guided velocity; `auto` takes the one that the loss asks for. */
 export const ENHANCED_STYLES: readonly EnhancedStyle[] = ['auto', 'ft-vs-fe', 'fc-vs-xz', 'fc-vs-fe'];
 
 /** Options of UCGM-T; names are the reference's keys. */

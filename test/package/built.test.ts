@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { App, ROOT } from './app.ts';
@@ -25,13 +25,13 @@ describe('the packed package', () => {
   beforeAll(() => void (app = new App()));
   afterAll(() => app.remove());
 
-  it.each(Object.keys(EXAMPLES).filter((name) => name !== 'embedded-kernel'))('runs the example %s', (name) => {
+  it.each(Object.keys(EXAMPLES).filter((name) => name !== 'own-kernel/embedded'))('runs the example %s', (name) => {
     EXAMPLES[name]?.(app.node(`examples/${name}.mjs`).trimEnd().split('\n'));
   });
 
   it("writes a user's own kernel as source whose types know its buffers and dims, as the example shows", () => {
     expect(app.embedScale()).toBe('scale: buffers x, y; dims count, factor');
-    writeFileSync(app.path('examples', 'wrong.ts'), WRONG_USE);
+    writeFileSync(app.path('examples/own-kernel/wrong.ts'), WRONG_USE);
     const types = [
       '--ignoreConfig',
       '--noEmit',
@@ -43,10 +43,10 @@ describe('the packed package', () => {
       '--lib',
       'es2023,dom',
     ];
-    const files = ['examples/embedded-kernel.ts', 'examples/wrong.ts'];
+    const files = ['examples/own-kernel/embedded.ts', 'examples/own-kernel/wrong.ts'];
     app.node(join(ROOT, 'node_modules/typescript/bin/tsc'), ...types, '--allowImportingTsExtensions', ...files);
     const tsx = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
-    EXAMPLES['embedded-kernel']?.(app.node(tsx, 'examples/embedded-kernel.ts').trimEnd().split('\n'));
+    EXAMPLES['own-kernel/embedded']?.(app.node(tsx, 'examples/own-kernel/embedded.ts').trimEnd().split('\n'));
     const refused = app.ucgm('embed', 'node_modules/ucgm-webgpu/README.md', '--out', 'x.ts');
     expect(refused).toMatchObject({ status: 2, stderr: expect.stringMatching(/README: does not parse.*Fix: correct/) });
   });
@@ -88,8 +88,14 @@ describe('the packed package', () => {
     expect(notices).toContain('Apache License');
   });
 
-  it('finds the model that comes along', () => {
+  it('finds the models where they are installed, and says what to install where they are not', () => {
     expect(app.ucgm('sample', '--count', '2', '--grid', 'digits.png').stdout).toContain('2 network passes');
+    renameSync(app.path('node_modules/ucgm-webgpu-models'), app.path('elsewhere'));
+    expect(app.ucgm('sample', '--count', '2', '--grid', 'digits.png')).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/mnist_fewstep.safetensors is not installed. Fix: npm install ucgm-webgpu-models/),
+    });
+    renameSync(app.path('elsewhere'), app.path('node_modules/ucgm-webgpu-models'));
   });
 });
 

@@ -4,8 +4,8 @@ import { expect } from 'vitest';
 export const EXAMPLES: { readonly [name: string]: (lines: readonly string[]) => void } = {
   'one-kernel': (lines) => expect(lines).toEqual(['-1.342 -0.447 0.447 1.342 -1.342 -0.447 0.447 1.342']),
   product: (lines) => expect(lines).toEqual(['1 2 3 3 4 7']),
-  'own-kernel': (lines) => expect(lines).toEqual(['2 4 6 8', '-1 -2 -3 8']),
-  'embedded-kernel': (lines) => expect(lines).toEqual(['3 6']),
+  'own-kernel/reflected': (lines) => expect(lines).toEqual(['2 4 6 8', '-1 -2 -3 8']),
+  'own-kernel/embedded': (lines) => expect(lines).toEqual(['3 6']),
   'own-network': (lines) => {
     const losses = lossesOf(lines);
     expect(losses[2]).toBeLessThan(0.75 * (losses[0] as number));

@@ -15,6 +15,7 @@ export interface ModulationChunk {
   readonly rows: number;
 }
 
+/** What is fused into a linear layer. */
 export interface LinearOptions {
   act?: NonNullable<MatmulOptions['act']>;
   /** A constant table [P, out] added to row r as row r % P: position embeddings. */

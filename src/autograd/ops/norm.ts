@@ -5,6 +5,7 @@ import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './linear.ts';
 
+/** Parameters and modulation of a norm, each left out where there is none. */
 export interface NormModulateOptions {
   kind: 'layer' | 'rms';
   eps: number;

@@ -7,6 +7,7 @@ import {
 import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
+/** What a softmax is taken of. */
 export interface SoftmaxOpOptions {
   /** Multiplies x first: one over the temperature. Default 1. */
   scale?: number;
@@ -39,6 +40,7 @@ function normalise(tape: Tape, x: Tensor, log: boolean, { scale = 1 }: SoftmaxOp
 /** What a row of logits is compared with: a label u32 [...], or weights of the classes f32 [..., cols], which get no gradient. */
 export type CrossEntropyTarget = { labels: Tensor; targets?: never } | { targets: Tensor; labels?: never };
 
+/** What a cross entropy leaves out or smooths. */
 export interface CrossEntropyOpOptions {
   /** How much of a target is spread evenly over the classes, 0 to 1. Default 0. */
   smoothing?: number;

@@ -1,11 +1,11 @@
-// A kernel of your own, its bindings and offsets read from the WGSL: npm run build && node examples/own-kernel.mjs
+// A kernel of your own, its bindings and offsets read from the WGSL: npm run build && node examples/own-kernel/reflected.mjs
 import { readBuffer } from 'ucgm-webgpu';
-import { defineKernel } from 'ucgm-webgpu/kernels';
+import { defineKernel } from 'ucgm-webgpu/define';
 import { reflect } from 'ucgm-webgpu/reflect';
-import { openDevice, readText } from './place.mjs';
+import { openDevice, readText } from '../place.mjs';
 
 const scale = defineKernel({
-  shader: reflect(await readText('scale.wgsl'), 'scale'),
+  shader: reflect(await readText(new URL('scale.wgsl', import.meta.url)), 'scale'),
   sizes: ({ count }) => ({ x: count, y: count }),
   grid: ({ count }, { WG }) => Math.ceil(count / WG),
 });

@@ -1,7 +1,7 @@
 // A kernel of your own as typed source, which knows its buffers and dims:
-// npx ucgm embed scale.wgsl --out scale.ts && npx tsx embedded-kernel.ts
+// npx ucgm embed scale.wgsl --out scale.ts && npx tsx embedded.ts
 import { readBuffer, requestDevice } from 'ucgm-webgpu';
-import { defineKernel } from 'ucgm-webgpu/kernels';
+import { defineKernel } from 'ucgm-webgpu/define';
 import { scale } from './scale.ts';
 
 const family = defineKernel({

@@ -1,0 +1,67 @@
+// npm run size: what an app downloads that imports a kernel, a family, an entry or all of it: minified by esbuild, gzip -9. A kernel
+// brings the runtime along, 7.1 kB that all kernels share.
+import { readdirSync } from 'node:fs';
+
+/** Kernels alone: entry, name, and the most they may take. */
+const KERNELS = [
+  ['columns', 'copyColumns', '8 kB'],
+  ['norm', 'norm', '11.5 kB'],
+  ['softmax', 'softmax', '10 kB'],
+  ['activation', 'activation', '9 kB'],
+  ['matmul', 'matmul', '15.5 kB'],
+  ['attention', 'attention', '17 kB'],
+];
+
+/** Whole families: forward, backward, and every variant. */
+const FAMILIES = {
+  activation: '10.5 kB',
+  attention: '31.5 kB',
+  columns: '8 kB',
+  embedding: '9 kB',
+  lincomb: '9 kB',
+  loss: '10 kB',
+  matmul: '15.5 kB',
+  norm: '11.5 kB',
+  norm_backward: '13.5 kB',
+  optimizer: '12 kB',
+  patch: '8.5 kB',
+  qk_norm_rope: '12 kB',
+  random: '11 kB',
+  reduce: '10.5 kB',
+  residual: '11 kB',
+  resize: '8 kB',
+  softmax: '12 kB',
+  window: '10 kB',
+};
+
+/** Entries, all of each. */
+const ENTRIES = {
+  define: ['kernel/index', '9 kB'],
+  kernels: ['kernels/index', '72 kB'],
+  ops: ['autograd/index', '72 kB'],
+  nn: ['nn/index', '93 kB'],
+  models: ['models/index', '70 kB'],
+  ucgm: ['ucgm/index', '80 kB'],
+  run: ['run/index', '175 kB'],
+};
+
+const unlisted = readdirSync('dist/src/kernels')
+  .filter((file) => file.endsWith('.js') && file !== 'index.js' && !file.endsWith('_tile.js'))
+  .map((file) => file.slice(0, -3))
+  .filter((family) => !(family in FAMILIES));
+if (unlisted.length > 0) throw new Error(`${unlisted.join(', ')}: no limit. Fix: add it to .size-limit.mjs`);
+
+const sized = (name, module, names, limit) => ({
+  name,
+  path: `dist/src/${module}.js`,
+  import: names,
+  limit,
+  gzip: true,
+});
+
+export default [
+  ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
+  ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
+  ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '187 kB', gzip: true },
+];

@@ -1,0 +1,2 @@
+// The module is the one of the page without a build step.
+import '../app.mjs';

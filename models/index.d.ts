@@ -1,0 +1,4 @@
+/** A model that draws digits 0 to 9 in 1 to 8 steps: safetensors, its settings in the metadata. */
+export declare const fewStepDigits: URL;
+/** The network whose features score samples of digits: safetensors, described in the metadata. */
+export declare const digitFeatures: URL;

@@ -1,0 +1,3 @@
+// Where the files are, for a page to fetch and for Node to read; a bundler takes along those that are used.
+export const fewStepDigits = /* @__PURE__ */ new URL('./mnist_fewstep.safetensors', import.meta.url);
+export const digitFeatures = /* @__PURE__ */ new URL('./mnist_features.safetensors', import.meta.url);

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import type { Environment } from '../../bench/environment.ts';
+import type { Line, Results } from '../../bench/results.ts';
+import * as kernels from '../../src/kernels/index.ts';
+import { kernelPages } from '../../tools/kernel-pages.ts';
+
+/** What `bench --suite kernels --json` writes of one case. */
+function measured(software: boolean): Results {
+  const environment = { adapter: 'Some GPU', date: '2026-11-26T10:00:00Z', commit: 'abc', software } as Environment;
+  const line: Line = {
+    suite: 'kernels',
+    case: 'norm layer+stats 3x41/1',
+    ms: 0.5,
+    tflops: 0.00197,
+    gbps: 1.97,
+    ofRoofline: 0.25,
+  };
+  return { environment, cases: new Map([[line.case, line]]) };
+}
+
+describe('pages of kernels', () => {
+  const pages = kernelPages();
+
+  it('are there for every kernel that the package exports, with formula, buffers, dims, limits and bounds', () => {
+    const families = Object.entries(kernels).filter(([, value]) => typeof value === 'object' && 'prepare' in value);
+    expect(families.length).toBeGreaterThan(50);
+    for (const [name] of families) {
+      const page = pages.get(`${name}.md`) ?? '';
+      expect(page, name).toMatch(/^import \{ \w+ \} from 'ucgm-webgpu\/kernels\/\w+';$/m);
+      expect(page, name).toMatch(/^\| buffer \| elements \| access \| bound \|$/m);
+      expect(page, name).toMatch(/^\| dim \| type \| given \|$/m);
+      expect(page, name).toMatch(/^Storage buffers: [1-8][,;]/m);
+      expect(page, name).toMatch(/^\d+ cases of the catalogue/m);
+      expect(pages.get('index.md')).toContain(`| [${name}](${name}.md) |`);
+    }
+  });
+
+  it('say what each knob is, of a library too', () => {
+    const { length } = [...pages.values()].join('\n').match(/^\| `\w+` \| `[^`]+` \|.*\|$/gm) ?? [];
+    expect(length).toBeGreaterThan(300);
+    expect([...pages.values()].join('\n').match(/^\| `\w+` \| `[^`]+` \| +\|$/gm)).toBeNull();
+  });
+
+  it('show what was measured on a GPU, with adapter and date, and nothing of a software adapter', () => {
+    const page = kernelPages(measured(false)).get('norm.md');
+    expect(page).toContain('Some GPU, 2026-11-26, commit abc');
+    expect(page).toContain('| norm layer+stats 3x41/1 | 0.500 | 0.00197 | 1.97 | 25% |');
+    expect(kernelPages(measured(true)).get('norm.md')).toBe(pages.get('norm.md'));
+  });
+});

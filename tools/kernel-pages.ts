@@ -1,0 +1,205 @@
+/**
+ * npx tsx tools/kernel-pages.ts FOLDER [RESULTS]
+ * A page a kernel, from its wrapper, the heads and reflection of its shaders, and the catalogue; with RESULTS, a file that
+ * `bench --suite kernels --json` wrote, what it measured. `npm run docs` puts them into the site.
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isTimed, type Line, type Results } from '../bench/results.ts';
+import { readResults } from '../bench/results_file.ts';
+import type { ShaderSource } from '../src/kernel/index.ts';
+import { withLibraries } from '../src/reflect/index.ts';
+import * as shaders from '../src/shaders.generated.ts';
+import type { KernelCase } from '../test/catalogue/case.ts';
+import { catalogue } from '../test/catalogue/index.ts';
+
+const ROOT = new URL('..', import.meta.url).pathname;
+const SHADERS = shaders as unknown as { readonly [name: string]: ShaderSource };
+
+/** A kernel as an app imports it. */
+interface Documented {
+  readonly name: string;
+  /** The module of ucgm-webgpu/kernels. */
+  readonly family: string;
+  /** The comment above it. */
+  readonly about: string;
+  readonly shaders: readonly ShaderSource[];
+}
+
+/** Every kernel of the wrappers in src/kernels, by reading them. */
+function kernels(): Documented[] {
+  const folder = join(ROOT, 'src/kernels');
+  const files = readdirSync(folder).filter((file) => file !== 'index.ts' && !file.endsWith('_tile.ts'));
+  return files.sort().flatMap((file) => {
+    const text = readFileSync(join(folder, file), 'utf8');
+    const found = text.matchAll(
+      /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?^export const (\w+) = defineKernel[\s\S]*?^\}\);/gm,
+    );
+    return Array.from(found, ([code, comment = '', name = '']) => ({
+      name,
+      family: file.slice(0, -'.ts'.length),
+      about: comment.replace(/^\s*\* ?/gm, '').trim(),
+      shaders: [...new Set(code.match(/(?<=\bshaders\.)\w+/g))].map((shader) => SHADERS[shader] as ShaderSource),
+    }));
+  });
+}
+
+const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const casesOf = ({ name }: Documented): KernelCase[] =>
+  catalogue.filter(({ kernel }) => kernel === name || kernel === snake(name));
+
+/** A table in Markdown; nothing where there are no rows. */
+function table(columns: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  if (rows.length === 0) return '';
+  const line = (cells: readonly (string | number)[]) =>
+    `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** What a line of a shader says in its comment, `knob` and `optional` aside. */
+function remark(text: string, start: RegExp): string {
+  const comment = new RegExp(`^\\s*${start.source}.*?//(.*)$`, 'm').exec(text)?.[1] ?? '';
+  return comment.replace(/^\s*knob(, halved to fit)?: ?/, '').trim();
+}
+
+/** What a binding or a dim needs to be there, in words. */
+const when = (optional: string | undefined, otherwise?: number | string): string =>
+  [optional && `with \`${optional}\``, otherwise !== undefined && `else ${otherwise}`].filter(Boolean).join(', ') ||
+  'always';
+
+function shaderPart({ name, bindings, uniform, knobs, workgroup, enables }: ShaderSource): string {
+  const read = (file: string) => readFileSync(join(ROOT, 'shaders', `${file}.wgsl`), 'utf8');
+  const text = withLibraries(read(name), (library) => read(`lib/${library}`));
+  const lines = text.split('\n');
+  const head = lines
+    .slice(
+      0,
+      lines.findIndex((line) => !line.startsWith('//')),
+    )
+    .map((line) => line.slice(2).replace(/^ /, ''));
+  const uses = head.flatMap((line) => /^@use (\w+)/.exec(line)?.[1] ?? []);
+  const sizes = workgroup?.map((size) => (typeof size === 'number' ? size : `\`${size}\` = ${sizeOf(size, knobs)}`));
+  return [
+    `## Shader ${name}`,
+    `\`\`\`text\n${head.filter((line) => !line.startsWith('@use')).join('\n')}\n\`\`\``,
+    table(
+      ['buffer', 'elements', 'access', 'bound'],
+      Object.entries(bindings).map(([key, b]) => [`\`${key}\``, `\`${b.element}\``, b.access, when(b.optional)]),
+    ),
+    table(
+      ['dim', 'type', 'given'],
+      Object.entries(uniform.fields).map(([key, dim]) => [`\`${key}\``, dim.type, when(dim.optional, dim.else)]),
+    ),
+    table(
+      ['knob', 'default', 'what it is'],
+      Object.entries(knobs).map(([key, knob]) => [
+        `\`${key}\``,
+        `\`${knob.default}\``,
+        remark(text, new RegExp(`(?:const|alias|override) ${key}\\b`)),
+      ]),
+    ),
+    [
+      `Storage buffers: ${buffersOf(bindings)}; WebGPU allows 8 by default, and no variant that is chosen has more.`,
+      sizes && `Workgroup: ${sizes.join(' x ')} invocations by default.`,
+      Object.values(knobs).some((knob) => knob.halves) && 'Fewer where the device allows fewer.',
+      enables && `Extensions: ${enables.join(', ')}.`,
+      uses.length > 0 && `Libraries: ${uses.map((use) => `\`${use}\``).join(', ')}.`,
+      `Text: \`ucgm-webgpu/wgsl/${name}\`.`,
+    ]
+      .filter(Boolean)
+      .join(' '),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** How many buffers a shader always has, and how many more by its options. */
+function buffersOf(bindings: ShaderSource['bindings']): string {
+  const all = Object.values(bindings);
+  const always = all.filter(({ optional }) => optional === undefined).length;
+  return always === all.length ? `${always}` : `${always}, up to ${all.length - always} more by options`;
+}
+
+/** A size of a workgroup by its knob's default: `ROWS / 4`. */
+function sizeOf(size: string, knobs: ShaderSource['knobs']): number {
+  const [knob = '', divisor = '1'] = size.split(' / ');
+  return Math.floor(Number(knobs[knob]?.default) / Number(divisor));
+}
+
+function testedPart(cases: readonly KernelCase[]): string {
+  const bounds = new Map(cases.map(({ tolerance, toleranceFrom }) => [`${tolerance}: ${toleranceFrom}`, tolerance]));
+  const rows = [...bounds.keys()].map((bound) => `- ${bound}`).join('\n');
+  const needs = [...new Set(cases.flatMap((kase) => kase.needs ?? []))];
+  return [
+    '## Held to its oracle',
+    `${cases.length} cases of the catalogue, each against a computation in doubles; bounds of ||ours - oracle|| / ||oracle||:`,
+    rows,
+    needs.length > 0 ? `Some variants need the feature ${needs.join(', ')} and are refused by name without it.` : '',
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** What a results file measured of a kernel; on a software adapter nothing, since that says nothing of a GPU. */
+function measuredPart(cases: readonly KernelCase[], results: Results | undefined): string {
+  const environment = results?.environment;
+  if (!results || !environment || environment.software) return '';
+  const names = new Set(cases.map(({ kernel, name }) => `${kernel} ${name}`));
+  const lines = [...results.cases.values()].filter(
+    (line): line is Line & { ms: number } => isTimed(line) && names.has(line.case),
+  );
+  const number = (value: unknown, digits: number) => (typeof value === 'number' ? value.toPrecision(digits) : '');
+  if (lines.length === 0) return '';
+  return [
+    '## Measured',
+    `${environment.adapter}, ${environment.date.slice(0, 10)}, commit ${environment.commit}: \`npm run bench -- --suite kernels\`.`,
+    table(
+      ['case', 'ms', 'TFLOP/s', 'GB/s', 'of the ceiling'],
+      lines.map((line) => [
+        line.case,
+        number(line.ms, 3),
+        number(line.tflops, 3),
+        number(line.gbps, 3),
+        typeof line.ofRoofline === 'number' ? `${Math.round(100 * line.ofRoofline)}%` : '',
+      ]),
+    ),
+  ].join('\n\n');
+}
+
+/** The pages, by file name, `index.md` among them. */
+export function kernelPages(results?: Results): Map<string, string> {
+  const all = kernels();
+  const pages = new Map<string, string>();
+  for (const kernel of all) {
+    const { name, family, about } = kernel;
+    const cases = casesOf(kernel);
+    const parts = [
+      `---\ntitle: ${name}\ngroup: Kernels\n---`,
+      `# ${name}`,
+      about,
+      `\`\`\`ts\nimport { ${name} } from 'ucgm-webgpu/kernels/${family}';\n\`\`\``,
+      ...kernel.shaders.map(shaderPart),
+      cases.length > 0 ? testedPart(cases) : '',
+      measuredPart(cases, results),
+    ];
+    pages.set(`${name}.md`, `${parts.filter((part) => part !== '').join('\n\n')}\n`);
+  }
+  const index = table(
+    ['kernel', 'from', 'what it computes'],
+    all.map(({ name, family, about }) => [
+      `[${name}](${name}.md)`,
+      `\`kernels/${family}\``,
+      /^[\s\S]*?\.(?=\s+[A-Z]|\s*$)/.exec(about)?.[0].replace(/\s+/g, ' ') ?? '',
+    ]),
+  );
+  pages.set('index.md', `---\ntitle: All kernels\ngroup: Kernels\n---\n\n# All kernels\n\n${index}\n`);
+  return pages;
+}
+
+if (process.argv[1]?.endsWith('kernel-pages.ts')) {
+  const [folder = 'site/pages/kernels', file] = process.argv.slice(2);
+  mkdirSync(folder, { recursive: true });
+  const pages = kernelPages(file === undefined ? undefined : readResults(file));
+  for (const [name, text] of pages) writeFileSync(join(folder, name), text);
+  console.log(`${pages.size} pages in ${folder}`);
+}
