@@ -1,5 +1,6 @@
 import { UsageError } from '../src/cli/failure.ts';
-import { isTimed, type Line, readResults } from './results.ts';
+import { isTimed, type Line } from './results.ts';
+import { readResults } from './results_file.ts';
 
 /** Times of another library at the same work, by case: what tools/torch_baseline.py writes, or a results file of ours. */
 export class Baseline {

@@ -1,7 +1,6 @@
 import { readBuffer } from '../src/device/index.ts';
 import { defineKernel, type Kernel } from '../src/kernel/index.ts';
 import * as shaders from '../src/shaders.generated.ts';
-import { environment } from './environment.ts';
 import type { Suite } from './suite.ts';
 import { type Timing, timeDispatch, warm } from './time.ts';
 
@@ -75,7 +74,6 @@ export function ceilingCases(device: GPUDevice, software: boolean): ReadonlyMap<
 /** The ways to the ceilings as a suite: which is the best on this device. */
 export function ceilingSuite(device: GPUDevice, filter: RegExp, software: boolean): Suite<CeilingResult> {
   return {
-    environment: environment(device),
     columns: '        ms  TFLOP/s     GB/s  case',
     cases: new Map([...ceilingCases(device, software)].filter(([name]) => filter.test(name))),
     rows: (r) => [

@@ -1,38 +1,17 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { UsageError } from '../src/cli/failure.ts';
 import { openNodeDevice } from '../src/device/node.ts';
-import { capsOf } from '../src/kernel/index.ts';
-import { type KernelCase, missingFeatures } from '../test/catalogue/case.ts';
-import { catalogue } from '../test/catalogue/index.ts';
 import { Baseline } from './baseline.ts';
-import { ceilingSuite, ceilingsLine, measureCeilings } from './ceilings.ts';
 import { compareResults } from './compare.ts';
-import { compileSuite } from './compile.ts';
-import { environment } from './environment.ts';
-import { kernelSuite } from './kernels.ts';
+import { type Environment, environment } from './environment.ts';
 import { latentsSuite } from './latents.ts';
-import { modelSuite } from './model_suite.ts';
-import { ResultsFile } from './results.ts';
+import { thisPlace } from './place.ts';
+import { ResultsFile, readResults } from './results_file.ts';
 import { type Measured, runSuite, type Suite } from './suite.ts';
+import { SUITES } from './suites.ts';
 
 const ALL = /(?:)/;
 
-/** Suites by name: what they run on a device. */
-const SUITES = {
-  smoke: (device: GPUDevice, filter: RegExp) => kernels(device, (c) => c.smoke === true, filter),
-  kernels: (device: GPUDevice, filter: RegExp) => {
-    // A software adapter would take hours over the cases that fill a GPU.
-    const { software } = capsOf(device);
-    return kernels(device, (c) => !software || !c.benchOnly || c.flops < 2e9, filter);
-  },
-  compile: async (device: GPUDevice, filter: RegExp) =>
-    compileSuite(
-      device,
-      runnable(device, (c) => !c.benchOnly, filter),
-    ),
-  ceilings: async (device: GPUDevice, filter: RegExp) => ceilingSuite(device, filter, capsOf(device).software),
-  model: async (device: GPUDevice, filter: RegExp) => modelSuite(device, filter),
-};
 type DeviceSuite = keyof typeof SUITES;
 const NAMES = [...Object.keys(SUITES), 'latents'];
 
@@ -70,13 +49,16 @@ async function bench(files: string[], options: BenchOptions, command: Command): 
   const file = options.json === undefined ? undefined : new ResultsFile(options.json);
   const baseline = options.baseline === undefined ? undefined : new Baseline(options.baseline);
   const { suite: name, filter = ALL } = options;
-  if (name === 'latents') return run(name, latentsSuite(filter), filter, file, baseline);
+  if (name === 'latents')
+    return run(name, latentsSuite(filter), environment(thisPlace(), undefined), filter, file, baseline);
   const device = await openNodeDevice();
   try {
-    const { adapter, software } = environment(device);
+    const place = thisPlace();
+    const { adapter, software } = environment(place, device);
     console.log(`adapter: ${adapter}`);
     if (software) console.log('a software adapter: these times say nothing about a GPU');
-    await run(name, await SUITES[name](device, filter), filter, file, baseline);
+    const suite = await SUITES[name]({ device, filter, open: openNodeDevice, say: console.log });
+    await run(name, suite, environment(place, device, suite.ceilings), filter, file, baseline);
   } finally {
     device.destroy();
   }
@@ -85,6 +67,7 @@ async function bench(files: string[], options: BenchOptions, command: Command): 
 async function run(
   name: string,
   suite: Suite,
+  about: Environment,
   filter: RegExp,
   file: ResultsFile | undefined,
   baseline: Baseline | undefined,
@@ -95,23 +78,7 @@ async function run(
     ...(suite.summary?.(results) ?? []),
     ...(baseline?.compare(results) ?? []),
   ];
-  if ((await runSuite(name, { ...suite, summary }, file)) > 0) process.exitCode = 1;
-}
-
-/** Cases of the catalogue that the device has the features for; says how many it has not. */
-function runnable(device: GPUDevice, chosen: (kase: KernelCase) => boolean, filter: RegExp): KernelCase[] {
-  const cases = catalogue.filter((c) => chosen(c) && filter.test(`${c.kernel} ${c.name}`));
-  const lacking = cases.filter((kase) => missingFeatures(kase, device).length > 0);
-  if (lacking.length > 0) console.log(`left out: ${lacking.length} cases of features that the device does not have`);
-  return cases.filter((kase) => !lacking.includes(kase));
-}
-
-async function kernels(device: GPUDevice, chosen: (kase: KernelCase) => boolean, filter: RegExp) {
-  const { software } = capsOf(device);
-  const cases = runnable(device, chosen, filter);
-  const ceilings = cases.length > 0 ? await measureCeilings(device, software) : { gbps: 0, tflops: 0 };
-  if (cases.length > 0) console.log(ceilingsLine(ceilings));
-  return kernelSuite(device, cases, ceilings, software);
+  if ((await runSuite(name, { ...suite, summary }, about, file)) > 0) process.exitCode = 1;
 }
 
 function compare(files: readonly string[], options: BenchOptions, command: Command): void {
@@ -120,7 +87,12 @@ function compare(files: readonly string[], options: BenchOptions, command: Comma
   const [before, after, ...more] = files;
   if (before === undefined || after === undefined || more.length > 0)
     throw new UsageError(`--compare takes two files, not ${files.length}`, 'bench --compare OLD NEW');
-  const { lines, worse } = compareResults(before, after, options.filter ?? ALL, 1 + (options.allow ?? 10) / 100);
+  const { lines, worse } = compareResults(
+    readResults(before),
+    readResults(after),
+    options.filter ?? ALL,
+    1 + (options.allow ?? 10) / 100,
+  );
   for (const line of lines) console.log(line);
   if (worse > 0) process.exitCode = 1;
 }

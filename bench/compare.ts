@@ -1,6 +1,5 @@
-import { UsageError } from '../src/cli/failure.ts';
 import type { Environment } from './environment.ts';
-import { isTimed, type Line, type Results, readResults } from './results.ts';
+import { isTimed, type Line, type Results, ResultsError } from './results.ts';
 
 /** Two results files side by side. */
 export interface Comparison {
@@ -9,7 +8,8 @@ export interface Comparison {
   readonly worse: number;
 }
 
-interface Pair {
+/** A case that both have. */
+export interface Pair {
   readonly name: string;
   readonly was: number;
   readonly is: number;
@@ -23,17 +23,12 @@ interface Pair {
  * Cases of two results files, the most changed first, then what only one of them has.
  * @param filter the cases that count; the others are left out.
  * @param allowed how many times as long a case may take, beyond the spread of both, before it counts as slower.
- * @throws UsageError for what is no results file, or without a case in common.
+ * @throws ResultsError where they have no case in common.
  */
-export function compareResults(before: string, after: string, filter: RegExp, allowed: number): Comparison {
-  const [old, now] = [readResults(before), readResults(after)].map((results) => only(results, filter)) as [
-    Results,
-    Results,
-  ];
-  const sameSchema = old.environment?.schema === now.environment?.schema; // else a variant is told in other words
-  const both = [...now.cases.values()].flatMap((line) => pairOf(old.cases.get(line.case), line, sameSchema));
-  if (both.length === 0) throw new UsageError('the two files have no case in common', 'compare runs of one suite');
-  both.sort((a, b) => Math.abs(Math.log(b.ratio)) - Math.abs(Math.log(a.ratio)));
+export function compareResults(before: Results, after: Results, filter: RegExp, allowed: number): Comparison {
+  const [old, now] = [before, after].map((results) => only(results, filter)) as [Results, Results];
+  const both = pairsOf(old, now);
+  if (both.length === 0) throw new ResultsError('the two files have no case in common', 'compare runs of one suite');
   const mean = Math.exp(both.reduce((sum, { ratio }) => sum + Math.log(ratio), 0) / both.length);
   const broken = [...now.cases.values()].filter((line) => !isTimed(line));
   const gone = [...old.cases.keys()].filter((name) => !now.cases.has(name));
@@ -56,6 +51,13 @@ export function compareResults(before: string, after: string, filter: RegExp, al
       `${counts.join(', ')}, geometric mean of the ratios ${mean.toFixed(3)}`,
     ],
   };
+}
+
+/** The cases that two results both have, the most changed first. */
+export function pairsOf(old: Results, now: Results): Pair[] {
+  const sameSchema = old.environment?.schema === now.environment?.schema; // else a variant is told in other words
+  const both = [...now.cases.values()].flatMap((line) => pairOf(old.cases.get(line.case), line, sameSchema));
+  return both.sort((a, b) => Math.abs(Math.log(b.ratio)) - Math.abs(Math.log(a.ratio)));
 }
 
 const only = (results: Results, filter: RegExp): Results => ({

@@ -1,6 +1,5 @@
 import type { KernelCase } from '../test/catalogue/case.ts';
 import { bindCase } from '../test/catalogue/run.ts';
-import { environment } from './environment.ts';
 import type { Suite } from './suite.ts';
 
 /** Processor time that a kernel variant takes to compile, milliseconds; not the wall's, so that it holds on a busy machine. */
@@ -20,7 +19,6 @@ export interface CompileCost {
 export function compileSuite(device: GPUDevice, cases: readonly KernelCase[]): Suite<CompileCost> {
   const seen = new Set<string>();
   return {
-    environment: environment(device),
     columns: '  pipeline  dispatch  variant (ms of processor time)  case',
     cases: new Map(cases.map((kase) => [`${kase.kernel} ${kase.name}`, () => measureCompile(device, kase, seen)])),
     rows: (cost) => {

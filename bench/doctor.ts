@@ -1,14 +1,11 @@
-import type { Command } from 'commander';
-import { adapterName } from '../src/device/index.ts';
-import { openNodeDevice } from '../src/device/node.ts';
-import { type Caps, capsOf, type Kernel } from '../src/kernel/index.ts';
+import type { Caps, Kernel } from '../src/kernel/index.ts';
 import { type KernelCase, missingFeatures, type PreparedCase } from '../test/catalogue/case.ts';
 import { choosableCases } from '../test/catalogue/choosable.ts';
 import { catalogue } from '../test/catalogue/index.ts';
 import { runCase } from '../test/catalogue/run.ts';
 
 /** Limits that decide what fits and which variants run. */
-const LIMITS = [
+export const LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
   'maxComputeWorkgroupStorageSize',
@@ -17,25 +14,7 @@ const LIMITS = [
 ] as const;
 
 /** Bytes a case may move: larger ones are about sizes, not variants, and are left to the tests. */
-const MAX_BYTES = 2e6;
-
-/** The command `ucgm doctor`. @param casesOf what is run on a device. */
-export function addDoctor(ucgm: Command, casesOf: (caps: Caps) => readonly KernelCase[] = doctorCases): void {
-  ucgm
-    .command('doctor')
-    .description(
-      'Shows adapter, features and limits, and runs every kernel in every variant that can be chosen here against its oracle.',
-    )
-    .action(async () => {
-      const device = await openNodeDevice();
-      describe(device);
-      const cases = casesOf(capsOf(device));
-      const large = leftOut(cases).length;
-      if (large > 0)
-        console.log(`left out     ${large} cases of these kernels that move more than ${MAX_BYTES / 1e6} MB`);
-      if ((await diagnose(device, cases)) > 0) process.exitCode = 1;
-    });
-}
+export const MAX_BYTES = 2e6;
 
 /**
  * Every kernel in every variant that can be chosen with these capabilities: the choices' own, and for the kernels that have none, or
@@ -51,21 +30,20 @@ export function doctorCases(caps: Caps): KernelCase[] {
 const unforced = catalogue.filter((kase) => !kase.benchOnly && !kase.forced);
 
 /** Cases of the kernels that run which are too large. */
-function leftOut(cases: readonly KernelCase[]): KernelCase[] {
+export function leftOut(cases: readonly KernelCase[]): KernelCase[] {
   const ran = new Set(cases.map((kase) => kase.kernel));
   return unforced.filter((kase) => ran.has(kase.kernel) && kase.bytes > MAX_BYTES);
 }
 
-function describe(device: GPUDevice): void {
-  const info = device.adapterInfo;
-  console.log(`adapter      ${adapterName(device)}`);
-  console.log(
-    `vendor       ${info.vendor || '-'}   architecture ${info.architecture || '-'}   device ${info.device || '-'}`,
-  );
-  console.log(`driver       ${info.description || '-'}`);
-  console.log(`kind         ${capsOf(device).software ? 'software: correct, slow, good for tests' : 'GPU'}`);
-  console.log(`features     ${[...device.features].sort().join(', ') || 'none'}`);
-  for (const name of LIMITS) console.log(`limit        ${name} ${device.limits[name]}`);
+/** A case that was run against its oracle. */
+export interface Finding {
+  readonly case: string;
+  /** The variant that was chosen; empty for a kernel that has no others. */
+  readonly variant: string;
+  /** How far it is off, relative; none where it is wrong. */
+  readonly error?: number;
+  /** What is wrong. */
+  readonly wrong?: string;
 }
 
 interface Ready {
@@ -74,30 +52,43 @@ interface Ready {
   readonly run: PreparedCase | Error;
 }
 
-/**
- * Runs each case against its oracle and prints a line for each, then a summary. All kernels compile at once, before the first
- * runs. Returns how many cases are wrong.
- */
-export async function diagnose(device: GPUDevice, cases: readonly KernelCase[]): Promise<number> {
-  const kernels = new Set<Kernel>();
-  const wrong: string[] = [];
-  let ran = 0;
-  const runnable = cases.filter((kase) => missingFeatures(kase, device).length === 0);
+/** The cases that the device lacks a feature for. */
+const lackingOf = (device: GPUDevice, cases: readonly KernelCase[]) =>
+  cases.filter((kase) => missingFeatures(kase, device).length > 0);
+
+/** Runs each case that the device has the features for against its oracle. All kernels compile at once, before the first runs. */
+export async function* examine(device: GPUDevice, cases: readonly KernelCase[]): AsyncGenerator<Finding> {
+  const lacking = lackingOf(device, cases);
+  const runnable = cases.filter((kase) => !lacking.includes(kase));
   for (const { kase, run } of distinct(runnable.map((kase) => prepare(device, kase)))) {
-    ran++;
+    const about = { case: `${kase.kernel} ${kase.name}`, variant: run instanceof Error ? '' : nameOf(run.kernel) };
     try {
       if (run instanceof Error) throw run;
-      kernels.add(run.kernel);
-      const { error } = await runCase(device, kase, run);
-      console.log(`ok    ${error.toExponential(1)}  ${kase.kernel} ${kase.name}${variantOf(run)}`);
+      yield { ...about, error: (await runCase(device, kase, run)).error };
     } catch (error) {
-      wrong.push(`${error instanceof Error ? error.message : error}${run instanceof Error ? '' : variantOf(run)}`);
-      console.log(`WRONG          ${wrong.at(-1)}`);
+      yield { ...about, wrong: error instanceof Error ? error.message : String(error) };
     }
   }
-  const names = new Set([...kernels].map((kernel) => kernel.name));
-  const scope = `${kernels.size} variants of ${names.size} kernels, forward and backward, in ${ran} cases`;
-  const lacking = cases.filter((kase) => !runnable.includes(kase));
+}
+
+/** Examines and prints a line for each case, then a summary. Returns how many cases are wrong. */
+export async function diagnose(device: GPUDevice, cases: readonly KernelCase[]): Promise<number> {
+  const variants = new Set<string>();
+  const wrong: string[] = [];
+  let ran = 0;
+  for await (const finding of examine(device, cases)) {
+    ran++;
+    const variant = variantOf(finding);
+    if (finding.wrong === undefined) console.log(`ok    ${finding.error?.toExponential(1)}  ${finding.case}${variant}`);
+    else {
+      wrong.push(`${finding.wrong}${variant}`);
+      console.log(`WRONG          ${wrong.at(-1)}`);
+    }
+    if (finding.variant !== '') variants.add(finding.variant);
+  }
+  const names = new Set([...variants].map((variant) => variant.replace(/\[.*/, '')));
+  const scope = `${variants.size} variants of ${names.size} kernels, forward and backward, in ${ran} cases`;
+  const lacking = lackingOf(device, cases);
   if (lacking.length > 0) {
     const features = [...new Set(lacking.flatMap((kase) => missingFeatures(kase, device)))];
     console.log(
@@ -109,7 +100,14 @@ export async function diagnose(device: GPUDevice, cases: readonly KernelCase[]):
   return wrong.length;
 }
 
-const variantOf = (run: PreparedCase) => (run.kernel.variant ? `  [${run.kernel.variant}]` : '');
+/** A kernel as its label has it: `matmul[TM=4]`. */
+const nameOf = ({ name, variant }: Kernel) => `${name}[${variant}]`;
+
+/** The knobs of a finding's kernel, where it has any. */
+function variantOf({ variant }: Finding): string {
+  const knobs = /\[(.+)\]$/s.exec(variant)?.[1];
+  return knobs ? `  [${knobs}]` : '';
+}
 
 function prepare(device: GPUDevice, kase: KernelCase): Ready {
   try {

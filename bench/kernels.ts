@@ -2,7 +2,6 @@ import type { DispatchRecord } from '../src/kernel/index.ts';
 import type { KernelCase } from '../test/catalogue/case.ts';
 import { type BoundCase, bindCase, runCase } from '../test/catalogue/run.ts';
 import type { Ceilings } from './ceilings.ts';
-import { environment } from './environment.ts';
 import type { Suite } from './suite.ts';
 import { type Timing, timeDispatch, warm } from './time.ts';
 
@@ -88,7 +87,7 @@ export function kernelSuite(
   software: boolean,
 ): Suite<KernelResult> {
   return {
-    environment: environment(device, ceilings),
+    ceilings,
     columns: '        ms  TFLOP/s     GB/s  roof    error  case  [kernel, variant]',
     cases: new Map(cases.map((kase) => [nameOf(kase), () => measureKernel(device, kase, ceilings, software)])),
     rows: (result) => [row(result)],

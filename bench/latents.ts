@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LatentBatches } from '../src/data/latent_batches.node.ts';
 import { writeSafetensorsAtomic } from '../src/io/safetensors.node.ts';
-import { environment } from './environment.ts';
 import type { Suite } from './suite.ts';
 
 const SHAPE = [4, 32, 32] as const;
@@ -29,7 +28,6 @@ interface LatentsResult {
 export function latentsSuite(filter: RegExp): Suite<LatentsResult> {
   const cases = [500, 2000].map((mb) => [`latents ${mb} MB`, () => measureLatents(mb)] as const);
   return {
-    environment: environment(undefined),
     columns: `      MB/s  waits (ms, beside ${WORK_MS} ms of work)  resident after 50 and ${BATCHES} batches (MB)  case`,
     cases: new Map(cases.filter(([name]) => filter.test(name))),
     rows: ({ case: name, mbPerSecond, waitMs, rssMb }) => [

@@ -1,28 +1,28 @@
-import { openNodeDevice } from '../src/device/node.ts';
 import { capsOf } from '../src/kernel/index.ts';
-import { environment } from './environment.ts';
 import { type KernelShare, type ModelResult, measureModel } from './model.ts';
 import { modelCases } from './model_cases.ts';
 import type { Suite } from './suite.ts';
 
 const MOST_ROWS = 24;
 
-/** Training steps as a suite: a row a step, and under it the kernels that it spends its time in. */
-export function modelSuite(device: GPUDevice, filter: RegExp): Suite<ModelResult> {
+/**
+ * Training steps as a suite: a row a step, and under it the kernels that it spends its time in.
+ * @param open opens another device like this one.
+ */
+export function modelSuite(device: GPUDevice, filter: RegExp, open: () => Promise<GPUDevice>): Suite<ModelResult> {
   const { software } = capsOf(device);
   const names = modelCases(filter, software);
   return {
-    environment: environment(device),
     columns:
       '   step ms       p10       p90      host   forward     first   kernels    peak MB  case\n          ms  share  times  kernel, each timed by itself',
-    cases: new Map(names.map((name) => [name, () => onOwnDevice(name)])),
+    cases: new Map(names.map((name) => [name, () => onOwnDevice(name, open)])),
     rows: modelRows,
   };
 }
 
 /** Dawn keeps the pipelines of a device: the first step on a new one compiles them all. */
-async function onOwnDevice(name: string): Promise<ModelResult> {
-  const device = await openNodeDevice();
+async function onOwnDevice(name: string, open: () => Promise<GPUDevice>): Promise<ModelResult> {
+  const device = await open();
   try {
     return await measureModel(device, name);
   } finally {

@@ -1,6 +1,4 @@
-import { appendFileSync, closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { UsageError } from '../src/cli/failure.ts';
-import { systemReason } from '../src/io/errors.ts';
+import { FixableError } from '../src/kernel/index.ts';
 import type { Environment } from './environment.ts';
 
 /** A case of a results file. */
@@ -23,55 +21,17 @@ export interface Results {
   readonly cases: ReadonlyMap<string, Line>;
 }
 
-/**
- * A results file being written: an environment, then a line a case as soon as it is measured, so that a run that is ended early
- * has left what it had.
- */
-export class ResultsFile {
-  readonly #path: string;
-  #common: object = {};
-
-  /** @throws UsageError, before any work, for a file that cannot be written. What it held stays until the run begins. */
-  constructor(path: string) {
-    this.#path = path;
-    const existed = existsSync(path);
-    this.#write(() => closeSync(openSync(path, 'a')));
-    if (!existed) rmSync(path);
-  }
-
-  /** Starts the file anew. @param suite what the lines are of. */
-  begin(suite: string, environment: Environment): void {
-    const { adapter, commit } = environment;
-    this.#common = { suite, adapter, commit };
-    this.#write(() => writeFileSync(this.#path, `${JSON.stringify(environment)}\n`));
-  }
-
-  /** A case's line. */
-  add(line: object): void {
-    this.#write(() => appendFileSync(this.#path, `${JSON.stringify({ ...this.#common, ...line })}\n`));
-  }
-
-  #write(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      throw new UsageError(`--json ${this.#path} cannot be written (${systemReason(error)})`, 'give another file');
-    }
-  }
+/** A text that is no results of the bench. */
+export class ResultsError extends FixableError {
+  override readonly name = 'ResultsError';
 }
 
-/** Reads a results file. @throws UsageError for a file that is none. */
-export function readResults(path: string): Results {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new UsageError(`${path} cannot be read (${systemReason(error)})`, 'give a file that bench --json wrote');
-  }
-  const lines = text.split('\n').flatMap((line, i) => (line.trim() ? [parsed(line, `${path}: line ${i + 1}`)] : []));
+/** Reads the text of a results file. @throws ResultsError for what is none. */
+export function parseResults(text: string, where: string): Results {
+  const lines = text.split('\n').flatMap((line, i) => (line.trim() ? [parsed(line, `${where}: line ${i + 1}`)] : []));
   const environment = lines.find((line) => line.suite === 'environment') as unknown as Environment | undefined;
   const cases = lines.filter((line) => typeof line.case === 'string' && (isTimed(line) || line.error !== undefined));
-  if (cases.length === 0) throw new UsageError(`${path} holds no case`, 'give what bench --json wrote');
+  if (cases.length === 0) throw new ResultsError(`${where} holds no case`, 'give what bench --json wrote');
   return { environment, cases: new Map(cases.map((line) => [line.case, line])) };
 }
 
@@ -87,7 +47,7 @@ function parsed(line: string, where: string): Line {
     // said below
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new UsageError(`${where} is no object of JSON`, 'give what bench --json wrote');
+    throw new ResultsError(`${where} is no object of JSON`, 'give what bench --json wrote');
   return value as Line;
 }
 

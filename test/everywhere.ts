@@ -23,4 +23,4 @@ export const PACKED = ['test/package/*.test.ts'];
 export const PACKED_IN_A_PAGE = ['test/package/*.page.test.ts'];
 
 /** The tests of pages that open a browser of their own. */
-export const PAGES = ['test/page/*.test.ts'];
+export const PAGES = ['test/page/*.test.ts', 'test/studio/*.test.ts'];

@@ -5,7 +5,8 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isTimed, type Line, type Results, readResults } from '../bench/results.ts';
+import { isTimed, type Line, type Results } from '../bench/results.ts';
+import { readResults } from '../bench/results_file.ts';
 import type { ShaderSource } from '../src/kernel/index.ts';
 import { withLibraries } from '../src/reflect/index.ts';
 import * as shaders from '../src/shaders.generated.ts';

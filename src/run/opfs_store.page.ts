@@ -20,6 +20,8 @@ const ROOM = 'free space for this site, or keep fewer runs';
 export class OpfsStore implements RunStore {
   readonly name: string;
   readonly #root: FileSystemDirectoryHandle;
+  /** Writes what the log still keeps. */
+  #flushLog: () => Promise<void> = async () => {};
 
   private constructor(name: string, root: FileSystemDirectoryHandle) {
     this.name = name;
@@ -70,6 +72,7 @@ export class OpfsStore implements RunStore {
       fresh = [];
       if (lines.length > 0) await this.#append(METRICS, lines.join(''));
     };
+    this.#flushLog = flush;
     return {
       append: async (line) => {
         fresh.push(metricsText(line));
@@ -113,6 +116,7 @@ export class OpfsStore implements RunStore {
   }
 
   async writeCheckpoint(step: number, { tensors, metadata }: TrainerState): Promise<void> {
+    await this.#flushLog(); // first: the log of a run that goes on from here has every step up to here
     await this.#write(`checkpoints/${step}.safetensors`, encodeSafetensors(tensors, metadata));
   }
 

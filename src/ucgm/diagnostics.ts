@@ -2,15 +2,39 @@ import { Tape } from '../autograd/tape.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { withWeights } from '../nn/weights_copy.ts';
 import { normal, STREAM } from '../rng/philox.ts';
-import { count, type Workspace } from '../tensor/index.ts';
+import type { Workspace } from '../tensor/index.ts';
 import { transportNamed } from './transport.ts';
 
 /** Where on the path a network is asked: half way, where neither the data nor the noise gives the answer away. */
 const HALF_WAY = 0.5;
 
 /**
- * How far a network's velocity is from that of the path, at t = 0.5 and as a share of its size: ||F - v||^2 / ||v||^2 over a batch.
- * A trained multi-step model is near 0, an untrained one at 1. x [B, C, H, W] flattened, labels [B].
+ * A network's velocities F(x_t, t, y) at one time. x_t [B, C, H, W] flattened, labels [B] up to the null class; the same as x_t. Of a network
+ * of two times those of the flow itself, over no span.
+ */
+export async function velocities(
+  workspace: Workspace,
+  network: VelocityNetwork,
+  weights: Weights,
+  { xt, labels, t }: { readonly xt: Float32Array; readonly labels: Uint32Array<ArrayBuffer>; readonly t: number },
+): Promise<Float32Array<ArrayBuffer>> {
+  const shape = [labels.length, ...network.input];
+  return withWeights(workspace, network, weights, async (own) => {
+    workspace.beginStep();
+    const tape = new Tape(workspace, { record: false });
+    const [x, time, y] = [tape.alloc(...shape), tape.alloc(labels.length), tape.alloc(labels.length)];
+    workspace.stream.write(x, Float32Array.from(xt));
+    workspace.stream.write(time, new Float32Array(labels.length).fill(t));
+    workspace.stream.write(y, network.numClasses >= 2 ? labels : new Uint32Array(labels.length));
+    const span = network.twoTimes ? tape.alloc(labels.length) : undefined;
+    if (span) workspace.stream.clear(span);
+    return workspace.read(network.forward(tape, own, x, time, y, span));
+  });
+}
+
+/**
+ * How far a network's velocity is from that of the path, at a time (half way if left out) and as a share of its size:
+ * ||F - v||^2 / ||v||^2 over a batch. A trained multi-step model is near 0, an untrained one at 1. x [B, C, H, W] flattened, labels [B].
  */
 export async function velocityError(
   workspace: Workspace,
@@ -19,25 +43,12 @@ export async function velocityError(
   transportType: string,
   { x, labels }: { readonly x: Float32Array; readonly labels: Uint32Array<ArrayBuffer> },
   seed: number,
+  t = HALF_WAY,
 ): Promise<number> {
   const { a, g, da, dg } = transportNamed(transportType);
-  const t = HALF_WAY;
-  const shape = [labels.length, ...network.input];
-  const z = Float32Array.from({ length: count(shape) }, (_, i) => normal(seed, STREAM.sample, 0, i));
-  const f = await withWeights(workspace, network, weights, async (own) => {
-    workspace.beginStep();
-    const tape = new Tape(workspace, { record: false });
-    const [xt, time, y] = [tape.alloc(...shape), tape.alloc(labels.length), tape.alloc(labels.length)];
-    workspace.stream.write(
-      xt,
-      z.map((noise, i) => a(t) * noise + g(t) * (x[i] as number)),
-    );
-    workspace.stream.write(time, new Float32Array(labels.length).fill(t));
-    workspace.stream.write(y, network.numClasses >= 2 ? labels : new Uint32Array(labels.length));
-    const span = network.twoTimes ? tape.alloc(labels.length) : undefined;
-    if (span) workspace.stream.clear(span);
-    return workspace.read(network.forward(tape, own, xt, time, y, span));
-  });
+  const z = Float32Array.from({ length: x.length }, (_, i) => normal(seed, STREAM.sample, 0, i));
+  const xt = z.map((noise, i) => a(t) * noise + g(t) * (x[i] as number));
+  const f = await velocities(workspace, network, weights, { xt, labels, t });
   let error = 0;
   let size = 0;
   f.forEach((value, i) => {

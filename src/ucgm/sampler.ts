@@ -19,7 +19,7 @@ export interface SampleRequest {
   readonly labels: Numbers;
   /** Fresh noise for step i, as `noise`; needed when stochast_ratio is not 0. */
   readonly stepNoise?: (step: number) => Numbers;
-  /** Also return every step's prediction. */
+  /** Also return every step's prediction and state. */
   readonly keepAll?: boolean;
 }
 
@@ -43,6 +43,8 @@ export interface SampleResult {
   readonly samples: Float32Array<ArrayBuffer>;
   /** The starting noise and then every step's prediction of x, when asked for. */
   readonly all: Float32Array<ArrayBuffer>[];
+  /** x_t at every time that the network is asked at, the starting noise first, when asked for. */
+  readonly states: Float32Array<ArrayBuffer>[];
   /** Passes through the network, a guided one counted once. */
   readonly nfe: number;
 }
@@ -129,6 +131,7 @@ async function run(
   let x = tape.alloc(...shape);
   stream.write(x, request.noise);
   const all: Float32Array<ArrayBuffer>[] = request.keepAll ? [request.noise.slice()] : [];
+  const states: Float32Array<ArrayBuffer>[] = request.keepAll ? [request.noise.slice()] : [];
   let before: Prediction | undefined;
   let rho = options.stochast_ratio;
   for (let i = 0; i < steps; i++) {
@@ -143,8 +146,10 @@ async function run(
       all.push(await workspace.read(prediction));
       tape.release(prediction);
     }
-    if (last)
-      return { samples: all[all.length - 1] as Float32Array<ArrayBuffer>, all: request.keepAll ? all : [], nfe };
+    if (last) {
+      const samples = all[all.length - 1] as Float32Array<ArrayBuffer>;
+      return { samples, all: request.keepAll ? all : [], states, nfe };
+    }
     const kappa = i >= 2 && before ? options.extrapol_ratio : 0;
     const used = before ? extrapolate(raw, before, kappa) : raw;
     let moved = sum([transport.g(next), used.x], [transport.a(next) * Math.sqrt(1 - rho), used.z]);
@@ -168,6 +173,7 @@ async function run(
       moved = sum([ratio, formOf(x)], [half, used.z], [half, second]);
     }
     const state = evaluate(tape, shape, moved);
+    if (request.keepAll) states.push(await workspace.read(state));
     for (const tensor of [...made, ...(before?.tensors ?? [])]) tape.release(tensor);
     before = raw;
     x = state;

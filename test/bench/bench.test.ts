@@ -10,7 +10,8 @@ import { farthest, type KernelResult } from '../../bench/kernels.ts';
 import type { ModelResult } from '../../bench/model.ts';
 import { modelCases } from '../../bench/model_cases.ts';
 import { modelRows } from '../../bench/model_suite.ts';
-import { ResultsFile } from '../../bench/results.ts';
+
+import { ResultsFile, readResults } from '../../bench/results_file.ts';
 import { type Measured, runSuite } from '../../bench/suite.ts';
 import { UsageError } from '../../src/cli/failure.ts';
 import { runCommand } from '../../src/cli/main.ts';
@@ -92,7 +93,6 @@ describe('the bench', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {});
     const json = join(folder, 'wrong.jsonl');
     const suite = {
-      environment: { suite: 'environment', adapter: 'a', commit: 'c' } as Environment,
       columns: 'ms case',
       cases: new Map<string, () => Promise<Measured | undefined>>([
         ['nan', async () => ({ case: 'nan', ms: 1, kernels: [{ ms: Number.NaN }] })],
@@ -102,7 +102,8 @@ describe('the bench', () => {
       ]),
       rows: ({ ms, case: name }: Measured) => [`${ms} ${name}`],
     };
-    expect(await runSuite('own', suite, new ResultsFile(json))).toBe(2);
+    const environment = { suite: 'environment', adapter: 'a', commit: 'c' } as Environment;
+    expect(await runSuite('own', suite, environment, new ResultsFile(json))).toBe(2);
     expect(log.mock.calls.map(([line]) => line)).toEqual([
       'ms case',
       '     WRONG  nan: kernels.0.ms is NaN',
@@ -164,7 +165,7 @@ describe('the bench', () => {
       ...[timed('slower', 2), timed('faster', 0.25), timed('new', 1)],
       { suite: 'kernels', case: 'broken', error: 'y is off by 1' },
     ]);
-    const { lines, worse } = compareResults(before, after, /(?:)/, 1.1);
+    const { lines, worse } = compareResults(readResults(before), readResults(after), /(?:)/, 1.1);
     const cases = lines.filter((line) => /^ +[\d.]+ +[\d.]+/.test(line)).map((line) => line.trim().split(/\s+/));
     expect(cases.map((words) => words.slice(2))).toEqual([
       ['0.250', '*', 'faster'],

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { addDoctor, diagnose, doctorCases } from '../../bench/doctor.ts';
+import { diagnose, doctorCases } from '../../bench/doctor.ts';
+import { addDoctor } from '../../bench/doctor_command.ts';
 import { type Caps, defineKernel, PORTABLE } from '../../src/kernel/index.ts';
 import { type AttentionShape, chooseAttention } from '../../src/kernels/attention.ts';
 import { chooseConv, chooseConvWeight } from '../../src/kernels/conv.ts';

@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { adapterName } from '../src/device/index.ts';
+import { openNodeDevice } from '../src/device/node.ts';
+import { type Caps, capsOf } from '../src/kernel/index.ts';
+import type { KernelCase } from '../test/catalogue/case.ts';
+import { diagnose, doctorCases, LIMITS, leftOut, MAX_BYTES } from './doctor.ts';
+
+/** The command `ucgm doctor`. @param casesOf what is run on a device. */
+export function addDoctor(ucgm: Command, casesOf: (caps: Caps) => readonly KernelCase[] = doctorCases): void {
+  ucgm
+    .command('doctor')
+    .description(
+      'Shows adapter, features and limits, and runs every kernel in every variant that can be chosen here against its oracle.',
+    )
+    .action(async () => {
+      const device = await openNodeDevice();
+      describe(device);
+      const cases = casesOf(capsOf(device));
+      const large = leftOut(cases).length;
+      if (large > 0)
+        console.log(`left out     ${large} cases of these kernels that move more than ${MAX_BYTES / 1e6} MB`);
+      if ((await diagnose(device, cases)) > 0) process.exitCode = 1;
+    });
+}
+
+function describe(device: GPUDevice): void {
+  const info = device.adapterInfo;
+  console.log(`adapter      ${adapterName(device)}`);
+  console.log(
+    `vendor       ${info.vendor || '-'}   architecture ${info.architecture || '-'}   device ${info.device || '-'}`,
+  );
+  console.log(`driver       ${info.description || '-'}`);
+  console.log(`kind         ${capsOf(device).software ? 'software: correct, slow, good for tests' : 'GPU'}`);
+  console.log(`features     ${[...device.features].sort().join(', ') || 'none'}`);
+  for (const name of LIMITS) console.log(`limit        ${name} ${device.limits[name]}`);
+}

@@ -1,0 +1,111 @@
+import { proxy, type Remote } from 'comlink';
+import type { Engine, ModelFacts } from '../engine/engine.ts';
+import { byId } from '../page/dom.ts';
+import { latest } from '../page/latest.ts';
+import type { Store } from '../page/store.ts';
+import type { Settings } from '../settings.ts';
+import { PlaneView } from '../toy/view.ts';
+import { Pictures } from './pictures.ts';
+
+/** Rows of the grid, and columns of the strip: a processor that stands in for a GPU draws few. */
+const ROWS = { gpu: 6, software: 2 };
+const STRIP = { gpu: 10, software: 4 };
+
+/** Draws what there is to see of the model that is shown, whenever the settings or its weights change. */
+export class Gallery {
+  /** Images a second and pass, as last measured: how fast this device is. */
+  rate: { readonly perSecond: number; readonly model: ModelFacts } | undefined;
+  readonly #store: Store<Settings>;
+  readonly #pictures: Pictures;
+  readonly #plane: PlaneView;
+  readonly #refresh: (settings: Settings) => void;
+  /** When weights that move may be drawn again: drawing beside a training takes a third of the time. */
+  #next = 0;
+  #model: ModelFacts | undefined;
+  #time = 0.5;
+  #kind: keyof typeof ROWS = 'gpu';
+
+  constructor(engine: Remote<Engine>, store: Store<Settings>, failed: (error: unknown) => void, measured: () => void) {
+    this.#store = store;
+    this.#pictures = new Pictures(byId('pictures'), store);
+    this.#plane = new PlaneView(byId('toy'), (t) => {
+      this.#time = t;
+      this.refresh();
+    });
+    this.#refresh = latest<Settings>(
+      async (settings, stale) => {
+        const model = this.#model;
+        if (!model) return;
+        const start = performance.now();
+        this.#next = Number.POSITIVE_INFINITY;
+        try {
+          if (isPlane(model)) this.#plane.show(await engine.flow(settings, this.#time));
+          else await this.#draw(engine, model, settings, stale, measured);
+        } finally {
+          this.#next = 3 * performance.now() - 2 * start;
+        }
+      },
+      () => void engine.cancel(),
+      (error) => {
+        if ((error as Error).name !== 'AbortError') failed(error); // another model took its place
+      },
+    );
+  }
+
+  /** Draws on this kind of device from now on. */
+  onSoftware(is: boolean): void {
+    this.#kind = is ? 'software' : 'gpu';
+  }
+
+  /** Another model is drawn from, from the next drawing on. */
+  follow(model: ModelFacts): void {
+    this.#model = model;
+    const plane = isPlane(model);
+    byId('toy').hidden = !plane;
+    byId('pictures').hidden = plane;
+    this.#pictures.arrange(ROWS[this.#kind], model.columns);
+    if (plane) this.#plane.follow(model.config);
+  }
+
+  /** Draws anew. */
+  refresh(): void {
+    this.#refresh(this.#store.value);
+  }
+
+  /** The weights have moved: draws anew, if that is not too often. */
+  moved(): void {
+    if (performance.now() > this.#next) this.refresh();
+  }
+
+  async #draw(
+    engine: Remote<Engine>,
+    model: ModelFacts,
+    settings: Settings,
+    stale: () => boolean,
+    measured: () => void,
+  ): Promise<void> {
+    const { columns } = model;
+    const { seed, image: index } = settings;
+    this.#pictures.busy();
+    await engine.draw(
+      settings,
+      { rows: ROWS[this.#kind], columns, seed },
+      proxy((part) => {
+        this.#pictures.grid(part);
+        this.rate = { perSecond: (1000 * part.images * part.passes) / part.ms, model };
+      }),
+    );
+    measured();
+    if (stale()) return;
+    this.#pictures.way(await engine.trajectory(settings, { index, label: index % columns, seed }));
+    if (stale()) return;
+    const across = Math.min(columns, STRIP[this.#kind]);
+    await engine.strip(
+      settings,
+      across,
+      proxy((picture) => this.#pictures.strip(picture, across)),
+    );
+  }
+}
+
+const isPlane = ({ input: [channels, height, width] }: ModelFacts) => channels === 2 && height === 1 && width === 1;

@@ -1,0 +1,207 @@
+import type { Dataset } from '../../../src/data/dataset.ts';
+import { type Sighting, sight } from '../../../src/run/alarms.ts';
+import {
+  type LoadedModel,
+  loadModel,
+  type Measured,
+  OpfsStore,
+  openSession,
+  type PartialConfig,
+  type RunConfig,
+  type Session,
+  type TrainRequest,
+} from '../../../src/run/index.ts';
+import { velocityError } from '../../../src/ucgm/diagnostics.ts';
+import type { Settings } from '../settings.ts';
+import { changesOf, recipeOf, stepsOf } from '../train/recipes.ts';
+import { beside, SUBMIT_MS } from './drawables.ts';
+import { hold } from './hold.ts';
+import { TIMES } from './times.ts';
+
+/** What there is to see of a training, some times a second. */
+export interface TrainingUpdate {
+  readonly run: string;
+  readonly state: 'compiling' | 'training' | 'paused' | 'ended';
+  readonly step: number;
+  readonly steps: number;
+  /** Steps that were measured since the update before. */
+  readonly measured: readonly Measured[];
+  /** Bytes of buffers on the device, and the most that there were at once. */
+  readonly bytes: number;
+  readonly peak: number;
+  /** Kernels that are compiled, of those that are waited for. */
+  readonly compiled?: readonly [done: number, of: number];
+  /** Of the newest checkpoint. */
+  readonly saved?: number;
+}
+
+/** Who hears of a training. */
+export interface TrainingListener {
+  update(update: TrainingUpdate): void;
+  say(text: string): void;
+}
+
+/** What is trained. */
+export interface TrainingRequest {
+  readonly run: string;
+  readonly settings: Settings;
+  readonly data: Dataset;
+  readonly device: GPUDevice;
+  readonly requestDevice: () => Promise<GPUDevice>;
+  /** Goes on with the run of that name. */
+  readonly resume: boolean;
+  /** A model to tune to few steps. */
+  readonly from?: Pick<LoadedModel, 'config' | 'weights'>;
+  /** The bytes of a checkpoint to go on from. */
+  readonly checkpoint?: Uint8Array;
+  /** Whether the device is a processor: each step is then told by itself. */
+  readonly software: boolean;
+}
+
+/** Milliseconds between two updates. */
+const EVERY_MS = 200;
+
+/** A session in the worker: trains, and tells of it at a pace that a page can follow. */
+export class Training {
+  readonly run: string;
+  readonly session: Session;
+  readonly #listener: TrainingListener;
+  readonly #release: () => void;
+  #seen: Sighting | undefined;
+  #measured: Measured[] = [];
+  #told = 0;
+  #compiled: readonly [number, number] | undefined;
+  #saved: number | undefined;
+  #over = false;
+
+  private constructor(run: string, session: Session, listener: TrainingListener, release: () => void) {
+    [this.run, this.session, this.#listener, this.#release] = [run, session, listener, release];
+  }
+
+  /** Makes all ready; nothing is trained yet. @throws as openSession; RunError for a run that another tab trains. */
+  static async open(request: TrainingRequest, listener: TrainingListener): Promise<Training> {
+    const release = await hold(request.run);
+    try {
+      return await Training.#open(request, listener, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  static async #open(request: TrainingRequest, listener: TrainingListener, release: () => void): Promise<Training> {
+    const { run, data, device, requestDevice, checkpoint } = request;
+    let training: Training | undefined;
+    const session = await openSession({
+      device,
+      requestDevice,
+      data,
+      store: await OpfsStore.open(run),
+      submitMs: SUBMIT_MS,
+      ...howItBegins(request),
+      ...(checkpoint && { checkpoint }),
+      onStep: (step) => training?.step(step),
+      onCheckpoint: (step) => training?.saved(step),
+      onCompile: (done, of) => training?.compiling(done, of),
+      onLost: (loss, step) => listener.say(`step ${step}: ${loss.message}`),
+      onWarning: (text) => listener.say(text),
+      onNote: (text) => listener.say(text),
+    });
+    training = new Training(run, session, listener, release);
+    return training;
+  }
+
+  get config(): RunConfig {
+    return this.session.config;
+  }
+
+  /** Trains to the last step, or until it is stopped. @throws as Session.train. */
+  async train(): Promise<void> {
+    this.#over = false;
+    try {
+      await this.session.train();
+    } finally {
+      this.#over = true;
+      this.tell();
+    }
+  }
+
+  /** Ends the training, frees what it has on the device, and lets the run go. */
+  async close(): Promise<void> {
+    await this.session.close();
+    this.#release();
+  }
+
+  step(step: Measured): void {
+    this.#compiled = undefined;
+    this.#measured.push(step);
+    this.#tellInTime();
+  }
+
+  saved(step: number): void {
+    this.#saved = step;
+    this.tell();
+  }
+
+  compiling(done: number, of: number): void {
+    this.#compiled = done < of ? [done, of] : undefined;
+    this.#tellInTime();
+  }
+
+  /** Tells now. */
+  tell(): void {
+    const { session } = this;
+    const { ledger } = session.trainer.workspace;
+    this.#told = performance.now();
+    const state = this.#over ? 'ended' : session.state === 'paused' ? 'paused' : 'training';
+    this.#listener.update({
+      run: this.run,
+      state: this.#compiled && state === 'training' ? 'compiling' : state,
+      step: session.step,
+      steps: session.config.train.steps,
+      measured: this.#measured,
+      bytes: ledger.total,
+      peak: ledger.peak,
+      ...(this.#compiled && { compiled: this.#compiled }),
+      ...(this.#saved !== undefined && { saved: this.#saved }),
+    });
+    this.#measured = [];
+  }
+
+  /** How far the velocity of the averaged weights is from the path's at some times, as a share of its size. */
+  async errorsByTime(): Promise<number[]> {
+    const { session } = this;
+    this.#seen ??= await sight(session.source, 0);
+    const { workspace, network, weights, config } = beside(session);
+    const { transport_type } = config.transport;
+    const errors: number[] = [];
+    for (const t of TIMES)
+      errors.push(await velocityError(workspace, network, weights, transport_type, this.#seen, config.train.seed, t));
+    return errors;
+  }
+
+  /** The averaged weights as a model on the host, to tune from. */
+  async model(): Promise<LoadedModel> {
+    return loadModel(await this.session.save());
+  }
+
+  #tellInTime(): void {
+    if (performance.now() - this.#told >= EVERY_MS) this.tell();
+  }
+}
+
+/** What a session is told of how the training begins: by a recipe, with the run that is kept, or by tuning. */
+function howItBegins({ settings, resume, from, software }: TrainingRequest): Partial<TrainRequest> {
+  if (resume) return { resume: true };
+  const log_every = software ? 1 : 10;
+  const { trainSeed: seed, keepEvery: checkpoint_every } = settings;
+  if (from) {
+    const { trainSteps: steps, batch } = settings;
+    const train = { checkpoint_every, log_every, sample_every: 0, ...(steps > 0 && { steps }) };
+    const config = { train, ...(batch > 0 && { data: { batch_size: batch } }) } as PartialConfig;
+    return { from, preset: 'fewstep', seed, config };
+  }
+  const changes = changesOf(settings);
+  const config = { ...changes, train: { ...changes.train, log_every } } as PartialConfig;
+  return { preset: recipeOf(settings).preset, seed, steps: stepsOf(settings), config };
+}

@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadModel } from '../../src/run/index.ts';
+import { PATIENCE, Studio, textOf, withoutGpu } from './browser.ts';
+import { watchMainThread } from './main_thread.ts';
+
+/** Thirty steps of the tiniest preset; four images a step, since a processor stands in for the GPU. */
+const TRAINING = 'index.html?data=digits&preset=tiny&trainSteps=30&batch=4&keepEvery=10';
+
+/** The share of ink in each column of the samples' canvas. */
+const inkByColumn = (page: Page) =>
+  page.evaluate(() => {
+    const canvas = document.getElementById('samples') as HTMLCanvasElement;
+    const { width, height } = canvas;
+    const { data } = (canvas.getContext('2d') as CanvasRenderingContext2D).getImageData(0, 0, width, height);
+    const sums = new Array<number>(10).fill(0);
+    for (let i = 0; i < width * height; i++)
+      sums[Math.floor(((i % width) * 10) / width)]! += (data[4 * i + 3] as number) / 255;
+    return sums.map((sum) => sum / ((width * height) / 10));
+  });
+
+/** Waits for the table's row of the run that is shown, which begins with these cells. */
+const rowOf = (page: Page, cells: string) =>
+  page.waitForFunction(
+    (text) => document.querySelector('#runs tr[aria-current]')?.textContent?.startsWith(text) === true,
+    cells,
+  );
+
+describe('the studio', () => {
+  let studio: Studio;
+
+  beforeAll(async () => {
+    studio = await Studio.build();
+  });
+  afterAll(() => studio?.close());
+
+  it('opens with digits, without a click', async () => {
+    const start = performance.now();
+    const page = await studio.open('index.html');
+    await page.waitForSelector('#samples[data-images]');
+    console.log(`studio: digits ${((performance.now() - start) / 1000).toFixed(1)} s after the address`);
+    expect(await textOf(page, '#model-facts')).toBe('mnist on digits, 4.17M parameters');
+    const ink = await inkByColumn(page);
+    for (const share of ink) expect(share).toBeGreaterThan(0.02);
+    for (const share of ink) expect(share).toBeLessThan(0.4);
+    expect(Math.min(...ink)).toBe(ink[1]); // a one takes the least ink
+    await page.context().close();
+  });
+
+  it('keeps every setting in the address, and takes them from one', async () => {
+    const page = await studio.open('index.html?steps=4&guidance=1.5&data=shapes');
+    await page.waitForFunction(() => /parameters/.test(document.getElementById('model-facts')?.textContent ?? ''));
+    const slider = page.locator('#sampling').getByLabel('Steps', { exact: true });
+    expect(await slider.inputValue()).toBe('4');
+    expect(await page.locator('#data').inputValue()).toBe('shapes');
+    await slider.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.waitForURL(/steps=5/);
+    expect(page.url()).toMatch(/guidance=1\.5/);
+    await page.context().close();
+  });
+
+  it('trains, the loss falls, samples appear, and a reload goes on; its main thread stays free', async () => {
+    const page = await studio.open(TRAINING);
+    const browser = await studio.browser();
+    const main = await watchMainThread(browser, page, async () => {
+      await page.click('#train');
+      await page.waitForFunction(() => /step [12]0/.test(document.querySelector('.numbers')?.textContent ?? ''));
+    });
+    console.log(
+      `studio, training: longest task ${main.longestTask.toFixed(1)} ms of the processor, ${main.longestWall.toFixed(1)} ms by the clock ` +
+        `(${main.longTasks} above 50), ${main.framesPerSecond.toFixed(0)} frames a second`,
+    );
+    expect(main.longestTask).toBeGreaterThan(0);
+    expect(main.longestTask).toBeLessThan(50);
+    const { held = [] } = await page.evaluate(() => navigator.locks.query());
+    expect(held.map(({ name }) => name)).toEqual(['ucgm run digits-1']); // another tab cannot write into it
+    await page.reload();
+    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 30 steps');
+    expect(await textOf(page, '#training-said')).toMatch(/^resumed at step [12]0$/);
+    const drawn = Number(await page.locator('#samples').getAttribute('data-drawn'));
+    await page.waitForFunction((before) => Number(document.getElementById('samples')?.dataset.drawn) > before, drawn);
+    const losses = await page.evaluate(async () => {
+      const root = await navigator.storage.getDirectory();
+      const runs = await root.getDirectoryHandle('ucgm-runs');
+      const run = await runs.getDirectoryHandle('digits-1');
+      const text = await (await (await run.getFileHandle('metrics.jsonl')).getFile()).text();
+      return text
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { loss: number }).loss);
+    });
+    expect(losses).toHaveLength(30);
+    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    expect(mean(losses.slice(-8))).toBeLessThan(0.85 * mean(losses.slice(0, 8)));
+    await rowOf(page, 'digits-1digitstinymulti-step30 of 30');
+    await page.context().close();
+  });
+
+  it('draws the flow of points in the plane while it learns it, and tunes it to few steps', async () => {
+    const page = await studio.open('index.html?data=moons&trainSteps=12&batch=16&keepEvery=12');
+    await page.click('#train');
+    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 12 steps');
+    await page.waitForSelector('#plane[data-drawn]');
+    expect(await page.locator('#plane').getAttribute('aria-label')).toMatch(/^400 points on their way .* in 20 moves/);
+    await page.click('#tune:not([disabled])');
+    await page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'moons-tuned-1');
+    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 12 steps');
+    await rowOf(page, 'moons-tuned-1moonstiny/1few-step12 of 12');
+    await page.getByRole('button', { name: 'Show moons-1' }).click();
+    await page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'moons-1');
+    const [saved] = await Promise.all([
+      page.waitForEvent('download'),
+      page.locator('#training').getByRole('button', { name: 'Download' }).click(),
+    ]);
+    expect(saved.suggestedFilename()).toBe('moons-1.safetensors');
+    const { config, network } = await loadModel(readFileSync(await saved.path()));
+    expect([config.data.name, ...network.input]).toEqual(['moons', 2, 1, 1]);
+    await page.setViewportSize({ width: 390, height: 800 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    await page.context().close();
+  });
+
+  it("trains on a person's own pictures, and says what to do where there are none", async () => {
+    const page = await studio.open('index.html?data=own&trainSteps=1&batch=2');
+    await page.click('#train');
+    await page.waitForFunction(() =>
+      /no pictures were chosen.*drop/.test(document.getElementById('training-status')?.textContent ?? ''),
+    );
+    await page.setInputFiles(
+      '#own',
+      [100, 300, 500].map((step) => `examples/studio/recorded/${step}.png`),
+    );
+    await page.click('#train:not([disabled])');
+    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 1 step');
+    await rowOf(page, 'own-1owntinymulti-step1 of 1');
+    await page.context().close();
+  });
+
+  it('says what to do without WebGPU, and shows a recorded run', async () => {
+    const browser = await withoutGpu();
+    try {
+      const page = await browser.newPage();
+      page.setDefaultTimeout(PATIENCE);
+      await page.goto(`${studio.site.origin}index.html`);
+      expect(await page.getByRole('alert').textContent()).toMatch(/WebGPU.*(Chrome|chrome:\/\/gpu)/s);
+      expect(await page.locator('#recorded').getAttribute('alt')).toMatch(/after 1200 training steps/);
+      await page.getByLabel('Training step').focus();
+      await page.keyboard.press('ArrowLeft');
+      expect(await page.locator('#recorded').getAttribute('alt')).toMatch(/after 1100 training steps/);
+    } finally {
+      await browser.close();
+    }
+  });
+});
