@@ -33,7 +33,8 @@ export function importNamed(code) {
   const modules = from.source.value.replace('.generated.js', '');
   const imports = named.map((name) => `import { ${name} as ${all}_${name} } from '${modules}/${name}.js';`).join(' ');
   const rest = uses.replace(new RegExp(`\\b${all}\\.(?=\\w)`, 'g'), `${all}_`);
-  if (new RegExp(`\\b${all}\\b(?!/)`).test(rest))
+  const without = rest.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, ''); // comments may speak of shaders
+  if (new RegExp(`\\b${all}\\b(?!/)`).test(without))
     throw new Error(`${from.source.value}: a use of ${all} that is no ${all}.NAME`);
   return code.slice(0, from.start) + imports + rest;
 }
