@@ -124,6 +124,12 @@ export const CASES: OpCase[] = [
   { ops: ['add'], name: 'twice the same', shapes: { a: [3, 5] }, build: (t, i) => add(t, get(i, 'a'), get(i, 'a')) },
   {
     ops: ['gatedResidual'],
+    name: 'one tensor as h and as gate',
+    shapes: { x: [5, 3], m: [5, 3] },
+    build: (t, i) => gatedResidual(t, get(i, 'x'), get(i, 'm'), chunk(i, 0, 1)),
+  },
+  {
+    ops: ['gatedResidual'],
     name: 'gate per sample',
     shapes: { x: [4, 5], h: [4, 5], m: [2, 7] },
     build: (t, i) => gatedResidual(t, get(i, 'x'), get(i, 'h'), chunk(i, 2, 2)),

@@ -111,15 +111,23 @@ export function softmaxTiles(caps: Caps): Required<SoftmaxTile>[] {
 /** Tilings of convolutions, forward and by the weight. */
 export function convTiles(caps: Caps): { forward: ConvTile[]; weight: ConvTile[] } {
   const shapes = function* (): Generator<ConvShape> {
-    for (const m of [1, 3, 64, 1024, 65536])
+    for (const m of [1, 3, 33, 64, 200, 1024, 4100, 8448, 20_000, 65_536])
       for (const n of SIZES)
-        for (const depth of [1, 4, 63, 256]) for (const taps of [1, 9]) yield { m, n, k: taps * depth, depth };
+        for (const depth of [1, 4, 33, 64, 256, 1025])
+          for (const taps of [1, 9]) yield { m, n, k: taps * depth, depth };
   };
   const all = [...shapes()];
+  const byWeight = all.map(({ m, n, k, depth }) => chooseConvWeight({ m: n, n: k, k: m, depth }, caps).tile);
   return {
-    forward: distinct(all.map((shape) => chooseConv(shape, caps))),
-    weight: distinct(all.map(({ m, n, k, depth }) => chooseConvWeight({ m: n, n: k, k: m, depth }, caps).tile)),
+    forward: distinct(all.map((shape) => chooseConv(shape, caps)).flatMap(asVectorsOrNot)),
+    weight: distinct(byWeight.flatMap(asVectorsOrNot)),
   };
+}
+
+/** A tiling whatever is read as vectors of 4: sizes decide on that, and on nothing else of it, one by one. */
+function asVectorsOrNot(tile: ConvTile): ConvTile[] {
+  const flags = (['vec', 'vecDy'] as const).filter((flag) => flag in tile);
+  return flags.reduce((tiles, flag) => tiles.flatMap((t) => [t, { ...t, [flag]: !t[flag] }]), [tile]);
 }
 
 /** Lanes of a head for q/k norm, none where one invocation walks it, and a head size for which they are chosen. */

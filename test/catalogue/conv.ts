@@ -32,10 +32,15 @@ const floats = (count: number, seed: number) => Float32Array.from(randn(count, s
 
 function named(o: ConvSizes, source: ConvolutionSource, parts: readonly string[], tile?: ConvTile): string {
   const { padding = [0, 0, 0, 0], stride = 1, groups = 1 } = o;
-  const read = [source.cat && 'cat', source.doubled && 'doubled', source.silu && 'of silu'].filter(Boolean);
+  const read = [
+    source.cat && `cat at ${source.cat.first}`,
+    source.doubled && 'doubled',
+    source.silu && 'of silu',
+  ].filter(Boolean);
   const more = [...parts, ...read].join('+');
-  const tiled =
-    tile && (tile.kind === 'tiled' ? `tiled ${32 * tile.qm}x${32 * tile.qn}` : `plain ${tile.tm}x${tile.tn}`);
+  const size = tile && (tile.kind === 'tiled' ? [32 * tile.qm, 32 * tile.qn] : [tile.tm, tile.tn]).join('x');
+  const vectors = tile && (['vec', 'vecDy'] as const).flatMap((flag) => (tile[flag] ? [flag] : []));
+  const tiled = tile && vectors && [tile.kind, size, ...vectors].join(' ');
   const split = groups === 1 ? '' : ` in ${groups} groups`;
   const images = `${o.batch}x${o.height}x${o.width}x${o.channels}`;
   return `${more && `${more} `}${o.kernel.join('x')}/${stride} pad ${padding.join('')} of ${images} to ${o.out_channels}${split}${tiled ? ` ${tiled}` : ''}`;

@@ -33,8 +33,17 @@ const MOST = 60_000;
 const NOT_RUN = ['ceiling_copy', 'ceiling_fma', 'matmul_tiled', 'matmul_matrix', 'matmul_f32x3'];
 
 /** Shaders that a GPU may leave to CPUs, and a CPU to GPUs. */
-const PLAIN = ['matmul_plain', 'attention_fwd_plain', 'attention_bwd_q_plain', 'attention_bwd_kv_plain'];
+const PLAIN = [
+  'matmul_plain',
+  'attention_fwd_plain',
+  'attention_bwd_q_plain',
+  'attention_bwd_kv_plain',
+  'conv2d_plain',
+  'conv2d_bwd_weight_plain',
+];
 const TILED = [
+  'conv2d_tiled',
+  'conv2d_bwd_weight_tiled',
   'attention_tiled_fwd',
   'attention_tiled_bwd_q',
   'attention_tiled_bwd_kv',
