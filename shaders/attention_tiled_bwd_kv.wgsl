@@ -51,10 +51,16 @@ fn weigh_column(score: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u3
 }
 
 fn weigh_four(score: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block, seen: Seen) {
-  weigh_column(score, slopes, c, x, at, seen);
-  weigh_column(score, slopes, c + 1u, x, at, seen);
-  weigh_column(score, slopes, c + 2u, x, at, seen);
-  weigh_column(score, slopes, c + 3u, x, at, seen);
+  if (ROLLED) {
+    for (var i = 0u; i < four_lines(); i++) {
+      weigh_column(score, slopes, c + i, x, at, seen);
+    }
+  } else {
+    weigh_column(score, slopes, c, x, at, seen);
+    weigh_column(score, slopes, c + 1u, x, at, seen);
+    weigh_column(score, slopes, c + 2u, x, at, seen);
+    weigh_column(score, slopes, c + 3u, x, at, seen);
+  }
 }
 
 // Makes gradients by scores of those by weights: column c.
@@ -72,10 +78,16 @@ fn slope_column(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes:
 }
 
 fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block) {
-  slope_column(score, dscore, slopes, c, x, at);
-  slope_column(score, dscore, slopes, c + 1u, x, at);
-  slope_column(score, dscore, slopes, c + 2u, x, at);
-  slope_column(score, dscore, slopes, c + 3u, x, at);
+  if (ROLLED) {
+    for (var i = 0u; i < four_lines(); i++) {
+      slope_column(score, dscore, slopes, c + i, x, at);
+    }
+  } else {
+    slope_column(score, dscore, slopes, c, x, at);
+    slope_column(score, dscore, slopes, c + 1u, x, at);
+    slope_column(score, dscore, slopes, c + 2u, x, at);
+    slope_column(score, dscore, slopes, c + 3u, x, at);
+  }
 }
 
 // Writes the gradients of four queries, 0 past n, by those of four keys.

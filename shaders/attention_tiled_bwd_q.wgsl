@@ -37,10 +37,16 @@ fn slope_column(score: ptr<function, Sums>, dscore: ptr<function, Sums>, c: u32,
 }
 
 fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, c: u32, x: u32, at: Block, seen: Seen, lines: PerRow, deltas: PerRow) {
-  slope_column(score, dscore, c, x, at, seen, lines, deltas);
-  slope_column(score, dscore, c + 1u, x, at, seen, lines, deltas);
-  slope_column(score, dscore, c + 2u, x, at, seen, lines, deltas);
-  slope_column(score, dscore, c + 3u, x, at, seen, lines, deltas);
+  if (ROLLED) {
+    for (var i = 0u; i < four_lines(); i++) {
+      slope_column(score, dscore, c + i, x, at, seen, lines, deltas);
+    }
+  } else {
+    slope_column(score, dscore, c, x, at, seen, lines, deltas);
+    slope_column(score, dscore, c + 1u, x, at, seen, lines, deltas);
+    slope_column(score, dscore, c + 2u, x, at, seen, lines, deltas);
+    slope_column(score, dscore, c + 3u, x, at, seen, lines, deltas);
+  }
 }
 
 // (lse, delta) of a row; of one past n such that it gets no weight: exp(-3e38) is 0.

@@ -48,10 +48,16 @@ fn mask_column(score: ptr<function, Sums>, top: ptr<function, PerRow>, c: u32, x
 }
 
 fn mask_four(score: ptr<function, Sums>, top: ptr<function, PerRow>, c: u32, x: u32, at: Block, seen: Seen) {
-  mask_column(score, top, c, x, at, seen);
-  mask_column(score, top, c + 1u, x, at, seen);
-  mask_column(score, top, c + 2u, x, at, seen);
-  mask_column(score, top, c + 3u, x, at, seen);
+  if (ROLLED) {
+    for (var i = 0u; i < four_lines(); i++) {
+      mask_column(score, top, c + i, x, at, seen);
+    }
+  } else {
+    mask_column(score, top, c, x, at, seen);
+    mask_column(score, top, c + 1u, x, at, seen);
+    mask_column(score, top, c + 2u, x, at, seen);
+    mask_column(score, top, c + 3u, x, at, seen);
+  }
 }
 
 // Makes weights of the scores of column c, and adds them to the sums.

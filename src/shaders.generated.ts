@@ -2911,10 +2911,16 @@ if (ROW_QUADS > 1u) { weigh_quad(score, slopes, c, 1u, query, line, at, seen); }
 }
 
 fn weigh_four(score: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block, seen: Seen) {
+if (ROLLED) {
+for (var i = 0u; i < four_lines(); i++) {
+weigh_column(score, slopes, c + i, x, at, seen);
+}
+} else {
 weigh_column(score, slopes, c, x, at, seen);
 weigh_column(score, slopes, c + 1u, x, at, seen);
 weigh_column(score, slopes, c + 2u, x, at, seen);
 weigh_column(score, slopes, c + 3u, x, at, seen);
+}
 }
 
 
@@ -2932,10 +2938,16 @@ if (ROW_QUADS > 1u) { slope_quad(score, dscore, slopes, c * ROW_QUADS + 1u, delt
 }
 
 fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, slopes: ptr<function, Slopes>, c: u32, x: u32, at: Block) {
+if (ROLLED) {
+for (var i = 0u; i < four_lines(); i++) {
+slope_column(score, dscore, slopes, c + i, x, at);
+}
+} else {
 slope_column(score, dscore, slopes, c, x, at);
 slope_column(score, dscore, slopes, c + 1u, x, at);
 slope_column(score, dscore, slopes, c + 2u, x, at);
 slope_column(score, dscore, slopes, c + 3u, x, at);
+}
 }
 
 
@@ -3349,6 +3361,7 @@ return within + vec2u(8u * (block % across), 4u * (block / across));
 fn query_quads() -> u32 {
 return (dims.n + 3u) / 4u;
 }
+
 
 
 fn four_lines() -> u32 {
@@ -3879,10 +3892,16 @@ if (ROW_QUADS > 1u) { slope_quad(score, dscore, c, 1u, key, at, seen, lines[1], 
 }
 
 fn slope_four(score: ptr<function, Sums>, dscore: ptr<function, Sums>, c: u32, x: u32, at: Block, seen: Seen, lines: PerRow, deltas: PerRow) {
+if (ROLLED) {
+for (var i = 0u; i < four_lines(); i++) {
+slope_column(score, dscore, c + i, x, at, seen, lines, deltas);
+}
+} else {
 slope_column(score, dscore, c, x, at, seen, lines, deltas);
 slope_column(score, dscore, c + 1u, x, at, seen, lines, deltas);
 slope_column(score, dscore, c + 2u, x, at, seen, lines, deltas);
 slope_column(score, dscore, c + 3u, x, at, seen, lines, deltas);
+}
 }
 
 
@@ -4258,6 +4277,7 @@ let across = LANES / 8u;
 let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
 return within + vec2u(8u * (block % across), 4u * (block / across));
 }
+
 
 
 
@@ -4909,6 +4929,7 @@ return (dims.n + 3u) / 4u;
 }
 
 
+
 fn four_lines() -> u32 {
 return select(4u, 4u * dims.head_dim / HEAD_DIM, ROLLED);
 }
@@ -5385,10 +5406,16 @@ if (ROW_QUADS > 1u) { mask_quad(score, top, c, 1u, key, at, seen); }
 }
 
 fn mask_four(score: ptr<function, Sums>, top: ptr<function, PerRow>, c: u32, x: u32, at: Block, seen: Seen) {
+if (ROLLED) {
+for (var i = 0u; i < four_lines(); i++) {
+mask_column(score, top, c + i, x, at, seen);
+}
+} else {
 mask_column(score, top, c, x, at, seen);
 mask_column(score, top, c + 1u, x, at, seen);
 mask_column(score, top, c + 2u, x, at, seen);
 mask_column(score, top, c + 3u, x, at, seen);
+}
 }
 
 
@@ -5812,6 +5839,7 @@ let across = LANES / 8u;
 let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
 return within + vec2u(8u * (block % across), 4u * (block / across));
 }
+
 
 
 
