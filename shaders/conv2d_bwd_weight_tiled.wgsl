@@ -18,6 +18,7 @@ const VEC: bool = false;            // knob: x and x2 are read as vectors of 4: 
 const VEC_DY: bool = false;         // knob: dy is read as vectors of 4: m is a multiple of 4
 alias Elem = f32;                   // knob: vec4f with VEC
 alias Column = f32;                 // knob: vec4f with VEC_DY
+const ROLLED: bool = false;         // knob: what is fetched is found in loops, in one place: for compilers of CPUs
 
 const TRANSPOSED: bool = false;
 const STRIDED: bool = false;
@@ -98,8 +99,28 @@ fn window_of(s: Sources, k: u32) -> vec4f {
   return v;
 }
 
+// The same in loops, whose bounds are no constants, as in conv2d_tiled.
+fn fetch_rolled(s: Sources, k: u32) -> Fetched {
+  let taps = array<Tap, 4>(s.t0, s.t1, s.t2, s.t3);
+  var lines: array<vec4f, 4>;
+  for (var i = 0u; i < min(4u, 4u * dims.k); i++) {
+    let pixel = k + i * (BK / 4u);
+    if (pixel < s.k_end) {
+      let anchor = anchor_of(pixel, dims.k, s.by);
+      for (var c = 0u; c < min(s.cols, select(4u, 1u, VEC)); c++) {
+        let value = channels_at(place_of(anchor, taps[c]), taps[c].channel);
+        if (VEC) { lines[i] = value; } else { lines[i][c] = value.x; }
+      }
+    }
+  }
+  return Fetched(lines[0], lines[1], lines[2], lines[3]);
+}
+
 fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
   let k = k0 + e / (BN / 4u);
+  if (ROLLED) {
+    return fetch_rolled(s, k);
+  }
   return Fetched(
     window_of(s, k),
     window_of(s, k + BK / 4u),
@@ -178,16 +199,25 @@ fn main(
   );
   var s = Sums();
   let at = place(local);
-  var next = fetch(local, sources, k_begin);
+  var next = Fetched();
   var next2 = Fetched();
-  if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+  if (!ROLLED) {
+    next = fetch(local, sources, k_begin);
+    if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+  }
   for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+    if (ROLLED) {
+      next = fetch(local, sources, k0);
+      if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+    }
     stage(local, next);
     if (TWICE) { stage(local + THREADS, next2); }
     workgroupBarrier();
     let after = k0 + BK; // past the end the fetches give zeros that nothing reads
-    next = fetch(local, sources, after);
-    if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+    if (!ROLLED) {
+      next = fetch(local, sources, after);
+      if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+    }
     s = four_steps(s, 0u, at);
     s = four_steps(s, 4u, at);
     s = four_steps(s, 8u, at);

@@ -25,6 +25,7 @@ const HAS_PRE: bool = false;        // knob: also write the value before act
 const SCALED: bool = false;         // knob: multiply by out_scale
 const HAS_SLOPE: bool = false;      // knob: multiply by the slope of SiLU at out_scale before, for the gradient of a SiLU that was read
 const HAS_RESIDUAL: bool = false;   // knob: add residual_scale residual
+const ROLLED: bool = false;         // knob: what is fetched is found in loops, in one place: for compilers of CPUs
 
 const TRANS_A: bool = false;
 const TRANS_B: bool = true;
@@ -71,10 +72,27 @@ fn along_taps(anchor: Anchor, channel: u32, t0: Tap, t1: Tap, t2: Tap, t3: Tap) 
   );
 }
 
+// The same in loops, whose bounds are no constants: SwiftShader's compiler takes minutes over sixteen places written out.
+fn fetch_rolled(s: Sources, k: u32) -> Fetched {
+  let anchors = array<Anchor, 4>(s.a0, s.a1, s.a2, s.a3);
+  var lines: array<vec4f, 4>;
+  for (var r = 0u; r < min(4u, 4u * dims.m); r++) {
+    for (var t = 0u; t < select(min(4u, dims.k - k), 1u, VEC); t++) {
+      let tap = tap_of(k + t, s.by);
+      let value = channels_at(place_of(anchors[r], tap), s.channel + tap.channel);
+      if (VEC) { lines[r] = value; } else { lines[r][t] = value.x; }
+    }
+  }
+  return Fetched(lines[0], lines[1], lines[2], lines[3]);
+}
+
 fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
   let k = k0 + (e % (BK / 4u)) * 4u;
   if (k >= dims.k) {
     return Fetched();
+  }
+  if (ROLLED) {
+    return fetch_rolled(s, k);
   }
   if (VEC) {
     let tap = tap_of(k, s.by); // of all four: depth is a multiple of 4
@@ -189,16 +207,25 @@ fn main(
   );
   var s = Sums();
   let at = place(local);
-  var next = fetch(local, sources, 0u);
+  var next = Fetched();
   var next2 = Fetched();
-  if (TWICE) { next2 = fetch(local + THREADS, sources, 0u); }
+  if (!ROLLED) {
+    next = fetch(local, sources, 0u);
+    if (TWICE) { next2 = fetch(local + THREADS, sources, 0u); }
+  }
   for (var k0 = 0u; k0 < dims.k; k0 += BK) {
+    if (ROLLED) {
+      next = fetch(local, sources, k0);
+      if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+    }
     stage(local, next);
     if (TWICE) { stage(local + THREADS, next2); }
     workgroupBarrier();
     let after = k0 + BK; // past the end the fetches give zeros that nothing reads
-    next = fetch(local, sources, after);
-    if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+    if (!ROLLED) {
+      next = fetch(local, sources, after);
+      if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+    }
     s = four_steps(s, 0u, at);
     s = four_steps(s, 4u, at);
     s = four_steps(s, 8u, at);

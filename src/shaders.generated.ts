@@ -7500,6 +7500,7 @@ const conv2d_bwd_weight_tiled_ = {
     VEC_DY: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     Column: { kind: 'alias', type: 'type', default: 'f32' },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
   code: `
@@ -7522,6 +7523,7 @@ const VEC: bool = false;
 const VEC_DY: bool = false;
 alias Elem = f32;
 alias Column = f32;
+const ROLLED: bool = false;
 
 const TRANSPOSED: bool = false;
 const STRIDED: bool = false;
@@ -7602,8 +7604,28 @@ if (s.cols > 3u) { v.w = channels_at(place_of(anchor, s.t3), s.t3.channel).x; }
 return v;
 }
 
+
+fn fetch_rolled(s: Sources, k: u32) -> Fetched {
+let taps = array<Tap, 4>(s.t0, s.t1, s.t2, s.t3);
+var lines: array<vec4f, 4>;
+for (var i = 0u; i < min(4u, 4u * dims.k); i++) {
+let pixel = k + i * (BK / 4u);
+if (pixel < s.k_end) {
+let anchor = anchor_of(pixel, dims.k, s.by);
+for (var c = 0u; c < min(s.cols, select(4u, 1u, VEC)); c++) {
+let value = channels_at(place_of(anchor, taps[c]), taps[c].channel);
+if (VEC) { lines[i] = value; } else { lines[i][c] = value.x; }
+}
+}
+}
+return Fetched(lines[0], lines[1], lines[2], lines[3]);
+}
+
 fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
 let k = k0 + e / (BN / 4u);
+if (ROLLED) {
+return fetch_rolled(s, k);
+}
 return Fetched(
 window_of(s, k),
 window_of(s, k + BK / 4u),
@@ -7682,16 +7704,25 @@ by,
 );
 var s = Sums();
 let at = place(local);
-var next = fetch(local, sources, k_begin);
+var next = Fetched();
 var next2 = Fetched();
+if (!ROLLED) {
+next = fetch(local, sources, k_begin);
 if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+}
 for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+if (ROLLED) {
+next = fetch(local, sources, k0);
+if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+}
 stage(local, next);
 if (TWICE) { stage(local + THREADS, next2); }
 workgroupBarrier();
 let after = k0 + BK;
+if (!ROLLED) {
 next = fetch(local, sources, after);
 if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+}
 s = four_steps(s, 0u, at);
 s = four_steps(s, 4u, at);
 s = four_steps(s, 8u, at);
@@ -8715,6 +8746,7 @@ const conv2d_tiled_ = {
     SCALED: { kind: 'const', type: 'bool', default: false },
     HAS_SLOPE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+    ROLLED: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
   code: `
@@ -8744,6 +8776,7 @@ const HAS_PRE: bool = false;
 const SCALED: bool = false;
 const HAS_SLOPE: bool = false;
 const HAS_RESIDUAL: bool = false;
+const ROLLED: bool = false;
 
 const TRANS_A: bool = false;
 const TRANS_B: bool = true;
@@ -8790,10 +8823,27 @@ channels_at(place_of(anchor, t3), channel + t3.channel).x,
 );
 }
 
+
+fn fetch_rolled(s: Sources, k: u32) -> Fetched {
+let anchors = array<Anchor, 4>(s.a0, s.a1, s.a2, s.a3);
+var lines: array<vec4f, 4>;
+for (var r = 0u; r < min(4u, 4u * dims.m); r++) {
+for (var t = 0u; t < select(min(4u, dims.k - k), 1u, VEC); t++) {
+let tap = tap_of(k + t, s.by);
+let value = channels_at(place_of(anchors[r], tap), s.channel + tap.channel);
+if (VEC) { lines[r] = value; } else { lines[r][t] = value.x; }
+}
+}
+return Fetched(lines[0], lines[1], lines[2], lines[3]);
+}
+
 fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
 let k = k0 + (e % (BK / 4u)) * 4u;
 if (k >= dims.k) {
 return Fetched();
+}
+if (ROLLED) {
+return fetch_rolled(s, k);
 }
 if (VEC) {
 let tap = tap_of(k, s.by);
@@ -8908,16 +8958,25 @@ by,
 );
 var s = Sums();
 let at = place(local);
-var next = fetch(local, sources, 0u);
+var next = Fetched();
 var next2 = Fetched();
+if (!ROLLED) {
+next = fetch(local, sources, 0u);
 if (TWICE) { next2 = fetch(local + THREADS, sources, 0u); }
+}
 for (var k0 = 0u; k0 < dims.k; k0 += BK) {
+if (ROLLED) {
+next = fetch(local, sources, k0);
+if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+}
 stage(local, next);
 if (TWICE) { stage(local + THREADS, next2); }
 workgroupBarrier();
 let after = k0 + BK;
+if (!ROLLED) {
 next = fetch(local, sources, after);
 if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+}
 s = four_steps(s, 0u, at);
 s = four_steps(s, 4u, at);
 s = four_steps(s, 8u, at);

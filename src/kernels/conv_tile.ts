@@ -23,6 +23,8 @@ export interface TiledConvTile {
   qn: 1 | 2;
   vec?: boolean;
   vecDy?: boolean;
+  /** What is fetched is found in loops, in one place: for compilers of CPUs. A GPU takes longer over it. */
+  rolled?: boolean;
 }
 
 export type ConvTile = PlainConvTile | TiledConvTile;
@@ -82,7 +84,12 @@ export const convTile = optional(
       ({ wgX, wgY }) =>
         wgX * wgY <= 256 ? undefined : { what: `tile has ${wgX} x ${wgY} invocations`, fix: 'give 256 at most' },
     ),
-    tiled: group<Omit<TiledConvTile, 'kind'>>({ qm: oneOf(1, 2), qn: oneOf(1, 2), ...vectors }),
+    tiled: group<Omit<TiledConvTile, 'kind'>>({
+      qm: oneOf(1, 2),
+      qn: oneOf(1, 2),
+      rolled: optional(flag),
+      ...vectors,
+    }),
   }),
 );
 
@@ -107,7 +114,9 @@ export const sourceKnobs = (o: ConvSourceOptions) => ({
 /** The knobs of a tile. */
 export function tileKnobs(tile: ConvTile): Record<string, KnobValue | undefined> {
   const size =
-    tile.kind === 'tiled' ? { QM: tile.qm, QN: tile.qn } : { TM: tile.tm, TN: tile.tn, WG_X: tile.wgX, WG_Y: tile.wgY };
+    tile.kind === 'tiled'
+      ? { QM: tile.qm, QN: tile.qn, ROLLED: tile.rolled ?? false }
+      : { TM: tile.tm, TN: tile.tn, WG_X: tile.wgX, WG_Y: tile.wgY };
   return { ...size, VEC: tile.vec ?? false, Elem: tile.vec ? 'vec4f' : 'f32' };
 }
 

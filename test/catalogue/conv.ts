@@ -39,7 +39,9 @@ function named(o: ConvSizes, source: ConvolutionSource, parts: readonly string[]
   ].filter(Boolean);
   const more = [...parts, ...read].join('+');
   const size = tile && (tile.kind === 'tiled' ? [32 * tile.qm, 32 * tile.qn] : [tile.tm, tile.tn]).join('x');
-  const vectors = tile && (['vec', 'vecDy'] as const).flatMap((flag) => (tile[flag] ? [flag] : []));
+  const vectors =
+    tile &&
+    (['vec', 'vecDy', 'rolled'] as const).flatMap((flag) => (flag in tile && tile[flag as 'vec'] ? [flag] : []));
   const tiled = tile && vectors && [tile.kind, size, ...vectors].join(' ');
   const split = groups === 1 ? '' : ` in ${groups} groups`;
   const images = `${o.batch}x${o.height}x${o.width}x${o.channels}`;
@@ -294,14 +296,14 @@ const SOURCES: ConvolutionSource[] = [
 ];
 const EVERY: Part[] = ['bias', 'silu', 'pre', 'scaled', 'residual'];
 
-/** Every tile at sizes past it; the square ones reading vectors of 4, too. */
+/** Every tile at sizes past it; the square ones reading vectors of 4, too. Rolled: SwiftShader compiles no other in minutes. */
 const TILES: ConvTile[] = [
-  { kind: 'tiled', qm: 1, qn: 1 },
-  { kind: 'tiled', qm: 2, qn: 1 },
-  { kind: 'tiled', qm: 1, qn: 2 },
-  { kind: 'tiled', qm: 2, qn: 2 },
-  { kind: 'tiled', qm: 1, qn: 1, vec: true, vecDy: true },
-  { kind: 'tiled', qm: 2, qn: 2, vec: true, vecDy: true },
+  { kind: 'tiled', qm: 1, qn: 1, rolled: true },
+  { kind: 'tiled', qm: 2, qn: 1, rolled: true },
+  { kind: 'tiled', qm: 1, qn: 2, rolled: true },
+  { kind: 'tiled', qm: 2, qn: 2, rolled: true },
+  { kind: 'tiled', qm: 1, qn: 1, rolled: true, vec: true, vecDy: true },
+  { kind: 'tiled', qm: 2, qn: 2, rolled: true, vec: true, vecDy: true },
 ];
 const past = ({ vec }: ConvTile): ConvSizes => ({
   ...images(1, 9, 11, vec ? 8 : 7, vec ? 72 : 67),
@@ -343,7 +345,7 @@ export const convCases: KernelCase[] = [
     convWeightCase(past(tile), { tile, chunk: 48 }),
   ]),
   ...[false, true].flatMap((vec) => {
-    const tile: ConvTile = { kind: 'tiled', qm: 1, qn: 1, vec };
+    const tile: ConvTile = { kind: 'tiled', qm: 1, qn: 1, rolled: true, vec };
     const source: ConvolutionSource = { cat: CAT, doubled: true, silu: true };
     return [
       convCase(EVEN, { tile, source, parts: EVERY }),
