@@ -1,5 +1,6 @@
 import { flag, group, number, numbers, oneOf, optional, text } from '../kernel/index.ts';
 import type { Shard } from '../rng/shard.ts';
+import { ANYSTEP_OPTIONS, type AnyStepOptions, validateAnyStep } from './anystep_options.ts';
 import { OptionError, refuseWrong, transportNamed } from './transport.ts';
 
 /** What zeta compares, see enhancement.ts. `auto` is the reference's choice. */
@@ -9,7 +10,7 @@ export type EnhancedStyle = 'auto' | 'ft-vs-fe' | 'fc-vs-xz' | 'fc-vs-fe';
 export const ENHANCED_STYLES: readonly EnhancedStyle[] = ['auto', 'ft-vs-fe', 'fc-vs-xz', 'fc-vs-fe'];
 
 /** Options of UCGM-T; names are the reference's keys. */
-export interface ObjectiveOptions {
+export interface ObjectiveOptions extends AnyStepOptions {
   transport_type: string;
   /** lambda: 0 multi-step, 1 consistency. */
   consistc_ratio: number;
@@ -26,16 +27,20 @@ export interface ObjectiveOptions {
   /** t ~ clamp(th3 Beta(th1, th2)). */
   time_dist_ctrl: readonly [th1: number, th2: number, th3: number];
   wt_cosine_loss: boolean;
-  weight_function: 'Cosine' | null;
+  /** Weight of a sample's loss: cos(1.57 t), or for ANYSTEP a. */
+  weight_function: 'Cosine' | 'Ratio' | null;
   /** Fraction of the labels of a batch that become the null class. */
   lab_drop_ratio: number;
-  /** UCGM-T, or its any-step successor RCGM for networks of two times. Default UCGM. */
-  method?: 'UCGM' | 'RCGM';
+  /** UCGM-T, or for networks of two times: its any-step successor RCGM, or the family ANYSTEP, see anystep_coefficients.ts. Default UCGM. */
+  method?: (typeof METHODS)[number];
   /** N of RCGM: steps in which the teacher is rolled. Default 2. */
   order?: number;
   /** 'reference': the reference's oddities that change numbers, see docs/ucgm-parity.md. */
   compat?: 'reference';
 }
+
+/** Every method of training. */
+export const METHODS = ['UCGM', 'RCGM', 'ANYSTEP'] as const;
 
 export const OBJECTIVE_DEFAULTS: ObjectiveOptions = {
   transport_type: 'Linear',
@@ -60,10 +65,11 @@ const OPTIONS = group<ObjectiveOptions>({
   enhanced_range: numbers(2),
   time_dist_ctrl: numbers(3),
   wt_cosine_loss: flag,
-  weight_function: oneOf('Cosine', null),
+  weight_function: oneOf('Cosine', 'Ratio', null),
   lab_drop_ratio: number,
-  method: optional(oneOf('UCGM', 'RCGM')),
+  method: optional(oneOf(...METHODS)),
   order: optional(number),
+  ...ANYSTEP_OPTIONS,
   compat: optional(oneOf('reference')),
 });
 
@@ -85,6 +91,7 @@ export function validateObjective(o: ObjectiveOptions): void {
   if (!o.time_dist_ctrl.every((v) => v > 0)) {
     throw new OptionError(`time_dist_ctrl is [${o.time_dist_ctrl}]`, 'give three positive numbers');
   }
+  validateAnyStep(o);
 }
 
 /**

@@ -24,7 +24,7 @@ export class UnifiedMethod implements Method {
     if (network.twoTimes)
       throw new OptionError(
         'UCGM has no use for a network of two times',
-        'use method RCGM (preset anystep), or leave two_times out',
+        'use method RCGM (preset anystep) or ANYSTEP (preset anystep-soflow), or leave two_times out',
       );
     this.needsTeacher = needsTeacher(options);
     this.#workspace = workspace;
