@@ -38,6 +38,8 @@ const triple = v.tuple([positive, positive, positive]);
 const transport = v.strictObject({
   transport_type: v.picklist(Object.keys(TRANSPORTS) as TransportName[]),
   consistc_ratio: share,
+  consistc_start: v.optional(share),
+  consistc_steps: v.optional(count),
   enhanced_ratio: real,
   scaled_cbl_eps: notNegative,
   ema_decay_rate: share,

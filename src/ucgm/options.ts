@@ -14,6 +14,9 @@ export interface ObjectiveOptions extends AnyStepOptions {
   transport_type: string;
   /** lambda: 0 multi-step, 1 consistency. */
   consistc_ratio: number;
+  /** lambda at the first step, from which it goes to consistc_ratio in consistc_steps. The steps are few-step ones from the first on. */
+  consistc_start?: number;
+  consistc_steps?: number;
   /** zeta: strength of the enhanced target; 0 turns it off. */
   enhanced_ratio: number;
   /** What zeta compares. Default auto. */
@@ -58,6 +61,8 @@ export const OBJECTIVE_DEFAULTS: ObjectiveOptions = {
 const OPTIONS = group<ObjectiveOptions>({
   transport_type: text,
   consistc_ratio: number,
+  consistc_start: optional(number),
+  consistc_steps: optional(number),
   enhanced_ratio: number,
   enhanced_style: optional(oneOf(...ENHANCED_STYLES)),
   scaled_cbl_eps: number,
@@ -91,7 +96,29 @@ export function validateObjective(o: ObjectiveOptions): void {
   if (!o.time_dist_ctrl.every((v) => v > 0)) {
     throw new OptionError(`time_dist_ctrl is [${o.time_dist_ctrl}]`, 'give three positive numbers');
   }
+  validateAnneal(o);
   validateAnyStep(o);
+}
+
+/** @throws OptionError for a lambda that goes from nowhere, to 0, or in no number of steps. */
+function validateAnneal({
+  method = 'UCGM',
+  consistc_ratio,
+  consistc_start: start,
+  consistc_steps: steps,
+  compat,
+}: ObjectiveOptions) {
+  if (start === undefined && steps === undefined) return;
+  if (start === undefined || steps === undefined)
+    throw new OptionError('consistc_start and consistc_steps go together', 'give both, or neither');
+  if (method !== 'UCGM') throw new OptionError(`${method} has no consistc_start`, 'leave it and consistc_steps out');
+  if (!(start >= 0 && start <= 1)) throw new OptionError(`consistc_start is ${start}`, 'give a number from 0 to 1');
+  if (!(Number.isSafeInteger(steps) && steps >= 1))
+    throw new OptionError(`consistc_steps is ${steps}`, 'give a whole number of at least 1');
+  if (consistc_ratio === 0)
+    throw new OptionError(`consistc_start is ${start} and consistc_ratio 0`, 'give a consistc_ratio above 0');
+  if (compat !== undefined)
+    throw new OptionError('the reference has no consistc_start', 'leave it and consistc_steps, or compat, out');
 }
 
 /**

@@ -181,6 +181,15 @@ async function losses(network: VelocityNetwork, o: TrainerOptions, steps: number
   return { losses: out, weights };
 }
 
+/** The network, and at each of its passes a call of `seen`. */
+const counting = (network: VelocityNetwork, seen: () => void): VelocityNetwork => ({
+  ...network,
+  forward: (...given) => {
+    seen();
+    return network.forward(...given);
+  },
+});
+
 describe('identities of any-step training', () => {
   const one = createNetwork('TiT', MODEL);
   /** A network of one time that is asked as one of two. */
@@ -212,17 +221,30 @@ describe('identities of any-step training', () => {
   });
 });
 
+it('UCGM with a lambda that goes from 0.5 to 1 keeps its steps, and has each lambda in turn', async () => {
+  const one = createNetwork('TiT', MODEL);
+  let passes = 0;
+  const counted = counting(one, () => passes++);
+  const annealed = { method: 'UCGM', consistc_ratio: 1, consistc_start: 0.5, consistc_steps: 5 } as const;
+  const { step_ratio: _, ...objective } = { ...ANYSTEP, ...annealed, scaled_cbl_eps: 0.5 };
+  const kept = await losses(counted, { ...options(), objective }, 8);
+  expect(passes).toBe(2 * 2);
+  const recorded = await losses(counted, { ...options(), objective }, 8, (workspace) =>
+    workspace.free(workspace.create('data', 'of another task', [4])),
+  );
+  expect(passes).toBe(2 * 2 + 8 * 2);
+  expect(recorded).toEqual(kept);
+  const { consistc_start: __, consistc_steps: ___, ...constant } = objective;
+  const half = await losses(one, { ...options(), objective: { ...constant, consistc_ratio: 0.5 } }, 3);
+  expect(half.losses[0]).toBe(kept.losses[0]);
+  expect(half.losses[2]).not.toBe(kept.losses[2]);
+});
+
 describe('any-step training and sampling', () => {
   it('gives the same bits of steps that are kept and of steps that are recorded, and allocates nothing after the first', async () => {
     const network = createNetwork('TiT', { ...MODEL, two_times: true });
     let passes = 0;
-    const counted: VelocityNetwork = {
-      ...network,
-      forward: (...given) => {
-        passes++;
-        return network.forward(...given);
-      },
-    };
+    const counted = counting(network, () => passes++);
     const run = async (before?: (workspace: Workspace) => void) => {
       passes = 0;
       const done = await losses(counted, options({ ...SOFLOW, enhanced_ratio: 0.5 }), 8, before);
