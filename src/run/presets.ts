@@ -127,9 +127,9 @@ const PRESETS: { [name: string]: PartialConfig } = {
       residual: 'divided',
       loss_power: 1,
       loss_eps: 0.01,
-      enhanced_ratio: 0.5, // of its own teacher's guidance, as in anystep
+      enhanced_ratio: 0.5, // of its own guidance, as in anystep
       enhanced_range: [0, 1],
-      ema_decay_rate: 0.99,
+      ema_decay_rate: 0, // (F- - F) / a of an average holds F back: docs/what-did-not-work.md
       wt_cosine_loss: false,
       weight_function: null,
     },
