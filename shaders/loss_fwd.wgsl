@@ -1,10 +1,11 @@
 // loss_fwd: per sample, root - c with root = sqrt(mean((p - t)^2) + c^2); c = 0 is the RMSE. With SQUARED the mean square
-//   itself, and a root of 1/2, with which loss_bwd's slope (p - t) / (root numel) is that of the square. With COSINE, plus the mean over
-//   pixels of 1 - cos(p, t) over channels, each norm clamped at 1e-8.
+//   itself, and a root of 1/2, with which loss_bwd's slope (p - t) / (root numel) is that of the square. With POWERED the integral of
+//   (mse + c)^-power from 0 to mse, and root = (mse + c)^power / 2: the slope is that of the square, weighted by (mse + c)^-power. With
+//   COSINE, plus the mean over pixels of 1 - cos(p, t) over channels, each norm clamped at 1e-8.
 // Buffers f32: prediction, target_value [batch, channels, pixels]; per_sample, root [batch].
 // Grid: LANES invocations a sample, one sample a workgroup; neighbours read neighbouring pixels.
 // Precision: f32; root - c is taken as mse / (root + c), which does not cancel.
-// Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023.
+// Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023; the power: Geng et al. 2025 (MeanFlow).
 // @use lanes
 // @use runs
 // @use finite
@@ -13,6 +14,7 @@ const LANES: u32 = 256u;       // knob, halved to fit: invocations a sample, a p
 const ROWS: u32 = 1u;
 const COSINE: bool = false;    // knob: add the channel-cosine term
 const SQUARED: bool = false;   // knob: the mean square instead of its root
+const POWERED: bool = false;   // knob: the integral of (mse + c)^-power instead
 
 alias Summed = vec2f; // squares, 1 - cosine
 
@@ -21,6 +23,7 @@ struct Dims {
   channels: u32,
   pixels: u32,
   c: f32,
+  power: f32, // optional, else 0
 }
 
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
@@ -28,6 +31,15 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> per_sample: array<f32>;
 @group(0) @binding(3) var<storage, read_write> root: array<f32>;
 @group(0) @binding(4) var<uniform> dims: Dims;
+
+// Of (x + c)^-power from 0 to mse.
+fn integral(mse: f32) -> f32 {
+  let rest = 1.0 - dims.power;
+  if (rest == 0.0) {
+    return log(1.0 + mse / dims.c);
+  }
+  return (pow(mse + dims.c, rest) - pow(dims.c, rest)) / rest;
+}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -72,6 +84,15 @@ fn main(
     if (SQUARED) {
       root[sample] = 0.5;
       per_sample[sample] = value + mse;
+      return;
+    }
+    if (POWERED) {
+      root[sample] = mse; // infinite or NaN
+      per_sample[sample] = value + mse;
+      if (is_finite(mse)) {
+        root[sample] = 0.5 * pow(mse + dims.c, dims.power);
+        per_sample[sample] = value + integral(mse);
+      }
       return;
     }
     let r = sqrt(mse + dims.c * dims.c);

@@ -14091,19 +14091,22 @@ const loss_fwd_ = {
     per_sample: { binding: 2, access: 'read_write', element: 'f32' },
     root: { binding: 3, access: 'read_write', element: 'f32' },
   },
-  uniform: { binding: 4, size: 16, fields: {
+  uniform: { binding: 4, size: 20, fields: {
     batch: { type: 'u32', offset: 0 },
     channels: { type: 'u32', offset: 4 },
     pixels: { type: 'u32', offset: 8 },
     c: { type: 'f32', offset: 12 },
+    power: { type: 'f32', offset: 16, else: 0 },
   } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
     COSINE: { kind: 'const', type: 'bool', default: false },
     SQUARED: { kind: 'const', type: 'bool', default: false },
+    POWERED: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['LANES'],
   code: `
+
 
 
 
@@ -14118,6 +14121,7 @@ const LANES: u32 = 256u;
 const ROWS: u32 = 1u;
 const COSINE: bool = false;
 const SQUARED: bool = false;
+const POWERED: bool = false;
 
 alias Summed = vec2f;
 
@@ -14126,6 +14130,7 @@ batch: u32,
 channels: u32,
 pixels: u32,
 c: f32,
+power: f32,
 }
 
 @group(0) @binding(0) var<storage, read> prediction: array<f32>;
@@ -14133,6 +14138,15 @@ c: f32,
 @group(0) @binding(2) var<storage, read_write> per_sample: array<f32>;
 @group(0) @binding(3) var<storage, read_write> root: array<f32>;
 @group(0) @binding(4) var<uniform> dims: Dims;
+
+
+fn integral(mse: f32) -> f32 {
+let rest = 1.0 - dims.power;
+if (rest == 0.0) {
+return log(1.0 + mse / dims.c);
+}
+return (pow(mse + dims.c, rest) - pow(dims.c, rest)) / rest;
+}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -14177,6 +14191,15 @@ if (live && lid.x == 0u) {
 if (SQUARED) {
 root[sample] = 0.5;
 per_sample[sample] = value + mse;
+return;
+}
+if (POWERED) {
+root[sample] = mse;
+per_sample[sample] = value + mse;
+if (is_finite(mse)) {
+root[sample] = 0.5 * pow(mse + dims.c, dims.power);
+per_sample[sample] = value + integral(mse);
+}
 return;
 }
 let r = sqrt(mse + dims.c * dims.c);
@@ -14261,12 +14284,13 @@ return select(max(x, least), x, is_nan(x));
 
 /**
  * loss_fwd: per sample, root - c with root = sqrt(mean((p - t)^2) + c^2); c = 0 is the RMSE. With SQUARED the mean square
- * itself, and a root of 1/2, with which loss_bwd's slope (p - t) / (root numel) is that of the square. With COSINE, plus the mean over
- * pixels of 1 - cos(p, t) over channels, each norm clamped at 1e-8.
+ * itself, and a root of 1/2, with which loss_bwd's slope (p - t) / (root numel) is that of the square. With POWERED the integral of
+ * (mse + c)^-power from 0 to mse, and root = (mse + c)^power / 2: the slope is that of the square, weighted by (mse + c)^-power. With
+ * COSINE, plus the mean over pixels of 1 - cos(p, t) over channels, each norm clamped at 1e-8.
  * Buffers f32: prediction, target_value [batch, channels, pixels]; per_sample, root [batch].
  * Grid: LANES invocations a sample, one sample a workgroup; neighbours read neighbouring pixels.
  * Precision: f32; root - c is taken as mse / (root + c), which does not cancel.
- * Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023.
+ * Source: UCGM (arXiv 2505.07447), the training loss; pseudo-Huber: Song & Dhariwal 2023; the power: Geng et al. 2025 (MeanFlow).
  */
 export interface LossFwd extends Same<typeof loss_fwd_> {}
 export const loss_fwd: LossFwd = loss_fwd_;

@@ -7,6 +7,8 @@ export interface LossOptions {
   cosine: boolean;
   /** The mean square instead of its root; c takes no part. */
   squared?: boolean;
+  /** The integral of (mse + c)^-power over the mean square: its gradient is the square's, weighted by (mse + c)^-power. */
+  powered?: boolean;
 }
 
 /** How the sum over a batch is covered. */
@@ -20,15 +22,21 @@ const tile = optional(group<{ lanes: number }>({ lanes: powerOfTwo(256) }));
 const lanesFor = (o: LossSumOptions | undefined, software: boolean) => o?.tile?.lanes ?? (software ? 1 : undefined);
 
 /**
- * Per-sample UCGM loss: sqrt(mse + c^2) - c, or mse with `squared`, plus the cosine term. Buffers f32: prediction, target_value [batch, channels,
- * pixels]; per_sample, root [batch]. See shaders/loss_fwd.wgsl.
+ * Per-sample UCGM loss: sqrt(mse + c^2) - c, or mse with `squared`, or with `powered` the integral of (mse + c)^-power, plus the cosine term.
+ * Buffers f32: prediction, target_value [batch, channels, pixels]; per_sample, root [batch]. See shaders/loss_fwd.wgsl.
  */
 export const lossForward = defineKernel({
   shader: shaders.loss_fwd,
-  options: group<LossOptions & LossSumOptions>({ cosine: flag, squared: optional(flag), tile }),
+  options: group<LossOptions & LossSumOptions>({
+    cosine: flag,
+    squared: optional(flag),
+    powered: optional(flag),
+    tile,
+  }),
   knobs: (o: LossOptions & LossSumOptions, caps) => ({
     COSINE: o.cosine,
     SQUARED: o.squared ?? false,
+    POWERED: o.powered ?? false,
     LANES: lanesFor(o, caps.software),
   }),
   sizes: (d) => {
@@ -36,8 +44,14 @@ export const lossForward = defineKernel({
     return { prediction: all, target_value: all, per_sample: d.batch, root: d.batch };
   },
   grid: (d) => d.batch,
-  check: (d) =>
-    d.channels * d.pixels === 0 ? { what: 'a sample is empty', fix: 'give channels and pixels' } : undefined,
+  check: (d, k) =>
+    d.channels * d.pixels === 0
+      ? { what: 'a sample is empty', fix: 'give channels and pixels' }
+      : k.SQUARED && k.POWERED
+        ? { what: 'the loss is squared and powered', fix: 'choose one' }
+        : k.POWERED && !(d.c > 0)
+          ? { what: `c is ${d.c}, at which a mean square of 0 has no power`, fix: 'give a positive c' }
+          : undefined,
 });
 
 /** Gradient of the weighted batch mean by the prediction, or of the sum with mean_of 1. Buffers f32: prediction, target_value, dprediction [batch, channels, pixels]; root, weights [batch]. */

@@ -101,7 +101,9 @@ function facts({ config, metrics, adapter, parameters, commands = [] }: ReportDa
   const loss = lastOf(column(metrics.slice(-100), 'loss'));
   const rate = lastOf(column(metrics.slice(-100), 'imagesPerSecond'));
   const seconds = trainingSeconds(metrics, data.batch_size);
-  const kind = transport.consistc_ratio === 0 ? 'multi-step' : `few-step, consistency ${transport.consistc_ratio}`;
+  const { method = 'UCGM', consistc_ratio } = transport;
+  const unified = consistc_ratio === 0 ? 'multi-step' : `few-step, consistency ${consistc_ratio}`;
+  const kind = method === 'UCGM' ? unified : `any-step, ${method}`;
   const list: readonly (readonly [name: string, value: string | undefined])[] = [
     ['Date', commands[0] && minuteOf(commands[0].date)],
     ['Model', model.name],

@@ -113,6 +113,39 @@ const PRESETS: { [name: string]: PartialConfig } = {
     },
     sample: { ...SAMPLE, sampling_steps: 4, target_time: 'next', rfba_gap_steps: [0.001, 0] }, // equal steps to time 0
   },
+  /** One model for any number of steps, from scratch: SoFlow's choices of method ANYSTEP for ImageNet, MeanFlow's times. */
+  'anystep-soflow': {
+    model: { name: 'tiny', two_times: true },
+    data: { name: 'digits', batch_size: 32 },
+    transport: {
+      ...TRANSPORT,
+      method: 'ANYSTEP',
+      step_ratio: [0.1, 0.002],
+      step_ratio_steps: 3000, // as many as are trained
+      same_time_ratio: 0.75,
+      time_logit_normal: [-0.4, 1],
+      residual: 'divided',
+      loss_power: 1,
+      loss_eps: 0.01,
+      enhanced_ratio: 0.5, // of its own guidance, as in anystep
+      enhanced_range: [0, 1],
+      ema_decay_rate: 0, // (F- - F) / a of an average holds F back: docs/what-did-not-work.md
+      wt_cosine_loss: false,
+      weight_function: null,
+    },
+    optimizer: { type: 'AdamW', lr: 2e-3, betas: [0.9, 0.95], weight_decay: 0 },
+    train: {
+      steps: 3000,
+      seed: 0,
+      ema_decay: 0.99,
+      max_grad_norm: null,
+      log_every: 10,
+      checkpoint_every: 500,
+      sample_every: 0,
+      keep_checkpoints: 2,
+    },
+    sample: { ...SAMPLE, sampling_steps: 4, target_time: 'next', rfba_gap_steps: [0.001, 0] },
+  },
   /** The reference's multi-step settings for latent images. */
   multistep: {
     model: { name: 'S/2' },

@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import { writeYaml } from '../io/yaml.ts';
 import type { ModelConfig } from '../models/registry.ts';
 import { OPTIMIZER_TYPES, type OptimizerOptions } from '../optim/optimizer.ts';
-import { ENHANCED_STYLES, type ObjectiveOptions } from '../ucgm/options.ts';
+import { END_TIMES, RESIDUALS, SCHEDULES } from '../ucgm/anystep_options.ts';
+import { ENHANCED_STYLES, METHODS, type ObjectiveOptions } from '../ucgm/options.ts';
 import type { SamplingOptions } from '../ucgm/schedule.ts';
 import { TRANSPORTS, type TransportName } from '../ucgm/transport.ts';
 import type { DataConfig, PartialConfig, RunConfig, TrainConfig } from './config.ts';
@@ -37,6 +38,8 @@ const triple = v.tuple([positive, positive, positive]);
 const transport = v.strictObject({
   transport_type: v.picklist(Object.keys(TRANSPORTS) as TransportName[]),
   consistc_ratio: share,
+  consistc_start: v.optional(share),
+  consistc_steps: v.optional(count),
   enhanced_ratio: real,
   scaled_cbl_eps: notNegative,
   ema_decay_rate: share,
@@ -44,10 +47,19 @@ const transport = v.strictObject({
   enhanced_range: pair(share),
   time_dist_ctrl: triple,
   wt_cosine_loss: v.boolean(),
-  weight_function: v.nullable(v.literal('Cosine')),
+  weight_function: v.nullable(v.picklist(['Cosine', 'Ratio'])),
   lab_drop_ratio: share,
-  method: v.optional(v.picklist(['UCGM', 'RCGM'])),
+  method: v.optional(v.picklist(METHODS)),
   order: v.optional(count),
+  step_ratio: v.optional(pair(share)),
+  step_ratio_schedule: v.optional(v.picklist(SCHEDULES)),
+  step_ratio_steps: v.optional(count),
+  same_time_ratio: v.optional(share),
+  end_time: v.optional(v.picklist(END_TIMES)),
+  time_logit_normal: v.optional(v.tuple([real, real])),
+  residual: v.optional(v.picklist(RESIDUALS)),
+  loss_power: v.optional(share),
+  loss_eps: v.optional(positive),
   compat: v.optional(v.literal('reference')),
 } satisfies Entries<ObjectiveOptions>);
 

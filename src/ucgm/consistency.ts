@@ -1,6 +1,7 @@
 import type { Tape } from '../autograd/tape.ts';
 import { lincomb } from '../kernels/lincomb.ts';
 import type { Training, VelocityNetwork, Weights } from '../nn/network.ts';
+import { power } from '../rng/elementary.ts';
 import { type Shard, wholeBatch } from '../rng/shard.ts';
 import { count, type Tensor } from '../tensor/index.ts';
 import { enhancedVelocities, enhancement } from './enhancement.ts';
@@ -51,15 +52,30 @@ function isCentral(options: ObjectiveOptions): boolean {
 }
 
 /**
+ * lambda at a step: consistc_ratio, or on its way there from consistc_start, 1 - lambda exponentially, as SoFlow's a (arXiv
+ * 2512.15657), which it is; in f64, the same in every engine.
+ */
+export function lambdaAt({ consistc_ratio, consistc_start, consistc_steps }: ObjectiveOptions, step: number): number {
+  if (consistc_start === undefined || consistc_steps === undefined || step >= consistc_steps) return consistc_ratio;
+  const [first, last] = [consistc_start, consistc_ratio].map((lambda) => 1 - Math.min(lambda, LIMIT)) as [
+    number,
+    number,
+  ];
+  return 1 - first * power(last / first, step / consistc_steps);
+}
+
+/**
  * The consistency part of UCGM-T (lambda > 0; arXiv 2505.07447, the training algorithm), in f64: with f(r) the prediction of
  * x at time r on the path of x* and z*, D = (f(t) - f(lambda t)) / ((1 - lambda) t), and target =
  * F_t - (a/den) (4 / sin(1.57 t)) clamp(D, -1, 1). Lambda = 1 is taken as 0.99; the reference has
  * D = (f(t + 0.005) - f(t - 0.005)) / 0.01 there. x* and z* are the data and noise, moved where zeta is not 0, see enhancement.ts.
+ * @param ratio lambda of the step, 0 too; what zeta does is by `options`.
  */
 export function consistencyCoefficients(
   options: ObjectiveOptions,
   times: ArrayLike<number>,
   shard: Shard = wholeBatch(times.length),
+  ratio: number = options.consistc_ratio,
 ): ConsistencyCoefficients {
   const { transport, turned } = rolesOf(options);
   const { a, g, da } = transport;
@@ -69,7 +85,7 @@ export function consistencyCoefficients(
   const second = new Float32Array(batch);
   const sign = turned ? -1 : 1;
   const central = isCentral(options);
-  const lambda = options.consistc_ratio === 1 ? LIMIT : options.consistc_ratio;
+  const lambda = ratio === 1 ? LIMIT : ratio;
   const droppedFrom = firstDropped(options.lab_drop_ratio, batch, shard);
   for (let b = 0; b < batch; b++) {
     const given = turned ? 1 - (times[b] as number) : (times[b] as number);

@@ -23,6 +23,8 @@ export interface BatchTensors {
 export interface Method {
   /** True when the method compares with a teacher. */
   readonly needsTeacher: boolean;
+  /** The times t of step `step`, where the method draws its own; else the trainer does, by time_dist_ctrl. */
+  times?(step: number): Float64Array | undefined;
   /** Writes the per-sample numbers of step `step` at these times. */
   upload(times: ArrayLike<number>, step: number): void;
   /** Records the forward passes and the loss, its mean into `total[slot]`. Only `tape` is walked backward. */

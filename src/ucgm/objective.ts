@@ -102,6 +102,8 @@ export interface LossChoice {
   readonly scaled_cbl_eps: number;
   /** The mean squared error instead of its root. */
   readonly squared?: boolean;
+  /** The gradient of the mean square, weighted by (mean square + scaled_cbl_eps)^-power. */
+  readonly power?: number;
 }
 
 /** The loss between a recorded velocity and its target, weighted by `weight` [B], its mean into `total[slot]`; and its backward. */
@@ -121,9 +123,9 @@ export function withLoss(
   const root = tape.alloc(batch);
   const pair = { prediction: velocity, target_value: target };
   tape.run(
-    lossForward.prepare(device, { cosine, squared: choice.squared ?? false }),
+    lossForward.prepare(device, { cosine, squared: choice.squared ?? false, powered: choice.power !== undefined }),
     { ...pair, per_sample: perSample, root },
-    { batch, channels, pixels, c: choice.scaled_cbl_eps },
+    { batch, channels, pixels, c: choice.scaled_cbl_eps, power: choice.power },
   );
   const slots = total.values.count;
   tape.run(

@@ -1,5 +1,6 @@
 import { flag, group, number, numbers, oneOf, optional, text } from '../kernel/index.ts';
 import type { Shard } from '../rng/shard.ts';
+import { ANYSTEP_OPTIONS, type AnyStepOptions, validateAnyStep } from './anystep_options.ts';
 import { OptionError, refuseWrong, transportNamed } from './transport.ts';
 
 /** What zeta compares, see enhancement.ts. `auto` is the reference's choice. */
@@ -9,10 +10,13 @@ export type EnhancedStyle = 'auto' | 'ft-vs-fe' | 'fc-vs-xz' | 'fc-vs-fe';
 export const ENHANCED_STYLES: readonly EnhancedStyle[] = ['auto', 'ft-vs-fe', 'fc-vs-xz', 'fc-vs-fe'];
 
 /** Options of UCGM-T; names are the reference's keys. */
-export interface ObjectiveOptions {
+export interface ObjectiveOptions extends AnyStepOptions {
   transport_type: string;
   /** lambda: 0 multi-step, 1 consistency. */
   consistc_ratio: number;
+  /** lambda at the first step, from which it goes to consistc_ratio in consistc_steps. The steps are few-step ones from the first on. */
+  consistc_start?: number;
+  consistc_steps?: number;
   /** zeta: strength of the enhanced target; 0 turns it off. */
   enhanced_ratio: number;
   /** What zeta compares. Default auto. */
@@ -26,16 +30,20 @@ export interface ObjectiveOptions {
   /** t ~ clamp(th3 Beta(th1, th2)). */
   time_dist_ctrl: readonly [th1: number, th2: number, th3: number];
   wt_cosine_loss: boolean;
-  weight_function: 'Cosine' | null;
+  /** Weight of a sample's loss: cos(1.57 t), or for ANYSTEP a. */
+  weight_function: 'Cosine' | 'Ratio' | null;
   /** Fraction of the labels of a batch that become the null class. */
   lab_drop_ratio: number;
-  /** UCGM-T, or its any-step successor RCGM for networks of two times. Default UCGM. */
-  method?: 'UCGM' | 'RCGM';
+  /** UCGM-T, or for networks of two times: its any-step successor RCGM, or the family ANYSTEP, see anystep_coefficients.ts. Default UCGM. */
+  method?: (typeof METHODS)[number];
   /** N of RCGM: steps in which the teacher is rolled. Default 2. */
   order?: number;
   /** 'reference': the reference's oddities that change numbers, see docs/ucgm-parity.md. */
   compat?: 'reference';
 }
+
+/** Every method of training. */
+export const METHODS = ['UCGM', 'RCGM', 'ANYSTEP'] as const;
 
 export const OBJECTIVE_DEFAULTS: ObjectiveOptions = {
   transport_type: 'Linear',
@@ -53,6 +61,8 @@ export const OBJECTIVE_DEFAULTS: ObjectiveOptions = {
 const OPTIONS = group<ObjectiveOptions>({
   transport_type: text,
   consistc_ratio: number,
+  consistc_start: optional(number),
+  consistc_steps: optional(number),
   enhanced_ratio: number,
   enhanced_style: optional(oneOf(...ENHANCED_STYLES)),
   scaled_cbl_eps: number,
@@ -60,10 +70,11 @@ const OPTIONS = group<ObjectiveOptions>({
   enhanced_range: numbers(2),
   time_dist_ctrl: numbers(3),
   wt_cosine_loss: flag,
-  weight_function: oneOf('Cosine', null),
+  weight_function: oneOf('Cosine', 'Ratio', null),
   lab_drop_ratio: number,
-  method: optional(oneOf('UCGM', 'RCGM')),
+  method: optional(oneOf(...METHODS)),
   order: optional(number),
+  ...ANYSTEP_OPTIONS,
   compat: optional(oneOf('reference')),
 });
 
@@ -85,6 +96,29 @@ export function validateObjective(o: ObjectiveOptions): void {
   if (!o.time_dist_ctrl.every((v) => v > 0)) {
     throw new OptionError(`time_dist_ctrl is [${o.time_dist_ctrl}]`, 'give three positive numbers');
   }
+  validateAnneal(o);
+  validateAnyStep(o);
+}
+
+/** @throws OptionError for a lambda that goes from nowhere, to 0, or in no number of steps. */
+function validateAnneal({
+  method = 'UCGM',
+  consistc_ratio,
+  consistc_start: start,
+  consistc_steps: steps,
+  compat,
+}: ObjectiveOptions) {
+  if (start === undefined && steps === undefined) return;
+  if (start === undefined || steps === undefined)
+    throw new OptionError('consistc_start and consistc_steps go together', 'give both, or neither');
+  if (method !== 'UCGM') throw new OptionError(`${method} has no consistc_start`, 'leave it and consistc_steps out');
+  if (!(start >= 0 && start <= 1)) throw new OptionError(`consistc_start is ${start}`, 'give a number from 0 to 1');
+  if (!(Number.isSafeInteger(steps) && steps >= 1))
+    throw new OptionError(`consistc_steps is ${steps}`, 'give a whole number of at least 1');
+  if (consistc_ratio === 0)
+    throw new OptionError(`consistc_start is ${start} and consistc_ratio 0`, 'give a consistc_ratio above 0');
+  if (compat !== undefined)
+    throw new OptionError('the reference has no consistc_start', 'leave it and consistc_steps, or compat, out');
 }
 
 /**

@@ -17,6 +17,7 @@ import type { StepMetrics } from '../optim/step_metrics.ts';
 import { beta, STREAM } from '../rng/philox.ts';
 import { type Shard, wholeBatch, wrongShard } from '../rng/shard.ts';
 import { count, type FlatBuffers, type Tensor, type Workspace } from '../tensor/index.ts';
+import { AnyStepMethod } from './anystep.ts';
 import { type Batch, copyBatch } from './batch.ts';
 import type { Method } from './method.ts';
 import type { TrainingPasses } from './objective.ts';
@@ -90,10 +91,7 @@ export class Trainer {
     this.batchSize = batchSize;
     this.options = { ...options, objective };
     this.#shard = shard;
-    this.#method =
-      objective.method === 'RCGM'
-        ? new RecursiveMethod(workspace, network, objective, batchSize, options.seed, shard)
-        : new UnifiedMethod(workspace, network, objective, batchSize, shard);
+    this.#method = methodOf(workspace, network, objective, batchSize, options.seed, shard);
     if (this.#method.needsTeacher) {
       this.teacher = new Teacher(
         workspace,
@@ -222,7 +220,7 @@ export class Trainer {
     const { workspace, options, batchSize, step } = this;
     const { stream } = workspace;
     const to = this.#inputs;
-    const times = batch.t ?? this.#times();
+    const times = batch.t ?? this.#method.times?.(step) ?? this.#times();
     const labels = Uint32Array.from(batch.labels);
     if (this.network.numClasses < 2) labels.fill(0);
     labels.fill(this.#nullLabel, firstDropped(options.objective.lab_drop_ratio, batchSize, this.#shard));
@@ -249,6 +247,20 @@ export class Trainer {
       return turned ? 1 - t : t;
     });
   }
+}
+
+/** The method that the objective names. @throws OptionError for a network or options that it does not have. */
+function methodOf(
+  workspace: Workspace,
+  network: VelocityNetwork,
+  objective: ObjectiveOptions,
+  batch: number,
+  seed: number,
+  shard: Shard,
+): Method {
+  if (objective.method === 'RCGM') return new RecursiveMethod(workspace, network, objective, batch, seed, shard);
+  if (objective.method === 'ANYSTEP') return new AnyStepMethod(workspace, network, objective, batch, seed, shard);
+  return new UnifiedMethod(workspace, network, objective, batch, shard);
 }
 
 /** The key of a step's random numbers, as the kernels take it. */

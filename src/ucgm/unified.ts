@@ -2,7 +2,7 @@ import type { Tape } from '../autograd/tape.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import type { Shard } from '../rng/shard.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
-import { consistencyCoefficients, ROW } from './consistency.ts';
+import { consistencyCoefficients, lambdaAt, ROW } from './consistency.ts';
 import type { BatchTensors, Method } from './method.ts';
 import { type ObjectiveResult, objective } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
@@ -24,7 +24,7 @@ export class UnifiedMethod implements Method {
     if (network.twoTimes)
       throw new OptionError(
         'UCGM has no use for a network of two times',
-        'use method RCGM (preset anystep), or leave two_times out',
+        'use method RCGM (preset anystep) or ANYSTEP (preset anystep-soflow), or leave two_times out',
       );
     this.needsTeacher = needsTeacher(options);
     this.#workspace = workspace;
@@ -43,14 +43,19 @@ export class UnifiedMethod implements Method {
     }
   }
 
-  upload(times: ArrayLike<number>): void {
+  upload(times: ArrayLike<number>, step: number): void {
     const { stream } = this.#workspace;
     const { path, target, weight } = multiStepCoefficients(this.#options, times, this.#shard);
     stream.write(this.#own.path, path);
     stream.write(this.#own.target, target);
     stream.write(this.#own.weight, weight);
     if (!this.#consistency) return;
-    const { rows, first, second } = consistencyCoefficients(this.#options, times, this.#shard);
+    const { rows, first, second } = consistencyCoefficients(
+      this.#options,
+      times,
+      this.#shard,
+      lambdaAt(this.#options, step),
+    );
     stream.write(this.#consistency.rows, rows);
     stream.write(this.#consistency.first, first);
     stream.write(this.#consistency.second, second);

@@ -31,6 +31,7 @@ interface Sizes {
   c: number;
   cosine: boolean;
   squared?: boolean;
+  power?: number;
   /** The gradient of the sum over samples, not of their mean. */
   sum?: boolean;
   edge?: keyof typeof EDGES;
@@ -48,7 +49,7 @@ function tensors(o: Sizes): Tensors {
 const FLOPS = { lossForward: { root: 3, cosine: 9 }, lossBackward: { root: 2, cosine: 12 } };
 
 function lossCase(kernel: 'lossForward' | 'lossBackward', o: Sizes, extra: Partial<KernelCase> = {}): KernelCase {
-  const { batch, channels, pixels, c, cosine, squared = false, sum = false, edge, tile } = o;
+  const { batch, channels, pixels, c, cosine, squared = false, power, sum = false, edge, tile } = o;
   const count = batch * channels * pixels;
   const forward = kernel === 'lossForward';
   return {
@@ -57,13 +58,14 @@ function lossCase(kernel: 'lossForward' | 'lossBackward', o: Sizes, extra: Parti
       `${batch}x${channels}x${pixels} c ${c}`,
       cosine && 'cosine',
       squared && 'squared',
+      power !== undefined && `power ${power}`,
       sum && 'of the sum',
       edge,
       tile && `${tile.lanes} lanes`,
     ]
       .filter(Boolean)
       .join(' '),
-    variant: cosine ? 'cosine' : 'root',
+    variant: power !== undefined ? 'powered' : cosine ? 'cosine' : 'root',
     shape: [batch, channels, pixels],
     tolerance: 2e-6,
     toleranceFrom: 'f32 rounding of sums of squares over a sample, 16 ulp',
@@ -77,8 +79,8 @@ function lossCase(kernel: 'lossForward' | 'lossBackward', o: Sizes, extra: Parti
       const { losses, roots } = sampleLosses(problem);
       if (forward) {
         return prepared(
-          lossForward.prepare(device, { cosine, squared, tile }),
-          { batch, channels, pixels, c },
+          lossForward.prepare(device, { cosine, squared, powered: power !== undefined, tile }),
+          { batch, channels, pixels, c, ...(power !== undefined && { power }) },
           {
             inputs: { prediction, target_value: target },
             outputs: { per_sample: batch, root: batch },
@@ -135,6 +137,8 @@ function totalCase(batch: number, tile?: LossSumOptions['tile'], extra: Partial<
   };
 }
 
+const POWER = { tolerance: 1e-5, toleranceFrom: 'pow and log as WGSL bounds them: by exp2 and log2' };
+
 export const lossCases: KernelCase[] = [
   ...(['lossForward', 'lossBackward'] as const).flatMap((kernel) => [
     lossCase(kernel, { batch: 2, channels: 3, pixels: 7, c: 0, cosine: true }, { smoke: true }),
@@ -146,6 +150,10 @@ export const lossCases: KernelCase[] = [
     lossCase(kernel, { batch: 3, channels: 4, pixels: 257, c: 5, cosine: false }),
     lossCase(kernel, { batch: 41, channels: 3, pixels: 113, c: 0, cosine: false, squared: true }),
     lossCase(kernel, { batch: 3, channels: 3, pixels: 7, c: 0, cosine: true, squared: true }),
+    ...[0.5, 0.75, 1].map((power) =>
+      lossCase(kernel, { batch: 41, channels: 3, pixels: 113, c: 0.01, cosine: false, power }, POWER),
+    ),
+    lossCase(kernel, { batch: 3, channels: 4, pixels: 41, c: 0.001, cosine: true, power: 1, edge: 'near' }, POWER),
     lossCase(kernel, { batch: 3, channels: 4, pixels: 41, c: 5, cosine: false, edge: 'near' }),
     ...(['met', 'null', 'tiny', 'null targets'] as const).map((edge) =>
       lossCase(kernel, { batch: 3, channels: 4, pixels: 41, c: 0, cosine: true, edge }),

@@ -1,3 +1,4 @@
+export * from './anystep.ts';
 export * from './attention.ts';
 export * from './convolution.ts';
 export * from './embedding.ts';

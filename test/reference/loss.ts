@@ -8,6 +8,8 @@ export interface LossProblem {
   cosine: boolean;
   /** The mean square itself. */
   squared?: boolean;
+  /** The integral of (mean square + c)^-power. */
+  power?: number;
   prediction: ArrayLike<number>;
   target: ArrayLike<number>;
 }
@@ -26,6 +28,10 @@ export function sampleLosses(o: LossProblem): { losses: Float64Array; roots: Flo
     const root = Math.hypot(Math.sqrt(square / values), o.c);
     roots[b] = root;
     losses[b] = o.squared ? square / values : root - o.c;
+    if (o.power !== undefined) {
+      losses[b] = integralOfPower(square / values, o.c, o.power);
+      roots[b] = (square / values + o.c) ** o.power / 2;
+    }
     if (!o.cosine) continue;
     let apart = 0;
     for (let pixel = 0; pixel < o.pixels; pixel++) {
@@ -35,6 +41,12 @@ export function sampleLosses(o: LossProblem): { losses: Float64Array; roots: Flo
     losses[b] = (losses[b] as number) + apart / o.pixels;
   }
   return { losses, roots };
+}
+
+/** Of (x + c)^-power from 0 to `square`. */
+function integralOfPower(square: number, c: number, power: number): number {
+  if (power === 1) return Math.log1p(square / c);
+  return ((square + c) ** (1 - power) - c ** (1 - power)) / (1 - power);
 }
 
 /** The gradient of the mean over the batch of weight * loss by the prediction. */

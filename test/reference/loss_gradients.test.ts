@@ -32,6 +32,17 @@ describe('f64 gradients of losses and lookups against central differences', () =
     expect(relError(lossGradient({ ...sizes, target, prediction }, weights), numeric)).toBeLessThan(TOLERANCE);
   });
 
+  it.each([0.5, 0.75, 1])('loss with mean squares to the power %s', (power) => {
+    const sizes = { batch: 3, channels: 4, pixels: 5, c: 0.01, cosine: false, power };
+    const [target, prediction, weights] = [randn(60, 1), randn(60, 2), randn(3, 3)];
+    const numeric = numericalGradient(
+      (p) => sampleLosses({ ...sizes, target, prediction: p }).losses,
+      prediction,
+      weights.map((w) => w / 3),
+    );
+    expect(relError(lossGradient({ ...sizes, target, prediction }, weights), numeric)).toBeLessThan(TOLERANCE);
+  });
+
   it('loss where every third pixel has a target without direction', () => {
     const sizes = { batch: 2, channels: 4, pixels: 6, c: 0, cosine: true };
     const [prediction, weights] = [randn(48, 2), randn(2, 3)];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { consistencyCoefficients, ROW } from '../../src/ucgm/consistency.ts';
+import { consistencyCoefficients, lambdaAt, ROW } from '../../src/ucgm/consistency.ts';
 import { droppedLabels, OBJECTIVE_DEFAULTS, type ObjectiveOptions, validateObjective } from '../../src/ucgm/options.ts';
 import { multiStepCoefficients } from '../../src/ucgm/targets.ts';
 import { TRANSPORTS } from '../../src/ucgm/transport.ts';
@@ -111,6 +111,20 @@ describe('consistency coefficients', () => {
     expect(ripple('reference')).toBeGreaterThan(0.05);
   });
 
+  it('take lambda from the step: from consistc_start to consistc_ratio, 1 - lambda exponentially', () => {
+    const annealed: ObjectiveOptions = { ...FEW, consistc_ratio: 0.99, consistc_start: 0, consistc_steps: 100 };
+    const lambdas = [0, 50, 100, 5000].map((step) => lambdaAt(annealed, step));
+    [0, 0.9, 0.99, 0.99].forEach((lambda, i) => void expect(lambdas[i]).toBeCloseTo(lambda, 12));
+    expect([99, 100].map((step) => lambdaAt({ ...annealed, consistc_ratio: 1 }, step))[1]).toBe(1);
+    expect(lambdaAt(FEW, 7)).toBe(1);
+    const { first: now, second: before, rows } = consistencyCoefficients(annealed, [0.4], undefined, lambdas[1]);
+    const plain = consistencyCoefficients({ ...FEW, consistc_ratio: lambdas[1] as number }, [0.4]);
+    expect({ first: now, second: before, rows }).toEqual(plain);
+    const zero = consistencyCoefficients(annealed, [0.4], undefined, 0);
+    expect([...zero.second]).toEqual([0]);
+    expect([...zero.rows].every(Number.isFinite)).toBe(true);
+  });
+
   it('stay finite at both ends of time', () => {
     for (const transport_type of Object.keys(TRANSPORTS)) {
       for (const consistc_ratio of [1, 0.5]) {
@@ -136,6 +150,15 @@ describe('options of the objective', () => {
     [{ compat: 'torch' }, 'compat is "torch"'],
     [{ weight_function: 'Sine' }, 'weight_function is "Sine"'],
     [{ time_dist_ctrl: [1, 0, 1] }, 'time_dist_ctrl'],
+    [{ consistc_ratio: 1, consistc_start: 0.5 }, 'consistc_start and consistc_steps go together'],
+    [{ consistc_ratio: 1, consistc_start: 2, consistc_steps: 9 }, 'consistc_start is 2'],
+    [{ consistc_ratio: 1, consistc_start: 0, consistc_steps: 0.5 }, 'consistc_steps is 0.5'],
+    [{ consistc_start: 0.5, consistc_steps: 9 }, 'give a consistc_ratio above 0'],
+    [{ method: 'RCGM', consistc_start: 0.5, consistc_steps: 9 }, 'RCGM has no consistc_start'],
+    [
+      { consistc_ratio: 1, consistc_start: 0, consistc_steps: 9, compat: 'reference' },
+      'reference has no consistc_start',
+    ],
   ])('refuse %o', (change, message) => {
     expect(() => validateObjective({ ...OBJECTIVE_DEFAULTS, ...change } as ObjectiveOptions)).toThrow(message);
   });

@@ -35,7 +35,7 @@ it('options of trainer, objective and sampler that do not exist are refused, wit
     [made({ ...fine, maxGradNorm: -1 }), 'maxGradNorm is -1'],
     [made({ ...fine, onGradients: 3 }), 'onGradients is 3. Fix: give onGradients a function'],
     [objective({ weight_funcion: null }), 'write weight_function'],
-    [objective({ weight_function: 'cosine' }), 'give weight_function one of: "Cosine", null'],
+    [objective({ weight_function: 'cosine' }), 'give weight_function one of: "Cosine", "Ratio", null'],
     [
       objective({ enhanced_range: [0, Number.POSITIVE_INFINITY] }),
       'enhanced_range is [0, Infinity]. Fix: give enhanced_range an array of 2 finite numbers',

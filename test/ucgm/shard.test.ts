@@ -34,7 +34,7 @@ function watched(network: VelocityNetwork, seen: Tensor[]): VelocityNetwork {
 async function train(objective: Partial<ObjectiveOptions>, first: number, size: number, shard?: Shard) {
   const workspace = new Workspace(await testDevice());
   const seen: Tensor[] = [];
-  const network = createNetwork('TiT', { ...sizes, ...(objective.method === 'RCGM' && { two_times: true }) } as never);
+  const network = createNetwork('TiT', { ...sizes, ...(objective.method && { two_times: true }) } as never);
   const gradients: Float32Array[] = [];
   const options: TrainerOptions = {
     objective: { ...OBJECTIVE_DEFAULTS, lab_drop_ratio: 0.4, wt_cosine_loss: false, ...objective },
@@ -59,7 +59,18 @@ async function train(objective: Partial<ObjectiveOptions>, first: number, size: 
 const OBJECTIVES: [name: string, Partial<ObjectiveOptions>][] = [
   ['multi-step, enhanced', { enhanced_ratio: 0.5 }],
   ['few-step, enhanced', { consistc_ratio: 1, enhanced_ratio: 0.5, time_dist_ctrl: [0.8, 1.2, 1] }],
-  ['any-step', { method: 'RCGM', enhanced_ratio: 0.5, weight_function: null }],
+  ['any-step, RCGM', { method: 'RCGM', enhanced_ratio: 0.5, weight_function: null }],
+  [
+    'any-step',
+    {
+      method: 'ANYSTEP',
+      step_ratio: [0.1, 0.1],
+      same_time_ratio: 0.3,
+      time_logit_normal: [-0.4, 1],
+      enhanced_ratio: 0.5,
+      weight_function: null,
+    },
+  ],
 ];
 
 it.each(OBJECTIVES)(
@@ -78,7 +89,7 @@ it.each(OBJECTIVES)(
       const join = (i: number) => parts.flatMap(({ inputs }) => inputs[i] as number[]);
       expect(parts.map(({ inputs }) => inputs.length)).toEqual([whole.inputs.length, whole.inputs.length]);
       // x_t, t, y (and t - tt) of the first pass of each step follow from the random numbers alone, to the bit
-      const passes = objective.method === 'RCGM' ? 4 : 3;
+      const passes = objective.method ? 4 : 3;
       const perStep = whole.inputs.length / 2;
       for (const start of [0, perStep])
         for (let i = start; i < start + passes; i++) expect(join(i), `input ${i}`).toEqual(whole.inputs[i]);

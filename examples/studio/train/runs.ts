@@ -19,7 +19,7 @@ const COLUMNS: readonly (readonly [name: string, value: (run: KeptRun) => string
   [
     'Kind',
     ({ config: { transport } }) =>
-      transport.consistc_ratio > 0 || transport.method === 'RCGM' ? 'few-step' : 'multi-step',
+      transport.consistc_ratio > 0 || (transport.method ?? 'UCGM') !== 'UCGM' ? 'few-step' : 'multi-step',
     true,
   ],
   [

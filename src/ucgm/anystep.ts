@@ -1,0 +1,144 @@
+import type { Tape } from '../autograd/tape.ts';
+import { lincomb } from '../kernels/lincomb.ts';
+import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import type { Shard } from '../rng/shard.ts';
+import { count, type Tensor, type Workspace } from '../tensor/index.ts';
+import { anyStepCoefficients, endTimes, logitNormalTimes, ROW, stepRatio } from './anystep_coefficients.ts';
+import type { BatchTensors, Method } from './method.ts';
+import { type LossChoice, type ObjectiveResult, withLoss } from './objective.ts';
+import type { ObjectiveOptions } from './options.ts';
+import { OptionError } from './transport.ts';
+
+/** eps of the loss where there is a power and none is given, SoFlow's for ImageNet. */
+const LOSS_EPS = 0.01;
+
+/** Any-step training, see anystep_coefficients.ts: flow matching, UCGM, alpha-Flow and SoFlow by the choice of s, a and the loss. */
+export class AnyStepMethod implements Method {
+  readonly needsTeacher = true;
+  readonly #workspace: Workspace;
+  readonly #network: VelocityNetwork;
+  readonly #options: ObjectiveOptions;
+  readonly #batch: number;
+  readonly #seed: number;
+  readonly #first: number;
+  readonly #own: {
+    readonly rows: Tensor;
+    readonly span: Tensor;
+    readonly between: Tensor;
+    readonly rest: Tensor;
+    readonly still: Tensor;
+    readonly weight: Tensor;
+  };
+
+  /** @throws OptionError for a network of one time, and for options that it does not have. */
+  constructor(
+    workspace: Workspace,
+    network: VelocityNetwork,
+    options: ObjectiveOptions,
+    batch: number,
+    seed: number,
+    shard: Shard,
+  ) {
+    checkOptions(network, options);
+    this.#workspace = workspace;
+    this.#network = network;
+    this.#options = options;
+    this.#batch = batch;
+    this.#seed = seed;
+    this.#first = shard.first;
+    const make = (name: string, ...shape: number[]) => workspace.create('data', name, shape);
+    this.#own = {
+      rows: make('coefficients', batch, ROW.stride),
+      span: make('spans', batch),
+      between: make('times between', batch),
+      rest: make('spans from between', batch),
+      still: make('no span', batch), // created zeroed, and kept so
+      weight: make('loss weights', batch),
+    };
+  }
+
+  times(step: number): Float64Array | undefined {
+    if (!this.#options.time_logit_normal) return undefined;
+    return logitNormalTimes(this.#options, this.#seed, step, this.#first, this.#batch);
+  }
+
+  upload(times: ArrayLike<number>, step: number): void {
+    const { stream } = this.#workspace;
+    const ends = endTimes(this.#options, this.#seed, step, this.#first, times);
+    const numbers = anyStepCoefficients(this.#options, stepRatio(this.#options, step), times, ends);
+    stream.write(this.#own.rows, numbers.rows);
+    stream.write(this.#own.span, numbers.span);
+    stream.write(this.#own.between, numbers.between);
+    stream.write(this.#own.rest, numbers.rest);
+    stream.write(this.#own.weight, numbers.weight);
+  }
+
+  run(
+    tape: Tape,
+    inference: Tape,
+    online: Weights,
+    teacher: Weights | undefined,
+    { x, z, t, y, yNull, training }: BatchTensors,
+    total: { values: Tensor; slot: number },
+  ): ObjectiveResult {
+    const network = this.#network;
+    const { rows, span, between, rest, still, weight } = this.#own;
+    const { device } = this.#workspace;
+    const dims = { batch: x.shape[0] as number, n: count(x.shape.slice(1)), coef_stride: ROW.stride };
+    const combine = (coef_offset: number, u0: Tensor, u1: Tensor, u2?: Tensor, u3?: Tensor): Tensor => {
+      const out = tape.alloc(...x.shape);
+      const inputs = u3 ? 4 : u2 ? 3 : 2;
+      tape.run(lincomb.prepare(device, { inputs }), { u0, u1, u2, u3, coefs: rows, out }, { ...dims, coef_offset });
+      return out;
+    };
+    const ask = (at: Tensor, time: Tensor, to: Tensor, label: Tensor) =>
+      inference.block([at], () =>
+        network.forward(inference, teacher as Weights, at, time, label, to, training?.teacher),
+      );
+    const release = (...tensors: readonly (Tensor | undefined)[]) => {
+      for (const tensor of tensors) if (tensor) tape.release(tensor);
+    };
+
+    const xt = combine(ROW.path, x, z); // [B, C, H, W]
+    const velocity = network.forward(tape, online, xt, t, y, span, training?.online); // [B, C, H, W]
+    const guided = this.#options.enhanced_ratio !== 0;
+    const [cond, uncond] = guided ? [ask(xt, t, still, y), ask(xt, t, still, yNull)] : [undefined, undefined];
+    const v = combine(ROW.velocity, x, z, cond, uncond); // [B, C, H, W]
+    release(cond, uncond);
+    const xl = combine(ROW.between, xt, v); // [B, C, H, W]
+    const beyond = ask(xl, between, rest, y); // F-(x_l, l, s) [B, C, H, W]
+    release(xl);
+
+    const target = tape.alloc(...x.shape); // [B, C, H, W]
+    const clamped = this.#options.residual === 'clamped';
+    const parts = { u0: velocity, u1: v, u2: beyond, coefs: rows, out: target, ...(clamped && { origin: velocity }) };
+    tape.run(lincomb.prepare(device, { inputs: 3, clamped }), parts, { ...dims, coef_offset: ROW.target });
+    release(v, beyond);
+    return withLoss(tape, velocity, target, weight, this.#loss, total);
+  }
+
+  free(): void {
+    for (const tensor of Object.values(this.#own)) this.#workspace.free(tensor);
+  }
+
+  get #loss(): LossChoice {
+    const { loss_power, loss_eps = LOSS_EPS, scaled_cbl_eps } = this.#options;
+    if (loss_power === undefined) return { wt_cosine_loss: false, scaled_cbl_eps };
+    if (loss_power === 0) return { wt_cosine_loss: false, scaled_cbl_eps: 0, squared: true };
+    return { wt_cosine_loss: false, scaled_cbl_eps: loss_eps, power: loss_power };
+  }
+}
+
+function checkOptions(network: VelocityNetwork, o: ObjectiveOptions): void {
+  if (!network.twoTimes)
+    throw new OptionError('ANYSTEP needs a network of two times', 'set two_times: true in the section model');
+  const without: [string, boolean, string][] = [
+    ['transport_type', o.transport_type === 'Linear', 'set it to Linear'],
+    ['consistc_ratio', o.consistc_ratio === 0, 'set it to 0: step_ratio and end_time say it'],
+    ['enhanced_style', (o.enhanced_style ?? 'auto') === 'auto', 'leave it out'],
+    ['order', o.order === undefined, 'leave it out'],
+    ['compat', o.compat === undefined, 'leave it out'],
+    ['wt_cosine_loss', !o.wt_cosine_loss, 'set it to false'],
+  ];
+  for (const [name, fits, fix] of without) if (!fits) throw new OptionError(`ANYSTEP has no ${name}`, fix);
+}
