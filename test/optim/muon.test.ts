@@ -53,6 +53,8 @@ async function made(options: Partial<OptimizerOptions> = {}, maxBytes?: number) 
   return { workspace, parameters, optimizer, clip, step };
 }
 
+type State = { param: Float64Array; m: Float64Array; v: Float64Array };
+
 /** ||ours - theirs|| / ||theirs||. */
 function apart(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
   const norm = (v: number[]) => Math.hypot(...v);
@@ -70,7 +72,7 @@ for (const [how, maxBytes] of [
     );
     const begin = numbers(0, 0.3);
     const zeros = (n: number) => new Float64Array(n);
-    const oracle = new Map(
+    const oracle = new Map<string, State>(
       SPECS.map(({ name, shape }) => [
         name,
         { param: Float64Array.from(begin.get(name) ?? []), m: zeros(size(shape)), v: zeros(size(shape)) },
@@ -82,7 +84,7 @@ for (const [how, maxBytes] of [
       const ours = await parameters.values.read();
       const moments = await optimizer.m.read();
       for (const { name, shape } of SPECS) {
-        const state = oracle.get(name) as { param: Float64Array; m: Float64Array; v: Float64Array };
+        const state = oracle.get(name) as State;
         const grad = (gradients.get(name) as Float32Array).map((g) => g / 2);
         const [rows, cols] = [shape[0] as number, size(shape.slice(1))];
         const next = MATRICES.includes(name)
