@@ -30,7 +30,7 @@ const FAMILIES = {
   matmul_matrix: '21 kB',
   norm: '12 kB',
   norm_backward: '13.5 kB',
-  optimizer: '12 kB',
+  optimizer: '12.5 kB',
   patch: '9 kB',
   pixel_shuffle: '8.5 kB',
   qk_norm_rope: '12 kB',
