@@ -11,7 +11,7 @@ const MAY_IMPORT = {
   tensor: ['kernel', 'device', 'rng'],
   autograd: ['kernel', 'kernels', 'tensor'],
   nn: ['kernel', 'kernels', 'tensor', 'autograd', 'rng'],
-  optim: ['kernel', 'kernels', 'tensor', 'autograd', 'nn'],
+  optim: ['kernel', 'kernels', 'tensor', 'autograd', 'nn', 'rng'],
   models: ['kernel', 'tensor', 'autograd', 'nn'],
   ucgm: ['kernel', 'kernels', 'device', 'tensor', 'autograd', 'nn', 'optim', 'rng'],
   data: ['kernel', 'rng', 'io'],

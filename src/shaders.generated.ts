@@ -17293,6 +17293,384 @@ return select(clamp(x, low, high), x, is_nan(x));
 export interface MatmulTiled extends Same<typeof matmul_tiled_> {}
 export const matmul_tiled: MatmulTiled = matmul_tiled_;
 
+const muon_momentum_ = {
+  name: 'muon_momentum',
+  entryPoint: 'main',
+  bindings: {
+    grad: { binding: 0, access: 'read', element: 'vec4f' },
+    m: { binding: 1, access: 'read_write', element: 'vec4f' },
+    clip: { binding: 2, access: 'read', element: 'f32' },
+    hyper: { binding: 3, access: 'read', element: 'f32' },
+    x: { binding: 4, access: 'read_write', element: 'f32' },
+    partial: { binding: 5, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 6, size: 12, fields: {
+    count: { type: 'u32', offset: 0 },
+    x_offset: { type: 'u32', offset: 4, else: 0 },
+    partial_offset: { type: 'u32', offset: 8, else: 0 },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 1, halves: true },
+    PER_GROUP: { kind: 'const', type: 'u32', default: 4096 },
+    MAX_GROUPS: { kind: 'const', type: 'u32', default: 1024 },
+  },
+  workgroup: ['LANES', 'ROWS'],
+  code: `
+
+
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 256u;
+const ROWS: u32 = 1u;
+const PER_GROUP: u32 = 4096u;
+const MAX_GROUPS: u32 = 1024u;
+
+alias Summed = vec4f;
+
+struct Dims {
+count: u32,
+x_offset: u32,
+partial_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> grad: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> m: array<vec4f>;
+@group(0) @binding(2) var<storage, read> clip: array<f32>;
+@group(0) @binding(3) var<storage, read> hyper: array<f32>;
+@group(0) @binding(4) var<storage, read_write> x: array<f32>;
+@group(0) @binding(5) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) workgroups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
+) {
+let group = (wid.x + wid.y * workgroups.x) * ROWS + lid.y;
+let groups = min(MAX_GROUPS, (dims.count + PER_GROUP - 1u) / PER_GROUP);
+let inside = group < groups;
+let end = select(0u, (dims.count + 3u) / 4u, inside);
+let step = groups * LANES;
+let held = clip[3] == 1.0;
+var sums = Runs();
+for (var first = group * LANES + lid.x; first < end; first += RUN * step) {
+var run = Summed();
+for (var i = first; i < min(end, first + RUN * step); i += step) {
+let g = clean_gradient(grad[i], clip[0]);
+let old = m[i];
+let new_m = hyper[0] * old + hyper[1] * g;
+let update = hyper[1] * g + hyper[0] * new_m;
+let live = live_elements(i, dims.count);
+if (!held) {
+m[i] = select(old, new_m, live);
+}
+let own = select(vec4f(), update, live);
+run += own * own;
+for (var k = 0u; k < min(4u, dims.count - 4u * i); k++) {
+x[dims.x_offset + 4u * i + k] = update[k];
+}
+}
+add_run(&sums, run);
+}
+let squares = sum_of(sums);
+let sum = lanes_sum((squares.x + squares.y) + (squares.z + squares.w), lid.x, lid.y);
+if (inside && lid.x == 0u) {
+partial[dims.partial_offset + group] = sum;
+}
+}
+
+
+
+
+fn clean_gradient(raw: vec4f, scale: f32) -> vec4f {
+let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
+return select(raw * scale, vec4f(0.0), broken);
+}
+
+
+fn live_elements(i: u32, count: u32) -> vec4<bool> {
+return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+}
+
+
+
+
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
+}
+
+
+
+
+
+const RUN: u32 = 256u;
+
+struct Runs {
+total: Summed,
+block: Summed,
+count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
+}
+
+fn sum_of(runs: Runs) -> Summed {
+return runs.total + runs.block;
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * muon_momentum: the momentum of one matrix, and what Muon makes orthogonal of it: Nesterov's average of momentum and gradient.
+ * g = finite(grad) * clip scale;  m = b m + (1 - b) g;  x = (1 - b) g + b m
+ * Buffers f32: grad [count]; m [count] updated; clip [4] of shaders/clip_scale.wgsl; hyper [4] = (b, 1 - b, lr, lr wd);
+ * x: written from x_offset on, without padding, so that matrices of one shape lie side by side; partial: sums of squares of x, from
+ * partial_offset on, one a group. grad and m are padded to whole vec4s; elements past count keep their values.
+ * Grid: groups = min(MAX_GROUPS, ceil(count / PER_GROUP)) of LANES invocations, ROWS groups a workgroup; see shaders/grad_stats.wgsl.
+ * Precision: f32; sums of runs. A non-finite gradient counts as 0. In a step that is held m stays.
+ * Source: Jordan et al. 2024 (Muon), muon_update of muon.py.
+ */
+export interface MuonMomentum extends Same<typeof muon_momentum_> {}
+export const muon_momentum: MuonMomentum = muon_momentum_;
+
+const muon_scale_ = {
+  name: 'muon_scale',
+  entryPoint: 'main',
+  bindings: {
+    partial: { binding: 0, access: 'read', element: 'f32' },
+    scales: { binding: 1, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 2, size: 8, fields: {
+    matrices: { type: 'u32', offset: 0 },
+    groups: { type: 'u32', offset: 4 },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 64, halves: true },
+  },
+  workgroup: ['LANES'],
+  code: `
+
+
+
+
+
+
+
+
+const LANES: u32 = 64u;
+const ROWS: u32 = 1u;
+
+struct Dims {
+matrices: u32,
+groups: u32,
+}
+
+@group(0) @binding(0) var<storage, read> partial: array<f32>;
+@group(0) @binding(1) var<storage, read_write> scales: array<f32>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(LANES)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) workgroups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
+) {
+let matrix = wid.x + wid.y * workgroups.x;
+let live = matrix < dims.matrices;
+let base = select(0u, matrix, live) * dims.groups;
+var squares = 0.0;
+for (var i = lid.x; i < dims.groups; i += LANES) {
+squares += partial[base + i];
+}
+squares = lanes_sum(squares, lid.x, 0u);
+if (live && lid.x == 0u) {
+scales[matrix] = inverse(sqrt(squares) + 1e-7);
+}
+}
+
+
+
+
+
+var<workgroup> lane_partials: array<f32, LANES * ROWS>;
+
+fn lanes_sum(value: f32, lane: u32, row: u32) -> f32 {
+if (LANES == 1u) {
+return value;
+}
+let base = row * LANES;
+lane_partials[base + lane] = value;
+workgroupBarrier();
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_partials[base + lane] += lane_partials[base + lane + stride];
+}
+workgroupBarrier();
+}
+let total = lane_partials[base];
+workgroupBarrier();
+return total;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+fn is_finite(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+fn inverse(x: f32) -> f32 {
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * muon_scale: what takes each matrix to a Frobenius norm of 1: scale = 1 / (sqrt(sum of squares) + 1e-7), so that no singular value is
+ * above 1 and a matrix of zeros stays one.
+ * Buffers f32: partial [matrices, groups] of shaders/muon_momentum.wgsl; scales [matrices].
+ * Grid: a workgroup of LANES invocations a matrix.
+ * Precision: f32, in one fixed order.
+ * Source: Jordan et al. 2024 (Muon), zeropower_via_newtonschulz5 of muon.py.
+ */
+export interface MuonScale extends Same<typeof muon_scale_> {}
+export const muon_scale: MuonScale = muon_scale_;
+
+const muon_step_ = {
+  name: 'muon_step',
+  entryPoint: 'main',
+  bindings: {
+    param: { binding: 0, access: 'read_write', element: 'vec4f' },
+    x: { binding: 1, access: 'read', element: 'f32' },
+    hyper: { binding: 2, access: 'read', element: 'f32' },
+    clip: { binding: 3, access: 'read', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 12, fields: {
+    count: { type: 'u32', offset: 0 },
+    x_offset: { type: 'u32', offset: 4, else: 0 },
+    size: { type: 'f32', offset: 8 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+count: u32,
+x_offset: u32,
+size: f32,
+}
+
+@group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> hyper: array<f32>;
+@group(0) @binding(3) var<storage, read> clip: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let i = (wid.x + wid.y * groups.x) * WG + local;
+if (i >= (dims.count + 3u) / 4u || clip[3] == 1.0) {
+return;
+}
+let p = param[i];
+var update = vec4f();
+for (var k = 0u; k < min(4u, dims.count - 4u * i); k++) {
+update[k] = x[dims.x_offset + 4u * i + k];
+}
+param[i] = select(p, p - hyper[3] * p - hyper[2] * dims.size * update, live_elements(i, dims.count));
+}
+
+
+
+
+
+
+
+
+
+
+fn live_elements(i: u32, count: u32) -> vec4<bool> {
+return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * muon_step: one matrix moves against its orthogonal update, in place: p = p - lr wd p - lr size x
+ * Buffers f32: param [count] updated, padded to whole vec4s, elements past count keep their values; x: read from x_offset on, without
+ * padding; hyper [4] = (b, 1 - b, lr, lr wd); clip [4] of shaders/clip_scale.wgsl: a step that is held changes nothing.
+ * Dims: size, the factor of the matrix's shape, and what the iteration has left out of x.
+ * Grid: one vec4 an invocation, WG invocations a workgroup.
+ * Precision: f32.
+ * Source: Jordan et al. 2024 (Muon), SingleDeviceMuon of muon.py.
+ */
+export interface MuonStep extends Same<typeof muon_step_> {}
+export const muon_step: MuonStep = muon_step_;
+
 const norm_bwd_modulation_ = {
   name: 'norm_bwd_modulation',
   entryPoint: 'main',

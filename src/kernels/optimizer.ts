@@ -197,3 +197,45 @@ export const ema = defineKernel({
   sizes: ({ count }) => ({ average: count, param: count, decay: 1, clip: 4 }),
   grid: (d, k) => groupsOf(d.count, k, 4),
 });
+
+/**
+ * The momentum of one matrix, and what Muon makes orthogonal. Buffers f32: grad [count]; m [count] updated, both padded to 16 bytes; clip [4];
+ * hyper [4] from `muonHyper` of src/optim/hyper.ts; x, written from x_offset on; partial, its sums of squares, written from
+ * partial_offset on, `gradStatsGroups(count)` of them. See shaders/muon_momentum.wgsl.
+ */
+export const muonMomentum = defineKernel({
+  shader: shaders.muon_momentum,
+  options: none,
+  knobs: (_o: undefined, caps) => ({ PER_GROUP, MAX_GROUPS, ...(caps.software && { LANES: 1, ROWS: 8 }) }),
+  sizes: (d) => ({
+    grad: d.count,
+    m: d.count,
+    clip: 4,
+    hyper: 4,
+    x: d.x_offset + d.count,
+    partial: d.partial_offset + gradStatsGroups(d.count),
+  }),
+  grid: (d, k) => Math.ceil(gradStatsGroups(d.count) / (k.ROWS as number)),
+});
+
+/**
+ * What takes matrices to a Frobenius norm of 1. Buffers f32: partial [matrices, groups] of muonMomentum; scales [matrices]. See
+ * shaders/muon_scale.wgsl.
+ */
+export const muonScale = defineKernel({
+  shader: shaders.muon_scale,
+  options: none,
+  knobs: (_o: undefined, caps) => ({ LANES: caps.software ? 1 : undefined }),
+  sizes: (d) => ({ partial: d.matrices * d.groups, scales: d.matrices }),
+  grid: (d) => d.matrices,
+});
+
+/**
+ * p = p - lr wd p - lr size x for one matrix. Buffers f32: param [count] updated, padded to 16 bytes; x, read from x_offset on; hyper [4] of
+ * muonMomentum; clip [4]. See shaders/muon_step.wgsl.
+ */
+export const muonStep = defineKernel({
+  shader: shaders.muon_step,
+  sizes: (d) => ({ param: d.count, x: d.x_offset + d.count, hyper: 4, clip: 4 }),
+  grid: (d, k) => groupsOf(d.count, k, 4),
+});

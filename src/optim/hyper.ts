@@ -27,7 +27,7 @@ export function adamHyper(type: AdamType, o: AdamSettings, step: number): Float3
   const root2 = Math.sqrt(1 - o.beta2 ** step);
   const size = (o.lr * root2) / (1 - o.beta1 ** step);
   const coupled = type === 'Adam' || type === 'RAdam';
-  const decoupled = type === 'CAdamW' ? (o.weightDecay * o.lr) / size : o.weightDecay;
+  const decoupled = type === 'CAdamW' ? (o.weightDecay * (1 - o.beta1 ** step)) / root2 : o.weightDecay; // a rate of 0 may come, too
   const decay = coupled ? [o.weightDecay, 0] : [0, decoupled];
   const moments = [o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2];
   if (type !== 'RAdam') return new Float32Array([size, ...moments, coupled ? o.eps * root2 : o.eps, ...decay, 1]);
@@ -60,4 +60,9 @@ export function dadaptHyper(o: AdamSettings): { moments: Float32Array<ArrayBuffe
     moments: new Float32Array([o.lr, o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2, o.eps, root, 1 - root]),
     step: new Float32Array([o.eps, o.lr * o.weightDecay]),
   };
+}
+
+/** The `hyper` buffer of shaders/muon_momentum.wgsl and shaders/muon_step.wgsl. */
+export function muonHyper(o: { lr: number; momentum: number; weightDecay: number }): Float32Array<ArrayBuffer> {
+  return new Float32Array([o.momentum, 1 - o.momentum, o.lr, o.lr * o.weightDecay]);
 }

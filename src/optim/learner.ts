@@ -186,7 +186,7 @@ export class Learner {
     // A hook comes between optimiser and average: only without one can they be one pass.
     const average = onWeights || !this.optimizer.averages ? undefined : this.#ema.fused(options.emaDecay);
     this.module.force?.(workspace, this.weights, clip);
-    this.optimizer.update(clip, undefined, average);
+    this.optimizer.update(clip, average);
     if (onWeights) hookWeights(workspace, weights, clip, onWeights);
     if (!average) this.#ema.update(weights, options.emaDecay, clip);
     for (const follower of this.#followers) follower.update(clip);

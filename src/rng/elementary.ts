@@ -54,3 +54,11 @@ export function exp(x: number): number {
 export function power(x: number, y: number): number {
   return exp(y * log(x));
 }
+
+/** The cosine of an angle from 0 to pi; exactly -1 at Math.PI. */
+export function cos(x: number): number {
+  if (x > Math.PI / 2) return -cos(Math.PI - x);
+  let sum = 1;
+  for (let n = 2 * TERMS; n >= 2; n -= 2) sum = 1 - (sum * x * x) / (n * (n - 1));
+  return sum;
+}

@@ -1,5 +1,6 @@
 import type { BatchSource } from '../data/batches.ts';
-import type { OptimizerOptions } from '../optim/optimizer.ts';
+import { checkOptimizer, type OptimizerOptions } from '../optim/optimizer_options.ts';
+import { decays } from '../optim/rate.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { Trainer } from '../ucgm/trainer.ts';
 import { RunError } from './errors.ts';
@@ -17,6 +18,16 @@ export function trainerOf(workspace: Workspace, config: RunConfig): Trainer {
     seed: train.seed,
     checkpointing: train.gradient_checkpointing ?? false,
   });
+}
+
+/**
+ * The optimizer section, checked, with the last step of a falling learning rate filled in: a run that is to go on for longer keeps it.
+ * @throws OptimizerError.
+ */
+export function resolveOptimizer({ optimizer, train }: RunConfig): RunConfig['optimizer'] {
+  const resolved = { ...(decays(optimizer.lr_decay) && { lr_decay_steps: train.steps }), ...optimizer };
+  checkOptimizer(resolved);
+  return resolved;
 }
 
 /** @throws RunError for a batch that no device holds, before memory for it is asked for. */

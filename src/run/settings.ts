@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { writeYaml } from '../io/yaml.ts';
 import type { ModelConfig } from '../models/registry.ts';
-import { OPTIMIZER_TYPES, type OptimizerOptions } from '../optim/optimizer.ts';
+import { OPTIMIZER_TYPES, type OptimizerOptions } from '../optim/optimizer_options.ts';
+import { RATE_DECAYS } from '../optim/rate.ts';
 import { END_TIMES, RESIDUALS, SCHEDULES } from '../ucgm/anystep_options.ts';
 import { ENHANCED_STYLES, METHODS, type ObjectiveOptions } from '../ucgm/options.ts';
 import type { SamplingOptions } from '../ucgm/schedule.ts';
@@ -132,6 +133,12 @@ const schema = v.strictObject({
     betas: pair(belowOne),
     weight_decay: notNegative,
     eps: v.optional(positive),
+    matrix_lr: v.optional(positive),
+    momentum: v.optional(belowOne),
+    warmup_steps: v.optional(countOrNone),
+    lr_decay: v.optional(v.picklist(RATE_DECAYS)),
+    lr_decay_steps: v.optional(count),
+    lr_final: v.optional(share),
   } satisfies Entries<OptimizerOptions>),
   train: v.strictObject({
     steps: count,

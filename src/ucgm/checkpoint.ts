@@ -76,7 +76,7 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
     "the checkpoint's",
     [...tensors].map(([name, { data }]) => [name, data] as const),
   );
-  for (const [group, buffers] of trainer.groups()) buffers.write(groupOf(state, group, trainer.network.parameters));
+  for (const [group, buffers] of trainer.groups()) buffers.write(groupOf(state, group, buffers.layout.places));
   const { adaptation } = trainer.optimizer;
   const distance = tensors.get(DISTANCE)?.data;
   if (adaptation && distance?.length !== 4)

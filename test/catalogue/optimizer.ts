@@ -5,6 +5,7 @@ import { type KernelCase, prepared } from './case.ts';
 import { cautiousStepCase, countCase, scaleCase } from './optimizer_cautious.ts';
 import { dadaptCase } from './optimizer_dadapt.ts';
 import { BENCH, type Extra, LARGE, padded, randn, repadded } from './optimizer_data.ts';
+import { muonMomentumCase, muonScaleCase, muonStepCase } from './optimizer_muon.ts';
 
 function adamCase(
   type: Exclude<AdamType, 'CAdamW'>,
@@ -247,6 +248,19 @@ export const optimizerCases: KernelCase[] = [
   ]),
   dadaptCase('moments', 65539),
   dadaptCase('moments', LARGE, BENCH),
+  ...[false, true].flatMap((held) => [
+    muonMomentumCase(41, held, { smoke: true }),
+    muonMomentumCase(1, held),
+    muonMomentumCase(65539, held),
+    muonStepCase(41, held, { smoke: true }),
+    muonStepCase(1, held),
+    muonStepCase(1027, held),
+  ]),
+  muonMomentumCase(LARGE, false, BENCH),
+  muonStepCase(LARGE, false, BENCH),
+  muonScaleCase(3, 41, { smoke: true }),
+  muonScaleCase(1, 1),
+  muonScaleCase(7, 1024),
   statsCase(3, 0, { smoke: true }),
   statsCase(4097, 5),
   statsCase(113 * 4096 + 1, 2),

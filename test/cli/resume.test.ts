@@ -41,6 +41,30 @@ describe('ucgm train --resume', () => {
     expect(losses('halves')).toEqual(losses('whole'));
   });
 
+  it('goes on to the same bits with Muon and a rate that rises and falls', async () => {
+    const optimizer = 'optimizer: { type: Muon, warmup_steps: 4, lr_decay: cosine, lr_decay_steps: 20, lr_final: 0.1 }';
+    writeFileSync(path('muon.yaml'), `${SMALL}${optimizer}\n`);
+    const muon = (out: string, steps: string) => [
+      'train',
+      '--config',
+      path('muon.yaml'),
+      '--out',
+      path(out),
+      '--steps',
+      steps,
+    ];
+    expect(await ucgm(muon('muon', '20'))).toMatchObject({ code: 0, stderr: '' });
+    expect((await ucgm(muon('muon halves', '10'))).code).toBe(0);
+    expect((await resume('muon halves', '--steps', '20')).code).toBe(0);
+    expect(checkpoint('muon halves', 20).equals(checkpoint('muon', 20))).toBe(true);
+    expect(losses('muon')).not.toEqual(losses('whole'));
+    writeFileSync(path('wrong.yaml'), `${SMALL}optimizer: { matrix_lr: 0.1 }\n`);
+    expect(await ucgm(['train', '--config', path('wrong.yaml'), '--out', path('wrong')])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('matrix_lr is 0.1 with AdamW'),
+    });
+  });
+
   it('goes on from the last checkpoint after kill -9, to the bits of a run that was never killed', async () => {
     const { child, ended } = startUcgm(train('killed', '--steps', '1000000'));
     await reached(path('killed'), 7);

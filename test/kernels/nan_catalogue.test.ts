@@ -9,7 +9,7 @@ const WORDS = 2500;
 
 /** Gradients that are no numbers are 0 to optimisers, as in the reference's training step. */
 const CLEANS =
-  /^(lion_step .* grad|dadapt_step|clip_scale|adam_step .* grad|dadapt_moments .* (grad|clip)|cautious_count)/;
+  /^(lion_step .* grad|dadapt_step|clip_scale|(adam_step|muon_momentum) .* grad|dadapt_moments .* (grad|clip)|cautious_count)/;
 /** Inputs that only say which way others go. */
 const CHOOSES = /^(poolBackward .* x|cautious_count .* clip)$/;
 /** Where an infinity has a finite effect: exp(-inf) and 1 / inf are 0, a bound bounds, and a slope is 0 or 1. */

@@ -6,6 +6,7 @@ export * from './images.ts';
 export * from './lincomb.ts';
 export * from './loss.ts';
 export * from './matmul.ts';
+export * from './muon.ts';
 export * from './norm.ts';
 export * from './norm_gradients.ts';
 export * from './optimizer.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { exp, log, power } from '../../src/rng/elementary.ts';
+import { cos, exp, log, power } from '../../src/rng/elementary.ts';
 import { uniform01 } from '../../src/rng/philox.ts';
 
 const EPSILON = 2 ** -52;
@@ -27,4 +27,9 @@ it('a power of a number from 0 to 1 has the error of its exponent', () => {
   }
   expect(power(0, 1.5)).toBe(0);
   expect(power(1, 7)).toBe(1);
+});
+
+it('the cosine from 0 to pi is exact to units in the last place of 1', () => {
+  for (const u of draws) expect(Math.abs(cos(Math.PI * u) - Math.cos(Math.PI * u))).toBeLessThan(2 * EPSILON);
+  expect([cos(0), cos(Math.PI)]).toEqual([1, -1]);
 });

@@ -60,6 +60,22 @@ describe('a session', () => {
     await expect(session.sample()).rejects.toThrow('closed');
   });
 
+  it('keeps the last step of a falling rate, also where it goes on for longer, and checks it before it asks for a device', async () => {
+    const optimizer = { type: 'Muon', warmup_steps: 2, lr_decay: 'cosine' } as const;
+    const [store, kept] = [new MemoryStore(), { lr_decay_steps: 6, ...optimizer }];
+    await (await train(await small({ store, config: { ...SMALL, optimizer }, steps: 3 }))).close();
+    expect(store.kept?.optimizer).toMatchObject({ ...kept, lr_decay_steps: 3 });
+    const whole = new MemoryStore();
+    const session = await train(await small({ store: whole, config: { ...SMALL, optimizer }, steps: 6 }));
+    expect(whole.kept?.optimizer).toMatchObject(kept);
+    await session.train({ steps: 7 });
+    expect(whole.kept?.optimizer).toMatchObject(kept);
+    await session.close();
+    const wrong = { ...SMALL, optimizer: { ...optimizer, warmup_steps: 9 } };
+    const asked = openSession({ ...(await small({ config: wrong })), device: undefined } as TrainRequest);
+    await expect(asked).rejects.toThrow('optimizer: lr_decay_steps is 6 after 9 steps of warm-up');
+  });
+
   it('pauses, draws meanwhile, goes on, is cancelled and goes on again, to the same bits', async () => {
     const whole = new MemoryStore();
     await (await train(await small({ store: whole }))).close();

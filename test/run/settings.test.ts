@@ -38,6 +38,12 @@ describe('configuration', () => {
   it.each([
     [{ train: { steps: 0 } }, 'train.steps is 0'],
     [{ optimizer: { type: 'Adagrad' } }, 'optimizer.type is "Adagrad"'],
+    [{ optimizer: { matrix_lr: 0 } }, 'optimizer.matrix_lr is 0'],
+    [{ optimizer: { momentum: 1 } }, 'optimizer.momentum is 1'],
+    [{ optimizer: { warmup_steps: 0.5 } }, 'optimizer.warmup_steps is 0.5'],
+    [{ optimizer: { lr_decay: 'step' } }, 'optimizer.lr_decay is "step"'],
+    [{ optimizer: { lr_decay_steps: 0 } }, 'optimizer.lr_decay_steps is 0'],
+    [{ optimizer: { lr_final: 2 } }, 'optimizer.lr_final is 2'],
     [{ sample: { stochast_ratio: 2 } }, 'sample.stochast_ratio is 2'],
     [{ transport: { enhanced_range: [0] } }, 'transport.enhanced_range'],
     [{ optimizer: { lr: Number.POSITIVE_INFINITY } }, 'optimizer.lr is Infinity'],
