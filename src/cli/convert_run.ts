@@ -23,13 +23,12 @@ export function writeConvertedRun(from: ConvertedRun): { model: string; groups: 
   const { path, run, checkpoint, metadata, options, convertTensors } = from;
   const { config, network } = foreignModel({ path, checkpoint, options, seed: Number(metadata.seed) });
 
-  // The optimiser's and the teacher's are of use only when whole.
-  // Those of D-adaptation are scaled by its distance: no use to the AdamW of the new run.
+  // The optimiser's and the teacher's are of use only when whole, and to the AdamW of the new run both moments: Lion has one, Muon the
+  // second of some parameters alone. Those of D-adaptation are scaled by its distance: no use either.
+  const has = (group: string) => isWhole(network, groupOf(checkpoint.tensors, group));
   const adapted = [...checkpoint.tensors.keys()].some((name) => name.startsWith('s/'));
-  const optional = (adapted ? ['teacher'] : ['m', 'v', 'teacher']).filter((group) =>
-    isWhole(network, groupOf(checkpoint.tensors, group)),
-  );
-  const groups = ['model', 'ema', ...optional];
+  const moments = !adapted && has('m') && has('v') ? ['m', 'v'] : [];
+  const groups = ['model', 'ema', ...moments, ...(has('teacher') ? ['teacher'] : [])];
   const tensors = new Map<string, RawTensor>();
   for (const group of groups) {
     for (const { name } of network.parameters)

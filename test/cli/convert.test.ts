@@ -121,6 +121,19 @@ describe('ucgm convert', () => {
     expect(await ucgm(tune)).toMatchObject({ code: 0, stderr: untrained });
   });
 
+  it.concurrent('leaves one moment without the other behind', async () => {
+    expect(await convert(path('0000034.pt'), '--run', path('both'), '--data', 'digits')).toMatchObject({ code: 0 });
+    const { tensors, metadata } = readSafetensors(path('both', 'checkpoints', '34.safetensors'));
+    const first = new Map([...tensors].filter(([name]) => !name.startsWith('v/')));
+    writeFileSync(path('first.safetensors'), Buffer.concat(encodeSafetensors(first, metadata)));
+    const options = ['--run', path('first'), '--data', 'digits', '--model', 'tiny/7', '--size', '28'];
+    expect(await convert(path('first.safetensors'), ...options)).toMatchObject({
+      stderr: '',
+      code: 0,
+      stdout: expect.stringContaining('model, ema, teacher\n'),
+    });
+  });
+
   it.concurrent('turns a bare state_dict into a run', async () => {
     const args = ['--run', path('bare'), '--model', 'tiny/7', '--transport', 'Linear', '--dtype', 'f16'];
     expect(await convert(path('named.safetensors'), ...args)).toMatchObject({ code: 0, stderr: '' });
