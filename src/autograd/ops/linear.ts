@@ -118,16 +118,9 @@ function linearBackward(
   const out = weight.shape[0] as number;
   inputGradient(tape, sink, dy, x, weight);
   const shape = { m: out, n: cols, k: rows };
-  const { splits, kChunk } = chooseMatmul(shape, tape.workspace.caps);
-  if (bias && splits > 1 && sink.needs(weight) && sink.needs(bias)) {
+  if (bias && sink.needs(weight) && sink.needs(bias)) {
     sink.give(weight, (dw) =>
-      sink.give(bias, (db) => {
-        const parts = tape.alloc(splits, out);
-        const dims = { rows, cols: out, chunk_rows: kChunk };
-        tape.run(sumCols.prepare(tape.workspace.device, {}, dims), { x: dy, out: parts }, dims);
-        splitProduct(tape, 'tn', shape, dy, x, dw, {}, { parts, out: db });
-        tape.release(parts);
-      }),
+      sink.give(bias, (db) => splitProduct(tape, 'tn', shape, dy, x, dw, {}, { of: dy, out: db })),
     );
     return;
   }
@@ -184,8 +177,8 @@ function product(
 }
 
 /**
- * A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. `more`,
- * numbers of each of those slices, is added up with them: [splits, n] -> [n].
+ * A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. `sums`:
+ * also those of the columns of a tensor [k, cols], whose parts are added up with the product's.
  */
 export function splitProduct(
   tape: Tape,
@@ -195,7 +188,7 @@ export function splitProduct(
   b: Tensor,
   out: Tensor,
   shared: Pick<MatmulOptions, 'shareA' | 'shareB'> = {},
-  more?: { readonly parts: Tensor; readonly out: Tensor },
+  sums?: { readonly of: Tensor; readonly out: Tensor },
 ): void {
   const { device, caps } = tape.workspace;
   const { m, n, k, batch = 1 } = shape;
@@ -203,13 +196,21 @@ export function splitProduct(
   const kernel = matmul.prepare(device, { layout, tile, ...shared });
   if (splits === 1) {
     tape.run(kernel, { a, b, out }, { m, n, k, batch, k_chunk: k });
+    if (sums) columnSums(tape, sums.of, k, sums.out.count, sums.out);
     return;
   }
   const x = tape.alloc(splits, batch * m * n);
   tape.run(kernel, { a, b, out: x }, { m, n, k, batch, k_chunk: kChunk });
-  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(more && { tail_cols: more.out.count }) };
-  const tail = more && { tail: more.parts, tail_out: more.out };
-  tape.run(sumCols.prepare(device, { tail: more !== undefined }, dims), { x, out, ...tail }, dims);
+  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits };
+  if (!sums) tape.run(sumCols.prepare(device, {}, dims), { x, out }, dims);
+  else {
+    const of = { rows: k, cols: sums.out.count, chunk_rows: kChunk };
+    const tail = tape.alloc(splits, of.cols);
+    tape.run(sumCols.prepare(device, {}, of), { x: sums.of, out: tail }, of);
+    const both = { ...dims, tail_cols: of.cols };
+    tape.run(sumCols.prepare(device, { tail: true }, both), { x, out, tail, tail_out: sums.out }, both);
+    tape.release(tail);
+  }
   tape.release(x);
 }
 

@@ -3,7 +3,6 @@ import {
   add as addKernel,
   addRows,
   gatedResidualBackwardGate,
-  gatedResidualBackwardH,
   gatedResidual as kernel,
 } from '../../kernels/residual.ts';
 import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
@@ -49,17 +48,16 @@ export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: Modulation
     saved: [],
     vjp: (dy, sink) => {
       sink.pass(x, dy);
-      // One tensor as both gets two gradients, one after the other.
-      if (sink.needs(h) && h.storage !== gate.from.storage) {
-        sink.give(h, (dh) => gateBackward(tape, sink, dy, h, gate.from, dh, dims));
+      if (!sink.needs(h)) {
+        sink.addInto(gate.from, (dmodulation) =>
+          tape.run(gatedResidualBackwardGate.prepare(device, {}, dims), { dy, h, dmodulation }, dims),
+        );
         return;
       }
-      sink.addInto(gate.from, (dmodulation) =>
-        tape.run(gatedResidualBackwardGate.prepare(device, {}, dims), { dy, h, dmodulation }, dims),
-      );
-      sink.give(h, (dh) =>
-        tape.run(gatedResidualBackwardH.prepare(device, undefined, dims), { dy, modulation: gate.from, dh }, dims),
-      );
+      const dh = tape.alloc(...h.shape); // given after the gate's gradient: h and gate may be one tensor
+      gateBackward(tape, sink, dy, h, gate.from, dh, dims);
+      sink.pass(h, dh);
+      tape.release(dh);
     },
   });
 }
