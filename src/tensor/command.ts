@@ -9,6 +9,8 @@ export interface Staged {
   readonly buffer: GPUBuffer;
   /** Bytes from its start, a multiple of 4. */
   readonly offset: number;
+  /** Whole words of 4. */
+  readonly bytes: number;
 }
 
 /** One recorded command. */
@@ -21,7 +23,6 @@ export type Command =
       readonly staged: Staged;
       readonly tensor: Tensor;
       readonly byteOffset: number;
-      readonly bytes: number;
     }
   | { readonly kind: 'write'; readonly tensor: Tensor; readonly data: Words; readonly byteOffset: number };
 

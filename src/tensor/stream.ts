@@ -159,7 +159,7 @@ export class Stream {
     }
     if (data instanceof Uint16Array) wholeHalves(data, tensor, elementOffset);
     const staged = this.#stepping ? this.#uploads.stage(data) : undefined; // weights of a file need no lasting staging
-    if (staged) this.#record({ kind: 'upload', staged, tensor, byteOffset, bytes: Math.ceil(data.byteLength / 4) * 4 });
+    if (staged) this.#record({ kind: 'upload', staged, tensor, byteOffset });
     else this.#record({ kind: 'write', tensor, data: copyOf(data), byteOffset });
   }
 
@@ -281,8 +281,9 @@ export class Stream {
         const { from, to, bytes } = command;
         encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, bytes);
       } else {
-        const { staged, tensor, byteOffset, bytes } = command;
-        encoder.copyBufferToBuffer(staged.buffer, staged.offset, tensor.buffer, tensor.offset + byteOffset, bytes);
+        const { staged, tensor, byteOffset } = command;
+        const { buffer, offset, bytes } = staged;
+        encoder.copyBufferToBuffer(buffer, offset, tensor.buffer, tensor.offset + byteOffset, bytes);
       }
     }
     send();

@@ -18,7 +18,7 @@ interface Staging {
 
 /**
  * Mapped buffers in turn, through which the host's numbers reach the device in order with the commands around them: a queue's write
- * would take effect ahead of an encoder that is not submitted yet, and moves a tenth of the bytes a second (docs/performance.md).
+ * would take effect ahead of an encoder that is not submitted yet, and brings the data to staging memory of its own first.
  */
 export class Uploads {
   readonly #ledger: Ledger;
@@ -42,7 +42,7 @@ export class Uploads {
     const to = new Uint8Array(staging.range, offset, bytes);
     to.set(from);
     to.fill(0, data.byteLength);
-    return { buffer: staging.buffer, offset };
+    return { buffer: staging.buffer, offset, bytes };
   }
 
   /** To be called before what was staged is submitted. The buffers come back, mapped, when the device is done. */
