@@ -296,14 +296,14 @@ const SOURCES: ConvolutionSource[] = [
 ];
 const EVERY: Part[] = ['bias', 'silu', 'pre', 'scaled', 'residual'];
 
-/** Every tile at sizes past it; the square ones reading vectors of 4, too. Rolled: SwiftShader compiles no other in minutes. */
-const TILES: ConvTile[] = [
-  { kind: 'tiled', qm: 1, qn: 1, rolled: true },
-  { kind: 'tiled', qm: 2, qn: 1, rolled: true },
-  { kind: 'tiled', qm: 1, qn: 2, rolled: true },
-  { kind: 'tiled', qm: 2, qn: 2, rolled: true },
-  { kind: 'tiled', qm: 1, qn: 1, rolled: true, vec: true, vecDy: true },
-  { kind: 'tiled', qm: 2, qn: 2, rolled: true, vec: true, vecDy: true },
+/** Every tile; the square ones reading vectors of 4, too. */
+const TILES: Extract<ConvTile, { kind: 'tiled' }>[] = [
+  { kind: 'tiled', qm: 1, qn: 1 },
+  { kind: 'tiled', qm: 2, qn: 1 },
+  { kind: 'tiled', qm: 1, qn: 2 },
+  { kind: 'tiled', qm: 2, qn: 2 },
+  { kind: 'tiled', qm: 1, qn: 1, vec: true, vecDy: true },
+  { kind: 'tiled', qm: 2, qn: 2, vec: true, vecDy: true },
 ];
 const past = ({ vec }: ConvTile): ConvSizes => ({
   ...images(1, 9, 11, vec ? 8 : 7, vec ? 72 : 67),
@@ -326,6 +326,32 @@ const BENCH: ConvSizes[] = [
 ];
 const TIMED = { benchOnly: true };
 
+/** The tiled kernels, forced, at sizes past their tiles. */
+export function tiledConvCases(rolled: boolean): KernelCase[] {
+  const source: ConvolutionSource = { cat: CAT, doubled: true, silu: true };
+  return [
+    ...TILES.map((tile) => ({ ...tile, rolled })).flatMap((tile) => [
+      convCase(past(tile), { tile }),
+      convInputCase(past(tile), { tile: { ...tile, vec: false } }),
+      convWeightCase(past(tile), { tile, chunk: 48 }),
+    ]),
+    ...[false, true].flatMap((vec) => {
+      const tile: ConvTile = { kind: 'tiled', qm: 1, qn: 1, rolled, vec };
+      return [
+        convCase(EVEN, { tile, source, parts: EVERY }),
+        convWeightCase(EVEN, { tile, source }),
+        convInputCase(
+          { ...(CONV_SIZES[4] as ConvSizes), out_channels: 8 },
+          { tile, parts: ['scaled', 'slope', 'residual'] },
+        ),
+        convCase(CONV_SIZES[5] as ConvSizes, { tile }),
+        convWeightCase(CONV_SIZES[5] as ConvSizes, { tile }),
+      ];
+    }),
+  ];
+}
+
+/** Tiled kernels as rolled, which every adapter compiles; as a GPU has them: test/written_out. */
 export const convCases: KernelCase[] = [
   convCase(SMOKE, {}, { smoke: true }),
   convInputCase(SMOKE, {}, { smoke: true }),
@@ -339,24 +365,6 @@ export const convCases: KernelCase[] = [
   convInputCase(EVEN, { parts: ['slope'] }),
   convWeightCase(EVEN, { chunk: 31 }),
   convWeightCase({ ...(CONV_SIZES[5] as ConvSizes) }, { chunk: 16 }),
-  ...TILES.flatMap((tile) => [
-    convCase(past(tile), { tile }),
-    convInputCase(past(tile), { tile: { ...tile, vec: false } }),
-    convWeightCase(past(tile), { tile, chunk: 48 }),
-  ]),
-  ...[false, true].flatMap((vec) => {
-    const tile: ConvTile = { kind: 'tiled', qm: 1, qn: 1, rolled: true, vec };
-    const source: ConvolutionSource = { cat: CAT, doubled: true, silu: true };
-    return [
-      convCase(EVEN, { tile, source, parts: EVERY }),
-      convWeightCase(EVEN, { tile, source }),
-      convInputCase(
-        { ...(CONV_SIZES[4] as ConvSizes), out_channels: 8 },
-        { tile, parts: ['scaled', 'slope', 'residual'] },
-      ),
-      convCase(CONV_SIZES[5] as ConvSizes, { tile }),
-      convWeightCase(CONV_SIZES[5] as ConvSizes, { tile }),
-    ];
-  }),
+  ...tiledConvCases(true),
   ...BENCH.flatMap((o) => [convCase(o, {}, TIMED), convInputCase(o, {}, TIMED), convWeightCase(o, {}, TIMED)]),
 ];
