@@ -2,12 +2,13 @@ import type { Tape } from '../autograd/tape.ts';
 import { lincomb } from '../kernels/lincomb.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import type { Shard } from '../rng/shard.ts';
-import { count, type Tensor, type Workspace } from '../tensor/index.ts';
+import type { Tensor, Workspace } from '../tensor/index.ts';
 import { anyStepCoefficients, endTimes, logitNormalTimes, ROW, stepRatio } from './anystep_coefficients.ts';
 import type { BatchTensors, Method } from './method.ts';
 import { type LossChoice, type ObjectiveResult, withLoss } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
 import { OptionError } from './transport.ts';
+import { TwoTimes } from './two_times.ts';
 
 /** eps of the loss where there is a power and none is given, SoFlow's for ImageNet. */
 const LOSS_EPS = 0.01;
@@ -78,43 +79,33 @@ export class AnyStepMethod implements Method {
     inference: Tape,
     online: Weights,
     teacher: Weights | undefined,
-    { x, z, t, y, yNull, training }: BatchTensors,
+    batch: BatchTensors,
     total: { values: Tensor; slot: number },
   ): ObjectiveResult {
-    const network = this.#network;
     const { rows, span, between, rest, still, weight } = this.#own;
-    const { device } = this.#workspace;
-    const dims = { batch: x.shape[0] as number, n: count(x.shape.slice(1)), coef_stride: ROW.stride };
-    const combine = (coef_offset: number, u0: Tensor, u1: Tensor, u2?: Tensor, u3?: Tensor): Tensor => {
-      const out = tape.alloc(...x.shape);
-      const inputs = u3 ? 4 : u2 ? 3 : 2;
-      tape.run(lincomb.prepare(device, { inputs }), { u0, u1, u2, u3, coefs: rows, out }, { ...dims, coef_offset });
-      return out;
-    };
-    const ask = (at: Tensor, time: Tensor, to: Tensor, label: Tensor) =>
-      inference.block([at], () =>
-        network.forward(inference, teacher as Weights, at, time, label, to, training?.teacher),
-      );
-    const release = (...tensors: readonly (Tensor | undefined)[]) => {
-      for (const tensor of tensors) if (tensor) tape.release(tensor);
-    };
-
-    const xt = combine(ROW.path, x, z); // [B, C, H, W]
-    const velocity = network.forward(tape, online, xt, t, y, span, training?.online); // [B, C, H, W]
+    const network = this.#network;
+    const stride = ROW.stride;
+    const step = new TwoTimes({ tape, inference, network, online, teacher: teacher as Weights, batch, rows, stride });
     const guided = this.#options.enhanced_ratio !== 0;
-    const [cond, uncond] = guided ? [ask(xt, t, still, y), ask(xt, t, still, yNull)] : [undefined, undefined];
-    const v = combine(ROW.velocity, x, z, cond, uncond); // [B, C, H, W]
-    release(cond, uncond);
-    const xl = combine(ROW.between, xt, v); // [B, C, H, W]
-    const beyond = ask(xl, between, rest, y); // F-(x_l, l, s) [B, C, H, W]
-    release(xl);
+    const { xt, prediction, v } = step.start(ROW.path, ROW.velocity, span, still, guided); // [B, C, H, W] each
+    const xl = step.combine(ROW.between, xt, v); // [B, C, H, W]
+    const beyond = step.ask(xl, between, rest, batch.y); // F-(x_l, l, s) [B, C, H, W]
+    step.release(xl);
 
-    const target = tape.alloc(...x.shape); // [B, C, H, W]
+    const target = tape.alloc(...batch.x.shape); // [B, C, H, W]
     const clamped = this.#options.residual === 'clamped';
-    const parts = { u0: velocity, u1: v, u2: beyond, coefs: rows, out: target, ...(clamped && { origin: velocity }) };
-    tape.run(lincomb.prepare(device, { inputs: 3, clamped }), parts, { ...dims, coef_offset: ROW.target });
-    release(v, beyond);
-    return withLoss(tape, velocity, target, weight, this.#loss, total);
+    const parts = {
+      u0: prediction,
+      u1: v,
+      u2: beyond,
+      coefs: rows,
+      out: target,
+      ...(clamped && { origin: prediction }),
+    };
+    const kernel = lincomb.prepare(this.#workspace.device, { inputs: 3, clamped });
+    tape.run(kernel, parts, { ...step.dims, coef_offset: ROW.target });
+    step.release(v, beyond);
+    return withLoss(tape, prediction, target, weight, this.#loss, total);
   }
 
   free(): void {

@@ -3,11 +3,12 @@ import { lincomb } from '../kernels/lincomb.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { STREAM, uniform01 } from '../rng/philox.ts';
 import type { Shard } from '../rng/shard.ts';
-import { count, type Tensor, type Workspace } from '../tensor/index.ts';
+import type { Tensor, Workspace } from '../tensor/index.ts';
 import type { BatchTensors, Method } from './method.ts';
 import { type ObjectiveResult, withLoss } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
 import { OptionError } from './transport.ts';
+import { TwoTimes } from './two_times.ts';
 
 /** The first piece of the way from t to tt, along which the velocity counts as known. */
 const FIRST_PIECE = 0.01;
@@ -127,53 +128,35 @@ export class RecursiveMethod implements Method {
     inference: Tape,
     online: Weights,
     teacher: Weights | undefined,
-    { x, z, t, y, yNull, training }: BatchTensors,
+    batch: BatchTensors,
     total: { values: Tensor; slot: number },
   ): ObjectiveResult {
+    const { rows, span, step: length, still, weight } = this.#own;
     const network = this.#network;
-    const { rows, span, step, still, weight } = this.#own;
-    const { device } = this.#workspace;
-    const dims = { batch: x.shape[0] as number, n: count(x.shape.slice(1)), coef_stride: ROW.stride };
-    const combine = (coef_offset: number, u0: Tensor, u1?: Tensor, u2?: Tensor, u3?: Tensor): Tensor => {
-      const out = tape.alloc(...x.shape);
-      const inputs = [u0, u1, u2, u3].filter((u) => u !== undefined).length as 1 | 2 | 3 | 4;
-      tape.run(lincomb.prepare(device, { inputs }), { u0, u1, u2, u3, coefs: rows, out }, { ...dims, coef_offset });
-      return out;
-    };
-    const ask = (at: Tensor, time: Tensor, to: Tensor, label: Tensor) =>
-      inference.block([at], () =>
-        network.forward(inference, teacher as Weights, at, time, label, to, training?.teacher),
-      );
-    const release = (...tensors: readonly (Tensor | undefined)[]) => {
-      for (const tensor of tensors) if (tensor) tape.release(tensor);
-    };
-
-    const xt = combine(ROW.path, x, z); // [B, C, H, W]
-    const velocity = network.forward(tape, online, xt, t, y, span, training?.online); // [B, C, H, W]
+    const stride = ROW.stride;
+    const step = new TwoTimes({ tape, inference, network, online, teacher: teacher as Weights, batch, rows, stride });
     const guided = this.#options.enhanced_ratio !== 0;
-    const [cond, uncond] = guided ? [ask(xt, t, still, y), ask(xt, t, still, yNull)] : [undefined, undefined];
-    const v = combine(ROW.velocity, x, z, cond, uncond); // [B, C, H, W]
-    release(cond, uncond);
+    const { xt, prediction, v } = step.start(ROW.path, ROW.velocity, span, still, guided); // [B, C, H, W] each
 
-    let at = combine(ROW.start, xt, v); // x_m
+    let at = step.combine(ROW.start, xt, v); // x_m
     let sum: Tensor | undefined; // I
     this.#grid.forEach((time, n) => {
-      const f = ask(at, time, step, y);
+      const f = step.ask(at, time, length, batch.y);
       // The first sum is h F: coefficient [11] alone.
-      const added = sum ? combine(ROW.sum, sum, f) : combine(ROW.sum + 1, f);
-      const moved = n + 1 < this.#order ? combine(ROW.move, at, f) : undefined;
-      release(sum, at, f);
+      const added = sum ? step.combine(ROW.sum, sum, f) : step.combine(ROW.sum + 1, f);
+      const moved = n + 1 < this.#order ? step.combine(ROW.move, at, f) : undefined;
+      step.release(sum, at, f);
       sum = added;
       if (moved) at = moved;
     });
 
-    const target = tape.alloc(...x.shape); // [B, C, H, W]
-    const parts = { u0: velocity, u1: sum as Tensor, u2: v, origin: velocity, coefs: rows, out: target };
-    const clamped = lincomb.prepare(device, { inputs: 3, clamped: true });
-    tape.run(clamped, parts, { ...dims, coef_offset: ROW.target });
-    release(sum, v);
+    const target = tape.alloc(...batch.x.shape); // [B, C, H, W]
+    const parts = { u0: prediction, u1: sum as Tensor, u2: v, origin: prediction, coefs: rows, out: target };
+    const clamped = lincomb.prepare(this.#workspace.device, { inputs: 3, clamped: true });
+    tape.run(clamped, parts, { ...step.dims, coef_offset: ROW.target });
+    step.release(sum, v);
     const choice = { wt_cosine_loss: false, scaled_cbl_eps: 0, squared: true };
-    return withLoss(tape, velocity, target, weight, choice, total);
+    return withLoss(tape, prediction, target, weight, choice, total);
   }
 
   free(): void {
