@@ -33,6 +33,24 @@ const TINY = {
   sample: { ...SAMPLE, cfg_scale: 2 },
 } satisfies PartialConfig;
 
+/** A network of two times, in what both methods for it have in common. */
+const ANY_STEPS = {
+  model: { name: 'tiny', two_times: true },
+  data: { name: 'digits', batch_size: 32 },
+  optimizer: { type: 'AdamW', lr: 2e-3, betas: [0.9, 0.95], weight_decay: 0 },
+  train: {
+    steps: 3000,
+    seed: 0,
+    ema_decay: 0.99,
+    max_grad_norm: null,
+    log_every: 10,
+    checkpoint_every: 500,
+    sample_every: 0,
+    keep_checkpoints: 2,
+  },
+  sample: { ...SAMPLE, sampling_steps: 4, target_time: 'next', rfba_gap_steps: [0.001, 0] }, // equal steps to time 0
+} satisfies PartialConfig;
+
 /** What a phone's browser gives a page, 700 MB, less what the page itself needs: scripts, data, pipelines. */
 const PHONE_BYTES = 500e6;
 
@@ -89,8 +107,7 @@ const PRESETS: { [name: string]: PartialConfig } = {
   },
   /** RCGM: one model for any number of steps. Made for tune: from scratch it takes many times the steps (docs/what-did-not-work.md). */
   anystep: {
-    model: { name: 'tiny', two_times: true },
-    data: { name: 'digits', batch_size: 32 },
+    ...ANY_STEPS,
     transport: {
       ...TRANSPORT,
       method: 'RCGM',
@@ -100,23 +117,10 @@ const PRESETS: { [name: string]: PartialConfig } = {
       wt_cosine_loss: false,
       weight_function: null,
     },
-    optimizer: { type: 'AdamW', lr: 2e-3, betas: [0.9, 0.95], weight_decay: 0 },
-    train: {
-      steps: 3000,
-      seed: 0,
-      ema_decay: 0.99,
-      max_grad_norm: null,
-      log_every: 10,
-      checkpoint_every: 500,
-      sample_every: 0,
-      keep_checkpoints: 2,
-    },
-    sample: { ...SAMPLE, sampling_steps: 4, target_time: 'next', rfba_gap_steps: [0.001, 0] }, // equal steps to time 0
   },
   /** One model for any number of steps, from scratch: SoFlow's choices of method ANYSTEP for ImageNet, MeanFlow's times. */
   'anystep-soflow': {
-    model: { name: 'tiny', two_times: true },
-    data: { name: 'digits', batch_size: 32 },
+    ...ANY_STEPS,
     transport: {
       ...TRANSPORT,
       method: 'ANYSTEP',
@@ -133,18 +137,6 @@ const PRESETS: { [name: string]: PartialConfig } = {
       wt_cosine_loss: false,
       weight_function: null,
     },
-    optimizer: { type: 'AdamW', lr: 2e-3, betas: [0.9, 0.95], weight_decay: 0 },
-    train: {
-      steps: 3000,
-      seed: 0,
-      ema_decay: 0.99,
-      max_grad_norm: null,
-      log_every: 10,
-      checkpoint_every: 500,
-      sample_every: 0,
-      keep_checkpoints: 2,
-    },
-    sample: { ...SAMPLE, sampling_steps: 4, target_time: 'next', rfba_gap_steps: [0.001, 0] },
   },
   /** The reference's multi-step settings for latent images. */
   multistep: {
