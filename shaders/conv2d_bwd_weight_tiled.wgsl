@@ -6,8 +6,7 @@
 // Source: as conv2d_bwd_weight_plain; shaders/matmul_tiled.wgsl.
 // @use conv_weight_dims
 // @use conv_source
-// @use product_stage
-// @use product_blocks
+// @use conv_loop
 
 const QM: u32 = 1u;                 // knob: blocks of 4 rows an invocation, 1 or 2: 32 QM channels of dy a workgroup
 const QN: u32 = 1u;                 // knob: blocks of 4 columns an invocation, 1 or 2: 32 QN places a workgroup
@@ -197,40 +196,7 @@ fn main(
     k_end,
     by,
   );
-  var s = Sums();
   let at = place(local);
-  var next = Fetched();
-  var next2 = Fetched();
-  if (!ROLLED) {
-    next = fetch(local, sources, k_begin);
-    if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
-  }
-  for (var k0 = k_begin; k0 < k_end; k0 += BK) {
-    if (ROLLED) {
-      next = fetch(local, sources, k0);
-      if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
-    }
-    stage(local, next);
-    if (TWICE) { stage(local + THREADS, next2); }
-    workgroupBarrier();
-    let after = k0 + BK; // past the end the fetches give zeros that nothing reads
-    if (!ROLLED) {
-      next = fetch(local, sources, after);
-      if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
-    }
-    s = four_steps(s, 0u, at);
-    s = four_steps(s, 4u, at);
-    s = four_steps(s, 8u, at);
-    s = four_steps(s, 12u, at);
-    workgroupBarrier();
-  }
-
-  let row = row_base + at.y * 4u;
-  let col = col_base + at.x * 4u;
-  finish_block(s.b00, slice, row, col);
-  if (QN > 1u) { finish_block(s.b01, slice, row, col + 4u * SIDE); }
-  if (QM > 1u) {
-    finish_block(s.b10, slice, row + 4u * SIDE, col);
-    if (QN > 1u) { finish_block(s.b11, slice, row + 4u * SIDE, col + 4u * SIDE); }
-  }
+  let s = sums_of(local, at, sources, k_begin, k_end);
+  finish_all(s, slice, row_base + at.y * 4u, col_base + at.x * 4u);
 }

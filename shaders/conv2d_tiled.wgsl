@@ -7,8 +7,7 @@
 // @use conv_dims
 // @use conv_source
 // @use conv_finish
-// @use product_stage
-// @use product_blocks
+// @use conv_loop
 
 const QM: u32 = 1u;                 // knob: blocks of 4 pixels an invocation, 1 or 2: 32 QM pixels a workgroup
 const QN: u32 = 1u;                 // knob: blocks of 4 channels an invocation, 1 or 2: 32 QN channels a workgroup
@@ -205,40 +204,7 @@ fn main(
     col_base,
     by,
   );
-  var s = Sums();
   let at = place(local);
-  var next = Fetched();
-  var next2 = Fetched();
-  if (!ROLLED) {
-    next = fetch(local, sources, 0u);
-    if (TWICE) { next2 = fetch(local + THREADS, sources, 0u); }
-  }
-  for (var k0 = 0u; k0 < dims.k; k0 += BK) {
-    if (ROLLED) {
-      next = fetch(local, sources, k0);
-      if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
-    }
-    stage(local, next);
-    if (TWICE) { stage(local + THREADS, next2); }
-    workgroupBarrier();
-    let after = k0 + BK; // past the end the fetches give zeros that nothing reads
-    if (!ROLLED) {
-      next = fetch(local, sources, after);
-      if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
-    }
-    s = four_steps(s, 0u, at);
-    s = four_steps(s, 4u, at);
-    s = four_steps(s, 8u, at);
-    s = four_steps(s, 12u, at);
-    workgroupBarrier();
-  }
-
-  let row = row_base + at.y * 4u;
-  let col = col_base + at.x * 4u;
-  finish_block(s.b00, group, row, col);
-  if (QN > 1u) { finish_block(s.b01, group, row, col + 4u * SIDE); }
-  if (QM > 1u) {
-    finish_block(s.b10, group, row + 4u * SIDE, col);
-    if (QN > 1u) { finish_block(s.b11, group, row + 4u * SIDE, col + 4u * SIDE); }
-  }
+  let s = sums_of(local, at, sources, 0u, dims.k);
+  finish_all(s, group, row_base + at.y * 4u, col_base + at.x * 4u);
 }

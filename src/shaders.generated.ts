@@ -7513,7 +7513,6 @@ const conv2d_bwd_weight_tiled_ = {
 
 
 
-
 const QM: u32 = 1u;
 const QN: u32 = 1u;
 const CAT: bool = false;
@@ -7702,42 +7701,9 @@ group,
 k_end,
 by,
 );
-var s = Sums();
 let at = place(local);
-var next = Fetched();
-var next2 = Fetched();
-if (!ROLLED) {
-next = fetch(local, sources, k_begin);
-if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
-}
-for (var k0 = k_begin; k0 < k_end; k0 += BK) {
-if (ROLLED) {
-next = fetch(local, sources, k0);
-if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
-}
-stage(local, next);
-if (TWICE) { stage(local + THREADS, next2); }
-workgroupBarrier();
-let after = k0 + BK;
-if (!ROLLED) {
-next = fetch(local, sources, after);
-if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
-}
-s = four_steps(s, 0u, at);
-s = four_steps(s, 4u, at);
-s = four_steps(s, 8u, at);
-s = four_steps(s, 12u, at);
-workgroupBarrier();
-}
-
-let row = row_base + at.y * 4u;
-let col = col_base + at.x * 4u;
-finish_block(s.b00, slice, row, col);
-if (QN > 1u) { finish_block(s.b01, slice, row, col + 4u * SIDE); }
-if (QM > 1u) {
-finish_block(s.b10, slice, row + 4u * SIDE, col);
-if (QN > 1u) { finish_block(s.b11, slice, row + 4u * SIDE, col + 4u * SIDE); }
-}
+let s = sums_of(local, at, sources, k_begin, k_end);
+finish_all(s, slice, row_base + at.y * 4u, col_base + at.x * 4u);
 }
 
 
@@ -7887,6 +7853,168 @@ return value;
 
 
 
+
+
+
+
+fn sums_of(local: u32, at: vec2u, sources: Sources, begin: u32, end: u32) -> Sums {
+var s = Sums();
+var next = Fetched();
+var next2 = Fetched();
+if (!ROLLED) {
+next = fetch(local, sources, begin);
+if (TWICE) { next2 = fetch(local + THREADS, sources, begin); }
+}
+for (var k0 = begin; k0 < end; k0 += BK) {
+if (ROLLED) {
+next = fetch(local, sources, k0);
+if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+}
+stage(local, next);
+if (TWICE) { stage(local + THREADS, next2); }
+workgroupBarrier();
+let after = k0 + BK;
+if (!ROLLED) {
+next = fetch(local, sources, after);
+if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+}
+s = four_steps(s, 0u, at);
+s = four_steps(s, 4u, at);
+s = four_steps(s, 8u, at);
+s = four_steps(s, 12u, at);
+workgroupBarrier();
+}
+return s;
+}
+
+
+fn finish_all(s: Sums, slice: u32, row: u32, col: u32) {
+finish_block(s.b00, slice, row, col);
+if (QN > 1u) { finish_block(s.b01, slice, row, col + 4u * SIDE); }
+if (QM > 1u) {
+finish_block(s.b10, slice, row + 4u * SIDE, col);
+if (QN > 1u) { finish_block(s.b11, slice, row + 4u * SIDE, col + 4u * SIDE); }
+}
+}
+
+
+
+
+
+
+
+
+
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+
+
+
+
+
+
+
+
+
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
 var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
@@ -8013,120 +8141,6 @@ let block = local / 32u;
 let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
 return vec2u(within.x, within.y + 4u * block);
 }
-
-
-
-
-
-
-
-
-
-
-
-fn magnitude(x: f32, most: f32) -> f32 {
-return between(abs(x), 0.0, most);
-}
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-fn sigmoid(x: f32) -> f32 {
-let e = exp(-magnitude(x, 200.0));
-return select(e, 1.0, x >= 0.0) / (1.0 + e);
-}
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-fn silu(x: f32) -> f32 {
-return x * sigmoid(x);
-}
-
-
-
-
-
 
 
 
@@ -8760,7 +8774,6 @@ const conv2d_tiled_ = {
 
 
 
-
 const QM: u32 = 1u;
 const QN: u32 = 1u;
 const TRANSPOSED: bool = false;
@@ -8956,42 +8969,9 @@ dims.first_row + group * dims.n,
 col_base,
 by,
 );
-var s = Sums();
 let at = place(local);
-var next = Fetched();
-var next2 = Fetched();
-if (!ROLLED) {
-next = fetch(local, sources, 0u);
-if (TWICE) { next2 = fetch(local + THREADS, sources, 0u); }
-}
-for (var k0 = 0u; k0 < dims.k; k0 += BK) {
-if (ROLLED) {
-next = fetch(local, sources, k0);
-if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
-}
-stage(local, next);
-if (TWICE) { stage(local + THREADS, next2); }
-workgroupBarrier();
-let after = k0 + BK;
-if (!ROLLED) {
-next = fetch(local, sources, after);
-if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
-}
-s = four_steps(s, 0u, at);
-s = four_steps(s, 4u, at);
-s = four_steps(s, 8u, at);
-s = four_steps(s, 12u, at);
-workgroupBarrier();
-}
-
-let row = row_base + at.y * 4u;
-let col = col_base + at.x * 4u;
-finish_block(s.b00, group, row, col);
-if (QN > 1u) { finish_block(s.b01, group, row, col + 4u * SIDE); }
-if (QM > 1u) {
-finish_block(s.b10, group, row + 4u * SIDE, col);
-if (QN > 1u) { finish_block(s.b11, group, row + 4u * SIDE, col + 4u * SIDE); }
-}
+let s = sums_of(local, at, sources, 0u, dims.k);
+finish_all(s, group, row_base + at.y * 4u, col_base + at.x * 4u);
 }
 
 
@@ -9169,131 +9149,48 @@ return value;
 
 
 
-var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
-var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
 
 
-struct Fetched {
-v0: vec4f,
-v1: vec4f,
-v2: vec4f,
-v3: vec4f,
+
+fn sums_of(local: u32, at: vec2u, sources: Sources, begin: u32, end: u32) -> Sums {
+var s = Sums();
+var next = Fetched();
+var next2 = Fetched();
+if (!ROLLED) {
+next = fetch(local, sources, begin);
+if (TWICE) { next2 = fetch(local + THREADS, sources, begin); }
 }
-
-
-fn swizzle(quad: u32, kk: u32) -> u32 {
-return quad ^ ((kk / 2u) & 6u);
+for (var k0 = begin; k0 < end; k0 += BK) {
+if (ROLLED) {
+next = fetch(local, sources, k0);
+if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
 }
-
-
-fn stage_a(e: u32, f: Fetched) {
-if (TRANS_A) {
-let kk = e / (BM / 4u);
-let quad = e % (BM / 4u);
-tile_a[kk][quad] = f.v0;
-tile_a[kk + BK / 4u][quad] = f.v1;
-tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
-tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
-} else {
-let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-let kk = (e % (BK / 4u)) * 4u;
-let quad = swizzle(e / (BK / 4u), kk);
-tile_a[kk][quad] = turned[0];
-tile_a[kk + 1u][quad] = turned[1];
-tile_a[kk + 2u][quad] = turned[2];
-tile_a[kk + 3u][quad] = turned[3];
+stage(local, next);
+if (TWICE) { stage(local + THREADS, next2); }
+workgroupBarrier();
+let after = k0 + BK;
+if (!ROLLED) {
+next = fetch(local, sources, after);
+if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
 }
-}
-
-fn stage_b(e: u32, f: Fetched) {
-if (TRANS_B) {
-let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
-let kk = (e % (BK / 4u)) * 4u;
-let quad = swizzle(e / (BK / 4u), kk);
-tile_b[kk][quad] = turned[0];
-tile_b[kk + 1u][quad] = turned[1];
-tile_b[kk + 2u][quad] = turned[2];
-tile_b[kk + 3u][quad] = turned[3];
-} else {
-let kk = e / (BN / 4u);
-let quad = e % (BN / 4u);
-tile_b[kk][quad] = f.v0;
-tile_b[kk + BK / 4u][quad] = f.v1;
-tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
-tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
-}
-}
-
-fn stage(e: u32, f: Fetched) {
-if (e < ITEMS_A) {
-stage_a(e, f);
-} else if (e < ITEMS_A + ITEMS_B) {
-stage_b(e - ITEMS_A, f);
-}
-}
-
-
-
-
-
-
-struct Block {
-r0: vec4f,
-r1: vec4f,
-r2: vec4f,
-r3: vec4f,
-}
-
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-var sums = before;
-sums.r0 += av.x * bv;
-sums.r1 += av.y * bv;
-sums.r2 += av.z * bv;
-sums.r3 += av.w * bv;
-return sums;
-}
-
-
-
-
-
-
-struct Sums {
-b00: Block,
-b01: Block,
-b10: Block,
-b11: Block,
-}
-
-
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-var s = before;
-let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
-let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
-let a0 = tile_a[kk][at_a];
-let b0 = tile_b[kk][at_b];
-s.b00 = multiply(s.b00, a0, b0);
-if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
-if (QM > 1u) {
-let a1 = tile_a[kk][at_a + SIDE];
-s.b10 = multiply(s.b10, a1, b0);
-if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+s = four_steps(s, 0u, at);
+s = four_steps(s, 4u, at);
+s = four_steps(s, 8u, at);
+s = four_steps(s, 12u, at);
+workgroupBarrier();
 }
 return s;
 }
 
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+
+fn finish_all(s: Sums, slice: u32, row: u32, col: u32) {
+finish_block(s.b00, slice, row, col);
+if (QN > 1u) { finish_block(s.b01, slice, row, col + 4u * SIDE); }
+if (QM > 1u) {
+finish_block(s.b10, slice, row + 4u * SIDE, col);
+if (QN > 1u) { finish_block(s.b11, slice, row + 4u * SIDE, col + 4u * SIDE); }
 }
-
-
-
-fn place(local: u32) -> vec2u {
-let lane = local % 32u;
-let block = local / 32u;
-let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
-return vec2u(within.x, within.y + 4u * block);
 }
 
 
@@ -9453,6 +9350,137 @@ return value;
 
 
 
+
+
+
+
+
+var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
+var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
+
+
+
+struct Fetched {
+v0: vec4f,
+v1: vec4f,
+v2: vec4f,
+v3: vec4f,
+}
+
+
+fn swizzle(quad: u32, kk: u32) -> u32 {
+return quad ^ ((kk / 2u) & 6u);
+}
+
+
+fn stage_a(e: u32, f: Fetched) {
+if (TRANS_A) {
+let kk = e / (BM / 4u);
+let quad = e % (BM / 4u);
+tile_a[kk][quad] = f.v0;
+tile_a[kk + BK / 4u][quad] = f.v1;
+tile_a[kk + 2u * (BK / 4u)][quad] = f.v2;
+tile_a[kk + 3u * (BK / 4u)][quad] = f.v3;
+} else {
+let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+let kk = (e % (BK / 4u)) * 4u;
+let quad = swizzle(e / (BK / 4u), kk);
+tile_a[kk][quad] = turned[0];
+tile_a[kk + 1u][quad] = turned[1];
+tile_a[kk + 2u][quad] = turned[2];
+tile_a[kk + 3u][quad] = turned[3];
+}
+}
+
+fn stage_b(e: u32, f: Fetched) {
+if (TRANS_B) {
+let turned = transpose(mat4x4f(f.v0, f.v1, f.v2, f.v3));
+let kk = (e % (BK / 4u)) * 4u;
+let quad = swizzle(e / (BK / 4u), kk);
+tile_b[kk][quad] = turned[0];
+tile_b[kk + 1u][quad] = turned[1];
+tile_b[kk + 2u][quad] = turned[2];
+tile_b[kk + 3u][quad] = turned[3];
+} else {
+let kk = e / (BN / 4u);
+let quad = e % (BN / 4u);
+tile_b[kk][quad] = f.v0;
+tile_b[kk + BK / 4u][quad] = f.v1;
+tile_b[kk + 2u * (BK / 4u)][quad] = f.v2;
+tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
+}
+}
+
+fn stage(e: u32, f: Fetched) {
+if (e < ITEMS_A) {
+stage_a(e, f);
+} else if (e < ITEMS_A + ITEMS_B) {
+stage_b(e - ITEMS_A, f);
+}
+}
+
+
+
+
+
+
+struct Block {
+r0: vec4f,
+r1: vec4f,
+r2: vec4f,
+r3: vec4f,
+}
+
+fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
+var sums = before;
+sums.r0 += av.x * bv;
+sums.r1 += av.y * bv;
+sums.r2 += av.z * bv;
+sums.r3 += av.w * bv;
+return sums;
+}
+
+
+
+
+
+
+struct Sums {
+b00: Block,
+b01: Block,
+b10: Block,
+b11: Block,
+}
+
+
+fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
+var s = before;
+let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
+let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
+let a0 = tile_a[kk][at_a];
+let b0 = tile_b[kk][at_b];
+s.b00 = multiply(s.b00, a0, b0);
+if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+if (QM > 1u) {
+let a1 = tile_a[kk][at_a + SIDE];
+s.b10 = multiply(s.b10, a1, b0);
+if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+}
+return s;
+}
+
+fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
+return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+}
+
+
+
+fn place(local: u32) -> vec2u {
+let lane = local % 32u;
+let block = local / 32u;
+let within = vec2u((lane & 1u) + ((lane >> 1u) & 2u) + ((lane >> 2u) & 4u), ((lane >> 1u) & 1u) + ((lane >> 2u) & 2u));
+return vec2u(within.x, within.y + 4u * block);
+}
 
 
 

@@ -1,0 +1,47 @@
+// conv_loop: the loop of a tiled convolution over k, that of matmul_tiled: the steps of a product, each staged while the next is fetched.
+// With ROLLED a step is fetched when it is staged, so that what it is found by stands in the shader once.
+// Needs in the kernel: const BK, THREADS, TWICE, ROLLED; struct Sources; fn fetch(e: u32, sources: Sources, k0: u32) -> Fetched, which
+// gives zeros past k; fn finish_block(sums: Block, slice: u32, row: u32, col: u32).
+// @use product_stage
+// @use product_blocks
+
+// The sums of an invocation at `at`, over k from `begin` on.
+fn sums_of(local: u32, at: vec2u, sources: Sources, begin: u32, end: u32) -> Sums {
+  var s = Sums();
+  var next = Fetched();
+  var next2 = Fetched();
+  if (!ROLLED) {
+    next = fetch(local, sources, begin);
+    if (TWICE) { next2 = fetch(local + THREADS, sources, begin); }
+  }
+  for (var k0 = begin; k0 < end; k0 += BK) {
+    if (ROLLED) {
+      next = fetch(local, sources, k0);
+      if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+    }
+    stage(local, next);
+    if (TWICE) { stage(local + THREADS, next2); }
+    workgroupBarrier();
+    let after = k0 + BK; // past the end the fetches give zeros that nothing reads
+    if (!ROLLED) {
+      next = fetch(local, sources, after);
+      if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+    }
+    s = four_steps(s, 0u, at);
+    s = four_steps(s, 4u, at);
+    s = four_steps(s, 8u, at);
+    s = four_steps(s, 12u, at);
+    workgroupBarrier();
+  }
+  return s;
+}
+
+// Writes the blocks of an invocation whose first output is (row, col).
+fn finish_all(s: Sums, slice: u32, row: u32, col: u32) {
+  finish_block(s.b00, slice, row, col);
+  if (QN > 1u) { finish_block(s.b01, slice, row, col + 4u * SIDE); }
+  if (QM > 1u) {
+    finish_block(s.b10, slice, row + 4u * SIDE, col);
+    if (QN > 1u) { finish_block(s.b11, slice, row + 4u * SIDE, col + 4u * SIDE); }
+  }
+}
