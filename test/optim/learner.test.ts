@@ -4,7 +4,6 @@ import {
   Learner,
   type LearnerOptions,
   linear,
-  type Module,
   NonFiniteError,
   type StepBody,
   squaredError,
@@ -16,21 +15,8 @@ import {
 import type { FlatBuffers } from '../../src/tensor/index.ts';
 import { testDevice } from '../gpu.ts';
 import { scale } from './scale.ts';
+import { BATCH, fine, IN, module, OUT } from './small_module.ts';
 
-const [IN, OUT, BATCH] = [3, 2, 8];
-const module: Module = {
-  parameters: [
-    { name: 'weight', shape: [OUT, IN], init: 'xavier' },
-    { name: 'bias', shape: [OUT], init: 'zeros' },
-  ],
-  constants: [],
-};
-const fine: LearnerOptions = {
-  optimizer: { type: 'AdamW', lr: 0.05, betas: [0.9, 0.95], weight_decay: 0 },
-  emaDecay: 0.9,
-  maxGradNorm: null,
-  seed: 1,
-};
 const x = Float32Array.from({ length: BATCH * IN }, (_, i) => Math.sin(i * i + 1));
 const y = Float32Array.from({ length: BATCH * OUT }, (_, i) => {
   const [row, out] = [Math.floor(i / OUT), i % OUT];

@@ -1,9 +1,7 @@
 import { expect, it } from 'vitest';
 import {
   Learner,
-  type LearnerOptions,
   linear,
-  type Module,
   type NetworkWeights,
   type SteadyStep,
   squaredError,
@@ -11,27 +9,14 @@ import {
   Workspace,
 } from '../../src/nn/index.ts';
 import { testDevice } from '../gpu.ts';
+import { BATCH, fine, IN, module, OUT } from './small_module.ts';
 
-const [IN, OUT, BATCH] = [3, 2, 8];
-const module: Module = {
-  parameters: [
-    { name: 'weight', shape: [OUT, IN], init: 'xavier' },
-    { name: 'bias', shape: [OUT], init: 'zeros' },
-  ],
-  constants: [],
-};
-const options: LearnerOptions = {
-  optimizer: { type: 'AdamW', lr: 0.05, betas: [0.9, 0.95], weight_decay: 0 },
-  emaDecay: 0.9,
-  maxGradNorm: 1,
-  seed: 1,
-};
 const numbers = (seed: number, count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(seed + i * i));
 
 /** A learner with a step whose data is another one each time, and how often it was recorded. */
 async function fresh() {
   const workspace = new Workspace(await testDevice());
-  const learner = new Learner(workspace, module, options);
+  const learner = new Learner(workspace, module, { ...fine, maxGradNorm: 1 });
   const x = workspace.create('data', 'x', [BATCH, IN]);
   const y = workspace.create('data', 'y', [BATCH, OUT]);
   const counted = { records: 0, uploads: 0 };
