@@ -58,10 +58,10 @@ export class Uploads {
   async #takeBack(staging: Staging): Promise<void> {
     try {
       await staging.buffer.mapAsync(MAP_WRITE);
+      staging.range = staging.buffer.getMappedRange(); // it may have been destroyed since it was mapped
     } catch {
       return; // destroyed with its workspace, or lost with its device: whoever uses those is told
     }
-    staging.range = staging.buffer.getMappedRange();
     staging.used = 0;
     this.#ready.get(staging.size)?.push(staging);
   }
