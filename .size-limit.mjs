@@ -41,6 +41,7 @@ const FAMILIES = {
   softmax: '12 kB',
   weight_norm: '10.5 kB',
   window: '10 kB',
+  wire: '9 kB',
 };
 
 /** Entries, all of each. */

@@ -23,6 +23,7 @@ import { crossEntropyCases, softmaxCases } from './softmax.ts';
 import { unetCases } from './unet.ts';
 import { weightNormCases } from './weight_norm.ts';
 import { windowCases } from './window.ts';
+import { wireCases } from './wire.ts';
 
 /** Every case of every kernel, by family. */
 export const catalogue: readonly KernelCase[] = [
@@ -53,4 +54,5 @@ export const catalogue: readonly KernelCase[] = [
   ...unetCases,
   ...pixelCases,
   ...columnsCases,
+  ...wireCases,
 ];
