@@ -5,6 +5,7 @@ import { type OpenedData, openBatches } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { NonFiniteError } from '../optim/non_finite.ts';
+import { partOf } from '../parallel/share.ts';
 import { type CommandLine, shellText } from '../run/commands.ts';
 import type { RunEvents } from '../run/events.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
@@ -17,7 +18,9 @@ import { packageVersion } from './bundled.ts';
 import { UsageError } from './failure.ts';
 import { checkApart, checkFolder } from './output.ts';
 import { Progress } from './progress.ts';
+import { placeRanks, ranks } from './ranks.ts';
 import { StopSignals } from './stop.ts';
+import { takePart, tellOthers } from './training_rank.ts';
 import { reportTraining } from './training_report.ts';
 
 export interface TrainingRequest {
@@ -34,8 +37,14 @@ export interface TrainingRequest {
 
 const warn = (text: string) => console.warn(`warning: ${text}`);
 
-/** Trains as a whole configuration says, new or resumed; sets the exit code of the signal that ended it, if one did. */
-export async function runTraining(request: TrainingRequest): Promise<void> {
+/**
+ * Trains as a whole configuration says, new or resumed; sets the exit code of the signal that ended it, if one did. Of several ranks the
+ * first does so, and tells the others what they take part in.
+ * @param asked what is trained: of several ranks only the first is asked.
+ */
+export async function runTraining(asked: () => TrainingRequest, shareDevice = false): Promise<void> {
+  if (ranks().rank > 0) return takePart(shareDevice);
+  const request = asked();
   const { config, resume, out } = request;
   if (!resume) {
     FolderStore.checkNew(out);
@@ -47,9 +56,10 @@ export async function runTraining(request: TrainingRequest): Promise<void> {
   try {
     // The run's own statistics: those of its data may have changed, or not be kept.
     const stats = resume && existsSync(resume.latentStatsPath) ? readLatentStats(resume.latentStatsPath) : undefined;
-    const source = await openBatches(config.data, config.train.seed, stats);
+    const part = partOf(config.data.batch_size, 0, ranks().size);
+    const source = await openBatches(config.data, config.train.seed, stats, part);
     try {
-      await trainFrom(source, request, stop);
+      await trainFrom(source, request, stop, shareDevice);
     } finally {
       await source.close();
     }
@@ -60,9 +70,15 @@ export async function runTraining(request: TrainingRequest): Promise<void> {
   if (stop.exitCode !== undefined) process.exitCode = stop.exitCode;
 }
 
-async function trainFrom(source: OpenedData, request: TrainingRequest, stop: StopSignals): Promise<void> {
+async function trainFrom(
+  source: OpenedData,
+  request: TrainingRequest,
+  stop: StopSignals,
+  shareDevice: boolean,
+): Promise<void> {
   const { config, resume, out } = request;
   if (source instanceof LatentBatches) keepScale(source, config);
+  await tellOthers(config, source);
   const note = resume ? undefined : shortTraining(config);
   let run = resume;
   let unlock: (() => void) | undefined;
@@ -84,11 +100,12 @@ async function trainFrom(source: OpenedData, request: TrainingRequest, stop: Sto
       config,
       source,
       store: openStore,
-      requestDevice: () => openDevice(source),
+      requestDevice: () => openDevice(source, shareDevice),
       resume: resume !== undefined,
       weights,
       teacher,
       events: [command, new Progress()],
+      ranks: ranks(),
     });
     const size = `${(session.trainer.weights.flat.count / 1e6).toFixed(2)}M parameters`;
     console.log(
@@ -111,8 +128,9 @@ function thisCommand(): CommandLine {
 }
 
 /** Says on which adapter, and on what, is trained. */
-async function openDevice(source: OpenedData): Promise<GPUDevice> {
+async function openDevice(source: OpenedData, shareDevice: boolean): Promise<GPUDevice> {
   const device = await openNodeDevice();
+  await placeRanks(device, shareDevice);
   const items = source.latents ? 'latents' : 'images';
   console.log(
     `adapter ${adapterName(device)}; data ${source.name}, ${source.size} ${items} of ${source.numClasses} classes`,

@@ -5,6 +5,7 @@ import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
 import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { SHARE_DEVICE } from './ranks.ts';
 import { runTraining } from './run_training.ts';
 
 interface TrainOptions {
@@ -18,6 +19,7 @@ interface TrainOptions {
   seed?: number;
   out: string;
   resume?: boolean;
+  shareDevice?: boolean;
 }
 
 export function addTrain(ucgm: Command): void {
@@ -39,13 +41,16 @@ export function addTrain(ucgm: Command): void {
     .option('--batch <n>', 'batch size', wholeNumber)
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
+    .option('--share-device', SHARE_DEVICE)
     .option('--resume', 'go on from the last checkpoint of --out')
     .action(train);
 }
 
 async function train(options: TrainOptions): Promise<void> {
-  const folder = options.resume ? FolderStore.open(options.out) : undefined;
-  await runTraining({ config: resolveConfig(options, folder), out: options.out, ...(folder && { resume: folder }) });
+  await runTraining(() => {
+    const folder = options.resume ? FolderStore.open(options.out) : undefined;
+    return { config: resolveConfig(options, folder), out: options.out, ...(folder && { resume: folder }) };
+  }, options.shareDevice);
 }
 
 /** Preset, then the run's or the given file, then the command line. */

@@ -9,7 +9,8 @@ import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
 import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
 import { checkFolder } from './output.ts';
-import { runTraining } from './run_training.ts';
+import { SHARE_DEVICE } from './ranks.ts';
+import { runTraining, type TrainingRequest } from './run_training.ts';
 import { openSource } from './source.ts';
 
 interface TuneOptions {
@@ -25,6 +26,7 @@ interface TuneOptions {
   lr?: number;
   zeta?: number;
   seed?: number;
+  shareDevice?: boolean;
 }
 
 export function addTune(ucgm: Command): void {
@@ -47,11 +49,12 @@ export function addTune(ucgm: Command): void {
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--zeta <x>', 'strength of the enhanced target', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
-    .action(tune);
+    .option('--share-device', SHARE_DEVICE)
+    .action((options: TuneOptions) => runTraining(() => tuning(options), options.shareDevice));
 }
 
 /** A recipe, by default the reference's, over the model, its data and its transport. */
-async function tune(options: TuneOptions): Promise<void> {
+function tuning(options: TuneOptions): TrainingRequest {
   FolderStore.checkNew(options.out);
   checkFolder('--out', options.out);
   const { config: before, weights } = openSource(options.from, { at: options.start });
@@ -74,7 +77,7 @@ async function tune(options: TuneOptions): Promise<void> {
   );
   const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
-  await runTraining({ config, out: options.out, weights, ...(teacher && { teacher }) });
+  return { config, out: options.out, weights, ...(teacher && { teacher }) };
 }
 
 /** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */

@@ -172,13 +172,14 @@ export class Learner {
   async #record(body: StepBody | SteadyStep): Promise<void> {
     const { workspace, options } = this;
     const { stream } = workspace;
-    const { onGradients, onWeights } = options;
+    const { averager, onGradients, onWeights } = options;
     const weights = this.weights.flat.values;
     if (typeof body === 'function') this.#pass(body);
     else {
       body.upload();
       workspace.repeat(this.#sectionOf(body.record), () => this.#pass(body.record));
     }
+    if (averager) await workspace.callback(() => averager.average(this.#gradients, this.#loss));
     if (onGradients) await workspace.callback(() => onGradients(this.#gradients));
     stream.hold();
     const clip = this.#clip.result;
@@ -342,6 +343,7 @@ export class Learner {
   async free(): Promise<void> {
     if (this.#freed) return;
     this.#freed = true;
+    this.options.averager?.free();
     this.#store.free();
     this.optimizer.free();
     this.#clip.free();

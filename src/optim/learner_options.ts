@@ -1,6 +1,14 @@
 import { callback, either, flag, group, number, object, oneOf, optional, signal, type Wrong } from '../kernel/index.ts';
-import type { FlatBuffers } from '../tensor/index.ts';
+import type { FlatBuffers, Tensor } from '../tensor/index.ts';
 import type { OptimizerOptions } from './optimizer.ts';
+
+/** What makes of the gradients of several devices, each of its share of the batch, those of the whole: see src/parallel. */
+export interface Averager {
+  /** Averages gradients and loss [1] over all devices, in place, all that writes them being submitted. Resolves when its commands are. */
+  average(gradients: FlatBuffers, loss: Tensor): Promise<void>;
+  /** Frees what it made on the device. */
+  free(): void;
+}
 
 /** How a learner steps: optimiser, average, clipping, seed. */
 export interface LearnerOptions {
@@ -15,6 +23,8 @@ export interface LearnerOptions {
   checkpointing?: boolean;
   /** Steps on the device at most while the next is recorded. Default 2. */
   maxInFlight?: number;
+  /** Averages loss and gradients over several devices, between backward and `onGradients`; freed with the learner. */
+  averager?: Averager;
   /**
    * Called between backward and clip with the flat gradients, all that was recorded of the step being submitted: where several devices
    * average theirs. It may wait, read them back (`workspace.read`, `readChunk`, or a mapped buffer) and write others, through the
@@ -36,6 +46,7 @@ export const LEARNER_OPTIONS = {
   seed: number,
   checkpointing: optional(flag),
   maxInFlight: optional(number),
+  averager: optional(object<Averager>()),
   onGradients: optional(callback<NonNullable<LearnerOptions['onGradients']>>()),
   onWeights: optional(callback<NonNullable<LearnerOptions['onWeights']>>()),
 };

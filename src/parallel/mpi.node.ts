@@ -1,0 +1,150 @@
+import { availableParallelism } from 'node:os';
+import { type Bytes, type Communicator, ParallelError } from './communicator.ts';
+import type { Launch } from './launcher.node.ts';
+import { loadMpi, type MpiLibrary, type Word } from './mpi_library.node.ts';
+
+/** Milliseconds of a wait without a rest; after that a rank that shares its cores sleeps between two looks. */
+const RESTLESS = 2;
+const REST = 1;
+
+/** Bytes that one call sends to one rank at most: MPI counts in int. */
+const MOST_BYTES = 2 ** 31 - 1;
+
+interface Waiting {
+  /** MPI_Request: MPI sets it to none when it is done. */
+  readonly request: BigUint64Array;
+  /** The memory is not to be collected before. */
+  readonly memory: readonly Bytes[];
+  readonly done: () => void;
+}
+
+/**
+ * Joins the ranks that a launcher started, through its MPI.
+ * @throws ParallelError where MPI cannot be loaded, or is of another make than the launcher.
+ */
+export async function joinMpi(launch: Launch, library?: string): Promise<Communicator> {
+  const mpi = await loadMpi(launch, library);
+  mpi.call.MPI_Init(null, null);
+  const communicator = new MpiCommunicator(mpi);
+  if (communicator.size === launch.size) return communicator;
+  communicator.close();
+  throw new ParallelError(
+    `${launch.kind} started ${launch.size} processes, and ${mpi.version} sees ${communicator.size}`,
+    'start them by the mpirun of the same MPI (srun: --mpi=pmix or --mpi=pmi2), or set UCGM_MPI to the path of its libmpi',
+  );
+}
+
+/**
+ * Ranks by MPI. Calls do not wait: their requests are tested from the event loop, on the one thread that calls MPI at all. A message
+ * that MPI cannot bring ends all ranks: that is its own way with errors.
+ */
+class MpiCommunicator implements Communicator {
+  readonly rank: number;
+  readonly size: number;
+  readonly engine: string;
+  readonly #mpi: MpiLibrary;
+  /** Messages of different communicators are matched apart, so the kinds need no order between them. */
+  readonly #forAlltoall: bigint | number;
+  readonly #forAllgather: bigint | number;
+  readonly #waiting: Waiting[] = [];
+  readonly #flag = new Int32Array(1);
+  readonly #flagAt: bigint;
+  /** Whether ranks, their devices' threads and compilers need more cores than there are. */
+  readonly #rests: boolean;
+  #since = 0;
+
+  constructor(mpi: MpiLibrary) {
+    this.#mpi = mpi;
+    this.#flagAt = mpi.address(this.#flag);
+    this.engine = mpi.version;
+    this.rank = this.#number('MPI_Comm_rank');
+    this.size = this.#number('MPI_Comm_size');
+    this.#forAlltoall = this.#duplicate();
+    this.#forAllgather = this.#duplicate();
+    this.#rests = availableParallelism() < 2 * this.size;
+  }
+
+  alltoall(send: Bytes, receive: Bytes): Promise<void> {
+    this.#check('alltoall', send.byteLength, receive.byteLength);
+    const { address, byte } = this.#mpi;
+    const each = send.byteLength / this.size;
+    const args = [address(send), each, byte, address(receive), each, byte, this.#forAlltoall];
+    return this.#start('MPI_Ialltoall', args, send, receive);
+  }
+
+  allgather(send: Bytes, receive: Bytes): Promise<void> {
+    this.#check('allgather', send.byteLength * this.size, receive.byteLength);
+    const { address, byte } = this.#mpi;
+    const each = send.byteLength;
+    const args = [address(send), each, byte, address(receive), each, byte, this.#forAllgather];
+    return this.#start('MPI_Iallgather', args, send, receive);
+  }
+
+  async broadcast(data: Bytes): Promise<void> {
+    const { address, byte } = this.#mpi;
+    for (let at = 0; at < data.byteLength; at += MOST_BYTES) {
+      const part = data.subarray(at, at + MOST_BYTES);
+      await this.#start('MPI_Ibcast', [address(part), part.byteLength, byte, 0, this.#forAllgather], part);
+    }
+  }
+
+  abort(exitCode: number): never {
+    this.#mpi.call.MPI_Abort(this.#mpi.world, exitCode);
+    process.exit(exitCode); // MPI_Abort does not return
+  }
+
+  close(): void {
+    this.#mpi.call.MPI_Finalize();
+  }
+
+  #check(what: string, sent: number, received: number): void {
+    if (sent === received && sent % this.size === 0 && sent / this.size <= MOST_BYTES) return;
+    throw new ParallelError(
+      `${what} of ${sent} bytes into ${received} among ${this.size} ranks`,
+      `give equal pieces of at most ${MOST_BYTES} bytes`,
+    );
+  }
+
+  /** Starts a call whose last argument is where its request is put. */
+  #start(
+    name: 'MPI_Ialltoall' | 'MPI_Iallgather' | 'MPI_Ibcast',
+    args: readonly Word[],
+    ...memory: Bytes[]
+  ): Promise<void> {
+    const request = new BigUint64Array(1);
+    this.#mpi.call[name](...args, this.#mpi.address(request));
+    return new Promise((done) => {
+      this.#waiting.push({ request, memory, done });
+      if (this.#waiting.length > 1) return;
+      this.#since = performance.now();
+      this.#poll();
+    });
+  }
+
+  readonly #poll = (): void => {
+    const { call, address, noStatus } = this.#mpi;
+    const still = this.#waiting.splice(0).filter(({ request, done }) => {
+      call.MPI_Test(address(request), this.#flagAt, noStatus);
+      if (this.#flag[0] === 0) return true;
+      done();
+      this.#since = performance.now();
+      return false;
+    });
+    this.#waiting.unshift(...still);
+    if (this.#waiting.length === 0) return;
+    if (this.#rests && performance.now() - this.#since > RESTLESS) setTimeout(this.#poll, REST);
+    else setImmediate(this.#poll);
+  };
+
+  #number(name: 'MPI_Comm_rank' | 'MPI_Comm_size'): number {
+    const out = new Int32Array(1);
+    this.#mpi.call[name](this.#mpi.world, this.#mpi.address(out));
+    return out[0] as number;
+  }
+
+  #duplicate(): bigint | number {
+    const out = new BigUint64Array(1);
+    this.#mpi.call.MPI_Comm_dup(this.#mpi.world, this.#mpi.address(out));
+    return this.#mpi.handleBytes === 8 ? (out[0] as bigint) : Number((out[0] as bigint) & 0xffffffffn) | 0;
+  }
+}
