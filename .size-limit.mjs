@@ -52,7 +52,7 @@ const ENTRIES = {
   nn: ['nn/index', '120 kB'],
   models: ['models/index', '101 kB'],
   ucgm: ['ucgm/index', '80 kB'],
-  run: ['run/index', '204 kB'],
+  run: ['run/index', '210 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -73,5 +73,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '220 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '226 kB', gzip: true },
 ];

@@ -12,6 +12,7 @@ import {
   type Workspace,
   WorkspaceError,
 } from '../tensor/index.ts';
+import { Accumulation } from './accumulation.ts';
 import { Average } from './average.ts';
 import { GradientClip } from './clip.ts';
 import { LearnerError } from './learner_error.ts';
@@ -30,6 +31,9 @@ import { hookWeights } from './weight_hook.ts';
 
 const OPTIONS = group<LearnerOptions>(LEARNER_OPTIONS, wrongNumbers);
 
+/** Tensors for losses of so many sizes are kept. */
+const MOST_COUNTS = 64;
+
 /**
  * Records one step's forward pass on the tape, from `weights`, and gives its loss: a tensor of any shape, of whose elements the mean is
  * minimised. The learner walks the tape back from it; a body that has called `tape.backward` itself, from elsewhere, gives a loss that
@@ -46,6 +50,12 @@ export interface SteadyStep {
   /** Called in every step before the record: writes what changes from step to step into tensors that last, and leaves no step tensor. */
   readonly upload: () => void;
   readonly record: StepBody;
+}
+
+/** A pass over some of a step's batch: the step is by the mean of all parts' gradients and losses. */
+export interface StepPart extends SteadyStep {
+  /** Its share of the batch: what it counts. */
+  readonly share: number;
 }
 
 /** What follows the weights step by step, with numbers of its own on the host: a teacher. */
@@ -89,9 +99,10 @@ export class Learner {
   #looked = 0;
   #failure: NonFiniteError | undefined;
   #freed = false;
-  readonly #each = new Map<'weight' | 'gradient', Tensor>();
-  /** What the steady step that came last records. */
-  #kept: { readonly record: StepBody; readonly section: Section } | undefined;
+  readonly #each = new Map<string, Tensor>();
+  /** What the steady step that came last records, by part. */
+  #kept = new Map<StepBody, Section>();
+  #accumulation: Accumulation | undefined;
 
   /** @throws LearnerError, OptimizerError or TensorError for options, sizes or memory that do not fit. */
   constructor(workspace: Workspace, module: Module, options: LearnerOptions) {
@@ -136,17 +147,18 @@ export class Learner {
    * taken; the signal's reason; WorkspaceError once freed; DeviceError when the device is lost; KernelError or BufferLimitError where
    * it is too small.
    */
-  async step(body: StepBody | SteadyStep, control: StepControl = {}): Promise<void> {
+  async step(body: StepBody | SteadyStep | readonly StepPart[], control: StepControl = {}): Promise<void> {
     checkOptions(STEP_CONTROL, control, (what, fix) => new LearnerError(`step: ${what}`, fix));
-    if (typeof body !== 'function' && (typeof body?.record !== 'function' || typeof body.upload !== 'function'))
+    const parts = typeof body === 'function' ? [] : Array.isArray(body) ? body : [body];
+    if (typeof body !== 'function' && (parts.length === 0 || !parts.every(isSteady)))
       throw new LearnerError(
         `the body of a step is ${typeof body}`,
-        'give (tape, weights) => loss, or { upload, record }',
+        'give (tape, weights) => loss, or { upload, record }, or parts { upload, record, share }',
       );
-    await this.workspace.task(() => this.#step(body, control.signal));
+    await this.workspace.task(() => this.#step(typeof body === 'function' ? body : parts, control.signal));
   }
 
-  async #step(body: StepBody | SteadyStep, signal?: AbortSignal): Promise<void> {
+  async #step(body: StepBody | readonly SteadyStep[], signal?: AbortSignal): Promise<void> {
     const { workspace } = this;
     this.#usable();
     await this.#pace.room(signal);
@@ -162,6 +174,8 @@ export class Learner {
       back();
       await workspace.abandonStep();
       this.#freeEach(); // what was written into them went with the step
+      this.#accumulation?.free();
+      this.#accumulation = undefined;
       throw error;
     }
     this.#pace.submitted();
@@ -169,16 +183,13 @@ export class Learner {
     this.#steps++;
   }
 
-  async #record(body: StepBody | SteadyStep): Promise<void> {
+  async #record(body: StepBody | readonly SteadyStep[]): Promise<void> {
     const { workspace, options } = this;
     const { stream } = workspace;
     const { averager, onGradients, onWeights } = options;
     const weights = this.weights.flat.values;
     if (typeof body === 'function') this.#pass(body);
-    else {
-      body.upload();
-      workspace.repeat(this.#sectionOf(body.record), () => this.#pass(body.record));
-    }
+    else this.#passes(body);
     if (averager) await workspace.callback(() => averager.average(this.#gradients, this.#loss));
     if (onGradients) await workspace.callback(() => onGradients(this.#gradients));
     stream.hold();
@@ -201,10 +212,26 @@ export class Learner {
     this.#walk(tape, body(tape, this.weights));
   }
 
-  /** What is kept of a steady step: of one at a time. */
-  #sectionOf(record: StepBody): Section {
-    if (this.#kept?.record !== record) this.#kept = { record, section: new Section() };
-    return this.#kept.section;
+  /** Records the passes of a steady step's parts, and the mean of what they give. */
+  #passes(parts: readonly (SteadyStep & Partial<StepPart>)[]): void {
+    // Of one step at a time is kept what it records.
+    if (parts.some(({ record }) => !this.#kept.has(record)))
+      this.#kept = new Map(parts.map(({ record }) => [record, new Section()]));
+    const all = parts.length > 1 ? this.#accumulationOf(parts.map(({ share = 1 }) => share)) : undefined;
+    parts.forEach(({ upload, record }, i) => {
+      upload();
+      this.workspace.repeat(this.#kept.get(record) as Section, () => {
+        this.#pass(record);
+        all?.take(i);
+      });
+    });
+  }
+
+  #accumulationOf(shares: readonly number[]): Accumulation {
+    if (this.#accumulation?.isOf(shares)) return this.#accumulation;
+    this.#accumulation?.free();
+    this.#accumulation = new Accumulation(this.workspace, this.#gradients, this.#loss, shares);
+    return this.#accumulation;
   }
 
   /** Keeps the mean of a body's loss, and walks the tape back from it, unless the body has done so. */
@@ -233,11 +260,16 @@ export class Learner {
 
   /** One number for each of a loss's elements. It lasts, so that a step that has it need not write it again. */
   #ofEach(name: 'weight' | 'gradient', value: number, count: number): Tensor {
-    const known = this.#each.get(name);
-    if (known?.count === count) return known;
-    if (known) this.workspace.free(known);
+    const key = `${name} of ${count}`; // parts of a step may be of other sizes
+    const known = this.#each.get(key);
+    if (known) return known;
+    const [oldest] = this.#each.size >= MOST_COUNTS ? this.#each : [];
+    if (oldest) {
+      this.workspace.free(oldest[1]);
+      this.#each.delete(oldest[0]);
+    }
     const tensor = this.workspace.create('data', `${name} of each loss`, [count]);
-    this.#each.set(name, tensor);
+    this.#each.set(key, tensor);
     this.workspace.stream.write(tensor, new Float32Array(count).fill(value));
     return tensor;
   }
@@ -349,8 +381,13 @@ export class Learner {
     this.#clip.free();
     this.#ema.free();
     this.#log.free();
+    this.#accumulation?.free();
     this.#freeEach();
     this.workspace.free(this.#loss);
     await this.workspace.ledger.reclaim();
   }
+}
+
+function isSteady(step: SteadyStep | undefined): boolean {
+  return typeof step?.record === 'function' && typeof step.upload === 'function';
 }

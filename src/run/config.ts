@@ -42,6 +42,8 @@ export interface TrainConfig {
   keep_checkpoints: number;
   /** Keep of each block its inputs alone, and run it again in the backward: less memory (default: false). */
   gradient_checkpointing?: boolean | undefined;
+  /** Passes a step, each over some of the batch: less memory, the same step (default: 1). */
+  accumulate?: number | undefined;
   /** What several ranks send their gradients as: bf16 is half the bytes, rounded to 8 bits (default: f32). */
   wire?: 'f32' | 'bf16' | undefined;
   /** Bytes on the device that a training and its samplings may take together (default: what the device has). */

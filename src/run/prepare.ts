@@ -30,6 +30,7 @@ export function trainerOf(workspace: Workspace, config: RunConfig, ranks: Commun
     maxGradNorm: train.max_grad_norm,
     seed: train.seed,
     checkpointing: train.gradient_checkpointing ?? false,
+    accumulate: train.accumulate ?? 1,
     shard: { first: part.first, of: whole },
     ...(ranks.size > 1 && { averager }),
   });

@@ -150,6 +150,7 @@ const schema = v.strictObject({
     sample_every: countOrNone,
     keep_checkpoints: count,
     gradient_checkpointing: v.optional(v.boolean()),
+    accumulate: v.optional(count),
     wire: v.optional(v.picklist(['f32', 'bf16'])),
     memory_limit: v.optional(count),
   } satisfies Entries<TrainConfig>),

@@ -17,6 +17,8 @@ async function run(task: string, device: GPUDevice): Promise<void> {
   if (what === 'train') save(where, await trainIn(`${folder}/${where}`, all, device));
   else if (what === 'bf16')
     save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ wire: 'bf16' }) }));
+  else if (what === 'accumulate')
+    save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ accumulate: 3 }) }));
   else if (what === 'resume') save(where, await trainIn(`${folder}/${where}`, all, device, { resume: true }));
   else if (what === 'batches') {
     const source = sourceOf(configOf(), all);

@@ -56,7 +56,7 @@ describe.runIf(mpiVersion)('ranks', () => {
   beforeAll(async () => {
     alone = await trainIn(join(folder, 'alone'), ALONE, await testDevice());
     expect(alone).toHaveLength(20);
-    await together(2, 'talk:talk', 'batches:batches of two', 'train:two', 'train:again');
+    await together(2, 'talk:talk', 'batches:batches of two', 'train:two', 'train:again', 'accumulate:in passes');
     // A run that two ranks left after 10 steps, for one to go on with, and for three.
     for (const copy of ['on one', 'on three']) {
       const run = FolderStore.create(join(folder, copy));
@@ -106,6 +106,11 @@ describe.runIf(mpiVersion)('ranks', () => {
     expectClose(told('on three', 2), alone.slice(10));
     for (const name of ['on one', 'on three'])
       expect(difference(checkpoint(name, 20), checkpoint('two', 20))).toBeLessThan(1e-5);
+  });
+
+  it('take a step in several passes each', () => {
+    expectClose(told('in passes', 1), alone);
+    expect(difference(checkpoint('in passes', 20), checkpoint('alone', 20))).toBeLessThan(1e-5);
   });
 
   it('send bf16, and learn as well', () => {
