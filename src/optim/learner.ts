@@ -3,16 +3,7 @@ import { checkOptions, group } from '../kernel/index.ts';
 import { lossTotal } from '../kernels/loss.ts';
 import type { Module } from '../nn/network.ts';
 import { type NetworkWeights, WeightStore } from '../nn/weights.ts';
-import {
-  type FlatBuffers,
-  MAX_IN_FLIGHT,
-  Pace,
-  Section,
-  Tensor,
-  type Workspace,
-  WorkspaceError,
-} from '../tensor/index.ts';
-import { Accumulation } from './accumulation.ts';
+import { type FlatBuffers, MAX_IN_FLIGHT, Pace, Tensor, type Workspace, WorkspaceError } from '../tensor/index.ts';
 import { Average } from './average.ts';
 import { GradientClip } from './clip.ts';
 import { LearnerError } from './learner_error.ts';
@@ -25,7 +16,11 @@ import {
 } from './learner_options.ts';
 import { firstBadParameter, NonFiniteError, refuseNonFinite } from './non_finite.ts';
 import { Optimizer } from './optimizer.ts';
+import { isSteady, Passes, type SteadyStep, type StepBody, type StepPart } from './passes.ts';
 import { METRICS_KEPT, StepLog } from './step_log.ts';
+
+export type { SteadyStep, StepBody, StepPart } from './passes.ts';
+
 import type { StepMetrics } from './step_metrics.ts';
 import { hookWeights } from './weight_hook.ts';
 
@@ -33,30 +28,6 @@ const OPTIONS = group<LearnerOptions>(LEARNER_OPTIONS, wrongNumbers);
 
 /** Tensors for losses of so many sizes are kept. */
 const MOST_COUNTS = 64;
-
-/**
- * Records one step's forward pass on the tape, from `weights`, and gives its loss: a tensor of any shape, of whose elements the mean is
- * minimised. The learner walks the tape back from it; a body that has called `tape.backward` itself, from elsewhere, gives a loss that
- * its backward does not free. It records only: what it needs of the host is fetched before the step.
- */
-export type StepBody = (tape: Tape, weights: NetworkWeights) => Tensor;
-
-/**
- * A step whose `record` records the same commands every time, on the same tensors: once two steps in a row did, it is not called any
- * more and the commands are given again, until one of the tensors is gone. Keep one such object for all steps. Where it writes from
- * the host, it is called in every step.
- */
-export interface SteadyStep {
-  /** Called in every step before the record: writes what changes from step to step into tensors that last, and leaves no step tensor. */
-  readonly upload: () => void;
-  readonly record: StepBody;
-}
-
-/** A pass over some of a step's batch: the step is by the mean of all parts' gradients and losses. */
-export interface StepPart extends SteadyStep {
-  /** Its share of the batch: what it counts. */
-  readonly share: number;
-}
 
 /** What follows the weights step by step, with numbers of its own on the host: a teacher. */
 export interface Follower {
@@ -100,9 +71,7 @@ export class Learner {
   #failure: NonFiniteError | undefined;
   #freed = false;
   readonly #each = new Map<string, Tensor>();
-  /** What the steady step that came last records, by part. */
-  #kept = new Map<StepBody, Section>();
-  #accumulation: Accumulation | undefined;
+  readonly #passes: Passes;
 
   /** @throws LearnerError, OptimizerError or TensorError for options, sizes or memory that do not fit. */
   constructor(workspace: Workspace, module: Module, options: LearnerOptions) {
@@ -123,6 +92,7 @@ export class Learner {
     this.#clip = new GradientClip(workspace, this.#gradients, options.maxGradNorm);
     this.#loss = workspace.create('data', 'loss', [1]);
     this.#log = new StepLog(workspace);
+    this.#passes = new Passes(workspace, this.#gradients, this.#loss, (body) => this.#pass(body));
   }
 
   /** Steps done. */
@@ -174,8 +144,7 @@ export class Learner {
       back();
       await workspace.abandonStep();
       this.#freeEach(); // what was written into them went with the step
-      this.#accumulation?.free();
-      this.#accumulation = undefined;
+      this.#passes.free();
       throw error;
     }
     this.#pace.submitted();
@@ -188,9 +157,10 @@ export class Learner {
     const { stream } = workspace;
     const { averager, onGradients, onWeights } = options;
     const weights = this.weights.flat.values;
+    const ranges = await averager?.begin(this.#gradients, this.#loss);
     if (typeof body === 'function') this.#pass(body);
-    else this.#passes(body);
-    if (averager) await workspace.callback(() => averager.average(this.#gradients, this.#loss));
+    else await this.#passes.record(body, averager, ranges);
+    if (averager) await workspace.callback(() => averager.finish());
     if (onGradients) await workspace.callback(() => onGradients(this.#gradients));
     stream.hold();
     const clip = this.#clip.result;
@@ -210,28 +180,6 @@ export class Learner {
     this.#gradients.clear();
     const tape = new Tape(this.workspace, { record: true, checkpointing: this.options.checkpointing ?? false });
     this.#walk(tape, body(tape, this.weights));
-  }
-
-  /** Records the passes of a steady step's parts, and the mean of what they give. */
-  #passes(parts: readonly (SteadyStep & Partial<StepPart>)[]): void {
-    // Of one step at a time is kept what it records.
-    if (parts.some(({ record }) => !this.#kept.has(record)))
-      this.#kept = new Map(parts.map(({ record }) => [record, new Section()]));
-    const all = parts.length > 1 ? this.#accumulationOf(parts.map(({ share = 1 }) => share)) : undefined;
-    parts.forEach(({ upload, record }, i) => {
-      upload();
-      this.workspace.repeat(this.#kept.get(record) as Section, () => {
-        this.#pass(record);
-        all?.take(i);
-      });
-    });
-  }
-
-  #accumulationOf(shares: readonly number[]): Accumulation {
-    if (this.#accumulation?.isOf(shares)) return this.#accumulation;
-    this.#accumulation?.free();
-    this.#accumulation = new Accumulation(this.workspace, this.#gradients, this.#loss, shares);
-    return this.#accumulation;
   }
 
   /** Keeps the mean of a body's loss, and walks the tape back from it, unless the body has done so. */
@@ -381,13 +329,9 @@ export class Learner {
     this.#clip.free();
     this.#ema.free();
     this.#log.free();
-    this.#accumulation?.free();
+    this.#passes.free();
     this.#freeEach();
     this.workspace.free(this.#loss);
     await this.workspace.ledger.reclaim();
   }
-}
-
-function isSteady(step: SteadyStep | undefined): boolean {
-  return typeof step?.record === 'function' && typeof step.upload === 'function';
 }

@@ -4,8 +4,12 @@ import type { OptimizerOptions } from './optimizer.ts';
 
 /** What makes of the gradients of several devices, each of its share of the batch, those of the whole: see src/parallel. */
 export interface Averager {
-  /** Averages gradients and loss [1] over all devices, in place, all that writes them being submitted. Resolves when its commands are. */
-  average(gradients: FlatBuffers, loss: Tensor): Promise<void>;
+  /** The ranges of gradients and loss [1] in the order in which they are sent, which is the same on all devices. */
+  begin(gradients: FlatBuffers, loss: Tensor): Promise<readonly Tensor[]>;
+  /** The first `count` ranges have their numbers, all that writes them being submitted: they may be sent. */
+  send(count: number): void;
+  /** Sends the rest. Resolves when the commands are submitted that put the averages in the place of all of them. */
+  finish(): Promise<void>;
   /** Frees what it made on the device. */
   free(): void;
 }

@@ -3,8 +3,9 @@ import type { Communicator } from './communicator.ts';
 import { Lane } from './lane.ts';
 import { cutPieces, type Piece, pieceOf, type Wire, wireBytes } from './pieces.ts';
 
-/** Elements of a piece at most. */
-const PIECE = 2 ** 23;
+/** Pieces that gradients are cut into, of so many elements at least and at most: the wire begins with the first, and each call costs. */
+const PIECES = 16;
+const [LEAST, MOST] = [2 ** 16, 2 ** 23];
 /** Pieces on their way at once: one is on the wire while others are copied, summed and copied back. */
 const LANES = 3;
 
@@ -15,16 +16,25 @@ export interface ExchangeOptions {
   readonly shares: Float32Array<ArrayBuffer>;
   /** What numbers are sent as; sums are f32. Of bf16 half the bytes go, and gradients are rounded to 8 bits, once before the sum and once after. */
   readonly wire: Wire;
-  /** Elements of a piece (default: 2^23). */
+  /** Elements of a piece (default: a 16th of all, 2^16 to 2^23). */
   readonly pieceElements?: number;
 }
+
+/** What is sent, through what. */
+interface Plan {
+  readonly pieces: readonly Piece[];
+  readonly lanes: readonly Lane[];
+  readonly weights: Tensor;
+}
+
+type Turn = <T>(start: () => Promise<T>) => Promise<T>;
 
 /** Lets things start in the order in which their turns were taken. */
 class Turns {
   #last: Promise<void> = Promise.resolve();
 
   /** A turn: called with what is to be started, it waits until those before have been. */
-  take(): <T>(start: () => Promise<T>) => Promise<T> {
+  take(): Turn {
     const before = this.#last;
     let started = () => {};
     this.#last = new Promise((done) => {
@@ -48,7 +58,11 @@ export class GradientExchange {
   readonly ranks: Communicator;
   readonly #workspace: Workspace;
   readonly #options: ExchangeOptions;
-  #plan: { readonly pieces: readonly Piece[]; readonly lanes: readonly Lane[]; readonly weights: Tensor } | undefined;
+  #plan: Plan | undefined;
+  /** Of this step: pieces that are on their way or done, when each lane is free, and who is next to send. */
+  #sent = 0;
+  #ways: Promise<void>[] = [];
+  #turns: Turns[] = [];
 
   constructor(workspace: Workspace, options: ExchangeOptions) {
     this.#workspace = workspace;
@@ -57,21 +71,36 @@ export class GradientExchange {
   }
 
   /**
-   * Averages in place; all that writes them was submitted before. The same tensors are given every time. Resolves when the commands that
-   * bring the averages are submitted.
+   * Begins a step: gives the ranges in the order in which they are sent. The same tensors are given every time.
    * @throws BufferLimitError where there is no memory for what is on its way.
    */
-  async average(gradients: FlatBuffers, loss: Tensor): Promise<void> {
-    const { pieces, lanes } = (this.#plan ??= await this.#made(gradients, loss));
-    const [scattering, gathering] = [new Turns(), new Turns()];
-    const last = lanes.map(() => Promise.resolve());
-    pieces.forEach((piece, i) => {
-      const at = i % lanes.length;
-      const turns = [scattering.take(), gathering.take()] as const;
-      const before = last[at] as Promise<void>;
-      last[at] = before.then(() => this.#exchange(piece, lanes[at] as Lane, ...turns));
-    });
-    await Promise.all(last);
+  async begin(gradients: FlatBuffers, loss: Tensor): Promise<readonly Tensor[]> {
+    this.#plan ??= await this.#made(gradients, loss);
+    const { pieces, lanes } = this.#plan;
+    this.#sent = 0;
+    this.#ways = lanes.map(() => Promise.resolve());
+    this.#turns = [new Turns(), new Turns()];
+    return pieces.map(({ tensor, first, count }) => tensor.slice(first, count));
+  }
+
+  /** The first `count` ranges may be sent: all that writes them was submitted. */
+  send(count: number): void {
+    const { pieces, lanes } = this.#plan as Plan;
+    for (const piece of pieces.slice(this.#sent, count)) {
+      const at = this.#sent++ % lanes.length;
+      const turns = this.#turns.map((turns) => turns.take());
+      const way = (this.#ways[at] as Promise<void>).then(() =>
+        this.#exchange(piece, lanes[at] as Lane, ...(turns as [Turn, Turn])),
+      );
+      way.catch(() => {}); // told by finish
+      this.#ways[at] = way;
+    }
+  }
+
+  /** Sends the rest; resolves when the commands are submitted that bring the averages. */
+  async finish(): Promise<void> {
+    this.send((this.#plan as Plan).pieces.length);
+    await Promise.all(this.#ways);
   }
 
   /** Frees what is on the device. */
@@ -82,15 +111,14 @@ export class GradientExchange {
   }
 
   async #made(gradients: FlatBuffers, loss: Tensor) {
-    const { ranks, shares, wire, pieceElements = PIECE } = this.#options;
+    const { ranks, shares, wire, pieceElements } = this.#options;
     const workspace = this.#workspace;
     const weights = workspace.create('data', 'shares of the ranks', [ranks.size]);
     workspace.device.queue.writeBuffer(weights.buffer, weights.offset, shares);
-    // The loss is there before all gradients, and is sent as it is.
-    const pieces = [
-      pieceOf(loss, 0, 1, 'f32', ranks.size),
-      ...cutPieces(gradients.chunks, wire, pieceElements, ranks.size),
-    ];
+    const elements = gradients.chunks.reduce((sum, chunk) => sum + chunk.count, 0);
+    const each = pieceElements ?? Math.min(MOST, Math.max(LEAST, Math.ceil(elements / PIECES)));
+    // The loss is sent as it is: it is what is looked at.
+    const pieces = [...cutPieces(gradients.chunks, wire, each, ranks.size), pieceOf(loss, 0, 1, 'f32', ranks.size)];
     const lanes = Array.from({ length: Math.min(LANES, pieces.length) }, (_, lane) => {
       const its = pieces.filter((_, i) => i % LANES === lane);
       return new Lane(workspace, weights, its, `by lane ${lane}`);
@@ -99,12 +127,7 @@ export class GradientExchange {
     return { pieces, lanes, weights };
   }
 
-  async #exchange(
-    piece: Piece,
-    lane: Lane,
-    scatter: ReturnType<Turns['take']>,
-    gather: ReturnType<Turns['take']>,
-  ): Promise<void> {
+  async #exchange(piece: Piece, lane: Lane, scatter: Turn, gather: Turn): Promise<void> {
     const { ranks } = this;
     const part = wireBytes(piece.wire, piece.part);
     const all = part * ranks.size;

@@ -5,6 +5,7 @@ import { endRanks, joinRanks, leaveRanks, rankName, ranks } from '../../src/cli/
 import { openNodeDevice } from '../../src/device/node.ts';
 import { restWhileWaiting } from '../../src/device/rests.node.ts';
 import { anyOf, broadcastText, gatherTexts } from '../../src/parallel/agree.ts';
+import { exchanged } from './exchanged.ts';
 import { configOf, sourceOf, trainIn } from './training.ts';
 
 const [folder, ...tasks] = process.argv.slice(2) as [string, ...string[]];
@@ -19,6 +20,8 @@ async function run(task: string, device: GPUDevice): Promise<void> {
     save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ wire: 'bf16' }) }));
   else if (what === 'accumulate')
     save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ accumulate: 3 }) }));
+  else if (what === 'exchange')
+    save(where, { f32: await exchanged(all, device, 'f32'), bf16: await exchanged(all, device, 'bf16') });
   else if (what === 'resume') save(where, await trainIn(`${folder}/${where}`, all, device, { resume: true }));
   else if (what === 'batches') {
     const source = sourceOf(configOf(), all);

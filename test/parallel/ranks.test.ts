@@ -11,6 +11,7 @@ import { toFloat32 } from '../../src/io/safetensors.ts';
 import { ALONE } from '../../src/parallel/communicator.ts';
 import { FolderStore } from '../../src/run/folder_store.node.ts';
 import { testDevice } from '../gpu.ts';
+import type { exchanged } from './exchanged.ts';
 import { mpiVersion, startRanks } from './mpirun.ts';
 import { BATCH, configOf, sourceOf, trainIn } from './training.ts';
 
@@ -56,20 +57,50 @@ describe.runIf(mpiVersion)('ranks', () => {
   beforeAll(async () => {
     alone = await trainIn(join(folder, 'alone'), ALONE, await testDevice());
     expect(alone).toHaveLength(20);
-    await together(2, 'talk:talk', 'batches:batches of two', 'train:two', 'train:again', 'accumulate:in passes');
+    await together(
+      2,
+      'talk:talk',
+      'exchange:exchanged by two',
+      'batches:batches of two',
+      'train:two',
+      'train:again',
+      'accumulate:in passes',
+    );
     // A run that two ranks left after 10 steps, for one to go on with, and for three.
     for (const copy of ['on one', 'on three']) {
       const run = FolderStore.create(join(folder, copy));
       await run.writeSettings(configOf());
       writeFileSync(run.checkpointPath(10), readFileSync(checkpoint('two', 10)));
     }
-    await together(3, 'batches:batches of three', 'train:three', 'resume:on three', 'bf16:bf16');
+    await together(
+      3,
+      'exchange:exchanged by three',
+      'batches:batches of three',
+      'train:three',
+      'resume:on three',
+      'bf16:bf16',
+    );
   });
 
   it('hear each other', () => {
     for (const rank of [0, 1])
       expect(told('talk', rank)).toMatchObject({ heard: 'from 0', texts: ['', 'aaa'], none: false, any: true });
     expect(told<{ engine: string }>('talk', 0).engine).toMatch(/^(Open MPI|MPICH) v\d/);
+  });
+
+  it.each([2, 3])('%i come to the mean of what they had, whatever the pieces and their shares', (size) => {
+    type Exchanged = { [wire in 'f32' | 'bf16']: Awaited<ReturnType<typeof exchanged>> };
+    const all = Array.from({ length: size }, (_, rank) =>
+      told<Exchanged>(size === 2 ? 'exchanged by two' : 'exchanged by three', rank),
+    );
+    for (const { f32, bf16 } of all) {
+      expect(f32.chunks).toBeGreaterThan(2);
+      expect(f32.worst).toBeLessThan(2e-7); // of numbers up to 1
+      expect(bf16.worst).toBeLessThan(2 ** -7.5); // two roundings to 8 bits
+      expect(bf16.worst).toBeGreaterThan(2 ** -10);
+      expect(Math.max(f32.ofLoss, bf16.ofLoss)).toBeLessThan(2e-7);
+      expect([f32.bits, bf16.bits]).toEqual([all[0]?.f32.bits, all[0]?.bf16.bits]);
+    }
   });
 
   it('have the samples of the whole batch, each its part', async () => {
