@@ -34,10 +34,10 @@ const AFTER_THE_FIRST = 500;
 
 /** Ends all ranks for what went wrong on this one, once it is told; the first of them to fail is the one that tells. */
 export async function endRanks(tell: () => void): Promise<void> {
-  if (joined.size === 1) return tell();
-  await new Promise((done) => setTimeout(done, Math.min(joined.rank, 10) * AFTER_THE_FIRST));
+  const rank = launchOf(process.env)?.rank ?? 0; // one that could not join has none
+  await new Promise((done) => setTimeout(done, Math.min(rank, 10) * AFTER_THE_FIRST));
   tell();
-  joined.abort(Number(process.exitCode ?? 1));
+  if (joined.size > 1) joined.abort(Number(process.exitCode ?? 1));
 }
 
 /** `rank 1 of 3 on HOST: ` before what a rank says; nothing for a process alone. */

@@ -7,12 +7,16 @@ import { loadMpi, type MpiLibrary, type Word } from './mpi_library.node.ts';
 const RESTLESS = 2;
 const REST = 1;
 
+/** Milliseconds of a turn of the event loop that MPI has where there are cores: it moves messages only while it is asked. */
+const SPIN = 0.2;
+
 /** Bytes that one call sends to one rank at most: MPI counts in int. */
 const MOST_BYTES = 2 ** 31 - 1;
 
 interface Waiting {
   /** MPI_Request: MPI sets it to none when it is done. */
   readonly request: BigUint64Array;
+  readonly requestAt: bigint;
   /** The memory is not to be collected before. */
   readonly memory: readonly Bytes[];
   readonly done: () => void;
@@ -112,9 +116,10 @@ class MpiCommunicator implements Communicator {
     ...memory: Bytes[]
   ): Promise<void> {
     const request = new BigUint64Array(1);
-    this.#mpi.call[name](...args, this.#mpi.address(request));
+    const requestAt = this.#mpi.address(request);
+    this.#mpi.call[name](...args, requestAt);
     return new Promise((done) => {
-      this.#waiting.push({ request, memory, done });
+      this.#waiting.push({ request, requestAt, memory, done });
       if (this.#waiting.length > 1) return;
       this.#since = performance.now();
       this.#poll();
@@ -122,19 +127,27 @@ class MpiCommunicator implements Communicator {
   }
 
   readonly #poll = (): void => {
-    const { call, address, noStatus } = this.#mpi;
-    const still = this.#waiting.splice(0).filter(({ request, done }) => {
-      call.MPI_Test(address(request), this.#flagAt, noStatus);
+    const until = this.#rests ? 0 : performance.now() + SPIN;
+    while (!this.#look() && performance.now() < until);
+    if (this.#waiting.length === 0) return;
+    if (this.#rests && performance.now() - this.#since > RESTLESS) setTimeout(this.#poll, REST);
+    else setImmediate(this.#poll);
+  };
+
+  /** Tests all requests. @returns whether one at least is done. */
+  #look(): boolean {
+    const { call, noStatus } = this.#mpi;
+    const before = this.#waiting.length;
+    const still = this.#waiting.splice(0).filter(({ requestAt, done }) => {
+      call.MPI_Test(requestAt, this.#flagAt, noStatus);
       if (this.#flag[0] === 0) return true;
       done();
       this.#since = performance.now();
       return false;
     });
     this.#waiting.unshift(...still);
-    if (this.#waiting.length === 0) return;
-    if (this.#rests && performance.now() - this.#since > RESTLESS) setTimeout(this.#poll, REST);
-    else setImmediate(this.#poll);
-  };
+    return still.length < before;
+  }
 
   #number(name: 'MPI_Comm_rank' | 'MPI_Comm_size'): number {
     const out = new Int32Array(1);

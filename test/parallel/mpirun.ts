@@ -17,7 +17,7 @@ export const mpiVersion = spawnSync(MPIRUN, ['--version'], { encoding: 'utf8' })
 const bundled = new Map<string, string>();
 
 /** A program of this folder, or of the repository, in one file: a process that compiles its sources itself takes a second to start. */
-function bundle(entry: string): string {
+export function bundle(entry: string): string {
   const outfile = join(BUNDLES, `${entry.replaceAll(/\W/g, '_')}.mjs`);
   if (bundled.has(entry)) return outfile;
   buildSync({
