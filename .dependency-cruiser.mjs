@@ -18,7 +18,7 @@ const MAY_IMPORT = {
   data: ['kernel', 'rng', 'io'],
   run: ['kernel', 'device', 'rng', 'tensor', 'parallel', 'nn', 'optim', 'models', 'ucgm', 'data', 'io'],
   io: ['kernel'],
-  metrics: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'autograd', 'models'],
+  metrics: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'parallel', 'autograd', 'models'],
   report: ['run', 'ucgm'],
 };
 

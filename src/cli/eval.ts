@@ -6,12 +6,13 @@ import { loadDataset } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { atomicWrite } from '../io/atomic.node.ts';
-import { checkFits, embed, type ImageSource } from '../metrics/embed.ts';
+import { checkFits, type ImageSource } from '../metrics/embed.ts';
+import { embedTogether } from '../metrics/embed_together.ts';
 import { type Reference, referenceOf, type Scores, score } from '../metrics/score.ts';
 import type { FeatureNetwork } from '../models/features/feature_network.ts';
 import type { Weights } from '../nn/network.ts';
 import { WeightStore } from '../nn/weights.ts';
-import { draw } from '../run/draw.ts';
+import { drawTogether } from '../run/draw_together.ts';
 import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation } from '../run/evaluation.ts';
 import { isFewStep } from '../run/few_step.ts';
 import type { FolderStore } from '../run/folder_store.node.ts';
@@ -22,6 +23,7 @@ import { UsageError } from './failure.ts';
 import { type FeaturesFile, featureNetwork, readFeatures } from './features.ts';
 import { countNumber, numberList, seedNumber } from './numbers.ts';
 import { prepareFiles } from './output.ts';
+import { placeRanks, ranks, SHARE_DEVICE } from './ranks.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource, type Source } from './source.ts';
 import { StopSignals } from './stop.ts';
@@ -36,6 +38,7 @@ interface EvalOptions extends SamplingFlags {
   seed: number;
   json?: string;
   weights?: string;
+  shareDevice?: boolean;
 }
 
 export function addEval(ucgm: Command): void {
@@ -57,13 +60,15 @@ export function addEval(ucgm: Command): void {
     .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', countNumber, 500)
     .option('--seed <n>', 'seed of the noise', seedNumber, 0)
     .option('--json <file>', "where to write the table (default: the run's eval.json)")
-    .option('--weights <which>', 'of a run: ema or model (default: ema)');
+    .option('--weights <which>', 'of a run: ema or model (default: ema)')
+    .option('--share-device', SHARE_DEVICE);
   addSamplingOptions(command).action(evaluate);
 }
 
 async function evaluate(options: EvalOptions): Promise<void> {
   if (options.images < 4) throw new UsageError(`--images ${options.images}`, 'give at least 4 images');
-  if (options.json !== undefined)
+  const writes = ranks().rank === 0; // the others draw and embed for it
+  if (writes && options.json !== undefined)
     prepareFiles([{ flag: '--json', path: options.json, extension: '.json' }], options.from);
   const source = openSource(options.from, { weights: options.weights });
   checkCount(source.network, options.images, '--images');
@@ -71,7 +76,7 @@ async function evaluate(options: EvalOptions): Promise<void> {
   const settings = steps.map((n) => withSampling(source.config, options, n)); // before the work: an error costs nothing
   const run = options.json === undefined ? source.run : undefined;
   const json = options.json ?? run?.evaluationPath;
-  if (run)
+  if (writes && run)
     prepareFiles(
       [run.evaluationPath, run.reportPath].map((path) => ({ flag: 'eval', path, extension: extname(path) })),
     );
@@ -80,16 +85,16 @@ async function evaluate(options: EvalOptions): Promise<void> {
     name: options.data ?? data.name,
     ...(data.size !== undefined && { size: data.size }),
   });
-  if (dataset.notice !== undefined) console.warn(dataset.notice);
+  if (writes && dataset.notice !== undefined) console.warn(dataset.notice);
   const features = readFeatures(dataset, options.features);
   if (options.data !== undefined) checkClasses(source, dataset);
-  const unlock = run?.lock(console.warn);
+  const unlock = writes ? run?.lock(console.warn) : undefined;
   const stop = new StopSignals();
   stop.wait();
   try {
     const rows: EvaluationRow[] = [];
     const about = await scoreAll(rows, { source, dataset, features, settings, options, signal: stop.signal });
-    if (json !== undefined && rows.length > 0) {
+    if (writes && json !== undefined && rows.length > 0) {
       writeRows(json, { ...about, rows, date: new Date().toISOString().slice(0, 10) });
       if (run) await refreshReport(run, source.config);
     }
@@ -131,6 +136,8 @@ async function scoreAll(
   { source, dataset, features, settings, options, signal }: Evaluating,
 ): Promise<Omit<Evaluation, 'rows' | 'date'>> {
   const device = await openNodeDevice();
+  await placeRanks(device, options.shareDevice ?? false);
+  const say = ranks().rank === 0 ? console.log : () => {};
   const workspace = new Workspace(device);
   const network = featureNetwork(workspace, features);
   const [channels, height, width] = source.network.input;
@@ -138,17 +145,17 @@ async function scoreAll(
   const start = performance.now();
   try {
     const reference = await referenceFor(workspace, network, dataset, options.images, signal);
-    console.log(
+    say(
       `${dataset.size} training images in the features of ${network.name}: ${secondsSince(start)} s on ${adapterName(device)}`,
     );
     const weights = new WeightStore(workspace, source.network).frozen('weights');
     weights.flat.values.write(source.weights);
-    console.log(HEADER);
+    say(HEADER);
     for (const config of settings) {
       const row = await scoreOne(workspace, { source, weights, network, reference, config, options, signal });
       checkScores(row);
       rows.push(row);
-      console.log(lineOf(row));
+      say(lineOf(row));
     }
   } catch (error) {
     if (!(signal.aborted && error === signal.reason)) throw error;
@@ -190,7 +197,7 @@ async function referenceFor(
   images: number,
   signal: AbortSignal,
 ): Promise<Reference> {
-  const { features } = await embed(workspace, network, dataset, { signal });
+  const { features } = await embedTogether(workspace, network, dataset, ranks(), { signal });
   return referenceOf(workspace, features, network.dim, images, { signal });
 }
 
@@ -212,12 +219,13 @@ async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow
   const one = channels * height * width;
   const numClasses = Math.max(1, source.network.numClasses);
   const labels = Uint32Array.from({ length: options.images }, (_, i) => i % numClasses);
-  const { samples: all, nfe } = await draw(workspace, source.network, task.weights, config, {
-    labels,
-    seed: options.seed,
-    atOnce: options.batch,
-    signal,
-  });
+  const drawing = { labels, seed: options.seed, atOnce: options.batch, signal };
+  const all = new Float32Array(options.images * one);
+  let nfe = 0;
+  for await (const part of drawTogether(workspace, source.network, task.weights, config, drawing, ranks())) {
+    all.set(part.samples, part.first * one);
+    nfe = part.nfe;
+  }
   const seconds = Number(secondsSince(start));
   const samples: ImageSource = {
     size: options.images,
@@ -226,7 +234,7 @@ async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow
     width,
     image: (index, out, offset) => out.set(all.subarray(index * one, (index + 1) * one), offset),
   };
-  const embedding = await embed(workspace, network, samples, { signal });
+  const embedding = await embedTogether(workspace, network, samples, ranks(), { signal });
   const scores: Scores = await score(workspace, reference, embedding, labels, { signal });
   const { sampling_steps, sampling_order } = config.sample;
   return { steps: sampling_steps, order: sampling_order, nfe, setting: settingOf(config), ...scores, seconds };

@@ -68,7 +68,7 @@ function optionsOf(command: Command | undefined): string {
 }
 
 /** Commands that several ranks do together; all others are done by one process. */
-const TOGETHER = new Set(['train', 'tune', 'doctor']);
+const TOGETHER = new Set(['train', 'tune', 'sample', 'eval', 'doctor']);
 
 /** @throws UsageError for a command that several ranks cannot do. */
 function refuseRanks(command: Command): void {

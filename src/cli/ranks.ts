@@ -1,10 +1,11 @@
 import { availableParallelism, cpus, hostname } from 'node:os';
 import { type Card, openedCard } from '../device/card.node.ts';
 import { adapterName } from '../device/index.ts';
+import { restLess } from '../device/rests.node.ts';
 import { capsOf } from '../kernel/index.ts';
 import { barrier, gatherTexts } from '../parallel/agree.ts';
 import { ALONE, type Communicator, ParallelError } from '../parallel/communicator.ts';
-import { launchOf } from '../parallel/launcher.node.ts';
+import { hasCores, launchOf } from '../parallel/launcher.node.ts';
 import { joinMpi } from '../parallel/mpi.node.ts';
 
 /** What the option says that allows two ranks on one card. */
@@ -18,7 +19,9 @@ export const ranks = (): Communicator => joined;
 /** Joins the ranks that a launcher has started with this process. @throws ParallelError. */
 export async function joinRanks(): Promise<void> {
   const launch = launchOf(process.env);
-  if (launch) joined = await joinMpi(launch, process.env.UCGM_MPI);
+  if (!launch) return;
+  joined = await joinMpi(launch, process.env.UCGM_MPI);
+  if (hasCores(launch)) restLess(true);
 }
 
 /** Leaves the ranks when all have come to this. */

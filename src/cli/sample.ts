@@ -3,7 +3,7 @@ import { denormaliseLatents } from '../data/latents.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { WeightStore } from '../nn/weights.ts';
-import { drawParts } from '../run/draw.ts';
+import { drawTogether } from '../run/draw_together.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
 import { checkCount, gridColumns, labelsFor, type Sampled } from '../run/samples.ts';
 import { Workspace } from '../tensor/index.ts';
@@ -13,6 +13,7 @@ import { UsageError } from './failure.ts';
 import { writeLatentSamples } from './latent_samples.ts';
 import { countNumber, seedNumber, wholeNumber } from './numbers.ts';
 import { checkApart, checkEmptyFolder, prepareFiles } from './output.ts';
+import { placeRanks, ranks, SHARE_DEVICE } from './ranks.ts';
 import { checkNpzSize, imageFolder, npzFile, type SampleSink } from './sample_files.ts';
 import { writeSampleGrid } from './sample_grid.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
@@ -30,6 +31,7 @@ interface SampleOptions extends SamplingFlags {
   seed?: number;
   label?: string;
   weights?: string;
+  shareDevice?: boolean;
 }
 
 export function addSample(ucgm: Command): void {
@@ -47,7 +49,8 @@ export function addSample(ucgm: Command): void {
     .option('--count <n>', 'images, all classes in turn (default: eight of each of up to 16)', countNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
     .option('--label <class>', 'one class for all images: its name or its number')
-    .option('--weights <which>', 'of a run: ema or model (default: ema)');
+    .option('--weights <which>', 'of a run: ema or model (default: ema)')
+    .option('--share-device', SHARE_DEVICE);
   addSamplingOptions(command).action(sampleRun);
 }
 
@@ -64,8 +67,9 @@ async function sampleRun(options: SampleOptions): Promise<void> {
       'give --grid FILE, --images FOLDER or --npz FILE, or --latents FILE for a run on latents',
     );
   const from = options.from ?? bundledModel('mnist_fewstep');
-  prepareFiles(files, from);
-  if (images !== undefined) checkEmptyFolder('--images', images);
+  const writes = ranks().rank === 0; // the others draw for it
+  if (writes) prepareFiles(files, from);
+  if (writes && images !== undefined) checkEmptyFolder('--images', images);
   const source = openSource(from, { weights: options.weights });
   const config = withSampling(source.config, options, options.steps);
   const { latents, network } = source;
@@ -77,21 +81,24 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   if (npz !== undefined) checkNpzSize(npz, form);
 
   const device = await openNodeDevice();
+  await placeRanks(device, options.shareDevice ?? false);
   const workspace = new Workspace(device);
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(source.weights);
   const start = performance.now();
-  const sinks = [
-    ...(grid === undefined && latentFile === undefined ? [] : [wholeSamples(source, labels, options)]),
-    ...(images === undefined ? [] : [imageFolder(images, form)]),
-    ...(npz === undefined ? [] : [npzFile(npz, form)]),
-  ];
+  const sinks = writes
+    ? [
+        ...(grid === undefined && latentFile === undefined ? [] : [wholeSamples(source, labels, options)]),
+        ...(images === undefined ? [] : [imageFolder(images, form)]),
+        ...(npz === undefined ? [] : [npzFile(npz, form)]),
+      ]
+    : [];
   let nfe = 0;
   const stop = new StopSignals();
   stop.wait(); // for what is written to be discarded
   try {
     const drawing = { labels, seed: options.seed ?? 0, signal: stop.signal };
-    for await (const part of drawParts(workspace, network, weights, config, drawing)) {
+    for await (const part of drawTogether(workspace, network, weights, config, drawing, ranks())) {
       for (const sink of sinks) sink.write(part.first, part.samples);
       nfe = part.nfe;
     }
@@ -102,10 +109,10 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   } finally {
     stop.close();
   }
-  if (latents && grid !== undefined) console.log(LATENT_PICTURE_NOTE);
+  if (writes && latents && grid !== undefined) console.log(LATENT_PICTURE_NOTE);
   const written = [latentFile, grid, images, npz].filter((path) => path !== undefined).join(', ');
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(`${written}: ${source.label}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);
+  if (writes) console.log(`${written}: ${source.label}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);
   await workspace.dispose();
   device.destroy();
 }

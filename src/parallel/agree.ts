@@ -24,6 +24,26 @@ export async function gatherTexts(ranks: Communicator, text: string): Promise<st
   return Array.from(lengths, (length, r) => new TextDecoder().decode(all.subarray(r * longest, r * longest + length)));
 }
 
+/** The numbers of all ranks, those of one after those of the one before. */
+export async function gatherNumbers(
+  ranks: Communicator,
+  own: Float32Array<ArrayBuffer>,
+): Promise<Float32Array<ArrayBuffer>> {
+  if (ranks.size === 1) return own;
+  const lengths = (await gatherTexts(ranks, String(own.length))).map(Number);
+  const longest = Math.max(...lengths);
+  const [padded, all] = [new Float32Array(longest), new Float32Array(longest * ranks.size)];
+  padded.set(own);
+  await ranks.allgather(new Uint8Array(padded.buffer), new Uint8Array(all.buffer));
+  const joined = new Float32Array(lengths.reduce((a, b) => a + b, 0));
+  let at = 0;
+  for (const [rank, length] of lengths.entries()) {
+    joined.set(all.subarray(rank * longest, rank * longest + length), at);
+    at += length;
+  }
+  return joined;
+}
+
 /** Whether one rank at least says so: the same answer on all. */
 export async function anyOf(ranks: Communicator, said: boolean): Promise<boolean> {
   if (ranks.size === 1) return said;

@@ -1,6 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { type Bytes, type Communicator, ParallelError } from './communicator.ts';
-import type { Launch } from './launcher.node.ts';
+import { hasCores, type Launch } from './launcher.node.ts';
 import { loadMpi, type MpiLibrary, type Word } from './mpi_library.node.ts';
 
 /** Milliseconds of a wait without a rest; after that a rank that shares its cores sleeps between two looks. */
@@ -29,7 +28,7 @@ interface Waiting {
 export async function joinMpi(launch: Launch, library?: string): Promise<Communicator> {
   const mpi = await loadMpi(launch, library);
   mpi.call.MPI_Init(null, null);
-  const communicator = new MpiCommunicator(mpi);
+  const communicator = new MpiCommunicator(mpi, !hasCores(launch));
   if (communicator.size === launch.size) return communicator;
   communicator.close();
   throw new ParallelError(
@@ -57,7 +56,7 @@ class MpiCommunicator implements Communicator {
   readonly #rests: boolean;
   #since = 0;
 
-  constructor(mpi: MpiLibrary) {
+  constructor(mpi: MpiLibrary, rests: boolean) {
     this.#mpi = mpi;
     this.#flagAt = mpi.address(this.#flag);
     this.engine = mpi.version;
@@ -65,7 +64,7 @@ class MpiCommunicator implements Communicator {
     this.size = this.#number('MPI_Comm_size');
     this.#forAlltoall = this.#duplicate();
     this.#forAllgather = this.#duplicate();
-    this.#rests = availableParallelism() < 2 * this.size;
+    this.#rests = rests;
   }
 
   alltoall(send: Bytes, receive: Bytes): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { launchOf } from '../../src/parallel/launcher.node.ts';
+import { hasCores, launchOf } from '../../src/parallel/launcher.node.ts';
 import { partOf, sharesOf } from '../../src/parallel/share.ts';
 
 describe('what a launcher tells', () => {
@@ -8,9 +8,25 @@ describe('what a launcher tells', () => {
       kind: 'Open MPI',
       size: 4,
       rank: 3,
+      here: 4,
     });
-    expect(launchOf({ PMI_SIZE: '2', PMI_RANK: '0' })).toEqual({ kind: 'MPICH', size: 2, rank: 0 });
-    expect(launchOf({ SLURM_STEP_NUM_TASKS: '8', SLURM_PROCID: '7' })).toEqual({ kind: 'Slurm', size: 8, rank: 7 });
+    expect(launchOf({ PMI_SIZE: '2', PMI_RANK: '0' })).toEqual({ kind: 'MPICH', size: 2, rank: 0, here: 2 });
+    expect(launchOf({ SLURM_STEP_NUM_TASKS: '8', SLURM_PROCID: '7' })).toEqual({
+      kind: 'Slurm',
+      size: 8,
+      rank: 7,
+      here: 8,
+    });
+  });
+
+  it('says how many are on this host, and so whether there are cores enough', () => {
+    const launch = launchOf({
+      OMPI_COMM_WORLD_SIZE: '40000',
+      OMPI_COMM_WORLD_RANK: '3',
+      OMPI_COMM_WORLD_LOCAL_SIZE: '20000',
+    });
+    expect(launch?.here).toBe(20000);
+    expect([launch && hasCores(launch), launch && hasCores({ ...launch, here: 0 })]).toEqual([false, true]);
   });
 
   it('is nothing for a process alone, and in a script whose tasks are yet to be started', () => {
