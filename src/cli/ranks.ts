@@ -79,12 +79,13 @@ export async function placeRanks(device: GPUDevice, shared: boolean): Promise<vo
     });
     for (const warning of warningsOf(places)) console.warn(`warning: ${warning}`);
   }
+  if (shared) return;
   const taken = new Map<string, number>();
   places.forEach(({ host, card, adapter }, rank) => {
     const place = card && `${host} ${card.id}`;
     const before = place === undefined ? undefined : taken.get(place);
     if (place !== undefined) taken.set(place, rank);
-    if (before === undefined || shared) return;
+    if (before === undefined) return;
     throw new ParallelError(
       `ranks ${before} and ${rank} on ${host} have one card, ${card?.name} (${adapter})`,
       'give each rank its own: mpirun ... tools/one-card.sh ucgm ... (docs/parallel.md), or allow it by --share-device',
