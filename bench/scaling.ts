@@ -1,5 +1,6 @@
 /**
- * How a training step scales over the cards of this host: npx tsx bench/scaling.ts [--ranks 1,2] [--model S --model XL] [--passes 4] [--share-device].
+ * How a training step scales over the cards of this host: npx tsx bench/scaling.ts [--ranks 1,2] [--model S --model XL] [--passes 4] [--only SAMPLES_A_RANK]
+ * [--share-device].
  * Starts itself by mpirun, each rank with a card of its own (tools/one-card.sh). Prints a line of JSON a case, then a table, and
  * fails where ten losses of one batch are not those of one card.
  */
@@ -24,12 +25,16 @@ const { values } = parseArgs({
   options: {
     ranks: { type: 'string' },
     model: { type: 'string', multiple: true },
+    only: { type: 'string', multiple: true },
     passes: { type: 'string', default: '4' },
     cases: { type: 'string' },
     'share-device': { type: 'boolean', default: false },
     rank: { type: 'boolean', default: false },
   },
 });
+
+/** Whether the samples of a rank are among those that --only names. */
+const asked = ({ batch }: ScalingCase) => values.only === undefined || values.only.includes(String(batch));
 
 /** Runs cases on `ranks` cards, and gives what they measured. */
 async function onCards(
@@ -108,7 +113,9 @@ async function main(): Promise<void> {
   const rows: ScalingRow[] = [];
   for (const model of models)
     for (const ranks of counts)
-      rows.push(...(await onCards(ranks, casesFor(ranks, model, Number(values.passes), counts), oneCard)));
+      rows.push(
+        ...(await onCards(ranks, casesFor(ranks, model, Number(values.passes), counts).filter(asked), oneCard)),
+      );
   console.log(HEADER);
   for (const row of rows) {
     // The same work a card without an exchange.

@@ -16,7 +16,7 @@ import type { ScalingCase, ScalingRow } from './scaling_case.ts';
 /** Steps before those that are timed: kernels compile, and two must be alike before they are given again. */
 const WARM_UP = 3;
 /** Bytes of a plain message at most. */
-const PLAIN = 2 ** 29;
+const PLAIN = 2 ** 28;
 
 /** An exchange that can be another for the next steps, and whose wait is measured. */
 class Measured implements Averager {
@@ -145,15 +145,15 @@ async function alone(workspace: Workspace, trainer: Trainer, averager: Averager)
 
 /** Messages of as many bytes between arrays of the host. */
 async function plain(bytes: number): Promise<number> {
-  const { size } = ranks();
+  const { size, plain: by = ranks() } = ranks();
   const each = Math.ceil(Math.min(bytes, PLAIN) / size / 4) * 4;
   const [from, to] = [new Uint8Array(each * size).fill(1), new Uint8Array(each * size).fill(2)];
   const times: number[] = [];
   for (let i = 0; i < 3; i++) {
     await barrier(ranks());
     const start = performance.now();
-    await ranks().alltoall(from, to);
-    await ranks().allgather(from.subarray(0, each), to);
+    await by.alltoall(from, to);
+    await by.allgather(from.subarray(0, each), to);
     times.push(await slowest(performance.now() - start));
   }
   return (Math.min(...times) * bytes) / (each * size);

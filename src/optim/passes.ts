@@ -32,8 +32,11 @@ export function isSteady(step: SteadyStep | undefined): boolean {
   return typeof step?.record === 'function' && typeof step.upload === 'function';
 }
 
-/** Submits that the backward of a known step is cut into, where its gradients are sent meanwhile. */
-const SUBMITS = 8;
+/**
+ * Submits that the backward of a known step is cut into, where its gradients are sent meanwhile: what comes of others waits for two of them,
+ * twice a piece.
+ */
+const SUBMITS = 24;
 
 /** Records the passes of steady steps, and keeps what they record: of one step at a time, by part. */
 export class Passes {

@@ -23,6 +23,8 @@ export interface Communicator {
   alltoall(send: Bytes, receive: Bytes): Promise<void>;
   /** `send` goes to all ranks; piece r of the `size` equal ones of `receive` is that of rank r. */
   allgather(send: Bytes, receive: Bytes): Promise<void>;
+  /** The same by messages of the engine's own, where another way is taken: to compare with. */
+  readonly plain?: Pick<Communicator, 'alltoall' | 'allgather'>;
   /** `data` of all ranks becomes that of rank 0; of the kind of `allgather`. */
   broadcast(data: Bytes): Promise<void>;
   /** Ends all processes of all hosts, this one first, with an exit code. */

@@ -4,10 +4,10 @@ import { Lane } from './lane.ts';
 import { cutPieces, type Piece, pieceOf, type Wire, wireBytes } from './pieces.ts';
 
 /** Pieces that gradients are cut into, of so many elements at least and at most: the wire begins with the first, and each call costs. */
-const PIECES = 16;
-const [LEAST, MOST] = [2 ** 16, 2 ** 23];
-/** Pieces on their way at once: one is on the wire while others are copied, summed and copied back. */
-const LANES = 3;
+const PIECES = 32;
+const [LEAST, MOST] = [2 ** 16, 2 ** 22];
+/** Pieces on their way at once: one is on the wire while others wait for the device, before their sum and after it. */
+const LANES = 8;
 
 /** How gradients are exchanged. */
 export interface ExchangeOptions {
@@ -16,7 +16,7 @@ export interface ExchangeOptions {
   readonly shares: Float32Array<ArrayBuffer>;
   /** What numbers are sent as; sums are f32. Of bf16 half the bytes go, and gradients are rounded to 8 bits, once before the sum and once after. */
   readonly wire: Wire;
-  /** Elements of a piece (default: a 16th of all, 2^16 to 2^23). */
+  /** Elements of a piece (default: a 32nd of all, 2^16 to 2^22). */
   readonly pieceElements?: number;
 }
 

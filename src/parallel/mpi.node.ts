@@ -1,6 +1,7 @@
 import { type Bytes, type Communicator, ParallelError } from './communicator.ts';
 import { hasCores, type Launch } from './launcher.node.ts';
 import { loadMpi, type MpiLibrary, type Word } from './mpi_library.node.ts';
+import { CHANNEL_BYTES, CHANNEL_RANKS, SharedChannel } from './shared_channel.ts';
 
 /** Milliseconds of a wait without a rest; after that a rank that shares its cores sleeps between two looks. */
 const RESTLESS = 2;
@@ -49,12 +50,15 @@ class MpiCommunicator implements Communicator {
   /** Messages of different communicators are matched apart, so the kinds need no order between them. */
   readonly #forAlltoall: bigint | number;
   readonly #forAllgather: bigint | number;
+  /** Of each kind, where all ranks are on one host: through memory that they share, which MPI gives. */
+  readonly #shared: { readonly alltoall: SharedChannel; readonly allgather: SharedChannel } | undefined;
   readonly #waiting: Waiting[] = [];
   readonly #flag = new Int32Array(1);
   readonly #flagAt: bigint;
   /** Whether ranks, their devices' threads and compilers need more cores than there are. */
   readonly #rests: boolean;
   #since = 0;
+  #polling = false;
 
   constructor(mpi: MpiLibrary, rests: boolean) {
     this.#mpi = mpi;
@@ -65,23 +69,33 @@ class MpiCommunicator implements Communicator {
     this.#forAlltoall = this.#duplicate();
     this.#forAllgather = this.#duplicate();
     this.#rests = rests;
+    this.#shared = this.#share();
   }
 
   alltoall(send: Bytes, receive: Bytes): Promise<void> {
     this.#check('alltoall', send.byteLength, receive.byteLength);
-    const { address, byte } = this.#mpi;
-    const each = send.byteLength / this.size;
-    const args = [address(send), each, byte, address(receive), each, byte, this.#forAlltoall];
-    return this.#start('MPI_Ialltoall', args, send, receive);
+    return this.#shared ? this.#through(this.#shared.alltoall, send, receive) : this.plain.alltoall(send, receive);
   }
 
   allgather(send: Bytes, receive: Bytes): Promise<void> {
     this.#check('allgather', send.byteLength * this.size, receive.byteLength);
-    const { address, byte } = this.#mpi;
-    const each = send.byteLength;
-    const args = [address(send), each, byte, address(receive), each, byte, this.#forAllgather];
-    return this.#start('MPI_Iallgather', args, send, receive);
+    return this.#shared ? this.#through(this.#shared.allgather, send, receive) : this.plain.allgather(send, receive);
   }
+
+  readonly plain = {
+    alltoall: (send: Bytes, receive: Bytes): Promise<void> => {
+      const { address, byte } = this.#mpi;
+      const each = send.byteLength / this.size;
+      const args = [address(send), each, byte, address(receive), each, byte, this.#forAlltoall];
+      return this.#start('MPI_Ialltoall', args, send, receive);
+    },
+    allgather: (send: Bytes, receive: Bytes): Promise<void> => {
+      const { address, byte } = this.#mpi;
+      const each = send.byteLength;
+      const args = [address(send), each, byte, address(receive), each, byte, this.#forAllgather];
+      return this.#start('MPI_Iallgather', args, send, receive);
+    },
+  };
 
   async broadcast(data: Bytes): Promise<void> {
     const { address, byte } = this.#mpi;
@@ -119,16 +133,33 @@ class MpiCommunicator implements Communicator {
     this.#mpi.call[name](...args, requestAt);
     return new Promise((done) => {
       this.#waiting.push({ request, requestAt, memory, done });
-      if (this.#waiting.length > 1) return;
-      this.#since = performance.now();
-      this.#poll();
+      this.#begin();
     });
+  }
+
+  #through(channel: SharedChannel, send: Bytes, receive: Bytes): Promise<void> {
+    const sent = channel.start(send, receive);
+    this.#begin();
+    return sent;
+  }
+
+  #begin(): void {
+    if (this.#polling) return;
+    this.#polling = true;
+    this.#since = performance.now();
+    this.#poll();
+  }
+
+  get #idle(): boolean {
+    const { alltoall, allgather } = this.#shared ?? {};
+    return this.#waiting.length === 0 && (alltoall?.idle ?? true) && (allgather?.idle ?? true);
   }
 
   readonly #poll = (): void => {
     const until = this.#rests ? 0 : performance.now() + SPIN;
     while (!this.#look() && performance.now() < until);
-    if (this.#waiting.length === 0) return;
+    this.#polling = !this.#idle;
+    if (!this.#polling) return;
     if (this.#rests && performance.now() - this.#since > RESTLESS) setTimeout(this.#poll, REST);
     else setImmediate(this.#poll);
   };
@@ -137,26 +168,63 @@ class MpiCommunicator implements Communicator {
   #look(): boolean {
     const { call, noStatus } = this.#mpi;
     const before = this.#waiting.length;
+    const shared = [this.#shared?.alltoall.advance(), this.#shared?.allgather.advance()];
     const still = this.#waiting.splice(0).filter(({ requestAt, done }) => {
       call.MPI_Test(requestAt, this.#flagAt, noStatus);
       if (this.#flag[0] === 0) return true;
       done();
-      this.#since = performance.now();
       return false;
     });
     this.#waiting.unshift(...still);
-    return still.length < before;
+    const ended = still.length < before || shared.some((channel) => channel?.ended);
+    if (ended || shared.some((channel) => channel?.moved)) this.#since = performance.now();
+    return ended;
   }
 
-  #number(name: 'MPI_Comm_rank' | 'MPI_Comm_size'): number {
+  #number(name: 'MPI_Comm_rank' | 'MPI_Comm_size', of: Word = this.#mpi.world): number {
     const out = new Int32Array(1);
-    this.#mpi.call[name](this.#mpi.world, this.#mpi.address(out));
+    this.#mpi.call[name](of, this.#mpi.address(out));
     return out[0] as number;
   }
 
   #duplicate(): bigint | number {
+    return this.#handle((out) => this.#mpi.call.MPI_Comm_dup(this.#mpi.world, out));
+  }
+
+  /** What a call writes to an address as a handle. */
+  #handle(make: (out: bigint) => void): bigint | number {
     const out = new BigUint64Array(1);
-    this.#mpi.call.MPI_Comm_dup(this.#mpi.world, this.#mpi.address(out));
+    make(this.#mpi.address(out));
     return this.#mpi.handleBytes === 8 ? (out[0] as bigint) : Number((out[0] as bigint) & 0xffffffffn) | 0;
+  }
+
+  /** Channels through memory that all ranks see; undefined where they are on several hosts. */
+  #share() {
+    const { call, world, noInfo, byHost, address, memory } = this.#mpi;
+    const here = this.#handle((out) => call.MPI_Comm_split_type(world, byHost, this.rank, noInfo, out));
+    if (this.#number('MPI_Comm_size', here) < this.size || this.size > CHANNEL_RANKS) return undefined;
+    const [at, bytes, unit] = [new BigUint64Array(1), new BigUint64Array(1), new Int32Array(1)];
+    const window = this.#handle((out) =>
+      call.MPI_Win_allocate_shared(2 * CHANNEL_BYTES, 1, noInfo, here, address(at), out),
+    );
+    const whole = Array.from({ length: this.size }, (_, rank) => {
+      call.MPI_Win_shared_query(window, rank, address(bytes), address(unit), address(at));
+      return memory(at[0] as bigint, 2 * CHANNEL_BYTES);
+    });
+    const clear = whole[this.rank] as Bytes;
+    clear.fill(0);
+    call.MPI_Barrier(here); // nothing is posted before all are clear
+    return {
+      alltoall: new SharedChannel(
+        this.rank,
+        whole.map((all) => all.subarray(0, CHANNEL_BYTES)),
+        false,
+      ),
+      allgather: new SharedChannel(
+        this.rank,
+        whole.map((all) => all.subarray(CHANNEL_BYTES)),
+        true,
+      ),
+    };
   }
 }

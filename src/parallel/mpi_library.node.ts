@@ -8,7 +8,7 @@ const LIBRARIES = {
   MPICH: ['libmpich.so.12', 'libmpi.so.12', 'libmpich.so', 'libmpi.12.dylib', '/opt/homebrew/lib/libmpi.12.dylib'],
 };
 
-type Koffi = Pick<typeof import('koffi'), 'load' | 'address'>;
+type Koffi = Pick<typeof import('koffi'), 'load' | 'address' | 'view'>;
 
 /** Of a handle or a pointer as it is passed. */
 export type Word = number | bigint | null;
@@ -21,15 +21,20 @@ export interface MpiLibrary {
   /** Handles of the constants, as this library has them. */
   readonly world: Word;
   readonly byte: Word;
+  readonly noInfo: Word;
+  /** The kind of split by host. */
+  readonly byHost: number;
   /** What is passed where a status is not wanted. */
   readonly noStatus: Word;
   /** Bytes of a handle in memory: MPICH's are int, Open MPI's are addresses. */
   readonly handleBytes: 4 | 8;
   readonly address: (memory: ArrayBufferView) => bigint;
+  /** Memory of MPI's at an address, as long as MPI has it. */
+  readonly memory: (at: bigint, bytes: number) => Uint8Array<ArrayBuffer>;
   readonly call: { readonly [name in keyof typeof SIGNATURES]: Call };
 }
 
-/** Result int; H a handle, P an address, I an int. */
+/** Result int; H a handle, P an address, I an int, S a size. */
 const SIGNATURES = {
   MPI_Init: 'PP',
   MPI_Finalize: '',
@@ -37,6 +42,10 @@ const SIGNATURES = {
   MPI_Comm_rank: 'HP',
   MPI_Comm_size: 'HP',
   MPI_Comm_dup: 'HP',
+  MPI_Barrier: 'H',
+  MPI_Comm_split_type: 'HIIHP',
+  MPI_Win_allocate_shared: 'SIHHPP',
+  MPI_Win_shared_query: 'HIPPP',
   MPI_Ialltoall: 'PIHPIHHP',
   MPI_Iallgather: 'PIHPIHHP',
   MPI_Ibcast: 'PIHIHP',
@@ -85,14 +94,14 @@ function bind(koffi: Koffi, library: LibraryHandle): MpiLibrary {
   const version = text.toString('utf8', 0, length[0]).replace(/\0/g, '');
   const open = version.startsWith('Open MPI');
   const constant = (name: string, ofMpich: number): Word => (open ? (library.symbol(name) as bigint) : ofMpich);
-  const types = { P: 'void *', I: 'int', H: open ? 'void *' : 'int' };
+  const types = { P: 'void *', I: 'int', S: 'int64_t', H: open ? 'void *' : 'int' };
   const call = Object.fromEntries(
     Object.entries(SIGNATURES).map(([name, args]) => [
       name,
       library.func(
         name,
         'int',
-        [...args].map((arg) => types[arg as 'P' | 'I' | 'H']),
+        [...args].map((arg) => types[arg as keyof typeof types]),
       ) as Call,
     ]),
   );
@@ -106,9 +115,12 @@ function bind(koffi: Koffi, library: LibraryHandle): MpiLibrary {
     // The constants of MPICH's binary interface, which Intel MPI, MVAPICH and Cray's share; those of Open MPI are addresses.
     world: constant('ompi_mpi_comm_world', 0x44000000),
     byte: constant('ompi_mpi_byte', 0x4c00010d),
+    noInfo: constant('ompi_mpi_info_null', 0x1c000000),
+    byHost: open ? 0 : 1,
     noStatus: open ? null : 1n,
     handleBytes: open ? 8 : 4,
     address: (memory) => koffi.address(memory),
+    memory: (at, bytes) => new Uint8Array(koffi.view(at, bytes)),
     call: call as MpiLibrary['call'],
   };
 }

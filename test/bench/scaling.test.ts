@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { casesFor, type ScalingRow, wireSpeed } from '../../bench/scaling_case.ts';
+import { efficiency, fitCompute, fitWire, type Measured, sentBytes, stepMs } from '../../bench/scaling_model.ts';
 import { bundle, mpiVersion } from '../parallel/mpirun.ts';
 
 const MODEL = { name: 'step TiT-S/2 b64', batch: 64, steps: 20, losses: 10 };
@@ -25,6 +26,46 @@ describe('the cases of bench/scaling.ts', () => {
   it('have a speed on the wire: what a rank sends and gets of a reduce-scatter and an allgather', () => {
     const row = { ranks: 4, wireBytes: 1e9 } as ScalingRow;
     expect(wireSpeed(row, 1500)).toBeCloseTo(1); // 3/4 of a GB twice in 1.5 s
+  });
+});
+
+describe('the model of a step', () => {
+  const compute = { fixedMs: 5, sampleMs: 2, bytes: 4e6 };
+  const wire = { fixedMs: 3, bytesPerMs: 1e6 };
+  const plan = { ranks: 4, batch: 10, passes: 1, wire: 'f32', every: 1, overlap: 0 } as const;
+
+  it('is compute and what shows of the wire', () => {
+    expect(stepMs(compute, wire, { ...plan, ranks: 1 })).toBe(25);
+    expect(stepMs(compute, wire, plan)).toBe(25 + 3 + 6); // 3/4 of 4 MB twice
+    expect(stepMs(compute, wire, { ...plan, wire: 'bf16' })).toBe(25 + 3 + 3);
+    expect(stepMs(compute, wire, { ...plan, passes: 4 })).toBe(100 + 9);
+    expect(stepMs(compute, wire, { ...plan, every: 9 })).toBe(25 + 1);
+    expect(stepMs(compute, wire, { ...plan, overlap: 1 })).toBe(25); // 16 ms of backward
+    expect(efficiency(compute, wire, { ...plan, every: 9 })).toBeCloseTo(25 / 26);
+  });
+
+  it('is found again in measurements that follow it', () => {
+    const row = (ranks: number, batch: number, kind: string): Measured => {
+      const wireBytes = kind === 'none' ? 0 : kind === 'bf16' ? 2e6 : 4e6;
+      const exchangeMs = ranks === 1 ? undefined : 3 + sentBytes(wireBytes, ranks) / 1e6;
+      return {
+        ranks,
+        batch,
+        accumulate: 1,
+        wire: kind,
+        model: 'm',
+        stepMs: 5 + (2 * batch) / ranks,
+        wireBytes,
+        exchangeMs,
+      };
+    };
+    const rows = [row(1, 8, 'none'), row(1, 4, 'none'), row(2, 8, 'f32'), row(2, 8, 'bf16')];
+    const found = fitCompute(rows, 'm');
+    expect(found.fixedMs).toBeCloseTo(5);
+    expect(found.sampleMs).toBeCloseTo(2);
+    expect(found.bytes).toBe(4e6);
+    expect(fitWire(rows).fixedMs).toBeCloseTo(3);
+    expect(fitWire(rows).bytesPerMs).toBeCloseTo(1e6);
   });
 });
 
