@@ -7575,7 +7575,7 @@ if (row0 + 3u < dims.m) { v.w = dy_at(at + 3u).x; }
 return v;
 }
 
-fn fetch_dy(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
 let row = s.row + (e % (BM / 4u)) * 4u;
 let k = k0 + e / (BM / 4u);
 return Fetched(
@@ -7620,7 +7620,7 @@ if (VEC) { lines[i] = value; } else { lines[i][c] = value.x; }
 return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
-fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
 let k = k0 + e / (BN / 4u);
 if (ROLLED) {
 return fetch_rolled(s, k);
@@ -7631,16 +7631,6 @@ window_of(s, k + BK / 4u),
 window_of(s, k + 2u * (BK / 4u)),
 window_of(s, k + 3u * (BK / 4u)),
 );
-}
-
-fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
-if (e < ITEMS_A) {
-return fetch_dy(e, s, k0);
-}
-if (e < ITEMS_A + ITEMS_B) {
-return fetch_windows(e - ITEMS_A, s, k0);
-}
-return Fetched();
 }
 
 
@@ -7856,32 +7846,31 @@ return value;
 
 
 
-
 fn sums_of(local: u32, at: vec2u, sources: Sources, begin: u32, end: u32) -> Sums {
 var s = Sums();
 var next = Fetched();
 var next2 = Fetched();
 if (!ROLLED) {
-next = fetch(local, sources, begin);
-if (TWICE) { next2 = fetch(local + THREADS, sources, begin); }
+next = fetch_first(local, sources, begin);
+if (TWICE) { next2 = fetch_second(local, sources, begin); }
 }
 for (var k0 = begin; k0 < end; k0 += BK) {
 if (ROLLED) {
-next = fetch(local, sources, k0);
-if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+next = fetch_first(local, sources, k0);
+if (TWICE) { next2 = fetch_second(local, sources, k0); }
 }
-stage(local, next);
-if (TWICE) { stage(local + THREADS, next2); }
+stage_first(local, next);
+if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
 if (!ROLLED) {
-next = fetch(local, sources, after);
-if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+next = fetch_first(local, sources, after);
+if (TWICE) { next2 = fetch_second(local, sources, after); }
 }
-s = four_steps(s, 0u, at);
-s = four_steps(s, 4u, at);
-s = four_steps(s, 8u, at);
-s = four_steps(s, 12u, at);
+four_steps(&s, 0u, at);
+four_steps(&s, 4u, at);
+four_steps(&s, 8u, at);
+four_steps(&s, 12u, at);
 workgroupBarrier();
 }
 return s;
@@ -8015,6 +8004,7 @@ return x * sigmoid(x);
 
 
 
+
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
 var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
@@ -8071,11 +8061,34 @@ tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
 }
 }
 
-fn stage(e: u32, f: Fetched) {
-if (e < ITEMS_A) {
-stage_a(e, f);
-} else if (e < ITEMS_A + ITEMS_B) {
-stage_b(e - ITEMS_A, f);
+
+fn fetch_first(local: u32, sources: Sources, k0: u32) -> Fetched {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+return fetch_a(local, sources, k0);
+}
+return fetch_b(local - ITEMS_A, sources, k0);
+}
+
+fn fetch_second(local: u32, sources: Sources, k0: u32) -> Fetched {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+return fetch_b(e, sources, k0);
+}
+return Fetched();
+}
+
+fn stage_first(local: u32, f: Fetched) {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+stage_a(local, f);
+} else {
+stage_b(local - ITEMS_A, f);
+}
+}
+
+fn stage_second(local: u32, f: Fetched) {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+stage_b(e, f);
 }
 }
 
@@ -8091,15 +8104,6 @@ r2: vec4f,
 r3: vec4f,
 }
 
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-var sums = before;
-sums.r0 += av.x * bv;
-sums.r1 += av.y * bv;
-sums.r2 += av.z * bv;
-sums.r3 += av.w * bv;
-return sums;
-}
-
 
 
 
@@ -8113,24 +8117,44 @@ b11: Block,
 }
 
 
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-var s = before;
+
+fn step(s: ptr<function, Sums>, kk: u32, at: vec2u) {
 let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
 let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
 let a0 = tile_a[kk][at_a];
 let b0 = tile_b[kk][at_b];
-s.b00 = multiply(s.b00, a0, b0);
-if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+(*s).b00.r0 += a0.x * b0;
+(*s).b00.r1 += a0.y * b0;
+(*s).b00.r2 += a0.z * b0;
+(*s).b00.r3 += a0.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b01.r0 += a0.x * b1;
+(*s).b01.r1 += a0.y * b1;
+(*s).b01.r2 += a0.z * b1;
+(*s).b01.r3 += a0.w * b1;
+}
 if (QM > 1u) {
 let a1 = tile_a[kk][at_a + SIDE];
-s.b10 = multiply(s.b10, a1, b0);
-if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+(*s).b10.r0 += a1.x * b0;
+(*s).b10.r1 += a1.y * b0;
+(*s).b10.r2 += a1.z * b0;
+(*s).b10.r3 += a1.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b11.r0 += a1.x * b1;
+(*s).b11.r1 += a1.y * b1;
+(*s).b11.r2 += a1.z * b1;
+(*s).b11.r3 += a1.w * b1;
 }
-return s;
+}
 }
 
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+fn four_steps(s: ptr<function, Sums>, kk: u32, at: vec2u) {
+step(s, kk, at);
+step(s, kk + 1u, at);
+step(s, kk + 2u, at);
+step(s, kk + 3u, at);
 }
 
 
@@ -8850,7 +8874,7 @@ if (VEC) { lines[r] = value; } else { lines[r][t] = value.x; }
 return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
-fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
 let k = k0 + (e % (BK / 4u)) * 4u;
 if (k >= dims.k) {
 return Fetched();
@@ -8899,7 +8923,7 @@ if (k + 3u < dims.k) { v.w = weight_at(at + 3u).x; }
 return v;
 }
 
-fn fetch_weights(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
 let col = s.col + (e / (BK / 4u)) * 4u;
 let k = k0 + (e % (BK / 4u)) * 4u;
 return Fetched(
@@ -8908,16 +8932,6 @@ weights_of(s.weight, col + 1u, k),
 weights_of(s.weight, col + 2u, k),
 weights_of(s.weight, col + 3u, k),
 );
-}
-
-fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
-if (e < ITEMS_A) {
-return fetch_windows(e, s, k0);
-}
-if (e < ITEMS_A + ITEMS_B) {
-return fetch_weights(e - ITEMS_A, s, k0);
-}
-return Fetched();
 }
 
 fn finish_block(sums: Block, group: u32, row: u32, col: u32) {
@@ -9152,32 +9166,31 @@ return value;
 
 
 
-
 fn sums_of(local: u32, at: vec2u, sources: Sources, begin: u32, end: u32) -> Sums {
 var s = Sums();
 var next = Fetched();
 var next2 = Fetched();
 if (!ROLLED) {
-next = fetch(local, sources, begin);
-if (TWICE) { next2 = fetch(local + THREADS, sources, begin); }
+next = fetch_first(local, sources, begin);
+if (TWICE) { next2 = fetch_second(local, sources, begin); }
 }
 for (var k0 = begin; k0 < end; k0 += BK) {
 if (ROLLED) {
-next = fetch(local, sources, k0);
-if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+next = fetch_first(local, sources, k0);
+if (TWICE) { next2 = fetch_second(local, sources, k0); }
 }
-stage(local, next);
-if (TWICE) { stage(local + THREADS, next2); }
+stage_first(local, next);
+if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
 if (!ROLLED) {
-next = fetch(local, sources, after);
-if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+next = fetch_first(local, sources, after);
+if (TWICE) { next2 = fetch_second(local, sources, after); }
 }
-s = four_steps(s, 0u, at);
-s = four_steps(s, 4u, at);
-s = four_steps(s, 8u, at);
-s = four_steps(s, 12u, at);
+four_steps(&s, 0u, at);
+four_steps(&s, 4u, at);
+four_steps(&s, 8u, at);
+four_steps(&s, 12u, at);
 workgroupBarrier();
 }
 return s;
@@ -9355,6 +9368,7 @@ return value;
 
 
 
+
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
 var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
@@ -9411,11 +9425,34 @@ tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
 }
 }
 
-fn stage(e: u32, f: Fetched) {
-if (e < ITEMS_A) {
-stage_a(e, f);
-} else if (e < ITEMS_A + ITEMS_B) {
-stage_b(e - ITEMS_A, f);
+
+fn fetch_first(local: u32, sources: Sources, k0: u32) -> Fetched {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+return fetch_a(local, sources, k0);
+}
+return fetch_b(local - ITEMS_A, sources, k0);
+}
+
+fn fetch_second(local: u32, sources: Sources, k0: u32) -> Fetched {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+return fetch_b(e, sources, k0);
+}
+return Fetched();
+}
+
+fn stage_first(local: u32, f: Fetched) {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+stage_a(local, f);
+} else {
+stage_b(local - ITEMS_A, f);
+}
+}
+
+fn stage_second(local: u32, f: Fetched) {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+stage_b(e, f);
 }
 }
 
@@ -9431,15 +9468,6 @@ r2: vec4f,
 r3: vec4f,
 }
 
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-var sums = before;
-sums.r0 += av.x * bv;
-sums.r1 += av.y * bv;
-sums.r2 += av.z * bv;
-sums.r3 += av.w * bv;
-return sums;
-}
-
 
 
 
@@ -9453,24 +9481,44 @@ b11: Block,
 }
 
 
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-var s = before;
+
+fn step(s: ptr<function, Sums>, kk: u32, at: vec2u) {
 let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
 let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
 let a0 = tile_a[kk][at_a];
 let b0 = tile_b[kk][at_b];
-s.b00 = multiply(s.b00, a0, b0);
-if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+(*s).b00.r0 += a0.x * b0;
+(*s).b00.r1 += a0.y * b0;
+(*s).b00.r2 += a0.z * b0;
+(*s).b00.r3 += a0.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b01.r0 += a0.x * b1;
+(*s).b01.r1 += a0.y * b1;
+(*s).b01.r2 += a0.z * b1;
+(*s).b01.r3 += a0.w * b1;
+}
 if (QM > 1u) {
 let a1 = tile_a[kk][at_a + SIDE];
-s.b10 = multiply(s.b10, a1, b0);
-if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+(*s).b10.r0 += a1.x * b0;
+(*s).b10.r1 += a1.y * b0;
+(*s).b10.r2 += a1.z * b0;
+(*s).b10.r3 += a1.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b11.r0 += a1.x * b1;
+(*s).b11.r1 += a1.y * b1;
+(*s).b11.r2 += a1.z * b1;
+(*s).b11.r3 += a1.w * b1;
 }
-return s;
+}
 }
 
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+fn four_steps(s: ptr<function, Sums>, kk: u32, at: vec2u) {
+step(s, kk, at);
+step(s, kk + 1u, at);
+step(s, kk + 2u, at);
+step(s, kk + 3u, at);
 }
 
 
@@ -17212,14 +17260,29 @@ return col_base + within;
 }
 
 
-fn write_sums(local: u32, slice: u32, row_base: u32, own: vec4f) {
-let quads = BM / 4u;
-if (local < ITEMS_A) { tile_a[local / quads][local % quads] = own; }
+
+const QUADS: u32 = BM / 4u;
+const LINES: u32 = BK * QUADS / THREADS;
+
+var<workgroup> row_sums: array<vec4f, THREADS>;
+
+fn add_lines(local: u32) {
+var sum = vec4f();
+for (var i = 0u; i < LINES; i++) {
+sum += tile_a[local / QUADS * LINES + i][local % QUADS];
+}
+row_sums[local] += sum;
+}
+
+fn write_sums(local: u32, slice: u32, row_base: u32) {
 workgroupBarrier();
-if (local >= quads) {
+if (local >= QUADS) {
 return;
 }
-let total = (tile_a[0][local] + tile_a[1][local]) + (tile_a[2][local] + tile_a[3][local]);
+var total = vec4f();
+for (var i = local; i < THREADS; i += QUADS) {
+total += row_sums[i];
+}
 let row = row_base + local * 4u;
 let at = slice * dims.m + row;
 if (row < dims.m) { sums[at] = total.x; }
@@ -17267,25 +17330,24 @@ let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
 let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
 var s = Sums();
-var a_sums = vec4f();
 var runs_before = Block();
 let at = place(local);
 let sources = Sources(a_base, b_base, row_base, col_base, k_end);
-var next = fetch(local, sources, k_begin);
+var next = fetch_first(local, sources, k_begin);
 var next2 = Fetched();
-if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+if (TWICE) { next2 = fetch_second(local, sources, k_begin); }
 for (var k0 = k_begin; k0 < k_end; k0 += BK) {
-if (HAS_SUMS) { a_sums += (next.v0 + next.v1) + (next.v2 + next.v3); }
-stage(local, next);
-if (TWICE) { stage(local + THREADS, next2); }
+stage_first(local, next);
+if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
-next = fetch(local, sources, after);
-if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
-s = four_steps(s, 0u, at);
-s = four_steps(s, 4u, at);
-s = four_steps(s, 8u, at);
-s = four_steps(s, 12u, at);
+next = fetch_first(local, sources, after);
+if (TWICE) { next2 = fetch_second(local, sources, after); }
+if (HAS_SUMS && col_base == 0u) { add_lines(local); }
+four_steps(&s, 0u, at);
+four_steps(&s, 4u, at);
+four_steps(&s, 8u, at);
+four_steps(&s, 12u, at);
 workgroupBarrier();
 if (RUNS && (after - k_begin) % RUN == 0u) {
 runs_before = sum_of(runs_before, s.b00);
@@ -17294,7 +17356,7 @@ s.b00 = Block();
 }
 if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base, a_sums); }
+if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base); }
 let row = row_base + at.y * 4u;
 let col = col_base + at.x * 4u;
 if (GLU) {
@@ -17435,49 +17497,6 @@ return v;
 }
 
 
-fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
-if (TRANS_A) {
-let row = row_base + (e % (BM / 4u)) * 4u;
-let k = k0 + e / (BM / 4u);
-return Fetched(
-a_along_m(base, row, k, k_end),
-a_along_m(base, row, k + BK / 4u, k_end),
-a_along_m(base, row, k + 2u * (BK / 4u), k_end),
-a_along_m(base, row, k + 3u * (BK / 4u), k_end),
-);
-}
-let row = row_base + (e / (BK / 4u)) * 4u;
-let k = k0 + (e % (BK / 4u)) * 4u;
-return Fetched(
-a_along_k(base, row, k, k_end),
-a_along_k(base, row + 1u, k, k_end),
-a_along_k(base, row + 2u, k, k_end),
-a_along_k(base, row + 3u, k, k_end),
-);
-}
-
-fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
-if (TRANS_B) {
-let col = b_column(col_base, (e / (BK / 4u)) * 4u);
-let k = k0 + (e % (BK / 4u)) * 4u;
-return Fetched(
-b_along_k(base, col, k, k_end),
-b_along_k(base, col + 1u, k, k_end),
-b_along_k(base, col + 2u, k, k_end),
-b_along_k(base, col + 3u, k, k_end),
-);
-}
-let col = col_base + (e % (BN / 4u)) * 4u;
-let k = k0 + e / (BN / 4u);
-return Fetched(
-b_along_n(base, col, k, k_end),
-b_along_n(base, col, k + BK / 4u, k_end),
-b_along_n(base, col, k + 2u * (BK / 4u), k_end),
-b_along_n(base, col, k + 3u * (BK / 4u), k_end),
-);
-}
-
-
 struct Sources {
 a: u32,
 b: u32,
@@ -17487,14 +17506,46 @@ k_end: u32,
 }
 
 
-fn fetch(e: u32, sources: Sources, k0: u32) -> Fetched {
-if (e < ITEMS_A) {
-return fetch_a(e, sources.a, sources.row, k0, sources.k_end);
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
+if (TRANS_A) {
+let row = s.row + (e % (BM / 4u)) * 4u;
+let k = k0 + e / (BM / 4u);
+return Fetched(
+a_along_m(s.a, row, k, s.k_end),
+a_along_m(s.a, row, k + BK / 4u, s.k_end),
+a_along_m(s.a, row, k + 2u * (BK / 4u), s.k_end),
+a_along_m(s.a, row, k + 3u * (BK / 4u), s.k_end),
+);
 }
-if (e < ITEMS_A + ITEMS_B) {
-return fetch_b(e - ITEMS_A, sources.b, sources.col, k0, sources.k_end);
+let row = s.row + (e / (BK / 4u)) * 4u;
+let k = k0 + (e % (BK / 4u)) * 4u;
+return Fetched(
+a_along_k(s.a, row, k, s.k_end),
+a_along_k(s.a, row + 1u, k, s.k_end),
+a_along_k(s.a, row + 2u, k, s.k_end),
+a_along_k(s.a, row + 3u, k, s.k_end),
+);
 }
-return Fetched();
+
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
+if (TRANS_B) {
+let col = b_column(s.col, (e / (BK / 4u)) * 4u);
+let k = k0 + (e % (BK / 4u)) * 4u;
+return Fetched(
+b_along_k(s.b, col, k, s.k_end),
+b_along_k(s.b, col + 1u, k, s.k_end),
+b_along_k(s.b, col + 2u, k, s.k_end),
+b_along_k(s.b, col + 3u, k, s.k_end),
+);
+}
+let col = s.col + (e % (BN / 4u)) * 4u;
+let k = k0 + e / (BN / 4u);
+return Fetched(
+b_along_n(s.b, col, k, s.k_end),
+b_along_n(s.b, col, k + BK / 4u, s.k_end),
+b_along_n(s.b, col, k + 2u * (BK / 4u), s.k_end),
+b_along_n(s.b, col, k + 3u * (BK / 4u), s.k_end),
+);
 }
 
 
@@ -17507,15 +17558,6 @@ r0: vec4f,
 r1: vec4f,
 r2: vec4f,
 r3: vec4f,
-}
-
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-var sums = before;
-sums.r0 += av.x * bv;
-sums.r1 += av.y * bv;
-sums.r2 += av.z * bv;
-sums.r3 += av.w * bv;
-return sums;
 }
 
 fn sum_of(x: Block, y: Block) -> Block {
@@ -17531,24 +17573,44 @@ b11: Block,
 }
 
 
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-var s = before;
+
+fn step(s: ptr<function, Sums>, kk: u32, at: vec2u) {
 let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
 let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
 let a0 = tile_a[kk][at_a];
 let b0 = tile_b[kk][at_b];
-s.b00 = multiply(s.b00, a0, b0);
-if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+(*s).b00.r0 += a0.x * b0;
+(*s).b00.r1 += a0.y * b0;
+(*s).b00.r2 += a0.z * b0;
+(*s).b00.r3 += a0.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b01.r0 += a0.x * b1;
+(*s).b01.r1 += a0.y * b1;
+(*s).b01.r2 += a0.z * b1;
+(*s).b01.r3 += a0.w * b1;
+}
 if (QM > 1u) {
 let a1 = tile_a[kk][at_a + SIDE];
-s.b10 = multiply(s.b10, a1, b0);
-if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+(*s).b10.r0 += a1.x * b0;
+(*s).b10.r1 += a1.y * b0;
+(*s).b10.r2 += a1.z * b0;
+(*s).b10.r3 += a1.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b11.r0 += a1.x * b1;
+(*s).b11.r1 += a1.y * b1;
+(*s).b11.r2 += a1.z * b1;
+(*s).b11.r3 += a1.w * b1;
 }
-return s;
+}
 }
 
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+fn four_steps(s: ptr<function, Sums>, kk: u32, at: vec2u) {
+step(s, kk, at);
+step(s, kk + 1u, at);
+step(s, kk + 2u, at);
+step(s, kk + 3u, at);
 }
 
 
@@ -17777,6 +17839,7 @@ return x * sigmoid(x);
 
 
 
+
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
 var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
@@ -17833,11 +17896,34 @@ tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
 }
 }
 
-fn stage(e: u32, f: Fetched) {
-if (e < ITEMS_A) {
-stage_a(e, f);
-} else if (e < ITEMS_A + ITEMS_B) {
-stage_b(e - ITEMS_A, f);
+
+fn fetch_first(local: u32, sources: Sources, k0: u32) -> Fetched {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+return fetch_a(local, sources, k0);
+}
+return fetch_b(local - ITEMS_A, sources, k0);
+}
+
+fn fetch_second(local: u32, sources: Sources, k0: u32) -> Fetched {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+return fetch_b(e, sources, k0);
+}
+return Fetched();
+}
+
+fn stage_first(local: u32, f: Fetched) {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+stage_a(local, f);
+} else {
+stage_b(local - ITEMS_A, f);
+}
+}
+
+fn stage_second(local: u32, f: Fetched) {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+stage_b(e, f);
 }
 }
 
@@ -17875,7 +17961,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
- * sums [splits * batch, m] = the sums of A's rows over k, as bias gradients need: each of its numbers is in a register on its way
+ * sums [splits * batch, m] = the sums of A's rows over k, as bias gradients need: the first column of tiles takes them on the way
  * GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
  * factors' linear maps. An invocation's second block of columns is that of x2 beside x1's.
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
