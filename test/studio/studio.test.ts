@@ -95,6 +95,8 @@ describe('the studio', () => {
     const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
     expect(mean(losses.slice(-8))).toBeLessThan(0.85 * mean(losses.slice(0, 8)));
     await rowOf(page, 'digits-1digitstinymulti-step30 of 30');
+    const byTime = page.getByRole('img', { name: /^Loss by time over time t: steps \d+ to \d+ from \d/ });
+    expect(await byTime.locator('circle').count()).toBeGreaterThan(5);
     await page.context().close();
   });
 
