@@ -74,6 +74,10 @@ describe('the studio', () => {
     );
     expect(main.longestTask).toBeGreaterThan(0);
     expect(main.longestTask).toBeLessThan(50);
+    // As few passes as there are: what is drawn beside the training takes a processor longer than the training.
+    await page.locator('#sampling').getByLabel('Steps', { exact: true }).fill('2');
+    await page.locator('#sampling').getByLabel('Guidance').fill('1');
+    await page.waitForURL(/[?&]steps=2&.*guidance=1(&|$)/);
     const { held = [] } = await page.evaluate(() => navigator.locks.query());
     expect(held.map(({ name }) => name)).toEqual(['ucgm run digits-1']); // another tab cannot write into it
     await page.reload();
@@ -81,6 +85,7 @@ describe('the studio', () => {
     expect(await textOf(page, '#training-said')).toMatch(/^resumed at step [12]0$/);
     const drawn = Number(await page.locator('#samples').getAttribute('data-drawn'));
     await page.waitForFunction((before) => Number(document.getElementById('samples')?.dataset.drawn) > before, drawn);
+    expect(await page.locator('#sampling').getByLabel('Steps', { exact: true }).inputValue()).toBe('2');
     const losses = await page.evaluate(async () => {
       const root = await navigator.storage.getDirectory();
       const runs = await root.getDirectoryHandle('ucgm-runs');

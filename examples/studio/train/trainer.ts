@@ -9,9 +9,19 @@ import { ProgressView } from './progress.ts';
 /** Under which a tab remembers the run that it trains, to go on after a reload or a crash. */
 const TRAINS = 'ucgm-trains';
 
+/** What is to be trained, and how it begins. */
+export interface Start {
+  readonly how: Beginning;
+  readonly run: string;
+  readonly files: File[];
+  readonly checkpoint?: Uint8Array | undefined;
+  /** Settings to draw with, where they are not the model's own. */
+  readonly drawn?: Partial<Settings> | undefined;
+}
+
 export interface TrainerEvents {
   /** The model that is drawn from is another one. */
-  follow(model: ModelFacts): void;
+  follow(model: ModelFacts, drawn?: Partial<Settings>): void;
   /** There are new weights to be seen. */
   moved(): void;
   /** The training is over. */
@@ -47,7 +57,7 @@ export class PageTrainer {
   }
 
   /** Trains a new run, goes on with one or with a checkpoint, or tunes the model that is shown; resolves at its end. Whether it began. */
-  async start(how: Beginning, run: string, files: File[], checkpoint?: Uint8Array): Promise<boolean> {
+  async start({ how, run, files, checkpoint, drawn }: Start): Promise<boolean> {
     let began = false;
     const { failed, follow, kept, busy } = this.#events;
     busy(true);
@@ -65,7 +75,7 @@ export class PageTrainer {
       );
       this.#batch = model.config.data.batch_size;
       this.charts.begin(lines);
-      follow(model);
+      follow(model, drawn);
       began = true;
       sessionStorage.setItem(TRAINS, run);
       await this.#engine.train();
