@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { unzipSync } from 'fflate';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/run/index.ts';
@@ -115,6 +116,7 @@ describe('the studio', () => {
     await page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'moons-tuned-1');
     await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 12 steps');
     await rowOf(page, 'moons-tuned-1moonstiny/1few-step12 of 12');
+    expect(await page.locator('#runs tr:not([aria-current]) td.differs').allTextContents()).toContain('multi-step');
     await page.getByRole('button', { name: 'Show moons-1' }).click();
     await page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'moons-1');
     const [saved] = await Promise.all([
@@ -124,6 +126,25 @@ describe('the studio', () => {
     expect(saved.suggestedFilename()).toBe('moons-1.safetensors');
     const { config, network } = await loadModel(readFileSync(await saved.path()));
     expect([config.data.name, ...network.input]).toEqual(['moons', 2, 1, 1]);
+
+    const [zip] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download moons-1' }).click(),
+    ]);
+    const files = unzipSync(readFileSync(await zip.path()));
+    const checkpoint = 'moons-1/checkpoints/12.safetensors';
+    expect(Object.keys(files).sort()).toEqual([checkpoint, 'moons-1/config.yaml', 'moons-1/metrics.jsonl']);
+    await page.getByText('Model, steps and rate').click();
+    await page.getByLabel('Steps', { exact: true }).and(page.locator('#trainSteps')).fill('14');
+    await page.locator('#keepEvery').fill('');
+    await page.setInputFiles('#checkpoint', {
+      name: '12.safetensors',
+      mimeType: 'application/octet-stream',
+      buffer: Buffer.from(files[checkpoint] as Uint8Array),
+    });
+    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 14 steps');
+    await rowOf(page, 'moons-2moonstiny/1multi-step14 of 14');
+
     await page.setViewportSize({ width: 390, height: 800 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
     await page.context().close();

@@ -194,7 +194,12 @@ function howItBegins({ settings, resume, from, software }: TrainingRequest): Par
   const { trainSeed: seed, keepEvery: checkpoint_every } = settings;
   if (from) {
     const { trainSteps: steps, batch } = settings;
-    const train = { checkpoint_every, log_every, sample_every: 0, ...(steps > 0 && { steps }) };
+    const train = {
+      log_every,
+      sample_every: 0,
+      ...(checkpoint_every > 0 && { checkpoint_every }),
+      ...(steps > 0 && { steps }),
+    };
     const config = { train, ...(batch > 0 && { data: { batch_size: batch } }) } as PartialConfig;
     return { from, preset: 'fewstep', seed, config };
   }
