@@ -8,7 +8,7 @@ const KERNELS = [
   ['norm', 'norm', '11.5 kB'],
   ['softmax', 'softmax', '9.75 kB'],
   ['activation', 'activation', '9 kB'],
-  ['matmul', 'matmul', '14.75 kB'],
+  ['matmul', 'matmul', '16 kB'],
   ['attention', 'attention', '16 kB'],
 ];
 
@@ -18,7 +18,7 @@ const FAMILIES = {
   attention: '21.75 kB',
   columns: '8 kB',
   combine: '8.5 kB',
-  conv: '17.25 kB',
+  conv: '18.5 kB',
   embedding: '9.75 kB',
   filter: '8.75 kB',
   group_norm: '11.5 kB',
@@ -26,8 +26,8 @@ const FAMILIES = {
   lincomb: '8.75 kB',
   linear_attention: '8.75 kB',
   loss: '10 kB',
-  matmul: '14.75 kB',
-  matmul_matrix: '19.75 kB',
+  matmul: '16 kB',
+  matmul_matrix: '20.75 kB',
   norm: '11.5 kB',
   norm_backward: '13.25 kB',
   optimizer: '12.5 kB',
@@ -46,12 +46,12 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '81 kB'],
-  ops: ['autograd/index', '81 kB'],
-  nn: ['nn/index', '106 kB'],
-  models: ['models/index', '86 kB'],
+  kernels: ['kernels/index', '84 kB'],
+  ops: ['autograd/index', '84 kB'],
+  nn: ['nn/index', '109 kB'],
+  models: ['models/index', '89 kB'],
   ucgm: ['ucgm/index', '52 kB'],
-  run: ['run/index', '193 kB'],
+  run: ['run/index', '195 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -72,5 +72,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '208 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '210 kB', gzip: true },
 ];
