@@ -7,7 +7,7 @@ import type { Commands } from './session_worker.ts';
 const PAGE = '<!doctype html><html lang="en"><title>a page</title>';
 const STEPS = 6;
 
-type Answer = { readonly result?: unknown; readonly error?: string; readonly ended?: string };
+type Answer = { readonly result?: unknown; readonly error?: string; readonly ended?: string; readonly lost?: string };
 
 /** What the page's worker tells, in order. */
 declare const answers: Answer[];
@@ -89,6 +89,17 @@ describe('a training that is cut off', () => {
     await Promise.race([protocol.send('Page.crash').catch(() => {}), crashed]);
     await crashed;
     await goesOn(await browser.page('/'), 'crashed', [2, 4]);
+  });
+
+  it('goes on with another device when the process of the GPU crashes', async () => {
+    const page = await browser.page('/');
+    const protocol = await (browser.context.browser() as Browser).newBrowserCDPSession();
+    await begin(page, 'trainUntil', { run: 'without a GPU', steps: STEPS, moment: { after: 1 } });
+    expect((await answer(page)).result).toBe('after step 1');
+    await protocol.send('Browser.crashGpuProcess');
+    expect((await answer(page, 1)).lost).toMatch(/lost/);
+    expect((await answer(page, 2)).ended).toBe(whole);
+    await page.close();
   });
 
   it('goes on where it was when the browser puts the tab to sleep and wakes it', async () => {

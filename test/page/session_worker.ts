@@ -65,6 +65,7 @@ const commands = {
       steps,
       store: await OpfsStore.open(run),
       resume: resume ?? false,
+      onLost: (loss) => self.postMessage({ lost: loss.message }),
       onStep: ({ step }) => {
         if ('after' in moment && step === moment.after) there(`after step ${step}`);
       },
