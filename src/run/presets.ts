@@ -158,6 +158,12 @@ const PRESETS: { [name: string]: PartialConfig } = {
   },
 };
 
+/** Presets that go on from the weights of another model. */
+const TUNINGS = ['fewstep', 'anystep'];
+
+/** Names of the presets that a training begins with. */
+export const startingPresets = (): string[] => Object.keys(PRESETS).filter((name) => !TUNINGS.includes(name));
+
 /** A preset by name. @throws ConfigError for an unknown one. */
 export function presetNamed(name: string): PartialConfig {
   const preset = PRESETS[name];
