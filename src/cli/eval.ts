@@ -25,8 +25,9 @@ import { prepareFiles } from './output.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource, type Source } from './source.ts';
 import { StopSignals } from './stop.ts';
+import { addWeightsOptions, type WeightsFlags } from './weights_options.ts';
 
-interface EvalOptions extends SamplingFlags {
+interface EvalOptions extends SamplingFlags, WeightsFlags {
   from: string;
   features?: string;
   data?: string;
@@ -35,7 +36,6 @@ interface EvalOptions extends SamplingFlags {
   batch: number;
   seed: number;
   json?: string;
-  weights?: string;
 }
 
 export function addEval(ucgm: Command): void {
@@ -56,16 +56,15 @@ export function addEval(ucgm: Command): void {
     )
     .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', countNumber, 500)
     .option('--seed <n>', 'seed of the noise', seedNumber, 0)
-    .option('--json <file>', "where to write the table (default: the run's eval.json)")
-    .option('--weights <which>', 'of a run: ema or model (default: ema)');
-  addSamplingOptions(command).action(evaluate);
+    .option('--json <file>', "where to write the table (default: the run's eval.json)");
+  addSamplingOptions(addWeightsOptions(command)).action(evaluate);
 }
 
 async function evaluate(options: EvalOptions): Promise<void> {
   if (options.images < 4) throw new UsageError(`--images ${options.images}`, 'give at least 4 images');
   if (options.json !== undefined)
     prepareFiles([{ flag: '--json', path: options.json, extension: '.json' }], options.from);
-  const source = openSource(options.from, { weights: options.weights });
+  const source = openSource(options.from, options);
   checkCount(source.network, options.images, '--images');
   const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
   const settings = steps.map((n) => withSampling(source.config, options, n)); // before the work: an error costs nothing
