@@ -71,6 +71,26 @@ describe('ucgm eval and export', () => {
     expect(await ucgm(args)).toMatchObject({ code: 0, stdout: expect.stringContaining('2 network passes') });
   });
 
+  it('scores several seeds of the noise, each as it alone, and sets evaluations side by side', async () => {
+    const scored = async (file: string, ...more: string[]) => {
+      const out = await evaluate(path('run'), '--steps', '2', '--json', path(file), ...more);
+      expect(out).toMatchObject({ code: 0, stderr: '' });
+      return { stdout: out.stdout, row: table(path(file)).rows[0] };
+    };
+    const both = await scored('both.json', '--seeds', '2');
+    expect(both.row).toMatchObject({ seeds: [0, 1] });
+    expect(both.stdout).toMatch(/ 2 +2x40 /);
+    const each = [await scored('zero.json'), await scored('one.json', '--seeds', '1,5')];
+    const [zero, others] = each.map(({ row }) => row) as [typeof both.row, typeof both.row];
+    expect(others?.seeds).toEqual([1, 5]);
+    const off = Math.abs((both.row?.frechet as number) - (zero?.frechet as number)); // half of their distance
+    expect(both.row?.deviation?.frechet).toBeCloseTo(Math.SQRT2 * off, 9);
+    const out = await ucgm(['eval', '--compare', path('both.json'), path('one.json'), '--html', path('two.html')]);
+    expect(out).toMatchObject({ code: 0, stderr: '' });
+    expect(out.stdout).toMatch(/note: the seeds of the noise differ/);
+    expect(readFileSync(path('two.html'), 'utf8')).toContain('<svg');
+  });
+
   it('scores and exports every average that the run kept: that of decay 0 is the weights themselves', async () => {
     const label = async (...choice: string[]) => {
       const args = ['--from', path('run'), ...choice];
@@ -107,6 +127,10 @@ describe('ucgm eval and export', () => {
   });
 
   it.each([
+    ['nothing to score', () => ucgm(['eval']), /'--from <path>' not specified/],
+    ['one run to compare', () => ucgm(['eval', '--compare', path('run')]), /at least two runs/],
+    ['a run without scores', () => ucgm(['eval', '--compare', path('run'), path('run', 'samples')]), /score it first/],
+    ['seeds twice', () => evaluate(path('run'), '--seeds', '1,1'), /each seed once/],
     ['no such model', () => evaluate(path('nowhere')), /holds no run/],
     ['too few images', () => ucgm(['eval', '--from', path('run'), '--images', '2']), /at least 4 images/],
     ['no steps', () => evaluate(path('run'), '--steps', '0'), /sampling_steps is 0/],
