@@ -1,7 +1,8 @@
 import type { Dataset } from '../data/dataset.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
-import { checkFits, embed, type ImageSource } from '../metrics/embed.ts';
+import { checkFits, type Embedding, embed, type ImageSource } from '../metrics/embed.ts';
+import { frechetDistance, momentsOfFeatures } from '../metrics/frechet.ts';
 import { distanceBySize } from '../metrics/sample_size.ts';
 import { type Reference, referenceOf, score } from '../metrics/score.ts';
 import type { FeatureNetwork } from '../models/features/feature_network.ts';
@@ -84,28 +85,47 @@ export class Scorer {
 
   /** Samples by a setting from the noise of a seed, classes in turn, and scores them. @throws UsageError for scores that are no numbers. */
   async score(config: RunConfig, seed: number): Promise<SeedScores> {
-    const { source, images, batch, signal } = this.#request;
-    const [workspace, reference] = [this.#workspace, this.#reference];
+    const { images, signal } = this.#request;
+    const reference = this.#reference;
+    const { embedding, labels, nfe, seconds } = await this.#samples(config, seed, images);
+    const scores = await score(this.#workspace, reference, embedding, labels, { signal });
+    checkScores({ ...scores }, config.sample.sampling_steps);
+    const bySize = distanceBySize(reference.moments, embedding.features, scores.frechet);
+    return { ...scores, bySize, nfe, seconds, seed };
+  }
+
+  /** The Frechet distance alone, of so many samples. @throws UsageError where it is no number. */
+  async distance(config: RunConfig, seed: number, images: number): Promise<number> {
+    const { embedding } = await this.#samples(config, seed, images);
+    const frechet = frechetDistance(this.#reference.moments, momentsOfFeatures(embedding.features, this.#network.dim));
+    checkScores({ frechet }, config.sample.sampling_steps);
+    return frechet;
+  }
+
+  /** Features of samples by a setting from the noise of a seed, and what sampling them took. */
+  async #samples(
+    config: RunConfig,
+    seed: number,
+    images: number,
+  ): Promise<{ embedding: Embedding; labels: Uint32Array; nfe: number; seconds: number }> {
+    const { source, batch, signal } = this.#request;
+    const workspace = this.#workspace;
     const start = performance.now();
     const [channels, height, width] = source.network.input;
     const one = channels * height * width;
     const numClasses = Math.max(1, source.network.numClasses);
     const labels = Uint32Array.from({ length: images }, (_, i) => i % numClasses);
     const drawing = { labels, seed, atOnce: batch, signal };
-    const { samples: all, nfe } = await draw(workspace, source.network, this.#weights, config, drawing);
+    const { samples, nfe } = await draw(workspace, source.network, this.#weights, config, drawing);
     const seconds = Number(secondsSince(start));
-    const samples: ImageSource = {
+    const drawn: ImageSource = {
       size: images,
       channels,
       height,
       width,
-      image: (index, out, offset) => out.set(all.subarray(index * one, (index + 1) * one), offset),
+      image: (index, out, offset) => out.set(samples.subarray(index * one, (index + 1) * one), offset),
     };
-    const embedding = await embed(workspace, this.#network, samples, { signal });
-    const scores = await score(workspace, reference, embedding, labels, { signal });
-    checkScores({ ...scores }, config.sample.sampling_steps);
-    const bySize = distanceBySize(reference.moments, embedding.features, scores.frechet);
-    return { ...scores, bySize, nfe, seconds, seed };
+    return { embedding: await embed(workspace, this.#network, drawn, { signal }), labels, nfe, seconds };
   }
 
   async close(): Promise<void> {
