@@ -138,6 +138,11 @@ export class Trainer {
     return this.learner.average;
   }
 
+  /** Every average by its decay: `average`, and those of `emaDecays`. */
+  get averages(): Map<number, NetworkWeights> {
+    return this.learner.averages;
+  }
+
   get optimizer(): Optimizer {
     return this.learner.optimizer;
   }
@@ -200,7 +205,7 @@ export class Trainer {
     return this.learner.inspect(body);
   }
 
-  /** All that a checkpoint holds, by group: model, ema, the optimiser's (m, v, s) and, where there is one of its own, teacher. */
+  /** All that a checkpoint holds, by group: model, ema, further averages, the optimiser's (m, v, s) and, where there is one of its own, teacher. */
   groups(): Map<string, FlatBuffers> {
     const groups = this.learner.groups();
     if (this.teacher && this.teacher.weights !== this.weights) groups.set('teacher', this.teacher.weights.flat.values);
