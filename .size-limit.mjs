@@ -16,6 +16,7 @@ const KERNELS = [
 const FAMILIES = {
   activation: '11 kB',
   attention: '31.5 kB',
+  attention_matrix: '14.5 kB',
   columns: '8 kB',
   combine: '8.5 kB',
   conv: '18 kB',
@@ -46,7 +47,7 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '96 kB'],
+  kernels: ['kernels/index', '101 kB'],
   ops: ['autograd/index', '96 kB'],
   nn: ['nn/index', '120 kB'],
   models: ['models/index', '101 kB'],
@@ -72,5 +73,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '220 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '225 kB', gzip: true },
 ];
