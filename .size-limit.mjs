@@ -31,12 +31,12 @@ const FAMILIES = {
   matmul_matrix: '21 kB',
   norm: '12 kB',
   norm_backward: '13.5 kB',
-  optimizer: '12.5 kB',
+  optimizer: '13 kB',
   patch: '9 kB',
   pixel_shuffle: '8.5 kB',
   qk_norm_rope: '12 kB',
   random: '11 kB',
-  reduce: '10.5 kB',
+  reduce: '11 kB',
   residual: '11 kB',
   resize: '8 kB',
   softmax: '12 kB',
@@ -52,7 +52,7 @@ const ENTRIES = {
   nn: ['nn/index', '120 kB'],
   models: ['models/index', '101 kB'],
   ucgm: ['ucgm/index', '80 kB'],
-  run: ['run/index', '204 kB'],
+  run: ['run/index', '222 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -73,5 +73,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '225 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '228 kB', gzip: true },
 ];

@@ -1,6 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { AdapterCache } from '../src/cli/adapter_cache.ts';
 import { UsageError } from '../src/cli/failure.ts';
+import { NO_TUNED, openTunedDevice } from '../src/cli/open_device.ts';
 import { openNodeDevice } from '../src/device/node.ts';
+import { capsOf, type TunedNumbers } from '../src/kernel/index.ts';
 import { Baseline } from './baseline.ts';
 import { compareResults } from './compare.ts';
 import { type Environment, environment } from './environment.ts';
@@ -9,6 +12,8 @@ import { thisPlace } from './place.ts';
 import { ResultsFile, readResults } from './results_file.ts';
 import { type Measured, runSuite, type Suite } from './suite.ts';
 import { SUITES } from './suites.ts';
+import { tune } from './tune.ts';
+import { isTunable, measureOn } from './tune_measure.ts';
 
 const ALL = /(?:)/;
 
@@ -22,6 +27,8 @@ interface BenchOptions {
   baseline?: string;
   compare?: boolean;
   allow?: number;
+  tune?: boolean;
+  tuned?: boolean;
 }
 
 /** The command `ucgm bench`. */
@@ -37,11 +44,17 @@ export function addBench(ucgm: Command): void {
     .option('--json <file>', 'write results as JSON lines: an environment, then a line a case')
     .option('--baseline <file>', "show ours by another library's times: what tools/torch_baseline.py wrote")
     .option('--compare', 'compare two results files, case by case; exit code 1 if a case is slower, failed or missing')
+    .option(
+      '--tune',
+      'search the tiles for this adapter, within a minute, and keep what was found for train, sample and bench',
+    )
+    .option(...NO_TUNED)
     .option('--allow <percent>', 'with --compare: how much slower a case may be (default: 10)', percent)
     .action(bench);
 }
 
 async function bench(files: string[], options: BenchOptions, command: Command): Promise<void> {
+  if (options.tune) return tuneAdapter(files, command);
   if (options.compare) return compare(files, options, command);
   if (files.length > 0) throw new UsageError(`${files[0]} is no option`, 'files go with --compare');
   if (options.allow !== undefined) throw new UsageError('--allow goes with --compare', 'leave it out');
@@ -51,13 +64,14 @@ async function bench(files: string[], options: BenchOptions, command: Command): 
   const { suite: name, filter = ALL } = options;
   if (name === 'latents')
     return run(name, latentsSuite(filter), environment(thisPlace(), undefined), filter, file, baseline);
-  const device = await openNodeDevice();
+  const open = () => openTunedDevice({ tuned: options.tuned, say: () => {} });
+  const device = await openTunedDevice({ tuned: options.tuned });
   try {
     const place = thisPlace();
     const { adapter, software } = environment(place, device);
     console.log(`adapter: ${adapter}`);
     if (software) console.log('a software adapter: these times say nothing about a GPU');
-    const suite = await SUITES[name]({ device, filter, open: openNodeDevice, say: console.log });
+    const suite = await SUITES[name]({ device, filter, open, say: console.log });
     await run(name, suite, environment(place, device, suite.ceilings), filter, file, baseline);
   } finally {
     device.destroy();
@@ -79,6 +93,33 @@ async function run(
     ...(baseline?.compare(results) ?? []),
   ];
   if ((await runSuite(name, { ...suite, summary }, about, file)) > 0) process.exitCode = 1;
+}
+
+/** Searches, prints what it found, and keeps it. */
+async function tuneAdapter(files: readonly string[], command: Command): Promise<void> {
+  const given = ['suite', 'filter', 'json', 'baseline', 'compare', 'allow'].filter(
+    (name) => command.getOptionValueSource(name) === 'cli',
+  );
+  if (given.length > 0 || files.length > 0)
+    throw new UsageError(`--tune has no use for ${files[0] ?? `--${given[0]}`}`, 'leave it out');
+  const device = await openNodeDevice();
+  try {
+    const cache = new AdapterCache(device);
+    if (!isTunable(device)) throw new UsageError('a software adapter has nothing to tune', 'run it on a GPU');
+    const start = performance.now();
+    let numbers: TunedNumbers = {};
+    for await (const found of tune(capsOf(device), measureOn(device))) {
+      numbers = { ...numbers, ...found.numbers };
+      const [before, after] = [found.before, found.after].map((share) => `${(100 * share).toFixed(1)}%`);
+      console.log(`${found.of}: ${before} above the best of ${found.measured} ways, now ${after}`);
+    }
+    cache.keep({ tuned: { date: new Date().toISOString(), numbers } });
+    console.log(
+      `${Object.keys(numbers).length} numbers, ${((performance.now() - start) / 1000).toFixed(0)} s: ${cache.path}`,
+    );
+  } finally {
+    device.destroy();
+  }
 }
 
 function compare(files: readonly string[], options: BenchOptions, command: Command): void {

@@ -127,3 +127,17 @@ export const emulatedAttention = defineMatrixAttention({
   backward: ofAttention('attention_matrix_bwd_kv'),
   backwardQ: ofAttention('attention_matrix_bwd_q'),
 } as unknown as typeof ATTENTION_SHADERS);
+
+/** Products of which one is wrong, and the other does not compile: what a self-test is to find. */
+export const spoiltMatmul = defineMatrixMatmul({
+  ...MATMUL_SHADERS,
+  matrix: reflect(
+    emulated('matmul_matrix', 'k').replace('s.v[j] += x.v[k] *', 's.v[j] += 1.01 * x.v[k] *'),
+    'matmul_matrix',
+  ),
+  f32x3: {
+    ...MATMUL_SHADERS.f32x3,
+    enables: [],
+    code: MATMUL_SHADERS.f32x3.code.replaceAll(/^enable .*$/gm, ''),
+  } as typeof MATMUL_SHADERS.f32x3,
+});
