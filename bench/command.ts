@@ -8,8 +8,10 @@ import { Baseline } from './baseline.ts';
 import { compareResults } from './compare.ts';
 import { type Environment, environment } from './environment.ts';
 import { latentsSuite } from './latents.ts';
+import { modelCases } from './model_cases.ts';
 import { thisPlace } from './place.ts';
 import { ResultsFile, readResults } from './results_file.ts';
+import { profileLines, profileStep } from './step_profile.ts';
 import { type Measured, runSuite, type Suite } from './suite.ts';
 import { SUITES } from './suites.ts';
 import { tune } from './tune.ts';
@@ -28,6 +30,7 @@ interface BenchOptions {
   compare?: boolean;
   allow?: number;
   tune?: boolean;
+  profile?: boolean;
   tuned?: boolean;
 }
 
@@ -44,6 +47,7 @@ export function addBench(ucgm: Command): void {
     .option('--json <file>', 'write results as JSON lines: an environment, then a line a case')
     .option('--baseline <file>', "show ours by another library's times: what tools/torch_baseline.py wrote")
     .option('--compare', 'compare two results files, case by case; exit code 1 if a case is slower, failed or missing')
+    .option('--profile', 'one training step, the first of suite model that --filter takes: kernels, gaps, the host')
     .option(
       '--tune',
       'search the tiles for this adapter, within a minute, and keep what was found for train, sample and bench',
@@ -56,6 +60,7 @@ export function addBench(ucgm: Command): void {
 async function bench(files: string[], options: BenchOptions, command: Command): Promise<void> {
   if (options.tune) return tuneAdapter(files, command);
   if (options.compare) return compare(files, options, command);
+  if (options.profile) return profile(files, options, command);
   if (files.length > 0) throw new UsageError(`${files[0]} is no option`, 'files go with --compare');
   if (options.allow !== undefined) throw new UsageError('--allow goes with --compare', 'leave it out');
   // Before the work.
@@ -95,13 +100,35 @@ async function run(
   if ((await runSuite(name, { ...suite, summary }, about, file)) > 0) process.exitCode = 1;
 }
 
+/** Profiles one step on a device of its own. */
+async function profile(files: readonly string[], options: BenchOptions, command: Command): Promise<void> {
+  refuseBeside('--profile', ['suite', 'json', 'baseline', 'allow'], files, command);
+  const device = await openTunedDevice({ tuned: options.tuned });
+  try {
+    const { software } = capsOf(device);
+    if (!device.features.has('timestamp-query'))
+      throw new UsageError('the device has no timestamps', 'take another adapter');
+    const [name] = modelCases(options.filter ?? ALL, software);
+    if (name === undefined)
+      throw new UsageError(`no step matches ${options.filter}`, 'leave --filter out, or take a step of --suite model');
+    console.log(`adapter: ${environment(thisPlace(), device).adapter}`);
+    if (software) console.log('a software adapter: these times say nothing about a GPU');
+    for (const line of profileLines(await profileStep(device, name))) console.log(line);
+  } finally {
+    device.destroy();
+  }
+}
+
+/** @throws UsageError for what a mode of the command does not take. */
+function refuseBeside(mode: string, names: readonly string[], files: readonly string[], command: Command): void {
+  const given = names.find((name) => command.getOptionValueSource(name) === 'cli');
+  if (given === undefined && files.length === 0) return;
+  throw new UsageError(`${mode} has no use for ${files[0] ?? `--${given}`}`, 'leave it out');
+}
+
 /** Searches, prints what it found, and keeps it. */
 async function tuneAdapter(files: readonly string[], command: Command): Promise<void> {
-  const given = ['suite', 'filter', 'json', 'baseline', 'compare', 'allow'].filter(
-    (name) => command.getOptionValueSource(name) === 'cli',
-  );
-  if (given.length > 0 || files.length > 0)
-    throw new UsageError(`--tune has no use for ${files[0] ?? `--${given[0]}`}`, 'leave it out');
+  refuseBeside('--tune', ['suite', 'filter', 'json', 'baseline', 'compare', 'profile', 'allow'], files, command);
   const device = await openNodeDevice();
   try {
     const cache = new AdapterCache(device);
