@@ -266,7 +266,7 @@ fn main(
   @builtin(subgroup_id) subgroup: u32,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
-  let tile = product_place(wid, groups, BM, BN);
+  let tile = product_place(wid, groups, BM, BN, dims.n);
   if (!tile.live) {
     return;
   }

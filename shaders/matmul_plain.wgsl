@@ -71,7 +71,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let place = product_place(wid, groups, TM * WG_Y, TN * WG_X);
+  let place = product_place(wid, groups, TM * WG_Y, TN * WG_X, dims.n);
   if (!place.live) {
     return;
   }

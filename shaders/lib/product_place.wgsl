@@ -14,9 +14,9 @@ struct ProductPlace {
   from_b: u32,
 }
 
-// Of a workgroup that makes rows x cols outputs.
-fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32) -> ProductPlace {
-  let tiles_n = (dims.n + cols - 1u) / cols;
+// Of a workgroup that makes rows x cols outputs, of `width` columns in all.
+fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32, width: u32) -> ProductPlace {
+  let tiles_n = (width + cols - 1u) / cols;
   let tiles_m = (dims.m + rows - 1u) / rows;
   let group = wid.x + wid.y * groups.x;
   let slice = group / (tiles_n * tiles_m);
