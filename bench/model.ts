@@ -27,9 +27,8 @@ export interface ModelResult extends Timing {
   readonly loss?: number;
 }
 
-/** Times training steps of one case, the kernels of one, and the forward pass. The device must not have run others: its first step compiles. */
-export async function measureModel(device: GPUDevice, name: string): Promise<ModelResult> {
-  const effort = effortOn(device);
+/** The training of a case, and a batch for its steps. */
+export function trainingOf(device: GPUDevice, name: string) {
   const { config, network, numClasses } = modelCase(name);
   const workspace = new Workspace(device);
   const batchSize = config.data.batch_size;
@@ -45,6 +44,13 @@ export async function measureModel(device: GPUDevice, name: string): Promise<Mod
     x: Float32Array.from({ length: count(shape) }, (_, i) => normal(0, STREAM.data, 0, i)),
     labels: Uint32Array.from({ length: batchSize }, (_, i) => uniformU32(0, STREAM.label, 0, i) % numClasses),
   };
+  return { workspace, trainer, config, shape, batch };
+}
+
+/** Times training steps of one case, the kernels of one, and the forward pass. The device must not have run others: its first step compiles. */
+export async function measureModel(device: GPUDevice, name: string): Promise<ModelResult> {
+  const effort = effortOn(device);
+  const { workspace, trainer, config, shape, batch } = trainingOf(device, name);
   const done = () => device.queue.onSubmittedWorkDone();
   const host: number[] = [];
   const step = async () => void host.push(await hostTime(workspace, () => trainer.train(batch)));
@@ -77,7 +83,7 @@ export async function measureModel(device: GPUDevice, name: string): Promise<Mod
 }
 
 /** Milliseconds of a step on the host: until it waits for room on the device, and from its beginning to its submit. */
-async function hostTime(workspace: Workspace, train: () => Promise<void>): Promise<number> {
+export async function hostTime(workspace: Workspace, train: () => Promise<void>): Promise<number> {
   let begun = 0;
   Object.defineProperty(workspace, 'beginStep', {
     configurable: true,

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { denormaliseLatents } from '../data/latents.ts';
 import { adapterName } from '../device/index.ts';
-import { openNodeDevice } from '../device/node.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { drawParts } from '../run/draw.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
@@ -12,6 +11,7 @@ import { classLabel } from './class_label.ts';
 import { UsageError } from './failure.ts';
 import { writeLatentSamples } from './latent_samples.ts';
 import { countNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED, openTunedDevice } from './open_device.ts';
 import { checkApart, checkEmptyFolder, prepareFiles } from './output.ts';
 import { checkNpzSize, imageFolder, npzFile, type SampleSink } from './sample_files.ts';
 import { writeSampleGrid } from './sample_grid.ts';
@@ -30,6 +30,7 @@ interface SampleOptions extends SamplingFlags, WeightsFlags {
   count?: number;
   seed?: number;
   label?: string;
+  tuned?: boolean;
 }
 
 export function addSample(ucgm: Command): void {
@@ -46,7 +47,8 @@ export function addSample(ucgm: Command): void {
     .option('--steps <n>', 'sampling steps', wholeNumber)
     .option('--count <n>', 'images, all classes in turn (default: eight of each of up to 16)', countNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
-    .option('--label <class>', 'one class for all images: its name or its number');
+    .option('--label <class>', 'one class for all images: its name or its number')
+    .option(...NO_TUNED);
   addSamplingOptions(addWeightsOptions(command)).action(sampleRun);
 }
 
@@ -75,7 +77,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   if (grid !== undefined || latentFile !== undefined) checkCount(network, labels.length, '--count');
   if (npz !== undefined) checkNpzSize(npz, form);
 
-  const device = await openNodeDevice();
+  const device = await openTunedDevice({ tuned: options.tuned });
   const workspace = new Workspace(device);
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(source.weights);

@@ -5,6 +5,7 @@ import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
 import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED } from './open_device.ts';
 import { runTraining } from './run_training.ts';
 
 interface TrainOptions {
@@ -18,6 +19,7 @@ interface TrainOptions {
   seed?: number;
   out: string;
   resume?: boolean;
+  tuned?: boolean;
 }
 
 export function addTrain(ucgm: Command): void {
@@ -40,12 +42,18 @@ export function addTrain(ucgm: Command): void {
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
     .option('--resume', 'go on from the last checkpoint of --out')
+    .option(...NO_TUNED)
     .action(train);
 }
 
 async function train(options: TrainOptions): Promise<void> {
   const folder = options.resume ? FolderStore.open(options.out) : undefined;
-  await runTraining({ config: resolveConfig(options, folder), out: options.out, ...(folder && { resume: folder }) });
+  await runTraining({
+    config: resolveConfig(options, folder),
+    out: options.out,
+    tuned: options.tuned,
+    ...(folder && { resume: folder }),
+  });
 }
 
 /** Preset, then the run's or the given file, then the command line. */

@@ -8,6 +8,7 @@ import type { HostParameters } from '../ucgm/trainer.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
 import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED } from './open_device.ts';
 import { checkFolder } from './output.ts';
 import { runTraining } from './run_training.ts';
 import { openSource } from './source.ts';
@@ -26,6 +27,7 @@ interface TuneOptions {
   lr?: number;
   zeta?: number;
   seed?: number;
+  tuned?: boolean;
 }
 
 export function addTune(ucgm: Command): void {
@@ -49,6 +51,7 @@ export function addTune(ucgm: Command): void {
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--zeta <x>', 'strength of the enhanced target', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
+    .option(...NO_TUNED)
     .action(tune);
 }
 
@@ -76,7 +79,7 @@ async function tune(options: TuneOptions): Promise<void> {
   );
   const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
-  await runTraining({ config, out: options.out, weights, ...(teacher && { teacher }) });
+  await runTraining({ config, out: options.out, weights, tuned: options.tuned, ...(teacher && { teacher }) });
 }
 
 /** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */
