@@ -16,6 +16,7 @@ const KERNELS = [
 const FAMILIES = {
   activation: '11 kB',
   attention: '31.5 kB',
+  cast: '8.5 kB',
   columns: '8 kB',
   combine: '8.5 kB',
   conv: '18 kB',

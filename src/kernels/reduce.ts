@@ -2,12 +2,16 @@ import { type Caps, defineKernel, flag, group, optional, PORTABLE, powerOfTwo, w
 import * as shaders from '../shaders.generated.ts';
 import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
-import { checkFours } from './vec_tile.ts';
+import { checkFours, elem, type Stored, stored } from './vec_tile.ts';
 
 /** How columns are covered. */
 export interface SumColsOptions extends ColumnOptions {
   /** Also sum the columns of a second tensor of as many rows: buffers tail and tail_out, dim tail_cols. */
   tail?: boolean;
+  /** How x and tail are stored; default f32. Sums are f32. */
+  dtype?: Stored;
+  /** How out and tail_out are stored; default f32. */
+  outDtype?: Stored;
 }
 
 /** Columns that a workgroup sums: 256 invocations, 8 a column. */
@@ -26,17 +30,25 @@ export function chooseChunk(rows: number, cols: number, caps: Caps = PORTABLE): 
 
 /**
  * Sums down columns, by chunks of rows: `out[chunk, c] = sum of x[r, c]` over the chunk's rows. For bias gradients, split-k
- * partial products and second passes. Buffers f32: x [rows, cols], out [ceil(rows/chunk_rows), cols]; with `tail` also tail
+ * partial products and second passes. Buffers of `dtype`: x [rows, cols], of `outDtype`: out [ceil(rows/chunk_rows), cols]; with `tail` also tail
  * [rows, tail_cols] and tail_out. With a shape, the columns of both are read as vec4f where they can be. See shaders/sum_cols.wgsl.
  */
 export const sumCols = defineKernel({
   shader: shaders.sum_cols,
   ...byColumns<SumColsOptions | undefined, { tail_cols?: number }>((d) => (d.tail_cols ?? 0) % 4 === 0),
-  options: group<SumColsOptions>({ tile: columnTile, vec: optional(flag), tail: optional(flag) }),
+  options: group<SumColsOptions>({
+    tile: columnTile,
+    vec: optional(flag),
+    tail: optional(flag),
+    dtype: stored,
+    outDtype: stored,
+  }),
   knobs: (o: SumColsOptions | undefined, caps) => ({
     LANES: columnLanes('sum_cols', o ?? {}, caps),
     VEC: o?.vec ?? false,
     HAS_TAIL: o?.tail ?? false,
+    Elem: elem(o?.vec ?? false, o?.dtype),
+    OutElem: elem(o?.vec ?? false, o?.outDtype),
     Summed: o?.vec ? 'vec4f' : 'f32',
   }),
   sizes: (d) => {

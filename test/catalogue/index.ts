@@ -1,6 +1,7 @@
 import { activationCases } from './activation.ts';
 import { attentionCases } from './attention.ts';
 import type { KernelCase } from './case.ts';
+import { castCases } from './cast.ts';
 import { columnsCases } from './columns.ts';
 import { convCases } from './conv.ts';
 import { embeddingCases } from './embedding.ts';
@@ -53,4 +54,5 @@ export const catalogue: readonly KernelCase[] = [
   ...unetCases,
   ...pixelCases,
   ...columnsCases,
+  ...castCases,
 ];

@@ -1,6 +1,6 @@
 import { chooseChunk, type SumColsOptions, type SumRowsOptions, sumCols, sumRows } from '../../src/kernels/reduce.ts';
 import { columnSums, randn, rowSums } from '../reference/index.ts';
-import { type KernelCase, prepared } from './case.ts';
+import { type KernelCase, needsOf, prepared, type Stored, storedAs, suffixOf } from './case.ts';
 
 const values = (count: number) => Float32Array.from(randn(count, 1), (v) => v + 0.5);
 
@@ -12,6 +12,7 @@ function colsCase(
   extra: Partial<KernelCase> = {},
   vec?: boolean,
   tailCols = 0,
+  [dtype, outDtype]: readonly [Stored, Stored] = ['f32', 'f32'],
 ): KernelCase {
   const chunks = Math.ceil(rows / chunkRows);
   return {
@@ -21,27 +22,35 @@ function colsCase(
       tile && `${tile.lanes} lanes`,
       vec && 'by vec4',
       tailCols > 0 && `and ${tailCols}`,
+      suffixOf(dtype, outDtype).trim(),
     ]
       .filter(Boolean)
       .join(' '),
-    variant: [tile ? `${tile.lanes} lanes` : 'default', ...(tailCols > 0 ? ['tail'] : [])].join(' and '),
+    variant:
+      [tile ? `${tile.lanes} lanes` : 'default', ...(tailCols > 0 ? ['tail'] : [])].join(' and ') +
+      suffixOf(dtype, outDtype),
     shape: [rows, cols],
     tolerance: 3e-6,
     toleranceFrom: 'f32 rounding of a sum of chunk_rows terms in order, ~ eps sqrt(chunk_rows)',
     flops: rows * cols,
-    bytes: 4 * (rows + chunks) * (cols + tailCols),
+    bytes: ((dtype === 'f16' ? 2 : 4) * rows + (outDtype === 'f16' ? 2 : 4) * chunks) * (cols + tailCols),
+    ...needsOf(dtype, outDtype),
     forced: tile !== undefined || vec !== undefined,
     ...extra,
     prepare: (device) => {
-      const x = values(rows * cols);
-      const tail = Float32Array.from(randn(rows * tailCols, 2), (v) => v - 0.5);
+      const x = storedAs(dtype, values(rows * cols));
+      const tail = storedAs(
+        dtype,
+        Float32Array.from(randn(rows * tailCols, 2), (v) => v - 0.5),
+      );
       const has = tailCols > 0;
       return prepared(
-        sumCols.prepare(device, { tile, vec, tail: has }),
+        sumCols.prepare(device, { tile, vec, tail: has, dtype, outDtype }),
         { rows, cols, chunk_rows: chunkRows, ...(has && { tail_cols: tailCols }) },
         {
           inputs: { x, ...(has && { tail }) },
           outputs: { out: chunks * cols, ...(has && { tail_out: chunks * tailCols }) },
+          halves: [...(dtype === 'f16' ? ['x', 'tail'] : []), ...(outDtype === 'f16' ? ['out', 'tail_out'] : [])],
           oracle: () => ({
             out: columnSums(x, rows, cols, chunkRows),
             ...(has && { tail_out: columnSums(tail, rows, tailCols, chunkRows) }),
@@ -107,6 +116,10 @@ export const reduceCases: KernelCase[] = [
   colsCase(257, 41, 100, { lanes: 8 }, {}, undefined, 257),
   colsCase(7, 1028, 7, { lanes: 32 }, {}, true, 12),
   colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028),
+  colsCase(257, 41, 100, undefined, {}, undefined, 0, ['f16', 'f32']),
+  colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028, ['f16', 'f32']),
+  colsCase(5, 1028, 5, undefined, {}, true, 0, ['f32', 'f16']),
+  colsCase(7, 41, 3, undefined, {}, undefined, 5, ['f16', 'f16']),
   rowsCase(3, 41, false, undefined, { smoke: true }),
   rowsCase(41, 257, true, { lanes: 64, rows: 4 }),
   rowsCase(1, 1153, false, { lanes: 256, rows: 1 }),
@@ -114,6 +127,7 @@ export const reduceCases: KernelCase[] = [
   rowsCase(65539, 3, false, { lanes: 1, rows: 1 }),
   colsCase(16384, 1152, chooseChunk(16384, 1152), undefined, BENCH),
   colsCase(16384, 16, chooseChunk(16384, 16), undefined, BENCH),
+  colsCase(16384, 1152, chooseChunk(16384, 1152), undefined, BENCH, undefined, 0, ['f16', 'f32']),
   colsCase(256, 16, 256, undefined, BENCH),
   colsCase(8, 1152 * 1152, 8, undefined, BENCH),
   colsCase(96, 384 * 384, 96, undefined, BENCH),
