@@ -766,13 +766,13 @@ const attention_bwd_kv_plain_ = {
   name: 'attention_bwd_kv_plain',
   entryPoint: 'main',
   bindings: {
-    dk: { binding: 7, access: 'read_write', element: 'Elem' },
-    dv: { binding: 8, access: 'read_write', element: 'Elem' },
-    v: { binding: 4, access: 'read', element: 'Elem' },
-    dout: { binding: 5, access: 'read', element: 'Elem' },
+    dk: { binding: 7, access: 'read_write', element: 'Stored' },
+    dv: { binding: 8, access: 'read_write', element: 'Stored' },
+    v: { binding: 4, access: 'read', element: 'Stored' },
+    dout: { binding: 5, access: 'read', element: 'Stored' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -798,6 +798,7 @@ const attention_bwd_kv_plain_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -816,8 +817,8 @@ const attention_bwd_kv_plain_ = {
 
 
 
-@group(0) @binding(7) var<storage, read_write> dk: array<Elem>;
-@group(0) @binding(8) var<storage, read_write> dv: array<Elem>;
+@group(0) @binding(7) var<storage, read_write> dk: array<Stored>;
+@group(0) @binding(8) var<storage, read_write> dv: array<Stored>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -844,10 +845,10 @@ var dvr: Held;
 for (var r = 0u; r < each; r++) {
 let row = first_key + min(key + r, dims.keys - 1u);
 for (var d = 0u; d < line; d++) {
-kr[r * LONG + d] = k[row * LINE + d] * dims.scale;
+kr[r * LONG + d] = Elem(k[row * LINE + d]) * dims.scale;
 }
 for (var d = 0u; d < value_line; d++) {
-vr[r * LONG + d] = v[row * VALUE_LINE + d];
+vr[r * LONG + d] = Elem(v[row * VALUE_LINE + d]);
 }
 }
 for (var member = 0u; member < group_size(); member++) {
@@ -869,8 +870,8 @@ for (var d = 0u; d < long; d++) {
 var qd = Step();
 var gd = Step();
 for (var i = 0u; i < KEYS; i++) {
-if (SAME || d < line) { qd[i] = q[query[i] + d]; }
-if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
+if (SAME || d < line) { qd[i] = Elem(q[query[i] + d]); }
+if (SAME || d < value_line) { gd[i] = Elem(dout[from_out[i] + d]); }
 }
 add_products(&s, &dp, &kr, &vr, d, &qd, &gd);
 }
@@ -888,8 +889,8 @@ for (var d = 0u; d < long; d++) {
 var qd = Step();
 var gd = Step();
 for (var i = 0u; i < KEYS; i++) {
-if (SAME || d < line) { qd[i] = q[query[i] + d]; }
-if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
+if (SAME || d < line) { qd[i] = Elem(q[query[i] + d]); }
+if (SAME || d < value_line) { gd[i] = Elem(dout[from_out[i] + d]); }
 }
 for (var r = 0u; r < QUERIES; r++) {
 dkr[r * LONG + d] = add_step(dkr[r * LONG + d], &dp, r, &qd);
@@ -901,10 +902,10 @@ dvr[r * LONG + d] = add_step(dvr[r * LONG + d], &s, r, &gd);
 for (var r = 0u; r < each; r++) {
 if (key + r < dims.keys) {
 for (var d = 0u; d < line; d++) {
-dk[(first_key + key + r) * LINE + d] = dkr[r * LONG + d] * dims.scale;
+dk[(first_key + key + r) * LINE + d] = Stored(dkr[r * LONG + d] * dims.scale);
 }
 for (var d = 0u; d < value_line; d++) {
-dv[(first_key + key + r) * VALUE_LINE + d] = dvr[r * LONG + d];
+dv[(first_key + key + r) * VALUE_LINE + d] = Stored(dvr[r * LONG + d]);
 }
 }
 }
@@ -969,8 +970,8 @@ return to;
 
 
 
-@group(0) @binding(4) var<storage, read> v: array<Elem>;
-@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> v: array<Stored>;
+@group(0) @binding(5) var<storage, read> dout: array<Stored>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
@@ -999,6 +1000,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -1025,8 +1027,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -1207,7 +1209,7 @@ return Place(group / tiles, (group % tiles) * covered);
  * Buffers as attention_bwd_q_plain, with dk as k and dv as v for dq.
  * Grid: QUERIES keys an invocation (the knob's name is that of the other plain kernels), WG invocations of one head a workgroup;
  * queries are read at addresses that the workgroup shares.
- * Precision: f32.
+ * Precision: f32; q, k, v, dout, dk and dv may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionBwdKvPlain extends Same<typeof attention_bwd_kv_plain_> {}
@@ -1218,11 +1220,11 @@ const attention_bwd_mask_ = {
   entryPoint: 'main',
   bindings: {
     dmask: { binding: 7, access: 'read_write', element: 'f32' },
-    v: { binding: 4, access: 'read', element: 'Elem' },
-    dout: { binding: 5, access: 'read', element: 'Elem' },
+    v: { binding: 4, access: 'read', element: 'Stored' },
+    dout: { binding: 5, access: 'read', element: 'Stored' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -1244,6 +1246,7 @@ const attention_bwd_mask_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -1293,11 +1296,11 @@ let row = head * dims.n + query;
 let from_out = (first_out(head) + query * dims.heads) * VALUE_LINE;
 var score = 0.0;
 for (var d = 0u; d < LINE; d++) {
-score += total(q[row * LINE + d] * dims.scale * k[from_k + d]);
+score += total(Elem(q[row * LINE + d]) * dims.scale * Elem(k[from_k + d]));
 }
 var dp = 0.0;
 for (var d = 0u; d < VALUE_LINE; d++) {
-dp += total(dout[from_out + d] * v[from_v + d]);
+dp += total(Elem(dout[from_out + d]) * Elem(v[from_v + d]));
 }
 let p = weight(hide(cap(score), seen, query, key), rows[row].x);
 of_sample += by_score(p, dp, rows[row].y);
@@ -1311,8 +1314,8 @@ dmask[at] = sum;
 
 
 
-@group(0) @binding(4) var<storage, read> v: array<Elem>;
-@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> v: array<Stored>;
+@group(0) @binding(5) var<storage, read> dout: array<Stored>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
@@ -1341,6 +1344,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -1367,8 +1371,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -1522,7 +1526,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * it was added to of p (dout_i . v_j - delta_i), p as in attention_bwd_q_plain; 0 where it hides.
  * Buffers as attention_bwd_q_plain, with dmask as the mask for dq.
  * Grid: one invocation an element of the mask, 64 a workgroup.
- * Precision: f32; a sum over queries and heads for each sample, then over samples.
+ * Precision: f32, q, k, v and dout may be stored as f16; a sum over queries and heads for each sample, then over samples.
  * Source: the derivative of attention_fwd_plain.
  */
 export interface AttentionBwdMask extends Same<typeof attention_bwd_mask_> {}
@@ -1532,12 +1536,12 @@ const attention_bwd_q_plain_ = {
   name: 'attention_bwd_q_plain',
   entryPoint: 'main',
   bindings: {
-    dq: { binding: 7, access: 'read_write', element: 'Elem' },
-    v: { binding: 4, access: 'read', element: 'Elem' },
-    dout: { binding: 5, access: 'read', element: 'Elem' },
+    dq: { binding: 7, access: 'read_write', element: 'Stored' },
+    v: { binding: 4, access: 'read', element: 'Stored' },
+    dout: { binding: 5, access: 'read', element: 'Stored' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -1563,6 +1567,7 @@ const attention_bwd_q_plain_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -1581,7 +1586,7 @@ const attention_bwd_q_plain_ = {
 
 
 
-@group(0) @binding(7) var<storage, read_write> dq: array<Elem>;
+@group(0) @binding(7) var<storage, read_write> dq: array<Stored>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -1613,10 +1618,10 @@ var of_row: array<vec2f, QUERIES>;
 for (var r = 0u; r < each; r++) {
 let row = min(query + r, last);
 for (var d = 0u; d < line; d++) {
-qr[r * LONG + d] = q[(first_row + row) * LINE + d] * dims.scale;
+qr[r * LONG + d] = Elem(q[(first_row + row) * LINE + d]) * dims.scale;
 }
 for (var d = 0u; d < value_line; d++) {
-gr[r * LONG + d] = dout[(out_rows + row * dims.heads) * VALUE_LINE + d];
+gr[r * LONG + d] = Elem(dout[(out_rows + row * dims.heads) * VALUE_LINE + d]);
 }
 }
 for (var r = 0u; r < QUERIES; r++) {
@@ -1633,8 +1638,8 @@ for (var d = 0u; d < long; d++) {
 var kd = Step();
 var vd = Step();
 for (var j = 0u; j < KEYS; j++) {
-if (SAME || d < line) { kd[j] = k[key[j] * LINE + d]; }
-if (SAME || d < value_line) { vd[j] = v[key[j] * VALUE_LINE + d]; }
+if (SAME || d < line) { kd[j] = Elem(k[key[j] * LINE + d]); }
+if (SAME || d < value_line) { vd[j] = Elem(v[key[j] * VALUE_LINE + d]); }
 }
 add_products(&s, &dp, &qr, &gr, d, &kd, &vd);
 }
@@ -1649,7 +1654,7 @@ s[r * KEYS + j] = select(0.0, ds, first + j < end);
 for (var d = 0u; d < line; d++) {
 var kd: Step;
 for (var j = 0u; j < KEYS; j++) {
-kd[j] = k[key[j] * LINE + d];
+kd[j] = Elem(k[key[j] * LINE + d]);
 }
 for (var r = 0u; r < QUERIES; r++) {
 acc[r * LINE + d] = add_step(acc[r * LINE + d], &s, r, &kd);
@@ -1659,7 +1664,7 @@ acc[r * LINE + d] = add_step(acc[r * LINE + d], &s, r, &kd);
 for (var r = 0u; r < each; r++) {
 if (query + r < dims.n) {
 for (var d = 0u; d < line; d++) {
-dq[(first_row + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
+dq[(first_row + query + r) * LINE + d] = Stored(acc[r * LINE + d] * dims.scale);
 }
 }
 }
@@ -1724,8 +1729,8 @@ return to;
 
 
 
-@group(0) @binding(4) var<storage, read> v: array<Elem>;
-@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> v: array<Stored>;
+@group(0) @binding(5) var<storage, read> dout: array<Stored>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
@@ -1754,6 +1759,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -1780,8 +1786,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -1962,7 +1968,7 @@ return Place(group / tiles, (group % tiles) * covered);
  * Buffers f32: q, dq [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
  * dout [batch, n, heads, value_dim]; rows as attention_delta writes it. Optional: mask, as in attention_fwd_plain.
  * Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
- * Precision: f32.
+ * Precision: f32; q, k, v, dout and dq may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionBwdQPlain extends Same<typeof attention_bwd_q_plain_> {}
@@ -1972,8 +1978,8 @@ const attention_delta_ = {
   name: 'attention_delta',
   entryPoint: 'main',
   bindings: {
-    out: { binding: 0, access: 'read', element: 'f32' },
-    dout: { binding: 1, access: 'read', element: 'f32' },
+    out: { binding: 0, access: 'read', element: 'Stored' },
+    dout: { binding: 1, access: 'read', element: 'Stored' },
     lse: { binding: 2, access: 'read', element: 'f32' },
     lengths: { binding: 3, access: 'read', element: 'u32', optional: 'LENGTHS' },
     rows: { binding: 4, access: 'read_write', element: 'vec2f' },
@@ -1986,6 +1992,7 @@ const attention_delta_ = {
   } },
   knobs: {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     LANES: { kind: 'const', type: 'u32', default: 16 },
     ROWS: { kind: 'const', type: 'u32', default: 8 },
   },
@@ -2000,6 +2007,7 @@ const attention_delta_ = {
 
 
 const LENGTHS: bool = false;
+alias Stored = f32;
 const LANES: u32 = 16u;
 const ROWS: u32 = 8u;
 
@@ -2010,8 +2018,8 @@ n: u32,
 value_dim: u32,
 }
 
-@group(0) @binding(0) var<storage, read> out: array<f32>;
-@group(0) @binding(1) var<storage, read> dout: array<f32>;
+@group(0) @binding(0) var<storage, read> out: array<Stored>;
+@group(0) @binding(1) var<storage, read> dout: array<Stored>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
 @group(0) @binding(3) var<storage, read> lengths: array<u32>;
 @group(0) @binding(4) var<storage, read_write> rows: array<vec2f>;
@@ -2028,7 +2036,7 @@ let queries = dims.batch * dims.n * dims.heads;
 var own = 0.0;
 if (at < queries) {
 for (var d = lid.x; d < dims.value_dim; d += LANES) {
-own += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
+own += f32(out[at * dims.value_dim + d]) * f32(dout[at * dims.value_dim + d]);
 }
 }
 let sum = lanes_sum(own, lid.x, lid.y);
@@ -2077,7 +2085,7 @@ return total;
  * Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
  * Optional: lengths u32 [batch], the valid keys.
  * Grid: LANES invocations an element of rows, ROWS elements a workgroup; neighbours read neighbours.
- * Precision: f32.
+ * Precision: f32; out and dout may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionDelta extends Same<typeof attention_delta_> {}
@@ -2087,12 +2095,12 @@ const attention_fwd_plain_ = {
   name: 'attention_fwd_plain',
   entryPoint: 'main',
   bindings: {
-    v: { binding: 5, access: 'read', element: 'Elem' },
-    out: { binding: 6, access: 'read_write', element: 'Elem' },
+    v: { binding: 5, access: 'read', element: 'Stored' },
+    out: { binding: 6, access: 'read_write', element: 'Stored' },
     lse: { binding: 7, access: 'read_write', element: 'f32' },
     lengths: { binding: 4, access: 'read', element: 'u32', optional: 'LENGTHS' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -2118,6 +2126,7 @@ const attention_fwd_plain_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -2140,8 +2149,8 @@ const attention_fwd_plain_ = {
 
 
 
-@group(0) @binding(5) var<storage, read> v: array<Elem>;
-@group(0) @binding(6) var<storage, read_write> out: array<Elem>;
+@group(0) @binding(5) var<storage, read> v: array<Stored>;
+@group(0) @binding(6) var<storage, read_write> out: array<Stored>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -2171,7 +2180,7 @@ var top: array<f32, QUERIES>;
 var sum: array<f32, QUERIES>;
 for (var r = 0u; r < each; r++) {
 for (var d = 0u; d < line; d++) {
-qr[r * LINE + d] = q[(rows + min(query + r, last)) * LINE + d] * dims.scale;
+qr[r * LINE + d] = Elem(q[(rows + min(query + r, last)) * LINE + d]) * dims.scale;
 }
 }
 for (var r = 0u; r < QUERIES; r++) {
@@ -2186,7 +2195,7 @@ var score = Products();
 for (var d = 0u; d < line; d++) {
 var kd: Step;
 for (var j = 0u; j < KEYS; j++) {
-kd[j] = k[key[j] * LINE + d];
+kd[j] = Elem(k[key[j] * LINE + d]);
 }
 for (var r = 0u; r < QUERIES; r++) {
 let qd = qr[r * LINE + d];
@@ -2215,7 +2224,7 @@ sum[r] += p;
 for (var d = 0u; d < value_line; d++) {
 var vd: Step;
 for (var j = 0u; j < KEYS; j++) {
-vd[j] = v[key[j] * VALUE_LINE + d];
+vd[j] = Elem(v[key[j] * VALUE_LINE + d]);
 }
 for (var r = 0u; r < QUERIES; r++) {
 acc[r * VALUE_LINE + d] = add_step(acc[r * VALUE_LINE + d] * shrink[r], &score, r, &vd);
@@ -2237,7 +2246,7 @@ for (var r = 0u; r < each; r++) {
 if (query + r < dims.n) {
 let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * VALUE_LINE;
 for (var d = 0u; d < value_line; d++) {
-out[to + d] = acc[r * VALUE_LINE + d] / sum[r];
+out[to + d] = Stored(acc[r * VALUE_LINE + d] / sum[r]);
 }
 }
 }
@@ -2299,6 +2308,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -2325,8 +2335,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -2508,7 +2518,7 @@ return Place(group / tiles, (group % tiles) * covered);
  * [mask_batch, mask_heads, mask_n, keys], f32 to add or u32 of which 0 hides; lengths u32 [batch], the valid keys.
  * Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, folded over (batch, head, tile of queries). Keys and
  * values are read at addresses that the whole workgroup shares.
- * Precision: f32. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
+ * Precision: f32; q, k, v and out may be stored as f16. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
  * The oracle of the tiled variant and the fast path on CPU adapters, where a read costs as much as many multiplications: there one
  * read of a key or value serves several queries, four numbers at a time, and llvmpipe compiles quickly what it cannot unroll.
  * Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
@@ -2523,8 +2533,8 @@ const attention_scores_ = {
     lse: { binding: 5, access: 'read', element: 'f32', optional: 'WEIGHTS' },
     scores: { binding: 6, access: 'read_write', element: 'f32' },
     lengths: { binding: 4, access: 'read', element: 'u32', optional: 'LENGTHS' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -2548,6 +2558,7 @@ const attention_scores_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -2589,7 +2600,7 @@ let head = row / dims.n;
 let first = (head / group_size() * dims.keys + key) * LINE;
 var score = 0.0;
 for (var d = 0u; d < LINE; d++) {
-score += total(q[row * LINE + d] * dims.scale * k[first + d]);
+score += total(Elem(q[row * LINE + d]) * dims.scale * Elem(k[first + d]));
 }
 if (STAGE > 0u) {
 score = cap(score);
@@ -2632,6 +2643,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -2658,8 +2670,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -2813,7 +2825,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * STAGE 0: scale q . k; 1: capped; 2: masked, with minus infinity where a key is hidden; 3: the weights, 0 where a key is hidden.
  * Buffers f32: q, k, mask and lengths as attention_fwd_plain; lse as it writes it, of stage 3 alone; scores [batch, heads, n, keys].
  * Grid: one invocation a score, 64 a workgroup.
- * Precision: f32.
+ * Precision: f32; q and k may be stored as f16.
  * Source: Vaswani et al. 2017.
  */
 export interface AttentionScores extends Same<typeof attention_scores_> {}
@@ -2826,11 +2838,11 @@ const attention_tiled_bwd_kv_ = {
     dk: { binding: 7, access: 'read_write', element: 'OElem' },
     dv: { binding: 8, access: 'read_write', element: 'OElem' },
     dscores: { binding: 9, access: 'read_write', element: 'vec4f', optional: 'STORES' },
-    v: { binding: 4, access: 'read', element: 'Elem' },
-    dout: { binding: 5, access: 'read', element: 'Elem' },
+    v: { binding: 4, access: 'read', element: 'Stored' },
+    dout: { binding: 5, access: 'read', element: 'Stored' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -2853,6 +2865,7 @@ const attention_tiled_bwd_kv_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -2864,6 +2877,7 @@ const attention_tiled_bwd_kv_ = {
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     ROLLED: { kind: 'const', type: 'bool', default: false },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -3084,10 +3098,10 @@ const DOUT: u32 = 3u;
 
 fn element(source: u32, at: u32) -> vec4f {
 switch (source) {
-case Q: { return vec4f(q[at]); }
-case K: { return vec4f(k[at]); }
-case V: { return vec4f(v[at]); }
-default: { return vec4f(dout[at]); }
+case Q: { return vec4f(Elem(q[at])); }
+case K: { return vec4f(Elem(k[at])); }
+case V: { return vec4f(Elem(v[at])); }
+default: { return vec4f(Elem(dout[at])); }
 }
 }
 
@@ -3144,8 +3158,8 @@ return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), u
 
 
 
-@group(0) @binding(4) var<storage, read> v: array<Elem>;
-@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> v: array<Stored>;
+@group(0) @binding(5) var<storage, read> dout: array<Stored>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
@@ -3174,6 +3188,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -3200,8 +3215,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -3331,6 +3346,7 @@ const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
 const ROLLED: bool = false;
+alias OScalar = f32;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -3653,7 +3669,7 @@ for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
 if (col + j < to.width) {
 var part: OElem;
 for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-part[c] = value[j + c];
+part[c] = OScalar(value[j + c]);
 }
 put(result, (at + j) / select(1u, 4u, VEC), part);
 }
@@ -3811,7 +3827,7 @@ return Place(group / tiles, (group % tiles) * covered);
  * attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
  * the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
  * Grid: a workgroup of 8 LANES has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
- * Precision: f32.
+ * Precision: f32; q, k, v, dout, dk and dv may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionTiledBwdKv extends Same<typeof attention_tiled_bwd_kv_> {}
@@ -3822,11 +3838,11 @@ const attention_tiled_bwd_q_ = {
   entryPoint: 'main',
   bindings: {
     dq: { binding: 7, access: 'read_write', element: 'OElem' },
-    v: { binding: 4, access: 'read', element: 'Elem' },
-    dout: { binding: 5, access: 'read', element: 'Elem' },
+    v: { binding: 4, access: 'read', element: 'Stored' },
+    dout: { binding: 5, access: 'read', element: 'Stored' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -3848,6 +3864,7 @@ const attention_tiled_bwd_q_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -3859,6 +3876,7 @@ const attention_tiled_bwd_q_ = {
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     ROLLED: { kind: 'const', type: 'bool', default: false },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -4005,10 +4023,10 @@ const DOUT: u32 = 3u;
 
 fn element(source: u32, at: u32) -> vec4f {
 switch (source) {
-case Q: { return vec4f(q[at]); }
-case K: { return vec4f(k[at]); }
-case V: { return vec4f(v[at]); }
-default: { return vec4f(dout[at]); }
+case Q: { return vec4f(Elem(q[at])); }
+case K: { return vec4f(Elem(k[at])); }
+case V: { return vec4f(Elem(v[at])); }
+default: { return vec4f(Elem(dout[at])); }
 }
 }
 
@@ -4065,8 +4083,8 @@ return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), u
 
 
 
-@group(0) @binding(4) var<storage, read> v: array<Elem>;
-@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> v: array<Stored>;
+@group(0) @binding(5) var<storage, read> dout: array<Stored>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
@@ -4095,6 +4113,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -4121,8 +4140,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -4252,6 +4271,7 @@ const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
 const ROLLED: bool = false;
+alias OScalar = f32;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -4574,7 +4594,7 @@ for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
 if (col + j < to.width) {
 var part: OElem;
 for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-part[c] = value[j + c];
+part[c] = OScalar(value[j + c]);
 }
 put(result, (at + j) / select(1u, 4u, VEC), part);
 }
@@ -4732,7 +4752,7 @@ return Place(group / tiles, (group % tiles) * covered);
  * attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
  * the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
  * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
- * Precision: f32.
+ * Precision: f32; q, k, v, dout and dq may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionTiledBwdQ extends Same<typeof attention_tiled_bwd_q_> {}
@@ -4742,7 +4762,7 @@ const attention_tiled_bwd_q_stored_ = {
   name: 'attention_tiled_bwd_q_stored',
   entryPoint: 'main',
   bindings: {
-    k: { binding: 0, access: 'read', element: 'Elem' },
+    k: { binding: 0, access: 'read', element: 'Stored' },
     dscores: { binding: 1, access: 'read', element: 'vec4f' },
     dq: { binding: 2, access: 'read_write', element: 'OElem' },
   },
@@ -4759,11 +4779,13 @@ const attention_tiled_bwd_q_stored_ = {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     ROLLED: { kind: 'const', type: 'bool', default: false },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -4779,6 +4801,7 @@ const attention_tiled_bwd_q_stored_ = {
 const HEAD_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 
 const VALUE_DIM: u32 = HEAD_DIM;
@@ -4794,7 +4817,7 @@ head_dim: u32,
 scale: f32,
 }
 
-@group(0) @binding(0) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> k: array<Stored>;
 @group(0) @binding(1) var<storage, read> dscores: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dq: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
@@ -4804,7 +4827,7 @@ const K: u32 = 1u;
 const V: u32 = 2u;
 
 fn element(source: u32, at: u32) -> vec4f {
-return vec4f(k[at]);
+return vec4f(Elem(k[at]));
 }
 
 fn put(result: u32, at: u32, value: OElem) {
@@ -4897,6 +4920,7 @@ const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
 const ROLLED: bool = false;
+alias OScalar = f32;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -5219,7 +5243,7 @@ for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
 if (col + j < to.width) {
 var part: OElem;
 for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-part[c] = value[j + c];
+part[c] = OScalar(value[j + c]);
 }
 put(result, (at + j) / select(1u, 4u, VEC), part);
 }
@@ -5314,7 +5338,7 @@ if (seen && 4u * quad < width_of(source)) {
  * attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
  * Buffers f32: k, dq as attention_bwd_q_plain; dscores [batch, heads, keys, n up to a multiple of 4].
  * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
- * Precision: f32.
+ * Precision: f32; k and dq may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionTiledBwdQStored extends Same<typeof attention_tiled_bwd_q_stored_> {}
@@ -5324,12 +5348,12 @@ const attention_tiled_fwd_ = {
   name: 'attention_tiled_fwd',
   entryPoint: 'main',
   bindings: {
-    v: { binding: 5, access: 'read', element: 'Elem' },
+    v: { binding: 5, access: 'read', element: 'Stored' },
     out: { binding: 6, access: 'read_write', element: 'OElem' },
     lse: { binding: 7, access: 'read_write', element: 'f32' },
     lengths: { binding: 4, access: 'read', element: 'u32', optional: 'LENGTHS' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -5351,6 +5375,7 @@ const attention_tiled_fwd_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -5362,6 +5387,7 @@ const attention_tiled_fwd_ = {
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     ROLLED: { kind: 'const', type: 'bool', default: false },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -5372,7 +5398,7 @@ const attention_tiled_fwd_ = {
 
 
 
-@group(0) @binding(5) var<storage, read> v: array<Elem>;
+@group(0) @binding(5) var<storage, read> v: array<Stored>;
 @group(0) @binding(6) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
@@ -5382,9 +5408,9 @@ const V: u32 = 2u;
 
 fn element(source: u32, at: u32) -> vec4f {
 switch (source) {
-case Q: { return vec4f(q[at]); }
-case K: { return vec4f(k[at]); }
-default: { return vec4f(v[at]); }
+case Q: { return vec4f(Elem(q[at])); }
+case K: { return vec4f(Elem(k[at])); }
+default: { return vec4f(Elem(v[at])); }
 }
 }
 
@@ -5657,6 +5683,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -5683,8 +5710,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -5814,6 +5841,7 @@ const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
 const ROLLED: bool = false;
+alias OScalar = f32;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -6136,7 +6164,7 @@ for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
 if (col + j < to.width) {
 var part: OElem;
 for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-part[c] = value[j + c];
+part[c] = OScalar(value[j + c]);
 }
 put(result, (at + j) / select(1u, 4u, VEC), part);
 }
@@ -6294,7 +6322,7 @@ return Place(group / tiles, (group % tiles) * covered);
  * attention_tiled_fwd: out = softmax(scores) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
  * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
  * Q is staged again for each block, since all of it would fill the 16 KiB; the caches of the multiprocessor have it.
- * Precision: f32. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
+ * Precision: f32; q, k, v and out may be stored as f16. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
  * Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
  */
 export interface AttentionTiledFwd extends Same<typeof attention_tiled_fwd_> {}

@@ -18,6 +18,9 @@ export {
   type TiledAttention,
 } from './attention_tile.ts';
 
+/** How tensors are stored. */
+type Dtype = 'f32' | 'f16';
+
 /** What there is in the scores beside scale q . k. */
 export interface ScoreOptions {
   /** heads is a multiple of kv_heads, not the same. */
@@ -42,6 +45,8 @@ export interface AttentionOptions extends ScoreOptions {
   headDim: number;
   /** Size of a head of v; headDim if left out. */
   valueDim?: number;
+  /** How q, k, v and out are stored, and their gradients: default f32. What is computed, lse and rows are f32. */
+  dtype?: Dtype;
   /** The variant and its tiling, see `chooseAttention`; a plain one of 32 rows if left out. */
   tile?: AttentionTile;
 }
@@ -75,7 +80,8 @@ const scoreOptions = {
   softcap: optional(flag),
 } as const;
 
-const heads = { headDim: whole(1, MAX_HEAD), valueDim: optional(whole(1, MAX_HEAD)) } as const;
+const dtype = optional(oneOf('f32', 'f16'));
+const heads = { headDim: whole(1, MAX_HEAD), valueDim: optional(whole(1, MAX_HEAD)), dtype } as const;
 
 /** What is wrong with a tile for heads of these sizes. */
 function checkTile({ headDim, valueDim = headDim, tile }: AttentionOptions): { what: string; fix: string } | undefined {
@@ -89,14 +95,25 @@ function checkTile({ headDim, valueDim = headDim, tile }: AttentionOptions): { w
 
 const options = group<AttentionOptions>({ ...heads, ...scoreOptions, tile: attentionTile }, checkTile);
 
+/** How numbers are computed with and stored, by fours or one by one. */
+const elements = (vec: boolean, stored: Dtype = 'f32') => {
+  const four = stored === 'f16' ? 'vec4h' : 'vec4f';
+  return { VEC: vec, Elem: vec ? 'vec4f' : 'f32', Stored: vec ? four : stored };
+};
+
+/** The same of results that are stored from tiles. */
+const tiledResults = (vec: boolean, stored: Dtype = 'f32') => ({
+  OScalar: stored,
+  OElem: vec ? elements(vec, stored).Stored : `array<${stored}, 1>`,
+});
+
 /** Knobs of what all kernels of scores have. */
 function scoreKnobs({ headDim, valueDim = headDim, ...o }: Omit<AttentionOptions, 'tile'>) {
   const vec = headDim % 4 === 0 && valueDim % 4 === 0;
   return {
     HEAD_DIM: headDim,
     VALUE_DIM: valueDim,
-    VEC: vec,
-    Elem: vec ? 'vec4f' : 'f32',
+    ...elements(vec, o.dtype),
     GROUPED: o.grouped ?? false,
     CAUSAL: o.causal === undefined ? 0 : o.causal === 'start' ? 1 : 2,
     MASK: o.mask !== undefined,
@@ -118,7 +135,7 @@ function knobs({ tile, ...o }: AttentionOptions): Record<string, KnobValue | und
     COLS: tile.cols,
     LANES: tile.lanes,
     ROLLED: tile.rolled,
-    OElem: shared.VEC ? 'vec4f' : 'array<f32, 1>',
+    ...tiledResults(shared.VEC, o.dtype),
   };
 }
 
@@ -196,7 +213,7 @@ const byQueries = (d: Sizes, k: Knobs) => d.batch * d.heads * Math.ceil(d.n / co
 const byKeys = (d: Sizes, k: Knobs) => d.batch * d.kv_heads * Math.ceil(d.keys / covered(k));
 
 /**
- * softmax(scores) v without a matrix of scores. Buffers f32: q [batch, heads, n, head_dim]; k, v [batch, kv_heads, keys, head_dim or
+ * softmax(scores) v without a matrix of scores. Buffers f32, or f16 but for lse, the mask and lengths: q [batch, heads, n, head_dim]; k, v [batch, kv_heads, keys, head_dim or
  * value_dim]; out [batch, n, heads, value_dim]; lse [batch, heads, n]; optional mask, and lengths u32 [batch]. Rules of masks:
  * shaders/lib/attention.wgsl. A query that sees no key has result 0 and gives no gradient.
  */
@@ -220,17 +237,21 @@ export const attention = defineKernel({
   check: checkScores,
 });
 
+/** What `attentionDelta` is given: lengths, and how out and dout are stored. */
+export type DeltaOptions = Pick<AttentionOptions, 'lengths' | 'dtype'>;
+
 /**
  * What the backward kernels need of each query, (lse, delta) with delta = out . dout, and with lengths of each sample. Buffers f32:
- * out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows, pairs [batch, heads, n] and with lengths as many more as
+ * out, dout [batch, n, heads, value_dim], f16 with that dtype; lse [batch, heads, n]; rows, pairs [batch, heads, n] and with lengths as many more as
  * samples; optional lengths u32 [batch].
  */
 export const attentionDelta = defineKernel({
-  options: group<{ lengths?: boolean }>({ lengths: optional(flag) }),
+  options: group<DeltaOptions>({ lengths: optional(flag), dtype }),
   shader: shaders.attention_delta,
   // Neighbours read neighbours on a GPU; a CPU walks a row.
-  knobs: (o: { lengths?: boolean } | undefined, { software }) => ({
+  knobs: (o: DeltaOptions | undefined, { software }) => ({
     LENGTHS: o?.lengths ?? false,
+    Stored: o?.dtype,
     ...(software && { LANES: 1, ROWS: 64 }),
   }),
   sizes: (d, k) => {
@@ -240,7 +261,7 @@ export const attentionDelta = defineKernel({
   grid: (d, k) => Math.ceil(pairs(d, k) / (k.ROWS as number)),
 });
 
-/** dq. Buffers f32: q, dq, k, v, mask as `attention` has them; dout as its out; rows from `attentionDelta`. */
+/** dq. Buffers: q, dq, k, v, mask as `attention` has them; dout as its out; rows from `attentionDelta`. */
 export const attentionBackwardQ = defineKernel({
   name: 'attentionBackwardQ',
   options,
@@ -266,7 +287,7 @@ export const attentionBackwardKV = defineKernel({
   check: checkScores,
 });
 
-export type StoredOptions = Pick<AttentionOptions, 'headDim' | 'valueDim' | 'grouped' | 'softcap' | 'tile'>;
+export type StoredOptions = Pick<AttentionOptions, 'headDim' | 'valueDim' | 'dtype' | 'grouped' | 'softcap' | 'tile'>;
 
 const storedOptions = group<StoredOptions>(
   { ...heads, grouped: optional(flag), softcap: optional(flag), tile: attentionTile },
@@ -284,7 +305,7 @@ const dscores = (d: Sizes) => d.batch * d.heads * d.keys * Math.ceil(d.n / 4) * 
 
 /**
  * dk and dv as `attentionBackwardKV`, and for `attentionBackwardStoredQ` the gradients by scores, dscores [batch, heads, keys, n up to
- * a multiple of 4]. Where nothing hides a key.
+ * a multiple of 4], f32. Where nothing hides a key.
  */
 export const attentionBackwardStored = defineKernel({
   name: 'attentionBackwardStored',
@@ -306,8 +327,8 @@ export const attentionBackwardStoredQ = defineKernel({
   knobs: (o: StoredOptions) => {
     const { HEAD_DIM, GROUPED, ROWS, COLS, LANES, ROLLED } = storedKnobs(o);
     const vec = o.headDim % 4 === 0;
-    const elements = { VEC: vec, Elem: vec ? 'vec4f' : 'f32', OElem: vec ? 'vec4f' : 'array<f32, 1>' };
-    return { HEAD_DIM, GROUPED, ROWS, COLS, LANES, ROLLED, ...elements };
+    const own = { ...elements(vec, o.dtype), ...tiledResults(vec, o.dtype) };
+    return { HEAD_DIM, GROUPED, ROWS, COLS, LANES, ROLLED, ...own };
   },
   sizes: (d) => ({ k: sizes.k(d), dscores: dscores(d), dq: sizes.q(d) }),
   grid: byQueries,
@@ -334,11 +355,12 @@ export interface AttentionScoresOptions extends Omit<AttentionOptions, 'tile' | 
   stage: 'product' | 'capped' | 'masked' | 'weights';
 }
 
-/** Scores or weights as a matrix, without a gradient. Buffers as `attention`; lse for the weights; scores [batch, heads, n, keys]. */
+/** Scores or weights as a matrix, without a gradient. Buffers as `attention`; lse for the weights; scores f32 [batch, heads, n, keys]. */
 export const attentionScores = defineKernel({
   name: 'attentionScores',
   options: group<AttentionScoresOptions>({
     headDim: heads.headDim,
+    dtype,
     ...scoreOptions,
     stage: oneOf('product', 'capped', 'masked', 'weights'),
   }),
