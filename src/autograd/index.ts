@@ -10,6 +10,7 @@ export {
   type SelfAttentionOptions,
   selfAttention,
 } from './ops/attention.ts';
+export { cast } from './ops/cast.ts';
 export { channelsFirst, channelsLast } from './ops/channels_last.ts';
 export { clamp, combine } from './ops/combine.ts';
 export { concat } from './ops/concat.ts';
@@ -25,7 +26,6 @@ export { type DropoutDraw, dropout } from './ops/dropout.ts';
 export { embedding, labelMix, timestepEmbedding, type WaveOptions, waveEmbedding } from './ops/embedding.ts';
 export { type GroupNormOptions, groupNorm } from './ops/group_norm.ts';
 export {
-  columnSums,
   type LinearOptions,
   linear,
   linearGatedResidual,
@@ -37,6 +37,7 @@ export { matmul } from './ops/matmul.ts';
 export { type NormModulateOptions, normModulate } from './ops/norm.ts';
 export { type PatchOrder, patchify, unpatchify } from './ops/patch.ts';
 export { pixelShuffle, pixelUnshuffle } from './ops/pixel_shuffle.ts';
+export { columnSums } from './ops/product.ts';
 export { resample } from './ops/resample.ts';
 export { add, addPerSample, gatedResidual } from './ops/residual.ts';
 export {
@@ -50,4 +51,5 @@ export {
 export { stackRows } from './ops/stack.ts';
 export { type ConvWeightOptions, convWeight, forceRows } from './ops/weight_norm.ts';
 export { wideAttention } from './ops/wide_attention.ts';
+export { type PassPrecision, PRECISIONS, PrecisionError } from './precision.ts';
 export { type GradSink, type Node, Tape, TapeError } from './tape.ts';

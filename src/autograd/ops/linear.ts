@@ -1,9 +1,11 @@
 import { activationBackward } from '../../kernels/activation.ts';
-import { chooseMatmul, type MatmulLayout, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
-import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
+import type { MatmulOptions } from '../../kernels/matmul.ts';
 import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
+import { storedAs } from '../precision.ts';
 import type { GradSink, Tape } from '../tape.ts';
+import { cast } from './cast.ts';
 import { gateBackward } from './gate.ts';
+import { columnSums, product, splitProduct, splitsOf } from './product.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
 export interface ModulationChunk {
@@ -20,22 +22,30 @@ export interface LinearOptions {
   act?: NonNullable<MatmulOptions['act']>;
   /** A constant table [P, out] added to row r as row r % P: position embeddings. */
   table?: Tensor;
+  /** How the result is stored; default as x. */
+  dtype?: 'f32' | 'f16';
 }
 
-/** `act(x W^T + b)` (+ table): x [..., in], weight [out, in], bias [out] -> [..., out]. The activation is fused. */
+/**
+ * `act(x W^T + b)` (+ table): x [..., in], weight [out, in], bias [out] -> [..., out]. The activation is fused. With x or the result stored
+ * as f16 the product is one of f16, by the weight's own f16 copy where it has one.
+ */
 export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, options: LinearOptions = {}): Tensor {
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
   checkLinear(x, weight, bias, cols, out);
   const act = options.act ?? 'none';
-  const { table } = options;
-  const y = tape.alloc(...x.shape.slice(0, -1), out);
-  const pre = act !== 'none' && tape.recording ? tape.alloc(rows, out) : undefined;
+  const dtype = options.dtype ?? storedAs(x);
+  const table = options.table && cast(tape, options.table, dtype);
+  const y = tape.allocAs(dtype, ...x.shape.slice(0, -1), out);
+  const pre = act !== 'none' && tape.recording ? tape.allocAs(dtype, rows, out) : undefined;
+  const b = multiplied(weight, x, y);
   const shape = { m: rows, n: out, k: cols };
   const fused = { act, bias: bias !== undefined, residual: table !== undefined, pre: pre !== undefined };
-  product(tape, 'nt', shape, fused, { a: x, b: weight, bias, residual: table, pre }, y, {
+  product(tape, 'nt', shape, fused, { a: x, b, bias, residual: table, pre }, y, {
     residual_rows: table?.shape[0],
   });
+  if (table && table !== options.table) tape.release(table);
   const inputs = bias ? [x, weight, bias] : [x, weight];
   return tape.push({
     op: 'linear',
@@ -44,16 +54,16 @@ export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, opt
     saved: pre ? [pre] : [],
     vjp: (dy, sink) => {
       if (act === 'none' || !pre) {
-        linearBackward(tape, sink, dy, x, weight, bias);
+        linearBackward(tape, sink, dy, x, weight, b, bias);
         return;
       }
-      const dpre = tape.alloc(rows, out);
+      const dpre = tape.allocAs(dtype, rows, out);
       tape.run(
-        activationBackward.prepare(tape.workspace.device, { act }),
+        activationBackward.prepare(tape.workspace.device, { act, dtype }),
         { x: pre, dy, dx: dpre },
         { count: dpre.count },
       );
-      linearBackward(tape, sink, dpre, x, weight, bias);
+      linearBackward(tape, sink, dpre, x, weight, b, bias);
       tape.release(dpre);
     },
   });
@@ -71,24 +81,18 @@ export function linearGatedResidual(
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
   checkLinear(x, weight, bias, cols, out);
-  const y = tape.alloc(...residual.shape);
-  const h = tape.recording ? tape.alloc(rows, out) : undefined;
+  const dtype = storedAs(residual);
+  const y = tape.allocAs(dtype, ...residual.shape);
+  const h = tape.recording ? tape.allocAs(dtype, rows, out) : undefined;
+  const b = multiplied(weight, x, y);
   const gate_stride = gate.from.shape.at(-1) as number;
   const fused = { act: 'none' as const, bias: bias !== undefined, gate: true, residual: true, pre: h !== undefined };
-  product(
-    tape,
-    'nt',
-    { m: rows, n: out, k: cols },
-    fused,
-    { a: x, b: weight, bias, gate: gate.from, residual, pre: h },
-    y,
-    {
-      gate_rows: gate.rows,
-      gate_stride,
-      gate_offset: gate.offset,
-      residual_rows: rows,
-    },
-  );
+  product(tape, 'nt', { m: rows, n: out, k: cols }, fused, { a: x, b, bias, gate: gate.from, residual, pre: h }, y, {
+    gate_rows: gate.rows,
+    gate_stride,
+    gate_offset: gate.offset,
+    residual_rows: rows,
+  });
   const dims = { rows, cols: out, mod_rows: gate.rows, mod_stride: gate_stride, gate_offset: gate.offset };
   return tape.push({
     op: 'linearGatedResidual',
@@ -97,12 +101,17 @@ export function linearGatedResidual(
     saved: h ? [h] : [],
     vjp: (dy, sink) => {
       sink.pass(residual, dy);
-      const dh = tape.alloc(rows, out);
+      const dh = tape.allocAs(dtype, rows, out);
       gateBackward(tape, sink, dy, h as Tensor, gate.from, dh, dims);
-      linearBackward(tape, sink, dh, x, weight, bias);
+      linearBackward(tape, sink, dh, x, weight, b, bias);
       tape.release(dh);
     },
   });
+}
+
+/** The weight as a product reads it: its f16 copy, if it has one, where x or the result is stored so. */
+function multiplied(weight: Tensor, x: Tensor, y: Tensor): Tensor {
+  return x.dtype === 'f16' || y.dtype === 'f16' ? (weight.half ?? weight) : weight;
 }
 
 /** dx = dy W, dW = dy^T x (split over the rows where that fills the device), db = column sums of dy. */
@@ -112,11 +121,12 @@ function linearBackward(
   dy: Tensor,
   x: Tensor,
   weight: Tensor,
+  multiplier: Tensor,
   bias: Tensor | undefined,
 ): void {
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
-  inputGradient(tape, sink, dy, x, weight);
+  inputGradient(tape, sink, dy, x, multiplier);
   const shape = { m: out, n: cols, k: rows };
   if (bias && sink.needs(weight) && sink.needs(bias)) {
     sink.give(weight, (dw) =>
@@ -132,7 +142,7 @@ function linearBackward(
 function inputGradient(tape: Tape, sink: GradSink, dy: Tensor, x: Tensor, weight: Tensor): void {
   const { rows, cols } = rowsAndCols(x);
   const shape = { m: rows, n: cols, k: weight.shape[0] as number };
-  if (chooseMatmul(shape, tape.workspace.caps).splits > 1) {
+  if (splitsOf(tape, shape, dy, weight) > 1) {
     sink.give(x, (dx) => splitProduct(tape, 'nn', shape, dy, weight, dx));
     return;
   }
@@ -143,91 +153,6 @@ function inputGradient(tape: Tape, sink: GradSink, dy: Tensor, x: Tensor, weight
         })
       : product(tape, 'nn', shape, {}, { a: dy, b: weight }, dx);
   sink.give(x, write, 'fused');
-}
-
-interface Operands {
-  a: Tensor;
-  b: Tensor;
-  bias?: Tensor | undefined;
-  gate?: Tensor | undefined;
-  residual?: Tensor | undefined;
-  pre?: Tensor | undefined;
-}
-
-/** Dims of the fused parts. */
-interface Epilogue {
-  gate_rows?: number;
-  gate_stride?: number;
-  gate_offset?: number;
-  residual_rows?: number | undefined;
-}
-
-/** One product with its epilogue, in one pass over k. */
-function product(
-  tape: Tape,
-  layout: MatmulLayout,
-  shape: { m: number; n: number; k: number },
-  fused: Partial<MatmulOptions>,
-  operands: Operands,
-  out: Tensor,
-  epilogue: Epilogue = {},
-): void {
-  const kernel = matmul.prepare(tape.workspace.device, { layout, ...fused }, shape);
-  tape.run(kernel, { ...operands, out }, { ...shape, ...epilogue });
-}
-
-/**
- * A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. `sums`:
- * also those of the columns of a tensor [k, cols], whose parts are added up with the product's.
- */
-export function splitProduct(
-  tape: Tape,
-  layout: MatmulLayout,
-  shape: { m: number; n: number; k: number; batch?: number },
-  a: Tensor,
-  b: Tensor,
-  out: Tensor,
-  shared: Pick<MatmulOptions, 'shareA' | 'shareB'> = {},
-  sums?: { readonly of: Tensor; readonly out: Tensor },
-): void {
-  const { device, caps } = tape.workspace;
-  const { m, n, k, batch = 1 } = shape;
-  const { splits, kChunk, ...tile } = chooseMatmul(shape, caps);
-  const kernel = matmul.prepare(device, { layout, tile, ...shared });
-  if (splits === 1) {
-    tape.run(kernel, { a, b, out }, { m, n, k, batch, k_chunk: k });
-    if (sums) columnSums(tape, sums.of, k, sums.out.count, sums.out);
-    return;
-  }
-  const x = tape.alloc(splits, batch * m * n);
-  tape.run(kernel, { a, b, out: x }, { m, n, k, batch, k_chunk: kChunk });
-  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits };
-  if (!sums) tape.run(sumCols.prepare(device, {}, dims), { x, out }, dims);
-  else {
-    const of = { rows: k, cols: sums.out.count, chunk_rows: kChunk };
-    const tail = tape.alloc(splits, of.cols);
-    tape.run(sumCols.prepare(device, {}, of), { x: sums.of, out: tail }, of);
-    const both = { ...dims, tail_cols: of.cols };
-    tape.run(sumCols.prepare(device, { tail: true }, both), { x, out, tail, tail_out: sums.out }, both);
-    tape.release(tail);
-  }
-  tape.release(x);
-}
-
-/** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
-export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, out: Tensor): void {
-  const kernel = sumCols.prepare(tape.workspace.device, {}, { cols });
-  const { caps } = tape.workspace;
-  const chunk = caps.software ? rows : chooseChunk(rows, cols, caps);
-  const chunks = Math.ceil(rows / chunk);
-  if (chunks === 1) {
-    tape.run(kernel, { x, out }, { rows, cols, chunk_rows: rows });
-    return;
-  }
-  const partial = tape.alloc(chunks, cols);
-  tape.run(kernel, { x, out: partial }, { rows, cols, chunk_rows: chunk });
-  tape.run(kernel, { x: partial, out }, { rows: chunks, cols, chunk_rows: chunks });
-  tape.release(partial);
 }
 
 function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | undefined, cols: number, out: number): void {

@@ -2,7 +2,7 @@ import { qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
 import { softmaxBackward, softmax as softmaxKernel } from '../../kernels/softmax.ts';
 import type { Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
-import { splitProduct } from './linear.ts';
+import { splitProduct } from './product.ts';
 
 /**
  * Self-attention of one head of any width, as U-nets and autoencoders of images have it: softmax(scale q k^T) v with the scores stored,
