@@ -510,7 +510,7 @@ const adam_step_ = {
     scales: { binding: 6, access: 'read', element: 'f32', optional: 'CAUTIOUS' },
     owners: { binding: 7, access: 'read', element: 'u32', optional: 'CAUTIOUS' },
     average: { binding: 8, access: 'read_write', element: 'vec4f', optional: 'HAS_AVERAGE' },
-    decay: { binding: 9, access: 'read', element: 'f32', optional: 'HAS_AVERAGE' },
+    half: { binding: 9, access: 'read_write', element: 'Half', optional: 'HAS_HALF' },
   },
   uniform: { binding: 10, size: 8, fields: {
     count: { type: 'u32', offset: 0 },
@@ -520,9 +520,12 @@ const adam_step_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     CAUTIOUS: { kind: 'const', type: 'bool', default: false },
     HAS_AVERAGE: { kind: 'const', type: 'bool', default: false },
+    HAS_HALF: { kind: 'const', type: 'bool', default: false },
+    Half: { kind: 'alias', type: 'type', default: 'vec4f' },
   },
   workgroup: ['WG'],
   code: `
+
 
 
 
@@ -542,6 +545,8 @@ const WG: u32 = 256u;
 const CAUTIOUS: bool = false;
 
 const HAS_AVERAGE: bool = false;
+const HAS_HALF: bool = false;
+alias Half = vec4f;
 
 struct Dims {
 count: u32,
@@ -557,7 +562,7 @@ tensors: u32,
 @group(0) @binding(6) var<storage, read> scales: array<f32>;
 @group(0) @binding(7) var<storage, read> owners: array<u32>;
 @group(0) @binding(8) var<storage, read_write> average: array<vec4f>;
-@group(0) @binding(9) var<storage, read> decay: array<f32>;
+@group(0) @binding(9) var<storage, read_write> half: array<Half>;
 @group(0) @binding(10) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -594,8 +599,11 @@ m[i] = select(old_m, new_m, live);
 v[i] = select(old_v, new_v, live);
 param[i] = select(p, new_p, live);
 if (HAS_AVERAGE) {
-let mixed = select(old_average + (1.0 - decay[0]) * (new_p - old_average), new_p, vec4<bool>(decay[0] == 0.0));
+let mixed = select(old_average + (1.0 - hyper[9]) * (new_p - old_average), new_p, vec4<bool>(hyper[9] == 0.0));
 average[i] = select(old_average, mixed, live);
+}
+if (HAS_HALF) {
+half[i] = Half(select(p, new_p, live));
 }
 }
 
@@ -624,10 +632,11 @@ return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(
  * adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
  * g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
  * Buffers f32: param, m, v [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
- * hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
- * root is 1, or 0 (with eps 1) for a step of plain momentum.
+ * hyper [10] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root, decay of the average): the bias corrections are folded in on the
+ * host, in doubles; root is 1, or 0 (with eps 1) for a step of plain momentum.
  * scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
- * average [count] updated and decay [1] where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
+ * average [count] updated where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
+ * half [count] f16 where HAS_HALF: the new param, rounded.
  * Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
  * Grid: one vec4 an invocation, WG invocations a workgroup. All reads are under way before the first of them is waited for: whether the
  * step is held is asked after them.
@@ -6950,12 +6959,14 @@ const clip_scale_ = {
     partial: { binding: 0, access: 'read', element: 'f32' },
     limits: { binding: 1, access: 'read', element: 'f32' },
     clip: { binding: 2, access: 'read_write', element: 'f32' },
+    loss_scale: { binding: 4, access: 'read_write', element: 'f32', optional: 'HAS_LOSS_SCALE' },
   },
   uniform: { binding: 3, size: 4, fields: {
     groups: { type: 'u32', offset: 0 },
   } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
+    HAS_LOSS_SCALE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['LANES'],
   code: `
@@ -6969,8 +6980,16 @@ const clip_scale_ = {
 
 
 
+
+
+
 const LANES: u32 = 256u;
 const ROWS: u32 = 1u;
+const HAS_LOSS_SCALE: bool = false;
+
+const GROWTH: f32 = 2000.0;
+const LEAST: f32 = 1.0;
+const MOST: f32 = 16777216.0;
 
 struct Dims {
 groups: u32,
@@ -6980,6 +6999,7 @@ groups: u32,
 @group(0) @binding(1) var<storage, read> limits: array<f32>;
 @group(0) @binding(2) var<storage, read_write> clip: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(4) var<storage, read_write> loss_scale: array<f32>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_id) lid: vec3u) {
@@ -6994,7 +7014,10 @@ bad = lanes_sum(bad, lid.x, 0u);
 if (lid.x != 0u) {
 return;
 }
-let norm = sqrt(squares);
+var norm = sqrt(squares);
+if (HAS_LOSS_SCALE) {
+norm /= loss_scale[0];
+}
 
 let finite = bad == 0.0 && (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
 var scale = 1.0;
@@ -7004,9 +7027,26 @@ scale = select(0.0, min(1.0, limits[0] / (norm + 1e-6)), finite);
 clip[0] = scale;
 clip[1] = norm;
 clip[2] = bad;
-
-let sound = finite && (bitcast<u32>(limits[1]) & 0x7f800000u) != 0x7f800000u;
-clip[3] = select(1.0, 0.0, sound && bitcast<u32>(clip[3]) != 0x3f800000u);
+let loss_sound = (bitcast<u32>(limits[1]) & 0x7f800000u) != 0x7f800000u;
+let sound = finite && loss_sound;
+var stuck = bitcast<u32>(clip[3]) == 0x3f800000u;
+if (HAS_LOSS_SCALE) {
+let by = loss_scale[0];
+clip[0] = scale / by;
+stuck = stuck && loss_scale[1] != 1.0;
+let skipped = !stuck && !finite && loss_sound && by > LEAST;
+loss_scale[1] = select(0.0, 1.0, skipped);
+if (skipped) {
+loss_scale[0] = max(LEAST, 0.5 * by);
+loss_scale[2] += 1.0;
+loss_scale[3] = 0.0;
+} else if (sound && !stuck) {
+let grown = loss_scale[3] + 1.0 >= GROWTH;
+loss_scale[0] = select(by, min(MOST, 2.0 * by), grown && by < MOST);
+loss_scale[3] = select(loss_scale[3] + 1.0, 0.0, grown);
+}
+}
+clip[3] = select(1.0, 0.0, sound && !stuck);
 }
 
 
@@ -7040,10 +7080,13 @@ return total;
  * Buffers f32: partial [groups, 2]; limits [2] = (max_norm or 0 for none, the loss or 0); clip [4] = (scale, norm, non-finite
  * count, held). held is 1 from the first step on whose norm or loss is not finite, until the host writes 0: optimisers and averages
  * then change nothing.
+ * loss_scale [4] where HAS_LOSS_SCALE = (what the gradients were multiplied by, skipped, steps skipped, sound steps since it was changed):
+ * the gradients are divided by it. Where they are not finite and the loss is, the step alone is held (skipped is 1) and it is halved;
+ * after GROWTH sound steps it is doubled. At LEAST it is not halved: the step is held as any other.
  * Grid: one workgroup of LANES invocations.
  * Precision: f32, in one fixed order.
  * Source: torch.nn.utils.clip_grad_norm_ followed by nan_to_num, as UCGM's training step has them: a NaN norm makes every
- * gradient NaN and then 0.
+ * gradient NaN and then 0. Micikevicius et al. 2018 (loss scaling), with the numbers of torch.amp.GradScaler.
  */
 export interface ClipScale extends Same<typeof clip_scale_> {}
 export const clip_scale: ClipScale = clip_scale_;

@@ -1,3 +1,4 @@
+import type { PassPrecision } from '../autograd/precision.ts';
 import { Tape } from '../autograd/tape.ts';
 import { group, number, object, optional } from '../kernel/index.ts';
 import { randomNormal } from '../kernels/random.ts';
@@ -69,7 +70,7 @@ export class Trainer {
 
   /**
    * @param batchSize samples a step, of this trainer's part.
-   * @throws OptionError, OptimizerError or TensorError for options, sizes or memory that do not fit.
+   * @throws OptionError, OptimizerError, PrecisionError or TensorError for options, sizes or memory that do not fit.
    */
   constructor(workspace: Workspace, network: VelocityNetwork, batchSize: number, options: TrainerOptions) {
     refuseWrong('Trainer', OPTIONS, options);
@@ -155,7 +156,7 @@ export class Trainer {
 
   /** Records the forward passes and the backward of one step, and gives its loss: the same commands in every step. */
   readonly #record = (tape: Tape): Tensor => {
-    const inference = new Tape(this.workspace, { record: false });
+    const inference = new Tape(this.workspace, { record: false, precision: this.#comparing });
     const total = { values: this.#total, slot: 0 };
     const batch = { ...this.#inputs, training: this.#training };
     this.#method.run(tape, inference, this.weights, this.teacher?.weights, batch, total).backward();
@@ -210,6 +211,12 @@ export class Trainer {
     this.#method.free();
     for (const tensor of [...Object.values(this.#inputs), this.#total]) this.workspace.free(tensor);
     await this.learner.free();
+  }
+
+  /** In what the passes compute that a target is made of: where they are subtracted from each other, not in f16. */
+  get #comparing(): PassPrecision {
+    const { precision = 'f32' } = this.options;
+    return precision === 'mixed' && this.#method.takesDifferences ? 'f32' : precision;
   }
 
   get #nullLabel(): number {
