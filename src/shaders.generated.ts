@@ -15230,17 +15230,7 @@ const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
 
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
-let index = (slice * dims.m + row) * dims.n + col;
-var value = sum;
-let count = min(4u, dims.n - col);
-if (HAS_BIAS) {
-value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
-}
-if (HAS_PRE) {
+fn put_pre(index: u32, count: u32, value: vec4f) {
 for (var j = 0u; j < 4u; j += STORE_WIDTH) {
 if (j < count) {
 var part: OElem;
@@ -15251,6 +15241,37 @@ pre[(index + j) / STORE_WIDTH] = part;
 }
 }
 }
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+fn bias_from(col: u32) -> vec4f {
+let last = dims.n - 1u;
+return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
+}
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let index = (slice * dims.m + row) * dims.n + col;
+var value = sum;
+let count = min(4u, dims.n - col);
+if (HAS_BIAS) {
+value += bias_from(col);
+}
+if (HAS_PRE) { put_pre(index, count, value); }
 if (ACT != 0u) {
 value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
 }
@@ -15269,15 +15290,7 @@ if (count > 2u) { value.z += residual_at(at + 2u).x; }
 if (count > 3u) { value.w += residual_at(at + 3u).x; }
 }
 }
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-out[(index + j) / STORE_WIDTH] = part;
-}
-}
+put_out(index, count, value);
 }
 
 
@@ -16112,17 +16125,7 @@ const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
 
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
-let index = (slice * dims.m + row) * dims.n + col;
-var value = sum;
-let count = min(4u, dims.n - col);
-if (HAS_BIAS) {
-value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
-}
-if (HAS_PRE) {
+fn put_pre(index: u32, count: u32, value: vec4f) {
 for (var j = 0u; j < 4u; j += STORE_WIDTH) {
 if (j < count) {
 var part: OElem;
@@ -16133,6 +16136,37 @@ pre[(index + j) / STORE_WIDTH] = part;
 }
 }
 }
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+fn bias_from(col: u32) -> vec4f {
+let last = dims.n - 1u;
+return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
+}
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let index = (slice * dims.m + row) * dims.n + col;
+var value = sum;
+let count = min(4u, dims.n - col);
+if (HAS_BIAS) {
+value += bias_from(col);
+}
+if (HAS_PRE) { put_pre(index, count, value); }
 if (ACT != 0u) {
 value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
 }
@@ -16151,15 +16185,7 @@ if (count > 2u) { value.z += residual_at(at + 2u).x; }
 if (count > 3u) { value.w += residual_at(at + 3u).x; }
 }
 }
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-out[(index + j) / STORE_WIDTH] = part;
-}
-}
+put_out(index, count, value);
 }
 
 
@@ -16769,6 +16795,7 @@ const matmul_tiled_ = {
     residual: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
     out: { binding: 5, access: 'read_write', element: 'OElem' },
     pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
+    sums: { binding: 8, access: 'read_write', element: 'f32', optional: 'HAS_SUMS' },
   },
   uniform: { binding: 7, size: 36, fields: {
     m: { type: 'u32', offset: 0 },
@@ -16805,10 +16832,16 @@ const matmul_tiled_ = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    GLU: { kind: 'const', type: 'bool', default: false },
+    HAS_SUMS: { kind: 'const', type: 'bool', default: false },
     RUNS: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
   code: `
+
+
+
+
 
 
 
@@ -16854,6 +16887,8 @@ const HAS_BIAS: bool = false;
 const HAS_GATE: bool = false;
 const HAS_RESIDUAL: bool = false;
 const HAS_PRE: bool = false;
+const GLU: bool = false;
+const HAS_SUMS: bool = false;
 const RUNS: bool = false;
 
 const RUN: u32 = 2048u;
@@ -16862,6 +16897,7 @@ const SIDE: u32 = 8u;
 const THREADS: u32 = 64u;
 const BM: u32 = 4u * SIDE * QM;
 const BN: u32 = 4u * SIDE * QN;
+const BN_OUT: u32 = select(BN, BN / 2u, GLU);
 const ITEMS_A: u32 = BK * BM / 16u;
 const ITEMS_B: u32 = BK * BN / 16u;
 const TWICE: bool = ITEMS_A + ITEMS_B > THREADS;
@@ -16886,10 +16922,36 @@ residual_rows: u32,
 @group(0) @binding(5) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(6) var<storage, read_write> pre: array<OElem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read_write> sums: array<f32>;
 
 
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<AScalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<BScalar>(b[i])); }
+
+
+fn b_column(col_base: u32, within: u32) -> u32 {
+if (GLU && within >= BN / 2u) {
+return dims.n / 2u + col_base + within - BN / 2u;
+}
+return col_base + within;
+}
+
+
+fn write_sums(local: u32, slice: u32, row_base: u32, own: vec4f) {
+let quads = BM / 4u;
+if (local < ITEMS_A) { tile_a[local / quads][local % quads] = own; }
+workgroupBarrier();
+if (local >= quads) {
+return;
+}
+let total = (tile_a[0][local] + tile_a[1][local]) + (tile_a[2][local] + tile_a[3][local]);
+let row = row_base + local * 4u;
+let at = slice * dims.m + row;
+if (row < dims.m) { sums[at] = total.x; }
+if (row + 1u < dims.m) { sums[at + 1u] = total.y; }
+if (row + 2u < dims.m) { sums[at + 2u] = total.z; }
+if (row + 3u < dims.m) { sums[at + 3u] = total.w; }
+}
 
 fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
 finish(slice, batch, row, col, sums.r0);
@@ -16898,13 +16960,21 @@ finish(slice, batch, row + 2u, col, sums.r2);
 finish(slice, batch, row + 3u, col, sums.r3);
 }
 
+fn finish_glu_block(x1: Block, x2: Block, batch: u32, row: u32, col: u32) {
+finish_glu(batch, row, col, x1.r0, x2.r0);
+finish_glu(batch, row + 1u, col, x1.r1, x2.r1);
+finish_glu(batch, row + 2u, col, x1.r2, x2.r2);
+finish_glu(batch, row + 3u, col, x1.r3, x2.r3);
+}
+
 @compute @workgroup_size(64)
 fn main(
 @builtin(workgroup_id) wid: vec3u,
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_index) local: u32,
 ) {
-let tiles_n = (dims.n + BN - 1u) / BN;
+let cols = select(dims.n, dims.n / 2u, GLU);
+let tiles_n = (cols + BN_OUT - 1u) / BN_OUT;
 let tiles_m = (dims.m + BM - 1u) / BM;
 let group = wid.x + wid.y * groups.x;
 let slice = group / (tiles_n * tiles_m);
@@ -16917,11 +16987,12 @@ let batch = slice % dims.batch;
 let k_begin = (slice / dims.batch) * dims.k_chunk;
 let k_end = min(dims.k, k_begin + dims.k_chunk);
 let row_base = (tile / tiles_n) * BM;
-let col_base = (tile % tiles_n) * BN;
+let col_base = (tile % tiles_n) * BN_OUT;
 let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
 let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
 var s = Sums();
+var a_sums = vec4f();
 var runs_before = Block();
 let at = place(local);
 let sources = Sources(a_base, b_base, row_base, col_base, k_end);
@@ -16929,6 +17000,7 @@ var next = fetch(local, sources, k_begin);
 var next2 = Fetched();
 if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
 for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+if (HAS_SUMS) { a_sums += (next.v0 + next.v1) + (next.v2 + next.v3); }
 stage(local, next);
 if (TWICE) { stage(local + THREADS, next2); }
 workgroupBarrier();
@@ -16947,8 +17019,14 @@ s.b00 = Block();
 }
 if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
+if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base, a_sums); }
 let row = row_base + at.y * 4u;
 let col = col_base + at.x * 4u;
+if (GLU) {
+finish_glu_block(s.b00, s.b01, batch, row, col);
+if (QM > 1u) { finish_glu_block(s.b10, s.b11, batch, row + 4u * SIDE, col); }
+return;
+}
 finish_block(s.b00, slice, batch, row, col);
 if (QN > 1u) { finish_block(s.b01, slice, batch, row, col + 4u * SIDE); }
 if (QM > 1u) {
@@ -17105,7 +17183,7 @@ a_along_k(base, row + 3u, k, k_end),
 
 fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
 if (TRANS_B) {
-let col = col_base + (e / (BK / 4u)) * 4u;
+let col = b_column(col_base, (e / (BK / 4u)) * 4u);
 let k = k0 + (e % (BK / 4u)) * 4u;
 return Fetched(
 b_along_k(base, col, k, k_end),
@@ -17217,17 +17295,7 @@ const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
 
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
-let index = (slice * dims.m + row) * dims.n + col;
-var value = sum;
-let count = min(4u, dims.n - col);
-if (HAS_BIAS) {
-value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
-}
-if (HAS_PRE) {
+fn put_pre(index: u32, count: u32, value: vec4f) {
 for (var j = 0u; j < 4u; j += STORE_WIDTH) {
 if (j < count) {
 var part: OElem;
@@ -17238,6 +17306,37 @@ pre[(index + j) / STORE_WIDTH] = part;
 }
 }
 }
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+fn bias_from(col: u32) -> vec4f {
+let last = dims.n - 1u;
+return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
+}
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let index = (slice * dims.m + row) * dims.n + col;
+var value = sum;
+let count = min(4u, dims.n - col);
+if (HAS_BIAS) {
+value += bias_from(col);
+}
+if (HAS_PRE) { put_pre(index, count, value); }
 if (ACT != 0u) {
 value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
 }
@@ -17256,15 +17355,33 @@ if (count > 2u) { value.z += residual_at(at + 2u).x; }
 if (count > 3u) { value.w += residual_at(at + 3u).x; }
 }
 }
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
+put_out(index, count, value);
 }
-out[(index + j) / STORE_WIDTH] = part;
+
+
+
+
+
+
+
+fn finish_glu(batch: u32, row: u32, col: u32, sum1: vec4f, sum2: vec4f) {
+let hidden = dims.n / 2u;
+if (row >= dims.m || col >= hidden) {
+return;
 }
+var x1 = sum1;
+var x2 = sum2;
+if (HAS_BIAS) {
+x1 += bias_from(col);
+x2 += bias_from(hidden + col);
 }
+let count = min(4u, hidden - col);
+let line = batch * dims.m + row;
+if (HAS_PRE) {
+put_pre(line * dims.n + col, count, x1);
+put_pre(line * dims.n + hidden + col, count, x2);
+}
+put_out(line * hidden + col, count, vec4f(silu(x1.x), silu(x1.y), silu(x1.z), silu(x1.w)) * x2);
 }
 
 
@@ -17483,6 +17600,9 @@ return select(clamp(x, low, high), x, is_nan(x));
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * sums [splits * batch, m] = the sums of A's rows over k, as bias gradients need: each of its numbers is in a register on its way
+ * GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
+ * factors' linear maps. An invocation's second block of columns is that of x2 beside x1's.
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
  * Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
  * read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile). Small workgroups, several a multiprocessor, wait for
@@ -22013,6 +22133,7 @@ const sum_cols_ = {
     out: { binding: 1, access: 'read_write', element: 'OutElem' },
     tail: { binding: 3, access: 'read', element: 'Elem', optional: 'HAS_TAIL' },
     tail_out: { binding: 4, access: 'read_write', element: 'OutElem', optional: 'HAS_TAIL' },
+    prior: { binding: 5, access: 'read', element: 'OutElem', optional: 'HAS_PRIOR' },
   },
   uniform: { binding: 2, size: 16, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -22026,6 +22147,7 @@ const sum_cols_ = {
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     HAS_TAIL: { kind: 'const', type: 'bool', default: false },
+    HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OutElem: { kind: 'alias', type: 'type', default: 'f32' },
     Summed: { kind: 'alias', type: 'type', default: 'f32' },
@@ -22045,6 +22167,7 @@ const LANES: u32 = 8u;
 const LANES_FROM: u32 = 64u;
 const VEC: bool = false;
 const HAS_TAIL: bool = false;
+const HAS_PRIOR: bool = false;
 alias Elem = f32;
 alias OutElem = f32;
 alias Summed = f32;
@@ -22063,6 +22186,7 @@ tail_cols: u32,
 @group(0) @binding(2) var<uniform> dims: Dims;
 @group(0) @binding(3) var<storage, read> tail: array<Elem>;
 @group(0) @binding(4) var<storage, read_write> tail_out: array<OutElem>;
+@group(0) @binding(5) var<storage, read> prior: array<OutElem>;
 
 var<private> in_tail: bool;
 
@@ -22090,8 +22214,13 @@ return;
 }
 if (in_tail) {
 tail_out[p.part * cols + p.col] = OutElem(sum);
+return;
+}
+let at = p.part * cols + p.col;
+if (HAS_PRIOR) {
+out[at] = OutElem(Summed(prior[at]) + sum);
 } else {
-out[p.part * cols + p.col] = OutElem(sum);
+out[at] = OutElem(sum);
 }
 }
 
@@ -22209,7 +22338,7 @@ return runs.total + runs.block;
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
  * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail, tail_out likewise of tail_cols: more columns of the
- * same rows, as the parts of a bias gradient are to those of its weight.
+ * same rows, as the parts of a bias gradient are to those of its weight. prior, as out: what the sums of x are added to.
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
  * where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
  * keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.

@@ -1,5 +1,5 @@
 // product_tiles: fetches the tiles of A and B of one step of a product of stored matrices, BK lines of k, into registers.
-// Needs in the kernel: const BM, BN, BK, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B, VEC_A, VEC_B; dims.m, n, k; fn a_at, b_at(i) -> vec4f.
+// Needs in the kernel: const BM, BN, BK, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B, VEC_A, VEC_B; dims.m, n, k; fn a_at, b_at(i) -> vec4f; fn b_column(col_base, within) -> u32.
 // @use product_stage
 
 // Four k from k0 of row `row` of A [m, k], zero past the edges.
@@ -94,7 +94,7 @@ fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
 
 fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
   if (TRANS_B) {
-    let col = col_base + (e / (BK / 4u)) * 4u;
+    let col = b_column(col_base, (e / (BK / 4u)) * 4u);
     let k = k0 + (e % (BK / 4u)) * 4u;
     return Fetched(
       b_along_k(base, col, k, k_end),

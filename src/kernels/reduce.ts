@@ -8,6 +8,8 @@ import { checkFours, elem, type Stored, stored } from './vec_tile.ts';
 export interface SumColsOptions extends ColumnOptions {
   /** Also sum the columns of a second tensor of as many rows: buffers tail and tail_out, dim tail_cols. */
   tail?: boolean;
+  /** Add the sums to numbers that are there: buffer prior, as out. */
+  prior?: boolean;
   /** How x and tail are stored; default f32. Sums are f32. */
   dtype?: Stored;
   /** How out and tail_out are stored; default f32. */
@@ -31,7 +33,7 @@ export function chooseChunk(rows: number, cols: number, caps: Caps = PORTABLE): 
 /**
  * Sums down columns, by chunks of rows: `out[chunk, c] = sum of x[r, c]` over the chunk's rows. For bias gradients, split-k
  * partial products and second passes. Buffers of `dtype`: x [rows, cols], of `outDtype`: out [ceil(rows/chunk_rows), cols]; with `tail` also tail
- * [rows, tail_cols] and tail_out. With a shape, the columns of both are read as vec4f where they can be. See shaders/sum_cols.wgsl.
+ * [rows, tail_cols] and tail_out, with `prior`, as out, what is added to the sums of x. With a shape, the columns of both are read as vec4f where they can be. See shaders/sum_cols.wgsl.
  */
 export const sumCols = defineKernel({
   shader: shaders.sum_cols,
@@ -40,6 +42,7 @@ export const sumCols = defineKernel({
     tile: columnTile,
     vec: optional(flag),
     tail: optional(flag),
+    prior: optional(flag),
     dtype: stored,
     outDtype: stored,
   }),
@@ -47,6 +50,7 @@ export const sumCols = defineKernel({
     LANES: columnLanes('sum_cols', o ?? {}, caps),
     VEC: o?.vec ?? false,
     HAS_TAIL: o?.tail ?? false,
+    HAS_PRIOR: o?.prior ?? false,
     Elem: elem(o?.vec ?? false, o?.dtype),
     OutElem: elem(o?.vec ?? false, o?.outDtype),
     Summed: o?.vec ? 'vec4f' : 'f32',
@@ -56,6 +60,7 @@ export const sumCols = defineKernel({
     return {
       x: d.rows * d.cols,
       out: chunks * d.cols,
+      prior: chunks * d.cols,
       tail: d.rows * d.tail_cols,
       tail_out: chunks * d.tail_cols,
     };

@@ -1,7 +1,7 @@
 import { activate, swiglu } from '../../src/autograd/ops/activation.ts';
 import { attention, selfAttention } from '../../src/autograd/ops/attention.ts';
 import { cast } from '../../src/autograd/ops/cast.ts';
-import { linear, linearGatedResidual } from '../../src/autograd/ops/linear.ts';
+import { linear, linearGatedResidual, linearSwiglu } from '../../src/autograd/ops/linear.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
 import { add, addPerSample, gatedResidual } from '../../src/autograd/ops/residual.ts';
 import { chunk, get, type OpCase, table } from './op_case.ts';
@@ -59,6 +59,13 @@ export const HALF_CASES: HalfCase[] = [
     halves: [],
     build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), { table: get(i, 'p'), dtype: t.dtype }),
     fixed: { p: table(3, 4) },
+  },
+  {
+    ops: ['linearSwiglu'],
+    name: 'bias',
+    shapes: { x: [3, 24], w: [16, 24], b: [16] },
+    halves: ['x'],
+    build: (t, i) => linearSwiglu(t, get(i, 'x'), get(i, 'w'), get(i, 'b')),
   },
   {
     ops: ['linearGatedResidual'],

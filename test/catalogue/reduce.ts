@@ -12,6 +12,7 @@ function colsCase(
   extra: Partial<KernelCase> = {},
   vec?: boolean,
   tailCols = 0,
+  hasPrior = false,
   [dtype, outDtype]: readonly [Stored, Stored] = ['f32', 'f32'],
 ): KernelCase {
   const chunks = Math.ceil(rows / chunkRows);
@@ -22,18 +23,24 @@ function colsCase(
       tile && `${tile.lanes} lanes`,
       vec && 'by vec4',
       tailCols > 0 && `and ${tailCols}`,
+      hasPrior && 'added',
       suffixOf(dtype, outDtype).trim(),
     ]
       .filter(Boolean)
       .join(' '),
-    variant:
-      [tile ? `${tile.lanes} lanes` : 'default', ...(tailCols > 0 ? ['tail'] : [])].join(' and ') +
-      suffixOf(dtype, outDtype),
+    variant: [
+      tile ? `${tile.lanes} lanes` : 'default',
+      ...(tailCols > 0 ? ['tail'] : []),
+      ...(hasPrior ? ['prior'] : []),
+      ...(dtype === 'f16' || outDtype === 'f16' ? [`${dtype} to ${outDtype}`] : []),
+    ].join(' and '),
     shape: [rows, cols],
     tolerance: 3e-6,
     toleranceFrom: 'f32 rounding of a sum of chunk_rows terms in order, ~ eps sqrt(chunk_rows)',
     flops: rows * cols,
-    bytes: ((dtype === 'f16' ? 2 : 4) * rows + (outDtype === 'f16' ? 2 : 4) * chunks) * (cols + tailCols),
+    bytes:
+      ((dtype === 'f16' ? 2 : 4) * rows + (outDtype === 'f16' ? 2 : 4) * chunks) * (cols + tailCols) +
+      (hasPrior ? (outDtype === 'f16' ? 2 : 4) * chunks * cols : 0),
     ...needsOf(dtype, outDtype),
     forced: tile !== undefined || vec !== undefined,
     ...extra,
@@ -44,15 +51,19 @@ function colsCase(
         Float32Array.from(randn(rows * tailCols, 2), (v) => v - 0.5),
       );
       const has = tailCols > 0;
+      const prior = storedAs(outDtype, Float32Array.from(randn(chunks * cols, 3)));
       return prepared(
-        sumCols.prepare(device, { tile, vec, tail: has, dtype, outDtype }),
+        sumCols.prepare(device, { tile, vec, tail: has, prior: hasPrior, dtype, outDtype }),
         { rows, cols, chunk_rows: chunkRows, ...(has && { tail_cols: tailCols }) },
         {
-          inputs: { x, ...(has && { tail }) },
+          inputs: { x, ...(has && { tail }), ...(hasPrior && { prior }) },
           outputs: { out: chunks * cols, ...(has && { tail_out: chunks * tailCols }) },
-          halves: [...(dtype === 'f16' ? ['x', 'tail'] : []), ...(outDtype === 'f16' ? ['out', 'tail_out'] : [])],
+          halves: [
+            ...(dtype === 'f16' ? ['x', 'tail'] : []),
+            ...(outDtype === 'f16' ? ['out', 'tail_out', 'prior'] : []),
+          ],
           oracle: () => ({
-            out: columnSums(x, rows, cols, chunkRows),
+            out: columnSums(x, rows, cols, chunkRows).map((sum, i) => sum + (hasPrior ? (prior[i] as number) : 0)),
             ...(has && { tail_out: columnSums(tail, rows, tailCols, chunkRows) }),
           }),
         },
@@ -116,10 +127,12 @@ export const reduceCases: KernelCase[] = [
   colsCase(257, 41, 100, { lanes: 8 }, {}, undefined, 257),
   colsCase(7, 1028, 7, { lanes: 32 }, {}, true, 12),
   colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028),
-  colsCase(257, 41, 100, undefined, {}, undefined, 0, ['f16', 'f32']),
-  colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028, ['f16', 'f32']),
-  colsCase(5, 1028, 5, undefined, {}, true, 0, ['f32', 'f16']),
-  colsCase(7, 41, 3, undefined, {}, undefined, 5, ['f16', 'f16']),
+  colsCase(7, 41, 3, undefined, {}, undefined, 0, true),
+  colsCase(12, 1028, 12, { lanes: 32 }, {}, true, 12, true),
+  colsCase(257, 41, 100, undefined, {}, undefined, 0, false, ['f16', 'f32']),
+  colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028, false, ['f16', 'f32']),
+  colsCase(5, 1028, 5, undefined, {}, true, 0, true, ['f32', 'f16']),
+  colsCase(7, 41, 3, undefined, {}, undefined, 5, false, ['f16', 'f16']),
   rowsCase(3, 41, false, undefined, { smoke: true }),
   rowsCase(41, 257, true, { lanes: 64, rows: 4 }),
   rowsCase(1, 1153, false, { lanes: 256, rows: 1 }),
@@ -127,7 +140,7 @@ export const reduceCases: KernelCase[] = [
   rowsCase(65539, 3, false, { lanes: 1, rows: 1 }),
   colsCase(16384, 1152, chooseChunk(16384, 1152), undefined, BENCH),
   colsCase(16384, 16, chooseChunk(16384, 16), undefined, BENCH),
-  colsCase(16384, 1152, chooseChunk(16384, 1152), undefined, BENCH, undefined, 0, ['f16', 'f32']),
+  colsCase(16384, 1152, chooseChunk(16384, 1152), undefined, BENCH, undefined, 0, false, ['f16', 'f32']),
   colsCase(256, 16, 256, undefined, BENCH),
   colsCase(8, 1152 * 1152, 8, undefined, BENCH),
   colsCase(96, 384 * 384, 96, undefined, BENCH),

@@ -1,11 +1,12 @@
-import { activationBackward } from '../../kernels/activation.ts';
-import type { MatmulOptions } from '../../kernels/matmul.ts';
+import { activationBackward, swigluBackward } from '../../kernels/activation.ts';
+import { gluTile, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
 import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
 import { storedAs } from '../precision.ts';
 import type { GradSink, Tape } from '../tape.ts';
+import { swiglu } from './activation.ts';
 import { cast } from './cast.ts';
 import { gateBackward } from './gate.ts';
-import { columnSums, product, splitProduct, splitsOf } from './product.ts';
+import { columnSums, product, splitProduct } from './product.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
 export interface ModulationChunk {
@@ -65,6 +66,37 @@ export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, opt
       );
       linearBackward(tape, sink, dpre, x, weight, b, bias);
       tape.release(dpre);
+    },
+  });
+}
+
+/**
+ * silu(x1) * x2 of [x1 | x2] = x W^T + b: x [..., in], weight [2H, in], bias [2H] -> [..., H]. One kernel where the device has tiles for
+ * it and multiplies in f32; elsewhere a product, then `swiglu`. Shazeer 2020.
+ */
+export function linearSwiglu(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  const { device, caps } = tape.workspace;
+  const { rows, cols } = rowsAndCols(x);
+  const out = weight.shape[0] as number;
+  const shape = { m: rows, n: out, k: cols };
+  const tile = gluTile(shape, caps);
+  if (!tile || x.dtype === 'f16' || tape.precision === 'f32x3') return swiglu(tape, linear(tape, x, weight, bias));
+  checkLinear(x, weight, bias, cols, out);
+  const y = tape.alloc(...x.shape.slice(0, -1), out / 2);
+  const x12 = tape.recording ? tape.alloc(rows, out) : undefined;
+  const kernel = matmul.prepare(device, { layout: 'nt', glu: true, bias: !!bias, pre: !!x12, tile });
+  tape.run(kernel, { a: x, b: weight, bias, pre: x12, out: y }, shape);
+  return tape.push({
+    op: 'linearSwiglu',
+    inputs: bias ? [x, weight, bias] : [x, weight],
+    output: y,
+    saved: x12 ? [x12] : [],
+    vjp: (dy, sink) => {
+      const dims = { rows, hidden: out / 2 };
+      const dx12 = tape.alloc(rows, out);
+      tape.run(swigluBackward.prepare(device, undefined, dims), { x12: x12 as Tensor, dy, dx12 }, dims);
+      linearBackward(tape, sink, dx12, x, weight, weight, bias);
+      tape.release(dx12);
     },
   });
 }
@@ -129,30 +161,18 @@ function linearBackward(
   inputGradient(tape, sink, dy, x, multiplier);
   const shape = { m: out, n: cols, k: rows };
   if (bias && sink.needs(weight) && sink.needs(bias)) {
-    sink.give(weight, (dw) =>
-      sink.give(bias, (db) => splitProduct(tape, 'tn', shape, dy, x, dw, {}, { of: dy, out: db })),
-    );
+    sink.give(weight, (dw) => sink.give(bias, (db) => splitProduct(tape, 'tn', shape, dy, x, dw, { sums: db })));
     return;
   }
   sink.give(weight, (dw) => splitProduct(tape, 'tn', shape, dy, x, dw));
   if (bias) sink.give(bias, (db) => columnSums(tape, dy, rows, out, db));
 }
 
-/** dx = dy W, added by the product to a gradient that came before, but where its sum is cut in parts. */
+/** dx = dy W, added to a gradient that came before. */
 function inputGradient(tape: Tape, sink: GradSink, dy: Tensor, x: Tensor, weight: Tensor): void {
   const { rows, cols } = rowsAndCols(x);
   const shape = { m: rows, n: cols, k: weight.shape[0] as number };
-  if (splitsOf(tape, shape, dy, weight) > 1) {
-    sink.give(x, (dx) => splitProduct(tape, 'nn', shape, dy, weight, dx));
-    return;
-  }
-  const write = (dx: Tensor, prior?: Tensor) =>
-    prior
-      ? product(tape, 'nn', shape, { residual: true }, { a: dy, b: weight, residual: prior }, dx, {
-          residual_rows: rows,
-        })
-      : product(tape, 'nn', shape, {}, { a: dy, b: weight }, dx);
-  sink.give(x, write, 'fused');
+  sink.give(x, (dx, prior) => splitProduct(tape, 'nn', shape, dy, weight, dx, { prior }), 'fused');
 }
 
 function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | undefined, cols: number, out: number): void {

@@ -49,11 +49,6 @@ const dtypesOf = (a: Tensor, b: Tensor, out: Tensor) => ({
   outDtype: storedAs(out),
 });
 
-/** Into how many parts k is cut best, where the parts can be added up. */
-export function splitsOf(tape: Tape, shape: ProductShape, a: Tensor, b: Tensor): number {
-  return choose(tape, shape, precisionOf(tape, a, b)).splits;
-}
-
 const choose = (tape: Tape, shape: ProductShape & { split?: boolean }, precision: Precision) =>
   precision === 'f32'
     ? chooseMatmul(shape, tape.workspace.caps)
@@ -116,10 +111,15 @@ function rangesOf(tape: Tape, a: Tensor, b: Tensor): Tensor {
   return ranges;
 }
 
-/**
- * A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. `sums`:
- * also those of the columns of a tensor [k, cols], whose parts are added up with the product's.
- */
+/** What a split product does besides. */
+export interface SplitOptions extends Pick<MatmulOptions, 'shareA' | 'shareB'> {
+  /** [m]: the sums of the rows of op(A), which are the columns of a [k, m]; a tile of f32 takes them on the way. */
+  sums?: Tensor | undefined;
+  /** As out: what the product is added to. */
+  prior?: Tensor | undefined;
+}
+
+/** A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. */
 export function splitProduct(
   tape: Tape,
   layout: MatmulLayout,
@@ -127,40 +127,34 @@ export function splitProduct(
   a: Tensor,
   b: Tensor,
   out: Tensor,
-  shared: Pick<MatmulOptions, 'shareA' | 'shareB'> = {},
-  sums?: { readonly of: Tensor; readonly out: Tensor },
+  { sums, prior, ...shared }: SplitOptions = {},
 ): void {
   const { device } = tape.workspace;
   const { m, n, k, batch = 1 } = shape;
   const precision = precisionOf(tape, a, b);
   const { splits, kChunk, ...tile } = choose(tape, shape, precision);
-  const run = (to: Tensor, k_chunk: number) => {
-    const dims = { m, n, k, batch, k_chunk };
-    if (precision !== 'f32') matrixProduct(tape, { layout, ...shared }, tile, { a, b }, to, dims);
-    else {
-      const stored = to.dtype === 'f16' ? dtypesOf(a, b, to) : {};
-      const options = { layout, tile: tile as NonNullable<MatmulOptions['tile']>, ...shared, ...stored };
-      tape.run(matmul.prepare(device, options), { a, b, out: to }, dims);
-    }
-  };
-  if (splits === 1) {
-    run(out, k);
-    if (sums) columnSums(tape, sums.of, k, sums.out.count, sums.out);
-    return;
-  }
-  const x = tape.alloc(splits, batch * m * n);
-  run(x, kChunk);
-  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits };
-  if (!sums) tape.run(sumCols.prepare(device, { outDtype: storedAs(out) }, dims), { x, out }, dims);
-  else {
-    const of = { rows: k, cols: sums.out.count, chunk_rows: kChunk };
-    const tail = tape.alloc(splits, of.cols);
-    tape.run(sumCols.prepare(device, { dtype: storedAs(sums.of) }, of), { x: sums.of, out: tail }, of);
-    const both = { ...dims, tail_cols: of.cols };
-    tape.run(sumCols.prepare(device, { tail: true }, both), { x, out, tail, tail_out: sums.out }, both);
-    tape.release(tail);
-  }
-  tape.release(x);
+  const whole = splits === 1;
+  const onTheWay = sums !== undefined && precision === 'f32' && tile.kind === 'tiled';
+  const residual = whole ? prior : undefined;
+  const parts = whole ? out : tape.alloc(splits, batch * m * n);
+  const partSums = !onTheWay ? undefined : whole ? sums : tape.alloc(splits, m);
+  const options = { layout, ...shared, residual: residual !== undefined };
+  const dims = { m, n, k, batch, k_chunk: kChunk, ...(residual && { residual_rows: m }) };
+  if (precision === 'f32') {
+    const stored = parts.dtype === 'f16' ? dtypesOf(a, b, parts) : {};
+    const plain = { ...options, ...(onTheWay && { sums: true }), ...stored };
+    const kernel = matmul.prepare(device, { ...plain, tile: tile as NonNullable<MatmulOptions['tile']> });
+    const buffers = { a, b, out: parts, residual, ...(onTheWay && { sums: partSums }) };
+    tape.run(kernel, buffers, dims);
+  } else matrixProduct(tape, options, tile, { a, b, residual }, parts, dims);
+  if (sums && !onTheWay) columnSums(tape, a, k, m, sums);
+  if (whole) return;
+  const all = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(onTheWay && { tail_cols: m }) };
+  const added = { tail: onTheWay, prior: prior !== undefined, outDtype: storedAs(out) };
+  const tails = onTheWay ? { tail: partSums, tail_out: sums } : {};
+  tape.run(sumCols.prepare(device, added, all), { x: parts, out, prior, ...tails }, all);
+  tape.release(parts);
+  if (partSums) tape.release(partSums);
 }
 
 /** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
