@@ -2,6 +2,8 @@
  * The ops, each a forward and its backward by our kernels, and the tape that they are recorded on.
  * @module ucgm-webgpu/ops
  */
+
+export { type PassPrecision, PRECISIONS, PrecisionError } from '../tensor/index.ts';
 export { activate, scaledSilu, swiglu } from './ops/activation.ts';
 export {
   attention,
@@ -52,5 +54,4 @@ export {
 export { stackRows } from './ops/stack.ts';
 export { type ConvWeightOptions, convWeight, forceRows } from './ops/weight_norm.ts';
 export { wideAttention } from './ops/wide_attention.ts';
-export { type PassPrecision, PRECISIONS, PrecisionError } from './precision.ts';
 export { type GradSink, type Node, Tape, TapeError } from './tape.ts';

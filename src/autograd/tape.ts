@@ -1,8 +1,7 @@
 import { type BuffersOf, type DimsOf, FixableError, type Kernel, type ShaderSource } from '../kernel/index.ts';
 import { cast } from '../kernels/cast.ts';
 import { add } from '../kernels/residual.ts';
-import { type DType, type Storage, Tensor, type Workspace } from '../tensor/index.ts';
-import { type PassPrecision, storedAs } from './precision.ts';
+import { type DType, type PassPrecision, type Storage, storedAs, Tensor, type Workspace } from '../tensor/index.ts';
 
 /** A broken rule of the tape: used twice, an op without a backward, a gradient asked before backward. */
 export class TapeError extends FixableError {

@@ -10,6 +10,7 @@ import { checkFits, embed, type ImageSource } from '../metrics/embed.ts';
 import { type Reference, referenceOf, type Scores, score } from '../metrics/score.ts';
 import type { FeatureNetwork } from '../models/features/feature_network.ts';
 import type { Weights } from '../nn/network.ts';
+import { precisionNotice } from '../nn/precision_notice.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { draw } from '../run/draw.ts';
 import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation } from '../run/evaluation.ts';
@@ -17,7 +18,7 @@ import { isFewStep } from '../run/few_step.ts';
 import type { FolderStore } from '../run/folder_store.node.ts';
 import { checkCount } from '../run/samples.ts';
 import type { RunConfig } from '../run/settings.ts';
-import { Workspace } from '../tensor/index.ts';
+import { checkNetworkPrecision, Workspace } from '../tensor/index.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, featureNetwork, readFeatures } from './features.ts';
 import { countNumber, numberList, seedNumber } from './numbers.ts';
@@ -67,6 +68,7 @@ async function evaluate(options: EvalOptions): Promise<void> {
     prepareFiles([{ flag: '--json', path: options.json, extension: '.json' }], options.from);
   const source = openSource(options.from, { weights: options.weights });
   checkCount(source.network, options.images, '--images');
+  checkNetworkPrecision(options.precision ?? 'f32', source.network);
   const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
   const settings = steps.map((n) => withSampling(source.config, options, n)); // before the work: an error costs nothing
   const run = options.json === undefined ? source.run : undefined;
@@ -132,6 +134,8 @@ async function scoreAll(
 ): Promise<Omit<Evaluation, 'rows' | 'date'>> {
   const device = await openNodeDevice();
   const workspace = new Workspace(device);
+  const notice = precisionNotice(options.precision ?? 'f32', workspace.caps);
+  if (notice) console.warn(notice);
   const network = featureNetwork(workspace, features);
   const [channels, height, width] = source.network.input;
   checkFits(network, { channels, height, width });
@@ -217,6 +221,7 @@ async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow
     seed: options.seed,
     atOnce: options.batch,
     signal,
+    precision: options.precision ?? 'f32',
   });
   const seconds = Number(secondsSince(start));
   const samples: ImageSource = {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import { validateSampling } from '../ucgm/schedule.ts';
-import { numberList, realNumber, wholeNumber } from './numbers.ts';
+import { numberList, precisionName, realNumber, wholeNumber } from './numbers.ts';
 
 /** How to sample, where the command line says otherwise than the run. */
 export interface SamplingFlags {
@@ -11,6 +12,7 @@ export interface SamplingFlags {
   cfg?: number;
   warp?: number[];
   gaps?: number[];
+  precision?: PassPrecision;
 }
 
 /** Adds the options of UCGM-S to a command. */
@@ -21,7 +23,8 @@ export function addSamplingOptions(command: Command): Command {
     .option('--rho <x>', 'share of fresh noise a step: 0 to 1, or Auto', share)
     .option('--warp <a,b,c>', 'Kumaraswamy warp of the times', (text) => numberList(text, 3))
     .option('--gaps <a,b>', 'gaps left at the noise end and the data end', (text) => numberList(text, 2))
-    .option('--cfg <x>', 'guidance scale', realNumber);
+    .option('--cfg <x>', 'guidance scale', realNumber)
+    .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName);
 }
 
 /** The run's configuration with the command line's sampling options and number of steps. @throws ConfigError, OptionError. */

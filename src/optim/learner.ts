@@ -1,10 +1,10 @@
-import { checkPrecision } from '../autograd/precision.ts';
 import { Tape } from '../autograd/tape.ts';
 import { checkOptions, group } from '../kernel/index.ts';
 import { lossTotal } from '../kernels/loss.ts';
 import type { Module } from '../nn/network.ts';
 import { type NetworkWeights, WeightStore } from '../nn/weights.ts';
 import {
+  checkPrecision,
   type FlatBuffers,
   MAX_IN_FLIGHT,
   Pace,

@@ -1,6 +1,6 @@
-import { type PassPrecision, precisionOption } from '../autograd/precision.ts';
 import { callback, either, flag, group, number, object, oneOf, optional, signal, type Wrong } from '../kernel/index.ts';
 import type { FlatBuffers } from '../tensor/index.ts';
+import { type PassPrecision, precisionOption } from '../tensor/index.ts';
 import type { OptimizerOptions } from './optimizer.ts';
 
 /** How a learner steps: optimiser, average, clipping, seed. */

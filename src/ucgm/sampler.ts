@@ -1,11 +1,21 @@
-import { checkPrecision, type PassPrecision, precisionOption } from '../autograd/precision.ts';
 import { Tape } from '../autograd/tape.ts';
 import { group, number, optional, signal } from '../kernel/index.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { checkWeights } from '../nn/weights.ts';
-import { withWeights } from '../nn/weights_copy.ts';
+import { withHalves, withWeights } from '../nn/weights_copy.ts';
 import { allFinite, NonFiniteError } from '../optim/non_finite.ts';
-import { count, MAX_IN_FLIGHT, type Numbers, Pace, realNumbers, type Tensor, type Workspace } from '../tensor/index.ts';
+import {
+  checkPrecision,
+  count,
+  MAX_IN_FLIGHT,
+  type Numbers,
+  Pace,
+  type PassPrecision,
+  precisionOption,
+  realNumbers,
+  type Tensor,
+  type Workspace,
+} from '../tensor/index.ts';
 import { fitting, labelsOf } from './batch.ts';
 import { evaluate, type Form, formOf, sum } from './form.ts';
 import { guidedVelocity } from './guidance.ts';
@@ -87,13 +97,16 @@ export async function sample(
   checkWeights(workspace, network, weights);
   const given = copyRequest(network, request);
   return withWeights(workspace, network, weights, async (own) => {
+    const halves = control.precision === 'mixed' ? await withHalves(workspace, network, own) : undefined;
     try {
-      const result = await run(workspace, network, own, transportType, options, given, control);
+      const result = await run(workspace, network, halves?.weights ?? own, transportType, options, given, control);
       await refuseBadSamples(workspace, network, result, own);
       return result;
     } catch (error) {
       await workspace.abandonStep();
       throw error;
+    } finally {
+      halves?.free();
     }
   });
 }

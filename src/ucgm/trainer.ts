@@ -1,4 +1,3 @@
-import type { PassPrecision } from '../autograd/precision.ts';
 import { Tape } from '../autograd/tape.ts';
 import { group, number, object, optional } from '../kernel/index.ts';
 import { randomNormal } from '../kernels/random.ts';
@@ -17,6 +16,7 @@ import type { Optimizer } from '../optim/optimizer.ts';
 import type { StepMetrics } from '../optim/step_metrics.ts';
 import { beta, STREAM } from '../rng/philox.ts';
 import { type Shard, wholeBatch, wrongShard } from '../rng/shard.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import { count, type FlatBuffers, type Tensor, type Workspace } from '../tensor/index.ts';
 import { AnyStepMethod } from './anystep.ts';
 import { type Batch, copyBatch } from './batch.ts';

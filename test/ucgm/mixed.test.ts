@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { checkPrecision, precisionNotice } from '../../src/autograd/precision.ts';
 import type { Tape } from '../../src/autograd/tape.ts';
 import { PORTABLE } from '../../src/kernel/index.ts';
 import { createNetwork } from '../../src/models/registry.ts';
 import type { VelocityNetwork } from '../../src/nn/network.ts';
+import { precisionNotice } from '../../src/nn/precision_notice.ts';
 import type { OptimizerOptions } from '../../src/optim/optimizer.ts';
-import { type Tensor, Workspace } from '../../src/tensor/index.ts';
+import { checkPrecision, type Tensor, Workspace } from '../../src/tensor/index.ts';
 import { restoreTrainer, trainerState } from '../../src/ucgm/checkpoint.ts';
 import { OBJECTIVE_DEFAULTS } from '../../src/ucgm/options.ts';
 import { Trainer, type TrainerOptions } from '../../src/ucgm/trainer.ts';

@@ -11,8 +11,7 @@ import {
   unaryBackward,
 } from '../../kernels/activation.ts';
 import { sumCols } from '../../kernels/reduce.ts';
-import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
-import { storedAs } from '../precision.ts';
+import { rowsAndCols, storedAs, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
 /** A nonlinearity, elementwise: gelu is the tanh form, gelu-erf the exact one, tanh the function itself. x [...] -> [...]. */

@@ -14,8 +14,7 @@ import {
 } from '../../kernels/attention.ts';
 import { MAX_TILED } from '../../kernels/attention_tile.ts';
 import { chooseAffineChunk, qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
-import { type Tensor, TensorError } from '../../tensor/index.ts';
-import { storedAs } from '../precision.ts';
+import { storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './product.ts';
 import { wideAttention } from './wide_attention.ts';

@@ -1,6 +1,5 @@
 import { cast as kernel } from '../../kernels/cast.ts';
-import type { Tensor } from '../../tensor/index.ts';
-import { storedAs } from '../precision.ts';
+import { storedAs, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
 /** Writes a tensor's numbers into another of as many, each in its own type; times factor [1] where there is one. */

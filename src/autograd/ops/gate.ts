@@ -1,6 +1,5 @@
 import { type GateDims, gatedResidualBackwardGate, gatedResidualBackwardH } from '../../kernels/residual.ts';
-import type { Tensor } from '../../tensor/index.ts';
-import { storedAs } from '../precision.ts';
+import { storedAs, type Tensor } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 
 /** `dh = gate dy`, and, where it is wanted, the gate's gradient by the kernel that reads dy. */

@@ -1,7 +1,6 @@
 import { activationBackward, swigluBackward } from '../../kernels/activation.ts';
 import { gluTile, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
-import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
-import { storedAs } from '../precision.ts';
+import { rowsAndCols, storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { swiglu } from './activation.ts';
 import { cast } from './cast.ts';

@@ -1,8 +1,7 @@
 import { norm } from '../../kernels/norm.ts';
 import { normBackwardModulation, normBackwardWeight, normBackwardX } from '../../kernels/norm_backward.ts';
 import { chooseChunk } from '../../kernels/reduce.ts';
-import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
-import { storedAs } from '../precision.ts';
+import { rowsAndCols, storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { columnSums } from './product.ts';
 

@@ -7,8 +7,7 @@ import {
   type Precision,
 } from '../../kernels/matmul_matrix.ts';
 import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
-import type { Tensor } from '../../tensor/index.ts';
-import { storedAs } from '../precision.ts';
+import { storedAs, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
 /** A product's sizes. */

@@ -5,8 +5,7 @@ import {
   gatedResidualBackwardGate,
   gatedResidual as kernel,
 } from '../../kernels/residual.ts';
-import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
-import { storedAs } from '../precision.ts';
+import { rowsAndCols, storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 import { gateBackward } from './gate.ts';
 import type { ModulationChunk } from './linear.ts';

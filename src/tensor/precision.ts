@@ -1,6 +1,6 @@
 import { type Caps, FixableError, oneOf, optional } from '../kernel/index.ts';
-import { hasMatrices } from '../kernels/matmul_matrix.ts';
-import { type Tensor, TensorError } from '../tensor/index.ts';
+import { TensorError } from './errors.ts';
+import type { Tensor } from './tensor.ts';
 
 /**
  * How passes through a network compute. f32: all of it. f32x3: products of f32 tensors by three products of halves each, to the accuracy of
@@ -19,24 +19,20 @@ export class PrecisionError extends FixableError {
   override readonly name = 'PrecisionError';
 }
 
+/** @throws PrecisionError for mixed passes through a network that has none in f16. */
+export function checkNetworkPrecision(precision: PassPrecision, network: { readonly halves?: boolean }): void {
+  if (precision === 'mixed' && !network.halves)
+    throw new PrecisionError('precision mixed: this network has no form in f16', 'use precision f32 or f32x3');
+}
+
 /** @throws PrecisionError for mixed passes where the device stores no f16, or the network has none in f16. */
 export function checkPrecision(precision: PassPrecision, caps: Caps, network: { readonly halves?: boolean }): void {
-  if (precision !== 'mixed') return;
-  if (!network.halves)
-    throw new PrecisionError('precision mixed: this network has no form in f16', 'use precision f32 or f32x3');
-  if (!caps.f16)
+  checkNetworkPrecision(precision, network);
+  if (precision === 'mixed' && !caps.f16)
     throw new PrecisionError(
       'precision mixed: the device has no shader-f16',
       'request the feature shader-f16 where the adapter has it, or use precision f32',
     );
-}
-
-/** What is worth saying of a precision on a device: that it is not faster there. */
-export function precisionNotice(precision: PassPrecision, caps: Caps): string | undefined {
-  if (precision === 'f32' || hasMatrices(caps)) return undefined;
-  return precision === 'mixed'
-    ? 'precision mixed: the device has no subgroup matrices, so products of f16 tensors are multiplied in f32; it saves memory, not time'
-    : 'precision f32x3: the device has no subgroup matrices, so products are those of f32';
 }
 
 /** How a tensor of real numbers is stored, as kernels are told. @throws TensorError for one of other numbers. */
