@@ -5,7 +5,7 @@
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
-//   sums [splits * batch, m] = the sums of A's rows over k, as bias gradients need: each of its numbers is in a register on its way
+//   sums [splits * batch, m] = the sums of A's rows over k, as bias gradients need: the first column of tiles takes them on the way
 // GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
 //   factors' linear maps. An invocation's second block of columns is that of x2 beside x1's.
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
@@ -97,15 +97,30 @@ fn b_column(col_base: u32, within: u32) -> u32 {
   return col_base + within;
 }
 
-// The sums of A's rows, of the quads that four invocations each have added up.
-fn write_sums(local: u32, slice: u32, row_base: u32, own: vec4f) {
-  let quads = BM / 4u;
-  if (local < ITEMS_A) { tile_a[local / quads][local % quads] = own; }
+// The sums of A's rows: each invocation adds its share of a step's lines of one quad to its own sum, which lies in workgroup memory, since
+// four registers more in the loop cost 13% (docs/what-did-not-work.md).
+const QUADS: u32 = BM / 4u;
+const LINES: u32 = BK * QUADS / THREADS; // of an invocation
+
+var<workgroup> row_sums: array<vec4f, THREADS>;
+
+fn add_lines(local: u32) {
+  var sum = vec4f();
+  for (var i = 0u; i < LINES; i++) {
+    sum += tile_a[local / QUADS * LINES + i][local % QUADS];
+  }
+  row_sums[local] += sum;
+}
+
+fn write_sums(local: u32, slice: u32, row_base: u32) {
   workgroupBarrier();
-  if (local >= quads) {
+  if (local >= QUADS) {
     return;
   }
-  let total = (tile_a[0][local] + tile_a[1][local]) + (tile_a[2][local] + tile_a[3][local]);
+  var total = vec4f();
+  for (var i = local; i < THREADS; i += QUADS) {
+    total += row_sums[i];
+  }
   let row = row_base + local * 4u;
   let at = slice * dims.m + row;
   if (row < dims.m) { sums[at] = total.x; }
@@ -153,25 +168,24 @@ fn main(
   let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
   var s = Sums();
-  var a_sums = vec4f(); // with HAS_SUMS
   var runs_before = Block(); // of b00, with RUNS
   let at = place(local);
   let sources = Sources(a_base, b_base, row_base, col_base, k_end);
-  var next = fetch(local, sources, k_begin);
+  var next = fetch_first(local, sources, k_begin);
   var next2 = Fetched();
-  if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+  if (TWICE) { next2 = fetch_second(local, sources, k_begin); }
   for (var k0 = k_begin; k0 < k_end; k0 += BK) {
-    if (HAS_SUMS) { a_sums += (next.v0 + next.v1) + (next.v2 + next.v3); }
-    stage(local, next);
-    if (TWICE) { stage(local + THREADS, next2); }
+    stage_first(local, next);
+    if (TWICE) { stage_second(local, next2); }
     workgroupBarrier();
     let after = k0 + BK; // past the end the fetches give zeros that nothing reads
-    next = fetch(local, sources, after);
-    if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
-    s = four_steps(s, 0u, at);
-    s = four_steps(s, 4u, at);
-    s = four_steps(s, 8u, at);
-    s = four_steps(s, 12u, at);
+    next = fetch_first(local, sources, after);
+    if (TWICE) { next2 = fetch_second(local, sources, after); }
+    if (HAS_SUMS && col_base == 0u) { add_lines(local); }
+    four_steps(&s, 0u, at);
+    four_steps(&s, 4u, at);
+    four_steps(&s, 8u, at);
+    four_steps(&s, 12u, at);
     workgroupBarrier();
     if (RUNS && (after - k_begin) % RUN == 0u) {
       runs_before = sum_of(runs_before, s.b00);
@@ -180,7 +194,7 @@ fn main(
   }
   if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-  if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base, a_sums); }
+  if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base); }
   let row = row_base + at.y * 4u;
   let col = col_base + at.x * 4u;
   if (GLU) {

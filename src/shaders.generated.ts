@@ -7415,6 +7415,11 @@ return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
 fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
 let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
 let within = pixel - sample * (dims.out_h * dims.out_w);
@@ -7424,9 +7429,8 @@ var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
 if (TRANSPOSED) {
 corner = at + vec2u(dims.pad_h, dims.pad_w);
 }
-let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
 let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
 }
 
 
@@ -7450,12 +7454,15 @@ let down = at / stride;
 inside = inside && all(down * stride == at);
 at = down;
 }
-inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
-var place = at.x * i32(dims.width) + at.y;
-if (DOUBLED) {
-place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
 }
-return select(-1, i32(anchor.base) + place, inside);
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
 }
 
 
@@ -7643,7 +7650,7 @@ const conv2d_bwd_weight_tiled_ = {
     x: { binding: 0, access: 'read', element: 'Elem' },
     x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
     dy: { binding: 2, access: 'read', element: 'Column' },
-    dweight: { binding: 3, access: 'read_write', element: 'f32' },
+    dweight: { binding: 3, access: 'read_write', element: 'OElem' },
   },
   uniform: { binding: 4, size: 68, fields: {
     m: { type: 'u32', offset: 0 },
@@ -7674,6 +7681,8 @@ const conv2d_bwd_weight_tiled_ = {
     VEC_DY: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     Column: { kind: 'alias', type: 'type', default: 'f32' },
+    WHOLE: { kind: 'const', type: 'bool', default: false },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
     ROLLED: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
@@ -7696,6 +7705,8 @@ const VEC: bool = false;
 const VEC_DY: bool = false;
 alias Elem = f32;
 alias Column = f32;
+const WHOLE: bool = false;
+alias OElem = array<f32, 1>;
 const ROLLED: bool = false;
 
 const TRANSPOSED: bool = false;
@@ -7714,7 +7725,7 @@ const TWICE: bool = ITEMS_A + ITEMS_B > THREADS;
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
 @group(0) @binding(1) var<storage, read> x2: array<Elem>;
 @group(0) @binding(2) var<storage, read> dy: array<Column>;
-@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<OElem>;
 @group(0) @binding(4) var<uniform> dims: Dims;
 
 fn dy_at(i: u32) -> vec4f { return vec4f(dy[i]); }
@@ -7749,7 +7760,8 @@ if (row0 + 3u < dims.m) { v.w = dy_at(at + 3u).x; }
 return v;
 }
 
-fn fetch_dy(e: u32, s: Sources, k0: u32) -> Fetched {
+
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
 let row = s.row + (e % (BM / 4u)) * 4u;
 let k = k0 + e / (BM / 4u);
 return Fetched(
@@ -7794,7 +7806,65 @@ if (VEC) { lines[i] = value; } else { lines[i][c] = value.x; }
 return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
-fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+
+struct Cursor {
+k: u32,
+base: u32,
+row: u32,
+col: u32,
+}
+
+var<private> cursor: Cursor;
+
+fn start_cursor(k: u32, by: Reciprocals) {
+let sample = quotient(k, dims.out_h * dims.out_w, by.area);
+let within = k - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+cursor = Cursor(k, sample * sample_pixels(), row, within - row * dims.out_w);
+}
+
+fn move_cursor(k: u32) {
+cursor.k = k;
+cursor.col += BK;
+if (cursor.col >= dims.out_w) {
+cursor.col = 0u;
+cursor.row++;
+if (cursor.row >= dims.out_h) {
+cursor.row = 0u;
+cursor.base += sample_pixels();
+}
+}
+}
+
+
+fn whole_window(s: Sources, row: i32, within: u32) -> vec4f {
+let col = i32((cursor.col + within) * dims.stride) - i32(dims.pad_w) + s.t0.col;
+let inside = row >= 0 && row < i32(dims.height) && col >= 0 && col < i32(dims.width);
+return channels_at(select(-1, stored_at(cursor.base, vec2i(row, col)), inside), s.t0.channel);
+}
+
+fn fetch_whole(e: u32, s: Sources, k0: u32) -> Fetched {
+if (k0 >= s.k_end || s.cols == 0u) {
+return Fetched();
+}
+if (k0 > cursor.k) {
+move_cursor(k0);
+}
+let row = i32(cursor.row * dims.stride) - i32(dims.pad_h) + s.t0.row;
+let within = e / (BN / 4u);
+return Fetched(
+whole_window(s, row, within),
+whole_window(s, row, within + BK / 4u),
+whole_window(s, row, within + 2u * (BK / 4u)),
+whole_window(s, row, within + 3u * (BK / 4u)),
+);
+}
+
+
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
+if (WHOLE) {
+return fetch_whole(e, s, k0);
+}
 let k = k0 + e / (BN / 4u);
 if (ROLLED) {
 return fetch_rolled(s, k);
@@ -7805,16 +7875,6 @@ window_of(s, k + BK / 4u),
 window_of(s, k + 2u * (BK / 4u)),
 window_of(s, k + 3u * (BK / 4u)),
 );
-}
-
-fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
-if (e < ITEMS_A) {
-return fetch_dy(e, s, k0);
-}
-if (e < ITEMS_A + ITEMS_B) {
-return fetch_windows(e - ITEMS_A, s, k0);
-}
-return Fetched();
 }
 
 
@@ -7835,10 +7895,15 @@ if (row >= dims.m || col >= dims.n) {
 return;
 }
 let at = (slice * dims.m + row) * dims.n + col;
-dweight[at] = sum.x;
-if (col + 1u < dims.n) { dweight[at + 1u] = sum.y; }
-if (col + 2u < dims.n) { dweight[at + 2u] = sum.z; }
-if (col + 3u < dims.n) { dweight[at + 3u] = sum.w; }
+for (var j = 0u; j < 4u; j += WIDTH) {
+if (col + j < dims.n) {
+var part: OElem;
+for (var c = 0u; c < WIDTH; c++) {
+part[c] = sum[j + c];
+}
+dweight[(at + j) / WIDTH] = part;
+}
+}
 }
 
 @compute @workgroup_size(64)
@@ -7875,6 +7940,7 @@ group,
 k_end,
 by,
 );
+if (WHOLE) { start_cursor(k_begin, by); }
 let at = place(local);
 let s = sums_of(local, at, sources, k_begin, k_end);
 finish_all(s, slice, row_base + at.y * 4u, col_base + at.x * 4u);
@@ -7954,6 +8020,11 @@ return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
 fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
 let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
 let within = pixel - sample * (dims.out_h * dims.out_w);
@@ -7963,9 +8034,8 @@ var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
 if (TRANSPOSED) {
 corner = at + vec2u(dims.pad_h, dims.pad_w);
 }
-let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
 let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
 }
 
 
@@ -7989,12 +8059,15 @@ let down = at / stride;
 inside = inside && all(down * stride == at);
 at = down;
 }
-inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
-var place = at.x * i32(dims.width) + at.y;
-if (DOUBLED) {
-place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
 }
-return select(-1, i32(anchor.base) + place, inside);
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
 }
 
 
@@ -8030,32 +8103,31 @@ return value;
 
 
 
-
 fn sums_of(local: u32, at: vec2u, sources: Sources, begin: u32, end: u32) -> Sums {
 var s = Sums();
 var next = Fetched();
 var next2 = Fetched();
 if (!ROLLED) {
-next = fetch(local, sources, begin);
-if (TWICE) { next2 = fetch(local + THREADS, sources, begin); }
+next = fetch_first(local, sources, begin);
+if (TWICE) { next2 = fetch_second(local, sources, begin); }
 }
 for (var k0 = begin; k0 < end; k0 += BK) {
 if (ROLLED) {
-next = fetch(local, sources, k0);
-if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+next = fetch_first(local, sources, k0);
+if (TWICE) { next2 = fetch_second(local, sources, k0); }
 }
-stage(local, next);
-if (TWICE) { stage(local + THREADS, next2); }
+stage_first(local, next);
+if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
 if (!ROLLED) {
-next = fetch(local, sources, after);
-if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+next = fetch_first(local, sources, after);
+if (TWICE) { next2 = fetch_second(local, sources, after); }
 }
-s = four_steps(s, 0u, at);
-s = four_steps(s, 4u, at);
-s = four_steps(s, 8u, at);
-s = four_steps(s, 12u, at);
+four_steps(&s, 0u, at);
+four_steps(&s, 4u, at);
+four_steps(&s, 8u, at);
+four_steps(&s, 12u, at);
 workgroupBarrier();
 }
 return s;
@@ -8189,6 +8261,7 @@ return x * sigmoid(x);
 
 
 
+
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
 var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
@@ -8245,11 +8318,34 @@ tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
 }
 }
 
-fn stage(e: u32, f: Fetched) {
-if (e < ITEMS_A) {
-stage_a(e, f);
-} else if (e < ITEMS_A + ITEMS_B) {
-stage_b(e - ITEMS_A, f);
+
+fn fetch_first(local: u32, sources: Sources, k0: u32) -> Fetched {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+return fetch_a(local, sources, k0);
+}
+return fetch_b(local - ITEMS_A, sources, k0);
+}
+
+fn fetch_second(local: u32, sources: Sources, k0: u32) -> Fetched {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+return fetch_b(e, sources, k0);
+}
+return Fetched();
+}
+
+fn stage_first(local: u32, f: Fetched) {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+stage_a(local, f);
+} else {
+stage_b(local - ITEMS_A, f);
+}
+}
+
+fn stage_second(local: u32, f: Fetched) {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+stage_b(e, f);
 }
 }
 
@@ -8265,15 +8361,6 @@ r2: vec4f,
 r3: vec4f,
 }
 
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-var sums = before;
-sums.r0 += av.x * bv;
-sums.r1 += av.y * bv;
-sums.r2 += av.z * bv;
-sums.r3 += av.w * bv;
-return sums;
-}
-
 
 
 
@@ -8287,24 +8374,44 @@ b11: Block,
 }
 
 
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-var s = before;
+
+fn step(s: ptr<function, Sums>, kk: u32, at: vec2u) {
 let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
 let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
 let a0 = tile_a[kk][at_a];
 let b0 = tile_b[kk][at_b];
-s.b00 = multiply(s.b00, a0, b0);
-if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+(*s).b00.r0 += a0.x * b0;
+(*s).b00.r1 += a0.y * b0;
+(*s).b00.r2 += a0.z * b0;
+(*s).b00.r3 += a0.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b01.r0 += a0.x * b1;
+(*s).b01.r1 += a0.y * b1;
+(*s).b01.r2 += a0.z * b1;
+(*s).b01.r3 += a0.w * b1;
+}
 if (QM > 1u) {
 let a1 = tile_a[kk][at_a + SIDE];
-s.b10 = multiply(s.b10, a1, b0);
-if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+(*s).b10.r0 += a1.x * b0;
+(*s).b10.r1 += a1.y * b0;
+(*s).b10.r2 += a1.z * b0;
+(*s).b10.r3 += a1.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b11.r0 += a1.x * b1;
+(*s).b11.r1 += a1.y * b1;
+(*s).b11.r2 += a1.z * b1;
+(*s).b11.r3 += a1.w * b1;
 }
-return s;
+}
 }
 
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+fn four_steps(s: ptr<function, Sums>, kk: u32, at: vec2u) {
+step(s, kk, at);
+step(s, kk + 1u, at);
+step(s, kk + 2u, at);
+step(s, kk + 3u, at);
 }
 
 
@@ -8590,6 +8697,11 @@ return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
 fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
 let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
 let within = pixel - sample * (dims.out_h * dims.out_w);
@@ -8599,9 +8711,8 @@ var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
 if (TRANSPOSED) {
 corner = at + vec2u(dims.pad_h, dims.pad_w);
 }
-let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
 let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
 }
 
 
@@ -8625,12 +8736,15 @@ let down = at / stride;
 inside = inside && all(down * stride == at);
 at = down;
 }
-inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
-var place = at.x * i32(dims.width) + at.y;
-if (DOUBLED) {
-place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
 }
-return select(-1, i32(anchor.base) + place, inside);
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
 }
 
 
@@ -8892,10 +9006,10 @@ const conv2d_tiled_ = {
     x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
     weight: { binding: 2, access: 'read', element: 'Elem' },
     bias: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
-    before: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_SLOPE' },
-    residual: { binding: 5, access: 'read', element: 'f32', optional: 'HAS_RESIDUAL' },
-    out: { binding: 6, access: 'read_write', element: 'f32' },
-    pre: { binding: 7, access: 'read_write', element: 'f32', optional: 'HAS_PRE' },
+    before: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_SLOPE' },
+    residual: { binding: 5, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
+    out: { binding: 6, access: 'read_write', element: 'OElem' },
+    pre: { binding: 7, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
   },
   uniform: { binding: 8, size: 76, fields: {
     m: { type: 'u32', offset: 0 },
@@ -8934,6 +9048,10 @@ const conv2d_tiled_ = {
     SCALED: { kind: 'const', type: 'bool', default: false },
     HAS_SLOPE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+    WHOLE: { kind: 'const', type: 'bool', default: false },
+    VEC_N: { kind: 'const', type: 'bool', default: false },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    RElem: { kind: 'alias', type: 'type', default: 'f32' },
     ROLLED: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
@@ -8963,6 +9081,10 @@ const HAS_PRE: bool = false;
 const SCALED: bool = false;
 const HAS_SLOPE: bool = false;
 const HAS_RESIDUAL: bool = false;
+const WHOLE: bool = false;
+const VEC_N: bool = false;
+alias OElem = array<f32, 1>;
+alias RElem = f32;
 const ROLLED: bool = false;
 
 const TRANS_A: bool = false;
@@ -8980,10 +9102,10 @@ const TWICE: bool = ITEMS_A + ITEMS_B > THREADS;
 @group(0) @binding(1) var<storage, read> x2: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<Elem>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> before: array<f32>;
-@group(0) @binding(5) var<storage, read> residual: array<f32>;
-@group(0) @binding(6) var<storage, read_write> out: array<f32>;
-@group(0) @binding(7) var<storage, read_write> pre: array<f32>;
+@group(0) @binding(4) var<storage, read> before: array<RElem>;
+@group(0) @binding(5) var<storage, read> residual: array<RElem>;
+@group(0) @binding(6) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(7) var<storage, read_write> pre: array<OElem>;
 @group(0) @binding(8) var<uniform> dims: Dims;
 
 fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
@@ -9024,10 +9146,40 @@ if (VEC) { lines[r] = value; } else { lines[r][t] = value.x; }
 return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
-fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+
+struct Cursor {
+begin: u32,
+end: u32,
+places: vec4i,
+}
+
+var<private> cursor: Cursor;
+
+
+fn fetch_whole(e: u32, s: Sources, k0: u32) -> Fetched {
+if (k0 >= cursor.end) {
+let tap = tap_of(k0, s.by);
+cursor.begin = k0 - tap.channel;
+cursor.end = cursor.begin + dims.depth;
+cursor.places = vec4i(place_of(s.a0, tap), place_of(s.a1, tap), place_of(s.a2, tap), place_of(s.a3, tap));
+}
+let channel = s.channel + k0 - cursor.begin + (e % (BK / 4u)) * 4u;
+return Fetched(
+channels_at(cursor.places.x, channel),
+channels_at(cursor.places.y, channel),
+channels_at(cursor.places.z, channel),
+channels_at(cursor.places.w, channel),
+);
+}
+
+
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
 let k = k0 + (e % (BK / 4u)) * 4u;
 if (k >= dims.k) {
 return Fetched();
+}
+if (WHOLE) {
+return fetch_whole(e, s, k0);
 }
 if (ROLLED) {
 return fetch_rolled(s, k);
@@ -9073,7 +9225,8 @@ if (k + 3u < dims.k) { v.w = weight_at(at + 3u).x; }
 return v;
 }
 
-fn fetch_weights(e: u32, s: Sources, k0: u32) -> Fetched {
+
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
 let col = s.col + (e / (BK / 4u)) * 4u;
 let k = k0 + (e % (BK / 4u)) * 4u;
 return Fetched(
@@ -9084,34 +9237,11 @@ weights_of(s.weight, col + 3u, k),
 );
 }
 
-fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
-if (e < ITEMS_A) {
-return fetch_windows(e, s, k0);
-}
-if (e < ITEMS_A + ITEMS_B) {
-return fetch_weights(e - ITEMS_A, s, k0);
-}
-return Fetched();
-}
-
 fn finish_block(sums: Block, group: u32, row: u32, col: u32) {
 finish(group, row, col, sums.r0);
 finish(group, row + 1u, col, sums.r1);
 finish(group, row + 2u, col, sums.r2);
 finish(group, row + 3u, col, sums.r3);
-}
-
-
-fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
-let channel = group * dims.n + col;
-let at = row * (dims.n * dims.groups) + channel;
-out[at] = finished(sum.x, at, channel);
-if (col + 1u < dims.n) { out[at + 1u] = finished(sum.y, at + 1u, channel + 1u); }
-if (col + 2u < dims.n) { out[at + 2u] = finished(sum.z, at + 2u, channel + 2u); }
-if (col + 3u < dims.n) { out[at + 3u] = finished(sum.w, at + 3u, channel + 3u); }
 }
 
 @compute @workgroup_size(64)
@@ -9224,6 +9354,11 @@ return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
 fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
 let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
 let within = pixel - sample * (dims.out_h * dims.out_w);
@@ -9233,9 +9368,8 @@ var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
 if (TRANSPOSED) {
 corner = at + vec2u(dims.pad_h, dims.pad_w);
 }
-let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
 let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
 }
 
 
@@ -9259,12 +9393,15 @@ let down = at / stride;
 inside = inside && all(down * stride == at);
 at = down;
 }
-inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
-var place = at.x * i32(dims.width) + at.y;
-if (DOUBLED) {
-place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
 }
-return select(-1, i32(anchor.base) + place, inside);
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
 }
 
 
@@ -9298,27 +9435,85 @@ return value;
 
 
 
-fn finished(sum: f32, at: u32, channel: u32) -> f32 {
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
+
+fn before_at(i: u32) -> vec4f { return vec4f(before[i]); }
+fn residual_at(i: u32) -> vec4f { return vec4f(residual[i]); }
+
+
+fn four_from(at: u32, count: u32) -> vec4u {
+return at + min(vec4u(0u, 1u, 2u, 3u), vec4u(count - 1u));
+}
+
+fn before_four(at: u32, count: u32) -> vec4f {
+if (VEC_N) {
+return before_at(at / 4u);
+}
+let i = four_from(at, count);
+return vec4f(before_at(i.x).x, before_at(i.y).x, before_at(i.z).x, before_at(i.w).x);
+}
+
+fn residual_four(at: u32, count: u32) -> vec4f {
+if (VEC_N) {
+return residual_at(at / 4u);
+}
+let i = four_from(at, count);
+return vec4f(residual_at(i.x).x, residual_at(i.y).x, residual_at(i.z).x, residual_at(i.w).x);
+}
+
+fn put_pre(at: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = value[j + c];
+}
+pre[(at + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+fn put_out(at: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = value[j + c];
+}
+out[(at + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let count = min(4u, dims.n - col);
+let channel = group * dims.n + col;
+let at = row * (dims.n * dims.groups) + channel;
 var value = sum;
 if (HAS_BIAS) {
-value += bias[channel];
+let i = four_from(channel, count);
+value += vec4f(bias[i.x], bias[i.y], bias[i.z], bias[i.w]);
 }
-if (HAS_PRE) {
-pre[at] = value;
+if (HAS_PRE) { put_pre(at, count, value); }
+if (ACT != 0u) {
+value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
 }
-value = act(value);
 if (SCALED) {
 value *= dims.out_scale;
 }
 if (HAS_SLOPE) {
-value *= silu_grad(dims.out_scale * before[at]);
+let v = dims.out_scale * before_four(at, count);
+value *= vec4f(silu_grad(v.x), silu_grad(v.y), silu_grad(v.z), silu_grad(v.w));
 }
 if (HAS_RESIDUAL) {
-value += dims.residual_scale * residual[at];
+value += dims.residual_scale * residual_four(at, count);
 }
-return value;
+put_out(at, count, value);
 }
-
 
 
 
@@ -9332,26 +9527,26 @@ var s = Sums();
 var next = Fetched();
 var next2 = Fetched();
 if (!ROLLED) {
-next = fetch(local, sources, begin);
-if (TWICE) { next2 = fetch(local + THREADS, sources, begin); }
+next = fetch_first(local, sources, begin);
+if (TWICE) { next2 = fetch_second(local, sources, begin); }
 }
 for (var k0 = begin; k0 < end; k0 += BK) {
 if (ROLLED) {
-next = fetch(local, sources, k0);
-if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+next = fetch_first(local, sources, k0);
+if (TWICE) { next2 = fetch_second(local, sources, k0); }
 }
-stage(local, next);
-if (TWICE) { stage(local + THREADS, next2); }
+stage_first(local, next);
+if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
 if (!ROLLED) {
-next = fetch(local, sources, after);
-if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+next = fetch_first(local, sources, after);
+if (TWICE) { next2 = fetch_second(local, sources, after); }
 }
-s = four_steps(s, 0u, at);
-s = four_steps(s, 4u, at);
-s = four_steps(s, 8u, at);
-s = four_steps(s, 12u, at);
+four_steps(&s, 0u, at);
+four_steps(&s, 4u, at);
+four_steps(&s, 8u, at);
+four_steps(&s, 12u, at);
 workgroupBarrier();
 }
 return s;
@@ -9529,6 +9724,7 @@ return value;
 
 
 
+
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
 var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
@@ -9585,11 +9781,34 @@ tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
 }
 }
 
-fn stage(e: u32, f: Fetched) {
-if (e < ITEMS_A) {
-stage_a(e, f);
-} else if (e < ITEMS_A + ITEMS_B) {
-stage_b(e - ITEMS_A, f);
+
+fn fetch_first(local: u32, sources: Sources, k0: u32) -> Fetched {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+return fetch_a(local, sources, k0);
+}
+return fetch_b(local - ITEMS_A, sources, k0);
+}
+
+fn fetch_second(local: u32, sources: Sources, k0: u32) -> Fetched {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+return fetch_b(e, sources, k0);
+}
+return Fetched();
+}
+
+fn stage_first(local: u32, f: Fetched) {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+stage_a(local, f);
+} else {
+stage_b(local - ITEMS_A, f);
+}
+}
+
+fn stage_second(local: u32, f: Fetched) {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+stage_b(e, f);
 }
 }
 
@@ -9605,15 +9824,6 @@ r2: vec4f,
 r3: vec4f,
 }
 
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-var sums = before;
-sums.r0 += av.x * bv;
-sums.r1 += av.y * bv;
-sums.r2 += av.z * bv;
-sums.r3 += av.w * bv;
-return sums;
-}
-
 
 
 
@@ -9627,24 +9837,44 @@ b11: Block,
 }
 
 
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-var s = before;
+
+fn step(s: ptr<function, Sums>, kk: u32, at: vec2u) {
 let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
 let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
 let a0 = tile_a[kk][at_a];
 let b0 = tile_b[kk][at_b];
-s.b00 = multiply(s.b00, a0, b0);
-if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+(*s).b00.r0 += a0.x * b0;
+(*s).b00.r1 += a0.y * b0;
+(*s).b00.r2 += a0.z * b0;
+(*s).b00.r3 += a0.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b01.r0 += a0.x * b1;
+(*s).b01.r1 += a0.y * b1;
+(*s).b01.r2 += a0.z * b1;
+(*s).b01.r3 += a0.w * b1;
+}
 if (QM > 1u) {
 let a1 = tile_a[kk][at_a + SIDE];
-s.b10 = multiply(s.b10, a1, b0);
-if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+(*s).b10.r0 += a1.x * b0;
+(*s).b10.r1 += a1.y * b0;
+(*s).b10.r2 += a1.z * b0;
+(*s).b10.r3 += a1.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b11.r0 += a1.x * b1;
+(*s).b11.r1 += a1.y * b1;
+(*s).b11.r2 += a1.z * b1;
+(*s).b11.r3 += a1.w * b1;
 }
-return s;
+}
 }
 
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+fn four_steps(s: ptr<function, Sums>, kk: u32, at: vec2u) {
+step(s, kk, at);
+step(s, kk + 1u, at);
+step(s, kk + 2u, at);
+step(s, kk + 3u, at);
 }
 
 
@@ -9686,7 +9916,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * conv2d_tiled: the GPU variant of conv2d_plain, with the same buffers and dims: a product whose A are the windows of x, made as its tiles
  * are fetched, and whose B is weight. Tiles, staging and inner loop are those of matmul_tiled.
  * Grid: a workgroup of 8 x 8 makes 32 QM pixels x 32 QN channels, folded over (group, tile). Which pixels an invocation fetches stays the
- * same: their places are found once, and in each step that of its taps, without a division.
+ * same: their places are found once, and in each step that of its taps, without a division; with WHOLE only where a tap ends.
  * Precision: f32, k summed in order.
  * Source: as conv2d_plain; shaders/matmul_tiled.wgsl.
  */
@@ -16937,14 +17167,29 @@ return col_base + within;
 }
 
 
-fn write_sums(local: u32, slice: u32, row_base: u32, own: vec4f) {
-let quads = BM / 4u;
-if (local < ITEMS_A) { tile_a[local / quads][local % quads] = own; }
+
+const QUADS: u32 = BM / 4u;
+const LINES: u32 = BK * QUADS / THREADS;
+
+var<workgroup> row_sums: array<vec4f, THREADS>;
+
+fn add_lines(local: u32) {
+var sum = vec4f();
+for (var i = 0u; i < LINES; i++) {
+sum += tile_a[local / QUADS * LINES + i][local % QUADS];
+}
+row_sums[local] += sum;
+}
+
+fn write_sums(local: u32, slice: u32, row_base: u32) {
 workgroupBarrier();
-if (local >= quads) {
+if (local >= QUADS) {
 return;
 }
-let total = (tile_a[0][local] + tile_a[1][local]) + (tile_a[2][local] + tile_a[3][local]);
+var total = vec4f();
+for (var i = local; i < THREADS; i += QUADS) {
+total += row_sums[i];
+}
 let row = row_base + local * 4u;
 let at = slice * dims.m + row;
 if (row < dims.m) { sums[at] = total.x; }
@@ -16992,25 +17237,24 @@ let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
 let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
 var s = Sums();
-var a_sums = vec4f();
 var runs_before = Block();
 let at = place(local);
 let sources = Sources(a_base, b_base, row_base, col_base, k_end);
-var next = fetch(local, sources, k_begin);
+var next = fetch_first(local, sources, k_begin);
 var next2 = Fetched();
-if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+if (TWICE) { next2 = fetch_second(local, sources, k_begin); }
 for (var k0 = k_begin; k0 < k_end; k0 += BK) {
-if (HAS_SUMS) { a_sums += (next.v0 + next.v1) + (next.v2 + next.v3); }
-stage(local, next);
-if (TWICE) { stage(local + THREADS, next2); }
+stage_first(local, next);
+if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
-next = fetch(local, sources, after);
-if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
-s = four_steps(s, 0u, at);
-s = four_steps(s, 4u, at);
-s = four_steps(s, 8u, at);
-s = four_steps(s, 12u, at);
+next = fetch_first(local, sources, after);
+if (TWICE) { next2 = fetch_second(local, sources, after); }
+if (HAS_SUMS && col_base == 0u) { add_lines(local); }
+four_steps(&s, 0u, at);
+four_steps(&s, 4u, at);
+four_steps(&s, 8u, at);
+four_steps(&s, 12u, at);
 workgroupBarrier();
 if (RUNS && (after - k_begin) % RUN == 0u) {
 runs_before = sum_of(runs_before, s.b00);
@@ -17019,7 +17263,7 @@ s.b00 = Block();
 }
 if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base, a_sums); }
+if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base); }
 let row = row_base + at.y * 4u;
 let col = col_base + at.x * 4u;
 if (GLU) {
@@ -17160,49 +17404,6 @@ return v;
 }
 
 
-fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
-if (TRANS_A) {
-let row = row_base + (e % (BM / 4u)) * 4u;
-let k = k0 + e / (BM / 4u);
-return Fetched(
-a_along_m(base, row, k, k_end),
-a_along_m(base, row, k + BK / 4u, k_end),
-a_along_m(base, row, k + 2u * (BK / 4u), k_end),
-a_along_m(base, row, k + 3u * (BK / 4u), k_end),
-);
-}
-let row = row_base + (e / (BK / 4u)) * 4u;
-let k = k0 + (e % (BK / 4u)) * 4u;
-return Fetched(
-a_along_k(base, row, k, k_end),
-a_along_k(base, row + 1u, k, k_end),
-a_along_k(base, row + 2u, k, k_end),
-a_along_k(base, row + 3u, k, k_end),
-);
-}
-
-fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
-if (TRANS_B) {
-let col = b_column(col_base, (e / (BK / 4u)) * 4u);
-let k = k0 + (e % (BK / 4u)) * 4u;
-return Fetched(
-b_along_k(base, col, k, k_end),
-b_along_k(base, col + 1u, k, k_end),
-b_along_k(base, col + 2u, k, k_end),
-b_along_k(base, col + 3u, k, k_end),
-);
-}
-let col = col_base + (e % (BN / 4u)) * 4u;
-let k = k0 + e / (BN / 4u);
-return Fetched(
-b_along_n(base, col, k, k_end),
-b_along_n(base, col, k + BK / 4u, k_end),
-b_along_n(base, col, k + 2u * (BK / 4u), k_end),
-b_along_n(base, col, k + 3u * (BK / 4u), k_end),
-);
-}
-
-
 struct Sources {
 a: u32,
 b: u32,
@@ -17212,14 +17413,46 @@ k_end: u32,
 }
 
 
-fn fetch(e: u32, sources: Sources, k0: u32) -> Fetched {
-if (e < ITEMS_A) {
-return fetch_a(e, sources.a, sources.row, k0, sources.k_end);
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
+if (TRANS_A) {
+let row = s.row + (e % (BM / 4u)) * 4u;
+let k = k0 + e / (BM / 4u);
+return Fetched(
+a_along_m(s.a, row, k, s.k_end),
+a_along_m(s.a, row, k + BK / 4u, s.k_end),
+a_along_m(s.a, row, k + 2u * (BK / 4u), s.k_end),
+a_along_m(s.a, row, k + 3u * (BK / 4u), s.k_end),
+);
 }
-if (e < ITEMS_A + ITEMS_B) {
-return fetch_b(e - ITEMS_A, sources.b, sources.col, k0, sources.k_end);
+let row = s.row + (e / (BK / 4u)) * 4u;
+let k = k0 + (e % (BK / 4u)) * 4u;
+return Fetched(
+a_along_k(s.a, row, k, s.k_end),
+a_along_k(s.a, row + 1u, k, s.k_end),
+a_along_k(s.a, row + 2u, k, s.k_end),
+a_along_k(s.a, row + 3u, k, s.k_end),
+);
 }
-return Fetched();
+
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
+if (TRANS_B) {
+let col = b_column(s.col, (e / (BK / 4u)) * 4u);
+let k = k0 + (e % (BK / 4u)) * 4u;
+return Fetched(
+b_along_k(s.b, col, k, s.k_end),
+b_along_k(s.b, col + 1u, k, s.k_end),
+b_along_k(s.b, col + 2u, k, s.k_end),
+b_along_k(s.b, col + 3u, k, s.k_end),
+);
+}
+let col = s.col + (e % (BN / 4u)) * 4u;
+let k = k0 + e / (BN / 4u);
+return Fetched(
+b_along_n(s.b, col, k, s.k_end),
+b_along_n(s.b, col, k + BK / 4u, s.k_end),
+b_along_n(s.b, col, k + 2u * (BK / 4u), s.k_end),
+b_along_n(s.b, col, k + 3u * (BK / 4u), s.k_end),
+);
 }
 
 
@@ -17232,15 +17465,6 @@ r0: vec4f,
 r1: vec4f,
 r2: vec4f,
 r3: vec4f,
-}
-
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-var sums = before;
-sums.r0 += av.x * bv;
-sums.r1 += av.y * bv;
-sums.r2 += av.z * bv;
-sums.r3 += av.w * bv;
-return sums;
 }
 
 fn sum_of(x: Block, y: Block) -> Block {
@@ -17256,24 +17480,44 @@ b11: Block,
 }
 
 
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-var s = before;
+
+fn step(s: ptr<function, Sums>, kk: u32, at: vec2u) {
 let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
 let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
 let a0 = tile_a[kk][at_a];
 let b0 = tile_b[kk][at_b];
-s.b00 = multiply(s.b00, a0, b0);
-if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+(*s).b00.r0 += a0.x * b0;
+(*s).b00.r1 += a0.y * b0;
+(*s).b00.r2 += a0.z * b0;
+(*s).b00.r3 += a0.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b01.r0 += a0.x * b1;
+(*s).b01.r1 += a0.y * b1;
+(*s).b01.r2 += a0.z * b1;
+(*s).b01.r3 += a0.w * b1;
+}
 if (QM > 1u) {
 let a1 = tile_a[kk][at_a + SIDE];
-s.b10 = multiply(s.b10, a1, b0);
-if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+(*s).b10.r0 += a1.x * b0;
+(*s).b10.r1 += a1.y * b0;
+(*s).b10.r2 += a1.z * b0;
+(*s).b10.r3 += a1.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b11.r0 += a1.x * b1;
+(*s).b11.r1 += a1.y * b1;
+(*s).b11.r2 += a1.z * b1;
+(*s).b11.r3 += a1.w * b1;
 }
-return s;
+}
 }
 
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+fn four_steps(s: ptr<function, Sums>, kk: u32, at: vec2u) {
+step(s, kk, at);
+step(s, kk + 1u, at);
+step(s, kk + 2u, at);
+step(s, kk + 3u, at);
 }
 
 
@@ -17502,6 +17746,7 @@ return x * sigmoid(x);
 
 
 
+
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
 var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
@@ -17558,11 +17803,34 @@ tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
 }
 }
 
-fn stage(e: u32, f: Fetched) {
-if (e < ITEMS_A) {
-stage_a(e, f);
-} else if (e < ITEMS_A + ITEMS_B) {
-stage_b(e - ITEMS_A, f);
+
+fn fetch_first(local: u32, sources: Sources, k0: u32) -> Fetched {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+return fetch_a(local, sources, k0);
+}
+return fetch_b(local - ITEMS_A, sources, k0);
+}
+
+fn fetch_second(local: u32, sources: Sources, k0: u32) -> Fetched {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+return fetch_b(e, sources, k0);
+}
+return Fetched();
+}
+
+fn stage_first(local: u32, f: Fetched) {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+stage_a(local, f);
+} else {
+stage_b(local - ITEMS_A, f);
+}
+}
+
+fn stage_second(local: u32, f: Fetched) {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+stage_b(e, f);
 }
 }
 
@@ -17600,7 +17868,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
- * sums [splits * batch, m] = the sums of A's rows over k, as bias gradients need: each of its numbers is in a register on its way
+ * sums [splits * batch, m] = the sums of A's rows over k, as bias gradients need: the first column of tiles takes them on the way
  * GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
  * factors' linear maps. An invocation's second block of columns is that of x2 beside x1's.
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
