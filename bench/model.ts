@@ -48,9 +48,11 @@ const EFFORT: { readonly [kind in 'gpu' | 'software']: Effort } = {
 const SPAN_MS = 200;
 const MOST_STEPS = 20;
 
-/** Times training steps of one case, the kernels of one, and the forward pass. The device must not have run others: its first step compiles. */
-export async function measureModel(device: GPUDevice, name: string): Promise<ModelResult> {
-  const effort = EFFORT[capsOf(device).software ? 'software' : 'gpu'];
+/** How much is spent on a device. */
+export const effortOn = (device: GPUDevice): Effort => EFFORT[capsOf(device).software ? 'software' : 'gpu'];
+
+/** The training of a case, and a batch for its steps. */
+export function trainingOf(device: GPUDevice, name: string) {
   const { config, network, numClasses } = modelCase(name);
   const { precision = 'f32' } = config.train;
   const workspace = new Workspace(device);
@@ -68,6 +70,14 @@ export async function measureModel(device: GPUDevice, name: string): Promise<Mod
     x: Float32Array.from({ length: count(shape) }, (_, i) => normal(0, STREAM.data, 0, i)),
     labels: Uint32Array.from({ length: batchSize }, (_, i) => uniformU32(0, STREAM.label, 0, i) % numClasses),
   };
+  return { workspace, trainer, config, shape, batch };
+}
+
+/** Times training steps of one case, the kernels of one, and the forward pass. The device must not have run others: its first step compiles. */
+export async function measureModel(device: GPUDevice, name: string): Promise<ModelResult> {
+  const effort = effortOn(device);
+  const { workspace, trainer, config, shape, batch } = trainingOf(device, name);
+  const { precision = 'f32' } = config.train;
   const done = () => device.queue.onSubmittedWorkDone();
   const host: number[] = [];
   const step = async () => void host.push(await hostTime(workspace, () => trainer.train(batch)));
@@ -100,7 +110,7 @@ export async function measureModel(device: GPUDevice, name: string): Promise<Mod
 }
 
 /** Milliseconds of a step on the host: until it waits for room on the device, and from its beginning to its submit. */
-async function hostTime(workspace: Workspace, train: () => Promise<void>): Promise<number> {
+export async function hostTime(workspace: Workspace, train: () => Promise<void>): Promise<number> {
   let begun = 0;
   Object.defineProperty(workspace, 'beginStep', {
     configurable: true,
@@ -149,7 +159,11 @@ async function took(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** Times work, warm, of which one run is recorded while others are on the device, in spans that follow one another without a gap. */
-async function timeRun(device: GPUDevice, work: () => Promise<void>, { warmMs, spans }: Effort): Promise<Timing> {
+export async function timeRun(
+  device: GPUDevice,
+  work: () => Promise<void>,
+  { warmMs, spans }: Effort,
+): Promise<Timing> {
   const start = performance.now();
   let once = 0;
   do {

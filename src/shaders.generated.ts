@@ -2535,6 +2535,1543 @@ return Place(group / tiles, (group % tiles) * covered);
 export interface AttentionFwdPlain extends Same<typeof attention_fwd_plain_> {}
 export const attention_fwd_plain: AttentionFwdPlain = attention_fwd_plain_;
 
+const attention_matrix_bwd_kv_ = {
+  name: 'attention_matrix_bwd_kv',
+  entryPoint: 'main',
+  bindings: {
+    q: { binding: 0, access: 'read', element: 'vec4u', holds: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'vec4u', holds: 'Stored' },
+    v: { binding: 2, access: 'read', element: 'vec4u', holds: 'Stored' },
+    dout: { binding: 3, access: 'read', element: 'vec4u', holds: 'Stored' },
+    rows: { binding: 4, access: 'read', element: 'vec2f' },
+    dk: { binding: 5, access: 'read_write', element: 'vec4u', holds: 'Stored' },
+    dv: { binding: 6, access: 'read_write', element: 'vec4u', holds: 'Stored' },
+    dscores: { binding: 7, access: 'read_write', element: 'vec4u', holds: 'Stored' },
+  },
+  uniform: { binding: 8, size: 28, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+  } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    Stored: { kind: 'alias', type: 'type', default: 'f16' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const STAGED: u32 = 8u;
+
+@group(0) @binding(0) var<storage, read> q: array<vec4u>;
+@group(0) @binding(1) var<storage, read> k: array<vec4u>;
+@group(0) @binding(2) var<storage, read> v: array<vec4u>;
+@group(0) @binding(3) var<storage, read> dout: array<vec4u>;
+@group(0) @binding(4) var<storage, read> rows: array<vec2f>;
+@group(0) @binding(5) var<storage, read_write> dk: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> dv: array<vec4u>;
+@group(0) @binding(7) var<storage, read_write> dscores: array<vec4u>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+var<workgroup> pairs: array<vec4f, 32>;
+
+const Q: u32 = 0u;
+const K: u32 = 1u;
+const V: u32 = 2u;
+const DOUT: u32 = 3u;
+
+fn element(source: u32, at: u32) -> vec4u {
+switch (source) {
+case Q: { return q[at]; }
+case K: { return k[at]; }
+case V: { return v[at]; }
+default: { return dout[at]; }
+}
+}
+
+const DK: u32 = 0u;
+const DV: u32 = 1u;
+
+fn put_eight(result: u32, at: u32, value: vec4u) {
+if (result == DK) {
+dk[at] = value;
+} else {
+dv[at] = value;
+}
+}
+
+const FIRST: u32 = 0u;
+const SECOND: u32 = 4u;
+
+
+fn pair_of(start: u32, query: u32) -> vec2f {
+return select(vec2f(3.0e38, 0.0), rows[start + min(query, dims.n - 1u)], query < dims.n);
+}
+
+fn stage_pairs(start: u32, query: u32, local: u32) {
+if (local < 16u) {
+let at = query + 4u * local;
+let four = transpose(mat4x2f(pair_of(start, at), pair_of(start, at + 1u), pair_of(start, at + 2u), pair_of(start, at + 3u)));
+pairs[2u * local] = four[0];
+pairs[2u * local + 1u] = four[1];
+}
+}
+
+fn weights(s: vec4f, quad: u32) -> vec4f {
+return exp(s * dims.scale - pairs[2u * quad]);
+}
+
+
+fn weights_of(s: Quads, quad: u32) -> Quads {
+return Quads(
+weights(s.q0, quad),
+weights(s.q1, quad + 1u),
+weights(s.q2, quad + 2u),
+weights(s.q3, quad + 3u),
+weights(s.q4, quad + 4u),
+weights(s.q5, quad + 5u),
+weights(s.q6, quad + 6u),
+weights(s.q7, quad + 7u),
+);
+}
+
+fn slopes(p: vec4f, dp: vec4f, quad: u32) -> vec4f {
+return p * (dp - pairs[2u * quad + 1u]);
+}
+
+
+fn slopes_of(p: Quads, dp: Quads, quad: u32) -> Quads {
+return Quads(
+slopes(p.q0, dp.q0, quad),
+slopes(p.q1, dp.q1, quad + 1u),
+slopes(p.q2, dp.q2, quad + 2u),
+slopes(p.q3, dp.q3, quad + 3u),
+slopes(p.q4, dp.q4, quad + 4u),
+slopes(p.q5, dp.q5, quad + 5u),
+slopes(p.q6, dp.q6, quad + 6u),
+slopes(p.q7, dp.q7, quad + 7u),
+);
+}
+
+
+fn keep_slopes(ds: Quads, line: u32, first: u32, live: bool) {
+let eights = (dims.n + 7u) / 8u;
+let eight = first / 8u;
+let to = line * eights + eight;
+if (live && eight < eights) { dscores[to] = halves(ds.q0, ds.q1); }
+if (live && eight + 1u < eights) { dscores[to + 1u] = halves(ds.q2, ds.q3); }
+if (live && eight + 2u < eights) { dscores[to + 2u] = halves(ds.q4, ds.q5); }
+if (live && eight + 3u < eights) { dscores[to + 3u] = halves(ds.q6, ds.q7); }
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+let place = place_of(wid, groups, dims.keys, ROWS);
+if (place.head >= dims.batch * dims.kv_heads) {
+return;
+}
+let own = own_of(subgroup, lane);
+let keys = Rows(place.head * dims.keys, dims.keys, 1u);
+let key = place.first + own.row;
+stage(FIRST, fetch(K, keys, place.first, local), local);
+stage(SECOND, fetch(V, keys, place.first, local), local);
+workgroupBarrier();
+let key_rows = head_of(FIRST + subgroup);
+let value_rows = head_of(SECOND + subgroup);
+workgroupBarrier();
+
+var by_key = Result();
+var by_value = Result();
+for (var member = 0u; member < group_size(); member++) {
+let head = place.head * group_size() + member;
+let queries = Rows(head * dims.n, dims.n, 1u);
+let outs = Rows(head / dims.heads * dims.n * dims.heads + head % dims.heads, dims.n, dims.heads);
+for (var begin = 0u; begin < dims.n; begin += COLS) {
+stage(FIRST, fetch(Q, queries, begin, local), local);
+stage(SECOND, fetch(DOUT, outs, begin, local), local);
+stage_pairs(head * dims.n, begin, local);
+workgroupBarrier();
+put(scores_of(key_rows, FIRST), subgroup);
+workgroupBarrier();
+let p = weights_of(quads_at(own.part, own.at), own.col / 4u);
+keep_halves(own.part, own.at, p);
+workgroupBarrier();
+by_value = add_values(by_value, subgroup, SECOND);
+let dp = scores_of(value_rows, SECOND);
+workgroupBarrier();
+put(dp, subgroup);
+workgroupBarrier();
+let ds = slopes_of(p, quads_at(own.part, own.at), own.col / 4u);
+keep_halves(own.part, own.at, ds);
+keep_slopes(ds, head * dims.keys + key, begin + own.col, key < dims.keys);
+workgroupBarrier();
+by_key = add_values(by_key, subgroup, FIRST);
+workgroupBarrier();
+}
+}
+let to = (place.head * dims.keys + key) * EIGHTS;
+let live = key < dims.keys;
+store(DK, by_key, dims.scale, own, subgroup, to, live);
+store(DV, by_value, 1.0, own, subgroup, to, live);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+alias Stored = f16;
+const GROUPED: bool = false;
+
+struct Dims {
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+}
+
+const ROWS: u32 = 64u;
+const COLS: u32 = 64u;
+const TILES: u32 = (HEAD_DIM + 15u) / 16u;
+const EIGHTS: u32 = HEAD_DIM / 8u;
+const LINE: u32 = 2u * TILES + 1u;
+const LINES: u32 = 16u * LINE;
+const SCORE_LINE: u32 = 9u;
+const PART: u32 = 16u * SCORE_LINE;
+
+var<workgroup> parts: array<array<vec4u, PART>, 8>;
+var<workgroup> lines: array<array<vec4u, LINES>, STAGED>;
+
+fn group_size() -> u32 {
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+
+struct Rows {
+first: u32,
+count: u32,
+step: u32,
+}
+
+
+struct Fetched {
+e0: vec4u,
+e1: vec4u,
+e2: vec4u,
+e3: vec4u,
+e4: vec4u,
+e5: vec4u,
+e6: vec4u,
+e7: vec4u,
+}
+
+fn fetch_eight(source: u32, rows: Rows, first: u32, i: u32, local: u32) -> vec4u {
+let item = local + 128u * i;
+let row = first + item / (2u * TILES);
+let eight = item % (2u * TILES);
+if (row < rows.count && (HEAD_DIM % 16u == 0u || eight < EIGHTS)) {
+return element(source, (rows.first + row * rows.step) * EIGHTS + eight);
+}
+return vec4u();
+}
+
+
+fn fetch(source: u32, rows: Rows, first: u32, local: u32) -> Fetched {
+var f = Fetched();
+f.e0 = fetch_eight(source, rows, first, 0u, local);
+if (TILES > 1u) { f.e1 = fetch_eight(source, rows, first, 1u, local); }
+if (TILES > 2u) { f.e2 = fetch_eight(source, rows, first, 2u, local); }
+if (TILES > 3u) { f.e3 = fetch_eight(source, rows, first, 3u, local); }
+if (TILES > 4u) { f.e4 = fetch_eight(source, rows, first, 4u, local); }
+if (TILES > 5u) { f.e5 = fetch_eight(source, rows, first, 5u, local); }
+if (TILES > 6u) { f.e6 = fetch_eight(source, rows, first, 6u, local); }
+if (TILES > 7u) { f.e7 = fetch_eight(source, rows, first, 7u, local); }
+return f;
+}
+
+fn stage_eight(to: u32, value: vec4u, i: u32, local: u32) {
+let item = local + 128u * i;
+let row = item / (2u * TILES);
+lines[to + row / 16u][row % 16u * LINE + item % (2u * TILES)] = value;
+}
+
+
+fn stage(to: u32, f: Fetched, local: u32) {
+stage_eight(to, f.e0, 0u, local);
+if (TILES > 1u) { stage_eight(to, f.e1, 1u, local); }
+if (TILES > 2u) { stage_eight(to, f.e2, 2u, local); }
+if (TILES > 3u) { stage_eight(to, f.e3, 3u, local); }
+if (TILES > 4u) { stage_eight(to, f.e4, 4u, local); }
+if (TILES > 5u) { stage_eight(to, f.e5, 5u, local); }
+if (TILES > 6u) { stage_eight(to, f.e6, 6u, local); }
+if (TILES > 7u) { stage_eight(to, f.e7, 7u, local); }
+}
+
+
+struct Head {
+t0: Left,
+t1: Left,
+t2: Left,
+t3: Left,
+t4: Left,
+t5: Left,
+t6: Left,
+t7: Left,
+}
+
+fn head_of(part: u32) -> Head {
+var h = Head();
+h.t0 = left_of_lines(part, 0u, LINE);
+if (TILES > 1u) { h.t1 = left_of_lines(part, 2u, LINE); }
+if (TILES > 2u) { h.t2 = left_of_lines(part, 4u, LINE); }
+if (TILES > 3u) { h.t3 = left_of_lines(part, 6u, LINE); }
+if (TILES > 4u) { h.t4 = left_of_lines(part, 8u, LINE); }
+if (TILES > 5u) { h.t5 = left_of_lines(part, 10u, LINE); }
+if (TILES > 6u) { h.t6 = left_of_lines(part, 12u, LINE); }
+if (TILES > 7u) { h.t7 = left_of_lines(part, 14u, LINE); }
+return h;
+}
+
+
+struct Sums {
+s0: Sum,
+s1: Sum,
+s2: Sum,
+s3: Sum,
+}
+
+fn add_scores(before: Sums, x: Left, begin: u32, at: u32) -> Sums {
+return Sums(
+add_product(x, right_of_lines(begin, at, LINE, true), before.s0),
+add_product(x, right_of_lines(begin + 1u, at, LINE, true), before.s1),
+add_product(x, right_of_lines(begin + 2u, at, LINE, true), before.s2),
+add_product(x, right_of_lines(begin + 3u, at, LINE, true), before.s3),
+);
+}
+
+
+fn scores_of(h: Head, begin: u32) -> Sums {
+var s = add_scores(Sums(), h.t0, begin, 0u);
+if (TILES > 1u) { s = add_scores(s, h.t1, begin, 2u); }
+if (TILES > 2u) { s = add_scores(s, h.t2, begin, 4u); }
+if (TILES > 3u) { s = add_scores(s, h.t3, begin, 6u); }
+if (TILES > 4u) { s = add_scores(s, h.t4, begin, 8u); }
+if (TILES > 5u) { s = add_scores(s, h.t5, begin, 10u); }
+if (TILES > 6u) { s = add_scores(s, h.t6, begin, 12u); }
+if (TILES > 7u) { s = add_scores(s, h.t7, begin, 14u); }
+return s;
+}
+
+
+fn put(s: Sums, subgroup: u32) {
+put_sum(2u * subgroup, 0u, s.s0, SCORE_LINE);
+put_sum(2u * subgroup, 4u, s.s1, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 0u, s.s2, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 4u, s.s3, SCORE_LINE);
+}
+
+
+struct Result {
+low: Sums,
+high: Sums,
+}
+
+fn add_line(before: Result, x: Left, part: u32) -> Result {
+var r = before;
+r.low.s0 = add_product(x, right_of_lines(part, 0u, LINE, false), r.low.s0);
+if (TILES > 1u) { r.low.s1 = add_product(x, right_of_lines(part, 2u, LINE, false), r.low.s1); }
+if (TILES > 2u) { r.low.s2 = add_product(x, right_of_lines(part, 4u, LINE, false), r.low.s2); }
+if (TILES > 3u) { r.low.s3 = add_product(x, right_of_lines(part, 6u, LINE, false), r.low.s3); }
+if (TILES > 4u) { r.high.s0 = add_product(x, right_of_lines(part, 8u, LINE, false), r.high.s0); }
+if (TILES > 5u) { r.high.s1 = add_product(x, right_of_lines(part, 10u, LINE, false), r.high.s1); }
+if (TILES > 6u) { r.high.s2 = add_product(x, right_of_lines(part, 12u, LINE, false), r.high.s2); }
+if (TILES > 7u) { r.high.s3 = add_product(x, right_of_lines(part, 14u, LINE, false), r.high.s3); }
+return r;
+}
+
+
+fn add_values(before: Result, subgroup: u32, begin: u32) -> Result {
+var r = add_line(before, left_at(2u * subgroup, 0u, SCORE_LINE, false), begin);
+r = add_line(r, left_at(2u * subgroup, 2u, SCORE_LINE, false), begin + 1u);
+r = add_line(r, left_at(2u * subgroup + 1u, 0u, SCORE_LINE, false), begin + 2u);
+return add_line(r, left_at(2u * subgroup + 1u, 2u, SCORE_LINE, false), begin + 3u);
+}
+
+
+struct Quads {
+q0: vec4f,
+q1: vec4f,
+q2: vec4f,
+q3: vec4f,
+q4: vec4f,
+q5: vec4f,
+q6: vec4f,
+q7: vec4f,
+}
+
+fn quads_at(part: u32, at: u32) -> Quads {
+return Quads(
+bitcast<vec4f>(parts[part][at]),
+bitcast<vec4f>(parts[part][at + 1u]),
+bitcast<vec4f>(parts[part][at + 2u]),
+bitcast<vec4f>(parts[part][at + 3u]),
+bitcast<vec4f>(parts[part][at + 4u]),
+bitcast<vec4f>(parts[part][at + 5u]),
+bitcast<vec4f>(parts[part][at + 6u]),
+bitcast<vec4f>(parts[part][at + 7u]),
+);
+}
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+fn keep_halves(part: u32, at: u32, q: Quads) {
+parts[part][at] = halves(q.q0, q.q1);
+parts[part][at + 1u] = halves(q.q2, q.q3);
+parts[part][at + 2u] = halves(q.q4, q.q5);
+parts[part][at + 3u] = halves(q.q6, q.q7);
+}
+
+
+struct Own {
+part: u32,
+at: u32,
+row: u32,
+col: u32,
+}
+
+fn own_of(subgroup: u32, lane: u32) -> Own {
+return Own(2u * subgroup + lane / 16u, lane % 16u * SCORE_LINE, 16u * subgroup + lane % 16u, 32u * (lane / 16u));
+}
+
+fn store_columns(result: u32, s: Sums, factor: f32, first: u32, own: Own, subgroup: u32, to: u32, live: bool) {
+put(s, subgroup);
+workgroupBarrier();
+for (var i = 0u; i < 4u; i++) {
+let eight = first + own.col / 8u + i;
+if (live && eight < EIGHTS) {
+let low = bitcast<vec4f>(parts[own.part][own.at + 2u * i]);
+let high = bitcast<vec4f>(parts[own.part][own.at + 2u * i + 1u]);
+put_eight(result, to + eight, halves(low * factor, high * factor));
+}
+}
+workgroupBarrier();
+}
+
+
+fn store(result: u32, r: Result, factor: f32, own: Own, subgroup: u32, to: u32, live: bool) {
+store_columns(result, r.low, factor, 0u, own, subgroup, to, live);
+if (TILES > 4u) { store_columns(result, r.high, factor, 8u, own, subgroup, to, live); }
+}
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+
+
+
+
+
+
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+
+
+
+
+
+
+
+
+
+fn left_of_lines(part: u32, at: u32, line: u32) -> Left {
+return subgroupMatrixLoad<Left, row_major>(&lines[part], at, line);
+}
+
+fn right_of_lines(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&lines[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&lines[part], at, line);
+}
+
+
+
+
+struct Place {
+head: u32,
+first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * attention_matrix_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, ds = p (dout_i . v_j - delta_i),
+ * p = exp(scale q_i . k_j - lse_i), on subgroup matrices; and ds, for attention_matrix_bwd_q. Where every query sees every key.
+ * Buffers f16: q [batch, heads, n, head_dim]; k, v, dk, dv [batch, kv_heads, keys, head_dim]; dout [batch, n, heads, head_dim]; dscores
+ * [batch, heads, keys, n up to a multiple of 8], 0 past n. f32: rows as attention_delta writes it.
+ * Grid: a workgroup of 128 has 64 keys of one head and walks blocks of 64 queries: lib attention_matrix.
+ * Precision: scores, exponentials and sums f32; p and ds are rounded to f16 for their products.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionMatrixBwdKv extends Same<typeof attention_matrix_bwd_kv_> {}
+export const attention_matrix_bwd_kv: AttentionMatrixBwdKv = attention_matrix_bwd_kv_;
+
+const attention_matrix_bwd_q_ = {
+  name: 'attention_matrix_bwd_q',
+  entryPoint: 'main',
+  bindings: {
+    k: { binding: 0, access: 'read', element: 'vec4u', holds: 'Stored' },
+    dscores: { binding: 1, access: 'read', element: 'vec4u', holds: 'Stored' },
+    dq: { binding: 2, access: 'read_write', element: 'vec4u', holds: 'Stored' },
+  },
+  uniform: { binding: 3, size: 28, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+  } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    Stored: { kind: 'alias', type: 'type', default: 'f16' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const STAGED: u32 = 4u;
+
+@group(0) @binding(0) var<storage, read> k: array<vec4u>;
+@group(0) @binding(1) var<storage, read> dscores: array<vec4u>;
+@group(0) @binding(2) var<storage, read_write> dq: array<vec4u>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+const K: u32 = 1u;
+
+fn element(source: u32, at: u32) -> vec4u {
+return k[at];
+}
+
+fn put_eight(result: u32, at: u32, value: vec4u) {
+dq[at] = value;
+}
+
+
+struct Slopes {
+e0: vec4u,
+e1: vec4u,
+e2: vec4u,
+e3: vec4u,
+}
+
+fn fetch_slope(head: u32, key: u32, query: u32, item: u32) -> vec4u {
+let eights = (dims.n + 7u) / 8u;
+let row = key + item / 8u;
+let eight = query / 8u + item % 8u;
+if (row < dims.keys && eight < eights) {
+return dscores[(head * dims.keys + row) * eights + eight];
+}
+return vec4u();
+}
+
+fn fetch_slopes(head: u32, key: u32, query: u32, local: u32) -> Slopes {
+return Slopes(
+fetch_slope(head, key, query, local),
+fetch_slope(head, key, query, local + 128u),
+fetch_slope(head, key, query, local + 256u),
+fetch_slope(head, key, query, local + 384u),
+);
+}
+
+
+fn stage_slopes(s: Slopes, local: u32) {
+let at = local / 8u * SCORE_LINE + local % 8u;
+parts[0][at] = s.e0;
+parts[1][at] = s.e1;
+parts[2][at] = s.e2;
+parts[3][at] = s.e3;
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+let place = place_of(wid, groups, dims.n, ROWS);
+let head = place.head;
+if (head >= dims.batch * dims.heads) {
+return;
+}
+let own = own_of(subgroup, lane);
+let keys = Rows(head / group_size() * dims.keys, dims.keys, 1u);
+var result = Result();
+var next = fetch(K, keys, 0u, local);
+var slopes = fetch_slopes(head, 0u, place.first, local);
+for (var begin = 0u; begin < dims.keys; begin += COLS) {
+stage(0u, next, local);
+stage_slopes(slopes, local);
+workgroupBarrier();
+next = fetch(K, keys, begin + COLS, local);
+slopes = fetch_slopes(head, begin + COLS, place.first, local);
+result = add_line(result, left_at(0u, 2u * subgroup, SCORE_LINE, true), 0u);
+result = add_line(result, left_at(1u, 2u * subgroup, SCORE_LINE, true), 1u);
+result = add_line(result, left_at(2u, 2u * subgroup, SCORE_LINE, true), 2u);
+result = add_line(result, left_at(3u, 2u * subgroup, SCORE_LINE, true), 3u);
+workgroupBarrier();
+}
+let query = place.first + own.row;
+store(0u, result, dims.scale, own, subgroup, (head * dims.n + query) * EIGHTS, query < dims.n);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+alias Stored = f16;
+const GROUPED: bool = false;
+
+struct Dims {
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+}
+
+const ROWS: u32 = 64u;
+const COLS: u32 = 64u;
+const TILES: u32 = (HEAD_DIM + 15u) / 16u;
+const EIGHTS: u32 = HEAD_DIM / 8u;
+const LINE: u32 = 2u * TILES + 1u;
+const LINES: u32 = 16u * LINE;
+const SCORE_LINE: u32 = 9u;
+const PART: u32 = 16u * SCORE_LINE;
+
+var<workgroup> parts: array<array<vec4u, PART>, 8>;
+var<workgroup> lines: array<array<vec4u, LINES>, STAGED>;
+
+fn group_size() -> u32 {
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+
+struct Rows {
+first: u32,
+count: u32,
+step: u32,
+}
+
+
+struct Fetched {
+e0: vec4u,
+e1: vec4u,
+e2: vec4u,
+e3: vec4u,
+e4: vec4u,
+e5: vec4u,
+e6: vec4u,
+e7: vec4u,
+}
+
+fn fetch_eight(source: u32, rows: Rows, first: u32, i: u32, local: u32) -> vec4u {
+let item = local + 128u * i;
+let row = first + item / (2u * TILES);
+let eight = item % (2u * TILES);
+if (row < rows.count && (HEAD_DIM % 16u == 0u || eight < EIGHTS)) {
+return element(source, (rows.first + row * rows.step) * EIGHTS + eight);
+}
+return vec4u();
+}
+
+
+fn fetch(source: u32, rows: Rows, first: u32, local: u32) -> Fetched {
+var f = Fetched();
+f.e0 = fetch_eight(source, rows, first, 0u, local);
+if (TILES > 1u) { f.e1 = fetch_eight(source, rows, first, 1u, local); }
+if (TILES > 2u) { f.e2 = fetch_eight(source, rows, first, 2u, local); }
+if (TILES > 3u) { f.e3 = fetch_eight(source, rows, first, 3u, local); }
+if (TILES > 4u) { f.e4 = fetch_eight(source, rows, first, 4u, local); }
+if (TILES > 5u) { f.e5 = fetch_eight(source, rows, first, 5u, local); }
+if (TILES > 6u) { f.e6 = fetch_eight(source, rows, first, 6u, local); }
+if (TILES > 7u) { f.e7 = fetch_eight(source, rows, first, 7u, local); }
+return f;
+}
+
+fn stage_eight(to: u32, value: vec4u, i: u32, local: u32) {
+let item = local + 128u * i;
+let row = item / (2u * TILES);
+lines[to + row / 16u][row % 16u * LINE + item % (2u * TILES)] = value;
+}
+
+
+fn stage(to: u32, f: Fetched, local: u32) {
+stage_eight(to, f.e0, 0u, local);
+if (TILES > 1u) { stage_eight(to, f.e1, 1u, local); }
+if (TILES > 2u) { stage_eight(to, f.e2, 2u, local); }
+if (TILES > 3u) { stage_eight(to, f.e3, 3u, local); }
+if (TILES > 4u) { stage_eight(to, f.e4, 4u, local); }
+if (TILES > 5u) { stage_eight(to, f.e5, 5u, local); }
+if (TILES > 6u) { stage_eight(to, f.e6, 6u, local); }
+if (TILES > 7u) { stage_eight(to, f.e7, 7u, local); }
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+struct Sums {
+s0: Sum,
+s1: Sum,
+s2: Sum,
+s3: Sum,
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn put(s: Sums, subgroup: u32) {
+put_sum(2u * subgroup, 0u, s.s0, SCORE_LINE);
+put_sum(2u * subgroup, 4u, s.s1, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 0u, s.s2, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 4u, s.s3, SCORE_LINE);
+}
+
+
+struct Result {
+low: Sums,
+high: Sums,
+}
+
+fn add_line(before: Result, x: Left, part: u32) -> Result {
+var r = before;
+r.low.s0 = add_product(x, right_of_lines(part, 0u, LINE, false), r.low.s0);
+if (TILES > 1u) { r.low.s1 = add_product(x, right_of_lines(part, 2u, LINE, false), r.low.s1); }
+if (TILES > 2u) { r.low.s2 = add_product(x, right_of_lines(part, 4u, LINE, false), r.low.s2); }
+if (TILES > 3u) { r.low.s3 = add_product(x, right_of_lines(part, 6u, LINE, false), r.low.s3); }
+if (TILES > 4u) { r.high.s0 = add_product(x, right_of_lines(part, 8u, LINE, false), r.high.s0); }
+if (TILES > 5u) { r.high.s1 = add_product(x, right_of_lines(part, 10u, LINE, false), r.high.s1); }
+if (TILES > 6u) { r.high.s2 = add_product(x, right_of_lines(part, 12u, LINE, false), r.high.s2); }
+if (TILES > 7u) { r.high.s3 = add_product(x, right_of_lines(part, 14u, LINE, false), r.high.s3); }
+return r;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+
+
+
+
+
+
+
+
+struct Own {
+part: u32,
+at: u32,
+row: u32,
+col: u32,
+}
+
+fn own_of(subgroup: u32, lane: u32) -> Own {
+return Own(2u * subgroup + lane / 16u, lane % 16u * SCORE_LINE, 16u * subgroup + lane % 16u, 32u * (lane / 16u));
+}
+
+fn store_columns(result: u32, s: Sums, factor: f32, first: u32, own: Own, subgroup: u32, to: u32, live: bool) {
+put(s, subgroup);
+workgroupBarrier();
+for (var i = 0u; i < 4u; i++) {
+let eight = first + own.col / 8u + i;
+if (live && eight < EIGHTS) {
+let low = bitcast<vec4f>(parts[own.part][own.at + 2u * i]);
+let high = bitcast<vec4f>(parts[own.part][own.at + 2u * i + 1u]);
+put_eight(result, to + eight, halves(low * factor, high * factor));
+}
+}
+workgroupBarrier();
+}
+
+
+fn store(result: u32, r: Result, factor: f32, own: Own, subgroup: u32, to: u32, live: bool) {
+store_columns(result, r.low, factor, 0u, own, subgroup, to, live);
+if (TILES > 4u) { store_columns(result, r.high, factor, 8u, own, subgroup, to, live); }
+}
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+
+
+
+
+
+
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn right_of_lines(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&lines[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&lines[part], at, line);
+}
+
+
+
+
+struct Place {
+head: u32,
+first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * attention_matrix_bwd_q: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_matrix_bwd_kv has written, on subgroup matrices.
+ * Buffers f16: k [batch, kv_heads, keys, head_dim]; dq [batch, heads, n, head_dim]; dscores [batch, heads, keys, n up to a multiple of 8].
+ * Grid: a workgroup of 128 has 64 queries of one head and walks blocks of 64 keys: lib attention_matrix.
+ * Precision: products of halves, sums f32.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionMatrixBwdQ extends Same<typeof attention_matrix_bwd_q_> {}
+export const attention_matrix_bwd_q: AttentionMatrixBwdQ = attention_matrix_bwd_q_;
+
+const attention_matrix_fwd_ = {
+  name: 'attention_matrix_fwd',
+  entryPoint: 'main',
+  bindings: {
+    q: { binding: 0, access: 'read', element: 'vec4u', holds: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'vec4u', holds: 'Stored' },
+    v: { binding: 2, access: 'read', element: 'vec4u', holds: 'Stored' },
+    out: { binding: 3, access: 'read_write', element: 'vec4u', holds: 'Stored' },
+    lse: { binding: 4, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 5, size: 28, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+  } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    Stored: { kind: 'alias', type: 'type', default: 'f16' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const STAGED: u32 = 4u;
+const SLACK: f32 = 8.0;
+const NONE: f32 = -3.0e38;
+
+@group(0) @binding(0) var<storage, read> q: array<vec4u>;
+@group(0) @binding(1) var<storage, read> k: array<vec4u>;
+@group(0) @binding(2) var<storage, read> v: array<vec4u>;
+@group(0) @binding(3) var<storage, read_write> out: array<vec4u>;
+@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+var<workgroup> shared_rows: array<f32, 128>;
+var<workgroup> rises: atomic<u32>;
+
+const Q: u32 = 0u;
+const K: u32 = 1u;
+const V: u32 = 2u;
+
+fn element(source: u32, at: u32) -> vec4u {
+switch (source) {
+case Q: { return q[at]; }
+case K: { return k[at]; }
+default: { return v[at]; }
+}
+}
+
+fn put_eight(result: u32, at: u32, value: vec4u) {
+out[at] = value;
+}
+
+fn scaled(s: vec4f, first: u32, live: u32) -> vec4f {
+return select(vec4f(NONE), s * dims.scale, vec4u(first, first + 1u, first + 2u, first + 3u) < vec4u(live));
+}
+
+
+fn scale_all(s: Quads, live: u32) -> Quads {
+return Quads(
+scaled(s.q0, 0u, live),
+scaled(s.q1, 4u, live),
+scaled(s.q2, 8u, live),
+scaled(s.q3, 12u, live),
+scaled(s.q4, 16u, live),
+scaled(s.q5, 20u, live),
+scaled(s.q6, 24u, live),
+scaled(s.q7, 28u, live),
+);
+}
+
+fn top_of(s: Quads) -> f32 {
+let four = max(max(max(s.q0, s.q1), max(s.q2, s.q3)), max(max(s.q4, s.q5), max(s.q6, s.q7)));
+return max(max(four.x, four.y), max(four.z, four.w));
+}
+
+fn weights_of(s: Quads, top: f32) -> Quads {
+let t = vec4f(top);
+return Quads(exp(s.q0 - t), exp(s.q1 - t), exp(s.q2 - t), exp(s.q3 - t), exp(s.q4 - t), exp(s.q5 - t), exp(s.q6 - t), exp(s.q7 - t));
+}
+
+fn total(p: Quads) -> f32 {
+let four = ((p.q0 + p.q1) + (p.q2 + p.q3)) + ((p.q4 + p.q5) + (p.q6 + p.q7));
+return (four.x + four.y) + (four.z + four.w);
+}
+
+
+fn by_rows(s: Sums, factor: f32, own: Own, subgroup: u32) -> Sums {
+put(s, subgroup);
+workgroupBarrier();
+for (var i = 0u; i < 8u; i++) {
+parts[own.part][own.at + i] = bitcast<vec4u>(bitcast<vec4f>(parts[own.part][own.at + i]) * factor);
+}
+workgroupBarrier();
+let low = 2u * subgroup;
+let r = Sums(sum_at(low, 0u, SCORE_LINE), sum_at(low, 4u, SCORE_LINE), sum_at(low + 1u, 0u, SCORE_LINE), sum_at(low + 1u, 4u, SCORE_LINE));
+workgroupBarrier();
+return r;
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+let place = place_of(wid, groups, dims.n, ROWS);
+let head = place.head;
+if (head >= dims.batch * dims.heads) {
+return;
+}
+let own = own_of(subgroup, lane);
+let keys = Rows(head / group_size() * dims.keys, dims.keys, 1u);
+stage(0u, fetch(Q, Rows(head * dims.n, dims.n, 1u), place.first, local), local);
+var next = fetch(K, keys, 0u, local);
+workgroupBarrier();
+let rows = head_of(subgroup);
+workgroupBarrier();
+
+var result = Result();
+var top = NONE;
+var sum = 0.0;
+for (var begin = 0u; begin < dims.keys; begin += COLS) {
+stage(0u, next, local);
+workgroupBarrier();
+next = fetch(V, keys, begin, local);
+put(scores_of(rows, 0u), subgroup);
+workgroupBarrier();
+stage(0u, next, local);
+next = fetch(K, keys, begin + COLS, local);
+let first_key = begin + own.col;
+let s = scale_all(quads_at(own.part, own.at), max(dims.keys, first_key) - first_key);
+let highest = top_of(s);
+shared_rows[local] = highest;
+if (highest > top + SLACK) {
+atomicStore(&rises, 1u);
+}
+if (workgroupUniformLoad(&rises) > 0u) {
+let new_top = max(top, max(highest, shared_rows[local ^ 16u]));
+let shrink = exp(top - new_top);
+top = new_top;
+sum *= shrink;
+if (begin > 0u) {
+result.low = by_rows(result.low, shrink, own, subgroup);
+if (TILES > 4u) { result.high = by_rows(result.high, shrink, own, subgroup); }
+}
+}
+let p = weights_of(s, top);
+sum += total(p);
+keep_halves(own.part, own.at, p);
+workgroupBarrier();
+if (local == 0u) {
+atomicStore(&rises, 0u);
+}
+result = add_values(result, subgroup, 0u);
+workgroupBarrier();
+}
+
+shared_rows[local] = sum;
+workgroupBarrier();
+let all = sum + shared_rows[local ^ 16u];
+let query = place.first + own.row;
+let live = query < dims.n;
+if (live && own.col == 0u) {
+lse[head * dims.n + query] = top + log(all);
+}
+let to = ((head / dims.heads * dims.n + query) * dims.heads + head % dims.heads) * EIGHTS;
+store(0u, result, 1.0 / all, own, subgroup, to, live);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+alias Stored = f16;
+const GROUPED: bool = false;
+
+struct Dims {
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+}
+
+const ROWS: u32 = 64u;
+const COLS: u32 = 64u;
+const TILES: u32 = (HEAD_DIM + 15u) / 16u;
+const EIGHTS: u32 = HEAD_DIM / 8u;
+const LINE: u32 = 2u * TILES + 1u;
+const LINES: u32 = 16u * LINE;
+const SCORE_LINE: u32 = 9u;
+const PART: u32 = 16u * SCORE_LINE;
+
+var<workgroup> parts: array<array<vec4u, PART>, 8>;
+var<workgroup> lines: array<array<vec4u, LINES>, STAGED>;
+
+fn group_size() -> u32 {
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+
+struct Rows {
+first: u32,
+count: u32,
+step: u32,
+}
+
+
+struct Fetched {
+e0: vec4u,
+e1: vec4u,
+e2: vec4u,
+e3: vec4u,
+e4: vec4u,
+e5: vec4u,
+e6: vec4u,
+e7: vec4u,
+}
+
+fn fetch_eight(source: u32, rows: Rows, first: u32, i: u32, local: u32) -> vec4u {
+let item = local + 128u * i;
+let row = first + item / (2u * TILES);
+let eight = item % (2u * TILES);
+if (row < rows.count && (HEAD_DIM % 16u == 0u || eight < EIGHTS)) {
+return element(source, (rows.first + row * rows.step) * EIGHTS + eight);
+}
+return vec4u();
+}
+
+
+fn fetch(source: u32, rows: Rows, first: u32, local: u32) -> Fetched {
+var f = Fetched();
+f.e0 = fetch_eight(source, rows, first, 0u, local);
+if (TILES > 1u) { f.e1 = fetch_eight(source, rows, first, 1u, local); }
+if (TILES > 2u) { f.e2 = fetch_eight(source, rows, first, 2u, local); }
+if (TILES > 3u) { f.e3 = fetch_eight(source, rows, first, 3u, local); }
+if (TILES > 4u) { f.e4 = fetch_eight(source, rows, first, 4u, local); }
+if (TILES > 5u) { f.e5 = fetch_eight(source, rows, first, 5u, local); }
+if (TILES > 6u) { f.e6 = fetch_eight(source, rows, first, 6u, local); }
+if (TILES > 7u) { f.e7 = fetch_eight(source, rows, first, 7u, local); }
+return f;
+}
+
+fn stage_eight(to: u32, value: vec4u, i: u32, local: u32) {
+let item = local + 128u * i;
+let row = item / (2u * TILES);
+lines[to + row / 16u][row % 16u * LINE + item % (2u * TILES)] = value;
+}
+
+
+fn stage(to: u32, f: Fetched, local: u32) {
+stage_eight(to, f.e0, 0u, local);
+if (TILES > 1u) { stage_eight(to, f.e1, 1u, local); }
+if (TILES > 2u) { stage_eight(to, f.e2, 2u, local); }
+if (TILES > 3u) { stage_eight(to, f.e3, 3u, local); }
+if (TILES > 4u) { stage_eight(to, f.e4, 4u, local); }
+if (TILES > 5u) { stage_eight(to, f.e5, 5u, local); }
+if (TILES > 6u) { stage_eight(to, f.e6, 6u, local); }
+if (TILES > 7u) { stage_eight(to, f.e7, 7u, local); }
+}
+
+
+struct Head {
+t0: Left,
+t1: Left,
+t2: Left,
+t3: Left,
+t4: Left,
+t5: Left,
+t6: Left,
+t7: Left,
+}
+
+fn head_of(part: u32) -> Head {
+var h = Head();
+h.t0 = left_of_lines(part, 0u, LINE);
+if (TILES > 1u) { h.t1 = left_of_lines(part, 2u, LINE); }
+if (TILES > 2u) { h.t2 = left_of_lines(part, 4u, LINE); }
+if (TILES > 3u) { h.t3 = left_of_lines(part, 6u, LINE); }
+if (TILES > 4u) { h.t4 = left_of_lines(part, 8u, LINE); }
+if (TILES > 5u) { h.t5 = left_of_lines(part, 10u, LINE); }
+if (TILES > 6u) { h.t6 = left_of_lines(part, 12u, LINE); }
+if (TILES > 7u) { h.t7 = left_of_lines(part, 14u, LINE); }
+return h;
+}
+
+
+struct Sums {
+s0: Sum,
+s1: Sum,
+s2: Sum,
+s3: Sum,
+}
+
+fn add_scores(before: Sums, x: Left, begin: u32, at: u32) -> Sums {
+return Sums(
+add_product(x, right_of_lines(begin, at, LINE, true), before.s0),
+add_product(x, right_of_lines(begin + 1u, at, LINE, true), before.s1),
+add_product(x, right_of_lines(begin + 2u, at, LINE, true), before.s2),
+add_product(x, right_of_lines(begin + 3u, at, LINE, true), before.s3),
+);
+}
+
+
+fn scores_of(h: Head, begin: u32) -> Sums {
+var s = add_scores(Sums(), h.t0, begin, 0u);
+if (TILES > 1u) { s = add_scores(s, h.t1, begin, 2u); }
+if (TILES > 2u) { s = add_scores(s, h.t2, begin, 4u); }
+if (TILES > 3u) { s = add_scores(s, h.t3, begin, 6u); }
+if (TILES > 4u) { s = add_scores(s, h.t4, begin, 8u); }
+if (TILES > 5u) { s = add_scores(s, h.t5, begin, 10u); }
+if (TILES > 6u) { s = add_scores(s, h.t6, begin, 12u); }
+if (TILES > 7u) { s = add_scores(s, h.t7, begin, 14u); }
+return s;
+}
+
+
+fn put(s: Sums, subgroup: u32) {
+put_sum(2u * subgroup, 0u, s.s0, SCORE_LINE);
+put_sum(2u * subgroup, 4u, s.s1, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 0u, s.s2, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 4u, s.s3, SCORE_LINE);
+}
+
+
+struct Result {
+low: Sums,
+high: Sums,
+}
+
+fn add_line(before: Result, x: Left, part: u32) -> Result {
+var r = before;
+r.low.s0 = add_product(x, right_of_lines(part, 0u, LINE, false), r.low.s0);
+if (TILES > 1u) { r.low.s1 = add_product(x, right_of_lines(part, 2u, LINE, false), r.low.s1); }
+if (TILES > 2u) { r.low.s2 = add_product(x, right_of_lines(part, 4u, LINE, false), r.low.s2); }
+if (TILES > 3u) { r.low.s3 = add_product(x, right_of_lines(part, 6u, LINE, false), r.low.s3); }
+if (TILES > 4u) { r.high.s0 = add_product(x, right_of_lines(part, 8u, LINE, false), r.high.s0); }
+if (TILES > 5u) { r.high.s1 = add_product(x, right_of_lines(part, 10u, LINE, false), r.high.s1); }
+if (TILES > 6u) { r.high.s2 = add_product(x, right_of_lines(part, 12u, LINE, false), r.high.s2); }
+if (TILES > 7u) { r.high.s3 = add_product(x, right_of_lines(part, 14u, LINE, false), r.high.s3); }
+return r;
+}
+
+
+fn add_values(before: Result, subgroup: u32, begin: u32) -> Result {
+var r = add_line(before, left_at(2u * subgroup, 0u, SCORE_LINE, false), begin);
+r = add_line(r, left_at(2u * subgroup, 2u, SCORE_LINE, false), begin + 1u);
+r = add_line(r, left_at(2u * subgroup + 1u, 0u, SCORE_LINE, false), begin + 2u);
+return add_line(r, left_at(2u * subgroup + 1u, 2u, SCORE_LINE, false), begin + 3u);
+}
+
+
+struct Quads {
+q0: vec4f,
+q1: vec4f,
+q2: vec4f,
+q3: vec4f,
+q4: vec4f,
+q5: vec4f,
+q6: vec4f,
+q7: vec4f,
+}
+
+fn quads_at(part: u32, at: u32) -> Quads {
+return Quads(
+bitcast<vec4f>(parts[part][at]),
+bitcast<vec4f>(parts[part][at + 1u]),
+bitcast<vec4f>(parts[part][at + 2u]),
+bitcast<vec4f>(parts[part][at + 3u]),
+bitcast<vec4f>(parts[part][at + 4u]),
+bitcast<vec4f>(parts[part][at + 5u]),
+bitcast<vec4f>(parts[part][at + 6u]),
+bitcast<vec4f>(parts[part][at + 7u]),
+);
+}
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+fn keep_halves(part: u32, at: u32, q: Quads) {
+parts[part][at] = halves(q.q0, q.q1);
+parts[part][at + 1u] = halves(q.q2, q.q3);
+parts[part][at + 2u] = halves(q.q4, q.q5);
+parts[part][at + 3u] = halves(q.q6, q.q7);
+}
+
+
+struct Own {
+part: u32,
+at: u32,
+row: u32,
+col: u32,
+}
+
+fn own_of(subgroup: u32, lane: u32) -> Own {
+return Own(2u * subgroup + lane / 16u, lane % 16u * SCORE_LINE, 16u * subgroup + lane % 16u, 32u * (lane / 16u));
+}
+
+fn store_columns(result: u32, s: Sums, factor: f32, first: u32, own: Own, subgroup: u32, to: u32, live: bool) {
+put(s, subgroup);
+workgroupBarrier();
+for (var i = 0u; i < 4u; i++) {
+let eight = first + own.col / 8u + i;
+if (live && eight < EIGHTS) {
+let low = bitcast<vec4f>(parts[own.part][own.at + 2u * i]);
+let high = bitcast<vec4f>(parts[own.part][own.at + 2u * i + 1u]);
+put_eight(result, to + eight, halves(low * factor, high * factor));
+}
+}
+workgroupBarrier();
+}
+
+
+fn store(result: u32, r: Result, factor: f32, own: Own, subgroup: u32, to: u32, live: bool) {
+store_columns(result, r.low, factor, 0u, own, subgroup, to, live);
+if (TILES > 4u) { store_columns(result, r.high, factor, 8u, own, subgroup, to, live); }
+}
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+
+
+
+
+
+
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+
+fn sum_at(part: u32, at: u32, line: u32) -> Sum {
+return subgroupMatrixLoad<Sum, row_major>(&parts[part], at, line);
+}
+
+
+
+
+
+fn left_of_lines(part: u32, at: u32, line: u32) -> Left {
+return subgroupMatrixLoad<Left, row_major>(&lines[part], at, line);
+}
+
+fn right_of_lines(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&lines[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&lines[part], at, line);
+}
+
+
+
+
+struct Place {
+head: u32,
+first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * attention_matrix_fwd: out = softmax(scale q k^T) v on subgroup matrices; a variant of attention_fwd_plain with the same dims, where every
+ * query sees every key.
+ * Buffers f16: q [batch, heads, n, head_dim]; k, v [batch, kv_heads, keys, head_dim]; out [batch, n, heads, head_dim]; f32: lse [batch,
+ * heads, n] = log of the sum of exponentials, for the backward.
+ * Grid: a workgroup of 128 has 64 queries of one head and walks blocks of 64 keys: lib attention_matrix.
+ * Precision: scores, exponentials and sums f32, weights rounded to f16 for their product. A row of sums cannot be scaled where it is, in
+ * matrices, so the top that exponentials are taken by stays until a score is SLACK above it: weights are up to e^8, and a half holds
+ * e^11. Then, and in the first block, it is raised, and the sums go through workgroup memory.
+ * Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n); a top raised late as in FlashAttention 4.
+ */
+export interface AttentionMatrixFwd extends Same<typeof attention_matrix_fwd_> {}
+export const attention_matrix_fwd: AttentionMatrixFwd = attention_matrix_fwd_;
+
 const attention_scores_ = {
   name: 'attention_scores',
   entryPoint: 'main',
@@ -15320,6 +16857,11 @@ subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
 
 
 
+
+
+
+
+
 const BK: u32 = 32u;
 const THREADS: u32 = 128u;
 const BM: u32 = 32u * TM;
@@ -16210,6 +17752,11 @@ return subgroupMatrixMultiplyAccumulate(x, y, sum);
 fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
 subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
 }
+
+
+
+
+
 
 
 

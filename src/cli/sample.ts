@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { denormaliseLatents } from '../data/latents.ts';
 import { adapterName } from '../device/index.ts';
-import { openNodeDevice } from '../device/node.ts';
 import { precisionNotice } from '../nn/precision_notice.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { drawParts } from '../run/draw.ts';
@@ -13,6 +12,7 @@ import { classLabel } from './class_label.ts';
 import { UsageError } from './failure.ts';
 import { writeLatentSamples } from './latent_samples.ts';
 import { countNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED, openTunedDevice } from './open_device.ts';
 import { checkApart, checkEmptyFolder, prepareFiles } from './output.ts';
 import { checkNpzSize, imageFolder, npzFile, type SampleSink } from './sample_files.ts';
 import { writeSampleGrid } from './sample_grid.ts';
@@ -31,6 +31,7 @@ interface SampleOptions extends SamplingFlags {
   seed?: number;
   label?: string;
   weights?: string;
+  tuned?: boolean;
 }
 
 export function addSample(ucgm: Command): void {
@@ -48,7 +49,8 @@ export function addSample(ucgm: Command): void {
     .option('--count <n>', 'images, all classes in turn (default: eight of each of up to 16)', countNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
     .option('--label <class>', 'one class for all images: its name or its number')
-    .option('--weights <which>', 'of a run: ema or model (default: ema)');
+    .option('--weights <which>', 'of a run: ema or model (default: ema)')
+    .option(...NO_TUNED);
   addSamplingOptions(command).action(sampleRun);
 }
 
@@ -79,7 +81,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   if (grid !== undefined || latentFile !== undefined) checkCount(network, labels.length, '--count');
   if (npz !== undefined) checkNpzSize(npz, form);
 
-  const device = await openNodeDevice();
+  const device = await openTunedDevice({ tuned: options.tuned });
   const workspace = new Workspace(device);
   const notice = precisionNotice(precision, workspace.caps);
   if (notice) console.warn(notice);

@@ -6,6 +6,7 @@ import type { PassPrecision } from '../tensor/index.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
 import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED } from './open_device.ts';
 import { runTraining } from './run_training.ts';
 
 interface TrainOptions {
@@ -20,6 +21,7 @@ interface TrainOptions {
   precision?: PassPrecision;
   out: string;
   resume?: boolean;
+  tuned?: boolean;
 }
 
 export function addTrain(ucgm: Command): void {
@@ -43,12 +45,18 @@ export function addTrain(ucgm: Command): void {
     .option('--seed <n>', 'seed of every random number', seedNumber)
     .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
     .option('--resume', 'go on from the last checkpoint of --out')
+    .option(...NO_TUNED)
     .action(train);
 }
 
 async function train(options: TrainOptions): Promise<void> {
   const folder = options.resume ? FolderStore.open(options.out) : undefined;
-  await runTraining({ config: resolveConfig(options, folder), out: options.out, ...(folder && { resume: folder }) });
+  await runTraining({
+    config: resolveConfig(options, folder),
+    out: options.out,
+    tuned: options.tuned,
+    ...(folder && { resume: folder }),
+  });
 }
 
 /** Preset, then the run's or the given file, then the command line. */

@@ -9,6 +9,7 @@ import type { HostParameters } from '../ucgm/trainer.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
 import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED } from './open_device.ts';
 import { checkFolder } from './output.ts';
 import { runTraining } from './run_training.ts';
 import { openSource } from './source.ts';
@@ -27,6 +28,7 @@ interface TuneOptions {
   zeta?: number;
   seed?: number;
   precision?: PassPrecision;
+  tuned?: boolean;
 }
 
 export function addTune(ucgm: Command): void {
@@ -50,6 +52,7 @@ export function addTune(ucgm: Command): void {
     .option('--zeta <x>', 'strength of the enhanced target', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
     .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
+    .option(...NO_TUNED)
     .action(tune);
 }
 
@@ -77,7 +80,7 @@ async function tune(options: TuneOptions): Promise<void> {
   );
   const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
-  await runTraining({ config, out: options.out, weights, ...(teacher && { teacher }) });
+  await runTraining({ config, out: options.out, weights, tuned: options.tuned, ...(teacher && { teacher }) });
 }
 
 /** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */

@@ -1,6 +1,15 @@
 import { type Caps, defineKernel, flag, group, type KnobValue, oneOf, optional, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import {
+  type Counts,
+  checkSizes,
+  type AttentionSizes as Dims,
+  type Knobs,
+  keyRows,
+  queryRows,
+  type Wrong,
+} from './attention_dims_tile.ts';
+import {
   type AttentionShape,
   type AttentionTile,
   attentionTile,
@@ -9,6 +18,7 @@ import {
   MAX_TILED,
 } from './attention_tile.ts';
 
+export { type AttentionNumbers, attentionDims } from './attention_dims_tile.ts';
 export {
   type AttentionShape,
   type AttentionTile,
@@ -49,27 +59,6 @@ export interface AttentionOptions extends ScoreOptions {
   dtype?: Dtype;
   /** The variant and its tiling, see `chooseAttention`; a plain one of 32 rows if left out. */
   tile?: AttentionTile;
-}
-
-/** Numbers that the kernels are given beside the sizes. */
-export interface AttentionNumbers {
-  /** Factor of q . k; 1 / sqrt(head_dim) if left out. */
-  scale?: number;
-  /** With causal: 0 if left out. */
-  offset?: number;
-  softcap?: number;
-  /** Sizes of the mask before its keys, each 1 or the scores'; all 1 if left out. */
-  mask?: readonly [batch: number, heads: number, n: number];
-}
-
-/** The dims of the kernels for a shape. */
-export function attentionDims(
-  shape: AttentionShape,
-  { scale, offset = 0, softcap = 0, mask: [mask_batch, mask_heads, mask_n] = [1, 1, 1] }: AttentionNumbers = {},
-) {
-  const { batch, heads, n, head_dim, keys = n, kv_heads = heads } = shape;
-  const masks = { mask_batch, mask_heads, mask_n };
-  return { batch, heads, kv_heads, n, keys, head_dim, scale: scale ?? head_dim ** -0.5, offset, softcap, ...masks };
 }
 
 const scoreOptions = {
@@ -139,20 +128,14 @@ function knobs({ tile, ...o }: AttentionOptions): Record<string, KnobValue | und
   };
 }
 
-type Dims = ReturnType<typeof attentionDims>;
-type Sizes = Pick<Dims, 'batch' | 'heads' | 'kv_heads' | 'n' | 'keys' | 'head_dim'>;
-type Knobs = Readonly<Record<string, KnobValue>>;
-
-const queryRows = (d: Pick<Dims, 'batch' | 'heads' | 'n'>) => d.batch * d.heads * d.n;
-const keyRows = (d: Sizes) => d.batch * d.kv_heads * d.keys;
 const valueDim = (k: Knobs) => k.VALUE_DIM as number;
 
 const pairs = (d: Pick<Dims, 'batch' | 'heads' | 'n'>, k: Knobs) => queryRows(d) + (k.LENGTHS ? d.batch : 0);
 
 /** Elements of what several kernels read. */
 const sizes = {
-  q: (d: Sizes) => queryRows(d) * d.head_dim,
-  k: (d: Sizes) => keyRows(d) * d.head_dim,
+  q: (d: Counts) => queryRows(d) * d.head_dim,
+  k: (d: Counts) => keyRows(d) * d.head_dim,
   v: (d: Dims, k: Knobs) => keyRows(d) * valueDim(k),
   out: (d: Dims, k: Knobs) => queryRows(d) * valueDim(k),
   mask: (d: Dims) => d.mask_batch * d.mask_heads * d.mask_n * d.keys,
@@ -168,25 +151,6 @@ const backward = (d: Dims, k: Knobs) => ({
   rows: sizes.rows(d, k),
   mask: sizes.mask(d),
 });
-
-type Wrong = { what: string; fix: string } | undefined;
-
-/** What is wrong with counts and sizes. */
-function checkSizes(d: Sizes, k: Knobs): Wrong {
-  const headDim = k.HEAD_DIM as number;
-  if (d.head_dim !== headDim)
-    return {
-      what: `head_dim ${d.head_dim} is not the kernel's ${headDim}`,
-      fix: 'create the kernel with this headDim',
-    };
-  if (d.n === 0) return { what: 'n is 0', fix: 'give at least one token' };
-  if (d.keys === 0) return { what: 'keys is 0', fix: 'give at least one key' };
-  if (d.kv_heads === 0 || d.heads % d.kv_heads !== 0)
-    return { what: `${d.heads} heads do not share ${d.kv_heads}`, fix: 'give heads a multiple of kv_heads' };
-  if (!k.GROUPED && d.heads !== d.kv_heads)
-    return { what: `kv_heads is ${d.kv_heads} of ${d.heads} heads`, fix: 'create the kernel with grouped' };
-  return undefined;
-}
 
 /** What is wrong with the dims, as far as it is the same for all kernels of scores. */
 function checkScores(d: Dims, k: Knobs): Wrong {
@@ -209,8 +173,8 @@ const choose = (o: AttentionOptions, shape: AttentionShape, caps: Caps): Attenti
 
 /** Rows that a workgroup has. */
 const covered = (k: Knobs) => (k.ROWS === undefined ? (k.WG as number) * (k.QUERIES as number) : (k.ROWS as number));
-const byQueries = (d: Sizes, k: Knobs) => d.batch * d.heads * Math.ceil(d.n / covered(k));
-const byKeys = (d: Sizes, k: Knobs) => d.batch * d.kv_heads * Math.ceil(d.keys / covered(k));
+const byQueries = (d: Counts, k: Knobs) => d.batch * d.heads * Math.ceil(d.n / covered(k));
+const byKeys = (d: Counts, k: Knobs) => d.batch * d.kv_heads * Math.ceil(d.keys / covered(k));
 
 /**
  * softmax(scores) v without a matrix of scores. Buffers f32, or f16 but for lse, the mask and lengths: q [batch, heads, n, head_dim]; k, v [batch, kv_heads, keys, head_dim or
@@ -301,7 +265,7 @@ const chooseStored = (o: StoredOptions, shape: AttentionShape, caps: Caps): Stor
 
 const storedKnobs = (o: StoredOptions) =>
   knobs({ tile: { kind: 'tiled', rows: 32, cols: 32, lanes: 8, rolled: true }, ...o });
-const dscores = (d: Sizes) => d.batch * d.heads * d.keys * Math.ceil(d.n / 4) * 4;
+const dscores = (d: Counts) => d.batch * d.heads * d.keys * Math.ceil(d.n / 4) * 4;
 
 /**
  * dk and dv as `attentionBackwardKV`, and for `attentionBackwardStoredQ` the gradients by scores, dscores [batch, heads, keys, n up to

@@ -133,8 +133,6 @@ const halfBench: KernelCase[] = [...ATTENTION_KERNELS, ...STORED].flatMap((kerne
 );
 
 export const attentionCases: KernelCase[] = [
-  ...halfCases,
-  ...halfBench,
   ...storedCases,
   ...storedBench,
   ...ATTENTION_KERNELS.flatMap((kernel) => [
@@ -189,4 +187,6 @@ export const attentionCases: KernelCase[] = [
   deltaCase([3, 7, 9, 5], {}, { lengths: [9, 0, 4] }),
   deltaCase([3, 5, 9, 7], {}, { lengths: [9, 0, 4], dtype: 'f16' }),
   ...REALISTIC.map((sizes) => deltaCase(sizes, BENCH)),
+  ...halfCases,
+  ...halfBench,
 ];

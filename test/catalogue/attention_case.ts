@@ -250,14 +250,17 @@ function backward(
   });
 }
 
-/** Gradients by scores [batch, heads, keys, n up to a multiple of 4], from those by an added mask of zeros. */
-function scoreGradients(problem: AttentionProblem, dout: Float32Array): Float64Array {
+/** Gradients by scores [batch, heads, keys, n up to a multiple of 4, or of 8], from those by an added mask of zeros. */
+export function scoreGradients(
+  problem: AttentionProblem,
+  dout: Float32Array,
+  line = Math.ceil(problem.n / 4) * 4,
+): Float64Array {
   const { batch, heads, n, keys = n, softcap } = problem;
   const data = new Float32Array(batch * heads * n * keys);
   const mask: AttentionMask = { kind: 'added', sizes: [batch, heads, n], data };
   const byMasked = attentionGradients({ ...problem, mask }, dout).dmask!;
   const capped = softcap ? scoresOracle(problem, 'capped') : undefined;
-  const line = Math.ceil(n / 4) * 4;
   const stored = new Float64Array(batch * heads * keys * line);
   byMasked.forEach((gradient, at) => {
     const [key, query, head] = [at % keys, Math.floor(at / keys) % n, Math.floor(at / keys / n)];

@@ -1,5 +1,6 @@
 import { activationCases } from './activation.ts';
 import { attentionCases } from './attention.ts';
+import { matrixAttentionBench, matrixAttentionCases } from './attention_matrix.ts';
 import type { KernelCase } from './case.ts';
 import { castCases } from './cast.ts';
 import { columnsCases } from './columns.ts';
@@ -32,6 +33,8 @@ export const catalogue: readonly KernelCase[] = [
   ...matrixBenchCases,
   ...largestCases,
   ...attentionCases,
+  ...matrixAttentionCases,
+  ...matrixAttentionBench,
   ...qkNormRopeCases,
   ...normCases,
   ...normBackwardCases,

@@ -37,7 +37,7 @@ const sizes = { input_size: 16, patch_size: 2, in_channels: 4, num_classes: 10, 
 const BATCH = 4;
 
 function networkNamed(name: 'TiT' | 'DDT') {
-  const own = name === 'TiT' ? { hidden_size: 128 } : { hidden_size: 72, depth: 2, num_encoder_blocks: 1 };
+  const own = name === 'TiT' ? { hidden_size: 128 } : { hidden_size: 144, depth: 2, num_encoder_blocks: 1 };
   return createNetwork(name, { ...sizes, num_heads: 2, ...own });
 }
 
@@ -73,21 +73,25 @@ for (const name of ['TiT', 'DDT'] as const) {
     await workspace.dispose();
   });
 
-  it(`f32x3: a step of ${name} binds what its products need`, async () => {
-    const workspace = new Workspace(await nullDevice());
-    // The null adapter has less workgroup memory than these tiles take: they are bound, and not compiled.
-    Object.defineProperty(workspace, 'caps', { value: { ...workspace.caps, maxWorkgroupMemory: 49152 } });
-    const network = networkNamed(name);
-    const weights = new WeightStore(workspace, network).trainable(1);
-    const kernels = recordedBy(workspace);
-    workspace.beginStep();
-    const tape = new Tape(workspace, { record: true, precision: 'f32x3' });
-    const [x, t, y] = [tape.alloc(BATCH, ...network.input), tape.alloc(BATCH), tape.allocAs('u32', BATCH)];
-    const out = network.forward(tape, weights, x, t, y);
-    tape.backward(out, tape.alloc(...out.shape));
-    expect(kernels).toContain('largest');
-    expect(kernels).toContain('matmul_f32x3');
-    expect([...kernels].filter((kernel) => ['matmul_tiled', 'matmul_plain'].includes(kernel))).toEqual([]);
-    await workspace.dispose();
-  });
+  for (const [precision, own] of [
+    ['f32x3', ['largest', 'matmul_f32x3']],
+    ['mixed', ['matmul_matrix', 'attention_matrix_fwd', 'attention_matrix_bwd_kv', 'attention_matrix_bwd_q']],
+  ] as const)
+    it(`${precision}: a step of ${name} binds what products and attention on subgroup matrices need`, async () => {
+      const workspace = new Workspace(await nullDevice());
+      // The null adapter has less workgroup memory than these tiles take: they are bound, and not compiled.
+      Object.defineProperty(workspace, 'caps', { value: { ...workspace.caps, maxWorkgroupMemory: 49152 } });
+      const network = networkNamed(name);
+      const weights = new WeightStore(workspace, network, precision === 'mixed').trainable(1);
+      const kernels = recordedBy(workspace);
+      workspace.beginStep();
+      const tape = new Tape(workspace, { record: true, precision });
+      const [x, t, y] = [tape.alloc(BATCH, ...network.input), tape.alloc(BATCH), tape.allocAs('u32', BATCH)];
+      const out = network.forward(tape, weights, x, t, y);
+      tape.backward(out, tape.alloc(...out.shape));
+      expect([...kernels]).toEqual(expect.arrayContaining([...own]));
+      const f32 = precision === 'f32x3' ? ['matmul_tiled', 'matmul_plain'] : ['attention_tiled_fwd'];
+      expect([...kernels].filter((kernel) => f32.includes(kernel))).toEqual([]);
+      await workspace.dispose();
+    });
 }

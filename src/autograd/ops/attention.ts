@@ -12,6 +12,12 @@ import {
   attentionScores as attentionScoresKernel,
   storesScores,
 } from '../../kernels/attention.ts';
+import {
+  attentionOnMatrices,
+  matrixAttention,
+  matrixAttentionBackward,
+  matrixAttentionBackwardQ,
+} from '../../kernels/attention_matrix.ts';
 import { MAX_TILED } from '../../kernels/attention_tile.ts';
 import { chooseAffineChunk, qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
 import { storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
@@ -143,21 +149,30 @@ function attend(tape: Tape, { q, k, v }: { q: Tensor; k: Tensor; v: Tensor }, o:
   const { dtype } = options;
   const out = tape.allocAs(dtype, batch, n, heads, value_dim);
   const lse = tape.alloc(batch, heads, n);
-  tape.run(attentionKernel.prepare(device, options, shape), { q, k, v, mask, lengths, out, lse }, dims);
+  const { kv_heads, keys, head_dim, scale } = dims;
+  const sizes = { batch, heads, kv_heads, n, keys, head_dim, scale };
+  const hides = o.causal || mask || lengths;
+  const plain = dtype === 'f16' && !hides && o.softcap === undefined;
+  const matrices = plain ? attentionOnMatrices(shape, tape.workspace.caps) : undefined;
+  const own = { headDim: head_dim, grouped: options.grouped };
+  if (matrices?.forward) tape.run(matrixAttention.prepare(device, own), { q, k, v, out, lse }, sizes);
+  else tape.run(attentionKernel.prepare(device, options, shape), { q, k, v, mask, lengths, out, lse }, dims);
   const backward = (dout: Tensor, sink: GradSink, { dq, dk, dv }: Gradients) => {
     const rows = tape.alloc(batch * heads * n + (lengths ? batch : 0), 2);
     const deltaKernel = attentionDelta.prepare(device, { lengths: lengths !== undefined, dtype });
     tape.run(deltaKernel, { out, dout, lse, lengths, rows }, { batch, heads, n, value_dim });
     const given = { q, k, v, mask, dout, rows };
-    const hides = o.causal || mask || lengths;
-    if (dq && dk && dv && !hides && storesScores(shape, tape.workspace.caps)) {
+    if (dq && dk && dv && matrices?.backward) {
+      const dscores = tape.allocAs('f16', batch, heads, keys, Math.ceil(n / 8) * 8);
+      tape.run(matrixAttentionBackward.prepare(device, own), { q, k, v, dout, rows, dk, dv, dscores }, sizes);
+      tape.run(matrixAttentionBackwardQ.prepare(device, own), { k, dscores, dq }, sizes);
+      tape.release(dscores);
+    } else if (dq && dk && dv && !hides && storesScores(shape, tape.workspace.caps)) {
       const { headDim, valueDim, grouped, softcap } = options;
-      const own = { headDim, valueDim, grouped, softcap, dtype };
-      const dscores = tape.alloc(batch, heads, dims.keys, Math.ceil(n / 4) * 4);
-      tape.run(attentionBackwardStored.prepare(device, own, shape), { ...given, dk, dv, dscores }, dims);
-      const { kv_heads, keys, head_dim, scale } = dims;
-      const sizes = { batch, heads, kv_heads, n, keys, head_dim, scale };
-      tape.run(attentionBackwardStoredQ.prepare(device, own, shape), { k, dscores, dq }, sizes);
+      const stored = { headDim, valueDim, grouped, softcap, dtype };
+      const dscores = tape.alloc(batch, heads, keys, Math.ceil(n / 4) * 4);
+      tape.run(attentionBackwardStored.prepare(device, stored, shape), { ...given, dk, dv, dscores }, dims);
+      tape.run(attentionBackwardStoredQ.prepare(device, stored, shape), { k, dscores, dq }, sizes);
       tape.release(dscores);
     } else {
       if (dq) tape.run(attentionBackwardQ.prepare(device, options, shape), { ...given, dq }, dims);
