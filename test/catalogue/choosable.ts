@@ -247,7 +247,7 @@ function sizesFor(tile: MatrixMatmulTile): { m: number; n: number; k: number } {
   return {
     m: past(rows, tile.vec?.m),
     n: past(cols, tile.vec?.n),
-    k: ('runs' in tile && tile.runs ? 4096 : 0) + (tile.vec?.k ? 24 : 19),
+    k: ('runs' in tile && tile.runs ? 4096 : 0) + (tile.vec?.k ? 6 * width : 19),
   };
 }
 
