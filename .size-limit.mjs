@@ -17,6 +17,7 @@ const FAMILIES = {
   activation: '10.75 kB',
   attention: '21.75 kB',
   attention_matrix: '14.5 kB',
+  cast: '8.5 kB',
   columns: '8 kB',
   combine: '8.5 kB',
   conv: '18.5 kB',
