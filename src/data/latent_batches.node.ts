@@ -1,6 +1,7 @@
 import type { BatchOrder, BatchSource, DataBatch } from './batches.ts';
 import { DataError } from './dataset.ts';
 import { FilePool } from './file_pool.node.ts';
+import type { LatentOrigin } from './latent_origin.ts';
 import { LatentShards } from './latent_shards.node.ts';
 import { type LatentStats, latentStats, unitStats } from './latent_stats.node.ts';
 import { isFlipped, type LatentScale, normaliseLatents } from './latents.ts';
@@ -31,6 +32,8 @@ export class LatentBatches implements BatchSource {
   readonly numClasses: number;
   readonly latents: LatentScale;
   readonly stats: LatentStats;
+  /** What the shards say of how they were made. */
+  readonly origin: LatentOrigin;
   readonly notice?: string;
   readonly fingerprint?: string;
   readonly classNames?: readonly string[];
@@ -48,7 +51,9 @@ export class LatentBatches implements BatchSource {
     this.width = shards.width;
     this.numClasses = shards.numClasses;
     this.latents = { mean: stats.mean, std: stats.std, multiplier: options.multiplier ?? 1 };
-    if (options.classNames) this.classNames = options.classNames;
+    const classNames = options.classNames ?? shards.origin.classNames;
+    if (classNames) this.classNames = classNames;
+    this.origin = shards.origin;
     this.stats = stats;
     this.warnings = warnings;
     this.#shards = shards;
