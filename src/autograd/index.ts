@@ -11,7 +11,7 @@ export {
   selfAttention,
 } from './ops/attention.ts';
 export { channelsFirst, channelsLast } from './ops/channels_last.ts';
-export { clamp, combine } from './ops/combine.ts';
+export { clamp, combine, scale } from './ops/combine.ts';
 export { concat } from './ops/concat.ts';
 export {
   type ConvolutionOptions,

@@ -1,7 +1,7 @@
 import { scaledSilu } from '../../src/autograd/ops/activation.ts';
 import { selfAttention } from '../../src/autograd/ops/attention.ts';
 import { channelsFirst, channelsLast } from '../../src/autograd/ops/channels_last.ts';
-import { clamp, combine } from '../../src/autograd/ops/combine.ts';
+import { clamp, combine, scale } from '../../src/autograd/ops/combine.ts';
 import { conv2d } from '../../src/autograd/ops/convolution.ts';
 import { dropout } from '../../src/autograd/ops/dropout.ts';
 import { labelMix } from '../../src/autograd/ops/embedding.ts';
@@ -182,6 +182,12 @@ export const CONVOLUTION_CASES: OpCase[] = [
     name: 'two tensors',
     shapes: { a: [3, 5], b: [3, 5] },
     build: (t, i) => combine(t, get(i, 'a'), get(i, 'b'), 0.7, 1),
+  },
+  {
+    ops: ['scale'],
+    name: 'by a number',
+    shapes: { a: [3, 5] },
+    build: (t, i) => scale(t, get(i, 'a'), -0.7),
   },
   {
     ops: ['clamp'],
