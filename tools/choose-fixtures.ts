@@ -18,6 +18,7 @@ const CASES: { readonly [file: string]: RegExp } = {
   optimizers: /./,
   edm2: /^(no_heads|step)$/,
   unetplus: /^(ncsnpp|step)$/,
+  autoencoders: /^(sdvae|edm2_stability|identity)$/,
 };
 /** Entries of a file's configuration that are no case but what the cases share. */
 const SHARED = ['model'];

@@ -23,7 +23,7 @@ export {
 } from './ops/convolution.ts';
 export { type DropoutDraw, dropout } from './ops/dropout.ts';
 export { embedding, labelMix, timestepEmbedding, type WaveOptions, waveEmbedding } from './ops/embedding.ts';
-export { type GroupNormOptions, groupNorm } from './ops/group_norm.ts';
+export { type GroupNormOptions, groupNorm, groupNormBy, groupStatistics } from './ops/group_norm.ts';
 export {
   columnSums,
   type LinearOptions,
@@ -49,5 +49,5 @@ export {
 } from './ops/softmax.ts';
 export { stackRows } from './ops/stack.ts';
 export { type ConvWeightOptions, convWeight, forceRows } from './ops/weight_norm.ts';
-export { wideAttention } from './ops/wide_attention.ts';
+export { type WideAttentionOptions, wideAttention, wideAttentionOf } from './ops/wide_attention.ts';
 export { type GradSink, type Node, Tape, TapeError } from './tape.ts';

@@ -10,7 +10,7 @@ import { normModulate } from '../../src/autograd/ops/norm.ts';
 import { pixelShuffle, pixelUnshuffle } from '../../src/autograd/ops/pixel_shuffle.ts';
 import { resample } from '../../src/autograd/ops/resample.ts';
 import { convWeight } from '../../src/autograd/ops/weight_norm.ts';
-import { wideAttention } from '../../src/autograd/ops/wide_attention.ts';
+import { wideAttention, wideAttentionOf } from '../../src/autograd/ops/wide_attention.ts';
 import { get, type OpCase } from './op_case.ts';
 
 const SAME = { size: [3, 3], padding: [1, 1] } as const;
@@ -126,6 +126,18 @@ export const CONVOLUTION_CASES: OpCase[] = [
     name: 'few columns',
     shapes: { x: [2, 5, 18] },
     build: (t, i) => wideAttention(t, get(i, 'x')),
+  },
+  {
+    ops: ['wideAttention'],
+    name: 'two queries at a time',
+    shapes: { x: [2, 5, 18] },
+    build: (t, i) => wideAttention(t, get(i, 'x'), { most: 10 }),
+  },
+  {
+    ops: ['wideAttentionOf'],
+    name: 'queries, keys and values apart, three queries at a time',
+    shapes: { q: [1, 5, 6], k: [1, 5, 6], v: [1, 5, 6] },
+    build: (t, i) => wideAttentionOf(t, get(i, 'q'), get(i, 'k'), get(i, 'v'), { most: 15 }),
   },
   {
     ops: ['wideAttention'],

@@ -31,6 +31,8 @@ export interface Autoencoder {
   readonly scale?: FixedScale;
   /** Numbers of the largest tensor of its way for each pixel of a picture. */
   readonly numbersPerPixel: number;
+  /** Tensors of its file that it has no use for. */
+  readonly leftOut: readonly string[];
   /** pictures [B, 3, H, W] -> latents [B, C, H/f, W/f]; or mean and log-variance, side by side, [B, 2C, H/f, W/f]. */
   encode(tape: Tape, pictures: Tensor): Tensor;
   /** latents [B, C, h, w] -> pictures [B, 3, f h, f w], about -1..1: not clamped. */

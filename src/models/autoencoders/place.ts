@@ -2,40 +2,65 @@ import type { Weights } from '../../nn/network.ts';
 import { count, type Tensor, type Workspace } from '../../tensor/index.ts';
 import { ModelError } from '../config.ts';
 import type { HostWeights } from '../features/small_cnn.ts';
-import type { NetworkTensor } from './architecture.ts';
+import type { Architecture, FileTensor, Naming } from './architecture.ts';
 
 /** Names of each kind that an error lists at most. */
 const MOST_NAMES = 8;
 
+/** What files wrap all names in. */
+const WRAPPERS = /^(?:(?:state_dict|model|module|vae|first_stage_model|autoencoder)\.)+/;
+
+/** A file's tensors by name. */
+export type FileWeights = ReadonlyMap<string, HostWeights>;
+
+/** A network's tensors on the device, and the names of those of the file that it has no use for. */
+export interface PlacedTensors extends Weights {
+  readonly leftOut: readonly string[];
+  free(): void;
+}
+
 /**
- * Brings a file's tensors onto the device as a network reads them.
+ * Brings a file's tensors onto the device as a network reads them. Names may be wrapped (`model.`, `module.`, `state_dict.`), and a
+ * convolution of one pixel may be a matrix.
  * @throws ModelError that names the tensors that are missing, of another shape, or of no use.
  */
 export function placeTensors(
   workspace: Workspace,
-  tensors: readonly NetworkTensor[],
-  { weights, where }: { weights: ReadonlyMap<string, HostWeights>; where: string },
-): Weights & { free(): void } {
-  checkTensors(tensors, weights, where);
+  { tensors, naming, unused }: Pick<Architecture, 'tensors' | 'naming' | 'unused'>,
+  file: { readonly weights: FileWeights; readonly where: string },
+): PlacedTensors {
+  const all = new Map([...file.weights].map(([name, tensor]) => [name.replace(WRAPPERS, ''), tensor]));
+  const leftOut = [...all.keys()].filter((name) => unused?.test(name));
+  for (const name of leftOut) all.delete(name);
+  const named = naming?.(new Set(all.keys())) ?? ((part: FileTensor) => [part]);
+  checkTensors(
+    tensors.flatMap(({ of }) => of.flatMap(named)),
+    all,
+    file.where,
+  );
   const placed = new Map<string, Tensor>();
   for (const { name, shape, of, arrange } of tensors) {
-    const values = of.map((part) => (weights.get(part.name) as HostWeights).data);
+    const values = of.map((part) => valuesOf(part, named, all));
     const tensor = workspace.create('parameter', name, shape);
-    workspace.stream.write(tensor, arrange ? arrange(values) : joined(values, count(shape)));
+    workspace.stream.write(tensor, arrange ? arrange(values) : joined(values));
     placed.set(name, tensor);
   }
   return {
     get: (name) => placed.get(name) as Tensor,
     has: (name) => placed.has(name),
+    leftOut,
     free() {
       for (const tensor of placed.values()) workspace.free(tensor);
     },
   };
 }
 
-function joined(values: readonly Float32Array<ArrayBuffer>[], length: number): Float32Array<ArrayBuffer> {
+const valuesOf = (part: FileTensor, named: Naming, weights: FileWeights): Float32Array<ArrayBuffer> =>
+  joined(named(part).map(({ name }) => (weights.get(name) as HostWeights).data));
+
+function joined(values: readonly Float32Array<ArrayBuffer>[]): Float32Array<ArrayBuffer> {
   if (values.length === 1) return values[0] as Float32Array<ArrayBuffer>;
-  const all = new Float32Array(length);
+  const all = new Float32Array(values.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of values) {
     all.set(part, at);
@@ -44,17 +69,19 @@ function joined(values: readonly Float32Array<ArrayBuffer>[], length: number): F
   return all;
 }
 
-function checkTensors(
-  tensors: readonly NetworkTensor[],
-  weights: ReadonlyMap<string, HostWeights>,
-  where: string,
-): void {
-  const wanted = new Map(tensors.flatMap(({ of }) => of.map(({ name, shape }) => [name, shape] as const)));
+/** A convolution of one pixel as the matrix that it is. */
+const asMatrix = (shape: readonly number[]): readonly number[] =>
+  shape.length === 4 && shape[2] === 1 && shape[3] === 1 ? shape.slice(0, 2) : shape;
+
+function checkTensors(parts: readonly FileTensor[], weights: FileWeights, where: string): void {
+  const wanted = new Map(parts.map(({ name, shape }) => [name, asMatrix(shape)]));
   const missing = [...wanted.keys()].filter((name) => !weights.has(name));
   const extra = [...weights.keys()].filter((name) => !wanted.has(name));
   const misshapen = [...wanted].flatMap(([name, shape]) => {
-    const found = weights.get(name)?.shape;
-    return !found || found.join() === shape.join() ? [] : [`${name} [${found}], not [${shape}]`];
+    const found = weights.get(name);
+    if (!found) return [];
+    const fits = asMatrix(found.shape).join() === shape.join() && found.data.length === count(shape);
+    return fits ? [] : [`${name} [${found.shape}], not [${shape}]`];
   });
   const problems = [
     ['missing', missing],
@@ -63,7 +90,10 @@ function checkTensors(
   ] as const;
   const told = problems.flatMap(([what, names]) => (names.length > 0 ? [`${what}: ${listed(names)}`] : []));
   if (told.length > 0)
-    throw new ModelError(`${where}: the tensors do not fit: ${told.join('; ')}`, 'give the file of this autoencoder');
+    throw new ModelError(
+      `${where}: the tensors do not fit: ${told.join('; ')}`,
+      'give the file of this autoencoder, with its config.json where it has other sizes',
+    );
 }
 
 function listed(names: readonly string[]): string {

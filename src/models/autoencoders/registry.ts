@@ -4,6 +4,8 @@ import type { HostWeights } from '../features/small_cnn.ts';
 import type { Architecture } from './architecture.ts';
 import type { Autoencoder, FixedScale } from './autoencoder.ts';
 import { identity } from './identity.ts';
+import { type KLSizes, klAutoencoder } from './kl.ts';
+import { klSizes, SD_VAE, VA_VAE } from './kl_config.ts';
 import { placeTensors } from './place.ts';
 import { taef2 } from './taef2.ts';
 
@@ -17,11 +19,32 @@ export interface AutoencoderKind {
 }
 
 interface Entry extends AutoencoderKind {
-  architecture(config: unknown): Architecture;
+  /** @param config the file's; the key's own sizes if undefined. */
+  architecture(config: unknown, where: string): Architecture;
 }
+
+/** The factor that brings SD-VAE's latents to about unit size. */
+const SD_SCALE: FixedScale = { mean: [0, 0, 0, 0], std: [1, 1, 1, 1], multiplier: 0.18215 };
+
+/** Statistics of SD-VAE's latents of pictures in 0..1, which EDM2's networks are trained with (NVlabs/edm2, StabilityVAEEncoder). */
+const EDM2_SCALE: FixedScale = { mean: [5.81, 3.25, 0.12, -2.15], std: [4.17, 4.62, 3.71, 3.28], multiplier: 0.5 };
+
+const kl =
+  (sizes: KLSizes, pictures: 'centred' | 'unit' = 'centred'): Entry['architecture'] =>
+  (config, where) =>
+    klAutoencoder(config === undefined ? sizes : klSizes(config, where), pictures);
+
+const SD = { latentChannels: 4, downscale: 8 } as const;
+const VA = { latentChannels: 32, downscale: 16 } as const;
 
 const ENTRIES: readonly Entry[] = [
   { key: 'idae_f1c3', latentChannels: 3, downscale: 1, latent: 'latent', architecture: () => identity },
+  { key: 'sdvae_f8c4', ...SD, latent: 'mean', scale: SD_SCALE, architecture: kl(SD_VAE) },
+  { key: 'sdvae_ema_f8c4', ...SD, latent: 'mean', scale: SD_SCALE, architecture: kl(SD_VAE) },
+  { key: 'edm2_sdvae_f8c4', ...SD, latent: 'sample', scale: EDM2_SCALE, architecture: kl(SD_VAE, 'unit') },
+  { key: 'edm2_sdvae_ema_f8c4', ...SD, latent: 'sample', scale: EDM2_SCALE, architecture: kl(SD_VAE, 'unit') },
+  { key: 'vavae_f16d32', ...VA, latent: 'sample', architecture: kl(VA_VAE) },
+  { key: 'e2evavae_f16d32', ...VA, latent: 'mean', architecture: kl(VA_VAE) },
   { key: 'taef2', latentChannels: 32, downscale: 8, latent: 'latent', architecture: () => taef2 },
 ];
 
@@ -56,11 +79,16 @@ export interface AutoencoderFile {
  */
 export function openAutoencoder(workspace: Workspace, key: string, file?: AutoencoderFile): Autoencoder {
   const { architecture, ...kind } = entryOf(key);
-  const { tensors, numbersPerPixel, encode, decode } = architecture(file?.config);
-  const placed = placeTensors(workspace, tensors, file ?? { weights: new Map(), where: key });
+  const where = file?.where ?? key;
+  const built = architecture(file?.config, where);
+  const placed = placeTensors(workspace, built, { weights: file?.weights ?? new Map(), where });
+  const { latentChannels, downscale, numbersPerPixel, encode, decode } = built;
   return {
     ...kind,
+    latentChannels,
+    downscale,
     numbersPerPixel,
+    leftOut: placed.leftOut,
     encode: (tape, pictures) => encode(tape, placed, pictures),
     decode: (tape, latents) => decode(tape, placed, latents),
     free: placed.free,

@@ -1,0 +1,113 @@
+import { conv2d, type Window } from '../../autograd/ops/convolution.ts';
+import { groupNorm, groupNormBy, groupStatistics } from '../../autograd/ops/group_norm.ts';
+import type { Tape } from '../../autograd/tape.ts';
+import type { Weights } from '../../nn/network.ts';
+import type { Tensor } from '../../tensor/index.ts';
+import { freeImages, type Images, planStrips, sizeOf, withRows } from './strips.ts';
+
+/** A group norm, with SiLU behind it or without, by its name. */
+export interface GroupNormed {
+  readonly name: string;
+  readonly groups: number;
+  readonly eps: number;
+  readonly silu: boolean;
+}
+
+/** What a convolution of images may do beside convolving. */
+export interface ConvolutionParts {
+  /** Rows and columns of a window. Default 3. */
+  readonly side?: number;
+  readonly stride?: number;
+  /** Default as many zeros on each side as keep the size. */
+  readonly padding?: NonNullable<Window['padding']>;
+  /** Read the images normed so: not stored as a whole where they are in strips. */
+  readonly normed?: GroupNormed;
+  /** Read every pixel four times, as an image of twice the size. */
+  readonly doubled?: boolean;
+  readonly act?: 'relu' | 'silu';
+  /** Read silu(x). */
+  readonly silu?: boolean;
+  readonly residual?: Images;
+  readonly groups?: number;
+}
+
+/** Group norm of images: [B, H, W, C] -> same shape. */
+export function normed(tape: Tape, w: Weights, x: Images, { name, groups, eps, silu }: GroupNormed): Images {
+  const [weight, bias] = [w.get(`${name}.weight`), w.get(`${name}.bias`)];
+  if (x.strips.length === 1)
+    return { ...x, strips: [groupNorm(tape, x.strips[0] as Tensor, weight, bias, { groups, eps, silu })] };
+  const stats = groupStatistics(tape, x.strips, groups, eps);
+  const strips = x.strips.map((strip) => groupNormBy(tape, strip, stats, weight, bias, { groups, silu }));
+  tape.release(stats);
+  return { ...x, strips };
+}
+
+/**
+ * Convolution NAME of images, [B, H, W, C] -> [B, H', W', out]: of strips, with the rows of their neighbours that its windows reach, where
+ * they or what is made of them would be too large in one.
+ */
+export function convolve(tape: Tape, w: Weights, name: string, x: Images, o: ConvolutionParts = {}): Images {
+  const { side = 3, stride = 1, doubled = false, act, silu, groups, residual } = o;
+  const [top, left, bottom = top, right = left] = o.padding ?? [(side - 1) / 2, (side - 1) / 2];
+  const { batch, width, channels } = sizeOf(x);
+  const weight = w.get(`${name}.weight`);
+  const bias = w.has(`${name}.bias`) ? w.get(`${name}.bias`) : undefined;
+  const out = weight.shape[0] as number;
+  const [seenHeight, seenWidth] = doubled ? [2 * x.height, 2 * width] : [x.height, width];
+  const along = (size: number, padding: number) => Math.floor((size + padding - side) / stride) + 1;
+  const height = along(seenHeight, top + bottom);
+  const read = doubled ? width * channels : stride * width * channels; // numbers a row made, at most
+  const made = along(seenWidth, left + right) * out;
+  const plan = planStrips(x.most, {
+    ...{ height, bytesPerRow: 4 * batch * Math.max(read, made), beside: side - 1, ends: doubled ? 'odd' : 1 },
+  });
+  const options = {
+    ...(doubled && { doubled }),
+    ...(act && { act }),
+    ...(silu && { silu }),
+    ...(groups && { groups }),
+  };
+  const whole = x.strips.length === 1 && plan.length === 1;
+  const stats = o.normed && !whole ? groupStatistics(tape, x.strips, o.normed.groups, o.normed.eps) : undefined;
+
+  /** Rows of x, normed where that is asked for, given to `use`. */
+  const reading = (from: number, to: number, use: (rows: Tensor) => Tensor): Tensor =>
+    withRows(tape, x, from, to, (rows) => {
+      if (!o.normed) return use(rows);
+      const [weight, bias] = [w.get(`${o.normed.name}.weight`), w.get(`${o.normed.name}.bias`)];
+      const y = stats
+        ? groupNormBy(tape, rows, stats, weight, bias, o.normed)
+        : groupNorm(tape, rows, weight, bias, o.normed);
+      const result = use(y);
+      if (!tape.recording) tape.release(y);
+      return result;
+    });
+  const convolved = (from: number, to: number, beside?: Tensor): Tensor => {
+    const [first, last] = [from * stride - top, (to - 1) * stride - top + side];
+    const [begin, end] = [Math.max(0, first), Math.min(seenHeight, last)];
+    const padding = [begin - first, left, last - end, right] as const;
+    const [begun, ended] = doubled ? [begin / 2, end / 2] : [begin, end];
+    return reading(begun, ended, (rows) =>
+      conv2d(
+        tape,
+        rows,
+        weight,
+        bias,
+        { size: [side, side], stride, padding },
+        { ...options, ...(beside && { residual: beside }) },
+      ),
+    );
+  };
+  const strips = plan.map(([from, to]) =>
+    residual ? withRows(tape, residual, from, to, (beside) => convolved(from, to, beside)) : convolved(from, to),
+  );
+  if (stats) tape.release(stats);
+  return { strips, height, most: x.most };
+}
+
+/** `convolve`, after which x is not read any more. */
+export function convolveLast(tape: Tape, w: Weights, name: string, x: Images, o: ConvolutionParts = {}): Images {
+  const y = convolve(tape, w, name, x, o);
+  freeImages(tape, x);
+  return y;
+}
