@@ -2,22 +2,25 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import type { Dataset } from '../data/dataset.ts';
-import { loadDataset } from '../data/load.node.ts';
+import { denormaliseLatents } from '../data/latents.ts';
+import { type DataRequest, loadDataset } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { atomicWrite } from '../io/atomic.node.ts';
-import { checkFits, embed, type ImageSource } from '../metrics/embed.ts';
+import { checkFits, type Embedding, embed } from '../metrics/embed.ts';
 import { type Reference, referenceOf, type Scores, score } from '../metrics/score.ts';
 import type { FeatureNetwork } from '../models/features/feature_network.ts';
 import type { Weights } from '../nn/network.ts';
 import { WeightStore } from '../nn/weights.ts';
-import { draw } from '../run/draw.ts';
+import { checkLatents, type PicturedLatents, shown, shownShape } from '../run/decoder.ts';
+import { drawParts } from '../run/draw.ts';
 import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation } from '../run/evaluation.ts';
 import { isFewStep } from '../run/few_step.ts';
 import type { FolderStore } from '../run/folder_store.node.ts';
 import { checkCount } from '../run/samples.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { Workspace } from '../tensor/index.ts';
+import { addDecoderOptions, type DecoderFlags, picturedLatents } from './autoencoder.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, featureNetwork, readFeatures } from './features.ts';
 import { countNumber, numberList, seedNumber } from './numbers.ts';
@@ -26,7 +29,7 @@ import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling
 import { openSource, type Source } from './source.ts';
 import { StopSignals } from './stop.ts';
 
-interface EvalOptions extends SamplingFlags {
+interface EvalOptions extends SamplingFlags, DecoderFlags {
   from: string;
   features?: string;
   data?: string;
@@ -49,7 +52,7 @@ export function addEval(ucgm: Command): void {
       '--features <file>',
       'feature network, safetensors (default: the one for digits that comes along); FID needs that of convert --features inception-v3',
     )
-    .option('--data <name>', "training images to compare with (default: the run's)")
+    .option('--data <name>', "images to compare with (default: the run's; a run on latents has none)")
     .option('--images <n>', 'samples, in equal numbers of each class', countNumber, 10000)
     .option('--steps <list>', 'numbers of steps, such as 1,2,4 (default: by the kind of model)', (text) =>
       numberList(text),
@@ -58,6 +61,7 @@ export function addEval(ucgm: Command): void {
     .option('--seed <n>', 'seed of the noise', seedNumber, 0)
     .option('--json <file>', "where to write the table (default: the run's eval.json)")
     .option('--weights <which>', 'of a run: ema or model (default: ema)');
+  addDecoderOptions(command);
   addSamplingOptions(command).action(evaluate);
 }
 
@@ -75,11 +79,8 @@ async function evaluate(options: EvalOptions): Promise<void> {
     prepareFiles(
       [run.evaluationPath, run.reportPath].map((path) => ({ flag: 'eval', path, extension: extname(path) })),
     );
-  const { data } = source.config;
-  const dataset = await loadDataset({
-    name: options.data ?? data.name,
-    ...(data.size !== undefined && { size: data.size }),
-  });
+  const latents = picturedLatents(source.latents, source.config.data, options);
+  const dataset = await loadDataset(comparedData(source, latents, options));
   if (dataset.notice !== undefined) console.warn(dataset.notice);
   const features = readFeatures(dataset, options.features);
   if (options.data !== undefined) checkClasses(source, dataset);
@@ -88,7 +89,7 @@ async function evaluate(options: EvalOptions): Promise<void> {
   stop.wait();
   try {
     const rows: EvaluationRow[] = [];
-    const about = await scoreAll(rows, { source, dataset, features, settings, options, signal: stop.signal });
+    const about = await scoreAll(rows, { source, latents, dataset, features, settings, options, signal: stop.signal });
     if (json !== undefined && rows.length > 0) {
       writeRows(json, { ...about, rows, date: new Date().toISOString().slice(0, 10) });
       if (run) await refreshReport(run, source.config);
@@ -107,6 +108,22 @@ function writeRows(json: string, evaluation: Evaluation): void {
   console.log(`written: ${json}`);
 }
 
+/** The images that samples are compared with; those that latents were encoded from must be named. @throws UsageError. */
+function comparedData(
+  { network, config: { data } }: Source,
+  latents: PicturedLatents | undefined,
+  options: EvalOptions,
+): DataRequest {
+  if (!latents) return { name: options.data ?? data.name, ...(data.size !== undefined && { size: data.size }) };
+  const { decoder } = latents;
+  if (!decoder)
+    throw new UsageError('the model was trained on latents of an autoencoder that is not known', 'give --vae KEY');
+  checkLatents(decoder, network.input[0]);
+  if (options.data === undefined)
+    throw new UsageError('the model was trained on latents', 'give --data FOLDER, the images to compare with');
+  return { name: options.data, size: shownShape(network.input, decoder)[1], crop: 'centre' };
+}
+
 /** Labels are compared by number: those of other data mean other things. @throws UsageError. */
 function checkClasses({ network }: Source, dataset: Dataset): void {
   if (network.numClasses >= 2 && network.numClasses !== dataset.numClasses)
@@ -118,6 +135,7 @@ function checkClasses({ network }: Source, dataset: Dataset): void {
 
 interface Evaluating {
   readonly source: Source;
+  readonly latents: PicturedLatents | undefined;
   readonly dataset: Dataset;
   readonly features: FeaturesFile;
   readonly settings: readonly RunConfig[];
@@ -128,12 +146,12 @@ interface Evaluating {
 /** Scores every setting, a row each, or those before a signal came; returns what the rows have in common. */
 async function scoreAll(
   rows: EvaluationRow[],
-  { source, dataset, features, settings, options, signal }: Evaluating,
+  { source, latents, dataset, features, settings, options, signal }: Evaluating,
 ): Promise<Omit<Evaluation, 'rows' | 'date'>> {
   const device = await openNodeDevice();
   const workspace = new Workspace(device);
   const network = featureNetwork(workspace, features);
-  const [channels, height, width] = source.network.input;
+  const [channels, height, width] = shownShape(source.network.input, latents?.decoder);
   checkFits(network, { channels, height, width });
   const start = performance.now();
   try {
@@ -145,7 +163,7 @@ async function scoreAll(
     weights.flat.values.write(source.weights);
     console.log(HEADER);
     for (const config of settings) {
-      const row = await scoreOne(workspace, { source, weights, network, reference, config, options, signal });
+      const row = await scoreOne(workspace, { source, latents, weights, network, reference, config, options, signal });
       checkScores(row);
       rows.push(row);
       console.log(lineOf(row));
@@ -196,6 +214,7 @@ async function referenceFor(
 
 interface Task {
   source: Source;
+  latents: PicturedLatents | undefined;
   weights: Weights;
   network: FeatureNetwork;
   reference: Reference;
@@ -206,30 +225,51 @@ interface Task {
 
 /** Samples and scores at one number of steps. */
 async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow> {
-  const { source, config, options, network, reference, signal } = task;
-  const start = performance.now();
-  const [channels, height, width] = source.network.input;
-  const one = channels * height * width;
+  const { source, config, options, reference, signal } = task;
   const numClasses = Math.max(1, source.network.numClasses);
   const labels = Uint32Array.from({ length: options.images }, (_, i) => i % numClasses);
-  const { samples: all, nfe } = await draw(workspace, source.network, task.weights, config, {
-    labels,
-    seed: options.seed,
-    atOnce: options.batch,
-    signal,
-  });
-  const seconds = Number(secondsSince(start));
-  const samples: ImageSource = {
-    size: options.images,
-    channels,
-    height,
-    width,
-    image: (index, out, offset) => out.set(all.subarray(index * one, (index + 1) * one), offset),
-  };
-  const embedding = await embed(workspace, network, samples, { signal });
+  const { embedding, nfe, seconds } = await embedSamples(workspace, task, labels);
   const scores: Scores = await score(workspace, reference, embedding, labels, { signal });
   const { sampling_steps, sampling_order } = config.sample;
   return { steps: sampling_steps, order: sampling_order, nfe, setting: settingOf(config), ...scores, seconds };
+}
+
+/** Features of samples, drawn and embedded part by part; `seconds` are those of drawing. */
+async function embedSamples(
+  workspace: Workspace,
+  { source, latents, weights, config, options, network, signal }: Task,
+  labels: Uint32Array<ArrayBuffer>,
+): Promise<{ embedding: Embedding; nfe: number; seconds: number }> {
+  const { input } = source.network;
+  const [channels, height, width] = shownShape(input, latents?.decoder);
+  const one = channels * height * width;
+  const features = new Float32Array(labels.length * network.dim);
+  let classes: Uint32Array | undefined;
+  let [nfe, ms, before] = [0, 0, performance.now()];
+  const drawing = { labels, seed: options.seed, atOnce: options.batch, signal };
+  for await (const { samples, first, nfe: passes } of drawParts(workspace, source.network, weights, config, drawing)) {
+    if (latents) denormaliseLatents(samples, input[1] * input[2], latents);
+    const images = await shown(workspace, samples, input, latents?.decoder, signal);
+    ms += performance.now() - before;
+    const part = await embed(
+      workspace,
+      network,
+      {
+        size: images.length / one,
+        ...{ channels, height, width },
+        image: (index, out, offset) => out.set(images.subarray(index * one, (index + 1) * one), offset),
+      },
+      { signal },
+    );
+    features.set(part.features, first * network.dim);
+    if (part.classes) {
+      classes ??= new Uint32Array(labels.length);
+      classes.set(part.classes, first);
+    }
+    nfe = passes;
+    before = performance.now();
+  }
+  return { embedding: { features, ...(classes && { classes }) }, nfe, seconds: Number((ms / 1000).toFixed(1)) };
 }
 
 /** The sampler's options but its steps, in one line. */

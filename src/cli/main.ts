@@ -2,7 +2,9 @@ import { Command, CommanderError } from 'commander';
 import { restWhileWaiting } from '../device/rests.node.ts';
 import { packageVersion } from './bundled.ts';
 import { addConvert } from './convert.ts';
+import { addDecode } from './decode.ts';
 import { addEmbed } from './embed.ts';
+import { addEncode } from './encode.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
 import { reportFailure, UsageError } from './failure.ts';
@@ -25,6 +27,8 @@ export function program(addMore: (ucgm: Command) => void): Command {
   addEval(ucgm);
   addExport(ucgm);
   addReport(ucgm);
+  addEncode(ucgm);
+  addDecode(ucgm);
   addConvert(ucgm);
   addEmbed(ucgm);
   addMore(ucgm);

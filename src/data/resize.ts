@@ -34,6 +34,14 @@ interface Window {
   readonly width: number;
 }
 
+/** How an image becomes a square: `resize` as torchvision does, `centre` as ADM does. */
+export type Crop = 'resize' | 'centre';
+
+/** The square of an image. */
+export function squareOf(image: Pixels, size: number, crop: Crop = 'resize'): Pixels {
+  return crop === 'centre' ? centreCrop(image, size) : resizeAndCrop(image, size);
+}
+
 /**
  * Resizes so that the shorter side is `size` and crops the longer one to the centre: torchvision's Resize and CenterCrop, whose
  * filter is Pillow's BILINEAR (a triangle as wide as the reduction; rows first, each pass rounded to 8 bits).

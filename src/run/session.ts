@@ -6,6 +6,7 @@ import { restoreTrainer } from '../ucgm/checkpoint.ts';
 import type { HostParameters, Trainer } from '../ucgm/trainer.ts';
 import { collapseWatch } from './alarms.ts';
 import { checkpointBytes, joined, resumeTrainer, saveCheckpoint, stateOf } from './checkpoint.ts';
+import type { PictureDecoder, PicturedLatents } from './decoder.ts';
 import { RunError } from './errors.ts';
 import { type RunEvents, Subscribers } from './events.ts';
 import { Gate } from './gate.ts';
@@ -42,6 +43,8 @@ export interface SessionRequest {
   readonly teacher?: HostParameters | undefined;
   /** Milliseconds that one submit may take the device, about; as they come if left out, which is fastest. */
   readonly submitMs?: number | undefined;
+  /** Of latents: what makes pictures of samples. */
+  readonly decoder?: PictureDecoder | undefined;
   readonly events?: readonly RunEvents[] | undefined;
 }
 
@@ -126,6 +129,12 @@ export class Session {
     return this.#now.trainer.network;
   }
 
+  /** The data's latents, where it is such, with what makes pictures of them. */
+  get #latents(): PicturedLatents | undefined {
+    const { latents } = this.source;
+    return latents && { ...latents, decoder: this.#request.decoder };
+  }
+
   get state(): 'ready' | 'training' | 'paused' {
     if (!this.#training) return 'ready';
     return this.#gate.closed ? 'paused' : 'training';
@@ -173,7 +182,7 @@ export class Session {
     const config = withSampling(this.config, request);
     return this.#anywhere(({ workspace, trainer }) => {
       const weights = request.weights === 'model' ? trainer.weights : trainer.average;
-      return sampleImages(workspace.lease('drawing'), trainer.network, weights, config, request, this.source.latents);
+      return sampleImages(workspace.lease('drawing'), trainer.network, weights, config, request, this.#latents);
     });
   }
 
@@ -226,7 +235,7 @@ export class Session {
         trainer,
         config,
         store,
-        latents: source.latents,
+        latents: this.#latents,
         signal,
         sampled: (step, samples) => subscribers.tell((to) => to.sampled?.(step, samples)),
       }),
