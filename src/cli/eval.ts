@@ -2,18 +2,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import type { Dataset } from '../data/dataset.ts';
-import { denormaliseLatents } from '../data/latents.ts';
 import { type DataRequest, loadDataset } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
 import { atomicWrite } from '../io/atomic.node.ts';
-import { checkFits, type Embedding, embed } from '../metrics/embed.ts';
+import { checkFits, embed } from '../metrics/embed.ts';
 import { type Reference, referenceOf, type Scores, score } from '../metrics/score.ts';
 import type { FeatureNetwork } from '../models/features/feature_network.ts';
-import type { Weights } from '../nn/network.ts';
 import { WeightStore } from '../nn/weights.ts';
-import { checkLatents, type PicturedLatents, shown, shownShape } from '../run/decoder.ts';
-import { drawParts } from '../run/draw.ts';
+import { checkLatents, type PicturedLatents, shownShape } from '../run/decoder.ts';
 import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation } from '../run/evaluation.ts';
 import { isFewStep } from '../run/few_step.ts';
 import type { FolderStore } from '../run/folder_store.node.ts';
@@ -21,8 +18,10 @@ import { checkCount } from '../run/samples.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { Workspace } from '../tensor/index.ts';
 import { addDecoderOptions, type DecoderFlags, picturedLatents } from './autoencoder.ts';
+import { embedSamples, type SampledNetwork } from './embed_samples.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, featureNetwork, readFeatures } from './features.ts';
+import { writeNearest } from './nearest_grid.ts';
 import { countNumber, numberList, seedNumber } from './numbers.ts';
 import { prepareFiles } from './output.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
@@ -38,6 +37,7 @@ interface EvalOptions extends SamplingFlags, DecoderFlags {
   batch: number;
   seed: number;
   json?: string;
+  nearest?: string;
   weights?: string;
 }
 
@@ -60,6 +60,10 @@ export function addEval(ucgm: Command): void {
     .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', countNumber, 500)
     .option('--seed <n>', 'seed of the noise', seedNumber, 0)
     .option('--json <file>', "where to write the table (default: the run's eval.json)")
+    .option(
+      '--nearest <file>',
+      'PNG to write, at one number of steps: samples, and below each its nearest image of --data',
+    )
     .option('--weights <which>', 'of a run: ema or model (default: ema)');
   addDecoderOptions(command);
   addSamplingOptions(command).action(evaluate);
@@ -67,8 +71,11 @@ export function addEval(ucgm: Command): void {
 
 async function evaluate(options: EvalOptions): Promise<void> {
   if (options.images < 4) throw new UsageError(`--images ${options.images}`, 'give at least 4 images');
-  if (options.json !== undefined)
-    prepareFiles([{ flag: '--json', path: options.json, extension: '.json' }], options.from);
+  const files = [
+    ...(options.json === undefined ? [] : [{ flag: '--json', path: options.json, extension: '.json' }]),
+    ...(options.nearest === undefined ? [] : [{ flag: '--nearest', path: options.nearest, extension: '.png' }]),
+  ];
+  prepareFiles(files, options.from);
   const source = openSource(options.from, { weights: options.weights });
   checkCount(source.network, options.images, '--images');
   const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
@@ -82,6 +89,7 @@ async function evaluate(options: EvalOptions): Promise<void> {
   const latents = picturedLatents(source.latents, source.config.data, options);
   const dataset = await loadDataset(comparedData(source, latents, options));
   if (dataset.notice !== undefined) console.warn(dataset.notice);
+  if (options.nearest !== undefined) checkNearest(shownShape(source.network.input, latents?.decoder), dataset, steps);
   const features = readFeatures(dataset, options.features);
   if (options.data !== undefined) checkClasses(source, dataset);
   const unlock = run?.lock(console.warn);
@@ -124,6 +132,16 @@ function comparedData(
   return { name: options.data, size: shownShape(network.input, decoder)[1], crop: 'centre' };
 }
 
+/** Samples and images side by side are of one size, and of one setting. @throws UsageError. */
+function checkNearest(shape: readonly number[], { name, channels, height, width }: Dataset, steps: number[]): void {
+  if (steps.length > 1) throw new UsageError(`--nearest with --steps ${steps}`, 'give one number of steps');
+  if (shape.join() !== [channels, height, width].join())
+    throw new UsageError(
+      `--nearest: the samples are ${shape.join(' x ')}, the images of ${name} ${channels} x ${height} x ${width}`,
+      'give --data of the size of the samples',
+    );
+}
+
 /** Labels are compared by number: those of other data mean other things. @throws UsageError. */
 function checkClasses({ network }: Source, dataset: Dataset): void {
   if (network.numClasses >= 2 && network.numClasses !== dataset.numClasses)
@@ -163,7 +181,8 @@ async function scoreAll(
     weights.flat.values.write(source.weights);
     console.log(HEADER);
     for (const config of settings) {
-      const row = await scoreOne(workspace, { source, latents, weights, network, reference, config, options, signal });
+      const task = { source, latents, weights, network, config };
+      const row = await scoreOne(workspace, task, { reference, dataset, options, signal });
       checkScores(row);
       rows.push(row);
       console.log(lineOf(row));
@@ -212,64 +231,26 @@ async function referenceFor(
   return referenceOf(workspace, features, network.dim, images, { signal });
 }
 
-interface Task {
-  source: Source;
-  latents: PicturedLatents | undefined;
-  weights: Weights;
-  network: FeatureNetwork;
-  reference: Reference;
-  config: RunConfig;
-  options: EvalOptions;
-  signal: AbortSignal;
-}
-
 /** Samples and scores at one number of steps. */
-async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow> {
-  const { source, config, options, reference, signal } = task;
+async function scoreOne(
+  workspace: Workspace,
+  task: SampledNetwork,
+  {
+    reference,
+    dataset,
+    options,
+    signal,
+  }: Pick<Evaluating, 'dataset' | 'options' | 'signal'> & { reference: Reference },
+): Promise<EvaluationRow> {
+  const { source, config } = task;
   const numClasses = Math.max(1, source.network.numClasses);
   const labels = Uint32Array.from({ length: options.images }, (_, i) => i % numClasses);
-  const { embedding, nfe, seconds } = await embedSamples(workspace, task, labels);
+  const drawing = { labels, seed: options.seed, atOnce: options.batch, signal };
+  const { embedding, nfe, seconds, seen } = await embedSamples(workspace, task, drawing);
   const scores: Scores = await score(workspace, reference, embedding, labels, { signal });
+  if (options.nearest !== undefined) await writeNearest(options.nearest, workspace, seen, dataset, reference.all);
   const { sampling_steps, sampling_order } = config.sample;
   return { steps: sampling_steps, order: sampling_order, nfe, setting: settingOf(config), ...scores, seconds };
-}
-
-/** Features of samples, drawn and embedded part by part; `seconds` are those of drawing. */
-async function embedSamples(
-  workspace: Workspace,
-  { source, latents, weights, config, options, network, signal }: Task,
-  labels: Uint32Array<ArrayBuffer>,
-): Promise<{ embedding: Embedding; nfe: number; seconds: number }> {
-  const { input } = source.network;
-  const [channels, height, width] = shownShape(input, latents?.decoder);
-  const one = channels * height * width;
-  const features = new Float32Array(labels.length * network.dim);
-  let classes: Uint32Array | undefined;
-  let [nfe, ms, before] = [0, 0, performance.now()];
-  const drawing = { labels, seed: options.seed, atOnce: options.batch, signal };
-  for await (const { samples, first, nfe: passes } of drawParts(workspace, source.network, weights, config, drawing)) {
-    if (latents) denormaliseLatents(samples, input[1] * input[2], latents);
-    const images = await shown(workspace, samples, input, latents?.decoder, signal);
-    ms += performance.now() - before;
-    const part = await embed(
-      workspace,
-      network,
-      {
-        size: images.length / one,
-        ...{ channels, height, width },
-        image: (index, out, offset) => out.set(images.subarray(index * one, (index + 1) * one), offset),
-      },
-      { signal },
-    );
-    features.set(part.features, first * network.dim);
-    if (part.classes) {
-      classes ??= new Uint32Array(labels.length);
-      classes.set(part.classes, first);
-    }
-    nfe = passes;
-    before = performance.now();
-  }
-  return { embedding: { features, ...(classes && { classes }) }, nfe, seconds: Number((ms / 1000).toFixed(1)) };
 }
 
 /** The sampler's options but its steps, in one line. */
