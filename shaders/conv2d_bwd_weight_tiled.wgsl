@@ -70,7 +70,7 @@ fn dy_of(s: Sources, row0: u32, k: u32) -> vec4f {
   return v;
 }
 
-fn fetch_dy(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
   let row = s.row + (e % (BM / 4u)) * 4u;
   let k = k0 + e / (BM / 4u);
   return Fetched(
@@ -115,7 +115,7 @@ fn fetch_rolled(s: Sources, k: u32) -> Fetched {
   return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
-fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
   let k = k0 + e / (BN / 4u);
   if (ROLLED) {
     return fetch_rolled(s, k);
@@ -126,16 +126,6 @@ fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
     window_of(s, k + 2u * (BK / 4u)),
     window_of(s, k + 3u * (BK / 4u)),
   );
-}
-
-fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
-  if (e < ITEMS_A) {
-    return fetch_dy(e, s, k0);
-  }
-  if (e < ITEMS_A + ITEMS_B) {
-    return fetch_windows(e - ITEMS_A, s, k0);
-  }
-  return Fetched();
 }
 
 // The tap of a column, and its channel of all groups'.

@@ -85,7 +85,7 @@ fn fetch_rolled(s: Sources, k: u32) -> Fetched {
   return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
-fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
   let k = k0 + (e % (BK / 4u)) * 4u;
   if (k >= dims.k) {
     return Fetched();
@@ -134,7 +134,7 @@ fn weights_of(first: u32, col: u32, k: u32) -> vec4f {
   return v;
 }
 
-fn fetch_weights(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
   let col = s.col + (e / (BK / 4u)) * 4u;
   let k = k0 + (e % (BK / 4u)) * 4u;
   return Fetched(
@@ -143,16 +143,6 @@ fn fetch_weights(e: u32, s: Sources, k0: u32) -> Fetched {
     weights_of(s.weight, col + 2u, k),
     weights_of(s.weight, col + 3u, k),
   );
-}
-
-fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
-  if (e < ITEMS_A) {
-    return fetch_windows(e, s, k0);
-  }
-  if (e < ITEMS_A + ITEMS_B) {
-    return fetch_weights(e - ITEMS_A, s, k0);
-  }
-  return Fetched();
 }
 
 fn finish_block(sums: Block, group: u32, row: u32, col: u32) {

@@ -5,6 +5,9 @@
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+//   sums [splits * batch, m] = the sums of A's rows over k, as bias gradients need: the first column of tiles takes them on the way
+// GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
+//   factors' linear maps. An invocation's second block of columns is that of x2 beside x1's.
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
 // read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile). Small workgroups, several a multiprocessor, wait for
@@ -20,6 +23,7 @@
 // @use product_tiles
 // @use product_blocks
 // @use product_finish
+// @use product_glu
 
 const QM: u32 = 1u;                // knob: blocks of 4 rows an invocation, 1 or 2: 32 QM rows a workgroup
 const QN: u32 = 1u;                // knob: blocks of 4 columns an invocation, 1 or 2: 32 QN columns a workgroup
@@ -44,6 +48,8 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
+const GLU: bool = false;           // knob: gate one half of the columns by the other; with TRANS_B, QN = 2 and no other epilogue but bias, pre
+const HAS_SUMS: bool = false;      // knob: also write sums; with TRANS_A
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; with QM = QN = 1
 
 const RUN: u32 = 2048u; // of k, summed by themselves with RUNS
@@ -52,6 +58,7 @@ const SIDE: u32 = 8u; // invocations along m and along n
 const THREADS: u32 = 64u; // SIDE x SIDE
 const BM: u32 = 4u * SIDE * QM;
 const BN: u32 = 4u * SIDE * QN;
+const BN_OUT: u32 = select(BN, BN / 2u, GLU); // columns of out
 const ITEMS_A: u32 = BK * BM / 16u; // items of A, four vec4s each
 const ITEMS_B: u32 = BK * BN / 16u;
 const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of them
@@ -76,10 +83,51 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
 @group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read_write> sums: array<f32>; // optional: HAS_SUMS
 
 // Elements as vectors: a vector of 4 is itself, one number is all four.
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<AScalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<BScalar>(b[i])); }
+
+// The column of B that is `within` columns into a tile of out.
+fn b_column(col_base: u32, within: u32) -> u32 {
+  if (GLU && within >= BN / 2u) {
+    return dims.n / 2u + col_base + within - BN / 2u;
+  }
+  return col_base + within;
+}
+
+// The sums of A's rows: each invocation adds its share of a step's lines of one quad to its own sum, which lies in workgroup memory, since
+// four registers more in the loop cost 13% (docs/what-did-not-work.md).
+const QUADS: u32 = BM / 4u;
+const LINES: u32 = BK * QUADS / THREADS; // of an invocation
+
+var<workgroup> row_sums: array<vec4f, THREADS>;
+
+fn add_lines(local: u32) {
+  var sum = vec4f();
+  for (var i = 0u; i < LINES; i++) {
+    sum += tile_a[local / QUADS * LINES + i][local % QUADS];
+  }
+  row_sums[local] += sum;
+}
+
+fn write_sums(local: u32, slice: u32, row_base: u32) {
+  workgroupBarrier();
+  if (local >= QUADS) {
+    return;
+  }
+  var total = vec4f();
+  for (var i = local; i < THREADS; i += QUADS) {
+    total += row_sums[i];
+  }
+  let row = row_base + local * 4u;
+  let at = slice * dims.m + row;
+  if (row < dims.m) { sums[at] = total.x; }
+  if (row + 1u < dims.m) { sums[at + 1u] = total.y; }
+  if (row + 2u < dims.m) { sums[at + 2u] = total.z; }
+  if (row + 3u < dims.m) { sums[at + 3u] = total.w; }
+}
 
 fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
   finish(slice, batch, row, col, sums.r0);
@@ -88,13 +136,21 @@ fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
   finish(slice, batch, row + 3u, col, sums.r3);
 }
 
+fn finish_glu_block(x1: Block, x2: Block, batch: u32, row: u32, col: u32) {
+  finish_glu(batch, row, col, x1.r0, x2.r0);
+  finish_glu(batch, row + 1u, col, x1.r1, x2.r1);
+  finish_glu(batch, row + 2u, col, x1.r2, x2.r2);
+  finish_glu(batch, row + 3u, col, x1.r3, x2.r3);
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles_n = (dims.n + BN - 1u) / BN;
+  let cols = select(dims.n, dims.n / 2u, GLU); // of out
+  let tiles_n = (cols + BN_OUT - 1u) / BN_OUT;
   let tiles_m = (dims.m + BM - 1u) / BM;
   let group = wid.x + wid.y * groups.x;
   let slice = group / (tiles_n * tiles_m); // split * batch + batch index
@@ -107,7 +163,7 @@ fn main(
   let k_begin = (slice / dims.batch) * dims.k_chunk;
   let k_end = min(dims.k, k_begin + dims.k_chunk);
   let row_base = (tile / tiles_n) * BM;
-  let col_base = (tile % tiles_n) * BN;
+  let col_base = (tile % tiles_n) * BN_OUT;
   let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
   let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
@@ -115,20 +171,21 @@ fn main(
   var runs_before = Block(); // of b00, with RUNS
   let at = place(local);
   let sources = Sources(a_base, b_base, row_base, col_base, k_end);
-  var next = fetch(local, sources, k_begin);
+  var next = fetch_first(local, sources, k_begin);
   var next2 = Fetched();
-  if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+  if (TWICE) { next2 = fetch_second(local, sources, k_begin); }
   for (var k0 = k_begin; k0 < k_end; k0 += BK) {
-    stage(local, next);
-    if (TWICE) { stage(local + THREADS, next2); }
+    stage_first(local, next);
+    if (TWICE) { stage_second(local, next2); }
     workgroupBarrier();
     let after = k0 + BK; // past the end the fetches give zeros that nothing reads
-    next = fetch(local, sources, after);
-    if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
-    s = four_steps(s, 0u, at);
-    s = four_steps(s, 4u, at);
-    s = four_steps(s, 8u, at);
-    s = four_steps(s, 12u, at);
+    next = fetch_first(local, sources, after);
+    if (TWICE) { next2 = fetch_second(local, sources, after); }
+    if (HAS_SUMS && col_base == 0u) { add_lines(local); }
+    four_steps(&s, 0u, at);
+    four_steps(&s, 4u, at);
+    four_steps(&s, 8u, at);
+    four_steps(&s, 12u, at);
     workgroupBarrier();
     if (RUNS && (after - k_begin) % RUN == 0u) {
       runs_before = sum_of(runs_before, s.b00);
@@ -137,8 +194,14 @@ fn main(
   }
   if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
+  if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base); }
   let row = row_base + at.y * 4u;
   let col = col_base + at.x * 4u;
+  if (GLU) {
+    finish_glu_block(s.b00, s.b01, batch, row, col);
+    if (QM > 1u) { finish_glu_block(s.b10, s.b11, batch, row + 4u * SIDE, col); }
+    return;
+  }
   finish_block(s.b00, slice, batch, row, col);
   if (QN > 1u) { finish_block(s.b01, slice, batch, row, col + 4u * SIDE); }
   if (QM > 1u) {

@@ -1,6 +1,6 @@
 // sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
 // Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail, tail_out likewise of tail_cols: more columns of the
-//   same rows, as the parts of a bias gradient are to those of its weight.
+//   same rows, as the parts of a bias gradient are to those of its weight. prior, as out: what the sums of x are added to.
 // Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
 //   where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
 //   keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
@@ -12,6 +12,7 @@ const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a column
 const VEC: bool = false;      // knob: x and out are accessed as vectors of 4; cols is a multiple of 4
 const HAS_TAIL: bool = false; // knob: also sum the columns of tail
+const HAS_PRIOR: bool = false; // knob: add prior
 alias Summed = f32;           // knob: vec4f with VEC
 
 const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
@@ -28,6 +29,7 @@ struct Dims {
 @group(0) @binding(2) var<uniform> dims: Dims;
 @group(0) @binding(3) var<storage, read> tail: array<Summed>; // optional: HAS_TAIL
 @group(0) @binding(4) var<storage, read_write> tail_out: array<Summed>; // optional: HAS_TAIL
+@group(0) @binding(5) var<storage, read> prior: array<Summed>; // optional: HAS_PRIOR
 
 var<private> in_tail: bool;
 
@@ -55,7 +57,12 @@ fn main(
   }
   if (in_tail) {
     tail_out[p.part * cols + p.col] = sum;
+    return;
+  }
+  let at = p.part * cols + p.col;
+  if (HAS_PRIOR) {
+    out[at] = prior[at] + sum;
   } else {
-    out[p.part * cols + p.col] = sum;
+    out[at] = sum;
   }
 }

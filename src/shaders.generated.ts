@@ -7575,7 +7575,7 @@ if (row0 + 3u < dims.m) { v.w = dy_at(at + 3u).x; }
 return v;
 }
 
-fn fetch_dy(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
 let row = s.row + (e % (BM / 4u)) * 4u;
 let k = k0 + e / (BM / 4u);
 return Fetched(
@@ -7620,7 +7620,7 @@ if (VEC) { lines[i] = value; } else { lines[i][c] = value.x; }
 return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
-fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
 let k = k0 + e / (BN / 4u);
 if (ROLLED) {
 return fetch_rolled(s, k);
@@ -7631,16 +7631,6 @@ window_of(s, k + BK / 4u),
 window_of(s, k + 2u * (BK / 4u)),
 window_of(s, k + 3u * (BK / 4u)),
 );
-}
-
-fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
-if (e < ITEMS_A) {
-return fetch_dy(e, s, k0);
-}
-if (e < ITEMS_A + ITEMS_B) {
-return fetch_windows(e - ITEMS_A, s, k0);
-}
-return Fetched();
 }
 
 
@@ -7856,32 +7846,31 @@ return value;
 
 
 
-
 fn sums_of(local: u32, at: vec2u, sources: Sources, begin: u32, end: u32) -> Sums {
 var s = Sums();
 var next = Fetched();
 var next2 = Fetched();
 if (!ROLLED) {
-next = fetch(local, sources, begin);
-if (TWICE) { next2 = fetch(local + THREADS, sources, begin); }
+next = fetch_first(local, sources, begin);
+if (TWICE) { next2 = fetch_second(local, sources, begin); }
 }
 for (var k0 = begin; k0 < end; k0 += BK) {
 if (ROLLED) {
-next = fetch(local, sources, k0);
-if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+next = fetch_first(local, sources, k0);
+if (TWICE) { next2 = fetch_second(local, sources, k0); }
 }
-stage(local, next);
-if (TWICE) { stage(local + THREADS, next2); }
+stage_first(local, next);
+if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
 if (!ROLLED) {
-next = fetch(local, sources, after);
-if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+next = fetch_first(local, sources, after);
+if (TWICE) { next2 = fetch_second(local, sources, after); }
 }
-s = four_steps(s, 0u, at);
-s = four_steps(s, 4u, at);
-s = four_steps(s, 8u, at);
-s = four_steps(s, 12u, at);
+four_steps(&s, 0u, at);
+four_steps(&s, 4u, at);
+four_steps(&s, 8u, at);
+four_steps(&s, 12u, at);
 workgroupBarrier();
 }
 return s;
@@ -8015,6 +8004,7 @@ return x * sigmoid(x);
 
 
 
+
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
 var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
@@ -8071,11 +8061,34 @@ tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
 }
 }
 
-fn stage(e: u32, f: Fetched) {
-if (e < ITEMS_A) {
-stage_a(e, f);
-} else if (e < ITEMS_A + ITEMS_B) {
-stage_b(e - ITEMS_A, f);
+
+fn fetch_first(local: u32, sources: Sources, k0: u32) -> Fetched {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+return fetch_a(local, sources, k0);
+}
+return fetch_b(local - ITEMS_A, sources, k0);
+}
+
+fn fetch_second(local: u32, sources: Sources, k0: u32) -> Fetched {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+return fetch_b(e, sources, k0);
+}
+return Fetched();
+}
+
+fn stage_first(local: u32, f: Fetched) {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+stage_a(local, f);
+} else {
+stage_b(local - ITEMS_A, f);
+}
+}
+
+fn stage_second(local: u32, f: Fetched) {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+stage_b(e, f);
 }
 }
 
@@ -8091,15 +8104,6 @@ r2: vec4f,
 r3: vec4f,
 }
 
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-var sums = before;
-sums.r0 += av.x * bv;
-sums.r1 += av.y * bv;
-sums.r2 += av.z * bv;
-sums.r3 += av.w * bv;
-return sums;
-}
-
 
 
 
@@ -8113,24 +8117,44 @@ b11: Block,
 }
 
 
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-var s = before;
+
+fn step(s: ptr<function, Sums>, kk: u32, at: vec2u) {
 let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
 let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
 let a0 = tile_a[kk][at_a];
 let b0 = tile_b[kk][at_b];
-s.b00 = multiply(s.b00, a0, b0);
-if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+(*s).b00.r0 += a0.x * b0;
+(*s).b00.r1 += a0.y * b0;
+(*s).b00.r2 += a0.z * b0;
+(*s).b00.r3 += a0.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b01.r0 += a0.x * b1;
+(*s).b01.r1 += a0.y * b1;
+(*s).b01.r2 += a0.z * b1;
+(*s).b01.r3 += a0.w * b1;
+}
 if (QM > 1u) {
 let a1 = tile_a[kk][at_a + SIDE];
-s.b10 = multiply(s.b10, a1, b0);
-if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+(*s).b10.r0 += a1.x * b0;
+(*s).b10.r1 += a1.y * b0;
+(*s).b10.r2 += a1.z * b0;
+(*s).b10.r3 += a1.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b11.r0 += a1.x * b1;
+(*s).b11.r1 += a1.y * b1;
+(*s).b11.r2 += a1.z * b1;
+(*s).b11.r3 += a1.w * b1;
 }
-return s;
+}
 }
 
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+fn four_steps(s: ptr<function, Sums>, kk: u32, at: vec2u) {
+step(s, kk, at);
+step(s, kk + 1u, at);
+step(s, kk + 2u, at);
+step(s, kk + 3u, at);
 }
 
 
@@ -8850,7 +8874,7 @@ if (VEC) { lines[r] = value; } else { lines[r][t] = value.x; }
 return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
-fn fetch_windows(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
 let k = k0 + (e % (BK / 4u)) * 4u;
 if (k >= dims.k) {
 return Fetched();
@@ -8899,7 +8923,7 @@ if (k + 3u < dims.k) { v.w = weight_at(at + 3u).x; }
 return v;
 }
 
-fn fetch_weights(e: u32, s: Sources, k0: u32) -> Fetched {
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
 let col = s.col + (e / (BK / 4u)) * 4u;
 let k = k0 + (e % (BK / 4u)) * 4u;
 return Fetched(
@@ -8908,16 +8932,6 @@ weights_of(s.weight, col + 1u, k),
 weights_of(s.weight, col + 2u, k),
 weights_of(s.weight, col + 3u, k),
 );
-}
-
-fn fetch(e: u32, s: Sources, k0: u32) -> Fetched {
-if (e < ITEMS_A) {
-return fetch_windows(e, s, k0);
-}
-if (e < ITEMS_A + ITEMS_B) {
-return fetch_weights(e - ITEMS_A, s, k0);
-}
-return Fetched();
 }
 
 fn finish_block(sums: Block, group: u32, row: u32, col: u32) {
@@ -9152,32 +9166,31 @@ return value;
 
 
 
-
 fn sums_of(local: u32, at: vec2u, sources: Sources, begin: u32, end: u32) -> Sums {
 var s = Sums();
 var next = Fetched();
 var next2 = Fetched();
 if (!ROLLED) {
-next = fetch(local, sources, begin);
-if (TWICE) { next2 = fetch(local + THREADS, sources, begin); }
+next = fetch_first(local, sources, begin);
+if (TWICE) { next2 = fetch_second(local, sources, begin); }
 }
 for (var k0 = begin; k0 < end; k0 += BK) {
 if (ROLLED) {
-next = fetch(local, sources, k0);
-if (TWICE) { next2 = fetch(local + THREADS, sources, k0); }
+next = fetch_first(local, sources, k0);
+if (TWICE) { next2 = fetch_second(local, sources, k0); }
 }
-stage(local, next);
-if (TWICE) { stage(local + THREADS, next2); }
+stage_first(local, next);
+if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
 if (!ROLLED) {
-next = fetch(local, sources, after);
-if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
+next = fetch_first(local, sources, after);
+if (TWICE) { next2 = fetch_second(local, sources, after); }
 }
-s = four_steps(s, 0u, at);
-s = four_steps(s, 4u, at);
-s = four_steps(s, 8u, at);
-s = four_steps(s, 12u, at);
+four_steps(&s, 0u, at);
+four_steps(&s, 4u, at);
+four_steps(&s, 8u, at);
+four_steps(&s, 12u, at);
 workgroupBarrier();
 }
 return s;
@@ -9355,6 +9368,7 @@ return value;
 
 
 
+
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
 var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
@@ -9411,11 +9425,34 @@ tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
 }
 }
 
-fn stage(e: u32, f: Fetched) {
-if (e < ITEMS_A) {
-stage_a(e, f);
-} else if (e < ITEMS_A + ITEMS_B) {
-stage_b(e - ITEMS_A, f);
+
+fn fetch_first(local: u32, sources: Sources, k0: u32) -> Fetched {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+return fetch_a(local, sources, k0);
+}
+return fetch_b(local - ITEMS_A, sources, k0);
+}
+
+fn fetch_second(local: u32, sources: Sources, k0: u32) -> Fetched {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+return fetch_b(e, sources, k0);
+}
+return Fetched();
+}
+
+fn stage_first(local: u32, f: Fetched) {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+stage_a(local, f);
+} else {
+stage_b(local - ITEMS_A, f);
+}
+}
+
+fn stage_second(local: u32, f: Fetched) {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+stage_b(e, f);
 }
 }
 
@@ -9431,15 +9468,6 @@ r2: vec4f,
 r3: vec4f,
 }
 
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-var sums = before;
-sums.r0 += av.x * bv;
-sums.r1 += av.y * bv;
-sums.r2 += av.z * bv;
-sums.r3 += av.w * bv;
-return sums;
-}
-
 
 
 
@@ -9453,24 +9481,44 @@ b11: Block,
 }
 
 
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-var s = before;
+
+fn step(s: ptr<function, Sums>, kk: u32, at: vec2u) {
 let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
 let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
 let a0 = tile_a[kk][at_a];
 let b0 = tile_b[kk][at_b];
-s.b00 = multiply(s.b00, a0, b0);
-if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+(*s).b00.r0 += a0.x * b0;
+(*s).b00.r1 += a0.y * b0;
+(*s).b00.r2 += a0.z * b0;
+(*s).b00.r3 += a0.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b01.r0 += a0.x * b1;
+(*s).b01.r1 += a0.y * b1;
+(*s).b01.r2 += a0.z * b1;
+(*s).b01.r3 += a0.w * b1;
+}
 if (QM > 1u) {
 let a1 = tile_a[kk][at_a + SIDE];
-s.b10 = multiply(s.b10, a1, b0);
-if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+(*s).b10.r0 += a1.x * b0;
+(*s).b10.r1 += a1.y * b0;
+(*s).b10.r2 += a1.z * b0;
+(*s).b10.r3 += a1.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b11.r0 += a1.x * b1;
+(*s).b11.r1 += a1.y * b1;
+(*s).b11.r2 += a1.z * b1;
+(*s).b11.r3 += a1.w * b1;
 }
-return s;
+}
 }
 
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+fn four_steps(s: ptr<function, Sums>, kk: u32, at: vec2u) {
+step(s, kk, at);
+step(s, kk + 1u, at);
+step(s, kk + 2u, at);
+step(s, kk + 3u, at);
 }
 
 
@@ -15054,17 +15102,7 @@ const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
 
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
-let index = (slice * dims.m + row) * dims.n + col;
-var value = sum;
-let count = min(4u, dims.n - col);
-if (HAS_BIAS) {
-value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
-}
-if (HAS_PRE) {
+fn put_pre(index: u32, count: u32, value: vec4f) {
 for (var j = 0u; j < 4u; j += STORE_WIDTH) {
 if (j < count) {
 var part: OElem;
@@ -15075,6 +15113,37 @@ pre[(index + j) / STORE_WIDTH] = part;
 }
 }
 }
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+fn bias_from(col: u32) -> vec4f {
+let last = dims.n - 1u;
+return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
+}
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let index = (slice * dims.m + row) * dims.n + col;
+var value = sum;
+let count = min(4u, dims.n - col);
+if (HAS_BIAS) {
+value += bias_from(col);
+}
+if (HAS_PRE) { put_pre(index, count, value); }
 if (ACT != 0u) {
 value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
 }
@@ -15093,15 +15162,7 @@ if (count > 2u) { value.z += residual_at(at + 2u).x; }
 if (count > 3u) { value.w += residual_at(at + 3u).x; }
 }
 }
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-out[(index + j) / STORE_WIDTH] = part;
-}
-}
+put_out(index, count, value);
 }
 
 
@@ -15936,17 +15997,7 @@ const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
 
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
-let index = (slice * dims.m + row) * dims.n + col;
-var value = sum;
-let count = min(4u, dims.n - col);
-if (HAS_BIAS) {
-value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
-}
-if (HAS_PRE) {
+fn put_pre(index: u32, count: u32, value: vec4f) {
 for (var j = 0u; j < 4u; j += STORE_WIDTH) {
 if (j < count) {
 var part: OElem;
@@ -15957,6 +16008,37 @@ pre[(index + j) / STORE_WIDTH] = part;
 }
 }
 }
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+fn bias_from(col: u32) -> vec4f {
+let last = dims.n - 1u;
+return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
+}
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let index = (slice * dims.m + row) * dims.n + col;
+var value = sum;
+let count = min(4u, dims.n - col);
+if (HAS_BIAS) {
+value += bias_from(col);
+}
+if (HAS_PRE) { put_pre(index, count, value); }
 if (ACT != 0u) {
 value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
 }
@@ -15975,15 +16057,7 @@ if (count > 2u) { value.z += residual_at(at + 2u).x; }
 if (count > 3u) { value.w += residual_at(at + 3u).x; }
 }
 }
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-out[(index + j) / STORE_WIDTH] = part;
-}
-}
+put_out(index, count, value);
 }
 
 
@@ -16593,6 +16667,7 @@ const matmul_tiled_ = {
     residual: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
     out: { binding: 5, access: 'read_write', element: 'OElem' },
     pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
+    sums: { binding: 8, access: 'read_write', element: 'f32', optional: 'HAS_SUMS' },
   },
   uniform: { binding: 7, size: 36, fields: {
     m: { type: 'u32', offset: 0 },
@@ -16629,10 +16704,16 @@ const matmul_tiled_ = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    GLU: { kind: 'const', type: 'bool', default: false },
+    HAS_SUMS: { kind: 'const', type: 'bool', default: false },
     RUNS: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
   code: `
+
+
+
+
 
 
 
@@ -16678,6 +16759,8 @@ const HAS_BIAS: bool = false;
 const HAS_GATE: bool = false;
 const HAS_RESIDUAL: bool = false;
 const HAS_PRE: bool = false;
+const GLU: bool = false;
+const HAS_SUMS: bool = false;
 const RUNS: bool = false;
 
 const RUN: u32 = 2048u;
@@ -16686,6 +16769,7 @@ const SIDE: u32 = 8u;
 const THREADS: u32 = 64u;
 const BM: u32 = 4u * SIDE * QM;
 const BN: u32 = 4u * SIDE * QN;
+const BN_OUT: u32 = select(BN, BN / 2u, GLU);
 const ITEMS_A: u32 = BK * BM / 16u;
 const ITEMS_B: u32 = BK * BN / 16u;
 const TWICE: bool = ITEMS_A + ITEMS_B > THREADS;
@@ -16710,10 +16794,51 @@ residual_rows: u32,
 @group(0) @binding(5) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(6) var<storage, read_write> pre: array<OElem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read_write> sums: array<f32>;
 
 
 fn a_at(i: u32) -> vec4f { return vec4f(vec4<AScalar>(a[i])); }
 fn b_at(i: u32) -> vec4f { return vec4f(vec4<BScalar>(b[i])); }
+
+
+fn b_column(col_base: u32, within: u32) -> u32 {
+if (GLU && within >= BN / 2u) {
+return dims.n / 2u + col_base + within - BN / 2u;
+}
+return col_base + within;
+}
+
+
+
+const QUADS: u32 = BM / 4u;
+const LINES: u32 = BK * QUADS / THREADS;
+
+var<workgroup> row_sums: array<vec4f, THREADS>;
+
+fn add_lines(local: u32) {
+var sum = vec4f();
+for (var i = 0u; i < LINES; i++) {
+sum += tile_a[local / QUADS * LINES + i][local % QUADS];
+}
+row_sums[local] += sum;
+}
+
+fn write_sums(local: u32, slice: u32, row_base: u32) {
+workgroupBarrier();
+if (local >= QUADS) {
+return;
+}
+var total = vec4f();
+for (var i = local; i < THREADS; i += QUADS) {
+total += row_sums[i];
+}
+let row = row_base + local * 4u;
+let at = slice * dims.m + row;
+if (row < dims.m) { sums[at] = total.x; }
+if (row + 1u < dims.m) { sums[at + 1u] = total.y; }
+if (row + 2u < dims.m) { sums[at + 2u] = total.z; }
+if (row + 3u < dims.m) { sums[at + 3u] = total.w; }
+}
 
 fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
 finish(slice, batch, row, col, sums.r0);
@@ -16722,13 +16847,21 @@ finish(slice, batch, row + 2u, col, sums.r2);
 finish(slice, batch, row + 3u, col, sums.r3);
 }
 
+fn finish_glu_block(x1: Block, x2: Block, batch: u32, row: u32, col: u32) {
+finish_glu(batch, row, col, x1.r0, x2.r0);
+finish_glu(batch, row + 1u, col, x1.r1, x2.r1);
+finish_glu(batch, row + 2u, col, x1.r2, x2.r2);
+finish_glu(batch, row + 3u, col, x1.r3, x2.r3);
+}
+
 @compute @workgroup_size(64)
 fn main(
 @builtin(workgroup_id) wid: vec3u,
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_index) local: u32,
 ) {
-let tiles_n = (dims.n + BN - 1u) / BN;
+let cols = select(dims.n, dims.n / 2u, GLU);
+let tiles_n = (cols + BN_OUT - 1u) / BN_OUT;
 let tiles_m = (dims.m + BM - 1u) / BM;
 let group = wid.x + wid.y * groups.x;
 let slice = group / (tiles_n * tiles_m);
@@ -16741,7 +16874,7 @@ let batch = slice % dims.batch;
 let k_begin = (slice / dims.batch) * dims.k_chunk;
 let k_end = min(dims.k, k_begin + dims.k_chunk);
 let row_base = (tile / tiles_n) * BM;
-let col_base = (tile % tiles_n) * BN;
+let col_base = (tile % tiles_n) * BN_OUT;
 let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
 let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
@@ -16749,20 +16882,21 @@ var s = Sums();
 var runs_before = Block();
 let at = place(local);
 let sources = Sources(a_base, b_base, row_base, col_base, k_end);
-var next = fetch(local, sources, k_begin);
+var next = fetch_first(local, sources, k_begin);
 var next2 = Fetched();
-if (TWICE) { next2 = fetch(local + THREADS, sources, k_begin); }
+if (TWICE) { next2 = fetch_second(local, sources, k_begin); }
 for (var k0 = k_begin; k0 < k_end; k0 += BK) {
-stage(local, next);
-if (TWICE) { stage(local + THREADS, next2); }
+stage_first(local, next);
+if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
-next = fetch(local, sources, after);
-if (TWICE) { next2 = fetch(local + THREADS, sources, after); }
-s = four_steps(s, 0u, at);
-s = four_steps(s, 4u, at);
-s = four_steps(s, 8u, at);
-s = four_steps(s, 12u, at);
+next = fetch_first(local, sources, after);
+if (TWICE) { next2 = fetch_second(local, sources, after); }
+if (HAS_SUMS && col_base == 0u) { add_lines(local); }
+four_steps(&s, 0u, at);
+four_steps(&s, 4u, at);
+four_steps(&s, 8u, at);
+four_steps(&s, 12u, at);
 workgroupBarrier();
 if (RUNS && (after - k_begin) % RUN == 0u) {
 runs_before = sum_of(runs_before, s.b00);
@@ -16771,8 +16905,14 @@ s.b00 = Block();
 }
 if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
+if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base); }
 let row = row_base + at.y * 4u;
 let col = col_base + at.x * 4u;
+if (GLU) {
+finish_glu_block(s.b00, s.b01, batch, row, col);
+if (QM > 1u) { finish_glu_block(s.b10, s.b11, batch, row + 4u * SIDE, col); }
+return;
+}
 finish_block(s.b00, slice, batch, row, col);
 if (QN > 1u) { finish_block(s.b01, slice, batch, row, col + 4u * SIDE); }
 if (QM > 1u) {
@@ -16906,49 +17046,6 @@ return v;
 }
 
 
-fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
-if (TRANS_A) {
-let row = row_base + (e % (BM / 4u)) * 4u;
-let k = k0 + e / (BM / 4u);
-return Fetched(
-a_along_m(base, row, k, k_end),
-a_along_m(base, row, k + BK / 4u, k_end),
-a_along_m(base, row, k + 2u * (BK / 4u), k_end),
-a_along_m(base, row, k + 3u * (BK / 4u), k_end),
-);
-}
-let row = row_base + (e / (BK / 4u)) * 4u;
-let k = k0 + (e % (BK / 4u)) * 4u;
-return Fetched(
-a_along_k(base, row, k, k_end),
-a_along_k(base, row + 1u, k, k_end),
-a_along_k(base, row + 2u, k, k_end),
-a_along_k(base, row + 3u, k, k_end),
-);
-}
-
-fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
-if (TRANS_B) {
-let col = col_base + (e / (BK / 4u)) * 4u;
-let k = k0 + (e % (BK / 4u)) * 4u;
-return Fetched(
-b_along_k(base, col, k, k_end),
-b_along_k(base, col + 1u, k, k_end),
-b_along_k(base, col + 2u, k, k_end),
-b_along_k(base, col + 3u, k, k_end),
-);
-}
-let col = col_base + (e % (BN / 4u)) * 4u;
-let k = k0 + e / (BN / 4u);
-return Fetched(
-b_along_n(base, col, k, k_end),
-b_along_n(base, col, k + BK / 4u, k_end),
-b_along_n(base, col, k + 2u * (BK / 4u), k_end),
-b_along_n(base, col, k + 3u * (BK / 4u), k_end),
-);
-}
-
-
 struct Sources {
 a: u32,
 b: u32,
@@ -16958,14 +17055,46 @@ k_end: u32,
 }
 
 
-fn fetch(e: u32, sources: Sources, k0: u32) -> Fetched {
-if (e < ITEMS_A) {
-return fetch_a(e, sources.a, sources.row, k0, sources.k_end);
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
+if (TRANS_A) {
+let row = s.row + (e % (BM / 4u)) * 4u;
+let k = k0 + e / (BM / 4u);
+return Fetched(
+a_along_m(s.a, row, k, s.k_end),
+a_along_m(s.a, row, k + BK / 4u, s.k_end),
+a_along_m(s.a, row, k + 2u * (BK / 4u), s.k_end),
+a_along_m(s.a, row, k + 3u * (BK / 4u), s.k_end),
+);
 }
-if (e < ITEMS_A + ITEMS_B) {
-return fetch_b(e - ITEMS_A, sources.b, sources.col, k0, sources.k_end);
+let row = s.row + (e / (BK / 4u)) * 4u;
+let k = k0 + (e % (BK / 4u)) * 4u;
+return Fetched(
+a_along_k(s.a, row, k, s.k_end),
+a_along_k(s.a, row + 1u, k, s.k_end),
+a_along_k(s.a, row + 2u, k, s.k_end),
+a_along_k(s.a, row + 3u, k, s.k_end),
+);
 }
-return Fetched();
+
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
+if (TRANS_B) {
+let col = b_column(s.col, (e / (BK / 4u)) * 4u);
+let k = k0 + (e % (BK / 4u)) * 4u;
+return Fetched(
+b_along_k(s.b, col, k, s.k_end),
+b_along_k(s.b, col + 1u, k, s.k_end),
+b_along_k(s.b, col + 2u, k, s.k_end),
+b_along_k(s.b, col + 3u, k, s.k_end),
+);
+}
+let col = s.col + (e % (BN / 4u)) * 4u;
+let k = k0 + e / (BN / 4u);
+return Fetched(
+b_along_n(s.b, col, k, s.k_end),
+b_along_n(s.b, col, k + BK / 4u, s.k_end),
+b_along_n(s.b, col, k + 2u * (BK / 4u), s.k_end),
+b_along_n(s.b, col, k + 3u * (BK / 4u), s.k_end),
+);
 }
 
 
@@ -16978,15 +17107,6 @@ r0: vec4f,
 r1: vec4f,
 r2: vec4f,
 r3: vec4f,
-}
-
-fn multiply(before: Block, av: vec4f, bv: vec4f) -> Block {
-var sums = before;
-sums.r0 += av.x * bv;
-sums.r1 += av.y * bv;
-sums.r2 += av.z * bv;
-sums.r3 += av.w * bv;
-return sums;
 }
 
 fn sum_of(x: Block, y: Block) -> Block {
@@ -17002,24 +17122,44 @@ b11: Block,
 }
 
 
-fn step(before: Sums, kk: u32, at: vec2u) -> Sums {
-var s = before;
+
+fn step(s: ptr<function, Sums>, kk: u32, at: vec2u) {
 let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
 let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
 let a0 = tile_a[kk][at_a];
 let b0 = tile_b[kk][at_b];
-s.b00 = multiply(s.b00, a0, b0);
-if (QN > 1u) { s.b01 = multiply(s.b01, a0, tile_b[kk][at_b + SIDE]); }
+(*s).b00.r0 += a0.x * b0;
+(*s).b00.r1 += a0.y * b0;
+(*s).b00.r2 += a0.z * b0;
+(*s).b00.r3 += a0.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b01.r0 += a0.x * b1;
+(*s).b01.r1 += a0.y * b1;
+(*s).b01.r2 += a0.z * b1;
+(*s).b01.r3 += a0.w * b1;
+}
 if (QM > 1u) {
 let a1 = tile_a[kk][at_a + SIDE];
-s.b10 = multiply(s.b10, a1, b0);
-if (QN > 1u) { s.b11 = multiply(s.b11, a1, tile_b[kk][at_b + SIDE]); }
+(*s).b10.r0 += a1.x * b0;
+(*s).b10.r1 += a1.y * b0;
+(*s).b10.r2 += a1.z * b0;
+(*s).b10.r3 += a1.w * b0;
+if (QN > 1u) {
+let b1 = tile_b[kk][at_b + SIDE];
+(*s).b11.r0 += a1.x * b1;
+(*s).b11.r1 += a1.y * b1;
+(*s).b11.r2 += a1.z * b1;
+(*s).b11.r3 += a1.w * b1;
 }
-return s;
+}
 }
 
-fn four_steps(before: Sums, kk: u32, at: vec2u) -> Sums {
-return step(step(step(step(before, kk, at), kk + 1u, at), kk + 2u, at), kk + 3u, at);
+fn four_steps(s: ptr<function, Sums>, kk: u32, at: vec2u) {
+step(s, kk, at);
+step(s, kk + 1u, at);
+step(s, kk + 2u, at);
+step(s, kk + 3u, at);
 }
 
 
@@ -17041,17 +17181,7 @@ const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
 
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
-let index = (slice * dims.m + row) * dims.n + col;
-var value = sum;
-let count = min(4u, dims.n - col);
-if (HAS_BIAS) {
-value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
-}
-if (HAS_PRE) {
+fn put_pre(index: u32, count: u32, value: vec4f) {
 for (var j = 0u; j < 4u; j += STORE_WIDTH) {
 if (j < count) {
 var part: OElem;
@@ -17062,6 +17192,37 @@ pre[(index + j) / STORE_WIDTH] = part;
 }
 }
 }
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+fn bias_from(col: u32) -> vec4f {
+let last = dims.n - 1u;
+return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
+}
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let index = (slice * dims.m + row) * dims.n + col;
+var value = sum;
+let count = min(4u, dims.n - col);
+if (HAS_BIAS) {
+value += bias_from(col);
+}
+if (HAS_PRE) { put_pre(index, count, value); }
 if (ACT != 0u) {
 value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
 }
@@ -17080,15 +17241,33 @@ if (count > 2u) { value.z += residual_at(at + 2u).x; }
 if (count > 3u) { value.w += residual_at(at + 3u).x; }
 }
 }
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
+put_out(index, count, value);
 }
-out[(index + j) / STORE_WIDTH] = part;
+
+
+
+
+
+
+
+fn finish_glu(batch: u32, row: u32, col: u32, sum1: vec4f, sum2: vec4f) {
+let hidden = dims.n / 2u;
+if (row >= dims.m || col >= hidden) {
+return;
 }
+var x1 = sum1;
+var x2 = sum2;
+if (HAS_BIAS) {
+x1 += bias_from(col);
+x2 += bias_from(hidden + col);
 }
+let count = min(4u, hidden - col);
+let line = batch * dims.m + row;
+if (HAS_PRE) {
+put_pre(line * dims.n + col, count, x1);
+put_pre(line * dims.n + hidden + col, count, x2);
+}
+put_out(line * hidden + col, count, vec4f(silu(x1.x), silu(x1.y), silu(x1.z), silu(x1.w)) * x2);
 }
 
 
@@ -17209,6 +17388,7 @@ return x * sigmoid(x);
 
 
 
+
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
 var<workgroup> tile_b: array<array<vec4f, BN / 4u>, BK>;
 
@@ -17265,11 +17445,34 @@ tile_b[kk + 3u * (BK / 4u)][quad] = f.v3;
 }
 }
 
-fn stage(e: u32, f: Fetched) {
-if (e < ITEMS_A) {
-stage_a(e, f);
-} else if (e < ITEMS_A + ITEMS_B) {
-stage_b(e - ITEMS_A, f);
+
+fn fetch_first(local: u32, sources: Sources, k0: u32) -> Fetched {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+return fetch_a(local, sources, k0);
+}
+return fetch_b(local - ITEMS_A, sources, k0);
+}
+
+fn fetch_second(local: u32, sources: Sources, k0: u32) -> Fetched {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+return fetch_b(e, sources, k0);
+}
+return Fetched();
+}
+
+fn stage_first(local: u32, f: Fetched) {
+if (ITEMS_A >= THREADS || local < ITEMS_A) {
+stage_a(local, f);
+} else {
+stage_b(local - ITEMS_A, f);
+}
+}
+
+fn stage_second(local: u32, f: Fetched) {
+let e = local + THREADS - ITEMS_A;
+if (e < ITEMS_B) {
+stage_b(e, f);
 }
 }
 
@@ -17307,6 +17510,9 @@ return select(clamp(x, low, high), x, is_nan(x));
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * sums [splits * batch, m] = the sums of A's rows over k, as bias gradients need: the first column of tiles takes them on the way
+ * GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
+ * factors' linear maps. An invocation's second block of columns is that of x2 beside x1's.
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
  * Grid: a workgroup of 8 x 8 makes 32 QM x 32 QN outputs; invocation (x, y) has QM x QN blocks of 4 x 4, 32 apart, so that neighbours
  * read neighbouring vec4s of workgroup memory. Folded over (split, batch, tile). Small workgroups, several a multiprocessor, wait for
@@ -21817,6 +22023,7 @@ const sum_cols_ = {
     out: { binding: 1, access: 'read_write', element: 'Summed' },
     tail: { binding: 3, access: 'read', element: 'Summed', optional: 'HAS_TAIL' },
     tail_out: { binding: 4, access: 'read_write', element: 'Summed', optional: 'HAS_TAIL' },
+    prior: { binding: 5, access: 'read', element: 'Summed', optional: 'HAS_PRIOR' },
   },
   uniform: { binding: 2, size: 16, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -21830,6 +22037,7 @@ const sum_cols_ = {
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     HAS_TAIL: { kind: 'const', type: 'bool', default: false },
+    HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
     Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
@@ -21847,6 +22055,7 @@ const LANES: u32 = 8u;
 const LANES_FROM: u32 = 64u;
 const VEC: bool = false;
 const HAS_TAIL: bool = false;
+const HAS_PRIOR: bool = false;
 alias Summed = f32;
 
 const WIDTH: u32 = select(1u, 4u, VEC);
@@ -21863,6 +22072,7 @@ tail_cols: u32,
 @group(0) @binding(2) var<uniform> dims: Dims;
 @group(0) @binding(3) var<storage, read> tail: array<Summed>;
 @group(0) @binding(4) var<storage, read_write> tail_out: array<Summed>;
+@group(0) @binding(5) var<storage, read> prior: array<Summed>;
 
 var<private> in_tail: bool;
 
@@ -21890,8 +22100,13 @@ return;
 }
 if (in_tail) {
 tail_out[p.part * cols + p.col] = sum;
+return;
+}
+let at = p.part * cols + p.col;
+if (HAS_PRIOR) {
+out[at] = prior[at] + sum;
 } else {
-out[p.part * cols + p.col] = sum;
+out[at] = sum;
 }
 }
 
@@ -22009,7 +22224,7 @@ return runs.total + runs.block;
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
  * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail, tail_out likewise of tail_cols: more columns of the
- * same rows, as the parts of a bias gradient are to those of its weight.
+ * same rows, as the parts of a bias gradient are to those of its weight. prior, as out: what the sums of x are added to.
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
  * where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
  * keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.

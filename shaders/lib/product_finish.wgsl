@@ -7,6 +7,37 @@ const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and
 
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
+// Stores `count` numbers, 4 or what is left of a row, from element `index` on.
+fn put_pre(index: u32, count: u32, value: vec4f) {
+  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+    if (j < count) {
+      var part: OElem;
+      for (var c = 0u; c < STORE_WIDTH; c++) {
+        part[c] = OScalar(value[j + c]);
+      }
+      pre[(index + j) / STORE_WIDTH] = part;
+    }
+  }
+}
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+    if (j < count) {
+      var part: OElem;
+      for (var c = 0u; c < STORE_WIDTH; c++) {
+        part[c] = OScalar(value[j + c]);
+      }
+      out[(index + j) / STORE_WIDTH] = part;
+    }
+  }
+}
+
+// Of columns [col, col + 4) of n; what is past the end reads the last.
+fn bias_from(col: u32) -> vec4f {
+  let last = dims.n - 1u;
+  return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
+}
+
 // The epilogue of four outputs from (row, col) on.
 fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
   if (row >= dims.m || col >= dims.n) {
@@ -16,19 +47,9 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
   var value = sum;
   let count = min(4u, dims.n - col);
   if (HAS_BIAS) {
-    value += vec4f(bias[col], bias[min(col + 1u, dims.n - 1u)], bias[min(col + 2u, dims.n - 1u)], bias[min(col + 3u, dims.n - 1u)]);
+    value += bias_from(col);
   }
-  if (HAS_PRE) {
-    for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-      if (j < count) {
-        var part: OElem;
-        for (var c = 0u; c < STORE_WIDTH; c++) {
-          part[c] = OScalar(value[j + c]);
-        }
-        pre[(index + j) / STORE_WIDTH] = part;
-      }
-    }
-  }
+  if (HAS_PRE) { put_pre(index, count, value); }
   if (ACT != 0u) {
     value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
   }
@@ -47,13 +68,5 @@ fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
       if (count > 3u) { value.w += residual_at(at + 3u).x; }
     }
   }
-  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-    if (j < count) {
-      var part: OElem;
-      for (var c = 0u; c < STORE_WIDTH; c++) {
-        part[c] = OScalar(value[j + c]);
-      }
-      out[(index + j) / STORE_WIDTH] = part;
-    }
-  }
+  put_out(index, count, value);
 }

@@ -1,5 +1,6 @@
 // product_stage: the tiles of A and B of one step of a product, BK lines of k, staged in workgroup memory from registers.
-// Needs in the kernel: const BM, BN, BK, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B.
+// Needs in the kernel: const BM, BN, BK, THREADS, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B; struct Sources; fn
+// fetch_a, fetch_b(e: u32, sources: Sources, k0: u32) -> Fetched: item e of the tile of A, or of B, at k0.
 
 // Arrays of lines: of an index in two parts the compiler bounds each, and what the loop adds to the first stays a constant.
 var<workgroup> tile_a: array<array<vec4f, BM / 4u>, BK>;
@@ -58,10 +59,33 @@ fn stage_b(e: u32, f: Fetched) {
   }
 }
 
-fn stage(e: u32, f: Fetched) {
-  if (e < ITEMS_A) {
-    stage_a(e, f);
-  } else if (e < ITEMS_A + ITEMS_B) {
-    stage_b(e - ITEMS_A, f);
+// An invocation has one item of a step, or with TWICE two: A's come first, and where they are as many as invocations, or more, nothing asks.
+fn fetch_first(local: u32, sources: Sources, k0: u32) -> Fetched {
+  if (ITEMS_A >= THREADS || local < ITEMS_A) {
+    return fetch_a(local, sources, k0);
+  }
+  return fetch_b(local - ITEMS_A, sources, k0);
+}
+
+fn fetch_second(local: u32, sources: Sources, k0: u32) -> Fetched {
+  let e = local + THREADS - ITEMS_A;
+  if (e < ITEMS_B) {
+    return fetch_b(e, sources, k0);
+  }
+  return Fetched();
+}
+
+fn stage_first(local: u32, f: Fetched) {
+  if (ITEMS_A >= THREADS || local < ITEMS_A) {
+    stage_a(local, f);
+  } else {
+    stage_b(local - ITEMS_A, f);
+  }
+}
+
+fn stage_second(local: u32, f: Fetched) {
+  let e = local + THREADS - ITEMS_A;
+  if (e < ITEMS_B) {
+    stage_b(e, f);
   }
 }

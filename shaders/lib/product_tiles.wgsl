@@ -1,5 +1,5 @@
 // product_tiles: fetches the tiles of A and B of one step of a product of stored matrices, BK lines of k, into registers.
-// Needs in the kernel: const BM, BN, BK, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B, VEC_A, VEC_B; dims.m, n, k; fn a_at, b_at(i) -> vec4f.
+// Needs in the kernel: const BM, BN, BK, THREADS, ITEMS_A, ITEMS_B, TRANS_A, TRANS_B, VEC_A, VEC_B; dims.m, n, k; fn a_at, b_at(i) -> vec4f; fn b_column(col_base, within) -> u32.
 // @use product_stage
 
 // Four k from k0 of row `row` of A [m, k], zero past the edges.
@@ -70,49 +70,6 @@ fn b_along_n(base: u32, col0: u32, k0: u32, k_end: u32) -> vec4f {
   return v;
 }
 
-// Fetches item e of the tile of A at k0. Blocks run along k first: 4 of them are 64 bytes of a line.
-fn fetch_a(e: u32, base: u32, row_base: u32, k0: u32, k_end: u32) -> Fetched {
-  if (TRANS_A) {
-    let row = row_base + (e % (BM / 4u)) * 4u;
-    let k = k0 + e / (BM / 4u);
-    return Fetched(
-      a_along_m(base, row, k, k_end),
-      a_along_m(base, row, k + BK / 4u, k_end),
-      a_along_m(base, row, k + 2u * (BK / 4u), k_end),
-      a_along_m(base, row, k + 3u * (BK / 4u), k_end),
-    );
-  }
-  let row = row_base + (e / (BK / 4u)) * 4u;
-  let k = k0 + (e % (BK / 4u)) * 4u;
-  return Fetched(
-    a_along_k(base, row, k, k_end),
-    a_along_k(base, row + 1u, k, k_end),
-    a_along_k(base, row + 2u, k, k_end),
-    a_along_k(base, row + 3u, k, k_end),
-  );
-}
-
-fn fetch_b(e: u32, base: u32, col_base: u32, k0: u32, k_end: u32) -> Fetched {
-  if (TRANS_B) {
-    let col = col_base + (e / (BK / 4u)) * 4u;
-    let k = k0 + (e % (BK / 4u)) * 4u;
-    return Fetched(
-      b_along_k(base, col, k, k_end),
-      b_along_k(base, col + 1u, k, k_end),
-      b_along_k(base, col + 2u, k, k_end),
-      b_along_k(base, col + 3u, k, k_end),
-    );
-  }
-  let col = col_base + (e % (BN / 4u)) * 4u;
-  let k = k0 + e / (BN / 4u);
-  return Fetched(
-    b_along_n(base, col, k, k_end),
-    b_along_n(base, col, k + BK / 4u, k_end),
-    b_along_n(base, col, k + 2u * (BK / 4u), k_end),
-    b_along_n(base, col, k + 3u * (BK / 4u), k_end),
-  );
-}
-
 // Where the operands and their tiles begin, and where k ends.
 struct Sources {
   a: u32,
@@ -122,13 +79,45 @@ struct Sources {
   k_end: u32,
 }
 
-// Fetches item e of a step: the first are A's, then B's.
-fn fetch(e: u32, sources: Sources, k0: u32) -> Fetched {
-  if (e < ITEMS_A) {
-    return fetch_a(e, sources.a, sources.row, k0, sources.k_end);
+// Fetches item e of the tile of A at k0. Blocks run along k first: 4 of them are 64 bytes of a line.
+fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
+  if (TRANS_A) {
+    let row = s.row + (e % (BM / 4u)) * 4u;
+    let k = k0 + e / (BM / 4u);
+    return Fetched(
+      a_along_m(s.a, row, k, s.k_end),
+      a_along_m(s.a, row, k + BK / 4u, s.k_end),
+      a_along_m(s.a, row, k + 2u * (BK / 4u), s.k_end),
+      a_along_m(s.a, row, k + 3u * (BK / 4u), s.k_end),
+    );
   }
-  if (e < ITEMS_A + ITEMS_B) {
-    return fetch_b(e - ITEMS_A, sources.b, sources.col, k0, sources.k_end);
+  let row = s.row + (e / (BK / 4u)) * 4u;
+  let k = k0 + (e % (BK / 4u)) * 4u;
+  return Fetched(
+    a_along_k(s.a, row, k, s.k_end),
+    a_along_k(s.a, row + 1u, k, s.k_end),
+    a_along_k(s.a, row + 2u, k, s.k_end),
+    a_along_k(s.a, row + 3u, k, s.k_end),
+  );
+}
+
+fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
+  if (TRANS_B) {
+    let col = b_column(s.col, (e / (BK / 4u)) * 4u);
+    let k = k0 + (e % (BK / 4u)) * 4u;
+    return Fetched(
+      b_along_k(s.b, col, k, s.k_end),
+      b_along_k(s.b, col + 1u, k, s.k_end),
+      b_along_k(s.b, col + 2u, k, s.k_end),
+      b_along_k(s.b, col + 3u, k, s.k_end),
+    );
   }
-  return Fetched();
+  let col = s.col + (e % (BN / 4u)) * 4u;
+  let k = k0 + e / (BN / 4u);
+  return Fetched(
+    b_along_n(s.b, col, k, s.k_end),
+    b_along_n(s.b, col, k + BK / 4u, s.k_end),
+    b_along_n(s.b, col, k + 2u * (BK / 4u), s.k_end),
+    b_along_n(s.b, col, k + 3u * (BK / 4u), s.k_end),
+  );
 }

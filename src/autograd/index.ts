@@ -29,6 +29,7 @@ export {
   type LinearOptions,
   linear,
   linearGatedResidual,
+  linearSwiglu,
   type ModulationChunk,
 } from './ops/linear.ts';
 export { linearAttention } from './ops/linear_attention.ts';

@@ -23,6 +23,13 @@ export interface MatmulOptions {
   bDtype?: 'f32' | 'f16';
   /** How out, pre and residual are stored; default as `dtype`. Gradients of weights are f32. */
   outDtype?: 'f32' | 'f16';
+  /**
+   * The columns are x1 then x2, n/2 each: out [m, n/2] = silu(x1 + bias) * (x2 + bias), pre [m, n] the two. Layout nt, a tile of qn 2
+   * (`gluTile`), no other epilogue. Shazeer 2020.
+   */
+  glu?: boolean;
+  /** Also write the sums of A's rows over k, sums [splits * batch, m]: the gradient of a bias beside that of its weight. Layout tn, tiled. */
+  sums?: boolean;
   /** Matrices of A that several of the batch share; a matrix each by default. */
   shareA?: MatmulShare;
   /** Likewise of B. */
@@ -86,6 +93,9 @@ export interface MatmulShape {
   split?: boolean;
 }
 
+/** Whether a device takes products through workgroup memory. */
+const isTiled = (caps: Caps) => !caps.software && caps.maxWorkgroupSize >= 64 && caps.maxWorkgroupMemory >= 8192;
+
 /**
  * The tiling for a shape on a device, whatever the layout, and the split over k (tall k with a small output, as weight
  * gradients have: too few tiles to fill a GPU). kChunk is a multiple of 16 where splits > 1.
@@ -93,7 +103,7 @@ export interface MatmulShape {
 export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
   const { m, n, k, batch = 1, split = true } = shape;
   const vec = { m: m % 4 === 0, n: n % 4 === 0, k: k % 4 === 0 };
-  if (caps.software || caps.maxWorkgroupSize < 64 || caps.maxWorkgroupMemory < 8192) {
+  if (!isTiled(caps)) {
     // 16 x 16 outputs an invocation are fastest on llvmpipe and the most that its compiler unrolls. 2 x 4 invocations read less than
     // 4 x 2 (5 to 20% of the time, 1568 x 64 x 64 to 1568 x 340 x 64) and than 8 x 1 (half). Also where few workgroups result: 10.2
     // GFLOP/s at 64 x 64 x 1568, 7.9 with 8 x 8 outputs. What is over in a millisecond is not worth their second of compiling.
@@ -114,6 +124,12 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
 export function wholeTile(shape: MatmulShape, caps: Caps): MatmulTile {
   const { splits: _, kChunk: __, ...tile } = chooseMatmul({ ...shape, split: false }, caps);
   return tile;
+}
+
+/** The tiling of a product with `glu`; undefined where the device has none: there it is a product and a swiglu. */
+export function gluTile({ n, k }: MatmulShape, caps: Caps): TiledTile | undefined {
+  if (!isTiled(caps) || k > LONGEST_SUM) return undefined;
+  return { kind: 'tiled', qm: 2, qn: 2, vec: { m: false, n: n % 8 === 0, k: k % 4 === 0 } };
 }
 
 /** Stand for the products of an app that names no shape: large and small ones whose rows are whole vec4s, and any other. */

@@ -32,7 +32,7 @@ export interface Split3Tile {
 
 export type MatrixMatmulTile = MatmulTile | MatrixTile | Split3Tile;
 
-export interface MatrixMatmulOptions extends Omit<MatmulOptions, 'tile'> {
+export interface MatrixMatmulOptions extends Omit<MatmulOptions, 'tile' | 'glu' | 'sums'> {
   /** The least that the caller asks for; default f32. A device without subgroup matrices gives more. f32x3 takes f32 operands. */
   precision?: Precision;
   /** The tiling; see `chooseMatrixMatmul`. */

@@ -33,7 +33,7 @@ export interface NormOptions {
  */
 export const norm = defineKernel({
   shader: shaders.norm_fwd,
-  choose: (o: NormOptions, shape: NormShape, caps) => forShape(o, shape, caps),
+  choose: (o: NormOptions, shape: NormShape, caps) => forShape(o, shape, caps, 'forward'),
   unshaped: (o, caps) => (o.tile ? [] : [{ options: { ...o, tile: anyNorm(caps) }, when: () => true }]),
   options: group<NormOptions>({
     kind: oneOf('layer', 'rms', 'pixel'),

@@ -62,7 +62,7 @@ export interface NormBackwardXOptions {
  */
 export const normBackwardX = defineKernel({
   shader: shaders.norm_bwd_x,
-  choose: (o: NormBackwardXOptions, shape: NormShape, caps) => forShape(o, shape, caps),
+  choose: (o: NormBackwardXOptions, shape: NormShape, caps) => forShape(o, shape, caps, 'backward'),
   options: group<NormBackwardXOptions>({
     kind: oneOf('layer', 'rms', 'pixel'),
     weight: optional(flag),

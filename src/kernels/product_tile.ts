@@ -55,6 +55,8 @@ const matricesOf = (batch: number, each: KnobValue | undefined, of: KnobValue | 
 /** Of options whose tiling is chosen. */
 export function tileKnobs({
   layout,
+  glu = false,
+  sums = false,
   tile: chosen,
   dtype = 'f32',
   bDtype = dtype,
@@ -75,6 +77,8 @@ export function tileKnobs({
   return {
     QM: tile.qm,
     QN: tile.qn,
+    GLU: glu,
+    HAS_SUMS: sums,
     RUNS: tile.runs,
     VEC_A: vecA,
     VEC_B: vecB,
@@ -101,6 +105,30 @@ export const productOptions = {
   shareA: share,
   shareB: share,
 };
+
+/** What `glu` and `sums` do not go with. */
+export function fusedTiles(o: MatmulOptions): { what: string; fix: string } | undefined {
+  const { kind } = o.tile ?? {};
+  if (o.glu && (o.layout !== 'nt' || (o.act ?? 'none') !== 'none' || o.gate || o.residual)) {
+    return {
+      what: 'glu with an act, a gate, a residual or another layout than nt',
+      fix: 'give glu with bias and pre alone',
+    };
+  }
+  if (o.glu && !(o.tile?.kind === 'tiled' && o.tile.qn === 2)) {
+    return {
+      what: 'glu without a tile of qn 2',
+      fix: 'give the tile of gluTile, or take a product and swiglu where it has none',
+    };
+  }
+  if (o.sums && !(kind === 'tiled' && o.layout === 'tn')) {
+    return {
+      what: `sums with layout ${o.layout} and ${kind ?? 'no'} tile`,
+      fix: 'give layout tn and a tiled tile, or use sumCols',
+    };
+  }
+  return undefined;
+}
 
 /** The knobs of a product but those of its tile. */
 export const productKnobs = (o: Omit<MatmulOptions, 'tile'>): Record<string, KnobValue | undefined> => ({
@@ -135,8 +163,9 @@ export function productSizes(d: EpilogueDims, k: Record<string, KnobValue>) {
     bias: d.n,
     gate: Math.ceil(d.m / d.gate_rows) * d.gate_stride,
     residual: d.batch * d.residual_rows * d.n,
-    out: outs,
+    out: k.GLU ? outs / 2 : outs,
     pre: outs,
+    sums: Math.ceil(d.k / d.k_chunk) * d.batch * d.m,
   };
 }
 
@@ -156,8 +185,15 @@ export function productCheck(
     };
   }
   const split = d.k_chunk < d.k;
-  if (split && (k.ACT !== 0 || k.HAS_BIAS || k.HAS_GATE || k.HAS_RESIDUAL)) {
+  if (split && (k.GLU || k.ACT !== 0 || k.HAS_BIAS || k.HAS_GATE || k.HAS_RESIDUAL)) {
     return { what: 'a product split over k has an epilogue', fix: 'apply the epilogue after the splits are added' };
+  }
+  if (k.GLU && d.n % (k.VEC_N ? 8 : 2) !== 0) {
+    const halves = k.VEC_N ? 'multiples of 4' : 'whole';
+    return {
+      what: `n is ${d.n}, but the halves of a gated product are ${halves}`,
+      fix: 'choose the tile with gluTile',
+    };
   }
   const rowsOfA = k.TRANS_A ? 'm' : 'k';
   const rowsOfB = k.TRANS_B ? 'k' : 'n';

@@ -8,6 +8,8 @@ import { checkFours } from './vec_tile.ts';
 export interface SumColsOptions extends ColumnOptions {
   /** Also sum the columns of a second tensor of as many rows: buffers tail and tail_out, dim tail_cols. */
   tail?: boolean;
+  /** Add the sums to numbers that are there: buffer prior, as out. */
+  prior?: boolean;
 }
 
 /** Columns that a workgroup sums: 256 invocations, 8 a column. */
@@ -27,16 +29,22 @@ export function chooseChunk(rows: number, cols: number, caps: Caps = PORTABLE): 
 /**
  * Sums down columns, by chunks of rows: `out[chunk, c] = sum of x[r, c]` over the chunk's rows. For bias gradients, split-k
  * partial products and second passes. Buffers f32: x [rows, cols], out [ceil(rows/chunk_rows), cols]; with `tail` also tail
- * [rows, tail_cols] and tail_out. With a shape, the columns of both are read as vec4f where they can be. See shaders/sum_cols.wgsl.
+ * [rows, tail_cols] and tail_out, with `prior` what is added to the sums of x. With a shape, the columns of both are read as vec4f where they can be. See shaders/sum_cols.wgsl.
  */
 export const sumCols = defineKernel({
   shader: shaders.sum_cols,
   ...byColumns<SumColsOptions | undefined, { tail_cols?: number }>((d) => (d.tail_cols ?? 0) % 4 === 0),
-  options: group<SumColsOptions>({ tile: columnTile, vec: optional(flag), tail: optional(flag) }),
+  options: group<SumColsOptions>({
+    tile: columnTile,
+    vec: optional(flag),
+    tail: optional(flag),
+    prior: optional(flag),
+  }),
   knobs: (o: SumColsOptions | undefined, caps) => ({
     LANES: columnLanes('sum_cols', o ?? {}, caps),
     VEC: o?.vec ?? false,
     HAS_TAIL: o?.tail ?? false,
+    HAS_PRIOR: o?.prior ?? false,
     Summed: o?.vec ? 'vec4f' : 'f32',
   }),
   sizes: (d) => {
@@ -44,6 +52,7 @@ export const sumCols = defineKernel({
     return {
       x: d.rows * d.cols,
       out: chunks * d.cols,
+      prior: chunks * d.cols,
       tail: d.rows * d.tail_cols,
       tail_out: chunks * d.tail_cols,
     };

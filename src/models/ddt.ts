@@ -1,7 +1,7 @@
-import { activate, swiglu } from '../autograd/ops/activation.ts';
+import { activate } from '../autograd/ops/activation.ts';
 import { selfAttention } from '../autograd/ops/attention.ts';
 import { embedding, timestepEmbedding } from '../autograd/ops/embedding.ts';
-import { linear, linearGatedResidual } from '../autograd/ops/linear.ts';
+import { linear, linearGatedResidual, linearSwiglu } from '../autograd/ops/linear.ts';
 import { normModulate } from '../autograd/ops/norm.ts';
 import { patchify, unpatchify } from '../autograd/ops/patch.ts';
 import { add, addPerSample } from '../autograd/ops/residual.ts';
@@ -103,7 +103,7 @@ export function ddt(config: DiTConfig & DDTOptions): VelocityNetwork {
     const attended = linearGatedResidual(tape, h, p('attn.proj.weight'), p('attn.proj.bias'), x, gate1); // [B, N, D]
     h = modulate('norm2', attended, 3 * width); // [B, N, D]
     const w13 = stackRows(tape, [p('mlp.w1.weight'), p('mlp.w3.weight')]); // [2H, D]
-    h = swiglu(tape, linear(tape, h, w13)); // [B, N, H]
+    h = linearSwiglu(tape, h, w13); // [B, N, H]
     const gate2 = { from: m, offset: 5 * width, rows };
     return linearGatedResidual(tape, h, p('mlp.w2.weight'), undefined, attended, gate2); // [B, N, D]
   };

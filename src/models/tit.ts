@@ -1,7 +1,7 @@
-import { activate, swiglu } from '../autograd/ops/activation.ts';
+import { activate } from '../autograd/ops/activation.ts';
 import { selfAttention } from '../autograd/ops/attention.ts';
 import { embedding, timestepEmbedding } from '../autograd/ops/embedding.ts';
-import { linear, linearGatedResidual } from '../autograd/ops/linear.ts';
+import { linear, linearGatedResidual, linearSwiglu } from '../autograd/ops/linear.ts';
 import { normModulate } from '../autograd/ops/norm.ts';
 import { patchify, unpatchify } from '../autograd/ops/patch.ts';
 import { add } from '../autograd/ops/residual.ts';
@@ -184,7 +184,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
 
     h = modulate('norm2', attended, scale2 as number, shift2); // [B, N, D]
     if (config.use_swiglu) {
-      h = swiglu(tape, linear(tape, h, p('mlp.w12.weight'), p('mlp.w12.bias'))); // [B, N, H]
+      h = linearSwiglu(tape, h, p('mlp.w12.weight'), p('mlp.w12.bias')); // [B, N, H]
     } else {
       h = linear(tape, h, p('mlp.fc1.weight'), p('mlp.fc1.bias'), { act: 'gelu' }); // [B, N, 4D]
     }

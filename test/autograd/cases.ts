@@ -3,7 +3,7 @@ import { attention, selfAttention } from '../../src/autograd/ops/attention.ts';
 import { concat } from '../../src/autograd/ops/concat.ts';
 import { pool2d, unfold } from '../../src/autograd/ops/convolution.ts';
 import { embedding } from '../../src/autograd/ops/embedding.ts';
-import { linear, linearGatedResidual } from '../../src/autograd/ops/linear.ts';
+import { linear, linearGatedResidual, linearSwiglu } from '../../src/autograd/ops/linear.ts';
 import { squaredError } from '../../src/autograd/ops/loss.ts';
 import { matmul } from '../../src/autograd/ops/matmul.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
@@ -72,6 +72,18 @@ export const CASES: OpCase[] = [
     name: 'gate per sample',
     shapes: { x: [2, 3, 5], w: [4, 5], b: [4], r: [2, 3, 4], m: [2, 11] },
     build: (t, i) => linearGatedResidual(t, get(i, 'x'), get(i, 'w'), get(i, 'b'), get(i, 'r'), chunk(i, 6, 3)),
+  },
+  {
+    ops: ['linearSwiglu'],
+    name: 'an odd half, bias',
+    shapes: { x: [2, 3, 5], w: [14, 5], b: [14] },
+    build: (t, i) => linearSwiglu(t, get(i, 'x'), get(i, 'w'), get(i, 'b')),
+  },
+  {
+    ops: ['linearSwiglu'],
+    name: 'a half of more than a tile',
+    shapes: { x: [3, 4], w: [72, 4] },
+    build: (t, i) => linearSwiglu(t, get(i, 'x'), get(i, 'w')),
   },
   {
     ops: ['normModulate'],

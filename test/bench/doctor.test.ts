@@ -65,11 +65,11 @@ describe.each(Object.entries(CAPS))('doctor on %s runs what is chosen', (_, caps
     );
   });
 
-  it('for norms', () => {
-    const known = new Set(normTiles(caps).map((tile) => JSON.stringify(tile)));
+  it.each(['forward', 'backward'] as const)('for norms, %s', (pass) => {
+    const known = new Set(normTiles(caps, pass).map((tile) => JSON.stringify(tile)));
     fc.assert(
       fc.property(size(20000), (cols) => {
-        expect(known).toContain(JSON.stringify(chooseNorm(cols, caps)));
+        expect(known).toContain(JSON.stringify(chooseNorm(cols, caps, pass)));
       }),
       RUNS,
     );

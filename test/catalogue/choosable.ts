@@ -100,8 +100,8 @@ export function attentionChoices(caps: Caps): AttentionChoice[] {
   return [...found.values()];
 }
 
-export function normTiles(caps: Caps): NormTile[] {
-  return distinct(Array.from({ length: 9000 }, (_, i) => chooseNorm(i + 1, caps))); // past what is held
+export function normTiles(caps: Caps, pass: 'forward' | 'backward'): NormTile[] {
+  return distinct(Array.from({ length: 9000 }, (_, i) => chooseNorm(i + 1, caps, pass))); // past what is held
 }
 
 export function softmaxTiles(caps: Caps): Required<SoftmaxTile>[] {
@@ -155,7 +155,11 @@ export function choosableCases(caps: Caps): KernelCase[] {
     ...(['f16', 'f32x3'] as const).flatMap((precision) => productCases(matrixTiles(precision, caps), { precision })),
     ...(hasMatrices(caps) ? matrixCases : []),
     ...attentionChoices(caps).flatMap((choice, i) => attentionCases(choice, i === 0)),
-    ...normTiles(caps).flatMap(normCases),
+    ...(['forward', 'backward'] as const).flatMap((pass) =>
+      normTiles(caps, pass)
+        .flatMap(normCases)
+        .filter(({ kernel }) => (kernel === 'norm') === (pass === 'forward')),
+    ),
     ...qkNormRopeChoices(caps).flatMap(qkNormRopeCases),
     ...softmaxCases(softmaxTiles(caps)),
     ...convolutionCases(convTiles(caps)),

@@ -28,6 +28,8 @@ export type MatmulPart =
   | 'gate'
   | 'residual'
   | 'pre'
+  | 'glu'
+  | 'sums'
   | 'f16'
   | 'f16 in'
   | 'f16 a'
@@ -118,6 +120,8 @@ export function matmulCase(
         gate: has('gate'),
         residual: has('residual'),
         pre: has('pre'),
+        ...(has('glu') && { glu: true }),
+        ...(has('sums') && { sums: true }),
         ...((halfA || halfB) && { dtype: halfA ? 'f16' : 'f32', outDtype: half ? 'f16' : 'f32' }),
         ...(halfA !== halfB && { bDtype: halfB ? 'f16' : 'f32' }),
         ...(shareA && { shareA }),
@@ -147,18 +151,24 @@ export function matmulCase(
           ...(has('residual') && { residual }),
           ...ranges,
         },
-        outputs: { out: outputs, ...(has('pre') && { pre: outputs }) },
+        outputs: {
+          out: has('glu') ? outputs / 2 : outputs,
+          ...(has('pre') && { pre: outputs }),
+          ...(has('sums') && { sums: splits * batch * m }),
+        },
         halves: [...(halfA ? ['a'] : []), ...(halfB ? ['b'] : []), ...(half ? ['out', 'pre', 'residual'] : [])],
-        oracle: () => {
+        oracle: (): { [binding: string]: ArrayLike<number> } => {
           const operands = {
             ...{ a, b, m, n, k, batch, transA: layout === 'tn', transB: layout === 'nt' },
             matrixOfA: matrixOf(shareA),
             matrixOfB: matrixOf(shareB),
           };
           const rows = extra.benchOnly ? Math.max(1, Math.min(m, Math.floor(ORACLE_TERMS / (n * k)))) : undefined;
+          if (has('sums')) return { out: splitOracle(operands, kChunk), sums: rowSums(operands, kChunk) };
           if (splits > 1 && rows) return { out: oracle({ ...operands, rows, terms: kChunk }) };
           if (splits > 1) return { out: splitOracle(operands, kChunk) };
           const linear = { ...operands, rows, ...(has('bias') && { bias }) };
+          if (has('glu')) return gated(oracle(linear), n, has('pre'));
           const gateOnly = new Float64Array(Math.ceil(m / gateRows) * n).map(
             (_, i) => gate[Math.floor(i / n) * gateStride + gateOffset + (i % n)],
           );
@@ -217,6 +227,28 @@ function splitOracle(o: Parameters<typeof oracle>[0], kChunk: number): Float64Ar
   return Float64Array.from(parts);
 }
 
+/** The sums of the rows of A^T, stored [batch, k, m], over each split of k. */
+function rowSums({ a, m, k, batch = 1 }: Parameters<typeof oracle>[0], kChunk: number): Float64Array {
+  const splits = Math.ceil(k / kChunk);
+  const sums = new Float64Array(splits * batch * m);
+  for (let i = 0; i < batch * k * m; i++) {
+    const split = Math.floor((Math.floor(i / m) % k) / kChunk);
+    const at = (split * batch + Math.floor(i / (m * k))) * m + (i % m);
+    sums[at] = (sums[at] as number) + (a[i] as number);
+  }
+  return sums;
+}
+
+/** silu(x1) * x2 of rows of x1, then x2. */
+function gated(x12: Float64Array, n: number, pre: boolean) {
+  const silu = (x: number) => x / (1 + Math.exp(-x));
+  const out = new Float64Array(x12.length / 2).map((_, i) => {
+    const at = Math.floor(i / (n / 2)) * n + (i % (n / 2));
+    return silu(x12[at] as number) * (x12[at + n / 2] as number);
+  });
+  return { out, ...(pre && { pre: x12 }) };
+}
+
 const ODD: MatmulCaseShape = { m: 41, n: 113, k: 257 };
 const EVEN: MatmulCaseShape = { m: 44, n: 116, k: 60 };
 const SMALL: MatmulTile = { kind: 'tiled', qm: 1, qn: 1 };
@@ -265,6 +297,15 @@ const tiledCases = [
   ),
   matmulCase('tn', [], { m: 68, n: 36, k: 257, batch: 2, splits: 3 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
   matmulCase('nt', [], { m: 40, n: 33, k: 64, splits: 2 }, forced({ m: 40, n: 33, k: 64 }, LARGE)),
+  matmulCase('nt', ['bias', 'pre', 'glu'], { m: 67, n: 82, k: 33 }, LARGE),
+  matmulCase(
+    'nt',
+    ['glu'],
+    { m: 41, n: 144, k: 20 },
+    forced({ m: 41, n: 144, k: 20 }, { kind: 'tiled', qm: 1, qn: 2 }),
+  ),
+  matmulCase('tn', ['sums'], { m: 37, n: 41, k: 67, splits: 3 }, SMALL),
+  matmulCase('tn', ['sums'], { m: 132, n: 68, k: 49 }, forced({ m: 132, n: 68, k: 49 }, LARGE)),
   matmulCase('nt', [], { m: 65539, n: 4, k: 4 }, forced({ m: 65539, n: 4, k: 4 }, SMALL)),
 ];
 
@@ -274,6 +315,7 @@ const halfCases = [
   matmulCase('nt', ['bias', 'gelu', 'pre', 'f16'], { m: 41, n: 3, k: 113 }),
   matmulCase('nt', ['bias', 'gate', 'residual', 'f16'], { m: 24, n: 41, k: 48, gateRows: 8, residualRows: 12 }),
   matmulCase('nn', ['f16'], { m: 41, n: 257, k: 113 }),
+  matmulCase('nt', ['bias', 'pre', 'glu', 'f16'], { m: 33, n: 80, k: 20 }, { kind: 'tiled', qm: 1, qn: 2 }),
   matmulCase('nn', ['f16'], { m: 1, n: 1, k: 1 }),
   matmulCase('tn', ['f16 in'], { m: 113, n: 257, k: 41, splits: 2 }),
   matmulCase('tn', ['f16 in'], EVEN),

@@ -12,6 +12,7 @@ function colsCase(
   extra: Partial<KernelCase> = {},
   vec?: boolean,
   tailCols = 0,
+  hasPrior = false,
 ): KernelCase {
   const chunks = Math.ceil(rows / chunkRows);
   return {
@@ -21,29 +22,35 @@ function colsCase(
       tile && `${tile.lanes} lanes`,
       vec && 'by vec4',
       tailCols > 0 && `and ${tailCols}`,
+      hasPrior && 'added',
     ]
       .filter(Boolean)
       .join(' '),
-    variant: [tile ? `${tile.lanes} lanes` : 'default', ...(tailCols > 0 ? ['tail'] : [])].join(' and '),
+    variant: [
+      tile ? `${tile.lanes} lanes` : 'default',
+      ...(tailCols > 0 ? ['tail'] : []),
+      ...(hasPrior ? ['prior'] : []),
+    ].join(' and '),
     shape: [rows, cols],
     tolerance: 3e-6,
     toleranceFrom: 'f32 rounding of a sum of chunk_rows terms in order, ~ eps sqrt(chunk_rows)',
     flops: rows * cols,
-    bytes: 4 * (rows + chunks) * (cols + tailCols),
+    bytes: 4 * ((rows + chunks) * (cols + tailCols) + (hasPrior ? chunks * cols : 0)),
     forced: tile !== undefined || vec !== undefined,
     ...extra,
     prepare: (device) => {
       const x = values(rows * cols);
       const tail = Float32Array.from(randn(rows * tailCols, 2), (v) => v - 0.5);
       const has = tailCols > 0;
+      const prior = Float32Array.from(randn(chunks * cols, 3));
       return prepared(
-        sumCols.prepare(device, { tile, vec, tail: has }),
+        sumCols.prepare(device, { tile, vec, tail: has, prior: hasPrior }),
         { rows, cols, chunk_rows: chunkRows, ...(has && { tail_cols: tailCols }) },
         {
-          inputs: { x, ...(has && { tail }) },
+          inputs: { x, ...(has && { tail }), ...(hasPrior && { prior }) },
           outputs: { out: chunks * cols, ...(has && { tail_out: chunks * tailCols }) },
           oracle: () => ({
-            out: columnSums(x, rows, cols, chunkRows),
+            out: columnSums(x, rows, cols, chunkRows).map((sum, i) => sum + (hasPrior ? (prior[i] as number) : 0)),
             ...(has && { tail_out: columnSums(tail, rows, tailCols, chunkRows) }),
           }),
         },
@@ -107,6 +114,8 @@ export const reduceCases: KernelCase[] = [
   colsCase(257, 41, 100, { lanes: 8 }, {}, undefined, 257),
   colsCase(7, 1028, 7, { lanes: 32 }, {}, true, 12),
   colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028),
+  colsCase(7, 41, 3, undefined, {}, undefined, 0, true),
+  colsCase(12, 1028, 12, { lanes: 32 }, {}, true, 12, true),
   rowsCase(3, 41, false, undefined, { smoke: true }),
   rowsCase(41, 257, true, { lanes: 64, rows: 4 }),
   rowsCase(1, 1153, false, { lanes: 256, rows: 1 }),

@@ -1,8 +1,9 @@
-import { activationBackward } from '../../kernels/activation.ts';
-import { chooseMatmul, type MatmulLayout, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
+import { activationBackward, swigluBackward } from '../../kernels/activation.ts';
+import { chooseMatmul, gluTile, type MatmulLayout, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
 import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
 import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
+import { swiglu } from './activation.ts';
 import { gateBackward } from './gate.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
@@ -55,6 +56,37 @@ export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, opt
       );
       linearBackward(tape, sink, dpre, x, weight, bias);
       tape.release(dpre);
+    },
+  });
+}
+
+/**
+ * silu(x1) * x2 of [x1 | x2] = x W^T + b: x [..., in], weight [2H, in], bias [2H] -> [..., H]. One kernel where the device has tiles for
+ * it; elsewhere a product, then `swiglu`. Shazeer 2020.
+ */
+export function linearSwiglu(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  const { device, caps } = tape.workspace;
+  const { rows, cols } = rowsAndCols(x);
+  const out = weight.shape[0] as number;
+  const shape = { m: rows, n: out, k: cols };
+  const tile = gluTile(shape, caps);
+  if (!tile) return swiglu(tape, linear(tape, x, weight, bias));
+  checkLinear(x, weight, bias, cols, out);
+  const y = tape.alloc(...x.shape.slice(0, -1), out / 2);
+  const x12 = tape.recording ? tape.alloc(rows, out) : undefined;
+  const kernel = matmul.prepare(device, { layout: 'nt', glu: true, bias: !!bias, pre: !!x12, tile });
+  tape.run(kernel, { a: x, b: weight, bias, pre: x12, out: y }, shape);
+  return tape.push({
+    op: 'linearSwiglu',
+    inputs: bias ? [x, weight, bias] : [x, weight],
+    output: y,
+    saved: x12 ? [x12] : [],
+    vjp: (dy, sink) => {
+      const dims = { rows, hidden: out / 2 };
+      const dx12 = tape.alloc(rows, out);
+      tape.run(swigluBackward.prepare(device, undefined, dims), { x12: x12 as Tensor, dy, dx12 }, dims);
+      linearBackward(tape, sink, dx12, x, weight, bias);
+      tape.release(dx12);
     },
   });
 }
@@ -119,30 +151,18 @@ function linearBackward(
   inputGradient(tape, sink, dy, x, weight);
   const shape = { m: out, n: cols, k: rows };
   if (bias && sink.needs(weight) && sink.needs(bias)) {
-    sink.give(weight, (dw) =>
-      sink.give(bias, (db) => splitProduct(tape, 'tn', shape, dy, x, dw, {}, { of: dy, out: db })),
-    );
+    sink.give(weight, (dw) => sink.give(bias, (db) => splitProduct(tape, 'tn', shape, dy, x, dw, { sums: db })));
     return;
   }
   sink.give(weight, (dw) => splitProduct(tape, 'tn', shape, dy, x, dw));
   if (bias) sink.give(bias, (db) => columnSums(tape, dy, rows, out, db));
 }
 
-/** dx = dy W, added by the product to a gradient that came before, but where its sum is cut in parts. */
+/** dx = dy W, added to a gradient that came before. */
 function inputGradient(tape: Tape, sink: GradSink, dy: Tensor, x: Tensor, weight: Tensor): void {
   const { rows, cols } = rowsAndCols(x);
   const shape = { m: rows, n: cols, k: weight.shape[0] as number };
-  if (chooseMatmul(shape, tape.workspace.caps).splits > 1) {
-    sink.give(x, (dx) => splitProduct(tape, 'nn', shape, dy, weight, dx));
-    return;
-  }
-  const write = (dx: Tensor, prior?: Tensor) =>
-    prior
-      ? product(tape, 'nn', shape, { residual: true }, { a: dy, b: weight, residual: prior }, dx, {
-          residual_rows: rows,
-        })
-      : product(tape, 'nn', shape, {}, { a: dy, b: weight }, dx);
-  sink.give(x, write, 'fused');
+  sink.give(x, (dx, prior) => splitProduct(tape, 'nn', shape, dy, weight, dx, { prior }), 'fused');
 }
 
 interface Operands {
@@ -176,10 +196,15 @@ function product(
   tape.run(kernel, { ...operands, out }, { ...shape, ...epilogue });
 }
 
-/**
- * A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. `sums`:
- * also those of the columns of a tensor [k, cols], whose parts are added up with the product's.
- */
+/** What a split product does besides. */
+export interface SplitOptions extends Pick<MatmulOptions, 'shareA' | 'shareB'> {
+  /** [m]: the sums of the rows of op(A), which are the columns of a [k, m]; a tile takes them on the way. */
+  sums?: Tensor | undefined;
+  /** As out: what the product is added to. */
+  prior?: Tensor | undefined;
+}
+
+/** A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. */
 export function splitProduct(
   tape: Tape,
   layout: MatmulLayout,
@@ -187,31 +212,27 @@ export function splitProduct(
   a: Tensor,
   b: Tensor,
   out: Tensor,
-  shared: Pick<MatmulOptions, 'shareA' | 'shareB'> = {},
-  sums?: { readonly of: Tensor; readonly out: Tensor },
+  { sums, prior, ...shared }: SplitOptions = {},
 ): void {
   const { device, caps } = tape.workspace;
   const { m, n, k, batch = 1 } = shape;
   const { splits, kChunk, ...tile } = chooseMatmul(shape, caps);
-  const kernel = matmul.prepare(device, { layout, tile, ...shared });
-  if (splits === 1) {
-    tape.run(kernel, { a, b, out }, { m, n, k, batch, k_chunk: k });
-    if (sums) columnSums(tape, sums.of, k, sums.out.count, sums.out);
-    return;
-  }
-  const x = tape.alloc(splits, batch * m * n);
-  tape.run(kernel, { a, b, out: x }, { m, n, k, batch, k_chunk: kChunk });
-  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits };
-  if (!sums) tape.run(sumCols.prepare(device, {}, dims), { x, out }, dims);
-  else {
-    const of = { rows: k, cols: sums.out.count, chunk_rows: kChunk };
-    const tail = tape.alloc(splits, of.cols);
-    tape.run(sumCols.prepare(device, {}, of), { x: sums.of, out: tail }, of);
-    const both = { ...dims, tail_cols: of.cols };
-    tape.run(sumCols.prepare(device, { tail: true }, both), { x, out, tail, tail_out: sums.out }, both);
-    tape.release(tail);
-  }
-  tape.release(x);
+  const whole = splits === 1;
+  const onTheWay = sums !== undefined && tile.kind === 'tiled';
+  const fused = { ...shared, ...(onTheWay && { sums: true }), ...(whole && prior && { residual: true }) };
+  const kernel = matmul.prepare(device, { layout, tile, ...fused });
+  const parts = whole ? out : tape.alloc(splits, batch * m * n);
+  const partSums = whole || !onTheWay ? sums : tape.alloc(splits, m);
+  const buffers = { a, b, out: parts, ...(onTheWay && { sums: partSums }), ...(whole && prior && { residual: prior }) };
+  tape.run(kernel, buffers, { m, n, k, batch, k_chunk: kChunk, ...(whole && prior && { residual_rows: m }) });
+  if (sums && !onTheWay) columnSums(tape, a, k, m, sums);
+  if (whole) return;
+  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(onTheWay && { tail_cols: m }) };
+  const adder = sumCols.prepare(device, { ...(onTheWay && { tail: true }), ...(prior && { prior: true }) }, dims);
+  const tails = onTheWay && { tail: partSums, tail_out: sums };
+  tape.run(adder, { x: parts, out, ...(prior && { prior }), ...tails }, dims);
+  tape.release(parts);
+  if (onTheWay) tape.release(partSums as Tensor);
 }
 
 /** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
