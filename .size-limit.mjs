@@ -24,7 +24,7 @@ const FAMILIES = {
   group_norm: '12 kB',
   largest: '8.5 kB',
   lincomb: '9 kB',
-  linear_attention: '9 kB',
+  linear_attention: '11 kB',
   loss: '10 kB',
   matmul: '15.5 kB',
   matmul_matrix: '21 kB',

@@ -32,7 +32,7 @@ export {
   linearSwiglu,
   type ModulationChunk,
 } from './ops/linear.ts';
-export { linearAttention } from './ops/linear_attention.ts';
+export { linearAttention, linearAttentionOf } from './ops/linear_attention.ts';
 export { squaredError } from './ops/loss.ts';
 export { matmul } from './ops/matmul.ts';
 export { type NormModulateOptions, normModulate } from './ops/norm.ts';

@@ -6,6 +6,7 @@ import { conv2d } from '../../src/autograd/ops/convolution.ts';
 import { dropout } from '../../src/autograd/ops/dropout.ts';
 import { labelMix } from '../../src/autograd/ops/embedding.ts';
 import { groupNorm } from '../../src/autograd/ops/group_norm.ts';
+import { linearAttention } from '../../src/autograd/ops/linear_attention.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
 import { pixelShuffle, pixelUnshuffle } from '../../src/autograd/ops/pixel_shuffle.ts';
 import { resample } from '../../src/autograd/ops/resample.ts';
@@ -144,6 +145,12 @@ export const CONVOLUTION_CASES: OpCase[] = [
     name: 'a head of 132 columns, as self-attention comes to it',
     shapes: { x: [1, 3, 396] },
     build: (t, i) => selfAttention(t, get(i, 'x'), { heads: 1, norm: 'none', eps: 0, scale: 0.1 }),
+  },
+  {
+    ops: ['linearAttention'],
+    name: 'two heads',
+    shapes: { x: [2, 5, 18] },
+    build: (t, i) => linearAttention(t, get(i, 'x'), 3, 0.1),
   },
   {
     ops: ['pixelUnshuffle'],

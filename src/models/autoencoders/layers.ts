@@ -28,6 +28,8 @@ export interface ConvolutionParts {
   /** Read silu(x). */
   readonly silu?: boolean;
   readonly residual?: Images;
+  /** Read these side by side with x. */
+  readonly beside?: Images;
   readonly groups?: number;
 }
 
@@ -47,7 +49,7 @@ export function normed(tape: Tape, w: Weights, x: Images, { name, groups, eps, s
  * they or what is made of them would be too large in one.
  */
 export function convolve(tape: Tape, w: Weights, name: string, x: Images, o: ConvolutionParts = {}): Images {
-  const { side = 3, stride = 1, doubled = false, act, silu, groups, residual } = o;
+  const { side = 3, stride = 1, doubled = false, act, silu, groups, residual, beside: second } = o;
   const [top, left, bottom = top, right = left] = o.padding ?? [(side - 1) / 2, (side - 1) / 2];
   const { batch, width, channels } = sizeOf(x);
   const weight = w.get(`${name}.weight`);
@@ -56,7 +58,8 @@ export function convolve(tape: Tape, w: Weights, name: string, x: Images, o: Con
   const [seenHeight, seenWidth] = doubled ? [2 * x.height, 2 * width] : [x.height, width];
   const along = (size: number, padding: number) => Math.floor((size + padding - side) / stride) + 1;
   const height = along(seenHeight, top + bottom);
-  const read = doubled ? width * channels : stride * width * channels; // numbers a row made, at most
+  const deep = Math.max(channels, second ? sizeOf(second).channels : 0);
+  const read = doubled ? width * deep : stride * width * deep; // numbers a row made, at most
   const made = along(seenWidth, left + right) * out;
   const plan = planStrips(x.most, {
     ...{ height, bytesPerRow: 4 * batch * Math.max(read, made), beside: side - 1, ends: doubled ? 'odd' : 1 },
@@ -87,15 +90,21 @@ export function convolve(tape: Tape, w: Weights, name: string, x: Images, o: Con
     const [begin, end] = [Math.max(0, first), Math.min(seenHeight, last)];
     const padding = [begin - first, left, last - end, right] as const;
     const [begun, ended] = doubled ? [begin / 2, end / 2] : [begin, end];
-    return reading(begun, ended, (rows) =>
+    const run = (rows: Tensor, two?: Tensor) =>
       conv2d(
         tape,
         rows,
         weight,
         bias,
         { size: [side, side], stride, padding },
-        { ...options, ...(beside && { residual: beside }) },
-      ),
+        {
+          ...options,
+          ...(beside && { residual: beside }),
+          ...(two && { beside: { second: two, scale: 1, scale2: 1 } }),
+        },
+      );
+    return reading(begun, ended, (rows) =>
+      second ? withRows(tape, second, begun, ended, (two) => run(rows, two)) : run(rows),
     );
   };
   const strips = plan.map(([from, to]) =>

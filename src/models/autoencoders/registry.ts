@@ -3,6 +3,8 @@ import { ModelError } from '../config.ts';
 import type { HostWeights } from '../features/small_cnn.ts';
 import type { Architecture } from './architecture.ts';
 import type { Autoencoder, FixedScale } from './autoencoder.ts';
+import { dcAutoencoder } from './dcae.ts';
+import { dcForm, dcSizes } from './dcae_config.ts';
 import { identity } from './identity.ts';
 import { type KLSizes, klAutoencoder } from './kl.ts';
 import { klSizes, SD_VAE, VA_VAE } from './kl_config.ts';
@@ -20,7 +22,7 @@ export interface AutoencoderKind {
 
 interface Entry extends AutoencoderKind {
   /** @param config the file's; the key's own sizes if undefined. */
-  architecture(config: unknown, where: string): Architecture;
+  architecture(config: unknown, where: string, names: ReadonlySet<string>): Architecture;
 }
 
 /** The factor that brings SD-VAE's latents to about unit size. */
@@ -45,6 +47,11 @@ const ENTRIES: readonly Entry[] = [
   { key: 'edm2_sdvae_ema_f8c4', ...SD, latent: 'sample', scale: EDM2_SCALE, architecture: kl(SD_VAE, 'unit') },
   { key: 'vavae_f16d32', ...VA, latent: 'sample', architecture: kl(VA_VAE) },
   { key: 'e2evavae_f16d32', ...VA, latent: 'mean', architecture: kl(VA_VAE) },
+  {
+    ...{ key: 'dcae_f32c32', latentChannels: 32, downscale: 32, latent: 'latent' },
+    architecture: (config, where, names) =>
+      dcAutoencoder(config === undefined ? dcForm(names) : dcSizes(config, where)),
+  },
   { key: 'taef2', latentChannels: 32, downscale: 8, latent: 'latent', architecture: () => taef2 },
 ];
 
@@ -80,8 +87,9 @@ export interface AutoencoderFile {
 export function openAutoencoder(workspace: Workspace, key: string, file?: AutoencoderFile): Autoencoder {
   const { architecture, ...kind } = entryOf(key);
   const where = file?.where ?? key;
-  const built = architecture(file?.config, where);
-  const placed = placeTensors(workspace, built, { weights: file?.weights ?? new Map(), where });
+  const weights = file?.weights ?? new Map();
+  const built = architecture(file?.config, where, new Set(weights.keys()));
+  const placed = placeTensors(workspace, built, { weights, where });
   const { latentChannels, downscale, numbersPerPixel, encode, decode } = built;
   return {
     ...kind,
