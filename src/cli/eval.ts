@@ -175,7 +175,7 @@ async function scoreAll(
   try {
     const reference = await referenceFor(workspace, network, dataset, options.images, signal);
     console.log(
-      `${dataset.size} training images in the features of ${network.name}: ${secondsSince(start)} s on ${adapterName(device)}`,
+      `${dataset.size} images to compare with, in the features of ${network.name}: ${secondsSince(start)} s on ${adapterName(device)}`,
     );
     const weights = new WeightStore(workspace, source.network).frozen('weights');
     weights.flat.values.write(source.weights);

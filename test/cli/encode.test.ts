@@ -130,7 +130,7 @@ describe('ucgm encode, and runs on what it writes', () => {
         ...more,
       ]);
     const { code, stdout, stderr } = await evaluate('--data', path('wide'), '--json', path('eval.json'));
-    expect([code, stderr, stdout]).toEqual([0, '', expect.stringContaining('12 training images')]);
+    expect([code, stderr, stdout]).toEqual([0, '', expect.stringContaining('12 images to compare with')]);
     const [row] = (JSON.parse(readFileSync(path('eval.json'), 'utf8')) as { rows: { frechet: number }[] }).rows;
     expect(row?.frechet).toBeGreaterThan(0);
     expect(await evaluate()).toMatchObject({ code: 2, stderr: expect.stringContaining('give --data FOLDER') });
