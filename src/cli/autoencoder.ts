@@ -17,8 +17,6 @@ import { UsageError } from './failure.ts';
 const BUNDLED = ['taef2'];
 /** Autoencoders without weights. */
 const IDENTITY = /^idae/;
-/** Of what a weights file may hold, what an autoencoder has. */
-const FLOATS = ['F64', 'F32', 'F16', 'BF16'];
 
 /** Which autoencoder makes pictures of a run's latents, where the command line says it. */
 export interface DecoderFlags {
@@ -48,7 +46,7 @@ export function autoencoderFile(key: string, path: string | undefined, flag: str
   const file = path ?? bundledModel(key);
   const weights = new Map<string, HostWeights>();
   for (const [name, tensor] of parseWeightsFile(readBytes(file), file).plain())
-    if (FLOATS.includes(tensor.dtype)) weights.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
+    weights.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
   checkSound(
     file,
     [...weights].map(([name, { data }]) => [name, data] as const),

@@ -78,6 +78,9 @@ async function encode(options: EncodeOptions): Promise<void> {
     writer.close();
     await tellOf(out, { vae, seconds: (performance.now() - start) / 1000, adapter: adapterName(device) });
     if (tree.leftOut.line !== undefined) console.warn(tree.leftOut.line);
+    const { leftOut } = autoencoder;
+    if (leftOut.length > 0)
+      console.log(`${file?.where}: ${leftOut.length} tensors are of training alone (first ${leftOut[0]})`);
   } catch (error) {
     writer?.discard();
     throw error;

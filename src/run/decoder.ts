@@ -41,6 +41,11 @@ export function pictureDecoder(key: string, file?: AutoencoderFile): PictureDeco
         return opened;
       });
       try {
+        if (autoencoder.downscale !== downscale || autoencoder.latentChannels !== latentChannels)
+          throw new RunError(
+            `${file?.where ?? key} makes 1 / ${autoencoder.downscale} and ${autoencoder.latentChannels} channels of a picture, ${key} is 1 / ${downscale} and ${latentChannels}`,
+            'name the autoencoder that the weights are of',
+          );
         return await decodeLatents(workspace, autoencoder, latents, control);
       } finally {
         autoencoder.free();
