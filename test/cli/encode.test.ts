@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import { decode as decodePng } from 'fast-png';
 import { zipSync } from 'fflate';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +16,7 @@ transport: { enhanced_ratio: 0 }
 train: { steps: 4, seed: 3, checkpoint_every: 4, sample_every: 4, log_every: 1, ema_decay: 0.5 }
 sample: { sampling_steps: 2 }
 `;
+const ROOT = resolve(import.meta.dirname, '../..');
 /** A network of features for pictures of 3 x 8 x 8, of fixed numbers. */
 const NOTE = 'conv3x3 s2 p1 3-4, relu, flatten (c,h,w), fc 64-8 = features. Input 8x8 in [-1,1].';
 
@@ -165,6 +167,27 @@ describe('ucgm encode, and runs on what it writes', () => {
       for (let c = 0; c < 3; c++)
         squares += ((back.data[3 * i + c] as number) - drawnPixel(0, c, Math.floor(i / 32), 4 + (i % 32))) ** 2;
     expect(Math.sqrt(squares / 3072)).toBeLessThan(16); // of 255
+  });
+
+  it('a run finds the weights again that encode was given', async () => {
+    mkdirSync(path('weights'));
+    copyFileSync(join(ROOT, 'models/taef2.safetensors'), path('weights', 'mine.safetensors'));
+    const weights = relative(ROOT, path('weights', 'mine.safetensors'));
+    expect((await encode('large', 'taef2', 'own', '--size', '16', '--weights', weights)).code).toBe(0);
+    const { metadata } = readSafetensors(path('own', '00000.safetensors'));
+    expect(metadata.autoencoder_weights).toBe('../weights/mine.safetensors');
+    writeFileSync(path('own.yaml'), YAML.replace('patch_size: 4', 'patch_size: 2'));
+    const args = ['train', '--config', path('own.yaml'), '--data', relative(ROOT, path('own')), '--out', path('owned')];
+    expect((await ucgm(args)).code).toBe(0);
+    const { data } = parseConfig(readFileSync(path('owned', 'config.yaml'), 'utf8'), 'config.yaml');
+    expect(data).toMatchObject({ name: '../own', autoencoder_weights: '../weights/mine.safetensors' });
+    const sample = ['sample', '--from', path('owned'), '--count', '1', '--grid', path('owned.png')];
+    expect(await ucgm(sample)).toMatchObject({ code: 0, stderr: '' });
+    expect(picture(path('owned.png'))).toMatchObject({ channels: 3, width: 16, height: 16 });
+    renameSync(path('weights'), path('moved'));
+    expect(await ucgm(sample)).toMatchObject({ code: 2, stderr: expect.stringContaining('mine.safetensors') });
+    const moved = ['--vae', 'taef2', '--vae-weights', path('moved', 'mine.safetensors')];
+    expect(await ucgm([...sample, ...moved])).toMatchObject({ code: 0 });
   });
 
   it('refuses what cannot be, before it works', async () => {
