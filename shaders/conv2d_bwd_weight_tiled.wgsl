@@ -17,6 +17,8 @@ const VEC: bool = false;            // knob: x and x2 are read as vectors of 4: 
 const VEC_DY: bool = false;         // knob: dy is read as vectors of 4: m is a multiple of 4
 alias Elem = f32;                   // knob: vec4f with VEC
 alias Column = f32;                 // knob: vec4f with VEC_DY
+const WHOLE: bool = false;          // knob: a step's 16 pixels lie in one row: out_w, and k_chunk where there are parts, are multiples of 16; with VEC
+alias OElem = array<f32, 1>;        // knob: vec4f with VEC, where n is a multiple of 4 too
 const ROLLED: bool = false;         // knob: what is fetched is found in loops, in one place: for compilers of CPUs
 
 const TRANSPOSED: bool = false;
@@ -35,7 +37,7 @@ const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of 
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
 @group(0) @binding(1) var<storage, read> x2: array<Elem>; // optional: CAT
 @group(0) @binding(2) var<storage, read> dy: array<Column>;
-@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<OElem>;
 @group(0) @binding(4) var<uniform> dims: Dims;
 
 fn dy_at(i: u32) -> vec4f { return vec4f(dy[i]); }
@@ -70,6 +72,7 @@ fn dy_of(s: Sources, row0: u32, k: u32) -> vec4f {
   return v;
 }
 
+// dy is A.
 fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
   let row = s.row + (e % (BM / 4u)) * 4u;
   let k = k0 + e / (BM / 4u);
@@ -115,7 +118,65 @@ fn fetch_rolled(s: Sources, k: u32) -> Fetched {
   return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
+// With WHOLE: the pixels of a step, from row and column on of the sample that begins at pixel `base` of x.
+struct Cursor {
+  k: u32,
+  base: u32,
+  row: u32,
+  col: u32,
+}
+
+var<private> cursor: Cursor;
+
+fn start_cursor(k: u32, by: Reciprocals) {
+  let sample = quotient(k, dims.out_h * dims.out_w, by.area);
+  let within = k - sample * (dims.out_h * dims.out_w);
+  let row = quotient(within, dims.out_w, by.out_w);
+  cursor = Cursor(k, sample * sample_pixels(), row, within - row * dims.out_w);
+}
+
+fn move_cursor(k: u32) {
+  cursor.k = k;
+  cursor.col += BK;
+  if (cursor.col >= dims.out_w) {
+    cursor.col = 0u;
+    cursor.row++;
+    if (cursor.row >= dims.out_h) {
+      cursor.row = 0u;
+      cursor.base += sample_pixels();
+    }
+  }
+}
+
+// The columns of a tap at pixel `within` of a step, in the row of x that the tap reads.
+fn whole_window(s: Sources, row: i32, within: u32) -> vec4f {
+  let col = i32((cursor.col + within) * dims.stride) - i32(dims.pad_w) + s.t0.col;
+  let inside = row >= 0 && row < i32(dims.height) && col >= 0 && col < i32(dims.width);
+  return channels_at(select(-1, stored_at(cursor.base, vec2i(row, col)), inside), s.t0.channel);
+}
+
+fn fetch_whole(e: u32, s: Sources, k0: u32) -> Fetched {
+  if (k0 >= s.k_end || s.cols == 0u) {
+    return Fetched();
+  }
+  if (k0 > cursor.k) {
+    move_cursor(k0);
+  }
+  let row = i32(cursor.row * dims.stride) - i32(dims.pad_h) + s.t0.row;
+  let within = e / (BN / 4u);
+  return Fetched(
+    whole_window(s, row, within),
+    whole_window(s, row, within + BK / 4u),
+    whole_window(s, row, within + 2u * (BK / 4u)),
+    whole_window(s, row, within + 3u * (BK / 4u)),
+  );
+}
+
+// The windows are B.
 fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
+  if (WHOLE) {
+    return fetch_whole(e, s, k0);
+  }
   let k = k0 + e / (BN / 4u);
   if (ROLLED) {
     return fetch_rolled(s, k);
@@ -146,10 +207,15 @@ fn finish(slice: u32, row: u32, col: u32, sum: vec4f) {
     return;
   }
   let at = (slice * dims.m + row) * dims.n + col;
-  dweight[at] = sum.x;
-  if (col + 1u < dims.n) { dweight[at + 1u] = sum.y; }
-  if (col + 2u < dims.n) { dweight[at + 2u] = sum.z; }
-  if (col + 3u < dims.n) { dweight[at + 3u] = sum.w; }
+  for (var j = 0u; j < 4u; j += WIDTH) {
+    if (col + j < dims.n) {
+      var part: OElem;
+      for (var c = 0u; c < WIDTH; c++) {
+        part[c] = sum[j + c];
+      }
+      dweight[(at + j) / WIDTH] = part;
+    }
+  }
 }
 
 @compute @workgroup_size(64)
@@ -186,6 +252,7 @@ fn main(
     k_end,
     by,
   );
+  if (WHOLE) { start_cursor(k_begin, by); }
   let at = place(local);
   let s = sums_of(local, at, sources, k_begin, k_end);
   finish_all(s, slice, row_base + at.y * 4u, col_base + at.x * 4u);

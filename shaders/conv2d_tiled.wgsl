@@ -1,12 +1,12 @@
 // conv2d_tiled: the GPU variant of conv2d_plain, with the same buffers and dims: a product whose A are the windows of x, made as its tiles
 // are fetched, and whose B is weight. Tiles, staging and inner loop are those of matmul_tiled.
 // Grid: a workgroup of 8 x 8 makes 32 QM pixels x 32 QN channels, folded over (group, tile). Which pixels an invocation fetches stays the
-//   same: their places are found once, and in each step that of its taps, without a division.
+//   same: their places are found once, and in each step that of its taps, without a division; with WHOLE only where a tap ends.
 // Precision: f32, k summed in order.
 // Source: as conv2d_plain; shaders/matmul_tiled.wgsl.
 // @use conv_dims
 // @use conv_source
-// @use conv_finish
+// @use conv_finish_four
 // @use conv_loop
 
 const QM: u32 = 1u;                 // knob: blocks of 4 pixels an invocation, 1 or 2: 32 QM pixels a workgroup
@@ -24,6 +24,10 @@ const HAS_PRE: bool = false;        // knob: also write the value before act
 const SCALED: bool = false;         // knob: multiply by out_scale
 const HAS_SLOPE: bool = false;      // knob: multiply by the slope of SiLU at out_scale before, for the gradient of a SiLU that was read
 const HAS_RESIDUAL: bool = false;   // knob: add residual_scale residual
+const WHOLE: bool = false;          // knob: a step's 16 k are channels of one tap, of one of x, x2: depth, and first, are multiples of 16; with VEC
+const VEC_N: bool = false;          // knob: before, residual, out and pre are accessed as vectors of 4; n is a multiple of 4
+alias OElem = array<f32, 1>;        // knob: vec4f with VEC_N
+alias RElem = f32;                  // knob: vec4f with VEC_N
 const ROLLED: bool = false;         // knob: what is fetched is found in loops, in one place: for compilers of CPUs
 
 const TRANS_A: bool = false;
@@ -41,10 +45,10 @@ const TWICE: bool = ITEMS_A + ITEMS_B > THREADS; // an invocation stages two of 
 @group(0) @binding(1) var<storage, read> x2: array<Elem>; // optional: CAT
 @group(0) @binding(2) var<storage, read> weight: array<Elem>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>; // optional: HAS_BIAS
-@group(0) @binding(4) var<storage, read> before: array<f32>; // optional: HAS_SLOPE
-@group(0) @binding(5) var<storage, read> residual: array<f32>; // optional: HAS_RESIDUAL
-@group(0) @binding(6) var<storage, read_write> out: array<f32>;
-@group(0) @binding(7) var<storage, read_write> pre: array<f32>; // optional: HAS_PRE
+@group(0) @binding(4) var<storage, read> before: array<RElem>; // optional: HAS_SLOPE
+@group(0) @binding(5) var<storage, read> residual: array<RElem>; // optional: HAS_RESIDUAL
+@group(0) @binding(6) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(7) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
 @group(0) @binding(8) var<uniform> dims: Dims;
 
 fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
@@ -85,10 +89,40 @@ fn fetch_rolled(s: Sources, k: u32) -> Fetched {
   return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
+// With WHOLE: the tap that is being read, from k = begin to end, and the places below it.
+struct Cursor {
+  begin: u32,
+  end: u32,
+  places: vec4i,
+}
+
+var<private> cursor: Cursor;
+
+// Four channels of the four windows, of a tap that all of a step's k share.
+fn fetch_whole(e: u32, s: Sources, k0: u32) -> Fetched {
+  if (k0 >= cursor.end) {
+    let tap = tap_of(k0, s.by);
+    cursor.begin = k0 - tap.channel;
+    cursor.end = cursor.begin + dims.depth;
+    cursor.places = vec4i(place_of(s.a0, tap), place_of(s.a1, tap), place_of(s.a2, tap), place_of(s.a3, tap));
+  }
+  let channel = s.channel + k0 - cursor.begin + (e % (BK / 4u)) * 4u;
+  return Fetched(
+    channels_at(cursor.places.x, channel),
+    channels_at(cursor.places.y, channel),
+    channels_at(cursor.places.z, channel),
+    channels_at(cursor.places.w, channel),
+  );
+}
+
+// The windows are A.
 fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
   let k = k0 + (e % (BK / 4u)) * 4u;
   if (k >= dims.k) {
     return Fetched();
+  }
+  if (WHOLE) {
+    return fetch_whole(e, s, k0);
   }
   if (ROLLED) {
     return fetch_rolled(s, k);
@@ -134,6 +168,7 @@ fn weights_of(first: u32, col: u32, k: u32) -> vec4f {
   return v;
 }
 
+// The weights are B.
 fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
   let col = s.col + (e / (BK / 4u)) * 4u;
   let k = k0 + (e % (BK / 4u)) * 4u;
@@ -150,19 +185,6 @@ fn finish_block(sums: Block, group: u32, row: u32, col: u32) {
   finish(group, row + 1u, col, sums.r1);
   finish(group, row + 2u, col, sums.r2);
   finish(group, row + 3u, col, sums.r3);
-}
-
-// Four outputs from (row, col) on.
-fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
-  if (row >= dims.m || col >= dims.n) {
-    return;
-  }
-  let channel = group * dims.n + col;
-  let at = row * (dims.n * dims.groups) + channel;
-  out[at] = finished(sum.x, at, channel);
-  if (col + 1u < dims.n) { out[at + 1u] = finished(sum.y, at + 1u, channel + 1u); }
-  if (col + 2u < dims.n) { out[at + 2u] = finished(sum.z, at + 2u, channel + 2u); }
-  if (col + 3u < dims.n) { out[at + 3u] = finished(sum.w, at + 3u, channel + 3u); }
 }
 
 @compute @workgroup_size(64)

@@ -7241,6 +7241,11 @@ return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
 fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
 let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
 let within = pixel - sample * (dims.out_h * dims.out_w);
@@ -7250,9 +7255,8 @@ var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
 if (TRANSPOSED) {
 corner = at + vec2u(dims.pad_h, dims.pad_w);
 }
-let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
 let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
 }
 
 
@@ -7276,12 +7280,15 @@ let down = at / stride;
 inside = inside && all(down * stride == at);
 at = down;
 }
-inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
-var place = at.x * i32(dims.width) + at.y;
-if (DOUBLED) {
-place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
 }
-return select(-1, i32(anchor.base) + place, inside);
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
 }
 
 
@@ -7469,7 +7476,7 @@ const conv2d_bwd_weight_tiled_ = {
     x: { binding: 0, access: 'read', element: 'Elem' },
     x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
     dy: { binding: 2, access: 'read', element: 'Column' },
-    dweight: { binding: 3, access: 'read_write', element: 'f32' },
+    dweight: { binding: 3, access: 'read_write', element: 'OElem' },
   },
   uniform: { binding: 4, size: 68, fields: {
     m: { type: 'u32', offset: 0 },
@@ -7500,6 +7507,8 @@ const conv2d_bwd_weight_tiled_ = {
     VEC_DY: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     Column: { kind: 'alias', type: 'type', default: 'f32' },
+    WHOLE: { kind: 'const', type: 'bool', default: false },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
     ROLLED: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
@@ -7522,6 +7531,8 @@ const VEC: bool = false;
 const VEC_DY: bool = false;
 alias Elem = f32;
 alias Column = f32;
+const WHOLE: bool = false;
+alias OElem = array<f32, 1>;
 const ROLLED: bool = false;
 
 const TRANSPOSED: bool = false;
@@ -7540,7 +7551,7 @@ const TWICE: bool = ITEMS_A + ITEMS_B > THREADS;
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
 @group(0) @binding(1) var<storage, read> x2: array<Elem>;
 @group(0) @binding(2) var<storage, read> dy: array<Column>;
-@group(0) @binding(3) var<storage, read_write> dweight: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<OElem>;
 @group(0) @binding(4) var<uniform> dims: Dims;
 
 fn dy_at(i: u32) -> vec4f { return vec4f(dy[i]); }
@@ -7574,6 +7585,7 @@ if (row0 + 3u < dims.m) { v.w = dy_at(at + 3u).x; }
 }
 return v;
 }
+
 
 fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
 let row = s.row + (e % (BM / 4u)) * 4u;
@@ -7620,7 +7632,65 @@ if (VEC) { lines[i] = value; } else { lines[i][c] = value.x; }
 return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
+
+struct Cursor {
+k: u32,
+base: u32,
+row: u32,
+col: u32,
+}
+
+var<private> cursor: Cursor;
+
+fn start_cursor(k: u32, by: Reciprocals) {
+let sample = quotient(k, dims.out_h * dims.out_w, by.area);
+let within = k - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+cursor = Cursor(k, sample * sample_pixels(), row, within - row * dims.out_w);
+}
+
+fn move_cursor(k: u32) {
+cursor.k = k;
+cursor.col += BK;
+if (cursor.col >= dims.out_w) {
+cursor.col = 0u;
+cursor.row++;
+if (cursor.row >= dims.out_h) {
+cursor.row = 0u;
+cursor.base += sample_pixels();
+}
+}
+}
+
+
+fn whole_window(s: Sources, row: i32, within: u32) -> vec4f {
+let col = i32((cursor.col + within) * dims.stride) - i32(dims.pad_w) + s.t0.col;
+let inside = row >= 0 && row < i32(dims.height) && col >= 0 && col < i32(dims.width);
+return channels_at(select(-1, stored_at(cursor.base, vec2i(row, col)), inside), s.t0.channel);
+}
+
+fn fetch_whole(e: u32, s: Sources, k0: u32) -> Fetched {
+if (k0 >= s.k_end || s.cols == 0u) {
+return Fetched();
+}
+if (k0 > cursor.k) {
+move_cursor(k0);
+}
+let row = i32(cursor.row * dims.stride) - i32(dims.pad_h) + s.t0.row;
+let within = e / (BN / 4u);
+return Fetched(
+whole_window(s, row, within),
+whole_window(s, row, within + BK / 4u),
+whole_window(s, row, within + 2u * (BK / 4u)),
+whole_window(s, row, within + 3u * (BK / 4u)),
+);
+}
+
+
 fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
+if (WHOLE) {
+return fetch_whole(e, s, k0);
+}
 let k = k0 + e / (BN / 4u);
 if (ROLLED) {
 return fetch_rolled(s, k);
@@ -7651,10 +7721,15 @@ if (row >= dims.m || col >= dims.n) {
 return;
 }
 let at = (slice * dims.m + row) * dims.n + col;
-dweight[at] = sum.x;
-if (col + 1u < dims.n) { dweight[at + 1u] = sum.y; }
-if (col + 2u < dims.n) { dweight[at + 2u] = sum.z; }
-if (col + 3u < dims.n) { dweight[at + 3u] = sum.w; }
+for (var j = 0u; j < 4u; j += WIDTH) {
+if (col + j < dims.n) {
+var part: OElem;
+for (var c = 0u; c < WIDTH; c++) {
+part[c] = sum[j + c];
+}
+dweight[(at + j) / WIDTH] = part;
+}
+}
 }
 
 @compute @workgroup_size(64)
@@ -7691,6 +7766,7 @@ group,
 k_end,
 by,
 );
+if (WHOLE) { start_cursor(k_begin, by); }
 let at = place(local);
 let s = sums_of(local, at, sources, k_begin, k_end);
 finish_all(s, slice, row_base + at.y * 4u, col_base + at.x * 4u);
@@ -7770,6 +7846,11 @@ return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
 fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
 let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
 let within = pixel - sample * (dims.out_h * dims.out_w);
@@ -7779,9 +7860,8 @@ var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
 if (TRANSPOSED) {
 corner = at + vec2u(dims.pad_h, dims.pad_w);
 }
-let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
 let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
 }
 
 
@@ -7805,12 +7885,15 @@ let down = at / stride;
 inside = inside && all(down * stride == at);
 at = down;
 }
-inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
-var place = at.x * i32(dims.width) + at.y;
-if (DOUBLED) {
-place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
 }
-return select(-1, i32(anchor.base) + place, inside);
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
 }
 
 
@@ -8440,6 +8523,11 @@ return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
 fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
 let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
 let within = pixel - sample * (dims.out_h * dims.out_w);
@@ -8449,9 +8537,8 @@ var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
 if (TRANSPOSED) {
 corner = at + vec2u(dims.pad_h, dims.pad_w);
 }
-let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
 let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
 }
 
 
@@ -8475,12 +8562,15 @@ let down = at / stride;
 inside = inside && all(down * stride == at);
 at = down;
 }
-inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
-var place = at.x * i32(dims.width) + at.y;
-if (DOUBLED) {
-place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
 }
-return select(-1, i32(anchor.base) + place, inside);
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
 }
 
 
@@ -8742,10 +8832,10 @@ const conv2d_tiled_ = {
     x2: { binding: 1, access: 'read', element: 'Elem', optional: 'CAT' },
     weight: { binding: 2, access: 'read', element: 'Elem' },
     bias: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
-    before: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_SLOPE' },
-    residual: { binding: 5, access: 'read', element: 'f32', optional: 'HAS_RESIDUAL' },
-    out: { binding: 6, access: 'read_write', element: 'f32' },
-    pre: { binding: 7, access: 'read_write', element: 'f32', optional: 'HAS_PRE' },
+    before: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_SLOPE' },
+    residual: { binding: 5, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
+    out: { binding: 6, access: 'read_write', element: 'OElem' },
+    pre: { binding: 7, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
   },
   uniform: { binding: 8, size: 76, fields: {
     m: { type: 'u32', offset: 0 },
@@ -8784,6 +8874,10 @@ const conv2d_tiled_ = {
     SCALED: { kind: 'const', type: 'bool', default: false },
     HAS_SLOPE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+    WHOLE: { kind: 'const', type: 'bool', default: false },
+    VEC_N: { kind: 'const', type: 'bool', default: false },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    RElem: { kind: 'alias', type: 'type', default: 'f32' },
     ROLLED: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [64],
@@ -8813,6 +8907,10 @@ const HAS_PRE: bool = false;
 const SCALED: bool = false;
 const HAS_SLOPE: bool = false;
 const HAS_RESIDUAL: bool = false;
+const WHOLE: bool = false;
+const VEC_N: bool = false;
+alias OElem = array<f32, 1>;
+alias RElem = f32;
 const ROLLED: bool = false;
 
 const TRANS_A: bool = false;
@@ -8830,10 +8928,10 @@ const TWICE: bool = ITEMS_A + ITEMS_B > THREADS;
 @group(0) @binding(1) var<storage, read> x2: array<Elem>;
 @group(0) @binding(2) var<storage, read> weight: array<Elem>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> before: array<f32>;
-@group(0) @binding(5) var<storage, read> residual: array<f32>;
-@group(0) @binding(6) var<storage, read_write> out: array<f32>;
-@group(0) @binding(7) var<storage, read_write> pre: array<f32>;
+@group(0) @binding(4) var<storage, read> before: array<RElem>;
+@group(0) @binding(5) var<storage, read> residual: array<RElem>;
+@group(0) @binding(6) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(7) var<storage, read_write> pre: array<OElem>;
 @group(0) @binding(8) var<uniform> dims: Dims;
 
 fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
@@ -8874,10 +8972,40 @@ if (VEC) { lines[r] = value; } else { lines[r][t] = value.x; }
 return Fetched(lines[0], lines[1], lines[2], lines[3]);
 }
 
+
+struct Cursor {
+begin: u32,
+end: u32,
+places: vec4i,
+}
+
+var<private> cursor: Cursor;
+
+
+fn fetch_whole(e: u32, s: Sources, k0: u32) -> Fetched {
+if (k0 >= cursor.end) {
+let tap = tap_of(k0, s.by);
+cursor.begin = k0 - tap.channel;
+cursor.end = cursor.begin + dims.depth;
+cursor.places = vec4i(place_of(s.a0, tap), place_of(s.a1, tap), place_of(s.a2, tap), place_of(s.a3, tap));
+}
+let channel = s.channel + k0 - cursor.begin + (e % (BK / 4u)) * 4u;
+return Fetched(
+channels_at(cursor.places.x, channel),
+channels_at(cursor.places.y, channel),
+channels_at(cursor.places.z, channel),
+channels_at(cursor.places.w, channel),
+);
+}
+
+
 fn fetch_a(e: u32, s: Sources, k0: u32) -> Fetched {
 let k = k0 + (e % (BK / 4u)) * 4u;
 if (k >= dims.k) {
 return Fetched();
+}
+if (WHOLE) {
+return fetch_whole(e, s, k0);
 }
 if (ROLLED) {
 return fetch_rolled(s, k);
@@ -8923,6 +9051,7 @@ if (k + 3u < dims.k) { v.w = weight_at(at + 3u).x; }
 return v;
 }
 
+
 fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
 let col = s.col + (e / (BK / 4u)) * 4u;
 let k = k0 + (e % (BK / 4u)) * 4u;
@@ -8939,19 +9068,6 @@ finish(group, row, col, sums.r0);
 finish(group, row + 1u, col, sums.r1);
 finish(group, row + 2u, col, sums.r2);
 finish(group, row + 3u, col, sums.r3);
-}
-
-
-fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
-let channel = group * dims.n + col;
-let at = row * (dims.n * dims.groups) + channel;
-out[at] = finished(sum.x, at, channel);
-if (col + 1u < dims.n) { out[at + 1u] = finished(sum.y, at + 1u, channel + 1u); }
-if (col + 2u < dims.n) { out[at + 2u] = finished(sum.z, at + 2u, channel + 2u); }
-if (col + 3u < dims.n) { out[at + 3u] = finished(sum.w, at + 3u, channel + 3u); }
 }
 
 @compute @workgroup_size(64)
@@ -9064,6 +9180,11 @@ return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
 
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
 fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
 let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
 let within = pixel - sample * (dims.out_h * dims.out_w);
@@ -9073,9 +9194,8 @@ var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
 if (TRANSPOSED) {
 corner = at + vec2u(dims.pad_h, dims.pad_w);
 }
-let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
 let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
 }
 
 
@@ -9099,12 +9219,15 @@ let down = at / stride;
 inside = inside && all(down * stride == at);
 at = down;
 }
-inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
-var place = at.x * i32(dims.width) + at.y;
-if (DOUBLED) {
-place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
 }
-return select(-1, i32(anchor.base) + place, inside);
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
 }
 
 
@@ -9138,25 +9261,84 @@ return value;
 
 
 
-fn finished(sum: f32, at: u32, channel: u32) -> f32 {
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
+
+fn before_at(i: u32) -> vec4f { return vec4f(before[i]); }
+fn residual_at(i: u32) -> vec4f { return vec4f(residual[i]); }
+
+
+fn four_from(at: u32, count: u32) -> vec4u {
+return at + min(vec4u(0u, 1u, 2u, 3u), vec4u(count - 1u));
+}
+
+fn before_four(at: u32, count: u32) -> vec4f {
+if (VEC_N) {
+return before_at(at / 4u);
+}
+let i = four_from(at, count);
+return vec4f(before_at(i.x).x, before_at(i.y).x, before_at(i.z).x, before_at(i.w).x);
+}
+
+fn residual_four(at: u32, count: u32) -> vec4f {
+if (VEC_N) {
+return residual_at(at / 4u);
+}
+let i = four_from(at, count);
+return vec4f(residual_at(i.x).x, residual_at(i.y).x, residual_at(i.z).x, residual_at(i.w).x);
+}
+
+fn put_pre(at: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = value[j + c];
+}
+pre[(at + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+fn put_out(at: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = value[j + c];
+}
+out[(at + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let count = min(4u, dims.n - col);
+let channel = group * dims.n + col;
+let at = row * (dims.n * dims.groups) + channel;
 var value = sum;
 if (HAS_BIAS) {
-value += bias[channel];
+let i = four_from(channel, count);
+value += vec4f(bias[i.x], bias[i.y], bias[i.z], bias[i.w]);
 }
-if (HAS_PRE) {
-pre[at] = value;
+if (HAS_PRE) { put_pre(at, count, value); }
+if (ACT != 0u) {
+value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
 }
-value = act(value);
 if (SCALED) {
 value *= dims.out_scale;
 }
 if (HAS_SLOPE) {
-value *= silu_grad(dims.out_scale * before[at]);
+let v = dims.out_scale * before_four(at, count);
+value *= vec4f(silu_grad(v.x), silu_grad(v.y), silu_grad(v.z), silu_grad(v.w));
 }
 if (HAS_RESIDUAL) {
-value += dims.residual_scale * residual[at];
+value += dims.residual_scale * residual_four(at, count);
 }
-return value;
+put_out(at, count, value);
 }
 
 
@@ -9560,7 +9742,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * conv2d_tiled: the GPU variant of conv2d_plain, with the same buffers and dims: a product whose A are the windows of x, made as its tiles
  * are fetched, and whose B is weight. Tiles, staging and inner loop are those of matmul_tiled.
  * Grid: a workgroup of 8 x 8 makes 32 QM pixels x 32 QN channels, folded over (group, tile). Which pixels an invocation fetches stays the
- * same: their places are found once, and in each step that of its taps, without a division.
+ * same: their places are found once, and in each step that of its taps, without a division; with WHOLE only where a tap ends.
  * Precision: f32, k summed in order.
  * Source: as conv2d_plain; shaders/matmul_tiled.wgsl.
  */

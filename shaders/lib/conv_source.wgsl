@@ -49,6 +49,11 @@ fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
   return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
 }
 
+// Stored pixels of a sample.
+fn sample_pixels() -> u32 {
+  return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
 // Of made pixel `pixel`; of one past the end, an anchor that no tap brings inside.
 fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
   let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
@@ -59,9 +64,8 @@ fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
   if (TRANSPOSED) {
     corner = at + vec2u(dims.pad_h, dims.pad_w);
   }
-  let stored = select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
   let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-  return Anchor(sample * stored, select(0u, packed, pixel < pixels));
+  return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
 }
 
 // Number k of a window: taps in order, channels innermost.
@@ -85,12 +89,15 @@ fn place_of(anchor: Anchor, tap: Tap) -> i32 {
     inside = inside && all(down * stride == at);
     at = down;
   }
-  inside = inside && at.x < i32(dims.height) && at.y < i32(dims.width);
-  var place = at.x * i32(dims.width) + at.y;
+  return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
+}
+
+// The stored pixel of row at.x and column at.y of the sample that begins at pixel `base`.
+fn stored_at(base: u32, at: vec2i) -> i32 {
   if (DOUBLED) {
-    place = (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+    return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
   }
-  return select(-1, i32(anchor.base) + place, inside);
+  return i32(base) + at.x * i32(dims.width) + at.y;
 }
 
 // Channels from `channel` on of a stored pixel: four of them with VEC, else one.

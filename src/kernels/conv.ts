@@ -88,6 +88,8 @@ export interface ConvOptions extends ConvSourceOptions {
 /** As lib act counts them. */
 const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5 };
 
+const CHOOSE = 'choose the tile for this shape';
+
 /** For what has no tile of its own. */
 const ANY: ConvTile = { kind: 'plain', tm: 4, tn: 4, wgX: 8, wgY: 8 };
 
@@ -97,7 +99,10 @@ const UNSHAPED = [256, 255].map((depth): ConvShape => ({ m: 4096, n: depth, k: 9
 /** Tilings for any shape, the best first. */
 function unshaped<O extends { tile?: ConvTile }>(o: O, choose: (shape: ConvShape) => ConvTile) {
   if (o.tile) return [];
-  const [fours, any] = UNSHAPED.map((shape) => ({ ...o, tile: { ...choose(shape), vecDy: false } })) as [O, O];
+  const [fours, any] = UNSHAPED.map((shape) => ({
+    ...o,
+    tile: { ...choose(shape), vecDy: false, whole: false, vecN: false },
+  })) as [O, O];
   return [
     { options: fours, when: (d: { depth: number; first: number }) => d.depth % 4 === 0 && d.first % 4 === 0 },
     { options: any, when: () => true },
@@ -131,6 +136,11 @@ export const conv2d = defineKernel({
   }),
   knobs: (o: ConvOptions) => ({
     ...tileKnobs(o.tile ?? ANY),
+    ...(o.tile?.kind === 'tiled' && {
+      VEC_N: o.tile.vecN ?? false,
+      OElem: o.tile.vecN ? 'vec4f' : 'array<f32, 1>',
+      RElem: o.tile.vecN ? 'vec4f' : 'f32',
+    }),
     ...sourceKnobs(o),
     TRANSPOSED: o.transposed ?? false,
     STRIDED: o.strided ?? false,
@@ -164,6 +174,12 @@ export const conv2d = defineKernel({
         what: `stride is ${d.stride}`,
         fix: 'create the kernel with strided where, and only where, it is above 1',
       };
+    if (k.WHOLE && (d.depth % 16 !== 0 || d.first % 16 !== 0))
+      return {
+        what: `depth ${d.depth} or first ${d.first} is no multiple of 16, but a step reads one tap`,
+        fix: CHOOSE,
+      };
+    if (k.VEC_N && d.n % 4 !== 0) return { what: `n is ${d.n}, but results are written as vectors of 4`, fix: CHOOSE };
     return checkSource(d, d.m, d.k, k);
   },
 });
@@ -188,6 +204,7 @@ export const conv2dBackwardWeight = defineKernel({
   options: group<ConvWeightOptions>({ ...sourceOptions, tile: convTile }),
   knobs: (o: ConvWeightOptions) => ({
     ...tileKnobs(o.tile ?? ANY),
+    ...(o.tile?.kind === 'tiled' && { OElem: o.tile.vec ? 'vec4f' : 'array<f32, 1>' }),
     ...sourceKnobs(o),
     VEC_DY: o.tile?.vecDy ?? false,
     Column: o.tile?.vecDy ? 'vec4f' : 'f32',
@@ -205,8 +222,12 @@ export const conv2dBackwardWeight = defineKernel({
   },
   check: (d, k) => {
     if (d.k_chunk === 0) return { what: 'k_chunk is 0', fix: 'give at least 1, or k for one part' };
-    if (k.VEC_DY && d.m % 4 !== 0)
-      return { what: `m is ${d.m}, but dy is read as vectors of 4`, fix: 'choose the tile for this shape' };
+    if (k.VEC_DY && d.m % 4 !== 0) return { what: `m is ${d.m}, but dy is read as vectors of 4`, fix: CHOOSE };
+    if (k.WHOLE && (d.out_w % 16 !== 0 || d.k_chunk % 16 !== 0))
+      return {
+        what: `out_w ${d.out_w} or k_chunk ${d.k_chunk} is no multiple of 16, but a step reads one row`,
+        fix: CHOOSE,
+      };
     if ('TN' in k && ((k.TN as number) % 4 !== 0 || (k.TM as number) % 4 !== 0))
       return { what: `tile of ${k.TM} x ${k.TN} outputs`, fix: 'give multiples of 4' };
     return checkSource(d, d.k, d.n, k);

@@ -23,6 +23,13 @@ export interface TiledConvTile {
   qn: 1 | 2;
   vec?: boolean;
   vecDy?: boolean;
+  /**
+   * A step of 16 reads channels of one tap, or, of the gradient by the weight, pixels of one row, so that places are found once for many
+   * steps: depth and first, or out_w, are multiples of 16. With vec.
+   */
+  whole?: boolean;
+  /** Results are written in vectors of 4: n is a multiple of 4. Of the gradient by the weight `vec` says so. */
+  vecN?: boolean;
   /** What is fetched is found in loops, in one place: for compilers of CPUs. A GPU takes longer over it. */
   rolled?: boolean;
 }
@@ -37,6 +44,8 @@ export interface ConvShape {
   groups?: number;
   depth: number;
   first?: number;
+  /** Of the gradient by the weight: the width of what the convolution makes. Left out, no step is known to lie in one row. */
+  out_w?: number;
 }
 
 const isPlain = (caps: Caps) => caps.software || caps.maxWorkgroupSize < 64 || caps.maxWorkgroupMemory < 8192;
@@ -52,7 +61,8 @@ export function chooseConv(shape: ConvShape, caps: Caps): ConvTile {
     return { kind: 'plain', tm: each, tn: each, wgX: 1, wgY: 8, vec };
   }
   const { qm, qn } = cheapestBlocks({ ...shape, batch: shape.groups ?? 1 }, { fewest: 1, most: 1 }, caps);
-  return { kind: 'tiled', qm, qn, vec };
+  const whole = vec && shape.depth % 16 === 0 && (shape.first ?? 0) % 16 === 0;
+  return { kind: 'tiled', qm, qn, vec, vecN: shape.n % 4 === 0, whole };
 }
 
 /** A tiling, and into how many parts of kChunk pixels the gradient by the weight is cut; the caller adds them up. */
@@ -72,7 +82,8 @@ export function chooseConvWeight(shape: ConvShape, caps: Caps): ConvWeightChoice
   }
   const most = Math.max(fewest, Math.min(MOST_SPLITS, Math.floor(k / tuningOf(caps).product.minSplitK)));
   const { qm, qn, splits, kChunk } = cheapestBlocks({ m, n, k, batch: groups }, { fewest, most }, caps);
-  return { tile: { kind: 'tiled', qm, qn, vec, vecDy }, splits, kChunk };
+  const whole = vec && shape.out_w !== undefined && shape.out_w % 16 === 0;
+  return { tile: { kind: 'tiled', qm, qn, vec, vecDy, whole }, splits, kChunk };
 }
 
 const vectors = { vec: optional(flag), vecDy: optional(flag) };
@@ -84,12 +95,18 @@ export const convTile = optional(
       ({ wgX, wgY }) =>
         wgX * wgY <= 256 ? undefined : { what: `tile has ${wgX} x ${wgY} invocations`, fix: 'give 256 at most' },
     ),
-    tiled: group<Omit<TiledConvTile, 'kind'>>({
-      qm: oneOf(1, 2),
-      qn: oneOf(1, 2),
-      rolled: optional(flag),
-      ...vectors,
-    }),
+    tiled: group<Omit<TiledConvTile, 'kind'>>(
+      {
+        qm: oneOf(1, 2),
+        qn: oneOf(1, 2),
+        rolled: optional(flag),
+        whole: optional(flag),
+        vecN: optional(flag),
+        ...vectors,
+      },
+      ({ whole, vec }) =>
+        whole && !vec ? { what: 'tile.whole without tile.vec', fix: 'give vec, or leave whole out' } : undefined,
+    ),
   }),
 );
 
@@ -115,7 +132,7 @@ export const sourceKnobs = (o: ConvSourceOptions) => ({
 export function tileKnobs(tile: ConvTile): Record<string, KnobValue | undefined> {
   const size =
     tile.kind === 'tiled'
-      ? { QM: tile.qm, QN: tile.qn, ROLLED: tile.rolled ?? false }
+      ? { QM: tile.qm, QN: tile.qn, ROLLED: tile.rolled ?? false, WHOLE: tile.whole ?? false }
       : { TM: tile.tm, TN: tile.tn, WG_X: tile.wgX, WG_Y: tile.wgY };
   return { ...size, VEC: tile.vec ?? false, Elem: tile.vec ? 'vec4f' : 'f32' };
 }

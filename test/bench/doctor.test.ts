@@ -78,11 +78,17 @@ describe.each(Object.entries(CAPS))('doctor on %s runs what is chosen', (_, caps
   it('for convolutions', () => {
     const { forward, weight } = convTiles(caps);
     const [known, knownWeight] = [forward, weight].map((tiles) => new Set(tiles.map((tile) => JSON.stringify(tile))));
-    const shape = fc.record({ m: size(100_000), n: size(2000), depth: size(2000), taps: fc.constantFrom(1, 4, 9, 25) });
+    const shape = fc.record({
+      m: size(100_000),
+      n: size(2000),
+      depth: size(2000),
+      taps: fc.constantFrom(1, 4, 9, 25),
+      width: size(2000),
+    });
     fc.assert(
-      fc.property(shape, ({ taps, ...s }) => {
+      fc.property(shape, ({ taps, width, ...s }) => {
         expect(known).toContain(JSON.stringify(chooseConv({ ...s, k: taps * s.depth }, caps)));
-        const byWeight = chooseConvWeight({ m: s.n, n: taps * s.depth, k: s.m, depth: s.depth }, caps);
+        const byWeight = chooseConvWeight({ m: s.n, n: taps * s.depth, k: s.m, depth: s.depth, out_w: width }, caps);
         expect(knownWeight).toContain(JSON.stringify(byWeight.tile));
       }),
       RUNS,

@@ -117,7 +117,7 @@ export function convTiles(caps: Caps): { forward: ConvTile[]; weight: ConvTile[]
           for (const taps of [1, 9]) yield { m, n, k: taps * depth, depth };
   };
   const all = [...shapes()];
-  const byWeight = all.map(({ m, n, k, depth }) => chooseConvWeight({ m: n, n: k, k: m, depth }, caps).tile);
+  const byWeight = all.map(({ m, n, k, depth }) => chooseConvWeight({ m: n, n: k, k: m, depth, out_w: 16 }, caps).tile);
   return {
     forward: distinct(all.map((shape) => chooseConv(shape, caps)).flatMap(asVectorsOrNot)),
     weight: distinct(byWeight.flatMap(asVectorsOrNot)),
@@ -126,8 +126,9 @@ export function convTiles(caps: Caps): { forward: ConvTile[]; weight: ConvTile[]
 
 /** A tiling whatever is read as vectors of 4: sizes decide on that, and on nothing else of it, one by one. */
 function asVectorsOrNot(tile: ConvTile): ConvTile[] {
-  const flags = (['vec', 'vecDy'] as const).filter((flag) => flag in tile);
-  return flags.reduce((tiles, flag) => tiles.flatMap((t) => [t, { ...t, [flag]: !t[flag] }]), [tile]);
+  const flags = (['vec', 'vecDy', 'vecN', 'whole'] as const).filter((flag) => flag in tile) as 'vec'[];
+  const all = flags.reduce((tiles, flag) => tiles.flatMap((t) => [t, { ...t, [flag]: !t[flag] }]), [tile]);
+  return all.filter((t) => t.vec || !(t.kind === 'tiled' && t.whole));
 }
 
 /** Lanes of a head for q/k norm, none where one invocation walks it, and a head size for which they are chosen. */
@@ -168,17 +169,20 @@ export function choosableCases(caps: Caps): KernelCase[] {
 
 /** A tile and a bit of the next, from channels that are read by fours or one by one. */
 function convolutionCases({ forward, weight }: ReturnType<typeof convTiles>): KernelCase[] {
-  const sizes = (channels: number, out_channels: number) => ({
-    ...{ batch: 1, height: 9, width: 11, channels, out_channels },
+  const isWhole = (tile: ConvTile) => tile.kind === 'tiled' && (tile.whole ?? false);
+  const read = (tile: ConvTile) => (isWhole(tile) ? 32 : tile.vec ? 8 : 7);
+  const made = (tile: ConvTile) => (tile.kind === 'tiled' && tile.vecN ? 68 : 67);
+  const sizes = (tile: ConvTile, channels: number, out_channels: number) => ({
+    ...{ batch: 1, height: 9, width: isWhole(tile) ? 16 : 11, channels, out_channels },
     kernel: [3, 3] as const,
     padding: [1, 1, 1, 1] as const,
   });
   return [
     ...forward.flatMap((tile) => [
-      convCase(sizes(tile.vec ? 8 : 7, 67), { tile }),
-      convInputCase(sizes(67, tile.vec ? 8 : 7), { tile }),
+      convCase(sizes(tile, read(tile), made(tile)), { tile }),
+      convInputCase(sizes(tile, made(tile), read(tile)), { tile }),
     ]),
-    ...weight.map((tile) => convWeightCase(sizes(tile.vec ? 8 : 7, tile.vecDy ? 68 : 67), { tile, chunk: 48 })),
+    ...weight.map((tile) => convWeightCase(sizes(tile, read(tile), tile.vecDy ? 68 : 67), { tile, chunk: 48 })),
   ];
 }
 

@@ -41,7 +41,9 @@ function named(o: ConvSizes, source: ConvolutionSource, parts: readonly string[]
   const size = tile && (tile.kind === 'tiled' ? [32 * tile.qm, 32 * tile.qn] : [tile.tm, tile.tn]).join('x');
   const vectors =
     tile &&
-    (['vec', 'vecDy', 'rolled'] as const).flatMap((flag) => (flag in tile && tile[flag as 'vec'] ? [flag] : []));
+    (['vec', 'vecDy', 'vecN', 'whole', 'rolled'] as const).flatMap((flag) =>
+      flag in tile && tile[flag as 'vec'] ? [flag] : [],
+    );
   const tiled = tile && vectors && [tile.kind, size, ...vectors].join(' ');
   const split = groups === 1 ? '' : ` in ${groups} groups`;
   const images = `${o.batch}x${o.height}x${o.width}x${o.channels}`;
@@ -296,7 +298,7 @@ const SOURCES: ConvolutionSource[] = [
 ];
 const EVERY: Part[] = ['bias', 'silu', 'pre', 'scaled', 'residual'];
 
-/** Every tile; the square ones reading vectors of 4, too. */
+/** Every tile; the square ones reading vectors of 4, too, and whole steps of a tap or a row. */
 const TILES: Extract<ConvTile, { kind: 'tiled' }>[] = [
   { kind: 'tiled', qm: 1, qn: 1 },
   { kind: 'tiled', qm: 2, qn: 1 },
@@ -304,12 +306,19 @@ const TILES: Extract<ConvTile, { kind: 'tiled' }>[] = [
   { kind: 'tiled', qm: 2, qn: 2 },
   { kind: 'tiled', qm: 1, qn: 1, vec: true, vecDy: true },
   { kind: 'tiled', qm: 2, qn: 2, vec: true, vecDy: true },
+  { kind: 'tiled', qm: 1, qn: 1, vec: true, vecDy: true, vecN: true, whole: true },
+  { kind: 'tiled', qm: 2, qn: 2, vec: true, vecDy: true, vecN: true, whole: true },
 ];
-const past = ({ vec }: ConvTile): ConvSizes => ({
-  ...images(1, 9, 11, vec ? 8 : 7, vec ? 72 : 67),
+const past = ({ vec, whole }: Extract<ConvTile, { kind: 'tiled' }>): ConvSizes => ({
+  ...(whole ? images(1, 9, 16, 32, 80) : images(1, 9, 11, vec ? 8 : 7, vec ? 72 : 67)),
   kernel: [3, 3],
   padding: [1, 1, 1, 1],
 });
+
+/** What is read in whole steps: two inputs side by side, doubled; a stride of 2, whose gradient reads every other place. */
+const STEPS: Extract<ConvTile, { kind: 'tiled' }> = { kind: 'tiled', qm: 1, qn: 1, vec: true, vecN: true, whole: true };
+const WHOLE: ConvSizes = { ...images(2, 6, 16, 48, 12), kernel: [3, 3], padding: [1, 1, 1, 1] };
+const STRIDE: ConvSizes = { ...images(2, 5, 32, 20, 16), kernel: [3, 3], stride: 2, padding: [1, 1, 1, 1] };
 
 /** EDM2-S, and UNet+ at CIFAR-10's size. */
 const BENCH: ConvSizes[] = [
@@ -341,9 +350,13 @@ export function tiledConvCases(rolled: boolean): KernelCase[] {
   return [
     ...TILES.map((tile) => ({ ...tile, rolled })).flatMap((tile) => [
       convCase(past(tile), { tile }),
-      convInputCase(past(tile), { tile: { ...tile, vec: false } }),
+      convInputCase(past(tile), { tile: tile.whole ? tile : { ...tile, vec: false } }),
       convWeightCase(past(tile), { tile, chunk: 48 }),
     ]),
+    convCase(WHOLE, { tile: { ...STEPS, rolled }, source: { ...source, cat: { ...CAT, first: 16 } }, parts: EVERY }),
+    convWeightCase(WHOLE, { tile: { ...STEPS, rolled }, source: { ...source, cat: { ...CAT, first: 16 } } }),
+    convInputCase(STRIDE, { tile: { ...STEPS, rolled }, parts: ['scaled', 'slope', 'residual'] }),
+    convWeightCase(STRIDE, { tile: { ...STEPS, rolled } }),
     ...[false, true].flatMap((vec) => {
       const tile: ConvTile = { kind: 'tiled', qm: 1, qn: 1, rolled, vec };
       return [
