@@ -29,9 +29,9 @@ function randomWeights({ tensors }: Architecture) {
 }
 
 /** What an architecture makes of x, and the bytes of the largest tensor on the way. */
-async function made(architecture: Architecture, way: 'encode' | 'decode', shape: readonly number[]) {
+async function made(architecture: Architecture, way: 'encode' | 'decode', shape: readonly number[], most?: number) {
   const workspace = new Workspace(await testDevice());
-  const placed = placeTensors(workspace, architecture, { weights: randomWeights(architecture), where: 'random' });
+  const placed = placeTensors(workspace, architecture, { weights: randomWeights(architecture), where: 'random' }, most);
   workspace.beginStep();
   let largest = 0;
   class Watched extends Tape {
@@ -95,6 +95,16 @@ for (const [name, of, ways, most, inOne] of [
       expect(strips.largest).toBeLessThanOrEqual(Math.max(most, inOne));
       expect(relativeError(strips.values, whole.values)).toBeLessThan(4e-6);
     });
+
+it.each([
+  ['kl', klAutoencoder(KL), [1, 4, 4, 4]],
+  ["dcae in-1.0's form", dcAutoencoder(IN), [1, 8, 3, 4]],
+  ["dcae sana's form", dcAutoencoder(SANA), [1, 8, 3, 4]],
+] as const)('%s decodes by weights in parts what it does by whole ones', async (_, architecture, shape) => {
+  const whole = await made(architecture, 'decode', shape);
+  const parts = await made(architecture, 'decode', shape, 4 * 1300); // most have some more
+  expect(relativeError(parts.values, whole.values)).toBeLessThan(2e-6);
+});
 
 it('strips cover all rows, keep to their ends and stay within what there is', () => {
   const plan = (most: number, ends: 'odd' | number, height = 24) =>

@@ -74,11 +74,8 @@ describe('parity: autoencoders', () => {
         }
         const decoded = await decodeLatents(workspace, autoencoder, images(`${kase}/z`));
         compare(key, 'decoded', taken ? decoded.data.map(taken) : decoded.data);
-        compare(
-          key,
-          'picture',
-          decoded.data.map((d) => clipped((d + 1) / 2)),
-        );
+        const shown = decoded.data.map((d) => clipped((d + 1) / 2));
+        if (has(`${kase}/picture`)) compare(key, 'picture', shown);
         await workspace.dispose();
       });
     }

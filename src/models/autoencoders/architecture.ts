@@ -15,6 +15,8 @@ export interface NetworkTensor {
   readonly shape: readonly number[];
   /** What it is made of, by the architecture's own names; a constant of nothing. */
   readonly of: readonly FileTensor[];
+  /** Weights of a convolution in groups, which stay in one. */
+  readonly grouped?: boolean;
   /** From the values of `of` to its own; left out, they follow one another as they are. */
   arrange?(values: readonly Float32Array<ArrayBuffer>[]): Float32Array<ArrayBuffer>;
 }

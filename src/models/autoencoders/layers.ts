@@ -1,8 +1,11 @@
+import { concat } from '../../autograd/ops/concat.ts';
 import { conv2d, type Window } from '../../autograd/ops/convolution.ts';
 import { groupNorm, groupNormBy, groupStatistics } from '../../autograd/ops/group_norm.ts';
+import { add } from '../../autograd/ops/residual.ts';
 import type { Tape } from '../../autograd/tape.ts';
 import type { Weights } from '../../nn/network.ts';
 import type { Tensor } from '../../tensor/index.ts';
+import { partName } from './place.ts';
 import { freeImages, type Images, planStrips, sizeOf, withRows } from './strips.ts';
 
 /** A group norm, with SiLU behind it or without, by its name. */
@@ -52,9 +55,8 @@ export function convolve(tape: Tape, w: Weights, name: string, x: Images, o: Con
   const { side = 3, stride = 1, doubled = false, act, silu, groups, residual, beside: second } = o;
   const [top, left, bottom = top, right = left] = o.padding ?? [(side - 1) / 2, (side - 1) / 2];
   const { batch, width, channels } = sizeOf(x);
-  const weight = w.get(`${name}.weight`);
-  const bias = w.has(`${name}.bias`) ? w.get(`${name}.bias`) : undefined;
-  const out = weight.shape[0] as number;
+  const parts = weightsOf(w, name);
+  const out = parts.reduce((sum, { weight }) => sum + (weight.shape[0] as number), 0);
   const [seenHeight, seenWidth] = doubled ? [2 * x.height, 2 * width] : [x.height, width];
   const along = (size: number, padding: number) => Math.floor((size + padding - side) / stride) + 1;
   const height = along(seenHeight, top + bottom);
@@ -90,7 +92,7 @@ export function convolve(tape: Tape, w: Weights, name: string, x: Images, o: Con
     const [begin, end] = [Math.max(0, first), Math.min(seenHeight, last)];
     const padding = [begin - first, left, last - end, right] as const;
     const [begun, ended] = doubled ? [begin / 2, end / 2] : [begin, end];
-    const run = (rows: Tensor, two?: Tensor) =>
+    const one = (rows: Tensor, two: Tensor | undefined, { weight, bias }: ConvolutionWeights) =>
       conv2d(
         tape,
         rows,
@@ -99,10 +101,18 @@ export function convolve(tape: Tape, w: Weights, name: string, x: Images, o: Con
         { size: [side, side], stride, padding },
         {
           ...options,
-          ...(beside && { residual: beside }),
+          ...(beside && parts.length === 1 && { residual: beside }),
           ...(two && { beside: { second: two, scale: 1, scale2: 1 } }),
         },
       );
+    const run = (rows: Tensor, two?: Tensor) =>
+      parts.length === 1
+        ? one(rows, two, parts[0] as ConvolutionWeights)
+        : sideBySide(
+            tape,
+            parts.map((part) => one(rows, two, part)),
+            beside,
+          );
     return reading(begun, ended, (rows) =>
       second ? withRows(tape, second, begun, ended, (two) => run(rows, two)) : run(rows),
     );
@@ -112,6 +122,31 @@ export function convolve(tape: Tape, w: Weights, name: string, x: Images, o: Con
   );
   if (stats) tape.release(stats);
   return { strips, height, most: x.most };
+}
+
+interface ConvolutionWeights {
+  readonly weight: Tensor;
+  readonly bias: Tensor | undefined;
+}
+
+/** The weights of a convolution, or of its parts where its output channels are placed in several. */
+function weightsOf(w: Weights, name: string): ConvolutionWeights[] {
+  const found = (of: (part: string) => string): ConvolutionWeights => ({
+    weight: w.get(of(`${name}.weight`)),
+    bias: w.has(of(`${name}.bias`)) ? w.get(of(`${name}.bias`)) : undefined,
+  });
+  if (w.has(`${name}.weight`)) return [found((part) => part)];
+  const parts: ConvolutionWeights[] = [];
+  while (w.has(partName(`${name}.weight`, parts.length))) parts.push(found((part) => partName(part, parts.length)));
+  return parts;
+}
+
+/** Channels of several images as those of one, plus a residual: [B, H, W, C_i] -> [B, H, W, sum of C_i]. */
+function sideBySide(tape: Tape, parts: readonly Tensor[], residual: Tensor | undefined): Tensor {
+  const joined = concat(tape, parts);
+  const sum = residual ? add(tape, joined, residual) : joined;
+  if (!tape.recording) for (const tensor of residual ? [...parts, joined] : parts) tape.release(tensor);
+  return sum;
 }
 
 /** `convolve`, after which x is not read any more. */

@@ -2,7 +2,9 @@ import type { Weights } from '../../nn/network.ts';
 import { count, type Tensor, type Workspace } from '../../tensor/index.ts';
 import { ModelError } from '../config.ts';
 import type { HostWeights } from '../features/small_cnn.ts';
-import type { Architecture, FileTensor, Naming } from './architecture.ts';
+import type { Architecture, FileTensor, Naming, NetworkTensor } from './architecture.ts';
+
+const WEIGHT = '.weight';
 
 /** Names of each kind that an error lists at most. */
 const MOST_NAMES = 8;
@@ -19,15 +21,55 @@ export interface PlacedTensors extends Weights {
   free(): void;
 }
 
+/** A tensor's rows [first, first + rows) as a tensor of its own on the device. */
+interface PlacedRows {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly first: number;
+}
+
+/** The name of part `i` of a tensor whose rows are in several, where one would be too large to bind. */
+export const partName = (name: string, i: number): string => `${name}#${i}`;
+
+/**
+ * How a convolution's weights and bias are placed: as they are, or, where the weights are above `most` bytes, both by as few equal ranges of
+ * rows as are within it.
+ */
+export function placedRows(tensors: readonly NetworkTensor[], most: number): Map<NetworkTensor, PlacedRows[]> {
+  const partsOf = new Map<string, number>(); // by the name of the convolution
+  for (const { name, shape, grouped } of tensors)
+    if (name.endsWith(WEIGHT) && !grouped)
+      partsOf.set(name.slice(0, -WEIGHT.length), Math.ceil((4 * count(shape)) / most));
+  return new Map(
+    tensors.map((tensor) => {
+      const { name, shape } = tensor;
+      const [rows = 1, ...rest] = shape;
+      const parts = partsOf.get(name.replace(/\.(weight|bias)$/, '')) ?? 1;
+      if (parts <= 1) return [tensor, [{ name, shape, first: 0 }]];
+      const step = Math.ceil(rows / parts);
+      return [
+        tensor,
+        Array.from({ length: Math.ceil(rows / step) }, (_, i) => ({
+          name: partName(name, i),
+          shape: [Math.min(step, rows - i * step), ...rest],
+          first: i * step,
+        })),
+      ];
+    }),
+  );
+}
+
 /**
  * Brings a file's tensors onto the device as a network reads them. Names may be wrapped (`model.`, `module.`, `state_dict.`), and a
  * convolution of one pixel may be a matrix.
+ * @param most bytes that one may have; what the device can bind if left out.
  * @throws ModelError that names the tensors that are missing, of another shape, or of no use.
  */
 export function placeTensors(
   workspace: Workspace,
   { tensors, naming, unused }: Pick<Architecture, 'tensors' | 'naming' | 'unused'>,
   file: { readonly weights: FileWeights; readonly where: string },
+  most: number = workspace.device.limits.maxStorageBufferBindingSize,
 ): PlacedTensors {
   const all = new Map([...file.weights].map(([name, tensor]) => [name.replace(WRAPPERS, ''), tensor]));
   const leftOut = [...all.keys()].filter((name) => unused?.test(name));
@@ -39,11 +81,15 @@ export function placeTensors(
     file.where,
   );
   const placed = new Map<string, Tensor>();
-  for (const { name, shape, of, arrange } of tensors) {
+  for (const [{ of, arrange }, parts] of placedRows(tensors, most)) {
     const values = of.map((part) => valuesOf(part, named, all));
-    const tensor = workspace.create('parameter', name, shape);
-    workspace.stream.write(tensor, arrange ? arrange(values) : joined(values));
-    placed.set(name, tensor);
+    const whole = arrange ? arrange(values) : joined(values);
+    for (const { name, shape, first } of parts) {
+      const tensor = workspace.create('parameter', name, shape);
+      const start = first * count(shape.slice(1));
+      workspace.stream.write(tensor, whole.subarray(start, start + tensor.count));
+      placed.set(name, tensor);
+    }
   }
   return {
     get: (name) => placed.get(name) as Tensor,

@@ -14,6 +14,7 @@ export function convTensors(
     name: `${name}.weight`,
     shape: [out, area * depth],
     of: [{ name: `${name}.weight`, shape: [out, depth, side, side] }],
+    grouped: groups > 1,
     arrange: ([values]) => channelLast(values as Float32Array<ArrayBuffer>, out, depth, area),
   };
   return bias ? [weight, vector(`${name}.bias`, out)] : [weight];
