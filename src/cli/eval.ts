@@ -2,14 +2,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import type { Dataset } from '../data/dataset.ts';
-import { loadDataset } from '../data/load.node.ts';
+import { type DataRequest, loadDataset } from '../data/load.node.ts';
 import { atomicWrite } from '../io/atomic.node.ts';
+import { checkLatents, type PicturedLatents, shownShape } from '../run/decoder.ts';
 import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation, rowOf } from '../run/evaluation.ts';
 import { isFewStep } from '../run/few_step.ts';
 import type { FolderStore } from '../run/folder_store.node.ts';
 import { checkCount } from '../run/samples.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { checkNetworkPrecision } from '../tensor/index.ts';
+import { addDecoderOptions, type DecoderFlags, picturedLatents } from './autoencoder.ts';
 import { compareEvaluations } from './eval_compare.ts';
 import { HEADER, lineOf, settingOf, sizesLine } from './eval_table.ts';
 import { UsageError } from './failure.ts';
@@ -23,7 +25,7 @@ import { StopSignals } from './stop.ts';
 import { addWeightsOptions, type WeightsFlags } from './weights_options.ts';
 
 /** What the scoring of a model needs to be told. */
-export interface ScoringFlags extends WeightsFlags {
+export interface ScoringFlags extends WeightsFlags, DecoderFlags {
   from: string;
   features?: string;
   data?: string;
@@ -39,16 +41,17 @@ interface EvalOptions extends Omit<ScoringFlags, 'from'>, SamplingFlags {
   seed?: number;
   seeds?: number[];
   json?: string;
+  nearest?: string;
 }
 
 /** Adds the options that a command needs to score a model's samples. */
 export function addScoringOptions(command: Command, images: number): Command {
-  return addWeightsOptions(command)
+  return addDecoderOptions(addWeightsOptions(command))
     .option(
       '--features <file>',
       'feature network, safetensors (default: the one for digits that comes along); FID needs that of convert --features inception-v3',
     )
-    .option('--data <name>', "training images to compare with (default: the run's)")
+    .option('--data <name>', "images to compare with (default: the run's; a run on latents has none)")
     .option('--images <n>', 'samples, in equal numbers of each class', countNumber, images)
     .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', countNumber, 500);
 }
@@ -66,6 +69,10 @@ export function addEval(ucgm: Command): void {
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
     .option('--seeds <list>', 'seeds of the noise: how many, 0 first, or which, such as 3,4', seedNumbers)
     .option('--json <file>', "where to write the table (default: the run's eval.json)")
+    .option(
+      '--nearest <file>',
+      'PNG to write, at one number of steps: samples, and below each its nearest image of --data',
+    )
     .option('--compare <paths...>', 'in place of --from: run folders, or eval.json files, to set side by side')
     .option('--html <file>', 'where to write the table and the picture of --compare (default: compare.html)');
   addSamplingOptions(addScoringOptions(command, 10000)).action(evaluate);
@@ -83,8 +90,11 @@ async function evaluate({ from, compare, html, ...options }: EvalOptions): Promi
 }
 
 async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }): Promise<void> {
-  if (options.json !== undefined)
-    prepareFiles([{ flag: '--json', path: options.json, extension: '.json' }], options.from);
+  const files = [
+    ...(options.json === undefined ? [] : [{ flag: '--json', path: options.json, extension: '.json' }]),
+    ...(options.nearest === undefined ? [] : [{ flag: '--nearest', path: options.nearest, extension: '.png' }]),
+  ];
+  prepareFiles(files, options.from);
   const source = openToScore(options);
   checkNetworkPrecision(options.precision ?? 'f32', source.network);
   const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
@@ -97,7 +107,10 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
     prepareFiles(
       [run.evaluationPath, run.reportPath].map((path) => ({ flag: 'eval', path, extension: extname(path) })),
     );
-  const { dataset, features } = await openData(source, options);
+  const { latents, dataset, features } = await openData(source, options);
+  const { nearest } = options;
+  if (nearest !== undefined)
+    checkNearest(shownShape(source.network.input, latents?.decoder), dataset, [...steps, ...seeds.slice(1)]);
   const unlock = run?.lock(console.warn);
   const stop = new StopSignals();
   stop.wait();
@@ -108,6 +121,8 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
     const precision = options.precision ?? 'f32';
     const about = await scoreAll(rows, {
       source,
+      latents,
+      ...(nearest !== undefined && { nearest }),
       dataset,
       features,
       images,
@@ -136,20 +151,17 @@ export function openToScore(options: ScoringFlags): Source {
   return source;
 }
 
-/** The training images that samples are compared with, and the network of the features. */
+/** The decoder of a run on latents, the images that samples are compared with, and the network of the features. */
 export async function openData(
   source: Source,
-  options: Pick<ScoringFlags, 'data' | 'features'>,
-): Promise<{ dataset: Dataset; features: FeaturesFile }> {
-  const { data } = source.config;
-  const dataset = await loadDataset({
-    name: options.data ?? data.name,
-    ...(data.size !== undefined && { size: data.size }),
-  });
+  options: DecoderFlags & Pick<ScoringFlags, 'data' | 'features'>,
+): Promise<{ latents: PicturedLatents | undefined; dataset: Dataset; features: FeaturesFile }> {
+  const latents = picturedLatents(source.latents, source.config.data, options);
+  const dataset = await loadDataset(comparedData(source, latents, options));
   if (dataset.notice !== undefined) console.warn(dataset.notice);
   const features = readFeatures(dataset, options.features);
   if (options.data !== undefined) checkClasses(source, dataset);
-  return { dataset, features };
+  return { latents, dataset, features };
 }
 
 /** Puts rows into a file, beside those that are there. */
@@ -157,6 +169,32 @@ function writeRows(json: string, evaluation: Evaluation): void {
   const before = existsSync(json) ? parseEvaluation(readFileSync(json, 'utf8')) : undefined;
   atomicWrite(json, `${JSON.stringify(mergeEvaluations(before, evaluation), null, 2)}\n`);
   console.log(`written: ${json}`);
+}
+
+/** The images that samples are compared with; those that latents were encoded from must be named. @throws UsageError. */
+function comparedData(
+  { network, config: { data } }: Source,
+  latents: PicturedLatents | undefined,
+  options: Pick<ScoringFlags, 'data'>,
+): DataRequest {
+  if (!latents) return { name: options.data ?? data.name, ...(data.size !== undefined && { size: data.size }) };
+  const { decoder } = latents;
+  if (!decoder)
+    throw new UsageError('the model was trained on latents of an autoencoder that is not known', 'give --vae KEY');
+  checkLatents(decoder, network.input[0]);
+  if (options.data === undefined)
+    throw new UsageError('the model was trained on latents', 'give --data FOLDER, the images to compare with');
+  return { name: options.data, size: shownShape(network.input, decoder)[1], crop: 'centre' };
+}
+
+/** Samples and images side by side are of one size, and of one setting and seed. @throws UsageError. */
+function checkNearest(shape: readonly number[], { name, channels, height, width }: Dataset, rows: number[]): void {
+  if (rows.length > 1) throw new UsageError('--nearest with several scores', 'give one number of steps, and one seed');
+  if (shape.join() !== [channels, height, width].join())
+    throw new UsageError(
+      `--nearest: the samples are ${shape.join(' x ')}, the images of ${name} ${channels} x ${height} x ${width}`,
+      'give --data of the size of the samples',
+    );
 }
 
 /** Labels are compared by number: those of other data mean other things. @throws UsageError. */

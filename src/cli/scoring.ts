@@ -1,7 +1,7 @@
 import type { Dataset } from '../data/dataset.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
-import { checkFits, type Embedding, embed, type ImageSource } from '../metrics/embed.ts';
+import { checkFits, embed } from '../metrics/embed.ts';
 import { frechetDistance, momentsOfFeatures } from '../metrics/frechet.ts';
 import { distanceBySize } from '../metrics/sample_size.ts';
 import { type Reference, referenceOf, score } from '../metrics/score.ts';
@@ -9,17 +9,23 @@ import type { FeatureNetwork } from '../models/features/feature_network.ts';
 import type { Weights } from '../nn/network.ts';
 import { precisionNotice } from '../nn/precision_notice.ts';
 import { WeightStore } from '../nn/weights.ts';
-import { draw } from '../run/draw.ts';
+import { type PicturedLatents, shownShape } from '../run/decoder.ts';
 import type { SeedScores } from '../run/evaluation.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { type PassPrecision, Workspace } from '../tensor/index.ts';
+import { type EmbeddedSamples, embedSamples } from './embed_samples.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, featureNetwork } from './features.ts';
+import { writeNearest } from './nearest_grid.ts';
 import type { Source } from './source.ts';
 
 /** What is scored, and against what. */
 export interface ScorerRequest {
   readonly source: Source;
+  /** Of a run on latents. */
+  readonly latents: PicturedLatents | undefined;
+  /** PNG to write: the first samples, and below each its nearest image. */
+  readonly nearest?: string;
   readonly dataset: Dataset;
   readonly features: FeaturesFile;
   /** Samples of a score. */
@@ -58,20 +64,20 @@ export class Scorer {
 
   /** Opens a device, and takes the features of the training images. @throws MetricError for images that do not fit; the signal's reason. */
   static async open(request: ScorerRequest): Promise<Scorer> {
-    const { source, dataset, features, images, signal } = request;
+    const { source, latents, dataset, features, images, signal } = request;
     const device = await openNodeDevice();
     const workspace = new Workspace(device);
     const notice = precisionNotice(request.precision, workspace.caps);
     if (notice) console.warn(notice);
     const network = featureNetwork(workspace, features);
-    const [channels, height, width] = source.network.input;
+    const [channels, height, width] = shownShape(source.network.input, latents?.decoder);
     checkFits(network, { channels, height, width });
     const start = performance.now();
     const { features: all } = await embed(workspace, network, dataset, { signal });
     const reference = await referenceOf(workspace, all, network.dim, images, { signal });
     const scorer = new Scorer(request, device, workspace, network, reference);
     console.log(
-      `${dataset.size} training images in the features of ${network.name}: ${secondsSince(start)} s on ${scorer.adapter}`,
+      `${dataset.size} images to compare with, in the features of ${network.name}: ${secondsSince(start)} s on ${scorer.adapter}`,
     );
     return scorer;
   }
@@ -90,11 +96,12 @@ export class Scorer {
 
   /** Samples by a setting from the noise of a seed, classes in turn, and scores them. @throws UsageError for scores that are no numbers. */
   async score(config: RunConfig, seed: number): Promise<SeedScores> {
-    const { images, signal } = this.#request;
+    const { images, dataset, nearest, signal } = this.#request;
     const reference = this.#reference;
-    const { embedding, labels, nfe, seconds } = await this.#samples(config, seed, images);
+    const { embedding, labels, nfe, seconds, seen } = await this.#samples(config, seed, images);
     const scores = await score(this.#workspace, reference, embedding, labels, { signal });
     checkScores({ ...scores }, config.sample.sampling_steps);
+    if (nearest !== undefined) await writeNearest(nearest, this.#workspace, seen, dataset, reference.all);
     const bySize = distanceBySize(reference.moments, embedding.features, scores.frechet);
     return { ...scores, bySize, nfe, seconds, seed };
   }
@@ -108,29 +115,15 @@ export class Scorer {
   }
 
   /** Features of samples by a setting from the noise of a seed, and what sampling them took. */
-  async #samples(
-    config: RunConfig,
-    seed: number,
-    images: number,
-  ): Promise<{ embedding: Embedding; labels: Uint32Array; nfe: number; seconds: number }> {
-    const { source, batch, precision, signal } = this.#request;
-    const workspace = this.#workspace;
-    const start = performance.now();
-    const [channels, height, width] = source.network.input;
-    const one = channels * height * width;
+  async #samples(config: RunConfig, seed: number, images: number): Promise<EmbeddedSamples & { labels: Uint32Array }> {
+    const { source, latents, batch, precision, signal } = this.#request;
     const numClasses = Math.max(1, source.network.numClasses);
     const labels = Uint32Array.from({ length: images }, (_, i) => i % numClasses);
-    const drawing = { labels, seed, atOnce: batch, signal, precision };
-    const { samples, nfe } = await draw(workspace, source.network, this.#weights, config, drawing);
-    const seconds = Number(secondsSince(start));
-    const drawn: ImageSource = {
-      size: images,
-      channels,
-      height,
-      width,
-      image: (index, out, offset) => out.set(samples.subarray(index * one, (index + 1) * one), offset),
+    const task = { source, latents, weights: this.#weights, config, network: this.#network };
+    return {
+      ...(await embedSamples(this.#workspace, task, { labels, seed, atOnce: batch, signal, precision })),
+      labels,
     };
-    return { embedding: await embed(workspace, this.#network, drawn, { signal }), labels, nfe, seconds };
   }
 
   async close(): Promise<void> {

@@ -62,7 +62,7 @@ async function search(options: SearchOptions): Promise<void> {
     );
   const source = openToScore(options);
   const starts = steps.map((n) => withSampling(source.config, options, n));
-  const { dataset, features } = await openData(source, options);
+  const { latents, dataset, features } = await openData(source, options);
   const stop = new StopSignals();
   stop.wait();
   const { signal } = stop;
@@ -70,7 +70,11 @@ async function search(options: SearchOptions): Promise<void> {
   const all: Found[] = [];
   let scorer: Scorer | undefined;
   try {
-    scorer = await Scorer.open({ source, dataset, features, images: heldOutImages, batch, precision: 'f32', signal });
+    scorer = await Scorer.open({
+      ...{ source, latents, dataset, features, batch, signal },
+      images: heldOutImages,
+      precision: 'f32',
+    });
     for (const config of starts) {
       const before = all.at(-1)?.sample;
       all.push(

@@ -24,6 +24,10 @@ export interface DataConfig {
   latent_norm?: boolean | undefined;
   /** Latents: factor on the values after that (default: 1). */
   latent_multiplier?: number | undefined;
+  /** Latents: key of the autoencoder that they are of, which makes pictures of samples. */
+  autoencoder?: string | undefined;
+  /** Its file of weights, where the key alone does not say which. */
+  autoencoder_weights?: string | undefined;
 }
 
 /** How long, and what is kept. */

@@ -7,6 +7,7 @@ import { restoreTrainer } from '../ucgm/checkpoint.ts';
 import type { HostParameters, Trainer } from '../ucgm/trainer.ts';
 import { collapseWatch } from './alarms.ts';
 import { checkpointBytes, joined, resumeTrainer, saveCheckpoint, stateOf } from './checkpoint.ts';
+import type { PictureDecoder, PicturedLatents } from './decoder.ts';
 import { RunError } from './errors.ts';
 import { type RunEvents, Subscribers } from './events.ts';
 import { Gate } from './gate.ts';
@@ -43,6 +44,8 @@ export interface SessionRequest {
   readonly teacher?: HostParameters | undefined;
   /** Milliseconds that one submit may take the device, about; as they come if left out, which is fastest. */
   readonly submitMs?: number | undefined;
+  /** Of latents: what makes pictures of samples. */
+  readonly decoder?: PictureDecoder | undefined;
   readonly events?: readonly RunEvents[] | undefined;
 }
 
@@ -132,6 +135,12 @@ export class Session {
     return this.#now.trainer.network;
   }
 
+  /** The data's latents, where it is such, with what makes pictures of them. */
+  get #latents(): PicturedLatents | undefined {
+    const { latents } = this.source;
+    return latents && { ...latents, decoder: this.#request.decoder };
+  }
+
   get state(): 'ready' | 'training' | 'paused' {
     if (!this.#training) return 'ready';
     return this.#gate.closed ? 'paused' : 'training';
@@ -180,7 +189,7 @@ export class Session {
     return this.#anywhere(({ workspace, trainer }) => {
       const weights = request.weights === 'model' ? trainer.weights : trainer.average;
       const own = { precision: config.train.precision ?? 'f32', ...request };
-      return sampleImages(workspace.lease('drawing'), trainer.network, weights, config, own, this.source.latents);
+      return sampleImages(workspace.lease('drawing'), trainer.network, weights, config, own, this.#latents);
     });
   }
 
@@ -233,7 +242,7 @@ export class Session {
         trainer,
         config,
         store,
-        latents: source.latents,
+        latents: this.#latents,
         signal,
         sampled: (step, samples) => subscribers.tell((to) => to.sampled?.(step, samples)),
       }),

@@ -126,6 +126,8 @@ const schema = v.strictObject({
     fingerprint: v.optional(v.string()),
     latent_norm: v.optional(v.boolean()),
     latent_multiplier: v.optional(positive),
+    autoencoder: v.optional(v.string()),
+    autoencoder_weights: v.optional(v.string()),
   } satisfies Entries<DataConfig>),
   transport,
   optimizer: v.strictObject({

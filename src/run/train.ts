@@ -3,6 +3,7 @@ import { type Dataset, padTo } from '../data/dataset.ts';
 import type { DeviceLostError } from '../device/index.ts';
 import { wholeBatch } from '../rng/shard.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
+import type { PictureDecoder } from './decoder.ts';
 import { RunError } from './errors.ts';
 import type { Measured, RunEvents } from './events.ts';
 import { MemoryStore } from './memory_store.ts';
@@ -43,6 +44,8 @@ export interface TrainRequest {
   readonly resume?: boolean;
   /** The bytes of a checkpoint to go on from. */
   readonly checkpoint?: Uint8Array;
+  /** Of latents: what makes pictures of samples. */
+  readonly decoder?: PictureDecoder;
   /** Milliseconds that one submit may take the device, about, so that a page can draw in between; 100 is good. Left out: fastest. */
   readonly submitMs?: number;
   /** Ends the training after the step in which it is aborted; the state is saved. */
@@ -82,7 +85,7 @@ export async function train(request: TrainRequest): Promise<Session> {
  * @throws ConfigError, DataError, ModelError, RunError, OptionError for what does not fit together; DeviceError; IoError of the store.
  */
 export async function openSession(request: TrainRequest): Promise<Session> {
-  const { device, requestDevice, data, from, teacher, resume = false, checkpoint, submitMs } = request;
+  const { device, requestDevice, data, from, teacher, resume = false, checkpoint, submitMs, decoder } = request;
   const store = request.store ?? new MemoryStore();
   const config = await configOf(request, store);
   return Session.open({
@@ -96,6 +99,7 @@ export async function openSession(request: TrainRequest): Promise<Session> {
     weights: resume ? undefined : (from?.weights as HostParameters | undefined),
     teacher: resume ? undefined : (teacher?.weights as HostParameters | undefined),
     submitMs,
+    decoder,
     events: [eventsOf(request)],
   });
 }
