@@ -1,5 +1,6 @@
 import { toFloat32 } from '../io/safetensors.ts';
-import { groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
+import { keepConstants } from '../nn/tables.ts';
+import { CONSTANT, groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
 import { RunError } from './errors.ts';
 import { networkOf } from './model.ts';
 import type { TrainedModel } from './model_file.ts';
@@ -19,8 +20,10 @@ export interface StoredModel extends TrainedModel {
 export function modelOfCheckpoint(checkpoint: Checkpoint, config: RunConfig, which: Which = 'ema'): StoredModel {
   const tensors = new Map<string, HostTensor>();
   for (const [name, tensor] of checkpoint.tensors)
-    if (name.startsWith(`${which}/`)) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
+    if (name.startsWith(`${which}/`) || name.startsWith(`${CONSTANT}/`))
+      tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
   const network = networkOf(config.model);
+  keepConstants(network, (name) => tensors.get(`${CONSTANT}/${name}`)?.data);
   const weights = groupOf({ tensors, metadata: checkpoint.metadata }, which, network.parameters);
   checkSound(`${checkpoint.where}: ${which}`, weights, USE_SOUND_WEIGHTS);
   return { config, network, weights, step: checkpoint.step };

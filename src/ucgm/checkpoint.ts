@@ -1,5 +1,7 @@
+import { randomConstants } from '../nn/tables.ts';
 import { refuseNonFinite } from '../optim/non_finite.ts';
 import { count } from '../tensor/index.ts';
+import { takeConstants } from './constants.ts';
 import type { Trainer } from './trainer.ts';
 import { OptionError } from './transport.ts';
 
@@ -19,6 +21,8 @@ export interface TrainerState {
 export const CHECKPOINT_FORMAT = 'ucgm-checkpoint-1';
 /** D-adaptation's numbers: the one tensor that belongs to no parameter. */
 const DISTANCE = 'optimizer/distance';
+/** The group of a network's random constants: one for all its sets of weights. */
+export const CONSTANT = 'constant';
 
 /**
  * Reads a trainer's whole state: weights, average, moments, teacher, cmd, step and seed. Waits for the steps asked for before, and
@@ -36,6 +40,8 @@ async function read(trainer: Trainer): Promise<TrainerState> {
     for (const [name, data] of await buffers.read())
       tensors.set(`${group}/${name}`, { shape: shapes.get(name) as readonly number[], data });
   }
+  for (const [name, data] of randomConstants(trainer.network))
+    tensors.set(`${CONSTANT}/${name}`, { shape: [data.length], data: data.slice() });
   const { adaptation } = trainer.optimizer;
   if (adaptation) tensors.set(DISTANCE, { shape: [4], data: await trainer.workspace.read(adaptation.distance) });
   refuseNonFinite(
@@ -77,6 +83,7 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
     [...tensors].map(([name, { data }]) => [name, data] as const),
   );
   for (const [group, buffers] of trainer.groups()) buffers.write(groupOf(state, group, buffers.layout.places));
+  takeConstants(trainer, (name) => tensors.get(`${CONSTANT}/${name}`)?.data);
   const { adaptation } = trainer.optimizer;
   const distance = tensors.get(DISTANCE)?.data;
   if (adaptation && distance?.length !== 4)
