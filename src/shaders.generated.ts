@@ -17442,29 +17442,14 @@ return col_base + within;
 }
 
 
-
-const QUADS: u32 = BM / 4u;
-const LINES: u32 = BK * QUADS / THREADS;
-
-var<workgroup> row_sums: array<vec4f, THREADS>;
-
-fn add_lines(local: u32) {
-var sum = vec4f();
-for (var i = 0u; i < LINES; i++) {
-sum += tile_a[local / QUADS * LINES + i][local % QUADS];
-}
-row_sums[local] += sum;
-}
-
-fn write_sums(local: u32, slice: u32, row_base: u32) {
+fn write_sums(local: u32, slice: u32, row_base: u32, own: vec4f) {
+let quads = BM / 4u;
+if (local < ITEMS_A) { tile_a[local / quads][local % quads] = own; }
 workgroupBarrier();
-if (local >= QUADS) {
+if (local >= quads) {
 return;
 }
-var total = vec4f();
-for (var i = local; i < THREADS; i += QUADS) {
-total += row_sums[i];
-}
+let total = (tile_a[0][local] + tile_a[1][local]) + (tile_a[2][local] + tile_a[3][local]);
 let row = row_base + local * 4u;
 let at = slice * dims.m + row;
 if (row < dims.m) { sums[at] = total.x; }
@@ -17512,6 +17497,7 @@ let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
 let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
 var s = Sums();
+var a_sums = vec4f();
 var runs_before = Block();
 let at = place(local);
 let sources = Sources(a_base, b_base, row_base, col_base, k_end);
@@ -17519,13 +17505,13 @@ var next = fetch_first(local, sources, k_begin);
 var next2 = Fetched();
 if (TWICE) { next2 = fetch_second(local, sources, k_begin); }
 for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+if (HAS_SUMS) { a_sums += (next.v0 + next.v1) + (next.v2 + next.v3); }
 stage_first(local, next);
 if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
 next = fetch_first(local, sources, after);
 if (TWICE) { next2 = fetch_second(local, sources, after); }
-if (HAS_SUMS && col_base == 0u) { add_lines(local); }
 four_steps(&s, 0u, at);
 four_steps(&s, 4u, at);
 four_steps(&s, 8u, at);
@@ -17538,7 +17524,7 @@ s.b00 = Block();
 }
 if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base); }
+if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base, a_sums); }
 let row = row_base + at.y * 4u;
 let col = col_base + at.x * 4u;
 if (GLU) {
