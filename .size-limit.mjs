@@ -49,11 +49,11 @@ const FAMILIES = {
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
   kernels: ['kernels/index', '84 kB'],
-  ops: ['autograd/index', '84 kB'],
-  nn: ['nn/index', '109 kB'],
-  models: ['models/index', '100 kB'],
+  ops: ['autograd/index', '86 kB'],
+  nn: ['nn/index', '111 kB'],
+  models: ['models/index', '105 kB'],
   ucgm: ['ucgm/index', '52 kB'],
-  run: ['run/index', '195 kB'],
+  run: ['run/index', '198 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -74,5 +74,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '210 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '226 kB', gzip: true },
 ];
