@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { restWhileWaiting } from '../device/rests.node.ts';
 import { packageVersion } from './bundled.ts';
 import { addConvert } from './convert.ts';
+import { addDigits } from './digits.ts';
 import { addEmbed } from './embed.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
@@ -9,6 +10,7 @@ import { reportFailure, UsageError } from './failure.ts';
 import { outliveReaders } from './pipes.ts';
 import { addReport } from './report.ts';
 import { addSample } from './sample.ts';
+import { addSearchSampler } from './search_sampler.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
 
@@ -23,9 +25,11 @@ export function program(addMore: (ucgm: Command) => void): Command {
   addTune(ucgm);
   addSample(ucgm);
   addEval(ucgm);
+  addSearchSampler(ucgm);
   addExport(ucgm);
   addReport(ucgm);
   addConvert(ucgm);
+  addDigits(ucgm);
   addEmbed(ucgm);
   addMore(ucgm);
   for (const command of ucgm.commands)

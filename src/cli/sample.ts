@@ -18,8 +18,9 @@ import { writeSampleGrid } from './sample_grid.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource, type Source } from './source.ts';
 import { StopSignals } from './stop.ts';
+import { addWeightsOptions, type WeightsFlags } from './weights_options.ts';
 
-interface SampleOptions extends SamplingFlags {
+interface SampleOptions extends SamplingFlags, WeightsFlags {
   from?: string;
   grid?: string;
   images?: string;
@@ -29,7 +30,6 @@ interface SampleOptions extends SamplingFlags {
   count?: number;
   seed?: number;
   label?: string;
-  weights?: string;
   tuned?: boolean;
 }
 
@@ -48,9 +48,8 @@ export function addSample(ucgm: Command): void {
     .option('--count <n>', 'images, all classes in turn (default: eight of each of up to 16)', countNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
     .option('--label <class>', 'one class for all images: its name or its number')
-    .option('--weights <which>', 'of a run: ema or model (default: ema)')
     .option(...NO_TUNED);
-  addSamplingOptions(command).action(sampleRun);
+  addSamplingOptions(addWeightsOptions(command)).action(sampleRun);
 }
 
 async function sampleRun(options: SampleOptions): Promise<void> {
@@ -68,7 +67,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const from = options.from ?? bundledModel('mnist_fewstep');
   prepareFiles(files, from);
   if (images !== undefined) checkEmptyFolder('--images', images);
-  const source = openSource(from, { weights: options.weights });
+  const source = openSource(from, options);
   const config = withSampling(source.config, options, options.steps);
   const { latents, network } = source;
   const label = options.label === undefined ? undefined : classLabel(options.label, config, network.numClasses);

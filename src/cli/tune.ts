@@ -17,6 +17,7 @@ interface TuneOptions {
   from: string;
   teacher?: string;
   start?: number;
+  average?: number;
   out: string;
   data?: string;
   preset: string;
@@ -40,6 +41,7 @@ export function addTune(ucgm: Command): void {
       'of a run: checkpoint to start from; its newest is the frozen teacher (default: the newest)',
       wholeNumber,
     )
+    .option('--average <decay>', 'of a run: start from the average of this decay, one of train.ema', realNumber)
     .option('--teacher <path>', 'run folder, or model file, of the frozen teacher: same network (default: --from)')
     .option('--data <name>', "training images (default: the model's)")
     .option('--preset <name>', 'the recipe: fewstep (UCGM), or anystep (RCGM)', 'fewstep')
@@ -57,7 +59,7 @@ export function addTune(ucgm: Command): void {
 async function tune(options: TuneOptions): Promise<void> {
   FolderStore.checkNew(options.out);
   checkFolder('--out', options.out);
-  const { config: before, weights } = openSource(options.from, { at: options.start });
+  const { config: before, weights } = openSource(options.from, { at: options.start, average: options.average });
   if (isFewStep(before))
     console.warn(`${options.from} is a few-step model already: its average is no multi-step teacher`);
   const given: PartialConfig = {
@@ -85,7 +87,9 @@ function teacherOf(options: TuneOptions, before: RunConfig, { transport }: RunCo
   const frozen = transport.ema_decay_rate === 1 && transport.enhanced_ratio !== 0;
   if (options.teacher === undefined) {
     // An earlier checkpoint starts, the newest teaches: against the collapse of a model that has converged.
-    return options.start === undefined || !frozen ? undefined : openSource(options.from).weights;
+    return options.start === undefined || !frozen
+      ? undefined
+      : openSource(options.from, { average: options.average }).weights;
   }
   if (!frozen)
     throw new UsageError(

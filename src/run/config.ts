@@ -32,6 +32,8 @@ export interface TrainConfig {
   seed: number;
   /** Decay of the averaged weights. */
   ema_decay: number;
+  /** Decays of further averages that are kept, to choose among when the training is over: `--average DECAY` (default: none). */
+  ema?: number[] | undefined;
   /** Global norm to clip gradients to; null for none. */
   max_grad_norm: number | null;
   /** Steps between two looks at the metrics, between two checkpoints, and between two pictures of samples (0: none). */

@@ -13,7 +13,7 @@ import { type TrainingRun, trainRun } from './loop.ts';
 import { resolveModel } from './model.ts';
 import { encodeModel, type ModelDtype } from './model_file.ts';
 import { samplePictures } from './pictures.ts';
-import { checkBatch, keepData, resolveOptimizer, trainerOf } from './prepare.ts';
+import { checkBatch, keepData, resolveOptimizer, resolveTransport, trainerOf } from './prepare.ts';
 import { type DrawnImages, type ImageRequest, sampleImages, withSampling } from './samples.ts';
 import type { RunConfig } from './settings.ts';
 import type { Awaitable, RunStore } from './store.ts';
@@ -94,6 +94,7 @@ export class Session {
     const config = structuredClone(request.config);
     config.model = resolveModel(config.model, source);
     config.optimizer = resolveOptimizer(config);
+    config.transport = resolveTransport(config);
     checkBatch(config, source);
     const subscribers = new Subscribers(request.events ?? []);
     keepData(source, config.data, resume, subscribers.warn);

@@ -144,6 +144,7 @@ const schema = v.strictObject({
     steps: count,
     seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
     ema_decay: share,
+    ema: v.optional(v.array(share)),
     max_grad_norm: v.nullable(positive),
     log_every: count,
     checkpoint_every: count,

@@ -5,7 +5,7 @@ import type { Shard } from '../rng/shard.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 import { anyStepCoefficients, endTimes, logitNormalTimes, ROW, stepRatio } from './anystep_coefficients.ts';
 import type { BatchTensors, Method } from './method.ts';
-import { type LossChoice, type ObjectiveResult, withLoss } from './objective.ts';
+import { type LossChoice, type LossPlace, type ObjectiveResult, withLoss } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
 import { OptionError } from './transport.ts';
 import { TwoTimes } from './two_times.ts';
@@ -80,7 +80,7 @@ export class AnyStepMethod implements Method {
     online: Weights,
     teacher: Weights | undefined,
     batch: BatchTensors,
-    total: { values: Tensor; slot: number },
+    total: LossPlace,
   ): ObjectiveResult {
     const { rows, span, between, rest, still, weight } = this.#own;
     const network = this.#network;

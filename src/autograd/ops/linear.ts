@@ -1,5 +1,12 @@
 import { activationBackward, swigluBackward } from '../../kernels/activation.ts';
-import { chooseMatmul, gluTile, type MatmulLayout, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
+import {
+  chooseMatmul,
+  gluTile,
+  type MatmulLayout,
+  type MatmulOptions,
+  matmul,
+  sumsOnTheWay,
+} from '../../kernels/matmul.ts';
 import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
 import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
@@ -218,21 +225,27 @@ export function splitProduct(
   const { m, n, k, batch = 1 } = shape;
   const { splits, kChunk, ...tile } = chooseMatmul(shape, caps);
   const whole = splits === 1;
-  const onTheWay = sums !== undefined && tile.kind === 'tiled';
+  const onTheWay = sums !== undefined && sumsOnTheWay(tile);
   const fused = { ...shared, ...(onTheWay && { sums: true }), ...(whole && prior && { residual: true }) };
   const kernel = matmul.prepare(device, { layout, tile, ...fused });
   const parts = whole ? out : tape.alloc(splits, batch * m * n);
-  const partSums = whole || !onTheWay ? sums : tape.alloc(splits, m);
+  const partSums = whole || !sums ? sums : tape.alloc(splits, m);
   const buffers = { a, b, out: parts, ...(onTheWay && { sums: partSums }), ...(whole && prior && { residual: prior }) };
   tape.run(kernel, buffers, { m, n, k, batch, k_chunk: kChunk, ...(whole && prior && { residual_rows: m }) });
-  if (sums && !onTheWay) columnSums(tape, a, k, m, sums);
-  if (whole) return;
-  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(onTheWay && { tail_cols: m }) };
-  const adder = sumCols.prepare(device, { ...(onTheWay && { tail: true }), ...(prior && { prior: true }) }, dims);
-  const tails = onTheWay && { tail: partSums, tail_out: sums };
+  if (whole) {
+    if (sums && !onTheWay) columnSums(tape, a, k, m, sums);
+    return;
+  }
+  if (partSums && !onTheWay) {
+    const of = { rows: k, cols: m, chunk_rows: kChunk };
+    tape.run(sumCols.prepare(device, {}, of), { x: a, out: partSums }, of);
+  }
+  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(partSums && { tail_cols: m }) };
+  const adder = sumCols.prepare(device, { ...(partSums && { tail: true }), ...(prior && { prior: true }) }, dims);
+  const tails = partSums && { tail: partSums, tail_out: sums };
   tape.run(adder, { x: parts, out, ...(prior && { prior }), ...tails }, dims);
   tape.release(parts);
-  if (onTheWay) tape.release(partSums as Tensor);
+  if (partSums) tape.release(partSums);
 }
 
 /** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
