@@ -15,6 +15,7 @@ import { encodeModel, type ModelDtype } from './model_file.ts';
 import { samplePictures } from './pictures.ts';
 import { checkBatch, keepData, resolveOptimizer, resolveTransport, trainerOf } from './prepare.ts';
 import { type DrawnImages, type ImageRequest, sampleImages, withSampling } from './samples.ts';
+import { tested } from './self_test.ts';
 import type { RunConfig } from './settings.ts';
 import type { Awaitable, RunStore } from './store.ts';
 
@@ -101,7 +102,7 @@ export class Session {
     const state = checkpoint && stateOf(checkpoint, 'the checkpoint');
     const device = request.device ?? (await request.requestDevice?.());
     if (!device) throw new RunError('there is no device', 'give device, or requestDevice');
-    const now = onDevice(device, config, request);
+    const now = onDevice(await tested(device, subscribers.warn), config, request);
     if (state) restoreTrainer(now.trainer, state);
     const store = typeof request.store === 'function' ? await request.store() : request.store;
     if (state) await saveCheckpoint(now.trainer, store, config.train.keep_checkpoints);
@@ -264,7 +265,8 @@ export class Session {
     const before = this.#now;
     await this.#subscribers.tell((to) => to.lost?.(loss, before.trainer.step));
     await before.workspace.dispose();
-    this.#now = onDevice(await requestDevice(), this.config, this.#request);
+    const device = await tested(await requestDevice(), this.#subscribers.warn);
+    this.#now = onDevice(device, this.config, this.#request);
     await resumeTrainer(this.#now.trainer, this.store, this.#subscribers);
   }
 
