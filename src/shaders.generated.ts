@@ -7,9 +7,9 @@ const activation_bwd_ = {
   name: 'activation_bwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32' },
-    dy: { binding: 1, access: 'read', element: 'f32' },
-    dx: { binding: 2, access: 'read_write', element: 'f32' },
+    x: { binding: 0, access: 'read', element: 'Scalar' },
+    dy: { binding: 1, access: 'read', element: 'Scalar' },
+    dx: { binding: 2, access: 'read_write', element: 'Scalar' },
   },
   uniform: { binding: 3, size: 4, fields: {
     count: { type: 'u32', offset: 0 },
@@ -18,6 +18,7 @@ const activation_bwd_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     ACT: { kind: 'const', type: 'u32', default: 1 },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -30,14 +31,15 @@ const activation_bwd_ = {
 const WG: u32 = 256u;
 const ACT: u32 = 1u;
 const PER: u32 = 4u;
+alias Scalar = f32;
 
 struct Dims {
 count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Scalar>;
+@group(0) @binding(1) var<storage, read> dy: array<Scalar>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Scalar>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -50,7 +52,7 @@ let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
 for (var i = 0u; i < PER; i++) {
 let at = first + i * WG;
 if (at < dims.count) {
-dx[at] = dy[at] * act_grad(x[at]);
+dx[at] = Scalar(f32(dy[at]) * act_grad(f32(x[at])));
 }
 }
 }
@@ -241,9 +243,9 @@ return select(clamp(x, low, high), x, is_nan(x));
 
 /**
  * activation_bwd: dx = dy * act'(x), elementwise.
- * Buffers: x, dy, dx [count] f32.
+ * Buffers: x, dy, dx [count] f32, or f16.
  * Grid: as activation_fwd.
- * Precision: f32.
+ * Precision: f32; x, dy and dx may be stored as f16.
  * Source: the derivatives of shaders/activation_fwd.wgsl.
  */
 export interface ActivationBwd extends Same<typeof activation_bwd_> {}
@@ -253,8 +255,8 @@ const activation_fwd_ = {
   name: 'activation_fwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32' },
-    y: { binding: 1, access: 'read_write', element: 'f32' },
+    x: { binding: 0, access: 'read', element: 'Scalar' },
+    y: { binding: 1, access: 'read_write', element: 'Scalar' },
   },
   uniform: { binding: 2, size: 4, fields: {
     count: { type: 'u32', offset: 0 },
@@ -263,6 +265,7 @@ const activation_fwd_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     ACT: { kind: 'const', type: 'u32', default: 1 },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -275,13 +278,14 @@ const activation_fwd_ = {
 const WG: u32 = 256u;
 const ACT: u32 = 1u;
 const PER: u32 = 4u;
+alias Scalar = f32;
 
 struct Dims {
 count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Scalar>;
+@group(0) @binding(1) var<storage, read_write> y: array<Scalar>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -294,7 +298,7 @@ let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
 for (var i = 0u; i < PER; i++) {
 let at = first + i * WG;
 if (at < dims.count) {
-y[at] = act(x[at]);
+y[at] = Scalar(act(f32(x[at])));
 }
 }
 }
@@ -485,9 +489,9 @@ return select(clamp(x, low, high), x, is_nan(x));
 
 /**
  * activation_fwd: y = act(x), elementwise.
- * Buffers: x, y [count] f32.
+ * Buffers: x, y [count] f32, or f16.
  * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
- * Precision: f32.
+ * Precision: f32; x and y may be stored as f16.
  * Source: Hendrycks & Gimpel 2016 (GELU, both forms), Elfwing et al. 2017 (SiLU); the others and their polynomials: lib activation.
  */
 export interface ActivationFwd extends Same<typeof activation_fwd_> {}
@@ -506,7 +510,7 @@ const adam_step_ = {
     scales: { binding: 6, access: 'read', element: 'f32', optional: 'CAUTIOUS' },
     owners: { binding: 7, access: 'read', element: 'u32', optional: 'CAUTIOUS' },
     average: { binding: 8, access: 'read_write', element: 'vec4f', optional: 'HAS_AVERAGE' },
-    decay: { binding: 9, access: 'read', element: 'f32', optional: 'HAS_AVERAGE' },
+    half: { binding: 9, access: 'read_write', element: 'Half', optional: 'HAS_HALF' },
   },
   uniform: { binding: 10, size: 8, fields: {
     count: { type: 'u32', offset: 0 },
@@ -516,9 +520,12 @@ const adam_step_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     CAUTIOUS: { kind: 'const', type: 'bool', default: false },
     HAS_AVERAGE: { kind: 'const', type: 'bool', default: false },
+    HAS_HALF: { kind: 'const', type: 'bool', default: false },
+    Half: { kind: 'alias', type: 'type', default: 'vec4f' },
   },
   workgroup: ['WG'],
   code: `
+
 
 
 
@@ -538,6 +545,8 @@ const WG: u32 = 256u;
 const CAUTIOUS: bool = false;
 
 const HAS_AVERAGE: bool = false;
+const HAS_HALF: bool = false;
+alias Half = vec4f;
 
 struct Dims {
 count: u32,
@@ -553,7 +562,7 @@ tensors: u32,
 @group(0) @binding(6) var<storage, read> scales: array<f32>;
 @group(0) @binding(7) var<storage, read> owners: array<u32>;
 @group(0) @binding(8) var<storage, read_write> average: array<vec4f>;
-@group(0) @binding(9) var<storage, read> decay: array<f32>;
+@group(0) @binding(9) var<storage, read_write> half: array<Half>;
 @group(0) @binding(10) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -590,8 +599,11 @@ m[i] = select(old_m, new_m, live);
 v[i] = select(old_v, new_v, live);
 param[i] = select(p, new_p, live);
 if (HAS_AVERAGE) {
-let mixed = select(old_average + (1.0 - decay[0]) * (new_p - old_average), new_p, vec4<bool>(decay[0] == 0.0));
+let mixed = select(old_average + (1.0 - hyper[9]) * (new_p - old_average), new_p, vec4<bool>(hyper[9] == 0.0));
 average[i] = select(old_average, mixed, live);
+}
+if (HAS_HALF) {
+half[i] = Half(select(p, new_p, live));
 }
 }
 
@@ -620,10 +632,11 @@ return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(
  * adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
  * g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
  * Buffers f32: param, m, v [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
- * hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
- * root is 1, or 0 (with eps 1) for a step of plain momentum.
+ * hyper [10] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root, decay of the average): the bias corrections are folded in on the
+ * host, in doubles; root is 1, or 0 (with eps 1) for a step of plain momentum.
  * scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
- * average [count] updated and decay [1] where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
+ * average [count] updated where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
+ * half [count] f16 where HAS_HALF: the new param, rounded.
  * Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
  * Grid: one vec4 an invocation, WG invocations a workgroup. All reads are under way before the first of them is waited for: whether the
  * step is held is asked after them.
@@ -638,9 +651,9 @@ const add_ = {
   name: 'add',
   entryPoint: 'main',
   bindings: {
-    a: { binding: 0, access: 'read', element: 'f32' },
-    b: { binding: 1, access: 'read', element: 'f32' },
-    out: { binding: 2, access: 'read_write', element: 'f32' },
+    a: { binding: 0, access: 'read', element: 'Scalar' },
+    b: { binding: 1, access: 'read', element: 'Scalar' },
+    out: { binding: 2, access: 'read_write', element: 'Scalar' },
   },
   uniform: { binding: 3, size: 4, fields: {
     count: { type: 'u32', offset: 0 },
@@ -648,6 +661,7 @@ const add_ = {
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -657,14 +671,15 @@ const add_ = {
 
 const WG: u32 = 256u;
 const PER: u32 = 4u;
+alias Scalar = f32;
 
 struct Dims {
 count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<Scalar>;
+@group(0) @binding(1) var<storage, read> b: array<Scalar>;
+@group(0) @binding(2) var<storage, read_write> out: array<Scalar>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -677,7 +692,7 @@ let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
 for (var i = 0u; i < PER; i++) {
 let at = first + i * WG;
 if (at < dims.count) {
-out[at] = a[at] + b[at];
+out[at] = Scalar(f32(a[at]) + f32(b[at]));
 }
 }
 }` as string,
@@ -685,9 +700,9 @@ out[at] = a[at] + b[at];
 
 /**
  * add: out = a + b, elementwise.
- * Buffers: a, b, out [count] f32; a and b may be the same.
+ * Buffers: a, b, out [count] f32, or f16; a and b may be the same.
  * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
- * Precision: f32.
+ * Precision: f32; a, b and out may be stored as f16.
  */
 export interface Add extends Same<typeof add_> {}
 export const add: Add = add_;
@@ -696,9 +711,9 @@ const add_rows_ = {
   name: 'add_rows',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32' },
+    x: { binding: 0, access: 'read', element: 'Scalar' },
     row: { binding: 1, access: 'read', element: 'f32' },
-    out: { binding: 2, access: 'read_write', element: 'f32' },
+    out: { binding: 2, access: 'read_write', element: 'Scalar' },
   },
   uniform: { binding: 3, size: 12, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -708,6 +723,7 @@ const add_rows_ = {
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -717,6 +733,7 @@ const add_rows_ = {
 
 const WG: u32 = 256u;
 const PER: u32 = 4u;
+alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -724,9 +741,9 @@ cols: u32,
 group_rows: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Scalar>;
 @group(0) @binding(1) var<storage, read> row: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<Scalar>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -739,7 +756,7 @@ let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
 for (var i = 0u; i < PER; i++) {
 let at = first + i * WG;
 if (at < dims.rows * dims.cols) {
-out[at] = x[at] + row[(at / dims.cols / dims.group_rows) * dims.cols + at % dims.cols];
+out[at] = Scalar(f32(x[at]) + row[(at / dims.cols / dims.group_rows) * dims.cols + at % dims.cols]);
 }
 }
 }` as string,
@@ -749,7 +766,7 @@ out[at] = x[at] + row[(at / dims.cols / dims.group_rows) * dims.cols + at % dims
  * add_rows: out[r, c] = x[r, c] + row[r / group_rows, c]: one row for every group of consecutive rows (a sample's tokens).
  * Buffers: x, out [rows, cols] f32; row [ceil(rows / group_rows), cols] f32. The gradient by row is sum_cols over chunks of group_rows.
  * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
- * Precision: f32.
+ * Precision: f32; x and out may be stored as f16.
  */
 export interface AddRows extends Same<typeof add_rows_> {}
 export const add_rows: AddRows = add_rows_;
@@ -7857,6 +7874,101 @@ return Place(group / tiles, (group % tiles) * covered);
 export interface AttentionTiledFwd extends Same<typeof attention_tiled_fwd_> {}
 export const attention_tiled_fwd: AttentionTiledFwd = attention_tiled_fwd_;
 
+const cast_ = {
+  name: 'cast',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'XElem' },
+    out: { binding: 1, access: 'read_write', element: 'OElem' },
+    factor: { binding: 2, access: 'read', element: 'f32', optional: 'SCALED' },
+  },
+  uniform: { binding: 3, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+    SCALED: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    XScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    XElem: { kind: 'alias', type: 'type', default: 'f32' },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+const WG: u32 = 256u;
+const PER: u32 = 4u;
+const SCALED: bool = false;
+const VEC: bool = false;
+alias XScalar = f32;
+alias XElem = f32;
+alias Scalar = f32;
+alias OElem = array<f32, 1>;
+
+struct Dims {
+count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<XElem>;
+@group(0) @binding(1) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(2) var<storage, read> factor: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.count / WIDTH) {
+var value = vec4f(vec4<XScalar>(x[at]));
+if (SCALED) {
+value *= factor[0];
+}
+out[at] = element(value);
+}
+}
+}
+
+
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const SECOND: u32 = select(0u, 1u, VEC);
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * cast: out = x, or factor x, in another type.
+ * Buffers: x, out [count], each f32 or f16; factor [1] f32 where SCALED.
+ * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32; a number past the range of f16 becomes infinite.
+ */
+export interface Cast extends Same<typeof cast_> {}
+export const cast: Cast = cast_;
+
 const cautious_count_ = {
   name: 'cautious_count',
   entryPoint: 'main',
@@ -8384,12 +8496,14 @@ const clip_scale_ = {
     partial: { binding: 0, access: 'read', element: 'f32' },
     limits: { binding: 1, access: 'read', element: 'f32' },
     clip: { binding: 2, access: 'read_write', element: 'f32' },
+    loss_scale: { binding: 4, access: 'read_write', element: 'f32', optional: 'HAS_LOSS_SCALE' },
   },
   uniform: { binding: 3, size: 4, fields: {
     groups: { type: 'u32', offset: 0 },
   } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
+    HAS_LOSS_SCALE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['LANES'],
   code: `
@@ -8403,8 +8517,16 @@ const clip_scale_ = {
 
 
 
+
+
+
 const LANES: u32 = 256u;
 const ROWS: u32 = 1u;
+const HAS_LOSS_SCALE: bool = false;
+
+const GROWTH: f32 = 2000.0;
+const LEAST: f32 = 1.0;
+const MOST: f32 = 16777216.0;
 
 struct Dims {
 groups: u32,
@@ -8414,6 +8536,7 @@ groups: u32,
 @group(0) @binding(1) var<storage, read> limits: array<f32>;
 @group(0) @binding(2) var<storage, read_write> clip: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(4) var<storage, read_write> loss_scale: array<f32>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_id) lid: vec3u) {
@@ -8428,7 +8551,10 @@ bad = lanes_sum(bad, lid.x, 0u);
 if (lid.x != 0u) {
 return;
 }
-let norm = sqrt(squares);
+var norm = sqrt(squares);
+if (HAS_LOSS_SCALE) {
+norm /= loss_scale[0];
+}
 
 let finite = bad == 0.0 && (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
 var scale = 1.0;
@@ -8438,9 +8564,26 @@ scale = select(0.0, min(1.0, limits[0] / (norm + 1e-6)), finite);
 clip[0] = scale;
 clip[1] = norm;
 clip[2] = bad;
-
-let sound = finite && (bitcast<u32>(limits[1]) & 0x7f800000u) != 0x7f800000u;
-clip[3] = select(1.0, 0.0, sound && bitcast<u32>(clip[3]) != 0x3f800000u);
+let loss_sound = (bitcast<u32>(limits[1]) & 0x7f800000u) != 0x7f800000u;
+let sound = finite && loss_sound;
+var stuck = bitcast<u32>(clip[3]) == 0x3f800000u;
+if (HAS_LOSS_SCALE) {
+let by = loss_scale[0];
+clip[0] = scale / by;
+stuck = stuck && loss_scale[1] != 1.0;
+let skipped = !stuck && !finite && loss_sound && by > LEAST;
+loss_scale[1] = select(0.0, 1.0, skipped);
+if (skipped) {
+loss_scale[0] = max(LEAST, 0.5 * by);
+loss_scale[2] += 1.0;
+loss_scale[3] = 0.0;
+} else if (sound && !stuck) {
+let grown = loss_scale[3] + 1.0 >= GROWTH;
+loss_scale[0] = select(by, min(MOST, 2.0 * by), grown && by < MOST);
+loss_scale[3] = select(loss_scale[3] + 1.0, 0.0, grown);
+}
+}
+clip[3] = select(1.0, 0.0, sound && !stuck);
 }
 
 
@@ -8474,10 +8617,13 @@ return total;
  * Buffers f32: partial [groups, 2]; limits [2] = (max_norm or 0 for none, the loss or 0); clip [4] = (scale, norm, non-finite
  * count, held). held is 1 from the first step on whose norm or loss is not finite, until the host writes 0: optimisers and averages
  * then change nothing.
+ * loss_scale [4] where HAS_LOSS_SCALE = (what the gradients were multiplied by, skipped, steps skipped, sound steps since it was changed):
+ * the gradients are divided by it. Where they are not finite and the loss is, the step alone is held (skipped is 1) and it is halved;
+ * after GROWTH sound steps it is doubled. At LEAST it is not halved: the step is held as any other.
  * Grid: one workgroup of LANES invocations.
  * Precision: f32, in one fixed order.
  * Source: torch.nn.utils.clip_grad_norm_ followed by nan_to_num, as UCGM's training step has them: a NaN norm makes every
- * gradient NaN and then 0.
+ * gradient NaN and then 0. Micikevicius et al. 2018 (loss scaling), with the numbers of torch.amp.GradScaler.
  */
 export interface ClipScale extends Same<typeof clip_scale_> {}
 export const clip_scale: ClipScale = clip_scale_;
@@ -12974,8 +13120,8 @@ const gated_residual_bwd_gate_ = {
   name: 'gated_residual_bwd_gate',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'Summed' },
-    h: { binding: 1, access: 'read', element: 'Summed' },
+    dy: { binding: 0, access: 'read', element: 'Elem' },
+    h: { binding: 1, access: 'read', element: 'Elem' },
     dmodulation: { binding: 2, access: 'read_write', element: 'f32' },
     modulation: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_DH' },
     dh: { binding: 5, access: 'read_write', element: 'OElem', optional: 'HAS_DH' },
@@ -12993,8 +13139,10 @@ const gated_residual_bwd_gate_ = {
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
     VEC: { kind: 'const', type: 'bool', default: false },
     HAS_DH: { kind: 'const', type: 'bool', default: false },
-    Summed: { kind: 'alias', type: 'type', default: 'f32' },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -13013,12 +13161,12 @@ const LANES: u32 = 8u;
 const LANES_FROM: u32 = 32u;
 const VEC: bool = false;
 const HAS_DH: bool = false;
+alias Scalar = f32;
+alias Elem = f32;
+alias OElem = array<f32, 1>;
 alias Summed = f32;
 
-alias OElem = array<f32, 1>;
-
 const VEC_MOD: bool = false;
-alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -13028,8 +13176,8 @@ mod_stride: u32,
 gate_offset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<Summed>;
-@group(0) @binding(1) var<storage, read> h: array<Summed>;
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> h: array<Elem>;
 @group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 @group(0) @binding(4) var<storage, read> modulation: array<f32>;
@@ -13040,9 +13188,9 @@ var<private> gate: vec4f;
 
 fn term(row: u32, col: u32) -> Summed {
 let at = row * (dims.cols / WIDTH) + col;
-let slope = dy[at];
+let slope = Summed(dy[at]);
 if (HAS_DH) { dh[at] = element(gate * vec4f(slope)); }
-return slope * h[at];
+return slope * Summed(h[at]);
 }
 
 @compute @workgroup_size(WG)
@@ -13219,7 +13367,7 @@ return runs.total + runs.block;
  * caller zeroes it, and several kernels add into columns of their own; modulation [same], gate of column c at gate_offset + c.
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
  * where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
- * Precision: f32, in one fixed order: no atomics.
+ * Precision: f32, in one fixed order: no atomics; dy, h and dh may be stored as f16.
  * Source: the derivatives of shaders/gated_residual_fwd.wgsl by the gate and by h.
  */
 export interface GatedResidualBwdGate extends Same<typeof gated_residual_bwd_gate_> {}
@@ -13245,6 +13393,7 @@ const gated_residual_bwd_h_ = {
     PER: { kind: 'const', type: 'u32', default: 8 },
     VEC: { kind: 'const', type: 'bool', default: false },
     VEC_MOD: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
     Mod: { kind: 'alias', type: 'type', default: 'f32' },
@@ -13262,11 +13411,10 @@ const ROWS: u32 = 4u;
 const PER: u32 = 8u;
 const VEC: bool = false;
 const VEC_MOD: bool = false;
+alias Scalar = f32;
 alias Elem = f32;
 alias OElem = array<f32, 1>;
 alias Mod = f32;
-
-alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -13307,7 +13455,7 @@ gate = gate_of(gate_at);
 }
 left--;
 let at = row * cols + col;
-dh[at] = element(gate * vec4f(dy[at]));
+dh[at] = element(gate * vec4f(vec4<Scalar>(dy[at])));
 }
 }
 
@@ -13352,7 +13500,7 @@ return mod_at(at);
  * gated_residual_bwd_h: dh = gate * dy.
  * Buffers, row-major f32: dy, dh [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
  * Grid: as gated_residual_fwd.
- * Precision: f32.
+ * Precision: f32; dy and dh may be stored as f16.
  * Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
  */
 export interface GatedResidualBwdH extends Same<typeof gated_residual_bwd_h_> {}
@@ -13379,6 +13527,7 @@ const gated_residual_fwd_ = {
     PER: { kind: 'const', type: 'u32', default: 8 },
     VEC: { kind: 'const', type: 'bool', default: false },
     VEC_MOD: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
     Mod: { kind: 'alias', type: 'type', default: 'f32' },
@@ -13397,11 +13546,10 @@ const ROWS: u32 = 4u;
 const PER: u32 = 8u;
 const VEC: bool = false;
 const VEC_MOD: bool = false;
+alias Scalar = f32;
 alias Elem = f32;
 alias OElem = array<f32, 1>;
 alias Mod = f32;
-
-alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -13443,7 +13591,7 @@ gate = gate_of(gate_at);
 }
 left--;
 let at = row * cols + col;
-y[at] = element(vec4f(x[at]) + gate * vec4f(h[at]));
+y[at] = element(vec4f(vec4<Scalar>(x[at])) + gate * vec4f(vec4<Scalar>(h[at])));
 }
 }
 
@@ -13489,7 +13637,7 @@ return mod_at(at);
  * Buffers, row-major f32: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
  * Grid: a workgroup covers 64 columns, or with VEC 64 fours of them, of ROWS * PER rows, an invocation PER neighbouring rows of one:
  * neighbours touch neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
- * Precision: f32.
+ * Precision: f32; x, h and y may be stored as f16.
  * Source: Peebles & Xie 2023 (adaLN-Zero).
  */
 export interface GatedResidualFwd extends Same<typeof gated_residual_fwd_> {}
@@ -21982,10 +22130,10 @@ const qk_norm_affine_bwd_ = {
   name: 'qk_norm_affine_bwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'f32' },
+    qkv: { binding: 0, access: 'read', element: 'Scalar' },
     rope: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_ROPE' },
-    dq: { binding: 2, access: 'read', element: 'f32' },
-    dk: { binding: 3, access: 'read', element: 'f32' },
+    dq: { binding: 2, access: 'read', element: 'Head' },
+    dk: { binding: 3, access: 'read', element: 'Head' },
     partial: { binding: 4, access: 'read_write', element: 'f32' },
   },
   uniform: { binding: 5, size: 24, fields: {
@@ -21999,6 +22147,8 @@ const qk_norm_affine_bwd_ = {
   knobs: {
     NORM: { kind: 'const', type: 'u32', default: 2 },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Head: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: [64],
   code: `
@@ -22014,6 +22164,8 @@ const qk_norm_affine_bwd_ = {
 
 const NORM: u32 = 2u;
 const HAS_ROPE: bool = false;
+alias Scalar = f32;
+alias Head = f32;
 
 alias Summed = vec2f;
 
@@ -22026,18 +22178,18 @@ chunk_rows: u32,
 eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(0) var<storage, read> qkv: array<Scalar>;
 @group(0) @binding(1) var<storage, read> rope: array<f32>;
-@group(0) @binding(2) var<storage, read> dq: array<f32>;
-@group(0) @binding(3) var<storage, read> dk: array<f32>;
+@group(0) @binding(2) var<storage, read> dq: array<Head>;
+@group(0) @binding(3) var<storage, read> dk: array<Head>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(5) var<uniform> dims: Dims;
 
 fn arrived(which: u32, at: u32) -> f32 {
 if (which == 0u) {
-return dq[at];
+return f32(dq[at]);
 }
-return dk[at];
+return f32(dk[at]);
 }
 
 @compute @workgroup_size(64)
@@ -22075,7 +22227,7 @@ let crossed = arrived(which, from_row + other) * rope[sines + other];
 g = g * rope[cosines + d] + select(-crossed, crossed, d < other);
 }
 let stats = head_stats(base);
-run += vec2f(g * (qkv[base + d] - stats.x) * stats.y, g);
+run += vec2f(g * (f32(qkv[base + d]) - stats.x) * stats.y, g);
 }
 add_run(&sums, run);
 }
@@ -22095,13 +22247,13 @@ return vec2f(0.0, 1.0);
 var mean = 0.0;
 if (NORM == 2u) {
 for (var d = 0u; d < dims.head_dim; d++) {
-mean += qkv[base + d];
+mean += f32(qkv[base + d]);
 }
 mean /= f32(dims.head_dim);
 }
 var moments = vec2f(0.0);
 for (var d = 0u; d < dims.head_dim; d++) {
-let x = qkv[base + d] - mean;
+let x = f32(qkv[base + d]) - mean;
 moments += vec2f(x, x * x);
 }
 moments /= f32(dims.head_dim);
@@ -22179,7 +22331,7 @@ return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
  * partial [chunks, 4, head_dim] = weight of q, of k, bias of q, of k.
  * Grid: one invocation an element of partial's first two rows of a chunk (q or k, and a column), 64 a workgroup; it walks the
  * chunk's rows. Statistics are computed again for each: head_dim is small.
- * Precision: f32, in one fixed order.
+ * Precision: f32, in one fixed order; qkv, and dq and dk, may be stored as f16.
  * Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
  */
 export interface QkNormAffineBwd extends Same<typeof qk_norm_affine_bwd_> {}
@@ -22189,13 +22341,13 @@ const qk_norm_rope_bwd_ = {
   name: 'qk_norm_rope_bwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'f32' },
+    qkv: { binding: 0, access: 'read', element: 'Scalar' },
     affine: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_AFFINE' },
     rope: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_ROPE' },
-    dq: { binding: 3, access: 'read', element: 'f32' },
-    dk: { binding: 4, access: 'read', element: 'f32' },
-    dv: { binding: 5, access: 'read', element: 'f32' },
-    dqkv: { binding: 6, access: 'read_write', element: 'f32' },
+    dq: { binding: 3, access: 'read', element: 'Head' },
+    dk: { binding: 4, access: 'read', element: 'Head' },
+    dv: { binding: 5, access: 'read', element: 'Head' },
+    dqkv: { binding: 6, access: 'read_write', element: 'Scalar' },
   },
   uniform: { binding: 7, size: 20, fields: {
     batch: { type: 'u32', offset: 0 },
@@ -22208,6 +22360,8 @@ const qk_norm_rope_bwd_ = {
     NORM: { kind: 'const', type: 'u32', default: 0 },
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Head: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: [64],
   code: `
@@ -22221,6 +22375,8 @@ const qk_norm_rope_bwd_ = {
 const NORM: u32 = 0u;
 const HAS_AFFINE: bool = false;
 const HAS_ROPE: bool = false;
+alias Scalar = f32;
+alias Head = f32;
 
 struct Dims {
 batch: u32,
@@ -22230,20 +22386,20 @@ head_dim: u32,
 eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(0) var<storage, read> qkv: array<Scalar>;
 @group(0) @binding(1) var<storage, read> affine: array<f32>;
 @group(0) @binding(2) var<storage, read> rope: array<f32>;
-@group(0) @binding(3) var<storage, read> dq: array<f32>;
-@group(0) @binding(4) var<storage, read> dk: array<f32>;
-@group(0) @binding(5) var<storage, read> dv: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dqkv: array<f32>;
+@group(0) @binding(3) var<storage, read> dq: array<Head>;
+@group(0) @binding(4) var<storage, read> dk: array<Head>;
+@group(0) @binding(5) var<storage, read> dv: array<Head>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<Scalar>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 fn arrived(which: u32, at: u32) -> f32 {
 if (which == 0u) {
-return dq[at];
+return f32(dq[at]);
 }
-return dk[at];
+return f32(dk[at]);
 }
 
 
@@ -22280,7 +22436,7 @@ let base = row * dims.head_dim;
 let from_row = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
 if (which == 2u) {
 for (var d = 0u; d < dims.head_dim; d++) {
-dqkv[base + d] = dv[from_row + d];
+dqkv[base + d] = Scalar(dv[from_row + d]);
 }
 return;
 }
@@ -22291,15 +22447,15 @@ if (NORM != 0u) {
 for (var d = 0u; d < dims.head_dim; d++) {
 let g = to_normed(from_row, token, which, d);
 mean_g += g;
-along += g * (qkv[base + d] - stats.x) * stats.y;
+along += g * (f32(qkv[base + d]) - stats.x) * stats.y;
 }
 along /= f32(dims.head_dim);
 mean_g = select(0.0, mean_g / f32(dims.head_dim), NORM == 2u);
 }
 for (var d = 0u; d < dims.head_dim; d++) {
-let xhat = (qkv[base + d] - stats.x) * stats.y;
+let xhat = (f32(qkv[base + d]) - stats.x) * stats.y;
 let g = to_normed(from_row, token, which, d);
-dqkv[base + d] = stats.y * (g - mean_g - xhat * along);
+dqkv[base + d] = Scalar(stats.y * (g - mean_g - xhat * along));
 }
 }
 
@@ -22314,13 +22470,13 @@ return vec2f(0.0, 1.0);
 var mean = 0.0;
 if (NORM == 2u) {
 for (var d = 0u; d < dims.head_dim; d++) {
-mean += qkv[base + d];
+mean += f32(qkv[base + d]);
 }
 mean /= f32(dims.head_dim);
 }
 var moments = vec2f(0.0);
 for (var d = 0u; d < dims.head_dim; d++) {
-let x = qkv[base + d] - mean;
+let x = f32(qkv[base + d]) - mean;
 moments += vec2f(x, x * x);
 }
 moments /= f32(dims.head_dim);
@@ -22371,7 +22527,7 @@ return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
  * and the norm (whose statistics are computed again from qkv); dv as it is.
  * Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n, head_dim].
  * Grid: one invocation a row of head_dim numbers, 64 rows a workgroup, as the forward.
- * Precision: f32.
+ * Precision: f32; qkv and dqkv, and dq, dk and dv, may be stored as f16.
  * Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
  */
 export interface QkNormRopeBwd extends Same<typeof qk_norm_rope_bwd_> {}
@@ -22381,12 +22537,12 @@ const qk_norm_rope_fwd_ = {
   name: 'qk_norm_rope_fwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'f32' },
+    qkv: { binding: 0, access: 'read', element: 'Scalar' },
     affine: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_AFFINE' },
     rope: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_ROPE' },
-    q: { binding: 3, access: 'read_write', element: 'f32' },
-    k: { binding: 4, access: 'read_write', element: 'f32' },
-    v: { binding: 5, access: 'read_write', element: 'f32' },
+    q: { binding: 3, access: 'read_write', element: 'Head' },
+    k: { binding: 4, access: 'read_write', element: 'Head' },
+    v: { binding: 5, access: 'read_write', element: 'Head' },
   },
   uniform: { binding: 6, size: 20, fields: {
     batch: { type: 'u32', offset: 0 },
@@ -22399,6 +22555,8 @@ const qk_norm_rope_fwd_ = {
     NORM: { kind: 'const', type: 'u32', default: 0 },
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Head: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: [64],
   code: `
@@ -22413,6 +22571,8 @@ const qk_norm_rope_fwd_ = {
 const NORM: u32 = 0u;
 const HAS_AFFINE: bool = false;
 const HAS_ROPE: bool = false;
+alias Scalar = f32;
+alias Head = f32;
 
 struct Dims {
 batch: u32,
@@ -22422,27 +22582,27 @@ head_dim: u32,
 eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(0) var<storage, read> qkv: array<Scalar>;
 @group(0) @binding(1) var<storage, read> affine: array<f32>;
 @group(0) @binding(2) var<storage, read> rope: array<f32>;
-@group(0) @binding(3) var<storage, read_write> q: array<f32>;
-@group(0) @binding(4) var<storage, read_write> k: array<f32>;
-@group(0) @binding(5) var<storage, read_write> v: array<f32>;
+@group(0) @binding(3) var<storage, read_write> q: array<Head>;
+@group(0) @binding(4) var<storage, read_write> k: array<Head>;
+@group(0) @binding(5) var<storage, read_write> v: array<Head>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
 fn put(which: u32, at: u32, value: f32) {
 if (which == 0u) {
-q[at] = value;
+q[at] = Head(value);
 } else if (which == 1u) {
-k[at] = value;
+k[at] = Head(value);
 } else {
-v[at] = value;
+v[at] = Head(value);
 }
 }
 
 
 fn normed(base: u32, which: u32, d: u32, stats: vec2f) -> f32 {
-var value = (qkv[base + d] - stats.x) * stats.y;
+var value = (f32(qkv[base + d]) - stats.x) * stats.y;
 if (HAS_AFFINE) {
 value = value * affine[which * dims.head_dim + d] + affine[(which + 2u) * dims.head_dim + d];
 }
@@ -22467,7 +22627,7 @@ let base = row * dims.head_dim;
 let to = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
 if (which == 2u) {
 for (var d = 0u; d < dims.head_dim; d++) {
-v[to + d] = qkv[base + d];
+v[to + d] = Head(qkv[base + d]);
 }
 return;
 }
@@ -22499,13 +22659,13 @@ return vec2f(0.0, 1.0);
 var mean = 0.0;
 if (NORM == 2u) {
 for (var d = 0u; d < dims.head_dim; d++) {
-mean += qkv[base + d];
+mean += f32(qkv[base + d]);
 }
 mean /= f32(dims.head_dim);
 }
 var moments = vec2f(0.0);
 for (var d = 0u; d < dims.head_dim; d++) {
-let x = qkv[base + d] - mean;
+let x = f32(qkv[base + d]) - mean;
 moments += vec2f(x, x * x);
 }
 moments /= f32(dims.head_dim);
@@ -22557,7 +22717,7 @@ return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
  * Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
  * rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim].
  * Grid: one invocation a row of head_dim numbers, 64 rows a workgroup: q, k and v of one head of one token are three rows.
- * Precision: f32.
+ * Precision: f32; qkv, and q, k and v, may be stored as f16.
  * Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
  */
 export interface QkNormRopeFwd extends Same<typeof qk_norm_rope_fwd_> {}
@@ -22567,13 +22727,13 @@ const qk_norm_rope_lanes_bwd_ = {
   name: 'qk_norm_rope_lanes_bwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'vec4f' },
+    qkv: { binding: 0, access: 'read', element: 'Elem' },
     affine: { binding: 1, access: 'read', element: 'vec4f', optional: 'HAS_AFFINE' },
     rope: { binding: 2, access: 'read', element: 'vec4f', optional: 'HAS_ROPE' },
-    dq: { binding: 3, access: 'read', element: 'vec4f' },
-    dk: { binding: 4, access: 'read', element: 'vec4f' },
-    dv: { binding: 5, access: 'read', element: 'vec4f' },
-    dqkv: { binding: 6, access: 'read_write', element: 'vec4f' },
+    dq: { binding: 3, access: 'read', element: 'Head' },
+    dk: { binding: 4, access: 'read', element: 'Head' },
+    dv: { binding: 5, access: 'read', element: 'Head' },
+    dqkv: { binding: 6, access: 'read_write', element: 'Elem' },
   },
   uniform: { binding: 7, size: 20, fields: {
     batch: { type: 'u32', offset: 0 },
@@ -22588,6 +22748,8 @@ const qk_norm_rope_lanes_bwd_ = {
     NORM: { kind: 'const', type: 'u32', default: 0 },
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'vec4f' },
+    Head: { kind: 'alias', type: 'type', default: 'vec4f' },
   },
   workgroup: ['LANES', 'ROWS'],
   code: `
@@ -22605,6 +22767,8 @@ const ROWS: u32 = 16u;
 const NORM: u32 = 0u;
 const HAS_AFFINE: bool = false;
 const HAS_ROPE: bool = false;
+alias Elem = vec4f;
+alias Head = vec4f;
 
 struct Dims {
 batch: u32,
@@ -22614,13 +22778,13 @@ head_dim: u32,
 eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(0) var<storage, read> qkv: array<Elem>;
 @group(0) @binding(1) var<storage, read> affine: array<vec4f>;
 @group(0) @binding(2) var<storage, read> rope: array<vec4f>;
-@group(0) @binding(3) var<storage, read> dq: array<vec4f>;
-@group(0) @binding(4) var<storage, read> dk: array<vec4f>;
-@group(0) @binding(5) var<storage, read> dv: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> dqkv: array<vec4f>;
+@group(0) @binding(3) var<storage, read> dq: array<Head>;
+@group(0) @binding(4) var<storage, read> dk: array<Head>;
+@group(0) @binding(5) var<storage, read> dv: array<Head>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<Elem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 @compute @workgroup_size(LANES, ROWS)
@@ -22639,17 +22803,17 @@ let at = row * LANES + lid.x;
 
 var x = vec4f(0.0);
 if (NORM != 0u && live && which != 2u) {
-x = qkv[at];
+x = vec4f(qkv[at]);
 }
 var g = vec4f(0.0);
 if (live) {
 let from_row = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
 if (which == 0u) {
-g = dq[from_row];
+g = vec4f(dq[from_row]);
 } else if (which == 1u) {
-g = dk[from_row];
+g = vec4f(dk[from_row]);
 } else {
-g = dv[from_row];
+g = vec4f(dv[from_row]);
 }
 if (HAS_ROPE && which != 2u) {
 let turn = token * LANES + lid.x;
@@ -22679,7 +22843,7 @@ let mean_g = select(0.0, means.x, NORM == 2u);
 g = select(scale * (g - mean_g - x * means.y), g, which == 2u);
 }
 if (live) {
-dqkv[at] = g;
+dqkv[at] = Elem(g);
 }
 }
 
@@ -22763,7 +22927,7 @@ return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
  * Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n,
  * head_dim]. head_dim is 4 LANES.
  * Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup, as the forward.
- * Precision: f32.
+ * Precision: f32; qkv and dqkv, and dq, dk and dv, may be stored as f16.
  * Source: the derivative of shaders/qk_norm_rope_lanes_fwd.wgsl.
  */
 export interface QkNormRopeLanesBwd extends Same<typeof qk_norm_rope_lanes_bwd_> {}
@@ -22773,12 +22937,12 @@ const qk_norm_rope_lanes_fwd_ = {
   name: 'qk_norm_rope_lanes_fwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'vec4f' },
+    qkv: { binding: 0, access: 'read', element: 'Elem' },
     affine: { binding: 1, access: 'read', element: 'vec4f', optional: 'HAS_AFFINE' },
     rope: { binding: 2, access: 'read', element: 'vec4f', optional: 'HAS_ROPE' },
-    q: { binding: 3, access: 'read_write', element: 'vec4f' },
-    k: { binding: 4, access: 'read_write', element: 'vec4f' },
-    v: { binding: 5, access: 'read_write', element: 'vec4f' },
+    q: { binding: 3, access: 'read_write', element: 'Head' },
+    k: { binding: 4, access: 'read_write', element: 'Head' },
+    v: { binding: 5, access: 'read_write', element: 'Head' },
   },
   uniform: { binding: 6, size: 20, fields: {
     batch: { type: 'u32', offset: 0 },
@@ -22793,6 +22957,8 @@ const qk_norm_rope_lanes_fwd_ = {
     NORM: { kind: 'const', type: 'u32', default: 0 },
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'vec4f' },
+    Head: { kind: 'alias', type: 'type', default: 'vec4f' },
   },
   workgroup: ['LANES', 'ROWS'],
   code: `
@@ -22810,6 +22976,8 @@ const ROWS: u32 = 16u;
 const NORM: u32 = 0u;
 const HAS_AFFINE: bool = false;
 const HAS_ROPE: bool = false;
+alias Elem = vec4f;
+alias Head = vec4f;
 
 struct Dims {
 batch: u32,
@@ -22819,12 +22987,12 @@ head_dim: u32,
 eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(0) var<storage, read> qkv: array<Elem>;
 @group(0) @binding(1) var<storage, read> affine: array<vec4f>;
 @group(0) @binding(2) var<storage, read> rope: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> q: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> k: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> q: array<Head>;
+@group(0) @binding(4) var<storage, read_write> k: array<Head>;
+@group(0) @binding(5) var<storage, read_write> v: array<Head>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
 @compute @workgroup_size(LANES, ROWS)
@@ -22842,7 +23010,7 @@ let sample = row / dims.heads / 3u / dims.n;
 
 var x = vec4f(0.0);
 if (live) {
-x = qkv[row * LANES + lid.x];
+x = vec4f(qkv[row * LANES + lid.x]);
 }
 if (NORM != 0u) {
 let inverse = 1.0 / f32(4u * LANES);
@@ -22864,7 +23032,7 @@ return;
 }
 let to = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
 if (which == 2u) {
-v[to] = x;
+v[to] = Head(x);
 return;
 }
 if (HAS_AFFINE) {
@@ -22875,9 +23043,9 @@ let at = token * LANES + lid.x;
 x = x * rope[at] + vec4f(-x.y, x.x, -x.w, x.z) * rope[dims.n * LANES + at];
 }
 if (which == 0u) {
-q[to] = x;
+q[to] = Head(x);
 } else {
-k[to] = x;
+k[to] = Head(x);
 }
 }
 
@@ -22961,7 +23129,7 @@ return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
  * Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
  * rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim]. head_dim is 4 LANES.
  * Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup: neighbours read neighbours, once.
- * Precision: f32; the variance is summed around the mean.
+ * Precision: f32; qkv, and q, k and v, may be stored as f16; the variance is summed around the mean.
  * Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
  */
 export interface QkNormRopeLanesFwd extends Same<typeof qk_norm_rope_lanes_fwd_> {}
@@ -24235,11 +24403,11 @@ const sum_cols_ = {
   name: 'sum_cols',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'Summed' },
-    out: { binding: 1, access: 'read_write', element: 'Summed' },
-    tail: { binding: 3, access: 'read', element: 'Summed', optional: 'HAS_TAIL' },
-    tail_out: { binding: 4, access: 'read_write', element: 'Summed', optional: 'HAS_TAIL' },
-    prior: { binding: 5, access: 'read', element: 'Summed', optional: 'HAS_PRIOR' },
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    out: { binding: 1, access: 'read_write', element: 'OutElem' },
+    tail: { binding: 3, access: 'read', element: 'Elem', optional: 'HAS_TAIL' },
+    tail_out: { binding: 4, access: 'read_write', element: 'OutElem', optional: 'HAS_TAIL' },
+    prior: { binding: 5, access: 'read', element: 'OutElem', optional: 'HAS_PRIOR' },
   },
   uniform: { binding: 2, size: 16, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -24254,6 +24422,8 @@ const sum_cols_ = {
     VEC: { kind: 'const', type: 'bool', default: false },
     HAS_TAIL: { kind: 'const', type: 'bool', default: false },
     HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OutElem: { kind: 'alias', type: 'type', default: 'f32' },
     Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
@@ -24272,6 +24442,8 @@ const LANES_FROM: u32 = 64u;
 const VEC: bool = false;
 const HAS_TAIL: bool = false;
 const HAS_PRIOR: bool = false;
+alias Elem = f32;
+alias OutElem = f32;
 alias Summed = f32;
 
 const WIDTH: u32 = select(1u, 4u, VEC);
@@ -24283,20 +24455,20 @@ chunk_rows: u32,
 tail_cols: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Summed>;
-@group(0) @binding(1) var<storage, read_write> out: array<Summed>;
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read_write> out: array<OutElem>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-@group(0) @binding(3) var<storage, read> tail: array<Summed>;
-@group(0) @binding(4) var<storage, read_write> tail_out: array<Summed>;
-@group(0) @binding(5) var<storage, read> prior: array<Summed>;
+@group(0) @binding(3) var<storage, read> tail: array<Elem>;
+@group(0) @binding(4) var<storage, read_write> tail_out: array<OutElem>;
+@group(0) @binding(5) var<storage, read> prior: array<OutElem>;
 
 var<private> in_tail: bool;
 
 fn term(row: u32, col: u32) -> Summed {
 if (HAS_TAIL && in_tail) {
-return tail[row * (dims.tail_cols / WIDTH) + col];
+return Summed(tail[row * (dims.tail_cols / WIDTH) + col]);
 }
-return x[row * (dims.cols / WIDTH) + col];
+return Summed(x[row * (dims.cols / WIDTH) + col]);
 }
 
 @compute @workgroup_size(WG)
@@ -24315,14 +24487,14 @@ if (!p.owner) {
 return;
 }
 if (in_tail) {
-tail_out[p.part * cols + p.col] = sum;
+tail_out[p.part * cols + p.col] = OutElem(sum);
 return;
 }
 let at = p.part * cols + p.col;
 if (HAS_PRIOR) {
-out[at] = prior[at] + sum;
+out[at] = OutElem(Summed(prior[at]) + sum);
 } else {
-out[at] = sum;
+out[at] = OutElem(sum);
 }
 }
 
@@ -24444,7 +24616,7 @@ return runs.total + runs.block;
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
  * where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
  * keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
- * Precision: f32, in one fixed order: no atomics.
+ * Precision: f32, in one fixed order: no atomics; either side may be stored as f16.
  */
 export interface SumCols extends Same<typeof sum_cols_> {}
 export const sum_cols: SumCols = sum_cols_;
@@ -24590,6 +24762,7 @@ const swiglu_bwd_ = {
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
     VEC: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
@@ -24605,10 +24778,9 @@ const swiglu_bwd_ = {
 const ROWS: u32 = 4u;
 const PER: u32 = 4u;
 const VEC: bool = false;
+alias Scalar = f32;
 alias Elem = f32;
 alias OElem = array<f32, 1>;
-
-alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -24619,6 +24791,8 @@ hidden: u32,
 @group(0) @binding(1) var<storage, read> dy: array<Elem>;
 @group(0) @binding(2) var<storage, read_write> dx12: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+
+fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -24639,9 +24813,9 @@ let row = first + i * ROWS;
 if (row < dims.rows) {
 let at = row * hidden + col;
 let at1 = at + row * hidden;
-let x1 = vec4f(x12[at1]);
-let x2 = vec4f(x12[at1 + hidden]);
-let g = vec4f(dy[at]);
+let x1 = x12_at(at1);
+let x2 = x12_at(at1 + hidden);
+let g = vec4f(vec4<Scalar>(dy[at]));
 let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w));
 dx12[at1] = element(g * x2 * s * (1.0 + x1 * (1.0 - s)));
 dx12[at1 + hidden] = element(g * x1 * s);
@@ -24811,9 +24985,9 @@ return select(clamp(x, low, high), x, is_nan(x));
 
 /**
  * swiglu_bwd: dx1 = dy * x2 * silu'(x1), dx2 = dy * silu(x1).
- * Buffers, row-major f32: x12, dx12 [rows, 2 hidden], dy [rows, hidden].
+ * Buffers, row-major f32, or f16: x12, dx12 [rows, 2 hidden], dy [rows, hidden].
  * Grid: as swiglu_fwd, over the elements of dy.
- * Precision: f32.
+ * Precision: f32; the buffers may be stored as f16.
  * Source: the derivative of shaders/swiglu_fwd.wgsl.
  */
 export interface SwigluBwd extends Same<typeof swiglu_bwd_> {}
@@ -24834,6 +25008,7 @@ const swiglu_fwd_ = {
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
     VEC: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
@@ -24850,10 +25025,9 @@ const swiglu_fwd_ = {
 const ROWS: u32 = 4u;
 const PER: u32 = 4u;
 const VEC: bool = false;
+alias Scalar = f32;
 alias Elem = f32;
 alias OElem = array<f32, 1>;
-
-alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -24863,6 +25037,8 @@ hidden: u32,
 @group(0) @binding(0) var<storage, read> x12: array<Elem>;
 @group(0) @binding(1) var<storage, read_write> y: array<OElem>;
 @group(0) @binding(2) var<uniform> dims: Dims;
+
+fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
 
 fn silu_of(x: vec4f) -> vec4f {
 return vec4f(silu(x.x), silu(x.y), silu(x.z), silu(x.w));
@@ -24887,7 +25063,7 @@ let row = first + i * ROWS;
 if (row < dims.rows) {
 let at = row * hidden + col;
 let at1 = at + row * hidden;
-y[at] = element(silu_of(vec4f(x12[at1])) * vec4f(x12[at1 + hidden]));
+y[at] = element(silu_of(x12_at(at1)) * x12_at(at1 + hidden));
 }
 }
 }
@@ -25054,10 +25230,10 @@ return select(clamp(x, low, high), x, is_nan(x));
 
 /**
  * swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
- * Buffers, row-major f32: x12 [rows, 2 hidden], y [rows, hidden].
+ * Buffers, row-major f32, or f16: x12 [rows, 2 hidden], y [rows, hidden].
  * Grid: a workgroup covers 64 columns of y, or with VEC 64 fours of them, of ROWS * PER rows, an invocation every ROWS-th row of one:
  * neighbours touch neighbouring columns, and no element costs a division.
- * Precision: f32.
+ * Precision: f32; the buffers may be stored as f16.
  * Source: Shazeer 2020, "GLU Variants Improve Transformer".
  */
 export interface SwigluFwd extends Same<typeof swiglu_fwd_> {}

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { denormaliseLatents } from '../data/latents.ts';
 import { adapterName } from '../device/index.ts';
+import { precisionNotice } from '../nn/precision_notice.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { drawParts } from '../run/draw.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
 import { checkCount, gridColumns, labelsFor, type Sampled } from '../run/samples.ts';
-import { Workspace } from '../tensor/index.ts';
+import { checkNetworkPrecision, Workspace } from '../tensor/index.ts';
 import { bundledModel } from './bundled.ts';
 import { classLabel } from './class_label.ts';
 import { UsageError } from './failure.ts';
@@ -74,11 +75,15 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const labels = labelsFor(network, { count: options.count, label });
   const form = { shape: network.input, labels };
   checkKind(source, options);
+  const { precision = 'f32' } = options;
+  checkNetworkPrecision(precision, network);
   if (grid !== undefined || latentFile !== undefined) checkCount(network, labels.length, '--count');
   if (npz !== undefined) checkNpzSize(npz, form);
 
   const device = await openTunedDevice({ tuned: options.tuned });
   const workspace = new Workspace(device);
+  const notice = precisionNotice(precision, workspace.caps);
+  if (notice) console.warn(notice);
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(source.weights);
   const start = performance.now();
@@ -91,7 +96,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const stop = new StopSignals();
   stop.wait(); // for what is written to be discarded
   try {
-    const drawing = { labels, seed: options.seed ?? 0, signal: stop.signal };
+    const drawing = { labels, seed: options.seed ?? 0, signal: stop.signal, precision };
     for await (const part of drawParts(workspace, network, weights, config, drawing)) {
       for (const sink of sinks) sink.write(part.first, part.samples);
       nfe = part.nfe;

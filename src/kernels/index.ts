@@ -6,6 +6,7 @@ export * from '../kernel/index.ts';
 export * from './activation.ts';
 export * from './attention.ts';
 export * from './attention_matrix.ts';
+export * from './cast.ts';
 export * from './columns.ts';
 export * from './combine.ts';
 export * from './conv.ts';

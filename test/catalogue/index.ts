@@ -2,6 +2,7 @@ import { activationCases } from './activation.ts';
 import { attentionCases } from './attention.ts';
 import { matrixAttentionBench, matrixAttentionCases } from './attention_matrix.ts';
 import type { KernelCase } from './case.ts';
+import { castCases } from './cast.ts';
 import { columnsCases } from './columns.ts';
 import { convCases } from './conv.ts';
 import { embeddingCases } from './embedding.ts';
@@ -58,4 +59,5 @@ export const catalogue: readonly KernelCase[] = [
   ...pixelCases,
   ...linearAttentionCases,
   ...columnsCases,
+  ...castCases,
 ];
