@@ -11,4 +11,6 @@ const run = (...args) => {
 const out = process.argv[2] ?? `runs/demo-${new Date().toISOString().replace(/[:.]/g, '-')}`;
 run('train', '--preset', 'tiny', '--data', 'digits', '--out', out);
 run('sample', '--from', out, '--steps', '20', '--grid', `${out}/digits.png`);
-console.log(`\nThe run is in ${out}: digits.png holds samples, metrics.jsonl the losses.`);
+console.log(
+  `\nThe run is in ${out}: digits.png holds samples; report.html shows the curves, and samples as they came.`,
+);

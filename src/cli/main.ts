@@ -3,6 +3,7 @@ import { restWhileWaiting } from '../device/rests.node.ts';
 import { packageVersion } from './bundled.ts';
 import { addConvert } from './convert.ts';
 import { addDecode } from './decode.ts';
+import { addDigits } from './digits.ts';
 import { addEmbed } from './embed.ts';
 import { addEncode } from './encode.ts';
 import { addEval } from './eval.ts';
@@ -11,6 +12,7 @@ import { reportFailure, UsageError } from './failure.ts';
 import { outliveReaders } from './pipes.ts';
 import { addReport } from './report.ts';
 import { addSample } from './sample.ts';
+import { addSearchSampler } from './search_sampler.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
 
@@ -25,11 +27,13 @@ export function program(addMore: (ucgm: Command) => void): Command {
   addTune(ucgm);
   addSample(ucgm);
   addEval(ucgm);
+  addSearchSampler(ucgm);
   addExport(ucgm);
   addReport(ucgm);
   addEncode(ucgm);
   addDecode(ucgm);
   addConvert(ucgm);
+  addDigits(ucgm);
   addEmbed(ucgm);
   addMore(ucgm);
   for (const command of ucgm.commands)

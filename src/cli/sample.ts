@@ -1,27 +1,29 @@
 import type { Command } from 'commander';
 import { denormaliseLatents } from '../data/latents.ts';
 import { adapterName } from '../device/index.ts';
-import { openNodeDevice } from '../device/node.ts';
+import { precisionNotice } from '../nn/precision_notice.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { checkLatents, type PicturedLatents, shown, shownShape } from '../run/decoder.ts';
 import { drawParts } from '../run/draw.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
 import { checkCount, gridColumns, labelsFor, type Sampled } from '../run/samples.ts';
-import { Workspace } from '../tensor/index.ts';
+import { checkNetworkPrecision, Workspace } from '../tensor/index.ts';
 import { addDecoderOptions, type DecoderFlags, picturedLatents } from './autoencoder.ts';
 import { bundledModel } from './bundled.ts';
 import { classLabel } from './class_label.ts';
 import { UsageError } from './failure.ts';
 import { writeLatentSamples } from './latent_samples.ts';
 import { countNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED, openTunedDevice } from './open_device.ts';
 import { checkApart, checkEmptyFolder, prepareFiles } from './output.ts';
 import { checkNpzSize, imageFolder, npzFile, type SampleForm, type SampleSink } from './sample_files.ts';
 import { writeSampleGrid } from './sample_grid.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource, type Source } from './source.ts';
 import { StopSignals } from './stop.ts';
+import { addWeightsOptions, type WeightsFlags } from './weights_options.ts';
 
-interface SampleOptions extends SamplingFlags, DecoderFlags {
+interface SampleOptions extends SamplingFlags, WeightsFlags, DecoderFlags {
   from?: string;
   grid?: string;
   images?: string;
@@ -31,7 +33,7 @@ interface SampleOptions extends SamplingFlags, DecoderFlags {
   count?: number;
   seed?: number;
   label?: string;
-  weights?: string;
+  tuned?: boolean;
 }
 
 export function addSample(ucgm: Command): void {
@@ -49,8 +51,8 @@ export function addSample(ucgm: Command): void {
     .option('--count <n>', 'images, all classes in turn (default: eight of each of up to 16)', countNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
     .option('--label <class>', 'one class for all images: its name or its number')
-    .option('--weights <which>', 'of a run: ema or model (default: ema)');
-  addDecoderOptions(command);
+    .option(...NO_TUNED);
+  addDecoderOptions(addWeightsOptions(command));
   addSamplingOptions(command).action(sampleRun);
 }
 
@@ -69,7 +71,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const from = options.from ?? bundledModel('mnist_fewstep');
   prepareFiles(files, from);
   if (images !== undefined) checkEmptyFolder('--images', images);
-  const source = openSource(from, { weights: options.weights });
+  const source = openSource(from, options);
   const config = withSampling(source.config, options, options.steps);
   const { network } = source;
   const latents = picturedLatents(source.latents, config.data, options);
@@ -79,10 +81,14 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   checkKind(source, form, latents, options);
   if (latentFile !== undefined) checkCount(network, labels.length, '--count');
   if (grid !== undefined) checkCount({ input: form.shape }, labels.length, '--count');
+  const { precision = 'f32' } = options;
+  checkNetworkPrecision(precision, network);
   if (npz !== undefined) checkNpzSize(npz, form);
 
-  const device = await openNodeDevice();
+  const device = await openTunedDevice({ tuned: options.tuned });
   const workspace = new Workspace(device);
+  const notice = precisionNotice(precision, workspace.caps);
+  if (notice) console.warn(notice);
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(source.weights);
   const start = performance.now();
@@ -108,7 +114,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const stop = new StopSignals();
   stop.wait(); // for what is written to be discarded
   try {
-    const drawing = { labels, seed: options.seed ?? 0, signal: stop.signal };
+    const drawing = { labels, seed: options.seed ?? 0, signal: stop.signal, precision };
     for await (const part of drawParts(workspace, network, weights, config, drawing)) {
       const { samples, first } = part;
       if (latents) denormaliseLatents(samples, network.input[1] * network.input[2], latents);

@@ -125,7 +125,6 @@ const PRESETS: { [name: string]: PartialConfig } = {
       ...TRANSPORT,
       method: 'ANYSTEP',
       step_ratio: [0.1, 0.002],
-      step_ratio_steps: 3000, // as many as are trained
       same_time_ratio: 0.75,
       time_logit_normal: [-0.4, 1],
       residual: 'divided',
@@ -157,6 +156,12 @@ const PRESETS: { [name: string]: PartialConfig } = {
     sample: { ...SAMPLE, extrapol_ratio: 0.3, time_dist_ctrl: [1.17, 0.8, 1.1] },
   },
 };
+
+/** Presets that go on from the weights of another model. */
+const TUNINGS = ['fewstep', 'anystep'];
+
+/** Names of the presets that a training begins with. */
+export const startingPresets = (): string[] => Object.keys(PRESETS).filter((name) => !TUNINGS.includes(name));
 
 /** A preset by name. @throws ConfigError for an unknown one. */
 export function presetNamed(name: string): PartialConfig {
