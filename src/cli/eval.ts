@@ -107,10 +107,10 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
     prepareFiles(
       [run.evaluationPath, run.reportPath].map((path) => ({ flag: 'eval', path, extension: extname(path) })),
     );
-  const { latents, dataset, features } = await openData(source, options);
+  const { dataset, features, latents } = await openData(source, options);
   const { nearest } = options;
   if (nearest !== undefined)
-    checkNearest(shownShape(source.network.input, latents?.decoder), dataset, [...steps, ...seeds.slice(1)]);
+    checkNearest(shownShape(source.network.input, latents?.decoder), dataset, { steps, seeds });
   const unlock = run?.lock(console.warn);
   const stop = new StopSignals();
   stop.wait();
@@ -122,7 +122,6 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
     const about = await scoreAll(rows, {
       source,
       latents,
-      ...(nearest !== undefined && { nearest }),
       dataset,
       features,
       images,
@@ -131,6 +130,7 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
       settings,
       seeds,
       signal,
+      nearest,
     });
     if (json !== undefined && about && rows.length > 0) {
       writeRows(json, { ...about, rows, date: new Date().toISOString().slice(0, 10) });
@@ -151,17 +151,17 @@ export function openToScore(options: ScoringFlags): Source {
   return source;
 }
 
-/** The decoder of a run on latents, the images that samples are compared with, and the network of the features. */
+/** The images that samples are compared with, the network of the features, and what makes images of latents. */
 export async function openData(
   source: Source,
-  options: DecoderFlags & Pick<ScoringFlags, 'data' | 'features'>,
-): Promise<{ latents: PicturedLatents | undefined; dataset: Dataset; features: FeaturesFile }> {
+  options: Pick<ScoringFlags, 'data' | 'features' | keyof DecoderFlags>,
+): Promise<{ dataset: Dataset; features: FeaturesFile; latents: PicturedLatents | undefined }> {
   const latents = picturedLatents(source.latents, source.config.data, options);
-  const dataset = await loadDataset(comparedData(source, latents, options));
+  const dataset = await loadDataset(comparedData(source, latents, options.data));
   if (dataset.notice !== undefined) console.warn(dataset.notice);
   const features = readFeatures(dataset, options.features);
   if (options.data !== undefined) checkClasses(source, dataset);
-  return { latents, dataset, features };
+  return { dataset, features, latents };
 }
 
 /** Puts rows into a file, beside those that are there. */
@@ -175,21 +175,29 @@ function writeRows(json: string, evaluation: Evaluation): void {
 function comparedData(
   { network, config: { data } }: Source,
   latents: PicturedLatents | undefined,
-  options: Pick<ScoringFlags, 'data'>,
+  named: string | undefined,
 ): DataRequest {
-  if (!latents) return { name: options.data ?? data.name, ...(data.size !== undefined && { size: data.size }) };
+  if (!latents) return { name: named ?? data.name, ...(data.size !== undefined && { size: data.size }) };
   const { decoder } = latents;
   if (!decoder)
     throw new UsageError('the model was trained on latents of an autoencoder that is not known', 'give --vae KEY');
   checkLatents(decoder, network.input[0]);
-  if (options.data === undefined)
+  if (named === undefined)
     throw new UsageError('the model was trained on latents', 'give --data FOLDER, the images to compare with');
-  return { name: options.data, size: shownShape(network.input, decoder)[1], crop: 'centre' };
+  return { name: named, size: shownShape(network.input, decoder)[1], crop: 'centre' };
 }
 
-/** Samples and images side by side are of one size, and of one setting and seed. @throws UsageError. */
-function checkNearest(shape: readonly number[], { name, channels, height, width }: Dataset, rows: number[]): void {
-  if (rows.length > 1) throw new UsageError('--nearest with several scores', 'give one number of steps, and one seed');
+/** Samples and images side by side are of one size, and of one setting. @throws UsageError. */
+function checkNearest(
+  shape: readonly number[],
+  { name, channels, height, width }: Dataset,
+  { steps, seeds }: { steps: readonly number[]; seeds: readonly number[] },
+): void {
+  if (steps.length > 1 || seeds.length > 1)
+    throw new UsageError(
+      `--nearest with --steps ${steps} and seeds ${seeds}`,
+      'give one number of steps, and one seed',
+    );
   if (shape.join() !== [channels, height, width].join())
     throw new UsageError(
       `--nearest: the samples are ${shape.join(' x ')}, the images of ${name} ${channels} x ${height} x ${width}`,
@@ -209,12 +217,13 @@ function checkClasses({ network }: Source, dataset: Dataset): void {
 type Evaluating = Parameters<typeof Scorer.open>[0] & {
   readonly settings: readonly RunConfig[];
   readonly seeds: readonly number[];
+  readonly nearest: string | undefined;
 };
 
 /** Scores every setting, a row each, or those before a signal came; returns what the rows have in common. */
 async function scoreAll(
   rows: EvaluationRow[],
-  { settings, seeds, ...request }: Evaluating,
+  { settings, seeds, nearest, ...request }: Evaluating,
 ): Promise<Omit<Evaluation, 'rows' | 'date'> | undefined> {
   const { signal, images } = request;
   let scorer: Scorer | undefined;
@@ -224,6 +233,7 @@ async function scoreAll(
     for (const config of settings) {
       const all = [];
       for (const seed of seeds) all.push(await scorer.score(config, seed));
+      if (nearest !== undefined) await scorer.writeNearest(nearest);
       const { sampling_steps: steps, sampling_order: order } = config.sample;
       const row = rowOf({ steps, order, setting: settingOf(config) }, all);
       rows.push(row);

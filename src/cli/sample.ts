@@ -52,8 +52,8 @@ export function addSample(ucgm: Command): void {
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
     .option('--label <class>', 'one class for all images: its name or its number')
     .option(...NO_TUNED);
-  addDecoderOptions(command);
-  addSamplingOptions(addWeightsOptions(command)).action(sampleRun);
+  addDecoderOptions(addWeightsOptions(command));
+  addSamplingOptions(command).action(sampleRun);
 }
 
 async function sampleRun(options: SampleOptions): Promise<void> {
@@ -79,10 +79,10 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const labels = labelsFor(network, { count: options.count, label });
   const form = { shape: shownShape(network.input, latents?.decoder), labels };
   checkKind(source, form, latents, options);
-  const { precision = 'f32' } = options;
-  checkNetworkPrecision(precision, network);
   if (latentFile !== undefined) checkCount(network, labels.length, '--count');
   if (grid !== undefined) checkCount({ input: form.shape }, labels.length, '--count');
+  const { precision = 'f32' } = options;
+  checkNetworkPrecision(precision, network);
   if (npz !== undefined) checkNpzSize(npz, form);
 
   const device = await openTunedDevice({ tuned: options.tuned });

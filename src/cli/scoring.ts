@@ -16,16 +16,14 @@ import { type PassPrecision, Workspace } from '../tensor/index.ts';
 import { type EmbeddedSamples, embedSamples } from './embed_samples.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, featureNetwork } from './features.ts';
-import { writeNearest } from './nearest_grid.ts';
+import { type SeenSamples, writeNearest } from './nearest_grid.ts';
 import type { Source } from './source.ts';
 
 /** What is scored, and against what. */
 export interface ScorerRequest {
   readonly source: Source;
-  /** Of a run on latents. */
+  /** Of a model of latents: what makes images of its samples. */
   readonly latents: PicturedLatents | undefined;
-  /** PNG to write: the first samples, and below each its nearest image. */
-  readonly nearest?: string;
   readonly dataset: Dataset;
   readonly features: FeaturesFile;
   /** Samples of a score. */
@@ -46,6 +44,8 @@ export class Scorer {
   readonly #network: FeatureNetwork;
   readonly #weights: Weights;
   readonly #reference: Reference;
+  /** Of the samples that were drawn last. */
+  #seen: SeenSamples | undefined;
 
   private constructor(
     request: ScorerRequest,
@@ -96,12 +96,11 @@ export class Scorer {
 
   /** Samples by a setting from the noise of a seed, classes in turn, and scores them. @throws UsageError for scores that are no numbers. */
   async score(config: RunConfig, seed: number): Promise<SeedScores> {
-    const { images, dataset, nearest, signal } = this.#request;
+    const { images, signal } = this.#request;
     const reference = this.#reference;
-    const { embedding, labels, nfe, seconds, seen } = await this.#samples(config, seed, images);
+    const { embedding, labels, nfe, seconds } = await this.#samples(config, seed, images);
     const scores = await score(this.#workspace, reference, embedding, labels, { signal });
     checkScores({ ...scores }, config.sample.sampling_steps);
-    if (nearest !== undefined) await writeNearest(nearest, this.#workspace, seen, dataset, reference.all);
     const bySize = distanceBySize(reference.moments, embedding.features, scores.frechet);
     return { ...scores, bySize, nfe, seconds, seed };
   }
@@ -114,16 +113,21 @@ export class Scorer {
     return frechet;
   }
 
+  /** Writes samples that were drawn last, and below each the nearest image of the data. @throws IoError. */
+  async writeNearest(path: string): Promise<void> {
+    if (this.#seen) await writeNearest(path, this.#workspace, this.#seen, this.#request.dataset, this.#reference.all);
+  }
+
   /** Features of samples by a setting from the noise of a seed, and what sampling them took. */
   async #samples(config: RunConfig, seed: number, images: number): Promise<EmbeddedSamples & { labels: Uint32Array }> {
     const { source, latents, batch, precision, signal } = this.#request;
     const numClasses = Math.max(1, source.network.numClasses);
     const labels = Uint32Array.from({ length: images }, (_, i) => i % numClasses);
-    const task = { source, latents, weights: this.#weights, config, network: this.#network };
-    return {
-      ...(await embedSamples(this.#workspace, task, { labels, seed, atOnce: batch, signal, precision })),
-      labels,
-    };
+    const drawing = { labels, seed, atOnce: batch, signal, precision };
+    const drawn = { source, latents, weights: this.#weights, config, network: this.#network };
+    const samples = await embedSamples(this.#workspace, drawn, drawing);
+    this.#seen = samples.seen;
+    return { ...samples, labels };
   }
 
   async close(): Promise<void> {

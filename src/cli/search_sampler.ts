@@ -62,7 +62,7 @@ async function search(options: SearchOptions): Promise<void> {
     );
   const source = openToScore(options);
   const starts = steps.map((n) => withSampling(source.config, options, n));
-  const { latents, dataset, features } = await openData(source, options);
+  const { dataset, features, latents } = await openData(source, options);
   const stop = new StopSignals();
   stop.wait();
   const { signal } = stop;
@@ -71,9 +71,14 @@ async function search(options: SearchOptions): Promise<void> {
   let scorer: Scorer | undefined;
   try {
     scorer = await Scorer.open({
-      ...{ source, latents, dataset, features, batch, signal },
+      source,
+      latents,
+      dataset,
+      features,
       images: heldOutImages,
+      batch,
       precision: 'f32',
+      signal,
     });
     for (const config of starts) {
       const before = all.at(-1)?.sample;
