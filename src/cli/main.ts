@@ -10,6 +10,7 @@ import { reportFailure, UsageError } from './failure.ts';
 import { outliveReaders } from './pipes.ts';
 import { addReport } from './report.ts';
 import { addSample } from './sample.ts';
+import { addSearchSampler } from './search_sampler.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
 
@@ -24,6 +25,7 @@ export function program(addMore: (ucgm: Command) => void): Command {
   addTune(ucgm);
   addSample(ucgm);
   addEval(ucgm);
+  addSearchSampler(ucgm);
   addExport(ucgm);
   addReport(ucgm);
   addConvert(ucgm);

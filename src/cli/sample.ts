@@ -1,25 +1,27 @@
 import type { Command } from 'commander';
 import { denormaliseLatents } from '../data/latents.ts';
 import { adapterName } from '../device/index.ts';
-import { openNodeDevice } from '../device/node.ts';
+import { precisionNotice } from '../nn/precision_notice.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { drawParts } from '../run/draw.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
 import { checkCount, gridColumns, labelsFor, type Sampled } from '../run/samples.ts';
-import { Workspace } from '../tensor/index.ts';
+import { checkNetworkPrecision, Workspace } from '../tensor/index.ts';
 import { bundledModel } from './bundled.ts';
 import { classLabel } from './class_label.ts';
 import { UsageError } from './failure.ts';
 import { writeLatentSamples } from './latent_samples.ts';
 import { countNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED, openTunedDevice } from './open_device.ts';
 import { checkApart, checkEmptyFolder, prepareFiles } from './output.ts';
 import { checkNpzSize, imageFolder, npzFile, type SampleSink } from './sample_files.ts';
 import { writeSampleGrid } from './sample_grid.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { openSource, type Source } from './source.ts';
 import { StopSignals } from './stop.ts';
+import { addWeightsOptions, type WeightsFlags } from './weights_options.ts';
 
-interface SampleOptions extends SamplingFlags {
+interface SampleOptions extends SamplingFlags, WeightsFlags {
   from?: string;
   grid?: string;
   images?: string;
@@ -29,7 +31,7 @@ interface SampleOptions extends SamplingFlags {
   count?: number;
   seed?: number;
   label?: string;
-  weights?: string;
+  tuned?: boolean;
 }
 
 export function addSample(ucgm: Command): void {
@@ -47,8 +49,8 @@ export function addSample(ucgm: Command): void {
     .option('--count <n>', 'images, all classes in turn (default: eight of each of up to 16)', countNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
     .option('--label <class>', 'one class for all images: its name or its number')
-    .option('--weights <which>', 'of a run: ema or model (default: ema)');
-  addSamplingOptions(command).action(sampleRun);
+    .option(...NO_TUNED);
+  addSamplingOptions(addWeightsOptions(command)).action(sampleRun);
 }
 
 async function sampleRun(options: SampleOptions): Promise<void> {
@@ -66,18 +68,22 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const from = options.from ?? bundledModel('mnist_fewstep');
   prepareFiles(files, from);
   if (images !== undefined) checkEmptyFolder('--images', images);
-  const source = openSource(from, { weights: options.weights });
+  const source = openSource(from, options);
   const config = withSampling(source.config, options, options.steps);
   const { latents, network } = source;
   const label = options.label === undefined ? undefined : classLabel(options.label, config, network.numClasses);
   const labels = labelsFor(network, { count: options.count, label });
   const form = { shape: network.input, labels };
   checkKind(source, options);
+  const { precision = 'f32' } = options;
+  checkNetworkPrecision(precision, network);
   if (grid !== undefined || latentFile !== undefined) checkCount(network, labels.length, '--count');
   if (npz !== undefined) checkNpzSize(npz, form);
 
-  const device = await openNodeDevice();
+  const device = await openTunedDevice({ tuned: options.tuned });
   const workspace = new Workspace(device);
+  const notice = precisionNotice(precision, workspace.caps);
+  if (notice) console.warn(notice);
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(source.weights);
   const start = performance.now();
@@ -90,7 +96,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const stop = new StopSignals();
   stop.wait(); // for what is written to be discarded
   try {
-    const drawing = { labels, seed: options.seed ?? 0, signal: stop.signal };
+    const drawing = { labels, seed: options.seed ?? 0, signal: stop.signal, precision };
     for await (const part of drawParts(workspace, network, weights, config, drawing)) {
       for (const sink of sinks) sink.write(part.first, part.samples);
       nfe = part.nfe;

@@ -4,10 +4,12 @@ import { FolderStore } from '../run/folder_store.node.ts';
 import { presetNamed } from '../run/presets.ts';
 import type { PartialConfig, RunConfig } from '../run/settings.ts';
 import { tuningConfig } from '../run/tuning.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
-import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED } from './open_device.ts';
 import { checkFolder } from './output.ts';
 import { runTraining } from './run_training.ts';
 import { openSource } from './source.ts';
@@ -16,6 +18,7 @@ interface TuneOptions {
   from: string;
   teacher?: string;
   start?: number;
+  average?: number;
   out: string;
   data?: string;
   preset: string;
@@ -25,6 +28,8 @@ interface TuneOptions {
   lr?: number;
   zeta?: number;
   seed?: number;
+  precision?: PassPrecision;
+  tuned?: boolean;
 }
 
 export function addTune(ucgm: Command): void {
@@ -38,6 +43,7 @@ export function addTune(ucgm: Command): void {
       'of a run: checkpoint to start from; its newest is the frozen teacher (default: the newest)',
       wholeNumber,
     )
+    .option('--average <decay>', 'of a run: start from the average of this decay, one of train.ema', realNumber)
     .option('--teacher <path>', 'run folder, or model file, of the frozen teacher: same network (default: --from)')
     .option('--data <name>', "training images (default: the model's)")
     .option('--preset <name>', 'the recipe: fewstep (UCGM), or anystep (RCGM)', 'fewstep')
@@ -47,6 +53,8 @@ export function addTune(ucgm: Command): void {
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--zeta <x>', 'strength of the enhanced target', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
+    .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
+    .option(...NO_TUNED)
     .action(tune);
 }
 
@@ -54,14 +62,14 @@ export function addTune(ucgm: Command): void {
 async function tune(options: TuneOptions): Promise<void> {
   FolderStore.checkNew(options.out);
   checkFolder('--out', options.out);
-  const { config: before, weights } = openSource(options.from, { at: options.start });
+  const { config: before, weights } = openSource(options.from, { at: options.start, average: options.average });
   if (isFewStep(before))
     console.warn(`${options.from} is a few-step model already: its average is no multi-step teacher`);
   const given: PartialConfig = {
     transport: { enhanced_ratio: options.zeta },
     data: { name: options.data, batch_size: options.batch },
     optimizer: { lr: options.lr },
-    train: { steps: options.steps, seed: options.seed },
+    train: { steps: options.steps, seed: options.seed, precision: options.precision },
   } as PartialConfig;
   const recipe = presetNamed(options.preset);
   const file = options.config === undefined ? {} : readConfigFile(options.config).config;
@@ -74,7 +82,7 @@ async function tune(options: TuneOptions): Promise<void> {
   );
   const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
-  await runTraining({ config, out: options.out, weights, ...(teacher && { teacher }) });
+  await runTraining({ config, out: options.out, weights, tuned: options.tuned, ...(teacher && { teacher }) });
 }
 
 /** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */
@@ -82,7 +90,9 @@ function teacherOf(options: TuneOptions, before: RunConfig, { transport }: RunCo
   const frozen = transport.ema_decay_rate === 1 && transport.enhanced_ratio !== 0;
   if (options.teacher === undefined) {
     // An earlier checkpoint starts, the newest teaches: against the collapse of a model that has converged.
-    return options.start === undefined || !frozen ? undefined : openSource(options.from).weights;
+    return options.start === undefined || !frozen
+      ? undefined
+      : openSource(options.from, { average: options.average }).weights;
   }
   if (!frozen)
     throw new UsageError(

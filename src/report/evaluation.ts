@@ -1,4 +1,4 @@
-import type { Evaluation, EvaluationProblem } from '../run/evaluation.ts';
+import type { Evaluation, EvaluationProblem, EvaluationRow } from '../run/evaluation.ts';
 import { figures, type Line } from './charts.ts';
 import { escapeHtml, section, shortNumber, table } from './html.ts';
 
@@ -11,7 +11,7 @@ export function evaluationSection(evaluation: Evaluation | EvaluationProblem): s
     );
   }
   const { features, images, reference, rows, adapter, date } = evaluation;
-  const about = `${shortNumber(images)} images against ${reference}, features of ${features}; ${adapter}, ${date}`;
+  const about = `${shortNumber(images)} samples a row and seed, against ${reference}, features of ${features}; ${adapter}, ${date}`;
   const lines = linesOf(evaluation);
   const chart = lines.some(({ points }) => points.length > 0)
     ? figures([
@@ -41,31 +41,70 @@ function nameOf({ setting, order }: Evaluation['rows'][number]): string {
   return `${setting}, order ${order}`;
 }
 
-function tableOf({ rows }: Evaluation): string {
-  const optional = (value: number | null) => (value === null ? '–' : shortNumber(value));
-  return table(
-    [
-      'steps',
-      'order',
-      'network passes',
-      'setting',
-      'Frechet',
-      'KID',
-      'precision',
-      'recall',
-      'accuracy',
-      'nearest',
-      'seconds',
-    ],
-    rows.map((each) => [
-      String(each.steps),
-      String(each.order),
-      shortNumber(each.nfe),
-      each.setting,
-      ...[each.frechet, each.kid, each.precision, each.recall].map(shortNumber),
-      optional(each.accuracy),
-      optional(each.nearest),
-      shortNumber(each.seconds),
+function tableOf(evaluation: Evaluation): string {
+  const { rows } = evaluation;
+  return `${table(
+    SCORE_COLUMNS,
+    rows.map((each) => evaluationRow(each, evaluation)),
+  )}\n${sizesOf(evaluation)}`;
+}
+
+/** The columns of evaluationRow. */
+export const SCORE_COLUMNS = [
+  'steps',
+  'order',
+  'network passes',
+  'setting',
+  'samples',
+  'Frechet',
+  'of endless samples',
+  'KID',
+  'precision',
+  'recall',
+  'accuracy',
+  'nearest',
+  'seconds',
+] as const;
+
+/** A row of scores as cells of text: of several seeds of the noise means, the distance and others with their deviation. */
+export function evaluationRow(each: EvaluationRow, { images }: Evaluation): string[] {
+  const score = (name: 'frechet' | 'kid' | 'precision' | 'recall' | 'accuracy' | 'nearest') => {
+    const [value, off] = [each[name], each.deviation?.[name]];
+    if (value === null) return '–';
+    return typeof off === 'number'
+      ? `${shortNumber(value)} ± ${shortNumber(Number(off.toPrecision(2)))}`
+      : shortNumber(value);
+  };
+  const { seeds = [], limit } = each;
+  return [
+    String(each.steps),
+    String(each.order),
+    shortNumber(each.nfe),
+    each.setting,
+    seeds.length > 1 ? `${seeds.length} × ${shortNumber(images)}` : shortNumber(images),
+    score('frechet'),
+    typeof limit === 'number' ? shortNumber(limit) : '–',
+    ...(['kid', 'precision', 'recall', 'accuracy', 'nearest'] as const).map(score),
+    shortNumber(each.seconds),
+  ];
+}
+
+/** The distance by number of samples, where it was taken. */
+function sizesOf({ rows }: Evaluation): string {
+  const sized = rows.filter(({ bySize = [] }) => bySize.length > 1);
+  const sizes = sized[0]?.bySize?.map(({ images }) => images) ?? [];
+  if (sized.length === 0) return '';
+  const inner = table(
+    ['steps', 'setting', ...sizes.map((n) => `${shortNumber(n)} samples`), 'endless samples'],
+    sized.map(({ steps, setting, bySize = [], limit }) => [
+      String(steps),
+      setting,
+      ...sizes.map((n) => {
+        const found = bySize.find(({ images }) => images === n);
+        return found ? shortNumber(found.frechet) : '–';
+      }),
+      typeof limit === 'number' ? shortNumber(limit) : '–',
     ]),
   );
+  return `<details><summary>The Frechet distance by number of samples</summary>\n<p>Of few samples it reads too high by nearly c / n; the last column is where the line through the others meets 1 / n = 0.</p>\n${inner}\n</details>`;
 }

@@ -7,16 +7,18 @@ import { RunError } from './errors.ts';
 import { networkOf } from './model.ts';
 import type { RunConfig } from './settings.ts';
 
-/** A trainer as settings with a resolved model section say, its weights freshly initialised. @throws ModelError, OptionError, OptimizerError, BufferLimitError. */
+/** A trainer as settings with a resolved model section say, its weights freshly initialised. @throws ModelError, OptionError, OptimizerError, PrecisionError, BufferLimitError. */
 export function trainerOf(workspace: Workspace, config: RunConfig): Trainer {
   const { train, data, transport, optimizer } = config;
   return new Trainer(workspace, networkOf(config.model), data.batch_size, {
     objective: transport,
     optimizer: optimizer as OptimizerOptions,
     emaDecay: train.ema_decay,
+    ...(train.ema && { emaDecays: train.ema }),
     maxGradNorm: train.max_grad_norm,
     seed: train.seed,
     checkpointing: train.gradient_checkpointing ?? false,
+    precision: train.precision ?? 'f32',
   });
 }
 
@@ -28,6 +30,12 @@ export function resolveOptimizer({ optimizer, train }: RunConfig): RunConfig['op
   const resolved = { ...(decays(optimizer.lr_decay) && { lr_decay_steps: train.steps }), ...optimizer };
   checkOptimizer(resolved);
   return resolved;
+}
+
+/** The transport section with the length of a falling step ratio filled in, likewise. */
+export function resolveTransport({ transport, train }: RunConfig): RunConfig['transport'] {
+  const [first, last] = transport.step_ratio ?? [];
+  return first === last ? transport : { step_ratio_steps: train.steps, ...transport };
 }
 
 /** @throws RunError for a batch that no device holds, before memory for it is asked for. */

@@ -125,7 +125,6 @@ const PRESETS: { [name: string]: PartialConfig } = {
       ...TRANSPORT,
       method: 'ANYSTEP',
       step_ratio: [0.1, 0.002],
-      step_ratio_steps: 3000, // as many as are trained
       same_time_ratio: 0.75,
       time_logit_normal: [-0.4, 1],
       residual: 'divided',

@@ -16,6 +16,7 @@ import type { Optimizer } from '../optim/optimizer.ts';
 import type { StepMetrics } from '../optim/step_metrics.ts';
 import { beta, STREAM } from '../rng/philox.ts';
 import { type Shard, wholeBatch, wrongShard } from '../rng/shard.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import { count, type FlatBuffers, type Tensor, type Workspace } from '../tensor/index.ts';
 import { AnyStepMethod } from './anystep.ts';
 import { type Batch, copyBatch } from './batch.ts';
@@ -80,7 +81,7 @@ export class Trainer {
 
   /**
    * @param batchSize samples a step, of this trainer's part.
-   * @throws OptionError, OptimizerError or TensorError for options, sizes or memory that do not fit.
+   * @throws OptionError, OptimizerError, PrecisionError or TensorError for options, sizes or memory that do not fit.
    */
   constructor(workspace: Workspace, network: VelocityNetwork, batchSize: number, options: TrainerOptions) {
     refuseWrong('Trainer', OPTIONS, options);
@@ -138,6 +139,11 @@ export class Trainer {
     return this.learner.average;
   }
 
+  /** Every average by its decay: `average`, and those of `emaDecays`. */
+  get averages(): Map<number, NetworkWeights> {
+    return this.learner.averages;
+  }
+
   get optimizer(): Optimizer {
     return this.learner.optimizer;
   }
@@ -167,7 +173,7 @@ export class Trainer {
 
   /** Records the forward passes and the backward of one step, and gives its loss: the same commands in every step. */
   readonly #record = (tape: Tape): Tensor => {
-    const inference = new Tape(this.workspace, { record: false });
+    const inference = new Tape(this.workspace, { record: false, precision: this.#comparing });
     const batch = { ...this.#inputs, training: this.#training };
     this.#method.run(tape, inference, this.weights, this.teacher?.weights, batch, this.#loss).backward();
     return this.#loss.values;
@@ -200,7 +206,7 @@ export class Trainer {
     return this.learner.inspect(body);
   }
 
-  /** All that a checkpoint holds, by group: model, ema, the optimiser's (m, v, s) and, where there is one of its own, teacher. */
+  /** All that a checkpoint holds, by group: model, ema, further averages, the optimiser's (m, v, s) and, where there is one of its own, teacher. */
   groups(): Map<string, FlatBuffers> {
     const groups = this.learner.groups();
     if (this.teacher && this.teacher.weights !== this.weights) groups.set('teacher', this.teacher.weights.flat.values);
@@ -236,6 +242,12 @@ export class Trainer {
     for (const tensor of [...Object.values(this.#inputs), this.#loss.values, this.#loss.perSample])
       this.workspace.free(tensor);
     await this.learner.free();
+  }
+
+  /** In what the passes compute that a target is made of: where they are subtracted from each other, not in f16. */
+  get #comparing(): PassPrecision {
+    const { precision = 'f32' } = this.options;
+    return precision === 'mixed' && this.#method.takesDifferences ? 'f32' : precision;
   }
 
   get #nullLabel(): number {

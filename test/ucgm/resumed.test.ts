@@ -20,6 +20,7 @@ for (const type of OPTIMIZER_TYPES)
         objective: { ...OBJECTIVE_DEFAULTS, enhanced_ratio: 0.5 },
         optimizer: { type, lr: 1e-2, betas: [0.9, 0.95], weight_decay: 0.1, ...rate },
         emaDecay: 0.9,
+        emaDecays: [0.5, 0.99],
         maxGradNorm: 1,
         seed: 3,
       });
