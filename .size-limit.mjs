@@ -48,12 +48,12 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '90 kB'],
-  ops: ['autograd/index', '98 kB'],
-  nn: ['nn/index', '125 kB'],
-  models: ['models/index', '117 kB'],
+  kernels: ['kernels/index', '91 kB'],
+  ops: ['autograd/index', '99 kB'],
+  nn: ['nn/index', '126 kB'],
+  models: ['models/index', '118 kB'],
   ucgm: ['ucgm/index', '56 kB'],
-  run: ['run/index', '213 kB'],
+  run: ['run/index', '216 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -74,5 +74,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '234 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '238 kB', gzip: true },
 ];
