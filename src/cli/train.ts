@@ -30,7 +30,7 @@ export function addTrain(ucgm: Command): void {
       'digits, shapes, or a folder (images, one folder a class; MNIST idx files; or latent shards)',
     )
     .option('--model <name>', 'tiny, small, mnist, or CLASS-SIZE/PATCH such as TiT-S/2')
-    .option('--preset <name>', 'settings to start from: tiny, mnist, multistep (default: tiny)')
+    .option('--preset <name>', 'settings to start from: tiny, digits, mnist, mnist-muon, multistep (default: tiny)')
     .option(
       '--config <file>',
       "YAML with sections model, data, transport, optimizer, train, sample; the reference's keys",
