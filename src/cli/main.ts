@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { restWhileWaiting } from '../device/rests.node.ts';
 import { packageVersion } from './bundled.ts';
 import { addConvert } from './convert.ts';
+import { addDigits } from './digits.ts';
 import { addEmbed } from './embed.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
@@ -28,6 +29,7 @@ export function program(addMore: (ucgm: Command) => void): Command {
   addExport(ucgm);
   addReport(ucgm);
   addConvert(ucgm);
+  addDigits(ucgm);
   addEmbed(ucgm);
   addMore(ucgm);
   for (const command of ucgm.commands)

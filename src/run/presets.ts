@@ -204,6 +204,12 @@ const PRESETS: { [name: string]: PartialConfig } = {
 /** Every preset's name. */
 export const PRESET_NAMES: readonly string[] = Object.keys(PRESETS);
 
+/** Presets that go on from the weights of another model. */
+const TUNINGS = ['fewstep', 'anystep', 'anystep-tune'];
+
+/** Names of the presets that a training begins with. */
+export const startingPresets = (): string[] => PRESET_NAMES.filter((name) => !TUNINGS.includes(name));
+
 /** A preset by name. @throws ConfigError for an unknown one. */
 export function presetNamed(name: string): PartialConfig {
   const preset = PRESETS[name];

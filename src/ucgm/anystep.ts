@@ -5,7 +5,7 @@ import type { Shard } from '../rng/shard.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 import { anyStepCoefficients, endTimes, logitNormalTimes, ROW, stepRatio } from './anystep_coefficients.ts';
 import type { BatchTensors, Method } from './method.ts';
-import { type LossChoice, type ObjectiveResult, withLoss } from './objective.ts';
+import { type LossChoice, type LossPlace, type ObjectiveResult, withLoss } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
 import { OptionError } from './transport.ts';
 import { TWIN, Twins } from './twins.ts';
@@ -17,6 +17,7 @@ const LOSS_EPS = 0.01;
 /** Any-step training, see anystep_coefficients.ts: flow matching, UCGM, alpha-Flow and SoFlow by the choice of s, a and the loss. */
 export class AnyStepMethod implements Method {
   readonly needsTeacher = true;
+  readonly takesDifferences = true;
   readonly #workspace: Workspace;
   readonly #network: VelocityNetwork;
   readonly #options: ObjectiveOptions;
@@ -86,7 +87,7 @@ export class AnyStepMethod implements Method {
     online: Weights,
     teacher: Weights | undefined,
     batch: BatchTensors,
-    total: { values: Tensor; slot: number },
+    total: LossPlace,
   ): ObjectiveResult {
     const { rows, span, between, rest, still, weight } = this.#own;
     const network = this.#network;
@@ -97,7 +98,7 @@ export class AnyStepMethod implements Method {
     const step = new TwoTimes({ ...asked, batch: { ...batch, ...(x && { x }) }, rows, stride: ROW.stride });
     const guided = this.#options.enhanced_ratio !== 0;
     const of = pairs && ((xt: Tensor) => twins.input(pairs, xt));
-    const { xt, prediction, v, real } = step.start(ROW.path, ROW.velocity, span, still, guided, of); // [B, C, H, W] each
+    const { xt, prediction, known, v, real } = step.start(ROW.path, ROW.velocity, span, still, guided, of); // [B, C, H, W]
     const xl = step.combine(ROW.between, xt, v); // [B, C, H, W]
     const beyond = step.ask(xl, between, rest, batch.y); // F-(x_l, l, s) [B, C, H, W]
     step.release(xl);
@@ -105,7 +106,7 @@ export class AnyStepMethod implements Method {
     const regressed = tape.alloc(...batch.x.shape); // [B, C, H, W]
     const clamped = this.#isClamped;
     const parts = {
-      u0: prediction,
+      u0: known,
       u1: v,
       u2: beyond,
       coefs: rows,

@@ -16,11 +16,12 @@ import type { Optimizer } from '../optim/optimizer.ts';
 import type { StepMetrics } from '../optim/step_metrics.ts';
 import { beta, STREAM } from '../rng/philox.ts';
 import { type Shard, wholeBatch, wrongShard } from '../rng/shard.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import { count, type FlatBuffers, type Tensor, type Workspace } from '../tensor/index.ts';
 import { AnyStepMethod } from './anystep.ts';
 import { type Batch, copyBatch } from './batch.ts';
 import type { Method } from './method.ts';
-import type { TrainingPasses } from './objective.ts';
+import type { LossPlace, TrainingPasses } from './objective.ts';
 import { firstDropped, isTurned, type ObjectiveOptions, validateObjective } from './options.ts';
 import { RecursiveMethod } from './rcgm.ts';
 import { Teacher } from './teacher.ts';
@@ -44,6 +45,15 @@ const OPTIONS = group<TrainerOptions>(
   wrongNumbers,
 );
 
+/** What one step's loss is the mean of, sample by sample. */
+export interface SampleLosses {
+  readonly step: number;
+  /** [B]: from the data, 0, to the noise, 1. */
+  readonly times: Float32Array;
+  /** [B]: each before its weight. */
+  readonly losses: Float32Array;
+}
+
 /** Batches whose memory is kept: one is uploaded while the next is given. */
 const MOST_ROOMS = 2;
 
@@ -62,14 +72,16 @@ export class Trainer {
   readonly #inputs: { [K in 'x' | 'z' | 't' | 'y' | 'yNull' | 'key' | 'dropoutKey']: Tensor };
   readonly #training: TrainingPasses;
   readonly #method: Method;
-  readonly #total: Tensor;
+  readonly #loss: LossPlace & { readonly perSample: Tensor };
+  /** The step that `#loss` is of. */
+  #lossOf: number | undefined;
   /** Memory of batches that were uploaded, for those to come. */
   readonly #rooms: Float32Array<ArrayBuffer>[] = [];
   #freed = false;
 
   /**
    * @param batchSize samples a step, of this trainer's part.
-   * @throws OptionError, OptimizerError or TensorError for options, sizes or memory that do not fit.
+   * @throws OptionError, OptimizerError, PrecisionError or TensorError for options, sizes or memory that do not fit.
    */
   constructor(workspace: Workspace, network: VelocityNetwork, batchSize: number, options: TrainerOptions) {
     refuseWrong('Trainer', OPTIONS, options);
@@ -114,7 +126,7 @@ export class Trainer {
       dropoutKey: make('dropout key', 4),
     };
     this.#training = trainingPasses(this.#inputs.dropoutKey, shard.first, objective);
-    this.#total = make('batch loss', 1);
+    this.#loss = { values: make('batch loss', 1), slot: 0, perSample: make('loss of each sample', batchSize) };
     workspace.stream.write(this.#inputs.yNull, new Uint32Array(batchSize).fill(this.#nullLabel));
   }
 
@@ -153,6 +165,7 @@ export class Trainer {
     const upload = () => this.#upload(copied);
     try {
       await this.learner.step({ upload, record: this.#record }, control);
+      this.#lossOf = this.step;
     } finally {
       if (this.#rooms.length < MOST_ROOMS) this.#rooms.push(copied.x);
     }
@@ -160,11 +173,10 @@ export class Trainer {
 
   /** Records the forward passes and the backward of one step, and gives its loss: the same commands in every step. */
   readonly #record = (tape: Tape): Tensor => {
-    const inference = new Tape(this.workspace, { record: false });
-    const total = { values: this.#total, slot: 0 };
+    const inference = new Tape(this.workspace, { record: false, precision: this.#comparing });
     const batch = { ...this.#inputs, training: this.#training };
-    this.#method.run(tape, inference, this.weights, this.teacher?.weights, batch, total).backward();
-    return this.#total;
+    this.#method.run(tape, inference, this.weights, this.teacher?.weights, batch, this.#loss).backward();
+    return this.#loss.values;
   };
 
   /**
@@ -174,6 +186,19 @@ export class Trainer {
    */
   metrics(): Promise<StepMetrics[]> {
     return this.learner.metrics();
+  }
+
+  /**
+   * The losses of the last step's samples with their times; undefined before the first. Waits for the GPU. @throws as `metrics`, whose
+   * steps stay to be read.
+   */
+  sampleLosses(): Promise<SampleLosses | undefined> {
+    return this.inspect(async () => {
+      const step = this.#lossOf;
+      if (step === undefined) return undefined;
+      const [times, losses] = [this.#inputs.t, this.#loss.perSample];
+      return { step, times: await this.workspace.read(times), losses: await this.workspace.read(losses) };
+    });
   }
 
   /** Runs `body` when all steps asked for before are done and known to be sound. @throws as `metrics`. */
@@ -203,6 +228,7 @@ export class Trainer {
 
   /** Takes up where a checkpoint stopped, after its groups were written. */
   restored(step: number, optimizerStep: number, cmd: number, teacherAhead: boolean): void {
+    this.#lossOf = undefined;
     this.learner.restored(step, optimizerStep);
     this.teacher?.restored(cmd, teacherAhead);
   }
@@ -213,8 +239,15 @@ export class Trainer {
     this.#freed = true;
     this.teacher?.free();
     this.#method.free();
-    for (const tensor of [...Object.values(this.#inputs), this.#total]) this.workspace.free(tensor);
+    for (const tensor of [...Object.values(this.#inputs), this.#loss.values, this.#loss.perSample])
+      this.workspace.free(tensor);
     await this.learner.free();
+  }
+
+  /** In what the passes compute that a target is made of: where they are subtracted from each other, not in f16. */
+  get #comparing(): PassPrecision {
+    const { precision = 'f32' } = this.options;
+    return precision === 'mixed' && this.#method.takesDifferences ? 'f32' : precision;
   }
 
   get #nullLabel(): number {

@@ -123,11 +123,6 @@ export class Engine {
     this.#training?.session.cancel();
   }
 
-  /** How far the velocity is from the path's, by time; nothing where nothing is trained. */
-  async errorsByTime(): Promise<number[] | undefined> {
-    return this.#training?.errorsByTime();
-  }
-
   /** The model that is drawn from as a file: what `ucgm sample --from` and `load` read. */
   async save(): Promise<Uint8Array> {
     if (this.#training) return this.#training.session.save();
