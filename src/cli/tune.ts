@@ -47,7 +47,7 @@ export function addTune(ucgm: Command): void {
     .option('--average <decay>', 'of a run: start from the average of this decay, one of train.ema', realNumber)
     .option('--teacher <path>', 'run folder, or model file, of the frozen teacher: same network (default: --from)')
     .option('--data <name>', "training images (default: the model's)")
-    .option('--preset <name>', 'the recipe: fewstep (UCGM), or anystep (RCGM)', 'fewstep')
+    .option('--preset <name>', 'the recipe: fewstep (UCGM), anystep-tune (ANYSTEP), or anystep (RCGM)', 'fewstep')
     .option('--config <file>', 'YAML with settings that differ from the recipe')
     .option('--steps <n>', 'tuning steps', wholeNumber)
     .option('--batch <n>', "batch size (default: the run's)", wholeNumber)
