@@ -15,7 +15,7 @@ const MAY_IMPORT = {
   models: ['kernel', 'tensor', 'autograd', 'nn'],
   ucgm: ['kernel', 'kernels', 'device', 'tensor', 'autograd', 'nn', 'optim', 'rng'],
   data: ['kernel', 'rng', 'io'],
-  run: ['kernel', 'device', 'rng', 'tensor', 'nn', 'optim', 'models', 'ucgm', 'data', 'io'],
+  run: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'nn', 'optim', 'models', 'ucgm', 'data', 'io'],
   io: ['kernel'],
   metrics: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'autograd', 'models'],
   report: ['run', 'ucgm'],

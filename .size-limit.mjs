@@ -16,6 +16,8 @@ const KERNELS = [
 const FAMILIES = {
   activation: '10.75 kB',
   attention: '21.75 kB',
+  attention_matrix: '14.5 kB',
+  cast: '8.5 kB',
   columns: '8 kB',
   combine: '8.5 kB',
   conv: '18.5 kB',
@@ -35,7 +37,7 @@ const FAMILIES = {
   pixel_shuffle: '8.5 kB',
   qk_norm_rope: '11.75 kB',
   random: '11 kB',
-  reduce: '10.5 kB',
+  reduce: '11 kB',
   residual: '11 kB',
   resize: '8 kB',
   softmax: '11.5 kB',

@@ -1,6 +1,6 @@
 import { Tape } from '../src/autograd/tape.ts';
 import { normal, STREAM, uniformU32 } from '../src/rng/philox.ts';
-import { count, Workspace } from '../src/tensor/index.ts';
+import { count, type PassPrecision, Workspace } from '../src/tensor/index.ts';
 import { Trainer } from '../src/ucgm/trainer.ts';
 import { modelCase } from './model_cases.ts';
 import { effortOn, type KernelShare, stepKernels, timeRun, took } from './passes.ts';
@@ -11,7 +11,8 @@ export interface ModelResult extends Timing {
   readonly case: string;
   /** The network. */
   readonly variant: string;
-  readonly dtype: 'f32';
+  /** How its passes compute. */
+  readonly dtype: PassPrecision;
   readonly shape: readonly number[];
   /** What the host takes to copy a batch, record and submit a step in a run, its waits for the device left out. */
   readonly hostMs: number;
@@ -27,10 +28,10 @@ export interface ModelResult extends Timing {
   readonly loss?: number;
 }
 
-/** Times training steps of one case, the kernels of one, and the forward pass. The device must not have run others: its first step compiles. */
-export async function measureModel(device: GPUDevice, name: string): Promise<ModelResult> {
-  const effort = effortOn(device);
+/** The training of a case, and a batch for its steps. */
+export function trainingOf(device: GPUDevice, name: string) {
   const { config, network, numClasses } = modelCase(name);
+  const { precision = 'f32' } = config.train;
   const workspace = new Workspace(device);
   const batchSize = config.data.batch_size;
   const trainer = new Trainer(workspace, network, batchSize, {
@@ -39,12 +40,21 @@ export async function measureModel(device: GPUDevice, name: string): Promise<Mod
     emaDecay: config.train.ema_decay,
     maxGradNorm: config.train.max_grad_norm,
     seed: config.train.seed,
+    precision,
   });
   const shape = [batchSize, ...network.input];
   const batch = {
     x: Float32Array.from({ length: count(shape) }, (_, i) => normal(0, STREAM.data, 0, i)),
     labels: Uint32Array.from({ length: batchSize }, (_, i) => uniformU32(0, STREAM.label, 0, i) % numClasses),
   };
+  return { workspace, trainer, config, shape, batch };
+}
+
+/** Times training steps of one case, the kernels of one, and the forward pass. The device must not have run others: its first step compiles. */
+export async function measureModel(device: GPUDevice, name: string): Promise<ModelResult> {
+  const effort = effortOn(device);
+  const { workspace, trainer, config, shape, batch } = trainingOf(device, name);
+  const { precision = 'f32' } = config.train;
   const done = () => device.queue.onSubmittedWorkDone();
   const host: number[] = [];
   const step = async () => void host.push(await hostTime(workspace, () => trainer.train(batch)));
@@ -58,13 +68,13 @@ export async function measureModel(device: GPUDevice, name: string): Promise<Mod
   const peakBytes = workspace.ledger.peak;
   const metrics = await trainer.metrics();
   const kernels = await stepKernels(device, step);
-  const { ms: forwardMs } = await timeRun(device, forwardPass(workspace, trainer, shape), effort);
+  const { ms: forwardMs } = await timeRun(device, forwardPass(workspace, trainer, shape, precision), effort);
   await trainer.free();
   await workspace.dispose();
   return {
     case: name,
     variant: config.model.name,
-    dtype: 'f32',
+    dtype: precision,
     shape,
     ...timing,
     hostMs,
@@ -77,7 +87,7 @@ export async function measureModel(device: GPUDevice, name: string): Promise<Mod
 }
 
 /** Milliseconds of a step on the host: until it waits for room on the device, and from its beginning to its submit. */
-async function hostTime(workspace: Workspace, train: () => Promise<void>): Promise<number> {
+export async function hostTime(workspace: Workspace, train: () => Promise<void>): Promise<number> {
   let begun = 0;
   Object.defineProperty(workspace, 'beginStep', {
     configurable: true,
@@ -95,7 +105,12 @@ async function hostTime(workspace: Workspace, train: () => Promise<void>): Promi
 }
 
 /** A pass of the network over a batch of normals at time 0.5, recorded and submitted. */
-function forwardPass(workspace: Workspace, trainer: Trainer, shape: readonly number[]): () => Promise<void> {
+function forwardPass(
+  workspace: Workspace,
+  trainer: Trainer,
+  shape: readonly number[],
+  precision: PassPrecision,
+): () => Promise<void> {
   const [batch] = shape as [number];
   const make = (label: string, ...sizes: number[]) => workspace.create('data', label, sizes);
   const [x, t, y, span] = [make('x', ...shape), make('t', batch), make('y', batch), make('span', batch)];
@@ -107,7 +122,7 @@ function forwardPass(workspace: Workspace, trainer: Trainer, shape: readonly num
   return () =>
     workspace.task(async () => {
       workspace.beginStep();
-      const tape = new Tape(workspace, { record: false });
+      const tape = new Tape(workspace, { record: false, precision });
       trainer.network.forward(tape, trainer.weights, x, t, y, trainer.network.twoTimes ? span : undefined);
       await workspace.stream.flush();
     });

@@ -59,5 +59,8 @@ const kernelRow = ({ label, ms, count, share }: KernelShare) =>
 
 function sumOf(label: string, kernels: readonly KernelShare[]): KernelShare {
   const sum = (of: (kernel: KernelShare) => number) => kernels.reduce((total, kernel) => total + of(kernel), 0);
-  return { label, ms: sum((k) => k.ms), count: sum((k) => k.count), share: sum((k) => k.share) };
+  const [ms, count, share, flops, bytes] = (['ms', 'count', 'share', 'flops', 'bytes'] as const).map((name) =>
+    sum((kernel) => kernel[name]),
+  ) as [number, number, number, number, number];
+  return { label, ms, count, share, flops, bytes };
 }

@@ -19,7 +19,7 @@
 // 128 x 128 tiles made 2 TFLOP/s instead of tens.
 // Precision: sums and the epilogue in f32, k summed in order, or in runs with RUNS; a, b and out, pre, residual may be stored as f16.
 // @use act
-// @use shared_matrix
+// @use product_place
 // @use product_tiles
 // @use product_blocks
 // @use product_finish
@@ -134,33 +134,20 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let cols = select(dims.n, dims.n / 2u, GLU); // of out
-  let tiles_n = (cols + BN_OUT - 1u) / BN_OUT;
-  let tiles_m = (dims.m + BM - 1u) / BM;
-  let group = wid.x + wid.y * groups.x;
-  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
-  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-  if (slice >= splits * dims.batch) {
+  let tile = product_place(wid, groups, BM, BN_OUT, select(dims.n, dims.n / 2u, GLU));
+  if (!tile.live) {
     return;
   }
-  let tile = group % (tiles_n * tiles_m);
-  let batch = slice % dims.batch;
-  let k_begin = (slice / dims.batch) * dims.k_chunk;
-  let k_end = min(dims.k, k_begin + dims.k_chunk);
-  let row_base = (tile / tiles_n) * BM;
-  let col_base = (tile % tiles_n) * BN_OUT;
-  let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
-  let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
   var s = Sums();
   var a_sums = vec4f(); // with HAS_SUMS
   var runs_before = Block(); // of b00, with RUNS
   let at = place(local);
-  let sources = Sources(a_base, b_base, row_base, col_base, k_end);
-  var next = fetch_first(local, sources, k_begin);
+  let sources = Sources(tile.from_a, tile.from_b, tile.row, tile.col, tile.k_end);
+  var next = fetch_first(local, sources, tile.k_begin);
   var next2 = Fetched();
-  if (TWICE) { next2 = fetch_second(local, sources, k_begin); }
-  for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+  if (TWICE) { next2 = fetch_second(local, sources, tile.k_begin); }
+  for (var k0 = tile.k_begin; k0 < tile.k_end; k0 += BK) {
     if (HAS_SUMS) { a_sums += (next.v0 + next.v1) + (next.v2 + next.v3); }
     stage_first(local, next);
     if (TWICE) { stage_second(local, next2); }
@@ -173,25 +160,25 @@ fn main(
     four_steps(&s, 8u, at);
     four_steps(&s, 12u, at);
     workgroupBarrier();
-    if (RUNS && (after - k_begin) % RUN == 0u) {
+    if (RUNS && (after - tile.k_begin) % RUN == 0u) {
       runs_before = sum_of(runs_before, s.b00);
       s.b00 = Block();
     }
   }
   if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-  if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base, a_sums); }
-  let row = row_base + at.y * 4u;
-  let col = col_base + at.x * 4u;
+  if (HAS_SUMS && tile.col == 0u) { write_sums(local, tile.slice, tile.row, a_sums); }
+  let row = tile.row + at.y * 4u;
+  let col = tile.col + at.x * 4u;
   if (GLU) {
-    finish_glu_block(s.b00, s.b01, batch, row, col);
-    if (QM > 1u) { finish_glu_block(s.b10, s.b11, batch, row + 4u * SIDE, col); }
+    finish_glu_block(s.b00, s.b01, tile.batch, row, col);
+    if (QM > 1u) { finish_glu_block(s.b10, s.b11, tile.batch, row + 4u * SIDE, col); }
     return;
   }
-  finish_block(s.b00, slice, batch, row, col);
-  if (QN > 1u) { finish_block(s.b01, slice, batch, row, col + 4u * SIDE); }
+  finish_block(s.b00, tile.slice, tile.batch, row, col);
+  if (QN > 1u) { finish_block(s.b01, tile.slice, tile.batch, row, col + 4u * SIDE); }
   if (QM > 1u) {
-    finish_block(s.b10, slice, batch, row + 4u * SIDE, col);
-    if (QN > 1u) { finish_block(s.b11, slice, batch, row + 4u * SIDE, col + 4u * SIDE); }
+    finish_block(s.b10, tile.slice, tile.batch, row + 4u * SIDE, col);
+    if (QN > 1u) { finish_block(s.b11, tile.slice, tile.batch, row + 4u * SIDE, col + 4u * SIDE); }
   }
 }

@@ -35,7 +35,7 @@ function kernels(): Documented[] {
   return files.sort().flatMap((file) => {
     const text = readFileSync(join(folder, file), 'utf8');
     const found = text.matchAll(
-      /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?^export const (\w+)(?: = defineKernel[\s\S]*?^\}\);| = define\w+\(\w+\);)/gm,
+      /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?^export const (\w+)(?: = defineKernel[\s\S]*?^\}\);| = define\w+\(\w+\);| = families\.\w+;)/gm,
     );
     return Array.from(found, ([code, comment = '', name = '']) => ({
       name,

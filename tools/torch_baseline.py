@@ -530,6 +530,8 @@ def main():
             torch.cuda.empty_cache()
         if "flops" in result:
             result["tflops"] = result["flops"] / result["ms"] / 1e9
+        if options.dtype == "bf16" and name.startswith("step ") and "ours" not in result:
+            result = {**result, "ours": [f"{name} mixed"]}
         line = json.dumps({**common, "case": name, "dtype": options.dtype, **result})
         print(line, flush=True)
         if options.json:

@@ -9,6 +9,7 @@ import { isFewStep } from '../run/few_step.ts';
 import type { FolderStore } from '../run/folder_store.node.ts';
 import { checkCount } from '../run/samples.ts';
 import type { RunConfig } from '../run/settings.ts';
+import { checkNetworkPrecision } from '../tensor/index.ts';
 import { compareEvaluations } from './eval_compare.ts';
 import { HEADER, lineOf, settingOf, sizesLine } from './eval_table.ts';
 import { UsageError } from './failure.ts';
@@ -85,6 +86,7 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
   if (options.json !== undefined)
     prepareFiles([{ flag: '--json', path: options.json, extension: '.json' }], options.from);
   const source = openToScore(options);
+  checkNetworkPrecision(options.precision ?? 'f32', source.network);
   const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
   const settings = steps.map((n) => withSampling(source.config, options, n)); // before the work: an error costs nothing
   if (options.seed !== undefined && options.seeds) throw new UsageError('--seed and --seeds', 'give one of them');
@@ -103,7 +105,18 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
   try {
     const rows: EvaluationRow[] = [];
     const { images, batch } = options;
-    const about = await scoreAll(rows, { source, dataset, features, images, batch, settings, seeds, signal });
+    const precision = options.precision ?? 'f32';
+    const about = await scoreAll(rows, {
+      source,
+      dataset,
+      features,
+      images,
+      batch,
+      precision,
+      settings,
+      seeds,
+      signal,
+    });
     if (json !== undefined && about && rows.length > 0) {
       writeRows(json, { ...about, rows, date: new Date().toISOString().slice(0, 10) });
       if (run) await refreshReport(run, source.config);

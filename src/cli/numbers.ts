@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { type PassPrecision, PRECISIONS } from '../tensor/index.ts';
 
 /** A whole number from the command line. */
 export function wholeNumber(text: string): number {
@@ -27,6 +28,13 @@ export function realNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('give a number that is finite.');
   return value;
+}
+
+/** How passes compute, from the command line. */
+export function precisionName(text: string): PassPrecision {
+  const known = PRECISIONS.find((name) => name === text);
+  if (known === undefined) throw new InvalidArgumentError(`give ${PRECISIONS.join(', ')}.`);
+  return known;
 }
 
 /** Numbers between commas; exactly `count` of them where it is given. */

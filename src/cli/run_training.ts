@@ -3,7 +3,6 @@ import { LatentBatches } from '../data/latent_batches.node.ts';
 import { readLatentStats, writeLatentStats } from '../data/latent_stats.node.ts';
 import { type OpenedData, openBatches } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
-import { openNodeDevice } from '../device/node.ts';
 import { NonFiniteError } from '../optim/non_finite.ts';
 import { type CommandLine, shellText } from '../run/commands.ts';
 import type { RunEvents } from '../run/events.ts';
@@ -15,6 +14,7 @@ import type { HostParameters } from '../ucgm/trainer.ts';
 import { shortTraining } from './average_age.ts';
 import { packageVersion } from './bundled.ts';
 import { UsageError } from './failure.ts';
+import { openTunedDevice } from './open_device.ts';
 import { checkApart, checkFolder } from './output.ts';
 import { Progress } from './progress.ts';
 import { StopSignals } from './stop.ts';
@@ -30,6 +30,8 @@ export interface TrainingRequest {
   readonly weights?: HostParameters;
   /** Weights of the frozen teacher; those of the start if left out. */
   readonly teacher?: HostParameters;
+  /** Take what is kept of the adapter; true if left out. */
+  readonly tuned?: boolean | undefined;
 }
 
 const warn = (text: string) => console.warn(`warning: ${text}`);
@@ -84,7 +86,7 @@ async function trainFrom(source: OpenedData, request: TrainingRequest, stop: Sto
       config,
       source,
       store: openStore,
-      requestDevice: () => openDevice(source),
+      requestDevice: () => openDevice(source, request.tuned),
       resume: resume !== undefined,
       weights,
       teacher,
@@ -111,8 +113,8 @@ function thisCommand(): CommandLine {
 }
 
 /** Says on which adapter, and on what, is trained. */
-async function openDevice(source: OpenedData): Promise<GPUDevice> {
-  const device = await openNodeDevice();
+async function openDevice(source: OpenedData, tuned: boolean | undefined): Promise<GPUDevice> {
+  const device = await openTunedDevice({ tuned });
   const items = source.latents ? 'latents' : 'images';
   console.log(
     `adapter ${adapterName(device)}; data ${source.name}, ${source.size} ${items} of ${source.numClasses} classes`,

@@ -1,17 +1,18 @@
 import type { Command } from 'commander';
 import { denormaliseLatents } from '../data/latents.ts';
 import { adapterName } from '../device/index.ts';
-import { openNodeDevice } from '../device/node.ts';
+import { precisionNotice } from '../nn/precision_notice.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { drawParts } from '../run/draw.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
 import { checkCount, gridColumns, labelsFor, type Sampled } from '../run/samples.ts';
-import { Workspace } from '../tensor/index.ts';
+import { checkNetworkPrecision, Workspace } from '../tensor/index.ts';
 import { bundledModel } from './bundled.ts';
 import { classLabel } from './class_label.ts';
 import { UsageError } from './failure.ts';
 import { writeLatentSamples } from './latent_samples.ts';
 import { countNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED, openTunedDevice } from './open_device.ts';
 import { checkApart, checkEmptyFolder, prepareFiles } from './output.ts';
 import { checkNpzSize, imageFolder, npzFile, type SampleSink } from './sample_files.ts';
 import { writeSampleGrid } from './sample_grid.ts';
@@ -30,6 +31,7 @@ interface SampleOptions extends SamplingFlags, WeightsFlags {
   count?: number;
   seed?: number;
   label?: string;
+  tuned?: boolean;
 }
 
 export function addSample(ucgm: Command): void {
@@ -46,7 +48,8 @@ export function addSample(ucgm: Command): void {
     .option('--steps <n>', 'sampling steps', wholeNumber)
     .option('--count <n>', 'images, all classes in turn (default: eight of each of up to 16)', countNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
-    .option('--label <class>', 'one class for all images: its name or its number');
+    .option('--label <class>', 'one class for all images: its name or its number')
+    .option(...NO_TUNED);
   addSamplingOptions(addWeightsOptions(command)).action(sampleRun);
 }
 
@@ -72,11 +75,15 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const labels = labelsFor(network, { count: options.count, label });
   const form = { shape: network.input, labels };
   checkKind(source, options);
+  const { precision = 'f32' } = options;
+  checkNetworkPrecision(precision, network);
   if (grid !== undefined || latentFile !== undefined) checkCount(network, labels.length, '--count');
   if (npz !== undefined) checkNpzSize(npz, form);
 
-  const device = await openNodeDevice();
+  const device = await openTunedDevice({ tuned: options.tuned });
   const workspace = new Workspace(device);
+  const notice = precisionNotice(precision, workspace.caps);
+  if (notice) console.warn(notice);
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(source.weights);
   const start = performance.now();
@@ -89,7 +96,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const stop = new StopSignals();
   stop.wait(); // for what is written to be discarded
   try {
-    const drawing = { labels, seed: options.seed ?? 0, signal: stop.signal };
+    const drawing = { labels, seed: options.seed ?? 0, signal: stop.signal, precision };
     for await (const part of drawParts(workspace, network, weights, config, drawing)) {
       for (const sink of sinks) sink.write(part.first, part.samples);
       nfe = part.nfe;

@@ -7,11 +7,12 @@ import { distanceBySize } from '../metrics/sample_size.ts';
 import { type Reference, referenceOf, score } from '../metrics/score.ts';
 import type { FeatureNetwork } from '../models/features/feature_network.ts';
 import type { Weights } from '../nn/network.ts';
+import { precisionNotice } from '../nn/precision_notice.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { draw } from '../run/draw.ts';
 import type { SeedScores } from '../run/evaluation.ts';
 import type { RunConfig } from '../run/settings.ts';
-import { Workspace } from '../tensor/index.ts';
+import { type PassPrecision, Workspace } from '../tensor/index.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, featureNetwork } from './features.ts';
 import type { Source } from './source.ts';
@@ -25,6 +26,8 @@ export interface ScorerRequest {
   readonly images: number;
   /** Images sampled at a time. */
   readonly batch: number;
+  /** In what the network's products are taken. */
+  readonly precision: PassPrecision;
   readonly signal: AbortSignal;
 }
 
@@ -58,6 +61,8 @@ export class Scorer {
     const { source, dataset, features, images, signal } = request;
     const device = await openNodeDevice();
     const workspace = new Workspace(device);
+    const notice = precisionNotice(request.precision, workspace.caps);
+    if (notice) console.warn(notice);
     const network = featureNetwork(workspace, features);
     const [channels, height, width] = source.network.input;
     checkFits(network, { channels, height, width });
@@ -108,14 +113,14 @@ export class Scorer {
     seed: number,
     images: number,
   ): Promise<{ embedding: Embedding; labels: Uint32Array; nfe: number; seconds: number }> {
-    const { source, batch, signal } = this.#request;
+    const { source, batch, precision, signal } = this.#request;
     const workspace = this.#workspace;
     const start = performance.now();
     const [channels, height, width] = source.network.input;
     const one = channels * height * width;
     const numClasses = Math.max(1, source.network.numClasses);
     const labels = Uint32Array.from({ length: images }, (_, i) => i % numClasses);
-    const drawing = { labels, seed, atOnce: batch, signal };
+    const drawing = { labels, seed, atOnce: batch, signal, precision };
     const { samples, nfe } = await draw(workspace, source.network, this.#weights, config, drawing);
     const seconds = Number(secondsSince(start));
     const drawn: ImageSource = {

@@ -70,7 +70,7 @@ async function search(options: SearchOptions): Promise<void> {
   const all: Found[] = [];
   let scorer: Scorer | undefined;
   try {
-    scorer = await Scorer.open({ source, dataset, features, images: heldOutImages, batch, signal });
+    scorer = await Scorer.open({ source, dataset, features, images: heldOutImages, batch, precision: 'f32', signal });
     for (const config of starts) {
       const before = all.at(-1)?.sample;
       all.push(

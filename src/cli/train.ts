@@ -2,9 +2,11 @@ import type { Command } from 'commander';
 import { FolderStore } from '../run/folder_store.node.ts';
 import { presetNamed, startingPresets } from '../run/presets.ts';
 import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
-import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED } from './open_device.ts';
 import { runTraining } from './run_training.ts';
 
 interface TrainOptions {
@@ -16,8 +18,10 @@ interface TrainOptions {
   batch?: number;
   lr?: number;
   seed?: number;
+  precision?: PassPrecision;
   out: string;
   resume?: boolean;
+  tuned?: boolean;
 }
 
 export function addTrain(ucgm: Command): void {
@@ -39,13 +43,20 @@ export function addTrain(ucgm: Command): void {
     .option('--batch <n>', 'batch size', wholeNumber)
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
+    .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
     .option('--resume', 'go on from the last checkpoint of --out')
+    .option(...NO_TUNED)
     .action(train);
 }
 
 async function train(options: TrainOptions): Promise<void> {
   const folder = options.resume ? FolderStore.open(options.out) : undefined;
-  await runTraining({ config: resolveConfig(options, folder), out: options.out, ...(folder && { resume: folder }) });
+  await runTraining({
+    config: resolveConfig(options, folder),
+    out: options.out,
+    tuned: options.tuned,
+    ...(folder && { resume: folder }),
+  });
 }
 
 /** Preset, then the run's or the given file, then the command line. */
@@ -54,7 +65,7 @@ function resolveConfig(options: TrainOptions, folder: FolderStore | undefined): 
     model: { name: options.model },
     data: { name: options.data, batch_size: options.batch },
     optimizer: { lr: options.lr },
-    train: { steps: options.steps, seed: options.seed },
+    train: { steps: options.steps, seed: options.seed, precision: options.precision },
   } as PartialConfig;
   if (folder) {
     const fixed = (['model', 'preset', 'config', 'data', 'batch', 'seed'] as const).find(
@@ -63,7 +74,7 @@ function resolveConfig(options: TrainOptions, folder: FolderStore | undefined): 
     if (fixed)
       throw new UsageError(
         `--${fixed} does not go with --resume`,
-        'a resumed run keeps its own configuration; --steps and --lr may change',
+        'a resumed run keeps its own configuration; --steps, --lr and --precision may change',
       );
     return mergeConfig(folder.path, folder.settings(), given);
   }

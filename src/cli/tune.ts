@@ -5,10 +5,12 @@ import { FolderStore } from '../run/folder_store.node.ts';
 import { presetNamed } from '../run/presets.ts';
 import type { PartialConfig, RunConfig } from '../run/settings.ts';
 import { tuningConfig } from '../run/tuning.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
-import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED } from './open_device.ts';
 import { checkFolder } from './output.ts';
 import { runTraining } from './run_training.ts';
 import { openSource } from './source.ts';
@@ -27,6 +29,8 @@ interface TuneOptions {
   lr?: number;
   zeta?: number;
   seed?: number;
+  precision?: PassPrecision;
+  tuned?: boolean;
 }
 
 export function addTune(ucgm: Command): void {
@@ -50,6 +54,8 @@ export function addTune(ucgm: Command): void {
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--zeta <x>', 'strength of the enhanced target', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
+    .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
+    .option(...NO_TUNED)
     .action(tune);
 }
 
@@ -68,7 +74,7 @@ async function tune(options: TuneOptions): Promise<void> {
     transport: { enhanced_ratio: options.zeta },
     data: { name: options.data, batch_size: options.batch },
     optimizer: { lr: options.lr },
-    train: { steps: options.steps, seed: options.seed },
+    train: { steps: options.steps, seed: options.seed, precision: options.precision },
   } as PartialConfig;
   const recipe = presetNamed(options.preset);
   const file = options.config === undefined ? {} : readConfigFile(options.config).config;
@@ -82,7 +88,7 @@ async function tune(options: TuneOptions): Promise<void> {
   const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
   const start = new Map([...weights, ...randomConstants(network)]);
-  await runTraining({ config, out: options.out, weights: start, ...(teacher && { teacher }) });
+  await runTraining({ config, out: options.out, weights: start, tuned: options.tuned, ...(teacher && { teacher }) });
 }
 
 /** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */

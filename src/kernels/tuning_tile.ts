@@ -1,5 +1,5 @@
 /** Numbers of GPUs that the choices of tiles and chunks depend on. */
-import type { Caps } from '../kernel/index.ts';
+import type { Caps, TunedNumbers } from '../kernel/index.ts';
 
 /** What choices must know of a GPU: a row an architecture, its numbers measured. */
 export interface Tuning {
@@ -90,5 +90,31 @@ const HOPPER: Tuning = {
 /** The first serves the architectures that have none. */
 const TUNING: readonly Tuning[] = [HOPPER];
 
-/** The row of a device. */
-export const tuningOf = (caps: Caps): Tuning => TUNING.find((row) => row.architecture === caps.architecture) ?? HOPPER;
+/** The row of an architecture. */
+const rowOf = (caps: Caps): Tuning => TUNING.find((row) => row.architecture === caps.architecture) ?? HOPPER;
+
+const tunings = new WeakMap<TunedNumbers, Tuning>();
+
+/** What is known of a device: what was measured on it, else the row of its architecture. */
+export function tuningOf(caps: Caps): Tuning {
+  const { tuned } = caps;
+  if (!tuned) return rowOf(caps);
+  let tuning = tunings.get(tuned);
+  if (!tuning) tunings.set(tuned, (tuning = withNumbers(rowOf(caps), tuned)));
+  return tuning;
+}
+
+/** A row with some of its numbers replaced; paths that it does not have, and what is no positive number, change nothing. */
+export function withNumbers(row: Tuning, numbers: TunedNumbers): Tuning {
+  const changed = structuredClone(row) as unknown as { [key: string]: unknown };
+  for (const [path, value] of Object.entries(numbers)) {
+    const keys = path.split('.');
+    const last = keys.pop() as string;
+    let at: unknown = changed;
+    for (const key of keys) at = isObject(at) && Object.hasOwn(at, key) ? at[key] : undefined;
+    if (isObject(at) && Object.hasOwn(at, last) && typeof at[last] === 'number' && value > 0) at[last] = value;
+  }
+  return changed as unknown as Tuning;
+}
+
+const isObject = (value: unknown): value is { [key: string]: unknown } => typeof value === 'object' && value !== null;

@@ -12,6 +12,7 @@ import {
   type Wrong,
 } from '../kernel/index.ts';
 import type { FlatBuffers } from '../tensor/index.ts';
+import { type PassPrecision, precisionOption } from '../tensor/index.ts';
 import type { OptimizerOptions } from './optimizer.ts';
 
 /** How a learner steps: optimiser, average, clipping, seed. */
@@ -27,6 +28,8 @@ export interface LearnerOptions {
   seed: number;
   /** Keep of each block its inputs alone and run it again in the backward: less memory, the same gradients. */
   checkpointing?: boolean;
+  /** How passes compute; f32 if left out. mixed keeps an f16 copy of the weights and scales the loss, so it skips steps that overflow. */
+  precision?: PassPrecision;
   /** Steps on the device at most while the next is recorded. Default 2. */
   maxInFlight?: number;
   /**
@@ -50,6 +53,7 @@ export const LEARNER_OPTIONS = {
   maxGradNorm: either(number, oneOf(null)),
   seed: number,
   checkpointing: optional(flag),
+  precision: precisionOption,
   maxInFlight: optional(number),
   onGradients: optional(callback<NonNullable<LearnerOptions['onGradients']>>()),
   onWeights: optional(callback<NonNullable<LearnerOptions['onWeights']>>()),

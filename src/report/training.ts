@@ -27,7 +27,7 @@ export function trainingSection(rows: readonly Row[], broken: number): string {
     `${figures(charts)}
 <details><summary>The loss over a logarithmic axis of steps</summary>\n${early}\n</details>
 <details><summary>Some of the numbers</summary>\n${numbers(rows)}\n</details>
-<p>${notMeasured(rows.length, loss, gradNorm)} ${nonFiniteText(column(rows, 'nonFinite'))}</p>${left}`,
+<p>${notMeasured(rows.length, loss, gradNorm)} ${nonFiniteText(column(rows, 'nonFinite'))}${skippedText(column(rows, 'skipped'), column(rows, 'lossScale'))}</p>${left}`,
   );
 }
 
@@ -95,6 +95,13 @@ function nonFiniteText(points: readonly Point[]): string {
   return bad === 0
     ? 'No gradient was NaN or infinite.'
     : `${shortNumber(bad)} of ${shortNumber(points.length)} steps had gradients that were NaN or infinite.`;
+}
+
+/** What a training in mixed precision did about gradients that overflowed. */
+function skippedText(skipped: readonly Point[], scale: readonly Point[]): string {
+  const [count, last] = [lastOf(skipped), lastOf(scale)];
+  if (count === undefined || last === undefined) return '';
+  return ` ${shortNumber(count)} steps were skipped, as mixed precision does where gradients overflow; the loss was scaled by ${last} at the end.`;
 }
 
 function notMeasured(steps: number, loss: readonly Point[], gradNorm: readonly Point[]): string {

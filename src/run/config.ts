@@ -1,5 +1,6 @@
 import type { ModelConfig } from '../models/registry.ts';
 import type { OptimizerOptions } from '../optim/optimizer.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import type { ObjectiveOptions } from '../ucgm/options.ts';
 import type { SamplingOptions } from '../ucgm/schedule.ts';
 import type { TransportName } from '../ucgm/transport.ts';
@@ -44,6 +45,8 @@ export interface TrainConfig {
   keep_checkpoints: number;
   /** Keep of each block its inputs alone, and run it again in the backward: less memory (default: false). */
   gradient_checkpointing?: boolean | undefined;
+  /** How passes compute: f32, f32x3, or mixed, with f16 activations and a loss scale (default: f32). */
+  precision?: PassPrecision | undefined;
   /** Bytes on the device that a training and its samplings may take together (default: what the device has). */
   memory_limit?: number | undefined;
 }

@@ -28,6 +28,7 @@ export type { ModelDtype, TrainedModel } from './model_file.ts';
 export { OpfsStore } from './opfs_store.page.ts';
 export { presetNamed } from './presets.ts';
 export { type DrawnImages, type ImageRequest, type Sampled, samplesPng } from './samples.ts';
+export { type SelfTest, selfTest } from './self_test.ts';
 export { Session, type SessionRequest, type TrainControl } from './session.ts';
 export { ConfigError, type PartialConfig, parseConfig, type RunConfig, stringifyConfig } from './settings.ts';
 export type { Checkpoint, MetricsWriter, RunStore } from './store.ts';

@@ -7,7 +7,7 @@ import { RunError } from './errors.ts';
 import { networkOf } from './model.ts';
 import type { RunConfig } from './settings.ts';
 
-/** A trainer as settings with a resolved model section say, its weights freshly initialised. @throws ModelError, OptionError, OptimizerError, BufferLimitError. */
+/** A trainer as settings with a resolved model section say, its weights freshly initialised. @throws ModelError, OptionError, OptimizerError, PrecisionError, BufferLimitError. */
 export function trainerOf(workspace: Workspace, config: RunConfig): Trainer {
   const { train, data, transport, optimizer } = config;
   return new Trainer(workspace, networkOf(config.model), data.batch_size, {
@@ -18,6 +18,7 @@ export function trainerOf(workspace: Workspace, config: RunConfig): Trainer {
     maxGradNorm: train.max_grad_norm,
     seed: train.seed,
     checkpointing: train.gradient_checkpointing ?? false,
+    precision: train.precision ?? 'f32',
   });
 }
 

@@ -1,7 +1,7 @@
 import { denormaliseLatents, type LatentScale } from '../data/latents.ts';
 import { encodeGrid } from '../io/png.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
-import type { Workspace } from '../tensor/index.ts';
+import type { PassPrecision, Workspace } from '../tensor/index.ts';
 import { draw } from './draw.ts';
 import { RunError } from './errors.ts';
 import { latentPicture } from './latent_picture.ts';
@@ -19,6 +19,8 @@ export interface GridRequest {
   readonly keepAll?: boolean;
   /** Ends the sampling within a step; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** How passes compute; as a session trains, and f32 of a model, if left out. */
+  readonly precision?: PassPrecision;
 }
 
 /** What is asked of a model: images, how they are sampled, and by which weights. */
@@ -71,7 +73,8 @@ export async function sampleImages(
   const labels = labelsFor(network, request);
   const seed = request.seed ?? config.train.seed;
   checkCount(network, labels.length, 'count');
-  const control = { keepAll: request.keepAll ?? false, ...(request.signal && { signal: request.signal }) };
+  const { keepAll = false, precision = 'f32', signal } = request;
+  const control = { keepAll, precision, ...(signal && { signal }) };
   const { samples, nfe, all } = await draw(workspace, network, weights, config, { labels, seed, ...control });
   const [c, h, w] = network.input;
   if (latents) for (const values of new Set([samples, ...all])) denormaliseLatents(values, h * w, latents);

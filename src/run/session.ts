@@ -1,7 +1,8 @@
 import type { BatchSource } from '../data/batches.ts';
 import { DeviceLostError } from '../device/index.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
-import { Workspace } from '../tensor/index.ts';
+import { precisionNotice } from '../nn/precision_notice.ts';
+import { checkNetworkPrecision, Workspace } from '../tensor/index.ts';
 import { restoreTrainer } from '../ucgm/checkpoint.ts';
 import type { HostParameters, Trainer } from '../ucgm/trainer.ts';
 import { collapseWatch } from './alarms.ts';
@@ -10,7 +11,7 @@ import { RunError } from './errors.ts';
 import { type RunEvents, Subscribers } from './events.ts';
 import { Gate } from './gate.ts';
 import { type TrainingRun, trainRun } from './loop.ts';
-import { resolveModel } from './model.ts';
+import { networkOf, resolveModel } from './model.ts';
 import { encodeModel, type ModelDtype } from './model_file.ts';
 import { samplePictures } from './pictures.ts';
 import { checkBatch, keepData, resolveOptimizer, resolveTransport, trainerOf } from './prepare.ts';
@@ -96,12 +97,16 @@ export class Session {
     config.optimizer = resolveOptimizer(config);
     config.transport = resolveTransport(config);
     checkBatch(config, source);
+    const { precision = 'f32' } = config.train;
+    if (precision !== 'f32') checkNetworkPrecision(precision, networkOf(config.model));
     const subscribers = new Subscribers(request.events ?? []);
     keepData(source, config.data, resume, subscribers.warn);
     const state = checkpoint && stateOf(checkpoint, 'the checkpoint');
     const device = request.device ?? (await request.requestDevice?.());
     if (!device) throw new RunError('there is no device', 'give device, or requestDevice');
     const now = onDevice(device, config, request);
+    const notice = precisionNotice(precision, now.workspace.caps);
+    if (notice) subscribers.warn(notice);
     if (state) restoreTrainer(now.trainer, state);
     const store = typeof request.store === 'function' ? await request.store() : request.store;
     if (state) await saveCheckpoint(now.trainer, store, config.train.keep_checkpoints);
@@ -174,7 +179,8 @@ export class Session {
     const config = withSampling(this.config, request);
     return this.#anywhere(({ workspace, trainer }) => {
       const weights = request.weights === 'model' ? trainer.weights : trainer.average;
-      return sampleImages(workspace.lease('drawing'), trainer.network, weights, config, request, this.source.latents);
+      const own = { precision: config.train.precision ?? 'f32', ...request };
+      return sampleImages(workspace.lease('drawing'), trainer.network, weights, config, own, this.source.latents);
     });
   }
 

@@ -3,6 +3,7 @@ import { writeYaml } from '../io/yaml.ts';
 import type { ModelConfig } from '../models/registry.ts';
 import { OPTIMIZER_TYPES, type OptimizerOptions } from '../optim/optimizer_options.ts';
 import { RATE_DECAYS } from '../optim/rate.ts';
+import { PRECISIONS } from '../tensor/index.ts';
 import { END_TIMES, RESIDUALS, SCHEDULES } from '../ucgm/anystep_options.ts';
 import { ENHANCED_STYLES, METHODS, type ObjectiveOptions } from '../ucgm/options.ts';
 import type { SamplingOptions } from '../ucgm/schedule.ts';
@@ -151,6 +152,7 @@ const schema = v.strictObject({
     sample_every: countOrNone,
     keep_checkpoints: count,
     gradient_checkpointing: v.optional(v.boolean()),
+    precision: v.optional(v.picklist(PRECISIONS)),
     memory_limit: v.optional(count),
   } satisfies Entries<TrainConfig>),
   sample: sampling,

@@ -16,6 +16,7 @@ const LOSS_EPS = 0.01;
 /** Any-step training, see anystep_coefficients.ts: flow matching, UCGM, alpha-Flow and SoFlow by the choice of s, a and the loss. */
 export class AnyStepMethod implements Method {
   readonly needsTeacher = true;
+  readonly takesDifferences = true;
   readonly #workspace: Workspace;
   readonly #network: VelocityNetwork;
   readonly #options: ObjectiveOptions;
@@ -87,7 +88,7 @@ export class AnyStepMethod implements Method {
     const stride = ROW.stride;
     const step = new TwoTimes({ tape, inference, network, online, teacher: teacher as Weights, batch, rows, stride });
     const guided = this.#options.enhanced_ratio !== 0;
-    const { xt, prediction, v } = step.start(ROW.path, ROW.velocity, span, still, guided); // [B, C, H, W] each
+    const { xt, prediction, known, v } = step.start(ROW.path, ROW.velocity, span, still, guided); // [B, C, H, W] each
     const xl = step.combine(ROW.between, xt, v); // [B, C, H, W]
     const beyond = step.ask(xl, between, rest, batch.y); // F-(x_l, l, s) [B, C, H, W]
     step.release(xl);
@@ -95,7 +96,7 @@ export class AnyStepMethod implements Method {
     const target = tape.alloc(...batch.x.shape); // [B, C, H, W]
     const clamped = this.#options.residual === 'clamped';
     const parts = {
-      u0: prediction,
+      u0: known,
       u1: v,
       u2: beyond,
       coefs: rows,

@@ -1,6 +1,6 @@
 import { randomConstants } from '../nn/tables.ts';
 import { refuseNonFinite } from '../optim/non_finite.ts';
-import { count } from '../tensor/index.ts';
+import { count, type Tensor } from '../tensor/index.ts';
 import { takeConstants } from './constants.ts';
 import type { Trainer } from './trainer.ts';
 import { OptionError } from './transport.ts';
@@ -19,10 +19,12 @@ export interface TrainerState {
 
 /** The word by which a checkpoint's metadata says what it is. */
 export const CHECKPOINT_FORMAT = 'ucgm-checkpoint-1';
-/** D-adaptation's numbers: the one tensor that belongs to no parameter. */
+/** D-adaptation's numbers: they belong to no parameter. */
 const DISTANCE = 'optimizer/distance';
 /** The group of a network's random constants: one for all its sets of weights. */
 export const CONSTANT = 'constant';
+/** Those of mixed precision, [4]. */
+const LOSS_SCALE = 'optimizer/loss_scale';
 
 /**
  * Reads a trainer's whole state: weights, average, moments, teacher, cmd, step and seed. Waits for the steps asked for before, and
@@ -42,8 +44,8 @@ async function read(trainer: Trainer): Promise<TrainerState> {
   }
   for (const [name, data] of randomConstants(trainer.network))
     tensors.set(`${CONSTANT}/${name}`, { shape: [data.length], data: data.slice() });
-  const { adaptation } = trainer.optimizer;
-  if (adaptation) tensors.set(DISTANCE, { shape: [4], data: await trainer.workspace.read(adaptation.distance) });
+  for (const [name, tensor] of ownNumbers(trainer))
+    tensors.set(name, { shape: [4], data: await trainer.workspace.read(tensor) });
   refuseNonFinite(
     'the state is not saved: its',
     [...tensors].map(([name, { data }]) => [name, data] as const),
@@ -84,14 +86,12 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
   );
   for (const [group, buffers] of trainer.groups()) buffers.write(groupOf(state, group, buffers.layout.places));
   takeConstants(trainer, (name) => tensors.get(`${CONSTANT}/${name}`)?.data);
-  const { adaptation } = trainer.optimizer;
-  const distance = tensors.get(DISTANCE)?.data;
-  if (adaptation && distance?.length !== 4)
-    throw new OptionError(
-      `the checkpoint has no ${DISTANCE} [4]`,
-      'resume with the optimiser of the run that wrote it',
-    );
-  if (adaptation && distance) trainer.workspace.stream.write(adaptation.distance, distance);
+  for (const [name, tensor] of ownNumbers(trainer)) {
+    const data = tensors.get(name)?.data;
+    if (data?.length === 4) trainer.workspace.stream.write(tensor, data);
+    else if (name !== LOSS_SCALE)
+      throw new OptionError(`the checkpoint has no ${name} [4]`, 'resume with the optimiser of the run that wrote it');
+  }
   trainer.restored(
     Number(metadata.step),
     Number(metadata.optimizer_step),
@@ -99,6 +99,14 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
     metadata.teacher_ahead === 'true',
   );
   if (tensors.size === 0) throw new OptionError('the checkpoint holds no tensors', 'use another checkpoint');
+}
+
+/** What of the state belongs to no parameter, [4] each. A run of f32 that goes on in mixed has no loss scale yet: that starts anew. */
+function ownNumbers({ optimizer, learner }: Trainer): [name: string, tensor: Tensor][] {
+  return [
+    ...(optimizer.adaptation ? [[DISTANCE, optimizer.adaptation.distance] as [string, Tensor]] : []),
+    ...(learner.lossScale ? [[LOSS_SCALE, learner.lossScale.state] as [string, Tensor]] : []),
+  ];
 }
 
 /**

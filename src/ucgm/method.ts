@@ -23,6 +23,8 @@ export interface BatchTensors {
 export interface Method {
   /** True when the method compares with a teacher. */
   readonly needsTeacher: boolean;
+  /** True when the target is made of differences between passes at near times, so that rounding to f16 would be most of them. */
+  readonly takesDifferences: boolean;
   /** The times t of step `step`, where the method draws its own; else the trainer does, by time_dist_ctrl. */
   times?(step: number): Float64Array | undefined;
   /** Writes the per-sample numbers of step `step` at these times. */

@@ -87,7 +87,8 @@ export function objective(
   const target = tape.alloc(...inputs.x.shape); // [B, C, H, W]
   const uncombined = { u0: inputs.x, u1: inputs.z, coefs: inputs.target, out: target };
   if (inputs.consistency) {
-    const parts = { ...inputs, ...inputs.consistency, xt, velocity };
+    const comparable = inference.precision === tape.precision;
+    const parts = { ...inputs, ...inputs.consistency, xt, velocity, comparable };
     consistencyTarget(inference, network, online, teacher, options, parts, target);
   } else if (teacher) {
     const { a, b, made } = enhancedVelocities(inference, network, teacher, options, {

@@ -17,6 +17,7 @@ import type { Optimizer } from '../optim/optimizer.ts';
 import type { StepMetrics } from '../optim/step_metrics.ts';
 import { beta, STREAM } from '../rng/philox.ts';
 import { type Shard, wholeBatch, wrongShard } from '../rng/shard.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import { count, type FlatBuffers, type Tensor, type Workspace } from '../tensor/index.ts';
 import { AnyStepMethod } from './anystep.ts';
 import { type Batch, copyBatch } from './batch.ts';
@@ -82,7 +83,7 @@ export class Trainer {
 
   /**
    * @param batchSize samples a step, of this trainer's part.
-   * @throws OptionError, OptimizerError or TensorError for options, sizes or memory that do not fit.
+   * @throws OptionError, OptimizerError, PrecisionError or TensorError for options, sizes or memory that do not fit.
    */
   constructor(workspace: Workspace, network: VelocityNetwork, batchSize: number, options: TrainerOptions) {
     refuseWrong('Trainer', OPTIONS, options);
@@ -174,7 +175,7 @@ export class Trainer {
 
   /** Records the forward passes and the backward of one step, and gives its loss: the same commands in every step. */
   readonly #record = (tape: Tape): Tensor => {
-    const inference = new Tape(this.workspace, { record: false });
+    const inference = new Tape(this.workspace, { record: false, precision: this.#comparing });
     const batch = { ...this.#inputs, training: this.#training };
     this.#method.run(tape, inference, this.weights, this.teacher?.weights, batch, this.#loss).backward();
     return this.#loss.values;
@@ -246,6 +247,12 @@ export class Trainer {
     for (const tensor of [...Object.values(this.#inputs), this.#loss.values, this.#loss.perSample])
       this.workspace.free(tensor);
     await this.learner.free();
+  }
+
+  /** In what the passes compute that a target is made of: where they are subtracted from each other, not in f16. */
+  get #comparing(): PassPrecision {
+    const { precision = 'f32' } = this.options;
+    return precision === 'mixed' && this.#method.takesDifferences ? 'f32' : precision;
   }
 
   get #nullLabel(): number {

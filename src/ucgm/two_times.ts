@@ -50,7 +50,8 @@ export class TwoTimes {
 
   /**
    * x_t, F_online(x_t, t, y) over `span`, recorded for the backward, and the velocity v of x and z, with the teacher's for the label
-   * and for the null class where it is `guided` (over no span: `still`). `path` and `velocity` are places in `rows`.
+   * and for the null class where it is `guided` (over no span: `still`). `path` and `velocity` are places in `rows`. `known` is the
+   * prediction in the precision of the passes that it is compared with.
    */
   start(
     path: number,
@@ -58,15 +59,17 @@ export class TwoTimes {
     span: Tensor,
     still: Tensor,
     guided: boolean,
-  ): { xt: Tensor; prediction: Tensor; v: Tensor } {
-    const { tape, network, online, batch } = this.#step;
+  ): { xt: Tensor; prediction: Tensor; known: Tensor; v: Tensor } {
+    const { tape, inference, network, online, batch } = this.#step;
     const { x, z, t, y, yNull, training } = batch;
     const xt = this.combine(path, x, z); // [B, C, H, W]
     const prediction = network.forward(tape, online, xt, t, y, span, training?.online); // [B, C, H, W]
+    const again = () => network.forward(inference, online, xt, t, y, span, training?.online);
+    const known = inference.precision === tape.precision ? prediction : inference.block([xt], again); // [B, C, H, W]
     const asked = guided ? [this.ask(xt, t, still, y), this.ask(xt, t, still, yNull)] : [];
     const v = this.combine(velocity, x, z, ...asked); // [B, C, H, W]
     this.release(...asked);
-    return { xt, prediction, v };
+    return { xt, prediction, known, v };
   }
 
   /** Frees step tensors, where there are some. */

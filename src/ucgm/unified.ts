@@ -12,6 +12,7 @@ import { OptionError } from './transport.ts';
 /** UCGM-T: the objective of arXiv 2505.07447 with the coefficient tensors that it reads. */
 export class UnifiedMethod implements Method {
   readonly needsTeacher: boolean;
+  readonly takesDifferences: boolean;
   readonly #workspace: Workspace;
   readonly #network: VelocityNetwork;
   readonly #options: ObjectiveOptions;
@@ -27,6 +28,7 @@ export class UnifiedMethod implements Method {
         'use method RCGM (preset anystep) or ANYSTEP (preset anystep-soflow), or leave two_times out',
       );
     this.needsTeacher = needsTeacher(options);
+    this.takesDifferences = options.consistc_ratio !== 0;
     this.#workspace = workspace;
     this.#network = network;
     this.#options = options;

@@ -1,6 +1,8 @@
 import { activationCases } from './activation.ts';
 import { attentionCases } from './attention.ts';
+import { matrixAttentionBench, matrixAttentionCases } from './attention_matrix.ts';
 import type { KernelCase } from './case.ts';
+import { castCases } from './cast.ts';
 import { columnsCases } from './columns.ts';
 import { convCases } from './conv.ts';
 import { embeddingCases } from './embedding.ts';
@@ -32,6 +34,8 @@ export const catalogue: readonly KernelCase[] = [
   ...matrixBenchCases,
   ...largestCases,
   ...attentionCases,
+  ...matrixAttentionCases,
+  ...matrixAttentionBench,
   ...qkNormRopeCases,
   ...normCases,
   ...normBackwardCases,
@@ -55,4 +59,5 @@ export const catalogue: readonly KernelCase[] = [
   ...pixelCases,
   ...linearAttentionCases,
   ...columnsCases,
+  ...castCases,
 ];

@@ -1,7 +1,7 @@
 import { forceWeights, weightNormBackward, weightNorm as weightNormKernel } from '../../kernels/weight_norm.ts';
 import { count, type Tensor, TensorError, type Workspace } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
-import { columnSums } from './linear.ts';
+import { columnSums } from './product.ts';
 
 export interface ConvWeightOptions {
   /** Rows i n + j become rows j rows / n + i: what lies interleaved comes together. Default 1. */

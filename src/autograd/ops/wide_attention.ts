@@ -3,7 +3,7 @@ import { add } from '../../kernels/residual.ts';
 import { softmaxBackward, softmax as softmaxKernel } from '../../kernels/softmax.ts';
 import type { Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
-import { splitProduct } from './linear.ts';
+import { splitProduct } from './product.ts';
 
 /** Scores that are stored at once: 128 MiB of them, what a kernel can bind at WebGPU's default limits. */
 const MOST_SCORES = 2 ** 25;
