@@ -43,6 +43,7 @@ const FAMILIES = {
   softmax: '11.5 kB',
   weight_norm: '10.25 kB',
   window: '9.75 kB',
+  wire: '9 kB',
 };
 
 /** Entries, all of each. */
