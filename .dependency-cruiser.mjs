@@ -16,7 +16,7 @@ const MAY_IMPORT = {
   models: ['kernel', 'tensor', 'autograd', 'nn'],
   ucgm: ['kernel', 'kernels', 'device', 'tensor', 'parallel', 'autograd', 'nn', 'optim', 'rng'],
   data: ['kernel', 'rng', 'io'],
-  run: ['kernel', 'device', 'rng', 'tensor', 'parallel', 'nn', 'optim', 'models', 'ucgm', 'data', 'io'],
+  run: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'parallel', 'nn', 'optim', 'models', 'ucgm', 'data', 'io'],
   io: ['kernel'],
   metrics: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'parallel', 'autograd', 'models'],
   report: ['run', 'ucgm'],

@@ -1,14 +1,21 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { AdapterCache } from '../src/cli/adapter_cache.ts';
 import { UsageError } from '../src/cli/failure.ts';
+import { NO_TUNED, openTunedDevice } from '../src/cli/open_device.ts';
 import { openNodeDevice } from '../src/device/node.ts';
+import { capsOf, type TunedNumbers } from '../src/kernel/index.ts';
 import { Baseline } from './baseline.ts';
 import { compareResults } from './compare.ts';
 import { type Environment, environment } from './environment.ts';
 import { latentsSuite } from './latents.ts';
+import { modelCases } from './model_cases.ts';
 import { thisPlace } from './place.ts';
 import { ResultsFile, readResults } from './results_file.ts';
+import { profileLines, profileStep } from './step_profile.ts';
 import { type Measured, runSuite, type Suite } from './suite.ts';
 import { SUITES } from './suites.ts';
+import { tune } from './tune.ts';
+import { isTunable, measureOn } from './tune_measure.ts';
 
 const ALL = /(?:)/;
 
@@ -22,6 +29,9 @@ interface BenchOptions {
   baseline?: string;
   compare?: boolean;
   allow?: number;
+  tune?: boolean;
+  profile?: boolean;
+  tuned?: boolean;
 }
 
 /** The command `ucgm bench`. */
@@ -37,12 +47,20 @@ export function addBench(ucgm: Command): void {
     .option('--json <file>', 'write results as JSON lines: an environment, then a line a case')
     .option('--baseline <file>', "show ours by another library's times: what tools/torch_baseline.py wrote")
     .option('--compare', 'compare two results files, case by case; exit code 1 if a case is slower, failed or missing')
+    .option('--profile', 'one training step, the first of suite model that --filter takes: kernels, gaps, the host')
+    .option(
+      '--tune',
+      'search the tiles for this adapter, within a minute, and keep what was found for train, sample and bench',
+    )
+    .option(...NO_TUNED)
     .option('--allow <percent>', 'with --compare: how much slower a case may be (default: 10)', percent)
     .action(bench);
 }
 
 async function bench(files: string[], options: BenchOptions, command: Command): Promise<void> {
+  if (options.tune) return tuneAdapter(files, command);
   if (options.compare) return compare(files, options, command);
+  if (options.profile) return profile(files, options, command);
   if (files.length > 0) throw new UsageError(`${files[0]} is no option`, 'files go with --compare');
   if (options.allow !== undefined) throw new UsageError('--allow goes with --compare', 'leave it out');
   // Before the work.
@@ -51,13 +69,14 @@ async function bench(files: string[], options: BenchOptions, command: Command): 
   const { suite: name, filter = ALL } = options;
   if (name === 'latents')
     return run(name, latentsSuite(filter), environment(thisPlace(), undefined), filter, file, baseline);
-  const device = await openNodeDevice();
+  const open = () => openTunedDevice({ tuned: options.tuned, say: () => {} });
+  const device = await openTunedDevice({ tuned: options.tuned });
   try {
     const place = thisPlace();
     const { adapter, software } = environment(place, device);
     console.log(`adapter: ${adapter}`);
     if (software) console.log('a software adapter: these times say nothing about a GPU');
-    const suite = await SUITES[name]({ device, filter, open: openNodeDevice, say: console.log });
+    const suite = await SUITES[name]({ device, filter, open, say: console.log });
     await run(name, suite, environment(place, device, suite.ceilings), filter, file, baseline);
   } finally {
     device.destroy();
@@ -79,6 +98,55 @@ async function run(
     ...(baseline?.compare(results) ?? []),
   ];
   if ((await runSuite(name, { ...suite, summary }, about, file)) > 0) process.exitCode = 1;
+}
+
+/** Profiles one step on a device of its own. */
+async function profile(files: readonly string[], options: BenchOptions, command: Command): Promise<void> {
+  refuseBeside('--profile', ['suite', 'json', 'baseline', 'allow'], files, command);
+  const device = await openTunedDevice({ tuned: options.tuned });
+  try {
+    const { software } = capsOf(device);
+    if (!device.features.has('timestamp-query'))
+      throw new UsageError('the device has no timestamps', 'take another adapter');
+    const [name] = modelCases(options.filter ?? ALL, software);
+    if (name === undefined)
+      throw new UsageError(`no step matches ${options.filter}`, 'leave --filter out, or take a step of --suite model');
+    console.log(`adapter: ${environment(thisPlace(), device).adapter}`);
+    if (software) console.log('a software adapter: these times say nothing about a GPU');
+    for (const line of profileLines(await profileStep(device, name))) console.log(line);
+  } finally {
+    device.destroy();
+  }
+}
+
+/** @throws UsageError for what a mode of the command does not take. */
+function refuseBeside(mode: string, names: readonly string[], files: readonly string[], command: Command): void {
+  const given = names.find((name) => command.getOptionValueSource(name) === 'cli');
+  if (given === undefined && files.length === 0) return;
+  throw new UsageError(`${mode} has no use for ${files[0] ?? `--${given}`}`, 'leave it out');
+}
+
+/** Searches, prints what it found, and keeps it. */
+async function tuneAdapter(files: readonly string[], command: Command): Promise<void> {
+  refuseBeside('--tune', ['suite', 'filter', 'json', 'baseline', 'compare', 'profile', 'allow'], files, command);
+  const device = await openNodeDevice();
+  try {
+    const cache = new AdapterCache(device);
+    if (!isTunable(device)) throw new UsageError('a software adapter has nothing to tune', 'run it on a GPU');
+    const start = performance.now();
+    let numbers: TunedNumbers = {};
+    for await (const found of tune(capsOf(device), measureOn(device))) {
+      numbers = { ...numbers, ...found.numbers };
+      const [before, after] = [found.before, found.after].map((share) => `${(100 * share).toFixed(1)}%`);
+      console.log(`${found.of}: ${before} above the best of ${found.measured} ways, now ${after}`);
+    }
+    cache.keep({ tuned: { date: new Date().toISOString(), numbers } });
+    console.log(
+      `${Object.keys(numbers).length} numbers, ${((performance.now() - start) / 1000).toFixed(0)} s: ${cache.path}`,
+    );
+  } finally {
+    device.destroy();
+  }
 }
 
 function compare(files: readonly string[], options: BenchOptions, command: Command): void {

@@ -2,6 +2,7 @@ import type { VelocityNetwork } from '../src/nn/network.ts';
 import { networkOf, resolveModel } from '../src/run/model.ts';
 import { presetNamed } from '../src/run/presets.ts';
 import { mergeConfig, type PartialConfig, type RunConfig } from '../src/run/settings.ts';
+import type { PassPrecision } from '../src/tensor/index.ts';
 
 /** A training step to measure: a preset, what differs from it, and the data's shape. */
 interface ModelCase {
@@ -37,8 +38,7 @@ const digits = (preset: string, changes: object, size: number, gpuOnly: boolean)
   gpuOnly,
 });
 
-/** tools/torch_baseline.py has steps of the same names. */
-const CASES: { readonly [name: string]: ModelCase } = {
+const CASES_OF_F32: { readonly [name: string]: ModelCase } = {
   'step tiny preset': digits('tiny', {}, 28, false),
   'step 28x28 w128 d6 b128': digits('multistep', SMALL, 28, true),
   'step MNIST setting': digits('mnist', {}, 32, true),
@@ -50,6 +50,27 @@ const CASES: { readonly [name: string]: ModelCase } = {
   'step EDM2-XS 64x64 b8': latents('EDM2-XS', 4, 64, 8),
   'step EDM2-S 64x64 b8': latents('EDM2-S', 4, 64, 8),
   'step UNet+ 32x32 b32': { ...latents('UNet+', 3, 32, 32), data: [3, 32, 1] },
+};
+
+/** Steps that are measured in lower precision too, under their name and that of the precision. */
+const LOWER = [
+  'step 28x28 w128 d6 b128',
+  'step MNIST setting',
+  'step TiT-S/2 b64',
+  'step TiT-B/2 b32',
+  'step TiT-XL/1 b16',
+] as const;
+
+const lower = (name: string, precision: PassPrecision): [string, ModelCase] => {
+  const { changes, ...rest } = CASES_OF_F32[name] as ModelCase;
+  const train = { ...changes.train, precision };
+  return [`${name} ${precision}`, { ...rest, changes: { ...changes, train } }];
+};
+
+/** tools/torch_baseline.py has steps of the same names. */
+const CASES: { readonly [name: string]: ModelCase } = {
+  ...CASES_OF_F32,
+  ...Object.fromEntries(LOWER.flatMap((name) => [lower(name, 'f32x3'), lower(name, 'mixed')])),
 };
 
 /** Names of the cases that a filter takes. */

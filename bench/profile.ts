@@ -1,11 +1,22 @@
-/** Milliseconds and dispatches of one kernel variant within a recorded stretch of work. */
-export interface KernelTime {
+import type { Work, WorkMeter } from './work.ts';
+
+/** Milliseconds and dispatches of one kernel variant within a recorded stretch of work, and what they do, where there is a meter. */
+export interface KernelTime extends Work {
   readonly label: string;
   readonly ms: number;
   readonly count: number;
 }
 
+/** From the end of one dispatch to the beginning of the next. */
+export interface Gap {
+  readonly ms: number;
+  readonly after: string;
+  readonly before: string;
+}
+
 const MAX_DISPATCHES = 2048;
+
+type Span = readonly [begin: number, end: number];
 
 /**
  * Measures every dispatch of a device's work by itself: while it is on, each compute pass of the device's encoders is cut into a
@@ -16,11 +27,16 @@ export class Profiler {
   readonly #device: GPUDevice;
   readonly #querySet: GPUQuerySet;
   readonly #create: GPUDevice['createCommandEncoder'];
+  readonly #meter: WorkMeter | undefined;
   #labels: string[] = [];
+  #works: (Work | undefined)[] = [];
+  /** Of the last work that was measured, in its order. */
+  gaps: readonly Gap[] = [];
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, meter?: WorkMeter) {
     if (!device.features.has('timestamp-query')) throw new Error('the device has no timestamp-query');
     this.#device = device;
+    this.#meter = meter;
     this.#querySet = device.createQuerySet({ type: 'timestamp', count: 2 * MAX_DISPATCHES });
     this.#create = device.createCommandEncoder.bind(device);
   }
@@ -28,6 +44,7 @@ export class Profiler {
   /** Runs some work that submits to the device, and returns its kernels, slowest first. */
   async measure(work: () => Promise<void>): Promise<KernelTime[]> {
     this.#labels = [];
+    this.#works = [];
     Object.defineProperty(this.#device, 'createCommandEncoder', { configurable: true, value: () => this.#encoder() });
     try {
       await work();
@@ -35,11 +52,23 @@ export class Profiler {
       Reflect.deleteProperty(this.#device, 'createCommandEncoder');
     }
     const times = await this.#read();
-    const sums = new Map<string, { ms: number; count: number }>();
+    const sums = new Map<string, Omit<KernelTime, 'label'>>();
     for (const [i, label] of this.#labels.entries()) {
-      const sum = sums.get(label) ?? { ms: 0, count: 0 };
-      sums.set(label, { ms: sum.ms + (times[i] as number), count: sum.count + 1 });
+      const sum = sums.get(label) ?? { ms: 0, count: 0, flops: 0, bytes: 0 };
+      const [begin, end] = times[i] as Span;
+      const { flops, bytes } = this.#works[i] ?? { flops: 0, bytes: 0 };
+      sums.set(label, {
+        ms: sum.ms + end - begin,
+        count: sum.count + 1,
+        flops: sum.flops + flops,
+        bytes: sum.bytes + bytes,
+      });
     }
+    this.gaps = times.slice(1).map(([begin], i) => ({
+      ms: begin - (times[i] as Span)[1],
+      after: this.#labels[i] as string,
+      before: this.#labels[i + 1] as string,
+    }));
     return [...sums].map(([label, sum]) => ({ label, ...sum })).sort((a, b) => b.ms - a.ms);
   }
 
@@ -69,6 +98,7 @@ export class Profiler {
       setBindGroup: (_: number, given: GPUBindGroup | null) => void (group = given),
       dispatchWorkgroups: (x, y, z) => {
         const i = this.#labels.push(pipeline?.label ?? '') - 1;
+        this.#works.push(this.#meter?.of(group));
         if (i >= MAX_DISPATCHES) throw new Error(`more than ${MAX_DISPATCHES} dispatches to profile`);
         const pass = encoder.beginComputePass({
           timestampWrites: {
@@ -86,7 +116,8 @@ export class Profiler {
     };
   }
 
-  async #read(): Promise<number[]> {
+  /** Beginning and end of each dispatch, from the first one's beginning on. */
+  async #read(): Promise<Span[]> {
     const size = 16 * this.#labels.length;
     const device = this.#device;
     const resolved = device.createBuffer({ size, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
@@ -98,6 +129,7 @@ export class Profiler {
     await staging.mapAsync(GPUMapMode.READ);
     const ticks = new BigUint64Array(staging.getMappedRange().slice(0));
     for (const buffer of [resolved, staging]) buffer.destroy();
-    return this.#labels.map((_, i) => Number((ticks[2 * i + 1] as bigint) - (ticks[2 * i] as bigint)) / 1e6);
+    const at = (i: number) => Number((ticks[i] as bigint) - (ticks[0] as bigint)) / 1e6;
+    return this.#labels.map((_, i) => [at(2 * i), at(2 * i + 1)]);
   }
 }

@@ -1,10 +1,11 @@
 // adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
 //   g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
 // Buffers f32: param, m, v [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
-//   hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
-//   root is 1, or 0 (with eps 1) for a step of plain momentum.
+//   hyper [10] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root, decay of the average): the bias corrections are folded in on the
+//   host, in doubles; root is 1, or 0 (with eps 1) for a step of plain momentum.
 //   scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
-//   average [count] updated and decay [1] where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
+//   average [count] updated where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
+//   half [count] f16 where HAS_HALF: the new param, rounded.
 //   Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
 // Grid: one vec4 an invocation, WG invocations a workgroup. All reads are under way before the first of them is waited for: whether the
 //   step is held is asked after them.
@@ -18,6 +19,8 @@ const WG: u32 = 256u;          // knob, halved to fit: invocations a workgroup
 const CAUTIOUS: bool = false;  // knob: mask the update by its agreement with the gradient
 
 const HAS_AVERAGE: bool = false;  // knob: update the average too; without CAUTIOUS, or there are more than 8 buffers
+const HAS_HALF: bool = false;     // knob: write the copy in half precision too; likewise
+alias Half = vec4f;               // knob: vec4h with HAS_HALF
 
 struct Dims {
   count: u32,
@@ -33,7 +36,7 @@ struct Dims {
 @group(0) @binding(6) var<storage, read> scales: array<f32>; // optional: CAUTIOUS
 @group(0) @binding(7) var<storage, read> owners: array<u32>; // optional: CAUTIOUS
 @group(0) @binding(8) var<storage, read_write> average: array<vec4f>; // optional: HAS_AVERAGE
-@group(0) @binding(9) var<storage, read> decay: array<f32>; // optional: HAS_AVERAGE
+@group(0) @binding(9) var<storage, read_write> half: array<Half>; // optional: HAS_HALF
 @group(0) @binding(10) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -70,7 +73,10 @@ fn main(
   v[i] = select(old_v, new_v, live);
   param[i] = select(p, new_p, live);
   if (HAS_AVERAGE) {
-    let mixed = select(old_average + (1.0 - decay[0]) * (new_p - old_average), new_p, vec4<bool>(decay[0] == 0.0));
+    let mixed = select(old_average + (1.0 - hyper[9]) * (new_p - old_average), new_p, vec4<bool>(hyper[9] == 0.0));
     average[i] = select(old_average, mixed, live);
+  }
+  if (HAS_HALF) {
+    half[i] = Half(select(p, new_p, live));
   }
 }

@@ -1,18 +1,19 @@
 // add: out = a + b, elementwise.
-// Buffers: a, b, out [count] f32; a and b may be the same.
+// Buffers: a, b, out [count] f32, or f16; a and b may be the same.
 // Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
-// Precision: f32.
+// Precision: f32; a, b and out may be stored as f16.
 
 const WG: u32 = 256u;  // knob, halved to fit: invocations a workgroup
 const PER: u32 = 4u;   // knob: elements an invocation
+alias Scalar = f32;    // knob: f16 stores a, b, out in half precision
 
 struct Dims {
   count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<Scalar>;
+@group(0) @binding(1) var<storage, read> b: array<Scalar>;
+@group(0) @binding(2) var<storage, read_write> out: array<Scalar>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -25,7 +26,7 @@ fn main(
   for (var i = 0u; i < PER; i++) {
     let at = first + i * WG;
     if (at < dims.count) {
-      out[at] = a[at] + b[at];
+      out[at] = Scalar(f32(a[at]) + f32(b[at]));
     }
   }
 }

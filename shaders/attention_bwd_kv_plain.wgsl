@@ -3,12 +3,12 @@
 // Buffers as attention_bwd_q_plain, with dk as k and dv as v for dq.
 // Grid: QUERIES keys an invocation (the knob's name is that of the other plain kernels), WG invocations of one head a workgroup;
 //   queries are read at addresses that the workgroup shares.
-// Precision: f32.
+// Precision: f32; q, k, v, dout, dk and dv may be stored as f16.
 // Source: Dao et al. 2022, the backward of attention.
 // @use attention_plain_backward
 
-@group(0) @binding(7) var<storage, read_write> dk: array<Elem>;
-@group(0) @binding(8) var<storage, read_write> dv: array<Elem>;
+@group(0) @binding(7) var<storage, read_write> dk: array<Stored>;
+@group(0) @binding(8) var<storage, read_write> dv: array<Stored>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -35,10 +35,10 @@ fn main(
   for (var r = 0u; r < each; r++) {
     let row = first_key + min(key + r, dims.keys - 1u);
     for (var d = 0u; d < line; d++) {
-      kr[r * LONG + d] = k[row * LINE + d] * dims.scale;
+      kr[r * LONG + d] = Elem(k[row * LINE + d]) * dims.scale;
     }
     for (var d = 0u; d < value_line; d++) {
-      vr[r * LONG + d] = v[row * VALUE_LINE + d];
+      vr[r * LONG + d] = Elem(v[row * VALUE_LINE + d]);
     }
   }
   for (var member = 0u; member < group_size(); member++) {
@@ -60,8 +60,8 @@ fn main(
         var qd = Step();
         var gd = Step();
         for (var i = 0u; i < KEYS; i++) {
-          if (SAME || d < line) { qd[i] = q[query[i] + d]; }
-          if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
+          if (SAME || d < line) { qd[i] = Elem(q[query[i] + d]); }
+          if (SAME || d < value_line) { gd[i] = Elem(dout[from_out[i] + d]); }
         }
         add_products(&s, &dp, &kr, &vr, d, &qd, &gd);
       }
@@ -79,8 +79,8 @@ fn main(
         var qd = Step();
         var gd = Step();
         for (var i = 0u; i < KEYS; i++) {
-          if (SAME || d < line) { qd[i] = q[query[i] + d]; }
-          if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
+          if (SAME || d < line) { qd[i] = Elem(q[query[i] + d]); }
+          if (SAME || d < value_line) { gd[i] = Elem(dout[from_out[i] + d]); }
         }
         for (var r = 0u; r < QUERIES; r++) {
           dkr[r * LONG + d] = add_step(dkr[r * LONG + d], &dp, r, &qd);
@@ -92,10 +92,10 @@ fn main(
   for (var r = 0u; r < each; r++) {
     if (key + r < dims.keys) {
       for (var d = 0u; d < line; d++) {
-        dk[(first_key + key + r) * LINE + d] = dkr[r * LONG + d] * dims.scale;
+        dk[(first_key + key + r) * LINE + d] = Stored(dkr[r * LONG + d] * dims.scale);
       }
       for (var d = 0u; d < value_line; d++) {
-        dv[(first_key + key + r) * VALUE_LINE + d] = dvr[r * LONG + d];
+        dv[(first_key + key + r) * VALUE_LINE + d] = Stored(dvr[r * LONG + d]);
       }
     }
   }

@@ -2,7 +2,7 @@
 //   it was added to of p (dout_i . v_j - delta_i), p as in attention_bwd_q_plain; 0 where it hides.
 // Buffers as attention_bwd_q_plain, with dmask as the mask for dq.
 // Grid: one invocation an element of the mask, 64 a workgroup.
-// Precision: f32; a sum over queries and heads for each sample, then over samples.
+// Precision: f32, q, k, v and dout may be stored as f16; a sum over queries and heads for each sample, then over samples.
 // Source: the derivative of attention_fwd_plain.
 // @use attention_backward
 
@@ -38,11 +38,11 @@ fn main(
         let from_out = (first_out(head) + query * dims.heads) * VALUE_LINE;
         var score = 0.0;
         for (var d = 0u; d < LINE; d++) {
-          score += total(q[row * LINE + d] * dims.scale * k[from_k + d]);
+          score += total(Elem(q[row * LINE + d]) * dims.scale * Elem(k[from_k + d]));
         }
         var dp = 0.0;
         for (var d = 0u; d < VALUE_LINE; d++) {
-          dp += total(dout[from_out + d] * v[from_v + d]);
+          dp += total(Elem(dout[from_out + d]) * Elem(v[from_v + d]));
         }
         let p = weight(hide(cap(score), seen, query, key), rows[row].x);
         of_sample += by_score(p, dp, rows[row].y);

@@ -3,11 +3,11 @@
 // Buffers f32: q, dq [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
 //   dout [batch, n, heads, value_dim]; rows as attention_delta writes it. Optional: mask, as in attention_fwd_plain.
 // Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
-// Precision: f32.
+// Precision: f32; q, k, v, dout and dq may be stored as f16.
 // Source: Dao et al. 2022, the backward of attention.
 // @use attention_plain_backward
 
-@group(0) @binding(7) var<storage, read_write> dq: array<Elem>;
+@group(0) @binding(7) var<storage, read_write> dq: array<Stored>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -39,10 +39,10 @@ fn main(
   for (var r = 0u; r < each; r++) {
     let row = min(query + r, last);
     for (var d = 0u; d < line; d++) {
-      qr[r * LONG + d] = q[(first_row + row) * LINE + d] * dims.scale;
+      qr[r * LONG + d] = Elem(q[(first_row + row) * LINE + d]) * dims.scale;
     }
     for (var d = 0u; d < value_line; d++) {
-      gr[r * LONG + d] = dout[(out_rows + row * dims.heads) * VALUE_LINE + d];
+      gr[r * LONG + d] = Elem(dout[(out_rows + row * dims.heads) * VALUE_LINE + d]);
     }
   }
   for (var r = 0u; r < QUERIES; r++) {
@@ -59,8 +59,8 @@ fn main(
       var kd = Step();
       var vd = Step();
       for (var j = 0u; j < KEYS; j++) {
-        if (SAME || d < line) { kd[j] = k[key[j] * LINE + d]; }
-        if (SAME || d < value_line) { vd[j] = v[key[j] * VALUE_LINE + d]; }
+        if (SAME || d < line) { kd[j] = Elem(k[key[j] * LINE + d]); }
+        if (SAME || d < value_line) { vd[j] = Elem(v[key[j] * VALUE_LINE + d]); }
       }
       add_products(&s, &dp, &qr, &gr, d, &kd, &vd);
     }
@@ -75,7 +75,7 @@ fn main(
     for (var d = 0u; d < line; d++) {
       var kd: Step;
       for (var j = 0u; j < KEYS; j++) {
-        kd[j] = k[key[j] * LINE + d];
+        kd[j] = Elem(k[key[j] * LINE + d]);
       }
       for (var r = 0u; r < QUERIES; r++) {
         acc[r * LINE + d] = add_step(acc[r * LINE + d], &s, r, &kd);
@@ -85,7 +85,7 @@ fn main(
   for (var r = 0u; r < each; r++) {
     if (query + r < dims.n) {
       for (var d = 0u; d < line; d++) {
-        dq[(first_row + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
+        dq[(first_row + query + r) * LINE + d] = Stored(acc[r * LINE + d] * dims.scale);
       }
     }
   }

@@ -3,11 +3,12 @@
 // Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
 //   Optional: lengths u32 [batch], the valid keys.
 // Grid: LANES invocations an element of rows, ROWS elements a workgroup; neighbours read neighbours.
-// Precision: f32.
+// Precision: f32; out and dout may be stored as f16.
 // Source: Dao et al. 2022, the backward of attention.
 // @use lanes
 
 const LENGTHS: bool = false; // knob: a sample has valid keys, and padding after them
+alias Stored = f32;          // knob: how out and dout are stored: f32 or f16
 const LANES: u32 = 16u;      // knob: invocations that share a row
 const ROWS: u32 = 8u;        // knob: rows a workgroup
 
@@ -18,8 +19,8 @@ struct Dims {
   value_dim: u32,
 }
 
-@group(0) @binding(0) var<storage, read> out: array<f32>;
-@group(0) @binding(1) var<storage, read> dout: array<f32>;
+@group(0) @binding(0) var<storage, read> out: array<Stored>;
+@group(0) @binding(1) var<storage, read> dout: array<Stored>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
 @group(0) @binding(3) var<storage, read> lengths: array<u32>; // optional: LENGTHS
 @group(0) @binding(4) var<storage, read_write> rows: array<vec2f>;
@@ -36,7 +37,7 @@ fn main(
   var own = 0.0;
   if (at < queries) {
     for (var d = lid.x; d < dims.value_dim; d += LANES) {
-      own += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
+      own += f32(out[at * dims.value_dim + d]) * f32(dout[at * dims.value_dim + d]);
     }
   }
   let sum = lanes_sum(own, lid.x, lid.y);

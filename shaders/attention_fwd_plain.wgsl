@@ -4,15 +4,15 @@
 //   [mask_batch, mask_heads, mask_n, keys], f32 to add or u32 of which 0 hides; lengths u32 [batch], the valid keys.
 // Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, folded over (batch, head, tile of queries). Keys and
 //   values are read at addresses that the whole workgroup shares.
-// Precision: f32. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
+// Precision: f32; q, k, v and out may be stored as f16. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
 // The oracle of the tiled variant and the fast path on CPU adapters, where a read costs as much as many multiplications: there one
 // read of a key or value serves several queries, four numbers at a time, and llvmpipe compiles quickly what it cannot unroll.
 // Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
 // @use attention_plain
 // @use attention_forward
 
-@group(0) @binding(5) var<storage, read> v: array<Elem>;
-@group(0) @binding(6) var<storage, read_write> out: array<Elem>;
+@group(0) @binding(5) var<storage, read> v: array<Stored>;
+@group(0) @binding(6) var<storage, read_write> out: array<Stored>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -42,7 +42,7 @@ fn main(
   var sum: array<f32, QUERIES>;
   for (var r = 0u; r < each; r++) {
     for (var d = 0u; d < line; d++) {
-      qr[r * LINE + d] = q[(rows + min(query + r, last)) * LINE + d] * dims.scale;
+      qr[r * LINE + d] = Elem(q[(rows + min(query + r, last)) * LINE + d]) * dims.scale;
     }
   }
   for (var r = 0u; r < QUERIES; r++) {
@@ -57,7 +57,7 @@ fn main(
     for (var d = 0u; d < line; d++) {
       var kd: Step;
       for (var j = 0u; j < KEYS; j++) {
-        kd[j] = k[key[j] * LINE + d];
+        kd[j] = Elem(k[key[j] * LINE + d]);
       }
       for (var r = 0u; r < QUERIES; r++) {
         let qd = qr[r * LINE + d];
@@ -86,7 +86,7 @@ fn main(
     for (var d = 0u; d < value_line; d++) {
       var vd: Step;
       for (var j = 0u; j < KEYS; j++) {
-        vd[j] = v[key[j] * VALUE_LINE + d];
+        vd[j] = Elem(v[key[j] * VALUE_LINE + d]);
       }
       for (var r = 0u; r < QUERIES; r++) {
         acc[r * VALUE_LINE + d] = add_step(acc[r * VALUE_LINE + d] * shrink[r], &score, r, &vd);
@@ -108,7 +108,7 @@ fn main(
     if (query + r < dims.n) {
       let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * VALUE_LINE;
       for (var d = 0u; d < value_line; d++) {
-        out[to + d] = acc[r * VALUE_LINE + d] / sum[r];
+        out[to + d] = Stored(acc[r * VALUE_LINE + d] / sum[r]);
       }
     }
   }

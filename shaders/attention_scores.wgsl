@@ -2,7 +2,7 @@
 //   STAGE 0: scale q . k; 1: capped; 2: masked, with minus infinity where a key is hidden; 3: the weights, 0 where a key is hidden.
 // Buffers f32: q, k, mask and lengths as attention_fwd_plain; lse as it writes it, of stage 3 alone; scores [batch, heads, n, keys].
 // Grid: one invocation a score, 64 a workgroup.
-// Precision: f32.
+// Precision: f32; q and k may be stored as f16.
 // Source: Vaswani et al. 2017.
 // @use attention_forward
 
@@ -30,7 +30,7 @@ fn main(
   let first = (head / group_size() * dims.keys + key) * LINE;
   var score = 0.0;
   for (var d = 0u; d < LINE; d++) {
-    score += total(q[row * LINE + d] * dims.scale * k[first + d]);
+    score += total(Elem(q[row * LINE + d]) * dims.scale * Elem(k[first + d]));
   }
   if (STAGE > 0u) {
     score = cap(score);

@@ -1,7 +1,7 @@
 // attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
 //   the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
 // Grid: a workgroup of 8 LANES has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
-// Precision: f32.
+// Precision: f32; q, k, v, dout, dk and dv may be stored as f16.
 // Source: Dao et al. 2022, the backward of attention.
 // @use attention_tile_backward
 

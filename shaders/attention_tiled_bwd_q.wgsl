@@ -1,7 +1,7 @@
 // attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
 //   the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
 // Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
-// Precision: f32.
+// Precision: f32; q, k, v, dout and dq may be stored as f16.
 // Source: Dao et al. 2022, the backward of attention.
 // @use attention_tile_backward
 

@@ -2,7 +2,7 @@
 //   attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
 // Buffers f32: k, dq as attention_bwd_q_plain; dscores [batch, heads, keys, n up to a multiple of 4].
 // Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
-// Precision: f32.
+// Precision: f32; k and dq may be stored as f16.
 // Source: Dao et al. 2022, the backward of attention.
 // @use attention_place
 // @use attention_product
@@ -11,6 +11,7 @@
 const HEAD_DIM: u32 = 64u;   // knob: size of a head of q and k
 const VEC: bool = false;     // knob: read vec4f; the size is a multiple of 4
 alias Elem = f32;            // knob: vec4f with VEC
+alias Stored = f32;          // knob: how k and dq are stored: as Elem, or halves
 const GROUPED: bool = false; // knob: neighbouring heads of q share a head of k
 
 const VALUE_DIM: u32 = HEAD_DIM; // what is summed up is k
@@ -26,7 +27,7 @@ struct Dims {
   scale: f32,
 }
 
-@group(0) @binding(0) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> k: array<Stored>;
 @group(0) @binding(1) var<storage, read> dscores: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dq: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
@@ -36,7 +37,7 @@ const K: u32 = 1u;
 const V: u32 = 2u;
 
 fn element(source: u32, at: u32) -> vec4f {
-  return vec4f(k[at]);
+  return vec4f(Elem(k[at]));
 }
 
 fn put(result: u32, at: u32, value: OElem) {

@@ -1,12 +1,12 @@
 // attention_tiled_fwd: out = softmax(scores) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
 // Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
 // Q is staged again for each block, since all of it would fill the 16 KiB; the caches of the multiprocessor have it.
-// Precision: f32. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
+// Precision: f32; q, k, v and out may be stored as f16. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
 // Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
 // @use attention_tile
 // @use attention_forward
 
-@group(0) @binding(5) var<storage, read> v: array<Elem>;
+@group(0) @binding(5) var<storage, read> v: array<Stored>;
 @group(0) @binding(6) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
@@ -16,9 +16,9 @@ const V: u32 = 2u;
 
 fn element(source: u32, at: u32) -> vec4f {
   switch (source) {
-    case Q: { return vec4f(q[at]); }
-    case K: { return vec4f(k[at]); }
-    default: { return vec4f(v[at]); }
+    case Q: { return vec4f(Elem(q[at])); }
+    case K: { return vec4f(Elem(k[at])); }
+    default: { return vec4f(Elem(v[at])); }
   }
 }
 

@@ -3,7 +3,7 @@
 //   caller zeroes it, and several kernels add into columns of their own; modulation [same], gate of column c at gate_offset + c.
 // Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
 //   where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
-// Precision: f32, in one fixed order: no atomics.
+// Precision: f32, in one fixed order: no atomics; dy, h and dh may be stored as f16.
 // Source: the derivatives of shaders/gated_residual_fwd.wgsl by the gate and by h.
 // @use column_lanes
 // @use elements
@@ -14,12 +14,12 @@ const LANES: u32 = 8u;        // knob: invocations a column, a power of two
 const LANES_FROM: u32 = 32u;  // knob: mod_rows from which LANES share a column
 const VEC: bool = false;      // knob: dy, h and dh are accessed as vectors of 4; cols is a multiple of 4
 const HAS_DH: bool = false;   // knob: also write dh
+alias Scalar = f32;           // knob: f16 stores dy, h, dh in half precision
+alias Elem = f32;             // knob: as Scalar, a vector of 4 with VEC
+alias OElem = array<f32, 1>;  // knob: array<Scalar, 1>, or a vector of 4 with VEC
 alias Summed = f32;           // knob: vec4f with VEC
 
-alias OElem = array<f32, 1>;  // knob: vec4f with VEC
-
 const VEC_MOD: bool = false; // modulation may start anywhere
-alias Scalar = f32;
 
 struct Dims {
   rows: u32,
@@ -29,8 +29,8 @@ struct Dims {
   gate_offset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<Summed>;
-@group(0) @binding(1) var<storage, read> h: array<Summed>;
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> h: array<Elem>;
 @group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 @group(0) @binding(4) var<storage, read> modulation: array<f32>; // optional: HAS_DH
@@ -41,9 +41,9 @@ var<private> gate: vec4f; // of the column that the invocation sums
 // Asked for each element once.
 fn term(row: u32, col: u32) -> Summed {
   let at = row * (dims.cols / WIDTH) + col;
-  let slope = dy[at];
+  let slope = Summed(dy[at]);
   if (HAS_DH) { dh[at] = element(gate * vec4f(slope)); }
-  return slope * h[at];
+  return slope * Summed(h[at]);
 }
 
 @compute @workgroup_size(WG)

@@ -1,7 +1,7 @@
 // gated_residual_bwd_h: dh = gate * dy.
 // Buffers, row-major f32: dy, dh [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
 // Grid: as gated_residual_fwd.
-// Precision: f32.
+// Precision: f32; dy and dh may be stored as f16.
 // Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
 // @use elements
 // @use gate
@@ -10,11 +10,10 @@ const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgro
 const PER: u32 = 8u;   // knob: rows an invocation
 const VEC: bool = false;       // knob: dy and dh are accessed as vectors of 4; cols is a multiple of 4
 const VEC_MOD: bool = false;   // knob: so is modulation; mod_stride and gate_offset are multiples of 4; with VEC
-alias Elem = f32;              // knob: vec4f with VEC
-alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+alias Scalar = f32;            // knob: f16 stores dy, dh in half precision
+alias Elem = f32;              // knob: as Scalar, a vector of 4 with VEC
+alias OElem = array<f32, 1>;   // knob: array<Scalar, 1>, or a vector of 4 with VEC
 alias Mod = f32;               // knob: vec4f with VEC_MOD
-
-alias Scalar = f32;
 
 struct Dims {
   rows: u32,
@@ -55,6 +54,6 @@ fn main(
     }
     left--;
     let at = row * cols + col;
-    dh[at] = element(gate * vec4f(dy[at]));
+    dh[at] = element(gate * vec4f(vec4<Scalar>(dy[at])));
   }
 }

@@ -2,7 +2,7 @@
 // Buffers, row-major f32: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
 // Grid: a workgroup covers 64 columns, or with VEC 64 fours of them, of ROWS * PER rows, an invocation PER neighbouring rows of one:
 //   neighbours touch neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
-// Precision: f32.
+// Precision: f32; x, h and y may be stored as f16.
 // Source: Peebles & Xie 2023 (adaLN-Zero).
 // @use elements
 // @use gate
@@ -11,11 +11,10 @@ const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgro
 const PER: u32 = 8u;   // knob: rows an invocation
 const VEC: bool = false;       // knob: x, h and y are accessed as vectors of 4; cols is a multiple of 4
 const VEC_MOD: bool = false;   // knob: so is modulation; mod_stride and gate_offset are multiples of 4; with VEC
-alias Elem = f32;              // knob: vec4f with VEC
-alias OElem = array<f32, 1>;   // knob: vec4f with VEC
+alias Scalar = f32;            // knob: f16 stores x, h, y in half precision
+alias Elem = f32;              // knob: as Scalar, a vector of 4 with VEC
+alias OElem = array<f32, 1>;   // knob: array<Scalar, 1>, or a vector of 4 with VEC
 alias Mod = f32;               // knob: vec4f with VEC_MOD
-
-alias Scalar = f32;
 
 struct Dims {
   rows: u32,
@@ -57,6 +56,6 @@ fn main(
     }
     left--;
     let at = row * cols + col;
-    y[at] = element(vec4f(x[at]) + gate * vec4f(h[at]));
+    y[at] = element(vec4f(vec4<Scalar>(x[at])) + gate * vec4f(vec4<Scalar>(h[at])));
   }
 }

@@ -14,7 +14,7 @@
 // Precision: as f32 sums, or better; the epilogue in f32.
 // Source: Ootomo and Yokota 2022, "Recovering single precision accuracy from Tensor Cores while surpassing the FP32 theoretical peak performance".
 // @use act
-// @use shared_matrix
+// @use product_place
 // @use subgroup_matrix
 // @use matrix_tiles
 // @use product_finish
@@ -266,30 +266,20 @@ fn main(
   @builtin(subgroup_id) subgroup: u32,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
-  let tiles_n = (dims.n + BN - 1u) / BN;
-  let tiles_m = (dims.m + BM - 1u) / BM;
-  let group = wid.x + wid.y * groups.x;
-  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
-  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-  if (slice >= splits * dims.batch) {
+  let tile = product_place(wid, groups, BM, BN, dims.n);
+  if (!tile.live) {
     return;
   }
-  let tile = group % (tiles_n * tiles_m);
-  let batch = slice % dims.batch;
-  let k_begin = (slice / dims.batch) * dims.k_chunk;
-  let k_end = min(dims.k, k_begin + dims.k_chunk);
-  let row_base = (tile / tiles_n) * BM;
-  let col_base = (tile % tiles_n) * BN;
-  let from_a = source_a(shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k, row_base, k_begin, k_end);
-  let from_b = source_b(shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n, col_base, k_begin, k_end);
-  let row_out = row_base + (subgroup / 2u) * 16u * TM + lane / (4u * TN); // of quad 0; each quad after it is 32 / (4 TN) rows on
-  let col_out = col_base + (subgroup % 2u) * 16u * TN + lane % (4u * TN) * 4u;
+  let from_a = source_a(tile.from_a, tile.row, tile.k_begin, tile.k_end);
+  let from_b = source_b(tile.from_b, tile.col, tile.k_begin, tile.k_end);
+  let row_out = tile.row + (subgroup / 2u) * 16u * TM + lane / (4u * TN); // of quad 0; each quad after it is 32 / (4 TN) rows on
+  let col_out = tile.col + (subgroup % 2u) * 16u * TN + lane % (4u * TN) * 4u;
   let range = ranges_of(local);
 
   if (max(range.x, range.y) >= 0x7f800000u) {
     for (var quad = 0u; quad < 8u; quad++) {
       let row = row_out + quad * 4u;
-      finish(slice, batch, row, col_out, summed(row, col_out, from_a, from_b, k_begin, k_end));
+      finish(tile.slice, tile.batch, row, col_out, summed(row, col_out, from_a, from_b, tile.k_begin, tile.k_end));
     }
     return;
   }
@@ -304,7 +294,7 @@ fn main(
   var t = Totals();
   var next = fetch(item_a, item_b, from_a, from_b, 0u);
   var after = fetch(item_a, item_b, from_a, from_b, BK);
-  for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
+  for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
     // Past the end the fetches give zeros, so that a last odd step adds nothing.
     stage(item_a, item_b, next, scales);
     workgroupBarrier();
@@ -325,12 +315,12 @@ fn main(
   let half = back / 2;
   let first = power_of_two(half);
   let second = power_of_two(back - half);
-  finish(slice, batch, row_out, col_out, t.t00 * first * second);
-  finish(slice, batch, row_out + 4u, col_out, t.t01 * first * second);
-  finish(slice, batch, row_out + 8u, col_out, t.t02 * first * second);
-  finish(slice, batch, row_out + 12u, col_out, t.t03 * first * second);
-  finish(slice, batch, row_out + 16u, col_out, t.t10 * first * second);
-  finish(slice, batch, row_out + 20u, col_out, t.t11 * first * second);
-  finish(slice, batch, row_out + 24u, col_out, t.t12 * first * second);
-  finish(slice, batch, row_out + 28u, col_out, t.t13 * first * second);
+  finish(tile.slice, tile.batch, row_out, col_out, t.t00 * first * second);
+  finish(tile.slice, tile.batch, row_out + 4u, col_out, t.t01 * first * second);
+  finish(tile.slice, tile.batch, row_out + 8u, col_out, t.t02 * first * second);
+  finish(tile.slice, tile.batch, row_out + 12u, col_out, t.t03 * first * second);
+  finish(tile.slice, tile.batch, row_out + 16u, col_out, t.t10 * first * second);
+  finish(tile.slice, tile.batch, row_out + 20u, col_out, t.t11 * first * second);
+  finish(tile.slice, tile.batch, row_out + 24u, col_out, t.t12 * first * second);
+  finish(tile.slice, tile.batch, row_out + 28u, col_out, t.t13 * first * second);
 }

@@ -13,7 +13,7 @@
 // 246 on an H100). Sums leave by workgroup memory, 16 rows of a subgroup at a time, for the epilogue.
 // Precision: operands are rounded to f16, products and sums f32 (a tensor core truncates as it adds); the epilogue in f32.
 // @use act
-// @use shared_matrix
+// @use product_place
 // @use subgroup_matrix
 // @use matrix_tiles
 // @use product_finish
@@ -147,6 +147,66 @@ fn right(part: u32, i: u32, kk: u32) -> Right {
   return right_at(part, right_place(i, kk), B_LINE, TRANS_B);
 }
 
+// A subgroup's sums, named: matrices that a loop indexes go to memory.
+struct Sums {
+  c00: Sum,
+  c01: Sum,
+  c02: Sum,
+  c03: Sum,
+  c10: Sum,
+  c11: Sum,
+  c12: Sum,
+  c13: Sum,
+  c20: Sum,
+  c21: Sum,
+  c22: Sum,
+  c23: Sum,
+  c30: Sum,
+  c31: Sum,
+  c32: Sum,
+  c33: Sum,
+}
+
+// Adds 16 k of the staged step. B's matrices 2 and 3 are loaded after the first products.
+fn multiply(before: Sums, part_a: u32, part_b: u32, kk: u32) -> Sums {
+  var s = before;
+  let x0 = left(part_a, 0u, kk);
+  let x1 = left(part_a, 1u, kk);
+  var x2 = Left();
+  var x3 = Left();
+  if (TM > 2u) {
+    x2 = left(part_a, 2u, kk);
+    x3 = left(part_a, 3u, kk);
+  }
+  let y0 = right(part_b, 0u, kk);
+  let y1 = right(part_b, 1u, kk);
+  s.c00 = add_product(x0, y0, s.c00);
+  s.c01 = add_product(x0, y1, s.c01);
+  s.c10 = add_product(x1, y0, s.c10);
+  s.c11 = add_product(x1, y1, s.c11);
+  if (TM > 2u) {
+    s.c20 = add_product(x2, y0, s.c20);
+    s.c21 = add_product(x2, y1, s.c21);
+    s.c30 = add_product(x3, y0, s.c30);
+    s.c31 = add_product(x3, y1, s.c31);
+  }
+  if (TN > 2u) {
+    let y2 = right(part_b, 2u, kk);
+    let y3 = right(part_b, 3u, kk);
+    s.c02 = add_product(x0, y2, s.c02);
+    s.c03 = add_product(x0, y3, s.c03);
+    s.c12 = add_product(x1, y2, s.c12);
+    s.c13 = add_product(x1, y3, s.c13);
+    if (TM > 2u) {
+      s.c22 = add_product(x2, y2, s.c22);
+      s.c23 = add_product(x2, y3, s.c23);
+      s.c32 = add_product(x3, y2, s.c32);
+      s.c33 = add_product(x3, y3, s.c33);
+    }
+  }
+  return s;
+}
+
 const OUT_LINE: u32 = 4u * TN + 1u; // vec4u a row of sums in workgroup memory
 
 // Writes a line of a subgroup's matrices of sums.
@@ -167,218 +227,51 @@ fn main(
   @builtin(subgroup_id) subgroup: u32,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
-  let tiles_n = (dims.n + BN - 1u) / BN;
-  let tiles_m = (dims.m + BM - 1u) / BM;
-  let group = wid.x + wid.y * groups.x;
-  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
-  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-  if (slice >= splits * dims.batch) {
+  let tile = product_place(wid, groups, BM, BN, dims.n);
+  if (!tile.live) {
     return;
   }
-  let tile = group % (tiles_n * tiles_m);
-  let batch = slice % dims.batch;
-  let k_begin = (slice / dims.batch) * dims.k_chunk;
-  let k_end = min(dims.k, k_begin + dims.k_chunk);
-  let row_base = (tile / tiles_n) * BM;
-  let col_base = (tile % tiles_n) * BN;
-  let from_a = source_a(shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k, row_base, k_begin, k_end);
-  let from_b = source_b(shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n, col_base, k_begin, k_end);
+  let from_a = source_a(tile.from_a, tile.row, tile.k_begin, tile.k_end);
+  let from_b = source_b(tile.from_b, tile.col, tile.k_begin, tile.k_end);
   let part_a = subgroup / 2u;
   let part_b = 2u + subgroup % 2u;
 
   let item_a = item_of(local, !TRANS_A, BM);
   let item_b = item_of(local, TRANS_B, BN);
-  var c00 = Sum();
-  var c01 = Sum();
-  var c02 = Sum();
-  var c03 = Sum();
-  var c10 = Sum();
-  var c11 = Sum();
-  var c12 = Sum();
-  var c13 = Sum();
-  var c20 = Sum();
-  var c21 = Sum();
-  var c22 = Sum();
-  var c23 = Sum();
-  var c30 = Sum();
-  var c31 = Sum();
-  var c32 = Sum();
-  var c33 = Sum();
+  var s = Sums();
   var next = fetch(item_a, item_b, from_a, from_b, 0u);
   var after = fetch(item_a, item_b, from_a, from_b, BK);
-  for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
+  for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
     // Past the end the fetches give zeros, so that a last odd step adds nothing.
     stage(item_a, item_b, next);
     workgroupBarrier();
     next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
-    {
-      let x0 = left(part_a, 0u, 0u);
-      let x1 = left(part_a, 1u, 0u);
-      var x2 = Left();
-      var x3 = Left();
-      if (TM > 2u) {
-        x2 = left(part_a, 2u, 0u);
-        x3 = left(part_a, 3u, 0u);
-      }
-      let y0 = right(part_b, 0u, 0u);
-      let y1 = right(part_b, 1u, 0u);
-      c00 = add_product(x0, y0, c00);
-      c01 = add_product(x0, y1, c01);
-      c10 = add_product(x1, y0, c10);
-      c11 = add_product(x1, y1, c11);
-      if (TM > 2u) {
-        c20 = add_product(x2, y0, c20);
-        c21 = add_product(x2, y1, c21);
-        c30 = add_product(x3, y0, c30);
-        c31 = add_product(x3, y1, c31);
-      }
-      if (TN > 2u) {
-        let y2 = right(part_b, 2u, 0u);
-        let y3 = right(part_b, 3u, 0u);
-        c02 = add_product(x0, y2, c02);
-        c03 = add_product(x0, y3, c03);
-        c12 = add_product(x1, y2, c12);
-        c13 = add_product(x1, y3, c13);
-        if (TM > 2u) {
-          c22 = add_product(x2, y2, c22);
-          c23 = add_product(x2, y3, c23);
-          c32 = add_product(x3, y2, c32);
-          c33 = add_product(x3, y3, c33);
-        }
-      }
-    }
-    {
-      let x0 = left(part_a, 0u, 1u);
-      let x1 = left(part_a, 1u, 1u);
-      var x2 = Left();
-      var x3 = Left();
-      if (TM > 2u) {
-        x2 = left(part_a, 2u, 1u);
-        x3 = left(part_a, 3u, 1u);
-      }
-      let y0 = right(part_b, 0u, 1u);
-      let y1 = right(part_b, 1u, 1u);
-      c00 = add_product(x0, y0, c00);
-      c01 = add_product(x0, y1, c01);
-      c10 = add_product(x1, y0, c10);
-      c11 = add_product(x1, y1, c11);
-      if (TM > 2u) {
-        c20 = add_product(x2, y0, c20);
-        c21 = add_product(x2, y1, c21);
-        c30 = add_product(x3, y0, c30);
-        c31 = add_product(x3, y1, c31);
-      }
-      if (TN > 2u) {
-        let y2 = right(part_b, 2u, 1u);
-        let y3 = right(part_b, 3u, 1u);
-        c02 = add_product(x0, y2, c02);
-        c03 = add_product(x0, y3, c03);
-        c12 = add_product(x1, y2, c12);
-        c13 = add_product(x1, y3, c13);
-        if (TM > 2u) {
-          c22 = add_product(x2, y2, c22);
-          c23 = add_product(x2, y3, c23);
-          c32 = add_product(x3, y2, c32);
-          c33 = add_product(x3, y3, c33);
-        }
-      }
-    }
+    s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
     workgroupBarrier();
     stage(item_a, item_b, after);
     workgroupBarrier();
     after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
-    {
-      let x0 = left(part_a, 0u, 0u);
-      let x1 = left(part_a, 1u, 0u);
-      var x2 = Left();
-      var x3 = Left();
-      if (TM > 2u) {
-        x2 = left(part_a, 2u, 0u);
-        x3 = left(part_a, 3u, 0u);
-      }
-      let y0 = right(part_b, 0u, 0u);
-      let y1 = right(part_b, 1u, 0u);
-      c00 = add_product(x0, y0, c00);
-      c01 = add_product(x0, y1, c01);
-      c10 = add_product(x1, y0, c10);
-      c11 = add_product(x1, y1, c11);
-      if (TM > 2u) {
-        c20 = add_product(x2, y0, c20);
-        c21 = add_product(x2, y1, c21);
-        c30 = add_product(x3, y0, c30);
-        c31 = add_product(x3, y1, c31);
-      }
-      if (TN > 2u) {
-        let y2 = right(part_b, 2u, 0u);
-        let y3 = right(part_b, 3u, 0u);
-        c02 = add_product(x0, y2, c02);
-        c03 = add_product(x0, y3, c03);
-        c12 = add_product(x1, y2, c12);
-        c13 = add_product(x1, y3, c13);
-        if (TM > 2u) {
-          c22 = add_product(x2, y2, c22);
-          c23 = add_product(x2, y3, c23);
-          c32 = add_product(x3, y2, c32);
-          c33 = add_product(x3, y3, c33);
-        }
-      }
-    }
-    {
-      let x0 = left(part_a, 0u, 1u);
-      let x1 = left(part_a, 1u, 1u);
-      var x2 = Left();
-      var x3 = Left();
-      if (TM > 2u) {
-        x2 = left(part_a, 2u, 1u);
-        x3 = left(part_a, 3u, 1u);
-      }
-      let y0 = right(part_b, 0u, 1u);
-      let y1 = right(part_b, 1u, 1u);
-      c00 = add_product(x0, y0, c00);
-      c01 = add_product(x0, y1, c01);
-      c10 = add_product(x1, y0, c10);
-      c11 = add_product(x1, y1, c11);
-      if (TM > 2u) {
-        c20 = add_product(x2, y0, c20);
-        c21 = add_product(x2, y1, c21);
-        c30 = add_product(x3, y0, c30);
-        c31 = add_product(x3, y1, c31);
-      }
-      if (TN > 2u) {
-        let y2 = right(part_b, 2u, 1u);
-        let y3 = right(part_b, 3u, 1u);
-        c02 = add_product(x0, y2, c02);
-        c03 = add_product(x0, y3, c03);
-        c12 = add_product(x1, y2, c12);
-        c13 = add_product(x1, y3, c13);
-        if (TM > 2u) {
-          c22 = add_product(x2, y2, c22);
-          c23 = add_product(x2, y3, c23);
-          c32 = add_product(x3, y2, c32);
-          c33 = add_product(x3, y3, c33);
-        }
-      }
-    }
+    s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
     workgroupBarrier();
   }
 
-  let row_out = row_base + (subgroup / 2u) * 16u * TM;
-  let col_out = col_base + (subgroup % 2u) * 16u * TN;
+  let row_out = tile.row + (subgroup / 2u) * 16u * TM;
+  let col_out = tile.col + (subgroup % 2u) * 16u * TN;
   for (var i = 0u; i < TM; i++) {
     if (i == 0u) {
-      put_line(subgroup, c00, c01, c02, c03);
+      put_line(subgroup, s.c00, s.c01, s.c02, s.c03);
     } else if (i == 1u) {
-      put_line(subgroup, c10, c11, c12, c13);
+      put_line(subgroup, s.c10, s.c11, s.c12, s.c13);
     } else if (i == 2u) {
-      put_line(subgroup, c20, c21, c22, c23);
+      put_line(subgroup, s.c20, s.c21, s.c22, s.c23);
     } else {
-      put_line(subgroup, c30, c31, c32, c33);
+      put_line(subgroup, s.c30, s.c31, s.c32, s.c33);
     }
     workgroupBarrier();
     for (var x = 0u; x < 2u * TN; x++) {
       let e = x * 32u + lane;
       let sum = bitcast<vec4f>(parts[subgroup][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
-      finish(slice, batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
+      finish(tile.slice, tile.batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
     }
     workgroupBarrier();
   }

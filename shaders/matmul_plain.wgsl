@@ -11,7 +11,7 @@
 // branch a lane and a word, whether or not the lanes agree on the address, so the reads an FMA decide: 16 x 16 outputs an invocation
 // read 32 words for 256 FMAs, and a vec4f read costs less than four f32 reads. It unrolls the loops over const bounds up to that size.
 // @use act
-// @use shared_matrix
+// @use product_place
 
 const TM: u32 = 4u;                // knob: output rows an invocation, a multiple of 4 with VEC_A
 const TN: u32 = 4u;                // knob: output columns an invocation, a multiple of 4
@@ -71,34 +71,30 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_id) lid: vec3u,
 ) {
-  let tiles_n = (dims.n + TN * WG_X - 1u) / (TN * WG_X);
-  let tiles_m = (dims.m + TM * WG_Y - 1u) / (TM * WG_Y);
-  let group = wid.x + wid.y * groups.x;
-  let slice = group / (tiles_n * tiles_m); // split * batch + batch index
-  let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-  if (slice >= splits * dims.batch) {
+  let place = product_place(wid, groups, TM * WG_Y, TN * WG_X, dims.n);
+  if (!place.live) {
     return;
   }
-  let tile = group % (tiles_n * tiles_m);
-  let batch = slice % dims.batch;
-  let k_begin = (slice / dims.batch) * dims.k_chunk;
-  let k_end = min(dims.k, k_begin + dims.k_chunk);
-  let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
-  let col0 = ((tile % tiles_n) * WG_X * TQ + lid.x) * 4u; // quads WG_X apart, so that neighbours read neighbours
+  let slice = place.slice;
+  let batch = place.batch;
+  let k_begin = place.k_begin;
+  let k_end = place.k_end;
+  let row0 = place.row + lid.y * TM;
+  let col0 = place.col + 4u * lid.x; // quads WG_X apart, so that neighbours read neighbours
 
   // Where each row of A and each column of B starts; clamped, not masked: the store masks.
   var a_base: array<u32, TM>;
   var b_base: array<u32, TN>;
   for (var i = 0u; i < TM; i++) {
     let row = min(row0 + i, dims.m - 1u);
-    a_base[i] = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+    a_base[i] = place.from_a + row * select(dims.k, 1u, TRANS_A);
     if (VEC_A) {
       a_base[i] /= 4u;
     }
   }
   for (var j = 0u; j < TN; j++) {
     let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
-    b_base[j] = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+    b_base[j] = place.from_b + col * select(1u, dims.k, TRANS_B);
     if (VEC_B) {
       b_base[j] /= 4u;
     }

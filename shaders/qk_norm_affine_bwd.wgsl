@@ -4,13 +4,15 @@
 //   partial [chunks, 4, head_dim] = weight of q, of k, bias of q, of k.
 // Grid: one invocation an element of partial's first two rows of a chunk (q or k, and a column), 64 a workgroup; it walks the
 //   chunk's rows. Statistics are computed again for each: head_dim is small.
-// Precision: f32, in one fixed order.
+// Precision: f32, in one fixed order; qkv, and dq and dk, may be stored as f16.
 // Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
 // @use head_norm
 // @use runs
 
 const NORM: u32 = 2u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
 const HAS_ROPE: bool = false;     // knob: rotate
+alias Scalar = f32;               // knob: f16 stores qkv in half precision
+alias Head = f32;                 // knob: likewise dq, dk
 
 alias Summed = vec2f; // of dweight, of dbias
 
@@ -23,18 +25,18 @@ struct Dims {
   eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(0) var<storage, read> qkv: array<Scalar>;
 @group(0) @binding(1) var<storage, read> rope: array<f32>; // optional: HAS_ROPE
-@group(0) @binding(2) var<storage, read> dq: array<f32>;
-@group(0) @binding(3) var<storage, read> dk: array<f32>;
+@group(0) @binding(2) var<storage, read> dq: array<Head>;
+@group(0) @binding(3) var<storage, read> dk: array<Head>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(5) var<uniform> dims: Dims;
 
 fn arrived(which: u32, at: u32) -> f32 {
   if (which == 0u) {
-    return dq[at];
+    return f32(dq[at]);
   }
-  return dk[at];
+  return f32(dk[at]);
 }
 
 @compute @workgroup_size(64)
@@ -72,7 +74,7 @@ fn main(
         g = g * rope[cosines + d] + select(-crossed, crossed, d < other);
       }
       let stats = head_stats(base);
-      run += vec2f(g * (qkv[base + d] - stats.x) * stats.y, g);
+      run += vec2f(g * (f32(qkv[base + d]) - stats.x) * stats.y, g);
     }
     add_run(&sums, run);
   }

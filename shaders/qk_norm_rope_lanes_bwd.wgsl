@@ -3,7 +3,7 @@
 // Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n,
 //   head_dim]. head_dim is 4 LANES.
 // Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup, as the forward.
-// Precision: f32.
+// Precision: f32; qkv and dqkv, and dq, dk and dv, may be stored as f16.
 // Source: the derivative of shaders/qk_norm_rope_lanes_fwd.wgsl.
 // @use lanes_any
 // @use finite
@@ -13,6 +13,8 @@ const ROWS: u32 = 16u;            // knob: rows a workgroup
 const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
 const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
 const HAS_ROPE: bool = false;     // knob: rotate
+alias Elem = vec4f;               // knob: vec4h stores qkv, dqkv in half precision
+alias Head = vec4f;               // knob: likewise dq, dk, dv
 
 struct Dims {
   batch: u32,
@@ -22,13 +24,13 @@ struct Dims {
   eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(0) var<storage, read> qkv: array<Elem>;
 @group(0) @binding(1) var<storage, read> affine: array<vec4f>; // optional: HAS_AFFINE
 @group(0) @binding(2) var<storage, read> rope: array<vec4f>; // optional: HAS_ROPE
-@group(0) @binding(3) var<storage, read> dq: array<vec4f>;
-@group(0) @binding(4) var<storage, read> dk: array<vec4f>;
-@group(0) @binding(5) var<storage, read> dv: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> dqkv: array<vec4f>;
+@group(0) @binding(3) var<storage, read> dq: array<Head>;
+@group(0) @binding(4) var<storage, read> dk: array<Head>;
+@group(0) @binding(5) var<storage, read> dv: array<Head>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<Elem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 @compute @workgroup_size(LANES, ROWS)
@@ -47,17 +49,17 @@ fn main(
 
   var x = vec4f(0.0);
   if (NORM != 0u && live && which != 2u) {
-    x = qkv[at];
+    x = vec4f(qkv[at]);
   }
   var g = vec4f(0.0);
   if (live) {
     let from_row = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
     if (which == 0u) {
-      g = dq[from_row];
+      g = vec4f(dq[from_row]);
     } else if (which == 1u) {
-      g = dk[from_row];
+      g = vec4f(dk[from_row]);
     } else {
-      g = dv[from_row];
+      g = vec4f(dv[from_row]);
     }
     if (HAS_ROPE && which != 2u) {
       let turn = token * LANES + lid.x;
@@ -87,6 +89,6 @@ fn main(
     g = select(scale * (g - mean_g - x * means.y), g, which == 2u);
   }
   if (live) {
-    dqkv[at] = g;
+    dqkv[at] = Elem(g);
   }
 }

@@ -3,7 +3,7 @@
 // Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
 //   rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim]. head_dim is 4 LANES.
 // Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup: neighbours read neighbours, once.
-// Precision: f32; the variance is summed around the mean.
+// Precision: f32; qkv, and q, k and v, may be stored as f16; the variance is summed around the mean.
 // Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
 // @use lanes_any
 // @use finite
@@ -13,6 +13,8 @@ const ROWS: u32 = 16u;            // knob: rows a workgroup
 const NORM: u32 = 0u;             // knob: 0 none, 1 RMSNorm, 2 LayerNorm
 const HAS_AFFINE: bool = false;   // knob: weight and bias after the norm
 const HAS_ROPE: bool = false;     // knob: rotate
+alias Elem = vec4f;               // knob: vec4h stores qkv in half precision
+alias Head = vec4f;               // knob: likewise q, k, v
 
 struct Dims {
   batch: u32,
@@ -22,12 +24,12 @@ struct Dims {
   eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(0) var<storage, read> qkv: array<Elem>;
 @group(0) @binding(1) var<storage, read> affine: array<vec4f>; // optional: HAS_AFFINE
 @group(0) @binding(2) var<storage, read> rope: array<vec4f>; // optional: HAS_ROPE
-@group(0) @binding(3) var<storage, read_write> q: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> k: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> q: array<Head>;
+@group(0) @binding(4) var<storage, read_write> k: array<Head>;
+@group(0) @binding(5) var<storage, read_write> v: array<Head>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
 @compute @workgroup_size(LANES, ROWS)
@@ -45,7 +47,7 @@ fn main(
 
   var x = vec4f(0.0);
   if (live) {
-    x = qkv[row * LANES + lid.x];
+    x = vec4f(qkv[row * LANES + lid.x]);
   }
   if (NORM != 0u) {
     let inverse = 1.0 / f32(4u * LANES);
@@ -67,7 +69,7 @@ fn main(
   }
   let to = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
   if (which == 2u) {
-    v[to] = x;
+    v[to] = Head(x);
     return;
   }
   if (HAS_AFFINE) {
@@ -78,8 +80,8 @@ fn main(
     x = x * rope[at] + vec4f(-x.y, x.x, -x.w, x.z) * rope[dims.n * LANES + at];
   }
   if (which == 0u) {
-    q[to] = x;
+    q[to] = Head(x);
   } else {
-    k[to] = x;
+    k[to] = Head(x);
   }
 }

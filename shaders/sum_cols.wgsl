@@ -4,7 +4,7 @@
 // Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
 //   where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
 //   keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
-// Precision: f32, in one fixed order: no atomics.
+// Precision: f32, in one fixed order: no atomics; either side may be stored as f16.
 // @use column_lanes
 
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
@@ -13,6 +13,8 @@ const LANES_FROM: u32 = 64u;  // knob: rows a chunk from which LANES share a col
 const VEC: bool = false;      // knob: x and out are accessed as vectors of 4; cols is a multiple of 4
 const HAS_TAIL: bool = false; // knob: also sum the columns of tail
 const HAS_PRIOR: bool = false; // knob: add prior
+alias Elem = f32;             // knob: f16 stores x, tail in half precision; a vector of 4 with VEC
+alias OutElem = f32;          // knob: likewise out, tail_out
 alias Summed = f32;           // knob: vec4f with VEC
 
 const WIDTH: u32 = select(1u, 4u, VEC); // numbers a column
@@ -24,20 +26,20 @@ struct Dims {
   tail_cols: u32, // optional: HAS_TAIL, else 0
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Summed>;
-@group(0) @binding(1) var<storage, read_write> out: array<Summed>;
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read_write> out: array<OutElem>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-@group(0) @binding(3) var<storage, read> tail: array<Summed>; // optional: HAS_TAIL
-@group(0) @binding(4) var<storage, read_write> tail_out: array<Summed>; // optional: HAS_TAIL
-@group(0) @binding(5) var<storage, read> prior: array<Summed>; // optional: HAS_PRIOR
+@group(0) @binding(3) var<storage, read> tail: array<Elem>; // optional: HAS_TAIL
+@group(0) @binding(4) var<storage, read_write> tail_out: array<OutElem>; // optional: HAS_TAIL
+@group(0) @binding(5) var<storage, read> prior: array<OutElem>; // optional: HAS_PRIOR
 
 var<private> in_tail: bool;
 
 fn term(row: u32, col: u32) -> Summed {
   if (HAS_TAIL && in_tail) {
-    return tail[row * (dims.tail_cols / WIDTH) + col];
+    return Summed(tail[row * (dims.tail_cols / WIDTH) + col]);
   }
-  return x[row * (dims.cols / WIDTH) + col];
+  return Summed(x[row * (dims.cols / WIDTH) + col]);
 }
 
 @compute @workgroup_size(WG)
@@ -56,13 +58,13 @@ fn main(
     return;
   }
   if (in_tail) {
-    tail_out[p.part * cols + p.col] = sum;
+    tail_out[p.part * cols + p.col] = OutElem(sum);
     return;
   }
   let at = p.part * cols + p.col;
   if (HAS_PRIOR) {
-    out[at] = prior[at] + sum;
+    out[at] = OutElem(Summed(prior[at]) + sum);
   } else {
-    out[at] = sum;
+    out[at] = OutElem(sum);
   }
 }

@@ -1,7 +1,7 @@
 // swiglu_bwd: dx1 = dy * x2 * silu'(x1), dx2 = dy * silu(x1).
-// Buffers, row-major f32: x12, dx12 [rows, 2 hidden], dy [rows, hidden].
+// Buffers, row-major f32, or f16: x12, dx12 [rows, 2 hidden], dy [rows, hidden].
 // Grid: as swiglu_fwd, over the elements of dy.
-// Precision: f32.
+// Precision: f32; the buffers may be stored as f16.
 // Source: the derivative of shaders/swiglu_fwd.wgsl.
 // @use activation
 // @use elements
@@ -9,10 +9,9 @@
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 4u;   // knob: rows an invocation
 const VEC: bool = false;       // knob: x12, dy and dx12 are accessed as vectors of 4; hidden is a multiple of 4
-alias Elem = f32;              // knob: vec4f with VEC
-alias OElem = array<f32, 1>;   // knob: vec4f with VEC
-
-alias Scalar = f32;
+alias Scalar = f32;            // knob: f16 stores x12, dy, dx12 in half precision
+alias Elem = f32;              // knob: as Scalar, a vector of 4 with VEC
+alias OElem = array<f32, 1>;   // knob: array<Scalar, 1>, or a vector of 4 with VEC
 
 struct Dims {
   rows: u32,
@@ -23,6 +22,8 @@ struct Dims {
 @group(0) @binding(1) var<storage, read> dy: array<Elem>;
 @group(0) @binding(2) var<storage, read_write> dx12: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+
+fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -43,9 +44,9 @@ fn main(
     if (row < dims.rows) {
       let at = row * hidden + col;
       let at1 = at + row * hidden;
-      let x1 = vec4f(x12[at1]);
-      let x2 = vec4f(x12[at1 + hidden]);
-      let g = vec4f(dy[at]);
+      let x1 = x12_at(at1);
+      let x2 = x12_at(at1 + hidden);
+      let g = vec4f(vec4<Scalar>(dy[at]));
       let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w)); // shared by silu(x1) = x1 s and its derivative
       dx12[at1] = element(g * x2 * s * (1.0 + x1 * (1.0 - s)));
       dx12[at1 + hidden] = element(g * x1 * s);

@@ -7,9 +7,9 @@ const activation_bwd_ = {
   name: 'activation_bwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32' },
-    dy: { binding: 1, access: 'read', element: 'f32' },
-    dx: { binding: 2, access: 'read_write', element: 'f32' },
+    x: { binding: 0, access: 'read', element: 'Scalar' },
+    dy: { binding: 1, access: 'read', element: 'Scalar' },
+    dx: { binding: 2, access: 'read_write', element: 'Scalar' },
   },
   uniform: { binding: 3, size: 4, fields: {
     count: { type: 'u32', offset: 0 },
@@ -18,6 +18,7 @@ const activation_bwd_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     ACT: { kind: 'const', type: 'u32', default: 1 },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -30,14 +31,15 @@ const activation_bwd_ = {
 const WG: u32 = 256u;
 const ACT: u32 = 1u;
 const PER: u32 = 4u;
+alias Scalar = f32;
 
 struct Dims {
 count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Scalar>;
+@group(0) @binding(1) var<storage, read> dy: array<Scalar>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Scalar>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -50,7 +52,7 @@ let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
 for (var i = 0u; i < PER; i++) {
 let at = first + i * WG;
 if (at < dims.count) {
-dx[at] = dy[at] * act_grad(x[at]);
+dx[at] = Scalar(f32(dy[at]) * act_grad(f32(x[at])));
 }
 }
 }
@@ -241,9 +243,9 @@ return select(clamp(x, low, high), x, is_nan(x));
 
 /**
  * activation_bwd: dx = dy * act'(x), elementwise.
- * Buffers: x, dy, dx [count] f32.
+ * Buffers: x, dy, dx [count] f32, or f16.
  * Grid: as activation_fwd.
- * Precision: f32.
+ * Precision: f32; x, dy and dx may be stored as f16.
  * Source: the derivatives of shaders/activation_fwd.wgsl.
  */
 export interface ActivationBwd extends Same<typeof activation_bwd_> {}
@@ -253,8 +255,8 @@ const activation_fwd_ = {
   name: 'activation_fwd',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32' },
-    y: { binding: 1, access: 'read_write', element: 'f32' },
+    x: { binding: 0, access: 'read', element: 'Scalar' },
+    y: { binding: 1, access: 'read_write', element: 'Scalar' },
   },
   uniform: { binding: 2, size: 4, fields: {
     count: { type: 'u32', offset: 0 },
@@ -263,6 +265,7 @@ const activation_fwd_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     ACT: { kind: 'const', type: 'u32', default: 1 },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -275,13 +278,14 @@ const activation_fwd_ = {
 const WG: u32 = 256u;
 const ACT: u32 = 1u;
 const PER: u32 = 4u;
+alias Scalar = f32;
 
 struct Dims {
 count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Scalar>;
+@group(0) @binding(1) var<storage, read_write> y: array<Scalar>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -294,7 +298,7 @@ let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
 for (var i = 0u; i < PER; i++) {
 let at = first + i * WG;
 if (at < dims.count) {
-y[at] = act(x[at]);
+y[at] = Scalar(act(f32(x[at])));
 }
 }
 }
@@ -485,9 +489,9 @@ return select(clamp(x, low, high), x, is_nan(x));
 
 /**
  * activation_fwd: y = act(x), elementwise.
- * Buffers: x, y [count] f32.
+ * Buffers: x, y [count] f32, or f16.
  * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
- * Precision: f32.
+ * Precision: f32; x and y may be stored as f16.
  * Source: Hendrycks & Gimpel 2016 (GELU, both forms), Elfwing et al. 2017 (SiLU); the others and their polynomials: lib activation.
  */
 export interface ActivationFwd extends Same<typeof activation_fwd_> {}
@@ -506,7 +510,7 @@ const adam_step_ = {
     scales: { binding: 6, access: 'read', element: 'f32', optional: 'CAUTIOUS' },
     owners: { binding: 7, access: 'read', element: 'u32', optional: 'CAUTIOUS' },
     average: { binding: 8, access: 'read_write', element: 'vec4f', optional: 'HAS_AVERAGE' },
-    decay: { binding: 9, access: 'read', element: 'f32', optional: 'HAS_AVERAGE' },
+    half: { binding: 9, access: 'read_write', element: 'Half', optional: 'HAS_HALF' },
   },
   uniform: { binding: 10, size: 8, fields: {
     count: { type: 'u32', offset: 0 },
@@ -516,9 +520,12 @@ const adam_step_ = {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     CAUTIOUS: { kind: 'const', type: 'bool', default: false },
     HAS_AVERAGE: { kind: 'const', type: 'bool', default: false },
+    HAS_HALF: { kind: 'const', type: 'bool', default: false },
+    Half: { kind: 'alias', type: 'type', default: 'vec4f' },
   },
   workgroup: ['WG'],
   code: `
+
 
 
 
@@ -538,6 +545,8 @@ const WG: u32 = 256u;
 const CAUTIOUS: bool = false;
 
 const HAS_AVERAGE: bool = false;
+const HAS_HALF: bool = false;
+alias Half = vec4f;
 
 struct Dims {
 count: u32,
@@ -553,7 +562,7 @@ tensors: u32,
 @group(0) @binding(6) var<storage, read> scales: array<f32>;
 @group(0) @binding(7) var<storage, read> owners: array<u32>;
 @group(0) @binding(8) var<storage, read_write> average: array<vec4f>;
-@group(0) @binding(9) var<storage, read> decay: array<f32>;
+@group(0) @binding(9) var<storage, read_write> half: array<Half>;
 @group(0) @binding(10) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -590,8 +599,11 @@ m[i] = select(old_m, new_m, live);
 v[i] = select(old_v, new_v, live);
 param[i] = select(p, new_p, live);
 if (HAS_AVERAGE) {
-let mixed = select(old_average + (1.0 - decay[0]) * (new_p - old_average), new_p, vec4<bool>(decay[0] == 0.0));
+let mixed = select(old_average + (1.0 - hyper[9]) * (new_p - old_average), new_p, vec4<bool>(hyper[9] == 0.0));
 average[i] = select(old_average, mixed, live);
+}
+if (HAS_HALF) {
+half[i] = Half(select(p, new_p, live));
 }
 }
 
@@ -620,10 +632,11 @@ return select(update * scales[owners[i / 16u]], vec4f(0.0), update * g <= vec4f(
  * adam_step: one update of Adam, RAdam, the reference's AdamW or its cautious form over a flat buffer, in place.
  * g = finite(grad) * clip scale + l2 * p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;  p -= step (decay p + m / (root sqrt(v) + eps))
  * Buffers f32: param, m, v [count] updated; grad [count]; clip [4] of shaders/clip_scale.wgsl;
- * hyper [9] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root): the bias corrections are folded in on the host, in doubles;
- * root is 1, or 0 (with eps 1) for a step of plain momentum.
+ * hyper [10] = (step, b1, 1 - b1, b2, 1 - b2, eps, l2, decay, root, decay of the average): the bias corrections are folded in on the
+ * host, in doubles; root is 1, or 0 (with eps 1) for a step of plain momentum.
  * scales [tensors] and owners [ceil(count / 64)] u32 of shaders/cautious_scale.wgsl, where CAUTIOUS: m is then masked and scaled.
- * average [count] updated and decay [1] where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
+ * average [count] updated where HAS_AVERAGE: what shaders/ema.wgsl makes of the new param, in the same pass, to the bit.
+ * half [count] f16 where HAS_HALF: the new param, rounded.
  * Flat buffers are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
  * Grid: one vec4 an invocation, WG invocations a workgroup. All reads are under way before the first of them is waited for: whether the
  * step is held is asked after them.
@@ -638,9 +651,9 @@ const add_ = {
   name: 'add',
   entryPoint: 'main',
   bindings: {
-    a: { binding: 0, access: 'read', element: 'f32' },
-    b: { binding: 1, access: 'read', element: 'f32' },
-    out: { binding: 2, access: 'read_write', element: 'f32' },
+    a: { binding: 0, access: 'read', element: 'Scalar' },
+    b: { binding: 1, access: 'read', element: 'Scalar' },
+    out: { binding: 2, access: 'read_write', element: 'Scalar' },
   },
   uniform: { binding: 3, size: 4, fields: {
     count: { type: 'u32', offset: 0 },
@@ -648,6 +661,7 @@ const add_ = {
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -657,14 +671,15 @@ const add_ = {
 
 const WG: u32 = 256u;
 const PER: u32 = 4u;
+alias Scalar = f32;
 
 struct Dims {
 count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> a: array<Scalar>;
+@group(0) @binding(1) var<storage, read> b: array<Scalar>;
+@group(0) @binding(2) var<storage, read_write> out: array<Scalar>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -677,7 +692,7 @@ let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
 for (var i = 0u; i < PER; i++) {
 let at = first + i * WG;
 if (at < dims.count) {
-out[at] = a[at] + b[at];
+out[at] = Scalar(f32(a[at]) + f32(b[at]));
 }
 }
 }` as string,
@@ -685,9 +700,9 @@ out[at] = a[at] + b[at];
 
 /**
  * add: out = a + b, elementwise.
- * Buffers: a, b, out [count] f32; a and b may be the same.
+ * Buffers: a, b, out [count] f32, or f16; a and b may be the same.
  * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
- * Precision: f32.
+ * Precision: f32; a, b and out may be stored as f16.
  */
 export interface Add extends Same<typeof add_> {}
 export const add: Add = add_;
@@ -696,9 +711,9 @@ const add_rows_ = {
   name: 'add_rows',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'f32' },
+    x: { binding: 0, access: 'read', element: 'Scalar' },
     row: { binding: 1, access: 'read', element: 'f32' },
-    out: { binding: 2, access: 'read_write', element: 'f32' },
+    out: { binding: 2, access: 'read_write', element: 'Scalar' },
   },
   uniform: { binding: 3, size: 12, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -708,6 +723,7 @@ const add_rows_ = {
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -717,6 +733,7 @@ const add_rows_ = {
 
 const WG: u32 = 256u;
 const PER: u32 = 4u;
+alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -724,9 +741,9 @@ cols: u32,
 group_rows: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<Scalar>;
 @group(0) @binding(1) var<storage, read> row: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<Scalar>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
 @compute @workgroup_size(WG)
@@ -739,7 +756,7 @@ let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
 for (var i = 0u; i < PER; i++) {
 let at = first + i * WG;
 if (at < dims.rows * dims.cols) {
-out[at] = x[at] + row[(at / dims.cols / dims.group_rows) * dims.cols + at % dims.cols];
+out[at] = Scalar(f32(x[at]) + row[(at / dims.cols / dims.group_rows) * dims.cols + at % dims.cols]);
 }
 }
 }` as string,
@@ -749,7 +766,7 @@ out[at] = x[at] + row[(at / dims.cols / dims.group_rows) * dims.cols + at % dims
  * add_rows: out[r, c] = x[r, c] + row[r / group_rows, c]: one row for every group of consecutive rows (a sample's tokens).
  * Buffers: x, out [rows, cols] f32; row [ceil(rows / group_rows), cols] f32. The gradient by row is sum_cols over chunks of group_rows.
  * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
- * Precision: f32.
+ * Precision: f32; x and out may be stored as f16.
  */
 export interface AddRows extends Same<typeof add_rows_> {}
 export const add_rows: AddRows = add_rows_;
@@ -758,13 +775,13 @@ const attention_bwd_kv_plain_ = {
   name: 'attention_bwd_kv_plain',
   entryPoint: 'main',
   bindings: {
-    dk: { binding: 7, access: 'read_write', element: 'Elem' },
-    dv: { binding: 8, access: 'read_write', element: 'Elem' },
-    v: { binding: 4, access: 'read', element: 'Elem' },
-    dout: { binding: 5, access: 'read', element: 'Elem' },
+    dk: { binding: 7, access: 'read_write', element: 'Stored' },
+    dv: { binding: 8, access: 'read_write', element: 'Stored' },
+    v: { binding: 4, access: 'read', element: 'Stored' },
+    dout: { binding: 5, access: 'read', element: 'Stored' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -790,6 +807,7 @@ const attention_bwd_kv_plain_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -808,8 +826,8 @@ const attention_bwd_kv_plain_ = {
 
 
 
-@group(0) @binding(7) var<storage, read_write> dk: array<Elem>;
-@group(0) @binding(8) var<storage, read_write> dv: array<Elem>;
+@group(0) @binding(7) var<storage, read_write> dk: array<Stored>;
+@group(0) @binding(8) var<storage, read_write> dv: array<Stored>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -836,10 +854,10 @@ var dvr: Held;
 for (var r = 0u; r < each; r++) {
 let row = first_key + min(key + r, dims.keys - 1u);
 for (var d = 0u; d < line; d++) {
-kr[r * LONG + d] = k[row * LINE + d] * dims.scale;
+kr[r * LONG + d] = Elem(k[row * LINE + d]) * dims.scale;
 }
 for (var d = 0u; d < value_line; d++) {
-vr[r * LONG + d] = v[row * VALUE_LINE + d];
+vr[r * LONG + d] = Elem(v[row * VALUE_LINE + d]);
 }
 }
 for (var member = 0u; member < group_size(); member++) {
@@ -861,8 +879,8 @@ for (var d = 0u; d < long; d++) {
 var qd = Step();
 var gd = Step();
 for (var i = 0u; i < KEYS; i++) {
-if (SAME || d < line) { qd[i] = q[query[i] + d]; }
-if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
+if (SAME || d < line) { qd[i] = Elem(q[query[i] + d]); }
+if (SAME || d < value_line) { gd[i] = Elem(dout[from_out[i] + d]); }
 }
 add_products(&s, &dp, &kr, &vr, d, &qd, &gd);
 }
@@ -880,8 +898,8 @@ for (var d = 0u; d < long; d++) {
 var qd = Step();
 var gd = Step();
 for (var i = 0u; i < KEYS; i++) {
-if (SAME || d < line) { qd[i] = q[query[i] + d]; }
-if (SAME || d < value_line) { gd[i] = dout[from_out[i] + d]; }
+if (SAME || d < line) { qd[i] = Elem(q[query[i] + d]); }
+if (SAME || d < value_line) { gd[i] = Elem(dout[from_out[i] + d]); }
 }
 for (var r = 0u; r < QUERIES; r++) {
 dkr[r * LONG + d] = add_step(dkr[r * LONG + d], &dp, r, &qd);
@@ -893,10 +911,10 @@ dvr[r * LONG + d] = add_step(dvr[r * LONG + d], &s, r, &gd);
 for (var r = 0u; r < each; r++) {
 if (key + r < dims.keys) {
 for (var d = 0u; d < line; d++) {
-dk[(first_key + key + r) * LINE + d] = dkr[r * LONG + d] * dims.scale;
+dk[(first_key + key + r) * LINE + d] = Stored(dkr[r * LONG + d] * dims.scale);
 }
 for (var d = 0u; d < value_line; d++) {
-dv[(first_key + key + r) * VALUE_LINE + d] = dvr[r * LONG + d];
+dv[(first_key + key + r) * VALUE_LINE + d] = Stored(dvr[r * LONG + d]);
 }
 }
 }
@@ -961,8 +979,8 @@ return to;
 
 
 
-@group(0) @binding(4) var<storage, read> v: array<Elem>;
-@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> v: array<Stored>;
+@group(0) @binding(5) var<storage, read> dout: array<Stored>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
@@ -991,6 +1009,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -1017,8 +1036,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -1199,7 +1218,7 @@ return Place(group / tiles, (group % tiles) * covered);
  * Buffers as attention_bwd_q_plain, with dk as k and dv as v for dq.
  * Grid: QUERIES keys an invocation (the knob's name is that of the other plain kernels), WG invocations of one head a workgroup;
  * queries are read at addresses that the workgroup shares.
- * Precision: f32.
+ * Precision: f32; q, k, v, dout, dk and dv may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionBwdKvPlain extends Same<typeof attention_bwd_kv_plain_> {}
@@ -1210,11 +1229,11 @@ const attention_bwd_mask_ = {
   entryPoint: 'main',
   bindings: {
     dmask: { binding: 7, access: 'read_write', element: 'f32' },
-    v: { binding: 4, access: 'read', element: 'Elem' },
-    dout: { binding: 5, access: 'read', element: 'Elem' },
+    v: { binding: 4, access: 'read', element: 'Stored' },
+    dout: { binding: 5, access: 'read', element: 'Stored' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -1236,6 +1255,7 @@ const attention_bwd_mask_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -1285,11 +1305,11 @@ let row = head * dims.n + query;
 let from_out = (first_out(head) + query * dims.heads) * VALUE_LINE;
 var score = 0.0;
 for (var d = 0u; d < LINE; d++) {
-score += total(q[row * LINE + d] * dims.scale * k[from_k + d]);
+score += total(Elem(q[row * LINE + d]) * dims.scale * Elem(k[from_k + d]));
 }
 var dp = 0.0;
 for (var d = 0u; d < VALUE_LINE; d++) {
-dp += total(dout[from_out + d] * v[from_v + d]);
+dp += total(Elem(dout[from_out + d]) * Elem(v[from_v + d]));
 }
 let p = weight(hide(cap(score), seen, query, key), rows[row].x);
 of_sample += by_score(p, dp, rows[row].y);
@@ -1303,8 +1323,8 @@ dmask[at] = sum;
 
 
 
-@group(0) @binding(4) var<storage, read> v: array<Elem>;
-@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> v: array<Stored>;
+@group(0) @binding(5) var<storage, read> dout: array<Stored>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
@@ -1333,6 +1353,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -1359,8 +1380,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -1514,7 +1535,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * it was added to of p (dout_i . v_j - delta_i), p as in attention_bwd_q_plain; 0 where it hides.
  * Buffers as attention_bwd_q_plain, with dmask as the mask for dq.
  * Grid: one invocation an element of the mask, 64 a workgroup.
- * Precision: f32; a sum over queries and heads for each sample, then over samples.
+ * Precision: f32, q, k, v and dout may be stored as f16; a sum over queries and heads for each sample, then over samples.
  * Source: the derivative of attention_fwd_plain.
  */
 export interface AttentionBwdMask extends Same<typeof attention_bwd_mask_> {}
@@ -1524,12 +1545,12 @@ const attention_bwd_q_plain_ = {
   name: 'attention_bwd_q_plain',
   entryPoint: 'main',
   bindings: {
-    dq: { binding: 7, access: 'read_write', element: 'Elem' },
-    v: { binding: 4, access: 'read', element: 'Elem' },
-    dout: { binding: 5, access: 'read', element: 'Elem' },
+    dq: { binding: 7, access: 'read_write', element: 'Stored' },
+    v: { binding: 4, access: 'read', element: 'Stored' },
+    dout: { binding: 5, access: 'read', element: 'Stored' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -1555,6 +1576,7 @@ const attention_bwd_q_plain_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -1573,7 +1595,7 @@ const attention_bwd_q_plain_ = {
 
 
 
-@group(0) @binding(7) var<storage, read_write> dq: array<Elem>;
+@group(0) @binding(7) var<storage, read_write> dq: array<Stored>;
 
 @compute @workgroup_size(WG)
 fn main(
@@ -1605,10 +1627,10 @@ var of_row: array<vec2f, QUERIES>;
 for (var r = 0u; r < each; r++) {
 let row = min(query + r, last);
 for (var d = 0u; d < line; d++) {
-qr[r * LONG + d] = q[(first_row + row) * LINE + d] * dims.scale;
+qr[r * LONG + d] = Elem(q[(first_row + row) * LINE + d]) * dims.scale;
 }
 for (var d = 0u; d < value_line; d++) {
-gr[r * LONG + d] = dout[(out_rows + row * dims.heads) * VALUE_LINE + d];
+gr[r * LONG + d] = Elem(dout[(out_rows + row * dims.heads) * VALUE_LINE + d]);
 }
 }
 for (var r = 0u; r < QUERIES; r++) {
@@ -1625,8 +1647,8 @@ for (var d = 0u; d < long; d++) {
 var kd = Step();
 var vd = Step();
 for (var j = 0u; j < KEYS; j++) {
-if (SAME || d < line) { kd[j] = k[key[j] * LINE + d]; }
-if (SAME || d < value_line) { vd[j] = v[key[j] * VALUE_LINE + d]; }
+if (SAME || d < line) { kd[j] = Elem(k[key[j] * LINE + d]); }
+if (SAME || d < value_line) { vd[j] = Elem(v[key[j] * VALUE_LINE + d]); }
 }
 add_products(&s, &dp, &qr, &gr, d, &kd, &vd);
 }
@@ -1641,7 +1663,7 @@ s[r * KEYS + j] = select(0.0, ds, first + j < end);
 for (var d = 0u; d < line; d++) {
 var kd: Step;
 for (var j = 0u; j < KEYS; j++) {
-kd[j] = k[key[j] * LINE + d];
+kd[j] = Elem(k[key[j] * LINE + d]);
 }
 for (var r = 0u; r < QUERIES; r++) {
 acc[r * LINE + d] = add_step(acc[r * LINE + d], &s, r, &kd);
@@ -1651,7 +1673,7 @@ acc[r * LINE + d] = add_step(acc[r * LINE + d], &s, r, &kd);
 for (var r = 0u; r < each; r++) {
 if (query + r < dims.n) {
 for (var d = 0u; d < line; d++) {
-dq[(first_row + query + r) * LINE + d] = acc[r * LINE + d] * dims.scale;
+dq[(first_row + query + r) * LINE + d] = Stored(acc[r * LINE + d] * dims.scale);
 }
 }
 }
@@ -1716,8 +1738,8 @@ return to;
 
 
 
-@group(0) @binding(4) var<storage, read> v: array<Elem>;
-@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> v: array<Stored>;
+@group(0) @binding(5) var<storage, read> dout: array<Stored>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
@@ -1746,6 +1768,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -1772,8 +1795,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -1954,7 +1977,7 @@ return Place(group / tiles, (group % tiles) * covered);
  * Buffers f32: q, dq [batch, heads, n, head_dim]; k [batch, kv_heads, keys, head_dim]; v [batch, kv_heads, keys, value_dim];
  * dout [batch, n, heads, value_dim]; rows as attention_delta writes it. Optional: mask, as in attention_fwd_plain.
  * Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
- * Precision: f32.
+ * Precision: f32; q, k, v, dout and dq may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionBwdQPlain extends Same<typeof attention_bwd_q_plain_> {}
@@ -1964,8 +1987,8 @@ const attention_delta_ = {
   name: 'attention_delta',
   entryPoint: 'main',
   bindings: {
-    out: { binding: 0, access: 'read', element: 'f32' },
-    dout: { binding: 1, access: 'read', element: 'f32' },
+    out: { binding: 0, access: 'read', element: 'Stored' },
+    dout: { binding: 1, access: 'read', element: 'Stored' },
     lse: { binding: 2, access: 'read', element: 'f32' },
     lengths: { binding: 3, access: 'read', element: 'u32', optional: 'LENGTHS' },
     rows: { binding: 4, access: 'read_write', element: 'vec2f' },
@@ -1978,6 +2001,7 @@ const attention_delta_ = {
   } },
   knobs: {
     LENGTHS: { kind: 'const', type: 'bool', default: false },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     LANES: { kind: 'const', type: 'u32', default: 16 },
     ROWS: { kind: 'const', type: 'u32', default: 8 },
   },
@@ -1992,6 +2016,7 @@ const attention_delta_ = {
 
 
 const LENGTHS: bool = false;
+alias Stored = f32;
 const LANES: u32 = 16u;
 const ROWS: u32 = 8u;
 
@@ -2002,8 +2027,8 @@ n: u32,
 value_dim: u32,
 }
 
-@group(0) @binding(0) var<storage, read> out: array<f32>;
-@group(0) @binding(1) var<storage, read> dout: array<f32>;
+@group(0) @binding(0) var<storage, read> out: array<Stored>;
+@group(0) @binding(1) var<storage, read> dout: array<Stored>;
 @group(0) @binding(2) var<storage, read> lse: array<f32>;
 @group(0) @binding(3) var<storage, read> lengths: array<u32>;
 @group(0) @binding(4) var<storage, read_write> rows: array<vec2f>;
@@ -2020,7 +2045,7 @@ let queries = dims.batch * dims.n * dims.heads;
 var own = 0.0;
 if (at < queries) {
 for (var d = lid.x; d < dims.value_dim; d += LANES) {
-own += out[at * dims.value_dim + d] * dout[at * dims.value_dim + d];
+own += f32(out[at * dims.value_dim + d]) * f32(dout[at * dims.value_dim + d]);
 }
 }
 let sum = lanes_sum(own, lid.x, lid.y);
@@ -2069,7 +2094,7 @@ return total;
  * Buffers f32: out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows: pairs [batch, heads, n], with LENGTHS also [batch].
  * Optional: lengths u32 [batch], the valid keys.
  * Grid: LANES invocations an element of rows, ROWS elements a workgroup; neighbours read neighbours.
- * Precision: f32.
+ * Precision: f32; out and dout may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionDelta extends Same<typeof attention_delta_> {}
@@ -2079,12 +2104,12 @@ const attention_fwd_plain_ = {
   name: 'attention_fwd_plain',
   entryPoint: 'main',
   bindings: {
-    v: { binding: 5, access: 'read', element: 'Elem' },
-    out: { binding: 6, access: 'read_write', element: 'Elem' },
+    v: { binding: 5, access: 'read', element: 'Stored' },
+    out: { binding: 6, access: 'read_write', element: 'Stored' },
     lse: { binding: 7, access: 'read_write', element: 'f32' },
     lengths: { binding: 4, access: 'read', element: 'u32', optional: 'LENGTHS' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -2110,6 +2135,7 @@ const attention_fwd_plain_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -2132,8 +2158,8 @@ const attention_fwd_plain_ = {
 
 
 
-@group(0) @binding(5) var<storage, read> v: array<Elem>;
-@group(0) @binding(6) var<storage, read_write> out: array<Elem>;
+@group(0) @binding(5) var<storage, read> v: array<Stored>;
+@group(0) @binding(6) var<storage, read_write> out: array<Stored>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
 @compute @workgroup_size(WG)
@@ -2163,7 +2189,7 @@ var top: array<f32, QUERIES>;
 var sum: array<f32, QUERIES>;
 for (var r = 0u; r < each; r++) {
 for (var d = 0u; d < line; d++) {
-qr[r * LINE + d] = q[(rows + min(query + r, last)) * LINE + d] * dims.scale;
+qr[r * LINE + d] = Elem(q[(rows + min(query + r, last)) * LINE + d]) * dims.scale;
 }
 }
 for (var r = 0u; r < QUERIES; r++) {
@@ -2178,7 +2204,7 @@ var score = Products();
 for (var d = 0u; d < line; d++) {
 var kd: Step;
 for (var j = 0u; j < KEYS; j++) {
-kd[j] = k[key[j] * LINE + d];
+kd[j] = Elem(k[key[j] * LINE + d]);
 }
 for (var r = 0u; r < QUERIES; r++) {
 let qd = qr[r * LINE + d];
@@ -2207,7 +2233,7 @@ sum[r] += p;
 for (var d = 0u; d < value_line; d++) {
 var vd: Step;
 for (var j = 0u; j < KEYS; j++) {
-vd[j] = v[key[j] * VALUE_LINE + d];
+vd[j] = Elem(v[key[j] * VALUE_LINE + d]);
 }
 for (var r = 0u; r < QUERIES; r++) {
 acc[r * VALUE_LINE + d] = add_step(acc[r * VALUE_LINE + d] * shrink[r], &score, r, &vd);
@@ -2229,7 +2255,7 @@ for (var r = 0u; r < each; r++) {
 if (query + r < dims.n) {
 let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * VALUE_LINE;
 for (var d = 0u; d < value_line; d++) {
-out[to + d] = acc[r * VALUE_LINE + d] / sum[r];
+out[to + d] = Stored(acc[r * VALUE_LINE + d] / sum[r]);
 }
 }
 }
@@ -2291,6 +2317,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -2317,8 +2344,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -2500,13 +2527,1550 @@ return Place(group / tiles, (group % tiles) * covered);
  * [mask_batch, mask_heads, mask_n, keys], f32 to add or u32 of which 0 hides; lengths u32 [batch], the valid keys.
  * Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, folded over (batch, head, tile of queries). Keys and
  * values are read at addresses that the whole workgroup shares.
- * Precision: f32. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
+ * Precision: f32; q, k, v and out may be stored as f16. KEYS scores are taken at a time, so that the running sums are rescaled once for all of them.
  * The oracle of the tiled variant and the fast path on CPU adapters, where a read costs as much as many multiplications: there one
  * read of a key or value serves several queries, four numbers at a time, and llvmpipe compiles quickly what it cannot unroll.
  * Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
  */
 export interface AttentionFwdPlain extends Same<typeof attention_fwd_plain_> {}
 export const attention_fwd_plain: AttentionFwdPlain = attention_fwd_plain_;
+
+const attention_matrix_bwd_kv_ = {
+  name: 'attention_matrix_bwd_kv',
+  entryPoint: 'main',
+  bindings: {
+    q: { binding: 0, access: 'read', element: 'vec4u', holds: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'vec4u', holds: 'Stored' },
+    v: { binding: 2, access: 'read', element: 'vec4u', holds: 'Stored' },
+    dout: { binding: 3, access: 'read', element: 'vec4u', holds: 'Stored' },
+    rows: { binding: 4, access: 'read', element: 'vec2f' },
+    dk: { binding: 5, access: 'read_write', element: 'vec4u', holds: 'Stored' },
+    dv: { binding: 6, access: 'read_write', element: 'vec4u', holds: 'Stored' },
+    dscores: { binding: 7, access: 'read_write', element: 'vec4u', holds: 'Stored' },
+  },
+  uniform: { binding: 8, size: 28, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+  } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    Stored: { kind: 'alias', type: 'type', default: 'f16' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const STAGED: u32 = 8u;
+
+@group(0) @binding(0) var<storage, read> q: array<vec4u>;
+@group(0) @binding(1) var<storage, read> k: array<vec4u>;
+@group(0) @binding(2) var<storage, read> v: array<vec4u>;
+@group(0) @binding(3) var<storage, read> dout: array<vec4u>;
+@group(0) @binding(4) var<storage, read> rows: array<vec2f>;
+@group(0) @binding(5) var<storage, read_write> dk: array<vec4u>;
+@group(0) @binding(6) var<storage, read_write> dv: array<vec4u>;
+@group(0) @binding(7) var<storage, read_write> dscores: array<vec4u>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+var<workgroup> pairs: array<vec4f, 32>;
+
+const Q: u32 = 0u;
+const K: u32 = 1u;
+const V: u32 = 2u;
+const DOUT: u32 = 3u;
+
+fn element(source: u32, at: u32) -> vec4u {
+switch (source) {
+case Q: { return q[at]; }
+case K: { return k[at]; }
+case V: { return v[at]; }
+default: { return dout[at]; }
+}
+}
+
+const DK: u32 = 0u;
+const DV: u32 = 1u;
+
+fn put_eight(result: u32, at: u32, value: vec4u) {
+if (result == DK) {
+dk[at] = value;
+} else {
+dv[at] = value;
+}
+}
+
+const FIRST: u32 = 0u;
+const SECOND: u32 = 4u;
+
+
+fn pair_of(start: u32, query: u32) -> vec2f {
+return select(vec2f(3.0e38, 0.0), rows[start + min(query, dims.n - 1u)], query < dims.n);
+}
+
+fn stage_pairs(start: u32, query: u32, local: u32) {
+if (local < 16u) {
+let at = query + 4u * local;
+let four = transpose(mat4x2f(pair_of(start, at), pair_of(start, at + 1u), pair_of(start, at + 2u), pair_of(start, at + 3u)));
+pairs[2u * local] = four[0];
+pairs[2u * local + 1u] = four[1];
+}
+}
+
+fn weights(s: vec4f, quad: u32) -> vec4f {
+return exp(s * dims.scale - pairs[2u * quad]);
+}
+
+
+fn weights_of(s: Quads, quad: u32) -> Quads {
+return Quads(
+weights(s.q0, quad),
+weights(s.q1, quad + 1u),
+weights(s.q2, quad + 2u),
+weights(s.q3, quad + 3u),
+weights(s.q4, quad + 4u),
+weights(s.q5, quad + 5u),
+weights(s.q6, quad + 6u),
+weights(s.q7, quad + 7u),
+);
+}
+
+fn slopes(p: vec4f, dp: vec4f, quad: u32) -> vec4f {
+return p * (dp - pairs[2u * quad + 1u]);
+}
+
+
+fn slopes_of(p: Quads, dp: Quads, quad: u32) -> Quads {
+return Quads(
+slopes(p.q0, dp.q0, quad),
+slopes(p.q1, dp.q1, quad + 1u),
+slopes(p.q2, dp.q2, quad + 2u),
+slopes(p.q3, dp.q3, quad + 3u),
+slopes(p.q4, dp.q4, quad + 4u),
+slopes(p.q5, dp.q5, quad + 5u),
+slopes(p.q6, dp.q6, quad + 6u),
+slopes(p.q7, dp.q7, quad + 7u),
+);
+}
+
+
+fn keep_slopes(ds: Quads, line: u32, first: u32, live: bool) {
+let eights = (dims.n + 7u) / 8u;
+let eight = first / 8u;
+let to = line * eights + eight;
+if (live && eight < eights) { dscores[to] = halves(ds.q0, ds.q1); }
+if (live && eight + 1u < eights) { dscores[to + 1u] = halves(ds.q2, ds.q3); }
+if (live && eight + 2u < eights) { dscores[to + 2u] = halves(ds.q4, ds.q5); }
+if (live && eight + 3u < eights) { dscores[to + 3u] = halves(ds.q6, ds.q7); }
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+let place = place_of(wid, groups, dims.keys, ROWS);
+if (place.head >= dims.batch * dims.kv_heads) {
+return;
+}
+let own = own_of(subgroup, lane);
+let keys = Rows(place.head * dims.keys, dims.keys, 1u);
+let key = place.first + own.row;
+stage(FIRST, fetch(K, keys, place.first, local), local);
+stage(SECOND, fetch(V, keys, place.first, local), local);
+workgroupBarrier();
+let key_rows = head_of(FIRST + subgroup);
+let value_rows = head_of(SECOND + subgroup);
+workgroupBarrier();
+
+var by_key = Result();
+var by_value = Result();
+for (var member = 0u; member < group_size(); member++) {
+let head = place.head * group_size() + member;
+let queries = Rows(head * dims.n, dims.n, 1u);
+let outs = Rows(head / dims.heads * dims.n * dims.heads + head % dims.heads, dims.n, dims.heads);
+for (var begin = 0u; begin < dims.n; begin += COLS) {
+stage(FIRST, fetch(Q, queries, begin, local), local);
+stage(SECOND, fetch(DOUT, outs, begin, local), local);
+stage_pairs(head * dims.n, begin, local);
+workgroupBarrier();
+put(scores_of(key_rows, FIRST), subgroup);
+workgroupBarrier();
+let p = weights_of(quads_at(own.part, own.at), own.col / 4u);
+keep_halves(own.part, own.at, p);
+workgroupBarrier();
+by_value = add_values(by_value, subgroup, SECOND);
+let dp = scores_of(value_rows, SECOND);
+workgroupBarrier();
+put(dp, subgroup);
+workgroupBarrier();
+let ds = slopes_of(p, quads_at(own.part, own.at), own.col / 4u);
+keep_halves(own.part, own.at, ds);
+keep_slopes(ds, head * dims.keys + key, begin + own.col, key < dims.keys);
+workgroupBarrier();
+by_key = add_values(by_key, subgroup, FIRST);
+workgroupBarrier();
+}
+}
+let to = (place.head * dims.keys + key) * EIGHTS;
+let live = key < dims.keys;
+store(DK, by_key, dims.scale, own, subgroup, to, live);
+store(DV, by_value, 1.0, own, subgroup, to, live);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+alias Stored = f16;
+const GROUPED: bool = false;
+
+struct Dims {
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+}
+
+const ROWS: u32 = 64u;
+const COLS: u32 = 64u;
+const TILES: u32 = (HEAD_DIM + 15u) / 16u;
+const EIGHTS: u32 = HEAD_DIM / 8u;
+const LINE: u32 = 2u * TILES + 1u;
+const LINES: u32 = 16u * LINE;
+const SCORE_LINE: u32 = 9u;
+const PART: u32 = 16u * SCORE_LINE;
+
+var<workgroup> parts: array<array<vec4u, PART>, 8>;
+var<workgroup> lines: array<array<vec4u, LINES>, STAGED>;
+
+fn group_size() -> u32 {
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+
+struct Rows {
+first: u32,
+count: u32,
+step: u32,
+}
+
+
+struct Fetched {
+e0: vec4u,
+e1: vec4u,
+e2: vec4u,
+e3: vec4u,
+e4: vec4u,
+e5: vec4u,
+e6: vec4u,
+e7: vec4u,
+}
+
+fn fetch_eight(source: u32, rows: Rows, first: u32, i: u32, local: u32) -> vec4u {
+let item = local + 128u * i;
+let row = first + item / (2u * TILES);
+let eight = item % (2u * TILES);
+if (row < rows.count && (HEAD_DIM % 16u == 0u || eight < EIGHTS)) {
+return element(source, (rows.first + row * rows.step) * EIGHTS + eight);
+}
+return vec4u();
+}
+
+
+fn fetch(source: u32, rows: Rows, first: u32, local: u32) -> Fetched {
+var f = Fetched();
+f.e0 = fetch_eight(source, rows, first, 0u, local);
+if (TILES > 1u) { f.e1 = fetch_eight(source, rows, first, 1u, local); }
+if (TILES > 2u) { f.e2 = fetch_eight(source, rows, first, 2u, local); }
+if (TILES > 3u) { f.e3 = fetch_eight(source, rows, first, 3u, local); }
+if (TILES > 4u) { f.e4 = fetch_eight(source, rows, first, 4u, local); }
+if (TILES > 5u) { f.e5 = fetch_eight(source, rows, first, 5u, local); }
+if (TILES > 6u) { f.e6 = fetch_eight(source, rows, first, 6u, local); }
+if (TILES > 7u) { f.e7 = fetch_eight(source, rows, first, 7u, local); }
+return f;
+}
+
+fn stage_eight(to: u32, value: vec4u, i: u32, local: u32) {
+let item = local + 128u * i;
+let row = item / (2u * TILES);
+lines[to + row / 16u][row % 16u * LINE + item % (2u * TILES)] = value;
+}
+
+
+fn stage(to: u32, f: Fetched, local: u32) {
+stage_eight(to, f.e0, 0u, local);
+if (TILES > 1u) { stage_eight(to, f.e1, 1u, local); }
+if (TILES > 2u) { stage_eight(to, f.e2, 2u, local); }
+if (TILES > 3u) { stage_eight(to, f.e3, 3u, local); }
+if (TILES > 4u) { stage_eight(to, f.e4, 4u, local); }
+if (TILES > 5u) { stage_eight(to, f.e5, 5u, local); }
+if (TILES > 6u) { stage_eight(to, f.e6, 6u, local); }
+if (TILES > 7u) { stage_eight(to, f.e7, 7u, local); }
+}
+
+
+struct Head {
+t0: Left,
+t1: Left,
+t2: Left,
+t3: Left,
+t4: Left,
+t5: Left,
+t6: Left,
+t7: Left,
+}
+
+fn head_of(part: u32) -> Head {
+var h = Head();
+h.t0 = left_of_lines(part, 0u, LINE);
+if (TILES > 1u) { h.t1 = left_of_lines(part, 2u, LINE); }
+if (TILES > 2u) { h.t2 = left_of_lines(part, 4u, LINE); }
+if (TILES > 3u) { h.t3 = left_of_lines(part, 6u, LINE); }
+if (TILES > 4u) { h.t4 = left_of_lines(part, 8u, LINE); }
+if (TILES > 5u) { h.t5 = left_of_lines(part, 10u, LINE); }
+if (TILES > 6u) { h.t6 = left_of_lines(part, 12u, LINE); }
+if (TILES > 7u) { h.t7 = left_of_lines(part, 14u, LINE); }
+return h;
+}
+
+
+struct Sums {
+s0: Sum,
+s1: Sum,
+s2: Sum,
+s3: Sum,
+}
+
+fn add_scores(before: Sums, x: Left, begin: u32, at: u32) -> Sums {
+return Sums(
+add_product(x, right_of_lines(begin, at, LINE, true), before.s0),
+add_product(x, right_of_lines(begin + 1u, at, LINE, true), before.s1),
+add_product(x, right_of_lines(begin + 2u, at, LINE, true), before.s2),
+add_product(x, right_of_lines(begin + 3u, at, LINE, true), before.s3),
+);
+}
+
+
+fn scores_of(h: Head, begin: u32) -> Sums {
+var s = add_scores(Sums(), h.t0, begin, 0u);
+if (TILES > 1u) { s = add_scores(s, h.t1, begin, 2u); }
+if (TILES > 2u) { s = add_scores(s, h.t2, begin, 4u); }
+if (TILES > 3u) { s = add_scores(s, h.t3, begin, 6u); }
+if (TILES > 4u) { s = add_scores(s, h.t4, begin, 8u); }
+if (TILES > 5u) { s = add_scores(s, h.t5, begin, 10u); }
+if (TILES > 6u) { s = add_scores(s, h.t6, begin, 12u); }
+if (TILES > 7u) { s = add_scores(s, h.t7, begin, 14u); }
+return s;
+}
+
+
+fn put(s: Sums, subgroup: u32) {
+put_sum(2u * subgroup, 0u, s.s0, SCORE_LINE);
+put_sum(2u * subgroup, 4u, s.s1, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 0u, s.s2, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 4u, s.s3, SCORE_LINE);
+}
+
+
+struct Result {
+low: Sums,
+high: Sums,
+}
+
+fn add_line(before: Result, x: Left, part: u32) -> Result {
+var r = before;
+r.low.s0 = add_product(x, right_of_lines(part, 0u, LINE, false), r.low.s0);
+if (TILES > 1u) { r.low.s1 = add_product(x, right_of_lines(part, 2u, LINE, false), r.low.s1); }
+if (TILES > 2u) { r.low.s2 = add_product(x, right_of_lines(part, 4u, LINE, false), r.low.s2); }
+if (TILES > 3u) { r.low.s3 = add_product(x, right_of_lines(part, 6u, LINE, false), r.low.s3); }
+if (TILES > 4u) { r.high.s0 = add_product(x, right_of_lines(part, 8u, LINE, false), r.high.s0); }
+if (TILES > 5u) { r.high.s1 = add_product(x, right_of_lines(part, 10u, LINE, false), r.high.s1); }
+if (TILES > 6u) { r.high.s2 = add_product(x, right_of_lines(part, 12u, LINE, false), r.high.s2); }
+if (TILES > 7u) { r.high.s3 = add_product(x, right_of_lines(part, 14u, LINE, false), r.high.s3); }
+return r;
+}
+
+
+fn add_values(before: Result, subgroup: u32, begin: u32) -> Result {
+var r = add_line(before, left_at(2u * subgroup, 0u, SCORE_LINE, false), begin);
+r = add_line(r, left_at(2u * subgroup, 2u, SCORE_LINE, false), begin + 1u);
+r = add_line(r, left_at(2u * subgroup + 1u, 0u, SCORE_LINE, false), begin + 2u);
+return add_line(r, left_at(2u * subgroup + 1u, 2u, SCORE_LINE, false), begin + 3u);
+}
+
+
+struct Quads {
+q0: vec4f,
+q1: vec4f,
+q2: vec4f,
+q3: vec4f,
+q4: vec4f,
+q5: vec4f,
+q6: vec4f,
+q7: vec4f,
+}
+
+fn quads_at(part: u32, at: u32) -> Quads {
+return Quads(
+bitcast<vec4f>(parts[part][at]),
+bitcast<vec4f>(parts[part][at + 1u]),
+bitcast<vec4f>(parts[part][at + 2u]),
+bitcast<vec4f>(parts[part][at + 3u]),
+bitcast<vec4f>(parts[part][at + 4u]),
+bitcast<vec4f>(parts[part][at + 5u]),
+bitcast<vec4f>(parts[part][at + 6u]),
+bitcast<vec4f>(parts[part][at + 7u]),
+);
+}
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+fn keep_halves(part: u32, at: u32, q: Quads) {
+parts[part][at] = halves(q.q0, q.q1);
+parts[part][at + 1u] = halves(q.q2, q.q3);
+parts[part][at + 2u] = halves(q.q4, q.q5);
+parts[part][at + 3u] = halves(q.q6, q.q7);
+}
+
+
+struct Own {
+part: u32,
+at: u32,
+row: u32,
+col: u32,
+}
+
+fn own_of(subgroup: u32, lane: u32) -> Own {
+return Own(2u * subgroup + lane / 16u, lane % 16u * SCORE_LINE, 16u * subgroup + lane % 16u, 32u * (lane / 16u));
+}
+
+fn store_columns(result: u32, s: Sums, factor: f32, first: u32, own: Own, subgroup: u32, to: u32, live: bool) {
+put(s, subgroup);
+workgroupBarrier();
+for (var i = 0u; i < 4u; i++) {
+let eight = first + own.col / 8u + i;
+if (live && eight < EIGHTS) {
+let low = bitcast<vec4f>(parts[own.part][own.at + 2u * i]);
+let high = bitcast<vec4f>(parts[own.part][own.at + 2u * i + 1u]);
+put_eight(result, to + eight, halves(low * factor, high * factor));
+}
+}
+workgroupBarrier();
+}
+
+
+fn store(result: u32, r: Result, factor: f32, own: Own, subgroup: u32, to: u32, live: bool) {
+store_columns(result, r.low, factor, 0u, own, subgroup, to, live);
+if (TILES > 4u) { store_columns(result, r.high, factor, 8u, own, subgroup, to, live); }
+}
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+
+
+
+
+
+
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+
+
+
+
+
+
+
+
+
+fn left_of_lines(part: u32, at: u32, line: u32) -> Left {
+return subgroupMatrixLoad<Left, row_major>(&lines[part], at, line);
+}
+
+fn right_of_lines(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&lines[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&lines[part], at, line);
+}
+
+
+
+
+struct Place {
+head: u32,
+first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * attention_matrix_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, ds = p (dout_i . v_j - delta_i),
+ * p = exp(scale q_i . k_j - lse_i), on subgroup matrices; and ds, for attention_matrix_bwd_q. Where every query sees every key.
+ * Buffers f16: q [batch, heads, n, head_dim]; k, v, dk, dv [batch, kv_heads, keys, head_dim]; dout [batch, n, heads, head_dim]; dscores
+ * [batch, heads, keys, n up to a multiple of 8], 0 past n. f32: rows as attention_delta writes it.
+ * Grid: a workgroup of 128 has 64 keys of one head and walks blocks of 64 queries: lib attention_matrix.
+ * Precision: scores, exponentials and sums f32; p and ds are rounded to f16 for their products.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionMatrixBwdKv extends Same<typeof attention_matrix_bwd_kv_> {}
+export const attention_matrix_bwd_kv: AttentionMatrixBwdKv = attention_matrix_bwd_kv_;
+
+const attention_matrix_bwd_q_ = {
+  name: 'attention_matrix_bwd_q',
+  entryPoint: 'main',
+  bindings: {
+    k: { binding: 0, access: 'read', element: 'vec4u', holds: 'Stored' },
+    dscores: { binding: 1, access: 'read', element: 'vec4u', holds: 'Stored' },
+    dq: { binding: 2, access: 'read_write', element: 'vec4u', holds: 'Stored' },
+  },
+  uniform: { binding: 3, size: 28, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+  } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    Stored: { kind: 'alias', type: 'type', default: 'f16' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const STAGED: u32 = 4u;
+
+@group(0) @binding(0) var<storage, read> k: array<vec4u>;
+@group(0) @binding(1) var<storage, read> dscores: array<vec4u>;
+@group(0) @binding(2) var<storage, read_write> dq: array<vec4u>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+const K: u32 = 1u;
+
+fn element(source: u32, at: u32) -> vec4u {
+return k[at];
+}
+
+fn put_eight(result: u32, at: u32, value: vec4u) {
+dq[at] = value;
+}
+
+
+struct Slopes {
+e0: vec4u,
+e1: vec4u,
+e2: vec4u,
+e3: vec4u,
+}
+
+fn fetch_slope(head: u32, key: u32, query: u32, item: u32) -> vec4u {
+let eights = (dims.n + 7u) / 8u;
+let row = key + item / 8u;
+let eight = query / 8u + item % 8u;
+if (row < dims.keys && eight < eights) {
+return dscores[(head * dims.keys + row) * eights + eight];
+}
+return vec4u();
+}
+
+fn fetch_slopes(head: u32, key: u32, query: u32, local: u32) -> Slopes {
+return Slopes(
+fetch_slope(head, key, query, local),
+fetch_slope(head, key, query, local + 128u),
+fetch_slope(head, key, query, local + 256u),
+fetch_slope(head, key, query, local + 384u),
+);
+}
+
+
+fn stage_slopes(s: Slopes, local: u32) {
+let at = local / 8u * SCORE_LINE + local % 8u;
+parts[0][at] = s.e0;
+parts[1][at] = s.e1;
+parts[2][at] = s.e2;
+parts[3][at] = s.e3;
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+let place = place_of(wid, groups, dims.n, ROWS);
+let head = place.head;
+if (head >= dims.batch * dims.heads) {
+return;
+}
+let own = own_of(subgroup, lane);
+let keys = Rows(head / group_size() * dims.keys, dims.keys, 1u);
+var result = Result();
+var next = fetch(K, keys, 0u, local);
+var slopes = fetch_slopes(head, 0u, place.first, local);
+for (var begin = 0u; begin < dims.keys; begin += COLS) {
+stage(0u, next, local);
+stage_slopes(slopes, local);
+workgroupBarrier();
+next = fetch(K, keys, begin + COLS, local);
+slopes = fetch_slopes(head, begin + COLS, place.first, local);
+result = add_line(result, left_at(0u, 2u * subgroup, SCORE_LINE, true), 0u);
+result = add_line(result, left_at(1u, 2u * subgroup, SCORE_LINE, true), 1u);
+result = add_line(result, left_at(2u, 2u * subgroup, SCORE_LINE, true), 2u);
+result = add_line(result, left_at(3u, 2u * subgroup, SCORE_LINE, true), 3u);
+workgroupBarrier();
+}
+let query = place.first + own.row;
+store(0u, result, dims.scale, own, subgroup, (head * dims.n + query) * EIGHTS, query < dims.n);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+alias Stored = f16;
+const GROUPED: bool = false;
+
+struct Dims {
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+}
+
+const ROWS: u32 = 64u;
+const COLS: u32 = 64u;
+const TILES: u32 = (HEAD_DIM + 15u) / 16u;
+const EIGHTS: u32 = HEAD_DIM / 8u;
+const LINE: u32 = 2u * TILES + 1u;
+const LINES: u32 = 16u * LINE;
+const SCORE_LINE: u32 = 9u;
+const PART: u32 = 16u * SCORE_LINE;
+
+var<workgroup> parts: array<array<vec4u, PART>, 8>;
+var<workgroup> lines: array<array<vec4u, LINES>, STAGED>;
+
+fn group_size() -> u32 {
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+
+struct Rows {
+first: u32,
+count: u32,
+step: u32,
+}
+
+
+struct Fetched {
+e0: vec4u,
+e1: vec4u,
+e2: vec4u,
+e3: vec4u,
+e4: vec4u,
+e5: vec4u,
+e6: vec4u,
+e7: vec4u,
+}
+
+fn fetch_eight(source: u32, rows: Rows, first: u32, i: u32, local: u32) -> vec4u {
+let item = local + 128u * i;
+let row = first + item / (2u * TILES);
+let eight = item % (2u * TILES);
+if (row < rows.count && (HEAD_DIM % 16u == 0u || eight < EIGHTS)) {
+return element(source, (rows.first + row * rows.step) * EIGHTS + eight);
+}
+return vec4u();
+}
+
+
+fn fetch(source: u32, rows: Rows, first: u32, local: u32) -> Fetched {
+var f = Fetched();
+f.e0 = fetch_eight(source, rows, first, 0u, local);
+if (TILES > 1u) { f.e1 = fetch_eight(source, rows, first, 1u, local); }
+if (TILES > 2u) { f.e2 = fetch_eight(source, rows, first, 2u, local); }
+if (TILES > 3u) { f.e3 = fetch_eight(source, rows, first, 3u, local); }
+if (TILES > 4u) { f.e4 = fetch_eight(source, rows, first, 4u, local); }
+if (TILES > 5u) { f.e5 = fetch_eight(source, rows, first, 5u, local); }
+if (TILES > 6u) { f.e6 = fetch_eight(source, rows, first, 6u, local); }
+if (TILES > 7u) { f.e7 = fetch_eight(source, rows, first, 7u, local); }
+return f;
+}
+
+fn stage_eight(to: u32, value: vec4u, i: u32, local: u32) {
+let item = local + 128u * i;
+let row = item / (2u * TILES);
+lines[to + row / 16u][row % 16u * LINE + item % (2u * TILES)] = value;
+}
+
+
+fn stage(to: u32, f: Fetched, local: u32) {
+stage_eight(to, f.e0, 0u, local);
+if (TILES > 1u) { stage_eight(to, f.e1, 1u, local); }
+if (TILES > 2u) { stage_eight(to, f.e2, 2u, local); }
+if (TILES > 3u) { stage_eight(to, f.e3, 3u, local); }
+if (TILES > 4u) { stage_eight(to, f.e4, 4u, local); }
+if (TILES > 5u) { stage_eight(to, f.e5, 5u, local); }
+if (TILES > 6u) { stage_eight(to, f.e6, 6u, local); }
+if (TILES > 7u) { stage_eight(to, f.e7, 7u, local); }
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+struct Sums {
+s0: Sum,
+s1: Sum,
+s2: Sum,
+s3: Sum,
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn put(s: Sums, subgroup: u32) {
+put_sum(2u * subgroup, 0u, s.s0, SCORE_LINE);
+put_sum(2u * subgroup, 4u, s.s1, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 0u, s.s2, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 4u, s.s3, SCORE_LINE);
+}
+
+
+struct Result {
+low: Sums,
+high: Sums,
+}
+
+fn add_line(before: Result, x: Left, part: u32) -> Result {
+var r = before;
+r.low.s0 = add_product(x, right_of_lines(part, 0u, LINE, false), r.low.s0);
+if (TILES > 1u) { r.low.s1 = add_product(x, right_of_lines(part, 2u, LINE, false), r.low.s1); }
+if (TILES > 2u) { r.low.s2 = add_product(x, right_of_lines(part, 4u, LINE, false), r.low.s2); }
+if (TILES > 3u) { r.low.s3 = add_product(x, right_of_lines(part, 6u, LINE, false), r.low.s3); }
+if (TILES > 4u) { r.high.s0 = add_product(x, right_of_lines(part, 8u, LINE, false), r.high.s0); }
+if (TILES > 5u) { r.high.s1 = add_product(x, right_of_lines(part, 10u, LINE, false), r.high.s1); }
+if (TILES > 6u) { r.high.s2 = add_product(x, right_of_lines(part, 12u, LINE, false), r.high.s2); }
+if (TILES > 7u) { r.high.s3 = add_product(x, right_of_lines(part, 14u, LINE, false), r.high.s3); }
+return r;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+
+
+
+
+
+
+
+
+struct Own {
+part: u32,
+at: u32,
+row: u32,
+col: u32,
+}
+
+fn own_of(subgroup: u32, lane: u32) -> Own {
+return Own(2u * subgroup + lane / 16u, lane % 16u * SCORE_LINE, 16u * subgroup + lane % 16u, 32u * (lane / 16u));
+}
+
+fn store_columns(result: u32, s: Sums, factor: f32, first: u32, own: Own, subgroup: u32, to: u32, live: bool) {
+put(s, subgroup);
+workgroupBarrier();
+for (var i = 0u; i < 4u; i++) {
+let eight = first + own.col / 8u + i;
+if (live && eight < EIGHTS) {
+let low = bitcast<vec4f>(parts[own.part][own.at + 2u * i]);
+let high = bitcast<vec4f>(parts[own.part][own.at + 2u * i + 1u]);
+put_eight(result, to + eight, halves(low * factor, high * factor));
+}
+}
+workgroupBarrier();
+}
+
+
+fn store(result: u32, r: Result, factor: f32, own: Own, subgroup: u32, to: u32, live: bool) {
+store_columns(result, r.low, factor, 0u, own, subgroup, to, live);
+if (TILES > 4u) { store_columns(result, r.high, factor, 8u, own, subgroup, to, live); }
+}
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+
+
+
+
+
+
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn right_of_lines(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&lines[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&lines[part], at, line);
+}
+
+
+
+
+struct Place {
+head: u32,
+first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * attention_matrix_bwd_q: dq_i = scale * sum over j of ds_ij k_j, of ds that attention_matrix_bwd_kv has written, on subgroup matrices.
+ * Buffers f16: k [batch, kv_heads, keys, head_dim]; dq [batch, heads, n, head_dim]; dscores [batch, heads, keys, n up to a multiple of 8].
+ * Grid: a workgroup of 128 has 64 queries of one head and walks blocks of 64 keys: lib attention_matrix.
+ * Precision: products of halves, sums f32.
+ * Source: Dao et al. 2022, the backward of attention.
+ */
+export interface AttentionMatrixBwdQ extends Same<typeof attention_matrix_bwd_q_> {}
+export const attention_matrix_bwd_q: AttentionMatrixBwdQ = attention_matrix_bwd_q_;
+
+const attention_matrix_fwd_ = {
+  name: 'attention_matrix_fwd',
+  entryPoint: 'main',
+  bindings: {
+    q: { binding: 0, access: 'read', element: 'vec4u', holds: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'vec4u', holds: 'Stored' },
+    v: { binding: 2, access: 'read', element: 'vec4u', holds: 'Stored' },
+    out: { binding: 3, access: 'read_write', element: 'vec4u', holds: 'Stored' },
+    lse: { binding: 4, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 5, size: 28, fields: {
+    batch: { type: 'u32', offset: 0 },
+    heads: { type: 'u32', offset: 4 },
+    kv_heads: { type: 'u32', offset: 8, else: 'heads' },
+    n: { type: 'u32', offset: 12 },
+    keys: { type: 'u32', offset: 16, else: 'n' },
+    head_dim: { type: 'u32', offset: 20 },
+    scale: { type: 'f32', offset: 24 },
+  } },
+  knobs: {
+    HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
+    Stored: { kind: 'alias', type: 'type', default: 'f16' },
+    GROUPED: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const STAGED: u32 = 4u;
+const SLACK: f32 = 8.0;
+const NONE: f32 = -3.0e38;
+
+@group(0) @binding(0) var<storage, read> q: array<vec4u>;
+@group(0) @binding(1) var<storage, read> k: array<vec4u>;
+@group(0) @binding(2) var<storage, read> v: array<vec4u>;
+@group(0) @binding(3) var<storage, read_write> out: array<vec4u>;
+@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+var<workgroup> shared_rows: array<f32, 128>;
+var<workgroup> rises: atomic<u32>;
+
+const Q: u32 = 0u;
+const K: u32 = 1u;
+const V: u32 = 2u;
+
+fn element(source: u32, at: u32) -> vec4u {
+switch (source) {
+case Q: { return q[at]; }
+case K: { return k[at]; }
+default: { return v[at]; }
+}
+}
+
+fn put_eight(result: u32, at: u32, value: vec4u) {
+out[at] = value;
+}
+
+fn scaled(s: vec4f, first: u32, live: u32) -> vec4f {
+return select(vec4f(NONE), s * dims.scale, vec4u(first, first + 1u, first + 2u, first + 3u) < vec4u(live));
+}
+
+
+fn scale_all(s: Quads, live: u32) -> Quads {
+return Quads(
+scaled(s.q0, 0u, live),
+scaled(s.q1, 4u, live),
+scaled(s.q2, 8u, live),
+scaled(s.q3, 12u, live),
+scaled(s.q4, 16u, live),
+scaled(s.q5, 20u, live),
+scaled(s.q6, 24u, live),
+scaled(s.q7, 28u, live),
+);
+}
+
+fn top_of(s: Quads) -> f32 {
+let four = max(max(max(s.q0, s.q1), max(s.q2, s.q3)), max(max(s.q4, s.q5), max(s.q6, s.q7)));
+return max(max(four.x, four.y), max(four.z, four.w));
+}
+
+fn weights_of(s: Quads, top: f32) -> Quads {
+let t = vec4f(top);
+return Quads(exp(s.q0 - t), exp(s.q1 - t), exp(s.q2 - t), exp(s.q3 - t), exp(s.q4 - t), exp(s.q5 - t), exp(s.q6 - t), exp(s.q7 - t));
+}
+
+fn total(p: Quads) -> f32 {
+let four = ((p.q0 + p.q1) + (p.q2 + p.q3)) + ((p.q4 + p.q5) + (p.q6 + p.q7));
+return (four.x + four.y) + (four.z + four.w);
+}
+
+
+fn by_rows(s: Sums, factor: f32, own: Own, subgroup: u32) -> Sums {
+put(s, subgroup);
+workgroupBarrier();
+for (var i = 0u; i < 8u; i++) {
+parts[own.part][own.at + i] = bitcast<vec4u>(bitcast<vec4f>(parts[own.part][own.at + i]) * factor);
+}
+workgroupBarrier();
+let low = 2u * subgroup;
+let r = Sums(sum_at(low, 0u, SCORE_LINE), sum_at(low, 4u, SCORE_LINE), sum_at(low + 1u, 0u, SCORE_LINE), sum_at(low + 1u, 4u, SCORE_LINE));
+workgroupBarrier();
+return r;
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+let place = place_of(wid, groups, dims.n, ROWS);
+let head = place.head;
+if (head >= dims.batch * dims.heads) {
+return;
+}
+let own = own_of(subgroup, lane);
+let keys = Rows(head / group_size() * dims.keys, dims.keys, 1u);
+stage(0u, fetch(Q, Rows(head * dims.n, dims.n, 1u), place.first, local), local);
+var next = fetch(K, keys, 0u, local);
+workgroupBarrier();
+let rows = head_of(subgroup);
+workgroupBarrier();
+
+var result = Result();
+var top = NONE;
+var sum = 0.0;
+for (var begin = 0u; begin < dims.keys; begin += COLS) {
+stage(0u, next, local);
+workgroupBarrier();
+next = fetch(V, keys, begin, local);
+put(scores_of(rows, 0u), subgroup);
+workgroupBarrier();
+stage(0u, next, local);
+next = fetch(K, keys, begin + COLS, local);
+let first_key = begin + own.col;
+let s = scale_all(quads_at(own.part, own.at), max(dims.keys, first_key) - first_key);
+let highest = top_of(s);
+shared_rows[local] = highest;
+if (highest > top + SLACK) {
+atomicStore(&rises, 1u);
+}
+if (workgroupUniformLoad(&rises) > 0u) {
+let new_top = max(top, max(highest, shared_rows[local ^ 16u]));
+let shrink = exp(top - new_top);
+top = new_top;
+sum *= shrink;
+if (begin > 0u) {
+result.low = by_rows(result.low, shrink, own, subgroup);
+if (TILES > 4u) { result.high = by_rows(result.high, shrink, own, subgroup); }
+}
+}
+let p = weights_of(s, top);
+sum += total(p);
+keep_halves(own.part, own.at, p);
+workgroupBarrier();
+if (local == 0u) {
+atomicStore(&rises, 0u);
+}
+result = add_values(result, subgroup, 0u);
+workgroupBarrier();
+}
+
+shared_rows[local] = sum;
+workgroupBarrier();
+let all = sum + shared_rows[local ^ 16u];
+let query = place.first + own.row;
+let live = query < dims.n;
+if (live && own.col == 0u) {
+lse[head * dims.n + query] = top + log(all);
+}
+let to = ((head / dims.heads * dims.n + query) * dims.heads + head % dims.heads) * EIGHTS;
+store(0u, result, 1.0 / all, own, subgroup, to, live);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+const HEAD_DIM: u32 = 64u;
+alias Stored = f16;
+const GROUPED: bool = false;
+
+struct Dims {
+batch: u32,
+heads: u32,
+kv_heads: u32,
+n: u32,
+keys: u32,
+head_dim: u32,
+scale: f32,
+}
+
+const ROWS: u32 = 64u;
+const COLS: u32 = 64u;
+const TILES: u32 = (HEAD_DIM + 15u) / 16u;
+const EIGHTS: u32 = HEAD_DIM / 8u;
+const LINE: u32 = 2u * TILES + 1u;
+const LINES: u32 = 16u * LINE;
+const SCORE_LINE: u32 = 9u;
+const PART: u32 = 16u * SCORE_LINE;
+
+var<workgroup> parts: array<array<vec4u, PART>, 8>;
+var<workgroup> lines: array<array<vec4u, LINES>, STAGED>;
+
+fn group_size() -> u32 {
+return select(1u, dims.heads / dims.kv_heads, GROUPED);
+}
+
+
+struct Rows {
+first: u32,
+count: u32,
+step: u32,
+}
+
+
+struct Fetched {
+e0: vec4u,
+e1: vec4u,
+e2: vec4u,
+e3: vec4u,
+e4: vec4u,
+e5: vec4u,
+e6: vec4u,
+e7: vec4u,
+}
+
+fn fetch_eight(source: u32, rows: Rows, first: u32, i: u32, local: u32) -> vec4u {
+let item = local + 128u * i;
+let row = first + item / (2u * TILES);
+let eight = item % (2u * TILES);
+if (row < rows.count && (HEAD_DIM % 16u == 0u || eight < EIGHTS)) {
+return element(source, (rows.first + row * rows.step) * EIGHTS + eight);
+}
+return vec4u();
+}
+
+
+fn fetch(source: u32, rows: Rows, first: u32, local: u32) -> Fetched {
+var f = Fetched();
+f.e0 = fetch_eight(source, rows, first, 0u, local);
+if (TILES > 1u) { f.e1 = fetch_eight(source, rows, first, 1u, local); }
+if (TILES > 2u) { f.e2 = fetch_eight(source, rows, first, 2u, local); }
+if (TILES > 3u) { f.e3 = fetch_eight(source, rows, first, 3u, local); }
+if (TILES > 4u) { f.e4 = fetch_eight(source, rows, first, 4u, local); }
+if (TILES > 5u) { f.e5 = fetch_eight(source, rows, first, 5u, local); }
+if (TILES > 6u) { f.e6 = fetch_eight(source, rows, first, 6u, local); }
+if (TILES > 7u) { f.e7 = fetch_eight(source, rows, first, 7u, local); }
+return f;
+}
+
+fn stage_eight(to: u32, value: vec4u, i: u32, local: u32) {
+let item = local + 128u * i;
+let row = item / (2u * TILES);
+lines[to + row / 16u][row % 16u * LINE + item % (2u * TILES)] = value;
+}
+
+
+fn stage(to: u32, f: Fetched, local: u32) {
+stage_eight(to, f.e0, 0u, local);
+if (TILES > 1u) { stage_eight(to, f.e1, 1u, local); }
+if (TILES > 2u) { stage_eight(to, f.e2, 2u, local); }
+if (TILES > 3u) { stage_eight(to, f.e3, 3u, local); }
+if (TILES > 4u) { stage_eight(to, f.e4, 4u, local); }
+if (TILES > 5u) { stage_eight(to, f.e5, 5u, local); }
+if (TILES > 6u) { stage_eight(to, f.e6, 6u, local); }
+if (TILES > 7u) { stage_eight(to, f.e7, 7u, local); }
+}
+
+
+struct Head {
+t0: Left,
+t1: Left,
+t2: Left,
+t3: Left,
+t4: Left,
+t5: Left,
+t6: Left,
+t7: Left,
+}
+
+fn head_of(part: u32) -> Head {
+var h = Head();
+h.t0 = left_of_lines(part, 0u, LINE);
+if (TILES > 1u) { h.t1 = left_of_lines(part, 2u, LINE); }
+if (TILES > 2u) { h.t2 = left_of_lines(part, 4u, LINE); }
+if (TILES > 3u) { h.t3 = left_of_lines(part, 6u, LINE); }
+if (TILES > 4u) { h.t4 = left_of_lines(part, 8u, LINE); }
+if (TILES > 5u) { h.t5 = left_of_lines(part, 10u, LINE); }
+if (TILES > 6u) { h.t6 = left_of_lines(part, 12u, LINE); }
+if (TILES > 7u) { h.t7 = left_of_lines(part, 14u, LINE); }
+return h;
+}
+
+
+struct Sums {
+s0: Sum,
+s1: Sum,
+s2: Sum,
+s3: Sum,
+}
+
+fn add_scores(before: Sums, x: Left, begin: u32, at: u32) -> Sums {
+return Sums(
+add_product(x, right_of_lines(begin, at, LINE, true), before.s0),
+add_product(x, right_of_lines(begin + 1u, at, LINE, true), before.s1),
+add_product(x, right_of_lines(begin + 2u, at, LINE, true), before.s2),
+add_product(x, right_of_lines(begin + 3u, at, LINE, true), before.s3),
+);
+}
+
+
+fn scores_of(h: Head, begin: u32) -> Sums {
+var s = add_scores(Sums(), h.t0, begin, 0u);
+if (TILES > 1u) { s = add_scores(s, h.t1, begin, 2u); }
+if (TILES > 2u) { s = add_scores(s, h.t2, begin, 4u); }
+if (TILES > 3u) { s = add_scores(s, h.t3, begin, 6u); }
+if (TILES > 4u) { s = add_scores(s, h.t4, begin, 8u); }
+if (TILES > 5u) { s = add_scores(s, h.t5, begin, 10u); }
+if (TILES > 6u) { s = add_scores(s, h.t6, begin, 12u); }
+if (TILES > 7u) { s = add_scores(s, h.t7, begin, 14u); }
+return s;
+}
+
+
+fn put(s: Sums, subgroup: u32) {
+put_sum(2u * subgroup, 0u, s.s0, SCORE_LINE);
+put_sum(2u * subgroup, 4u, s.s1, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 0u, s.s2, SCORE_LINE);
+put_sum(2u * subgroup + 1u, 4u, s.s3, SCORE_LINE);
+}
+
+
+struct Result {
+low: Sums,
+high: Sums,
+}
+
+fn add_line(before: Result, x: Left, part: u32) -> Result {
+var r = before;
+r.low.s0 = add_product(x, right_of_lines(part, 0u, LINE, false), r.low.s0);
+if (TILES > 1u) { r.low.s1 = add_product(x, right_of_lines(part, 2u, LINE, false), r.low.s1); }
+if (TILES > 2u) { r.low.s2 = add_product(x, right_of_lines(part, 4u, LINE, false), r.low.s2); }
+if (TILES > 3u) { r.low.s3 = add_product(x, right_of_lines(part, 6u, LINE, false), r.low.s3); }
+if (TILES > 4u) { r.high.s0 = add_product(x, right_of_lines(part, 8u, LINE, false), r.high.s0); }
+if (TILES > 5u) { r.high.s1 = add_product(x, right_of_lines(part, 10u, LINE, false), r.high.s1); }
+if (TILES > 6u) { r.high.s2 = add_product(x, right_of_lines(part, 12u, LINE, false), r.high.s2); }
+if (TILES > 7u) { r.high.s3 = add_product(x, right_of_lines(part, 14u, LINE, false), r.high.s3); }
+return r;
+}
+
+
+fn add_values(before: Result, subgroup: u32, begin: u32) -> Result {
+var r = add_line(before, left_at(2u * subgroup, 0u, SCORE_LINE, false), begin);
+r = add_line(r, left_at(2u * subgroup, 2u, SCORE_LINE, false), begin + 1u);
+r = add_line(r, left_at(2u * subgroup + 1u, 0u, SCORE_LINE, false), begin + 2u);
+return add_line(r, left_at(2u * subgroup + 1u, 2u, SCORE_LINE, false), begin + 3u);
+}
+
+
+struct Quads {
+q0: vec4f,
+q1: vec4f,
+q2: vec4f,
+q3: vec4f,
+q4: vec4f,
+q5: vec4f,
+q6: vec4f,
+q7: vec4f,
+}
+
+fn quads_at(part: u32, at: u32) -> Quads {
+return Quads(
+bitcast<vec4f>(parts[part][at]),
+bitcast<vec4f>(parts[part][at + 1u]),
+bitcast<vec4f>(parts[part][at + 2u]),
+bitcast<vec4f>(parts[part][at + 3u]),
+bitcast<vec4f>(parts[part][at + 4u]),
+bitcast<vec4f>(parts[part][at + 5u]),
+bitcast<vec4f>(parts[part][at + 6u]),
+bitcast<vec4f>(parts[part][at + 7u]),
+);
+}
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+fn keep_halves(part: u32, at: u32, q: Quads) {
+parts[part][at] = halves(q.q0, q.q1);
+parts[part][at + 1u] = halves(q.q2, q.q3);
+parts[part][at + 2u] = halves(q.q4, q.q5);
+parts[part][at + 3u] = halves(q.q6, q.q7);
+}
+
+
+struct Own {
+part: u32,
+at: u32,
+row: u32,
+col: u32,
+}
+
+fn own_of(subgroup: u32, lane: u32) -> Own {
+return Own(2u * subgroup + lane / 16u, lane % 16u * SCORE_LINE, 16u * subgroup + lane % 16u, 32u * (lane / 16u));
+}
+
+fn store_columns(result: u32, s: Sums, factor: f32, first: u32, own: Own, subgroup: u32, to: u32, live: bool) {
+put(s, subgroup);
+workgroupBarrier();
+for (var i = 0u; i < 4u; i++) {
+let eight = first + own.col / 8u + i;
+if (live && eight < EIGHTS) {
+let low = bitcast<vec4f>(parts[own.part][own.at + 2u * i]);
+let high = bitcast<vec4f>(parts[own.part][own.at + 2u * i + 1u]);
+put_eight(result, to + eight, halves(low * factor, high * factor));
+}
+}
+workgroupBarrier();
+}
+
+
+fn store(result: u32, r: Result, factor: f32, own: Own, subgroup: u32, to: u32, live: bool) {
+store_columns(result, r.low, factor, 0u, own, subgroup, to, live);
+if (TILES > 4u) { store_columns(result, r.high, factor, 8u, own, subgroup, to, live); }
+}
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+
+
+
+
+
+
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+
+fn sum_at(part: u32, at: u32, line: u32) -> Sum {
+return subgroupMatrixLoad<Sum, row_major>(&parts[part], at, line);
+}
+
+
+
+
+
+fn left_of_lines(part: u32, at: u32, line: u32) -> Left {
+return subgroupMatrixLoad<Left, row_major>(&lines[part], at, line);
+}
+
+fn right_of_lines(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&lines[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&lines[part], at, line);
+}
+
+
+
+
+struct Place {
+head: u32,
+first: u32,
+}
+
+fn place_of(wid: vec3u, groups: vec3u, rows: u32, covered: u32) -> Place {
+let tiles = (rows + covered - 1u) / covered;
+let group = wid.x + wid.y * groups.x;
+return Place(group / tiles, (group % tiles) * covered);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * attention_matrix_fwd: out = softmax(scale q k^T) v on subgroup matrices; a variant of attention_fwd_plain with the same dims, where every
+ * query sees every key.
+ * Buffers f16: q [batch, heads, n, head_dim]; k, v [batch, kv_heads, keys, head_dim]; out [batch, n, heads, head_dim]; f32: lse [batch,
+ * heads, n] = log of the sum of exponentials, for the backward.
+ * Grid: a workgroup of 128 has 64 queries of one head and walks blocks of 64 keys: lib attention_matrix.
+ * Precision: scores, exponentials and sums f32, weights rounded to f16 for their product. A row of sums cannot be scaled where it is, in
+ * matrices, so the top that exponentials are taken by stays until a score is SLACK above it: weights are up to e^8, and a half holds
+ * e^11. Then, and in the first block, it is raised, and the sums go through workgroup memory.
+ * Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n); a top raised late as in FlashAttention 4.
+ */
+export interface AttentionMatrixFwd extends Same<typeof attention_matrix_fwd_> {}
+export const attention_matrix_fwd: AttentionMatrixFwd = attention_matrix_fwd_;
 
 const attention_scores_ = {
   name: 'attention_scores',
@@ -2515,8 +4079,8 @@ const attention_scores_ = {
     lse: { binding: 5, access: 'read', element: 'f32', optional: 'WEIGHTS' },
     scores: { binding: 6, access: 'read_write', element: 'f32' },
     lengths: { binding: 4, access: 'read', element: 'u32', optional: 'LENGTHS' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -2540,6 +4104,7 @@ const attention_scores_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -2581,7 +4146,7 @@ let head = row / dims.n;
 let first = (head / group_size() * dims.keys + key) * LINE;
 var score = 0.0;
 for (var d = 0u; d < LINE; d++) {
-score += total(q[row * LINE + d] * dims.scale * k[first + d]);
+score += total(Elem(q[row * LINE + d]) * dims.scale * Elem(k[first + d]));
 }
 if (STAGE > 0u) {
 score = cap(score);
@@ -2624,6 +4189,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -2650,8 +4216,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -2805,7 +4371,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * STAGE 0: scale q . k; 1: capped; 2: masked, with minus infinity where a key is hidden; 3: the weights, 0 where a key is hidden.
  * Buffers f32: q, k, mask and lengths as attention_fwd_plain; lse as it writes it, of stage 3 alone; scores [batch, heads, n, keys].
  * Grid: one invocation a score, 64 a workgroup.
- * Precision: f32.
+ * Precision: f32; q and k may be stored as f16.
  * Source: Vaswani et al. 2017.
  */
 export interface AttentionScores extends Same<typeof attention_scores_> {}
@@ -2818,11 +4384,11 @@ const attention_tiled_bwd_kv_ = {
     dk: { binding: 7, access: 'read_write', element: 'OElem' },
     dv: { binding: 8, access: 'read_write', element: 'OElem' },
     dscores: { binding: 9, access: 'read_write', element: 'vec4f', optional: 'STORES' },
-    v: { binding: 4, access: 'read', element: 'Elem' },
-    dout: { binding: 5, access: 'read', element: 'Elem' },
+    v: { binding: 4, access: 'read', element: 'Stored' },
+    dout: { binding: 5, access: 'read', element: 'Stored' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -2845,6 +4411,7 @@ const attention_tiled_bwd_kv_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -2856,6 +4423,7 @@ const attention_tiled_bwd_kv_ = {
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     ROLLED: { kind: 'const', type: 'bool', default: false },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -3076,10 +4644,10 @@ const DOUT: u32 = 3u;
 
 fn element(source: u32, at: u32) -> vec4f {
 switch (source) {
-case Q: { return vec4f(q[at]); }
-case K: { return vec4f(k[at]); }
-case V: { return vec4f(v[at]); }
-default: { return vec4f(dout[at]); }
+case Q: { return vec4f(Elem(q[at])); }
+case K: { return vec4f(Elem(k[at])); }
+case V: { return vec4f(Elem(v[at])); }
+default: { return vec4f(Elem(dout[at])); }
 }
 }
 
@@ -3136,8 +4704,8 @@ return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), u
 
 
 
-@group(0) @binding(4) var<storage, read> v: array<Elem>;
-@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> v: array<Stored>;
+@group(0) @binding(5) var<storage, read> dout: array<Stored>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
@@ -3166,6 +4734,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -3192,8 +4761,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -3323,6 +4892,7 @@ const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
 const ROLLED: bool = false;
+alias OScalar = f32;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -3645,7 +5215,7 @@ for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
 if (col + j < to.width) {
 var part: OElem;
 for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-part[c] = value[j + c];
+part[c] = OScalar(value[j + c]);
 }
 put(result, (at + j) / select(1u, 4u, VEC), part);
 }
@@ -3803,7 +5373,7 @@ return Place(group / tiles, (group % tiles) * covered);
  * attention_tiled_bwd_kv: dv_j = sum over i of p_ij dout_i; dk_j = scale * sum over i of ds_ij q_i, p and ds as in attention_tiled_bwd_q;
  * the GPU variant of attention_bwd_kv_plain, with the same buffers and dims.
  * Grid: a workgroup of 8 LANES has ROWS keys of one head and walks blocks of COLS queries: each sum has one owner, and an order.
- * Precision: f32.
+ * Precision: f32; q, k, v, dout, dk and dv may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionTiledBwdKv extends Same<typeof attention_tiled_bwd_kv_> {}
@@ -3814,11 +5384,11 @@ const attention_tiled_bwd_q_ = {
   entryPoint: 'main',
   bindings: {
     dq: { binding: 7, access: 'read_write', element: 'OElem' },
-    v: { binding: 4, access: 'read', element: 'Elem' },
-    dout: { binding: 5, access: 'read', element: 'Elem' },
+    v: { binding: 4, access: 'read', element: 'Stored' },
+    dout: { binding: 5, access: 'read', element: 'Stored' },
     rows: { binding: 6, access: 'read', element: 'vec2f' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -3840,6 +5410,7 @@ const attention_tiled_bwd_q_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -3851,6 +5422,7 @@ const attention_tiled_bwd_q_ = {
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     ROLLED: { kind: 'const', type: 'bool', default: false },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -3997,10 +5569,10 @@ const DOUT: u32 = 3u;
 
 fn element(source: u32, at: u32) -> vec4f {
 switch (source) {
-case Q: { return vec4f(q[at]); }
-case K: { return vec4f(k[at]); }
-case V: { return vec4f(v[at]); }
-default: { return vec4f(dout[at]); }
+case Q: { return vec4f(Elem(q[at])); }
+case K: { return vec4f(Elem(k[at])); }
+case V: { return vec4f(Elem(v[at])); }
+default: { return vec4f(Elem(dout[at])); }
 }
 }
 
@@ -4057,8 +5629,8 @@ return vec4f(uncap(1.0, capped.x), uncap(1.0, capped.y), uncap(1.0, capped.z), u
 
 
 
-@group(0) @binding(4) var<storage, read> v: array<Elem>;
-@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> v: array<Stored>;
+@group(0) @binding(5) var<storage, read> dout: array<Stored>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2f>;
 
 fn valid_keys(sample: u32) -> u32 {
@@ -4087,6 +5659,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -4113,8 +5686,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -4244,6 +5817,7 @@ const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
 const ROLLED: bool = false;
+alias OScalar = f32;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -4566,7 +6140,7 @@ for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
 if (col + j < to.width) {
 var part: OElem;
 for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-part[c] = value[j + c];
+part[c] = OScalar(value[j + c]);
 }
 put(result, (at + j) / select(1u, 4u, VEC), part);
 }
@@ -4724,7 +6298,7 @@ return Place(group / tiles, (group % tiles) * covered);
  * attention_tiled_bwd_q: dq_i = scale * sum over j of ds_ij k_j, ds = p (dout_i . v_j - delta_i), p = exp(score_ij - lse_i);
  * the GPU variant of attention_bwd_q_plain, with the same buffers and dims.
  * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys, as attention_tiled_fwd.
- * Precision: f32.
+ * Precision: f32; q, k, v, dout and dq may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionTiledBwdQ extends Same<typeof attention_tiled_bwd_q_> {}
@@ -4734,7 +6308,7 @@ const attention_tiled_bwd_q_stored_ = {
   name: 'attention_tiled_bwd_q_stored',
   entryPoint: 'main',
   bindings: {
-    k: { binding: 0, access: 'read', element: 'Elem' },
+    k: { binding: 0, access: 'read', element: 'Stored' },
     dscores: { binding: 1, access: 'read', element: 'vec4f' },
     dq: { binding: 2, access: 'read_write', element: 'OElem' },
   },
@@ -4751,11 +6325,13 @@ const attention_tiled_bwd_q_stored_ = {
     HEAD_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     ROWS: { kind: 'const', type: 'u32', default: 64 },
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     ROLLED: { kind: 'const', type: 'bool', default: false },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -4771,6 +6347,7 @@ const attention_tiled_bwd_q_stored_ = {
 const HEAD_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 
 const VALUE_DIM: u32 = HEAD_DIM;
@@ -4786,7 +6363,7 @@ head_dim: u32,
 scale: f32,
 }
 
-@group(0) @binding(0) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> k: array<Stored>;
 @group(0) @binding(1) var<storage, read> dscores: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> dq: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
@@ -4796,7 +6373,7 @@ const K: u32 = 1u;
 const V: u32 = 2u;
 
 fn element(source: u32, at: u32) -> vec4f {
-return vec4f(k[at]);
+return vec4f(Elem(k[at]));
 }
 
 fn put(result: u32, at: u32, value: OElem) {
@@ -4889,6 +6466,7 @@ const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
 const ROLLED: bool = false;
+alias OScalar = f32;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -5211,7 +6789,7 @@ for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
 if (col + j < to.width) {
 var part: OElem;
 for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-part[c] = value[j + c];
+part[c] = OScalar(value[j + c]);
 }
 put(result, (at + j) / select(1u, 4u, VEC), part);
 }
@@ -5306,7 +6884,7 @@ if (seen && 4u * quad < width_of(source)) {
  * attention_tiled_bwd_q has three. Where every query sees every key; else what a block skips would not be written.
  * Buffers f32: k, dq as attention_bwd_q_plain; dscores [batch, heads, keys, n up to a multiple of 4].
  * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks the keys, STEP at a time.
- * Precision: f32.
+ * Precision: f32; k and dq may be stored as f16.
  * Source: Dao et al. 2022, the backward of attention.
  */
 export interface AttentionTiledBwdQStored extends Same<typeof attention_tiled_bwd_q_stored_> {}
@@ -5316,12 +6894,12 @@ const attention_tiled_fwd_ = {
   name: 'attention_tiled_fwd',
   entryPoint: 'main',
   bindings: {
-    v: { binding: 5, access: 'read', element: 'Elem' },
+    v: { binding: 5, access: 'read', element: 'Stored' },
     out: { binding: 6, access: 'read_write', element: 'OElem' },
     lse: { binding: 7, access: 'read_write', element: 'f32' },
     lengths: { binding: 4, access: 'read', element: 'u32', optional: 'LENGTHS' },
-    q: { binding: 0, access: 'read', element: 'Elem' },
-    k: { binding: 1, access: 'read', element: 'Elem' },
+    q: { binding: 0, access: 'read', element: 'Stored' },
+    k: { binding: 1, access: 'read', element: 'Stored' },
     mask: { binding: 2, access: 'read', element: 'MaskElem', optional: 'MASK' },
   },
   uniform: { binding: 3, size: 48, fields: {
@@ -5343,6 +6921,7 @@ const attention_tiled_fwd_ = {
     VALUE_DIM: { kind: 'const', type: 'u32', default: 64 },
     VEC: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    Stored: { kind: 'alias', type: 'type', default: 'f32' },
     GROUPED: { kind: 'const', type: 'bool', default: false },
     CAUSAL: { kind: 'const', type: 'u32', default: 0 },
     MASK: { kind: 'const', type: 'bool', default: false },
@@ -5354,6 +6933,7 @@ const attention_tiled_fwd_ = {
     COLS: { kind: 'const', type: 'u32', default: 64 },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     ROLLED: { kind: 'const', type: 'bool', default: false },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
   code: `
@@ -5364,7 +6944,7 @@ const attention_tiled_fwd_ = {
 
 
 
-@group(0) @binding(5) var<storage, read> v: array<Elem>;
+@group(0) @binding(5) var<storage, read> v: array<Stored>;
 @group(0) @binding(6) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
@@ -5374,9 +6954,9 @@ const V: u32 = 2u;
 
 fn element(source: u32, at: u32) -> vec4f {
 switch (source) {
-case Q: { return vec4f(q[at]); }
-case K: { return vec4f(k[at]); }
-default: { return vec4f(v[at]); }
+case Q: { return vec4f(Elem(q[at])); }
+case K: { return vec4f(Elem(k[at])); }
+default: { return vec4f(Elem(v[at])); }
 }
 }
 
@@ -5649,6 +7229,7 @@ const HEAD_DIM: u32 = 64u;
 const VALUE_DIM: u32 = 64u;
 const VEC: bool = false;
 alias Elem = f32;
+alias Stored = f32;
 const GROUPED: bool = false;
 const CAUSAL: u32 = 0u;
 const MASK: bool = false;
@@ -5675,8 +7256,8 @@ mask_heads: u32,
 mask_n: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
@@ -5806,6 +7387,7 @@ const ROWS: u32 = 64u;
 const COLS: u32 = 64u;
 const LANES: u32 = 8u;
 const ROLLED: bool = false;
+alias OScalar = f32;
 alias OElem = array<f32, 1>;
 
 const THREADS: u32 = 8u * LANES;
@@ -6128,7 +7710,7 @@ for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
 if (col + j < to.width) {
 var part: OElem;
 for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-part[c] = value[j + c];
+part[c] = OScalar(value[j + c]);
 }
 put(result, (at + j) / select(1u, 4u, VEC), part);
 }
@@ -6286,11 +7868,106 @@ return Place(group / tiles, (group % tiles) * covered);
  * attention_tiled_fwd: out = softmax(scores) v with an online softmax; the GPU variant of attention_fwd_plain, with the same buffers and dims.
  * Grid: a workgroup of 8 LANES has ROWS queries of one head and walks blocks of COLS keys; folded over (batch, head, tile of queries).
  * Q is staged again for each block, since all of it would fill the 16 KiB; the caches of the multiprocessor have it.
- * Precision: f32. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
+ * Precision: f32; q, k, v and out may be stored as f16. An invocation's sum of exponentials is of its own columns until the end; only the maximum is exchanged each block.
  * Source: Milakov & Gimelshein 2018 (online softmax), Dao et al. 2022 (attention without n x n).
  */
 export interface AttentionTiledFwd extends Same<typeof attention_tiled_fwd_> {}
 export const attention_tiled_fwd: AttentionTiledFwd = attention_tiled_fwd_;
+
+const cast_ = {
+  name: 'cast',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'XElem' },
+    out: { binding: 1, access: 'read_write', element: 'OElem' },
+    factor: { binding: 2, access: 'read', element: 'f32', optional: 'SCALED' },
+  },
+  uniform: { binding: 3, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    PER: { kind: 'const', type: 'u32', default: 4 },
+    SCALED: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    XScalar: { kind: 'alias', type: 'type', default: 'f32' },
+    XElem: { kind: 'alias', type: 'type', default: 'f32' },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+const WG: u32 = 256u;
+const PER: u32 = 4u;
+const SCALED: bool = false;
+const VEC: bool = false;
+alias XScalar = f32;
+alias XElem = f32;
+alias Scalar = f32;
+alias OElem = array<f32, 1>;
+
+struct Dims {
+count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<XElem>;
+@group(0) @binding(1) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(2) var<storage, read> factor: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let first = (wid.x + wid.y * groups.x) * (WG * PER) + local;
+for (var i = 0u; i < PER; i++) {
+let at = first + i * WG;
+if (at < dims.count / WIDTH) {
+var value = vec4f(vec4<XScalar>(x[at]));
+if (SCALED) {
+value *= factor[0];
+}
+out[at] = element(value);
+}
+}
+}
+
+
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const SECOND: u32 = select(0u, 1u, VEC);
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * cast: out = x, or factor x, in another type.
+ * Buffers: x, out [count], each f32 or f16; factor [1] f32 where SCALED.
+ * Grid: WG invocations a workgroup, PER elements an invocation, a workgroup apart, so that neighbours touch neighbours.
+ * Precision: f32; a number past the range of f16 becomes infinite.
+ */
+export interface Cast extends Same<typeof cast_> {}
+export const cast: Cast = cast_;
 
 const cautious_count_ = {
   name: 'cautious_count',
@@ -6819,12 +8496,14 @@ const clip_scale_ = {
     partial: { binding: 0, access: 'read', element: 'f32' },
     limits: { binding: 1, access: 'read', element: 'f32' },
     clip: { binding: 2, access: 'read_write', element: 'f32' },
+    loss_scale: { binding: 4, access: 'read_write', element: 'f32', optional: 'HAS_LOSS_SCALE' },
   },
   uniform: { binding: 3, size: 4, fields: {
     groups: { type: 'u32', offset: 0 },
   } },
   knobs: {
     LANES: { kind: 'const', type: 'u32', default: 256, halves: true },
+    HAS_LOSS_SCALE: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: ['LANES'],
   code: `
@@ -6838,8 +8517,16 @@ const clip_scale_ = {
 
 
 
+
+
+
 const LANES: u32 = 256u;
 const ROWS: u32 = 1u;
+const HAS_LOSS_SCALE: bool = false;
+
+const GROWTH: f32 = 2000.0;
+const LEAST: f32 = 1.0;
+const MOST: f32 = 16777216.0;
 
 struct Dims {
 groups: u32,
@@ -6849,6 +8536,7 @@ groups: u32,
 @group(0) @binding(1) var<storage, read> limits: array<f32>;
 @group(0) @binding(2) var<storage, read_write> clip: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+@group(0) @binding(4) var<storage, read_write> loss_scale: array<f32>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_id) lid: vec3u) {
@@ -6863,7 +8551,10 @@ bad = lanes_sum(bad, lid.x, 0u);
 if (lid.x != 0u) {
 return;
 }
-let norm = sqrt(squares);
+var norm = sqrt(squares);
+if (HAS_LOSS_SCALE) {
+norm /= loss_scale[0];
+}
 
 let finite = bad == 0.0 && (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
 var scale = 1.0;
@@ -6873,9 +8564,26 @@ scale = select(0.0, min(1.0, limits[0] / (norm + 1e-6)), finite);
 clip[0] = scale;
 clip[1] = norm;
 clip[2] = bad;
-
-let sound = finite && (bitcast<u32>(limits[1]) & 0x7f800000u) != 0x7f800000u;
-clip[3] = select(1.0, 0.0, sound && bitcast<u32>(clip[3]) != 0x3f800000u);
+let loss_sound = (bitcast<u32>(limits[1]) & 0x7f800000u) != 0x7f800000u;
+let sound = finite && loss_sound;
+var stuck = bitcast<u32>(clip[3]) == 0x3f800000u;
+if (HAS_LOSS_SCALE) {
+let by = loss_scale[0];
+clip[0] = scale / by;
+stuck = stuck && loss_scale[1] != 1.0;
+let skipped = !stuck && !finite && loss_sound && by > LEAST;
+loss_scale[1] = select(0.0, 1.0, skipped);
+if (skipped) {
+loss_scale[0] = max(LEAST, 0.5 * by);
+loss_scale[2] += 1.0;
+loss_scale[3] = 0.0;
+} else if (sound && !stuck) {
+let grown = loss_scale[3] + 1.0 >= GROWTH;
+loss_scale[0] = select(by, min(MOST, 2.0 * by), grown && by < MOST);
+loss_scale[3] = select(loss_scale[3] + 1.0, 0.0, grown);
+}
+}
+clip[3] = select(1.0, 0.0, sound && !stuck);
 }
 
 
@@ -6909,10 +8617,13 @@ return total;
  * Buffers f32: partial [groups, 2]; limits [2] = (max_norm or 0 for none, the loss or 0); clip [4] = (scale, norm, non-finite
  * count, held). held is 1 from the first step on whose norm or loss is not finite, until the host writes 0: optimisers and averages
  * then change nothing.
+ * loss_scale [4] where HAS_LOSS_SCALE = (what the gradients were multiplied by, skipped, steps skipped, sound steps since it was changed):
+ * the gradients are divided by it. Where they are not finite and the loss is, the step alone is held (skipped is 1) and it is halved;
+ * after GROWTH sound steps it is doubled. At LEAST it is not halved: the step is held as any other.
  * Grid: one workgroup of LANES invocations.
  * Precision: f32, in one fixed order.
  * Source: torch.nn.utils.clip_grad_norm_ followed by nan_to_num, as UCGM's training step has them: a NaN norm makes every
- * gradient NaN and then 0.
+ * gradient NaN and then 0. Micikevicius et al. 2018 (loss scaling), with the numbers of torch.amp.GradScaler.
  */
 export interface ClipScale extends Same<typeof clip_scale_> {}
 export const clip_scale: ClipScale = clip_scale_;
@@ -11409,8 +13120,8 @@ const gated_residual_bwd_gate_ = {
   name: 'gated_residual_bwd_gate',
   entryPoint: 'main',
   bindings: {
-    dy: { binding: 0, access: 'read', element: 'Summed' },
-    h: { binding: 1, access: 'read', element: 'Summed' },
+    dy: { binding: 0, access: 'read', element: 'Elem' },
+    h: { binding: 1, access: 'read', element: 'Elem' },
     dmodulation: { binding: 2, access: 'read_write', element: 'f32' },
     modulation: { binding: 4, access: 'read', element: 'f32', optional: 'HAS_DH' },
     dh: { binding: 5, access: 'read_write', element: 'OElem', optional: 'HAS_DH' },
@@ -11428,8 +13139,10 @@ const gated_residual_bwd_gate_ = {
     LANES_FROM: { kind: 'const', type: 'u32', default: 32 },
     VEC: { kind: 'const', type: 'bool', default: false },
     HAS_DH: { kind: 'const', type: 'bool', default: false },
-    Summed: { kind: 'alias', type: 'type', default: 'f32' },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -11448,12 +13161,12 @@ const LANES: u32 = 8u;
 const LANES_FROM: u32 = 32u;
 const VEC: bool = false;
 const HAS_DH: bool = false;
+alias Scalar = f32;
+alias Elem = f32;
+alias OElem = array<f32, 1>;
 alias Summed = f32;
 
-alias OElem = array<f32, 1>;
-
 const VEC_MOD: bool = false;
-alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -11463,8 +13176,8 @@ mod_stride: u32,
 gate_offset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> dy: array<Summed>;
-@group(0) @binding(1) var<storage, read> h: array<Summed>;
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> h: array<Elem>;
 @group(0) @binding(2) var<storage, read_write> dmodulation: array<f32>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 @group(0) @binding(4) var<storage, read> modulation: array<f32>;
@@ -11475,9 +13188,9 @@ var<private> gate: vec4f;
 
 fn term(row: u32, col: u32) -> Summed {
 let at = row * (dims.cols / WIDTH) + col;
-let slope = dy[at];
+let slope = Summed(dy[at]);
 if (HAS_DH) { dh[at] = element(gate * vec4f(slope)); }
-return slope * h[at];
+return slope * Summed(h[at]);
 }
 
 @compute @workgroup_size(WG)
@@ -11654,7 +13367,7 @@ return runs.total + runs.block;
  * caller zeroes it, and several kernels add into columns of their own; modulation [same], gate of column c at gate_offset + c.
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one modulation row, or WG / LANES columns
  * where mod_rows is at least LANES_FROM, LANES invocations a column (lib column_lanes).
- * Precision: f32, in one fixed order: no atomics.
+ * Precision: f32, in one fixed order: no atomics; dy, h and dh may be stored as f16.
  * Source: the derivatives of shaders/gated_residual_fwd.wgsl by the gate and by h.
  */
 export interface GatedResidualBwdGate extends Same<typeof gated_residual_bwd_gate_> {}
@@ -11680,6 +13393,7 @@ const gated_residual_bwd_h_ = {
     PER: { kind: 'const', type: 'u32', default: 8 },
     VEC: { kind: 'const', type: 'bool', default: false },
     VEC_MOD: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
     Mod: { kind: 'alias', type: 'type', default: 'f32' },
@@ -11697,11 +13411,10 @@ const ROWS: u32 = 4u;
 const PER: u32 = 8u;
 const VEC: bool = false;
 const VEC_MOD: bool = false;
+alias Scalar = f32;
 alias Elem = f32;
 alias OElem = array<f32, 1>;
 alias Mod = f32;
-
-alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -11742,7 +13455,7 @@ gate = gate_of(gate_at);
 }
 left--;
 let at = row * cols + col;
-dh[at] = element(gate * vec4f(dy[at]));
+dh[at] = element(gate * vec4f(vec4<Scalar>(dy[at])));
 }
 }
 
@@ -11787,7 +13500,7 @@ return mod_at(at);
  * gated_residual_bwd_h: dh = gate * dy.
  * Buffers, row-major f32: dy, dh [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
  * Grid: as gated_residual_fwd.
- * Precision: f32.
+ * Precision: f32; dy and dh may be stored as f16.
  * Source: the derivative of shaders/gated_residual_fwd.wgsl by h.
  */
 export interface GatedResidualBwdH extends Same<typeof gated_residual_bwd_h_> {}
@@ -11814,6 +13527,7 @@ const gated_residual_fwd_ = {
     PER: { kind: 'const', type: 'u32', default: 8 },
     VEC: { kind: 'const', type: 'bool', default: false },
     VEC_MOD: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
     Mod: { kind: 'alias', type: 'type', default: 'f32' },
@@ -11832,11 +13546,10 @@ const ROWS: u32 = 4u;
 const PER: u32 = 8u;
 const VEC: bool = false;
 const VEC_MOD: bool = false;
+alias Scalar = f32;
 alias Elem = f32;
 alias OElem = array<f32, 1>;
 alias Mod = f32;
-
-alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -11878,7 +13591,7 @@ gate = gate_of(gate_at);
 }
 left--;
 let at = row * cols + col;
-y[at] = element(vec4f(x[at]) + gate * vec4f(h[at]));
+y[at] = element(vec4f(vec4<Scalar>(x[at])) + gate * vec4f(vec4<Scalar>(h[at])));
 }
 }
 
@@ -11924,7 +13637,7 @@ return mod_at(at);
  * Buffers, row-major f32: x, h, y [rows, cols]; modulation [ceil(rows / mod_rows), mod_stride], gate of column c at gate_offset + c.
  * Grid: a workgroup covers 64 columns, or with VEC 64 fours of them, of ROWS * PER rows, an invocation PER neighbouring rows of one:
  * neighbours touch neighbouring columns, no element costs a division, and the gate stays in a register until its rows end.
- * Precision: f32.
+ * Precision: f32; x, h and y may be stored as f16.
  * Source: Peebles & Xie 2023 (adaLN-Zero).
  */
 export interface GatedResidualFwd extends Same<typeof gated_residual_fwd_> {}
@@ -14002,6 +15715,457 @@ return select(max(x, least), x, is_nan(x));
 export interface LinearAttentionApply extends Same<typeof linear_attention_apply_> {}
 export const linear_attention_apply: LinearAttentionApply = linear_attention_apply_;
 
+const linear_attention_bwd_out_ = {
+  name: 'linear_attention_bwd_out',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    state: { binding: 1, access: 'read', element: 'f32' },
+    out: { binding: 2, access: 'read', element: 'f32' },
+    dy: { binding: 3, access: 'read', element: 'f32' },
+    dabove: { binding: 4, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 5, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    dim: { type: 'u32', offset: 12 },
+    eps: { type: 'f32', offset: 16 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 64, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+
+const WG: u32 = 64u;
+
+struct Dims {
+batch: u32,
+n: u32,
+heads: u32,
+dim: u32,
+eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> state: array<f32>;
+@group(0) @binding(2) var<storage, read> out: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dabove: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let head = (wid.x + wid.y * groups.x) * WG + local;
+if (head >= dims.batch * dims.n * dims.heads) {
+return;
+}
+let token = head / dims.heads;
+let from_q = token * 3u * dims.heads * dims.dim + head % dims.heads * 3u * dims.dim;
+let from_state = ((token / dims.n * dims.heads + head % dims.heads) * (dims.dim + 1u) + dims.dim) * dims.dim;
+var below = dims.eps;
+var along = 0.0;
+for (var j = 0u; j < dims.dim; j++) {
+below += state[from_state + j] * at_least(qkv[from_q + j], 0.0);
+along += dy[head * dims.dim + j] * out[head * dims.dim + j];
+}
+let factor = inverse(below);
+for (var i = 0u; i < dims.dim; i++) {
+dabove[head * (dims.dim + 1u) + i] = dy[head * dims.dim + i] * factor;
+}
+dabove[head * (dims.dim + 1u) + dims.dim] = -along * factor;
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+fn is_finite(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}
+
+
+
+
+
+
+
+fn inverse(x: f32) -> f32 {
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * linear_attention_bwd_out: what a gradient of out is to numerator and denominator: with d = sum_j state[dim, j] relu(q_j) + eps,
+ * dabove_i = dy_i / d, and dabove_dim = -sum_i dy_i out_i / d, of each token and head.
+ * Buffers f32: qkv [batch, n, 3 heads dim] as in linear_attention_state; state [batch, heads, dim + 1, dim]; out, dy [batch, n, heads dim];
+ * dabove [batch, n, heads, dim + 1].
+ * Grid: a head of a token an invocation.
+ * Precision: f32.
+ * Source: the derivative of shaders/linear_attention_apply.wgsl.
+ */
+export interface LinearAttentionBwdOut extends Same<typeof linear_attention_bwd_out_> {}
+export const linear_attention_bwd_out: LinearAttentionBwdOut = linear_attention_bwd_out_;
+
+const linear_attention_bwd_qkv_ = {
+  name: 'linear_attention_bwd_qkv',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    state: { binding: 1, access: 'read', element: 'f32' },
+    dabove: { binding: 2, access: 'read', element: 'f32' },
+    dstate: { binding: 3, access: 'read', element: 'f32' },
+    dqkv: { binding: 4, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 5, size: 16, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    dim: { type: 'u32', offset: 12 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+batch: u32,
+n: u32,
+heads: u32,
+dim: u32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> state: array<f32>;
+@group(0) @binding(2) var<storage, read> dabove: array<f32>;
+@group(0) @binding(3) var<storage, read> dstate: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dqkv: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+
+fn slope(x: f32) -> f32 {
+return select(x, relu_grad(x), is_finite(x));
+}
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+let dim = dims.dim;
+if (at >= dims.batch * dims.n * dims.heads * 3u * dim) {
+return;
+}
+let c = at % dim;
+let part = at / dim % 3u;
+let head = at / (3u * dim);
+let base = head * 3u * dim;
+let from_state = (head / dims.heads / dims.n * dims.heads + head % dims.heads) * (dim + 1u) * dim;
+var total = 0.0;
+if (part == 0u) {
+for (var i = 0u; i <= dim; i++) {
+total += dabove[head * (dim + 1u) + i] * state[from_state + i * dim + c];
+}
+total *= slope(qkv[at]);
+} else if (part == 1u) {
+total = dstate[from_state + dim * dim + c];
+for (var i = 0u; i < dim; i++) {
+total += qkv[base + 2u * dim + i] * dstate[from_state + i * dim + c];
+}
+total *= slope(qkv[at]);
+} else {
+for (var j = 0u; j < dim; j++) {
+total += dstate[from_state + c * dim + j] * relu(qkv[base + dim + j]);
+}
+}
+dqkv[at] = total;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn relu(x: f32) -> f32 {
+return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+fn is_finite(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * linear_attention_bwd_qkv: the gradient of ReLU linear attention by queries, keys and values of each head, from those by numerators and
+ * denominators, dabove, and by the state: dq_j = [q_j > 0] sum_i dabove_i state[i, j]; dk_j = [k_j > 0] sum_i (v_i, or 1) dstate[i, j];
+ * dv_i = sum_j dstate[i, j] relu(k_j).
+ * Buffers f32: qkv, dqkv [batch, n, 3 heads dim] as in linear_attention_state; state, dstate [batch, heads, dim + 1, dim]; dabove [batch, n,
+ * heads, dim + 1].
+ * Grid: an element of dqkv an invocation.
+ * Precision: f32.
+ * Source: the derivative of shaders/linear_attention_state.wgsl and shaders/linear_attention_apply.wgsl.
+ */
+export interface LinearAttentionBwdQkv extends Same<typeof linear_attention_bwd_qkv_> {}
+export const linear_attention_bwd_qkv: LinearAttentionBwdQkv = linear_attention_bwd_qkv_;
+
+const linear_attention_bwd_state_ = {
+  name: 'linear_attention_bwd_state',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    dabove: { binding: 1, access: 'read', element: 'f32' },
+    dstate: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    dim: { type: 'u32', offset: 12 },
+    chunk: { type: 'u32', offset: 16, else: 'n' },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+batch: u32,
+n: u32,
+heads: u32,
+dim: u32,
+chunk: u32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> dabove: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dstate: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+let size = (dims.dim + 1u) * dims.dim;
+let head = at / size;
+let begin = head / (dims.batch * dims.heads) * dims.chunk;
+if (begin >= dims.n) {
+return;
+}
+let j = at % dims.dim;
+let i = at / dims.dim % (dims.dim + 1u);
+let first = head / dims.heads % dims.batch * dims.n;
+let own = head % dims.heads;
+var total = 0.0;
+for (var m = first + begin; m < first + min(dims.n, begin + dims.chunk); m++) {
+let query = at_least(qkv[m * 3u * dims.heads * dims.dim + own * 3u * dims.dim + j], 0.0);
+total += query * dabove[(m * dims.heads + own) * (dims.dim + 1u) + i];
+}
+dstate[at] = total;
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * linear_attention_bwd_state: dstate[i, j] = sum over tokens of dabove_i relu(q_j), of each head.
+ * Buffers f32: qkv [batch, n, 3 heads dim] as in linear_attention_state; dabove [batch, n, heads, dim + 1]; dstate [parts, batch, heads,
+ * dim + 1, dim], parts = ceil(n / chunk), to be added up.
+ * Grid: an element of dstate an invocation, which walks the tokens of its part; neighbours read neighbouring q.
+ * Precision: f32.
+ * Source: the derivative of shaders/linear_attention_apply.wgsl.
+ */
+export interface LinearAttentionBwdState extends Same<typeof linear_attention_bwd_state_> {}
+export const linear_attention_bwd_state: LinearAttentionBwdState = linear_attention_bwd_state_;
+
 const linear_attention_state_ = {
   name: 'linear_attention_state',
   entryPoint: 'main',
@@ -14986,30 +17150,20 @@ fn main(
 @builtin(subgroup_id) subgroup: u32,
 @builtin(subgroup_invocation_id) lane: u32,
 ) {
-let tiles_n = (dims.n + BN - 1u) / BN;
-let tiles_m = (dims.m + BM - 1u) / BM;
-let group = wid.x + wid.y * groups.x;
-let slice = group / (tiles_n * tiles_m);
-let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-if (slice >= splits * dims.batch) {
+let tile = product_place(wid, groups, BM, BN, dims.n);
+if (!tile.live) {
 return;
 }
-let tile = group % (tiles_n * tiles_m);
-let batch = slice % dims.batch;
-let k_begin = (slice / dims.batch) * dims.k_chunk;
-let k_end = min(dims.k, k_begin + dims.k_chunk);
-let row_base = (tile / tiles_n) * BM;
-let col_base = (tile % tiles_n) * BN;
-let from_a = source_a(shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k, row_base, k_begin, k_end);
-let from_b = source_b(shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n, col_base, k_begin, k_end);
-let row_out = row_base + (subgroup / 2u) * 16u * TM + lane / (4u * TN);
-let col_out = col_base + (subgroup % 2u) * 16u * TN + lane % (4u * TN) * 4u;
+let from_a = source_a(tile.from_a, tile.row, tile.k_begin, tile.k_end);
+let from_b = source_b(tile.from_b, tile.col, tile.k_begin, tile.k_end);
+let row_out = tile.row + (subgroup / 2u) * 16u * TM + lane / (4u * TN);
+let col_out = tile.col + (subgroup % 2u) * 16u * TN + lane % (4u * TN) * 4u;
 let range = ranges_of(local);
 
 if (max(range.x, range.y) >= 0x7f800000u) {
 for (var quad = 0u; quad < 8u; quad++) {
 let row = row_out + quad * 4u;
-finish(slice, batch, row, col_out, summed(row, col_out, from_a, from_b, k_begin, k_end));
+finish(tile.slice, tile.batch, row, col_out, summed(row, col_out, from_a, from_b, tile.k_begin, tile.k_end));
 }
 return;
 }
@@ -15024,7 +17178,7 @@ var s = Both();
 var t = Totals();
 var next = fetch(item_a, item_b, from_a, from_b, 0u);
 var after = fetch(item_a, item_b, from_a, from_b, BK);
-for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
+for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
 
 stage(item_a, item_b, next, scales);
 workgroupBarrier();
@@ -15045,14 +17199,14 @@ let back = -(exponents.x + exponents.y);
 let half = back / 2;
 let first = power_of_two(half);
 let second = power_of_two(back - half);
-finish(slice, batch, row_out, col_out, t.t00 * first * second);
-finish(slice, batch, row_out + 4u, col_out, t.t01 * first * second);
-finish(slice, batch, row_out + 8u, col_out, t.t02 * first * second);
-finish(slice, batch, row_out + 12u, col_out, t.t03 * first * second);
-finish(slice, batch, row_out + 16u, col_out, t.t10 * first * second);
-finish(slice, batch, row_out + 20u, col_out, t.t11 * first * second);
-finish(slice, batch, row_out + 24u, col_out, t.t12 * first * second);
-finish(slice, batch, row_out + 28u, col_out, t.t13 * first * second);
+finish(tile.slice, tile.batch, row_out, col_out, t.t00 * first * second);
+finish(tile.slice, tile.batch, row_out + 4u, col_out, t.t01 * first * second);
+finish(tile.slice, tile.batch, row_out + 8u, col_out, t.t02 * first * second);
+finish(tile.slice, tile.batch, row_out + 12u, col_out, t.t03 * first * second);
+finish(tile.slice, tile.batch, row_out + 16u, col_out, t.t10 * first * second);
+finish(tile.slice, tile.batch, row_out + 20u, col_out, t.t11 * first * second);
+finish(tile.slice, tile.batch, row_out + 24u, col_out, t.t12 * first * second);
+finish(tile.slice, tile.batch, row_out + 28u, col_out, t.t13 * first * second);
 }
 
 
@@ -15103,8 +17257,39 @@ return value;
 
 
 
-fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
-return select(i / each, i / each % max(count, 1u), count > 0u);
+struct ProductPlace {
+live: bool,
+slice: u32,
+batch: u32,
+row: u32,
+col: u32,
+k_begin: u32,
+k_end: u32,
+from_a: u32,
+from_b: u32,
+}
+
+
+fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32, width: u32) -> ProductPlace {
+let tiles_n = (width + cols - 1u) / cols;
+let tiles_m = (dims.m + rows - 1u) / rows;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let tile = group % (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+let batch = slice % dims.batch;
+let k_begin = slice / dims.batch * dims.k_chunk;
+return ProductPlace(
+slice < splits * dims.batch,
+slice,
+batch,
+tile / tiles_n * rows,
+tile % tiles_n * cols,
+k_begin,
+min(dims.k, k_begin + dims.k_chunk),
+shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k,
+shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n,
+);
 }
 
 
@@ -15139,6 +17324,11 @@ return subgroupMatrixMultiplyAccumulate(x, y, sum);
 fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
 subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
 }
+
+
+
+
+
 
 
 
@@ -15464,6 +17654,14 @@ return x * sigmoid(x);
 
 
 
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
+
+
+
 fn is_nan(x: f32) -> bool {
 return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -15713,6 +17911,66 @@ fn right(part: u32, i: u32, kk: u32) -> Right {
 return right_at(part, right_place(i, kk), B_LINE, TRANS_B);
 }
 
+
+struct Sums {
+c00: Sum,
+c01: Sum,
+c02: Sum,
+c03: Sum,
+c10: Sum,
+c11: Sum,
+c12: Sum,
+c13: Sum,
+c20: Sum,
+c21: Sum,
+c22: Sum,
+c23: Sum,
+c30: Sum,
+c31: Sum,
+c32: Sum,
+c33: Sum,
+}
+
+
+fn multiply(before: Sums, part_a: u32, part_b: u32, kk: u32) -> Sums {
+var s = before;
+let x0 = left(part_a, 0u, kk);
+let x1 = left(part_a, 1u, kk);
+var x2 = Left();
+var x3 = Left();
+if (TM > 2u) {
+x2 = left(part_a, 2u, kk);
+x3 = left(part_a, 3u, kk);
+}
+let y0 = right(part_b, 0u, kk);
+let y1 = right(part_b, 1u, kk);
+s.c00 = add_product(x0, y0, s.c00);
+s.c01 = add_product(x0, y1, s.c01);
+s.c10 = add_product(x1, y0, s.c10);
+s.c11 = add_product(x1, y1, s.c11);
+if (TM > 2u) {
+s.c20 = add_product(x2, y0, s.c20);
+s.c21 = add_product(x2, y1, s.c21);
+s.c30 = add_product(x3, y0, s.c30);
+s.c31 = add_product(x3, y1, s.c31);
+}
+if (TN > 2u) {
+let y2 = right(part_b, 2u, kk);
+let y3 = right(part_b, 3u, kk);
+s.c02 = add_product(x0, y2, s.c02);
+s.c03 = add_product(x0, y3, s.c03);
+s.c12 = add_product(x1, y2, s.c12);
+s.c13 = add_product(x1, y3, s.c13);
+if (TM > 2u) {
+s.c22 = add_product(x2, y2, s.c22);
+s.c23 = add_product(x2, y3, s.c23);
+s.c32 = add_product(x3, y2, s.c32);
+s.c33 = add_product(x3, y3, s.c33);
+}
+}
+return s;
+}
+
 const OUT_LINE: u32 = 4u * TN + 1u;
 
 
@@ -15733,218 +17991,51 @@ fn main(
 @builtin(subgroup_id) subgroup: u32,
 @builtin(subgroup_invocation_id) lane: u32,
 ) {
-let tiles_n = (dims.n + BN - 1u) / BN;
-let tiles_m = (dims.m + BM - 1u) / BM;
-let group = wid.x + wid.y * groups.x;
-let slice = group / (tiles_n * tiles_m);
-let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-if (slice >= splits * dims.batch) {
+let tile = product_place(wid, groups, BM, BN, dims.n);
+if (!tile.live) {
 return;
 }
-let tile = group % (tiles_n * tiles_m);
-let batch = slice % dims.batch;
-let k_begin = (slice / dims.batch) * dims.k_chunk;
-let k_end = min(dims.k, k_begin + dims.k_chunk);
-let row_base = (tile / tiles_n) * BM;
-let col_base = (tile % tiles_n) * BN;
-let from_a = source_a(shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k, row_base, k_begin, k_end);
-let from_b = source_b(shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n, col_base, k_begin, k_end);
+let from_a = source_a(tile.from_a, tile.row, tile.k_begin, tile.k_end);
+let from_b = source_b(tile.from_b, tile.col, tile.k_begin, tile.k_end);
 let part_a = subgroup / 2u;
 let part_b = 2u + subgroup % 2u;
 
 let item_a = item_of(local, !TRANS_A, BM);
 let item_b = item_of(local, TRANS_B, BN);
-var c00 = Sum();
-var c01 = Sum();
-var c02 = Sum();
-var c03 = Sum();
-var c10 = Sum();
-var c11 = Sum();
-var c12 = Sum();
-var c13 = Sum();
-var c20 = Sum();
-var c21 = Sum();
-var c22 = Sum();
-var c23 = Sum();
-var c30 = Sum();
-var c31 = Sum();
-var c32 = Sum();
-var c33 = Sum();
+var s = Sums();
 var next = fetch(item_a, item_b, from_a, from_b, 0u);
 var after = fetch(item_a, item_b, from_a, from_b, BK);
-for (var k0 = 0u; k0 < k_end - k_begin; k0 += 2u * BK) {
+for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
 
 stage(item_a, item_b, next);
 workgroupBarrier();
 next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
-{
-let x0 = left(part_a, 0u, 0u);
-let x1 = left(part_a, 1u, 0u);
-var x2 = Left();
-var x3 = Left();
-if (TM > 2u) {
-x2 = left(part_a, 2u, 0u);
-x3 = left(part_a, 3u, 0u);
-}
-let y0 = right(part_b, 0u, 0u);
-let y1 = right(part_b, 1u, 0u);
-c00 = add_product(x0, y0, c00);
-c01 = add_product(x0, y1, c01);
-c10 = add_product(x1, y0, c10);
-c11 = add_product(x1, y1, c11);
-if (TM > 2u) {
-c20 = add_product(x2, y0, c20);
-c21 = add_product(x2, y1, c21);
-c30 = add_product(x3, y0, c30);
-c31 = add_product(x3, y1, c31);
-}
-if (TN > 2u) {
-let y2 = right(part_b, 2u, 0u);
-let y3 = right(part_b, 3u, 0u);
-c02 = add_product(x0, y2, c02);
-c03 = add_product(x0, y3, c03);
-c12 = add_product(x1, y2, c12);
-c13 = add_product(x1, y3, c13);
-if (TM > 2u) {
-c22 = add_product(x2, y2, c22);
-c23 = add_product(x2, y3, c23);
-c32 = add_product(x3, y2, c32);
-c33 = add_product(x3, y3, c33);
-}
-}
-}
-{
-let x0 = left(part_a, 0u, 1u);
-let x1 = left(part_a, 1u, 1u);
-var x2 = Left();
-var x3 = Left();
-if (TM > 2u) {
-x2 = left(part_a, 2u, 1u);
-x3 = left(part_a, 3u, 1u);
-}
-let y0 = right(part_b, 0u, 1u);
-let y1 = right(part_b, 1u, 1u);
-c00 = add_product(x0, y0, c00);
-c01 = add_product(x0, y1, c01);
-c10 = add_product(x1, y0, c10);
-c11 = add_product(x1, y1, c11);
-if (TM > 2u) {
-c20 = add_product(x2, y0, c20);
-c21 = add_product(x2, y1, c21);
-c30 = add_product(x3, y0, c30);
-c31 = add_product(x3, y1, c31);
-}
-if (TN > 2u) {
-let y2 = right(part_b, 2u, 1u);
-let y3 = right(part_b, 3u, 1u);
-c02 = add_product(x0, y2, c02);
-c03 = add_product(x0, y3, c03);
-c12 = add_product(x1, y2, c12);
-c13 = add_product(x1, y3, c13);
-if (TM > 2u) {
-c22 = add_product(x2, y2, c22);
-c23 = add_product(x2, y3, c23);
-c32 = add_product(x3, y2, c32);
-c33 = add_product(x3, y3, c33);
-}
-}
-}
+s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
 workgroupBarrier();
 stage(item_a, item_b, after);
 workgroupBarrier();
 after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
-{
-let x0 = left(part_a, 0u, 0u);
-let x1 = left(part_a, 1u, 0u);
-var x2 = Left();
-var x3 = Left();
-if (TM > 2u) {
-x2 = left(part_a, 2u, 0u);
-x3 = left(part_a, 3u, 0u);
-}
-let y0 = right(part_b, 0u, 0u);
-let y1 = right(part_b, 1u, 0u);
-c00 = add_product(x0, y0, c00);
-c01 = add_product(x0, y1, c01);
-c10 = add_product(x1, y0, c10);
-c11 = add_product(x1, y1, c11);
-if (TM > 2u) {
-c20 = add_product(x2, y0, c20);
-c21 = add_product(x2, y1, c21);
-c30 = add_product(x3, y0, c30);
-c31 = add_product(x3, y1, c31);
-}
-if (TN > 2u) {
-let y2 = right(part_b, 2u, 0u);
-let y3 = right(part_b, 3u, 0u);
-c02 = add_product(x0, y2, c02);
-c03 = add_product(x0, y3, c03);
-c12 = add_product(x1, y2, c12);
-c13 = add_product(x1, y3, c13);
-if (TM > 2u) {
-c22 = add_product(x2, y2, c22);
-c23 = add_product(x2, y3, c23);
-c32 = add_product(x3, y2, c32);
-c33 = add_product(x3, y3, c33);
-}
-}
-}
-{
-let x0 = left(part_a, 0u, 1u);
-let x1 = left(part_a, 1u, 1u);
-var x2 = Left();
-var x3 = Left();
-if (TM > 2u) {
-x2 = left(part_a, 2u, 1u);
-x3 = left(part_a, 3u, 1u);
-}
-let y0 = right(part_b, 0u, 1u);
-let y1 = right(part_b, 1u, 1u);
-c00 = add_product(x0, y0, c00);
-c01 = add_product(x0, y1, c01);
-c10 = add_product(x1, y0, c10);
-c11 = add_product(x1, y1, c11);
-if (TM > 2u) {
-c20 = add_product(x2, y0, c20);
-c21 = add_product(x2, y1, c21);
-c30 = add_product(x3, y0, c30);
-c31 = add_product(x3, y1, c31);
-}
-if (TN > 2u) {
-let y2 = right(part_b, 2u, 1u);
-let y3 = right(part_b, 3u, 1u);
-c02 = add_product(x0, y2, c02);
-c03 = add_product(x0, y3, c03);
-c12 = add_product(x1, y2, c12);
-c13 = add_product(x1, y3, c13);
-if (TM > 2u) {
-c22 = add_product(x2, y2, c22);
-c23 = add_product(x2, y3, c23);
-c32 = add_product(x3, y2, c32);
-c33 = add_product(x3, y3, c33);
-}
-}
-}
+s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
 workgroupBarrier();
 }
 
-let row_out = row_base + (subgroup / 2u) * 16u * TM;
-let col_out = col_base + (subgroup % 2u) * 16u * TN;
+let row_out = tile.row + (subgroup / 2u) * 16u * TM;
+let col_out = tile.col + (subgroup % 2u) * 16u * TN;
 for (var i = 0u; i < TM; i++) {
 if (i == 0u) {
-put_line(subgroup, c00, c01, c02, c03);
+put_line(subgroup, s.c00, s.c01, s.c02, s.c03);
 } else if (i == 1u) {
-put_line(subgroup, c10, c11, c12, c13);
+put_line(subgroup, s.c10, s.c11, s.c12, s.c13);
 } else if (i == 2u) {
-put_line(subgroup, c20, c21, c22, c23);
+put_line(subgroup, s.c20, s.c21, s.c22, s.c23);
 } else {
-put_line(subgroup, c30, c31, c32, c33);
+put_line(subgroup, s.c30, s.c31, s.c32, s.c33);
 }
 workgroupBarrier();
 for (var x = 0u; x < 2u * TN; x++) {
 let e = x * 32u + lane;
 let sum = bitcast<vec4f>(parts[subgroup][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
-finish(slice, batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
+finish(tile.slice, tile.batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
 }
 workgroupBarrier();
 }
@@ -15998,8 +18089,39 @@ return value;
 
 
 
-fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
-return select(i / each, i / each % max(count, 1u), count > 0u);
+struct ProductPlace {
+live: bool,
+slice: u32,
+batch: u32,
+row: u32,
+col: u32,
+k_begin: u32,
+k_end: u32,
+from_a: u32,
+from_b: u32,
+}
+
+
+fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32, width: u32) -> ProductPlace {
+let tiles_n = (width + cols - 1u) / cols;
+let tiles_m = (dims.m + rows - 1u) / rows;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let tile = group % (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+let batch = slice % dims.batch;
+let k_begin = slice / dims.batch * dims.k_chunk;
+return ProductPlace(
+slice < splits * dims.batch,
+slice,
+batch,
+tile / tiles_n * rows,
+tile % tiles_n * cols,
+k_begin,
+min(dims.k, k_begin + dims.k_chunk),
+shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k,
+shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n,
+);
 }
 
 
@@ -16034,6 +18156,11 @@ return subgroupMatrixMultiplyAccumulate(x, y, sum);
 fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
 subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
 }
+
+
+
+
+
 
 
 
@@ -16359,6 +18486,14 @@ return x * sigmoid(x);
 
 
 
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
+
+
+
 fn is_nan(x: f32) -> bool {
 return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -16523,34 +18658,30 @@ fn main(
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_id) lid: vec3u,
 ) {
-let tiles_n = (dims.n + TN * WG_X - 1u) / (TN * WG_X);
-let tiles_m = (dims.m + TM * WG_Y - 1u) / (TM * WG_Y);
-let group = wid.x + wid.y * groups.x;
-let slice = group / (tiles_n * tiles_m);
-let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-if (slice >= splits * dims.batch) {
+let place = product_place(wid, groups, TM * WG_Y, TN * WG_X, dims.n);
+if (!place.live) {
 return;
 }
-let tile = group % (tiles_n * tiles_m);
-let batch = slice % dims.batch;
-let k_begin = (slice / dims.batch) * dims.k_chunk;
-let k_end = min(dims.k, k_begin + dims.k_chunk);
-let row0 = (tile / tiles_n) * (TM * WG_Y) + lid.y * TM;
-let col0 = ((tile % tiles_n) * WG_X * TQ + lid.x) * 4u;
+let slice = place.slice;
+let batch = place.batch;
+let k_begin = place.k_begin;
+let k_end = place.k_end;
+let row0 = place.row + lid.y * TM;
+let col0 = place.col + 4u * lid.x;
 
 
 var a_base: array<u32, TM>;
 var b_base: array<u32, TN>;
 for (var i = 0u; i < TM; i++) {
 let row = min(row0 + i, dims.m - 1u);
-a_base[i] = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k + row * select(dims.k, 1u, TRANS_A);
+a_base[i] = place.from_a + row * select(dims.k, 1u, TRANS_A);
 if (VEC_A) {
 a_base[i] /= 4u;
 }
 }
 for (var j = 0u; j < TN; j++) {
 let col = min(col0 + j / 4u * 4u * WG_X + j % 4u, dims.n - 1u);
-b_base[j] = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n + col * select(1u, dims.k, TRANS_B);
+b_base[j] = place.from_b + col * select(1u, dims.k, TRANS_B);
 if (VEC_B) {
 b_base[j] /= 4u;
 }
@@ -16677,8 +18808,39 @@ return value;
 
 
 
-fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
-return select(i / each, i / each % max(count, 1u), count > 0u);
+struct ProductPlace {
+live: bool,
+slice: u32,
+batch: u32,
+row: u32,
+col: u32,
+k_begin: u32,
+k_end: u32,
+from_a: u32,
+from_b: u32,
+}
+
+
+fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32, width: u32) -> ProductPlace {
+let tiles_n = (width + cols - 1u) / cols;
+let tiles_m = (dims.m + rows - 1u) / rows;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let tile = group % (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+let batch = slice % dims.batch;
+let k_begin = slice / dims.batch * dims.k_chunk;
+return ProductPlace(
+slice < splits * dims.batch,
+slice,
+batch,
+tile / tiles_n * rows,
+tile % tiles_n * cols,
+k_begin,
+min(dims.k, k_begin + dims.k_chunk),
+shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k,
+shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n,
+);
 }
 
 
@@ -16794,6 +18956,14 @@ return x * sigmoid(x);
 
 
 
+
+
+
+
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+return select(i / each, i / each % max(count, 1u), count > 0u);
+}
 
 
 
@@ -16991,29 +19161,14 @@ return col_base + within;
 }
 
 
-
-const QUADS: u32 = BM / 4u;
-const LINES: u32 = BK * QUADS / THREADS;
-
-var<workgroup> row_sums: array<vec4f, THREADS>;
-
-fn add_lines(local: u32) {
-var sum = vec4f();
-for (var i = 0u; i < LINES; i++) {
-sum += tile_a[local / QUADS * LINES + i][local % QUADS];
-}
-row_sums[local] += sum;
-}
-
-fn write_sums(local: u32, slice: u32, row_base: u32) {
+fn write_sums(local: u32, slice: u32, row_base: u32, own: vec4f) {
+let quads = BM / 4u;
+if (local < ITEMS_A) { tile_a[local / quads][local % quads] = own; }
 workgroupBarrier();
-if (local >= QUADS) {
+if (local >= quads) {
 return;
 }
-var total = vec4f();
-for (var i = local; i < THREADS; i += QUADS) {
-total += row_sums[i];
-}
+let total = (tile_a[0][local] + tile_a[1][local]) + (tile_a[2][local] + tile_a[3][local]);
 let row = row_base + local * 4u;
 let at = slice * dims.m + row;
 if (row < dims.m) { sums[at] = total.x; }
@@ -17042,64 +19197,52 @@ fn main(
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_index) local: u32,
 ) {
-let cols = select(dims.n, dims.n / 2u, GLU);
-let tiles_n = (cols + BN_OUT - 1u) / BN_OUT;
-let tiles_m = (dims.m + BM - 1u) / BM;
-let group = wid.x + wid.y * groups.x;
-let slice = group / (tiles_n * tiles_m);
-let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-if (slice >= splits * dims.batch) {
+let tile = product_place(wid, groups, BM, BN_OUT, select(dims.n, dims.n / 2u, GLU));
+if (!tile.live) {
 return;
 }
-let tile = group % (tiles_n * tiles_m);
-let batch = slice % dims.batch;
-let k_begin = (slice / dims.batch) * dims.k_chunk;
-let k_end = min(dims.k, k_begin + dims.k_chunk);
-let row_base = (tile / tiles_n) * BM;
-let col_base = (tile % tiles_n) * BN_OUT;
-let a_base = shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k;
-let b_base = shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n;
 
 var s = Sums();
+var a_sums = vec4f();
 var runs_before = Block();
 let at = place(local);
-let sources = Sources(a_base, b_base, row_base, col_base, k_end);
-var next = fetch_first(local, sources, k_begin);
+let sources = Sources(tile.from_a, tile.from_b, tile.row, tile.col, tile.k_end);
+var next = fetch_first(local, sources, tile.k_begin);
 var next2 = Fetched();
-if (TWICE) { next2 = fetch_second(local, sources, k_begin); }
-for (var k0 = k_begin; k0 < k_end; k0 += BK) {
+if (TWICE) { next2 = fetch_second(local, sources, tile.k_begin); }
+for (var k0 = tile.k_begin; k0 < tile.k_end; k0 += BK) {
+if (HAS_SUMS) { a_sums += (next.v0 + next.v1) + (next.v2 + next.v3); }
 stage_first(local, next);
 if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
 next = fetch_first(local, sources, after);
 if (TWICE) { next2 = fetch_second(local, sources, after); }
-if (HAS_SUMS && col_base == 0u) { add_lines(local); }
 four_steps(&s, 0u, at);
 four_steps(&s, 4u, at);
 four_steps(&s, 8u, at);
 four_steps(&s, 12u, at);
 workgroupBarrier();
-if (RUNS && (after - k_begin) % RUN == 0u) {
+if (RUNS && (after - tile.k_begin) % RUN == 0u) {
 runs_before = sum_of(runs_before, s.b00);
 s.b00 = Block();
 }
 }
 if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-if (HAS_SUMS && col_base == 0u) { write_sums(local, slice, row_base); }
-let row = row_base + at.y * 4u;
-let col = col_base + at.x * 4u;
+if (HAS_SUMS && tile.col == 0u) { write_sums(local, tile.slice, tile.row, a_sums); }
+let row = tile.row + at.y * 4u;
+let col = tile.col + at.x * 4u;
 if (GLU) {
-finish_glu_block(s.b00, s.b01, batch, row, col);
-if (QM > 1u) { finish_glu_block(s.b10, s.b11, batch, row + 4u * SIDE, col); }
+finish_glu_block(s.b00, s.b01, tile.batch, row, col);
+if (QM > 1u) { finish_glu_block(s.b10, s.b11, tile.batch, row + 4u * SIDE, col); }
 return;
 }
-finish_block(s.b00, slice, batch, row, col);
-if (QN > 1u) { finish_block(s.b01, slice, batch, row, col + 4u * SIDE); }
+finish_block(s.b00, tile.slice, tile.batch, row, col);
+if (QN > 1u) { finish_block(s.b01, tile.slice, tile.batch, row, col + 4u * SIDE); }
 if (QM > 1u) {
-finish_block(s.b10, slice, batch, row + 4u * SIDE, col);
-if (QN > 1u) { finish_block(s.b11, slice, batch, row + 4u * SIDE, col + 4u * SIDE); }
+finish_block(s.b10, tile.slice, tile.batch, row + 4u * SIDE, col);
+if (QN > 1u) { finish_block(s.b11, tile.slice, tile.batch, row + 4u * SIDE, col + 4u * SIDE); }
 }
 }
 
@@ -17151,8 +19294,39 @@ return value;
 
 
 
-fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
-return select(i / each, i / each % max(count, 1u), count > 0u);
+struct ProductPlace {
+live: bool,
+slice: u32,
+batch: u32,
+row: u32,
+col: u32,
+k_begin: u32,
+k_end: u32,
+from_a: u32,
+from_b: u32,
+}
+
+
+fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32, width: u32) -> ProductPlace {
+let tiles_n = (width + cols - 1u) / cols;
+let tiles_m = (dims.m + rows - 1u) / rows;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let tile = group % (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+let batch = slice % dims.batch;
+let k_begin = slice / dims.batch * dims.k_chunk;
+return ProductPlace(
+slice < splits * dims.batch,
+slice,
+batch,
+tile / tiles_n * rows,
+tile % tiles_n * cols,
+k_begin,
+min(dims.k, k_begin + dims.k_chunk),
+shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k,
+shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n,
+);
 }
 
 
@@ -17565,6 +19739,14 @@ return x * sigmoid(x);
 
 
 
+
+
+
+
+
+fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
+return select(i / each, i / each % max(count, 1u), count > 0u);
+}
 
 
 
@@ -19948,10 +22130,10 @@ const qk_norm_affine_bwd_ = {
   name: 'qk_norm_affine_bwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'f32' },
+    qkv: { binding: 0, access: 'read', element: 'Scalar' },
     rope: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_ROPE' },
-    dq: { binding: 2, access: 'read', element: 'f32' },
-    dk: { binding: 3, access: 'read', element: 'f32' },
+    dq: { binding: 2, access: 'read', element: 'Head' },
+    dk: { binding: 3, access: 'read', element: 'Head' },
     partial: { binding: 4, access: 'read_write', element: 'f32' },
   },
   uniform: { binding: 5, size: 24, fields: {
@@ -19965,6 +22147,8 @@ const qk_norm_affine_bwd_ = {
   knobs: {
     NORM: { kind: 'const', type: 'u32', default: 2 },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Head: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: [64],
   code: `
@@ -19980,6 +22164,8 @@ const qk_norm_affine_bwd_ = {
 
 const NORM: u32 = 2u;
 const HAS_ROPE: bool = false;
+alias Scalar = f32;
+alias Head = f32;
 
 alias Summed = vec2f;
 
@@ -19992,18 +22178,18 @@ chunk_rows: u32,
 eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(0) var<storage, read> qkv: array<Scalar>;
 @group(0) @binding(1) var<storage, read> rope: array<f32>;
-@group(0) @binding(2) var<storage, read> dq: array<f32>;
-@group(0) @binding(3) var<storage, read> dk: array<f32>;
+@group(0) @binding(2) var<storage, read> dq: array<Head>;
+@group(0) @binding(3) var<storage, read> dk: array<Head>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(5) var<uniform> dims: Dims;
 
 fn arrived(which: u32, at: u32) -> f32 {
 if (which == 0u) {
-return dq[at];
+return f32(dq[at]);
 }
-return dk[at];
+return f32(dk[at]);
 }
 
 @compute @workgroup_size(64)
@@ -20041,7 +22227,7 @@ let crossed = arrived(which, from_row + other) * rope[sines + other];
 g = g * rope[cosines + d] + select(-crossed, crossed, d < other);
 }
 let stats = head_stats(base);
-run += vec2f(g * (qkv[base + d] - stats.x) * stats.y, g);
+run += vec2f(g * (f32(qkv[base + d]) - stats.x) * stats.y, g);
 }
 add_run(&sums, run);
 }
@@ -20061,13 +22247,13 @@ return vec2f(0.0, 1.0);
 var mean = 0.0;
 if (NORM == 2u) {
 for (var d = 0u; d < dims.head_dim; d++) {
-mean += qkv[base + d];
+mean += f32(qkv[base + d]);
 }
 mean /= f32(dims.head_dim);
 }
 var moments = vec2f(0.0);
 for (var d = 0u; d < dims.head_dim; d++) {
-let x = qkv[base + d] - mean;
+let x = f32(qkv[base + d]) - mean;
 moments += vec2f(x, x * x);
 }
 moments /= f32(dims.head_dim);
@@ -20145,7 +22331,7 @@ return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
  * partial [chunks, 4, head_dim] = weight of q, of k, bias of q, of k.
  * Grid: one invocation an element of partial's first two rows of a chunk (q or k, and a column), 64 a workgroup; it walks the
  * chunk's rows. Statistics are computed again for each: head_dim is small.
- * Precision: f32, in one fixed order.
+ * Precision: f32, in one fixed order; qkv, and dq and dk, may be stored as f16.
  * Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
  */
 export interface QkNormAffineBwd extends Same<typeof qk_norm_affine_bwd_> {}
@@ -20155,13 +22341,13 @@ const qk_norm_rope_bwd_ = {
   name: 'qk_norm_rope_bwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'f32' },
+    qkv: { binding: 0, access: 'read', element: 'Scalar' },
     affine: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_AFFINE' },
     rope: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_ROPE' },
-    dq: { binding: 3, access: 'read', element: 'f32' },
-    dk: { binding: 4, access: 'read', element: 'f32' },
-    dv: { binding: 5, access: 'read', element: 'f32' },
-    dqkv: { binding: 6, access: 'read_write', element: 'f32' },
+    dq: { binding: 3, access: 'read', element: 'Head' },
+    dk: { binding: 4, access: 'read', element: 'Head' },
+    dv: { binding: 5, access: 'read', element: 'Head' },
+    dqkv: { binding: 6, access: 'read_write', element: 'Scalar' },
   },
   uniform: { binding: 7, size: 20, fields: {
     batch: { type: 'u32', offset: 0 },
@@ -20174,6 +22360,8 @@ const qk_norm_rope_bwd_ = {
     NORM: { kind: 'const', type: 'u32', default: 0 },
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Head: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: [64],
   code: `
@@ -20187,6 +22375,8 @@ const qk_norm_rope_bwd_ = {
 const NORM: u32 = 0u;
 const HAS_AFFINE: bool = false;
 const HAS_ROPE: bool = false;
+alias Scalar = f32;
+alias Head = f32;
 
 struct Dims {
 batch: u32,
@@ -20196,20 +22386,20 @@ head_dim: u32,
 eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(0) var<storage, read> qkv: array<Scalar>;
 @group(0) @binding(1) var<storage, read> affine: array<f32>;
 @group(0) @binding(2) var<storage, read> rope: array<f32>;
-@group(0) @binding(3) var<storage, read> dq: array<f32>;
-@group(0) @binding(4) var<storage, read> dk: array<f32>;
-@group(0) @binding(5) var<storage, read> dv: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dqkv: array<f32>;
+@group(0) @binding(3) var<storage, read> dq: array<Head>;
+@group(0) @binding(4) var<storage, read> dk: array<Head>;
+@group(0) @binding(5) var<storage, read> dv: array<Head>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<Scalar>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 fn arrived(which: u32, at: u32) -> f32 {
 if (which == 0u) {
-return dq[at];
+return f32(dq[at]);
 }
-return dk[at];
+return f32(dk[at]);
 }
 
 
@@ -20246,7 +22436,7 @@ let base = row * dims.head_dim;
 let from_row = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
 if (which == 2u) {
 for (var d = 0u; d < dims.head_dim; d++) {
-dqkv[base + d] = dv[from_row + d];
+dqkv[base + d] = Scalar(dv[from_row + d]);
 }
 return;
 }
@@ -20257,15 +22447,15 @@ if (NORM != 0u) {
 for (var d = 0u; d < dims.head_dim; d++) {
 let g = to_normed(from_row, token, which, d);
 mean_g += g;
-along += g * (qkv[base + d] - stats.x) * stats.y;
+along += g * (f32(qkv[base + d]) - stats.x) * stats.y;
 }
 along /= f32(dims.head_dim);
 mean_g = select(0.0, mean_g / f32(dims.head_dim), NORM == 2u);
 }
 for (var d = 0u; d < dims.head_dim; d++) {
-let xhat = (qkv[base + d] - stats.x) * stats.y;
+let xhat = (f32(qkv[base + d]) - stats.x) * stats.y;
 let g = to_normed(from_row, token, which, d);
-dqkv[base + d] = stats.y * (g - mean_g - xhat * along);
+dqkv[base + d] = Scalar(stats.y * (g - mean_g - xhat * along));
 }
 }
 
@@ -20280,13 +22470,13 @@ return vec2f(0.0, 1.0);
 var mean = 0.0;
 if (NORM == 2u) {
 for (var d = 0u; d < dims.head_dim; d++) {
-mean += qkv[base + d];
+mean += f32(qkv[base + d]);
 }
 mean /= f32(dims.head_dim);
 }
 var moments = vec2f(0.0);
 for (var d = 0u; d < dims.head_dim; d++) {
-let x = qkv[base + d] - mean;
+let x = f32(qkv[base + d]) - mean;
 moments += vec2f(x, x * x);
 }
 moments /= f32(dims.head_dim);
@@ -20337,7 +22527,7 @@ return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
  * and the norm (whose statistics are computed again from qkv); dv as it is.
  * Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n, head_dim].
  * Grid: one invocation a row of head_dim numbers, 64 rows a workgroup, as the forward.
- * Precision: f32.
+ * Precision: f32; qkv and dqkv, and dq, dk and dv, may be stored as f16.
  * Source: the derivative of shaders/qk_norm_rope_fwd.wgsl.
  */
 export interface QkNormRopeBwd extends Same<typeof qk_norm_rope_bwd_> {}
@@ -20347,12 +22537,12 @@ const qk_norm_rope_fwd_ = {
   name: 'qk_norm_rope_fwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'f32' },
+    qkv: { binding: 0, access: 'read', element: 'Scalar' },
     affine: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_AFFINE' },
     rope: { binding: 2, access: 'read', element: 'f32', optional: 'HAS_ROPE' },
-    q: { binding: 3, access: 'read_write', element: 'f32' },
-    k: { binding: 4, access: 'read_write', element: 'f32' },
-    v: { binding: 5, access: 'read_write', element: 'f32' },
+    q: { binding: 3, access: 'read_write', element: 'Head' },
+    k: { binding: 4, access: 'read_write', element: 'Head' },
+    v: { binding: 5, access: 'read_write', element: 'Head' },
   },
   uniform: { binding: 6, size: 20, fields: {
     batch: { type: 'u32', offset: 0 },
@@ -20365,6 +22555,8 @@ const qk_norm_rope_fwd_ = {
     NORM: { kind: 'const', type: 'u32', default: 0 },
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Head: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: [64],
   code: `
@@ -20379,6 +22571,8 @@ const qk_norm_rope_fwd_ = {
 const NORM: u32 = 0u;
 const HAS_AFFINE: bool = false;
 const HAS_ROPE: bool = false;
+alias Scalar = f32;
+alias Head = f32;
 
 struct Dims {
 batch: u32,
@@ -20388,27 +22582,27 @@ head_dim: u32,
 eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(0) var<storage, read> qkv: array<Scalar>;
 @group(0) @binding(1) var<storage, read> affine: array<f32>;
 @group(0) @binding(2) var<storage, read> rope: array<f32>;
-@group(0) @binding(3) var<storage, read_write> q: array<f32>;
-@group(0) @binding(4) var<storage, read_write> k: array<f32>;
-@group(0) @binding(5) var<storage, read_write> v: array<f32>;
+@group(0) @binding(3) var<storage, read_write> q: array<Head>;
+@group(0) @binding(4) var<storage, read_write> k: array<Head>;
+@group(0) @binding(5) var<storage, read_write> v: array<Head>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
 fn put(which: u32, at: u32, value: f32) {
 if (which == 0u) {
-q[at] = value;
+q[at] = Head(value);
 } else if (which == 1u) {
-k[at] = value;
+k[at] = Head(value);
 } else {
-v[at] = value;
+v[at] = Head(value);
 }
 }
 
 
 fn normed(base: u32, which: u32, d: u32, stats: vec2f) -> f32 {
-var value = (qkv[base + d] - stats.x) * stats.y;
+var value = (f32(qkv[base + d]) - stats.x) * stats.y;
 if (HAS_AFFINE) {
 value = value * affine[which * dims.head_dim + d] + affine[(which + 2u) * dims.head_dim + d];
 }
@@ -20433,7 +22627,7 @@ let base = row * dims.head_dim;
 let to = ((sample * dims.heads + head) * dims.n + token) * dims.head_dim;
 if (which == 2u) {
 for (var d = 0u; d < dims.head_dim; d++) {
-v[to + d] = qkv[base + d];
+v[to + d] = Head(qkv[base + d]);
 }
 return;
 }
@@ -20465,13 +22659,13 @@ return vec2f(0.0, 1.0);
 var mean = 0.0;
 if (NORM == 2u) {
 for (var d = 0u; d < dims.head_dim; d++) {
-mean += qkv[base + d];
+mean += f32(qkv[base + d]);
 }
 mean /= f32(dims.head_dim);
 }
 var moments = vec2f(0.0);
 for (var d = 0u; d < dims.head_dim; d++) {
-let x = qkv[base + d] - mean;
+let x = f32(qkv[base + d]) - mean;
 moments += vec2f(x, x * x);
 }
 moments /= f32(dims.head_dim);
@@ -20523,7 +22717,7 @@ return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
  * Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
  * rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim].
  * Grid: one invocation a row of head_dim numbers, 64 rows a workgroup: q, k and v of one head of one token are three rows.
- * Precision: f32.
+ * Precision: f32; qkv, and q, k and v, may be stored as f16.
  * Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
  */
 export interface QkNormRopeFwd extends Same<typeof qk_norm_rope_fwd_> {}
@@ -20533,13 +22727,13 @@ const qk_norm_rope_lanes_bwd_ = {
   name: 'qk_norm_rope_lanes_bwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'vec4f' },
+    qkv: { binding: 0, access: 'read', element: 'Elem' },
     affine: { binding: 1, access: 'read', element: 'vec4f', optional: 'HAS_AFFINE' },
     rope: { binding: 2, access: 'read', element: 'vec4f', optional: 'HAS_ROPE' },
-    dq: { binding: 3, access: 'read', element: 'vec4f' },
-    dk: { binding: 4, access: 'read', element: 'vec4f' },
-    dv: { binding: 5, access: 'read', element: 'vec4f' },
-    dqkv: { binding: 6, access: 'read_write', element: 'vec4f' },
+    dq: { binding: 3, access: 'read', element: 'Head' },
+    dk: { binding: 4, access: 'read', element: 'Head' },
+    dv: { binding: 5, access: 'read', element: 'Head' },
+    dqkv: { binding: 6, access: 'read_write', element: 'Elem' },
   },
   uniform: { binding: 7, size: 20, fields: {
     batch: { type: 'u32', offset: 0 },
@@ -20554,6 +22748,8 @@ const qk_norm_rope_lanes_bwd_ = {
     NORM: { kind: 'const', type: 'u32', default: 0 },
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'vec4f' },
+    Head: { kind: 'alias', type: 'type', default: 'vec4f' },
   },
   workgroup: ['LANES', 'ROWS'],
   code: `
@@ -20571,6 +22767,8 @@ const ROWS: u32 = 16u;
 const NORM: u32 = 0u;
 const HAS_AFFINE: bool = false;
 const HAS_ROPE: bool = false;
+alias Elem = vec4f;
+alias Head = vec4f;
 
 struct Dims {
 batch: u32,
@@ -20580,13 +22778,13 @@ head_dim: u32,
 eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(0) var<storage, read> qkv: array<Elem>;
 @group(0) @binding(1) var<storage, read> affine: array<vec4f>;
 @group(0) @binding(2) var<storage, read> rope: array<vec4f>;
-@group(0) @binding(3) var<storage, read> dq: array<vec4f>;
-@group(0) @binding(4) var<storage, read> dk: array<vec4f>;
-@group(0) @binding(5) var<storage, read> dv: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> dqkv: array<vec4f>;
+@group(0) @binding(3) var<storage, read> dq: array<Head>;
+@group(0) @binding(4) var<storage, read> dk: array<Head>;
+@group(0) @binding(5) var<storage, read> dv: array<Head>;
+@group(0) @binding(6) var<storage, read_write> dqkv: array<Elem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
 
 @compute @workgroup_size(LANES, ROWS)
@@ -20605,17 +22803,17 @@ let at = row * LANES + lid.x;
 
 var x = vec4f(0.0);
 if (NORM != 0u && live && which != 2u) {
-x = qkv[at];
+x = vec4f(qkv[at]);
 }
 var g = vec4f(0.0);
 if (live) {
 let from_row = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
 if (which == 0u) {
-g = dq[from_row];
+g = vec4f(dq[from_row]);
 } else if (which == 1u) {
-g = dk[from_row];
+g = vec4f(dk[from_row]);
 } else {
-g = dv[from_row];
+g = vec4f(dv[from_row]);
 }
 if (HAS_ROPE && which != 2u) {
 let turn = token * LANES + lid.x;
@@ -20645,7 +22843,7 @@ let mean_g = select(0.0, means.x, NORM == 2u);
 g = select(scale * (g - mean_g - x * means.y), g, which == 2u);
 }
 if (live) {
-dqkv[at] = g;
+dqkv[at] = Elem(g);
 }
 }
 
@@ -20729,7 +22927,7 @@ return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
  * Buffers f32: qkv, dqkv [batch, n, 3, heads, head_dim]; affine [4, head_dim]; rope [2, n, head_dim]; dq, dk, dv [batch, heads, n,
  * head_dim]. head_dim is 4 LANES.
  * Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup, as the forward.
- * Precision: f32.
+ * Precision: f32; qkv and dqkv, and dq, dk and dv, may be stored as f16.
  * Source: the derivative of shaders/qk_norm_rope_lanes_fwd.wgsl.
  */
 export interface QkNormRopeLanesBwd extends Same<typeof qk_norm_rope_lanes_bwd_> {}
@@ -20739,12 +22937,12 @@ const qk_norm_rope_lanes_fwd_ = {
   name: 'qk_norm_rope_lanes_fwd',
   entryPoint: 'main',
   bindings: {
-    qkv: { binding: 0, access: 'read', element: 'vec4f' },
+    qkv: { binding: 0, access: 'read', element: 'Elem' },
     affine: { binding: 1, access: 'read', element: 'vec4f', optional: 'HAS_AFFINE' },
     rope: { binding: 2, access: 'read', element: 'vec4f', optional: 'HAS_ROPE' },
-    q: { binding: 3, access: 'read_write', element: 'vec4f' },
-    k: { binding: 4, access: 'read_write', element: 'vec4f' },
-    v: { binding: 5, access: 'read_write', element: 'vec4f' },
+    q: { binding: 3, access: 'read_write', element: 'Head' },
+    k: { binding: 4, access: 'read_write', element: 'Head' },
+    v: { binding: 5, access: 'read_write', element: 'Head' },
   },
   uniform: { binding: 6, size: 20, fields: {
     batch: { type: 'u32', offset: 0 },
@@ -20759,6 +22957,8 @@ const qk_norm_rope_lanes_fwd_ = {
     NORM: { kind: 'const', type: 'u32', default: 0 },
     HAS_AFFINE: { kind: 'const', type: 'bool', default: false },
     HAS_ROPE: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'vec4f' },
+    Head: { kind: 'alias', type: 'type', default: 'vec4f' },
   },
   workgroup: ['LANES', 'ROWS'],
   code: `
@@ -20776,6 +22976,8 @@ const ROWS: u32 = 16u;
 const NORM: u32 = 0u;
 const HAS_AFFINE: bool = false;
 const HAS_ROPE: bool = false;
+alias Elem = vec4f;
+alias Head = vec4f;
 
 struct Dims {
 batch: u32,
@@ -20785,12 +22987,12 @@ head_dim: u32,
 eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(0) var<storage, read> qkv: array<Elem>;
 @group(0) @binding(1) var<storage, read> affine: array<vec4f>;
 @group(0) @binding(2) var<storage, read> rope: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> q: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> k: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> q: array<Head>;
+@group(0) @binding(4) var<storage, read_write> k: array<Head>;
+@group(0) @binding(5) var<storage, read_write> v: array<Head>;
 @group(0) @binding(6) var<uniform> dims: Dims;
 
 @compute @workgroup_size(LANES, ROWS)
@@ -20808,7 +23010,7 @@ let sample = row / dims.heads / 3u / dims.n;
 
 var x = vec4f(0.0);
 if (live) {
-x = qkv[row * LANES + lid.x];
+x = vec4f(qkv[row * LANES + lid.x]);
 }
 if (NORM != 0u) {
 let inverse = 1.0 / f32(4u * LANES);
@@ -20830,7 +23032,7 @@ return;
 }
 let to = ((sample * dims.heads + head) * dims.n + token) * LANES + lid.x;
 if (which == 2u) {
-v[to] = x;
+v[to] = Head(x);
 return;
 }
 if (HAS_AFFINE) {
@@ -20841,9 +23043,9 @@ let at = token * LANES + lid.x;
 x = x * rope[at] + vec4f(-x.y, x.x, -x.w, x.z) * rope[dims.n * LANES + at];
 }
 if (which == 0u) {
-q[to] = x;
+q[to] = Head(x);
 } else {
-k[to] = x;
+k[to] = Head(x);
 }
 }
 
@@ -20927,7 +23129,7 @@ return select(bitcast<f32>(nan_bits), 1.0 / sqrt(x), is_finite(x));
  * Buffers f32: qkv [batch, n, 3, heads, head_dim]; affine [4, head_dim] = weight of q, of k, bias of q, of k;
  * rope [2, n, head_dim] = cosines, sines; q, k, v [batch, heads, n, head_dim]. head_dim is 4 LANES.
  * Grid: LANES invocations a row of head_dim numbers, four numbers each, ROWS rows a workgroup: neighbours read neighbours, once.
- * Precision: f32; the variance is summed around the mean.
+ * Precision: f32; qkv, and q, k and v, may be stored as f16; the variance is summed around the mean.
  * Source: Henry et al. 2020 (q/k norm), Su et al. 2021 (rotary positions).
  */
 export interface QkNormRopeLanesFwd extends Same<typeof qk_norm_rope_lanes_fwd_> {}
@@ -22201,11 +24403,11 @@ const sum_cols_ = {
   name: 'sum_cols',
   entryPoint: 'main',
   bindings: {
-    x: { binding: 0, access: 'read', element: 'Summed' },
-    out: { binding: 1, access: 'read_write', element: 'Summed' },
-    tail: { binding: 3, access: 'read', element: 'Summed', optional: 'HAS_TAIL' },
-    tail_out: { binding: 4, access: 'read_write', element: 'Summed', optional: 'HAS_TAIL' },
-    prior: { binding: 5, access: 'read', element: 'Summed', optional: 'HAS_PRIOR' },
+    x: { binding: 0, access: 'read', element: 'Elem' },
+    out: { binding: 1, access: 'read_write', element: 'OutElem' },
+    tail: { binding: 3, access: 'read', element: 'Elem', optional: 'HAS_TAIL' },
+    tail_out: { binding: 4, access: 'read_write', element: 'OutElem', optional: 'HAS_TAIL' },
+    prior: { binding: 5, access: 'read', element: 'OutElem', optional: 'HAS_PRIOR' },
   },
   uniform: { binding: 2, size: 16, fields: {
     rows: { type: 'u32', offset: 0 },
@@ -22220,6 +24422,8 @@ const sum_cols_ = {
     VEC: { kind: 'const', type: 'bool', default: false },
     HAS_TAIL: { kind: 'const', type: 'bool', default: false },
     HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OutElem: { kind: 'alias', type: 'type', default: 'f32' },
     Summed: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
@@ -22238,6 +24442,8 @@ const LANES_FROM: u32 = 64u;
 const VEC: bool = false;
 const HAS_TAIL: bool = false;
 const HAS_PRIOR: bool = false;
+alias Elem = f32;
+alias OutElem = f32;
 alias Summed = f32;
 
 const WIDTH: u32 = select(1u, 4u, VEC);
@@ -22249,20 +24455,20 @@ chunk_rows: u32,
 tail_cols: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Summed>;
-@group(0) @binding(1) var<storage, read_write> out: array<Summed>;
+@group(0) @binding(0) var<storage, read> x: array<Elem>;
+@group(0) @binding(1) var<storage, read_write> out: array<OutElem>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-@group(0) @binding(3) var<storage, read> tail: array<Summed>;
-@group(0) @binding(4) var<storage, read_write> tail_out: array<Summed>;
-@group(0) @binding(5) var<storage, read> prior: array<Summed>;
+@group(0) @binding(3) var<storage, read> tail: array<Elem>;
+@group(0) @binding(4) var<storage, read_write> tail_out: array<OutElem>;
+@group(0) @binding(5) var<storage, read> prior: array<OutElem>;
 
 var<private> in_tail: bool;
 
 fn term(row: u32, col: u32) -> Summed {
 if (HAS_TAIL && in_tail) {
-return tail[row * (dims.tail_cols / WIDTH) + col];
+return Summed(tail[row * (dims.tail_cols / WIDTH) + col]);
 }
-return x[row * (dims.cols / WIDTH) + col];
+return Summed(x[row * (dims.cols / WIDTH) + col]);
 }
 
 @compute @workgroup_size(WG)
@@ -22281,14 +24487,14 @@ if (!p.owner) {
 return;
 }
 if (in_tail) {
-tail_out[p.part * cols + p.col] = sum;
+tail_out[p.part * cols + p.col] = OutElem(sum);
 return;
 }
 let at = p.part * cols + p.col;
 if (HAS_PRIOR) {
-out[at] = prior[at] + sum;
+out[at] = OutElem(Summed(prior[at]) + sum);
 } else {
-out[at] = sum;
+out[at] = OutElem(sum);
 }
 }
 
@@ -22410,7 +24616,7 @@ return runs.total + runs.block;
  * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
  * where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
  * keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
- * Precision: f32, in one fixed order: no atomics.
+ * Precision: f32, in one fixed order: no atomics; either side may be stored as f16.
  */
 export interface SumCols extends Same<typeof sum_cols_> {}
 export const sum_cols: SumCols = sum_cols_;
@@ -22556,6 +24762,7 @@ const swiglu_bwd_ = {
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
     VEC: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
@@ -22571,10 +24778,9 @@ const swiglu_bwd_ = {
 const ROWS: u32 = 4u;
 const PER: u32 = 4u;
 const VEC: bool = false;
+alias Scalar = f32;
 alias Elem = f32;
 alias OElem = array<f32, 1>;
-
-alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -22585,6 +24791,8 @@ hidden: u32,
 @group(0) @binding(1) var<storage, read> dy: array<Elem>;
 @group(0) @binding(2) var<storage, read_write> dx12: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
+
+fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -22605,9 +24813,9 @@ let row = first + i * ROWS;
 if (row < dims.rows) {
 let at = row * hidden + col;
 let at1 = at + row * hidden;
-let x1 = vec4f(x12[at1]);
-let x2 = vec4f(x12[at1 + hidden]);
-let g = vec4f(dy[at]);
+let x1 = x12_at(at1);
+let x2 = x12_at(at1 + hidden);
+let g = vec4f(vec4<Scalar>(dy[at]));
 let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w));
 dx12[at1] = element(g * x2 * s * (1.0 + x1 * (1.0 - s)));
 dx12[at1 + hidden] = element(g * x1 * s);
@@ -22777,9 +24985,9 @@ return select(clamp(x, low, high), x, is_nan(x));
 
 /**
  * swiglu_bwd: dx1 = dy * x2 * silu'(x1), dx2 = dy * silu(x1).
- * Buffers, row-major f32: x12, dx12 [rows, 2 hidden], dy [rows, hidden].
+ * Buffers, row-major f32, or f16: x12, dx12 [rows, 2 hidden], dy [rows, hidden].
  * Grid: as swiglu_fwd, over the elements of dy.
- * Precision: f32.
+ * Precision: f32; the buffers may be stored as f16.
  * Source: the derivative of shaders/swiglu_fwd.wgsl.
  */
 export interface SwigluBwd extends Same<typeof swiglu_bwd_> {}
@@ -22800,6 +25008,7 @@ const swiglu_fwd_ = {
     ROWS: { kind: 'const', type: 'u32', default: 4, halves: true },
     PER: { kind: 'const', type: 'u32', default: 4 },
     VEC: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
   },
@@ -22816,10 +25025,9 @@ const swiglu_fwd_ = {
 const ROWS: u32 = 4u;
 const PER: u32 = 4u;
 const VEC: bool = false;
+alias Scalar = f32;
 alias Elem = f32;
 alias OElem = array<f32, 1>;
-
-alias Scalar = f32;
 
 struct Dims {
 rows: u32,
@@ -22829,6 +25037,8 @@ hidden: u32,
 @group(0) @binding(0) var<storage, read> x12: array<Elem>;
 @group(0) @binding(1) var<storage, read_write> y: array<OElem>;
 @group(0) @binding(2) var<uniform> dims: Dims;
+
+fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
 
 fn silu_of(x: vec4f) -> vec4f {
 return vec4f(silu(x.x), silu(x.y), silu(x.z), silu(x.w));
@@ -22853,7 +25063,7 @@ let row = first + i * ROWS;
 if (row < dims.rows) {
 let at = row * hidden + col;
 let at1 = at + row * hidden;
-y[at] = element(silu_of(vec4f(x12[at1])) * vec4f(x12[at1 + hidden]));
+y[at] = element(silu_of(x12_at(at1)) * x12_at(at1 + hidden));
 }
 }
 }
@@ -23020,10 +25230,10 @@ return select(clamp(x, low, high), x, is_nan(x));
 
 /**
  * swiglu_fwd: y = silu(x1) * x2, where each row of x12 holds x1 then x2.
- * Buffers, row-major f32: x12 [rows, 2 hidden], y [rows, hidden].
+ * Buffers, row-major f32, or f16: x12 [rows, 2 hidden], y [rows, hidden].
  * Grid: a workgroup covers 64 columns of y, or with VEC 64 fours of them, of ROWS * PER rows, an invocation every ROWS-th row of one:
  * neighbours touch neighbouring columns, and no element costs a division.
- * Precision: f32.
+ * Precision: f32; the buffers may be stored as f16.
  * Source: Shazeer 2020, "GLU Variants Improve Transformer".
  */
 export interface SwigluFwd extends Same<typeof swiglu_fwd_> {}

@@ -12,6 +12,7 @@ const HEAD_DIM: u32 = 64u;    // knob: size of a head of q and k
 const VALUE_DIM: u32 = 64u;   // knob: size of a head of v and of the result
 const VEC: bool = false;      // knob: read vec4f; both sizes are multiples of 4
 alias Elem = f32;             // knob: vec4f with VEC
+alias Stored = f32;           // knob: how they and results are stored: as Elem, or halves (f16, vec4h)
 const GROUPED: bool = false;  // knob: neighbouring heads of q share a head of k and v
 const CAUSAL: u32 = 0u;       // knob: 1 query i sees keys up to i + offset, 2 up to i + offset + valid keys - queries
 const MASK: bool = false;     // knob: there is a mask
@@ -38,8 +39,8 @@ struct Dims {
   mask_n: u32, // optional: MASK, else 1
 }
 
-@group(0) @binding(0) var<storage, read> q: array<Elem>;
-@group(0) @binding(1) var<storage, read> k: array<Elem>;
+@group(0) @binding(0) var<storage, read> q: array<Stored>;
+@group(0) @binding(1) var<storage, read> k: array<Stored>;
 @group(0) @binding(2) var<storage, read> mask: array<MaskElem>; // optional: MASK
 @group(0) @binding(3) var<uniform> dims: Dims;
 

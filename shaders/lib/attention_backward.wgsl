@@ -1,8 +1,8 @@
 // attention_backward: what the backward kernels of attention read beside q and k.
 // @use attention
 
-@group(0) @binding(4) var<storage, read> v: array<Elem>;
-@group(0) @binding(5) var<storage, read> dout: array<Elem>;
+@group(0) @binding(4) var<storage, read> v: array<Stored>;
+@group(0) @binding(5) var<storage, read> dout: array<Stored>;
 @group(0) @binding(6) var<storage, read> rows: array<vec2f>; // lse and delta of each query; with LENGTHS each sample's valid keys after them
 
 fn valid_keys(sample: u32) -> u32 {

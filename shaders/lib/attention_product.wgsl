@@ -5,7 +5,8 @@ const ROWS: u32 = 64u; // knob: queries (keys, in the backward of k and v) a wor
 const COLS: u32 = 64u; // knob: keys (queries, likewise) a block: 4 LANES or 8 LANES
 const LANES: u32 = 8u; // knob: invocations that share a row: 8 or 16
 const ROLLED: bool = false; // knob: loops over lines, and over columns of scores, stay loops
-alias OElem = array<f32, 1>; // knob: of results: vec4f with VEC; both can be indexed, so one store serves both
+alias OScalar = f32; // knob: of results: f32 or f16
+alias OElem = array<f32, 1>; // knob: likewise: array<OScalar, 1>, a vector of 4 with VEC; both can be indexed, so one store serves both
 
 const THREADS: u32 = 8u * LANES;
 const STEP: u32 = 16u;                // lines of the tiles
@@ -327,7 +328,7 @@ fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
     if (col + j < to.width) {
       var part: OElem;
       for (var c = 0u; c < select(1u, 4u, VEC); c++) {
-        part[c] = value[j + c];
+        part[c] = OScalar(value[j + c]);
       }
       put(result, (at + j) / select(1u, 4u, VEC), part);
     }

@@ -9,9 +9,9 @@ const DOUT: u32 = 3u;
 
 fn element(source: u32, at: u32) -> vec4f {
   switch (source) {
-    case Q: { return vec4f(q[at]); }
-    case K: { return vec4f(k[at]); }
-    case V: { return vec4f(v[at]); }
-    default: { return vec4f(dout[at]); }
+    case Q: { return vec4f(Elem(q[at])); }
+    case K: { return vec4f(Elem(k[at])); }
+    case V: { return vec4f(Elem(v[at])); }
+    default: { return vec4f(Elem(dout[at])); }
   }
 }

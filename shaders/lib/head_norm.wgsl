@@ -9,13 +9,13 @@ fn head_stats(base: u32) -> vec2f {
   var mean = 0.0;
   if (NORM == 2u) {
     for (var d = 0u; d < dims.head_dim; d++) {
-      mean += qkv[base + d];
+      mean += f32(qkv[base + d]);
     }
     mean /= f32(dims.head_dim);
   }
   var moments = vec2f(0.0);
   for (var d = 0u; d < dims.head_dim; d++) {
-    let x = qkv[base + d] - mean;
+    let x = f32(qkv[base + d]) - mean;
     moments += vec2f(x, x * x);
   }
   moments /= f32(dims.head_dim);

@@ -1,5 +1,5 @@
-// subgroup_matrix: products of matrices of 16 x 16 that a subgroup of 32 holds together, f16 times f16 into f32. The one place in WGSL that
-// spells the experimental extension.
+// subgroup_matrix: products of matrices of 16 x 16 that a subgroup of 32 holds together, f16 times f16 into f32. This and lib
+// subgroup_matrix_lines are the one place in WGSL that spells the experimental extension.
 // Needs in the kernel: var<workgroup> parts, arrays of PART vec4u. An array of its own for each subgroup's lines, since where a matrix begins
 // in it is a constant then, and Dawn's and the driver's bounds checks fall away (H100: 210 TFLOP/s, with one flat array 181).
 enable f16;
@@ -32,4 +32,9 @@ fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
 // Writes a matrix of sums, four numbers a vec4u, its rows `line` vec4u apart.
 fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
   subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+// Reads one back.
+fn sum_at(part: u32, at: u32, line: u32) -> Sum {
+  return subgroupMatrixLoad<Sum, row_major>(&parts[part], at, line);
 }

@@ -1,6 +1,7 @@
 import { type BuffersOf, type DimsOf, FixableError, type Kernel, type ShaderSource } from '../kernel/index.ts';
+import { cast } from '../kernels/cast.ts';
 import { add } from '../kernels/residual.ts';
-import { type DType, type Storage, Tensor, type Workspace } from '../tensor/index.ts';
+import { type DType, type PassPrecision, type Storage, storedAs, Tensor, type Workspace } from '../tensor/index.ts';
 
 /** A broken rule of the tape: used twice, an op without a backward, a gradient asked before backward. */
 export class TapeError extends FixableError {
@@ -38,23 +39,44 @@ interface Gradient {
   exclusive: boolean;
 }
 
+/** What a tape is for. */
+export interface TapeOptions {
+  /** Whether ops are recorded for a backward. */
+  readonly record: boolean;
+  /** Keep of every block its inputs alone, and run it again in the backward (Chen et al. 2016). */
+  readonly checkpointing?: boolean;
+  /** Default f32. */
+  readonly precision?: PassPrecision;
+  /** f32, whose first number multiplies the gradient that a backward starts from, so that those stored as f16 are in their range. */
+  readonly lossScale?: Tensor;
+}
+
 /**
  * An eager, explicit, single-use tape. An op runs its kernels at once and, when the tape records and an input needs a
  * gradient, pushes a node. There is no global mode: a tape that does not record is how inference runs.
  */
 export class Tape {
   readonly workspace: Workspace;
+  /** How f32 tensors are multiplied, and how a network stores what lies between its ends; see `PRECISIONS`. */
+  readonly precision: PassPrecision;
   readonly #checkpointing: boolean;
+  readonly #lossScale: Tensor | undefined;
   readonly #gradients = new Map<Storage, Gradient>();
   #recording: boolean;
   #nodes: Node[] = [];
   #done = false;
 
-  /** @param options checkpointing: keep of every block its inputs alone, and run it again in the backward (Chen et al. 2016). */
-  constructor(workspace: Workspace, options: { record: boolean; checkpointing?: boolean }) {
+  constructor(workspace: Workspace, options: TapeOptions) {
     this.workspace = workspace;
     this.#recording = options.record;
     this.#checkpointing = options.checkpointing ?? false;
+    this.precision = options.precision ?? 'f32';
+    this.#lossScale = options.lossScale;
+  }
+
+  /** How a network stores its activations: what it casts its input to, and from where its last layer begins. */
+  get dtype(): 'f32' | 'f16' {
+    return this.precision === 'mixed' ? 'f16' : 'f32';
   }
 
   /** True while ops are recorded for a backward. */
@@ -155,8 +177,18 @@ export class Tape {
     if (!this.needs(output))
       throw new TapeError('backward from a tensor that was not recorded', 'record its ops on this tape');
     this.#done = true;
-    this.#gradients.set(output.storage, { tensor: grad, exclusive: true });
+    this.#gradients.set(output.storage, { tensor: this.#scaled(grad), exclusive: true });
     this.#walk(new Sink(this, this.#gradients));
+  }
+
+  /** The gradient that a backward starts from, times the loss scale. */
+  #scaled(grad: Tensor): Tensor {
+    if (!this.#lossScale) return grad;
+    const [out, { count }] = [this.alloc(...grad.shape), grad];
+    const kernel = cast.prepare(this.workspace.device, { scaled: true }, { count });
+    this.run(kernel, { x: grad, out, factor: this.#lossScale }, { count });
+    this.release(grad);
+    return out;
   }
 
   /** Walks the nodes from the last to the first and frees what each held. */
@@ -205,18 +237,18 @@ class Sink implements GradSink {
     const prior = this.#gradients.get(input.storage);
     const home = this.#home(input);
     if (!prior) {
-      const to = home ?? this.#tape.alloc(...input.shape);
+      const to = home ?? this.#like(input);
       write(to);
       this.#gradients.set(input.storage, { tensor: to, exclusive: true });
       return;
     }
     if (fused && !home) {
-      const to = this.#tape.alloc(...input.shape);
+      const to = this.#like(input);
       write(to, prior.tensor.view(...input.shape));
       this.#replace(input, prior, to);
       return;
     }
-    const extra = this.#tape.alloc(...input.shape);
+    const extra = this.#like(input);
     write(extra);
     this.#sum(input, prior, extra);
     this.#tape.release(extra);
@@ -246,11 +278,16 @@ class Sink implements GradSink {
       write(prior.tensor);
       return;
     }
-    const to = this.#home(input) ?? this.#tape.alloc(...input.shape);
+    const to = this.#home(input) ?? this.#like(input);
     if (prior) this.#tape.workspace.stream.copy(prior.tensor, to);
     else this.#tape.workspace.stream.clear(to);
     write(to);
     this.#replace(input, prior, to);
+  }
+
+  /** Room for a gradient, which is stored as what it is of. */
+  #like(input: Tensor): Tensor {
+    return this.#tape.allocAs(input.dtype, ...input.shape);
   }
 
   #home(input: Tensor): Tensor | undefined {
@@ -261,8 +298,9 @@ class Sink implements GradSink {
   /** prior + extra, into a tensor of its own: prior may be shared. */
   #sum(input: Tensor, prior: Gradient, extra: Tensor): void {
     const tape = this.#tape;
-    const sum = tape.alloc(...input.shape);
-    tape.run(add.prepare(tape.workspace.device), { a: prior.tensor, b: extra, out: sum }, { count: input.count });
+    const sum = this.#like(input);
+    const kernel = add.prepare(tape.workspace.device, { dtype: storedAs(input) });
+    tape.run(kernel, { a: prior.tensor, b: extra, out: sum }, { count: input.count });
     const home = this.#home(input);
     if (home) {
       tape.workspace.stream.copy(sum, home);

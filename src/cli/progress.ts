@@ -20,12 +20,15 @@ export class Progress implements RunEvents {
     this.#bar.start(this.#total, step, { loss: '-', rate: '-', left: '-' });
   }
 
-  measured({ step, loss, imagesPerSecond: rate }: Measured): void {
+  measured({ step, loss, imagesPerSecond: rate, skipped = 0 }: Measured): void {
+    const skips = skipped > 0 ? `  ${skipped} skipped` : '';
     const left = duration(((this.#total - step) * this.#batch) / rate);
     if (this.#bar) this.#bar.update(step, { loss: loss.toFixed(4), rate: rate.toFixed(0), left });
     else if (performance.now() - this.#shown > 5000 || step === this.#total) {
       this.#shown = performance.now();
-      console.log(`step ${step}/${this.#total}  loss ${loss.toFixed(4)}  ${rate.toFixed(0)} images/s  ${left} left`);
+      console.log(
+        `step ${step}/${this.#total}  loss ${loss.toFixed(4)}  ${rate.toFixed(0)} images/s${skips}  ${left} left`,
+      );
     }
   }
 

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import { validateSampling } from '../ucgm/schedule.ts';
-import { numberList, realNumber, wholeNumber } from './numbers.ts';
+import { numberList, precisionName, realNumber, wholeNumber } from './numbers.ts';
 
 /** How to sample, where the command line says otherwise than the run. */
 export interface SamplingFlags {
@@ -9,8 +10,10 @@ export interface SamplingFlags {
   kappa?: number;
   rho?: number | 'Auto';
   cfg?: number;
+  cfgInterval?: number[];
   warp?: number[];
   gaps?: number[];
+  precision?: PassPrecision;
 }
 
 /** Adds the options of UCGM-S to a command. */
@@ -21,7 +24,9 @@ export function addSamplingOptions(command: Command): Command {
     .option('--rho <x>', 'share of fresh noise a step: 0 to 1, or Auto', share)
     .option('--warp <a,b,c>', 'Kumaraswamy warp of the times', (text) => numberList(text, 3))
     .option('--gaps <a,b>', 'gaps left at the noise end and the data end', (text) => numberList(text, 2))
-    .option('--cfg <x>', 'guidance scale', realNumber);
+    .option('--cfg <x>', 'guidance scale', realNumber)
+    .option('--cfg-interval <a,b>', 'times on which guidance acts', (text) => numberList(text, 2))
+    .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName);
 }
 
 /** The run's configuration with the command line's sampling options and number of steps. @throws ConfigError, OptionError. */
@@ -34,6 +39,7 @@ export function withSampling(config: RunConfig, flags: SamplingFlags, steps?: nu
     time_dist_ctrl: flags.warp,
     rfba_gap_steps: flags.gaps,
     cfg_scale: flags.cfg,
+    cfg_interval: flags.cfgInterval,
   };
   const merged = mergeConfig('the command line', config, { sample } as PartialConfig);
   // A second-order step compares velocities at two times: they cannot be means over a span.

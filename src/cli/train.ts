@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { FolderStore } from '../run/folder_store.node.ts';
-import { presetNamed } from '../run/presets.ts';
+import { presetNamed, startingPresets } from '../run/presets.ts';
 import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
-import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED } from './open_device.ts';
 import { SHARE_DEVICE } from './ranks.ts';
 import { runTraining } from './run_training.ts';
 
@@ -17,8 +19,10 @@ interface TrainOptions {
   batch?: number;
   lr?: number;
   seed?: number;
+  precision?: PassPrecision;
   out: string;
   resume?: boolean;
+  tuned?: boolean;
   shareDevice?: boolean;
 }
 
@@ -32,7 +36,7 @@ export function addTrain(ucgm: Command): void {
       'digits, shapes, or a folder (images, one folder a class; MNIST idx files; or latent shards)',
     )
     .option('--model <name>', 'tiny, small, mnist, or CLASS-SIZE/PATCH such as TiT-S/2')
-    .option('--preset <name>', 'settings to start from: tiny, mnist, multistep (default: tiny)')
+    .option('--preset <name>', `settings to start from: ${startingPresets().join(', ')} (default: tiny)`)
     .option(
       '--config <file>',
       "YAML with sections model, data, transport, optimizer, train, sample; the reference's keys",
@@ -41,15 +45,22 @@ export function addTrain(ucgm: Command): void {
     .option('--batch <n>', 'batch size', wholeNumber)
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
+    .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
     .option('--share-device', SHARE_DEVICE)
     .option('--resume', 'go on from the last checkpoint of --out')
+    .option(...NO_TUNED)
     .action(train);
 }
 
 async function train(options: TrainOptions): Promise<void> {
   await runTraining(() => {
     const folder = options.resume ? FolderStore.open(options.out) : undefined;
-    return { config: resolveConfig(options, folder), out: options.out, ...(folder && { resume: folder }) };
+    return {
+      config: resolveConfig(options, folder),
+      out: options.out,
+      tuned: options.tuned,
+      ...(folder && { resume: folder }),
+    };
   }, options.shareDevice);
 }
 
@@ -59,7 +70,7 @@ function resolveConfig(options: TrainOptions, folder: FolderStore | undefined): 
     model: { name: options.model },
     data: { name: options.data, batch_size: options.batch },
     optimizer: { lr: options.lr },
-    train: { steps: options.steps, seed: options.seed },
+    train: { steps: options.steps, seed: options.seed, precision: options.precision },
   } as PartialConfig;
   if (folder) {
     const fixed = (['model', 'preset', 'config', 'data', 'batch', 'seed'] as const).find(
@@ -68,7 +79,7 @@ function resolveConfig(options: TrainOptions, folder: FolderStore | undefined): 
     if (fixed)
       throw new UsageError(
         `--${fixed} does not go with --resume`,
-        'a resumed run keeps its own configuration; --steps and --lr may change',
+        'a resumed run keeps its own configuration; --steps, --lr and --precision may change',
       );
     return mergeConfig(folder.path, folder.settings(), given);
   }

@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
+import { randomConstants } from '../nn/tables.ts';
 import { isFewStep } from '../run/few_step.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
 import { presetNamed } from '../run/presets.ts';
 import type { PartialConfig, RunConfig } from '../run/settings.ts';
 import { tuningConfig } from '../run/tuning.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
-import { realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { NO_TUNED } from './open_device.ts';
 import { checkFolder } from './output.ts';
 import { SHARE_DEVICE } from './ranks.ts';
 import { runTraining, type TrainingRequest } from './run_training.ts';
@@ -17,6 +20,7 @@ interface TuneOptions {
   from: string;
   teacher?: string;
   start?: number;
+  average?: number;
   out: string;
   data?: string;
   preset: string;
@@ -26,6 +30,8 @@ interface TuneOptions {
   lr?: number;
   zeta?: number;
   seed?: number;
+  precision?: PassPrecision;
+  tuned?: boolean;
   shareDevice?: boolean;
 }
 
@@ -40,15 +46,18 @@ export function addTune(ucgm: Command): void {
       'of a run: checkpoint to start from; its newest is the frozen teacher (default: the newest)',
       wholeNumber,
     )
+    .option('--average <decay>', 'of a run: start from the average of this decay, one of train.ema', realNumber)
     .option('--teacher <path>', 'run folder, or model file, of the frozen teacher: same network (default: --from)')
     .option('--data <name>', "training images (default: the model's)")
-    .option('--preset <name>', 'the recipe: fewstep (UCGM), or anystep (RCGM)', 'fewstep')
+    .option('--preset <name>', 'the recipe: fewstep (UCGM), anystep-tune (ANYSTEP), or anystep (RCGM)', 'fewstep')
     .option('--config <file>', 'YAML with settings that differ from the recipe')
     .option('--steps <n>', 'tuning steps', wholeNumber)
     .option('--batch <n>', "batch size (default: the run's)", wholeNumber)
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--zeta <x>', 'strength of the enhanced target', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
+    .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
+    .option(...NO_TUNED)
     .option('--share-device', SHARE_DEVICE)
     .action((options: TuneOptions) => runTraining(() => tuning(options), options.shareDevice));
 }
@@ -57,14 +66,18 @@ export function addTune(ucgm: Command): void {
 function tuning(options: TuneOptions): TrainingRequest {
   FolderStore.checkNew(options.out);
   checkFolder('--out', options.out);
-  const { config: before, weights } = openSource(options.from, { at: options.start });
+  const {
+    config: before,
+    weights,
+    network,
+  } = openSource(options.from, { at: options.start, average: options.average });
   if (isFewStep(before))
     console.warn(`${options.from} is a few-step model already: its average is no multi-step teacher`);
   const given: PartialConfig = {
     transport: { enhanced_ratio: options.zeta },
     data: { name: options.data, batch_size: options.batch },
     optimizer: { lr: options.lr },
-    train: { steps: options.steps, seed: options.seed },
+    train: { steps: options.steps, seed: options.seed, precision: options.precision },
   } as PartialConfig;
   const recipe = presetNamed(options.preset);
   const file = options.config === undefined ? {} : readConfigFile(options.config).config;
@@ -77,7 +90,8 @@ function tuning(options: TuneOptions): TrainingRequest {
   );
   const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
-  return { config, out: options.out, weights, ...(teacher && { teacher }) };
+  const start = new Map([...weights, ...randomConstants(network)]);
+  return { config, out: options.out, weights: start, tuned: options.tuned, ...(teacher && { teacher }) };
 }
 
 /** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */
@@ -85,7 +99,9 @@ function teacherOf(options: TuneOptions, before: RunConfig, { transport }: RunCo
   const frozen = transport.ema_decay_rate === 1 && transport.enhanced_ratio !== 0;
   if (options.teacher === undefined) {
     // An earlier checkpoint starts, the newest teaches: against the collapse of a model that has converged.
-    return options.start === undefined || !frozen ? undefined : openSource(options.from).weights;
+    return options.start === undefined || !frozen
+      ? undefined
+      : openSource(options.from, { average: options.average }).weights;
   }
   if (!frozen)
     throw new UsageError(
@@ -109,6 +125,6 @@ function checkSame(
   const given = { ...sizes, ...(transport.transport_type && { transport_type: transport.transport_type }) };
   const own: { [key: string]: unknown } = { ...before.model, transport_type: before.transport.transport_type };
   for (const [key, value] of Object.entries(given))
-    if (own[key] !== value && key !== 'two_times')
+    if (JSON.stringify(own[key]) !== JSON.stringify(value) && key !== 'two_times')
       throw new UsageError(`${where}: ${key} is ${value}, that of ${from} is ${own[key]}`, fix);
 }

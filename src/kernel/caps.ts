@@ -17,7 +17,12 @@ export interface Caps {
   readonly maxWorkgroupMemory: number;
   readonly maxGroups: number;
   readonly maxBinding: number;
+  /** Measured on the device, in place of what is known of its architecture: see `rememberTuning`. */
+  readonly tuned?: TunedNumbers;
 }
+
+/** Numbers that choices depend on, by their path in src/kernels/tuning_tile.ts: `attention.groups`, `product.tiles.1.rate`. */
+export type TunedNumbers = Readonly<Record<string, number>>;
 
 /** Invocations that a tile of lanes and rows may have: 256, or the greatest power of 2 that the device allows. */
 export const tileSize = (caps: Caps): number => Math.min(256, 2 ** Math.floor(Math.log2(caps.maxWorkgroupSize)));
@@ -70,13 +75,28 @@ export function rememberAdapter(device: GPUDevice, info: GPUAdapterInfo): void {
   adapters.set(device, info);
 }
 
+const tunings = new WeakMap<GPUDevice, TunedNumbers>();
+
+/** Numbers that were measured on a device: its choices take them from now on. To be called before its first kernel is prepared. */
+export function rememberTuning(device: GPUDevice, tuned: TunedNumbers): void {
+  tunings.set(device, tuned);
+}
+
+const distrusted = new WeakSet<GPUDevice>();
+
+/** From now on a device counts as one without subgroup matrices. To be called before a kernel that uses them is chosen. */
+export function distrustMatrices(device: GPUDevice): void {
+  distrusted.add(device);
+}
+
 /** Reads the capabilities of a device from its features, limits and adapter info. */
 export function capsOf(device: GPUDevice): Caps {
   const { limits, adapterInfo: info } = device;
   const words = `${info?.vendor} ${info?.architecture} ${info?.device} ${info?.description}`.toLowerCase();
   const has = (feature: string) => device.features.has(feature);
   const listed = (of: GPUAdapterInfo | undefined) => [...((of as MatrixInfo | undefined)?.subgroupMatrixConfigs ?? [])];
-  const known = has(MATRIX_FEATURE) ? [info, adapters.get(device)].map(listed) : [];
+  const tuned = tunings.get(device);
+  const known = has(MATRIX_FEATURE) && !distrusted.has(device) ? [info, adapters.get(device)].map(listed) : [];
   const configs = known.find((list) => list.length > 0) ?? [];
   return {
     timestamps: has('timestamp-query'),
@@ -98,5 +118,6 @@ export function capsOf(device: GPUDevice): Caps {
     maxWorkgroupMemory: limits.maxComputeWorkgroupStorageSize,
     maxGroups: limits.maxComputeWorkgroupsPerDimension,
     maxBinding: limits.maxStorageBufferBindingSize,
+    ...(tuned && { tuned }),
   };
 }

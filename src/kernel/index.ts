@@ -3,7 +3,18 @@
  * @module ucgm-webgpu/define
  */
 export { cacheOf, releaseKernels } from './cache.ts';
-export { type Caps, capsOf, MATRIX_FEATURE, type MatrixConfig, PORTABLE, rememberAdapter, tileSize } from './caps.ts';
+export {
+  type Caps,
+  capsOf,
+  distrustMatrices,
+  MATRIX_FEATURE,
+  type MatrixConfig,
+  PORTABLE,
+  rememberAdapter,
+  rememberTuning,
+  type TunedNumbers,
+  tileSize,
+} from './caps.ts';
 export { defineKernel, type KernelFamily } from './define.ts';
 export { type Element, elementOf } from './element.ts';
 export { FixableError, KernelError, type KernelErrorCode } from './errors.ts';

@@ -1,6 +1,6 @@
 import { type Caps, defineKernel, flag, group, groupsOf, type KnobValue, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
-import { byFours, checkFours, tilesOfFours, vecKnobs } from './vec_tile.ts';
+import { byFours, checkFours, type Stored, stored, tilesOfFours, vecKnobs } from './vec_tile.ts';
 
 /** Which nonlinearity. */
 export interface ActivationOptions {
@@ -9,16 +9,23 @@ export interface ActivationOptions {
    * as an activation the word is used for GELU's tanh form too.
    */
   act: 'gelu' | 'gelu-erf' | 'silu' | 'relu' | 'sigmoid';
+  /** How all of it is stored; default f32. */
+  dtype?: Stored;
 }
 
 /** Which function of one number. */
 export interface UnaryOptions {
   /** The hyperbolic tangent, or the error function. */
   fn: 'tanh' | 'erf';
+  /** How all of it is stored; default f32. */
+  dtype?: Stored;
 }
 
-const options = group<ActivationOptions>({ act: oneOf('gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid') });
-const unaryOptions = group<UnaryOptions>({ fn: oneOf('tanh', 'erf') });
+const options = group<ActivationOptions>({
+  act: oneOf('gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid'),
+  dtype: stored,
+});
+const unaryOptions = group<UnaryOptions>({ fn: oneOf('tanh', 'erf'), dtype: stored });
 
 /** As lib act counts them. */
 const ACTS = { gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5, tanh: 6, erf: 7 };
@@ -32,40 +39,40 @@ const pointwise = {
   grid: (d: Count, k: Record<string, KnobValue>) => groupsOf(d.count, k, k.PER as number),
 };
 
-/** `y = act(x)`, elementwise. Buffers f32: x, y [count]. See shaders/activation_fwd.wgsl. */
+/** `y = act(x)`, elementwise. Buffers of `dtype`: x, y [count]. See shaders/activation_fwd.wgsl. */
 export const activation = defineKernel({
   shader: shaders.activation_fwd,
   options,
-  knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act] }),
+  knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act], Scalar: o.dtype }),
   sizes: pointwise.forward,
   grid: pointwise.grid,
 });
 
-/** `dx = dy act'(x)`, elementwise. Buffers f32: x, dy, dx [count]. See shaders/activation_bwd.wgsl. */
+/** `dx = dy act'(x)`, elementwise. Buffers of `dtype`: x, dy, dx [count]. See shaders/activation_bwd.wgsl. */
 export const activationBackward = defineKernel({
   shader: shaders.activation_bwd,
   options,
-  knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act] }),
+  knobs: (o: ActivationOptions) => ({ ACT: ACTS[o.act], Scalar: o.dtype }),
   sizes: pointwise.backward,
   grid: pointwise.grid,
 });
 
-/** `y = fn(x)`, elementwise. Buffers f32: x, y [count]. See shaders/activation_fwd.wgsl. */
+/** `y = fn(x)`, elementwise. Buffers of `dtype`: x, y [count]. See shaders/activation_fwd.wgsl. */
 export const unary = defineKernel({
   shader: shaders.activation_fwd,
   name: 'unary',
   options: unaryOptions,
-  knobs: (o: UnaryOptions) => ({ ACT: ACTS[o.fn] }),
+  knobs: (o: UnaryOptions) => ({ ACT: ACTS[o.fn], Scalar: o.dtype }),
   sizes: pointwise.forward,
   grid: pointwise.grid,
 });
 
-/** `dx = dy fn'(x)`, elementwise. Buffers f32: x, dy, dx [count]. See shaders/activation_bwd.wgsl. */
+/** `dx = dy fn'(x)`, elementwise. Buffers of `dtype`: x, dy, dx [count]. See shaders/activation_bwd.wgsl. */
 export const unaryBackward = defineKernel({
   shader: shaders.activation_bwd,
   name: 'unaryBackward',
   options: unaryOptions,
-  knobs: (o: UnaryOptions) => ({ ACT: ACTS[o.fn] }),
+  knobs: (o: UnaryOptions) => ({ ACT: ACTS[o.fn], Scalar: o.dtype }),
   sizes: pointwise.backward,
   grid: pointwise.grid,
 });
@@ -74,22 +81,27 @@ export const unaryBackward = defineKernel({
 export interface SwigluOptions {
   /** Rows are accessed as vectors of 4: hidden is a multiple of 4. Default by the shape; never on CPU adapters. */
   vec?: boolean;
+  /** How all of it is stored; default f32. */
+  dtype?: Stored;
 }
 
 const gated = {
-  options: group<SwigluOptions>({ vec: optional(flag) }),
+  options: group<SwigluOptions>({ vec: optional(flag), dtype: stored }),
   choose: (o: SwigluOptions | undefined, { hidden }: { hidden: number }, caps: Caps): SwigluOptions | undefined => ({
+    ...o,
     vec: o?.vec ?? (!caps.software && hidden % 4 === 0),
   }),
   unshaped: (o: SwigluOptions | undefined, caps: Caps) =>
-    o?.vec !== undefined || caps.software ? [] : byFours((d: { hidden: number }) => d.hidden % 4 === 0),
-  knobs: (o: SwigluOptions | undefined) => vecKnobs(o?.vec ?? false),
+    o?.vec !== undefined || caps.software
+      ? []
+      : byFours((d: { hidden: number }) => d.hidden % 4 === 0).map((m) => ({ ...m, options: { ...o, ...m.options } })),
+  knobs: (o: SwigluOptions | undefined) => vecKnobs(o?.vec ?? false, o?.dtype),
   grid: (d: { rows: number; hidden: number }, k: Record<string, KnobValue>) => tilesOfFours(d.rows, d.hidden, k),
   check: (d: { hidden: number }, k: Record<string, KnobValue>) => checkFours('hidden', d.hidden, k),
 };
 
 /**
- * SwiGLU, `y = silu(x1) x2` with x12 = (x1, x2) in each row (Shazeer 2020). Buffers f32: x12 [rows, 2 hidden], y [rows, hidden].
+ * SwiGLU, `y = silu(x1) x2` with x12 = (x1, x2) in each row (Shazeer 2020). Buffers of `dtype`: x12 [rows, 2 hidden], y [rows, hidden].
  * See shaders/swiglu_fwd.wgsl.
  */
 export const swiglu = defineKernel({
@@ -98,7 +110,7 @@ export const swiglu = defineKernel({
   sizes: (d) => ({ x12: 2 * d.rows * d.hidden, y: d.rows * d.hidden }),
 });
 
-/** The gradient of `swiglu`. Buffers f32: x12, dx12 [rows, 2 hidden], dy [rows, hidden]. See shaders/swiglu_bwd.wgsl. */
+/** The gradient of `swiglu`. Buffers of `dtype`: x12, dx12 [rows, 2 hidden], dy [rows, hidden]. See shaders/swiglu_bwd.wgsl. */
 export const swigluBackward = defineKernel({
   shader: shaders.swiglu_bwd,
   ...gated,

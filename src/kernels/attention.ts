@@ -1,6 +1,15 @@
 import { type Caps, defineKernel, flag, group, type KnobValue, oneOf, optional, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import {
+  type Counts,
+  checkSizes,
+  type AttentionSizes as Dims,
+  type Knobs,
+  keyRows,
+  queryRows,
+  type Wrong,
+} from './attention_dims_tile.ts';
+import {
   type AttentionShape,
   type AttentionTile,
   attentionTile,
@@ -9,6 +18,7 @@ import {
   MAX_TILED,
 } from './attention_tile.ts';
 
+export { type AttentionNumbers, attentionDims } from './attention_dims_tile.ts';
 export {
   type AttentionShape,
   type AttentionTile,
@@ -17,6 +27,9 @@ export {
   storesScores,
   type TiledAttention,
 } from './attention_tile.ts';
+
+/** How tensors are stored. */
+type Dtype = 'f32' | 'f16';
 
 /** What there is in the scores beside scale q . k. */
 export interface ScoreOptions {
@@ -42,29 +55,10 @@ export interface AttentionOptions extends ScoreOptions {
   headDim: number;
   /** Size of a head of v; headDim if left out. */
   valueDim?: number;
+  /** How q, k, v and out are stored, and their gradients: default f32. What is computed, lse and rows are f32. */
+  dtype?: Dtype;
   /** The variant and its tiling, see `chooseAttention`; a plain one of 32 rows if left out. */
   tile?: AttentionTile;
-}
-
-/** Numbers that the kernels are given beside the sizes. */
-export interface AttentionNumbers {
-  /** Factor of q . k; 1 / sqrt(head_dim) if left out. */
-  scale?: number;
-  /** With causal: 0 if left out. */
-  offset?: number;
-  softcap?: number;
-  /** Sizes of the mask before its keys, each 1 or the scores'; all 1 if left out. */
-  mask?: readonly [batch: number, heads: number, n: number];
-}
-
-/** The dims of the kernels for a shape. */
-export function attentionDims(
-  shape: AttentionShape,
-  { scale, offset = 0, softcap = 0, mask: [mask_batch, mask_heads, mask_n] = [1, 1, 1] }: AttentionNumbers = {},
-) {
-  const { batch, heads, n, head_dim, keys = n, kv_heads = heads } = shape;
-  const masks = { mask_batch, mask_heads, mask_n };
-  return { batch, heads, kv_heads, n, keys, head_dim, scale: scale ?? head_dim ** -0.5, offset, softcap, ...masks };
 }
 
 const scoreOptions = {
@@ -75,7 +69,8 @@ const scoreOptions = {
   softcap: optional(flag),
 } as const;
 
-const heads = { headDim: whole(1, MAX_HEAD), valueDim: optional(whole(1, MAX_HEAD)) } as const;
+const dtype = optional(oneOf('f32', 'f16'));
+const heads = { headDim: whole(1, MAX_HEAD), valueDim: optional(whole(1, MAX_HEAD)), dtype } as const;
 
 /** What is wrong with a tile for heads of these sizes. */
 function checkTile({ headDim, valueDim = headDim, tile }: AttentionOptions): { what: string; fix: string } | undefined {
@@ -89,14 +84,25 @@ function checkTile({ headDim, valueDim = headDim, tile }: AttentionOptions): { w
 
 const options = group<AttentionOptions>({ ...heads, ...scoreOptions, tile: attentionTile }, checkTile);
 
+/** How numbers are computed with and stored, by fours or one by one. */
+const elements = (vec: boolean, stored: Dtype = 'f32') => {
+  const four = stored === 'f16' ? 'vec4h' : 'vec4f';
+  return { VEC: vec, Elem: vec ? 'vec4f' : 'f32', Stored: vec ? four : stored };
+};
+
+/** The same of results that are stored from tiles. */
+const tiledResults = (vec: boolean, stored: Dtype = 'f32') => ({
+  OScalar: stored,
+  OElem: vec ? elements(vec, stored).Stored : `array<${stored}, 1>`,
+});
+
 /** Knobs of what all kernels of scores have. */
 function scoreKnobs({ headDim, valueDim = headDim, ...o }: Omit<AttentionOptions, 'tile'>) {
   const vec = headDim % 4 === 0 && valueDim % 4 === 0;
   return {
     HEAD_DIM: headDim,
     VALUE_DIM: valueDim,
-    VEC: vec,
-    Elem: vec ? 'vec4f' : 'f32',
+    ...elements(vec, o.dtype),
     GROUPED: o.grouped ?? false,
     CAUSAL: o.causal === undefined ? 0 : o.causal === 'start' ? 1 : 2,
     MASK: o.mask !== undefined,
@@ -118,24 +124,18 @@ function knobs({ tile, ...o }: AttentionOptions): Record<string, KnobValue | und
     COLS: tile.cols,
     LANES: tile.lanes,
     ROLLED: tile.rolled,
-    OElem: shared.VEC ? 'vec4f' : 'array<f32, 1>',
+    ...tiledResults(shared.VEC, o.dtype),
   };
 }
 
-type Dims = ReturnType<typeof attentionDims>;
-type Sizes = Pick<Dims, 'batch' | 'heads' | 'kv_heads' | 'n' | 'keys' | 'head_dim'>;
-type Knobs = Readonly<Record<string, KnobValue>>;
-
-const queryRows = (d: Pick<Dims, 'batch' | 'heads' | 'n'>) => d.batch * d.heads * d.n;
-const keyRows = (d: Sizes) => d.batch * d.kv_heads * d.keys;
 const valueDim = (k: Knobs) => k.VALUE_DIM as number;
 
 const pairs = (d: Pick<Dims, 'batch' | 'heads' | 'n'>, k: Knobs) => queryRows(d) + (k.LENGTHS ? d.batch : 0);
 
 /** Elements of what several kernels read. */
 const sizes = {
-  q: (d: Sizes) => queryRows(d) * d.head_dim,
-  k: (d: Sizes) => keyRows(d) * d.head_dim,
+  q: (d: Counts) => queryRows(d) * d.head_dim,
+  k: (d: Counts) => keyRows(d) * d.head_dim,
   v: (d: Dims, k: Knobs) => keyRows(d) * valueDim(k),
   out: (d: Dims, k: Knobs) => queryRows(d) * valueDim(k),
   mask: (d: Dims) => d.mask_batch * d.mask_heads * d.mask_n * d.keys,
@@ -151,25 +151,6 @@ const backward = (d: Dims, k: Knobs) => ({
   rows: sizes.rows(d, k),
   mask: sizes.mask(d),
 });
-
-type Wrong = { what: string; fix: string } | undefined;
-
-/** What is wrong with counts and sizes. */
-function checkSizes(d: Sizes, k: Knobs): Wrong {
-  const headDim = k.HEAD_DIM as number;
-  if (d.head_dim !== headDim)
-    return {
-      what: `head_dim ${d.head_dim} is not the kernel's ${headDim}`,
-      fix: 'create the kernel with this headDim',
-    };
-  if (d.n === 0) return { what: 'n is 0', fix: 'give at least one token' };
-  if (d.keys === 0) return { what: 'keys is 0', fix: 'give at least one key' };
-  if (d.kv_heads === 0 || d.heads % d.kv_heads !== 0)
-    return { what: `${d.heads} heads do not share ${d.kv_heads}`, fix: 'give heads a multiple of kv_heads' };
-  if (!k.GROUPED && d.heads !== d.kv_heads)
-    return { what: `kv_heads is ${d.kv_heads} of ${d.heads} heads`, fix: 'create the kernel with grouped' };
-  return undefined;
-}
 
 /** What is wrong with the dims, as far as it is the same for all kernels of scores. */
 function checkScores(d: Dims, k: Knobs): Wrong {
@@ -192,11 +173,11 @@ const choose = (o: AttentionOptions, shape: AttentionShape, caps: Caps): Attenti
 
 /** Rows that a workgroup has. */
 const covered = (k: Knobs) => (k.ROWS === undefined ? (k.WG as number) * (k.QUERIES as number) : (k.ROWS as number));
-const byQueries = (d: Sizes, k: Knobs) => d.batch * d.heads * Math.ceil(d.n / covered(k));
-const byKeys = (d: Sizes, k: Knobs) => d.batch * d.kv_heads * Math.ceil(d.keys / covered(k));
+const byQueries = (d: Counts, k: Knobs) => d.batch * d.heads * Math.ceil(d.n / covered(k));
+const byKeys = (d: Counts, k: Knobs) => d.batch * d.kv_heads * Math.ceil(d.keys / covered(k));
 
 /**
- * softmax(scores) v without a matrix of scores. Buffers f32: q [batch, heads, n, head_dim]; k, v [batch, kv_heads, keys, head_dim or
+ * softmax(scores) v without a matrix of scores. Buffers f32, or f16 but for lse, the mask and lengths: q [batch, heads, n, head_dim]; k, v [batch, kv_heads, keys, head_dim or
  * value_dim]; out [batch, n, heads, value_dim]; lse [batch, heads, n]; optional mask, and lengths u32 [batch]. Rules of masks:
  * shaders/lib/attention.wgsl. A query that sees no key has result 0 and gives no gradient.
  */
@@ -220,17 +201,21 @@ export const attention = defineKernel({
   check: checkScores,
 });
 
+/** What `attentionDelta` is given: lengths, and how out and dout are stored. */
+export type DeltaOptions = Pick<AttentionOptions, 'lengths' | 'dtype'>;
+
 /**
  * What the backward kernels need of each query, (lse, delta) with delta = out . dout, and with lengths of each sample. Buffers f32:
- * out, dout [batch, n, heads, value_dim]; lse [batch, heads, n]; rows, pairs [batch, heads, n] and with lengths as many more as
+ * out, dout [batch, n, heads, value_dim], f16 with that dtype; lse [batch, heads, n]; rows, pairs [batch, heads, n] and with lengths as many more as
  * samples; optional lengths u32 [batch].
  */
 export const attentionDelta = defineKernel({
-  options: group<{ lengths?: boolean }>({ lengths: optional(flag) }),
+  options: group<DeltaOptions>({ lengths: optional(flag), dtype }),
   shader: shaders.attention_delta,
   // Neighbours read neighbours on a GPU; a CPU walks a row.
-  knobs: (o: { lengths?: boolean } | undefined, { software }) => ({
+  knobs: (o: DeltaOptions | undefined, { software }) => ({
     LENGTHS: o?.lengths ?? false,
+    Stored: o?.dtype,
     ...(software && { LANES: 1, ROWS: 64 }),
   }),
   sizes: (d, k) => {
@@ -240,7 +225,7 @@ export const attentionDelta = defineKernel({
   grid: (d, k) => Math.ceil(pairs(d, k) / (k.ROWS as number)),
 });
 
-/** dq. Buffers f32: q, dq, k, v, mask as `attention` has them; dout as its out; rows from `attentionDelta`. */
+/** dq. Buffers: q, dq, k, v, mask as `attention` has them; dout as its out; rows from `attentionDelta`. */
 export const attentionBackwardQ = defineKernel({
   name: 'attentionBackwardQ',
   options,
@@ -266,7 +251,7 @@ export const attentionBackwardKV = defineKernel({
   check: checkScores,
 });
 
-export type StoredOptions = Pick<AttentionOptions, 'headDim' | 'valueDim' | 'grouped' | 'softcap' | 'tile'>;
+export type StoredOptions = Pick<AttentionOptions, 'headDim' | 'valueDim' | 'dtype' | 'grouped' | 'softcap' | 'tile'>;
 
 const storedOptions = group<StoredOptions>(
   { ...heads, grouped: optional(flag), softcap: optional(flag), tile: attentionTile },
@@ -280,11 +265,11 @@ const chooseStored = (o: StoredOptions, shape: AttentionShape, caps: Caps): Stor
 
 const storedKnobs = (o: StoredOptions) =>
   knobs({ tile: { kind: 'tiled', rows: 32, cols: 32, lanes: 8, rolled: true }, ...o });
-const dscores = (d: Sizes) => d.batch * d.heads * d.keys * Math.ceil(d.n / 4) * 4;
+const dscores = (d: Counts) => d.batch * d.heads * d.keys * Math.ceil(d.n / 4) * 4;
 
 /**
  * dk and dv as `attentionBackwardKV`, and for `attentionBackwardStoredQ` the gradients by scores, dscores [batch, heads, keys, n up to
- * a multiple of 4]. Where nothing hides a key.
+ * a multiple of 4], f32. Where nothing hides a key.
  */
 export const attentionBackwardStored = defineKernel({
   name: 'attentionBackwardStored',
@@ -306,8 +291,8 @@ export const attentionBackwardStoredQ = defineKernel({
   knobs: (o: StoredOptions) => {
     const { HEAD_DIM, GROUPED, ROWS, COLS, LANES, ROLLED } = storedKnobs(o);
     const vec = o.headDim % 4 === 0;
-    const elements = { VEC: vec, Elem: vec ? 'vec4f' : 'f32', OElem: vec ? 'vec4f' : 'array<f32, 1>' };
-    return { HEAD_DIM, GROUPED, ROWS, COLS, LANES, ROLLED, ...elements };
+    const own = { ...elements(vec, o.dtype), ...tiledResults(vec, o.dtype) };
+    return { HEAD_DIM, GROUPED, ROWS, COLS, LANES, ROLLED, ...own };
   },
   sizes: (d) => ({ k: sizes.k(d), dscores: dscores(d), dq: sizes.q(d) }),
   grid: byQueries,
@@ -334,11 +319,12 @@ export interface AttentionScoresOptions extends Omit<AttentionOptions, 'tile' | 
   stage: 'product' | 'capped' | 'masked' | 'weights';
 }
 
-/** Scores or weights as a matrix, without a gradient. Buffers as `attention`; lse for the weights; scores [batch, heads, n, keys]. */
+/** Scores or weights as a matrix, without a gradient. Buffers as `attention`; lse for the weights; scores f32 [batch, heads, n, keys]. */
 export const attentionScores = defineKernel({
   name: 'attentionScores',
   options: group<AttentionScoresOptions>({
     headDim: heads.headDim,
+    dtype,
     ...scoreOptions,
     stage: oneOf('product', 'capped', 'masked', 'weights'),
   }),

@@ -80,7 +80,7 @@ export function chooseAttention(shape: AttentionShape, caps: Caps): AttentionTil
 }
 
 /** Bytes of the gradients by scores up to which they are stored. */
-const MOST_STORED = 2 ** 27;
+export const MOST_STORED = 2 ** 27;
 
 /**
  * Whether the backward stores the gradients by scores, for the product that makes dq of them: five products in the place of seven.

@@ -14,32 +14,44 @@ export interface CautiousOptions {
 export interface AdamOptions extends CautiousOptions {
   /** Also update `average` with `decay`, as `ema` would with the new parameters. Not with `cautious`. */
   average?: boolean;
+  /** Also write the new parameters to `half`, as f16. Not with `cautious`. */
+  half?: boolean;
 }
 
 /**
  * One update of Adam, AdamW, RAdam or CAdamW over flat buffers. Buffers f32: param, m, v [count] updated in place; grad [count];
  * clip [4]; hyper [9] from `adamHyper` of src/optim/hyper.ts; cautious: scales [tensors], owners [ceil(count / 64)] u32; average:
- * average [count] updated in place, decay [1]. The flat ones are padded to 16 bytes. See shaders/adam_step.wgsl.
+ * average [count] updated in place, its decay hyper's tenth number; half: half [count] f16. The flat ones are padded to whole vectors of 4. See shaders/adam_step.wgsl.
  */
 export const adamStep = defineKernel({
   shader: shaders.adam_step,
-  options: group<AdamOptions>({ cautious: optional(flag), average: optional(flag) }, ({ cautious, average }) =>
-    cautious && average
-      ? { what: 'cautious and average ask for 10 buffers', fix: 'leave average out, and run ema after the step' }
-      : undefined,
+  options: group<AdamOptions>(
+    { cautious: optional(flag), average: optional(flag), half: optional(flag) },
+    ({ cautious, average, half }) =>
+      cautious && (average || half)
+        ? {
+            what: `cautious and ${average ? 'average' : 'half'} ask for 9 buffers`,
+            fix: 'leave it out, and run ema or cast after the step',
+          }
+        : undefined,
   ),
-  knobs: (o: AdamOptions | undefined) => ({ CAUTIOUS: o?.cautious ?? false, HAS_AVERAGE: o?.average ?? false }),
-  sizes: ({ count, tensors }) => ({
+  knobs: (o: AdamOptions | undefined) => ({
+    CAUTIOUS: o?.cautious ?? false,
+    HAS_AVERAGE: o?.average ?? false,
+    HAS_HALF: o?.half ?? false,
+    ...(o?.half && { Half: 'vec4h' }),
+  }),
+  sizes: ({ count, tensors }, k) => ({
     param: count,
     grad: count,
     m: count,
     v: count,
-    hyper: 9,
+    hyper: k.HAS_AVERAGE ? 10 : 9,
     clip: 4,
     scales: tensors,
     owners: blocks(count),
     average: count,
-    decay: 1,
+    half: count,
   }),
   grid: (d, k) => groupsOf(d.count, k, 4),
 });
@@ -123,16 +135,26 @@ export const gradStats = defineKernel({
   grid: (d, k) => Math.ceil(gradStatsGroups(d.count) / (k.ROWS as number)),
 });
 
+/** What the gradients are of. */
+export interface ClipOptions {
+  /** Of a loss times `loss_scale` [4], which is updated: see shaders/clip_scale.wgsl. */
+  lossScale?: boolean;
+}
+
 /**
  * The clip factor, the norm and the non-finite count from all partial sums. Buffers f32: partial [groups, 2]; limits [2] =
  * (max_norm, or 0 for no clipping, the loss, or 0); clip [4] = (scale, norm, non-finite count, held): held stays 1 from the first step
- * whose norm or loss is not finite, and optimisers then change nothing. See shaders/clip_scale.wgsl.
+ * whose norm or loss is not finite, and optimisers then change nothing; lossScale: loss_scale [4], and a step whose gradients alone are
+ * not finite is held by itself. See shaders/clip_scale.wgsl.
  */
 export const clipScale = defineKernel({
   shader: shaders.clip_scale,
-  options: none,
-  knobs: (_o: undefined, caps) => ({ LANES: caps.software ? 1 : undefined }),
-  sizes: (d) => ({ partial: d.groups * 2, limits: 2, clip: 4 }),
+  options: group<ClipOptions>({ lossScale: optional(flag) }),
+  knobs: (o: ClipOptions | undefined, caps) => ({
+    LANES: caps.software ? 1 : undefined,
+    HAS_LOSS_SCALE: o?.lossScale ?? false,
+  }),
+  sizes: (d) => ({ partial: d.groups * 2, limits: 2, clip: 4, loss_scale: 4 }),
   grid: () => 1,
 });
 

@@ -12,6 +12,7 @@ import {
 } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { tuningOf } from './tuning_tile.ts';
+import { elem, type Stored, stored } from './vec_tile.ts';
 
 /** What is done to queries and keys. */
 export interface QkNormRopeOptions {
@@ -23,6 +24,10 @@ export interface QkNormRopeOptions {
   rope?: boolean;
   /** Invocations that share a row, see `chooseQkNormRope`; if left out one walks it, for every head_dim. */
   tile?: QkNormRopeTile;
+  /** How qkv and its gradient are stored; default f32. */
+  dtype?: Stored;
+  /** How q, k, v and their gradients are stored; default as `dtype`. */
+  outDtype?: Stored;
 }
 
 /** Invocations a row, head_dim / 4 with a vec4 each, and rows a workgroup. */
@@ -45,7 +50,14 @@ const tile = optional(
   ),
 );
 
-const options = group<QkNormRopeOptions>({ norm, affine: optional(flag), rope: optional(flag), tile });
+const options = group<QkNormRopeOptions>({
+  norm,
+  affine: optional(flag),
+  rope: optional(flag),
+  tile,
+  dtype: stored,
+  outDtype: stored,
+});
 
 /** One invocation walks a row where there is no tile. */
 function choose(o: QkNormRopeOptions, { head_dim }: { head_dim: number }, caps: Caps): QkNormRopeOptions {
@@ -55,11 +67,13 @@ function choose(o: QkNormRopeOptions, { head_dim }: { head_dim: number }, caps: 
 
 const NORMS = { none: 0, rms: 1, layer: 2 };
 
-const knobs = (o: QkNormRopeOptions) => ({
+const knobs = (o: QkNormRopeOptions): Record<string, KnobValue | undefined> => ({
   NORM: NORMS[o.norm],
   HAS_AFFINE: o.affine ?? false,
   HAS_ROPE: o.rope ?? false,
   ...(o.tile && { LANES: o.tile.lanes, ROWS: o.tile.rows }),
+  [o.tile ? 'Elem' : 'Scalar']: elem(o.tile !== undefined, o.dtype),
+  Head: elem(o.tile !== undefined, o.outDtype ?? o.dtype),
 });
 
 interface HeadDims {
@@ -88,7 +102,7 @@ function check(d: HeadDims, k: Record<string, KnobValue>): { what: string; fix: 
 const groups = (d: HeadDims, k: Record<string, KnobValue>) =>
   Math.ceil((3 * d.batch * d.n * d.heads) / ('ROWS' in k ? (k.ROWS as number) : 64));
 
-/** Splits qkv [batch, n, 3, heads, head_dim] into q, k, v [batch, heads, n, head_dim]; norm, affine map and rotation of q and k. f32. */
+/** Splits qkv [batch, n, 3, heads, head_dim] into q, k, v [batch, heads, n, head_dim]; norm, affine map and rotation of q and k; `dtype`, f32 tables. */
 export const qkNormRope = defineKernel({
   name: 'qkNormRope',
   options,
@@ -100,7 +114,7 @@ export const qkNormRope = defineKernel({
   check,
 });
 
-/** dqkv, whole, from dq, dk, dv [batch, heads, n, head_dim]. f32. */
+/** dqkv, whole, from dq, dk, dv [batch, heads, n, head_dim]; `dtype`, f32 tables. */
 export const qkNormRopeBackward = defineKernel({
   name: 'qkNormRopeBackward',
   options,
@@ -122,11 +136,22 @@ export function chooseAffineChunk(rows: number, headDim: number, caps: Caps = PO
   return Math.max(1, Math.ceil(rows / chunks));
 }
 
-/** Gradients of the affine map by chunks of rows (batch n heads): partial [ceil(rows/chunk_rows), 4, head_dim]; sumCols adds them. f32. */
+/** Gradients of the affine map by chunks of rows (batch n heads): partial [ceil(rows/chunk_rows), 4, head_dim]; sumCols adds them. `dtype`, f32 partial. */
 export const qkNormAffineBackward = defineKernel({
   shader: shaders.qk_norm_affine_bwd,
-  options: group<Omit<QkNormRopeOptions, 'affine'>>({ norm, rope: optional(flag), tile }),
-  knobs: (o: Omit<QkNormRopeOptions, 'affine'>) => ({ NORM: NORMS[o.norm], HAS_ROPE: o.rope ?? false }),
+  options: group<Omit<QkNormRopeOptions, 'affine'>>({
+    norm,
+    rope: optional(flag),
+    tile,
+    dtype: stored,
+    outDtype: stored,
+  }),
+  knobs: (o: Omit<QkNormRopeOptions, 'affine'>) => ({
+    NORM: NORMS[o.norm],
+    HAS_ROPE: o.rope ?? false,
+    Scalar: o.dtype,
+    Head: o.outDtype ?? o.dtype,
+  }),
   sizes: (d) => {
     const chunks = Math.ceil((d.batch * d.n * d.heads) / d.chunk_rows);
     return { qkv: 3 * one(d), rope: tables(d).rope, dq: one(d), dk: one(d), partial: chunks * 4 * d.head_dim };

@@ -2,7 +2,7 @@ import { type Caps, defineKernel, flag, group, optional, PORTABLE, powerOfTwo, w
 import * as shaders from '../shaders.generated.ts';
 import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
-import { checkFours } from './vec_tile.ts';
+import { checkFours, elem, type Stored, stored } from './vec_tile.ts';
 
 /** How columns are covered. */
 export interface SumColsOptions extends ColumnOptions {
@@ -10,6 +10,10 @@ export interface SumColsOptions extends ColumnOptions {
   tail?: boolean;
   /** Add the sums to numbers that are there: buffer prior, as out. */
   prior?: boolean;
+  /** How x and tail are stored; default f32. Sums are f32. */
+  dtype?: Stored;
+  /** How out and tail_out are stored; default f32. */
+  outDtype?: Stored;
 }
 
 /** Columns that a workgroup sums: 256 invocations, 8 a column. */
@@ -28,8 +32,8 @@ export function chooseChunk(rows: number, cols: number, caps: Caps = PORTABLE): 
 
 /**
  * Sums down columns, by chunks of rows: `out[chunk, c] = sum of x[r, c]` over the chunk's rows. For bias gradients, split-k
- * partial products and second passes. Buffers f32: x [rows, cols], out [ceil(rows/chunk_rows), cols]; with `tail` also tail
- * [rows, tail_cols] and tail_out, with `prior` what is added to the sums of x. With a shape, the columns of both are read as vec4f where they can be. See shaders/sum_cols.wgsl.
+ * partial products and second passes. Buffers of `dtype`: x [rows, cols], of `outDtype`: out [ceil(rows/chunk_rows), cols]; with `tail` also tail
+ * [rows, tail_cols] and tail_out, with `prior`, as out, what is added to the sums of x. With a shape, the columns of both are read as vec4f where they can be. See shaders/sum_cols.wgsl.
  */
 export const sumCols = defineKernel({
   shader: shaders.sum_cols,
@@ -39,12 +43,16 @@ export const sumCols = defineKernel({
     vec: optional(flag),
     tail: optional(flag),
     prior: optional(flag),
+    dtype: stored,
+    outDtype: stored,
   }),
   knobs: (o: SumColsOptions | undefined, caps) => ({
     LANES: columnLanes('sum_cols', o ?? {}, caps),
     VEC: o?.vec ?? false,
     HAS_TAIL: o?.tail ?? false,
     HAS_PRIOR: o?.prior ?? false,
+    Elem: elem(o?.vec ?? false, o?.dtype),
+    OutElem: elem(o?.vec ?? false, o?.outDtype),
     Summed: o?.vec ? 'vec4f' : 'f32',
   }),
   sizes: (d) => {

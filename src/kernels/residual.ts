@@ -1,7 +1,7 @@
 import { type Caps, defineKernel, flag, group, groupsOf, type KnobValue, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
-import { byFours, checkFours, tilesOfFours, vecKnobs } from './vec_tile.ts';
+import { byFours, checkFours, type Stored, stored, tilesOfFours, vecKnobs } from './vec_tile.ts';
 
 /** Rows of cols numbers, of which mod_rows at a time share a gate, and where it lies in a modulation tensor. */
 export interface GateDims {
@@ -32,6 +32,8 @@ export interface GateOptions {
   vec?: boolean;
   /** With `vec`: modulation is read so too, mod_stride and gate_offset being multiples of 4. Default by the shape. */
   vecModulation?: boolean;
+  /** How rows are stored; default f32. Modulation is f32. */
+  dtype?: Stored;
 }
 
 type GateShape = Pick<GateDims, 'cols' | 'mod_stride' | 'gate_offset'>;
@@ -40,20 +42,22 @@ const allFours = (d: GateShape) => [d.cols, d.mod_stride, d.gate_offset].every((
 
 /** What the elementwise kernels of a gate have in common. */
 const gated = {
-  options: group<GateOptions>({ vec: optional(flag), vecModulation: optional(flag) }, ({ vec, vecModulation }) =>
-    vecModulation && !vec ? { what: 'vecModulation without vec', fix: 'set vec too' } : undefined,
+  options: group<GateOptions>(
+    { vec: optional(flag), vecModulation: optional(flag), dtype: stored },
+    ({ vec, vecModulation }) =>
+      vecModulation && !vec ? { what: 'vecModulation without vec', fix: 'set vec too' } : undefined,
   ),
   choose: (o: GateOptions | undefined, shape: GateShape, caps: Caps): GateOptions | undefined =>
-    o?.vec === undefined && !caps.software ? { vec: shape.cols % 4 === 0, vecModulation: allFours(shape) } : o,
+    o?.vec === undefined && !caps.software ? { ...o, vec: shape.cols % 4 === 0, vecModulation: allFours(shape) } : o,
   unshaped: (o: GateOptions | undefined, caps: Caps) =>
     o?.vec !== undefined || caps.software
       ? []
       : [
-          { options: { vec: true, vecModulation: true }, when: allFours },
-          ...byFours((d: GateShape) => d.cols % 4 === 0),
+          { options: { ...o, vec: true, vecModulation: true }, when: allFours },
+          ...byFours((d: GateShape) => d.cols % 4 === 0).map((m) => ({ ...m, options: { ...o, ...m.options } })),
         ],
   knobs: (o: GateOptions | undefined) => ({
-    ...vecKnobs(o?.vec ?? false),
+    ...vecKnobs(o?.vec ?? false, o?.dtype),
     VEC_MOD: o?.vecModulation ?? false,
     Mod: o?.vecModulation ? 'vec4f' : 'f32',
   }),
@@ -67,8 +71,8 @@ const gated = {
 };
 
 /**
- * `y = x + gate h`, gate from columns of a modulation tensor. Buffers f32: x, h, y [rows, cols];
- * modulation [ceil(rows/mod_rows), mod_stride], gate of column c at gate_offset + c. See shaders/gated_residual_fwd.wgsl.
+ * `y = x + gate h`, gate from columns of a modulation tensor. Buffers of `dtype`: x, h, y [rows, cols];
+ * f32 modulation [ceil(rows/mod_rows), mod_stride], gate of column c at gate_offset + c. See shaders/gated_residual_fwd.wgsl.
  */
 export const gatedResidual = defineKernel({
   shader: shaders.gated_residual_fwd,
@@ -76,7 +80,7 @@ export const gatedResidual = defineKernel({
   sizes: (d) => ({ x: d.rows * d.cols, h: d.rows * d.cols, modulation: modulationSize(d), y: d.rows * d.cols }),
 });
 
-/** `dh = gate dy`. Buffers f32: dy, dh [rows, cols]; modulation as in gatedResidual. See shaders/gated_residual_bwd_h.wgsl. */
+/** `dh = gate dy`. Buffers of `dtype`: dy, dh [rows, cols]; f32 modulation as in gatedResidual. See shaders/gated_residual_bwd_h.wgsl. */
 export const gatedResidualBackwardH = defineKernel({
   shader: shaders.gated_residual_bwd_h,
   ...gated,
@@ -87,22 +91,23 @@ export const gatedResidualBackwardH = defineKernel({
 export interface GateGradientOptions extends ColumnOptions {
   /** Also write `dh = gate dy`, while dy is at hand: buffers modulation and dh. */
   dh?: boolean;
+  /** How dy, h and dh are stored; default f32. */
+  dtype?: Stored;
 }
 
 /**
  * `dgate += sum of dy h` over the rows of each modulation row, ADDED into dmodulation, which the caller zeroes.
- * Buffers f32: dy, h, dh [rows, cols]; dmodulation and modulation as in gatedResidual. See shaders/gated_residual_bwd_gate.wgsl.
+ * Buffers of `dtype`: dy, h, dh [rows, cols]; f32 dmodulation and modulation as in gatedResidual. See shaders/gated_residual_bwd_gate.wgsl.
  */
 export const gatedResidualBackwardGate = defineKernel({
   shader: shaders.gated_residual_bwd_gate,
   ...byColumns<GateGradientOptions | undefined>(),
-  options: group<GateGradientOptions>({ tile: columnTile, vec: optional(flag), dh: optional(flag) }),
+  options: group<GateGradientOptions>({ tile: columnTile, vec: optional(flag), dh: optional(flag), dtype: stored }),
   knobs: (o: GateGradientOptions | undefined, caps) => ({
     LANES: columnLanes('gated_residual_bwd_gate', o ?? {}, caps),
-    VEC: o?.vec ?? false,
+    ...vecKnobs(o?.vec ?? false, o?.dtype),
     HAS_DH: o?.dh ?? false,
     Summed: o?.vec ? 'vec4f' : 'f32',
-    OElem: vecKnobs(o?.vec ?? false).OElem,
   }),
   sizes: (d) => {
     const all = d.rows * d.cols;
@@ -112,16 +117,29 @@ export const gatedResidualBackwardGate = defineKernel({
   check: (d, k) => checkGate(d) ?? checkFours('cols', d.cols, k),
 });
 
-/** `out = a + b`, elementwise; a and b may be one buffer. Buffers f32: a, b, out [count]. See shaders/add.wgsl. */
+/** How the numbers of a sum are stored. */
+export interface AddOptions {
+  /** Default f32. */
+  dtype?: Stored;
+}
+
+const addOptions = group<AddOptions>({ dtype: stored });
+const addKnobs = (o: AddOptions | undefined) => ({ Scalar: o?.dtype });
+
+/** `out = a + b`, elementwise; a and b may be one buffer. Buffers of `dtype`: a, b, out [count]. See shaders/add.wgsl. */
 export const add = defineKernel({
   shader: shaders.add,
+  options: addOptions,
+  knobs: addKnobs,
   sizes: (d) => ({ a: d.count, b: d.count, out: d.count }),
   grid: (d, k) => groupsOf(d.count, k, k.PER as number),
 });
 
-/** out = x + row, one row for every `group_rows` rows. Buffers f32: x, out [rows, cols]; row [ceil(rows/group_rows), cols]. */
+/** out = x + row, one row for every `group_rows` rows. Buffers of `dtype`: x, out [rows, cols]; f32 row [ceil(rows/group_rows), cols]. */
 export const addRows = defineKernel({
   shader: shaders.add_rows,
+  options: addOptions,
+  knobs: addKnobs,
   sizes: (d) => ({
     x: d.rows * d.cols,
     row: Math.ceil(d.rows / d.group_rows) * d.cols,

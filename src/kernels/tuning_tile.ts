@@ -1,8 +1,10 @@
 /** Numbers of GPUs that the choices of tiles and chunks depend on. */
-import type { Caps } from '../kernel/index.ts';
+import type { Caps, TunedNumbers } from '../kernel/index.ts';
 
 /** What choices must know of a GPU: a row an architecture, its numbers measured. */
 export interface Tuning {
+  /** As the adapter tells them, lower case. */
+  readonly vendor: string;
   readonly architecture: string;
   readonly product: {
     readonly multiprocessors: number;
@@ -49,6 +51,7 @@ interface MatrixTuning {
  * subgroup matrices, 4096^3 at 246, 159, 187 and 149 TFLOP/s; what splits cost there is scaled from f32's.
  */
 const HOPPER: Tuning = {
+  vendor: 'nvidia',
   architecture: 'hopper',
   product: {
     multiprocessors: 132,
@@ -90,5 +93,32 @@ const HOPPER: Tuning = {
 /** The first serves the architectures that have none. */
 const TUNING: readonly Tuning[] = [HOPPER];
 
-/** The row of a device. */
-export const tuningOf = (caps: Caps): Tuning => TUNING.find((row) => row.architecture === caps.architecture) ?? HOPPER;
+/** The row of a vendor's architecture. */
+const rowOf = ({ vendor, architecture }: Caps): Tuning =>
+  TUNING.find((row) => row.vendor === vendor && row.architecture === architecture) ?? HOPPER;
+
+const tunings = new WeakMap<TunedNumbers, Tuning>();
+
+/** What is known of a device: what was measured on it, else the row of its architecture. */
+export function tuningOf(caps: Caps): Tuning {
+  const { tuned } = caps;
+  if (!tuned) return rowOf(caps);
+  let tuning = tunings.get(tuned);
+  if (!tuning) tunings.set(tuned, (tuning = withNumbers(rowOf(caps), tuned)));
+  return tuning;
+}
+
+/** A row with some of its numbers replaced; paths that it does not have, and what is no positive number, change nothing. */
+export function withNumbers(row: Tuning, numbers: TunedNumbers): Tuning {
+  const changed = structuredClone(row) as unknown as { [key: string]: unknown };
+  for (const [path, value] of Object.entries(numbers)) {
+    const keys = path.split('.');
+    const last = keys.pop() as string;
+    let at: unknown = changed;
+    for (const key of keys) at = isObject(at) && Object.hasOwn(at, key) ? at[key] : undefined;
+    if (isObject(at) && Object.hasOwn(at, last) && typeof at[last] === 'number' && value > 0) at[last] = value;
+  }
+  return changed as unknown as Tuning;
+}
+
+const isObject = (value: unknown): value is { [key: string]: unknown } => typeof value === 'object' && value !== null;

@@ -1,5 +1,11 @@
 /** Kernels that access their rows as vectors of 4 where these are a multiple of 4: lib elements on the host. */
-import type { KnobValue } from '../kernel/index.ts';
+import { type KnobValue, oneOf, optional } from '../kernel/index.ts';
+
+/** How a kernel's numbers are stored; it computes in f32. */
+export type Stored = 'f32' | 'f16';
+
+/** The option `dtype` of these kernels. */
+export const stored = optional(oneOf<Stored>('f32', 'f16'));
 
 /** What options without a shape come to: vectors of 4 for the dims that allow it, single numbers for the others. */
 export const byFours = <D>(when: (dims: D) => boolean) => [
@@ -7,11 +13,19 @@ export const byFours = <D>(when: (dims: D) => boolean) => [
   { options: { vec: false }, when: () => true },
 ];
 
-/** The knobs of a kernel of f32 elements. */
-export const vecKnobs = (vec: boolean) => ({
+/** A number, or a vector of 4, as it is stored. */
+export const elem = (vec: boolean, dtype: Stored = 'f32'): string =>
+  vec ? (dtype === 'f16' ? 'vec4h' : 'vec4f') : dtype;
+
+/** The same of what is written: both forms can be indexed. */
+export const outElem = (vec: boolean, dtype: Stored = 'f32'): string => (vec ? elem(vec, dtype) : `array<${dtype}, 1>`);
+
+/** The knobs of a kernel whose elements are all stored alike. */
+export const vecKnobs = (vec: boolean, dtype: Stored = 'f32') => ({
   VEC: vec,
-  Elem: vec ? 'vec4f' : 'f32',
-  OElem: vec ? 'vec4f' : 'array<f32, 1>',
+  Scalar: dtype,
+  Elem: elem(vec, dtype),
+  OElem: outElem(vec, dtype),
 });
 
 /** What of a row's length the vectors of a variant do not allow. */

@@ -1,5 +1,42 @@
-import { type Caps, defineKernel, flag, group, type KnobValue, optional } from '../kernel/index.ts';
+import {
+  type Caps,
+  defineKernel,
+  flag,
+  group,
+  type KnobValue,
+  optional,
+  powerOfTwo,
+  tileSize,
+  whole,
+} from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+
+/** Invocations a row (a power of two; 1 on CPU adapters by default) and rows a workgroup; at most 256 together. */
+export interface WeightRowTile {
+  lanes: number;
+  rows: number;
+}
+
+const tile = optional(
+  group<WeightRowTile>({ lanes: powerOfTwo(256), rows: whole(1, 256) }, ({ lanes, rows }) =>
+    lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
+  ),
+);
+
+/** Numbers of a row that an invocation takes, as long as a workgroup has the lanes: rows are few and long, and one by one wait for memory. */
+const EACH = 8;
+
+/** The tile for rows of so many numbers. Pure. */
+export function chooseWeightRows(cols: number, caps: Caps): WeightRowTile {
+  if (caps.software) return { lanes: 1, rows: 8 };
+  const size = tileSize(caps);
+  let lanes = Math.min(16, size);
+  while (lanes < size && EACH * lanes < cols) lanes *= 2;
+  return { lanes, rows: size / lanes };
+}
+
+const chooseTile = <O extends { tile?: WeightRowTile }>(o: O | undefined, { cols }: { cols: number }, caps: Caps): O =>
+  ({ ...o, tile: o?.tile ?? chooseWeightRows(cols, caps) }) as O;
 
 export interface WeightNormOptions {
   /** Divide every row by eps + its root mean square, and multiply by scale. */
@@ -8,19 +45,21 @@ export interface WeightNormOptions {
   forced?: boolean;
   /** Multiply by gain [1], which is trained; with `normed`. */
   gain?: boolean;
+  /** See `chooseWeightRows`. */
+  tile?: WeightRowTile;
 }
 
 const options = group<WeightNormOptions>(
-  { normed: optional(flag), forced: optional(flag), gain: optional(flag) },
+  { normed: optional(flag), forced: optional(flag), gain: optional(flag), tile },
   ({ normed, forced, gain }) =>
     (forced || gain) && !normed ? { what: 'forced or gain without normed', fix: 'set normed too' } : undefined,
 );
 
-/** Rows of invocations, or one invocation a row on CPU adapters (no barriers). */
-const lanesOf = (caps: Caps) => (caps.software ? { LANES: 1, ROWS: 8 } : {});
+const lanesOf = (o: { tile?: WeightRowTile } | undefined, caps: Caps) =>
+  o?.tile ? { LANES: o.tile.lanes, ROWS: o.tile.rows } : caps.software ? { LANES: 1, ROWS: 8 } : {};
 
 const knobs = (o: WeightNormOptions | undefined, caps: Caps) => ({
-  ...lanesOf(caps),
+  ...lanesOf(o, caps),
   NORMED: o?.normed ?? false,
   FORCED: o?.forced ?? false,
   HAS_GAIN: o?.gain ?? false,
@@ -50,6 +89,7 @@ function check(d: RowDims): { what: string; fix: string } | undefined {
  */
 export const weightNorm = defineKernel({
   shader: shaders.weight_norm_fwd,
+  choose: chooseTile<WeightNormOptions>,
   options,
   knobs,
   sizes: (d) => ({ weight: d.rows * d.cols, gain: 1, out: d.rows * d.cols, rms: d.rows }),
@@ -63,6 +103,7 @@ export const weightNorm = defineKernel({
  */
 export const weightNormBackward = defineKernel({
   shader: shaders.weight_norm_bwd,
+  choose: chooseTile<WeightNormOptions>,
   options,
   knobs,
   sizes: (d) => ({
@@ -80,13 +121,16 @@ export const weightNormBackward = defineKernel({
 export interface ForceWeightsOptions {
   /** Do nothing in a step that is held: clip [4] of `clipScale`. */
   guarded?: boolean;
+  /** See `chooseWeightRows`. */
+  tile?: WeightRowTile;
 }
 
 /** Rows divided by eps + their root mean square, in place. Buffers f32: weight [rows, cols], clip [4]. See shaders/weight_force.wgsl. */
 export const forceWeights = defineKernel({
   shader: shaders.weight_force,
-  options: group<ForceWeightsOptions>({ guarded: optional(flag) }),
-  knobs: (o: ForceWeightsOptions | undefined, caps) => ({ ...lanesOf(caps), GUARDED: o?.guarded ?? false }),
+  choose: chooseTile<ForceWeightsOptions>,
+  options: group<ForceWeightsOptions>({ guarded: optional(flag), tile }),
+  knobs: (o: ForceWeightsOptions | undefined, caps) => ({ ...lanesOf(o, caps), GUARDED: o?.guarded ?? false }),
   sizes: (d) => ({ weight: d.rows * d.cols, clip: 4 }),
   grid: rowGroups,
   check: (d) => (d.cols === 0 ? { what: 'cols is 0', fix: 'give rows of at least one number' } : undefined),

@@ -1,5 +1,6 @@
 import { activate } from '../autograd/ops/activation.ts';
 import { selfAttention } from '../autograd/ops/attention.ts';
+import { cast } from '../autograd/ops/cast.ts';
 import { embedding, timestepEmbedding } from '../autograd/ops/embedding.ts';
 import { linear, linearGatedResidual, linearSwiglu } from '../autograd/ops/linear.ts';
 import { normModulate } from '../autograd/ops/norm.ts';
@@ -82,7 +83,7 @@ export function ddt(config: DiTConfig & DDTOptions): VelocityNetwork {
   /** One block; `rows` tokens share a row of the condition c: all of a sample, or one. */
   const block = (tape: Tape, w: Weights, name: string, x: Tensor, c: Tensor, rows: number): Tensor => {
     const p = (suffix: string) => w.get(`${name}.${suffix}`);
-    const m = linear(tape, c, p('adaLN_modulation.0.weight'), p('adaLN_modulation.0.bias')); // [B, 6D] or [B N, 6D]
+    const m = linear(tape, c, p('adaLN_modulation.0.weight'), p('adaLN_modulation.0.bias'), { dtype: 'f32' }); // [B, 6D] or [B N, 6D]
     const modulate = (norm: string, at: Tensor, shift: number) =>
       normModulate(tape, at, {
         kind: 'rms',
@@ -117,17 +118,18 @@ export function ddt(config: DiTConfig & DDTOptions): VelocityNetwork {
     const labelled = conditional
       ? add(tape, time, embedding(tape, w.get('y_embedder.embedding_table.weight'), y))
       : time;
-    const c = activate(tape, labelled, 'silu'); // [B, D]
+    const c = cast(tape, activate(tape, labelled, 'silu'), tape.dtype); // [B, D]
+    const input = { dtype: tape.dtype };
 
     const patches = patchify(tape, x, patch, 'chw'); // [B, N, C p p]
-    let s = linear(tape, patches, w.get('s_embedder.proj.weight'), w.get('s_embedder.proj.bias')); // [B, N, D]
+    let s = linear(tape, patches, w.get('s_embedder.proj.weight'), w.get('s_embedder.proj.bias'), input); // [B, N, D]
     for (let i = 0; i < encoder; i++) {
       const before = s;
       s = tape.block([before, c], () => block(tape, w, `blocks.${i}`, before, c, tokens)); // [B, N, D]
       if (!tape.recording) tape.release(before); // dead: it was this block's alone
     }
     s = activate(tape, addPerSample(tape, s, time), 'silu'); // [B, N, D]
-    let h = linear(tape, patches, w.get('x_embedder.proj.weight'), w.get('x_embedder.proj.bias')); // [B, N, D]
+    let h = linear(tape, patches, w.get('x_embedder.proj.weight'), w.get('x_embedder.proj.bias'), input); // [B, N, D]
     for (let i = encoder; i < depth; i++) {
       const before = h;
       const condition = s;
@@ -139,8 +141,13 @@ export function ddt(config: DiTConfig & DDTOptions): VelocityNetwork {
       s,
       w.get('final_layer.adaLN_modulation.0.weight'),
       w.get('final_layer.adaLN_modulation.0.bias'),
+      { dtype: 'f32' },
     ); // [B, N, 2D]
-    h = normModulate(tape, h, { kind: 'layer', eps: EPS, modulation: { from: m, rows: 1, shift: 0, scale: width } }); // [B, N, D]
+    h = normModulate(tape, cast(tape, h, 'f32'), {
+      kind: 'layer',
+      eps: EPS,
+      modulation: { from: m, rows: 1, shift: 0, scale: width },
+    }); // [B, N, D]
     h = linear(tape, h, w.get('final_layer.linear.weight'), w.get('final_layer.linear.bias')); // [B, N, C p p]
     return unpatchify(tape, h, [channels, size, size], patch, 'chw', channels); // [B, C, H, W]
   };
@@ -150,6 +157,7 @@ export function ddt(config: DiTConfig & DDTOptions): VelocityNetwork {
     numClasses: config.num_classes,
     parameters,
     constants: [{ name: 'rope', shape: [2, tokens, headDim], data: rope() }],
+    halves: true,
     forward,
   };
 }

@@ -1,5 +1,6 @@
 import { activate } from '../autograd/ops/activation.ts';
 import { selfAttention } from '../autograd/ops/attention.ts';
+import { cast } from '../autograd/ops/cast.ts';
 import { embedding, timestepEmbedding } from '../autograd/ops/embedding.ts';
 import { linear, linearGatedResidual, linearSwiglu } from '../autograd/ops/linear.ts';
 import { normModulate } from '../autograd/ops/norm.ts';
@@ -142,13 +143,13 @@ export function tit(config: TiTConfig): VelocityNetwork {
       c = add(tape, c, timeEmbedding(tape, w, 'tt_embedder', span)); // [B, D]
     }
     if (conditional) c = add(tape, c, embedding(tape, w.get('y_embedder.embedding_table.weight'), y)); // [B, D]
-    return activate(tape, c, 'silu'); // [B, D]
+    return cast(tape, activate(tape, c, 'silu'), tape.dtype); // [B, D]
   };
 
   const block = (tape: Tape, w: Weights, name: string, x: Tensor, c: Tensor): Tensor => {
     const p = (suffix: string) => w.get(`${name}.${suffix}`);
     const rows = grid * grid;
-    const m = linear(tape, c, p('adaLN_modulation.1.weight'), p('adaLN_modulation.1.bias')); // [B, 6D], or [B, 4D] without shift
+    const m = linear(tape, c, p('adaLN_modulation.1.weight'), p('adaLN_modulation.1.bias'), { dtype: 'f32' }); // [B, 6D], or [B, 4D] without shift
     const [shift1, scale1, gate1, shift2, scale2, gate2] = (
       config.wo_shift ? [undefined, 0, 1, undefined, 2, 3] : [0, 1, 2, 3, 4, 5]
     ).map((chunk) => (chunk === undefined ? undefined : chunk * width)) as number[];
@@ -201,6 +202,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
     const patches = patchify(tape, x, patch, 'chw'); // [B, N, C p p]
     let h = linear(tape, patches, w.get('x_embedder.proj.weight'), w.get('x_embedder.proj.bias'), {
       table: w.get('pos_embed'),
+      dtype: tape.dtype,
     }); // [B, N, D]
     for (let i = 0; i < depth; i++) {
       const before = h;
@@ -212,8 +214,9 @@ export function tit(config: TiTConfig): VelocityNetwork {
       c,
       w.get('final_layer.adaLN_modulation.1.weight'),
       w.get('final_layer.adaLN_modulation.1.bias'),
+      { dtype: 'f32' },
     ); // [B, 2D]
-    h = normModulate(tape, h, {
+    h = normModulate(tape, cast(tape, h, 'f32'), {
       kind: norm,
       eps: EPS,
       ...(weighted && { weight: w.get('final_layer.norm_final.weight') }),
@@ -229,6 +232,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
     parameters: parameters(),
     constants: constants(),
     twoTimes,
+    halves: true,
     forward,
   };
 }

@@ -17,6 +17,8 @@ export interface InitSpec extends ParameterSpec {
 /** A constant table a network reads and a checkpoint may carry: never trained. */
 export interface ConstantSpec extends ParameterSpec {
   readonly data: Float32Array<ArrayBuffer>;
+  /** True for random numbers: of a checkpoint they are part, and its own go on. */
+  readonly random?: boolean;
 }
 
 /** Where a network finds its tensors, by the names of its specs. */
@@ -29,6 +31,8 @@ export interface Weights {
 export interface Module {
   readonly parameters: readonly InitSpec[];
   readonly constants: readonly ConstantSpec[];
+  /** True where its passes store activations as the tape says (`tape.dtype`), so that precision mixed is one of its own. */
+  readonly halves?: boolean;
   /**
    * What becomes of weights in place before an optimiser steps from them, or an average of them goes on: EDM2's forced normalisation.
    * Records kernels alone, which change nothing where `clip` [4], if there is one, holds the step.

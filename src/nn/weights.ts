@@ -55,11 +55,14 @@ export class WeightStore {
   readonly #module: Module;
   readonly #constants = new Map<string, Tensor>();
   readonly #sets: FlatParameters[] = [];
+  readonly #halves: boolean;
 
-  constructor(workspace: Workspace, module: Module) {
+  /** @param halves weights that are trained have an f16 copy, which is whoever trains them's to fill. */
+  constructor(workspace: Workspace, module: Module, halves = false) {
+    this.#halves = halves;
     this.#workspace = workspace;
     this.#module = module;
-    this.layout = FlatParameters.layoutFor(workspace, module.parameters);
+    this.layout = FlatParameters.layoutFor(workspace, module.parameters, halves);
     for (const { name, shape, data } of module.constants) {
       const tensor = workspace.create('parameter', name, shape);
       workspace.stream.write(tensor, data);
@@ -69,7 +72,7 @@ export class WeightStore {
 
   /** A set to be trained: values and gradients, initialised from the seed. */
   trainable(seed: number): NetworkWeights {
-    const flat = new FlatParameters(this.#workspace, this.layout, { trainable: true });
+    const flat = new FlatParameters(this.#workspace, this.layout, { trainable: true, halves: this.#halves });
     initialiseOnDevice(this.#workspace, flat.values, this.#module.parameters, seed);
     return this.#keep(flat);
   }

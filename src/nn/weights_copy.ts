@@ -1,4 +1,5 @@
-import { homeOf, Storage, Tensor, type Workspace } from '../tensor/index.ts';
+import { cast } from '../kernels/cast.ts';
+import { bytesOf, homeOf, Storage, TENSOR_USAGE, Tensor, type Workspace } from '../tensor/index.ts';
 import type { Module, Weights } from './network.ts';
 
 /** Weights as they were at one moment, in memory of their own until `free`. */
@@ -38,6 +39,34 @@ export async function copyWeights(workspace: Workspace, module: Module, weights:
       tensors.set(name, new Tensor(shape, new Storage(copied.get(buffer) as GPUBuffer, offset, size), dtype));
     }
     const get = (name: string) => tensors.get(name) ?? weights.get(name); // what is neither is an error there
+    return { weights: { get, has: (name) => weights.has(name) }, free: () => ledger.end() };
+  } catch (error) {
+    ledger.end();
+    throw error;
+  }
+}
+
+/**
+ * The same weights, the matrices among them with an f16 copy of this moment, to be made before the next command reads them: for passes in
+ * mixed precision of weights that no learner copies. @throws BufferLimitError where there is no memory for it.
+ */
+export async function withHalves(workspace: Workspace, module: Module, weights: Weights): Promise<WeightsCopy> {
+  const ledger = workspace.ledger.branch('halves');
+  try {
+    const tensors = new Map<string, Tensor>();
+    for (const { name } of module.parameters) {
+      const { shape, buffer, offset, size, dtype, count, half } = weights.get(name);
+      if (half || dtype !== 'f32' || shape.length < 2) continue;
+      const bytes = Math.ceil(bytesOf('f16', count) / 4) * 4;
+      const copy = new Storage(ledger.create('average', `${name} as f16`, bytes, TENSOR_USAGE), 0, bytes);
+      tensors.set(name, new Tensor(shape, new Storage(buffer, offset, size, undefined, copy)));
+    }
+    await ledger.check();
+    for (const x of tensors.values()) {
+      const kernel = cast.prepare(workspace.device, { dtype: 'f32', outDtype: 'f16' }, { count: x.count });
+      workspace.stream.run(kernel, { x, out: x.half as Tensor }, { count: x.count });
+    }
+    const get = (name: string) => tensors.get(name) ?? weights.get(name);
     return { weights: { get, has: (name) => weights.has(name) }, free: () => ledger.end() };
   } catch (error) {
     ledger.end();

@@ -1,10 +1,10 @@
 import { ema } from '../kernels/optimizer.ts';
 import type { FlatBuffers, Tensor, Workspace } from '../tensor/index.ts';
 
-/** An average that an optimiser updates in the pass that makes the new values: decay [1]. */
+/** An average that an optimiser updates in the pass that makes the new values. */
 export interface FusedAverage {
   readonly values: FlatBuffers;
-  readonly decay: Tensor;
+  readonly decay: number;
 }
 
 /** An exponential moving average over flat buffers: average = decay average + (1 - decay) values. */
@@ -19,20 +19,14 @@ export class Average {
     this.#decay = workspace.create('average', 'decay', [1]);
   }
 
-  /** What the kernel of an optimiser's step needs to make an update of its own. */
-  fused(decay: number): FusedAverage {
-    this.#workspace.stream.write(this.#decay, new Float32Array([decay]));
-    return { values: this.values, decay: this.#decay };
-  }
-
   /** Records one update, which does nothing in a step that `clip` [4] holds. decay 0 copies exactly. */
   update(from: FlatBuffers, decay: number, clip?: Tensor): void {
     const { stream, device } = this.#workspace;
-    const fused = this.fused(decay);
+    stream.write(this.#decay, new Float32Array([decay]));
     this.values.chunks.forEach((average, i) => {
       stream.run(
         ema.prepare(device, { guarded: clip !== undefined }),
-        { average, param: from.chunks[i] as Tensor, decay: fused.decay, clip },
+        { average, param: from.chunks[i] as Tensor, decay: this.#decay, clip },
         { count: average.count },
       );
     });

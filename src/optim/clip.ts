@@ -10,9 +10,14 @@ export class GradientClip {
   readonly #partial: Tensor;
   readonly #limits: Tensor;
   readonly #groups: number[];
+  readonly #lossScale: Tensor | undefined;
 
-  /** @param maxNorm null for no clipping: the norm is still measured. */
-  constructor(workspace: Workspace, gradients: FlatBuffers, maxNorm: number | null) {
+  /**
+   * @param maxNorm null for no clipping: the norm is still measured.
+   * @param lossScale [4] of a LossScale, where the gradients are those of a scaled loss.
+   */
+  constructor(workspace: Workspace, gradients: FlatBuffers, maxNorm: number | null, lossScale?: Tensor) {
+    this.#lossScale = lossScale;
     this.#workspace = workspace;
     this.#gradients = gradients;
     this.#groups = gradients.chunks.map((chunk) => gradStatsGroups(chunk.count));
@@ -33,8 +38,8 @@ export class GradientClip {
       partial_offset += this.#groups[i] as number;
     });
     stream.run(
-      clipScale.prepare(device),
-      { partial: this.#partial, limits: this.#limits, clip: this.result },
+      clipScale.prepare(device, { lossScale: this.#lossScale !== undefined }),
+      { partial: this.#partial, limits: this.#limits, clip: this.result, loss_scale: this.#lossScale },
       { groups: partial_offset },
     );
   }

@@ -15,7 +15,7 @@ export interface AdamSettings {
 }
 
 /**
- * The `hyper` buffer of shaders/adam_step.wgsl for one step (the first is 1), with the bias corrections folded in, in doubles.
+ * The `hyper` buffer of shaders/adam_step.wgsl for one step (the first is 1) but for its last number, the average's decay, with the bias corrections folded in, in doubles.
  * AdamW is the reference's: p -= s (wd p + m / (sqrt(v) + eps)), s = lr sqrt(1 - b2^t) / (1 - b1^t). Adam is torch's: decay
  * goes into the gradient, and eps is added to sqrt(v / (1 - b2^t)). RAdam is torch's (Liu et al. 2019): decay as Adam's, the
  * step rectified, and plain momentum while fewer than some five squared gradients are in the average (rho_t <= 5). CAdamW is

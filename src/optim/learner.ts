@@ -3,9 +3,19 @@ import { checkOptions, group } from '../kernel/index.ts';
 import { lossTotal } from '../kernels/loss.ts';
 import type { Module } from '../nn/network.ts';
 import { type NetworkWeights, WeightStore } from '../nn/weights.ts';
-import { type FlatBuffers, MAX_IN_FLIGHT, Pace, Tensor, type Workspace, WorkspaceError } from '../tensor/index.ts';
+import {
+  checkPrecision,
+  type FlatBuffers,
+  MAX_IN_FLIGHT,
+  Pace,
+  Tensor,
+  type Workspace,
+  WorkspaceError,
+} from '../tensor/index.ts';
 import { Average } from './average.ts';
+import { Averages } from './averages.ts';
 import { GradientClip } from './clip.ts';
+import { HalfWeights } from './half_weights.ts';
 import { LearnerError } from './learner_error.ts';
 import {
   LEARNER_OPTIONS,
@@ -14,6 +24,7 @@ import {
   type StepControl,
   wrongNumbers,
 } from './learner_options.ts';
+import { LossScale } from './loss_scale.ts';
 import { firstBadParameter, NonFiniteError, refuseNonFinite } from './non_finite.ts';
 import { Optimizer } from './optimizer.ts';
 import { isSteady, Passes, type SteadyStep, type StepBody, type StepPart } from './passes.ts';
@@ -53,10 +64,14 @@ export class Learner {
   readonly weights: NetworkWeights;
   readonly average: NetworkWeights;
   readonly optimizer: Optimizer;
+  /** In mixed precision. */
+  readonly lossScale: LossScale | undefined;
   #steps = 0;
   readonly #store: WeightStore;
   readonly #gradients: FlatBuffers;
+  readonly #halves: HalfWeights;
   readonly #ema: Average;
+  readonly #averages: Averages;
   readonly #clip: GradientClip;
   readonly #loss: Tensor;
   readonly #log: StepLog;
@@ -70,26 +85,33 @@ export class Learner {
   #looked = 0;
   #failure: NonFiniteError | undefined;
   #freed = false;
+  /** The way back to before the step that is being recorded. */
+  #before: () => void = () => {};
   readonly #each = new Map<string, Tensor>();
   readonly #passes: Passes;
 
-  /** @throws LearnerError, OptimizerError or TensorError for options, sizes or memory that do not fit. */
+  /** @throws LearnerError, OptimizerError, PrecisionError or TensorError for options, sizes or memory that do not fit. */
   constructor(workspace: Workspace, module: Module, options: LearnerOptions) {
     checkOptions(OPTIONS, options, (what, fix) => new LearnerError(`Learner: ${what}`, fix));
     if (!Array.isArray(module?.parameters) || !Array.isArray(module.constants))
       throw new LearnerError('the module has no parameters or no constants', 'give { parameters, constants }');
+    checkPrecision(options.precision ?? 'f32', workspace.caps, module);
+    const mixed = options.precision === 'mixed';
     this.#pace = new Pace(workspace.device, options.maxInFlight ?? MAX_IN_FLIGHT);
     this.workspace = workspace;
     this.module = module;
     this.options = options;
-    this.#store = new WeightStore(workspace, module);
+    this.#store = new WeightStore(workspace, module, mixed);
     this.weights = this.#store.trainable(options.seed);
     this.#gradients = this.weights.flat.gradients as FlatBuffers;
+    this.#halves = new HalfWeights(workspace, this.weights.flat);
     this.average = this.#store.frozen('average');
     this.#ema = new Average(workspace, this.average.flat.values);
     this.#ema.copy(this.weights.flat.values);
+    this.#averages = new Averages(workspace, this.#store, this.weights.flat.values, options.emaDecays ?? []);
     this.optimizer = new Optimizer(workspace, this.weights.flat, options.optimizer);
-    this.#clip = new GradientClip(workspace, this.#gradients, options.maxGradNorm);
+    this.lossScale = mixed ? new LossScale(workspace) : undefined;
+    this.#clip = new GradientClip(workspace, this.#gradients, options.maxGradNorm, this.lossScale?.state);
     this.#loss = workspace.create('data', 'loss', [1]);
     this.#log = new StepLog(workspace);
     this.#passes = new Passes(workspace, this.#gradients, this.#loss, (body) => this.#pass(body));
@@ -98,6 +120,11 @@ export class Learner {
   /** Steps done. */
   get steps(): number {
     return this.#steps;
+  }
+
+  /** Every average by its decay: `average`, and those of `emaDecays`. */
+  get averages(): Map<number, NetworkWeights> {
+    return new Map([[this.options.emaDecay, this.average], ...this.#averages.byDecay()]);
   }
 
   /** Another set of the module's weights, all zeros, without gradients; freed with the learner. */
@@ -135,20 +162,22 @@ export class Learner {
     if (this.#steps - this.#looked >= METRICS_KEPT) await this.#look();
     for (const follower of this.#followers) follower.begin();
     workspace.beginStep();
-    const back = this.#mark();
+    this.#before = this.#mark();
     try {
       await this.#record(body);
       signal?.throwIfAborted();
       await workspace.stream.flush();
     } catch (error) {
-      back();
+      this.#before();
+      this.#halves.forget();
       await workspace.abandonStep();
       this.#freeEach(); // what was written into them went with the step
       this.#passes.free();
       throw error;
     }
     this.#pace.submitted();
-    this.#back[this.#steps % METRICS_KEPT] = back;
+    this.#back[this.#steps % METRICS_KEPT] = this.#before;
+    this.lossScale?.submitted(this.#before);
     this.#steps++;
   }
 
@@ -157,28 +186,39 @@ export class Learner {
     const { stream } = workspace;
     const { averager, onGradients, onWeights } = options;
     const weights = this.weights.flat.values;
+    this.#halves.begin();
     const ranges = await averager?.begin(this.#gradients, this.#loss);
     if (typeof body === 'function') this.#pass(body);
     else await this.#passes.record(body, averager, ranges);
     if (averager) await workspace.callback(() => averager.finish());
     if (onGradients) await workspace.callback(() => onGradients(this.#gradients));
+    if (this.lossScale?.unsettled) {
+      await stream.flush(); // the device works on while the host waits for the step before
+      await this.lossScale.settle();
+      this.#before = this.#mark();
+    }
     stream.hold();
     const clip = this.#clip.result;
     this.#clip.measure(this.#loss);
     // A hook comes between optimiser and average: only without one can they be one pass.
-    const average = onWeights || !this.optimizer.averages ? undefined : this.#ema.fused(options.emaDecay);
+    const fused = !onWeights && this.optimizer.fuses;
+    const average = fused ? { values: this.#ema.values, decay: options.emaDecay } : undefined;
     this.module.force?.(workspace, this.weights, clip);
-    this.optimizer.update(clip, average);
+    this.optimizer.update(clip, average, fused ? this.#halves.copy : undefined);
     if (onWeights) hookWeights(workspace, weights, clip, onWeights);
-    if (!average) this.#ema.update(weights, options.emaDecay, clip);
+    if (!fused) this.#ema.update(weights, options.emaDecay, clip);
+    if (!fused) this.#halves.update();
+    this.#averages.update(weights, clip);
     for (const follower of this.#followers) follower.update(clip);
-    this.#log.record(this.#steps, this.#loss, clip);
+    this.#log.record(this.#steps, this.#loss, clip, this.lossScale?.state);
   }
 
   /** Records zeroed gradients, the body and its backward. */
   #pass(body: StepBody): void {
     this.#gradients.clear();
-    const tape = new Tape(this.workspace, { record: true, checkpointing: this.options.checkpointing ?? false });
+    const { checkpointing = false, precision = 'f32' } = this.options;
+    const lossScale = this.lossScale && { lossScale: this.lossScale.state };
+    const tape = new Tape(this.workspace, { record: true, checkpointing, precision, ...lossScale });
     this.#walk(tape, body(tape, this.weights));
   }
 
@@ -247,6 +287,7 @@ export class Learner {
 
   /** Reads what the steps since the last look measured. @throws NonFiniteError when one of them was not taken. */
   async #look(): Promise<void> {
+    await this.lossScale?.settle();
     const from = Math.max(this.#looked, this.#steps - METRICS_KEPT);
     if (from === this.#steps) return;
     for (const { held, ...metrics } of await this.#log.read(from, this.#steps)) {
@@ -269,7 +310,7 @@ export class Learner {
     this.#failure = new NonFiniteError(
       `step ${step} was not taken: loss ${loss}, ${nonFinite} gradients not finite${where && `; ${where}`}; ` +
         `the weights are those of step ${sound}`,
-      'restore an earlier checkpoint, and lower the learning rate or set maxGradNorm',
+      `restore an earlier checkpoint, and lower the learning rate or set maxGradNorm${this.lossScale ? ', or use precision f32' : ''}`,
       { step, tensor: gradient, metrics: this.#unread.splice(0) },
     );
     throw this.#failure;
@@ -290,23 +331,24 @@ export class Learner {
     if (this.#failure) throw this.#failure;
   }
 
-  /** All that a checkpoint holds by parameter: model, ema, and the optimiser's (m, v, s). */
+  /** All that a checkpoint holds by parameter: model, ema, further averages, and the optimiser's (m, v, s). */
   groups(): Map<string, FlatBuffers> {
     return new Map([
       ['model', this.weights.flat.values],
       ['ema', this.average.flat.values],
+      ...this.#averages.groups(),
       ...this.optimizer.groups(),
     ]);
   }
 
   /**
-   * Puts given weights, by parameter, in the place of the initialisation; the average starts as their copy.
+   * Puts given weights, by parameter, in the place of the initialisation; the averages start as their copies.
    * @throws NonFiniteError by name; TensorError for those of another module.
    */
   startFrom(weights: HostParameters): void {
     refuseNonFinite('the weights to start from:', weights);
     this.weights.flat.values.write(weights);
-    this.average.flat.values.write(weights);
+    for (const average of this.averages.values()) average.flat.values.write(weights);
   }
 
   /** Takes up where a checkpoint stopped, after its groups were written. */
@@ -315,6 +357,7 @@ export class Learner {
     this.#looked = step;
     this.#unread.length = 0;
     this.#failure = undefined;
+    this.lossScale?.restored();
     this.#clip.release();
     this.optimizer.step = optimizerStep;
   }
@@ -328,7 +371,9 @@ export class Learner {
     this.optimizer.free();
     this.#clip.free();
     this.#ema.free();
+    this.#averages.free();
     this.#log.free();
+    this.lossScale?.free();
     this.#passes.free();
     this.#freeEach();
     this.workspace.free(this.#loss);

@@ -1,5 +1,5 @@
 import { adamStep, lionStep } from '../kernels/optimizer.ts';
-import { FlatBuffers, type FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
+import { FlatBuffers, type FlatParameters, type HalfCopy, type Tensor, type Workspace } from '../tensor/index.ts';
 import type { FusedAverage } from './average.ts';
 import { CautiousMask } from './cautious.ts';
 import { DAdaptation } from './dadapt.ts';
@@ -44,7 +44,7 @@ export class Optimizer {
     this.m = new FlatBuffers(workspace, layout, 'optimizer', 'm');
     this.#muon = type === 'Muon' ? new Muon(workspace, parameters, this.m) : undefined;
     this.v = isLion(type) ? undefined : (this.#muon?.v ?? new FlatBuffers(workspace, layout, 'optimizer', 'v'));
-    this.#hyper = workspace.create('optimizer', 'hyper', [9]);
+    this.#hyper = workspace.create('optimizer', 'hyper', [10]);
     this.adaptation = type === 'DAdamW' ? new DAdaptation(workspace, parameters) : undefined;
     this.#mask =
       type === 'CLion' || type === 'CAdamW'
@@ -66,18 +66,18 @@ export class Optimizer {
     return new Map(all.filter((entry): entry is [string, FlatBuffers] => entry[1] !== undefined));
   }
 
-  /** True where the kernel of its step can update an average in the same pass. */
-  get averages(): boolean {
+  /** True where the kernel of its step can update an average, and an f16 copy of the parameters, in the same pass. */
+  get fuses(): boolean {
     return this.v !== undefined && !this.#mask && !this.adaptation && !this.#muon;
   }
 
   /**
    * Records one update of all parameters from their gradients, scaled and cleaned by `clip` [4], at the learning rate of its step. `average`
-   * is updated in the same pass, by an optimiser that `averages`. @throws OptimizerError for an average with another.
+   * and the f16 copy are updated in the same pass, by an optimiser that `fuses`. @throws OptimizerError for one of them with another.
    */
-  update(clip: Tensor, average?: FusedAverage): void {
-    if (average && !this.averages)
-      throw new OptimizerError(`${this.options.type} updates no average`, 'update the average after the step');
+  update(clip: Tensor, average?: FusedAverage, halves?: HalfCopy): void {
+    if ((average || halves) && !this.fuses)
+      throw new OptimizerError(`${this.options.type} updates no average and no copy`, 'update them after the step');
     const { stream, device } = this.#workspace;
     this.step++;
     const { betas, weight_decay, type, eps = type === 'CAdamW' ? 1e-6 : 1e-8 } = this.options;
@@ -92,17 +92,18 @@ export class Optimizer {
     this.#muon?.update(clip, muonHyper({ lr: factor * matrix_lr, momentum, weightDecay }));
     const hyper = this.#hyper;
     const adamType = type === 'Muon' ? 'AdamW' : type;
-    stream.write(hyper, isLion(adamType) ? lionHyper(settings) : adamHyper(adamType, settings, this.step));
+    const numbers = isLion(adamType) ? lionHyper(settings) : adamHyper(adamType, settings, this.step);
+    stream.write(hyper, average ? new Float32Array([...numbers, average.decay]) : numbers);
     this.#mask?.measure(this.#parameters.gradients as FlatBuffers, this.m, hyper, clip);
     const options = { cautious: this.#mask !== undefined };
-    const adamOptions = { ...options, average: average !== undefined };
+    const adamOptions = { ...options, average: average !== undefined, half: halves !== undefined };
     this.#parts.forEach(({ v, ...part }, i) => {
       const mask = this.#mask && { scales: this.#mask.scales, owners: this.#mask.owners[i] as Tensor };
       const dims = { count: part.param.count, tensors: this.#mask?.scales.count ?? 0 };
       const shared = { ...part, hyper, clip, ...mask };
       if (v) {
-        const averaged = average && { average: average.values.chunks[i] as Tensor, decay: average.decay };
-        stream.run(adamStep.prepare(device, adamOptions), { ...shared, v, ...averaged }, dims);
+        const fused = { average: average?.values.chunks[i], half: halves?.chunks[i] };
+        stream.run(adamStep.prepare(device, adamOptions), { ...shared, v, ...fused }, dims);
       } else stream.run(lionStep.prepare(device, options), shared, dims);
     });
   }

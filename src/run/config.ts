@@ -1,5 +1,6 @@
 import type { ModelConfig } from '../models/registry.ts';
 import type { OptimizerOptions } from '../optim/optimizer.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import type { ObjectiveOptions } from '../ucgm/options.ts';
 import type { SamplingOptions } from '../ucgm/schedule.ts';
 import type { TransportName } from '../ucgm/transport.ts';
@@ -23,6 +24,10 @@ export interface DataConfig {
   latent_norm?: boolean | undefined;
   /** Latents: factor on the values after that (default: 1). */
   latent_multiplier?: number | undefined;
+  /** Latents: key of the autoencoder that they are of, which makes pictures of samples. */
+  autoencoder?: string | undefined;
+  /** Its file of weights, where the key alone does not say which. */
+  autoencoder_weights?: string | undefined;
 }
 
 /** How long, and what is kept. */
@@ -32,6 +37,8 @@ export interface TrainConfig {
   seed: number;
   /** Decay of the averaged weights. */
   ema_decay: number;
+  /** Decays of further averages that are kept, to choose among when the training is over: `--average DECAY` (default: none). */
+  ema?: number[] | undefined;
   /** Global norm to clip gradients to; null for none. */
   max_grad_norm: number | null;
   /** Steps between two looks at the metrics, between two checkpoints, and between two pictures of samples (0: none). */
@@ -42,6 +49,8 @@ export interface TrainConfig {
   keep_checkpoints: number;
   /** Keep of each block its inputs alone, and run it again in the backward: less memory (default: false). */
   gradient_checkpointing?: boolean | undefined;
+  /** How passes compute: f32, f32x3, or mixed, with f16 activations and a loss scale (default: f32). */
+  precision?: PassPrecision | undefined;
   /** Passes a step, each over some of the batch: less memory, the same step (default: 1). */
   accumulate?: number | undefined;
   /** What several ranks send their gradients as: bf16 is half the bytes, rounded to 8 bits (default: f32). */

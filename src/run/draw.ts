@@ -1,6 +1,7 @@
 import { KernelError } from '../kernel/index.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { normal, STREAM } from '../rng/philox.ts';
+import type { PassPrecision } from '../tensor/index.ts';
 import { BufferLimitError, count, type Workspace } from '../tensor/index.ts';
 import { type SampleResult, sample } from '../ucgm/sampler.ts';
 import { RunError } from './errors.ts';
@@ -20,6 +21,8 @@ export interface Drawing {
   readonly signal?: AbortSignal;
   /** Also give the starting noise and every step's prediction. */
   readonly keepAll?: boolean;
+  /** How passes compute; f32 if left out. */
+  readonly precision?: PassPrecision;
 }
 
 /** Images [B, C, H, W] flattened, and the passes through the network that one took. */
@@ -66,7 +69,7 @@ export async function* drawParts(
   network: VelocityNetwork,
   weights: Weights,
   config: RunConfig,
-  { labels, seed, from = 0, atOnce = 500, signal, keepAll = false }: Drawing,
+  { labels, seed, from = 0, atOnce = 500, signal, keepAll = false, precision = 'f32' }: Drawing,
 ): AsyncGenerator<DrawnPart> {
   const one = count(network.input);
   let size = Math.min(atOnce, labels.length);
@@ -79,7 +82,7 @@ export async function* drawParts(
     let drawn: SampleResult;
     try {
       const request = { noise: noise(0), labels: part, stepNoise: (step: number) => noise(step + 1), keepAll };
-      const control = signal ? { signal } : {};
+      const control = { precision, ...(signal && { signal }) };
       const { transport_type } = config.transport;
       drawn = await sample(workspace, network, weights, transport_type, config.sample, request, control);
     } catch (error) {

@@ -12,7 +12,7 @@ import type { RunConfig } from './settings.ts';
 
 /**
  * A trainer as settings with a resolved model section say, its weights freshly initialised; of several ranks this one's, with its part of
- * every batch. @throws ModelError, OptionError, OptimizerError, ParallelError, BufferLimitError.
+ * every batch. @throws ModelError, OptionError, OptimizerError, ParallelError, PrecisionError, BufferLimitError.
  */
 export function trainerOf(workspace: Workspace, config: RunConfig, ranks: Communicator = ALONE): Trainer {
   const { train, data, transport, optimizer } = config;
@@ -27,9 +27,11 @@ export function trainerOf(workspace: Workspace, config: RunConfig, ranks: Commun
     objective: transport,
     optimizer: optimizer as OptimizerOptions,
     emaDecay: train.ema_decay,
+    ...(train.ema && { emaDecays: train.ema }),
     maxGradNorm: train.max_grad_norm,
     seed: train.seed,
     checkpointing: train.gradient_checkpointing ?? false,
+    precision: train.precision ?? 'f32',
     accumulate: train.accumulate ?? 1,
     shard: { first: part.first, of: whole },
     ...(ranks.size > 1 && { averager }),
@@ -44,6 +46,12 @@ export function resolveOptimizer({ optimizer, train }: RunConfig): RunConfig['op
   const resolved = { ...(decays(optimizer.lr_decay) && { lr_decay_steps: train.steps }), ...optimizer };
   checkOptimizer(resolved);
   return resolved;
+}
+
+/** The transport section with the length of a falling step ratio filled in, likewise. */
+export function resolveTransport({ transport, train }: RunConfig): RunConfig['transport'] {
+  const [first, last] = transport.step_ratio ?? [];
+  return first === last ? transport : { step_ratio_steps: train.steps, ...transport };
 }
 
 /** @throws RunError for a batch that no device holds, before memory for it is asked for. @param ranks that share it. */

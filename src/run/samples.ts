@@ -1,7 +1,8 @@
-import { denormaliseLatents, type LatentScale } from '../data/latents.ts';
+import { denormaliseLatents } from '../data/latents.ts';
 import { encodeGrid } from '../io/png.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
-import type { Workspace } from '../tensor/index.ts';
+import type { PassPrecision, Workspace } from '../tensor/index.ts';
+import { checkLatents, type PicturedLatents, shown, shownShape } from './decoder.ts';
 import { draw } from './draw.ts';
 import { RunError } from './errors.ts';
 import { latentPicture } from './latent_picture.ts';
@@ -19,6 +20,8 @@ export interface GridRequest {
   readonly keepAll?: boolean;
   /** Ends the sampling within a step; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** How passes compute; as a session trains, and f32 of a model, if left out. */
+  readonly precision?: PassPrecision;
 }
 
 /** What is asked of a model: images, how they are sampled, and by which weights. */
@@ -31,7 +34,7 @@ export interface ImageRequest extends GridRequest {
   readonly weights?: 'ema' | 'model';
 }
 
-/** Samples of a run: images, or latents as a decoder takes them. */
+/** Samples of a run: images, or latents as a decoder takes them where there is none. */
 export interface Sampled {
   /** [labels.length, ...shape]. */
   readonly samples: Float32Array<ArrayBuffer>;
@@ -58,24 +61,35 @@ export function withSampling(config: RunConfig, { steps, sample }: ImageRequest)
   return mergeConfig('the request', config, { sample: given });
 }
 
-/** Samples a run's network. @param latents how the run's latents were scaled, if it was trained on such: undone here. */
+/**
+ * Samples a run's network.
+ * @param latents how the run's latents were scaled, if it was trained on such: undone here, and decoded to pictures where they can be.
+ */
 export async function sampleImages(
   workspace: Workspace,
   network: VelocityNetwork,
   weights: Weights,
   config: RunConfig,
   request: GridRequest,
-  latents?: LatentScale,
+  latents?: PicturedLatents,
 ): Promise<DrawnImages> {
   const columns = gridColumns(network);
   const labels = labelsFor(network, request);
   const seed = request.seed ?? config.train.seed;
   checkCount(network, labels.length, 'count');
-  const control = { keepAll: request.keepAll ?? false, ...(request.signal && { signal: request.signal }) };
+  const { keepAll = false, precision = 'f32', signal } = request;
+  const control = { keepAll, precision, ...(signal && { signal }) };
   const { samples, nfe, all } = await draw(workspace, network, weights, config, { labels, seed, ...control });
   const [c, h, w] = network.input;
+  const { decoder } = latents ?? {};
   if (latents) for (const values of new Set([samples, ...all])) denormaliseLatents(values, h * w, latents);
-  return { samples, shape: [c, h, w], labels, columns, latents: latents !== undefined, nfe, all };
+  if (decoder) checkLatents(decoder, c);
+  const show = (values: Float32Array<ArrayBuffer>) => shown(workspace, values, [c, h, w], decoder, request.signal);
+  const shape = shownShape([c, h, w], decoder);
+  const every: Float32Array<ArrayBuffer>[] = [];
+  for (const values of all) every.push(await show(values));
+  const isLatent = latents !== undefined && !decoder;
+  return { samples: await show(samples), shape, labels, columns, latents: isLatent, nfe, all: every };
 }
 
 /** Labels that are held. */
@@ -111,7 +125,7 @@ function givenLabels(labels: ArrayLike<number>, numClasses: number): Uint32Array
 }
 
 /** @throws RunError for more images than can be held at once, before they are drawn. */
-export function checkCount({ input }: VelocityNetwork, n: number, option: string): void {
+export function checkCount({ input }: Pick<VelocityNetwork, 'input'>, n: number, option: string): void {
   const numbers = n * input[0] * input[1] * input[2];
   try {
     new Float32Array(numbers); // not touched: no memory is used for it

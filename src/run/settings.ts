@@ -3,6 +3,7 @@ import { writeYaml } from '../io/yaml.ts';
 import type { ModelConfig } from '../models/registry.ts';
 import { OPTIMIZER_TYPES, type OptimizerOptions } from '../optim/optimizer_options.ts';
 import { RATE_DECAYS } from '../optim/rate.ts';
+import { PRECISIONS } from '../tensor/index.ts';
 import { END_TIMES, RESIDUALS, SCHEDULES } from '../ucgm/anystep_options.ts';
 import { ENHANCED_STYLES, METHODS, type ObjectiveOptions } from '../ucgm/options.ts';
 import type { SamplingOptions } from '../ucgm/schedule.ts';
@@ -60,6 +61,7 @@ const transport = v.strictObject({
   time_logit_normal: v.optional(v.tuple([real, real])),
   residual: v.optional(v.picklist(RESIDUALS)),
   loss_power: v.optional(share),
+  twin_ratios: v.optional(pair(share)),
   loss_eps: v.optional(positive),
   compat: v.optional(v.literal('reference')),
 } satisfies Entries<ObjectiveOptions>);
@@ -125,6 +127,8 @@ const schema = v.strictObject({
     fingerprint: v.optional(v.string()),
     latent_norm: v.optional(v.boolean()),
     latent_multiplier: v.optional(positive),
+    autoencoder: v.optional(v.string()),
+    autoencoder_weights: v.optional(v.string()),
   } satisfies Entries<DataConfig>),
   transport,
   optimizer: v.strictObject({
@@ -144,12 +148,14 @@ const schema = v.strictObject({
     steps: count,
     seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
     ema_decay: share,
+    ema: v.optional(v.array(share)),
     max_grad_norm: v.nullable(positive),
     log_every: count,
     checkpoint_every: count,
     sample_every: countOrNone,
     keep_checkpoints: count,
     gradient_checkpointing: v.optional(v.boolean()),
+    precision: v.optional(v.picklist(PRECISIONS)),
     accumulate: v.optional(count),
     wire: v.optional(v.picklist(['f32', 'bf16'])),
     memory_limit: v.optional(count),

@@ -1,5 +1,6 @@
 import { bytesOf } from './dtype.ts';
 import { TensorError, WorkspaceError } from './errors.ts';
+import { HalfCopy } from './half_copy.ts';
 import { BufferLimitError, type Owner } from './ledger.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 import type { Workspace } from './workspace.ts';
@@ -22,10 +23,12 @@ interface Place {
 export const firstOf = (offset: number): number => offset / bytesOf('f32', 1);
 
 const ALIGN = 256;
+/** So that a copy of f16 starts at multiples of ALIGN too. */
+const ALIGN_HALVES = 2 * ALIGN;
 
 /**
  * Where every parameter lies in flat buffers, so that clip, optimiser and EMA are a dispatch a buffer and not hundreds. A
- * buffer is cut where a binding would pass the device's limit. Parameters start at multiples of 256 bytes; the gaps hold
+ * buffer is cut where a binding would pass the device's limit. Parameters start at multiples of 256 bytes, or 512; the gaps hold
  * zeros in every kind of flat buffer and stay zero under every optimiser.
  */
 export class FlatLayout {
@@ -34,13 +37,13 @@ export class FlatLayout {
   readonly chunks: readonly number[];
 
   /** @throws TensorError for a duplicate name, BufferLimitError for a parameter that alone passes the limit. */
-  constructor(specs: readonly ParameterSpec[], maxBytes: number) {
+  constructor(specs: readonly ParameterSpec[], maxBytes: number, align = ALIGN) {
     const places: Place[] = [];
     const chunks: number[] = [];
     const names = new Set<string>();
     let used = 0;
     for (const { name, shape } of specs) {
-      const bytes = Math.ceil(bytesOf('f32', count(shape)) / ALIGN) * ALIGN;
+      const bytes = Math.ceil(bytesOf('f32', count(shape)) / align) * align;
       if (names.has(name))
         throw new TensorError(`parameter ${name} is declared twice`, 'give every parameter a name of its own');
       if (bytes > maxBytes) {
@@ -75,6 +78,8 @@ export class FlatBuffers {
   readonly layout: FlatLayout;
   /** The buffers whole, as 1-D tensors: what the optimiser sees. */
   readonly chunks: readonly Tensor[];
+  /** How often all or some of it came from elsewhere than kernels: who keeps a copy makes it anew then. */
+  filled = 0;
   readonly #workspace: Workspace;
 
   constructor(workspace: Workspace, layout: FlatLayout, owner: Owner, label: string) {
@@ -87,17 +92,19 @@ export class FlatBuffers {
   }
 
   /** The range of one parameter. */
-  slice(place: Place, gradient?: Storage): Storage {
+  slice(place: Place, gradient?: Storage, half?: Storage): Storage {
     return new Storage(
       (this.chunks[place.chunk] as Tensor).buffer,
       place.offset,
       bytesOf('f32', count(place.shape)),
       gradient,
+      half,
     );
   }
 
   /** Records a copy of all values. */
   copyFrom(other: FlatBuffers): void {
+    this.filled++;
     this.chunks.forEach((chunk, i) => {
       this.#workspace.stream.copy(other.chunks[i] as Tensor, chunk);
     });
@@ -110,6 +117,7 @@ export class FlatBuffers {
 
   /** Records writes of host values by parameter name. @throws TensorError for a name or length that does not fit. */
   write(values: ReadonlyMap<string, Float32Array<ArrayBuffer>>): void {
+    this.filled++;
     for (const [name, data] of values) {
       const place = this.layout.places.find((p) => p.name === name);
       if (!place)
@@ -155,6 +163,7 @@ export class FlatBuffers {
     if (!(data instanceof Float32Array))
       throw new TensorError(`chunk ${chunk} is given ${Object(data).constructor?.name}`, 'give a Float32Array');
     checkRange(tensor, chunk, offset, data.length);
+    this.filled++;
     if (data.length > 0) this.#workspace.stream.write(tensor, data, offset);
   }
 
@@ -187,13 +196,15 @@ export class FlatParameters {
   readonly layout: FlatLayout;
   readonly values: FlatBuffers;
   readonly gradients: FlatBuffers | undefined;
+  /** An f16 copy of the values, each parameter's `half`. */
+  readonly halves: HalfCopy | undefined;
   readonly #tensors = new Map<string, Tensor>();
   #freed = false;
 
   constructor(
     workspace: Workspace,
     layout: FlatLayout,
-    options: { owner?: Owner; label?: string; trainable?: boolean } = {},
+    options: { owner?: Owner; label?: string; trainable?: boolean; halves?: boolean } = {},
   ) {
     const label = options.label ?? 'weights';
     this.layout = layout;
@@ -201,16 +212,19 @@ export class FlatParameters {
     this.gradients = options.trainable
       ? new FlatBuffers(workspace, layout, 'gradient', `${label} gradient`)
       : undefined;
+    this.halves = options.halves ? new HalfCopy(workspace, layout, label) : undefined;
     for (const place of layout.places) {
-      const storage = this.values.slice(place, this.gradients?.slice(place));
+      const storage = this.values.slice(place, this.gradients?.slice(place), this.halves?.slice(place));
       this.#tensors.set(place.name, new Tensor(place.shape, storage));
     }
   }
 
-  /** The layout that a device can bind. */
-  static layoutFor(workspace: Workspace, specs: readonly ParameterSpec[]): FlatLayout {
+  /** The layout that a device can bind; with `halves` one of which an f16 copy can be bound too. */
+  static layoutFor(workspace: Workspace, specs: readonly ParameterSpec[], halves = false): FlatLayout {
     const { maxStorageBufferBindingSize, maxBufferSize } = workspace.device.limits;
-    return new FlatLayout(specs, Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / ALIGN) * ALIGN);
+    const align = halves ? ALIGN_HALVES : ALIGN;
+    const most = Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / align) * align;
+    return new FlatLayout(specs, most, align);
   }
 
   /** A parameter's tensor. @throws TensorError for an unknown name. */
@@ -234,5 +248,6 @@ export class FlatParameters {
     this.#freed = true;
     this.values.free();
     this.gradients?.free();
+    this.halves?.free();
   }
 }

@@ -13,16 +13,19 @@ export class Storage {
   readonly size: number;
   /** Where this tensor's gradient lives; parameters have one in a flat buffer. */
   readonly gradient: Storage | undefined;
+  /** Where an f16 copy of the elements lies, which products of f16 read; weights may have one. */
+  readonly half: Storage | undefined;
   /** True when a recorded backward must reach this storage. */
   needsGrad: boolean;
   /** Uses left before an arena takes it back. Storages outside an arena ignore it. */
   references = 1;
 
-  constructor(buffer: GPUBuffer, offset: number, size: number, gradient?: Storage) {
+  constructor(buffer: GPUBuffer, offset: number, size: number, gradient?: Storage, half?: Storage) {
     this.buffer = buffer;
     this.offset = offset;
     this.size = size;
     this.gradient = gradient;
+    this.half = half;
     this.needsGrad = gradient !== undefined;
   }
 }
@@ -60,6 +63,12 @@ export class Tensor {
   /** Bytes of its elements; its storage may be longer. */
   get bytes(): number {
     return bytesOf(this.dtype, this.count);
+  }
+
+  /** Its f16 copy, where it has one. */
+  get half(): Tensor | undefined {
+    const { half } = this.storage;
+    return half && new Tensor(this.shape, half, 'f16');
   }
 
   /** The same elements under another shape; gradients are shared. @throws TensorError when the counts differ. */

@@ -1,5 +1,7 @@
+import { randomConstants } from '../nn/tables.ts';
 import { refuseNonFinite } from '../optim/non_finite.ts';
-import { count } from '../tensor/index.ts';
+import { count, type Tensor } from '../tensor/index.ts';
+import { takeConstants } from './constants.ts';
 import type { Trainer } from './trainer.ts';
 import { OptionError } from './transport.ts';
 
@@ -17,8 +19,12 @@ export interface TrainerState {
 
 /** The word by which a checkpoint's metadata says what it is. */
 export const CHECKPOINT_FORMAT = 'ucgm-checkpoint-1';
-/** D-adaptation's numbers: the one tensor that belongs to no parameter. */
+/** D-adaptation's numbers: they belong to no parameter. */
 const DISTANCE = 'optimizer/distance';
+/** Those of mixed precision, [4]. */
+const LOSS_SCALE = 'optimizer/loss_scale';
+/** The group of a network's random constants: one for all its sets of weights. */
+export const CONSTANT = 'constant';
 
 /**
  * Reads a trainer's whole state: weights, average, moments, teacher, cmd, step and seed. Waits for the steps asked for before, and
@@ -36,8 +42,10 @@ async function read(trainer: Trainer): Promise<TrainerState> {
     for (const [name, data] of await buffers.read())
       tensors.set(`${group}/${name}`, { shape: shapes.get(name) as readonly number[], data });
   }
-  const { adaptation } = trainer.optimizer;
-  if (adaptation) tensors.set(DISTANCE, { shape: [4], data: await trainer.workspace.read(adaptation.distance) });
+  for (const [name, tensor] of ownNumbers(trainer))
+    tensors.set(name, { shape: [4], data: await trainer.workspace.read(tensor) });
+  for (const [name, data] of randomConstants(trainer.network))
+    tensors.set(`${CONSTANT}/${name}`, { shape: [data.length], data: data.slice() });
   refuseNonFinite(
     'the state is not saved: its',
     [...tensors].map(([name, { data }]) => [name, data] as const),
@@ -77,14 +85,13 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
     [...tensors].map(([name, { data }]) => [name, data] as const),
   );
   for (const [group, buffers] of trainer.groups()) buffers.write(groupOf(state, group, buffers.layout.places));
-  const { adaptation } = trainer.optimizer;
-  const distance = tensors.get(DISTANCE)?.data;
-  if (adaptation && distance?.length !== 4)
-    throw new OptionError(
-      `the checkpoint has no ${DISTANCE} [4]`,
-      'resume with the optimiser of the run that wrote it',
-    );
-  if (adaptation && distance) trainer.workspace.stream.write(adaptation.distance, distance);
+  takeConstants(trainer, (name) => tensors.get(`${CONSTANT}/${name}`)?.data);
+  for (const [name, tensor] of ownNumbers(trainer)) {
+    const data = tensors.get(name)?.data;
+    if (data?.length === 4) trainer.workspace.stream.write(tensor, data);
+    else if (name !== LOSS_SCALE)
+      throw new OptionError(`the checkpoint has no ${name} [4]`, 'resume with the optimiser of the run that wrote it');
+  }
   trainer.restored(
     Number(metadata.step),
     Number(metadata.optimizer_step),
@@ -92,6 +99,14 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
     metadata.teacher_ahead === 'true',
   );
   if (tensors.size === 0) throw new OptionError('the checkpoint holds no tensors', 'use another checkpoint');
+}
+
+/** What of the state belongs to no parameter, [4] each. A run of f32 that goes on in mixed has no loss scale yet: that starts anew. */
+function ownNumbers({ optimizer, learner }: Trainer): [name: string, tensor: Tensor][] {
+  return [
+    ...(optimizer.adaptation ? [[DISTANCE, optimizer.adaptation.distance] as [string, Tensor]] : []),
+    ...(learner.lossScale ? [[LOSS_SCALE, learner.lossScale.state] as [string, Tensor]] : []),
+  ];
 }
 
 /**

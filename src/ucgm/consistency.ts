@@ -138,6 +138,8 @@ export interface ConsistencyInputs {
   readonly z: Tensor;
   readonly xt: Tensor;
   readonly velocity: Tensor;
+  /** Whether F is of the precision of the passes here; one of another is asked for again, to be compared with them. */
+  readonly comparable: boolean;
   /** f32 [B], u32 [B]. */
   readonly t: Tensor;
   readonly y: Tensor;
@@ -191,7 +193,7 @@ export function consistencyTarget(
   const x1 = combine(alloc(), ROW.first, x, z);
   const x2 = combine(alloc(), ROW.second, x, z);
   let f1 = o.velocity;
-  if (isCentral(options)) {
+  if (isCentral(options) || !o.comparable) {
     f1 = ask(online, x1, o.first);
     made.push(f1);
   }

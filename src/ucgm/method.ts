@@ -1,7 +1,7 @@
 import type { Tape } from '../autograd/tape.ts';
 import type { Weights } from '../nn/network.ts';
 import type { Tensor } from '../tensor/index.ts';
-import type { ObjectiveResult, TrainingPasses } from './objective.ts';
+import type { LossPlace, ObjectiveResult, TrainingPasses } from './objective.ts';
 
 /** One batch on the GPU. */
 export interface BatchTensors {
@@ -23,6 +23,8 @@ export interface BatchTensors {
 export interface Method {
   /** True when the method compares with a teacher. */
   readonly needsTeacher: boolean;
+  /** True when the target is made of differences between passes at near times, so that rounding to f16 would be most of them. */
+  readonly takesDifferences: boolean;
   /** The times t of step `step`, where the method draws its own; else the trainer does, by time_dist_ctrl. */
   times?(step: number): Float64Array | undefined;
   /** Writes the per-sample numbers of step `step` at these times. */
@@ -34,7 +36,7 @@ export interface Method {
     online: Weights,
     teacher: Weights | undefined,
     batch: BatchTensors,
-    total: { values: Tensor; slot: number },
+    total: LossPlace,
   ): ObjectiveResult;
   free(): void;
 }

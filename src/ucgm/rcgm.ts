@@ -5,7 +5,7 @@ import { STREAM, uniform01 } from '../rng/philox.ts';
 import type { Shard } from '../rng/shard.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 import type { BatchTensors, Method } from './method.ts';
-import { type ObjectiveResult, withLoss } from './objective.ts';
+import { type LossPlace, type ObjectiveResult, withLoss } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
 import { OptionError } from './transport.ts';
 import { TwoTimes } from './two_times.ts';
@@ -67,6 +67,7 @@ export function recursiveCoefficients(
 /** RCGM with the tensors that it reads. The network must take two times; forward passes only, but for F itself. */
 export class RecursiveMethod implements Method {
   readonly needsTeacher = true;
+  readonly takesDifferences = true;
   readonly #workspace: Workspace;
   readonly #network: VelocityNetwork;
   readonly #options: ObjectiveOptions;
@@ -129,14 +130,14 @@ export class RecursiveMethod implements Method {
     online: Weights,
     teacher: Weights | undefined,
     batch: BatchTensors,
-    total: { values: Tensor; slot: number },
+    total: LossPlace,
   ): ObjectiveResult {
     const { rows, span, step: length, still, weight } = this.#own;
     const network = this.#network;
     const stride = ROW.stride;
     const step = new TwoTimes({ tape, inference, network, online, teacher: teacher as Weights, batch, rows, stride });
     const guided = this.#options.enhanced_ratio !== 0;
-    const { xt, prediction, v } = step.start(ROW.path, ROW.velocity, span, still, guided); // [B, C, H, W] each
+    const { xt, prediction, known, v } = step.start(ROW.path, ROW.velocity, span, still, guided); // [B, C, H, W] each
 
     let at = step.combine(ROW.start, xt, v); // x_m
     let sum: Tensor | undefined; // I
@@ -151,7 +152,7 @@ export class RecursiveMethod implements Method {
     });
 
     const target = tape.alloc(...batch.x.shape); // [B, C, H, W]
-    const parts = { u0: prediction, u1: sum as Tensor, u2: v, origin: prediction, coefs: rows, out: target };
+    const parts = { u0: known, u1: sum as Tensor, u2: v, origin: prediction, coefs: rows, out: target };
     const clamped = lincomb.prepare(this.#workspace.device, { inputs: 3, clamped: true });
     tape.run(clamped, parts, { ...step.dims, coef_offset: ROW.target });
     step.release(sum, v);

@@ -2,9 +2,20 @@ import { Tape } from '../autograd/tape.ts';
 import { group, number, optional, signal } from '../kernel/index.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { checkWeights } from '../nn/weights.ts';
-import { withWeights } from '../nn/weights_copy.ts';
+import { withHalves, withWeights } from '../nn/weights_copy.ts';
 import { allFinite, NonFiniteError } from '../optim/non_finite.ts';
-import { count, MAX_IN_FLIGHT, type Numbers, Pace, realNumbers, type Tensor, type Workspace } from '../tensor/index.ts';
+import {
+  checkPrecision,
+  count,
+  MAX_IN_FLIGHT,
+  type Numbers,
+  Pace,
+  type PassPrecision,
+  precisionOption,
+  realNumbers,
+  type Tensor,
+  type Workspace,
+} from '../tensor/index.ts';
 import { fitting, labelsOf } from './batch.ts';
 import { evaluate, type Form, formOf, sum } from './form.ts';
 import { guidedVelocity } from './guidance.ts';
@@ -29,9 +40,15 @@ export interface SampleControl {
   readonly signal?: AbortSignal;
   /** Steps on the device at most while the next is recorded. Default 2. */
   readonly maxInFlight?: number;
+  /** How passes compute; f32 if left out. */
+  readonly precision?: PassPrecision;
 }
 
-const CONTROL = group<SampleControl>({ signal: optional(signal), maxInFlight: optional(number) });
+const CONTROL = group<SampleControl>({
+  signal: optional(signal),
+  maxInFlight: optional(number),
+  precision: precisionOption,
+});
 
 type CopiedRequest = SampleRequest & {
   readonly noise: Float32Array<ArrayBuffer>;
@@ -55,7 +72,8 @@ export interface SampleResult {
  * The grid and all coefficients are doubles on the host, the state is f32 on the GPU.
  * Runs after all that was asked of the workspace before; noise and labels are copied now. On another workspace than the weights', a
  * trainer's, it goes on beside the steps there, on a copy of the weights: those after all steps that were asked for before this call.
- * @throws OptionError for options that do not fit the network or the request; TensorError for weights of another device;
+ * @throws OptionError for options that do not fit the network or the request; PrecisionError for a precision that network or device does
+ * not have; TensorError for weights of another device;
  * NonFiniteError for samples that are no numbers; the signal's reason; DeviceError when the device is lost.
  */
 export async function sample(
@@ -75,16 +93,20 @@ export async function sample(
     throw new OptionError('target_time is for networks of two times', 'leave it out');
   if (options.stochast_ratio !== 0 && !request.stepNoise)
     throw new OptionError('stochast_ratio needs fresh noise', 'give stepNoise');
+  checkPrecision(control.precision ?? 'f32', workspace.caps, network);
   checkWeights(workspace, network, weights);
   const given = copyRequest(network, request);
   return withWeights(workspace, network, weights, async (own) => {
+    const halves = control.precision === 'mixed' ? await withHalves(workspace, network, own) : undefined;
     try {
-      const result = await run(workspace, network, own, transportType, options, given, control);
+      const result = await run(workspace, network, halves?.weights ?? own, transportType, options, given, control);
       await refuseBadSamples(workspace, network, result, own);
       return result;
     } catch (error) {
       await workspace.abandonStep();
       throw error;
+    } finally {
+      halves?.free();
     }
   });
 }
@@ -96,7 +118,7 @@ async function run(
   transportType: string,
   options: SamplingOptions,
   request: CopiedRequest,
-  { signal, maxInFlight = MAX_IN_FLIGHT }: SampleControl,
+  { signal, maxInFlight = MAX_IN_FLIGHT, precision = 'f32' }: SampleControl,
 ): Promise<SampleResult> {
   const pace = new Pace(workspace.device, maxInFlight);
   const batch = request.labels.length;
@@ -107,7 +129,7 @@ async function run(
   const steps = times.length - 1;
 
   workspace.beginStep();
-  const tape = new Tape(workspace, { record: false });
+  const tape = new Tape(workspace, { record: false, precision });
   const { stream } = workspace;
   const labels = tape.alloc(2 * batch);
   const both = new Uint32Array(2 * batch).fill(network.numClasses);

@@ -5,11 +5,11 @@ import type { NetworkWeights } from '../nn/weights.ts';
 import type { StepPart } from '../optim/learner.ts';
 import { beta, STREAM } from '../rng/philox.ts';
 import type { Shard } from '../rng/shard.ts';
-import { count, type Tensor, type Workspace } from '../tensor/index.ts';
+import { count, type PassPrecision, type Tensor, type Workspace } from '../tensor/index.ts';
 import { AnyStepMethod } from './anystep.ts';
 import type { Batch } from './batch.ts';
 import type { Method } from './method.ts';
-import type { TrainingPasses } from './objective.ts';
+import type { LossPlace, TrainingPasses } from './objective.ts';
 import { firstDropped, isTurned, type ObjectiveOptions } from './options.ts';
 import { RecursiveMethod } from './rcgm.ts';
 import type { Teacher } from './teacher.ts';
@@ -22,6 +22,8 @@ export interface PartContext {
   readonly network: VelocityNetwork;
   readonly objective: ObjectiveOptions;
   readonly seed: number;
+  /** In what the passes compute. */
+  readonly precision: PassPrecision;
 }
 
 /** What one pass of a trainer's step has of its own: the tensors of its samples, and a method for them. */
@@ -34,7 +36,7 @@ export class SamplesPart {
   readonly #inputs: { [K in 'x' | 'z' | 't' | 'y' | 'yNull' | 'key' | 'dropoutKey']: Tensor };
   readonly #training: TrainingPasses;
   readonly #method: Method;
-  readonly #total: Tensor;
+  readonly #loss: LossPlace & { readonly perSample: Tensor };
 
   constructor(context: PartContext, size: number, shard: Shard) {
     const { workspace, network, objective } = context;
@@ -54,7 +56,7 @@ export class SamplesPart {
       dropoutKey: make('dropout key', 4),
     };
     this.#training = trainingPasses(this.#inputs.dropoutKey, shard.first, objective);
-    this.#total = make('batch loss', 1);
+    this.#loss = { values: make('batch loss', 1), slot: 0, perSample: make('loss of each sample', size) };
     workspace.stream.write(this.#inputs.yNull, new Uint32Array(size).fill(this.#nullLabel));
   }
 
@@ -67,11 +69,10 @@ export class SamplesPart {
   recorder(online: NetworkWeights, teacher: Teacher | undefined): StepPart['record'] {
     const { workspace } = this.#context;
     return (tape) => {
-      const inference = new Tape(workspace, { record: false });
-      const total = { values: this.#total, slot: 0 };
+      const inference = new Tape(workspace, { record: false, precision: this.#comparing });
       const batch = { ...this.#inputs, training: this.#training };
-      this.#method.run(tape, inference, online, teacher?.weights, batch, total).backward();
-      return this.#total;
+      this.#method.run(tape, inference, online, teacher?.weights, batch, this.#loss).backward();
+      return this.#loss.values;
     };
   }
 
@@ -101,9 +102,22 @@ export class SamplesPart {
     stream.run(randomNormal.prepare(workspace.device), { key: to.key, out: to.z }, dims);
   }
 
+  /** Times and losses of its samples in the last step. Waits for the GPU. */
+  async sampleLosses(): Promise<{ times: Float32Array; losses: Float32Array }> {
+    const { workspace } = this.#context;
+    return { times: await workspace.read(this.#inputs.t), losses: await workspace.read(this.#loss.perSample) };
+  }
+
   free(): void {
     this.#method.free();
-    for (const tensor of [...Object.values(this.#inputs), this.#total]) this.#context.workspace.free(tensor);
+    for (const tensor of [...Object.values(this.#inputs), this.#loss.values, this.#loss.perSample])
+      this.#context.workspace.free(tensor);
+  }
+
+  /** In what the passes compute that a target is made of: where they are subtracted from each other, not in f16. */
+  get #comparing(): PassPrecision {
+    const { precision } = this.#context;
+    return precision === 'mixed' && this.#method.takesDifferences ? 'f32' : precision;
   }
 
   get #nullLabel(): number {

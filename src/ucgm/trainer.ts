@@ -1,5 +1,6 @@
 import { group, number, object, optional } from '../kernel/index.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
+import { randomConstants } from '../nn/tables.ts';
 import type { NetworkWeights } from '../nn/weights.ts';
 import { type HostParameters, Learner, type StepPart } from '../optim/learner.ts';
 import {
@@ -15,6 +16,7 @@ import type { StepMetrics } from '../optim/step_metrics.ts';
 import { type Shard, wholeBatch, wrongShard } from '../rng/shard.ts';
 import { count, type FlatBuffers, type Workspace } from '../tensor/index.ts';
 import { type Batch, copyBatch } from './batch.ts';
+import { takeConstants } from './constants.ts';
 import { type ObjectiveOptions, validateObjective } from './options.ts';
 import { SamplesPart } from './step_part.ts';
 import { Teacher } from './teacher.ts';
@@ -43,6 +45,15 @@ const OPTIONS = group<TrainerOptions>(
   wrongNumbers,
 );
 
+/** What one step's loss is the mean of, sample by sample. */
+export interface SampleLosses {
+  readonly step: number;
+  /** [B]: from the data, 0, to the noise, 1. */
+  readonly times: Float32Array;
+  /** [B]: each before its weight. */
+  readonly losses: Float32Array;
+}
+
 /** Batches whose memory is kept: one is uploaded while the next is given. */
 const MOST_ROOMS = 2;
 
@@ -60,13 +71,15 @@ export class Trainer {
   readonly #parts: readonly SamplesPart[];
   /** What each part records, the same for all steps. */
   readonly #records: readonly StepPart['record'][];
+  /** The step that the parts' losses are of. */
+  #lossOf: number | undefined;
   /** Memory of batches that were uploaded, for those to come. */
   readonly #rooms: Float32Array<ArrayBuffer>[] = [];
   #freed = false;
 
   /**
    * @param batchSize samples a step, of this trainer's part.
-   * @throws OptionError, OptimizerError or TensorError for options, sizes or memory that do not fit.
+   * @throws OptionError, OptimizerError, PrecisionError or TensorError for options, sizes or memory that do not fit.
    */
   constructor(workspace: Workspace, network: VelocityNetwork, batchSize: number, options: TrainerOptions) {
     refuseWrong('Trainer', OPTIONS, options);
@@ -92,7 +105,8 @@ export class Trainer {
     this.network = network;
     this.batchSize = batchSize;
     this.options = { ...options, objective };
-    const context = { workspace, network, objective, seed: options.seed };
+    const { seed, precision = 'f32' } = options;
+    const context = { workspace, network, objective, seed, precision };
     const starts = Array.from({ length: accumulate + 1 }, (_, i) => Math.floor((i * batchSize) / accumulate));
     this.#parts = starts.slice(1).map((end, i) => {
       const start = starts[i] as number;
@@ -120,6 +134,11 @@ export class Trainer {
     return this.learner.average;
   }
 
+  /** Every average by its decay: `average`, and those of `emaDecays`. */
+  get averages(): Map<number, NetworkWeights> {
+    return this.learner.averages;
+  }
+
   get optimizer(): Optimizer {
     return this.learner.optimizer;
   }
@@ -145,6 +164,7 @@ export class Trainer {
     }));
     try {
       await this.learner.step(steps, control);
+      this.#lossOf = this.step;
     } finally {
       if (this.#rooms.length < MOST_ROOMS) this.#rooms.push(copied.x);
     }
@@ -159,12 +179,32 @@ export class Trainer {
     return this.learner.metrics();
   }
 
+  /**
+   * The losses of the last step's samples with their times; undefined before the first. Waits for the GPU. @throws as `metrics`, whose
+   * steps stay to be read.
+   */
+  sampleLosses(): Promise<SampleLosses | undefined> {
+    return this.inspect(async () => {
+      const step = this.#lossOf;
+      if (step === undefined) return undefined;
+      const [times, losses] = [new Float32Array(this.batchSize), new Float32Array(this.batchSize)];
+      let at = 0;
+      for (const part of this.#parts) {
+        const read = await part.sampleLosses();
+        times.set(read.times, at);
+        losses.set(read.losses, at);
+        at += part.size;
+      }
+      return { step, times, losses };
+    });
+  }
+
   /** Runs `body` when all steps asked for before are done and known to be sound. @throws as `metrics`. */
   inspect<T>(body: () => Promise<T>): Promise<T> {
     return this.learner.inspect(body);
   }
 
-  /** All that a checkpoint holds, by group: model, ema, the optimiser's (m, v, s) and, where there is one of its own, teacher. */
+  /** All that a checkpoint holds, by group: model, ema, further averages, the optimiser's (m, v, s) and, where there is one of its own, teacher. */
   groups(): Map<string, FlatBuffers> {
     const groups = this.learner.groups();
     if (this.teacher && this.teacher.weights !== this.weights) groups.set('teacher', this.teacher.weights.flat.values);
@@ -172,7 +212,7 @@ export class Trainer {
   }
 
   /**
-   * Puts given weights, by parameter, in the place of the initialisation; the average starts as their copy, and so does a frozen
+   * Puts given weights, by parameter (and random constant), in the place of the initialisation; the average starts as their copy, and so does a frozen
    * teacher, if it is not given weights of its own.
    * @throws NonFiniteError by name, OptionError for a teacher's weights where the objective has no frozen teacher.
    */
@@ -180,12 +220,16 @@ export class Trainer {
     if (teacher && !this.teacher?.isFrozen)
       throw new OptionError('the objective has no frozen teacher', 'leave the teacher out, or set ema_decay_rate to 1');
     if (teacher) refuseNonFinite("the teacher's weights:", teacher);
-    this.learner.startFrom(weights);
-    this.teacher?.start(teacher);
+    const constants = randomConstants(this.network);
+    const parameters = new Map([...weights].filter(([name]) => !constants.has(name)));
+    this.learner.startFrom(parameters);
+    takeConstants(this, (name) => weights.get(name));
+    this.teacher?.start(teacher && new Map([...teacher].filter(([name]) => !constants.has(name))));
   }
 
   /** Takes up where a checkpoint stopped, after its groups were written. */
   restored(step: number, optimizerStep: number, cmd: number, teacherAhead: boolean): void {
+    this.#lossOf = undefined;
     this.learner.restored(step, optimizerStep);
     this.teacher?.restored(cmd, teacherAhead);
   }

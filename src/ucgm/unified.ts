@@ -4,7 +4,7 @@ import type { Shard } from '../rng/shard.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 import { consistencyCoefficients, lambdaAt, ROW } from './consistency.ts';
 import type { BatchTensors, Method } from './method.ts';
-import { type ObjectiveResult, objective } from './objective.ts';
+import { type LossPlace, type ObjectiveResult, objective } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
 import { multiStepCoefficients, needsTeacher } from './targets.ts';
 import { OptionError } from './transport.ts';
@@ -12,6 +12,7 @@ import { OptionError } from './transport.ts';
 /** UCGM-T: the objective of arXiv 2505.07447 with the coefficient tensors that it reads. */
 export class UnifiedMethod implements Method {
   readonly needsTeacher: boolean;
+  readonly takesDifferences: boolean;
   readonly #workspace: Workspace;
   readonly #network: VelocityNetwork;
   readonly #options: ObjectiveOptions;
@@ -27,6 +28,7 @@ export class UnifiedMethod implements Method {
         'use method RCGM (preset anystep) or ANYSTEP (preset anystep-soflow), or leave two_times out',
       );
     this.needsTeacher = needsTeacher(options);
+    this.takesDifferences = options.consistc_ratio !== 0;
     this.#workspace = workspace;
     this.#network = network;
     this.#options = options;
@@ -67,7 +69,7 @@ export class UnifiedMethod implements Method {
     online: Weights,
     teacher: Weights | undefined,
     batch: BatchTensors,
-    total: { values: Tensor; slot: number },
+    total: LossPlace,
   ): ObjectiveResult {
     const inputs = { ...batch, ...this.#own, ...(this.#consistency && { consistency: this.#consistency }) };
     return objective(tape, inference, this.#network, online, teacher, this.#options, inputs, total);

@@ -7,7 +7,7 @@ import {
   unaryBackward,
 } from '../../src/kernels/activation.ts';
 import { type Act, gatedUnit, pointwise, pointwiseSlope, randn } from '../reference/index.ts';
-import { type KernelCase, prepared } from './case.ts';
+import { type KernelCase, needsOf, prepared, type Stored, storedAs, suffixOf } from './case.ts';
 
 const TOLERANCE = {
   tolerance: 2e-6,
@@ -21,38 +21,50 @@ const values = (count: number) => Float32Array.from(randn(count, 1), (v) => v * 
 const FIRST = 1 << 20;
 const checked = (x: Float32Array, { benchOnly }: Partial<KernelCase>) => (benchOnly ? x.subarray(0, FIRST) : x);
 
-function actCase(act: Act, backward: boolean, count: number, extra: Partial<KernelCase> = {}): KernelCase {
+function actCase(
+  act: Act,
+  backward: boolean,
+  count: number,
+  extra: Partial<KernelCase> = {},
+  dtype: Stored = 'f32',
+): KernelCase {
   const isFunction = act === 'tanh' || act === 'erf';
   const kernel = isFunction ? 'unary' : 'activation';
   return {
     kernel: backward ? `${kernel}Backward` : kernel,
-    name: `${act} ${count}`,
-    variant: act,
+    name: `${act} ${count}${suffixOf(dtype)}`,
+    variant: `${act}${suffixOf(dtype)}`,
     shape: [count],
     ...TOLERANCE,
     flops: count * (backward ? 20 : 12),
-    bytes: count * (backward ? 12 : 8),
+    bytes: (count * (backward ? 12 : 8)) / (dtype === 'f16' ? 2 : 1),
+    ...needsOf(dtype),
     ...extra,
     prepare: (device) => {
-      const x = values(count);
+      const x = storedAs(dtype, values(count));
+      const half = dtype === 'f16';
       if (!backward) {
         return prepared(
-          isFunction ? unary.prepare(device, { fn: act }) : activation.prepare(device, { act }),
+          isFunction ? unary.prepare(device, { fn: act, dtype }) : activation.prepare(device, { act, dtype }),
           { count },
           {
             inputs: { x },
             outputs: { y: count },
+            halves: half ? ['x', 'y'] : [],
             oracle: () => ({ y: Float64Array.from(checked(x, extra), (v) => pointwise(act, v)) }),
           },
         );
       }
-      const dy = Float32Array.from(randn(count, 2));
+      const dy = storedAs(dtype, Float32Array.from(randn(count, 2)));
       return prepared(
-        isFunction ? unaryBackward.prepare(device, { fn: act }) : activationBackward.prepare(device, { act }),
+        isFunction
+          ? unaryBackward.prepare(device, { fn: act, dtype })
+          : activationBackward.prepare(device, { act, dtype }),
         { count },
         {
           inputs: { x, dy },
           outputs: { dx: count },
+          halves: half ? ['x', 'dy', 'dx'] : [],
           oracle: () => ({
             dx: Float64Array.from(checked(x, extra), (v, i) => (dy[i] as number) * pointwiseSlope(act, v)),
           }),
@@ -68,35 +80,44 @@ function swigluCase(
   hidden: number,
   extra: Partial<KernelCase> = {},
   vec?: boolean,
+  dtype: Stored = 'f32',
 ): KernelCase {
-  const options = vec === undefined ? undefined : { vec };
+  const options = { vec, dtype };
+  const half = dtype === 'f16';
   return {
     kernel: backward ? 'swigluBackward' : 'swiglu',
-    name: `${rows}x${hidden}${vec ? ' by vec4' : ''}`,
-    variant: 'swiglu',
+    name: `${rows}x${hidden}${vec ? ' by vec4' : ''}${suffixOf(dtype)}`,
+    variant: `swiglu${suffixOf(dtype)}`,
     forced: vec !== undefined,
     shape: [rows, hidden],
     ...TOLERANCE,
     flops: rows * hidden * (backward ? 12 : 6),
-    bytes: rows * hidden * (backward ? 20 : 12),
+    bytes: (rows * hidden * (backward ? 20 : 12)) / (half ? 2 : 1),
+    ...needsOf(dtype),
     ...extra,
     prepare: (device) => {
-      const x12 = values(2 * rows * hidden);
+      const x12 = storedAs(dtype, values(2 * rows * hidden));
       const first = extra.benchOnly ? Math.min(rows, Math.floor(FIRST / hidden)) : rows;
       if (!backward) {
         return prepared(
           swiglu.prepare(device, options),
           { rows, hidden },
-          { inputs: { x12 }, outputs: { y: rows * hidden }, oracle: () => ({ y: gatedUnit(x12, first, hidden).y }) },
+          {
+            inputs: { x12 },
+            outputs: { y: rows * hidden },
+            halves: half ? ['x12', 'y'] : [],
+            oracle: () => ({ y: gatedUnit(x12, first, hidden).y }),
+          },
         );
       }
-      const dy = Float32Array.from(randn(rows * hidden, 2));
+      const dy = storedAs(dtype, Float32Array.from(randn(rows * hidden, 2)));
       return prepared(
         swigluBackward.prepare(device, options),
         { rows, hidden },
         {
           inputs: { x12, dy },
           outputs: { dx12: 2 * rows * hidden },
+          halves: half ? ['x12', 'dy', 'dx12'] : [],
           oracle: () => ({ dx12: gatedUnit(x12, first, hidden, dy).dx12 }),
         },
       );
@@ -113,6 +134,7 @@ export const activationCases: KernelCase[] = [
       actCase(act, backward, 41, { smoke: true }),
       actCase(act, backward, 1),
       actCase(act, backward, 65539),
+      actCase(act, backward, 257, {}, 'f16'),
     ]),
   ),
   ...[false, true].flatMap((backward) => [
@@ -123,6 +145,8 @@ export const activationCases: KernelCase[] = [
     swigluCase(backward, 18, 260),
     swigluCase(backward, 18, 260, {}, true),
     swigluCase(backward, 3, 4, {}, true),
+    swigluCase(backward, 113, 257, {}, undefined, 'f16'),
+    swigluCase(backward, 18, 260, {}, true, 'f16'),
   ]),
   actCase('gelu', false, PAST_ONE_DIMENSION, BENCH),
   actCase('gelu', false, 8192 * 4608, BENCH),
@@ -133,4 +157,6 @@ export const activationCases: KernelCase[] = [
   swigluCase(false, 8192, 3072, BENCH),
   swigluCase(true, 8192, 3072, BENCH),
   swigluCase(false, 16384, 1023, BENCH),
+  swigluCase(false, 16384, 1024, BENCH, undefined, 'f16'),
+  swigluCase(true, 16384, 1024, BENCH, undefined, 'f16'),
 ];

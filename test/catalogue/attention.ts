@@ -106,6 +106,32 @@ const storedBench: KernelCase[] = STORED.flatMap((kernel) =>
   REALISTIC.map((sizes) => attentionCase(kernel, sizes, {}, BENCH)),
 );
 
+const HALF = { dtype: 'f16' } as const;
+
+/** Stored as halves: plain, in tiles and with gradients by scores stored, read by fours and one by one, with all features at once. */
+const halfCases: KernelCase[] = [
+  ...[undefined, SMALL_TILE].flatMap((tile) =>
+    featureCases(
+      [
+        [[2, 3, 37, 12], HALF],
+        [[1, 3, 41, 9], HALF],
+        [FEATURES.at(-2)![0], { ...FEATURES.at(-2)![1], ...HALF }],
+      ],
+      tile,
+    ),
+  ),
+  ...STORED.flatMap((kernel) =>
+    [12, 9].map((dim) => attentionCase(kernel, [2, 2, 37, dim], { keys: 43, ...HALF }, CANCELS)),
+  ),
+  attentionCase('attentionBackwardMask', [2, 4, 7, 6], { keys: 11, mask: ['added', 'hn'], ...HALF }, CANCELS),
+  scoresCase([2, 3, 7, 8], 'weights', { keys: 11, ...HALF }),
+];
+
+/** As a GPU has them in mixed precision. */
+const halfBench: KernelCase[] = [...ATTENTION_KERNELS, ...STORED].flatMap((kernel) =>
+  REALISTIC.map((sizes) => attentionCase(kernel, sizes, HALF, BENCH)),
+);
+
 export const attentionCases: KernelCase[] = [
   ...storedCases,
   ...storedBench,
@@ -158,6 +184,9 @@ export const attentionCases: KernelCase[] = [
   deltaCase([2, 3, 113, 41]),
   deltaCase([1, 3, 257, 128]),
   deltaCase([3, 7, 3121, 2]), // 65,541 rows
-  deltaCase([3, 7, 9, 5], {}, [9, 0, 4]),
+  deltaCase([3, 7, 9, 5], {}, { lengths: [9, 0, 4] }),
+  deltaCase([3, 5, 9, 7], {}, { lengths: [9, 0, 4], dtype: 'f16' }),
   ...REALISTIC.map((sizes) => deltaCase(sizes, BENCH)),
+  ...halfCases,
+  ...halfBench,
 ];

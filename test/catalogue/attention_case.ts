@@ -24,7 +24,7 @@ import {
   attentionScores as scoresOracle,
   uniform,
 } from '../reference/index.ts';
-import { type KernelCase, type PreparedCase, prepared } from './case.ts';
+import { halves, type KernelCase, type PreparedCase, prepared } from './case.ts';
 
 export type AttentionKernel = 'attention' | 'attentionBackwardQ' | 'attentionBackwardKV';
 type Stored = 'attentionBackwardStored' | 'attentionBackwardStoredQ';
@@ -44,6 +44,8 @@ export interface Features {
   /** Valid keys of each sample; the others are NaN. */
   lengths?: readonly number[];
   softcap?: number;
+  /** How q, k, v, out and their gradients are stored. */
+  dtype?: 'f16';
 }
 
 interface Options extends Features {
@@ -70,11 +72,12 @@ const ROUNDING = {
 
 /** The options, dims and tensors of a case, and the problem of the oracle. */
 function problemOf([batch, heads, n, headDim]: Sizes, o: Options, samples = batch) {
-  const { keys = n, kvHeads = heads, valueDim = headDim, mask: kind, lengths, tile: _, scale, ...rest } = o;
+  const { keys = n, kvHeads = heads, valueDim = headDim, mask: kind, lengths, tile: _, dtype, scale, ...rest } = o;
   const sizes = (
     kind ? ['b', 'h', 'n'].map((axis, i) => (kind[1].includes(axis) ? [batch, heads, n][i] : 1)) : [1, 1, 1]
   ) as [number, number, number];
-  const tensor = (count: number, seed: number) => Float32Array.from(randn(count, seed));
+  const numbersOf = (count: number, seed: number) => Float32Array.from(randn(count, seed));
+  const tensor = (count: number, seed: number) => (dtype ? halves(numbersOf(count, seed)) : numbersOf(count, seed));
   const [q, dout] = [tensor(batch * heads * n * headDim, 1), tensor(batch * heads * n * valueDim, 4)];
   const [k, v] = [tensor(batch * kvHeads * keys * headDim, 2), tensor(batch * kvHeads * keys * valueDim, 3)];
   const mask: AttentionMask | undefined = kind && {
@@ -97,6 +100,7 @@ function problemOf([batch, heads, n, headDim]: Sizes, o: Options, samples = batc
     ...(kind && { mask: kind[0] }),
     lengths: lengths !== undefined,
     softcap: o.softcap !== undefined,
+    ...(dtype && { dtype }),
   };
   // Of a case for the bench the oracle computes the first sample.
   const some = (t: Float32Array) => t.slice(0, (t.length / batch) * samples);
@@ -148,27 +152,40 @@ export function attentionCase(
   return {
     kernel,
     name: `${sizes.join('x')}${marksOf(options)}`,
-    variant: 'f32',
+    variant: options.dtype ?? 'f32',
     shape: [...sizes],
     ...ROUNDING,
+    ...(options.dtype && { needs: ['shader-f16'] }),
     forced: options.tile !== undefined,
     flops: 2 * work.products * rows * (options.keys ?? n) * headDim,
-    bytes: 4 * rows * (work.tensors * headDim + work.rows) + stored,
+    bytes: rows * ((options.dtype ? 2 : 4) * work.tensors * headDim + 4 * work.rows) + stored,
     ...extra,
     prepare: (device) => {
       const p = problemOf(sizes, options, extra.benchOnly ? 1 : batch);
       const knobs = { ...p.options, tile: options.tile ?? chooseAttention(p.shape, capsOf(device)) };
-      const lengths = options.lengths && { lengths: Uint32Array.from(options.lengths) };
-      if (kernel === 'attention') {
-        return prepared(attention.prepare(device, knobs), p.dims, {
-          inputs: { ...p.inputs, ...lengths },
-          outputs: { out: p.dout.length, lse: rows },
-          oracle: () => oracle(p.problem),
-        });
-      }
-      return backward(device, kernel, p, knobs, options.lengths);
+      const run =
+        kernel === 'attention'
+          ? forward(device, p, knobs, options.lengths)
+          : backward(device, kernel, p, knobs, options.lengths);
+      return options.dtype ? { ...run, halves: HALVES } : run;
     },
   };
+}
+
+/** What is stored as f16 with that dtype. */
+const HALVES = ['q', 'k', 'v', 'out', 'dout', 'dq', 'dk', 'dv'];
+
+function forward(
+  device: GPUDevice,
+  { problem, dims, dout, inputs }: ReturnType<typeof problemOf>,
+  knobs: AttentionOptions,
+  lengths: readonly number[] | undefined,
+): PreparedCase {
+  return prepared(attention.prepare(device, knobs), dims, {
+    inputs: { ...inputs, ...(lengths && { lengths: Uint32Array.from(lengths) }) },
+    outputs: { out: dout.length, lse: dims.batch * dims.heads * dims.n },
+    oracle: () => oracle(problem),
+  });
 }
 
 function backward(
@@ -183,7 +200,8 @@ function backward(
   const delta = queryDots({ ...problem, headDim: p.shape.value_dim }, forward.out, dout1);
   const count = dims.batch * dims.heads * dims.n;
   const rows = new Float32Array(2 * (count + (lengths ? dims.batch : 0)));
-  delta.forEach((d, i) => void rows.set([forward.lse[i]!, d], 2 * i));
+  // The samples that the oracle leaves out take the first one's.
+  for (let i = 0; i < count; i++) rows.set([forward.lse[i % delta.length]!, delta[i % delta.length]!], 2 * i);
   lengths?.forEach((length, i) => void rows.set([length], 2 * (count + i)));
   const inputs = { ...p.inputs, dout, rows };
   const gradients = () => attentionGradients(problem, dout1);
@@ -205,8 +223,15 @@ function backward(
   if (kernel === 'attentionBackwardKV')
     return prepared(attentionBackwardKV.prepare(device, knobs), dims, { inputs, outputs: both, oracle: bothGradients });
 
-  const { headDim, valueDim, grouped, softcap, tile } = knobs;
-  const own = { headDim, valueDim, grouped, softcap, ...(tile?.kind === 'tiled' && { tile }) } as StoredOptions;
+  const { headDim, valueDim, dtype, grouped, softcap, tile } = knobs;
+  const own = {
+    headDim,
+    valueDim,
+    ...(dtype && { dtype }),
+    grouped,
+    softcap,
+    ...(tile?.kind === 'tiled' && { tile }),
+  } as StoredOptions;
   const { batch, heads, kv_heads, n, keys, head_dim, scale } = dims;
   const stored = batch * heads * keys * Math.ceil(n / 4) * 4;
   if (kernel === 'attentionBackwardStored') {
@@ -226,14 +251,17 @@ function backward(
   });
 }
 
-/** Gradients by scores [batch, heads, keys, n up to a multiple of 4], from those by an added mask of zeros. */
-function scoreGradients(problem: AttentionProblem, dout: Float32Array): Float64Array {
+/** Gradients by scores [batch, heads, keys, n up to a multiple of 4, or of 8], from those by an added mask of zeros. */
+export function scoreGradients(
+  problem: AttentionProblem,
+  dout: Float32Array,
+  line = Math.ceil(problem.n / 4) * 4,
+): Float64Array {
   const { batch, heads, n, keys = n, softcap } = problem;
   const data = new Float32Array(batch * heads * n * keys);
   const mask: AttentionMask = { kind: 'added', sizes: [batch, heads, n], data };
   const byMasked = attentionGradients({ ...problem, mask }, dout).dmask!;
   const capped = softcap ? scoresOracle(problem, 'capped') : undefined;
-  const line = Math.ceil(n / 4) * 4;
   const stored = new Float64Array(batch * heads * keys * line);
   byMasked.forEach((gradient, at) => {
     const [key, query, head] = [at % keys, Math.floor(at / keys) % n, Math.floor(at / keys / n)];
@@ -261,6 +289,7 @@ export function scoresCase(
     variant: stage,
     shape: [...sizes],
     ...ROUNDING,
+    ...(options.dtype && { needs: ['shader-f16'] }),
     flops: 2 * rows * keys * headDim,
     bytes: 4 * rows * (2 * headDim + keys),
     ...extra,
@@ -273,34 +302,42 @@ export function scoresCase(
       return prepared(attentionScores.prepare(device, { ...knobs, stage }), p.dims, {
         inputs: { ...inputs, ...lse, ...lengths },
         outputs: { scores: rows * keys },
+        halves: options.dtype ? HALVES : [],
         oracle: () => ({ scores: scoresOracle(p.problem, stage) }),
       });
     },
   };
 }
 
-export function deltaCase(sizes: Sizes, extra: Partial<KernelCase> = {}, lengths?: readonly number[]): KernelCase {
+export function deltaCase(
+  sizes: Sizes,
+  extra: Partial<KernelCase> = {},
+  { lengths, dtype }: Pick<Features, 'lengths' | 'dtype'> = {},
+): KernelCase {
   const [batch, heads, n, valueDim] = sizes;
   const count = batch * heads * n;
   return {
     kernel: 'attentionDelta',
-    name: `${sizes.join('x')}${lengths ? ` lengths ${lengths.join('.')}` : ''}`,
-    variant: 'f32',
+    name: `${sizes.join('x')}${marksOf({ ...(lengths && { lengths }), ...(dtype && { dtype }) })}`,
+    variant: dtype ?? 'f32',
     shape: [...sizes],
     tolerance: 1e-6,
     toleranceFrom: 'f32 rounding of a sum of head_dim products, 8 ulp',
     flops: 2 * count * valueDim,
-    bytes: 4 * count * (2 * valueDim + 3),
+    bytes: count * ((dtype ? 4 : 8) * valueDim + 12),
+    ...(dtype && { needs: ['shader-f16'] }),
     ...extra,
     prepare: (device) => {
-      const [out, dout] = [1, 2].map((seed) => Float32Array.from(randn(count * valueDim, seed))) as [
-        Float32Array,
-        Float32Array,
-      ];
+      const [out, dout] = [1, 2].map((seed) => {
+        const numbers = Float32Array.from(randn(count * valueDim, seed));
+        return dtype ? halves(numbers) : numbers;
+      }) as [Float32Array, Float32Array];
       const lse = Float32Array.from(randn(count, 3));
       const dims = { batch, heads, n, value_dim: valueDim };
       const pairs = count + (lengths?.length ?? 0);
-      return prepared(attentionDelta.prepare(device, { lengths: lengths !== undefined }), dims, {
+      const options = { lengths: lengths !== undefined, ...(dtype && { dtype }) };
+      return prepared(attentionDelta.prepare(device, options), dims, {
+        halves: dtype ? HALVES : [],
         inputs: { out, dout, lse, ...(lengths && { lengths: Uint32Array.from(lengths) }) },
         outputs: { rows: 2 * pairs },
         oracle: () => {

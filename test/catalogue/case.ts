@@ -54,6 +54,19 @@ export function halves(values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuf
   return Float32Array.from(float32ToHalf(values), halfToNumber);
 }
 
+/** How a kernel's numbers are stored. */
+export type Stored = 'f32' | 'f16';
+
+/** Numbers as a buffer of this type holds them. */
+export const storedAs = (dtype: Stored, values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> =>
+  dtype === 'f16' ? halves(values) : values;
+
+/** What a case of f16 needs; its name and variant end in `suffixOf`. */
+export const needsOf = (...dtypes: Stored[]): Pick<KernelCase, 'needs'> =>
+  dtypes.includes('f16') ? { needs: ['shader-f16'] } : {};
+
+export const suffixOf = (...dtypes: Stored[]): string => (dtypes.includes('f16') ? ` ${dtypes.join(' to ')}` : '');
+
 /** Widens a typed kernel and its dims for the catalogue. */
 export function prepared<S extends ShaderSource>(
   kernel: Kernel<S>,

@@ -17,6 +17,7 @@ import { chooseQkNormRope, type QkNormRopeTile } from '../../src/kernels/qk_norm
 import { chooseSoftmax, type SoftmaxTile } from '../../src/kernels/softmax.ts';
 import { ATTENTION_KERNELS } from './attention.ts';
 import { attentionCase, type Features } from './attention_case.ts';
+import { matrixAttentionCases } from './attention_matrix.ts';
 import type { KernelCase } from './case.ts';
 import { convCase, convInputCase, convWeightCase } from './conv.ts';
 import { type MatmulHow, type MatmulPart, matmulCase } from './matmul.ts';
@@ -154,7 +155,7 @@ export function choosableCases(caps: Caps): KernelCase[] {
   return [
     ...productCases(matmulTiles(caps)),
     ...(['f16', 'f32x3'] as const).flatMap((precision) => productCases(matrixTiles(precision, caps), { precision })),
-    ...(hasMatrices(caps) ? matrixCases : []),
+    ...(hasMatrices(caps) ? [...matrixCases, ...matrixAttentionCases] : []),
     ...attentionChoices(caps).flatMap((choice, i) => attentionCases(choice, i === 0)),
     ...(['forward', 'backward'] as const).flatMap((pass) =>
       normTiles(caps, pass)
@@ -246,7 +247,7 @@ function sizesFor(tile: MatrixMatmulTile): { m: number; n: number; k: number } {
   return {
     m: past(rows, tile.vec?.m),
     n: past(cols, tile.vec?.n),
-    k: ('runs' in tile && tile.runs ? 4096 : 0) + (tile.vec?.k ? 24 : 19),
+    k: ('runs' in tile && tile.runs ? 4096 : 0) + (tile.vec?.k ? 6 * width : 19),
   };
 }
 

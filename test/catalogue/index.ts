@@ -1,12 +1,15 @@
 import { activationCases } from './activation.ts';
 import { attentionCases } from './attention.ts';
+import { matrixAttentionBench, matrixAttentionCases } from './attention_matrix.ts';
 import type { KernelCase } from './case.ts';
+import { castCases } from './cast.ts';
 import { columnsCases } from './columns.ts';
 import { convCases } from './conv.ts';
 import { embeddingCases } from './embedding.ts';
 import { groupNormCases } from './group_norm.ts';
 import { largestCases } from './largest.ts';
 import { lincombCases } from './lincomb.ts';
+import { linearAttentionCases } from './linear_attention.ts';
 import { lossCases } from './loss.ts';
 import { matmulCases } from './matmul.ts';
 import { matrixBenchCases, matrixCases } from './matmul_matrix.ts';
@@ -32,6 +35,8 @@ export const catalogue: readonly KernelCase[] = [
   ...matrixBenchCases,
   ...largestCases,
   ...attentionCases,
+  ...matrixAttentionCases,
+  ...matrixAttentionBench,
   ...qkNormRopeCases,
   ...normCases,
   ...normBackwardCases,
@@ -53,6 +58,8 @@ export const catalogue: readonly KernelCase[] = [
   ...groupNormCases,
   ...unetCases,
   ...pixelCases,
+  ...linearAttentionCases,
   ...columnsCases,
+  ...castCases,
   ...wireCases,
 ];

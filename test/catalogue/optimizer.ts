@@ -5,6 +5,7 @@ import { type KernelCase, prepared } from './case.ts';
 import { cautiousStepCase, countCase, scaleCase } from './optimizer_cautious.ts';
 import { dadaptCase } from './optimizer_dadapt.ts';
 import { BENCH, type Extra, LARGE, padded, randn, repadded } from './optimizer_data.ts';
+import { lossScaleCases } from './optimizer_loss_scale.ts';
 import { muonMomentumCase, muonScaleCase, muonStepCase } from './optimizer_muon.ts';
 
 function adamCase(
@@ -15,17 +16,20 @@ function adamCase(
   extra: Extra = {},
   /** The rate at which an average comes along. */
   rate?: number,
+  /** With a copy of f16. */
+  half = false,
 ): KernelCase {
   const averaged = rate !== undefined;
   return {
     kernel: 'adam_step',
-    name: `${type} ${count}, step ${step}, decay ${weightDecay}${averaged ? `, average ${rate}` : ''}`,
-    variant: averaged ? `${type}+average` : type,
+    name: `${type} ${count}, step ${step}, decay ${weightDecay}${averaged ? `, average ${rate}` : ''}${half ? ', half' : ''}`,
+    variant: `${type}${averaged ? '+average' : ''}${half ? '+half' : ''}`,
+    ...(half && { needs: ['shader-f16'] }),
     shape: [count],
     tolerance: 1e-6,
     toleranceFrom: 'f32 rounding of a dozen operations, 8 ulp',
     flops: count * 16,
-    bytes: count * (averaged ? 36 : 28),
+    bytes: count * ((averaged ? 36 : 28) + (half ? 2 : 0)),
     ...extra,
     prepare: (device) => {
       const numbers = { lr: 0.01, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay };
@@ -39,21 +43,23 @@ function adamCase(
       const all = { param: padded(param), grad: padded(grad), m: padded(m), v: padded(v) };
       const old = randn(count, 5);
       return prepared(
-        adamStep.prepare(device, { average: averaged }),
+        adamStep.prepare(device, { average: averaged, half }),
         { count, tensors: 0 },
         {
           inputs: {
             ...all,
-            hyper: adamHyper(type, numbers, step),
+            hyper: new Float32Array([...adamHyper(type, numbers, step), rate ?? 0]),
             clip,
-            ...(averaged && { average: padded(old), decay: new Float32Array([rate]) }),
+            ...(averaged && { average: padded(old) }),
           },
           outputs: {
             param: all.param.length,
             m: all.m.length,
             v: all.v.length,
             ...(averaged && { average: all.param.length }),
+            ...(half && { half: all.param.length }),
           },
+          halves: ['half'],
           oracle: () => {
             const next = { Adam: adam, AdamW: adamw, RAdam: radam }[type](
               { param, m, v },
@@ -67,6 +73,7 @@ function adamCase(
               m: repadded(next.m),
               v: repadded(next.v),
               ...(mean && { average: repadded(mean) }),
+              ...(half && { half: repadded(next.param) }),
             };
           },
         },
@@ -98,6 +105,7 @@ function lionCase(count: number, weightDecay: number, extra: Extra = {}): Kernel
         {
           inputs: { ...all, hyper: lionHyper(numbers), clip },
           outputs: { param: all.param.length, m: all.m.length },
+          halves: ['half'],
           oracle: () => {
             const next = lion({ param, m }, cleaned(grad, 0.25), numbers);
             return { param: repadded(next.param), m: repadded(next.m) };
@@ -221,7 +229,10 @@ export const optimizerCases: KernelCase[] = [
   adamCase('AdamW', 41, 1, 0.01, {}, 0.999),
   adamCase('AdamW', 1, 3, 0, {}, 0),
   adamCase('RAdam', 65539, 100, 0.1, {}, 0.99),
+  adamCase('AdamW', 1029, 2, 0.1, {}, 0.9, true),
+  adamCase('AdamW', 41, 2, 0.1, {}, undefined, true),
   adamCase('AdamW', LARGE, 10, 0, BENCH),
+  adamCase('AdamW', LARGE, 10, 0, BENCH, 0.999, true),
   adamCase('AdamW', LARGE, 10, 0, BENCH, 0.999),
   lionCase(41, 0.01, { smoke: true }),
   lionCase(1, 0),
@@ -270,6 +281,7 @@ export const optimizerCases: KernelCase[] = [
   clipCase(1, 0),
   clipCase(1025, 0.5),
   clipCase(257, 1e4),
+  ...lossScaleCases,
   emaCase(41, 0.999, { smoke: true }),
   emaCase(1, 0.5),
   emaCase(65539, 0.99),

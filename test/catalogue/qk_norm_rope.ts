@@ -9,7 +9,7 @@ import {
 } from '../../src/kernels/qk_norm_rope.ts';
 import { chooseChunk } from '../../src/kernels/reduce.ts';
 import { type QkvProblem, qkNormRotary, qkNormRotaryGradients, randn, rotaryTables } from '../reference/index.ts';
-import { type KernelCase, prepared } from './case.ts';
+import { type KernelCase, needsOf, prepared, type Stored, storedAs, suffixOf } from './case.ts';
 
 type Sizes = readonly [batch: number, n: number, heads: number, headDim: number];
 
@@ -22,6 +22,19 @@ export interface QkNormRopeVariant {
   eps?: number;
   /** Rows shared by the invocations that chooseQkNormRope gives a GPU. */
   lanes?: boolean;
+  /** How qkv, and how q, k and v are stored; both f32 if left out. */
+  dtypes?: readonly [qkv: Stored, heads: Stored];
+}
+
+const typesOf = ({ dtypes: [dtype, outDtype] = ['f32', 'f32'] }: QkNormRopeVariant) => ({ dtype, outDtype });
+
+/** The buffers that a variant stores as f16. */
+function halvesOf(variant: QkNormRopeVariant): string[] {
+  const { dtype, outDtype } = typesOf(variant);
+  return [
+    ...(dtype === 'f16' ? ['qkv', 'dqkv'] : []),
+    ...(outDtype === 'f16' ? ['q', 'k', 'v', 'dq', 'dk', 'dv'] : []),
+  ];
 }
 
 /** The tile of a GPU with this device's limits, whatever it is: both variants run everywhere. */
@@ -34,24 +47,42 @@ const ROUNDING = {
 };
 
 /** Inputs of one case and the oracle's view of them. */
-function problem([batch, n, heads, headDim]: Sizes, { norm, affine, rope, eps = 1e-6 }: QkNormRopeVariant) {
+function problem([batch, n, heads, headDim]: Sizes, variant: QkNormRopeVariant) {
+  const { norm, affine, rope, eps = 1e-6 } = variant;
+  const { dtype, outDtype } = typesOf(variant);
   const count = batch * n * heads * headDim;
   const normals = (size: number, seed: number) => Float32Array.from(randn(size, seed));
-  const qkv = normals(3 * count, 1).map((x) => 1.5 * x + 0.7);
+  const qkv = storedAs(
+    dtype,
+    normals(3 * count, 1).map((x) => 1.5 * x + 0.7),
+  );
   const table = rope === 'any' ? randn(2 * n * headDim, 3) : rope && rotaryTables(rope, Math.sqrt(n), headDim);
   const tables = {
     ...(affine && { affine: normals(4 * headDim, 2) }),
     ...(table && { rope: Float32Array.from(table) }),
   };
-  const cotangents = { dq: normals(count, 4), dk: normals(count, 5), dv: normals(count, 6) };
+  const [dq, dk, dv] = [4, 5, 6].map((seed) => storedAs(outDtype, normals(count, seed))) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const cotangents = { dq, dk, dv };
   const reference: QkvProblem = { batch, n, heads, headDim, qkv, norm, eps: Math.fround(eps), ...tables };
   return { count, qkv, tables, cotangents, reference, dims: { batch, n, heads, head_dim: headDim, eps } };
 }
 
-function named(kernel: string, sizes: Sizes, { norm, affine, rope, lanes }: QkNormRopeVariant, note = '') {
+function named(kernel: string, sizes: Sizes, variantOf: QkNormRopeVariant, note = '') {
+  const { norm, affine, rope, lanes } = variantOf;
+  const { dtype, outDtype } = typesOf(variantOf);
   const parts = [norm, ...(affine ? ['affine'] : []), ...(rope ? [`${rope} rope`] : []), ...(lanes ? ['lanes'] : [])];
-  const variant = parts.join('+');
-  return { kernel, name: `${variant} ${sizes.join('x')}${note}`, variant, shape: [...sizes] };
+  const variant = parts.join('+') + suffixOf(dtype, outDtype);
+  return {
+    kernel,
+    name: `${variant} ${sizes.join('x')}${note}`,
+    variant,
+    shape: [...sizes],
+    ...needsOf(dtype, outDtype),
+  };
 }
 
 /** Elements of q, those of the tables, and the operations of norm, affine map and rotation for an element of q or k. */
@@ -77,10 +108,17 @@ export function qkNormRopeCase(sizes: Sizes, variant: QkNormRopeVariant, extra: 
     prepare: (device) => {
       const p = problem(sizes, variant);
       const tile = tileOf(device, sizes[3], variant.lanes);
-      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables, ...tile };
+      const options = {
+        norm: variant.norm,
+        affine: 'affine' in p.tables,
+        rope: 'rope' in p.tables,
+        ...tile,
+        ...typesOf(variant),
+      };
       return prepared(qkNormRope.prepare(device, options), p.dims, {
         inputs: { qkv: p.qkv, ...p.tables },
         outputs: { q: p.count, k: p.count, v: p.count },
+        halves: halvesOf(variant),
         oracle: () => ({ ...qkNormRotary(p.reference) }),
       });
     },
@@ -105,10 +143,17 @@ export function qkNormRopeBackwardCase(
     prepare: (device) => {
       const p = problem(sizes, variant);
       const tile = tileOf(device, sizes[3], variant.lanes);
-      const options = { norm: variant.norm, affine: 'affine' in p.tables, rope: 'rope' in p.tables, ...tile };
+      const options = {
+        norm: variant.norm,
+        affine: 'affine' in p.tables,
+        rope: 'rope' in p.tables,
+        ...tile,
+        ...typesOf(variant),
+      };
       return prepared(qkNormRopeBackward.prepare(device, options), p.dims, {
         inputs: { qkv: p.qkv, ...p.tables, ...p.cotangents },
         outputs: { dqkv: 3 * p.count },
+        halves: halvesOf(variant),
         oracle: () => ({ dqkv: qkNormRotaryGradients(p.reference, p.cotangents).dqkv }),
       });
     },
@@ -136,13 +181,18 @@ function affineCase(
       const p = problem(sizes, variant);
       const { rope } = p.tables;
       const { dq, dk } = p.cotangents;
-      const kernel = qkNormAffineBackward.prepare(device, { norm: variant.norm, rope: rope !== undefined });
+      const kernel = qkNormAffineBackward.prepare(device, {
+        norm: variant.norm,
+        rope: rope !== undefined,
+        ...typesOf(variant),
+      });
       return prepared(
         kernel,
         { ...p.dims, chunk_rows: chunkRows },
         {
           inputs: { qkv: p.qkv, ...(rope && { rope }), dq, dk },
           outputs: { partial: chunks * 4 * headDim },
+          halves: halvesOf(variant),
           oracle: () => ({ partial: qkNormRotaryGradients(p.reference, p.cotangents, chunkRows).daffine }),
         },
       );
@@ -185,9 +235,15 @@ export const qkNormRopeCases: KernelCase[] = [
     make([1, 3, 1, 256], { norm: 'layer', affine: true, rope: 'any', lanes: true }),
     make([1, 5, 1, 64], { norm: 'none', affine: true, lanes: true }),
     make([3, 3121, 7, 8], { norm: 'rms', rope: 'any', lanes: true }), // 65,541 rows of q
+    ...[false, true].flatMap((lanes) => [
+      make([1, 41, 3, 12], { norm: 'layer', affine: true, lanes, dtypes: ['f16', 'f32'] }),
+      make([2, 49, 2, 72], { ...TIT, lanes, dtypes: ['f16', 'f16'] }),
+    ]),
   ]),
   affineCase([2, 3, 3, 8], { norm: 'rms', rope: 'any' }, 5, SMOKE),
   affineCase([1, 1, 1, 1], { norm: 'none' }, 1),
+  affineCase([1, 41, 3, 12], { norm: 'layer', rope: 'any', dtypes: ['f16', 'f16'] }, 50),
+  affineCase([1, 41, 3, 12], { norm: 'rms', dtypes: ['f16', 'f32'] }, 50),
   affineCase([1, 41, 3, 41], { norm: 'layer' }, 100),
   affineCase([1, 113, 2, 72], { norm: 'layer', rope: 'any' }, 257),
   affineCase([2, 49, 2, 72], TIT),

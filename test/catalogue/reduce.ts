@@ -1,6 +1,6 @@
 import { chooseChunk, type SumColsOptions, type SumRowsOptions, sumCols, sumRows } from '../../src/kernels/reduce.ts';
 import { columnSums, randn, rowSums } from '../reference/index.ts';
-import { type KernelCase, prepared } from './case.ts';
+import { type KernelCase, needsOf, prepared, type Stored, storedAs, suffixOf } from './case.ts';
 
 const values = (count: number) => Float32Array.from(randn(count, 1), (v) => v + 0.5);
 
@@ -13,6 +13,7 @@ function colsCase(
   vec?: boolean,
   tailCols = 0,
   hasPrior = false,
+  [dtype, outDtype]: readonly [Stored, Stored] = ['f32', 'f32'],
 ): KernelCase {
   const chunks = Math.ceil(rows / chunkRows);
   return {
@@ -23,6 +24,7 @@ function colsCase(
       vec && 'by vec4',
       tailCols > 0 && `and ${tailCols}`,
       hasPrior && 'added',
+      suffixOf(dtype, outDtype).trim(),
     ]
       .filter(Boolean)
       .join(' '),
@@ -30,25 +32,36 @@ function colsCase(
       tile ? `${tile.lanes} lanes` : 'default',
       ...(tailCols > 0 ? ['tail'] : []),
       ...(hasPrior ? ['prior'] : []),
+      ...(dtype === 'f16' || outDtype === 'f16' ? [`${dtype} to ${outDtype}`] : []),
     ].join(' and '),
     shape: [rows, cols],
     tolerance: 3e-6,
     toleranceFrom: 'f32 rounding of a sum of chunk_rows terms in order, ~ eps sqrt(chunk_rows)',
     flops: rows * cols,
-    bytes: 4 * ((rows + chunks) * (cols + tailCols) + (hasPrior ? chunks * cols : 0)),
+    bytes:
+      ((dtype === 'f16' ? 2 : 4) * rows + (outDtype === 'f16' ? 2 : 4) * chunks) * (cols + tailCols) +
+      (hasPrior ? (outDtype === 'f16' ? 2 : 4) * chunks * cols : 0),
+    ...needsOf(dtype, outDtype),
     forced: tile !== undefined || vec !== undefined,
     ...extra,
     prepare: (device) => {
-      const x = values(rows * cols);
-      const tail = Float32Array.from(randn(rows * tailCols, 2), (v) => v - 0.5);
+      const x = storedAs(dtype, values(rows * cols));
+      const tail = storedAs(
+        dtype,
+        Float32Array.from(randn(rows * tailCols, 2), (v) => v - 0.5),
+      );
       const has = tailCols > 0;
-      const prior = Float32Array.from(randn(chunks * cols, 3));
+      const prior = storedAs(outDtype, Float32Array.from(randn(chunks * cols, 3)));
       return prepared(
-        sumCols.prepare(device, { tile, vec, tail: has, prior: hasPrior }),
+        sumCols.prepare(device, { tile, vec, tail: has, prior: hasPrior, dtype, outDtype }),
         { rows, cols, chunk_rows: chunkRows, ...(has && { tail_cols: tailCols }) },
         {
           inputs: { x, ...(has && { tail }), ...(hasPrior && { prior }) },
           outputs: { out: chunks * cols, ...(has && { tail_out: chunks * tailCols }) },
+          halves: [
+            ...(dtype === 'f16' ? ['x', 'tail'] : []),
+            ...(outDtype === 'f16' ? ['out', 'tail_out', 'prior'] : []),
+          ],
           oracle: () => ({
             out: columnSums(x, rows, cols, chunkRows).map((sum, i) => sum + (hasPrior ? (prior[i] as number) : 0)),
             ...(has && { tail_out: columnSums(tail, rows, tailCols, chunkRows) }),
@@ -116,6 +129,10 @@ export const reduceCases: KernelCase[] = [
   colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028),
   colsCase(7, 41, 3, undefined, {}, undefined, 0, true),
   colsCase(12, 1028, 12, { lanes: 32 }, {}, true, 12, true),
+  colsCase(257, 41, 100, undefined, {}, undefined, 0, false, ['f16', 'f32']),
+  colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028, false, ['f16', 'f32']),
+  colsCase(5, 1028, 5, undefined, {}, true, 0, true, ['f32', 'f16']),
+  colsCase(7, 41, 3, undefined, {}, undefined, 5, false, ['f16', 'f16']),
   rowsCase(3, 41, false, undefined, { smoke: true }),
   rowsCase(41, 257, true, { lanes: 64, rows: 4 }),
   rowsCase(1, 1153, false, { lanes: 256, rows: 1 }),
@@ -123,6 +140,7 @@ export const reduceCases: KernelCase[] = [
   rowsCase(65539, 3, false, { lanes: 1, rows: 1 }),
   colsCase(16384, 1152, chooseChunk(16384, 1152), undefined, BENCH),
   colsCase(16384, 16, chooseChunk(16384, 16), undefined, BENCH),
+  colsCase(16384, 1152, chooseChunk(16384, 1152), undefined, BENCH, undefined, 0, false, ['f16', 'f32']),
   colsCase(256, 16, 256, undefined, BENCH),
   colsCase(8, 1152 * 1152, 8, undefined, BENCH),
   colsCase(96, 384 * 384, 96, undefined, BENCH),

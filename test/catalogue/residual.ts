@@ -7,7 +7,7 @@ import {
   gatedResidualBackwardH,
 } from '../../src/kernels/residual.ts';
 import { addColumns, gatedSum, gatedSumGradients, randn, takeColumns } from '../reference/index.ts';
-import { type KernelCase, prepared } from './case.ts';
+import { type KernelCase, needsOf, prepared, type Stored, storedAs, suffixOf } from './case.ts';
 
 const ROUNDING = { tolerance: 1e-6, toleranceFrom: 'f32 rounding of a product and a sum, 8 ulp' };
 
@@ -24,6 +24,7 @@ function gatedCase(
   vec?: boolean,
   aligned = extra.benchOnly ?? false,
   dh = false,
+  dtype: Stored = 'f32',
 ): KernelCase {
   const modCount = Math.ceil(rows / modRows);
   // The gate is a slice of something wider: at an odd stride or, aligned, one as even as cols, as a network's is.
@@ -31,8 +32,8 @@ function gatedCase(
   const dims = { rows, cols, mod_rows: modRows, mod_stride: modStride, gate_offset: offset };
   return {
     kernel,
-    name: `${rows}x${cols}/${modRows}${tile ? ` ${tile.lanes} lanes` : ''}${vec ? ' by vec4' : ''}${aligned ? ' aligned' : ''}${dh ? ' with dh' : ''}`,
-    variant: dh ? 'gated with dh' : 'gated',
+    name: `${rows}x${cols}/${modRows}${tile ? ` ${tile.lanes} lanes` : ''}${vec ? ' by vec4' : ''}${aligned ? ' aligned' : ''}${dh ? ' with dh' : ''}${suffixOf(dtype)}`,
+    variant: `${dh ? 'gated with dh' : 'gated'}${suffixOf(dtype)}`,
     shape: [rows, cols],
     ...ROUNDING,
     ...(kernel === 'gatedResidualBackwardGate' && {
@@ -41,21 +42,27 @@ function gatedCase(
     }),
     flops: rows * cols * 2,
     bytes:
-      rows * cols * 4 * (WORDS[kernel] + (dh ? 1 : 0)) +
+      rows * cols * (dtype === 'f16' ? 2 : 4) * (WORDS[kernel] + (dh ? 1 : 0)) +
       modCount * cols * (kernel === 'gatedResidualBackwardGate' ? 8 : 4),
     forced: tile !== undefined || vec !== undefined,
+    ...needsOf(dtype),
     ...extra,
     prepare: (device) => {
       const count = rows * cols;
-      const [x, h, dy, modulation] = [count, count, count, modCount * modStride].map((n, i) =>
-        Float32Array.from(randn(n, i + 1)),
-      ) as [Float32Array, Float32Array, Float32Array, Float32Array];
+      const [x, h, dy] = [1, 2, 3].map((seed) => storedAs(dtype, Float32Array.from(randn(count, seed)))) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      const modulation = Float32Array.from(randn(modCount * modStride, 4));
+      const halves = dtype === 'f16' ? ['x', 'h', 'y', 'dy', 'dh'] : [];
       const shape = { rows, cols, modRows, h, dy, gate: takeColumns(modulation, modCount, modStride, offset, cols) };
-      const options = vec ? { vec, vecModulation: aligned } : undefined;
+      const options = { dtype, ...(vec && { vec, vecModulation: aligned }) };
       if (kernel === 'gatedResidual') {
         return prepared(gatedResidual.prepare(device, options), dims, {
           inputs: { x, h, modulation },
           outputs: { y: count },
+          halves,
           oracle: () => ({ y: gatedSum({ ...shape, x }) }),
         });
       }
@@ -63,12 +70,14 @@ function gatedCase(
         return prepared(gatedResidualBackwardH.prepare(device, options), dims, {
           inputs: { dy, modulation },
           outputs: { dh: count },
+          halves,
           oracle: () => ({ dh: gatedSumGradients(shape).dh }),
         });
       }
-      return prepared(gatedResidualBackwardGate.prepare(device, { tile, vec, dh }), dims, {
+      return prepared(gatedResidualBackwardGate.prepare(device, { tile, vec, dh, dtype }), dims, {
         inputs: { dy, h, dmodulation: modulation, ...(dh && { modulation }) }, // what other kernels have added
         outputs: { dmodulation: modulation.length, ...(dh && { dh: count }) },
+        halves,
         oracle: () => ({
           dmodulation: addColumns(modulation, gatedSumGradients(shape).dgate, modCount, modStride, offset),
           ...(dh && { dh: gatedSumGradients(shape).dh }),
@@ -78,25 +87,29 @@ function gatedCase(
   };
 }
 
-function addCase(count: number, extra: Partial<KernelCase> = {}): KernelCase {
+function addCase(count: number, extra: Partial<KernelCase> = {}, dtype: Stored = 'f32'): KernelCase {
   return {
     kernel: 'add',
-    name: `${count}`,
-    variant: 'add',
+    name: `${count}${suffixOf(dtype)}`,
+    variant: `add${suffixOf(dtype)}`,
     shape: [count],
     ...ROUNDING,
     flops: count,
-    bytes: count * 12,
+    bytes: count * (dtype === 'f16' ? 6 : 12),
+    ...needsOf(dtype),
     ...extra,
     prepare: (device) => {
-      const a = Float32Array.from(randn(count, 1));
-      const b = Float32Array.from(randn(count, 2));
+      const [a, b] = [1, 2].map((seed) => storedAs(dtype, Float32Array.from(randn(count, seed)))) as [
+        Float32Array,
+        Float32Array,
+      ];
       return prepared(
-        add.prepare(device),
+        add.prepare(device, { dtype }),
         { count },
         {
           inputs: { a, b },
           outputs: { out: count },
+          halves: dtype === 'f16' ? ['a', 'b', 'out'] : [],
           oracle: () => ({ out: Float64Array.from(a, (v, i) => v + (b[i] as number)) }),
         },
       );
@@ -104,18 +117,25 @@ function addCase(count: number, extra: Partial<KernelCase> = {}): KernelCase {
   };
 }
 
-function addRowsCase(rows: number, cols: number, groupRows: number, extra: Partial<KernelCase> = {}): KernelCase {
+function addRowsCase(
+  rows: number,
+  cols: number,
+  groupRows: number,
+  extra: Partial<KernelCase> = {},
+  dtype: Stored = 'f32',
+): KernelCase {
   return {
     kernel: 'addRows',
-    name: `${rows}x${cols}/${groupRows}`,
-    variant: 'add',
+    name: `${rows}x${cols}/${groupRows}${suffixOf(dtype)}`,
+    variant: `add${suffixOf(dtype)}`,
     shape: [rows, cols],
     ...ROUNDING,
     flops: rows * cols,
-    bytes: rows * cols * 8,
+    bytes: rows * cols * (dtype === 'f16' ? 4 : 8),
+    ...needsOf(dtype),
     ...extra,
     prepare: (device) => {
-      const x = Float32Array.from(randn(rows * cols, 1));
+      const x = storedAs(dtype, Float32Array.from(randn(rows * cols, 1)));
       const row = Float32Array.from(randn(Math.ceil(rows / groupRows) * cols, 2));
       const oracle = () => ({
         out: Float64Array.from(x, (v, i) => {
@@ -123,9 +143,9 @@ function addRowsCase(rows: number, cols: number, groupRows: number, extra: Parti
         }),
       });
       return prepared(
-        addRows.prepare(device),
+        addRows.prepare(device, { dtype }),
         { rows, cols, group_rows: groupRows },
-        { inputs: { x, row }, outputs: { out: rows * cols }, oracle },
+        { inputs: { x, row }, outputs: { out: rows * cols }, halves: dtype === 'f16' ? ['x', 'out'] : [], oracle },
       );
     },
   };
@@ -140,6 +160,8 @@ export const residualCases: KernelCase[] = [
     gatedCase(kernel, 113, 113, 41),
     gatedCase(kernel, 65539, 1, 3),
     gatedCase(kernel, 8192, 1152, 256, undefined, BENCH),
+    gatedCase(kernel, 41, 257, 3, undefined, {}, undefined, false, false, 'f16'),
+    gatedCase(kernel, 67, 260, 41, undefined, {}, true, true, false, 'f16'),
   ]),
   gatedCase('gatedResidualBackwardGate', 257, 113, 100, { lanes: 8 }),
   gatedCase('gatedResidualBackwardGate', 257, 3, 257, { lanes: 128 }),
@@ -163,6 +185,11 @@ export const residualCases: KernelCase[] = [
   gatedCase('gatedResidual', 8192, 1152, 1, undefined, BENCH),
   gatedCase('gatedResidualBackwardGate', 1024, 1152, 256, undefined, BENCH),
   gatedCase('gatedResidualBackwardGate', 8192, 1152, 1, undefined, BENCH),
+  gatedCase('gatedResidualBackwardGate', 257, 260, 100, { lanes: 32 }, {}, true, true, true, 'f16'),
+  gatedCase('gatedResidualBackwardGate', 113, 113, 41, undefined, {}, undefined, false, true, 'f16'),
+  gatedCase('gatedResidualBackwardGate', 16384, 384, 256, undefined, BENCH, undefined, true, true, 'f16'),
+  addRowsCase(113, 257, 41, {}, 'f16'),
+  addCase(257, {}, 'f16'),
   addRowsCase(6, 41, 3, { smoke: true }),
   addRowsCase(1, 1, 1),
   addRowsCase(113, 257, 41),

@@ -2,6 +2,7 @@ import {
   exchange,
   forceWeights,
   type WeightNormOptions,
+  type WeightRowTile,
   weightNorm,
   weightNormBackward,
 } from '../../src/kernels/weight_norm.ts';
@@ -33,15 +34,17 @@ function weightNormCase(
 ): KernelCase {
   const [rows, depth, taps] = shape;
   const count = rows * depth * taps;
-  const words = Object.entries(o).flatMap(([name, on]) => (on ? [name] : []));
+  const words = Object.entries(o).flatMap(([name, on]) => (on === true ? [name] : []));
+  const tiled = o.tile && ` ${o.tile.lanes} lanes`;
   return {
     kernel: backward ? 'weightNormBackward' : 'weightNorm',
-    name: `${words.join('+') || 'turned'} ${shape.join('x')}${interleave > 1 ? ` of ${interleave}` : ''}`,
+    name: `${words.join('+') || 'turned'} ${shape.join('x')}${interleave > 1 ? ` of ${interleave}` : ''}${tiled ?? ''}`,
     variant: words.join('+') || 'turned',
     shape,
     ...(o.normed ? SUM : { tolerance: 0, toleranceFrom: 'numbers are moved' }),
     flops: o.normed ? count * 6 : 0,
     bytes: 8 * count,
+    forced: o.tile !== undefined,
     ...extra,
     prepare: (device) => {
       const weight = weights(shape);
@@ -59,7 +62,7 @@ function weightNormCase(
       const oracle = () => normedWeights(weight.subarray(0, part * depth * taps), { ...known, rows: part }, dout);
       const given: { [binding: string]: Float32Array } = o.gain ? { gain } : {};
       if (!backward)
-        return prepared(weightNorm.prepare(device, o), dims, {
+        return prepared(weightNorm.prepare(device, o, dims), dims, {
           inputs: { weight, ...given },
           outputs: { out: count, ...(o.normed && { rms: rows }) },
           oracle: () => {
@@ -71,7 +74,7 @@ function weightNormCase(
         const row = weight.subarray(r * depth * taps, (r + 1) * depth * taps);
         return Math.sqrt(row.reduce((sum, v) => sum + v * v, 0) / row.length);
       });
-      return prepared(weightNormBackward.prepare(device, o), dims, {
+      return prepared(weightNormBackward.prepare(device, o, dims), dims, {
         inputs: { ...(o.normed && { weight, rms }), dout, ...given },
         outputs: { dweight: count, ...(o.gain && { dgain: rows }) },
         oracle: () => {
@@ -88,21 +91,23 @@ function forceCase(
   rows: number,
   cols: number,
   extra: Partial<KernelCase> = {},
+  tile?: WeightRowTile,
 ): KernelCase {
   return {
     kernel: 'forceWeights',
-    name: `${guard ?? 'always'} ${rows}x${cols}`,
+    name: `${guard ?? 'always'} ${rows}x${cols}${tile ? ` ${tile.lanes} lanes` : ''}`,
     variant: guard ?? 'always',
     shape: [rows, cols],
     ...SUM,
     flops: 3 * rows * cols,
     bytes: 8 * rows * cols,
+    forced: tile !== undefined,
     ...extra,
     prepare: (device) => {
       const weight = weights([rows, cols, 1]);
       const clip = new Float32Array([1, 0, 0, guard === 'held' ? 1 : 0]);
       return prepared(
-        forceWeights.prepare(device, { guarded: guard !== undefined }),
+        forceWeights.prepare(device, { guarded: guard !== undefined, tile }, { cols }),
         { rows, cols, eps: EPS },
         {
           inputs: { weight, ...(guard && { clip }) },
@@ -157,6 +162,13 @@ export const weightNormCases: KernelCase[] = [
       weightNormCase(backward, o, [1, backward ? 2 : 1, 1]), // normalised, a row of one number has next to no gradient
       weightNormCase(backward, o, [41, 37, 3]),
     ]),
+    ...[16, 256].map((lanes) =>
+      weightNormCase(
+        backward,
+        { normed: true, forced: true, gain: true, tile: { lanes, rows: 256 / lanes } },
+        [5, 37, 9],
+      ),
+    ),
     weightNormCase(backward, { normed: true, forced: true }, BENCH, 1, { benchOnly: true }),
     weightNormCase(backward, {}, [256, 512, 9], 1, { benchOnly: true }),
   ]),
@@ -164,6 +176,7 @@ export const weightNormCases: KernelCase[] = [
   forceCase(undefined, 1, 1),
   forceCase('free', 67, 301),
   forceCase('held', 5, 41),
+  ...[16, 256].map((lanes) => forceCase('free', 19, 301, {}, { lanes, rows: 256 / lanes })),
   forceCase('free', 768, 6912, { benchOnly: true, tolerance: 1e-5 }),
   exchangeCase(1, 5, 9, 7, { smoke: true }),
   exchangeCase(1, 1, 1, 1),

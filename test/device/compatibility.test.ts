@@ -30,7 +30,14 @@ const MOST = 60_000;
  * Shaders that no case reaches: what the bench measures ceilings with, the product in tiles of 256 invocations, refused below, and those
  * of subgroup matrices, which such devices do not have.
  */
-const NOT_RUN = ['ceiling_copy', 'ceiling_fma', 'matmul_tiled', 'matmul_matrix', 'matmul_f32x3'];
+const MATRICES = [
+  'matmul_matrix',
+  'matmul_f32x3',
+  'attention_matrix_fwd',
+  'attention_matrix_bwd_kv',
+  'attention_matrix_bwd_q',
+];
+const NOT_RUN = ['ceiling_copy', 'ceiling_fma', 'matmul_tiled', ...MATRICES];
 
 /** Shaders that a GPU may leave to CPUs, and a CPU to GPUs. */
 const PLAIN = [

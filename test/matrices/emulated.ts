@@ -4,32 +4,45 @@
  * they are multiplied.
  */
 import { readFileSync } from 'node:fs';
+import { type ATTENTION_SHADERS, defineMatrixAttention } from '../../src/kernels/attention_matrix.ts';
 import { defineMatrixMatmul, MATMUL_SHADERS } from '../../src/kernels/matmul_matrix.ts';
 import { reflect, withLibraries } from '../../src/reflect/index.ts';
 
-const LIBRARY = `
-struct Left { part: u32, at: u32, line: u32, turned: bool }
-struct Right { part: u32, at: u32, line: u32, turned: bool }
+/** Words of the emulated libraries: `read` where a half lies. */
+const halfAt = (name: string, array: string) => `
+fn ${name}(part: u32, at: u32, line: u32, row: u32, col: u32) -> f32 {
+  let word = ${array}[part][at + row * line + col / 8u][col % 8u / 2u];
+  return unpack2x16float(word)[col % 2u];
+}
+`;
+
+/** A left operand is held, a row an invocation; `once` is 1, in a bound that is no constant: llvmpipe would unroll loops, and compile for minutes. */
+const leftOf = (read: string) => `
+  var x = Left();
+  for (var k = 0u; k < 16u * once(); k++) { x.v[k] = ${read}; }
+  return x;
+}
+`;
+
+const library = (dim: string) => `
+struct Left { v: array<f32, 16> }
+struct Right { part: u32, at: u32, line: u32, turned: bool, lines: bool }
 struct Sum { v: array<f32, 8> }
 var<private> own_lane: u32;
 
-fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left { return Left(part, at, line, turned); }
-fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right { return Right(part, at, line, turned); }
-
-fn half_at(part: u32, at: u32, line: u32, row: u32, col: u32) -> f32 {
-  let word = parts[part][at + row * line + col / 8u][col % 8u / 2u];
-  return unpack2x16float(word)[col % 2u];
-}
+fn once() -> u32 { return min(dims.${dim}, 1u); }
+${halfAt('half_at', 'parts')}
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+  let row = own_lane / 2u;
+  ${leftOf('half_at(part, at, line, select(row, k, turned), select(k, row, turned))')}
+fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right { return Right(part, at, line, turned, false); }
 
 fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
   var s = sum;
-  let row = own_lane / 2u;
-  let once = min(dims.k, 1u); // bounds that are no constants: llvmpipe would unroll the loops, and compile for minutes
-  for (var k = 0u; k < 16u * once; k++) {
-    let v = half_at(x.part, x.at, x.line, select(row, k, x.turned), select(k, row, x.turned));
-    for (var j = 0u; j < 8u * once; j++) {
+  for (var k = 0u; k < 16u * once(); k++) {
+    for (var j = 0u; j < 8u * once(); j++) {
       let col = own_lane % 2u * 8u + j;
-      s.v[j] += v * half_at(y.part, y.at, y.line, select(k, col, y.turned), select(col, k, y.turned));
+      s.v[j] += x.v[k] * half_of(y, select(k, col, y.turned), select(col, k, y.turned));
     }
   }
   return s;
@@ -40,6 +53,29 @@ fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
   parts[part][place] = bitcast<vec4u>(vec4f(sum.v[0], sum.v[1], sum.v[2], sum.v[3]));
   parts[part][place + 1u] = bitcast<vec4u>(vec4f(sum.v[4], sum.v[5], sum.v[6], sum.v[7]));
 }
+
+fn sum_at(part: u32, at: u32, line: u32) -> Sum {
+  let place = at + own_lane / 2u * line + own_lane % 2u * 2u;
+  let low = bitcast<vec4f>(parts[part][place]);
+  let high = bitcast<vec4f>(parts[part][place + 1u]);
+  return Sum(array(low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w));
+}
+`;
+
+const NO_LINES = `
+fn half_of(y: Right, row: u32, col: u32) -> f32 { return half_at(y.part, y.at, y.line, row, col); }
+`;
+
+const LINES_LIBRARY = `${halfAt('half_of_lines', 'lines')}
+fn half_of(y: Right, row: u32, col: u32) -> f32 {
+  if (y.lines) { return half_of_lines(y.part, y.at, y.line, row, col); }
+  return half_at(y.part, y.at, y.line, row, col);
+}
+
+fn left_of_lines(part: u32, at: u32, line: u32) -> Left {
+  let row = own_lane / 2u;
+  ${leftOf('half_of_lines(part, at, line, row, k)')}
+fn right_of_lines(part: u32, at: u32, line: u32, turned: bool) -> Right { return Right(part, at, line, turned, true); }
 `;
 
 const BUILTINS =
@@ -60,17 +96,48 @@ const LOOP = `var s = before;
   for (var kk = 0u; kk < 2u * min(dims.k, 1u); kk++) { s = multiply_16(s, part_a, part_b, kk); }
   return s;`;
 
-function emulated(name: 'matmul_matrix' | 'matmul_f32x3') {
-  const read = (path: string) => readFileSync(new URL(`../../shaders/${path}.wgsl`, import.meta.url), 'utf8');
-  const code = withLibraries(read(name), (lib) => (lib === 'subgroup_matrix' ? LIBRARY : read(`lib/${lib}`)));
+const shaderText = (path: string) => readFileSync(new URL(`../../shaders/${path}.wgsl`, import.meta.url), 'utf8');
+
+/** A shader with its products of matrices emulated; `dim` is one of its dims, of 1 at least. */
+function emulated(name: string, dim: string) {
+  const text = shaderText(name);
+  const lines = text.includes('attention_matrix');
+  const libraries: { [lib: string]: string } = {
+    subgroup_matrix: library(dim) + (lines ? '' : NO_LINES),
+    subgroup_matrix_lines: LINES_LIBRARY,
+  };
+  const code = withLibraries(text, (lib) => libraries[lib] ?? shaderText(`lib/${lib}`));
   if (!BUILTINS.test(code)) throw new Error(`${name} takes its subgroup from other builtins than are emulated`);
   const own = '\n) {\n  let subgroup = local / 32u;\n  let lane = local % 32u;\n  own_lane = lane;';
-  return reflect(small(code.replace(BUILTINS, own).replace(TWICE, LOOP)), name);
+  return small(code.replace(BUILTINS, own));
 }
 
 /** The family of products over the emulated shaders, for tiles of 64 x 64. */
 export const emulatedMatmul = defineMatrixMatmul({
   ...MATMUL_SHADERS,
-  matrix: emulated('matmul_matrix'),
-  f32x3: emulated('matmul_f32x3'),
+  matrix: reflect(emulated('matmul_matrix', 'k'), 'matmul_matrix'),
+  f32x3: reflect(emulated('matmul_f32x3', 'k').replace(TWICE, LOOP), 'matmul_f32x3'),
+});
+
+const ofAttention = (name: string) => reflect(emulated(name, 'n'), name);
+
+/** The families of attention over the emulated shaders. */
+export const emulatedAttention = defineMatrixAttention({
+  forward: ofAttention('attention_matrix_fwd'),
+  backward: ofAttention('attention_matrix_bwd_kv'),
+  backwardQ: ofAttention('attention_matrix_bwd_q'),
+} as unknown as typeof ATTENTION_SHADERS);
+
+/** Products of which one is wrong, and the other does not compile: what a self-test is to find. */
+export const spoiltMatmul = defineMatrixMatmul({
+  ...MATMUL_SHADERS,
+  matrix: reflect(
+    emulated('matmul_matrix', 'k').replace('s.v[j] += x.v[k] *', 's.v[j] += 1.01 * x.v[k] *'),
+    'matmul_matrix',
+  ),
+  f32x3: {
+    ...MATMUL_SHADERS.f32x3,
+    enables: [],
+    code: MATMUL_SHADERS.f32x3.code.replaceAll(/^enable .*$/gm, ''),
+  } as typeof MATMUL_SHADERS.f32x3,
 });

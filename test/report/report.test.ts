@@ -139,6 +139,12 @@ describe('report.html', () => {
     expect(page({ metrics: rows(20, () => 1) })).toContain('No gradient was NaN or infinite');
   });
 
+  it('says what mixed precision skipped', () => {
+    const metrics = rows(20, () => 1).map((row) => ({ ...row, lossScale: 32768, skipped: row.step < 7 ? 0 : 2 }));
+    expect(page({ metrics })).toContain('2 steps were skipped, as mixed precision does where gradients overflow');
+    expect(page({ metrics: rows(20, () => 1) })).not.toContain('skipped');
+  });
+
   it('shows what is wrong with an eval.json instead of failing', () => {
     const wrong = { ...EVALUATION, rows: [{ ...EVALUATION.rows[0], frechet: SCRIPT }] };
     for (const text of ['{', '[]', 'null', JSON.stringify(wrong)]) {

@@ -11,16 +11,18 @@ import {
   unaryBackward,
 } from '../../kernels/activation.ts';
 import { sumCols } from '../../kernels/reduce.ts';
-import { rowsAndCols, type Tensor } from '../../tensor/index.ts';
+import { rowsAndCols, storedAs, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 
 /** A nonlinearity, elementwise: gelu is the tanh form, gelu-erf the exact one, tanh the function itself. x [...] -> [...]. */
 export function activate(tape: Tape, x: Tensor, act: ActivationOptions['act'] | UnaryOptions['fn']): Tensor {
   const { device } = tape.workspace;
   const dims = { count: x.count };
-  const y = tape.alloc(...x.shape);
+  const dtype = storedAs(x);
+  const y = tape.allocAs(dtype, ...x.shape);
   const isFunction = act === 'tanh' || act === 'erf';
-  tape.run(isFunction ? unary.prepare(device, { fn: act }) : activation.prepare(device, { act }), { x, y }, dims);
+  const kernel = isFunction ? unary.prepare(device, { fn: act, dtype }) : activation.prepare(device, { act, dtype });
+  tape.run(kernel, { x, y }, dims);
   return tape.push({
     op: act,
     inputs: [x],
@@ -29,8 +31,8 @@ export function activate(tape: Tape, x: Tensor, act: ActivationOptions['act'] | 
     vjp: (dy, sink) =>
       sink.give(x, (dx) => {
         const backward = isFunction
-          ? unaryBackward.prepare(device, { fn: act })
-          : activationBackward.prepare(device, { act });
+          ? unaryBackward.prepare(device, { fn: act, dtype })
+          : activationBackward.prepare(device, { act, dtype });
         tape.run(backward, { x, dy, dx }, dims);
       }),
   });
@@ -41,15 +43,16 @@ export function swiglu(tape: Tape, x12: Tensor): Tensor {
   const { device } = tape.workspace;
   const { rows, cols } = rowsAndCols(x12);
   const dims = { rows, hidden: cols / 2 };
-  const y = tape.alloc(...x12.shape.slice(0, -1), dims.hidden);
-  tape.run(swigluKernel.prepare(device, undefined, dims), { x12, y }, dims);
+  const dtype = storedAs(x12);
+  const y = tape.allocAs(dtype, ...x12.shape.slice(0, -1), dims.hidden);
+  tape.run(swigluKernel.prepare(device, { dtype }, dims), { x12, y }, dims);
   return tape.push({
     op: 'swiglu',
     inputs: [x12],
     output: y,
     saved: [],
     vjp: (dy, sink) =>
-      sink.give(x12, (dx12) => tape.run(swigluBackward.prepare(device, undefined, dims), { x12, dy, dx12 }, dims)),
+      sink.give(x12, (dx12) => tape.run(swigluBackward.prepare(device, { dtype }, dims), { x12, dy, dx12 }, dims)),
   });
 }
 

@@ -12,11 +12,17 @@ import {
   attentionScores as attentionScoresKernel,
   storesScores,
 } from '../../kernels/attention.ts';
+import {
+  attentionOnMatrices,
+  matrixAttention,
+  matrixAttentionBackward,
+  matrixAttentionBackwardQ,
+} from '../../kernels/attention_matrix.ts';
 import { MAX_TILED } from '../../kernels/attention_tile.ts';
 import { chooseAffineChunk, qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
-import { type Tensor, TensorError } from '../../tensor/index.ts';
+import { storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
-import { columnSums } from './linear.ts';
+import { columnSums } from './product.ts';
 import { wideAttention } from './wide_attention.ts';
 
 /** What there is in the scores beside scale q . k; the rules of masks are those of shaders/lib/attention.wgsl. */
@@ -61,11 +67,13 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
       `attention: a projection of ${width} does not split into 3 x ${heads} heads`,
       'give a number of heads that divides a third of the width',
     );
-  if (heads === 1 && head_dim > MAX_TILED && isPlain(o)) return wideAttention(tape, qkv, o.scale);
+  if (heads === 1 && head_dim > MAX_TILED && isPlain(o)) return wideAttention(tape, qkv, { scale: o.scale });
   const affine = o.affine && packAffine(tape, o.affine, head_dim);
-  const options = { norm: o.norm, affine: affine !== undefined, rope: o.rope !== undefined };
+  const dtype = storedAs(qkv);
+  const options = { norm: o.norm, affine: affine !== undefined, rope: o.rope !== undefined, dtype };
+  const three = () => [0, 1, 2].map(() => tape.allocAs(dtype, batch, heads, n, head_dim)) as [Tensor, Tensor, Tensor];
   const prepareDims = { batch, n, heads, head_dim, eps: o.eps };
-  const [q, k, v] = [0, 1, 2].map(() => tape.alloc(batch, heads, n, head_dim)) as [Tensor, Tensor, Tensor];
+  const [q, k, v] = three();
   const shared = { qkv, affine, rope: o.rope };
   tape.run(qkNormRope.prepare(device, options, { head_dim }), { ...shared, q, k, v }, prepareDims);
 
@@ -76,7 +84,7 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
     output: out.view(batch, n, heads * head_dim),
     saved: [q, k, v, lse, ...(affine ? [affine] : [])],
     vjp: (dout, sink) => {
-      const [dq, dk, dv] = [0, 1, 2].map(() => tape.alloc(batch, heads, n, head_dim)) as [Tensor, Tensor, Tensor];
+      const [dq, dk, dv] = three();
       backward(dout, sink, { dq, dk, dv });
       if (o.affine) affineGradients(tape, sink, o.affine, { qkv, rope: o.rope, dq, dk }, options, prepareDims);
       sink.give(qkv, (dqkv) => {
@@ -104,9 +112,9 @@ export function attention(tape: Tape, q: Tensor, k: Tensor, v: Tensor, o: ScoreO
     output: out,
     saved: [lse],
     vjp: (dout, sink) => {
-      const dk = sink.needs(k) || sink.needs(v) ? tape.alloc(...k.shape) : undefined;
-      const dv = dk && tape.alloc(...v.shape);
-      const dq = sink.needs(q) ? tape.alloc(...q.shape) : undefined;
+      const dk = sink.needs(k) || sink.needs(v) ? tape.allocAs(k.dtype, ...k.shape) : undefined;
+      const dv = dk && tape.allocAs(v.dtype, ...v.shape);
+      const dq = sink.needs(q) ? tape.allocAs(q.dtype, ...q.shape) : undefined;
       backward(dout, sink, { dq, dk, dv });
       for (const [input, gradient] of [
         [q, dq],
@@ -138,23 +146,33 @@ function attend(tape: Tape, { q, k, v }: { q: Tensor; k: Tensor; v: Tensor }, o:
   const { shape, dims, options, mask } = describe(q, k, v, o);
   const { batch, heads, n, value_dim } = shape;
   const { lengths } = o;
-  const out = tape.alloc(batch, n, heads, value_dim);
+  const { dtype } = options;
+  const out = tape.allocAs(dtype, batch, n, heads, value_dim);
   const lse = tape.alloc(batch, heads, n);
-  tape.run(attentionKernel.prepare(device, options, shape), { q, k, v, mask, lengths, out, lse }, dims);
+  const { kv_heads, keys, head_dim, scale } = dims;
+  const sizes = { batch, heads, kv_heads, n, keys, head_dim, scale };
+  const hides = o.causal || mask || lengths;
+  const plain = dtype === 'f16' && !hides && o.softcap === undefined;
+  const matrices = plain ? attentionOnMatrices(shape, tape.workspace.caps) : undefined;
+  const own = { headDim: head_dim, grouped: options.grouped };
+  if (matrices?.forward) tape.run(matrixAttention.prepare(device, own), { q, k, v, out, lse }, sizes);
+  else tape.run(attentionKernel.prepare(device, options, shape), { q, k, v, mask, lengths, out, lse }, dims);
   const backward = (dout: Tensor, sink: GradSink, { dq, dk, dv }: Gradients) => {
     const rows = tape.alloc(batch * heads * n + (lengths ? batch : 0), 2);
-    const deltaKernel = attentionDelta.prepare(device, { lengths: lengths !== undefined });
+    const deltaKernel = attentionDelta.prepare(device, { lengths: lengths !== undefined, dtype });
     tape.run(deltaKernel, { out, dout, lse, lengths, rows }, { batch, heads, n, value_dim });
     const given = { q, k, v, mask, dout, rows };
-    const hides = o.causal || mask || lengths;
-    if (dq && dk && dv && !hides && storesScores(shape, tape.workspace.caps)) {
+    if (dq && dk && dv && matrices?.backward) {
+      const dscores = tape.allocAs('f16', batch, heads, keys, Math.ceil(n / 8) * 8);
+      tape.run(matrixAttentionBackward.prepare(device, own), { q, k, v, dout, rows, dk, dv, dscores }, sizes);
+      tape.run(matrixAttentionBackwardQ.prepare(device, own), { k, dscores, dq }, sizes);
+      tape.release(dscores);
+    } else if (dq && dk && dv && !hides && storesScores(shape, tape.workspace.caps)) {
       const { headDim, valueDim, grouped, softcap } = options;
-      const own = { headDim, valueDim, grouped, softcap };
-      const dscores = tape.alloc(batch, heads, dims.keys, Math.ceil(n / 4) * 4);
-      tape.run(attentionBackwardStored.prepare(device, own, shape), { ...given, dk, dv, dscores }, dims);
-      const { kv_heads, keys, head_dim, scale } = dims;
-      const sizes = { batch, heads, kv_heads, n, keys, head_dim, scale };
-      tape.run(attentionBackwardStoredQ.prepare(device, own, shape), { k, dscores, dq }, sizes);
+      const stored = { headDim, valueDim, grouped, softcap, dtype };
+      const dscores = tape.alloc(batch, heads, keys, Math.ceil(n / 4) * 4);
+      tape.run(attentionBackwardStored.prepare(device, stored, shape), { ...given, dk, dv, dscores }, dims);
+      tape.run(attentionBackwardStoredQ.prepare(device, stored, shape), { k, dscores, dq }, sizes);
       tape.release(dscores);
     } else {
       if (dq) tape.run(attentionBackwardQ.prepare(device, options, shape), { ...given, dq }, dims);
@@ -211,7 +229,8 @@ function describe(q: Tensor, k: Tensor, v: Tensor, o: ScoreOptions) {
     ...(offset !== undefined && { offset }),
     ...(softcap !== undefined && { softcap }),
   });
-  const options: Omit<AttentionOptions, 'tile'> = {
+  const options: Omit<AttentionOptions, 'tile' | 'dtype'> & { dtype: 'f32' | 'f16' } = {
+    dtype: storedAs(q),
     headDim: head_dim,
     valueDim: value_dim,
     grouped: kv_heads !== heads,
@@ -269,7 +288,7 @@ function affineGradients(
   sink: GradSink,
   affine: NonNullable<SelfAttentionOptions['affine']>,
   from: { qkv: Tensor; rope: Tensor | undefined; dq: Tensor; dk: Tensor },
-  options: { norm: 'none' | 'rms' | 'layer'; rope: boolean },
+  options: { norm: 'none' | 'rms' | 'layer'; rope: boolean; dtype: 'f32' | 'f16' },
   dims: { batch: number; n: number; heads: number; head_dim: number; eps: number },
 ): void {
   const { head_dim } = dims;
@@ -277,7 +296,11 @@ function affineGradients(
   const chunk_rows = chooseAffineChunk(rows, head_dim, tape.workspace.caps);
   const chunks = Math.ceil(rows / chunk_rows);
   const partial = tape.alloc(chunks, 4 * head_dim);
-  const kernel = qkNormAffineBackward.prepare(tape.workspace.device, { norm: options.norm, rope: options.rope });
+  const kernel = qkNormAffineBackward.prepare(tape.workspace.device, {
+    norm: options.norm,
+    rope: options.rope,
+    dtype: options.dtype,
+  });
   tape.run(kernel, { ...from, partial }, { ...dims, chunk_rows });
   const sums = tape.alloc(4, head_dim);
   columnSums(tape, partial, chunks, 4 * head_dim, sums);

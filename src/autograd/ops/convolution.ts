@@ -22,7 +22,8 @@ import {
 } from '../../kernels/window.ts';
 import { type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
-import { columnSums, type LinearOptions } from './linear.ts';
+import type { LinearOptions } from './linear.ts';
+import { columnSums } from './product.ts';
 
 /** A window that slides over an image. */
 export interface Window {

@@ -1,10 +1,11 @@
 import { activationBackward, swigluBackward } from '../../kernels/activation.ts';
-import { chooseMatmul, gluTile, type MatmulLayout, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
-import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
-import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
+import { gluTile, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
+import { rowsAndCols, storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { swiglu } from './activation.ts';
+import { cast } from './cast.ts';
 import { gateBackward } from './gate.ts';
+import { columnSums, product, splitProduct } from './product.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
 export interface ModulationChunk {
@@ -21,22 +22,30 @@ export interface LinearOptions {
   act?: NonNullable<MatmulOptions['act']>;
   /** A constant table [P, out] added to row r as row r % P: position embeddings. */
   table?: Tensor;
+  /** How the result is stored; default as x. */
+  dtype?: 'f32' | 'f16';
 }
 
-/** `act(x W^T + b)` (+ table): x [..., in], weight [out, in], bias [out] -> [..., out]. The activation is fused. */
+/**
+ * `act(x W^T + b)` (+ table): x [..., in], weight [out, in], bias [out] -> [..., out]. The activation is fused. With x or the result stored
+ * as f16 the product is one of f16, by the weight's own f16 copy where it has one.
+ */
 export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, options: LinearOptions = {}): Tensor {
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
   checkLinear(x, weight, bias, cols, out);
   const act = options.act ?? 'none';
-  const { table } = options;
-  const y = tape.alloc(...x.shape.slice(0, -1), out);
-  const pre = act !== 'none' && tape.recording ? tape.alloc(rows, out) : undefined;
+  const dtype = options.dtype ?? storedAs(x);
+  const table = options.table && cast(tape, options.table, dtype);
+  const y = tape.allocAs(dtype, ...x.shape.slice(0, -1), out);
+  const pre = act !== 'none' && tape.recording ? tape.allocAs(dtype, rows, out) : undefined;
+  const b = multiplied(weight, x, y);
   const shape = { m: rows, n: out, k: cols };
   const fused = { act, bias: bias !== undefined, residual: table !== undefined, pre: pre !== undefined };
-  product(tape, 'nt', shape, fused, { a: x, b: weight, bias, residual: table, pre }, y, {
+  product(tape, 'nt', shape, fused, { a: x, b, bias, residual: table, pre }, y, {
     residual_rows: table?.shape[0],
   });
+  if (table && table !== options.table) tape.release(table);
   const inputs = bias ? [x, weight, bias] : [x, weight];
   return tape.push({
     op: 'linear',
@@ -45,16 +54,16 @@ export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, opt
     saved: pre ? [pre] : [],
     vjp: (dy, sink) => {
       if (act === 'none' || !pre) {
-        linearBackward(tape, sink, dy, x, weight, bias);
+        linearBackward(tape, sink, dy, x, weight, b, bias);
         return;
       }
-      const dpre = tape.alloc(rows, out);
+      const dpre = tape.allocAs(dtype, rows, out);
       tape.run(
-        activationBackward.prepare(tape.workspace.device, { act }),
+        activationBackward.prepare(tape.workspace.device, { act, dtype }),
         { x: pre, dy, dx: dpre },
         { count: dpre.count },
       );
-      linearBackward(tape, sink, dpre, x, weight, bias);
+      linearBackward(tape, sink, dpre, x, weight, b, bias);
       tape.release(dpre);
     },
   });
@@ -62,7 +71,7 @@ export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, opt
 
 /**
  * silu(x1) * x2 of [x1 | x2] = x W^T + b: x [..., in], weight [2H, in], bias [2H] -> [..., H]. One kernel where the device has tiles for
- * it; elsewhere a product, then `swiglu`. Shazeer 2020.
+ * it and multiplies in f32; elsewhere a product, then `swiglu`. Shazeer 2020.
  */
 export function linearSwiglu(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const { device, caps } = tape.workspace;
@@ -70,7 +79,7 @@ export function linearSwiglu(tape: Tape, x: Tensor, weight: Tensor, bias?: Tenso
   const out = weight.shape[0] as number;
   const shape = { m: rows, n: out, k: cols };
   const tile = gluTile(shape, caps);
-  if (!tile) return swiglu(tape, linear(tape, x, weight, bias));
+  if (!tile || x.dtype === 'f16' || tape.precision === 'f32x3') return swiglu(tape, linear(tape, x, weight, bias));
   checkLinear(x, weight, bias, cols, out);
   const y = tape.alloc(...x.shape.slice(0, -1), out / 2);
   const x12 = tape.recording ? tape.alloc(rows, out) : undefined;
@@ -85,7 +94,7 @@ export function linearSwiglu(tape: Tape, x: Tensor, weight: Tensor, bias?: Tenso
       const dims = { rows, hidden: out / 2 };
       const dx12 = tape.alloc(rows, out);
       tape.run(swigluBackward.prepare(device, undefined, dims), { x12: x12 as Tensor, dy, dx12 }, dims);
-      linearBackward(tape, sink, dx12, x, weight, bias);
+      linearBackward(tape, sink, dx12, x, weight, weight, bias);
       tape.release(dx12);
     },
   });
@@ -103,24 +112,18 @@ export function linearGatedResidual(
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
   checkLinear(x, weight, bias, cols, out);
-  const y = tape.alloc(...residual.shape);
-  const h = tape.recording ? tape.alloc(rows, out) : undefined;
+  const dtype = storedAs(residual);
+  const y = tape.allocAs(dtype, ...residual.shape);
+  const h = tape.recording ? tape.allocAs(dtype, rows, out) : undefined;
+  const b = multiplied(weight, x, y);
   const gate_stride = gate.from.shape.at(-1) as number;
   const fused = { act: 'none' as const, bias: bias !== undefined, gate: true, residual: true, pre: h !== undefined };
-  product(
-    tape,
-    'nt',
-    { m: rows, n: out, k: cols },
-    fused,
-    { a: x, b: weight, bias, gate: gate.from, residual, pre: h },
-    y,
-    {
-      gate_rows: gate.rows,
-      gate_stride,
-      gate_offset: gate.offset,
-      residual_rows: rows,
-    },
-  );
+  product(tape, 'nt', { m: rows, n: out, k: cols }, fused, { a: x, b, bias, gate: gate.from, residual, pre: h }, y, {
+    gate_rows: gate.rows,
+    gate_stride,
+    gate_offset: gate.offset,
+    residual_rows: rows,
+  });
   const dims = { rows, cols: out, mod_rows: gate.rows, mod_stride: gate_stride, gate_offset: gate.offset };
   return tape.push({
     op: 'linearGatedResidual',
@@ -129,12 +132,17 @@ export function linearGatedResidual(
     saved: h ? [h] : [],
     vjp: (dy, sink) => {
       sink.pass(residual, dy);
-      const dh = tape.alloc(rows, out);
+      const dh = tape.allocAs(dtype, rows, out);
       gateBackward(tape, sink, dy, h as Tensor, gate.from, dh, dims);
-      linearBackward(tape, sink, dh, x, weight, bias);
+      linearBackward(tape, sink, dh, x, weight, b, bias);
       tape.release(dh);
     },
   });
+}
+
+/** The weight as a product reads it: its f16 copy, if it has one, where x or the result is stored so. */
+function multiplied(weight: Tensor, x: Tensor, y: Tensor): Tensor {
+  return x.dtype === 'f16' || y.dtype === 'f16' ? (weight.half ?? weight) : weight;
 }
 
 /** dx = dy W, dW = dy^T x (split over the rows where that fills the device), db = column sums of dy. */
@@ -144,11 +152,12 @@ function linearBackward(
   dy: Tensor,
   x: Tensor,
   weight: Tensor,
+  multiplier: Tensor,
   bias: Tensor | undefined,
 ): void {
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
-  inputGradient(tape, sink, dy, x, weight);
+  inputGradient(tape, sink, dy, x, multiplier);
   const shape = { m: out, n: cols, k: rows };
   if (bias && sink.needs(weight) && sink.needs(bias)) {
     sink.give(weight, (dw) => sink.give(bias, (db) => splitProduct(tape, 'tn', shape, dy, x, dw, { sums: db })));
@@ -163,92 +172,6 @@ function inputGradient(tape: Tape, sink: GradSink, dy: Tensor, x: Tensor, weight
   const { rows, cols } = rowsAndCols(x);
   const shape = { m: rows, n: cols, k: weight.shape[0] as number };
   sink.give(x, (dx, prior) => splitProduct(tape, 'nn', shape, dy, weight, dx, { prior }), 'fused');
-}
-
-interface Operands {
-  a: Tensor;
-  b: Tensor;
-  bias?: Tensor | undefined;
-  gate?: Tensor | undefined;
-  residual?: Tensor | undefined;
-  pre?: Tensor | undefined;
-}
-
-/** Dims of the fused parts. */
-interface Epilogue {
-  gate_rows?: number;
-  gate_stride?: number;
-  gate_offset?: number;
-  residual_rows?: number | undefined;
-}
-
-/** One product with its epilogue, in one pass over k. */
-function product(
-  tape: Tape,
-  layout: MatmulLayout,
-  shape: { m: number; n: number; k: number },
-  fused: Partial<MatmulOptions>,
-  operands: Operands,
-  out: Tensor,
-  epilogue: Epilogue = {},
-): void {
-  const kernel = matmul.prepare(tape.workspace.device, { layout, ...fused }, shape);
-  tape.run(kernel, { ...operands, out }, { ...shape, ...epilogue });
-}
-
-/** What a split product does besides. */
-export interface SplitOptions extends Pick<MatmulOptions, 'shareA' | 'shareB'> {
-  /** [m]: the sums of the rows of op(A), which are the columns of a [k, m]; a tile takes them on the way. */
-  sums?: Tensor | undefined;
-  /** As out: what the product is added to. */
-  prior?: Tensor | undefined;
-}
-
-/** A product alone: partial sums over slices of k where one pass would leave the device idle, as where k is the rows of a batch. */
-export function splitProduct(
-  tape: Tape,
-  layout: MatmulLayout,
-  shape: { m: number; n: number; k: number; batch?: number },
-  a: Tensor,
-  b: Tensor,
-  out: Tensor,
-  { sums, prior, ...shared }: SplitOptions = {},
-): void {
-  const { device, caps } = tape.workspace;
-  const { m, n, k, batch = 1 } = shape;
-  const { splits, kChunk, ...tile } = chooseMatmul(shape, caps);
-  const whole = splits === 1;
-  const onTheWay = sums !== undefined && tile.kind === 'tiled';
-  const fused = { ...shared, ...(onTheWay && { sums: true }), ...(whole && prior && { residual: true }) };
-  const kernel = matmul.prepare(device, { layout, tile, ...fused });
-  const parts = whole ? out : tape.alloc(splits, batch * m * n);
-  const partSums = whole || !onTheWay ? sums : tape.alloc(splits, m);
-  const buffers = { a, b, out: parts, ...(onTheWay && { sums: partSums }), ...(whole && prior && { residual: prior }) };
-  tape.run(kernel, buffers, { m, n, k, batch, k_chunk: kChunk, ...(whole && prior && { residual_rows: m }) });
-  if (sums && !onTheWay) columnSums(tape, a, k, m, sums);
-  if (whole) return;
-  const dims = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(onTheWay && { tail_cols: m }) };
-  const adder = sumCols.prepare(device, { ...(onTheWay && { tail: true }), ...(prior && { prior: true }) }, dims);
-  const tails = onTheWay && { tail: partSums, tail_out: sums };
-  tape.run(adder, { x: parts, out, ...(prior && { prior }), ...tails }, dims);
-  tape.release(parts);
-  if (onTheWay) tape.release(partSums as Tensor);
-}
-
-/** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
-export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, out: Tensor): void {
-  const kernel = sumCols.prepare(tape.workspace.device, {}, { cols });
-  const { caps } = tape.workspace;
-  const chunk = caps.software ? rows : chooseChunk(rows, cols, caps);
-  const chunks = Math.ceil(rows / chunk);
-  if (chunks === 1) {
-    tape.run(kernel, { x, out }, { rows, cols, chunk_rows: rows });
-    return;
-  }
-  const partial = tape.alloc(chunks, cols);
-  tape.run(kernel, { x, out: partial }, { rows, cols, chunk_rows: chunk });
-  tape.run(kernel, { x: partial, out }, { rows: chunks, cols, chunk_rows: chunks });
-  tape.release(partial);
 }
 
 function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | undefined, cols: number, out: number): void {

@@ -2,7 +2,7 @@ import type { MatmulLayout, MatmulShare } from '../../kernels/matmul.ts';
 import { sumCols } from '../../kernels/reduce.ts';
 import { count, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
-import { columnSums, splitProduct } from './linear.ts';
+import { columnSums, splitProduct } from './product.ts';
 
 /** The matrices of an operand: the batch goes through `count` of them `times` over, and `each` neighbours share one. */
 interface Operand {

@@ -1,9 +1,9 @@
 import { norm } from '../../kernels/norm.ts';
 import { normBackwardModulation, normBackwardWeight, normBackwardX } from '../../kernels/norm_backward.ts';
 import { chooseChunk } from '../../kernels/reduce.ts';
-import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
+import { rowsAndCols, storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
-import { columnSums } from './linear.ts';
+import { columnSums } from './product.ts';
 
 /** Parameters and modulation of a norm, each left out where there is none. */
 export interface NormModulateOptions {
@@ -36,7 +36,8 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
     throw new TensorError('normModulate: a pixel norm with a weight or modulation', 'leave them out, or use rms');
   const scale = mod !== undefined;
   const shift = mod?.shift !== undefined;
-  const y = tape.alloc(...x.shape);
+  const dtype = storedAs(x);
+  const y = tape.allocAs(dtype, ...x.shape);
   const stats = tape.recording ? tape.alloc(rows, 2) : undefined;
   const dims = {
     rows,
@@ -55,6 +56,7 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
       scale,
       shift,
       stats: stats !== undefined,
+      dtype,
     },
     { cols, mod_stride: dims.mod_stride, scale_offset: dims.scale_offset, shift_offset },
   );
@@ -67,7 +69,7 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
     vjp: (dy, sink) => {
       const saved = stats as Tensor;
       const modulation = mod?.from;
-      const parts = { weight: weight !== undefined, scale };
+      const parts = { weight: weight !== undefined, scale, dtype };
       if (mod) {
         sink.addInto(mod.from, (dmodulation) => {
           const backward = normBackwardModulation.prepare(
@@ -104,7 +106,11 @@ function affineGradients(
   const chunks = Math.ceil(dims.rows / chunk_rows);
   const dweight_partial = tape.alloc(chunks, dims.cols);
   const dbias_partial = bias && tape.alloc(chunks, dims.cols);
-  const kernel = normBackwardWeight.prepare(tape.workspace.device, { scale, bias: bias !== undefined });
+  const kernel = normBackwardWeight.prepare(tape.workspace.device, {
+    scale,
+    bias: bias !== undefined,
+    dtype: storedAs(from.x),
+  });
   tape.run(kernel, { ...from, dweight_partial, dbias_partial }, { ...dims, chunk_rows });
   for (const [input, partial] of [
     [weight, dweight_partial],

@@ -5,7 +5,7 @@ import {
   gatedResidualBackwardGate,
   gatedResidual as kernel,
 } from '../../kernels/residual.ts';
-import { rowsAndCols, type Tensor, TensorError } from '../../tensor/index.ts';
+import { rowsAndCols, storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
 import { gateBackward } from './gate.ts';
 import type { ModulationChunk } from './linear.ts';
@@ -14,8 +14,9 @@ import type { ModulationChunk } from './linear.ts';
 export function add(tape: Tape, a: Tensor, b: Tensor): Tensor {
   if (a.count !== b.count)
     throw new TensorError(`add: [${a.shape}] and [${b.shape}] differ`, 'give tensors of one count');
-  const out = tape.alloc(...a.shape);
-  tape.run(addKernel.prepare(tape.workspace.device), { a, b, out }, { count: a.count });
+  const dtype = storedAs(a);
+  const out = tape.allocAs(dtype, ...a.shape);
+  tape.run(addKernel.prepare(tape.workspace.device, { dtype }), { a, b, out }, { count: a.count });
   return tape.push({
     op: 'add',
     inputs: [a, b],
@@ -39,8 +40,9 @@ export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: Modulation
     mod_stride: gate.from.shape.at(-1) as number,
     gate_offset: gate.offset,
   };
-  const y = tape.alloc(...x.shape);
-  tape.run(kernel.prepare(device, undefined, dims), { x, h, modulation: gate.from, y }, dims);
+  const dtype = storedAs(x);
+  const y = tape.allocAs(dtype, ...x.shape);
+  tape.run(kernel.prepare(device, { dtype }, dims), { x, h, modulation: gate.from, y }, dims);
   return tape.push({
     op: 'gatedResidual',
     inputs: [x, h, gate.from],
@@ -50,11 +52,11 @@ export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: Modulation
       sink.pass(x, dy);
       if (!sink.needs(h)) {
         sink.addInto(gate.from, (dmodulation) =>
-          tape.run(gatedResidualBackwardGate.prepare(device, {}, dims), { dy, h, dmodulation }, dims),
+          tape.run(gatedResidualBackwardGate.prepare(device, { dtype }, dims), { dy, h, dmodulation }, dims),
         );
         return;
       }
-      const dh = tape.alloc(...h.shape); // given after the gate's gradient: h and gate may be one tensor
+      const dh = tape.allocAs(dtype, ...h.shape); // given after the gate's gradient: h and gate may be one tensor
       gateBackward(tape, sink, dy, h, gate.from, dh, dims);
       sink.pass(h, dh);
       tape.release(dh);
@@ -62,15 +64,16 @@ export function gatedResidual(tape: Tape, x: Tensor, h: Tensor, gate: Modulation
   });
 }
 
-/** x + row for every row of a sample: x [B, N, cols], row [B, cols] -> [B, N, cols]. */
+/** x + row for every row of a sample: x [B, N, cols], row [B, cols], f32 -> [B, N, cols]. */
 export function addPerSample(tape: Tape, x: Tensor, row: Tensor): Tensor {
   const { device } = tape.workspace;
   const { rows, cols } = rowsAndCols(x);
   const group_rows = rows / (row.count / cols);
   if (!Number.isInteger(group_rows))
     throw new TensorError(`addPerSample: [${row.shape}] has no row a sample of [${x.shape}]`, 'give one row a sample');
-  const out = tape.alloc(...x.shape);
-  tape.run(addRows.prepare(device), { x, row, out }, { rows, cols, group_rows });
+  const dtype = storedAs(x);
+  const out = tape.allocAs(dtype, ...x.shape);
+  tape.run(addRows.prepare(device, { dtype }), { x, row, out }, { rows, cols, group_rows });
   return tape.push({
     op: 'addPerSample',
     inputs: [x, row],
@@ -79,7 +82,11 @@ export function addPerSample(tape: Tape, x: Tensor, row: Tensor): Tensor {
     vjp: (dy, sink) => {
       sink.pass(x, dy);
       sink.give(row, (drow) =>
-        tape.run(sumCols.prepare(device, {}, { cols }), { x: dy, out: drow }, { rows, cols, chunk_rows: group_rows }),
+        tape.run(
+          sumCols.prepare(device, { dtype }, { cols }),
+          { x: dy, out: drow },
+          { rows, cols, chunk_rows: group_rows },
+        ),
       );
     },
   });

@@ -1,7 +1,7 @@
 import { forceWeights, weightNormBackward, weightNorm as weightNormKernel } from '../../kernels/weight_norm.ts';
 import { count, type Tensor, TensorError, type Workspace } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
-import { columnSums } from './linear.ts';
+import { columnSums } from './product.ts';
 
 export interface ConvWeightOptions {
   /** Rows i n + j become rows j rows / n + i: what lies interleaved comes together. Default 1. */
@@ -38,14 +38,14 @@ export function convWeight(tape: Tape, weight: Tensor, { interleave = 1, normed 
   const dims = { rows, cols, taps, interleave, ...(normed && { eps, scale }) };
   const out = tape.alloc(rows, cols);
   const rms = normed ? tape.alloc(rows) : undefined;
-  tape.run(weightNormKernel.prepare(device, options), { weight, gain, out, rms }, dims);
+  tape.run(weightNormKernel.prepare(device, options, dims), { weight, gain, out, rms }, dims);
   return tape.push({
     op: 'convWeight',
     inputs: [weight, ...(gain ? [gain] : [])],
     output: out,
     saved: rms ? [rms] : [],
     vjp: (dout, sink) => {
-      const kernel = weightNormBackward.prepare(device, options);
+      const kernel = weightNormBackward.prepare(device, options, dims);
       const given = { weight: normed ? weight : undefined, gain, rms, dout };
       const dgain = gain && tape.alloc(rows);
       if (sink.needs(weight)) sink.give(weight, (dweight) => tape.run(kernel, { ...given, dweight, dgain }, dims));
@@ -65,6 +65,10 @@ export function convWeight(tape: Tape, weight: Tensor, { interleave = 1, normed 
 /** Records weights [out, ...] divided, row by row, by eps + their root mean square, in place; nothing where `clip` [4] holds the step. */
 export function forceRows(workspace: Workspace, weight: Tensor, eps: number, clip?: Tensor): void {
   const rows = weight.shape[0] as number;
-  const kernel = forceWeights.prepare(workspace.device, { guarded: clip !== undefined });
-  workspace.stream.run(kernel, { weight, clip }, { rows, cols: weight.count / rows, eps });
+  const dims = { rows, cols: weight.count / rows, eps };
+  workspace.stream.run(
+    forceWeights.prepare(workspace.device, { guarded: clip !== undefined }, dims),
+    { weight, clip },
+    dims,
+  );
 }
