@@ -17,7 +17,7 @@ const FAMILIES = {
   activation: '11 kB',
   attention: '31.5 kB',
   attention_matrix: '14.5 kB',
-  cast: '8.5 kB',
+  cast: '9 kB',
   columns: '8 kB',
   combine: '8.5 kB',
   conv: '18 kB',
@@ -35,10 +35,10 @@ const FAMILIES = {
   optimizer: '13 kB',
   patch: '9 kB',
   pixel_shuffle: '8.5 kB',
-  qk_norm_rope: '12 kB',
+  qk_norm_rope: '12.5 kB',
   random: '11 kB',
   reduce: '11 kB',
-  residual: '11 kB',
+  residual: '11.5 kB',
   resize: '8 kB',
   softmax: '12 kB',
   weight_norm: '10.5 kB',
@@ -48,12 +48,12 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '101 kB'],
-  ops: ['autograd/index', '96 kB'],
-  nn: ['nn/index', '120 kB'],
-  models: ['models/index', '101 kB'],
+  kernels: ['kernels/index', '107 kB'],
+  ops: ['autograd/index', '112 kB'],
+  nn: ['nn/index', '139 kB'],
+  models: ['models/index', '118 kB'],
   ucgm: ['ucgm/index', '80 kB'],
-  run: ['run/index', '222 kB'],
+  run: ['run/index', '228 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -74,5 +74,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '228 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '236 kB', gzip: true },
 ];
