@@ -1,20 +1,13 @@
 import { Tape } from '../src/autograd/tape.ts';
-import { capsOf } from '../src/kernel/index.ts';
 import { LossScale } from '../src/optim/loss_scale.ts';
 import { normal, STREAM, uniformU32 } from '../src/rng/philox.ts';
 import { count, type PassPrecision, Workspace } from '../src/tensor/index.ts';
 import { Trainer } from '../src/ucgm/trainer.ts';
 import { modelCase } from './model_cases.ts';
-import { type KernelTime, Profiler } from './profile.ts';
-import { CLOCKS_UP_MS, type Timing, timingOf } from './time.ts';
+import { effortOn, type KernelShare, stepKernels, timeRun, took } from './passes.ts';
+import { type Timing, timingOf } from './time.ts';
 
-/** What a kernel takes of a step. */
-export interface KernelShare extends KernelTime {
-  /** Of the sum over all kernels. */
-  readonly share: number;
-}
-
-/** What a case measured: milliseconds a step, of them the host's; what its kernels take; and the buffers' bytes. */
+/** What a case measured: milliseconds a step, or a pass of an autoencoder, of them the host's; what its kernels take; and the buffers' bytes. */
 export interface ModelResult extends Timing {
   readonly case: string;
   /** The network. */
@@ -26,31 +19,15 @@ export interface ModelResult extends Timing {
   readonly hostMs: number;
   /** The first step on a device: all pipelines compiled, buffers made. A cache that the driver keeps on disk may have known them. */
   readonly firstMs: number;
-  /** A forward pass alone, of a batch. */
-  readonly forwardMs: number;
+  /** A forward pass alone, of a batch; absent where the case is one. */
+  readonly forwardMs?: number;
   /** Sum over the kernels of one step, each timed by itself, and the kernels, slowest first; absent without timestamps. */
   readonly kernelMs?: number;
   readonly kernels?: readonly KernelShare[];
   /** The most bytes of buffers that were live at once: weights, gradients, moments, averages and step tensors. */
   readonly peakBytes: number;
-  readonly loss: number;
+  readonly loss?: number;
 }
-
-/** How much is spent on a case: milliseconds of training before anything is timed, and spans timed. */
-interface Effort {
-  readonly warmMs: number;
-  readonly spans: number;
-}
-
-const EFFORT: { readonly [kind in 'gpu' | 'software']: Effort } = {
-  gpu: { warmMs: CLOCKS_UP_MS, spans: 9 },
-  software: { warmMs: 0, spans: 3 },
-};
-const SPAN_MS = 200;
-const MOST_STEPS = 20;
-
-/** How much is spent on a device. */
-export const effortOn = (device: GPUDevice): Effort => EFFORT[capsOf(device).software ? 'software' : 'gpu'];
 
 /** The training of a case, and a batch for its steps. */
 export function trainingOf(device: GPUDevice, name: string) {
@@ -162,49 +139,4 @@ function forwardPass(
       trainer.network.forward(tape, trainer.weights, x, t, y, trainer.network.twoTimes ? span : undefined);
       await workspace.stream.flush();
     });
-}
-
-/** Milliseconds of some work. */
-async function took(work: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
-}
-
-/** Times work, warm, of which one run is recorded while others are on the device, in spans that follow one another without a gap. */
-export async function timeRun(
-  device: GPUDevice,
-  work: () => Promise<void>,
-  { warmMs, spans }: Effort,
-): Promise<Timing> {
-  const start = performance.now();
-  let once = 0;
-  do {
-    once = await took(async () => {
-      await work();
-      await device.queue.onSubmittedWorkDone();
-    });
-  } while (performance.now() - start < warmMs);
-  const each = Math.max(1, Math.min(MOST_STEPS, Math.ceil(SPAN_MS / once)));
-  const ends: Promise<number>[] = [];
-  for (let run = 0; run <= spans * each; run++) {
-    await work();
-    if (run % each !== 0) continue;
-    ends.push(device.queue.onSubmittedWorkDone().then(() => performance.now()));
-    await ends[ends.length - 2]; // a span on the device while the next is recorded
-  }
-  const times = await Promise.all(ends);
-  return timingOf(times.slice(1).map((end, i) => (end - (times[i] as number)) / each));
-}
-
-async function stepKernels(
-  device: GPUDevice,
-  step: () => Promise<void>,
-): Promise<Pick<ModelResult, 'kernelMs' | 'kernels'>> {
-  if (!device.features.has('timestamp-query')) return {};
-  const profiler = new Profiler(device);
-  const times = await profiler.measure(step);
-  profiler.dispose();
-  const kernelMs = times.reduce((sum, { ms }) => sum + ms, 0);
-  return { kernelMs, kernels: times.map((time) => ({ ...time, share: time.ms / kernelMs })) };
 }

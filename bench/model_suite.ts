@@ -1,30 +1,39 @@
 import { capsOf } from '../src/kernel/index.ts';
-import { type KernelShare, type ModelResult, measureModel } from './model.ts';
+import { decodeCases, measureDecode } from './decode.ts';
+import { type ModelResult, measureModel } from './model.ts';
 import { modelCases } from './model_cases.ts';
+import type { KernelShare } from './passes.ts';
 import type { Suite } from './suite.ts';
 
 const MOST_ROWS = 24;
 
 /**
- * Training steps as a suite: a row a step, and under it the kernels that it spends its time in.
+ * Training steps, and pictures that autoencoders decode, as a suite: a row each, and under it the kernels that it spends its time in.
  * @param open opens another device like this one.
  */
 export function modelSuite(device: GPUDevice, filter: RegExp, open: () => Promise<GPUDevice>): Suite<ModelResult> {
   const { software } = capsOf(device);
-  const names = modelCases(filter, software);
+  const steps = modelCases(filter, software).map((name) => [name, measureModel] as const);
+  const decodes = decodeCases(filter, software).map((name) => [name, measureDecode] as const);
   return {
     columns:
       '   step ms       p10       p90      host   forward     first   kernels    peak MB  case\n          ms  share  times  kernel, each timed by itself',
-    cases: new Map(names.map((name) => [name, () => onOwnDevice(name, open)])),
+    cases: new Map(
+      [...steps, ...decodes].map(([name, measure]) => [name, () => onOwnDevice(name, measure, open)] as const),
+    ),
     rows: modelRows,
   };
 }
 
 /** Dawn keeps the pipelines of a device: the first step on a new one compiles them all. */
-async function onOwnDevice(name: string, open: () => Promise<GPUDevice>): Promise<ModelResult> {
+async function onOwnDevice(
+  name: string,
+  measure: (device: GPUDevice, name: string) => Promise<ModelResult>,
+  open: () => Promise<GPUDevice>,
+): Promise<ModelResult> {
   const device = await open();
   try {
-    return await measureModel(device, name);
+    return await measure(device, name);
   } finally {
     device.destroy();
   }

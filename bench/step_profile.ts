@@ -2,7 +2,8 @@
 import { capsOf } from '../src/kernel/index.ts';
 import { type Ceilings, measureCeilings } from './ceilings.ts';
 import { type HostPhases, hostPhases } from './host_phases.ts';
-import { effortOn, hostTime, timeRun, trainingOf } from './model.ts';
+import { hostTime, trainingOf } from './model.ts';
+import { effortOn, timeRun } from './passes.ts';
 import { type Gap, type KernelTime, Profiler } from './profile.ts';
 import { WorkMeter } from './work.ts';
 

@@ -2,3 +2,5 @@
 export declare const fewStepDigits: URL;
 /** The network whose features score samples of digits: safetensors, described in the metadata. */
 export declare const digitFeatures: URL;
+/** The tiny autoencoder of FLUX.2's latents: safetensors, f16, its tensors named `encoder.N` and `decoder.N`. */
+export declare const taef2: URL;

@@ -49,7 +49,7 @@ const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
 const GLU: bool = false;           // knob: gate one half of the columns by the other; with TRANS_B, QN = 2 and no other epilogue but bias, pre
-const HAS_SUMS: bool = false;      // knob: also write sums; with TRANS_A
+const HAS_SUMS: bool = false;      // knob: also write sums; with TRANS_A, QM = QN = 1, which leave registers for it
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; with QM = QN = 1
 
 const RUN: u32 = 2048u; // of k, summed by themselves with RUNS
@@ -97,30 +97,15 @@ fn b_column(col_base: u32, within: u32) -> u32 {
   return col_base + within;
 }
 
-// The sums of A's rows: each invocation adds its share of a step's lines of one quad to its own sum, which lies in workgroup memory, since
-// four registers more in the loop cost 13% (docs/what-did-not-work.md).
-const QUADS: u32 = BM / 4u;
-const LINES: u32 = BK * QUADS / THREADS; // of an invocation
-
-var<workgroup> row_sums: array<vec4f, THREADS>;
-
-fn add_lines(local: u32) {
-  var sum = vec4f();
-  for (var i = 0u; i < LINES; i++) {
-    sum += tile_a[local / QUADS * LINES + i][local % QUADS];
-  }
-  row_sums[local] += sum;
-}
-
-fn write_sums(local: u32, slice: u32, row_base: u32) {
+// The sums of A's rows, of which an invocation that fetches A has added up one quad of some lines.
+fn write_sums(local: u32, slice: u32, row_base: u32, own: vec4f) {
+  let quads = BM / 4u;
+  if (local < ITEMS_A) { tile_a[local / quads][local % quads] = own; }
   workgroupBarrier();
-  if (local >= QUADS) {
+  if (local >= quads) {
     return;
   }
-  var total = vec4f();
-  for (var i = local; i < THREADS; i += QUADS) {
-    total += row_sums[i];
-  }
+  let total = (tile_a[0][local] + tile_a[1][local]) + (tile_a[2][local] + tile_a[3][local]);
   let row = row_base + local * 4u;
   let at = slice * dims.m + row;
   if (row < dims.m) { sums[at] = total.x; }
@@ -155,6 +140,7 @@ fn main(
   }
 
   var s = Sums();
+  var a_sums = vec4f(); // with HAS_SUMS
   var runs_before = Block(); // of b00, with RUNS
   let at = place(local);
   let sources = Sources(tile.from_a, tile.from_b, tile.row, tile.col, tile.k_end);
@@ -162,13 +148,13 @@ fn main(
   var next2 = Fetched();
   if (TWICE) { next2 = fetch_second(local, sources, tile.k_begin); }
   for (var k0 = tile.k_begin; k0 < tile.k_end; k0 += BK) {
+    if (HAS_SUMS) { a_sums += (next.v0 + next.v1) + (next.v2 + next.v3); }
     stage_first(local, next);
     if (TWICE) { stage_second(local, next2); }
     workgroupBarrier();
     let after = k0 + BK; // past the end the fetches give zeros that nothing reads
     next = fetch_first(local, sources, after);
     if (TWICE) { next2 = fetch_second(local, sources, after); }
-    if (HAS_SUMS && tile.col == 0u) { add_lines(local); }
     four_steps(&s, 0u, at);
     four_steps(&s, 4u, at);
     four_steps(&s, 8u, at);
@@ -181,7 +167,7 @@ fn main(
   }
   if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-  if (HAS_SUMS && tile.col == 0u) { write_sums(local, tile.slice, tile.row); }
+  if (HAS_SUMS && tile.col == 0u) { write_sums(local, tile.slice, tile.row, a_sums); }
   let row = tile.row + at.y * 4u;
   let col = tile.col + at.x * 4u;
   if (GLU) {

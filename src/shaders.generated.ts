@@ -15715,6 +15715,457 @@ return select(max(x, least), x, is_nan(x));
 export interface LinearAttentionApply extends Same<typeof linear_attention_apply_> {}
 export const linear_attention_apply: LinearAttentionApply = linear_attention_apply_;
 
+const linear_attention_bwd_out_ = {
+  name: 'linear_attention_bwd_out',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    state: { binding: 1, access: 'read', element: 'f32' },
+    out: { binding: 2, access: 'read', element: 'f32' },
+    dy: { binding: 3, access: 'read', element: 'f32' },
+    dabove: { binding: 4, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 5, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    dim: { type: 'u32', offset: 12 },
+    eps: { type: 'f32', offset: 16 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 64, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+
+const WG: u32 = 64u;
+
+struct Dims {
+batch: u32,
+n: u32,
+heads: u32,
+dim: u32,
+eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> state: array<f32>;
+@group(0) @binding(2) var<storage, read> out: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dabove: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let head = (wid.x + wid.y * groups.x) * WG + local;
+if (head >= dims.batch * dims.n * dims.heads) {
+return;
+}
+let token = head / dims.heads;
+let from_q = token * 3u * dims.heads * dims.dim + head % dims.heads * 3u * dims.dim;
+let from_state = ((token / dims.n * dims.heads + head % dims.heads) * (dims.dim + 1u) + dims.dim) * dims.dim;
+var below = dims.eps;
+var along = 0.0;
+for (var j = 0u; j < dims.dim; j++) {
+below += state[from_state + j] * at_least(qkv[from_q + j], 0.0);
+along += dy[head * dims.dim + j] * out[head * dims.dim + j];
+}
+let factor = inverse(below);
+for (var i = 0u; i < dims.dim; i++) {
+dabove[head * (dims.dim + 1u) + i] = dy[head * dims.dim + i] * factor;
+}
+dabove[head * (dims.dim + 1u) + dims.dim] = -along * factor;
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+fn is_finite(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}
+
+
+
+
+
+
+
+fn inverse(x: f32) -> f32 {
+var nan_bits = 0x7fc00000u;
+return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * linear_attention_bwd_out: what a gradient of out is to numerator and denominator: with d = sum_j state[dim, j] relu(q_j) + eps,
+ * dabove_i = dy_i / d, and dabove_dim = -sum_i dy_i out_i / d, of each token and head.
+ * Buffers f32: qkv [batch, n, 3 heads dim] as in linear_attention_state; state [batch, heads, dim + 1, dim]; out, dy [batch, n, heads dim];
+ * dabove [batch, n, heads, dim + 1].
+ * Grid: a head of a token an invocation.
+ * Precision: f32.
+ * Source: the derivative of shaders/linear_attention_apply.wgsl.
+ */
+export interface LinearAttentionBwdOut extends Same<typeof linear_attention_bwd_out_> {}
+export const linear_attention_bwd_out: LinearAttentionBwdOut = linear_attention_bwd_out_;
+
+const linear_attention_bwd_qkv_ = {
+  name: 'linear_attention_bwd_qkv',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    state: { binding: 1, access: 'read', element: 'f32' },
+    dabove: { binding: 2, access: 'read', element: 'f32' },
+    dstate: { binding: 3, access: 'read', element: 'f32' },
+    dqkv: { binding: 4, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 5, size: 16, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    dim: { type: 'u32', offset: 12 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+batch: u32,
+n: u32,
+heads: u32,
+dim: u32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> state: array<f32>;
+@group(0) @binding(2) var<storage, read> dabove: array<f32>;
+@group(0) @binding(3) var<storage, read> dstate: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dqkv: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+
+fn slope(x: f32) -> f32 {
+return select(x, relu_grad(x), is_finite(x));
+}
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+let dim = dims.dim;
+if (at >= dims.batch * dims.n * dims.heads * 3u * dim) {
+return;
+}
+let c = at % dim;
+let part = at / dim % 3u;
+let head = at / (3u * dim);
+let base = head * 3u * dim;
+let from_state = (head / dims.heads / dims.n * dims.heads + head % dims.heads) * (dim + 1u) * dim;
+var total = 0.0;
+if (part == 0u) {
+for (var i = 0u; i <= dim; i++) {
+total += dabove[head * (dim + 1u) + i] * state[from_state + i * dim + c];
+}
+total *= slope(qkv[at]);
+} else if (part == 1u) {
+total = dstate[from_state + dim * dim + c];
+for (var i = 0u; i < dim; i++) {
+total += qkv[base + 2u * dim + i] * dstate[from_state + i * dim + c];
+}
+total *= slope(qkv[at]);
+} else {
+for (var j = 0u; j < dim; j++) {
+total += dstate[from_state + c * dim + j] * relu(qkv[base + dim + j]);
+}
+}
+dqkv[at] = total;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn relu(x: f32) -> f32 {
+return at_least(x, 0.0);
+}
+
+fn relu_grad(x: f32) -> f32 {
+return select(select(0.0, 1.0, x > 0.0), x, is_nan(x));
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+fn is_finite(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * linear_attention_bwd_qkv: the gradient of ReLU linear attention by queries, keys and values of each head, from those by numerators and
+ * denominators, dabove, and by the state: dq_j = [q_j > 0] sum_i dabove_i state[i, j]; dk_j = [k_j > 0] sum_i (v_i, or 1) dstate[i, j];
+ * dv_i = sum_j dstate[i, j] relu(k_j).
+ * Buffers f32: qkv, dqkv [batch, n, 3 heads dim] as in linear_attention_state; state, dstate [batch, heads, dim + 1, dim]; dabove [batch, n,
+ * heads, dim + 1].
+ * Grid: an element of dqkv an invocation.
+ * Precision: f32.
+ * Source: the derivative of shaders/linear_attention_state.wgsl and shaders/linear_attention_apply.wgsl.
+ */
+export interface LinearAttentionBwdQkv extends Same<typeof linear_attention_bwd_qkv_> {}
+export const linear_attention_bwd_qkv: LinearAttentionBwdQkv = linear_attention_bwd_qkv_;
+
+const linear_attention_bwd_state_ = {
+  name: 'linear_attention_bwd_state',
+  entryPoint: 'main',
+  bindings: {
+    qkv: { binding: 0, access: 'read', element: 'f32' },
+    dabove: { binding: 1, access: 'read', element: 'f32' },
+    dstate: { binding: 2, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 20, fields: {
+    batch: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    heads: { type: 'u32', offset: 8 },
+    dim: { type: 'u32', offset: 12 },
+    chunk: { type: 'u32', offset: 16, else: 'n' },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+batch: u32,
+n: u32,
+heads: u32,
+dim: u32,
+chunk: u32,
+}
+
+@group(0) @binding(0) var<storage, read> qkv: array<f32>;
+@group(0) @binding(1) var<storage, read> dabove: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dstate: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+let size = (dims.dim + 1u) * dims.dim;
+let head = at / size;
+let begin = head / (dims.batch * dims.heads) * dims.chunk;
+if (begin >= dims.n) {
+return;
+}
+let j = at % dims.dim;
+let i = at / dims.dim % (dims.dim + 1u);
+let first = head / dims.heads % dims.batch * dims.n;
+let own = head % dims.heads;
+var total = 0.0;
+for (var m = first + begin; m < first + min(dims.n, begin + dims.chunk); m++) {
+let query = at_least(qkv[m * 3u * dims.heads * dims.dim + own * 3u * dims.dim + j], 0.0);
+total += query * dabove[(m * dims.heads + own) * (dims.dim + 1u) + i];
+}
+dstate[at] = total;
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * linear_attention_bwd_state: dstate[i, j] = sum over tokens of dabove_i relu(q_j), of each head.
+ * Buffers f32: qkv [batch, n, 3 heads dim] as in linear_attention_state; dabove [batch, n, heads, dim + 1]; dstate [parts, batch, heads,
+ * dim + 1, dim], parts = ceil(n / chunk), to be added up.
+ * Grid: an element of dstate an invocation, which walks the tokens of its part; neighbours read neighbouring q.
+ * Precision: f32.
+ * Source: the derivative of shaders/linear_attention_apply.wgsl.
+ */
+export interface LinearAttentionBwdState extends Same<typeof linear_attention_bwd_state_> {}
+export const linear_attention_bwd_state: LinearAttentionBwdState = linear_attention_bwd_state_;
+
 const linear_attention_state_ = {
   name: 'linear_attention_state',
   entryPoint: 'main',
@@ -18710,29 +19161,14 @@ return col_base + within;
 }
 
 
-
-const QUADS: u32 = BM / 4u;
-const LINES: u32 = BK * QUADS / THREADS;
-
-var<workgroup> row_sums: array<vec4f, THREADS>;
-
-fn add_lines(local: u32) {
-var sum = vec4f();
-for (var i = 0u; i < LINES; i++) {
-sum += tile_a[local / QUADS * LINES + i][local % QUADS];
-}
-row_sums[local] += sum;
-}
-
-fn write_sums(local: u32, slice: u32, row_base: u32) {
+fn write_sums(local: u32, slice: u32, row_base: u32, own: vec4f) {
+let quads = BM / 4u;
+if (local < ITEMS_A) { tile_a[local / quads][local % quads] = own; }
 workgroupBarrier();
-if (local >= QUADS) {
+if (local >= quads) {
 return;
 }
-var total = vec4f();
-for (var i = local; i < THREADS; i += QUADS) {
-total += row_sums[i];
-}
+let total = (tile_a[0][local] + tile_a[1][local]) + (tile_a[2][local] + tile_a[3][local]);
 let row = row_base + local * 4u;
 let at = slice * dims.m + row;
 if (row < dims.m) { sums[at] = total.x; }
@@ -18767,6 +19203,7 @@ return;
 }
 
 var s = Sums();
+var a_sums = vec4f();
 var runs_before = Block();
 let at = place(local);
 let sources = Sources(tile.from_a, tile.from_b, tile.row, tile.col, tile.k_end);
@@ -18774,13 +19211,13 @@ var next = fetch_first(local, sources, tile.k_begin);
 var next2 = Fetched();
 if (TWICE) { next2 = fetch_second(local, sources, tile.k_begin); }
 for (var k0 = tile.k_begin; k0 < tile.k_end; k0 += BK) {
+if (HAS_SUMS) { a_sums += (next.v0 + next.v1) + (next.v2 + next.v3); }
 stage_first(local, next);
 if (TWICE) { stage_second(local, next2); }
 workgroupBarrier();
 let after = k0 + BK;
 next = fetch_first(local, sources, after);
 if (TWICE) { next2 = fetch_second(local, sources, after); }
-if (HAS_SUMS && tile.col == 0u) { add_lines(local); }
 four_steps(&s, 0u, at);
 four_steps(&s, 4u, at);
 four_steps(&s, 8u, at);
@@ -18793,7 +19230,7 @@ s.b00 = Block();
 }
 if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 
-if (HAS_SUMS && tile.col == 0u) { write_sums(local, tile.slice, tile.row); }
+if (HAS_SUMS && tile.col == 0u) { write_sums(local, tile.slice, tile.row, a_sums); }
 let row = tile.row + at.y * 4u;
 let col = tile.col + at.x * 4u;
 if (GLU) {

@@ -37,7 +37,7 @@ for (const path of modules) {
   // Kernels are made by calls, which a bundler keeps: one that an app does not import is to cost it nothing.
   if (/kernels?$/.test(resolve(path, '..'))) writeFileSync(path, importNamed(markPure(code)));
 }
-splitShaders('dist/src');
+splitShaders('dist/src', await import('../dist/src/shaders.generated.js'));
 await build({
   entryPoints: ['dist/src/bundle.js'],
   outfile: 'dist/ucgm-webgpu.min.js',

@@ -18,11 +18,14 @@ const CASES: { readonly [file: string]: RegExp } = {
   optimizers: /./,
   edm2: /^(no_heads|step)$/,
   unetplus: /^(ncsnpp|step)$/,
+  autoencoders: /^(sdvae|edm2_stability|dcae_diffusers|taef2|identity)$/,
 };
 /** Entries of a file's configuration that are no case but what the cases share. */
 const SHARED = ['model'];
 /** Of an entry that holds steps and samples: those that are kept; no run. */
 const WITHIN = { cases: /^lambda$/, samples: /^euler$/ };
+/** Tensors that are left out: they follow from others. */
+const FOLLOWS: { readonly [file: string]: RegExp } = { autoencoders: /^(?!identity|edm2_stability).*\/picture$/ };
 /** Numbers of the largest gradients that are kept, where many cases have those of a network. */
 const LARGEST: { readonly [file: string]: number } = { training_step: 8000, edm2: 1000, unetplus: 1000 };
 
@@ -60,6 +63,7 @@ for (const [file, chosen] of Object.entries(CASES)) {
     name.includes('/grad/') && shape.reduce((product, length) => product * length, 1) > most;
   const kept = [...tensors].filter(([name, { shape }]) => {
     const kase = name.split('/')[0] as string;
+    if (FOLLOWS[file]?.test(name)) return false;
     return !left.includes(kase) && (parts.get(kase)?.keeps(name) ?? true) && !isLarge(name, shape);
   });
   const chunks = encodeSafetensors(kept, {

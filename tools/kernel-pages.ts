@@ -1,7 +1,7 @@
 /**
- * npx tsx tools/kernel-pages.ts FOLDER [RESULTS]
- * A page a kernel, from its wrapper, the heads and reflection of its shaders, and the catalogue; with RESULTS, a file that
- * `bench --suite kernels --json` wrote, what it measured. `npm run docs` puts them into the site.
+ * npx tsx tools/kernel-pages.ts FOLDER
+ * A page a kernel, from its wrapper, the heads and reflection of its shaders, the catalogue, and what was measured: the files that
+ * `bench --suite kernels --json` wrote into bench/measured, a GPU each. `npm run docs` puts them into the site.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,6 +14,8 @@ import type { KernelCase } from '../test/catalogue/case.ts';
 import { catalogue } from '../test/catalogue/index.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
+/** Files of results by the name of their GPU. */
+const MEASURED = join(ROOT, 'bench/measured');
 const SHADERS = shaders as unknown as { readonly [name: string]: ShaderSource };
 
 /** A kernel as an app imports it. */
@@ -145,9 +147,9 @@ function testedPart(cases: readonly KernelCase[]): string {
 }
 
 /** What a results file measured of a kernel; on a software adapter nothing, since that says nothing of a GPU. */
-function measuredPart(cases: readonly KernelCase[], results: Results | undefined): string {
-  const environment = results?.environment;
-  if (!results || !environment || environment.software) return '';
+function measuredPart(cases: readonly KernelCase[], gpu: string, results: Results): string {
+  const { environment } = results;
+  if (!environment || environment.software) return '';
   const names = new Set(cases.map(({ kernel, name }) => `${kernel} ${name}`));
   const lines = [...results.cases.values()].filter(
     (line): line is Line & { ms: number } => isTimed(line) && names.has(line.case),
@@ -155,7 +157,7 @@ function measuredPart(cases: readonly KernelCase[], results: Results | undefined
   const number = (value: unknown, digits: number) => (typeof value === 'number' ? value.toPrecision(digits) : '');
   if (lines.length === 0) return '';
   return [
-    '## Measured',
+    `## Measured on ${gpu}`,
     `${environment.adapter}, ${environment.date.slice(0, 10)}, commit ${environment.commit}: \`npm run bench -- --suite kernels\`.`,
     table(
       ['case', 'ms', 'TFLOP/s', 'GB/s', 'of the ceiling'],
@@ -170,8 +172,14 @@ function measuredPart(cases: readonly KernelCase[], results: Results | undefined
   ].join('\n\n');
 }
 
+/** All that bench/measured holds. */
+function measurements(): Map<string, Results> {
+  const files = readdirSync(MEASURED).filter((file) => file.endsWith('.jsonl'));
+  return new Map(files.map((file) => [file.slice(0, -'.jsonl'.length), readResults(join(MEASURED, file))]));
+}
+
 /** The pages, by file name, `index.md` among them. */
-export function kernelPages(results?: Results): Map<string, string> {
+export function kernelPages(measured: ReadonlyMap<string, Results> = measurements()): Map<string, string> {
   const all = kernels();
   const pages = new Map<string, string>();
   for (const kernel of all) {
@@ -184,7 +192,7 @@ export function kernelPages(results?: Results): Map<string, string> {
       `\`\`\`ts\nimport { ${name} } from 'ucgm-webgpu/kernels/${family}';\n\`\`\``,
       ...kernel.shaders.map(shaderPart),
       cases.length > 0 ? testedPart(cases) : '',
-      measuredPart(cases, results),
+      ...[...measured].map(([gpu, results]) => measuredPart(cases, gpu, results)),
     ];
     pages.set(`${name}.md`, `${parts.filter((part) => part !== '').join('\n\n')}\n`);
   }
@@ -201,9 +209,9 @@ export function kernelPages(results?: Results): Map<string, string> {
 }
 
 if (process.argv[1]?.endsWith('kernel-pages.ts')) {
-  const [folder = 'site/pages/kernels', file] = process.argv.slice(2);
+  const [folder = 'site/pages/kernels'] = process.argv.slice(2);
   mkdirSync(folder, { recursive: true });
-  const pages = kernelPages(file === undefined ? undefined : readResults(file));
+  const pages = kernelPages();
   for (const [name, text] of pages) writeFileSync(join(folder, name), text);
   console.log(`${pages.size} pages in ${folder}`);
 }

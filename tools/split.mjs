@@ -1,24 +1,23 @@
 // A shader a module, so that a page without a bundler downloads only those of the kernels that it imports. Used by tools/build.mjs.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { parse } from 'acorn';
+import { minified, shortened } from './minify.mjs';
 
 const parsed = (code) => parse(code, { ecmaVersion: 'latest', sourceType: 'module' }).body;
 
-/** Splits `dist/src/shaders.generated.js` into `dist/src/shaders/NAME.js`; it then exports them all again. */
-export function splitShaders(folder) {
-  const path = `${folder}/shaders.generated.js`;
-  const code = readFileSync(path, 'utf8');
-  const sources = new Map();
-  const names = [];
-  for (const statement of parsed(code)) {
-    const [{ id, init }] = statement.declaration?.declarations ?? statement.declarations;
-    if (statement.type === 'VariableDeclaration') sources.set(id.name, code.slice(init.start, init.end));
-    else names.push([id.name, init.name]);
-  }
+/** Splits `dist/src/shaders.generated.js`, which exports `shaders`, into `dist/src/shaders/NAME.js`; it then exports them all again. */
+export function splitShaders(folder, shaders) {
   mkdirSync(`${folder}/shaders`);
-  for (const [name, source] of names)
-    writeFileSync(`${folder}/shaders/${name}.js`, `export const ${name} = ${sources.get(source)};\n`);
-  writeFileSync(path, names.map(([name]) => `export * from './shaders/${name}.js';\n`).join(''));
+  const short = shortened(Object.values(shaders));
+  for (const [name, shader] of Object.entries(shaders)) {
+    const text = JSON.stringify({ ...shader, code: minified(shader, short) });
+    writeFileSync(`${folder}/shaders/${name}.js`, `export const ${name} = ${text};\n`);
+  }
+  const names = Object.keys(shaders);
+  writeFileSync(
+    `${folder}/shaders.generated.js`,
+    names.map((name) => `export * from './shaders/${name}.js';\n`).join(''),
+  );
 }
 
 /** A module that imports all shaders, importing those alone that it names: `shaders.norm_fwd`. Line numbers stay. */

@@ -6,7 +6,8 @@
 
 A step is forward, flow-matching loss, backward and AdamW, in eager mode unless --compile is given; f32 means f32, without TF32.
 The step `MNIST setting` is the reference's training step: an enhanced target (zeta .47), so a second forward pass of a teacher
-that is an average of the weights, and an average to sample from. Every case is warmed for 1.2 s; then the median of 9 spans of at
+that is an average of the weights, and an average to sample from. A `decode` is one
+latent's picture by random weights. Every case is warmed for 1.2 s; then the median of 9 spans of at
 least 20 ms, by events of the device. Prints a JSON line a case: ms, p10, p90 and forward_ms in milliseconds, peak_bytes of a step.
 """
 
@@ -265,6 +266,109 @@ def measure_step(name, options):
     return {**result, "forward_ms": time_work(forward)["ms"], "peak_bytes": peak, "shape": [batch, channels, size, size]}
 
 
+class ResBlock(nn.Module):
+    def __init__(self, into, out):
+        super().__init__()
+        self.norm1, self.norm2 = (nn.GroupNorm(32, width, eps=1e-6) for width in (into, out))
+        self.conv1, self.conv2 = nn.Conv2d(into, out, 3, padding=1), nn.Conv2d(out, out, 3, padding=1)
+        self.shortcut = nn.Conv2d(into, out, 1) if into != out else nn.Identity()
+
+    def forward(self, x):
+        h = self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
+        return h + self.shortcut(x)
+
+
+class PixelAttention(nn.Module):
+    """One head over all pixels."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.GroupNorm(32, width, eps=1e-6)
+        self.qkv, self.proj = nn.Conv2d(width, 3 * width, 1), nn.Conv2d(width, width, 1)
+
+    def forward(self, x):
+        q, k, v = (part.flatten(2).transpose(1, 2).unsqueeze(1) for part in self.qkv(self.norm(x)).chunk(3, 1))
+        out = F.scaled_dot_product_attention(q, k, v)  # [B, 1, HW, C]
+        return x + self.proj(out.squeeze(1).transpose(1, 2).reshape_as(x))
+
+
+class Doubled(nn.Module):
+    """Nearest doubling, then a convolution."""
+
+    def __init__(self, width, bias=True):
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1, bias=bias)
+
+    def forward(self, x):
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+def sd_vae_decoder():
+    """SD-VAE's decoder: latents [B, 4, h, w] to pictures [B, 3, 8h, 8w]."""
+    wide = 512
+    parts = [nn.Conv2d(4, 4, 1), nn.Conv2d(4, wide, 3, padding=1), ResBlock(wide, wide), PixelAttention(wide), ResBlock(wide, wide)]
+    for level, width in enumerate((512, 512, 256, 128)):
+        for _ in range(3):
+            parts.append(ResBlock(wide, width))
+            wide = width
+        if level < 3:
+            parts.append(Doubled(width))
+    return nn.Sequential(*parts, nn.GroupNorm(32, wide, eps=1e-6), nn.SiLU(), nn.Conv2d(wide, 3, 3, padding=1))
+
+
+class TinyBlock(nn.Module):
+    def __init__(self, pooled):
+        super().__init__()
+        convs = [nn.Conv2d(64, 64, 3, padding=1) for _ in range(3)]
+        self.conv = nn.Sequential(convs[0], nn.ReLU(), convs[1], nn.ReLU(), convs[2])
+        pool = lambda: nn.Sequential(nn.Conv2d(64, 256, 1, bias=False), nn.GroupNorm(4, 256), nn.ReLU(), nn.Conv2d(256, 64, 1, bias=False))
+        self.pool = pool() if pooled else None
+
+    def forward(self, x):
+        x = x + self.pool(x) if self.pool else x
+        return F.relu(x + self.conv(x))
+
+
+class Bend(nn.Module):
+    def forward(self, x):
+        return 3 * torch.tanh(x / 3)
+
+
+def taef2_decoder():
+    """taef2's decoder: latents [B, 32, h, w] to pictures [B, 3, 8h, 8w]."""
+    blocks = lambda count, pooled=False: [TinyBlock(pooled) for _ in range(count)]
+    first = [Bend(), nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), *blocks(3, True)]
+    rest = [Doubled(64, False), *blocks(3), Doubled(64, False), *blocks(3), Doubled(64, False), *blocks(1)]
+    return nn.Sequential(*first, *rest, nn.Conv2d(64, 3, 3, padding=1))
+
+
+# name: decoder, latent channels, height and width of the latent
+DECODES = {
+    "taef2 decode 256": (taef2_decoder, 32, 32),
+    "SD-VAE decode 256": (sd_vae_decoder, 4, 32),
+    "SD-VAE decode 512": (sd_vae_decoder, 4, 64),
+}
+
+
+def measure_decode(name, options):
+    make, channels, size = DECODES[name]
+    torch.manual_seed(0)
+    decoder = make().to(DEVICE).eval()
+    ready = torch.compile(decoder) if options.compile else decoder
+    z = torch.randn(1, channels, size, size, device=DEVICE)
+
+    def decode():
+        with torch.no_grad(), torch.autocast(DEVICE, torch.bfloat16, enabled=options.dtype == "bf16"):
+            return ready(z)
+
+    result = time_work(decode)
+    torch.cuda.reset_peak_memory_stats()
+    picture = decode()
+    if not torch.isfinite(picture).all():
+        raise ArithmeticError(f"{name}: the picture is not finite")
+    return {**result, "peak_bytes": torch.cuda.max_memory_allocated(), "shape": list(z.shape)}
+
+
 def turns(make):
     """Copies of a kernel's tensors that come to more than the caches hold, in turn, as the bench has them."""
     first = make()
@@ -324,6 +428,38 @@ def norm_modulate(rows, cols, each):
     return measure
 
 
+def convolution(batch, size, into, out, side=3, groups=1):
+    def measure(dtype, ready):
+        randn = lambda *shape: torch.randn(*shape, device=DEVICE, dtype=dtype).to(memory_format=torch.channels_last)
+        tensors = turns(lambda: [randn(batch, into, size, size), randn(out, into // groups, side, side)])
+        work = ready(lambda x, weight: F.conv2d(x, weight, padding=side // 2, groups=groups))
+        flops = 2 * batch * size * size * out * side * side * into // groups
+        with torch.no_grad():
+            return {**time_work(lambda: work(*next(tensors))), "flops": flops, "shape": [batch, size, size, into, out]}
+
+    return measure
+
+
+# EDM2-S, UNet+, SD-VAE's decoder, and DC-AE's depth-wise convolution: images [B, H, W, C]
+CONVOLUTIONS = """
+3x3/1 pad 1111 of 16x64x64x192 to 192
+3x3/1 pad 1111 of 16x32x32x384 to 384
+3x3/1 pad 1111 of 16x16x16x576 to 576
+3x3/1 pad 1111 of 16x8x8x768 to 768
+3x3/1 pad 1111 of 16x32x32x960 to 384
+3x3/1 pad 1111 of 64x32x32x256 to 256
+3x3/1 pad 1111 of 64x16x16x512 to 256
+3x3/1 pad 1111 of 64x8x8x256 to 256
+3x3/1 pad 1111 of 16x64x64x5 to 192
+3x3/1 pad 1111 of 16x64x64x192 to 4
+3x3/1 pad 1111 of 1x32x32x512 to 512
+3x3/1 pad 1111 of 1x64x64x512 to 512
+3x3/1 pad 1111 of 1x128x128x512 to 256
+3x3/1 pad 1111 of 1x256x256x256 to 128
+3x3/1 pad 1111 of 1x256x256x128 to 3
+3x3/1 pad 1111 of 1x16x16x8192 to 8192 in 8192 groups
+""".strip().splitlines()
+
 ATTENTION = [(16, 16, 256, 72), (32, 6, 256, 64)]
 BACKWARD = ["attentionDelta", "attentionBackwardStored", "attentionBackwardStoredQ"]
 
@@ -338,6 +474,9 @@ KERNELS = {
     "matmul nt+bias 4096x1152x4608": (product("nt", 4096, 1152, 4608, True), None),
     "norm layer+scale+shift+stats+aligned 8192x1152/256": (norm_modulate(8192, 1152, 256), None),
 }
+for text in CONVOLUTIONS:
+    batch, size, _, into, out, *groups = map(int, re.findall(r"\d+", text.split(" of ")[1]))
+    KERNELS[f"conv2d {text}"] = (convolution(batch, size, into, out, groups=groups[0] if groups else 1), None)
 for at in ATTENTION:
     label = "x".join(map(str, at))
     KERNELS[f"attention {label}"] = (attention(*at, backward=False), None)
@@ -347,6 +486,8 @@ for at in ATTENTION:
 def measure(name, options):
     if name in STEPS:
         return measure_step(name, options)
+    if name in DECODES:
+        return measure_decode(name, options)
     work, ours = KERNELS[name]
     dtype = torch.bfloat16 if options.dtype == "bf16" else torch.float32
     ready = torch.compile if options.compile else (lambda function: function)
@@ -367,9 +508,9 @@ def main():
     parser.add_argument("--dtype", choices=["f32", "tf32", "bf16"], default="f32", help="bf16 is autocast in steps")
     parser.add_argument("--compile", action="store_true", help="torch.compile instead of eager mode")
     options = parser.parse_args()
-    names = [name for name in (*STEPS, *KERNELS) if options.filter.search(name)]
+    names = [name for name in (*STEPS, *DECODES, *KERNELS) if options.filter.search(name)]
     if not names:
-        parser.error(f"no case matches; there are: {', '.join((*STEPS, *KERNELS))}")
+        parser.error(f"no case matches; there are: {', '.join((*STEPS, *DECODES, *KERNELS))}")
     if not torch.cuda.is_available():
         parser.error("PyTorch finds no CUDA device")
     torch.backends.cuda.matmul.allow_tf32 = options.dtype == "tf32"

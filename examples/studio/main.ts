@@ -10,7 +10,7 @@ import { showRecorded } from './recorded/view.ts';
 import { DEFAULTS, type Settings, samplingSettings } from './settings.ts';
 import { TrainingPanel } from './train/panel.ts';
 import { RunsTable } from './train/runs.ts';
-import { PageTrainer } from './train/trainer.ts';
+import { PageTrainer, type Start } from './train/trainer.ts';
 
 const linked = readLink(DEFAULTS, location.search);
 const store = new Store<Settings>({ ...DEFAULTS, ...linked });
@@ -54,7 +54,8 @@ const runs = new RunsTable(byId('runs'), {
     void attempt(async () => {
       download(`${name}.zip`, (await engine.archive(name)) as BlobPart, 'application/zip');
     }),
-  upload: (file) => void attempt(async () => void (await begin('checkpoint', undefined, await bytesOf(file)))),
+  upload: (file) =>
+    void attempt(async () => void (await begin('checkpoint', undefined, { checkpoint: await bytesOf(file) }))),
   remove: (name) =>
     void attempt(async () => {
       await engine.removeRun(name);
@@ -97,11 +98,11 @@ function follow(facts: ModelFacts, settings: Partial<Settings> = {}): void {
 }
 
 /** Begins a training, and shows how it goes, to its end. Whether it began. */
-async function begin(how: Beginning, name?: string, checkpoint?: Uint8Array): Promise<boolean> {
+async function begin(how: Beginning, name?: string, more: Pick<Start, 'checkpoint' | 'drawn'> = {}): Promise<boolean> {
   begun = true;
   for (const id of ['progress', 'charts']) byId(id).hidden = false;
   byId('progress').scrollIntoView({ block: 'nearest' });
-  return trainer.start(how, name ?? (await newName(how)), training.files, checkpoint);
+  return trainer.start({ how, run: name ?? (await newName(how)), files: training.files, ...more });
 }
 
 /** What is trained, and a number: digits-2. */
@@ -139,7 +140,7 @@ async function start(): Promise<void> {
   keepInLink(store, () => defaults);
   await listRuns();
   const interrupted = PageTrainer.interrupted();
-  if (interrupted !== undefined && (await begin('resume', interrupted))) return;
+  if (interrupted !== undefined && (await begin('resume', interrupted, { drawn: linked }))) return;
   const file = await bytes;
   if (!begun || interrupted !== undefined) follow(await engine.load(file, 'Few-step digits'), linked);
 }

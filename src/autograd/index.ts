@@ -14,7 +14,7 @@ export {
 } from './ops/attention.ts';
 export { cast } from './ops/cast.ts';
 export { channelsFirst, channelsLast } from './ops/channels_last.ts';
-export { clamp, combine } from './ops/combine.ts';
+export { clamp, combine, scale } from './ops/combine.ts';
 export { concat } from './ops/concat.ts';
 export {
   type ConvolutionOptions,
@@ -26,7 +26,7 @@ export {
 } from './ops/convolution.ts';
 export { type DropoutDraw, dropout } from './ops/dropout.ts';
 export { embedding, labelMix, timestepEmbedding, type WaveOptions, waveEmbedding } from './ops/embedding.ts';
-export { type GroupNormOptions, groupNorm } from './ops/group_norm.ts';
+export { type GroupNormOptions, groupNorm, groupNormBy, groupStatistics } from './ops/group_norm.ts';
 export {
   type LinearOptions,
   linear,
@@ -34,7 +34,7 @@ export {
   linearSwiglu,
   type ModulationChunk,
 } from './ops/linear.ts';
-export { linearAttention } from './ops/linear_attention.ts';
+export { linearAttention, linearAttentionOf } from './ops/linear_attention.ts';
 export { squaredError } from './ops/loss.ts';
 export { matmul } from './ops/matmul.ts';
 export { type NormModulateOptions, normModulate } from './ops/norm.ts';
@@ -53,5 +53,5 @@ export {
 } from './ops/softmax.ts';
 export { stackRows } from './ops/stack.ts';
 export { type ConvWeightOptions, convWeight, forceRows } from './ops/weight_norm.ts';
-export { wideAttention } from './ops/wide_attention.ts';
+export { type WideAttentionOptions, wideAttention, wideAttentionOf } from './ops/wide_attention.ts';
 export { type GradSink, type Node, Tape, TapeError } from './tape.ts';

@@ -20,9 +20,14 @@ export function shortTraining({ train }: RunConfig): string | undefined {
   return ageNote(train.ema_decay, train.steps, 'train longer, sample with --weights model');
 }
 
-/** What is to be said of a run's average that still holds much of its start, or nothing. */
-export function youngAverage(run: FolderStore, { train }: RunConfig, step: number): string | undefined {
+/** What is to be said of a run's average, of a decay, that still holds much of its start, or nothing. */
+export function youngAverage(
+  run: FolderStore,
+  { train }: RunConfig,
+  step: number,
+  decay = train.ema_decay,
+): string | undefined {
   // A converted run's average has an age that nobody knows: its steps are not in the log.
   if (step < 1 || !existsSync(run.metricsPath) || firstMetricsStep(run.metricsPath) !== 1) return undefined;
-  return ageNote(train.ema_decay, step, 'use --weights model');
+  return ageNote(decay, step, 'use --weights model');
 }

@@ -2,41 +2,58 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import type { Dataset } from '../data/dataset.ts';
-import { loadDataset } from '../data/load.node.ts';
-import { adapterName } from '../device/index.ts';
-import { openNodeDevice } from '../device/node.ts';
+import { type DataRequest, loadDataset } from '../data/load.node.ts';
 import { atomicWrite } from '../io/atomic.node.ts';
-import { checkFits, embed, type ImageSource } from '../metrics/embed.ts';
-import { type Reference, referenceOf, type Scores, score } from '../metrics/score.ts';
-import type { FeatureNetwork } from '../models/features/feature_network.ts';
-import type { Weights } from '../nn/network.ts';
-import { precisionNotice } from '../nn/precision_notice.ts';
-import { WeightStore } from '../nn/weights.ts';
-import { draw } from '../run/draw.ts';
-import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation } from '../run/evaluation.ts';
+import { checkLatents, type PicturedLatents, shownShape } from '../run/decoder.ts';
+import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation, rowOf } from '../run/evaluation.ts';
 import { isFewStep } from '../run/few_step.ts';
 import type { FolderStore } from '../run/folder_store.node.ts';
 import { checkCount } from '../run/samples.ts';
 import type { RunConfig } from '../run/settings.ts';
-import { checkNetworkPrecision, Workspace } from '../tensor/index.ts';
+import { checkNetworkPrecision } from '../tensor/index.ts';
+import { addDecoderOptions, type DecoderFlags, picturedLatents } from './autoencoder.ts';
+import { compareEvaluations } from './eval_compare.ts';
+import { HEADER, lineOf, settingOf, sizesLine } from './eval_table.ts';
 import { UsageError } from './failure.ts';
-import { type FeaturesFile, featureNetwork, readFeatures } from './features.ts';
-import { countNumber, numberList, seedNumber } from './numbers.ts';
+import { type FeaturesFile, readFeatures } from './features.ts';
+import { countNumber, numberList, seedNumber, seedNumbers } from './numbers.ts';
 import { prepareFiles } from './output.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
+import { Scorer } from './scoring.ts';
 import { openSource, type Source } from './source.ts';
 import { StopSignals } from './stop.ts';
+import { addWeightsOptions, type WeightsFlags } from './weights_options.ts';
 
-interface EvalOptions extends SamplingFlags {
+/** What the scoring of a model needs to be told. */
+export interface ScoringFlags extends WeightsFlags, DecoderFlags {
   from: string;
   features?: string;
   data?: string;
   images: number;
-  steps?: number[];
   batch: number;
-  seed: number;
+}
+
+interface EvalOptions extends Omit<ScoringFlags, 'from'>, SamplingFlags {
+  from?: string;
+  compare?: string[];
+  html?: string;
+  steps?: number[];
+  seed?: number;
+  seeds?: number[];
   json?: string;
-  weights?: string;
+  nearest?: string;
+}
+
+/** Adds the options that a command needs to score a model's samples. */
+export function addScoringOptions(command: Command, images: number): Command {
+  return addDecoderOptions(addWeightsOptions(command))
+    .option(
+      '--features <file>',
+      'feature network, safetensors (default: the one for digits that comes along); FID needs that of convert --features inception-v3',
+    )
+    .option('--data <name>', "images to compare with (default: the run's; a run on latents has none)")
+    .option('--images <n>', 'samples, in equal numbers of each class', countNumber, images)
+    .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', countNumber, 500);
 }
 
 export function addEval(ucgm: Command): void {
@@ -45,61 +62,106 @@ export function addEval(ucgm: Command): void {
     .description(
       'Scores samples by number of steps: Frechet distance, KID, precision, recall, label accuracy, nearest training image.',
     )
-    .requiredOption('--from <path>', 'run folder or model file')
-    .option(
-      '--features <file>',
-      'feature network, safetensors (default: the one for digits that comes along); FID needs that of convert --features inception-v3',
-    )
-    .option('--data <name>', "training images to compare with (default: the run's)")
-    .option('--images <n>', 'samples, in equal numbers of each class', countNumber, 10000)
+    .option('--from <path>', 'run folder or model file')
     .option('--steps <list>', 'numbers of steps, such as 1,2,4 (default: by the kind of model)', (text) =>
       numberList(text),
     )
-    .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', countNumber, 500)
-    .option('--seed <n>', 'seed of the noise', seedNumber, 0)
+    .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
+    .option('--seeds <list>', 'seeds of the noise: how many, 0 first, or which, such as 3,4', seedNumbers)
     .option('--json <file>', "where to write the table (default: the run's eval.json)")
-    .option('--weights <which>', 'of a run: ema or model (default: ema)');
-  addSamplingOptions(command).action(evaluate);
+    .option(
+      '--nearest <file>',
+      'PNG to write, at one number of steps: samples, and below each its nearest image of --data',
+    )
+    .option('--compare <paths...>', 'in place of --from: run folders, or eval.json files, to set side by side')
+    .option('--html <file>', 'where to write the table and the picture of --compare (default: compare.html)');
+  addSamplingOptions(addScoringOptions(command, 10000)).action(evaluate);
 }
 
-async function evaluate(options: EvalOptions): Promise<void> {
-  if (options.images < 4) throw new UsageError(`--images ${options.images}`, 'give at least 4 images');
-  if (options.json !== undefined)
-    prepareFiles([{ flag: '--json', path: options.json, extension: '.json' }], options.from);
-  const source = openSource(options.from, { weights: options.weights });
-  checkCount(source.network, options.images, '--images');
+async function evaluate({ from, compare, html, ...options }: EvalOptions): Promise<void> {
+  if (compare) {
+    if (from !== undefined) throw new UsageError('--from and --compare', 'give one of them');
+    return compareEvaluations(compare, html ?? 'compare.html');
+  }
+  if (html !== undefined) throw new UsageError('--html without --compare', 'use ucgm report for one run');
+  if (from === undefined)
+    throw new UsageError("required option '--from <path>' not specified", 'give a run folder or a model file');
+  await evaluateOne({ ...options, from });
+}
+
+async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }): Promise<void> {
+  const files = [
+    ...(options.json === undefined ? [] : [{ flag: '--json', path: options.json, extension: '.json' }]),
+    ...(options.nearest === undefined ? [] : [{ flag: '--nearest', path: options.nearest, extension: '.png' }]),
+  ];
+  prepareFiles(files, options.from);
+  const source = openToScore(options);
   checkNetworkPrecision(options.precision ?? 'f32', source.network);
   const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
   const settings = steps.map((n) => withSampling(source.config, options, n)); // before the work: an error costs nothing
+  if (options.seed !== undefined && options.seeds) throw new UsageError('--seed and --seeds', 'give one of them');
+  const seeds = options.seeds ?? [options.seed ?? 0];
   const run = options.json === undefined ? source.run : undefined;
   const json = options.json ?? run?.evaluationPath;
   if (run)
     prepareFiles(
       [run.evaluationPath, run.reportPath].map((path) => ({ flag: 'eval', path, extension: extname(path) })),
     );
-  const { data } = source.config;
-  const dataset = await loadDataset({
-    name: options.data ?? data.name,
-    ...(data.size !== undefined && { size: data.size }),
-  });
-  if (dataset.notice !== undefined) console.warn(dataset.notice);
-  const features = readFeatures(dataset, options.features);
-  if (options.data !== undefined) checkClasses(source, dataset);
+  const { dataset, features, latents } = await openData(source, options);
+  const { nearest } = options;
+  if (nearest !== undefined)
+    checkNearest(shownShape(source.network.input, latents?.decoder), dataset, { steps, seeds });
   const unlock = run?.lock(console.warn);
   const stop = new StopSignals();
   stop.wait();
+  const { signal } = stop;
   try {
     const rows: EvaluationRow[] = [];
-    const about = await scoreAll(rows, { source, dataset, features, settings, options, signal: stop.signal });
-    if (json !== undefined && rows.length > 0) {
+    const { images, batch } = options;
+    const precision = options.precision ?? 'f32';
+    const about = await scoreAll(rows, {
+      source,
+      latents,
+      dataset,
+      features,
+      images,
+      batch,
+      precision,
+      settings,
+      seeds,
+      signal,
+      nearest,
+    });
+    if (json !== undefined && about && rows.length > 0) {
       writeRows(json, { ...about, rows, date: new Date().toISOString().slice(0, 10) });
       if (run) await refreshReport(run, source.config);
     }
-    stop.signal.throwIfAborted();
+    signal.throwIfAborted();
   } finally {
     unlock?.();
     stop.close();
   }
+}
+
+/** The model that is to be scored. @throws UsageError for too few or too many samples, and as openSource. */
+export function openToScore(options: ScoringFlags): Source {
+  if (options.images < 4) throw new UsageError(`--images ${options.images}`, 'give at least 4 images');
+  const source = openSource(options.from, options);
+  checkCount(source.network, options.images, '--images');
+  return source;
+}
+
+/** The images that samples are compared with, the network of the features, and what makes images of latents. */
+export async function openData(
+  source: Source,
+  options: Pick<ScoringFlags, 'data' | 'features' | keyof DecoderFlags>,
+): Promise<{ dataset: Dataset; features: FeaturesFile; latents: PicturedLatents | undefined }> {
+  const latents = picturedLatents(source.latents, source.config.data, options);
+  const dataset = await loadDataset(comparedData(source, latents, options.data));
+  if (dataset.notice !== undefined) console.warn(dataset.notice);
+  const features = readFeatures(dataset, options.features);
+  if (options.data !== undefined) checkClasses(source, dataset);
+  return { dataset, features, latents };
 }
 
 /** Puts rows into a file, beside those that are there. */
@@ -107,6 +169,40 @@ function writeRows(json: string, evaluation: Evaluation): void {
   const before = existsSync(json) ? parseEvaluation(readFileSync(json, 'utf8')) : undefined;
   atomicWrite(json, `${JSON.stringify(mergeEvaluations(before, evaluation), null, 2)}\n`);
   console.log(`written: ${json}`);
+}
+
+/** The images that samples are compared with; those that latents were encoded from must be named. @throws UsageError. */
+function comparedData(
+  { network, config: { data } }: Source,
+  latents: PicturedLatents | undefined,
+  named: string | undefined,
+): DataRequest {
+  if (!latents) return { name: named ?? data.name, ...(data.size !== undefined && { size: data.size }) };
+  const { decoder } = latents;
+  if (!decoder)
+    throw new UsageError('the model was trained on latents of an autoencoder that is not known', 'give --vae KEY');
+  checkLatents(decoder, network.input[0]);
+  if (named === undefined)
+    throw new UsageError('the model was trained on latents', 'give --data FOLDER, the images to compare with');
+  return { name: named, size: shownShape(network.input, decoder)[1], crop: 'centre' };
+}
+
+/** Samples and images side by side are of one size, and of one setting. @throws UsageError. */
+function checkNearest(
+  shape: readonly number[],
+  { name, channels, height, width }: Dataset,
+  { steps, seeds }: { steps: readonly number[]; seeds: readonly number[] },
+): void {
+  if (steps.length > 1 || seeds.length > 1)
+    throw new UsageError(
+      `--nearest with --steps ${steps} and seeds ${seeds}`,
+      'give one number of steps, and one seed',
+    );
+  if (shape.join() !== [channels, height, width].join())
+    throw new UsageError(
+      `--nearest: the samples are ${shape.join(' x ')}, the images of ${name} ${channels} x ${height} x ${width}`,
+      'give --data of the size of the samples',
+    );
 }
 
 /** Labels are compared by number: those of other data mean other things. @throws UsageError. */
@@ -118,66 +214,38 @@ function checkClasses({ network }: Source, dataset: Dataset): void {
     );
 }
 
-interface Evaluating {
-  readonly source: Source;
-  readonly dataset: Dataset;
-  readonly features: FeaturesFile;
+type Evaluating = Parameters<typeof Scorer.open>[0] & {
   readonly settings: readonly RunConfig[];
-  readonly options: EvalOptions;
-  readonly signal: AbortSignal;
-}
+  readonly seeds: readonly number[];
+  readonly nearest: string | undefined;
+};
 
 /** Scores every setting, a row each, or those before a signal came; returns what the rows have in common. */
 async function scoreAll(
   rows: EvaluationRow[],
-  { source, dataset, features, settings, options, signal }: Evaluating,
-): Promise<Omit<Evaluation, 'rows' | 'date'>> {
-  const device = await openNodeDevice();
-  const workspace = new Workspace(device);
-  const notice = precisionNotice(options.precision ?? 'f32', workspace.caps);
-  if (notice) console.warn(notice);
-  const network = featureNetwork(workspace, features);
-  const [channels, height, width] = source.network.input;
-  checkFits(network, { channels, height, width });
-  const start = performance.now();
+  { settings, seeds, nearest, ...request }: Evaluating,
+): Promise<Omit<Evaluation, 'rows' | 'date'> | undefined> {
+  const { signal, images } = request;
+  let scorer: Scorer | undefined;
   try {
-    const reference = await referenceFor(workspace, network, dataset, options.images, signal);
-    console.log(
-      `${dataset.size} training images in the features of ${network.name}: ${secondsSince(start)} s on ${adapterName(device)}`,
-    );
-    const weights = new WeightStore(workspace, source.network).frozen('weights');
-    weights.flat.values.write(source.weights);
+    scorer = await Scorer.open(request);
     console.log(HEADER);
     for (const config of settings) {
-      const row = await scoreOne(workspace, { source, weights, network, reference, config, options, signal });
-      checkScores(row);
+      const all = [];
+      for (const seed of seeds) all.push(await scorer.score(config, seed));
+      if (nearest !== undefined) await scorer.writeNearest(nearest);
+      const { sampling_steps: steps, sampling_order: order } = config.sample;
+      const row = rowOf({ steps, order, setting: settingOf(config) }, all);
       rows.push(row);
-      console.log(lineOf(row));
+      console.log(lineOf(row, images));
+      const sizes = sizesLine(row);
+      if (sizes) console.log(sizes);
     }
   } catch (error) {
     if (!(signal.aborted && error === signal.reason)) throw error;
   }
-  const about = {
-    features: network.name,
-    images: options.images,
-    reference: `${dataset.name}, ${dataset.size} images`,
-    model: `${source.config.model.name}, ${source.label}`,
-    adapter: adapterName(device),
-  };
-  network.free();
-  await workspace.dispose();
-  device.destroy();
-  return about;
-}
-
-/** JSON has no NaN: it would be written as none. @throws UsageError. */
-function checkScores(row: EvaluationRow): void {
-  const stray = Object.entries(row).find(([, value]) => typeof value === 'number' && !Number.isFinite(value));
-  if (stray)
-    throw new UsageError(
-      `the score ${stray[0]} at ${row.steps} steps is ${stray[1]}`,
-      'give more --images, or look at the samples: the model may have diverged',
-    );
+  await scorer?.close();
+  return scorer?.about;
 }
 
 /** The run's report with the new table in it. */
@@ -186,87 +254,3 @@ async function refreshReport(run: FolderStore, config: RunConfig): Promise<void>
   const { writeReport } = await import('./report_file.ts'); // a plotting library, of no use until now
   console.log(`report ${writeReport({ run, config, ...(stripStep !== undefined && { stripStep }) })}`);
 }
-
-async function referenceFor(
-  workspace: Workspace,
-  network: FeatureNetwork,
-  dataset: Dataset,
-  images: number,
-  signal: AbortSignal,
-): Promise<Reference> {
-  const { features } = await embed(workspace, network, dataset, { signal });
-  return referenceOf(workspace, features, network.dim, images, { signal });
-}
-
-interface Task {
-  source: Source;
-  weights: Weights;
-  network: FeatureNetwork;
-  reference: Reference;
-  config: RunConfig;
-  options: EvalOptions;
-  signal: AbortSignal;
-}
-
-/** Samples and scores at one number of steps. */
-async function scoreOne(workspace: Workspace, task: Task): Promise<EvaluationRow> {
-  const { source, config, options, network, reference, signal } = task;
-  const start = performance.now();
-  const [channels, height, width] = source.network.input;
-  const one = channels * height * width;
-  const numClasses = Math.max(1, source.network.numClasses);
-  const labels = Uint32Array.from({ length: options.images }, (_, i) => i % numClasses);
-  const { samples: all, nfe } = await draw(workspace, source.network, task.weights, config, {
-    labels,
-    seed: options.seed,
-    atOnce: options.batch,
-    signal,
-    precision: options.precision ?? 'f32',
-  });
-  const seconds = Number(secondsSince(start));
-  const samples: ImageSource = {
-    size: options.images,
-    channels,
-    height,
-    width,
-    image: (index, out, offset) => out.set(all.subarray(index * one, (index + 1) * one), offset),
-  };
-  const embedding = await embed(workspace, network, samples, { signal });
-  const scores: Scores = await score(workspace, reference, embedding, labels, { signal });
-  const { sampling_steps, sampling_order } = config.sample;
-  return { steps: sampling_steps, order: sampling_order, nfe, setting: settingOf(config), ...scores, seconds };
-}
-
-/** The sampler's options but its steps, in one line. */
-function settingOf({ sample }: RunConfig): string {
-  const { sampling_order, extrapol_ratio, stochast_ratio, time_dist_ctrl, rfba_gap_steps, cfg_scale } = sample;
-  const until = sample.target_time;
-  const parts = [sampling_order === 1 ? 'Euler' : 'Heun'];
-  if (extrapol_ratio !== 0) parts.push(`kappa ${extrapol_ratio}`);
-  if (stochast_ratio !== 0) parts.push(`rho ${stochast_ratio}`);
-  if (time_dist_ctrl.some((v) => v !== 1)) parts.push(`warp ${time_dist_ctrl}`);
-  parts.push(`gaps ${rfba_gap_steps}`);
-  if (until !== undefined)
-    parts.push(`mean velocity to ${{ end: 'the end', next: 'the next time', same: 'its own time' }[until]}`);
-  if (cfg_scale !== 1) parts.push(`cfg ${cfg_scale} on ${sample.cfg_interval}`);
-  if (sample.compat) parts.push(`compat ${sample.compat}`);
-  return parts.join(', ');
-}
-
-const HEADER = ' steps    FD      KID  precision recall accuracy nearest  seconds  setting';
-
-function lineOf(r: EvaluationRow): string {
-  const cells = [
-    String(r.steps).padStart(6),
-    r.frechet.toFixed(2).padStart(8),
-    r.kid.toFixed(3).padStart(8),
-    r.precision.toFixed(3).padStart(8),
-    r.recall.toFixed(3).padStart(8),
-    (r.accuracy === null ? '-' : r.accuracy.toFixed(3)).padStart(8),
-    (r.nearest === null ? '-' : r.nearest.toFixed(2)).padStart(7),
-    r.seconds.toFixed(1).padStart(8),
-  ];
-  return `${cells.join(' ')}  ${r.setting}`;
-}
-
-const secondsSince = (start: number) => ((performance.now() - start) / 1000).toFixed(1);

@@ -2,13 +2,17 @@ import { Command, CommanderError } from 'commander';
 import { restWhileWaiting } from '../device/rests.node.ts';
 import { packageVersion } from './bundled.ts';
 import { addConvert } from './convert.ts';
+import { addDecode } from './decode.ts';
+import { addDigits } from './digits.ts';
 import { addEmbed } from './embed.ts';
+import { addEncode } from './encode.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
 import { reportFailure, UsageError } from './failure.ts';
 import { outliveReaders } from './pipes.ts';
 import { addReport } from './report.ts';
 import { addSample } from './sample.ts';
+import { addSearchSampler } from './search_sampler.ts';
 import { addTrain } from './train.ts';
 import { addTune } from './tune.ts';
 
@@ -23,9 +27,13 @@ export function program(addMore: (ucgm: Command) => void): Command {
   addTune(ucgm);
   addSample(ucgm);
   addEval(ucgm);
+  addSearchSampler(ucgm);
   addExport(ucgm);
   addReport(ucgm);
+  addEncode(ucgm);
+  addDecode(ucgm);
   addConvert(ucgm);
+  addDigits(ucgm);
   addEmbed(ucgm);
   addMore(ucgm);
   for (const command of ucgm.commands)

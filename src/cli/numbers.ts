@@ -43,3 +43,18 @@ export function numberList(text: string, count?: number): number[] {
   if (count !== undefined && values.length !== count) throw new InvalidArgumentError(`give ${count} numbers.`);
   return values;
 }
+
+/** Seeds between commas; a single number is how many, from 0 on. */
+export function seedNumbers(text: string): number[] {
+  const values = text.split(',').map(seedNumber);
+  const [first] = values as [number];
+  if (values.length > 1) {
+    if (new Set(values).size < values.length) throw new InvalidArgumentError('give each seed once.');
+    return values;
+  }
+  if (first < 1 || first > MOST_SEEDS) throw new InvalidArgumentError(`give 1 to ${MOST_SEEDS} seeds, or a list.`);
+  return Array.from({ length: first }, (_, i) => i);
+}
+
+/** Seeds of one scoring: more are a slip of the hand. */
+const MOST_SEEDS = 1000;

@@ -3,14 +3,18 @@ import { LatentBatches } from '../data/latent_batches.node.ts';
 import { readLatentStats, writeLatentStats } from '../data/latent_stats.node.ts';
 import { type OpenedData, openBatches } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
+import { autoencoderKind } from '../models/autoencoders/registry.ts';
 import { NonFiniteError } from '../optim/non_finite.ts';
 import { type CommandLine, shellText } from '../run/commands.ts';
+import { checkLatents, type PictureDecoder } from '../run/decoder.ts';
 import type { RunEvents } from '../run/events.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
+import { seenPath } from '../run/kept_settings.node.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
 import { Session } from '../run/session.ts';
 import type { RunConfig } from '../run/settings.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
+import { decoderOf } from './autoencoder.ts';
 import { shortTraining } from './average_age.ts';
 import { packageVersion } from './bundled.ts';
 import { UsageError } from './failure.ts';
@@ -49,7 +53,7 @@ export async function runTraining(request: TrainingRequest): Promise<void> {
   try {
     // The run's own statistics: those of its data may have changed, or not be kept.
     const stats = resume && existsSync(resume.latentStatsPath) ? readLatentStats(resume.latentStatsPath) : undefined;
-    const source = await openBatches(config.data, config.train.seed, stats);
+    const source = await openBatches(config.data, config.train.seed, stats, undefined, ownScale);
     try {
       await trainFrom(source, request, stop);
     } finally {
@@ -64,7 +68,7 @@ export async function runTraining(request: TrainingRequest): Promise<void> {
 
 async function trainFrom(source: OpenedData, request: TrainingRequest, stop: StopSignals): Promise<void> {
   const { config, resume, out } = request;
-  if (source instanceof LatentBatches) keepScale(source, config);
+  const decoder = source instanceof LatentBatches ? keepLatents(source, config) : undefined;
   const note = resume ? undefined : shortTraining(config);
   let run = resume;
   let unlock: (() => void) | undefined;
@@ -90,6 +94,7 @@ async function trainFrom(source: OpenedData, request: TrainingRequest, stop: Sto
       resume: resume !== undefined,
       weights,
       teacher,
+      decoder,
       events: [command, new Progress()],
     });
     const size = `${(session.trainer.weights.flat.count / 1e6).toFixed(2)}M parameters`;
@@ -98,7 +103,7 @@ async function trainFrom(source: OpenedData, request: TrainingRequest, stop: Sto
     );
     if (note) console.log(`note: ${note}`);
     (run as FolderStore).writeCommand(thisCommand());
-    await trainIn(run as FolderStore, session, stop);
+    await trainIn(run as FolderStore, session, stop, decoder);
     await session.close();
     session.device.destroy();
   } finally {
@@ -123,7 +128,12 @@ async function openDevice(source: OpenedData, tuned: boolean | undefined): Promi
   return device;
 }
 
-async function trainIn(run: FolderStore, session: Session, { signal }: StopSignals): Promise<void> {
+async function trainIn(
+  run: FolderStore,
+  session: Session,
+  { signal }: StopSignals,
+  decoder: PictureDecoder | undefined,
+): Promise<void> {
   const { config, source } = session;
   if (source instanceof LatentBatches) writeLatentStats(run.latentStatsPath, source.stats);
   try {
@@ -134,7 +144,7 @@ async function trainIn(run: FolderStore, session: Session, { signal }: StopSigna
   if (signal.aborted) console.log(`stopped at step ${session.step}; the state is saved. Go on with --resume`);
   await reportTraining(session.trainer, run, config, adapterName(session.device), {
     signal,
-    ...(source.latents && { latents: source.latents }),
+    ...(source.latents && { latents: { ...source.latents, decoder } }),
   });
 }
 
@@ -154,10 +164,27 @@ function divergence(
   );
 }
 
-/** Puts into the settings how the latents are scaled, so that sampling needs no data. */
-function keepScale(source: LatentBatches, config: RunConfig): void {
+/** The scaling that belongs to an autoencoder's weights, where there is one: latents are scaled by it unless the settings say how. */
+const ownScale = (key: string) => autoencoderKind(key).scale;
+
+/**
+ * Puts into the settings how the latents are scaled and which autoencoder they are of, so that sampling needs no data.
+ * @returns what makes pictures of them, where that is known.
+ */
+function keepLatents(source: LatentBatches, { data, train }: RunConfig): PictureDecoder | undefined {
   for (const warning of source.warnings) console.warn(warning);
-  config.data.latent_norm ??= true;
-  config.data.latent_multiplier = source.latents.multiplier;
-  if (config.train.sample_every > 0) console.log(LATENT_PICTURE_NOTE);
+  data.latent_norm ??= true;
+  data.latent_multiplier = source.latents.multiplier;
+  const { autoencoder: key, weights } = source.origin;
+  if (key !== undefined && data.autoencoder !== undefined && key !== data.autoencoder)
+    throw new UsageError(
+      `data.autoencoder is ${data.autoencoder}, the latents of ${data.name} are of ${key}`,
+      'leave data.autoencoder out, or encode the pictures by it',
+    );
+  data.autoencoder ??= key;
+  if (weights !== undefined) data.autoencoder_weights ??= seenPath(data.name, weights);
+  if (data.autoencoder !== undefined) checkLatents(autoencoderKind(data.autoencoder), source.channels);
+  const decoder = decoderOf(data);
+  if (!decoder && train.sample_every > 0) console.log(LATENT_PICTURE_NOTE);
+  return decoder;
 }

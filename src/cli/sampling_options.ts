@@ -10,6 +10,7 @@ export interface SamplingFlags {
   kappa?: number;
   rho?: number | 'Auto';
   cfg?: number;
+  cfgInterval?: number[];
   warp?: number[];
   gaps?: number[];
   precision?: PassPrecision;
@@ -24,6 +25,7 @@ export function addSamplingOptions(command: Command): Command {
     .option('--warp <a,b,c>', 'Kumaraswamy warp of the times', (text) => numberList(text, 3))
     .option('--gaps <a,b>', 'gaps left at the noise end and the data end', (text) => numberList(text, 2))
     .option('--cfg <x>', 'guidance scale', realNumber)
+    .option('--cfg-interval <a,b>', 'times on which guidance acts', (text) => numberList(text, 2))
     .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName);
 }
 
@@ -37,6 +39,7 @@ export function withSampling(config: RunConfig, flags: SamplingFlags, steps?: nu
     time_dist_ctrl: flags.warp,
     rfba_gap_steps: flags.gaps,
     cfg_scale: flags.cfg,
+    cfg_interval: flags.cfgInterval,
   };
   const merged = mergeConfig('the command line', config, { sample } as PartialConfig);
   // A second-order step compares velocities at two times: they cannot be means over a span.

@@ -5,6 +5,7 @@ import { readBytes } from '../io/read.node.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
 import { keptIn, seenFrom } from '../run/kept_settings.node.ts';
 import { encodeModel, modelOf, type TrainedModel } from '../run/model_file.ts';
+import { groupNameOf } from '../run/stored_model.ts';
 import { parseWeightsFile, type WeightsFile } from '../run/weights_file.ts';
 import { youngAverage } from './average_age.ts';
 import { UsageError } from './failure.ts';
@@ -24,6 +25,8 @@ export interface Source extends TrainedModel {
 export interface Choice {
   /** Of a run: `ema` (if left out) or `model`. */
   readonly weights?: string | undefined;
+  /** Of a run: the average of this decay. */
+  readonly average?: number | undefined;
   /** Of a run: those of this step's checkpoint; the newest if left out. */
   readonly at?: number | undefined;
 }
@@ -35,22 +38,32 @@ export interface Choice {
  * @throws UsageError (also for weights that are not finite), IoError, ConfigError, ModelError, OptionError for what is not
  * there or does not fit.
  */
-export function openSource(from: string, { weights, at }: Choice = {}): Source {
+export function openSource(from: string, { weights, average, at }: Choice = {}): Source {
   if (weights !== undefined && weights !== 'ema' && weights !== 'model')
     throw new UsageError(`--weights ${weights}`, 'use ema or model');
+  if (weights !== undefined && average !== undefined)
+    throw new UsageError(`--weights ${weights} and --average ${average}`, 'give one of them');
   if (statOf(from)?.isFile()) {
     if (weights !== undefined) throw new UsageError(`--weights: ${from} holds one set of weights`, 'leave it out');
+    if (average !== undefined) throw new UsageError(`--average: ${from} holds one set of weights`, 'leave it out');
     if (at !== undefined) throw new UsageError(`step ${at}: ${from} holds one set of weights`, 'give a run folder');
     return openModelFile(from);
   }
-  const which = weights ?? 'ema';
   const run = FolderStore.open(from);
   const config = run.settings();
+  const which = average === undefined ? (weights ?? 'ema') : { average };
   const { network, weights: values, step } = weightsOf(run, config, which, at);
   const latents = latentScaleOf(run, config);
-  const young = which === 'ema' ? youngAverage(run, config, step) : undefined;
+  const young = which === 'model' ? undefined : youngAverage(run, config, step, average);
   if (young) console.warn(`warning: ${young}`);
-  return { config, network, weights: values, label: `step ${step}, ${which}`, run, ...(latents && { latents }) };
+  return {
+    config,
+    network,
+    weights: values,
+    label: `step ${step}, ${groupNameOf(which, config)}`,
+    run,
+    ...(latents && { latents }),
+  };
 }
 
 function openModelFile(path: string): Source {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { FolderStore } from '../run/folder_store.node.ts';
-import { presetNamed } from '../run/presets.ts';
+import { presetNamed, startingPresets } from '../run/presets.ts';
 import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
 import type { PassPrecision } from '../tensor/index.ts';
 import { readConfigFile } from './config_file.ts';
@@ -34,7 +34,7 @@ export function addTrain(ucgm: Command): void {
       'digits, shapes, or a folder (images, one folder a class; MNIST idx files; or latent shards)',
     )
     .option('--model <name>', 'tiny, small, mnist, or CLASS-SIZE/PATCH such as TiT-S/2')
-    .option('--preset <name>', 'settings to start from: tiny, mnist, multistep (default: tiny)')
+    .option('--preset <name>', `settings to start from: ${startingPresets().join(', ')} (default: tiny)`)
     .option(
       '--config <file>',
       "YAML with sections model, data, transport, optimizer, train, sample; the reference's keys",

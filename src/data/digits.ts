@@ -3,7 +3,7 @@ import { ArrayDataset, DataError, type Dataset } from './dataset.ts';
 import { gunzipped } from './gunzip.ts';
 
 const CLASSES = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
-const AGAIN = 'make it by npx tsx tools/digits-file.ts FILE';
+const AGAIN = 'make it by npx ucgm digits --out FILE';
 
 /** Digits as a file for pages, in chunks: safetensors of images u8 [N, H, W] and labels u8 [N]. */
 export function encodeDigits(dataset: Dataset): Uint8Array[] {

@@ -373,7 +373,11 @@ function frame(m: Machine): void {
  * @throws IoError for a name that is not allowed, a broken pickle, or more than MAX_PICKLE_STEPS.
  */
 export function parsePickle(bytes: Uint8Array, where: string, host: PickleHost): unknown {
-  const input = new PickleBytes(bytes, where);
+  return parseNextPickle(new PickleBytes(bytes, where), host);
+}
+
+/** As parsePickle, of the pickle that comes next in a file of several. */
+export function parseNextPickle(input: PickleBytes, host: PickleHost): unknown {
   const machine = new Machine(input, host);
   for (;;) {
     const opcode = input.uint8();

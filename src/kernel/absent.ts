@@ -23,7 +23,7 @@ function withoutBlocks(code: string, knob: string): string {
     const found = new RegExp(`^[ \\t]*if \\(${knob}(?:\\)| &&[^{]*\\)) \\{`, 'm').exec(rest);
     if (!found) return done + rest;
     const end = endOfBlock(rest, found.index + found[0].length);
-    const otherwise = /^\s*else\s+/.exec(rest.slice(end))?.[0].length ?? 0;
+    const otherwise = /^\s*else\b\s*/.exec(rest.slice(end))?.[0].length ?? 0;
     done += rest.slice(0, found.index);
     rest = rest.slice(end + otherwise);
   }

@@ -58,10 +58,11 @@ export const flag: Needed<boolean> = declare('true or false', (v) => typeof v ==
 /** A finite number. */
 export const number: Needed<number> = declare('a finite number', (v) => Number.isFinite(v));
 
-/** An array of so many finite numbers. */
-export function numbers<T extends readonly number[]>(length: T['length']): Needed<T> {
-  const accepts = (v: unknown) => Array.isArray(v) && v.length === length && v.every((each) => Number.isFinite(each));
-  return declare(`an array of ${length} finite numbers`, accepts);
+/** An array of so many finite numbers; of any length if left out. */
+export function numbers<T extends readonly number[]>(length?: T['length']): Needed<T> {
+  const fits = (v: readonly unknown[]) => length === undefined || v.length === length;
+  const accepts = (v: unknown) => Array.isArray(v) && fits(v) && v.every((each) => Number.isFinite(each));
+  return declare(`an array of ${length === undefined ? '' : `${length} `}finite numbers`, accepts);
 }
 
 /** Any string; where there are few, `oneOf` names them. */

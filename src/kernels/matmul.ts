@@ -24,6 +24,7 @@ export {
   type PlainTile,
   type TiledTile,
 } from './matmul_tile.ts';
+export { sumsOnTheWay } from './product_tile.ts';
 
 /**
  * Batched matrix product with a fused epilogue: `out = residual + gate * act(op(A) op(B) + bias)`.

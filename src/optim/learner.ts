@@ -14,6 +14,7 @@ import {
   WorkspaceError,
 } from '../tensor/index.ts';
 import { Average } from './average.ts';
+import { Averages } from './averages.ts';
 import { GradientClip } from './clip.ts';
 import { HalfWeights } from './half_weights.ts';
 import { LearnerError } from './learner_error.ts';
@@ -82,6 +83,7 @@ export class Learner {
   readonly #gradients: FlatBuffers;
   readonly #halves: HalfWeights;
   readonly #ema: Average;
+  readonly #averages: Averages;
   readonly #clip: GradientClip;
   readonly #loss: Tensor;
   readonly #log: StepLog;
@@ -119,6 +121,7 @@ export class Learner {
     this.average = this.#store.frozen('average');
     this.#ema = new Average(workspace, this.average.flat.values);
     this.#ema.copy(this.weights.flat.values);
+    this.#averages = new Averages(workspace, this.#store, this.weights.flat.values, options.emaDecays ?? []);
     this.optimizer = new Optimizer(workspace, this.weights.flat, options.optimizer);
     this.lossScale = mixed ? new LossScale(workspace) : undefined;
     this.#clip = new GradientClip(workspace, this.#gradients, options.maxGradNorm, this.lossScale?.state);
@@ -129,6 +132,11 @@ export class Learner {
   /** Steps done. */
   get steps(): number {
     return this.#steps;
+  }
+
+  /** Every average by its decay: `average`, and those of `emaDecays`. */
+  get averages(): Map<number, NetworkWeights> {
+    return new Map([[this.options.emaDecay, this.average], ...this.#averages.byDecay()]);
   }
 
   /** Another set of the module's weights, all zeros, without gradients; freed with the learner. */
@@ -211,6 +219,7 @@ export class Learner {
     if (onWeights) hookWeights(workspace, weights, clip, onWeights);
     if (!fused) this.#ema.update(weights, options.emaDecay, clip);
     if (!fused) this.#halves.update();
+    this.#averages.update(weights, clip);
     for (const follower of this.#followers) follower.update(clip);
     this.#log.record(this.#steps, this.#loss, clip, this.lossScale?.state);
   }
@@ -334,23 +343,24 @@ export class Learner {
     if (this.#failure) throw this.#failure;
   }
 
-  /** All that a checkpoint holds by parameter: model, ema, and the optimiser's (m, v, s). */
+  /** All that a checkpoint holds by parameter: model, ema, further averages, and the optimiser's (m, v, s). */
   groups(): Map<string, FlatBuffers> {
     return new Map([
       ['model', this.weights.flat.values],
       ['ema', this.average.flat.values],
+      ...this.#averages.groups(),
       ...this.optimizer.groups(),
     ]);
   }
 
   /**
-   * Puts given weights, by parameter, in the place of the initialisation; the average starts as their copy.
+   * Puts given weights, by parameter, in the place of the initialisation; the averages start as their copies.
    * @throws NonFiniteError by name; TensorError for those of another module.
    */
   startFrom(weights: HostParameters): void {
     refuseNonFinite('the weights to start from:', weights);
     this.weights.flat.values.write(weights);
-    this.average.flat.values.write(weights);
+    for (const average of this.averages.values()) average.flat.values.write(weights);
   }
 
   /** Takes up where a checkpoint stopped, after its groups were written. */
@@ -372,6 +382,7 @@ export class Learner {
     this.optimizer.free();
     this.#clip.free();
     this.#ema.free();
+    this.#averages.free();
     this.#log.free();
     this.lossScale?.free();
     this.#freeEach();

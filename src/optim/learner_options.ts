@@ -1,4 +1,16 @@
-import { callback, either, flag, group, number, object, oneOf, optional, signal, type Wrong } from '../kernel/index.ts';
+import {
+  callback,
+  either,
+  flag,
+  group,
+  number,
+  numbers,
+  object,
+  oneOf,
+  optional,
+  signal,
+  type Wrong,
+} from '../kernel/index.ts';
 import type { FlatBuffers } from '../tensor/index.ts';
 import { type PassPrecision, precisionOption } from '../tensor/index.ts';
 import type { OptimizerOptions } from './optimizer.ts';
@@ -8,6 +20,8 @@ export interface LearnerOptions {
   optimizer: OptimizerOptions;
   /** Decay of the average of the weights. */
   emaDecay: number;
+  /** Decays of further averages, kept beside it: to choose among them when the training is over. */
+  emaDecays?: readonly number[];
   /** Global norm to clip gradients to; null for none. */
   maxGradNorm: number | null;
   /** Seed of the first weights, 0 to 2^32 - 1. */
@@ -35,6 +49,7 @@ export interface LearnerOptions {
 export const LEARNER_OPTIONS = {
   optimizer: object<OptimizerOptions>(),
   emaDecay: number,
+  emaDecays: optional(numbers<readonly number[]>()),
   maxGradNorm: either(number, oneOf(null)),
   seed: number,
   checkpointing: optional(flag),
@@ -45,13 +60,24 @@ export const LEARNER_OPTIONS = {
 };
 
 /** What is wrong with a learner's numbers, if something is. */
-export function wrongNumbers({ seed, maxGradNorm, emaDecay }: LearnerOptions): Wrong | undefined {
+export function wrongNumbers({ seed, maxGradNorm, emaDecay, emaDecays = [] }: LearnerOptions): Wrong | undefined {
   if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32)
     return { what: `seed is ${seed}`, fix: 'give a whole number from 0 to 4294967295' };
   if (maxGradNorm !== null && maxGradNorm <= 0)
     return { what: `maxGradNorm is ${maxGradNorm}`, fix: 'give a positive number, or null for no clipping' };
   if (!(emaDecay >= 0 && emaDecay <= 1)) return { what: `emaDecay is ${emaDecay}`, fix: 'give a number from 0 to 1' };
-  return undefined;
+  return wrongDecays(emaDecay, emaDecays);
+}
+
+/** What is wrong with the decays of further averages, if something is. */
+export function wrongDecays(emaDecay: number, emaDecays: readonly number[]): Wrong | undefined {
+  const bad = emaDecays.find((decay) => !(decay >= 0 && decay <= 1));
+  if (bad !== undefined) return { what: `a decay is ${bad}`, fix: 'give numbers from 0 to 1' };
+  const all = [emaDecay, ...emaDecays];
+  const twice = all.find((decay, i) => all.indexOf(decay) < i);
+  return twice === undefined
+    ? undefined
+    : { what: `the decay ${twice} is there twice`, fix: 'give each once: the average of emaDecay is kept anyway' };
 }
 
 /** How one step is run. */

@@ -1,14 +1,15 @@
 import type { CommandLine } from '../run/commands.ts';
 import type { Evaluation, EvaluationProblem } from '../run/evaluation.ts';
+import type { Expected } from '../run/expected.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { type ComparedRun, comparisonSection } from './comparison.ts';
+import { documentHtml } from './document.ts';
 import { evaluationSection } from './evaluation.ts';
 import { escapeHtml, section, shortNumber } from './html.ts';
 import { duration, minuteOf, originSection, trainingSeconds } from './origin.ts';
 import { type SampledGrid, type Strip, samplesSection, stripSection } from './pictures.ts';
 import { scheduleSection } from './schedule.ts';
 import { column, lastOf, type Row } from './series.ts';
-import { STYLE } from './style.ts';
 import { trainingSection } from './training.ts';
 
 /** All that a report shows; what is left out of a run folder is left out here. */
@@ -26,6 +27,8 @@ export interface ReportData {
   /** Classes of the columns of the grids and the strip, from the left. */
   readonly columnNames?: readonly string[];
   readonly evaluation?: Evaluation | EvaluationProblem;
+  /** What the preset gave that the run follows. */
+  readonly expected?: Expected;
   /** The adapter that the run was trained on. */
   readonly adapter?: string;
   /** Numbers that are trained. */
@@ -35,9 +38,6 @@ export interface ReportData {
   /** Other runs to show beside it. */
   readonly others?: readonly ComparedRun[];
 }
-
-/** Nothing may be fetched or run, whatever a file of the run folder holds. */
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 /** A run as one HTML page that needs no other file and no network. */
 export function reportHtml(data: ReportData): string {
@@ -54,7 +54,7 @@ export function reportHtml(data: ReportData): string {
   } = data;
   const title = `${config.model.name} on ${config.data.name}`;
   const sections = [
-    trainingSection(metrics, data.brokenLines ?? 0),
+    trainingSection(metrics, data.brokenLines ?? 0, data.expected),
     ...(others.length > 0
       ? [
           comparisonSection([
@@ -65,33 +65,12 @@ export function reportHtml(data: ReportData): string {
       : []),
     ...(strip ? [stripSection(strip, columnNames)] : []),
     samplesSection(samples, config.train.sample_every, columnNames),
-    ...(evaluation ? [evaluationSection(evaluation)] : []),
+    ...(evaluation ? [evaluationSection(evaluation, data.expected)] : []),
     scheduleSection(config),
     originSection(commands),
     configSection(data.configText),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<style>
-${STYLE}
-</style>
-</head>
-<body>
-<header>
-<h1>${escapeHtml(title)}</h1>
-${facts(data)}
-</header>
-<main>
-${sections.join('\n')}
-</main>
-</body>
-</html>
-`;
+  return documentHtml(title, facts(data), sections.join('\n'));
 }
 
 /** What one wants to know first. */

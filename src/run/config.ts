@@ -24,6 +24,10 @@ export interface DataConfig {
   latent_norm?: boolean | undefined;
   /** Latents: factor on the values after that (default: 1). */
   latent_multiplier?: number | undefined;
+  /** Latents: key of the autoencoder that they are of, which makes pictures of samples. */
+  autoencoder?: string | undefined;
+  /** Its file of weights, where the key alone does not say which. */
+  autoencoder_weights?: string | undefined;
 }
 
 /** How long, and what is kept. */
@@ -33,6 +37,8 @@ export interface TrainConfig {
   seed: number;
   /** Decay of the averaged weights. */
   ema_decay: number;
+  /** Decays of further averages that are kept, to choose among when the training is over: `--average DECAY` (default: none). */
+  ema?: number[] | undefined;
   /** Global norm to clip gradients to; null for none. */
   max_grad_norm: number | null;
   /** Steps between two looks at the metrics, between two checkpoints, and between two pictures of samples (0: none). */

@@ -1,7 +1,12 @@
 import * as v from 'valibot';
+import { deviation, limitOf, mean } from './statistics.ts';
 
 const number = v.number();
 const numberOrNone = v.nullable(v.number());
+const bySize = v.array(v.object({ images: number, frechet: number }));
+
+/** Scores that are averaged over seeds. */
+const SCORES = ['frechet', 'kid', 'precision', 'recall', 'accuracy', 'nearest'] as const;
 
 const row = v.object({
   steps: v.pipe(v.number(), v.integer(), v.minValue(1)),
@@ -9,19 +14,28 @@ const row = v.object({
   nfe: number,
   /** Everything else about the sampler, in words; a row is found by it and its steps. */
   setting: v.string(),
+  /** Scores: of several seeds their means. */
   frechet: number,
   kid: number,
   precision: number,
   recall: number,
   accuracy: numberOrNone,
   nearest: numberOrNone,
+  /** Sampling, of one seed. */
   seconds: number,
+  /** Seeds of the noise; rows of earlier versions do not say. */
+  seeds: v.optional(v.array(number)),
+  /** Standard deviation of each score over the seeds; null of one. */
+  deviation: v.optional(v.record(v.string(), numberOrNone)),
+  /** The distance by number of samples, and that of endless ones by the line through these; see metrics/sample_size.ts and statistics.ts. */
+  bySize: v.optional(bySize),
+  limit: v.optional(numberOrNone),
 });
 
 const schema = v.object({
   /** Which network the features are of. */
   features: v.string(),
-  /** Samples a row. */
+  /** Samples a row and seed. */
   images: number,
   /** What the samples are compared with. */
   reference: v.string(),
@@ -36,6 +50,41 @@ const schema = v.object({
 /** Scores by number of steps: what `ucgm eval` writes as JSON. */
 export type Evaluation = v.InferOutput<typeof schema>;
 export type EvaluationRow = v.InferOutput<typeof row>;
+
+/** Scores of the samples of one seed, and what they took. */
+export interface SeedScores extends Pick<EvaluationRow, (typeof SCORES)[number] | 'nfe' | 'seconds'> {
+  readonly seed: number;
+  readonly bySize: NonNullable<EvaluationRow['bySize']>;
+}
+
+/** One row of the scores of several seeds: means, deviations, and the distance of endless samples. */
+export function rowOf(
+  sampler: Pick<EvaluationRow, 'steps' | 'order' | 'setting'>,
+  all: readonly SeedScores[],
+): EvaluationRow {
+  const [first] = all as [SeedScores, ...SeedScores[]];
+  const over = <T>(of: (values: number[]) => T) =>
+    Object.fromEntries(
+      SCORES.map((name) => {
+        const values = all.map((scores) => scores[name]).filter((value) => value !== null);
+        return [name, values.length === 0 ? null : of(values)] as const;
+      }),
+    );
+  const sizes = first.bySize.map(({ images }, i) => ({
+    images,
+    frechet: mean(all.map((scores) => scores.bySize[i]?.frechet as number)),
+  }));
+  return {
+    ...sampler,
+    ...(over(mean) as Pick<EvaluationRow, (typeof SCORES)[number]>),
+    nfe: first.nfe,
+    seconds: Number(mean(all.map(({ seconds }) => seconds)).toFixed(1)),
+    seeds: all.map(({ seed }) => seed),
+    deviation: over(deviation),
+    bySize: sizes,
+    limit: limitOf(sizes),
+  };
+}
 
 /** Why a text is no evaluation. */
 export interface EvaluationProblem {

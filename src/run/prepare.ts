@@ -14,6 +14,7 @@ export function trainerOf(workspace: Workspace, config: RunConfig): Trainer {
     objective: transport,
     optimizer: optimizer as OptimizerOptions,
     emaDecay: train.ema_decay,
+    ...(train.ema && { emaDecays: train.ema }),
     maxGradNorm: train.max_grad_norm,
     seed: train.seed,
     checkpointing: train.gradient_checkpointing ?? false,
@@ -29,6 +30,12 @@ export function resolveOptimizer({ optimizer, train }: RunConfig): RunConfig['op
   const resolved = { ...(decays(optimizer.lr_decay) && { lr_decay_steps: train.steps }), ...optimizer };
   checkOptimizer(resolved);
   return resolved;
+}
+
+/** The transport section with the length of a falling step ratio filled in, likewise. */
+export function resolveTransport({ transport, train }: RunConfig): RunConfig['transport'] {
+  const [first, last] = transport.step_ratio ?? [];
+  return first === last ? transport : { step_ratio_steps: train.steps, ...transport };
 }
 
 /** @throws RunError for a batch that no device holds, before memory for it is asked for. */

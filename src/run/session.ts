@@ -7,6 +7,7 @@ import { restoreTrainer } from '../ucgm/checkpoint.ts';
 import type { HostParameters, Trainer } from '../ucgm/trainer.ts';
 import { collapseWatch } from './alarms.ts';
 import { checkpointBytes, joined, resumeTrainer, saveCheckpoint, stateOf } from './checkpoint.ts';
+import type { PictureDecoder, PicturedLatents } from './decoder.ts';
 import { RunError } from './errors.ts';
 import { type RunEvents, Subscribers } from './events.ts';
 import { Gate } from './gate.ts';
@@ -14,8 +15,9 @@ import { type TrainingRun, trainRun } from './loop.ts';
 import { networkOf, resolveModel } from './model.ts';
 import { encodeModel, type ModelDtype } from './model_file.ts';
 import { samplePictures } from './pictures.ts';
-import { checkBatch, keepData, resolveOptimizer, trainerOf } from './prepare.ts';
+import { checkBatch, keepData, resolveOptimizer, resolveTransport, trainerOf } from './prepare.ts';
 import { type DrawnImages, type ImageRequest, sampleImages, withSampling } from './samples.ts';
+import { tested } from './self_test.ts';
 import type { RunConfig } from './settings.ts';
 import type { Awaitable, RunStore } from './store.ts';
 
@@ -43,6 +45,8 @@ export interface SessionRequest {
   readonly teacher?: HostParameters | undefined;
   /** Milliseconds that one submit may take the device, about; as they come if left out, which is fastest. */
   readonly submitMs?: number | undefined;
+  /** Of latents: what makes pictures of samples. */
+  readonly decoder?: PictureDecoder | undefined;
   readonly events?: readonly RunEvents[] | undefined;
 }
 
@@ -95,6 +99,7 @@ export class Session {
     const config = structuredClone(request.config);
     config.model = resolveModel(config.model, source);
     config.optimizer = resolveOptimizer(config);
+    config.transport = resolveTransport(config);
     checkBatch(config, source);
     const { precision = 'f32' } = config.train;
     if (precision !== 'f32') checkNetworkPrecision(precision, networkOf(config.model));
@@ -103,6 +108,7 @@ export class Session {
     const state = checkpoint && stateOf(checkpoint, 'the checkpoint');
     const device = request.device ?? (await request.requestDevice?.());
     if (!device) throw new RunError('there is no device', 'give device, or requestDevice');
+    if (precision !== 'f32') await tested(device, subscribers.warn);
     const now = onDevice(device, config, request);
     const notice = precisionNotice(precision, now.workspace.caps);
     if (notice) subscribers.warn(notice);
@@ -129,6 +135,12 @@ export class Session {
 
   get network(): VelocityNetwork {
     return this.#now.trainer.network;
+  }
+
+  /** The data's latents, where it is such, with what makes pictures of them. */
+  get #latents(): PicturedLatents | undefined {
+    const { latents } = this.source;
+    return latents && { ...latents, decoder: this.#request.decoder };
   }
 
   get state(): 'ready' | 'training' | 'paused' {
@@ -179,7 +191,7 @@ export class Session {
     return this.#anywhere(({ workspace, trainer }) => {
       const weights = request.weights === 'model' ? trainer.weights : trainer.average;
       const own = { precision: config.train.precision ?? 'f32', ...request };
-      return sampleImages(workspace.lease('drawing'), trainer.network, weights, config, own, this.source.latents);
+      return sampleImages(workspace.lease('drawing'), trainer.network, weights, config, own, this.#latents);
     });
   }
 
@@ -232,7 +244,7 @@ export class Session {
         trainer,
         config,
         store,
-        latents: source.latents,
+        latents: this.#latents,
         signal,
         sampled: (step, samples) => subscribers.tell((to) => to.sampled?.(step, samples)),
       }),
@@ -269,7 +281,9 @@ export class Session {
     const before = this.#now;
     await this.#subscribers.tell((to) => to.lost?.(loss, before.trainer.step));
     await before.workspace.dispose();
-    this.#now = onDevice(await requestDevice(), this.config, this.#request);
+    const device = await requestDevice();
+    if ((this.config.train.precision ?? 'f32') !== 'f32') await tested(device, this.#subscribers.warn);
+    this.#now = onDevice(device, this.config, this.#request);
     await resumeTrainer(this.#now.trainer, this.store, this.#subscribers);
   }
 

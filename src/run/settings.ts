@@ -61,6 +61,7 @@ const transport = v.strictObject({
   time_logit_normal: v.optional(v.tuple([real, real])),
   residual: v.optional(v.picklist(RESIDUALS)),
   loss_power: v.optional(share),
+  twin_ratios: v.optional(pair(share)),
   loss_eps: v.optional(positive),
   compat: v.optional(v.literal('reference')),
 } satisfies Entries<ObjectiveOptions>);
@@ -126,6 +127,8 @@ const schema = v.strictObject({
     fingerprint: v.optional(v.string()),
     latent_norm: v.optional(v.boolean()),
     latent_multiplier: v.optional(positive),
+    autoencoder: v.optional(v.string()),
+    autoencoder_weights: v.optional(v.string()),
   } satisfies Entries<DataConfig>),
   transport,
   optimizer: v.strictObject({
@@ -145,6 +148,7 @@ const schema = v.strictObject({
     steps: count,
     seed: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 32 - 1)),
     ema_decay: share,
+    ema: v.optional(v.array(share)),
     max_grad_norm: v.nullable(positive),
     log_every: count,
     checkpoint_every: count,

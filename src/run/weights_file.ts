@@ -1,5 +1,6 @@
+import { parseModulePickle } from '../io/module_pickle.ts';
 import { isSafetensors, parseSafetensors, type RawTensor } from '../io/safetensors.ts';
-import { isTorchFile, parseTorchCheckpoint } from '../io/torch_checkpoint.ts';
+import { isPlainPickle, isTorchFile, parseTorchCheckpoint } from '../io/torch_checkpoint.ts';
 import { type CheckpointTensors, plainTensors, torchTensors } from '../io/torch_names.ts';
 import { RunError } from './errors.ts';
 
@@ -17,14 +18,15 @@ export interface WeightsFile {
 const OUR_NAMES = /^(model|ema)\//;
 
 /**
- * Reads the bytes of a file of torch.save or of safetensors, known by the first of them whatever the file's name is.
+ * Reads the bytes of a file of torch.save, of safetensors or of NVIDIA's pickles of networks, known by the first of them whatever the file's name is.
  * @param path the file's name, for errors.
  * @throws RunError for another kind, IoError for a file that cannot be read.
  */
 export function parseWeightsFile(content: Uint8Array, path: string): WeightsFile {
   const bytes = content.byteLength;
   if (!isSafetensors(content) && (isTorchFile(content) || /\.(pt|pth)$/i.test(path))) {
-    const tree = parseTorchCheckpoint(content, path); // says what the file is where it is of another kind
+    // Says what the file is where it is of another kind.
+    const tree = isPlainPickle(content) ? networksOf(content, path) : parseTorchCheckpoint(content, path);
     return { bytes, metadata: {}, checkpoint: () => torchTensors(tree, path), plain: () => plainTensors(tree, path) };
   }
   if (!isSafetensors(content) && !/\.safetensors$/i.test(path))
@@ -39,6 +41,12 @@ export function parseWeightsFile(content: Uint8Array, path: string): WeightsFile
       ? { tensors, optimizerStep: wholeOrNone(metadata.optimizer_step), config: undefined, notes: [] }
       : torchTensors(tensors, path);
   return { bytes, metadata, checkpoint, plain: () => tensors };
+}
+
+/** The networks of a pickle of EDM or EDM2, and what is known of them beside: they are of EDM's transport. */
+function networksOf(content: Uint8Array, path: string): Map<string, unknown> {
+  const config = new Map([['transport', new Map([['type', 'EDM']])]]);
+  return new Map<string, unknown>([...parseModulePickle(content, path), ['config', config]]);
 }
 
 function wholeOrNone(text: string | undefined): number | undefined {

@@ -13,5 +13,5 @@ export { groupOf, type HostTensor, restoreTrainer, type TrainerState, trainerSta
 export { ENHANCED_STYLES, type EnhancedStyle, OBJECTIVE_DEFAULTS, type ObjectiveOptions } from './options.ts';
 export { type SampleControl, type SampleRequest, type SampleResult, sample } from './sampler.ts';
 export { SAMPLING_DEFAULTS, type SamplingOptions, timeGrid } from './schedule.ts';
-export { type HostParameters, type StepControl, Trainer, type TrainerOptions } from './trainer.ts';
+export { type HostParameters, type SampleLosses, type StepControl, Trainer, type TrainerOptions } from './trainer.ts';
 export { OptionError, TRANSPORTS, type Transport, type TransportName, transportNamed } from './transport.ts';

@@ -1,7 +1,7 @@
 import type { Tape } from '../autograd/tape.ts';
 import type { Weights } from '../nn/network.ts';
 import type { Tensor } from '../tensor/index.ts';
-import type { ObjectiveResult, TrainingPasses } from './objective.ts';
+import type { LossPlace, ObjectiveResult, TrainingPasses } from './objective.ts';
 
 /** One batch on the GPU. */
 export interface BatchTensors {
@@ -36,7 +36,7 @@ export interface Method {
     online: Weights,
     teacher: Weights | undefined,
     batch: BatchTensors,
-    total: { values: Tensor; slot: number },
+    total: LossPlace,
   ): ObjectiveResult;
   free(): void;
 }

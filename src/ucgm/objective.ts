@@ -47,6 +47,15 @@ export interface ObjectiveResult {
   readonly backward: () => void;
 }
 
+/** Where a step's loss goes. */
+export interface LossPlace {
+  /** The mean, into element `slot`. */
+  readonly values: Tensor;
+  readonly slot: number;
+  /** [B]: the loss of each sample, before its weight; a tensor of the step if left out. */
+  readonly perSample?: Tensor;
+}
+
 /**
  * The objective of UCGM-T: F at x_t with gradient, the target (at lambda 0 the velocity, enhanced by the teacher; else the
  * consistency target), the loss. The total goes to `total[slot]`. Only F's own pass is recorded. `tape` must record for
@@ -60,7 +69,7 @@ export function objective(
   teacher: Weights | undefined,
   options: ObjectiveOptions,
   inputs: StepInputs,
-  total: { values: Tensor; slot: number },
+  total: LossPlace,
 ): ObjectiveResult {
   const { device } = tape.workspace;
   const batch = inputs.x.shape[0] as number;
@@ -114,13 +123,13 @@ export function withLoss(
   target: Tensor,
   weight: Tensor,
   choice: LossChoice,
-  total: { values: Tensor; slot: number },
+  total: LossPlace,
 ): ObjectiveResult {
   const { device } = tape.workspace;
   const [batch, channels] = velocity.shape as [number, number, number, number];
   const pixels = velocity.count / batch / channels;
   const cosine = choice.wt_cosine_loss;
-  const perSample = tape.alloc(batch);
+  const perSample = total.perSample ?? tape.alloc(batch);
   const root = tape.alloc(batch);
   const pair = { prediction: velocity, target_value: target };
   tape.run(

@@ -5,7 +5,7 @@ import { STREAM, uniform01 } from '../rng/philox.ts';
 import type { Shard } from '../rng/shard.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 import type { BatchTensors, Method } from './method.ts';
-import { type ObjectiveResult, withLoss } from './objective.ts';
+import { type LossPlace, type ObjectiveResult, withLoss } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
 import { OptionError } from './transport.ts';
 import { TwoTimes } from './two_times.ts';
@@ -130,7 +130,7 @@ export class RecursiveMethod implements Method {
     online: Weights,
     teacher: Weights | undefined,
     batch: BatchTensors,
-    total: { values: Tensor; slot: number },
+    total: LossPlace,
   ): ObjectiveResult {
     const { rows, span, step: length, still, weight } = this.#own;
     const network = this.#network;

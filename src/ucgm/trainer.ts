@@ -2,6 +2,7 @@ import { Tape } from '../autograd/tape.ts';
 import { group, number, object, optional } from '../kernel/index.ts';
 import { randomNormal } from '../kernels/random.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
+import { randomConstants } from '../nn/tables.ts';
 import type { NetworkWeights } from '../nn/weights.ts';
 import { type HostParameters, Learner } from '../optim/learner.ts';
 import {
@@ -20,8 +21,9 @@ import type { PassPrecision } from '../tensor/index.ts';
 import { count, type FlatBuffers, type Tensor, type Workspace } from '../tensor/index.ts';
 import { AnyStepMethod } from './anystep.ts';
 import { type Batch, copyBatch } from './batch.ts';
+import { takeConstants } from './constants.ts';
 import type { Method } from './method.ts';
-import type { TrainingPasses } from './objective.ts';
+import type { LossPlace, TrainingPasses } from './objective.ts';
 import { firstDropped, isTurned, type ObjectiveOptions, validateObjective } from './options.ts';
 import { RecursiveMethod } from './rcgm.ts';
 import { Teacher } from './teacher.ts';
@@ -45,6 +47,15 @@ const OPTIONS = group<TrainerOptions>(
   wrongNumbers,
 );
 
+/** What one step's loss is the mean of, sample by sample. */
+export interface SampleLosses {
+  readonly step: number;
+  /** [B]: from the data, 0, to the noise, 1. */
+  readonly times: Float32Array;
+  /** [B]: each before its weight. */
+  readonly losses: Float32Array;
+}
+
 /** Batches whose memory is kept: one is uploaded while the next is given. */
 const MOST_ROOMS = 2;
 
@@ -63,7 +74,9 @@ export class Trainer {
   readonly #inputs: { [K in 'x' | 'z' | 't' | 'y' | 'yNull' | 'key' | 'dropoutKey']: Tensor };
   readonly #training: TrainingPasses;
   readonly #method: Method;
-  readonly #total: Tensor;
+  readonly #loss: LossPlace & { readonly perSample: Tensor };
+  /** The step that `#loss` is of. */
+  #lossOf: number | undefined;
   /** Memory of batches that were uploaded, for those to come. */
   readonly #rooms: Float32Array<ArrayBuffer>[] = [];
   #freed = false;
@@ -115,7 +128,7 @@ export class Trainer {
       dropoutKey: make('dropout key', 4),
     };
     this.#training = trainingPasses(this.#inputs.dropoutKey, shard.first, objective);
-    this.#total = make('batch loss', 1);
+    this.#loss = { values: make('batch loss', 1), slot: 0, perSample: make('loss of each sample', batchSize) };
     workspace.stream.write(this.#inputs.yNull, new Uint32Array(batchSize).fill(this.#nullLabel));
   }
 
@@ -126,6 +139,11 @@ export class Trainer {
   /** The average of the weights, which is sampled from. */
   get average(): NetworkWeights {
     return this.learner.average;
+  }
+
+  /** Every average by its decay: `average`, and those of `emaDecays`. */
+  get averages(): Map<number, NetworkWeights> {
+    return this.learner.averages;
   }
 
   get optimizer(): Optimizer {
@@ -149,6 +167,7 @@ export class Trainer {
     const upload = () => this.#upload(copied);
     try {
       await this.learner.step({ upload, record: this.#record }, control);
+      this.#lossOf = this.step;
     } finally {
       if (this.#rooms.length < MOST_ROOMS) this.#rooms.push(copied.x);
     }
@@ -157,10 +176,9 @@ export class Trainer {
   /** Records the forward passes and the backward of one step, and gives its loss: the same commands in every step. */
   readonly #record = (tape: Tape): Tensor => {
     const inference = new Tape(this.workspace, { record: false, precision: this.#comparing });
-    const total = { values: this.#total, slot: 0 };
     const batch = { ...this.#inputs, training: this.#training };
-    this.#method.run(tape, inference, this.weights, this.teacher?.weights, batch, total).backward();
-    return this.#total;
+    this.#method.run(tape, inference, this.weights, this.teacher?.weights, batch, this.#loss).backward();
+    return this.#loss.values;
   };
 
   /**
@@ -172,12 +190,25 @@ export class Trainer {
     return this.learner.metrics();
   }
 
+  /**
+   * The losses of the last step's samples with their times; undefined before the first. Waits for the GPU. @throws as `metrics`, whose
+   * steps stay to be read.
+   */
+  sampleLosses(): Promise<SampleLosses | undefined> {
+    return this.inspect(async () => {
+      const step = this.#lossOf;
+      if (step === undefined) return undefined;
+      const [times, losses] = [this.#inputs.t, this.#loss.perSample];
+      return { step, times: await this.workspace.read(times), losses: await this.workspace.read(losses) };
+    });
+  }
+
   /** Runs `body` when all steps asked for before are done and known to be sound. @throws as `metrics`. */
   inspect<T>(body: () => Promise<T>): Promise<T> {
     return this.learner.inspect(body);
   }
 
-  /** All that a checkpoint holds, by group: model, ema, the optimiser's (m, v, s) and, where there is one of its own, teacher. */
+  /** All that a checkpoint holds, by group: model, ema, further averages, the optimiser's (m, v, s) and, where there is one of its own, teacher. */
   groups(): Map<string, FlatBuffers> {
     const groups = this.learner.groups();
     if (this.teacher && this.teacher.weights !== this.weights) groups.set('teacher', this.teacher.weights.flat.values);
@@ -185,7 +216,7 @@ export class Trainer {
   }
 
   /**
-   * Puts given weights, by parameter, in the place of the initialisation; the average starts as their copy, and so does a frozen
+   * Puts given weights, by parameter (and random constant), in the place of the initialisation; the average starts as their copy, and so does a frozen
    * teacher, if it is not given weights of its own.
    * @throws NonFiniteError by name, OptionError for a teacher's weights where the objective has no frozen teacher.
    */
@@ -193,12 +224,16 @@ export class Trainer {
     if (teacher && !this.teacher?.isFrozen)
       throw new OptionError('the objective has no frozen teacher', 'leave the teacher out, or set ema_decay_rate to 1');
     if (teacher) refuseNonFinite("the teacher's weights:", teacher);
-    this.learner.startFrom(weights);
-    this.teacher?.start(teacher);
+    const constants = randomConstants(this.network);
+    const parameters = new Map([...weights].filter(([name]) => !constants.has(name)));
+    this.learner.startFrom(parameters);
+    takeConstants(this, (name) => weights.get(name));
+    this.teacher?.start(teacher && new Map([...teacher].filter(([name]) => !constants.has(name))));
   }
 
   /** Takes up where a checkpoint stopped, after its groups were written. */
   restored(step: number, optimizerStep: number, cmd: number, teacherAhead: boolean): void {
+    this.#lossOf = undefined;
     this.learner.restored(step, optimizerStep);
     this.teacher?.restored(cmd, teacherAhead);
   }
@@ -209,7 +244,8 @@ export class Trainer {
     this.#freed = true;
     this.teacher?.free();
     this.#method.free();
-    for (const tensor of [...Object.values(this.#inputs), this.#total]) this.workspace.free(tensor);
+    for (const tensor of [...Object.values(this.#inputs), this.#loss.values, this.#loss.perSample])
+      this.workspace.free(tensor);
     await this.learner.free();
   }
 

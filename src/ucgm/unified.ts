@@ -4,7 +4,7 @@ import type { Shard } from '../rng/shard.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 import { consistencyCoefficients, lambdaAt, ROW } from './consistency.ts';
 import type { BatchTensors, Method } from './method.ts';
-import { type ObjectiveResult, objective } from './objective.ts';
+import { type LossPlace, type ObjectiveResult, objective } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
 import { multiStepCoefficients, needsTeacher } from './targets.ts';
 import { OptionError } from './transport.ts';
@@ -69,7 +69,7 @@ export class UnifiedMethod implements Method {
     online: Weights,
     teacher: Weights | undefined,
     batch: BatchTensors,
-    total: { values: Tensor; slot: number },
+    total: LossPlace,
   ): ObjectiveResult {
     const inputs = { ...batch, ...this.#own, ...(this.#consistency && { consistency: this.#consistency }) };
     return objective(tape, inference, this.#network, online, teacher, this.#options, inputs, total);

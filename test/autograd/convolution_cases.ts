@@ -1,16 +1,17 @@
 import { scaledSilu } from '../../src/autograd/ops/activation.ts';
 import { selfAttention } from '../../src/autograd/ops/attention.ts';
 import { channelsFirst, channelsLast } from '../../src/autograd/ops/channels_last.ts';
-import { clamp, combine } from '../../src/autograd/ops/combine.ts';
+import { clamp, combine, scale } from '../../src/autograd/ops/combine.ts';
 import { conv2d } from '../../src/autograd/ops/convolution.ts';
 import { dropout } from '../../src/autograd/ops/dropout.ts';
 import { labelMix } from '../../src/autograd/ops/embedding.ts';
 import { groupNorm } from '../../src/autograd/ops/group_norm.ts';
+import { linearAttention } from '../../src/autograd/ops/linear_attention.ts';
 import { normModulate } from '../../src/autograd/ops/norm.ts';
 import { pixelShuffle, pixelUnshuffle } from '../../src/autograd/ops/pixel_shuffle.ts';
 import { resample } from '../../src/autograd/ops/resample.ts';
 import { convWeight } from '../../src/autograd/ops/weight_norm.ts';
-import { wideAttention } from '../../src/autograd/ops/wide_attention.ts';
+import { wideAttention, wideAttentionOf } from '../../src/autograd/ops/wide_attention.ts';
 import { get, type OpCase } from './op_case.ts';
 
 const SAME = { size: [3, 3], padding: [1, 1] } as const;
@@ -129,9 +130,27 @@ export const CONVOLUTION_CASES: OpCase[] = [
   },
   {
     ops: ['wideAttention'],
+    name: 'two queries at a time',
+    shapes: { x: [2, 5, 18] },
+    build: (t, i) => wideAttention(t, get(i, 'x'), { most: 10 }),
+  },
+  {
+    ops: ['wideAttentionOf'],
+    name: 'queries, keys and values apart, three queries at a time',
+    shapes: { q: [1, 5, 6], k: [1, 5, 6], v: [1, 5, 6] },
+    build: (t, i) => wideAttentionOf(t, get(i, 'q'), get(i, 'k'), get(i, 'v'), { most: 15 }),
+  },
+  {
+    ops: ['wideAttention'],
     name: 'a head of 132 columns, as self-attention comes to it',
     shapes: { x: [1, 3, 396] },
     build: (t, i) => selfAttention(t, get(i, 'x'), { heads: 1, norm: 'none', eps: 0, scale: 0.1 }),
+  },
+  {
+    ops: ['linearAttention'],
+    name: 'two heads',
+    shapes: { x: [2, 5, 18] },
+    build: (t, i) => linearAttention(t, get(i, 'x'), 3, 0.1),
   },
   {
     ops: ['pixelUnshuffle'],
@@ -182,6 +201,12 @@ export const CONVOLUTION_CASES: OpCase[] = [
     name: 'two tensors',
     shapes: { a: [3, 5], b: [3, 5] },
     build: (t, i) => combine(t, get(i, 'a'), get(i, 'b'), 0.7, 1),
+  },
+  {
+    ops: ['scale'],
+    name: 'by a number',
+    shapes: { a: [3, 5] },
+    build: (t, i) => scale(t, get(i, 'a'), -0.7),
   },
   {
     ops: ['clamp'],

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { Baseline } from '../../bench/baseline.ts';
 import { addBench } from '../../bench/command.ts';
 import { compareResults } from '../../bench/compare.ts';
+import { decodeCases } from '../../bench/decode.ts';
 import type { Environment } from '../../bench/environment.ts';
 import { farthest, type KernelResult } from '../../bench/kernels.ts';
 import type { ModelResult } from '../../bench/model.ts';
@@ -126,7 +127,10 @@ describe('the bench', () => {
     const good = file('good.jsonl', [timed('a', 1)]);
     const refused: [args: string[], message: RegExp][] = [
       [['--suite', 'kernel'], /use one of smoke, kernels, compile, ceilings, model, latents/],
-      [['--sweet'], /unknown option '--sweet'.*bench takes --suite, --filter, --json, --baseline, --compare, --allow/],
+      [
+        ['--sweet'],
+        /unknown option '--sweet'.*bench takes --suite, --filter, --json, --baseline, --compare, --profile, --tune, --no-tuned, --allow/,
+      ],
       [['--filter', '('], /give a regular expression/],
       [['--filter', 'no such kernel'], /no case matches/],
       [['--json', join(folder, 'none', 'x.jsonl')], /cannot be written \(ENOENT\)/],
@@ -137,6 +141,9 @@ describe('the bench', () => {
       [['--compare', path, good], /line 1 is no object of JSON/],
       [['--compare', join(folder, 'none'), good], /cannot be read/],
       [['--compare', '--suite', 'smoke', good, good], /--compare has no use for --suite/],
+      [['--tune', '--filter', 'x'], /--tune has no use for --filter/],
+      [['--profile', '--json', 'x'], /--profile has no use for --json/],
+      [['--profile', '--filter', 'no such step'], /no step matches/],
       [['--compare', '--allow', 'much', good, good], /give a number of at least 0/],
       [['--compare', '--filter', 'b', good, good], /no case in common/],
       [['--allow', '5'], /--allow goes with --compare/],
@@ -235,6 +242,15 @@ describe('the bench', () => {
     expect(rows).toHaveLength(1 + 24 + 2);
   });
 
+  it('measures the decoding of a picture', async () => {
+    const json = join(folder, 'decode.jsonl');
+    const { lines } = await bench('--suite', 'model', '--filter', 'decode', '--json', json);
+    expect(lines.at(-1)).toBe('1 passed, 0 failed');
+    const [, pass] = jsonLines(json);
+    expect(pass).toMatchObject({ suite: 'model', case: 'taef2 decode 32', variant: 'taef2', shape: [1, 32, 4, 4] });
+    for (const key of ['ms', 'hostMs', 'firstMs', 'peakBytes']) expect(pass[key], key).toBeGreaterThan(0);
+  });
+
   it("has every case of the PyTorch baseline under the baseline's names", () => {
     const source = readFileSync('tools/torch_baseline.py', 'utf8');
     const named = [...source.matchAll(/^ {4}"((?:step|matmul|norm) [^"]+)": \(/gm)].map(([, name]) => name);
@@ -243,9 +259,13 @@ describe('the bench', () => {
     const attention = shapes.flatMap((shape) =>
       ['attention', ...kernels].map((kernel) => `${kernel} ${shape.replaceAll(', ', 'x')}`),
     );
-    expect([named.length, attention.length]).toEqual([6 + 8, 2 * 4]);
-    const ours = new Set([...modelCases(/(?:)/, false), ...catalogue.map((kase) => `${kase.kernel} ${kase.name}`)]);
-    expect([...named, ...attention].filter((name) => !ours.has(name as string))).toEqual([]);
+    const decoded = [...source.matchAll(/^ {4}"([^"]+ decode \d+)": \(/gm)].map(([, name]) => name);
+    const convolutions = [...source.matchAll(/^3x3\/1 pad .*$/gm)].map(([text]) => `conv2d ${text}`);
+    const all = [...named, ...attention, ...decoded, ...convolutions];
+    expect(all.length).toBe(6 + 8 + 2 * 4 + 3 + 16);
+    const models = [modelCases, decodeCases].flatMap((cases) => cases(/(?:)/, false));
+    const ours = new Set([...models, ...catalogue.map((kase) => `${kase.kernel} ${kase.name}`)]);
+    expect(all.filter((name) => !ours.has(name as string))).toEqual([]);
   });
 
   it('knows every case of the catalogue by a name of its own', () => {

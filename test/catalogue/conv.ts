@@ -320,7 +320,7 @@ const STEPS: Extract<ConvTile, { kind: 'tiled' }> = { kind: 'tiled', qm: 1, qn: 
 const WHOLE: ConvSizes = { ...images(2, 6, 16, 48, 12), kernel: [3, 3], padding: [1, 1, 1, 1] };
 const STRIDE: ConvSizes = { ...images(2, 5, 32, 20, 16), kernel: [3, 3], stride: 2, padding: [1, 1, 1, 1] };
 
-/** EDM2-S and UNet+ at CIFAR-10's size, as conv.md of the issue gives them. */
+/** EDM2-S, and UNet+ at CIFAR-10's size. */
 const BENCH: ConvSizes[] = [
   { ...images(16, 64, 64, 192, 192), kernel: [3, 3], padding: [1, 1, 1, 1] },
   { ...images(16, 32, 32, 384, 384), kernel: [3, 3], padding: [1, 1, 1, 1] },
@@ -332,6 +332,15 @@ const BENCH: ConvSizes[] = [
   { ...images(64, 8, 8, 256, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
   { ...images(16, 64, 64, 5, 192), kernel: [3, 3], padding: [1, 1, 1, 1] },
   { ...images(16, 64, 64, 192, 4), kernel: [3, 3], padding: [1, 1, 1, 1] },
+];
+/** Of SD-VAE's decoder at a picture of 256, and DC-AE's gated convolution. */
+const DECODERS: ConvSizes[] = [
+  { ...images(1, 32, 32, 512, 512), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(1, 64, 64, 512, 512), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(1, 128, 128, 512, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(1, 256, 256, 256, 128), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(1, 256, 256, 128, 3), kernel: [3, 3], padding: [1, 1, 1, 1] },
+  { ...images(1, 16, 16, 8192, 8192), kernel: [3, 3], padding: [1, 1, 1, 1], groups: 8192 },
 ];
 const TIMED = { benchOnly: true };
 
@@ -380,4 +389,5 @@ export const convCases: KernelCase[] = [
   convWeightCase({ ...(CONV_SIZES[5] as ConvSizes) }, { chunk: 16 }),
   ...tiledConvCases(true),
   ...BENCH.flatMap((o) => [convCase(o, {}, TIMED), convInputCase(o, {}, TIMED), convWeightCase(o, {}, TIMED)]),
+  ...DECODERS.map((o) => convCase(o, {}, TIMED)),
 ];

@@ -9,6 +9,7 @@ import { embeddingCases } from './embedding.ts';
 import { groupNormCases } from './group_norm.ts';
 import { largestCases } from './largest.ts';
 import { lincombCases } from './lincomb.ts';
+import { linearAttentionCases } from './linear_attention.ts';
 import { lossCases } from './loss.ts';
 import { matmulCases } from './matmul.ts';
 import { matrixBenchCases, matrixCases } from './matmul_matrix.ts';
@@ -56,6 +57,7 @@ export const catalogue: readonly KernelCase[] = [
   ...groupNormCases,
   ...unetCases,
   ...pixelCases,
+  ...linearAttentionCases,
   ...columnsCases,
   ...castCases,
 ];

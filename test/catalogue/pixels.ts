@@ -1,15 +1,7 @@
 import { type FilterOptions, filterDown, filterUp } from '../../src/kernels/filter.ts';
-import { linearAttentionApply, linearAttentionState } from '../../src/kernels/linear_attention.ts';
 import { channelsLast } from '../../src/kernels/patch.ts';
 import { pixelGather } from '../../src/kernels/pixel_shuffle.ts';
-import {
-  type FilterProblem,
-  filteredDown,
-  filteredUp,
-  linearlyAttended,
-  type PixelSquares,
-  pixelsGathered,
-} from '../reference/index.ts';
+import { type FilterProblem, filteredDown, filteredUp, type PixelSquares, pixelsGathered } from '../reference/index.ts';
 import { type KernelCase, prepared } from './case.ts';
 import { EXACT, floats, mapCase } from './map_case.ts';
 
@@ -109,55 +101,6 @@ function squaresCase(up: boolean, o: PixelSquares, extra: Partial<KernelCase> = 
   );
 }
 
-function linearAttentionCase(
-  apply: boolean,
-  [batch, n, heads, dim]: [number, number, number, number],
-  chunk: number,
-  extra: Partial<KernelCase> = {},
-): KernelCase {
-  const sizes = { batch, n, heads, dim };
-  const states = batch * heads * (dim + 1) * dim;
-  const kernel = apply ? 'linearAttentionApply' : 'linearAttentionState';
-  const tokens = batch * n * heads * dim;
-  return mapCase(
-    kernel,
-    'heads',
-    [batch, n, heads, dim],
-    4 * tokens + states,
-    (device) => {
-      const qkv = floats(3 * tokens, 1);
-      const eps = 1e-15;
-      if (!apply)
-        return prepared(
-          linearAttentionState.prepare(device),
-          { ...sizes, chunk },
-          {
-            inputs: { qkv },
-            outputs: { state: Math.ceil(n / chunk) * states },
-            oracle: () => {
-              const parts = Array.from(
-                { length: extra.benchOnly ? 1 : Math.ceil(n / chunk) },
-                (_, p) => linearlyAttended(qkv, sizes, eps, p * chunk, Math.min(n, (p + 1) * chunk)).state,
-              );
-              return { state: parts.flatMap((part) => [...part]) };
-            },
-          },
-        );
-      const { out, state } = linearlyAttended(qkv, sizes, eps);
-      return prepared(
-        linearAttentionApply.prepare(device),
-        { ...sizes, eps },
-        {
-          inputs: { qkv, state: Float32Array.from(state) },
-          outputs: { out: tokens },
-          oracle: () => ({ out }),
-        },
-      );
-    },
-    { flops: 2 * tokens * (dim + 1) * (apply ? 2 : 1), ...extra },
-  );
-}
-
 const even = (
   batch: number,
   height: number,
@@ -189,11 +132,6 @@ export const pixelCases: KernelCase[] = [
     squaresCase(up, { ...{ batch: 3, height: 1, width: 11, channels: 41 }, side: 1, each: 1, scale: 1 }),
     squaresCase(up, { ...{ batch: 1, height: 3, width: 2, channels: 12 }, side: 1, each: 4, scale: 0.25 }),
     squaresCase(up, { ...{ batch: 1, height: 1, width: 1, channels: 1 }, side: 3, each: 9, scale: 1 }),
-  ]),
-  ...[false, true].flatMap((apply) => [
-    linearAttentionCase(apply, [2, 5, 2, 3], 5, { smoke: true }),
-    linearAttentionCase(apply, [1, 1, 1, 1], 1),
-    linearAttentionCase(apply, [1, 41, 3, 32], 16),
   ]),
   channelsCase(false, 2, 3, 5, 1, { smoke: true }),
   channelsCase(false, 1, 1, 1, 0),

@@ -15,7 +15,8 @@ describe('ucgm eval and export', () => {
 
   beforeAll(async () => {
     await writeDigits(path('digits'), 300); // of all 10,000 the features alone take ten seconds a time
-    writeFileSync(path('small.yaml'), SMALL.replace('name: digits', `name: ${path('digits')}`));
+    const settings = SMALL.replace('name: digits', `name: ${path('digits')}`);
+    writeFileSync(path('small.yaml'), settings.replace('ema_decay: 0.5', 'ema_decay: 0.5, ema: [0, 0.6]'));
     const args = ['train', '--config', path('small.yaml'), '--steps', '5', '--out', path('run')];
     expect(await ucgm(args)).toMatchObject({ code: 0, stderr: '' });
   });
@@ -70,6 +71,51 @@ describe('ucgm eval and export', () => {
     expect(await ucgm(args)).toMatchObject({ code: 0, stdout: expect.stringContaining('2 network passes') });
   });
 
+  it('scores several seeds of the noise, each as it alone, and sets evaluations side by side', async () => {
+    const scored = async (file: string, ...more: string[]) => {
+      const out = await evaluate(path('run'), '--steps', '2', '--json', path(file), ...more);
+      expect(out).toMatchObject({ code: 0, stderr: '' });
+      return { stdout: out.stdout, row: table(path(file)).rows[0] };
+    };
+    const both = await scored('both.json', '--seeds', '2');
+    expect(both.row).toMatchObject({ seeds: [0, 1] });
+    expect(both.stdout).toMatch(/ 2 +2x40 /);
+    const each = [await scored('zero.json'), await scored('one.json', '--seeds', '1,5')];
+    const [zero, others] = each.map(({ row }) => row) as [typeof both.row, typeof both.row];
+    expect(others?.seeds).toEqual([1, 5]);
+    const off = Math.abs((both.row?.frechet as number) - (zero?.frechet as number)); // half of their distance
+    expect(both.row?.deviation?.frechet).toBeCloseTo(Math.SQRT2 * off, 9);
+    const out = await ucgm(['eval', '--compare', path('both.json'), path('one.json'), '--html', path('two.html')]);
+    expect(out).toMatchObject({ code: 0, stderr: '' });
+    expect(out.stdout).toMatch(/note: the seeds of the noise differ/);
+    expect(readFileSync(path('two.html'), 'utf8')).toContain('<svg');
+  });
+
+  it('scores and exports every average that the run kept: that of decay 0 is the weights themselves', async () => {
+    const label = async (...choice: string[]) => {
+      const args = ['--from', path('run'), ...choice];
+      const out = await ucgm(['export', ...args, '--out', path('average.safetensors')]);
+      expect(out).toMatchObject({ code: 0, stderr: '' });
+      return out.stdout.slice(out.stdout.indexOf('step'));
+    };
+    const bytes = async (...choice: string[]) => {
+      await label(...choice);
+      return readFileSync(path('average.safetensors'));
+    };
+    expect(await label('--average', '0.6')).toBe('step 5, ema-0.6\n');
+    expect(await label('--average', '0.5')).toBe('step 5, ema\n');
+    expect(await bytes('--average', '0')).toEqual(await bytes('--weights', 'model'));
+    expect(await bytes('--average', '0.6')).not.toEqual(await bytes('--average', '0.5'));
+    const scored = await evaluate(path('run'), '--steps', '2', '--average', '0.6', '--json', path('average.json'));
+    expect(scored.code).toBe(0);
+    expect(table(path('average.json')).model).toBe('tiny, step 5, ema-0.6');
+    const { code, stderr } = await evaluate(path('run'), '--average', '0.7');
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/no average of decay 0.7. Fix: it has those of 0.5, 0, 0.6/),
+    ]);
+  });
+
   it('samples the model that comes along where none is named', async () => {
     const args = ['sample', '--count', '10', '--grid', path('digits.png')];
     expect(await ucgm(args)).toMatchObject({
@@ -81,6 +127,10 @@ describe('ucgm eval and export', () => {
   });
 
   it.each([
+    ['nothing to score', () => ucgm(['eval']), /'--from <path>' not specified/],
+    ['one run to compare', () => ucgm(['eval', '--compare', path('run')]), /at least two runs/],
+    ['a run without scores', () => ucgm(['eval', '--compare', path('run'), path('run', 'samples')]), /score it first/],
+    ['seeds twice', () => evaluate(path('run'), '--seeds', '1,1'), /each seed once/],
     ['no such model', () => evaluate(path('nowhere')), /holds no run/],
     ['too few images', () => ucgm(['eval', '--from', path('run'), '--images', '2']), /at least 4 images/],
     ['no steps', () => evaluate(path('run'), '--steps', '0'), /sampling_steps is 0/],
@@ -89,6 +139,7 @@ describe('ucgm eval and export', () => {
     ['gaps that leave nothing', () => evaluate(path('run'), '--gaps', '0.6,0.6'), /less than 1 together/],
     ['a seed of more than 32 bits', () => evaluate(path('run'), '--seed', '4294967296'), /below 2\^32/],
     ['weights of a file', () => evaluate(path('model.safetensors'), '--weights', 'ema'), /holds one set of weights/],
+    ['an average of a file', () => evaluate(path('model.safetensors'), '--average', '0.6'), /holds one set of weights/],
     ['features that are none', () => evaluate(path('run'), '--features', path('model.safetensors')), /cannot be read/],
     ['weights of no kind', () => evaluate(path('run'), '--weights', 'best'), /use ema or model/],
     ['data without features', () => evaluate(path('run'), '--data', 'shapes'), /give --features FILE/],

@@ -7,6 +7,7 @@ import { Store } from '../../examples/studio/page/store.ts';
 import { linkOf, readLink } from '../../examples/studio/page/url.ts';
 import { DEFAULTS, samplingSettings, withSettings } from '../../examples/studio/settings.ts';
 import { TOYS, toyDataset } from '../../examples/studio/toy/data.ts';
+import { BUCKETS, LossesByTime } from '../../examples/studio/train/loss_by_time.ts';
 import { changesOf, RECIPES, recipeOf, stepsOf } from '../../examples/studio/train/recipes.ts';
 import { presetNamed } from '../../src/run/presets.ts';
 import { mergeConfig } from '../../src/run/settings.ts';
@@ -47,6 +48,38 @@ describe('recipes', () => {
     expect(config.data.batch_size).toBe(8);
     expect(config.optimizer.lr).toBe(1e-3);
     expect(stepsOf(settings)).toBe(config.train.steps);
+  });
+});
+
+describe('losses by time', () => {
+  it('are means of the samples of each tenth, a curve of a thousand samples after the other', () => {
+    const losses = new LossesByTime();
+    expect(losses.curves).toEqual([]);
+    const samples = (step: number, of: [time: number, loss: number][]) =>
+      losses.add({
+        step,
+        times: Float32Array.from(of, ([t]) => t),
+        losses: Float32Array.from(of, ([, loss]) => loss),
+      });
+    samples(3, [
+      [0, 1],
+      [0.05, 3],
+      [1, 8],
+    ]);
+    const [first] = losses.curves;
+    expect(first).toMatchObject({ first: 3, last: 3 });
+    expect(first?.points).toHaveLength(BUCKETS);
+    expect(first?.points[0]).toEqual([0.05, 2]);
+    expect(first?.points[5]).toEqual([0.55, null]);
+    expect(first?.points[9]).toEqual([0.95, 8]);
+    const many = Array.from({ length: 997 }, (): [number, number] => [0.55, 4]);
+    samples(4, many);
+    samples(5, [[0.2, 1]]);
+    const [whole, fresh] = losses.curves;
+    expect(whole).toMatchObject({ first: 3, last: 4 });
+    expect(whole?.points[5]).toEqual([0.55, 4]);
+    expect(fresh).toMatchObject({ first: 5, last: 5 });
+    expect(fresh?.points.filter(([, loss]) => loss !== null)).toEqual([[0.25, 1]]);
   });
 });
 

@@ -133,10 +133,10 @@ describe('files that are no torch files', () => {
     ['empty', new Uint8Array(0), 'torch', /no file of torch.save/],
     ['text', bytesOf('hello'), 'torch', /no file of torch.save/],
     [
-      'torch before 1.6',
+      'torch before 1.6, cut off',
       bytesOf('\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.'),
-      'torch',
-      /before 1\.6.*torch\.save/,
+      'pickle',
+      /ends where/,
     ],
     ['tar', tar, 'torch', /tar archive/],
     ['a plain pickle', pickle, 'torch', /pickle, but torch.save did not write it/],

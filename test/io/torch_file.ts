@@ -57,6 +57,8 @@ export class Call {
     readonly module: string,
     readonly name: string,
     readonly args: readonly unknown[],
+    /** A state that what is made is given. */
+    readonly state?: unknown,
   ) {}
 }
 
@@ -103,7 +105,10 @@ function encode(value: unknown): Uint8Array {
   }
   if (value instanceof Raw) return value.bytes;
   if (value instanceof Tuple) return bytesOf('(', ...value.items.map(encode), 't');
-  if (value instanceof Call) return bytesOf(`c${value.module}\n${value.name}\n`, encode(new Tuple(value.args)), 'R');
+  if (value instanceof Call) {
+    const made = bytesOf(`c${value.module}\n${value.name}\n`, encode(new Tuple(value.args)), 'R');
+    return value.state === undefined ? made : bytesOf(made, encode(value.state), 'b');
+  }
   if (Array.isArray(value)) return bytesOf('](', ...value.map(encode), 'e');
   if (value instanceof Map) {
     const items = [...value].flatMap(([key, item]) => [encode(key), encode(item)]);
@@ -118,7 +123,8 @@ function encode(value: unknown): Uint8Array {
   throw new Error(`cannot save ${String(value)}`);
 }
 
-function storagesOf(value: unknown, found: Map<string, SavedStorage>): void {
+/** Finds the storages of a value that is to be saved. */
+export function storagesOf(value: unknown, found: Map<string, SavedStorage>): void {
   if (value instanceof Saved) found.set(value.storage.key, value.storage);
   else if (value instanceof Tuple) storagesOf(value.items, found);
   else if (value instanceof Call) storagesOf(value.args, found);

@@ -3,6 +3,7 @@ import { MetricError } from '../../src/metrics/errors.ts';
 import { frechetDistance, momentsOfFeatures } from '../../src/metrics/frechet.ts';
 import { kernelDistance } from '../../src/metrics/kid.ts';
 import { median, nearestRows, precisionRecall } from '../../src/metrics/neighbours.ts';
+import { distanceBySize } from '../../src/metrics/sample_size.ts';
 import { referenceOf, score } from '../../src/metrics/score.ts';
 import { Workspace } from '../../src/tensor/index.ts';
 import { testDevice } from '../gpu.ts';
@@ -23,6 +24,24 @@ const shared = async () => {
 afterAll(() => workspace?.dispose());
 
 describe('Frechet distance', () => {
+  it('by number of samples falls towards that of the distributions, as c / n', () => {
+    const [dim, n, shift] = [8, 8000, 0.3];
+    const unit = Float64Array.from({ length: dim * dim }, (_, i) => (i % (dim + 1) === 0 ? 1 : 0));
+    const reference = { mean: new Float64Array(dim), covariance: unit };
+    const samples = features(n, dim, 3, shift);
+    const all = frechetDistance(reference, momentsOfFeatures(samples, dim));
+    const sizes = distanceBySize(reference, samples, all);
+    expect(sizes.map(({ images }) => images)).toEqual([800, 1600, 4000, 8000]);
+    const above = sizes.map(({ images, frechet }) => (frechet - dim * shift ** 2) * images);
+    // Of a unit Gaussian the mean is off by dim / n, the covariance by dim (dim + 1) / (4 n) to first order.
+    const c = dim + (dim * (dim + 1)) / 4;
+    for (const value of above.slice(0, 2)) expect(Math.abs(value / c - 1)).toBeLessThan(0.5);
+    expect(distanceBySize(reference, samples.subarray(0, 40 * dim), 5)).toEqual([
+      { images: 20, frechet: expect.any(Number) },
+      { images: 40, frechet: 5 },
+    ]);
+  });
+
   const gaussian = (mean: number[], covariance: number[]) => ({
     mean: Float64Array.from(mean),
     covariance: Float64Array.from(covariance),

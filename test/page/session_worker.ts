@@ -51,6 +51,41 @@ const commands = {
     };
   },
 
+  /** Trains as `train` does as far as a moment, tells that it is there, and in the middle of a write stays there. */
+  async trainUntil({ run, steps, resume, moment }: Train & { readonly moment: Moment }) {
+    let there: (where: string) => void = () => {};
+    const reached = new Promise<string>((resolve) => {
+      there = resolve;
+    });
+    if ('writing' in moment) haltInWriting(`${moment.writing}.safetensors`, there);
+    const session = await openSession({
+      requestDevice: device,
+      config: SMALL,
+      data: shapesDataset(DATA),
+      steps,
+      store: await OpfsStore.open(run),
+      resume: resume ?? false,
+      onLost: (loss) => self.postMessage({ lost: loss.message }),
+      onStep: ({ step }) => {
+        if ('after' in moment && step === moment.after) there(`after step ${step}`);
+      },
+    });
+    session.train().then(
+      async () => self.postMessage({ ended: base64(await session.checkpoint()) }),
+      (error) => self.postMessage({ error: error.stack }),
+    );
+    return reached;
+  },
+
+  /** Names of all files of a run's checkpoints, those that a browser writes into meanwhile with them. */
+  async files({ run }: { readonly run: string }) {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('ucgm-runs');
+    const names: string[] = [];
+    const checkpoints = await (await folder.getDirectoryHandle(run)).getDirectoryHandle('checkpoints');
+    for await (const name of checkpoints.keys()) names.push(name);
+    return names.sort();
+  },
+
   /** Opens pictures of the page as data. */
   async pictures({ files }: { files: readonly (readonly [path: string, png: string])[] }) {
     const given = files.map(([path, png]) => {
@@ -74,6 +109,25 @@ const commands = {
     });
   },
 };
+
+/** Writes half of the next file of this name, and no more of it. */
+function haltInWriting(name: string, halfway: (where: string) => void): void {
+  const { createWritable } = FileSystemFileHandle.prototype;
+  FileSystemFileHandle.prototype.createWritable = async function (options) {
+    const file = await createWritable.call(this, options);
+    if (this.name !== name) return file;
+    const write = file.write.bind(file);
+    file.write = async (chunk) => {
+      await write((chunk as Uint8Array<ArrayBuffer>).subarray(0, (chunk as Uint8Array).length / 2));
+      halfway(`in the middle of ${name}`);
+      await new Promise(() => {});
+    };
+    return file;
+  };
+}
+
+/** In the write of a step's checkpoint, or once a step was measured. */
+type Moment = { readonly writing: number } | { readonly after: number };
 
 interface Train {
   readonly run: string;

@@ -61,7 +61,7 @@ export async function openFixture(name: string): Promise<Fixture> {
 }
 
 /** A file's bytes; a page asks the server that runs the tests. */
-async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   if (typeof document === 'undefined') return new Uint8Array(await (await import('node:fs/promises')).readFile(path));
   const answer = await fetch(`/@fs${path}`);
   if (!answer.ok) throw new Error(`${answer.status}`);

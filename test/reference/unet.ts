@@ -236,3 +236,61 @@ export function linearlyAttended(qkv: ArrayLike<number>, o: LinearHeads, eps: nu
     }
   return { out, state };
 }
+
+/** Gradients of `linearlyAttended`: by qkv, by numerators and denominators [batch, n, heads, dim + 1], and by the state. */
+export function linearlyAttendedGradients(
+  qkv: ArrayLike<number>,
+  dy: ArrayLike<number>,
+  o: LinearHeads,
+  eps: number,
+  begin = 0,
+  end = o.n,
+) {
+  const { batch, n, heads, dim } = o;
+  const place = (b: number, m: number, h: number, which: number, c: number) =>
+    ((b * n + m) * heads + h) * 3 * dim + which * dim + c;
+  const at = (...where: Parameters<typeof place>) => qkv[place(...where)] as number;
+  const relu = (x: number) => Math.max(x, 0);
+  const { out, state } = linearlyAttended(qkv, o, eps);
+  const dabove = new Float64Array(batch * n * heads * (dim + 1));
+  const dstate = new Float64Array(state.length); // of tokens begin up to end
+  const whole = new Float64Array(state.length);
+  const dqkv = new Float64Array(3 * out.length);
+  for (let b = 0; b < batch; b++)
+    for (let h = 0; h < heads; h++) {
+      const s = (i: number, j: number) => ((b * heads + h) * (dim + 1) + i) * dim + j;
+      const value = (m: number, i: number) => (i < dim ? at(b, m, h, 2, i) : 1);
+      for (let t = 0; t < n; t++) {
+        const head = (b * n + t) * heads + h;
+        let below = eps;
+        let along = 0;
+        for (let j = 0; j < dim; j++) {
+          below += (state[s(dim, j)] as number) * relu(at(b, t, h, 0, j));
+          along += (dy[head * dim + j] as number) * (out[head * dim + j] as number);
+        }
+        for (let i = 0; i <= dim; i++) {
+          const d = (i < dim ? (dy[head * dim + i] as number) : -along) / below;
+          dabove[head * (dim + 1) + i] = d;
+          for (let j = 0; j < dim; j++) {
+            const q = at(b, t, h, 0, j);
+            if (q > 0)
+              dqkv[place(b, t, h, 0, j)] = (dqkv[place(b, t, h, 0, j)] as number) + d * (state[s(i, j)] as number);
+            whole[s(i, j)] = (whole[s(i, j)] as number) + d * relu(q);
+            if (t >= begin && t < end) dstate[s(i, j)] = (dstate[s(i, j)] as number) + d * relu(q);
+          }
+        }
+      }
+      for (let m = 0; m < n; m++)
+        for (let j = 0; j < dim; j++) {
+          const k = at(b, m, h, 1, j);
+          let dk = 0;
+          for (let i = 0; i <= dim; i++) {
+            const d = whole[s(i, j)] as number;
+            dk += value(m, i) * d;
+            if (i < dim) dqkv[place(b, m, h, 2, i)] = (dqkv[place(b, m, h, 2, i)] as number) + d * relu(k);
+          }
+          if (k > 0) dqkv[place(b, m, h, 1, j)] = dk;
+        }
+    }
+  return { dqkv, dabove, dstate, out, state };
+}

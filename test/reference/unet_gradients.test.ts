@@ -9,6 +9,8 @@ import {
   groupNormed,
   groupNormGradients,
   labelMixed,
+  linearlyAttended,
+  linearlyAttendedGradients,
   normedWeights,
   numericalGradient,
   randn,
@@ -112,5 +114,17 @@ describe('f64 gradients of U-nets against central differences', () => {
     ).toBeLessThan(TOLERANCE);
     const byWeight = numericalGradient((v) => labelMixed(e, v, labels, how).out, w, dout);
     expect(relError(dweight, byWeight)).toBeLessThan(TOLERANCE);
+  });
+
+  it('ReLU linear attention', () => {
+    const o = { batch: 2, n: 5, heads: 2, dim: 3 };
+    const [qkv, dy] = [randn(2 * 5 * 2 * 9, 1), randn(2 * 5 * 2 * 3, 2)];
+    const eps = 1e-3;
+    const { dqkv, dstate } = linearlyAttendedGradients(qkv, dy, o, eps);
+    const numeric = numericalGradient((v) => linearlyAttended(v, o, eps).out, qkv, dy);
+    expect(relError(dqkv, numeric)).toBeLessThan(TOLERANCE);
+    const parts = [0, 3].map((begin) => linearlyAttendedGradients(qkv, dy, o, eps, begin, begin === 0 ? 3 : 5).dstate);
+    const sum = dstate.map((_, i) => (parts[0]?.[i] as number) + (parts[1]?.[i] as number));
+    expect(relError(sum, dstate)).toBeLessThan(1e-12);
   });
 });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { unzipSync } from 'fflate';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/run/index.ts';
@@ -74,6 +75,10 @@ describe('the studio', () => {
     );
     expect(main.longestTask).toBeGreaterThan(0);
     expect(main.longestTask).toBeLessThan(50);
+    // As few passes as there are: what is drawn beside the training takes a processor longer than the training.
+    await page.locator('#sampling').getByLabel('Steps', { exact: true }).fill('2');
+    await page.locator('#sampling').getByLabel('Guidance').fill('1');
+    await page.waitForURL(/[?&]steps=2&.*guidance=1(&|$)/);
     const { held = [] } = await page.evaluate(() => navigator.locks.query());
     expect(held.map(({ name }) => name)).toEqual(['ucgm run digits-1']); // another tab cannot write into it
     await page.reload();
@@ -81,6 +86,7 @@ describe('the studio', () => {
     expect(await textOf(page, '#training-said')).toMatch(/^resumed at step [12]0$/);
     const drawn = Number(await page.locator('#samples').getAttribute('data-drawn'));
     await page.waitForFunction((before) => Number(document.getElementById('samples')?.dataset.drawn) > before, drawn);
+    expect(await page.locator('#sampling').getByLabel('Steps', { exact: true }).inputValue()).toBe('2');
     const losses = await page.evaluate(async () => {
       const root = await navigator.storage.getDirectory();
       const runs = await root.getDirectoryHandle('ucgm-runs');
@@ -95,6 +101,8 @@ describe('the studio', () => {
     const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
     expect(mean(losses.slice(-8))).toBeLessThan(0.85 * mean(losses.slice(0, 8)));
     await rowOf(page, 'digits-1digitstinymulti-step30 of 30');
+    const byTime = page.getByRole('img', { name: /^Loss by time over time t: steps \d+ to \d+ from \d/ });
+    expect(await byTime.locator('circle').count()).toBeGreaterThan(5);
     await page.context().close();
   });
 
@@ -108,6 +116,7 @@ describe('the studio', () => {
     await page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'moons-tuned-1');
     await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 12 steps');
     await rowOf(page, 'moons-tuned-1moonstiny/1few-step12 of 12');
+    expect(await page.locator('#runs tr:not([aria-current]) td.differs').allTextContents()).toContain('multi-step');
     await page.getByRole('button', { name: 'Show moons-1' }).click();
     await page.waitForFunction(() => document.getElementById('model-name')?.textContent === 'moons-1');
     const [saved] = await Promise.all([
@@ -117,13 +126,32 @@ describe('the studio', () => {
     expect(saved.suggestedFilename()).toBe('moons-1.safetensors');
     const { config, network } = await loadModel(readFileSync(await saved.path()));
     expect([config.data.name, ...network.input]).toEqual(['moons', 2, 1, 1]);
+
+    const [zip] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download moons-1' }).click(),
+    ]);
+    const files = unzipSync(readFileSync(await zip.path()));
+    const checkpoint = 'moons-1/checkpoints/12.safetensors';
+    expect(Object.keys(files).sort()).toEqual([checkpoint, 'moons-1/config.yaml', 'moons-1/metrics.jsonl']);
+    await page.getByText('Model, steps and rate').click();
+    await page.getByLabel('Steps', { exact: true }).and(page.locator('#trainSteps')).fill('14');
+    await page.locator('#keepEvery').fill('');
+    await page.setInputFiles('#checkpoint', {
+      name: '12.safetensors',
+      mimeType: 'application/octet-stream',
+      buffer: Buffer.from(files[checkpoint] as Uint8Array),
+    });
+    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 14 steps');
+    await rowOf(page, 'moons-2moonstiny/1multi-step14 of 14');
+
     await page.setViewportSize({ width: 390, height: 800 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
     await page.context().close();
   });
 
-  it("trains on a person's own pictures, and says what to do where there are none", async () => {
-    const page = await studio.open('index.html?data=own&trainSteps=1&batch=2');
+  it("trains on a person's own pictures, also after a reload, and says what to do where there are none", async () => {
+    const page = await studio.open('index.html?data=own&trainSteps=6&batch=2&keepEvery=1');
     await page.click('#train');
     await page.waitForFunction(() =>
       /no pictures were chosen.*drop/.test(document.getElementById('training-status')?.textContent ?? ''),
@@ -133,8 +161,20 @@ describe('the studio', () => {
       [100, 300, 500].map((step) => `examples/studio/recorded/${step}.png`),
     );
     await page.click('#train:not([disabled])');
-    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 1 step');
-    await rowOf(page, 'own-1owntinymulti-step1 of 1');
+    await page.waitForFunction(() => /step \d/.test(document.querySelector('.numbers')?.textContent ?? ''));
+    await page.reload(); // with it go the files that were chosen, but not those that are kept
+    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 6 steps');
+    expect(await textOf(page, '#training-said')).toMatch(/^resumed at step \d+$/); // and not that the data are others
+    await rowOf(page, 'own-1owntinymulti-step6 of 6');
+    await page.getByRole('button', { name: 'Remove own-1' }).click();
+    await page.waitForFunction(() => document.querySelector('#runs tbody tr') === null);
+    const kept = await page.evaluate(async () => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('ucgm-pictures');
+      const names: string[] = [];
+      for await (const name of folder.keys()) names.push(name);
+      return names;
+    });
+    expect(kept).toEqual([]);
     await page.context().close();
   });
 

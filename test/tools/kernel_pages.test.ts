@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Environment } from '../../bench/environment.ts';
 import type { Line, Results } from '../../bench/results.ts';
+import { readResults } from '../../bench/results_file.ts';
 import * as kernels from '../../src/kernels/index.ts';
 import { kernelPages } from '../../tools/kernel-pages.ts';
 
@@ -42,9 +43,17 @@ describe('pages of kernels', () => {
   });
 
   it('show what was measured on a GPU, with adapter and date, and nothing of a software adapter', () => {
-    const page = kernelPages(measured(false)).get('norm.md');
-    expect(page).toContain('Some GPU, 2026-11-26, commit abc');
+    const page = kernelPages(new Map([['some-gpu', measured(false)]])).get('norm.md');
+    expect(page).toContain('## Measured on some-gpu\n\nSome GPU, 2026-11-26, commit abc');
     expect(page).toContain('| norm layer+stats 3x41/1 | 0.500 | 0.00197 | 1.97 | 25% |');
-    expect(kernelPages(measured(true)).get('norm.md')).toBe(pages.get('norm.md'));
+    const without = kernelPages(new Map()).get('norm.md');
+    expect(kernelPages(new Map([['a processor', measured(true)]])).get('norm.md')).toBe(without);
+  });
+
+  it('show what bench/measured holds, and it is of cases that there are', () => {
+    const shown = [...pages.values()].flatMap((page) => page.split('## Measured on nvidia-h100').slice(1));
+    expect(shown.length).toBeGreaterThan(0);
+    const cases = shown.join().match(/^\| \w+ .* \| [\d.e-]+ \| /gm) ?? [];
+    expect(cases).toHaveLength(readResults('bench/measured/nvidia-h100.jsonl').cases.size);
   });
 });

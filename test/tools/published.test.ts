@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -29,4 +29,11 @@ it('the site covers every entry of the package that has types of its own', () =>
     const entry = named.replace('ucgm-webgpu', '.');
     expect(exports[entry]?.types, path).toBe(`./dist/${path.replace('.ts', '.d.ts')}`);
   }
+});
+
+it('the page of the package names every family of kernels', () => {
+  const page = readFileSync(join(root, 'docs/package.md'), 'utf8');
+  const named = /one family: (.*) \|/.exec(page)?.[1]?.replaceAll('`', '').split(' ');
+  const modules = readdirSync(join(root, 'src/kernels')).map((file) => file.replace(/\.ts$/, ''));
+  expect(named).toEqual(modules.filter((name) => name !== 'index' && !name.endsWith('_tile')).sort());
 });

@@ -1,5 +1,4 @@
 import type { Dataset } from '../../../src/data/dataset.ts';
-import { type Sighting, sight } from '../../../src/run/alarms.ts';
 import {
   type LoadedModel,
   loadModel,
@@ -11,12 +10,11 @@ import {
   type Session,
   type TrainRequest,
 } from '../../../src/run/index.ts';
-import { velocityError } from '../../../src/ucgm/diagnostics.ts';
+import type { SampleLosses } from '../../../src/ucgm/index.ts';
 import type { Settings } from '../settings.ts';
 import { changesOf, recipeOf, stepsOf } from '../train/recipes.ts';
-import { beside, SUBMIT_MS } from './drawables.ts';
+import { SUBMIT_MS } from './drawables.ts';
 import { hold } from './hold.ts';
-import { TIMES } from './times.ts';
 
 /** What there is to see of a training, some times a second. */
 export interface TrainingUpdate {
@@ -26,6 +24,8 @@ export interface TrainingUpdate {
   readonly steps: number;
   /** Steps that were measured since the update before. */
   readonly measured: readonly Measured[];
+  /** Of the samples of one of them, where they were read. */
+  readonly samples?: SampleLosses;
   /** Bytes of buffers on the device, and the most that there were at once. */
   readonly bytes: number;
   readonly peak: number;
@@ -67,8 +67,8 @@ export class Training {
   readonly session: Session;
   readonly #listener: TrainingListener;
   readonly #release: () => void;
-  #seen: Sighting | undefined;
   #measured: Measured[] = [];
+  #samples: SampleLosses | undefined;
   #told = 0;
   #compiled: readonly [number, number] | undefined;
   #saved: number | undefined;
@@ -132,10 +132,13 @@ export class Training {
     this.#release();
   }
 
-  step(step: Measured): void {
+  /** Reads the losses of samples only for what is told: it waits for the device, which has just been waited for. */
+  async step(step: Measured): Promise<void> {
     this.#compiled = undefined;
     this.#measured.push(step);
-    this.#tellInTime();
+    if (!this.#isTime) return;
+    this.#samples = await this.session.trainer.sampleLosses();
+    this.tell();
   }
 
   saved(step: number): void {
@@ -162,22 +165,12 @@ export class Training {
       measured: this.#measured,
       bytes: ledger.total,
       peak: ledger.peak,
+      ...(this.#samples && { samples: this.#samples }),
       ...(this.#compiled && { compiled: this.#compiled }),
       ...(this.#saved !== undefined && { saved: this.#saved }),
     });
     this.#measured = [];
-  }
-
-  /** How far the velocity of the averaged weights is from the path's at some times, as a share of its size. */
-  async errorsByTime(): Promise<number[]> {
-    const { session } = this;
-    this.#seen ??= await sight(session.source, 0);
-    const { workspace, network, weights, config } = beside(session);
-    const { transport_type } = config.transport;
-    const errors: number[] = [];
-    for (const t of TIMES)
-      errors.push(await velocityError(workspace, network, weights, transport_type, this.#seen, config.train.seed, t));
-    return errors;
+    this.#samples = undefined;
   }
 
   /** The averaged weights as a model on the host, to tune from. */
@@ -186,7 +179,11 @@ export class Training {
   }
 
   #tellInTime(): void {
-    if (performance.now() - this.#told >= EVERY_MS) this.tell();
+    if (this.#isTime) this.tell();
+  }
+
+  get #isTime(): boolean {
+    return performance.now() - this.#told >= EVERY_MS;
   }
 }
 
@@ -197,7 +194,12 @@ function howItBegins({ settings, resume, from, software }: TrainingRequest): Par
   const { trainSeed: seed, keepEvery: checkpoint_every } = settings;
   if (from) {
     const { trainSteps: steps, batch } = settings;
-    const train = { checkpoint_every, log_every, sample_every: 0, ...(steps > 0 && { steps }) };
+    const train = {
+      log_every,
+      sample_every: 0,
+      ...(checkpoint_every > 0 && { checkpoint_every }),
+      ...(steps > 0 && { steps }),
+    };
     const config = { train, ...(batch > 0 && { data: { batch_size: batch } }) } as PartialConfig;
     return { from, preset: 'fewstep', seed, config };
   }

@@ -1,7 +1,8 @@
 import { column, type Row, runningMean } from '../../../src/report/series.ts';
-import { TIMES } from '../engine/times.ts';
+import type { SampleLosses } from '../../../src/ucgm/index.ts';
 import { Chart } from '../page/chart.ts';
 import { h } from '../page/dom.ts';
+import { LossesByTime } from './loss_by_time.ts';
 
 /** Lines of a log that are kept for the charts; of more every other one goes. */
 const MOST_LINES = 4000;
@@ -10,11 +11,11 @@ const MOST_LINES = 4000;
 export class TrainingCharts {
   readonly element: HTMLElement;
   readonly #loss = new Chart({ title: 'Loss', x: 'step', log: true });
-  readonly #byTime = new Chart({ title: 'Velocity error by time', x: 'time t', domain: [0, 1] });
+  readonly #byTime = new Chart({ title: 'Loss by time', x: 'time t', domain: [0, 1] });
   readonly #norm = new Chart({ title: 'Gradient norm', x: 'step', log: true });
   readonly #rate = new Chart({ title: 'Images/s', x: 'step' });
   #lines: Row[] = [];
-  #errors: (readonly [step: number, errors: readonly number[]])[] = [];
+  #losses = new LossesByTime();
   #waiting = false;
 
   constructor() {
@@ -23,7 +24,7 @@ export class TrainingCharts {
       h(
         'figcaption',
         {},
-        '‖F − v‖² / ‖v‖² on 64 images; 0 is right, 1 is a network that says nothing. t = 1 is noise.',
+        'The mean loss of the samples of the training whose time t falls into each tenth; t = 1 is noise.',
       ),
     );
     this.element = h('div', { class: 'charts' }, ...all);
@@ -32,7 +33,7 @@ export class TrainingCharts {
   /** Begins with the lines of a log. */
   begin(lines: readonly Row[]): void {
     this.#lines = [...lines];
-    this.#errors = [];
+    this.#losses = new LossesByTime();
     this.#draw();
   }
 
@@ -46,9 +47,9 @@ export class TrainingCharts {
     this.#draw();
   }
 
-  /** The error of the velocity by time, after a step. */
-  errors(step: number, errors: readonly number[]): void {
-    this.#errors = [...this.#errors.slice(-1), [step, errors]];
+  /** The losses of a step's samples. */
+  addSamples(samples: SampleLosses): void {
+    this.#losses.add(samples);
     this.#draw();
   }
 
@@ -69,11 +70,12 @@ export class TrainingCharts {
         { name: 'running mean', points: runningMean(norm), colour: 4 },
       ]);
       this.#rate.show([{ name: 'images/s', points: column(this.#lines, 'imagesPerSecond'), colour: 3 }]);
+      const curves = this.#losses.curves;
       this.#byTime.show(
-        this.#errors.map(([step, errors], i) => ({
-          name: `step ${step}`,
-          points: TIMES.map((t, k) => [t, errors[k] ?? null] as const),
-          colour: i === this.#errors.length - 1 ? 2 : 5,
+        curves.map(({ first, last, points }, i) => ({
+          name: first === last ? `step ${first}` : `steps ${first} to ${last}`,
+          points,
+          colour: i === curves.length - 1 ? 2 : 5,
           marks: true,
         })),
       );

@@ -70,7 +70,7 @@ export function changesOf(settings: Settings): PartialConfig {
     model: { ...changes.model, ...(model !== '' && !isToy(data) && { name: model }) },
     data: { ...changes.data, ...(batch > 0 && { batch_size: batch }) },
     optimizer: { ...changes.optimizer, ...(rate > 0 && { lr: rate }) },
-    train: { ...changes.train, checkpoint_every: keepEvery, sample_every: 0 },
+    train: { ...changes.train, ...(keepEvery > 0 && { checkpoint_every: keepEvery }), sample_every: 0 },
   } as PartialConfig;
 }
 

@@ -94,7 +94,7 @@ export class RunsTable {
         label,
       );
     const { open, resume, download, remove } = this.#actions;
-    const unfinished = step !== undefined && step < config.train.steps;
+    const unfinished = (step ?? 0) < config.train.steps; // cut off before its first checkpoint, it begins anew
     return h(
       'tr',
       { ...(name === this.#shown && { 'aria-current': 'true' }) },

@@ -8,12 +8,20 @@ import { ProgressView } from './progress.ts';
 
 /** Under which a tab remembers the run that it trains, to go on after a reload or a crash. */
 const TRAINS = 'ucgm-trains';
-/** Milliseconds between two looks at the velocity by time: it takes some passes of the network itself. */
-const ERRORS_EVERY = 4000;
+
+/** What is to be trained, and how it begins. */
+export interface Start {
+  readonly how: Beginning;
+  readonly run: string;
+  readonly files: File[];
+  readonly checkpoint?: Uint8Array | undefined;
+  /** Settings to draw with, where they are not the model's own. */
+  readonly drawn?: Partial<Settings> | undefined;
+}
 
 export interface TrainerEvents {
   /** The model that is drawn from is another one. */
-  follow(model: ModelFacts): void;
+  follow(model: ModelFacts, drawn?: Partial<Settings>): void;
   /** There are new weights to be seen. */
   moved(): void;
   /** The training is over. */
@@ -32,7 +40,6 @@ export class PageTrainer {
   readonly #store: Store<Settings>;
   readonly #events: TrainerEvents;
   #step = -1;
-  #errorsAt = 0;
   #batch = 0;
   #saved: number | undefined;
 
@@ -50,12 +57,12 @@ export class PageTrainer {
   }
 
   /** Trains a new run, goes on with one or with a checkpoint, or tunes the model that is shown; resolves at its end. Whether it began. */
-  async start(how: Beginning, run: string, files: File[], checkpoint?: Uint8Array): Promise<boolean> {
+  async start({ how, run, files, checkpoint, drawn }: Start): Promise<boolean> {
     let began = false;
     const { failed, follow, kept, busy } = this.#events;
     busy(true);
     this.progress.begin();
-    [this.#step, this.#errorsAt, this.#saved] = [-1, 0, undefined];
+    [this.#step, this.#saved] = [-1, undefined];
     try {
       const lines = how === 'resume' ? await this.#engine.lines(run) : [];
       const listener = {
@@ -68,7 +75,7 @@ export class PageTrainer {
       );
       this.#batch = model.config.data.batch_size;
       this.charts.begin(lines);
-      follow(model);
+      follow(model, drawn);
       began = true;
       sessionStorage.setItem(TRAINS, run);
       await this.#engine.train();
@@ -87,6 +94,7 @@ export class PageTrainer {
   #update(update: TrainingUpdate): void {
     this.progress.show(update);
     this.charts.add(update.measured as never);
+    if (update.samples) this.charts.addSamples(update.samples);
     if (update.state === 'training') this.progress.left((update.steps - update.step) * this.#batch);
     if (update.saved !== this.#saved) {
       this.#saved = update.saved;
@@ -95,18 +103,5 @@ export class PageTrainer {
     if (update.step === this.#step || update.state === 'compiling') return;
     this.#step = update.step;
     this.#events.moved();
-    if (performance.now() - this.#errorsAt > ERRORS_EVERY || update.state === 'ended') void this.#errors(update.step);
-  }
-
-  async #errors(step: number): Promise<void> {
-    this.#errorsAt = Number.POSITIVE_INFINITY;
-    try {
-      const errors = await this.#engine.errorsByTime();
-      if (errors) this.charts.errors(step, errors);
-    } catch (error) {
-      this.progress.say(error instanceof Error ? error.message : String(error));
-    } finally {
-      this.#errorsAt = performance.now();
-    }
   }
 }

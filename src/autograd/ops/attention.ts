@@ -67,7 +67,7 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
       `attention: a projection of ${width} does not split into 3 x ${heads} heads`,
       'give a number of heads that divides a third of the width',
     );
-  if (heads === 1 && head_dim > MAX_TILED && isPlain(o)) return wideAttention(tape, qkv, o.scale);
+  if (heads === 1 && head_dim > MAX_TILED && isPlain(o)) return wideAttention(tape, qkv, { scale: o.scale });
   const affine = o.affine && packAffine(tape, o.affine, head_dim);
   const dtype = storedAs(qkv);
   const options = { norm: o.norm, affine: affine !== undefined, rope: o.rope !== undefined, dtype };

@@ -12,6 +12,14 @@ function giveScaled(tape: Tape, sink: GradSink, input: Tensor, dy: Tensor, by: n
   else sink.give(input, (to) => scaled(tape, dy, by, to));
 }
 
+/** by x. */
+export function scale(tape: Tape, x: Tensor, by: number): Tensor {
+  const out = tape.alloc(...x.shape);
+  scaled(tape, x, by, out);
+  const vjp = (dy: Tensor, sink: GradSink) => giveScaled(tape, sink, x, dy, by);
+  return tape.push({ op: 'scale', inputs: [x], output: out, saved: [], vjp });
+}
+
 /** alpha a + beta b, of one shape. */
 export function combine(tape: Tape, a: Tensor, b: Tensor, alpha: number, beta: number): Tensor {
   if (a.count !== b.count)

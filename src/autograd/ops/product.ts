@@ -1,5 +1,5 @@
 import { LARGEST_PARTS, largest } from '../../kernels/largest.ts';
-import { chooseMatmul, type MatmulLayout, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
+import { chooseMatmul, type MatmulLayout, type MatmulOptions, matmul, sumsOnTheWay } from '../../kernels/matmul.ts';
 import {
   chooseMatrixMatmul,
   type MatrixMatmulTile,
@@ -112,7 +112,7 @@ function rangesOf(tape: Tape, a: Tensor, b: Tensor): Tensor {
 
 /** What a split product does besides. */
 export interface SplitOptions extends Pick<MatmulOptions, 'shareA' | 'shareB'> {
-  /** [m]: the sums of the rows of op(A), which are the columns of a [k, m]; a tile of f32 takes them on the way. */
+  /** [m]: the sums of the rows of op(A), which are the columns of a [k, m]; a small tile of f32 takes them on the way. */
   sums?: Tensor | undefined;
   /** As out: what the product is added to. */
   prior?: Tensor | undefined;
@@ -133,10 +133,10 @@ export function splitProduct(
   const precision = precisionOf(tape, a, b);
   const { splits, kChunk, ...tile } = choose(tape, shape, precision);
   const whole = splits === 1;
-  const onTheWay = sums !== undefined && precision === 'f32' && tile.kind === 'tiled';
+  const onTheWay = sums !== undefined && precision === 'f32' && sumsOnTheWay(tile as MatmulOptions['tile']);
   const residual = whole ? prior : undefined;
   const parts = whole ? out : tape.alloc(splits, batch * m * n);
-  const partSums = !onTheWay ? undefined : whole ? sums : tape.alloc(splits, m);
+  const partSums = whole || !sums ? sums : tape.alloc(splits, m);
   const options = { layout, ...shared, residual: residual !== undefined };
   const dims = { m, n, k, batch, k_chunk: kChunk, ...(residual && { residual_rows: m }) };
   if (precision === 'f32') {
@@ -146,11 +146,17 @@ export function splitProduct(
     const buffers = { a, b, out: parts, residual, ...(onTheWay && { sums: partSums }) };
     tape.run(kernel, buffers, dims);
   } else matrixProduct(tape, options, tile, { a, b, residual }, parts, dims);
-  if (sums && !onTheWay) columnSums(tape, a, k, m, sums);
-  if (whole) return;
-  const all = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(onTheWay && { tail_cols: m }) };
-  const added = { tail: onTheWay, prior: prior !== undefined, outDtype: storedAs(out) };
-  const tails = onTheWay ? { tail: partSums, tail_out: sums } : {};
+  if (whole) {
+    if (sums && !onTheWay) columnSums(tape, a, k, m, sums);
+    return;
+  }
+  if (partSums && !onTheWay) {
+    const of = { rows: k, cols: m, chunk_rows: kChunk };
+    tape.run(sumCols.prepare(device, { dtype: storedAs(a) }, of), { x: a, out: partSums }, of);
+  }
+  const all = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(partSums && { tail_cols: m }) };
+  const added = { tail: partSums !== undefined, prior: prior !== undefined, outDtype: storedAs(out) };
+  const tails = partSums ? { tail: partSums, tail_out: sums } : {};
   tape.run(sumCols.prepare(device, added, all), { x: parts, out, prior, ...tails }, all);
   tape.release(parts);
   if (partSums) tape.release(partSums);

@@ -1,0 +1,174 @@
+import type { Command } from 'commander';
+import { atomicWrite } from '../io/atomic.node.ts';
+import { shellText } from '../run/commands.ts';
+import { type EvaluationRow, rowOf } from '../run/evaluation.ts';
+import { samplerFlags, searchSampler, type Trial } from '../run/sampler_search.ts';
+import type { RunConfig } from '../run/settings.ts';
+import { mean } from '../run/statistics.ts';
+import type { SamplingOptions } from '../ucgm/schedule.ts';
+import { addScoringOptions, openData, openToScore, type ScoringFlags } from './eval.ts';
+import { HEADER, lineOf, settingOf } from './eval_table.ts';
+import { UsageError } from './failure.ts';
+import { countNumber, numberList, seedNumbers } from './numbers.ts';
+import { prepareFiles } from './output.ts';
+import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
+import { Scorer } from './scoring.ts';
+import { StopSignals } from './stop.ts';
+
+/** The first seed of held-out noise. */
+const HELD_OUT = 1000;
+
+interface SearchOptions extends ScoringFlags, SamplingFlags {
+  steps: number[];
+  trials: number;
+  seeds: number[];
+  heldOut: number;
+  heldOutImages?: number;
+  json: string;
+}
+
+/** What was found for one number of steps. */
+interface Found {
+  readonly steps: number;
+  /** The command that samples by it. */
+  readonly command: string;
+  readonly sample: SamplingOptions;
+  /** Every setting that was tried, and its distance on the noise of the search. */
+  readonly trials: readonly Trial[];
+  /** Scores on held-out noise: of the setting that the search began with, and of the best. */
+  readonly plain: EvaluationRow;
+  readonly found: EvaluationRow;
+}
+
+export function addSearchSampler(ucgm: Command): void {
+  const command = ucgm
+    .command('search-sampler')
+    .description('Searches the settings of the sampler for the least distance at each number of steps.')
+    .requiredOption('--from <path>', 'run folder or model file')
+    .requiredOption('--json <file>', 'where to write what was tried and found')
+    .option('--steps <list>', 'numbers of steps', (text) => numberList(text), [2, 4, 8, 20])
+    .option('--trials <n>', 'settings to try at each number of steps', countNumber, 40)
+    .option('--seeds <list>', 'seeds of the noise that is searched on: how many, or which', seedNumbers, [0])
+    .option('--held-out <n>', `other seeds that the result is scored on, from ${HELD_OUT} on`, countNumber, 2)
+    .option('--held-out-images <n>', 'samples of these scores (default: as --images)', countNumber);
+  addSamplingOptions(addScoringOptions(command, 2000)).action(search);
+}
+
+async function search(options: SearchOptions): Promise<void> {
+  const { steps, seeds } = options;
+  const heldOut = Array.from({ length: options.heldOut }, (_, i) => HELD_OUT + i);
+  prepareFiles([{ flag: '--json', path: options.json, extension: '.json' }], options.from);
+  const shared = seeds.find((seed) => heldOut.includes(seed));
+  if (shared !== undefined)
+    throw new UsageError(`seed ${shared} is searched on and held out`, `give --seeds below ${HELD_OUT}`);
+  const source = openToScore(options);
+  const starts = steps.map((n) => withSampling(source.config, options, n));
+  const { dataset, features, latents } = await openData(source, options);
+  const stop = new StopSignals();
+  stop.wait();
+  const { signal } = stop;
+  const { images, batch, heldOutImages = images } = options;
+  const all: Found[] = [];
+  let scorer: Scorer | undefined;
+  try {
+    scorer = await Scorer.open({
+      source,
+      latents,
+      dataset,
+      features,
+      images: heldOutImages,
+      batch,
+      precision: 'f32',
+      signal,
+    });
+    for (const config of starts) {
+      const before = all.at(-1)?.sample;
+      all.push(
+        await searchOne(scorer, {
+          config,
+          before,
+          classes: source.network.numClasses,
+          options,
+          images,
+          heldOut,
+          heldOutImages,
+        }),
+      );
+    }
+  } catch (error) {
+    if (!(signal.aborted && error === signal.reason)) throw error;
+  }
+  await scorer?.close();
+  stop.close();
+  if (scorer && all.length > 0) {
+    const { features: network, reference, model, adapter } = scorer.about;
+    const about = { model, reference, features: network, adapter, date: new Date().toISOString().slice(0, 10) };
+    const how = { images, seeds, held_out: heldOut, held_out_images: heldOutImages };
+    atomicWrite(options.json, `${JSON.stringify({ ...about, ...how, found: all }, null, 1)}\n`);
+    table(all, heldOutImages);
+    console.log(`written: ${options.json}`);
+  }
+  signal.throwIfAborted();
+}
+
+interface One {
+  readonly config: RunConfig;
+  /** What was found at another number of steps. */
+  readonly before: SamplingOptions | undefined;
+  readonly classes: number;
+  readonly options: SearchOptions;
+  readonly images: number;
+  readonly heldOut: readonly number[];
+  readonly heldOutImages: number;
+}
+
+/** Searches at one number of steps, and scores start and result on held-out noise. */
+async function searchOne(
+  scorer: Scorer,
+  { config, before, classes, options, images, heldOut, heldOutImages }: One,
+): Promise<Found> {
+  const { seeds, trials: most } = options;
+  const start = config.sample;
+  const withSample = (sample: SamplingOptions): RunConfig => ({ ...config, sample });
+  const { best, trials } = await searchSampler({
+    start,
+    also: before ? [{ ...before, sampling_steps: start.sampling_steps }] : [],
+    classes,
+    trials: most,
+    measure: async (sample) => {
+      const distances: number[] = [];
+      for (const seed of seeds) distances.push(await scorer.distance(withSample(sample), seed, images));
+      return mean(distances);
+    },
+  });
+  const scored = async (sample: SamplingOptions) => {
+    const { sampling_steps, sampling_order: order } = sample;
+    const each = [];
+    for (const seed of heldOut) each.push(await scorer.score(withSample(sample), seed));
+    return rowOf({ steps: sampling_steps, order, setting: settingOf(withSample(sample)) }, each);
+  };
+  const plain = await scored(start);
+  const found = best.sample === start ? plain : await scored(best.sample);
+  const first = (trials[0] as Trial).distance.toFixed(2);
+  console.log(
+    `${start.sampling_steps} steps: ${first} to ${best.distance.toFixed(2)} in ${trials.length} trials of ${images} samples; ` +
+      `on held-out noise, ${heldOutImages} samples, ${plain.frechet.toFixed(2)} to ${found.frechet.toFixed(2)}`,
+  );
+  const words = ['ucgm', 'sample', '--from', options.from, ...samplerFlags(best.sample), '--grid', 'samples.png'];
+  return { steps: start.sampling_steps, command: shellText(words), sample: best.sample, trials, plain, found };
+}
+
+/** Prints the scores before and after, how many steps that spares, and the commands. */
+function table(all: readonly Found[], images: number): void {
+  console.log(`\nOn held-out noise, before and after:\n${HEADER}`);
+  for (const { plain, found } of all) for (const row of new Set([plain, found])) console.log(lineOf(row, images));
+  console.log('');
+  for (const { steps, plain } of all) {
+    const enough = all.filter(({ found }) => found.frechet <= plain.frechet).sort((a, b) => a.steps - b.steps)[0];
+    if (enough && enough.steps < steps)
+      console.log(
+        `${enough.steps} steps found are as good as ${steps} before: ${enough.found.frechet.toFixed(2)} and ${plain.frechet.toFixed(2)}`,
+      );
+  }
+  for (const { command } of all) console.log(command);
+}
