@@ -12,6 +12,7 @@ import { networkOf } from '../run/model.ts';
 import { gridColumns } from '../run/samples.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { STRIP_STEPS } from '../run/strip.ts';
+import { expectedOf } from './recipes.ts';
 
 /** Grids of samples in a report, and their bytes: a page that a phone still opens. */
 const MAX_GRIDS = 12;
@@ -32,6 +33,7 @@ export interface ReportRequest {
 export function writeReport({ run, config, stripStep, adapter, others = [] }: ReportRequest): string {
   const strip = stripStep !== undefined && existsSync(run.stripPath(stripStep)) ? stripStep : undefined;
   const { lines: metrics, broken } = metricsOf(run);
+  const expected = expectedOf(config);
   const html = reportHtml({
     config,
     configText: run.configText(),
@@ -43,6 +45,7 @@ export function writeReport({ run, config, stripStep, adapter, others = [] }: Re
       evaluation: parseEvaluation(new TextDecoder().decode(bytesOf(run.evaluationPath))),
     }),
     ...(adapter !== undefined && { adapter }),
+    ...(expected && { expected }),
     parameters: parametersOf(config),
     commands: run.commands(),
     others: others.map(compared),

@@ -15,11 +15,14 @@ import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling
 import { Scorer } from './scoring.ts';
 import { StopSignals } from './stop.ts';
 
+/** The first seed of held-out noise. */
+const HELD_OUT = 1000;
+
 interface SearchOptions extends ScoringFlags, SamplingFlags {
   steps: number[];
   trials: number;
   seeds: number[];
-  heldOut: number[];
+  heldOut: number;
   heldOutImages?: number;
   json: string;
 }
@@ -46,20 +49,18 @@ export function addSearchSampler(ucgm: Command): void {
     .option('--steps <list>', 'numbers of steps', (text) => numberList(text), [2, 4, 8, 20])
     .option('--trials <n>', 'settings to try at each number of steps', countNumber, 40)
     .option('--seeds <list>', 'seeds of the noise that is searched on: how many, or which', seedNumbers, [0])
-    .option('--held-out <list>', 'seeds of the noise that the result is scored on', seedNumbers, [1000, 1001])
+    .option('--held-out <n>', `other seeds that the result is scored on, from ${HELD_OUT} on`, countNumber, 2)
     .option('--held-out-images <n>', 'samples of these scores (default: as --images)', countNumber);
   addSamplingOptions(addScoringOptions(command, 2000)).action(search);
 }
 
 async function search(options: SearchOptions): Promise<void> {
-  const { steps, seeds, heldOut } = options;
+  const { steps, seeds } = options;
+  const heldOut = Array.from({ length: options.heldOut }, (_, i) => HELD_OUT + i);
   prepareFiles([{ flag: '--json', path: options.json, extension: '.json' }], options.from);
   const shared = seeds.find((seed) => heldOut.includes(seed));
   if (shared !== undefined)
-    throw new UsageError(
-      `seed ${shared} is searched on and held out`,
-      'give --seeds and --held-out without a common one',
-    );
+    throw new UsageError(`seed ${shared} is searched on and held out`, `give --seeds below ${HELD_OUT}`);
   const source = openToScore(options);
   const starts = steps.map((n) => withSampling(source.config, options, n));
   const { dataset, features, latents } = await openData(source, options);
@@ -83,7 +84,15 @@ async function search(options: SearchOptions): Promise<void> {
     for (const config of starts) {
       const before = all.at(-1)?.sample;
       all.push(
-        await searchOne(scorer, { config, before, classes: source.network.numClasses, options, images, heldOutImages }),
+        await searchOne(scorer, {
+          config,
+          before,
+          classes: source.network.numClasses,
+          options,
+          images,
+          heldOut,
+          heldOutImages,
+        }),
       );
     }
   } catch (error) {
@@ -109,15 +118,16 @@ interface One {
   readonly classes: number;
   readonly options: SearchOptions;
   readonly images: number;
+  readonly heldOut: readonly number[];
   readonly heldOutImages: number;
 }
 
 /** Searches at one number of steps, and scores start and result on held-out noise. */
 async function searchOne(
   scorer: Scorer,
-  { config, before, classes, options, images, heldOutImages }: One,
+  { config, before, classes, options, images, heldOut, heldOutImages }: One,
 ): Promise<Found> {
-  const { seeds, heldOut, trials: most } = options;
+  const { seeds, trials: most } = options;
   const start = config.sample;
   const withSample = (sample: SamplingOptions): RunConfig => ({ ...config, sample });
   const { best, trials } = await searchSampler({

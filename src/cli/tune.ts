@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { randomConstants } from '../nn/tables.ts';
 import { isFewStep } from '../run/few_step.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
 import { presetNamed } from '../run/presets.ts';
@@ -46,7 +47,7 @@ export function addTune(ucgm: Command): void {
     .option('--average <decay>', 'of a run: start from the average of this decay, one of train.ema', realNumber)
     .option('--teacher <path>', 'run folder, or model file, of the frozen teacher: same network (default: --from)')
     .option('--data <name>', "training images (default: the model's)")
-    .option('--preset <name>', 'the recipe: fewstep (UCGM), or anystep (RCGM)', 'fewstep')
+    .option('--preset <name>', 'the recipe: fewstep (UCGM), anystep-tune (ANYSTEP), or anystep (RCGM)', 'fewstep')
     .option('--config <file>', 'YAML with settings that differ from the recipe')
     .option('--steps <n>', 'tuning steps', wholeNumber)
     .option('--batch <n>', "batch size (default: the run's)", wholeNumber)
@@ -62,7 +63,11 @@ export function addTune(ucgm: Command): void {
 async function tune(options: TuneOptions): Promise<void> {
   FolderStore.checkNew(options.out);
   checkFolder('--out', options.out);
-  const { config: before, weights } = openSource(options.from, { at: options.start, average: options.average });
+  const {
+    config: before,
+    weights,
+    network,
+  } = openSource(options.from, { at: options.start, average: options.average });
   if (isFewStep(before))
     console.warn(`${options.from} is a few-step model already: its average is no multi-step teacher`);
   const given: PartialConfig = {
@@ -82,7 +87,8 @@ async function tune(options: TuneOptions): Promise<void> {
   );
   const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
-  await runTraining({ config, out: options.out, weights, tuned: options.tuned, ...(teacher && { teacher }) });
+  const start = new Map([...weights, ...randomConstants(network)]);
+  await runTraining({ config, out: options.out, weights: start, tuned: options.tuned, ...(teacher && { teacher }) });
 }
 
 /** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */
@@ -116,6 +122,6 @@ function checkSame(
   const given = { ...sizes, ...(transport.transport_type && { transport_type: transport.transport_type }) };
   const own: { [key: string]: unknown } = { ...before.model, transport_type: before.transport.transport_type };
   for (const [key, value] of Object.entries(given))
-    if (own[key] !== value && key !== 'two_times')
+    if (JSON.stringify(own[key]) !== JSON.stringify(value) && key !== 'two_times')
       throw new UsageError(`${where}: ${key} is ${value}, that of ${from} is ${own[key]}`, fix);
 }

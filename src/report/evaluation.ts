@@ -1,9 +1,10 @@
 import type { Evaluation, EvaluationProblem, EvaluationRow } from '../run/evaluation.ts';
+import type { Expected } from '../run/expected.ts';
 import { figures, type Line } from './charts.ts';
 import { escapeHtml, section, shortNumber, table } from './html.ts';
 
 /** The table of an evaluation and its distance over steps, or why there is none. */
-export function evaluationSection(evaluation: Evaluation | EvaluationProblem): string {
+export function evaluationSection(evaluation: Evaluation | EvaluationProblem, expected?: Expected): string {
   if ('problem' in evaluation) {
     return section(
       'Evaluation',
@@ -12,13 +13,14 @@ export function evaluationSection(evaluation: Evaluation | EvaluationProblem): s
   }
   const { features, images, reference, rows, adapter, date } = evaluation;
   const about = `${shortNumber(images)} samples a row and seed, against ${reference}, features of ${features}; ${adapter}, ${date}`;
-  const lines = linesOf(evaluation);
+  const { scored } = expected ?? {};
+  const lines = [...linesOf(evaluation), ...(expected && scored ? [presetLine(expected.preset, scored.frechet)] : [])];
   const chart = lines.some(({ points }) => points.length > 0)
     ? figures([
         {
           id: 'frechet',
           alt: `Frechet distance over sampling steps: ${rows.map(({ steps, frechet }) => `${shortNumber(frechet)} at ${steps}`).join(', ')}`,
-          caption: 'Frechet distance to the data, lower is better',
+          caption: `Frechet distance to the data, lower is better${scored ? `; broken: ${scored.how}` : ''}`,
           x: { name: 'sampling steps', log: 2 },
           y: { name: 'Frechet distance', log: 10 },
           lines,
@@ -35,6 +37,11 @@ function linesOf({ rows }: Evaluation): Line[] {
     const own = rows.filter((each) => nameOf(each) === name && each.frechet > 0).sort((p, q) => p.steps - q.steps);
     return { name, marks: true, points: own.map(({ steps, frechet }) => [steps, frechet] as const) };
   });
+}
+
+/** The distances that a preset gave. */
+function presetLine(preset: string, points: Line['points']): Line {
+  return { name: `preset ${preset}`, points, colour: 3, dashed: true, marks: true };
 }
 
 function nameOf({ setting, order }: Evaluation['rows'][number]): string {

@@ -1,5 +1,6 @@
 import type { CommandLine } from '../run/commands.ts';
 import type { Evaluation, EvaluationProblem } from '../run/evaluation.ts';
+import type { Expected } from '../run/expected.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { type ComparedRun, comparisonSection } from './comparison.ts';
 import { documentHtml } from './document.ts';
@@ -26,6 +27,8 @@ export interface ReportData {
   /** Classes of the columns of the grids and the strip, from the left. */
   readonly columnNames?: readonly string[];
   readonly evaluation?: Evaluation | EvaluationProblem;
+  /** What the preset gave that the run follows. */
+  readonly expected?: Expected;
   /** The adapter that the run was trained on. */
   readonly adapter?: string;
   /** Numbers that are trained. */
@@ -51,7 +54,7 @@ export function reportHtml(data: ReportData): string {
   } = data;
   const title = `${config.model.name} on ${config.data.name}`;
   const sections = [
-    trainingSection(metrics, data.brokenLines ?? 0),
+    trainingSection(metrics, data.brokenLines ?? 0, data.expected),
     ...(others.length > 0
       ? [
           comparisonSection([
@@ -62,7 +65,7 @@ export function reportHtml(data: ReportData): string {
       : []),
     ...(strip ? [stripSection(strip, columnNames)] : []),
     samplesSection(samples, config.train.sample_every, columnNames),
-    ...(evaluation ? [evaluationSection(evaluation)] : []),
+    ...(evaluation ? [evaluationSection(evaluation, data.expected)] : []),
     scheduleSection(config),
     originSection(commands),
     configSection(data.configText),

@@ -1,3 +1,4 @@
+import type { Expected } from '../run/expected.ts';
 import { suitsLog } from './axis.ts';
 import { type Chart, figures } from './charts.ts';
 import { section, shortNumber, table } from './html.ts';
@@ -6,7 +7,7 @@ import { column, evenly, extent, lastOf, type Point, type Row, runningMean } fro
 const STEP = { name: 'step' };
 
 /** Loss, throughput and gradients over the steps. */
-export function trainingSection(rows: readonly Row[], broken: number): string {
+export function trainingSection(rows: readonly Row[], broken: number, expected?: Expected): string {
   const left =
     broken === 0
       ? ''
@@ -14,7 +15,7 @@ export function trainingSection(rows: readonly Row[], broken: number): string {
   if (rows.length === 0) return section('Training', `<p>Nothing was logged yet.</p>${left}`);
   const loss = column(rows, 'loss');
   const gradNorm = column(rows, 'gradNorm');
-  const lossChart = withMean('loss', 'Loss', loss);
+  const lossChart = withExpected(withMean('loss', 'Loss', loss), expected, rows);
   const charts = [
     lossChart,
     withMean('norm', 'Gradient norm', gradNorm),
@@ -61,6 +62,19 @@ function withMean(id: string, name: string, points: readonly Point[]): Chart {
       { name: 'each step', points, faint: true, colour: 0 },
       { name: 'running mean', points: mean, colour: 0 },
     ],
+  };
+}
+
+/** The loss of the preset that a run follows beside the run's own, up to where that is. */
+function withExpected(chart: Chart, expected: Expected | undefined, rows: readonly Row[]): Chart {
+  if (!expected) return chart;
+  const { preset, adapter, date, loss } = expected;
+  const last = Math.max(rows.at(-1)?.step ?? 0, loss[1]?.[0] ?? 0);
+  const points = loss.filter(([step]) => step <= last);
+  return {
+    ...chart,
+    caption: `${chart.caption}; broken: what preset ${preset} gave on ${adapter}, ${date}`,
+    lines: [...chart.lines, { name: `preset ${preset}`, points, colour: 3, dashed: true }],
   };
 }
 

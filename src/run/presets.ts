@@ -7,6 +7,17 @@ import { ConfigError, type PartialConfig } from './settings.ts';
 const TRANSPORT = { ...OBJECTIVE_DEFAULTS, enhanced_ratio: 0.47 } as PartialConfig['transport'];
 const SAMPLE = { ...SAMPLING_DEFAULTS } as PartialConfig['sample'];
 
+/** Muon by its published rate, falling to nearly nothing in the last step. */
+const MUON = {
+  type: 'Muon',
+  lr: 1e-3,
+  betas: [0.9, 0.95],
+  weight_decay: 0,
+  matrix_lr: 0.02,
+  lr_decay: 'cosine',
+  lr_final: 0.02,
+} satisfies PartialConfig['optimizer'];
+
 /** Minutes on a CPU adapter: digits that a person reads. */
 const TINY = {
   model: { name: 'tiny' },
@@ -51,6 +62,25 @@ const ANY_STEPS = {
   sample: { ...SAMPLE, sampling_steps: 4, target_time: 'next', rfba_gap_steps: [0.001, 0] }, // equal steps to time 0
 } satisfies PartialConfig;
 
+/** The setting in which the reference was trained on MNIST, padded to 32 x 32. */
+const MNIST = {
+  model: { name: 'mnist' },
+  data: { name: 'digits', size: 32, batch_size: 256 },
+  transport: { ...TRANSPORT, wt_cosine_loss: false },
+  optimizer: { type: 'AdamW', lr: 5e-4, betas: [0.9, 0.95], weight_decay: 0 },
+  train: {
+    steps: 5000,
+    seed: 0,
+    ema_decay: 0.999,
+    max_grad_norm: null,
+    log_every: 50,
+    checkpoint_every: 1000,
+    sample_every: 1000,
+    keep_checkpoints: 2,
+  },
+  sample: SAMPLE,
+} satisfies PartialConfig;
+
 /** What a phone's browser gives a page, 700 MB, less what the page itself needs: scripts, data, pipelines. */
 const PHONE_BYTES = 500e6;
 
@@ -61,23 +91,18 @@ const PRESETS: { [name: string]: PartialConfig } = {
     ...TINY,
     train: { ...TINY.train, memory_limit: PHONE_BYTES, checkpoint_every: 50, keep_checkpoints: 1 },
   },
-  /** The setting in which the reference was trained on MNIST, padded to 32 x 32. */
-  mnist: {
-    model: { name: 'mnist' },
-    data: { name: 'digits', size: 32, batch_size: 256 },
-    transport: { ...TRANSPORT, wt_cosine_loss: false },
-    optimizer: { type: 'AdamW', lr: 5e-4, betas: [0.9, 0.95], weight_decay: 0 },
-    train: {
-      steps: 5000,
-      seed: 0,
-      ema_decay: 0.999,
-      max_grad_norm: null,
-      log_every: 50,
-      checkpoint_every: 1000,
-      sample_every: 1000,
-      keep_checkpoints: 2,
-    },
-    sample: SAMPLE,
+  /** tiny in half of its steps: Muon, and a rate that falls to the end. */
+  digits: {
+    ...TINY,
+    optimizer: { ...MUON, lr: 4e-3, warmup_steps: 30 },
+    train: { ...TINY.train, steps: 600, ema_decay: 0.98, sample_every: 200 },
+  },
+  mnist: MNIST,
+  /** The same by Muon, and a rate that falls to the end. */
+  'mnist-muon': {
+    ...MNIST,
+    optimizer: { ...MUON, lr: 1e-3, warmup_steps: 200 },
+    train: { ...MNIST.train, ema: [0.99, 0.995, 0.998] },
   },
   /** The reference's recipe from multi-step weights to a few-step model. */
   fewstep: {
@@ -137,6 +162,25 @@ const PRESETS: { [name: string]: PartialConfig } = {
       weight_function: null,
     },
   },
+  /** From multi-step weights to any number of steps, by method ANYSTEP: RCGM's clamped residual over a fiftieth of each way. For tune. */
+  'anystep-tune': {
+    ...ANY_STEPS,
+    transport: {
+      ...TRANSPORT,
+      method: 'ANYSTEP',
+      step_ratio: [0.02, 0.02],
+      same_time_ratio: 0.4,
+      time_logit_normal: [0, 1.7], // nearly even in time: one step asks at t = 1, s = 0
+      residual: 'clamped',
+      loss_power: 0.5,
+      loss_eps: 0.01,
+      ema_decay_rate: 0,
+      wt_cosine_loss: false,
+      weight_function: null,
+    },
+    optimizer: { ...MUON, lr: 1e-3, matrix_lr: 0.01, warmup_steps: 100 },
+    train: { ...ANY_STEPS.train, steps: 2500, ema_decay: 0.998, ema: [0.99, 0.995, 0.999] },
+  },
   /** The reference's multi-step settings for latent images. */
   multistep: {
     model: { name: 'S/2' },
@@ -157,21 +201,23 @@ const PRESETS: { [name: string]: PartialConfig } = {
   },
 };
 
+/** Every preset's name. */
+export const PRESET_NAMES: readonly string[] = Object.keys(PRESETS);
+
 /** Presets that go on from the weights of another model. */
-const TUNINGS = ['fewstep', 'anystep'];
+const TUNINGS = ['fewstep', 'anystep', 'anystep-tune'];
 
 /** Names of the presets that a training begins with. */
-export const startingPresets = (): string[] => Object.keys(PRESETS).filter((name) => !TUNINGS.includes(name));
+export const startingPresets = (): string[] => PRESET_NAMES.filter((name) => !TUNINGS.includes(name));
 
 /** A preset by name. @throws ConfigError for an unknown one. */
 export function presetNamed(name: string): PartialConfig {
   const preset = PRESETS[name];
-  const known = Object.keys(PRESETS);
   if (!preset)
     throw new ConfigError(
       `--preset ${name}`,
       'there is no such preset',
-      `did you mean ${closest(name, known)}? There are ${known.join(', ')}`,
+      `did you mean ${closest(name, PRESET_NAMES)}? There are ${PRESET_NAMES.join(', ')}`,
     );
   return preset;
 }

@@ -17,6 +17,7 @@ import { encodeModel, type ModelDtype } from './model_file.ts';
 import { samplePictures } from './pictures.ts';
 import { checkBatch, keepData, resolveOptimizer, resolveTransport, trainerOf } from './prepare.ts';
 import { type DrawnImages, type ImageRequest, sampleImages, withSampling } from './samples.ts';
+import { tested } from './self_test.ts';
 import type { RunConfig } from './settings.ts';
 import type { Awaitable, RunStore } from './store.ts';
 
@@ -107,6 +108,7 @@ export class Session {
     const state = checkpoint && stateOf(checkpoint, 'the checkpoint');
     const device = request.device ?? (await request.requestDevice?.());
     if (!device) throw new RunError('there is no device', 'give device, or requestDevice');
+    if (precision !== 'f32') await tested(device, subscribers.warn);
     const now = onDevice(device, config, request);
     const notice = precisionNotice(precision, now.workspace.caps);
     if (notice) subscribers.warn(notice);
@@ -279,7 +281,9 @@ export class Session {
     const before = this.#now;
     await this.#subscribers.tell((to) => to.lost?.(loss, before.trainer.step));
     await before.workspace.dispose();
-    this.#now = onDevice(await requestDevice(), this.config, this.#request);
+    const device = await requestDevice();
+    if ((this.config.train.precision ?? 'f32') !== 'f32') await tested(device, this.#subscribers.warn);
+    this.#now = onDevice(device, this.config, this.#request);
     await resumeTrainer(this.#now.trainer, this.store, this.#subscribers);
   }
 

@@ -61,6 +61,7 @@ const transport = v.strictObject({
   time_logit_normal: v.optional(v.tuple([real, real])),
   residual: v.optional(v.picklist(RESIDUALS)),
   loss_power: v.optional(share),
+  twin_ratios: v.optional(pair(share)),
   loss_eps: v.optional(positive),
   compat: v.optional(v.literal('reference')),
 } satisfies Entries<ObjectiveOptions>);

@@ -1,6 +1,7 @@
 import { type BatchSource, datasetBatches } from '../data/batches.ts';
 import { type Dataset, padTo } from '../data/dataset.ts';
 import type { DeviceLostError } from '../device/index.ts';
+import { randomConstants } from '../nn/tables.ts';
 import { wholeBatch } from '../rng/shard.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
 import type { PictureDecoder } from './decoder.ts';
@@ -35,7 +36,7 @@ export interface TrainRequest {
   /** Seed of every random number. */
   readonly seed?: number;
   /** A trained model that is tuned to few steps. */
-  readonly from?: Pick<TrainedModel, 'config' | 'weights'>;
+  readonly from?: Pick<TrainedModel, 'config' | 'weights'> & Partial<Pick<TrainedModel, 'network'>>;
   /** The frozen teacher of a tuning; `from` if left out. */
   readonly teacher?: Pick<TrainedModel, 'weights'>;
   /** Where the run is kept; in memory if left out. */
@@ -96,13 +97,17 @@ export async function openSession(request: TrainRequest): Promise<Session> {
     requestDevice,
     resume,
     checkpoint,
-    weights: resume ? undefined : (from?.weights as HostParameters | undefined),
+    weights: resume || !from ? undefined : (startOf(from) as HostParameters),
     teacher: resume ? undefined : (teacher?.weights as HostParameters | undefined),
     submitMs,
     decoder,
     events: [eventsOf(request)],
   });
 }
+
+/** A model's weights, and the random constants that belong to them. */
+const startOf = ({ weights, network }: NonNullable<TrainRequest['from']>): TrainedModel['weights'] =>
+  network ? new Map([...weights, ...randomConstants(network)]) : weights;
 
 async function configOf(request: TrainRequest, store: RunStore): Promise<RunConfig> {
   const { preset, config: own = {}, data, steps, seed, from, resume, onSamples } = request;

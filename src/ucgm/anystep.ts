@@ -8,6 +8,7 @@ import type { BatchTensors, Method } from './method.ts';
 import { type LossChoice, type LossPlace, type ObjectiveResult, withLoss } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
 import { OptionError } from './transport.ts';
+import { TWIN, Twins } from './twins.ts';
 import { TwoTimes } from './two_times.ts';
 
 /** eps of the loss where there is a power and none is given, SoFlow's for ImageNet. */
@@ -23,6 +24,7 @@ export class AnyStepMethod implements Method {
   readonly #batch: number;
   readonly #seed: number;
   readonly #first: number;
+  readonly #twins: Twins | undefined;
   readonly #own: {
     readonly rows: Tensor;
     readonly span: Tensor;
@@ -48,6 +50,8 @@ export class AnyStepMethod implements Method {
     this.#batch = batch;
     this.#seed = seed;
     this.#first = shard.first;
+    const [learn, sharpen] = options.twin_ratios ?? [0, 0];
+    if (learn + sharpen > 0) this.#twins = new Twins(workspace, options, network.input, batch, seed, shard);
     const make = (name: string, ...shape: number[]) => workspace.create('data', name, shape);
     this.#own = {
       rows: make('coefficients', batch, ROW.stride),
@@ -66,8 +70,10 @@ export class AnyStepMethod implements Method {
 
   upload(times: ArrayLike<number>, step: number): void {
     const { stream } = this.#workspace;
-    const ends = endTimes(this.#options, this.#seed, step, this.#first, times);
+    const drawn = endTimes(this.#options, this.#seed, step, this.#first, times);
+    const ends = this.#twins?.ends(times, drawn) ?? drawn;
     const numbers = anyStepCoefficients(this.#options, stepRatio(this.#options, step), times, ends);
+    this.#twins?.upload(numbers, times, step, this.#isClamped);
     stream.write(this.#own.rows, numbers.rows);
     stream.write(this.#own.span, numbers.span);
     stream.write(this.#own.between, numbers.between);
@@ -85,32 +91,46 @@ export class AnyStepMethod implements Method {
   ): ObjectiveResult {
     const { rows, span, between, rest, still, weight } = this.#own;
     const network = this.#network;
-    const stride = ROW.stride;
-    const step = new TwoTimes({ tape, inference, network, online, teacher: teacher as Weights, batch, rows, stride });
+    const twins = this.#twins;
+    const asked = { tape, inference, network, online, teacher: teacher as Weights, batch };
+    const pairs = twins && new TwoTimes({ ...asked, rows: twins.rows, stride: TWIN.stride });
+    const x = pairs && twins.data(pairs, batch); // [B, C, H, W]
+    const step = new TwoTimes({ ...asked, batch: { ...batch, ...(x && { x }) }, rows, stride: ROW.stride });
     const guided = this.#options.enhanced_ratio !== 0;
-    const { xt, prediction, known, v } = step.start(ROW.path, ROW.velocity, span, still, guided); // [B, C, H, W] each
+    const of = pairs && ((xt: Tensor) => twins.input(pairs, xt));
+    const { xt, prediction, known, v, real } = step.start(ROW.path, ROW.velocity, span, still, guided, of); // [B, C, H, W]
     const xl = step.combine(ROW.between, xt, v); // [B, C, H, W]
     const beyond = step.ask(xl, between, rest, batch.y); // F-(x_l, l, s) [B, C, H, W]
     step.release(xl);
 
-    const target = tape.alloc(...batch.x.shape); // [B, C, H, W]
-    const clamped = this.#options.residual === 'clamped';
+    const regressed = tape.alloc(...batch.x.shape); // [B, C, H, W]
+    const clamped = this.#isClamped;
     const parts = {
       u0: known,
       u1: v,
       u2: beyond,
       coefs: rows,
-      out: target,
+      out: regressed,
       ...(clamped && { origin: prediction }),
     };
     const kernel = lincomb.prepare(this.#workspace.device, { inputs: 3, clamped });
     tape.run(kernel, parts, { ...step.dims, coef_offset: ROW.target });
     step.release(v, beyond);
+    let target = regressed;
+    if (pairs && real) {
+      target = twins.sharpen(tape, pairs, xt, real, batch, still, regressed); // [B, C, H, W]
+      step.release(regressed, real, xt, x);
+    }
     return withLoss(tape, prediction, target, weight, this.#loss, total);
   }
 
   free(): void {
+    this.#twins?.free();
     for (const tensor of Object.values(this.#own)) this.#workspace.free(tensor);
+  }
+
+  get #isClamped(): boolean {
+    return this.#options.residual === 'clamped';
   }
 
   get #loss(): LossChoice {

@@ -28,6 +28,8 @@ export interface AnyStepOptions {
   loss_power?: number;
   /** Default 0.01. */
   loss_eps?: number;
+  /** Shares of a batch that are the model's own samples of one step: to learn their velocity, and to sharpen them by it; see twins.ts. */
+  twin_ratios?: readonly [learn: number, sharpen: number];
 }
 
 /** The same, declared. */
@@ -41,6 +43,7 @@ export const ANYSTEP_OPTIONS: OptionsOf<AnyStepOptions> = {
   residual: optional(oneOf(...RESIDUALS)),
   loss_power: optional(number),
   loss_eps: optional(number),
+  twin_ratios: optional(numbers(2)),
 };
 
 const KEYS = Object.keys(ANYSTEP_OPTIONS) as (keyof AnyStepOptions)[];
@@ -93,6 +96,17 @@ export function validateAnyStep(o: AnyStepOptions & Beside): void {
     power !== undefined && o.scaled_cbl_eps !== 0,
     'loss_power and scaled_cbl_eps name two losses',
     'set scaled_cbl_eps to 0, or leave loss_power out',
+  );
+  const { twin_ratios: twins = [0, 0] } = o;
+  refuse(
+    !(twins.every((ratio) => ratio >= 0) && twins[0] + twins[1] <= 1),
+    `twin_ratios are [${twins}]`,
+    'give two shares of the batch, together at most 1',
+  );
+  refuse(
+    twins[1] > 0 && twins[0] === 0,
+    `twin_ratios are [${twins}]: nothing learns the velocity that sharpens`,
+    'give a first share above 0',
   );
   refuse(
     o.time_logit_normal !== undefined && !(o.time_logit_normal[1] > 0),

@@ -2,6 +2,7 @@ import { Tape } from '../autograd/tape.ts';
 import { group, number, object, optional } from '../kernel/index.ts';
 import { randomNormal } from '../kernels/random.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
+import { randomConstants } from '../nn/tables.ts';
 import type { NetworkWeights } from '../nn/weights.ts';
 import { type HostParameters, Learner } from '../optim/learner.ts';
 import {
@@ -20,6 +21,7 @@ import type { PassPrecision } from '../tensor/index.ts';
 import { count, type FlatBuffers, type Tensor, type Workspace } from '../tensor/index.ts';
 import { AnyStepMethod } from './anystep.ts';
 import { type Batch, copyBatch } from './batch.ts';
+import { takeConstants } from './constants.ts';
 import type { Method } from './method.ts';
 import type { LossPlace, TrainingPasses } from './objective.ts';
 import { firstDropped, isTurned, type ObjectiveOptions, validateObjective } from './options.ts';
@@ -214,7 +216,7 @@ export class Trainer {
   }
 
   /**
-   * Puts given weights, by parameter, in the place of the initialisation; the average starts as their copy, and so does a frozen
+   * Puts given weights, by parameter (and random constant), in the place of the initialisation; the average starts as their copy, and so does a frozen
    * teacher, if it is not given weights of its own.
    * @throws NonFiniteError by name, OptionError for a teacher's weights where the objective has no frozen teacher.
    */
@@ -222,8 +224,11 @@ export class Trainer {
     if (teacher && !this.teacher?.isFrozen)
       throw new OptionError('the objective has no frozen teacher', 'leave the teacher out, or set ema_decay_rate to 1');
     if (teacher) refuseNonFinite("the teacher's weights:", teacher);
-    this.learner.startFrom(weights);
-    this.teacher?.start(teacher);
+    const constants = randomConstants(this.network);
+    const parameters = new Map([...weights].filter(([name]) => !constants.has(name)));
+    this.learner.startFrom(parameters);
+    takeConstants(this, (name) => weights.get(name));
+    this.teacher?.start(teacher && new Map([...teacher].filter(([name]) => !constants.has(name))));
   }
 
   /** Takes up where a checkpoint stopped, after its groups were written. */

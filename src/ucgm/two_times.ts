@@ -51,7 +51,8 @@ export class TwoTimes {
   /**
    * x_t, F_online(x_t, t, y) over `span`, recorded for the backward, and the velocity v of x and z, with the teacher's for the label
    * and for the null class where it is `guided` (over no span: `still`). `path` and `velocity` are places in `rows`. `known` is the
-   * prediction in the precision of the passes that it is compared with.
+   * prediction in the precision of the passes that it is compared with. With `input`, the network in training is asked elsewhere than
+   * at x_t and t, and the teacher's F-(x_t, t, t) stays, as `real`.
    */
   start(
     path: number,
@@ -59,17 +60,21 @@ export class TwoTimes {
     span: Tensor,
     still: Tensor,
     guided: boolean,
-  ): { xt: Tensor; prediction: Tensor; known: Tensor; v: Tensor } {
+    input?: (xt: Tensor) => { at: Tensor; time: Tensor },
+  ): { xt: Tensor; prediction: Tensor; known: Tensor; v: Tensor; real?: Tensor } {
     const { tape, inference, network, online, batch } = this.#step;
     const { x, z, t, y, yNull, training } = batch;
     const xt = this.combine(path, x, z); // [B, C, H, W]
-    const prediction = network.forward(tape, online, xt, t, y, span, training?.online); // [B, C, H, W]
-    const again = () => network.forward(inference, online, xt, t, y, span, training?.online);
-    const known = inference.precision === tape.precision ? prediction : inference.block([xt], again); // [B, C, H, W]
-    const asked = guided ? [this.ask(xt, t, still, y), this.ask(xt, t, still, yNull)] : [];
-    const v = this.combine(velocity, x, z, ...asked); // [B, C, H, W]
-    this.release(...asked);
-    return { xt, prediction, known, v };
+    const { at, time } = input?.(xt) ?? { at: xt, time: t };
+    const prediction = network.forward(tape, online, at, time, y, span, training?.online); // [B, C, H, W]
+    const again = () => network.forward(inference, online, at, time, y, span, training?.online);
+    const known = inference.precision === tape.precision ? prediction : inference.block([at], again); // [B, C, H, W]
+    const real = guided || input ? this.ask(xt, t, still, y) : undefined; // [B, C, H, W]
+    const none = guided ? this.ask(xt, t, still, yNull) : undefined; // [B, C, H, W]
+    const v = this.combine(velocity, x, z, ...(guided ? [real, none] : [])); // [B, C, H, W]
+    this.release(none);
+    if (!input) this.release(real);
+    return { xt, prediction, known, v, ...(input && { real }) };
   }
 
   /** Frees step tensors, where there are some. */

@@ -14,17 +14,17 @@ beforeAll(async () => {
 });
 
 it('searches on some noise, scores on other noise, and prints commands that sample by what it found', async () => {
-  const out = await search('--steps', '1,3', '--trials', '4', '--seeds', '7,8', '--held-out', '9,10');
+  const out = await search('--steps', '1,3', '--trials', '4', '--seeds', '7,8', '--held-out', '2');
   expect(out).toMatchObject({ code: 0, stderr: '' });
   const found = JSON.parse(readFileSync(path('found.json'), 'utf8'));
-  expect(found).toMatchObject({ images: 20, seeds: [7, 8], held_out: [9, 10], held_out_images: 20 });
+  expect(found).toMatchObject({ images: 20, seeds: [7, 8], held_out: [1000, 1001], held_out_images: 20 });
   expect(found.found.map((each: { steps: number }) => each.steps)).toEqual([1, 3]);
   for (const { trials, plain, found: best, sample, command } of found.found) {
     expect(trials.length).toBeGreaterThan(1);
     expect(trials.length).toBeLessThanOrEqual(4);
     expect([plain.seeds, best.seeds]).toEqual([
-      [9, 10],
-      [9, 10],
+      [1000, 1001],
+      [1000, 1001],
     ]);
     const least = trials.reduce((a: { distance: number }, b: { distance: number }) =>
       b.distance < a.distance ? b : a,
@@ -37,6 +37,6 @@ it('searches on some noise, scores on other noise, and prints commands that samp
 });
 
 it('a seed of both kinds is refused before any work', async () => {
-  const { code, stderr } = await search('--seeds', '3,4', '--held-out', '4,5');
-  expect([code, stderr]).toEqual([2, expect.stringMatching(/seed 4 is searched on and held out/)]);
+  const { code, stderr } = await search('--seeds', '3,1000');
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/seed 1000 is searched on and held out/)]);
 });

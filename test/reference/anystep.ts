@@ -43,3 +43,29 @@ export function anyStep(o: AnyStepSample): { prediction: Float64Array; target: F
   });
   return { prediction, target };
 }
+
+/** One sample of a step that is a fake of the model's own, and the noise that it is made of. */
+export interface TwinSample extends Omit<AnyStepSample, 'x' | 's' | 'a' | 'zeta' | 'nullLabel'> {
+  kind: 'learn' | 'sharpen';
+  made: ArrayLike<number>;
+}
+
+/** The network's answer and what it is regressed on for a fake, as twins.ts has it. */
+export function twin(o: TwinSample): { prediction: Float64Array; target: Float64Array } {
+  const made = Float64Array.from(o.made);
+  const step = o.frozen(made, 1, 0, o.label);
+  const x = made.map((noise, i) => noise - (step[i] as number));
+  if (o.kind === 'learn') {
+    const negative =
+      (f: MeanVelocity): MeanVelocity =>
+      (at, t, s, label) =>
+        f(at, -t, -s, label);
+    const network = negative(o.network);
+    return anyStep({ ...o, x, s: o.t, a: 1, zeta: 0, nullLabel: o.label, network });
+  }
+  const at = x.map((data, i) => o.t * (o.z[i] as number) + (1 - o.t) * data);
+  const [fake, real] = [o.frozen(at, -o.t, -o.t, o.label), o.frozen(at, o.t, o.t, o.label)];
+  const prediction = o.network(made, 1, 0, o.label);
+  const target = prediction.map((f, i) => f - Math.min(1, Math.max(-1, (fake[i] as number) - (real[i] as number))));
+  return { prediction, target };
+}

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { presetNamed } from '../../src/run/presets.ts';
+import { PRESET_NAMES, presetNamed } from '../../src/run/presets.ts';
 import { ConfigError, mergeConfig, type PartialConfig, parseConfig, stringifyConfig } from '../../src/run/settings.ts';
 
 describe('configuration', () => {
   it('reads back what it writes, for every preset', () => {
-    for (const name of ['tiny', 'mnist', 'fewstep', 'multistep', 'anystep']) {
+    for (const name of PRESET_NAMES) {
       const config = mergeConfig(name, presetNamed(name));
       expect(mergeConfig('again', parseConfig(stringifyConfig(config), 'again'))).toEqual(config);
     }
