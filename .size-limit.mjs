@@ -32,7 +32,7 @@ const FAMILIES = {
   matmul_matrix: '20.75 kB',
   norm: '11.5 kB',
   norm_backward: '13.25 kB',
-  optimizer: '12.5 kB',
+  optimizer: '13 kB',
   patch: '9 kB',
   pixel_shuffle: '8.5 kB',
   qk_norm_rope: '11.75 kB',
@@ -43,17 +43,18 @@ const FAMILIES = {
   softmax: '11.5 kB',
   weight_norm: '10.25 kB',
   window: '9.75 kB',
+  wire: '9 kB',
 };
 
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '84 kB'],
-  ops: ['autograd/index', '84 kB'],
-  nn: ['nn/index', '109 kB'],
-  models: ['models/index', '100 kB'],
-  ucgm: ['ucgm/index', '52 kB'],
-  run: ['run/index', '195 kB'],
+  kernels: ['kernels/index', '91 kB'],
+  ops: ['autograd/index', '99 kB'],
+  nn: ['nn/index', '126 kB'],
+  models: ['models/index', '118 kB'],
+  ucgm: ['ucgm/index', '56 kB'],
+  run: ['run/index', '229 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -74,5 +75,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '210 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '238 kB', gzip: true },
 ];

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { env } from 'node:process';
 import { configDefaults, defineConfig } from 'vitest/config';
 import { chosenFixtures, fixtures, outside, PACKED, PACKED_IN_A_PAGE, PAGES } from './test/everywhere.ts';
@@ -10,7 +12,11 @@ export const shared = {
   pool: 'forks',
   // Mesa's software adapter compiles for half as long where its vectors are half as wide, and most of the tests is compiling.
   // A width that is set goes first: 256 is what it takes by itself.
-  env: { LP_NATIVE_VECTOR_WIDTH: env.LP_NATIVE_VECTOR_WIDTH ?? '128' },
+  env: {
+    LP_NATIVE_VECTOR_WIDTH: env.LP_NATIVE_VECTOR_WIDTH ?? '128',
+    // What a user's commands have kept of the adapter is no part of a test.
+    XDG_CACHE_HOME: join(tmpdir(), 'ucgm-test-cache'),
+  },
   // Ten times what the slowest test takes on two idle cores: a busy machine is slow, not wrong.
   testTimeout: 600_000,
   hookTimeout: 600_000,

@@ -1,5 +1,5 @@
 import { adapterName } from '../src/device/index.ts';
-import { capsOf } from '../src/kernel/index.ts';
+import { capsOf, type TunedNumbers } from '../src/kernel/index.ts';
 import type { Ceilings } from './ceilings.ts';
 
 /** What runs here, beside the device: Node says it in place.ts, a page from its navigator. */
@@ -27,6 +27,8 @@ export interface Environment extends Place {
   /** A CPU that stands in for a GPU: its times say nothing about one. */
   readonly software?: boolean;
   readonly features?: readonly string[];
+  /** Numbers of `bench --tune` that choices took. */
+  readonly tuned?: TunedNumbers;
   /** Measured in the same run, by the suites that hold results against them. */
   readonly ceilings?: Ceilings;
 }
@@ -50,12 +52,14 @@ export function environment(place: Place, device: GPUDevice | undefined, ceiling
 
 function described(device: GPUDevice) {
   const { vendor, architecture, description } = device.adapterInfo;
+  const { software, tuned } = capsOf(device);
   return {
     adapter: adapterName(device),
     vendor,
     architecture,
     driver: description,
-    software: capsOf(device).software,
+    software,
     features: [...device.features].sort(),
+    ...(tuned && { tuned }),
   };
 }

@@ -1,4 +1,5 @@
 import { Tape } from '../src/autograd/tape.ts';
+import { LossScale } from '../src/optim/loss_scale.ts';
 import { normal, STREAM, uniformU32 } from '../src/rng/philox.ts';
 import { count, type PassPrecision, Workspace } from '../src/tensor/index.ts';
 import { Trainer } from '../src/ucgm/trainer.ts';
@@ -57,7 +58,7 @@ export async function measureModel(device: GPUDevice, name: string): Promise<Mod
   const { precision = 'f32' } = config.train;
   const done = () => device.queue.onSubmittedWorkDone();
   const host: number[] = [];
-  const step = async () => void host.push(await hostTime(workspace, () => trainer.train(batch)));
+  const step = async () => void host.push(await hostTime(trainer, () => trainer.train(batch)));
   await done();
   const firstMs = await took(async () => {
     await step();
@@ -86,9 +87,20 @@ export async function measureModel(device: GPUDevice, name: string): Promise<Mod
   };
 }
 
-/** Milliseconds of a step on the host: until it waits for room on the device, and from its beginning to its submit. */
-export async function hostTime(workspace: Workspace, train: () => Promise<void>): Promise<number> {
-  let begun = 0;
+/**
+ * Milliseconds of a step on the host: until it waits for room on the device, and from its beginning to its submit, but for the wait of
+ * mixed precision, which asks there what became of the step before.
+ */
+export async function hostTime(
+  { workspace, learner: { lossScale } }: Trainer,
+  train: () => Promise<void>,
+): Promise<number> {
+  let [begun, waited] = [0, 0];
+  if (lossScale)
+    Object.defineProperty(lossScale, 'settle', {
+      configurable: true,
+      value: async () => void (waited += await took(() => LossScale.prototype.settle.call(lossScale))),
+    });
   Object.defineProperty(workspace, 'beginStep', {
     configurable: true,
     value: () => {
@@ -101,7 +113,8 @@ export async function hostTime(workspace: Workspace, train: () => Promise<void>)
   const asked = performance.now();
   await trained;
   Reflect.deleteProperty(workspace, 'beginStep');
-  return asked - start + performance.now() - begun;
+  if (lossScale) Reflect.deleteProperty(lossScale, 'settle');
+  return asked - start + performance.now() - begun - waited;
 }
 
 /** A pass of the network over a batch of normals at time 0.5, recorded and submitted. */

@@ -30,7 +30,7 @@ export async function profileStep(device: GPUDevice, name: string): Promise<Step
     const { ms } = await timeRun(device, step, effortOn(device));
     let hostMs = 0;
     await device.queue.onSubmittedWorkDone();
-    const phases = await hostPhases(device, async () => void (hostMs = await hostTime(workspace, step)));
+    const phases = await hostPhases(device, async () => void (hostMs = await hostTime(trainer, step)));
     await device.queue.onSubmittedWorkDone();
     const profiler = new Profiler(device, meter);
     const kernels = await profiler.measure(step);

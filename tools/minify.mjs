@@ -33,15 +33,14 @@ function renameable({ code, entryPoint, bindings, knobs }) {
   return names;
 }
 
+/** Words of the language that are as short, whether a source has them or not. */
+const SHORT_WORDS = /^(?:as|do|fn|if|in|is|of|or|asm|for|get|let|mod|mut|new|nil|pub|ref|set|try|use|var)$/;
+
 /** Short words that nothing in the source is called, the parts of vectors and the language's words aside. */
 function* shortNames(taken) {
   const letters = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'];
-  for (const first of ['', ...letters])
-    for (const last of letters) {
-      const name = first + last;
-      if (!taken.has(name) && !PARTS.test(name) && !['do', 'fn', 'if', 'as', 'of', 'is', 'in', 'or'].includes(name))
-        yield name;
-    }
+  for (let names = letters; ; names = names.flatMap((name) => letters.map((letter) => name + letter)))
+    for (const name of names) if (!taken.has(name) && !PARTS.test(name) && !SHORT_WORDS.test(name)) yield name;
 }
 
 /** What lines begin with that the runtime finds by their text (src/kernel/specialise.ts, absent.ts). */

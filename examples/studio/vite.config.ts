@@ -5,6 +5,7 @@ import { defineConfig } from 'vite';
 import { thisPlace } from '../../bench/place.ts';
 import { loadDigits } from '../../src/data/digits.node.ts';
 import { encodeDigits } from '../../src/data/digits.ts';
+import { documentation } from './documentation.ts';
 
 const { version, commit } = thisPlace();
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -26,6 +27,7 @@ export default defineConfig({
   define: { UCGM_BUILT: JSON.stringify({ version, commit }) },
   server: { fs: { allow: [fileURLToPath(new URL('../..', import.meta.url))] } },
   worker: { format: 'es' },
+  plugins: [documentation(fileURLToPath(new URL('../../site/html', import.meta.url)))],
   // Found by themselves only when the worker asks for them, which would load the page twice.
   optimizeDeps: { include: ['comlink', 'fast-png', 'fflate', 'valibot', 'yaml'] },
   build: {

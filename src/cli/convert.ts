@@ -41,8 +41,10 @@ const MOMENTS = /^([mvs]|optimizer)\//;
 export function addConvert(ucgm: Command): void {
   ucgm
     .command('convert')
-    .description('Converts weights of PyTorch (.pt, .pth) or safetensors to safetensors, or to a run folder.')
-    .argument('<file>', '.pt, .pth, .bin, .ckpt or .safetensors, known by its content; nothing in it is run')
+    .description(
+      'Converts weights of PyTorch (.pt, .pth), of EDM and EDM2 (.pkl) or safetensors to safetensors, or to a run folder.',
+    )
+    .argument('<file>', '.pt, .pth, .bin, .ckpt, .pkl or .safetensors, known by its content; nothing in it is run')
     .option('--out <file>', '.safetensors to write')
     .option(
       '--features <network>',

@@ -1,8 +1,10 @@
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
 import { type RawTensor, toFloat32, type WritableTensor } from '../io/safetensors.ts';
+import { randomConstants } from '../nn/tables.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
 import { type ForeignModel, foreignModel, groupOf, isWhole } from '../run/foreign_model.ts';
 import { checkSound, USE_SOUND_WEIGHTS } from '../run/sound.ts';
+import { CONSTANT } from '../ucgm/checkpoint.ts';
 import { checkApart, checkFolder } from './output.ts';
 
 /** What a run folder is made of. */
@@ -34,6 +36,8 @@ export function writeConvertedRun(from: ConvertedRun): { model: string; groups: 
     for (const { name } of network.parameters)
       tensors.set(`${group}/${name}`, checkpoint.tensors.get(`${group}/${name}`) as RawTensor);
   }
+  for (const name of randomConstants(network).keys())
+    tensors.set(`${CONSTANT}/${name}`, checkpoint.tensors.get(`ema/${name}`) as RawTensor);
   checkSound(path, floatsOf(tensors), USE_SOUND_WEIGHTS);
   checkFolder('--run', run);
   checkApart('--run', run, config.data.name);

@@ -2,20 +2,23 @@ import { existsSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import type { Dataset } from '../data/dataset.ts';
-import { loadDataset } from '../data/load.node.ts';
+import { type DataRequest, loadDataset } from '../data/load.node.ts';
 import { atomicWrite } from '../io/atomic.node.ts';
+import { checkLatents, type PicturedLatents, shownShape } from '../run/decoder.ts';
 import { type Evaluation, type EvaluationRow, mergeEvaluations, parseEvaluation, rowOf } from '../run/evaluation.ts';
 import { isFewStep } from '../run/few_step.ts';
 import type { FolderStore } from '../run/folder_store.node.ts';
 import { checkCount } from '../run/samples.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { checkNetworkPrecision } from '../tensor/index.ts';
+import { addDecoderOptions, type DecoderFlags, picturedLatents } from './autoencoder.ts';
 import { compareEvaluations } from './eval_compare.ts';
 import { HEADER, lineOf, settingOf, sizesLine } from './eval_table.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, readFeatures } from './features.ts';
 import { countNumber, numberList, seedNumber, seedNumbers } from './numbers.ts';
 import { prepareFiles } from './output.ts';
+import { ranks, SHARE_DEVICE } from './ranks.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { Scorer } from './scoring.ts';
 import { openSource, type Source } from './source.ts';
@@ -23,7 +26,7 @@ import { StopSignals } from './stop.ts';
 import { addWeightsOptions, type WeightsFlags } from './weights_options.ts';
 
 /** What the scoring of a model needs to be told. */
-export interface ScoringFlags extends WeightsFlags {
+export interface ScoringFlags extends WeightsFlags, DecoderFlags {
   from: string;
   features?: string;
   data?: string;
@@ -39,16 +42,18 @@ interface EvalOptions extends Omit<ScoringFlags, 'from'>, SamplingFlags {
   seed?: number;
   seeds?: number[];
   json?: string;
+  shareDevice?: boolean;
+  nearest?: string;
 }
 
 /** Adds the options that a command needs to score a model's samples. */
 export function addScoringOptions(command: Command, images: number): Command {
-  return addWeightsOptions(command)
+  return addDecoderOptions(addWeightsOptions(command))
     .option(
       '--features <file>',
       'feature network, safetensors (default: the one for digits that comes along); FID needs that of convert --features inception-v3',
     )
-    .option('--data <name>', "training images to compare with (default: the run's)")
+    .option('--data <name>', "images to compare with (default: the run's; a run on latents has none)")
     .option('--images <n>', 'samples, in equal numbers of each class', countNumber, images)
     .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', countNumber, 500);
 }
@@ -66,8 +71,13 @@ export function addEval(ucgm: Command): void {
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
     .option('--seeds <list>', 'seeds of the noise: how many, 0 first, or which, such as 3,4', seedNumbers)
     .option('--json <file>', "where to write the table (default: the run's eval.json)")
+    .option(
+      '--nearest <file>',
+      'PNG to write, at one number of steps: samples, and below each its nearest image of --data',
+    )
     .option('--compare <paths...>', 'in place of --from: run folders, or eval.json files, to set side by side')
-    .option('--html <file>', 'where to write the table and the picture of --compare (default: compare.html)');
+    .option('--html <file>', 'where to write the table and the picture of --compare (default: compare.html)')
+    .option('--share-device', SHARE_DEVICE);
   addSamplingOptions(addScoringOptions(command, 10000)).action(evaluate);
 }
 
@@ -83,8 +93,12 @@ async function evaluate({ from, compare, html, ...options }: EvalOptions): Promi
 }
 
 async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }): Promise<void> {
-  if (options.json !== undefined)
-    prepareFiles([{ flag: '--json', path: options.json, extension: '.json' }], options.from);
+  const files = [
+    ...(options.json === undefined ? [] : [{ flag: '--json', path: options.json, extension: '.json' }]),
+    ...(options.nearest === undefined ? [] : [{ flag: '--nearest', path: options.nearest, extension: '.png' }]),
+  ];
+  const writes = ranks().rank === 0; // the others draw and embed for it
+  if (writes) prepareFiles(files, options.from);
   const source = openToScore(options);
   checkNetworkPrecision(options.precision ?? 'f32', source.network);
   const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
@@ -93,12 +107,15 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
   const seeds = options.seeds ?? [options.seed ?? 0];
   const run = options.json === undefined ? source.run : undefined;
   const json = options.json ?? run?.evaluationPath;
-  if (run)
+  if (writes && run)
     prepareFiles(
       [run.evaluationPath, run.reportPath].map((path) => ({ flag: 'eval', path, extension: extname(path) })),
     );
-  const { dataset, features } = await openData(source, options);
-  const unlock = run?.lock(console.warn);
+  const { dataset, features, latents } = await openData(source, options);
+  const { nearest } = options;
+  if (nearest !== undefined)
+    checkNearest(shownShape(source.network.input, latents?.decoder), dataset, { steps, seeds });
+  const unlock = writes ? run?.lock(console.warn) : undefined;
   const stop = new StopSignals();
   stop.wait();
   const { signal } = stop;
@@ -108,6 +125,7 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
     const precision = options.precision ?? 'f32';
     const about = await scoreAll(rows, {
       source,
+      latents,
       dataset,
       features,
       images,
@@ -116,8 +134,10 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
       settings,
       seeds,
       signal,
+      nearest,
+      shareDevice: options.shareDevice ?? false,
     });
-    if (json !== undefined && about && rows.length > 0) {
+    if (writes && json !== undefined && about && rows.length > 0) {
       writeRows(json, { ...about, rows, date: new Date().toISOString().slice(0, 10) });
       if (run) await refreshReport(run, source.config);
     }
@@ -136,20 +156,17 @@ export function openToScore(options: ScoringFlags): Source {
   return source;
 }
 
-/** The training images that samples are compared with, and the network of the features. */
+/** The images that samples are compared with, the network of the features, and what makes images of latents. */
 export async function openData(
   source: Source,
-  options: Pick<ScoringFlags, 'data' | 'features'>,
-): Promise<{ dataset: Dataset; features: FeaturesFile }> {
-  const { data } = source.config;
-  const dataset = await loadDataset({
-    name: options.data ?? data.name,
-    ...(data.size !== undefined && { size: data.size }),
-  });
+  options: Pick<ScoringFlags, 'data' | 'features' | keyof DecoderFlags>,
+): Promise<{ dataset: Dataset; features: FeaturesFile; latents: PicturedLatents | undefined }> {
+  const latents = picturedLatents(source.latents, source.config.data, options);
+  const dataset = await loadDataset(comparedData(source, latents, options.data));
   if (dataset.notice !== undefined) console.warn(dataset.notice);
   const features = readFeatures(dataset, options.features);
   if (options.data !== undefined) checkClasses(source, dataset);
-  return { dataset, features };
+  return { dataset, features, latents };
 }
 
 /** Puts rows into a file, beside those that are there. */
@@ -157,6 +174,40 @@ function writeRows(json: string, evaluation: Evaluation): void {
   const before = existsSync(json) ? parseEvaluation(readFileSync(json, 'utf8')) : undefined;
   atomicWrite(json, `${JSON.stringify(mergeEvaluations(before, evaluation), null, 2)}\n`);
   console.log(`written: ${json}`);
+}
+
+/** The images that samples are compared with; those that latents were encoded from must be named. @throws UsageError. */
+function comparedData(
+  { network, config: { data } }: Source,
+  latents: PicturedLatents | undefined,
+  named: string | undefined,
+): DataRequest {
+  if (!latents) return { name: named ?? data.name, ...(data.size !== undefined && { size: data.size }) };
+  const { decoder } = latents;
+  if (!decoder)
+    throw new UsageError('the model was trained on latents of an autoencoder that is not known', 'give --vae KEY');
+  checkLatents(decoder, network.input[0]);
+  if (named === undefined)
+    throw new UsageError('the model was trained on latents', 'give --data FOLDER, the images to compare with');
+  return { name: named, size: shownShape(network.input, decoder)[1], crop: 'centre' };
+}
+
+/** Samples and images side by side are of one size, and of one setting. @throws UsageError. */
+function checkNearest(
+  shape: readonly number[],
+  { name, channels, height, width }: Dataset,
+  { steps, seeds }: { steps: readonly number[]; seeds: readonly number[] },
+): void {
+  if (steps.length > 1 || seeds.length > 1)
+    throw new UsageError(
+      `--nearest with --steps ${steps} and seeds ${seeds}`,
+      'give one number of steps, and one seed',
+    );
+  if (shape.join() !== [channels, height, width].join())
+    throw new UsageError(
+      `--nearest: the samples are ${shape.join(' x ')}, the images of ${name} ${channels} x ${height} x ${width}`,
+      'give --data of the size of the samples',
+    );
 }
 
 /** Labels are compared by number: those of other data mean other things. @throws UsageError. */
@@ -171,27 +222,30 @@ function checkClasses({ network }: Source, dataset: Dataset): void {
 type Evaluating = Parameters<typeof Scorer.open>[0] & {
   readonly settings: readonly RunConfig[];
   readonly seeds: readonly number[];
+  readonly nearest: string | undefined;
 };
 
 /** Scores every setting, a row each, or those before a signal came; returns what the rows have in common. */
 async function scoreAll(
   rows: EvaluationRow[],
-  { settings, seeds, ...request }: Evaluating,
+  { settings, seeds, nearest, ...request }: Evaluating,
 ): Promise<Omit<Evaluation, 'rows' | 'date'> | undefined> {
   const { signal, images } = request;
+  const say = ranks().rank === 0 ? console.log : () => {};
   let scorer: Scorer | undefined;
   try {
     scorer = await Scorer.open(request);
-    console.log(HEADER);
+    say(HEADER);
     for (const config of settings) {
       const all = [];
       for (const seed of seeds) all.push(await scorer.score(config, seed));
+      if (nearest !== undefined && ranks().rank === 0) await scorer.writeNearest(nearest);
       const { sampling_steps: steps, sampling_order: order } = config.sample;
       const row = rowOf({ steps, order, setting: settingOf(config) }, all);
       rows.push(row);
-      console.log(lineOf(row, images));
+      say(lineOf(row, images));
       const sizes = sizesLine(row);
-      if (sizes) console.log(sizes);
+      if (sizes) say(sizes);
     }
   } catch (error) {
     if (!(signal.aborted && error === signal.reason)) throw error;

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { originMetadata } from '../data/latent_origin.ts';
 import { readLatentStats } from '../data/latent_stats.node.ts';
 import type { LatentScale } from '../data/latents.ts';
 import { writeSafetensorsAtomic } from '../io/safetensors.node.ts';
@@ -14,7 +15,11 @@ export function latentScaleOf(run: FolderStore, config: RunConfig): LatentScale 
 }
 
 /** Writes sampled latents [N, C, H, W] and their labels [N] for a decoder, in the format of a shard. @throws IoError. */
-export function writeLatentSamples(path: string, { samples, shape, labels }: Sampled): void {
+export function writeLatentSamples(
+  path: string,
+  { samples, shape, labels }: Sampled,
+  autoencoder: string | undefined,
+): void {
   const n = labels.length;
   writeSafetensorsAtomic(
     path,
@@ -22,6 +27,6 @@ export function writeLatentSamples(path: string, { samples, shape, labels }: Sam
       ['latents', { shape: [n, ...shape], data: samples }],
       ['labels', { shape: [n], data: Int32Array.from(labels) }], // torch knows no arithmetic on u32
     ],
-    {},
+    originMetadata({ autoencoder }),
   );
 }

@@ -1,7 +1,7 @@
 import { openNodeDevice } from '../device/node.ts';
 import { capsOf, rememberTuning } from '../kernel/index.ts';
 import { hasMatrices } from '../kernels/matmul_matrix.ts';
-import { rememberSelfTest, type SelfTest, selfTest } from '../run/self_test.ts';
+import { distrustedBecause, rememberSelfTest, type SelfTest, selfTest } from '../run/self_test.ts';
 import { AdapterCache } from './adapter_cache.ts';
 
 export interface OpeningOptions {
@@ -46,7 +46,6 @@ export async function withKept(
       warn(`the self-test is not kept: ${(error as Error).message}`);
     }
   }
-  if (wrong.length > 0)
-    warn(`subgroup matrices are not used, since they are wrong on this adapter: ${wrong.join('; ')} (${cache.path})`);
+  if (wrong.length > 0) warn(`${distrustedBecause(wrong)} (${cache.path})`);
   return device;
 }

@@ -6,6 +6,7 @@ import { FolderStore } from '../run/folder_store.node.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { drawStrip } from '../run/strip.ts';
 import { Workspace } from '../tensor/index.ts';
+import { picturedLatents } from './autoencoder.ts';
 import { youngAverage } from './average_age.ts';
 import { latentScaleOf } from './latent_samples.ts';
 import { prepareFiles } from './output.ts';
@@ -49,7 +50,7 @@ async function newestStrip(run: FolderStore, config: RunConfig): Promise<number 
   const workspace = new Workspace(device);
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(values);
-  const latents = latentScaleOf(run, config);
+  const latents = picturedLatents(latentScaleOf(run, config), config.data);
   const strip = await drawStrip(workspace, network, weights, config, latents && { latents });
   writeSampleGrid(run.stripPath(step), strip);
   await workspace.dispose();

@@ -3,21 +3,28 @@ import { LatentBatches } from '../data/latent_batches.node.ts';
 import { readLatentStats, writeLatentStats } from '../data/latent_stats.node.ts';
 import { type OpenedData, openBatches } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
+import { autoencoderKind } from '../models/autoencoders/registry.ts';
 import { NonFiniteError } from '../optim/non_finite.ts';
+import { partOf } from '../parallel/share.ts';
 import { type CommandLine, shellText } from '../run/commands.ts';
+import { checkLatents, type PictureDecoder } from '../run/decoder.ts';
 import type { RunEvents } from '../run/events.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
+import { seenPath } from '../run/kept_settings.node.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
 import { Session } from '../run/session.ts';
 import type { RunConfig } from '../run/settings.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
+import { decoderOf } from './autoencoder.ts';
 import { shortTraining } from './average_age.ts';
 import { packageVersion } from './bundled.ts';
 import { UsageError } from './failure.ts';
 import { openTunedDevice } from './open_device.ts';
 import { checkApart, checkFolder } from './output.ts';
 import { Progress } from './progress.ts';
+import { placeRanks, ranks } from './ranks.ts';
 import { StopSignals } from './stop.ts';
+import { takePart, tellOthers } from './training_rank.ts';
 import { reportTraining } from './training_report.ts';
 
 export interface TrainingRequest {
@@ -36,8 +43,14 @@ export interface TrainingRequest {
 
 const warn = (text: string) => console.warn(`warning: ${text}`);
 
-/** Trains as a whole configuration says, new or resumed; sets the exit code of the signal that ended it, if one did. */
-export async function runTraining(request: TrainingRequest): Promise<void> {
+/**
+ * Trains as a whole configuration says, new or resumed; sets the exit code of the signal that ended it, if one did. Of several ranks the
+ * first does so, and tells the others what they take part in.
+ * @param asked what is trained: of several ranks only the first is asked.
+ */
+export async function runTraining(asked: () => TrainingRequest, shareDevice = false): Promise<void> {
+  if (ranks().rank > 0) return takePart(shareDevice);
+  const request = asked();
   const { config, resume, out } = request;
   if (!resume) {
     FolderStore.checkNew(out);
@@ -49,9 +62,10 @@ export async function runTraining(request: TrainingRequest): Promise<void> {
   try {
     // The run's own statistics: those of its data may have changed, or not be kept.
     const stats = resume && existsSync(resume.latentStatsPath) ? readLatentStats(resume.latentStatsPath) : undefined;
-    const source = await openBatches(config.data, config.train.seed, stats);
+    const part = partOf(config.data.batch_size, 0, ranks().size);
+    const source = await openBatches(config.data, config.train.seed, stats, part, ownScale);
     try {
-      await trainFrom(source, request, stop);
+      await trainFrom(source, request, stop, shareDevice);
     } finally {
       await source.close();
     }
@@ -62,9 +76,15 @@ export async function runTraining(request: TrainingRequest): Promise<void> {
   if (stop.exitCode !== undefined) process.exitCode = stop.exitCode;
 }
 
-async function trainFrom(source: OpenedData, request: TrainingRequest, stop: StopSignals): Promise<void> {
+async function trainFrom(
+  source: OpenedData,
+  request: TrainingRequest,
+  stop: StopSignals,
+  shareDevice: boolean,
+): Promise<void> {
   const { config, resume, out } = request;
-  if (source instanceof LatentBatches) keepScale(source, config);
+  const decoder = source instanceof LatentBatches ? keepLatents(source, config) : undefined;
+  await tellOthers(config, source);
   const note = resume ? undefined : shortTraining(config);
   let run = resume;
   let unlock: (() => void) | undefined;
@@ -86,11 +106,13 @@ async function trainFrom(source: OpenedData, request: TrainingRequest, stop: Sto
       config,
       source,
       store: openStore,
-      requestDevice: () => openDevice(source, request.tuned),
+      requestDevice: () => openDevice(source, request.tuned, shareDevice),
       resume: resume !== undefined,
       weights,
       teacher,
+      decoder,
       events: [command, new Progress()],
+      ranks: ranks(),
     });
     const size = `${(session.trainer.weights.flat.count / 1e6).toFixed(2)}M parameters`;
     console.log(
@@ -98,7 +120,7 @@ async function trainFrom(source: OpenedData, request: TrainingRequest, stop: Sto
     );
     if (note) console.log(`note: ${note}`);
     (run as FolderStore).writeCommand(thisCommand());
-    await trainIn(run as FolderStore, session, stop);
+    await trainIn(run as FolderStore, session, stop, decoder);
     await session.close();
     session.device.destroy();
   } finally {
@@ -113,8 +135,9 @@ function thisCommand(): CommandLine {
 }
 
 /** Says on which adapter, and on what, is trained. */
-async function openDevice(source: OpenedData, tuned: boolean | undefined): Promise<GPUDevice> {
+async function openDevice(source: OpenedData, tuned: boolean | undefined, shareDevice: boolean): Promise<GPUDevice> {
   const device = await openTunedDevice({ tuned });
+  await placeRanks(device, shareDevice);
   const items = source.latents ? 'latents' : 'images';
   console.log(
     `adapter ${adapterName(device)}; data ${source.name}, ${source.size} ${items} of ${source.numClasses} classes`,
@@ -123,7 +146,12 @@ async function openDevice(source: OpenedData, tuned: boolean | undefined): Promi
   return device;
 }
 
-async function trainIn(run: FolderStore, session: Session, { signal }: StopSignals): Promise<void> {
+async function trainIn(
+  run: FolderStore,
+  session: Session,
+  { signal }: StopSignals,
+  decoder: PictureDecoder | undefined,
+): Promise<void> {
   const { config, source } = session;
   if (source instanceof LatentBatches) writeLatentStats(run.latentStatsPath, source.stats);
   try {
@@ -134,7 +162,7 @@ async function trainIn(run: FolderStore, session: Session, { signal }: StopSigna
   if (signal.aborted) console.log(`stopped at step ${session.step}; the state is saved. Go on with --resume`);
   await reportTraining(session.trainer, run, config, adapterName(session.device), {
     signal,
-    ...(source.latents && { latents: source.latents }),
+    ...(source.latents && { latents: { ...source.latents, decoder } }),
   });
 }
 
@@ -154,10 +182,27 @@ function divergence(
   );
 }
 
-/** Puts into the settings how the latents are scaled, so that sampling needs no data. */
-function keepScale(source: LatentBatches, config: RunConfig): void {
+/** The scaling that belongs to an autoencoder's weights, where there is one: latents are scaled by it unless the settings say how. */
+const ownScale = (key: string) => autoencoderKind(key).scale;
+
+/**
+ * Puts into the settings how the latents are scaled and which autoencoder they are of, so that sampling needs no data.
+ * @returns what makes pictures of them, where that is known.
+ */
+function keepLatents(source: LatentBatches, { data, train }: RunConfig): PictureDecoder | undefined {
   for (const warning of source.warnings) console.warn(warning);
-  config.data.latent_norm ??= true;
-  config.data.latent_multiplier = source.latents.multiplier;
-  if (config.train.sample_every > 0) console.log(LATENT_PICTURE_NOTE);
+  data.latent_norm ??= true;
+  data.latent_multiplier = source.latents.multiplier;
+  const { autoencoder: key, weights } = source.origin;
+  if (key !== undefined && data.autoencoder !== undefined && key !== data.autoencoder)
+    throw new UsageError(
+      `data.autoencoder is ${data.autoencoder}, the latents of ${data.name} are of ${key}`,
+      'leave data.autoencoder out, or encode the pictures by it',
+    );
+  data.autoencoder ??= key;
+  if (weights !== undefined) data.autoencoder_weights ??= seenPath(data.name, weights);
+  if (data.autoencoder !== undefined) checkLatents(autoencoderKind(data.autoencoder), source.channels);
+  const decoder = decoderOf(data);
+  if (!decoder && train.sample_every > 0) console.log(LATENT_PICTURE_NOTE);
+  return decoder;
 }

@@ -1,7 +1,8 @@
 import type { Dataset } from '../data/dataset.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
-import { checkFits, type Embedding, embed, type ImageSource } from '../metrics/embed.ts';
+import { checkFits } from '../metrics/embed.ts';
+import { embedTogether } from '../metrics/embed_together.ts';
 import { frechetDistance, momentsOfFeatures } from '../metrics/frechet.ts';
 import { distanceBySize } from '../metrics/sample_size.ts';
 import { type Reference, referenceOf, score } from '../metrics/score.ts';
@@ -9,17 +10,22 @@ import type { FeatureNetwork } from '../models/features/feature_network.ts';
 import type { Weights } from '../nn/network.ts';
 import { precisionNotice } from '../nn/precision_notice.ts';
 import { WeightStore } from '../nn/weights.ts';
-import { draw } from '../run/draw.ts';
+import { type PicturedLatents, shownShape } from '../run/decoder.ts';
 import type { SeedScores } from '../run/evaluation.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { type PassPrecision, Workspace } from '../tensor/index.ts';
+import { type EmbeddedSamples, embedSamples } from './embed_samples.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, featureNetwork } from './features.ts';
+import { type SeenSamples, writeNearest } from './nearest_grid.ts';
+import { placeRanks, ranks } from './ranks.ts';
 import type { Source } from './source.ts';
 
 /** What is scored, and against what. */
 export interface ScorerRequest {
   readonly source: Source;
+  /** Of a model of latents: what makes images of its samples. */
+  readonly latents: PicturedLatents | undefined;
   readonly dataset: Dataset;
   readonly features: FeaturesFile;
   /** Samples of a score. */
@@ -28,6 +34,8 @@ export interface ScorerRequest {
   readonly batch: number;
   /** In what the network's products are taken. */
   readonly precision: PassPrecision;
+  /** Several ranks may work on one card. Default false. */
+  readonly shareDevice?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -40,6 +48,8 @@ export class Scorer {
   readonly #network: FeatureNetwork;
   readonly #weights: Weights;
   readonly #reference: Reference;
+  /** Of the samples that were drawn last. */
+  #seen: SeenSamples | undefined;
 
   private constructor(
     request: ScorerRequest,
@@ -58,21 +68,24 @@ export class Scorer {
 
   /** Opens a device, and takes the features of the training images. @throws MetricError for images that do not fit; the signal's reason. */
   static async open(request: ScorerRequest): Promise<Scorer> {
-    const { source, dataset, features, images, signal } = request;
+    const { source, latents, dataset, features, images, signal } = request;
     const device = await openNodeDevice();
+    await placeRanks(device, request.shareDevice ?? false);
+    const first = ranks().rank === 0;
     const workspace = new Workspace(device);
     const notice = precisionNotice(request.precision, workspace.caps);
-    if (notice) console.warn(notice);
+    if (notice && first) console.warn(notice);
     const network = featureNetwork(workspace, features);
-    const [channels, height, width] = source.network.input;
+    const [channels, height, width] = shownShape(source.network.input, latents?.decoder);
     checkFits(network, { channels, height, width });
     const start = performance.now();
-    const { features: all } = await embed(workspace, network, dataset, { signal });
+    const { features: all } = await embedTogether(workspace, network, dataset, ranks(), { signal });
     const reference = await referenceOf(workspace, all, network.dim, images, { signal });
     const scorer = new Scorer(request, device, workspace, network, reference);
-    console.log(
-      `${dataset.size} training images in the features of ${network.name}: ${secondsSince(start)} s on ${scorer.adapter}`,
-    );
+    if (first)
+      console.log(
+        `${dataset.size} images to compare with, in the features of ${network.name}: ${secondsSince(start)} s on ${scorer.adapter}`,
+      );
     return scorer;
   }
 
@@ -107,30 +120,21 @@ export class Scorer {
     return frechet;
   }
 
+  /** Writes samples that were drawn last, and below each the nearest image of the data. @throws IoError. */
+  async writeNearest(path: string): Promise<void> {
+    if (this.#seen) await writeNearest(path, this.#workspace, this.#seen, this.#request.dataset, this.#reference.all);
+  }
+
   /** Features of samples by a setting from the noise of a seed, and what sampling them took. */
-  async #samples(
-    config: RunConfig,
-    seed: number,
-    images: number,
-  ): Promise<{ embedding: Embedding; labels: Uint32Array; nfe: number; seconds: number }> {
-    const { source, batch, precision, signal } = this.#request;
-    const workspace = this.#workspace;
-    const start = performance.now();
-    const [channels, height, width] = source.network.input;
-    const one = channels * height * width;
+  async #samples(config: RunConfig, seed: number, images: number): Promise<EmbeddedSamples & { labels: Uint32Array }> {
+    const { source, latents, batch, precision, signal } = this.#request;
     const numClasses = Math.max(1, source.network.numClasses);
     const labels = Uint32Array.from({ length: images }, (_, i) => i % numClasses);
     const drawing = { labels, seed, atOnce: batch, signal, precision };
-    const { samples, nfe } = await draw(workspace, source.network, this.#weights, config, drawing);
-    const seconds = Number(secondsSince(start));
-    const drawn: ImageSource = {
-      size: images,
-      channels,
-      height,
-      width,
-      image: (index, out, offset) => out.set(samples.subarray(index * one, (index + 1) * one), offset),
-    };
-    return { embedding: await embed(workspace, this.#network, drawn, { signal }), labels, nfe, seconds };
+    const drawn = { source, latents, weights: this.#weights, config, network: this.#network };
+    const samples = await embedSamples(this.#workspace, drawn, drawing);
+    this.#seen = samples.seen;
+    return { ...samples, labels };
   }
 
   async close(): Promise<void> {

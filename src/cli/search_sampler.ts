@@ -63,7 +63,7 @@ async function search(options: SearchOptions): Promise<void> {
     throw new UsageError(`seed ${shared} is searched on and held out`, `give --seeds below ${HELD_OUT}`);
   const source = openToScore(options);
   const starts = steps.map((n) => withSampling(source.config, options, n));
-  const { dataset, features } = await openData(source, options);
+  const { dataset, features, latents } = await openData(source, options);
   const stop = new StopSignals();
   stop.wait();
   const { signal } = stop;
@@ -71,7 +71,16 @@ async function search(options: SearchOptions): Promise<void> {
   const all: Found[] = [];
   let scorer: Scorer | undefined;
   try {
-    scorer = await Scorer.open({ source, dataset, features, images: heldOutImages, batch, precision: 'f32', signal });
+    scorer = await Scorer.open({
+      source,
+      latents,
+      dataset,
+      features,
+      images: heldOutImages,
+      batch,
+      precision: 'f32',
+      signal,
+    });
     for (const config of starts) {
       const before = all.at(-1)?.sample;
       all.push(

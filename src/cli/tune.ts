@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { randomConstants } from '../nn/tables.ts';
 import { isFewStep } from '../run/few_step.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
 import { presetNamed } from '../run/presets.ts';
@@ -11,7 +12,8 @@ import { UsageError } from './failure.ts';
 import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
 import { NO_TUNED } from './open_device.ts';
 import { checkFolder } from './output.ts';
-import { runTraining } from './run_training.ts';
+import { SHARE_DEVICE } from './ranks.ts';
+import { runTraining, type TrainingRequest } from './run_training.ts';
 import { openSource } from './source.ts';
 
 interface TuneOptions {
@@ -30,6 +32,7 @@ interface TuneOptions {
   seed?: number;
   precision?: PassPrecision;
   tuned?: boolean;
+  shareDevice?: boolean;
 }
 
 export function addTune(ucgm: Command): void {
@@ -55,14 +58,19 @@ export function addTune(ucgm: Command): void {
     .option('--seed <n>', 'seed of every random number', seedNumber)
     .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
     .option(...NO_TUNED)
-    .action(tune);
+    .option('--share-device', SHARE_DEVICE)
+    .action((options: TuneOptions) => runTraining(() => tuning(options), options.shareDevice));
 }
 
 /** A recipe, by default the reference's, over the model, its data and its transport. */
-async function tune(options: TuneOptions): Promise<void> {
+function tuning(options: TuneOptions): TrainingRequest {
   FolderStore.checkNew(options.out);
   checkFolder('--out', options.out);
-  const { config: before, weights } = openSource(options.from, { at: options.start, average: options.average });
+  const {
+    config: before,
+    weights,
+    network,
+  } = openSource(options.from, { at: options.start, average: options.average });
   if (isFewStep(before))
     console.warn(`${options.from} is a few-step model already: its average is no multi-step teacher`);
   const given: PartialConfig = {
@@ -82,7 +90,8 @@ async function tune(options: TuneOptions): Promise<void> {
   );
   const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
-  await runTraining({ config, out: options.out, weights, tuned: options.tuned, ...(teacher && { teacher }) });
+  const start = new Map([...weights, ...randomConstants(network)]);
+  return { config, out: options.out, weights: start, tuned: options.tuned, ...(teacher && { teacher }) };
 }
 
 /** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */
@@ -116,6 +125,6 @@ function checkSame(
   const given = { ...sizes, ...(transport.transport_type && { transport_type: transport.transport_type }) };
   const own: { [key: string]: unknown } = { ...before.model, transport_type: before.transport.transport_type };
   for (const [key, value] of Object.entries(given))
-    if (own[key] !== value && key !== 'two_times')
+    if (JSON.stringify(own[key]) !== JSON.stringify(value) && key !== 'two_times')
       throw new UsageError(`${where}: ${key} is ${value}, that of ${from} is ${own[key]}`, fix);
 }

@@ -1,5 +1,5 @@
 import { DataError, type ImageArrays } from './dataset.ts';
-import { type Pixels, resizeAndCrop } from './resize.ts';
+import { type Crop, type Pixels, squareOf } from './resize.ts';
 
 /** Files that an error names before it only counts. */
 const NAMED = 3;
@@ -17,6 +17,7 @@ export interface ImageSet<File> {
   readonly notice?: string | undefined;
   /** Resizes and crops all to this square; all have one size otherwise. */
   readonly size?: number | undefined;
+  readonly crop?: Crop | undefined;
   /** Bytes that the images may take. */
   readonly most: number;
   /** @throws Error that says what is wrong with a file. */
@@ -45,7 +46,7 @@ export async function gatherImages<File>(set: ImageSet<File>): Promise<ImageArra
   for (const { file } of files) {
     try {
       const decoded = await set.decode(file);
-      const image = size === undefined ? decoded : resizeAndCrop(decoded, size);
+      const image = size === undefined ? decoded : squareOf(decoded, size, set.crop);
       const key = `${image.width}x${image.height}`;
       sizes.set(key, (sizes.get(key) ?? 0) + 1);
       if (sizes.size === 1) images.push(image);

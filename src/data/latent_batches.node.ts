@@ -1,6 +1,7 @@
 import type { BatchOrder, BatchSource, DataBatch } from './batches.ts';
 import { DataError } from './dataset.ts';
 import { FilePool } from './file_pool.node.ts';
+import type { LatentOrigin } from './latent_origin.ts';
 import { LatentShards } from './latent_shards.node.ts';
 import { type LatentStats, latentStats, unitStats } from './latent_stats.node.ts';
 import { isFlipped, type LatentScale, normaliseLatents } from './latents.ts';
@@ -9,6 +10,13 @@ import { ReadAhead } from './read_ahead.ts';
 
 /** Batches that are read before they are asked for. */
 export const BATCHES_AHEAD = 3;
+
+/** A scaling in numbers, [C] each. */
+export interface FixedLatentScale {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  readonly multiplier: number;
+}
 
 /** Which batches of latents, and how they are scaled. */
 export interface LatentOptions extends BatchOrder {
@@ -19,6 +27,8 @@ export interface LatentOptions extends BatchOrder {
   readonly classNames?: readonly string[];
   /** Statistics to use instead of the folder's: those that a run began with. */
   readonly stats?: LatentStats;
+  /** The scaling that belongs to an autoencoder, by its key: taken where neither `normalise` nor `multiplier` is given. */
+  readonly scaleOf?: (autoencoder: string) => FixedLatentScale | undefined;
 }
 
 /** Batches of latent shards, read from the disk ahead of their use. */
@@ -31,6 +41,8 @@ export class LatentBatches implements BatchSource {
   readonly numClasses: number;
   readonly latents: LatentScale;
   readonly stats: LatentStats;
+  /** What the shards say of how they were made. */
+  readonly origin: LatentOrigin;
   readonly notice?: string;
   readonly fingerprint?: string;
   readonly classNames?: readonly string[];
@@ -48,7 +60,9 @@ export class LatentBatches implements BatchSource {
     this.width = shards.width;
     this.numClasses = shards.numClasses;
     this.latents = { mean: stats.mean, std: stats.std, multiplier: options.multiplier ?? 1 };
-    if (options.classNames) this.classNames = options.classNames;
+    const classNames = options.classNames ?? shards.origin.classNames;
+    if (classNames) this.classNames = classNames;
+    this.origin = shards.origin;
     this.stats = stats;
     this.warnings = warnings;
     this.#shards = shards;
@@ -60,14 +74,15 @@ export class LatentBatches implements BatchSource {
   static async open(path: string, options: LatentOptions, files = new FilePool()): Promise<LatentBatches> {
     const opened = await LatentShards.open(path, options.numClasses, files);
     try {
-      const { stats, warnings } = await statsOf(opened, options);
+      const own = ownScale(opened, options);
+      const { stats, warnings } = own ? { stats: own.stats, warnings: [] } : await statsOf(opened, options);
       if (stats.mean.length !== opened.channels) {
         throw new DataError(
           `${path} has latents of ${opened.channels} channels, the run's statistics ${stats.mean.length}`,
           "resume with the run's own data",
         );
       }
-      return new LatentBatches(opened, options, stats, warnings);
+      return new LatentBatches(opened, own ? { ...options, multiplier: own.multiplier } : options, stats, warnings);
     } catch (error) {
       await opened.close();
       throw error;
@@ -104,4 +119,16 @@ async function statsOf(
     return { stats, warnings: changed ? [`${shards.path}: the shards have changed since the run began`] : [] };
   }
   return normalise === false ? { stats: unitStats(shards), warnings: [] } : latentStats(shards);
+}
+
+/** The scaling of the shards' autoencoder, where it has one and the options say nothing of it. */
+function ownScale(
+  { origin, fingerprint }: LatentShards,
+  { stats, normalise, multiplier, scaleOf }: LatentOptions,
+): { stats: LatentStats; multiplier: number } | undefined {
+  const given = stats !== undefined || normalise !== undefined || multiplier !== undefined;
+  const scale = given || origin.autoencoder === undefined ? undefined : scaleOf?.(origin.autoencoder);
+  if (!scale) return undefined;
+  const [mean, std] = [Float32Array.from(scale.mean), Float32Array.from(scale.std)];
+  return { stats: { mean, std, samples: 0, fingerprint }, multiplier: scale.multiplier };
 }

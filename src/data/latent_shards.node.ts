@@ -6,6 +6,7 @@ import { type HeaderOfFile, readSafetensorsHeader } from '../io/safetensors.node
 import type { TensorSpan } from '../io/safetensors.ts';
 import { DataError } from './dataset.ts';
 import { FilePool, type KnownFile } from './file_pool.node.ts';
+import { type LatentOrigin, originOf } from './latent_origin.ts';
 
 /** The cache of the statistics, which lies beside the shards and is none. */
 export const LATENT_STATS_FILE = 'latents_stats.safetensors';
@@ -26,6 +27,7 @@ interface Shard extends KnownFile {
   /** Of the mirrored images, where there are such. */
   readonly flipped: TensorSpan | undefined;
   readonly labels: TensorSpan;
+  readonly origin: LatentOrigin;
 }
 
 /** Names of the shards in a folder, in order. */
@@ -55,17 +57,20 @@ export class LatentShards {
   readonly numClasses: number;
   /** [size], each below numClasses. */
   readonly labels: Uint32Array;
+  /** What the shards say of how they were made. */
+  readonly origin: LatentOrigin;
   readonly files: FilePool;
   readonly #shards: readonly Shard[];
 
   private constructor(path: string, shards: readonly Shard[], labels: Uint32Array, classes: number, files: FilePool) {
-    const { latents, first, count } = shards.at(-1) as Shard;
+    const { latents, first, count, origin } = shards.at(-1) as Shard;
     this.path = path;
     this.name = basename(resolve(path));
     this.size = first + count;
     [, this.channels, this.height, this.width] = latents.shape as [number, number, number, number];
     this.numClasses = classes;
     this.labels = labels;
+    this.origin = origin;
     this.files = files;
     this.#shards = shards;
     this.fingerprint = fingerprintOf(shards);
@@ -73,18 +78,19 @@ export class LatentShards {
 
   /**
    * Reads the headers and labels of a folder's shards, in order of their names.
-   * @param numClasses classes there are; the greatest label decides if left out.
+   * @param numClasses classes there are; the shards' class names or the greatest label decide if left out.
    * @throws DataError or IoError naming the shard that does not fit.
    */
   static async open(path: string, numClasses?: number, files = new FilePool()): Promise<LatentShards> {
     const shards = describeShards(path);
-    const { first, count } = shards.at(-1) as Shard;
+    const { first, count, origin } = shards.at(-1) as Shard;
+    const classes = numClasses ?? origin.classNames?.length;
     if (first + count === 0) throw new DataError(`${path} holds no samples`, 'give shards of at least one sample');
     try {
       const labels = new Uint32Array(first + count);
       let greatest = 0;
-      for (const shard of shards) greatest = Math.max(greatest, await readLabels(files, shard, labels, numClasses));
-      return new LatentShards(path, shards, labels, numClasses ?? greatest + 1, files);
+      for (const shard of shards) greatest = Math.max(greatest, await readLabels(files, shard, labels, classes));
+      return new LatentShards(path, shards, labels, classes ?? greatest + 1, files);
     } catch (error) {
       await files.close();
       throw error;
@@ -200,6 +206,13 @@ function describeShards(path: string): Shard[] {
         'give all shards one size of latents',
       );
     }
+    const [made, same] = [shards[0]?.origin, shard.origin];
+    if (made && JSON.stringify(made) !== JSON.stringify(same)) {
+      throw new DataError(
+        `${file} is of ${same.autoencoder ?? 'another autoencoder'} or of other classes than ${shards[0]?.path}`,
+        'encode all pictures at once, by one autoencoder',
+      );
+    }
     shards.push(shard);
     first += shard.count;
   }
@@ -228,7 +241,8 @@ function describeShard(file: string, header: HeaderOfFile): Omit<Shard, 'path' |
   if (labels.shape.length !== 1 || labels.shape[0] !== count) {
     throw new DataError(`${file}: labels are [${labels.shape}] for ${count} samples`, `give labels [${count}]`);
   }
-  return { fileSize: header.fileSize, count, latents, flipped, labels };
+  const origin = originOf(header.metadata, file);
+  return { fileSize: header.fileSize, count, latents, flipped, labels, origin };
 }
 
 function latentsIn(file: string, header: HeaderOfFile, name: string): TensorSpan | undefined {

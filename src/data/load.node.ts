@@ -6,23 +6,26 @@ import { DataError, type Dataset, padTo } from './dataset.ts';
 import { loadDigits } from './digits.node.ts';
 import { loadImageFolder } from './folder.node.ts';
 import { isIdxFolder, loadIdxFolder } from './idx.node.ts';
-import { LatentBatches } from './latent_batches.node.ts';
+import { LatentBatches, type LatentOptions } from './latent_batches.node.ts';
 import { isLatentFolder } from './latent_shards.node.ts';
 import type { LatentStats } from './latent_stats.node.ts';
+import type { Crop } from './resize.ts';
 import { shapesDataset } from './shapes.ts';
 
 /** Which data: a name or a folder, and the square size of the images: those of a folder are resized and cropped to it, all others padded. */
 export interface DataRequest {
   readonly name: string;
   readonly size?: number | undefined;
+  /** How the images of a folder come to that size: as torchvision resizes (if left out), or as ADM crops, and encode with it. */
+  readonly crop?: Crop | undefined;
 }
 
 /**
  * Loads `digits` (real handwritten digits), `shapes` (drawn), or a folder: MNIST's idx files, or class folders of images.
  * @throws DataError for a name that is none of these, and for data that cannot be read.
  */
-export async function loadDataset({ name, size }: DataRequest): Promise<Dataset> {
-  if (isFolder(name) && !isIdxFolder(name)) return loadImageFolder(name, size);
+export async function loadDataset({ name, size, crop }: DataRequest): Promise<Dataset> {
+  if (isFolder(name) && !isIdxFolder(name)) return loadImageFolder(name, size, crop);
   const dataset = await named(name);
   return size === undefined ? dataset : padTo(dataset, size);
 }
@@ -46,6 +49,7 @@ export type OpenedData = BatchSource | LatentBatches;
  * Opens the batches that a configuration's data section and a run's seed ask for; see loadDataset, or a folder of latent shards.
  * @param stats statistics of latents that the run began with, where it is resumed.
  * @param part of every step's batch of data.batch_size samples those that one of several devices has; all if left out.
+ * @param scaleOf the scaling that belongs to an autoencoder, for latents whose settings say nothing of theirs.
  * @throws DataError or IoError for data that cannot be read, and for settings that do not go with it.
  */
 export async function openBatches(
@@ -53,6 +57,7 @@ export async function openBatches(
   seed: number,
   stats?: LatentStats,
   part?: { readonly first: number; readonly size: number },
+  scaleOf?: LatentOptions['scaleOf'],
 ): Promise<OpenedData> {
   const {
     name,
@@ -76,6 +81,7 @@ export async function openBatches(
       ...(normalise !== undefined && { normalise }),
       ...(multiplier !== undefined && { multiplier }),
       ...(stats && { stats }),
+      ...(scaleOf && { scaleOf }),
       ...(classNames && { classNames }),
     });
     const misfit = latentMisfit(data, latents);

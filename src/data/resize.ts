@@ -7,26 +7,88 @@ export interface Pixels {
   readonly data: Uint8Array;
 }
 
+/** A kernel of Pillow's, by its value at a distance in pixels of the smaller image. */
+interface Kernel {
+  /** Distance from which on it is 0. */
+  readonly support: number;
+  readonly at: (distance: number) => number;
+}
+
+const BILINEAR: Kernel = { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) };
+const BOX: Kernel = { support: 0.5, at: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) };
+/** Keys' cubic with a = -1/2. */
+const BICUBIC: Kernel = {
+  support: 2,
+  at: (x) => {
+    const d = Math.abs(x);
+    if (d < 1) return (1.5 * d - 2.5) * d * d + 1;
+    return d < 2 ? ((-0.5 * d + 2.5) * d - 4) * d + 2 : 0;
+  },
+};
+
+/** A part of an image: where it begins, and its size. */
+interface Window {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** How an image becomes a square: `resize` as torchvision does, `centre` as ADM does. */
+export type Crop = 'resize' | 'centre';
+
+/** The square of an image. */
+export function squareOf(image: Pixels, size: number, crop: Crop = 'resize'): Pixels {
+  return crop === 'centre' ? centreCrop(image, size) : resizeAndCrop(image, size);
+}
+
 /**
  * Resizes so that the shorter side is `size` and crops the longer one to the centre: torchvision's Resize and CenterCrop, whose
  * filter is Pillow's BILINEAR (a triangle as wide as the reduction; rows first, each pass rounded to 8 bits).
  */
 export function resizeAndCrop(image: Pixels, size: number): Pixels {
-  const { channels, height, width } = image;
+  const { height, width } = image;
   const short = Math.min(height, width);
   const [h, w] = [Math.trunc((size * height) / short), Math.trunc((size * width) / short)];
-  const [top, left] = [roundEven((h - size) / 2), roundEven((w - size) / 2)];
-  const across = taps(width, w, left, size);
-  const down = taps(height, h, top, size);
-  const narrow = new Uint8Array(channels * height * size);
+  const window = { top: roundEven((h - size) / 2), left: roundEven((w - size) / 2), height: size, width: size };
+  return resized(image, h, w, BILINEAR, window);
+}
+
+/**
+ * Crops as ADM does (Dhariwal and Nichol 2021, `center_crop_arr`), and UCGM before an autoencoder: halved by boxes as long as the
+ * shorter side is at least twice `size`, resized by Pillow's BICUBIC so that it is `size`, the longer side cropped to its centre.
+ */
+export function centreCrop(image: Pixels, size: number): Pixels {
+  let small = image;
+  while (Math.min(small.height, small.width) >= 2 * size) {
+    const [height, width] = [small.height >> 1, small.width >> 1];
+    small = resized(small, height, width, BOX, { top: 0, left: 0, height, width });
+  }
+  const scale = size / Math.min(small.height, small.width);
+  const [h, w] = [roundEven(small.height * scale), roundEven(small.width * scale)];
+  return resized(small, h, w, BICUBIC, { top: (h - size) >> 1, left: (w - size) >> 1, height: size, width: size });
+}
+
+/** A window of the image resized to [height, width], as Pillow does: rows first, each pass rounded to 8 bits. */
+function resized(image: Pixels, toHeight: number, toWidth: number, kernel: Kernel, window: Window): Pixels {
+  const { channels, height, width } = image;
+  const across = taps(width, toWidth, kernel, window.left, window.width);
+  const down = taps(height, toHeight, kernel, window.top, window.height);
+  const narrow = new Uint8Array(channels * height * window.width);
   for (let row = 0; row < channels * height; row++)
-    for (let x = 0; x < size; x++) narrow[row * size + x] = weighed(image.data, row * width, 1, across[x] as Taps);
-  const data = new Uint8Array(channels * size * size);
+    for (let x = 0; x < window.width; x++)
+      narrow[row * window.width + x] = weighed(image.data, row * width, 1, across[x] as Taps);
+  const data = new Uint8Array(channels * window.height * window.width);
   for (let c = 0; c < channels; c++)
-    for (let y = 0; y < size; y++)
-      for (let x = 0; x < size; x++)
-        data[(c * size + y) * size + x] = weighed(narrow, c * height * size + x, size, down[y] as Taps);
-  return { channels, height: size, width: size, data };
+    for (let y = 0; y < window.height; y++)
+      for (let x = 0; x < window.width; x++)
+        data[(c * window.height + y) * window.width + x] = weighed(
+          narrow,
+          c * height * window.width + x,
+          window.width,
+          down[y] as Taps,
+        );
+  return { channels, height: window.height, width: window.width, data };
 }
 
 interface Taps {
@@ -36,16 +98,15 @@ interface Taps {
 }
 
 /** For `count` outputs from `from` on, of `after` that `before` values are resized to. */
-function taps(before: number, after: number, from: number, count: number): Taps[] {
+function taps(before: number, after: number, kernel: Kernel, from: number, count: number): Taps[] {
   const scale = before / after;
-  const support = Math.max(1, scale);
+  const wide = Math.max(1, scale);
+  const support = kernel.support * wide;
   return Array.from({ length: count }, (_, i) => {
     const centre = (from + i + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - support + 0.5));
     const end = Math.min(before, Math.trunc(centre + support + 0.5));
-    const raw = Array.from({ length: end - first }, (_, k) =>
-      Math.max(0, 1 - Math.abs((first + k - centre + 0.5) / support)),
-    );
+    const raw = Array.from({ length: end - first }, (_, k) => kernel.at((first + k - centre + 0.5) / wide));
     const sum = raw.reduce((a, b) => a + b, 0);
     return { first, weights: raw.map((weight) => weight / sum) };
   });
@@ -55,7 +116,7 @@ function weighed(data: Uint8Array, base: number, stride: number, { first, weight
   let sum = 0;
   for (let k = 0; k < weights.length; k++)
     sum += (weights[k] as number) * (data[base + (first + k) * stride] as number);
-  return Math.min(255, Math.floor(sum + 0.5));
+  return Math.min(255, Math.max(0, Math.floor(sum + 0.5)));
 }
 
 /** Python's round: halves go to the even number. */

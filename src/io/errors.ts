@@ -24,6 +24,7 @@ export type IoErrorCode =
   | 'log-line'
   | 'closed'
   | 'zip'
+  | 'npy'
   | 'pickle'
   | 'global'
   | 'storage'

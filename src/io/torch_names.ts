@@ -12,8 +12,8 @@ const MAX_DEPTH = 64;
 const WRAPPERS = /^(?:module\.|_orig_mod\.)+/;
 /** Those that torch puts inside the names, where blocks are compiled, sharded or checkpointed one by one. */
 const INNER_WRAPPERS = /(^|\.)(?:(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.)+/g;
-/** A parameter of every network here: what stands before it in a file is the prefix of its weights. */
-const ANCHOR = /^(|.*\.)x_embedder\.proj\.weight$/;
+/** A parameter of each network here: what stands before it in a file is the prefix of its weights. */
+const ANCHOR = /^(|.*\.)(?:x_embedder\.proj|enc\.\d+x\d+_conv)\.weight$/;
 /** Words of a prefix that tell an average, or a teacher, from weights in training. */
 const AVERAGE = /(^|[._])(ema|average|averaged|shadow|swa)/i;
 const TEACHER = /(^|[._])(teacher|target|unigen)/i;

@@ -3,6 +3,8 @@ import type { Caps, TunedNumbers } from '../kernel/index.ts';
 
 /** What choices must know of a GPU: a row an architecture, its numbers measured. */
 export interface Tuning {
+  /** As the adapter tells them, lower case. */
+  readonly vendor: string;
   readonly architecture: string;
   readonly product: {
     readonly multiprocessors: number;
@@ -49,6 +51,7 @@ interface MatrixTuning {
  * subgroup matrices, 4096^3 at 246, 159, 187 and 149 TFLOP/s; what splits cost there is scaled from f32's.
  */
 const HOPPER: Tuning = {
+  vendor: 'nvidia',
   architecture: 'hopper',
   product: {
     multiprocessors: 132,
@@ -90,8 +93,9 @@ const HOPPER: Tuning = {
 /** The first serves the architectures that have none. */
 const TUNING: readonly Tuning[] = [HOPPER];
 
-/** The row of an architecture. */
-const rowOf = (caps: Caps): Tuning => TUNING.find((row) => row.architecture === caps.architecture) ?? HOPPER;
+/** The row of a vendor's architecture. */
+const rowOf = ({ vendor, architecture }: Caps): Tuning =>
+  TUNING.find((row) => row.vendor === vendor && row.architecture === architecture) ?? HOPPER;
 
 const tunings = new WeakMap<TunedNumbers, Tuning>();
 

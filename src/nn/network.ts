@@ -17,6 +17,8 @@ export interface InitSpec extends ParameterSpec {
 /** A constant table a network reads and a checkpoint may carry: never trained. */
 export interface ConstantSpec extends ParameterSpec {
   readonly data: Float32Array<ArrayBuffer>;
+  /** True for random numbers: of a checkpoint they are part, and its own go on. */
+  readonly random?: boolean;
 }
 
 /** Where a network finds its tensors, by the names of its specs. */

@@ -1,6 +1,6 @@
 import { normal, STREAM, uniform01 } from '../rng/philox.ts';
 import { TensorError } from '../tensor/index.ts';
-import type { ConstantSpec } from './network.ts';
+import type { ConstantSpec, Module } from './network.ts';
 
 /**
  * Fixed 2-D sine-cosine position table, [grid * grid, dim]: the first half of dim encodes the column, the second the row, each
@@ -78,11 +78,27 @@ export function stretchedRopeTables(
   return { cos, sin };
 }
 
+/** A module's random constants, by name: its own, which `keepConstants` changes. */
+export function randomConstants({ constants }: Pick<Module, 'constants'>): Map<string, Float32Array<ArrayBuffer>> {
+  return new Map(constants.flatMap(({ name, data, random }) => (random ? [[name, data] as const] : [])));
+}
+
+/** Puts saved numbers in the place of a module's random constants, where there are some of their name and length. */
+export function keepConstants(
+  module: Pick<Module, 'constants'>,
+  saved: (name: string) => Float32Array | undefined,
+): void {
+  for (const [name, data] of randomConstants(module)) {
+    const found = saved(name);
+    if (found?.length === data.length) data.set(found);
+  }
+}
+
 /** Random numbers that a network keeps and does not train: the same in every network of ours, a checkpoint's in one that is loaded. */
 export function randomConstant(name: string, count: number, draw: 'normal' | 'uniform', scale: number): ConstantSpec {
   const value = draw === 'normal' ? normal : uniform01;
   // Steps of the init stream count parameters: these lie past all of them.
   const step = 2 ** 32 + (draw === 'normal' ? 0 : 1);
   const data = Float32Array.from({ length: count }, (_, i) => scale * value(0, STREAM.init, step, i));
-  return { name, shape: [count], data };
+  return { name, shape: [count], data, random: true };
 }

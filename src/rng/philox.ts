@@ -3,7 +3,17 @@ import { exp, log, power } from './elementary.ts';
 import { NORMAL_TABLE } from './normal_table.ts';
 
 /** Streams of one seed: what draws from different ones is independent. */
-export const STREAM = { noise: 0, time: 1, label: 2, init: 3, sample: 4, data: 5, dropout: 6, twin: 7 } as const;
+export const STREAM = {
+  noise: 0,
+  time: 1,
+  label: 2,
+  init: 3,
+  sample: 4,
+  data: 5,
+  dropout: 6,
+  encode: 7,
+  twin: 8,
+} as const;
 
 /**
  * The second word of the counter, so that different kinds of numbers at one (seed, stream, step, index) are independent.

@@ -24,6 +24,10 @@ export interface DataConfig {
   latent_norm?: boolean | undefined;
   /** Latents: factor on the values after that (default: 1). */
   latent_multiplier?: number | undefined;
+  /** Latents: key of the autoencoder that they are of, which makes pictures of samples. */
+  autoencoder?: string | undefined;
+  /** Its file of weights, where the key alone does not say which. */
+  autoencoder_weights?: string | undefined;
 }
 
 /** How long, and what is kept. */
@@ -47,6 +51,10 @@ export interface TrainConfig {
   gradient_checkpointing?: boolean | undefined;
   /** How passes compute: f32, f32x3, or mixed, with f16 activations and a loss scale (default: f32). */
   precision?: PassPrecision | undefined;
+  /** Passes a step, each over some of the batch: less memory, the same step (default: 1). */
+  accumulate?: number | undefined;
+  /** What several ranks send their gradients as: bf16 is half the bytes, rounded to 8 bits (default: f32). */
+  wire?: 'f32' | 'bf16' | undefined;
   /** Bytes on the device that a training and its samplings may take together (default: what the device has). */
   memory_limit?: number | undefined;
 }

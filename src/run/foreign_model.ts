@@ -5,6 +5,7 @@ import { namedModel } from '../models/registry.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
 import { closest } from './closest.ts';
 import { RunError } from './errors.ts';
+import { unetModel, unetName } from './foreign_unet.ts';
 import { networkOf } from './model.ts';
 import { presetNamed } from './presets.ts';
 import { mergeConfig, type PartialConfig, type RunConfig } from './settings.ts';
@@ -27,14 +28,17 @@ type Tensors = ReadonlyMap<string, RawTensor>;
 
 /** Tables that the reference keeps in a state_dict and that are computed here. */
 const TABLES = /(^|\.)freqs_(cos|sin)$/;
+/** EDM's labels of augmentation, which no network here takes: without them the network is as it is used. */
+const AUGMENTATION = /^map_augment\./;
 /** Greatest difference of a saved constant from the computed one: half precision's. */
 const TABLE_TOLERANCE = 2e-3;
 const LONGEST_NAME = 200;
 /** Names that are compared for the closest, more than any network's: the comparison is slow. */
 const MOST_NAMES = 4096;
 
-/** The name of the model that a checkpoint's own configuration gives; undefined where it has none. */
-export const modelNameIn = ({ config }: CheckpointTensors): string | undefined => text(config, 'model', 'type');
+/** The name of the model that a checkpoint's own configuration gives, or of a U-net its tensors; undefined where nothing tells. */
+export const modelNameOf = ({ config, tensors }: CheckpointTensors): string | undefined =>
+  text(config, 'model', 'type') ?? unetName(groupOf(tensors, 'model'));
 
 /**
  * The network and the configuration, of preset multistep, that weights are of.
@@ -43,7 +47,7 @@ export const modelNameIn = ({ config }: CheckpointTensors): string | undefined =
 export function foreignModel(from: ForeignModel): { config: RunConfig; network: VelocityNetwork } {
   const { path, checkpoint, options } = from;
   const weights = groupOf(checkpoint.tensors, 'model');
-  const model = modelOf(path, weights, options.model ?? modelNameIn(checkpoint), options.size);
+  const model = modelOf(path, weights, options.model ?? modelNameOf(checkpoint), options.size);
   const network = networkOf(model);
   for (const group of ['model', 'ema'])
     checkWeights(`${path}: ${group}`, model.name, network, groupOf(checkpoint.tensors, group));
@@ -84,11 +88,7 @@ function modelOf(
 ): RunConfig['model'] {
   if (name === undefined) throw new RunError(`${path} does not name its model`, 'give --model, such as TiT-XL/2');
   const { patch_size: patch, hidden_size, class_: _, ...sizes } = namedModel(name);
-  if (patch === undefined || hidden_size === undefined)
-    throw new RunError(
-      `${name} is a convolutional network`,
-      'give weights of a transformer: others cannot be converted',
-    );
+  if (patch === undefined || hidden_size === undefined) return unetModel(path, weights, name);
   const embedder = need(path, weights, 'x_embedder.proj.weight').shape;
   const [, columns = 0] = embedder;
   // DDT's embedder is a matrix over the patch, the others' a convolution.
@@ -155,13 +155,23 @@ function checkWeights(where: string, model: string, network: VelocityNetwork, te
   }
   const known = new Set(names);
   for (const name of tensors.keys()) {
-    if (known.has(name) || TABLES.test(name) || network.constants.some((constant) => constant.name === name)) continue;
+    if (
+      known.has(name) ||
+      TABLES.test(name) ||
+      AUGMENTATION.test(name) ||
+      network.constants.some((constant) => constant.name === name)
+    )
+      continue;
     throw new RunError(`${where} has ${quote(name)}, which ${model} has not; ${nearestTo(name, names)}`, fix);
   }
-  for (const { name, data } of network.constants) {
+  for (const { name, data, random } of network.constants) {
     const found = tensors.get(name);
-    if (!found) continue;
+    if (!found) {
+      if (random) throw new RunError(`${where} lacks ${name} of ${model}, which no one else has`, fix);
+      continue;
+    }
     const saved = toFloat32(found);
+    if (random && saved.length === data.length) continue;
     if (
       saved.length !== data.length ||
       saved.some((value, i) => !(Math.abs(value - (data[i] as number)) <= TABLE_TOLERANCE))

@@ -11,7 +11,18 @@ function way(from: string, to: string): string {
   return isAbsolute(steps) || steps.startsWith('.') ? steps : `./${steps}`;
 }
 
-const withData = (config: RunConfig, name: string): RunConfig => ({ ...config, data: { ...config.data, name } });
+/** The configuration with another path in place of each that its data section holds. */
+function withPaths(config: RunConfig, change: (path: string) => string): RunConfig {
+  const { name, autoencoder_weights: weights } = config.data;
+  return {
+    ...config,
+    data: {
+      ...config.data,
+      name: NAMED.includes(name) || isAbsolute(name) ? name : change(name),
+      ...(weights !== undefined && { autoencoder_weights: isAbsolute(weights) ? weights : change(weights) }),
+    },
+  };
+}
 
 /**
  * The text of a configuration that is kept in a folder. A path of data that was given relative is kept relative to that folder,
@@ -23,10 +34,16 @@ export function keptConfig(config: RunConfig, folder: string): string {
 
 /** The configuration with its data as it is kept in a folder. */
 export function keptIn(folder: string, config: RunConfig): RunConfig {
-  const { name } = config.data;
-  const fixed = NAMED.includes(name) || isAbsolute(name);
-  return fixed ? config : withData(config, way(resolve(folder), resolve(name)));
+  return withPaths(config, (path) => keptPath(folder, path));
 }
+
+/** A path as it is kept in a folder: one that was given relative leads there from that folder. */
+export const keptPath = (folder: string, path: string): string =>
+  isAbsolute(path) ? path : way(resolve(folder), resolve(path));
+
+/** A path that was kept in a folder, as seen from the working directory. */
+export const seenPath = (folder: string, path: string): string =>
+  isAbsolute(path) ? path : way(process.cwd(), resolve(folder, path));
 
 /**
  * The configuration that keptConfig wrote, its data as seen from the working directory.
@@ -39,10 +56,9 @@ export function configKeptIn(folder: string, text: string, where: string): RunCo
 
 /** A configuration that was kept in a folder, with its data as seen from the working directory. */
 export function seenFrom(folder: string, config: RunConfig): RunConfig {
-  const { name } = config.data;
-  if (NAMED.includes(name) || isAbsolute(name)) return config;
-  const beside = resolve(folder, name);
-  // Of a run that an earlier version wrote: relative to where that was started.
-  if (!existsSync(beside) && existsSync(name)) return config;
-  return withData(config, way(process.cwd(), beside));
+  return withPaths(config, (path) => {
+    // Of a run that an earlier version wrote: relative to where that was started.
+    if (!existsSync(resolve(folder, path)) && existsSync(path)) return path;
+    return seenPath(folder, path);
+  });
 }

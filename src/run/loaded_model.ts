@@ -2,12 +2,15 @@ import type { NetworkWeights } from '../nn/weights.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { Workspace } from '../tensor/index.ts';
 import { joined } from './checkpoint.ts';
+import type { PictureDecoder } from './decoder.ts';
 import { encodeModel, type ModelDtype, parseModel, type TrainedModel } from './model_file.ts';
 import { type DrawnImages, type ImageRequest, sampleImages, withSampling } from './samples.ts';
 
 /** What is asked of a loaded model, and on which device. */
 export interface LoadedRequest extends Omit<ImageRequest, 'weights'> {
   readonly device: GPUDevice;
+  /** Of a model of latents: what makes pictures of them; latents are given if left out. */
+  readonly decoder?: PictureDecoder;
   /** As that of a session; the first call on a device decides. */
   readonly submitMs?: number;
 }
@@ -29,10 +32,11 @@ export class LoadedModel implements TrainedModel {
    * Draws images. The first call on a device puts the weights there, where they stay until `free`.
    * @throws RunError, OptionError, ConfigError for what does not fit; the signal's reason; DeviceLostError when the device is lost.
    */
-  async sample({ device, submitMs, ...request }: LoadedRequest): Promise<DrawnImages> {
+  async sample({ device, submitMs, decoder, ...request }: LoadedRequest): Promise<DrawnImages> {
     const config = withSampling(this.config, request);
     const { workspace, weights } = this.#on(device, submitMs);
-    return sampleImages(workspace, this.network, weights, config, request, this.latents);
+    const latents = this.latents && { ...this.latents, decoder };
+    return sampleImages(workspace, this.network, weights, config, request, latents);
   }
 
   /** The model as a file, which loadModel and `ucgm sample --from` read. @throws RunError for a number that F16 cannot hold. */

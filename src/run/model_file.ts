@@ -1,10 +1,11 @@
 import type { LatentScale } from '../data/latents.ts';
-import { encodeSafetensors, toFloat32 } from '../io/safetensors.ts';
+import { encodeSafetensors, toFloat32, type WritableTensor } from '../io/safetensors.ts';
 import type { CheckpointTensors } from '../io/torch_names.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
+import { keepConstants, randomConstants } from '../nn/tables.ts';
 import { groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
 import { RunError } from './errors.ts';
-import { foreignModel, modelNameIn } from './foreign_model.ts';
+import { foreignModel, modelNameOf } from './foreign_model.ts';
 import { halves } from './halves.ts';
 import { networkOf, resolveModel } from './model.ts';
 import { presetNamed } from './presets.ts';
@@ -46,6 +47,7 @@ export function modelOf(file: WeightsFile, where: string): TrainedModel {
   const tensors = new Map<string, HostTensor>();
   for (const [name, tensor] of checkpoint.tensors)
     if (name.startsWith('ema/')) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
+  keepConstants(network, (name) => tensors.get(`ema/${name}`)?.data);
   const weights = groupOf({ tensors, metadata: {} }, 'ema', network.parameters);
   checkSound(where, weights, USE_SOUND_WEIGHTS);
   return { config, network, weights, ...(latents && { latents }) };
@@ -59,7 +61,7 @@ function described(
   const { run, config: sizes } = file.metadata;
   const says = run !== undefined || sizes !== undefined;
   const checkpoint = says || file.plain().size > 0 ? file.checkpoint() : undefined;
-  if (!checkpoint || (!says && modelNameIn(checkpoint) === undefined))
+  if (!checkpoint || (!says && modelNameOf(checkpoint) === undefined))
     throw new RunError(
       `${where} does not say which model its weights are of`,
       `give a run folder, or a file that ucgm export wrote, or make it a run: ucgm convert ${where} --run FOLDER --model NAME`,
@@ -104,11 +106,18 @@ function latentsIn(metadata: Readonly<Record<string, string>>, where: string): L
 /** A model as a file, in chunks: its weights, and its settings in the metadata. @throws RunError for a number that F16 cannot hold. */
 export function encodeModel({ config, network, weights, latents }: TrainedModel, dtype: ModelDtype): Uint8Array[] {
   const scale = latents && { mean: [...latents.mean], std: [...latents.std], multiplier: latents.multiplier };
+  const constants = [...randomConstants(network)].map(([name, data]): [string, WritableTensor] => [
+    name,
+    { shape: [data.length], data },
+  ]);
   return encodeSafetensors(
-    network.parameters.map(({ name, shape }) => {
-      const values = weights.get(name) as Float32Array<ArrayBuffer>;
-      return [name, dtype === 'F16' ? { dtype, shape, data: halves(name, values) } : { shape, data: values }];
-    }),
+    [
+      ...network.parameters.map(({ name, shape }): [string, WritableTensor] => {
+        const values = weights.get(name) as Float32Array<ArrayBuffer>;
+        return [name, dtype === 'F16' ? { dtype, shape, data: halves(name, values) } : { shape, data: values }];
+      }),
+      ...constants,
+    ],
     { format: FORMAT, run: stringifyConfig(config), ...(scale && { latents: JSON.stringify(scale) }) },
   );
 }

@@ -1,5 +1,5 @@
-import type { LatentScale } from '../data/latents.ts';
 import type { Trainer } from '../ucgm/trainer.ts';
+import type { PicturedLatents } from './decoder.ts';
 import type { RunEvents } from './events.ts';
 import { gridColumns, type Sampled, sampleImages, samplesPng } from './samples.ts';
 import type { RunConfig } from './settings.ts';
@@ -13,8 +13,8 @@ export interface Pictured {
   readonly trainer: Trainer;
   readonly config: RunConfig;
   readonly store: RunStore;
-  /** How the run's latents were scaled, if it trains on such. */
-  readonly latents?: LatentScale | undefined;
+  /** The run's latents, if it trains on such. */
+  readonly latents?: PicturedLatents | undefined;
   /** Ends the sampling within a step. */
   readonly signal?: AbortSignal;
   /** Told of the samples, once they are kept. */

@@ -37,13 +37,8 @@ const KEYS: { [section: string]: { [key: string]: Target } } = {
   },
   vae: {
     type: (value, out) => {
-      if (!IDENTITY.test(String(value))) {
-        out.note(
-          `vae.type ${value}: there is no such autoencoder here yet; data must be latents, and samples stay latents`,
-        );
-        return;
-      }
-      out.pixels = true;
+      if (IDENTITY.test(String(value))) out.pixels = true;
+      else out.set('data', 'autoencoder', value);
     },
     downsample_ratio: (value, out) => {
       out.downsampling = value;

@@ -1,7 +1,8 @@
-import { denormaliseLatents, type LatentScale } from '../data/latents.ts';
+import { denormaliseLatents } from '../data/latents.ts';
 import { encodeGrid } from '../io/png.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import type { PassPrecision, Workspace } from '../tensor/index.ts';
+import { checkLatents, type PicturedLatents, shown, shownShape } from './decoder.ts';
 import { draw } from './draw.ts';
 import { RunError } from './errors.ts';
 import { latentPicture } from './latent_picture.ts';
@@ -33,7 +34,7 @@ export interface ImageRequest extends GridRequest {
   readonly weights?: 'ema' | 'model';
 }
 
-/** Samples of a run: images, or latents as a decoder takes them. */
+/** Samples of a run: images, or latents as a decoder takes them where there is none. */
 export interface Sampled {
   /** [labels.length, ...shape]. */
   readonly samples: Float32Array<ArrayBuffer>;
@@ -60,14 +61,17 @@ export function withSampling(config: RunConfig, { steps, sample }: ImageRequest)
   return mergeConfig('the request', config, { sample: given });
 }
 
-/** Samples a run's network. @param latents how the run's latents were scaled, if it was trained on such: undone here. */
+/**
+ * Samples a run's network.
+ * @param latents how the run's latents were scaled, if it was trained on such: undone here, and decoded to pictures where they can be.
+ */
 export async function sampleImages(
   workspace: Workspace,
   network: VelocityNetwork,
   weights: Weights,
   config: RunConfig,
   request: GridRequest,
-  latents?: LatentScale,
+  latents?: PicturedLatents,
 ): Promise<DrawnImages> {
   const columns = gridColumns(network);
   const labels = labelsFor(network, request);
@@ -77,8 +81,15 @@ export async function sampleImages(
   const control = { keepAll, precision, ...(signal && { signal }) };
   const { samples, nfe, all } = await draw(workspace, network, weights, config, { labels, seed, ...control });
   const [c, h, w] = network.input;
+  const { decoder } = latents ?? {};
   if (latents) for (const values of new Set([samples, ...all])) denormaliseLatents(values, h * w, latents);
-  return { samples, shape: [c, h, w], labels, columns, latents: latents !== undefined, nfe, all };
+  if (decoder) checkLatents(decoder, c);
+  const show = (values: Float32Array<ArrayBuffer>) => shown(workspace, values, [c, h, w], decoder, request.signal);
+  const shape = shownShape([c, h, w], decoder);
+  const every: Float32Array<ArrayBuffer>[] = [];
+  for (const values of all) every.push(await show(values));
+  const isLatent = latents !== undefined && !decoder;
+  return { samples: await show(samples), shape, labels, columns, latents: isLatent, nfe, all: every };
 }
 
 /** Labels that are held. */
@@ -114,7 +125,7 @@ function givenLabels(labels: ArrayLike<number>, numClasses: number): Uint32Array
 }
 
 /** @throws RunError for more images than can be held at once, before they are drawn. */
-export function checkCount({ input }: VelocityNetwork, n: number, option: string): void {
+export function checkCount({ input }: Pick<VelocityNetwork, 'input'>, n: number, option: string): void {
   const numbers = n * input[0] * input[1] * input[2];
   try {
     new Float32Array(numbers); // not touched: no memory is used for it

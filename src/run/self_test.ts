@@ -36,6 +36,18 @@ export function selfTest(device: GPUDevice): Promise<SelfTest> {
 
 const tests = new WeakMap<GPUDevice, Promise<SelfTest>>();
 
+/** What there is to say of what a self-test found wrong. */
+export const distrustedBecause = (wrong: readonly string[]): string =>
+  `subgroup matrices are not used, since they are wrong on this adapter: ${wrong.join('; ')}`;
+
+/** Tests a device before anything relies on it, if that was not done; `warn` is told what it finds wrong. Gives the device. */
+export async function tested(device: GPUDevice, warn: (text: string) => void): Promise<GPUDevice> {
+  const trusted = hasMatrices(capsOf(device)); // else there are none, or someone has told of it
+  const { wrong } = await selfTest(device);
+  if (trusted && wrong.length > 0) warn(distrustedBecause(wrong));
+  return device;
+}
+
 /** Takes what an earlier self-test of the same adapter and driver found in place of another. */
 export function rememberSelfTest(device: GPUDevice, found: SelfTest): void {
   tests.set(device, Promise.resolve(found));

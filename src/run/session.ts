@@ -2,11 +2,14 @@ import type { BatchSource } from '../data/batches.ts';
 import { DeviceLostError } from '../device/index.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
 import { precisionNotice } from '../nn/precision_notice.ts';
+import type { Communicator } from '../parallel/communicator.ts';
 import { checkNetworkPrecision, Workspace } from '../tensor/index.ts';
 import { restoreTrainer } from '../ucgm/checkpoint.ts';
+import { shareState } from '../ucgm/share_state.ts';
 import type { HostParameters, Trainer } from '../ucgm/trainer.ts';
 import { collapseWatch } from './alarms.ts';
 import { checkpointBytes, joined, resumeTrainer, saveCheckpoint, stateOf } from './checkpoint.ts';
+import type { PictureDecoder, PicturedLatents } from './decoder.ts';
 import { RunError } from './errors.ts';
 import { type RunEvents, Subscribers } from './events.ts';
 import { Gate } from './gate.ts';
@@ -16,6 +19,7 @@ import { encodeModel, type ModelDtype } from './model_file.ts';
 import { samplePictures } from './pictures.ts';
 import { checkBatch, keepData, resolveOptimizer, resolveTransport, trainerOf } from './prepare.ts';
 import { type DrawnImages, type ImageRequest, sampleImages, withSampling } from './samples.ts';
+import { tested } from './self_test.ts';
 import type { RunConfig } from './settings.ts';
 import type { Awaitable, RunStore } from './store.ts';
 
@@ -43,7 +47,14 @@ export interface SessionRequest {
   readonly teacher?: HostParameters | undefined;
   /** Milliseconds that one submit may take the device, about; as they come if left out, which is fastest. */
   readonly submitMs?: number | undefined;
+  /** Of latents: what makes pictures of samples. */
+  readonly decoder?: PictureDecoder | undefined;
   readonly events?: readonly RunEvents[] | undefined;
+  /**
+   * The ranks that train together, each with such a session: this one's source is its part of every batch. What rank 0 restored, or was
+   * given to start from, all begin with; it alone writes. A lost device ends the training.
+   */
+  readonly ranks?: Communicator | undefined;
 }
 
 /** How far, and until when, a session trains. */
@@ -96,7 +107,7 @@ export class Session {
     config.model = resolveModel(config.model, source);
     config.optimizer = resolveOptimizer(config);
     config.transport = resolveTransport(config);
-    checkBatch(config, source);
+    checkBatch(config, source, request.ranks?.size);
     const { precision = 'f32' } = config.train;
     if (precision !== 'f32') checkNetworkPrecision(precision, networkOf(config.model));
     const subscribers = new Subscribers(request.events ?? []);
@@ -104,13 +115,15 @@ export class Session {
     const state = checkpoint && stateOf(checkpoint, 'the checkpoint');
     const device = request.device ?? (await request.requestDevice?.());
     if (!device) throw new RunError('there is no device', 'give device, or requestDevice');
+    if (precision !== 'f32') await tested(device, subscribers.warn);
     const now = onDevice(device, config, request);
     const notice = precisionNotice(precision, now.workspace.caps);
     if (notice) subscribers.warn(notice);
     if (state) restoreTrainer(now.trainer, state);
     const store = typeof request.store === 'function' ? await request.store() : request.store;
     if (state) await saveCheckpoint(now.trainer, store, config.train.keep_checkpoints);
-    if (resume) await resumeTrainer(now.trainer, store, subscribers);
+    if (resume && isFirst(request)) await resumeTrainer(now.trainer, store, subscribers);
+    if (request.ranks) await shareState(now.trainer, request.ranks, request.weights !== undefined);
     return new Session(config, store, request, now);
   }
 
@@ -130,6 +143,12 @@ export class Session {
 
   get network(): VelocityNetwork {
     return this.#now.trainer.network;
+  }
+
+  /** The data's latents, where it is such, with what makes pictures of them. */
+  get #latents(): PicturedLatents | undefined {
+    const { latents } = this.source;
+    return latents && { ...latents, decoder: this.#request.decoder };
   }
 
   get state(): 'ready' | 'training' | 'paused' {
@@ -180,7 +199,7 @@ export class Session {
     return this.#anywhere(({ workspace, trainer }) => {
       const weights = request.weights === 'model' ? trainer.weights : trainer.average;
       const own = { precision: config.train.precision ?? 'f32', ...request };
-      return sampleImages(workspace.lease('drawing'), trainer.network, weights, config, own, this.source.latents);
+      return sampleImages(workspace.lease('drawing'), trainer.network, weights, config, own, this.#latents);
     });
   }
 
@@ -226,19 +245,20 @@ export class Session {
     const { config, source, store } = this;
     const { trainer } = this.#now;
     const subscribers = this.#subscribers;
-    const events = [
-      ...subscribers,
+    const beside = [
       collapseWatch(trainer, source, subscribers.warn, signal),
       samplePictures({
         trainer,
         config,
         store,
-        latents: source.latents,
+        latents: this.#latents,
         signal,
         sampled: (step, samples) => subscribers.tell((to) => to.sampled?.(step, samples)),
       }),
     ];
-    await trainRun({ trainer, source, config, store, from: this.#from, signal, gate: this.#gate, events });
+    const events = [...subscribers, ...(isFirst(this.#request) ? beside : [])];
+    const { ranks } = this.#request;
+    await trainRun({ trainer, source, config, store, from: this.#from, signal, gate: this.#gate, events, ranks });
   }
 
   /** Work on the present device; where that is lost meanwhile, once more on a new one. */
@@ -266,11 +286,14 @@ export class Session {
 
   async #anew(loss: DeviceLostError): Promise<void> {
     const { requestDevice } = this.#request;
-    if (!requestDevice || this.#closed) throw loss;
+    const others = (this.#request.ranks?.size ?? 1) > 1; // they would wait for what this rank has lost
+    if (!requestDevice || others || this.#closed) throw loss;
     const before = this.#now;
     await this.#subscribers.tell((to) => to.lost?.(loss, before.trainer.step));
     await before.workspace.dispose();
-    this.#now = onDevice(await requestDevice(), this.config, this.#request);
+    const device = await requestDevice();
+    if ((this.config.train.precision ?? 'f32') !== 'f32') await tested(device, this.#subscribers.warn);
+    this.#now = onDevice(device, this.config, this.#request);
     await resumeTrainer(this.#now.trainer, this.store, this.#subscribers);
   }
 
@@ -279,12 +302,17 @@ export class Session {
   }
 }
 
+/** Whether this is the session that restores, writes and draws: of several ranks the first. */
+function isFirst({ ranks }: SessionRequest): boolean {
+  return ranks === undefined || ranks.rank === 0;
+}
+
 /** Workspace and trainer on a device, in the state of the start. */
 function onDevice(device: GPUDevice, config: RunConfig, request: SessionRequest): OnDevice {
-  const { weights, teacher, events, submitMs } = request;
+  const { weights, teacher, events, submitMs, ranks } = request;
   const { compiling } = new Subscribers(events ?? []);
   const workspace = new Workspace(device, { onCompile: compiling, submitMs, memoryLimit: config.train.memory_limit });
-  const trainer = trainerOf(workspace, config);
+  const trainer = trainerOf(workspace, config, ranks);
   if (weights) trainer.startFrom(weights, teacher);
   return { device, workspace, trainer };
 }

@@ -127,6 +127,8 @@ const schema = v.strictObject({
     fingerprint: v.optional(v.string()),
     latent_norm: v.optional(v.boolean()),
     latent_multiplier: v.optional(positive),
+    autoencoder: v.optional(v.string()),
+    autoencoder_weights: v.optional(v.string()),
   } satisfies Entries<DataConfig>),
   transport,
   optimizer: v.strictObject({
@@ -154,6 +156,8 @@ const schema = v.strictObject({
     keep_checkpoints: count,
     gradient_checkpointing: v.optional(v.boolean()),
     precision: v.optional(v.picklist(PRECISIONS)),
+    accumulate: v.optional(count),
+    wire: v.optional(v.picklist(['f32', 'bf16'])),
     memory_limit: v.optional(count),
   } satisfies Entries<TrainConfig>),
   sample: sampling,

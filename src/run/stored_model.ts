@@ -1,6 +1,7 @@
 import { toFloat32 } from '../io/safetensors.ts';
+import { keepConstants } from '../nn/tables.ts';
 import { averageGroup } from '../optim/averages.ts';
-import { groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
+import { CONSTANT, groupOf, type HostTensor } from '../ucgm/checkpoint.ts';
 import { RunError } from './errors.ts';
 import { networkOf } from './model.ts';
 import type { TrainedModel } from './model_file.ts';
@@ -21,8 +22,10 @@ export function modelOfCheckpoint(checkpoint: Checkpoint, config: RunConfig, whi
   const group = groupNameOf(which, config);
   const tensors = new Map<string, HostTensor>();
   for (const [name, tensor] of checkpoint.tensors)
-    if (name.startsWith(`${group}/`)) tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
+    if (name.startsWith(`${group}/`) || name.startsWith(`${CONSTANT}/`))
+      tensors.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
   const network = networkOf(config.model);
+  keepConstants(network, (name) => tensors.get(`${CONSTANT}/${name}`)?.data);
   const weights = groupOf({ tensors, metadata: checkpoint.metadata }, group, network.parameters);
   checkSound(`${checkpoint.where}: ${group}`, weights, USE_SOUND_WEIGHTS);
   return { config, network, weights, step: checkpoint.step };

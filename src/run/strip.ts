@@ -1,6 +1,6 @@
-import type { LatentScale } from '../data/latents.ts';
 import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import type { Workspace } from '../tensor/index.ts';
+import type { PicturedLatents } from './decoder.ts';
 import { gridColumns, type Sampled, sampleImages } from './samples.ts';
 import type { RunConfig } from './settings.ts';
 
@@ -8,8 +8,8 @@ import type { RunConfig } from './settings.ts';
 export const STRIP_STEPS: readonly number[] = [1, 2, 4, 8, 20];
 
 export interface StripControl {
-  /** How the run's latents were scaled, if it was trained on such. */
-  readonly latents?: LatentScale;
+  /** The run's latents, if it was trained on such. */
+  readonly latents?: PicturedLatents;
   /** Ends the sampling within a step; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }

@@ -1,8 +1,10 @@
 import { type BatchSource, datasetBatches } from '../data/batches.ts';
 import { type Dataset, padTo } from '../data/dataset.ts';
 import type { DeviceLostError } from '../device/index.ts';
+import { randomConstants } from '../nn/tables.ts';
 import { wholeBatch } from '../rng/shard.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
+import type { PictureDecoder } from './decoder.ts';
 import { RunError } from './errors.ts';
 import type { Measured, RunEvents } from './events.ts';
 import { MemoryStore } from './memory_store.ts';
@@ -34,7 +36,7 @@ export interface TrainRequest {
   /** Seed of every random number. */
   readonly seed?: number;
   /** A trained model that is tuned to few steps. */
-  readonly from?: Pick<TrainedModel, 'config' | 'weights'>;
+  readonly from?: Pick<TrainedModel, 'config' | 'weights'> & Partial<Pick<TrainedModel, 'network'>>;
   /** The frozen teacher of a tuning; `from` if left out. */
   readonly teacher?: Pick<TrainedModel, 'weights'>;
   /** Where the run is kept; in memory if left out. */
@@ -43,6 +45,8 @@ export interface TrainRequest {
   readonly resume?: boolean;
   /** The bytes of a checkpoint to go on from. */
   readonly checkpoint?: Uint8Array;
+  /** Of latents: what makes pictures of samples. */
+  readonly decoder?: PictureDecoder;
   /** Milliseconds that one submit may take the device, about, so that a page can draw in between; 100 is good. Left out: fastest. */
   readonly submitMs?: number;
   /** Ends the training after the step in which it is aborted; the state is saved. */
@@ -82,7 +86,7 @@ export async function train(request: TrainRequest): Promise<Session> {
  * @throws ConfigError, DataError, ModelError, RunError, OptionError for what does not fit together; DeviceError; IoError of the store.
  */
 export async function openSession(request: TrainRequest): Promise<Session> {
-  const { device, requestDevice, data, from, teacher, resume = false, checkpoint, submitMs } = request;
+  const { device, requestDevice, data, from, teacher, resume = false, checkpoint, submitMs, decoder } = request;
   const store = request.store ?? new MemoryStore();
   const config = await configOf(request, store);
   return Session.open({
@@ -93,12 +97,17 @@ export async function openSession(request: TrainRequest): Promise<Session> {
     requestDevice,
     resume,
     checkpoint,
-    weights: resume ? undefined : (from?.weights as HostParameters | undefined),
+    weights: resume || !from ? undefined : (startOf(from) as HostParameters),
     teacher: resume ? undefined : (teacher?.weights as HostParameters | undefined),
     submitMs,
+    decoder,
     events: [eventsOf(request)],
   });
 }
+
+/** A model's weights, and the random constants that belong to them. */
+const startOf = ({ weights, network }: NonNullable<TrainRequest['from']>): TrainedModel['weights'] =>
+  network ? new Map([...weights, ...randomConstants(network)]) : weights;
 
 async function configOf(request: TrainRequest, store: RunStore): Promise<RunConfig> {
   const { preset, config: own = {}, data, steps, seed, from, resume, onSamples } = request;

@@ -26,7 +26,7 @@ export function parseWeightsFile(content: Uint8Array, path: string): WeightsFile
   const bytes = content.byteLength;
   if (!isSafetensors(content) && (isTorchFile(content) || /\.(pt|pth)$/i.test(path))) {
     // Says what the file is where it is of another kind.
-    const tree = isPlainPickle(content) ? parseModulePickle(content, path) : parseTorchCheckpoint(content, path);
+    const tree = isPlainPickle(content) ? networksOf(content, path) : parseTorchCheckpoint(content, path);
     return { bytes, metadata: {}, checkpoint: () => torchTensors(tree, path), plain: () => plainTensors(tree, path) };
   }
   if (!isSafetensors(content) && !/\.safetensors$/i.test(path))
@@ -41,6 +41,12 @@ export function parseWeightsFile(content: Uint8Array, path: string): WeightsFile
       ? { tensors, optimizerStep: wholeOrNone(metadata.optimizer_step), config: undefined, notes: [] }
       : torchTensors(tensors, path);
   return { bytes, metadata, checkpoint, plain: () => tensors };
+}
+
+/** The networks of a pickle of EDM or EDM2, and what is known of them beside: they are of EDM's transport. */
+function networksOf(content: Uint8Array, path: string): Map<string, unknown> {
+  const config = new Map([['transport', new Map([['type', 'EDM']])]]);
+  return new Map<string, unknown>([...parseModulePickle(content, path), ['config', config]]);
 }
 
 function wholeOrNone(text: string | undefined): number | undefined {

@@ -1,5 +1,7 @@
+import { randomConstants } from '../nn/tables.ts';
 import { refuseNonFinite } from '../optim/non_finite.ts';
 import { count, type Tensor } from '../tensor/index.ts';
+import { takeConstants } from './constants.ts';
 import type { Trainer } from './trainer.ts';
 import { OptionError } from './transport.ts';
 
@@ -21,6 +23,8 @@ export const CHECKPOINT_FORMAT = 'ucgm-checkpoint-1';
 const DISTANCE = 'optimizer/distance';
 /** Those of mixed precision, [4]. */
 const LOSS_SCALE = 'optimizer/loss_scale';
+/** The group of a network's random constants: one for all its sets of weights. */
+export const CONSTANT = 'constant';
 
 /**
  * Reads a trainer's whole state: weights, average, moments, teacher, cmd, step and seed. Waits for the steps asked for before, and
@@ -40,6 +44,8 @@ async function read(trainer: Trainer): Promise<TrainerState> {
   }
   for (const [name, tensor] of ownNumbers(trainer))
     tensors.set(name, { shape: [4], data: await trainer.workspace.read(tensor) });
+  for (const [name, data] of randomConstants(trainer.network))
+    tensors.set(`${CONSTANT}/${name}`, { shape: [data.length], data: data.slice() });
   refuseNonFinite(
     'the state is not saved: its',
     [...tensors].map(([name, { data }]) => [name, data] as const),
@@ -79,6 +85,7 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
     [...tensors].map(([name, { data }]) => [name, data] as const),
   );
   for (const [group, buffers] of trainer.groups()) buffers.write(groupOf(state, group, buffers.layout.places));
+  takeConstants(trainer, (name) => tensors.get(`${CONSTANT}/${name}`)?.data);
   for (const [name, tensor] of ownNumbers(trainer)) {
     const data = tensors.get(name)?.data;
     if (data?.length === 4) trainer.workspace.stream.write(tensor, data);

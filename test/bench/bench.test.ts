@@ -127,7 +127,10 @@ describe('the bench', () => {
     const good = file('good.jsonl', [timed('a', 1)]);
     const refused: [args: string[], message: RegExp][] = [
       [['--suite', 'kernel'], /use one of smoke, kernels, compile, ceilings, model, latents/],
-      [['--sweet'], /unknown option '--sweet'.*bench takes --suite, --filter, --json, --baseline, --compare, --allow/],
+      [
+        ['--sweet'],
+        /unknown option '--sweet'.*bench takes --suite, --filter, --json, --baseline, --compare, --profile, --tune, --no-tuned, --allow/,
+      ],
       [['--filter', '('], /give a regular expression/],
       [['--filter', 'no such kernel'], /no case matches/],
       [['--json', join(folder, 'none', 'x.jsonl')], /cannot be written \(ENOENT\)/],
@@ -138,6 +141,9 @@ describe('the bench', () => {
       [['--compare', path, good], /line 1 is no object of JSON/],
       [['--compare', join(folder, 'none'), good], /cannot be read/],
       [['--compare', '--suite', 'smoke', good, good], /--compare has no use for --suite/],
+      [['--tune', '--filter', 'x'], /--tune has no use for --filter/],
+      [['--profile', '--json', 'x'], /--profile has no use for --json/],
+      [['--profile', '--filter', 'no such step'], /no step matches/],
       [['--compare', '--allow', 'much', good, good], /give a number of at least 0/],
       [['--compare', '--filter', 'b', good, good], /no case in common/],
       [['--allow', '5'], /--allow goes with --compare/],

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type Tuned, tune, type Way } from '../../bench/tune.ts';
 import { fitNumbers, meanLoss, timeAt } from '../../bench/tune_fit.ts';
-import { type Caps, PORTABLE } from '../../src/kernel/index.ts';
+import { measureOn } from '../../bench/tune_measure.ts';
+import { type Caps, MATRIX_FEATURE, PORTABLE } from '../../src/kernel/index.ts';
 import { chooseMatmul } from '../../src/kernels/matmul.ts';
 import { tuningOf } from '../../src/kernels/tuning_tile.ts';
+import { testDevice } from '../gpu.ts';
 
 /** A GPU of `processors`, on which a workgroup takes as long as its outputs times its k, 32 x 32 ones half as long again by output. */
 function gpu(processors: number) {
@@ -27,6 +29,21 @@ async function found(caps: Caps, processors: number): Promise<Tuned[]> {
   for await (const one of tune(caps, gpu(processors))) all.push(one);
   return all;
 }
+
+describe('what bench --tune measures', () => {
+  it('runs a product in parts and adds them up, and leaves out what the device does not run', async () => {
+    const device = await testDevice();
+    const measure = measureOn(device);
+    const shape = { m: 64, n: 32, k: 64 };
+    const whole = await measure({ kind: 'tiled', qm: 1, qn: 1, shape, splits: 1 });
+    const cut = await measure({ kind: 'tiled', qm: 1, qn: 1, shape, splits: 2 });
+    expect(whole).toBeGreaterThan(0);
+    expect(cut).toBeGreaterThan(0);
+    const matrix = await measure({ kind: 'matrix', tm: 2, tn: 2, shape, splits: 1 });
+    if (device.features.has(MATRIX_FEATURE)) expect(matrix).toBeGreaterThan(0);
+    else expect(matrix).toBeUndefined();
+  });
+});
 
 describe('bench --tune', () => {
   it('finds numbers with which choices are faster on another GPU, and takes none where the table is as good', async () => {

@@ -41,7 +41,16 @@ export function legacyFile(tree: Map<string, unknown>, parts?: LegacyParts): Uin
 export function legacyStorage(type: string, values: ArrayBufferView & { readonly length: number }): Uint8Array {
   const saved = storage(type, values);
   const text = (value: string) => bytesOf('X', le(value.length, 4), value);
-  const id = bytesOf('(', text('storage'), `ctorch\n${type}\n`, text(saved.key), text('cpu'), 'K', saved.count, 'NtQ');
+  const id = bytesOf(
+    '(',
+    text('storage'),
+    `ctorch\n${type}\n`,
+    text(saved.key),
+    text('cpu'),
+    'J',
+    le(saved.count, 4),
+    'NtQ',
+  );
   return legacy(bytesOf('\x80\x02', id, '.'), [saved]);
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { capsOf, distrustMatrices, MATRIX_FEATURE, rememberAdapter } from '../../src/kernel/index.ts';
 import { hasMatrices } from '../../src/kernels/matmul_matrix.ts';
-import { compared, difference, selfTest } from '../../src/run/self_test.ts';
+import { compared, difference, rememberSelfTest, selfTest, tested } from '../../src/run/self_test.ts';
 import { openDevice, testDevice } from '../gpu.ts';
 import { emulatedAttention, emulatedMatmul, spoiltMatmul } from './emulated.ts';
 
@@ -44,18 +44,39 @@ describe('the self-test', () => {
   });
 
   it('takes the matrices from a device that is distrusted', () => {
-    const configs = [{ componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 }];
-    const features = new Set(['shader-f16', 'subgroups', MATRIX_FEATURE]);
-    const limits = { maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupSizeX: 256 };
-    const info = { subgroupMinSize: 32, subgroupMaxSize: 32 };
-    const fake = {
-      features,
-      adapterInfo: info,
-      limits: { ...limits, maxComputeWorkgroupStorageSize: 49152 },
-    } as unknown as GPUDevice;
-    rememberAdapter(fake, { ...info, subgroupMatrixConfigs: configs } as unknown as GPUAdapterInfo);
-    expect(hasMatrices(capsOf(fake))).toBe(true);
-    distrustMatrices(fake);
-    expect(hasMatrices(capsOf(fake))).toBe(false);
+    const device = fake();
+    expect(hasMatrices(capsOf(device))).toBe(true);
+    distrustMatrices(device);
+    expect(hasMatrices(capsOf(device))).toBe(false);
+  });
+
+  it('says once what it found, and not again what was found before', async () => {
+    const said: string[] = [];
+    const warn = (text: string) => void said.push(text);
+    const device = fake(); // on which nothing compiles
+    expect(await tested(device, warn)).toBe(device);
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(/^subgroup matrices are not used, since they are wrong on this adapter: /);
+    expect(hasMatrices(capsOf(device))).toBe(false);
+    await tested(device, warn);
+    const known = fake();
+    rememberSelfTest(known, { ran: [], wrong: ['x'] });
+    await tested(known, warn);
+    expect(said).toHaveLength(1);
   });
 });
+
+/** As much of a device with matrices as choices read. */
+function fake(): GPUDevice {
+  const configs = [{ componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 }];
+  const features = new Set(['shader-f16', 'subgroups', MATRIX_FEATURE]);
+  const limits = { maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupSizeX: 256 };
+  const info = { subgroupMinSize: 32, subgroupMaxSize: 32 };
+  const device = {
+    features,
+    adapterInfo: info,
+    limits: { ...limits, maxComputeWorkgroupStorageSize: 49152 },
+  } as unknown as GPUDevice;
+  rememberAdapter(device, { ...info, subgroupMatrixConfigs: configs } as unknown as GPUAdapterInfo);
+  return device;
+}

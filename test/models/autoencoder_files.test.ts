@@ -7,6 +7,7 @@ import { klAutoencoder } from '../../src/models/autoencoders/kl.ts';
 import { klSizes, SD_VAE, VA_VAE } from '../../src/models/autoencoders/kl_config.ts';
 import { klNaming } from '../../src/models/autoencoders/kl_names.ts';
 import { openAutoencoder } from '../../src/models/autoencoders/registry.ts';
+import { statedScale } from '../../src/models/autoencoders/stated_scale.ts';
 import { taef2 } from '../../src/models/autoencoders/taef2.ts';
 import { count, Workspace } from '../../src/tensor/index.ts';
 import { testDevice } from '../gpu.ts';
@@ -166,4 +167,18 @@ it('diffusers has its own names for deep compression autoencoders', () => {
   expect(named(qkv)).toEqual(
     ['q', 'k', 'v'].map((part) => ({ name: `decoder.up_blocks.5.0.attn.to_${part}.weight`, shape: [32, 32, 1, 1] })),
   );
+});
+
+it('a configuration may say how latents are scaled', () => {
+  const scale = (config: unknown) => statedScale(config, 2, 'c.json');
+  expect(scale({ latents_mean: [1, 2], latents_std: [3, 4], scaling_factor: 1 })).toEqual({
+    ...{ mean: [1, 2], std: [3, 4], multiplier: 1 },
+  });
+  expect(scale({ latents_mean: [[[[1]], [[2]]]], latents_std: [3, 4] })?.mean).toEqual([1, 2]);
+  expect(scale({ scaling_factor: 0.41407 })).toEqual({ mean: [0, 0], std: [1, 1], multiplier: 0.41407 });
+  expect(scale({ scaling_factor: 0.5, shift_factor: 0.1 })?.mean).toEqual([0.1, 0.1]);
+  for (const nothing of [undefined, {}, { latents_mean: null, latents_std: null }])
+    expect(scale(nothing)).toBeUndefined();
+  expect(() => scale({ latents_mean: [1], latents_std: [1] })).toThrow("c.json: the configuration's latents_mean");
+  expect(() => scale({ scaling_factor: 0 })).toThrow('scaling_factor');
 });

@@ -33,6 +33,7 @@ describe("the reference's configuration files", () => {
       num_classes: 1000,
       latent_norm: false,
       latent_multiplier: 0.18215,
+      autoencoder: 'sdvae_ema_f8c4',
     });
     expect(whole.optimizer).toEqual({ type: 'AdamW', lr: 2e-4, weight_decay: 0, betas: [0.9, 0.95] });
     expect(whole.transport).toMatchObject({
@@ -44,10 +45,7 @@ describe("the reference's configuration files", () => {
     });
     expect(whole.train).toMatchObject({ steps: 1000000, seed: 0, checkpoint_every: 20000, ema_decay: 0.9999 });
     expect(whole.sample).toMatchObject({ cfg_scale: 1, sampling_steps: 60, extrapol_ratio: 0.21 });
-    expect(notes.map((note) => note.replace(/^ref.yaml: ([\w.]+).*/, '$1'))).toEqual([
-      'data.fid_reference_file',
-      'vae.type',
-    ]);
+    expect(notes.map((note) => note.replace(/^ref.yaml: ([\w.]+).*/, '$1'))).toEqual(['data.fid_reference_file']);
     const network = networkOf(resolveModel(whole.model, { height: 32, width: 32, channels: 4, numClasses: 1000 }));
     expect(network.input).toEqual([4, 32, 32]);
   });

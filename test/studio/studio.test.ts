@@ -150,8 +150,8 @@ describe('the studio', () => {
     await page.context().close();
   });
 
-  it("trains on a person's own pictures, and says what to do where there are none", async () => {
-    const page = await studio.open('index.html?data=own&trainSteps=1&batch=2');
+  it("trains on a person's own pictures, also after a reload, and says what to do where there are none", async () => {
+    const page = await studio.open('index.html?data=own&trainSteps=6&batch=2&keepEvery=1');
     await page.click('#train');
     await page.waitForFunction(() =>
       /no pictures were chosen.*drop/.test(document.getElementById('training-status')?.textContent ?? ''),
@@ -161,8 +161,20 @@ describe('the studio', () => {
       [100, 300, 500].map((step) => `examples/studio/recorded/${step}.png`),
     );
     await page.click('#train:not([disabled])');
-    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 1 step');
-    await rowOf(page, 'own-1owntinymulti-step1 of 1');
+    await page.waitForFunction(() => /step \d/.test(document.querySelector('.numbers')?.textContent ?? ''));
+    await page.reload(); // with it go the files that were chosen, but not those that are kept
+    await page.waitForFunction(() => document.getElementById('training-status')?.textContent === 'Trained 6 steps');
+    expect(await textOf(page, '#training-said')).toMatch(/^resumed at step \d+$/); // and not that the data are others
+    await rowOf(page, 'own-1owntinymulti-step6 of 6');
+    await page.getByRole('button', { name: 'Remove own-1' }).click();
+    await page.waitForFunction(() => document.querySelector('#runs tbody tr') === null);
+    const kept = await page.evaluate(async () => {
+      const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('ucgm-pictures');
+      const names: string[] = [];
+      for await (const name of folder.keys()) names.push(name);
+      return names;
+    });
+    expect(kept).toEqual([]);
     await page.context().close();
   });
 

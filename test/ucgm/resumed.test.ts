@@ -37,3 +37,29 @@ for (const type of OPTIMIZER_TYPES)
     expect(moved(end)).not.toEqual(moved(between));
     await workspace.dispose();
   });
+
+it("random constants that a model came with are a checkpoint's, and go on", async () => {
+  const workspace = new Workspace(await testDevice());
+  const small = { input_size: 4, in_channels: 1, num_classes: 2, model_channels: 8, channel_mult: [1], num_blocks: 1 };
+  const make = () =>
+    new Trainer(workspace, createNetwork('EDM2', small), 2, {
+      objective: { ...OBJECTIVE_DEFAULTS, enhanced_ratio: 0 },
+      optimizer: { type: 'AdamW', lr: 1e-2, betas: [0.9, 0.95], weight_decay: 0 },
+      emaDecay: 0.9,
+      maxGradNorm: 1,
+      seed: 3,
+    });
+  const [own, name] = [make(), 'emb_fourier.freqs'];
+  const freqs = Float32Array.from({ length: 8 }, (_, i) => 1 + i / 8);
+  const weights = new Map(await own.weights.flat.values.read());
+  own.startFrom(new Map([...weights, [name, freqs]]));
+  const state = await trainerState(own);
+  expect(state.tensors.get(`constant/${name}`)?.data).toEqual(freqs);
+  const [resumed, anew] = [make(), make()];
+  restoreTrainer(resumed, state);
+  const read = (trainer: Trainer) => workspace.read(trainer.weights.get(name));
+  expect(await read(resumed)).toEqual(freqs);
+  expect(await read(anew)).not.toEqual(freqs);
+  expect(resumed.network.constants.find((constant) => constant.name === name)?.data).toEqual(freqs);
+  await workspace.dispose();
+});

@@ -23,6 +23,8 @@ import {
   drawGrid,
   drawStrip,
 } from './drawing.ts';
+import { forgetPictures, keepPictures, keptPictures } from './kept_pictures.ts';
+import { OWN } from './own.ts';
 import { type KeptRun, keptRuns, runArchive } from './runs.ts';
 import { Training, type TrainingListener } from './training.ts';
 import { drawTrajectory, type Trajectory, type TrajectoryRequest } from './trajectory.ts';
@@ -70,6 +72,8 @@ export class Engine {
   #loaded: LoadedModel | undefined;
   #placed: { readonly device: GPUDevice; readonly model: Drawable } | undefined;
   #training: Training | undefined;
+  /** The run that the model which is drawn from is of. */
+  #run: string | undefined;
   /** Changes of the model that is drawn from happen one after the other. */
   #changes: Promise<unknown> = Promise.resolve();
   /** Of what is being drawn: ended softly, with something to see of it, or at once. */
@@ -87,6 +91,7 @@ export class Engine {
     return this.#change(async () => {
       const model = await loadModel(bytes, file ?? title);
       await this.#take(model);
+      this.#run = undefined;
       return factsOf(model, { title, ...(file !== undefined && { file }) });
     });
   }
@@ -97,6 +102,7 @@ export class Engine {
       const store = await OpfsStore.open(name);
       const { model, step } = await keptModel(store);
       await this.#take(model);
+      this.#run = name;
       const facts = factsOf(model, { title: name, file: `runs/${name}`, step });
       return { model: facts, lines: await store.metrics() };
     });
@@ -150,6 +156,7 @@ export class Engine {
   async removeRun(name: string): Promise<void> {
     if (this.#training?.run === name) await this.#endTraining();
     await OpfsStore.remove(name);
+    await forgetPictures(name);
   }
 
   /** Draws a grid, a part after the other. */
@@ -208,11 +215,13 @@ export class Engine {
   }
 
   async #prepare(request: PrepareRequest, listener: TrainingListener): Promise<ModelFacts> {
-    const { run, settings, files, how, checkpoint } = request;
+    const { run, settings, how, checkpoint } = request;
     const device = await this.#deviceNow();
     const from = how === 'tune' ? await this.#hostModel() : undefined;
     const config = how === 'resume' ? await (await OpfsStore.open(run)).settings() : from?.config;
-    const data = await datasetNamed(config?.data.name ?? settings.data, files);
+    const name = config?.data.name ?? settings.data;
+    const pictures = name === OWN ? await this.#pictures(request) : [];
+    const data = await datasetNamed(name, pictures);
     await this.#endAll();
     const requestDevice = () => this.#deviceNow();
     const about = { run, settings, data, device, requestDevice, software: this.#software, resume: how === 'resume' };
@@ -220,8 +229,17 @@ export class Engine {
       { ...about, ...(from && { from }), ...(checkpoint && { checkpoint }) },
       listener,
     );
+    this.#run = run;
+    if (how !== 'resume' && name === OWN)
+      await keepPictures(run, pictures).catch((error) => listener.say(notKept(error)));
     const { session } = this.#training;
     return factsOf(session, { title: run, file: `runs/${run}`, step: session.step });
+  }
+
+  /** Those that were chosen, or else that are kept: of the run that goes on, or that the model to tune is of. */
+  #pictures({ files, how, run }: PrepareRequest): Promise<File[]> | File[] {
+    const of = how === 'resume' ? run : how === 'tune' ? this.#run : undefined;
+    return files.length > 0 || of === undefined ? files : keptPictures(of);
   }
 
   #change<T>(work: () => Promise<T>): Promise<T> {
@@ -249,6 +267,9 @@ export class Engine {
     return this.#device;
   }
 }
+
+const notKept = (error: unknown) =>
+  `the pictures are not kept (${error instanceof Error ? error.message : error}): after a reload, choose them again`;
 
 function factsOf(
   { config, network }: Pick<LoadedModel, 'config' | 'network'>,

@@ -9,6 +9,7 @@ import { identity } from './identity.ts';
 import { type KLSizes, klAutoencoder } from './kl.ts';
 import { klSizes, SD_VAE, VA_VAE } from './kl_config.ts';
 import { placeTensors } from './place.ts';
+import { statedScale } from './stated_scale.ts';
 import { taef2 } from './taef2.ts';
 
 /** What is known of an autoencoder by its key, before its weights are read. */
@@ -21,6 +22,8 @@ export interface AutoencoderKind {
 }
 
 interface Entry extends AutoencoderKind {
+  /** Its scale is of how it is used, whatever the configuration of the weights says. */
+  readonly scaled?: 'by key';
   /** @param config the file's; the key's own sizes if undefined. */
   architecture(config: unknown, where: string, names: ReadonlySet<string>): Architecture;
 }
@@ -37,14 +40,15 @@ const kl =
     klAutoencoder(config === undefined ? sizes : klSizes(config, where), pictures);
 
 const SD = { latentChannels: 4, downscale: 8 } as const;
+const EDM2 = { latent: 'sample', scale: EDM2_SCALE, scaled: 'by key' } as const;
 const VA = { latentChannels: 32, downscale: 16 } as const;
 
 const ENTRIES: readonly Entry[] = [
   { key: 'idae_f1c3', latentChannels: 3, downscale: 1, latent: 'latent', architecture: () => identity },
   { key: 'sdvae_f8c4', ...SD, latent: 'mean', scale: SD_SCALE, architecture: kl(SD_VAE) },
   { key: 'sdvae_ema_f8c4', ...SD, latent: 'mean', scale: SD_SCALE, architecture: kl(SD_VAE) },
-  { key: 'edm2_sdvae_f8c4', ...SD, latent: 'sample', scale: EDM2_SCALE, architecture: kl(SD_VAE, 'unit') },
-  { key: 'edm2_sdvae_ema_f8c4', ...SD, latent: 'sample', scale: EDM2_SCALE, architecture: kl(SD_VAE, 'unit') },
+  { key: 'edm2_sdvae_f8c4', ...SD, ...EDM2, architecture: kl(SD_VAE, 'unit') },
+  { key: 'edm2_sdvae_ema_f8c4', ...SD, ...EDM2, architecture: kl(SD_VAE, 'unit') },
   { key: 'vavae_f16d32', ...VA, latent: 'sample', architecture: kl(VA_VAE) },
   { key: 'e2evavae_f16d32', ...VA, latent: 'mean', architecture: kl(VA_VAE) },
   {
@@ -66,7 +70,7 @@ function entryOf(key: string): Entry {
 
 /** What an autoencoder's latents are. @throws ModelError for a key that there is not. */
 export function autoencoderKind(key: string): AutoencoderKind {
-  const { architecture: _, ...kind } = entryOf(key);
+  const { architecture: _, scaled: __, ...kind } = entryOf(key);
   return kind;
 }
 
@@ -85,14 +89,16 @@ export interface AutoencoderFile {
  * @throws ModelError for a key that there is not, and for tensors that are missing, too many or of another shape.
  */
 export function openAutoencoder(workspace: Workspace, key: string, file?: AutoencoderFile): Autoencoder {
-  const { architecture, ...kind } = entryOf(key);
+  const { architecture, scaled, ...kind } = entryOf(key);
   const where = file?.where ?? key;
   const weights = file?.weights ?? new Map();
   const built = architecture(file?.config, where, new Set(weights.keys()));
   const placed = placeTensors(workspace, built, { weights, where });
   const { latentChannels, downscale, numbersPerPixel, encode, decode } = built;
+  const stated = scaled ? undefined : statedScale(file?.config, latentChannels, where);
   return {
     ...kind,
+    ...(stated && { scale: stated }),
     latentChannels,
     downscale,
     numbersPerPixel,
