@@ -102,7 +102,7 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
 }
 
 /** What of the state belongs to no parameter, [4] each. A run of f32 that goes on in mixed has no loss scale yet: that starts anew. */
-function ownNumbers({ optimizer, learner }: Trainer): [name: string, tensor: Tensor][] {
+export function ownNumbers({ optimizer, learner }: Trainer): [name: string, tensor: Tensor][] {
   return [
     ...(optimizer.adaptation ? [[DISTANCE, optimizer.adaptation.distance] as [string, Tensor]] : []),
     ...(learner.lossScale ? [[LOSS_SCALE, learner.lossScale.state] as [string, Tensor]] : []),

@@ -1,6 +1,9 @@
+import { randomConstants } from '../nn/tables.ts';
 import { broadcastText } from '../parallel/agree.ts';
 import type { Communicator } from '../parallel/communicator.ts';
 import type { FlatBuffers } from '../tensor/index.ts';
+import { ownNumbers } from './checkpoint.ts';
+import { takeConstants } from './constants.ts';
 import type { Trainer } from './trainer.ts';
 
 /** The numbers of a trainer's state that are on the host. */
@@ -30,12 +33,14 @@ export async function shareState(trainer: Trainer, ranks: Communicator, given: b
   const first = JSON.parse(await broadcastText(ranks, JSON.stringify(own))) as Numbers;
   if (!first.other) return;
   for (const buffers of trainer.groups().values()) await shareBuffers(buffers, ranks);
-  if (optimizer.adaptation) {
-    const { distance } = optimizer.adaptation;
-    const values = ranks.rank === 0 ? await workspace.read(distance) : new Float32Array(distance.count);
+  for (const [, tensor] of ownNumbers(trainer)) {
+    const values = ranks.rank === 0 ? await workspace.read(tensor) : new Float32Array(tensor.count);
     await ranks.broadcast(new Uint8Array(values.buffer));
-    workspace.stream.write(distance, values);
+    workspace.stream.write(tensor, values);
   }
+  const constants = new Map([...randomConstants(trainer.network)].map(([name, data]) => [name, data.slice()]));
+  for (const data of constants.values()) await ranks.broadcast(new Uint8Array(data.buffer));
+  takeConstants(trainer, (name) => constants.get(name));
   if (ranks.rank > 0) trainer.restored(first.step, first.optimizerStep, first.cmd, first.ahead);
 }
 

@@ -45,6 +45,25 @@ const checkpointsIn = (out: string) => {
   return existsSync(at) ? readdirSync(at).filter((name) => name.endsWith('.safetensors')) : [];
 };
 
+describe.runIf(mpiVersion)('a rank that is asked to end', () => {
+  it('ends all after the same step, and the state is saved', async () => {
+    const out = join(folder, 'ended');
+    const args = ['train', '--config', CONFIG, '--out', out, '--share-device'];
+    const { ended, printed } = startRanks(2, 'tools/ucgm.ts', args);
+    let over = false;
+    void ended.then(() => (over = true));
+    while (checkpointsIn(out).length === 0 && !over) await wait(20);
+    const all = ranksIn(out);
+    expect(all.size, printed()).toBe(2);
+    process.kill(all.get(1) as number, 'SIGTERM');
+    const { code, stderr } = await ended;
+    expect(code, stderr).toBe(143);
+    expect(stderr).not.toMatch(/^ucgm: /m);
+    const steps = readFileSync(join(out, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').length;
+    expect(checkpointsIn(out)).toContain(`${steps}.safetensors`);
+  });
+});
+
 describe.runIf(mpiVersion)('a rank that is killed', () => {
   it.each(Array.from({ length: KILLS }, (_, i) => i))('takes the others with it: %i', async (i) => {
     const out = join(folder, `run${i}`);

@@ -38,6 +38,18 @@ async function run(task: string, device: GPUDevice): Promise<void> {
       none: await anyOf(all, false),
       any: await anyOf(all, all.rank === all.size - 1),
     });
+  } else if (what === 'diverge') {
+    const source = sourceOf(configOf(), all);
+    const enormous = {
+      ...source,
+      batch: async (step: number) => {
+        const batch = await source.batch(step);
+        if (step === 6 && all.rank === 1) batch.x.fill(3e38);
+        return batch;
+      },
+    };
+    const training = trainIn(`${folder}/${where}`, all, device, { source: enormous });
+    save(where, await training.then(String, ({ name, step, message }) => ({ name, step, message })));
   } else if (what === 'fail') {
     const source = sourceOf(configOf(), all);
     const broken = {

@@ -65,6 +65,7 @@ describe.runIf(mpiVersion)('ranks', () => {
       'train:two',
       'train:again',
       'accumulate:in passes',
+      'diverge:diverged',
     );
     // A run that two ranks left after 10 steps, for one to go on with, and for three.
     for (const copy of ['on one', 'on three']) {
@@ -142,6 +143,16 @@ describe.runIf(mpiVersion)('ranks', () => {
   it('take a step in several passes each', () => {
     expectClose(told('in passes', 1), alone);
     expect(difference(checkpoint('in passes', 20), checkpoint('alone', 20))).toBeLessThan(1e-5);
+  });
+
+  it('hold the same step, where one alone has a loss that is not finite', () => {
+    for (const rank of [0, 1])
+      expect(told('diverged', rank)).toMatchObject({
+        name: 'NonFiniteError',
+        step: 7,
+        message: expect.stringContaining('step 7 was not taken'),
+      });
+    expect(existsSync(checkpoint('diverged', 10))).toBe(false);
   });
 
   it('send bf16, and learn as well', () => {
