@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { placeRanks, ranks } from '../src/cli/ranks.ts';
 import { adapterName } from '../src/device/index.ts';
 import { openNodeDevice } from '../src/device/node.ts';
 import { type Caps, capsOf } from '../src/kernel/index.ts';
@@ -14,6 +15,8 @@ export function addDoctor(ucgm: Command, casesOf: (caps: Caps) => readonly Kerne
     )
     .action(async () => {
       const device = await openNodeDevice();
+      await placeRanks(device, true); // shown, whatever it is
+      if (ranks().rank > 0) return device.destroy();
       describe(device);
       const cases = casesOf(capsOf(device));
       const large = leftOut(cases).length;

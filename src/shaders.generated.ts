@@ -26217,3 +26217,246 @@ return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
  */
 export interface WeightNormFwd extends Same<typeof weight_norm_fwd_> {}
 export const weight_norm_fwd: WeightNormFwd = weight_norm_fwd_;
+
+const wire_pack_ = {
+  name: 'wire_pack',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'vec4u' },
+    out: { binding: 1, access: 'read_write', element: 'vec2u' },
+  },
+  uniform: { binding: 2, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4u>;
+@group(0) @binding(1) var<storage, read_write> out: array<vec2u>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let i = (wid.x + wid.y * groups.x) * WG + local;
+if (i < dims.count / 4u) {
+out[i] = bfloat_words(x[i]);
+}
+}
+
+
+
+
+
+fn bfloat_bits(x: vec4u) -> vec4u {
+let rounded = (x + vec4u(0x7fffu) + ((x >> vec4u(16u)) & vec4u(1u))) >> vec4u(16u);
+let quiet = (x >> vec4u(16u)) | vec4u(0x40u);
+return select(rounded, quiet, (x & vec4u(0x7fffffffu)) > vec4u(0x7f800000u));
+}
+
+
+fn bfloat_words(x: vec4u) -> vec2u {
+let bits = bfloat_bits(x);
+return bits.xz | (bits.yw << vec2u(16u));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * wire_pack: out = x rounded to bf16, two numbers a word: half the bytes for what is sent to other devices.
+ * Buffers: x [count] f32 by its bits; out [count / 2] u32, number 2i in the lower half of word i. count is a multiple of 4.
+ * Grid: four numbers an invocation.
+ * Precision: to nearest, ties to even (lib bfloat).
+ */
+export interface WirePack extends Same<typeof wire_pack_> {}
+export const wire_pack: WirePack = wire_pack_;
+
+const wire_sum_ = {
+  name: 'wire_sum',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'vec4u' },
+    weights: { binding: 1, access: 'read', element: 'f32' },
+    out: { binding: 2, access: 'read_write', element: 'vec4u' },
+  },
+  uniform: { binding: 3, size: 8, fields: {
+    words: { type: 'u32', offset: 0 },
+    ranks: { type: 'u32', offset: 4 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    BF16: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+const WG: u32 = 256u;
+const BF16: bool = false;
+
+struct Dims {
+words: u32,
+ranks: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4u>;
+@group(0) @binding(1) var<storage, read> weights: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4u>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let i = (wid.x + wid.y * groups.x) * WG + local;
+let quads = dims.words / 4u;
+if (i >= quads) {
+return;
+}
+var low = vec4f(0.0);
+var high = vec4f(0.0);
+for (var r = 0u; r < dims.ranks; r++) {
+let v = x[r * quads + i];
+if (BF16) {
+low += weights[r] * bitcast<vec4f>(bfloat_spread(v.xy));
+high += weights[r] * bitcast<vec4f>(bfloat_spread(v.zw));
+} else {
+low += weights[r] * bitcast<vec4f>(v);
+}
+}
+if (BF16) {
+out[i] = vec4u(bfloat_words(bitcast<vec4u>(low)), bfloat_words(bitcast<vec4u>(high)));
+} else {
+out[i] = bitcast<vec4u>(low);
+}
+}
+
+
+
+
+
+fn bfloat_bits(x: vec4u) -> vec4u {
+let rounded = (x + vec4u(0x7fffu) + ((x >> vec4u(16u)) & vec4u(1u))) >> vec4u(16u);
+let quiet = (x >> vec4u(16u)) | vec4u(0x40u);
+return select(rounded, quiet, (x & vec4u(0x7fffffffu)) > vec4u(0x7f800000u));
+}
+
+
+fn bfloat_words(x: vec4u) -> vec2u {
+let bits = bfloat_bits(x);
+return bits.xz | (bits.yw << vec2u(16u));
+}
+
+
+fn bfloat_spread(words: vec2u) -> vec4u {
+let low = words << vec2u(16u);
+let high = words & vec2u(0xffff0000u);
+return vec4u(low.x, high.x, low.y, high.y);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * wire_sum: out = sum over the ranks r, from the first to the last, of weights[r] x[r]: what several devices sent, averaged.
+ * Buffers: x [ranks, words] and out [words], f32 by their bits or, where BF16, bf16, two numbers a word (wire_pack); weights [ranks] f32.
+ * words is a multiple of 4.
+ * Grid: four words an invocation.
+ * Precision: f32 sums in the order of the ranks, so that the bits depend on their number alone; one rounding to bf16 at the end.
+ */
+export interface WireSum extends Same<typeof wire_sum_> {}
+export const wire_sum: WireSum = wire_sum_;
+
+const wire_unpack_ = {
+  name: 'wire_unpack',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'vec2u' },
+    out: { binding: 1, access: 'read_write', element: 'vec4u' },
+  },
+  uniform: { binding: 2, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec2u>;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4u>;
+@group(0) @binding(2) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let i = (wid.x + wid.y * groups.x) * WG + local;
+if (i < dims.count / 4u) {
+out[i] = bfloat_spread(x[i]);
+}
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn bfloat_spread(words: vec2u) -> vec4u {
+let low = words << vec2u(16u);
+let high = words & vec2u(0xffff0000u);
+return vec4u(low.x, high.x, low.y, high.y);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * wire_unpack: out = the numbers of x, which are bf16, two a word, as wire_pack writes them.
+ * Buffers: x [count / 2] u32; out [count] f32 by its bits. count is a multiple of 4.
+ * Grid: four numbers an invocation.
+ * Precision: exact.
+ */
+export interface WireUnpack extends Same<typeof wire_unpack_> {}
+export const wire_unpack: WireUnpack = wire_unpack_;

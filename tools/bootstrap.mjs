@@ -1,4 +1,4 @@
-// Makes a fresh clone ready: npm packages, and a WebGPU adapter that Dawn accepts; with --browser a Chromium too. Plain Node, no
+// Makes a fresh clone ready: npm packages, a WebGPU adapter that Dawn accepts, and an MPI; with --browser a Chromium too. Plain Node, no
 // packages: it runs before there are any.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { findBrowser } from './browser.mjs';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NODE_NEEDED = [20, 19];
 const ADAPTER = ['mesa-vulkan-drivers', 'libvulkan1'];
+const MPI = ['openmpi-bin', 'libopenmpi3'];
 
 /** Prints the adapter's name; exit code 3 where there is none. A process of its own, because a driver may abort. */
 const PROBE = `
@@ -171,6 +172,22 @@ function installAdapter() {
   return newer;
 }
 
+/** The first line of `mpirun --version`, where there is one. */
+function findMpi() {
+  const { status, stdout } = spawnSync('mpirun', ['--version'], { encoding: 'utf8' });
+  return status === 0 ? stdout.split('\n')[0] : undefined;
+}
+
+/** Installs Open MPI where that is allowed: only what several GPUs do together needs it. */
+function installMpi() {
+  const { root } = aptHere();
+  if (root) {
+    console.log('no MPI: installing Open MPI with apt');
+    install(root, [], MPI);
+  }
+  return findMpi() ?? 'none: tests of several ranks are left out (install Open MPI, or MPICH)';
+}
+
 /** Installs Debian's Chromium. Returns its path. @throws Missing with what to install. */
 function installBrowser() {
   const { root } = aptHere();
@@ -196,6 +213,7 @@ function bootstrap({ browser }) {
     }
   }
   console.log(`adapter: ${findAdapter() ?? installAdapter()}`);
+  console.log(`mpi: ${findMpi() ?? installMpi()}`);
   if (browser) console.log(`browser: ${findBrowser() ?? installBrowser()}`);
 }
 

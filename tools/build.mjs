@@ -80,7 +80,7 @@ const { metafile } = await build({
   platform: 'node',
   format: 'esm',
   target: 'node20',
-  external: ['webgpu'],
+  external: ['webgpu', 'koffi'],
   loader: { '.wasm': 'binary' },
   define: { UCGM_COMMIT: JSON.stringify(commit()) },
   plugins: [codecsInside],

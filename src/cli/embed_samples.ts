@@ -1,12 +1,15 @@
 import { denormaliseLatents } from '../data/latents.ts';
-import { type Embedding, embed } from '../metrics/embed.ts';
+import { type Embedding, embed, type ImageSource } from '../metrics/embed.ts';
+import { embedTogether } from '../metrics/embed_together.ts';
 import type { FeatureNetwork } from '../models/features/feature_network.ts';
 import type { Weights } from '../nn/network.ts';
 import { type PicturedLatents, shown, shownShape } from '../run/decoder.ts';
-import { type Drawing, drawParts } from '../run/draw.ts';
+import type { Drawing } from '../run/draw.ts';
+import { drawTogether } from '../run/draw_together.ts';
 import type { RunConfig } from '../run/settings.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { type SeenSamples, SHOWN } from './nearest_grid.ts';
+import { ranks } from './ranks.ts';
 import type { Source } from './source.ts';
 
 /** What draws samples, and the network whose features they are looked at in. */
@@ -29,7 +32,7 @@ export interface EmbeddedSamples {
   readonly seen: SeenSamples;
 }
 
-/** Features of samples, drawn and embedded part by part. */
+/** Features of samples, drawn and embedded part by part, by all ranks. */
 export async function embedSamples(
   workspace: Workspace,
   { source, latents, weights, config, network }: SampledNetwork,
@@ -43,20 +46,20 @@ export async function embedSamples(
   let classes: Uint32Array | undefined;
   let [nfe, ms, before] = [0, 0, performance.now()];
   const kept = new Float32Array(Math.min(SHOWN, labels.length) * one);
-  for await (const { samples, first, nfe: passes } of drawParts(workspace, source.network, weights, config, drawing)) {
+  const parts = drawTogether(workspace, source.network, weights, config, drawing, ranks());
+  for await (const { samples, first, nfe: passes } of parts) {
     if (latents) denormaliseLatents(samples, input[1] * input[2], latents);
     const images = await shown(workspace, samples, input, latents?.decoder, signal);
     ms += performance.now() - before;
-    const part = await embed(
-      workspace,
-      network,
-      {
-        size: images.length / one,
-        ...{ channels, height, width },
-        image: (index, out, offset) => out.set(images.subarray(index * one, (index + 1) * one), offset),
-      },
-      { signal },
-    );
+    const drawn: ImageSource = {
+      size: images.length / one,
+      ...{ channels, height, width },
+      image: (index, out, offset) => out.set(images.subarray(index * one, (index + 1) * one), offset),
+    };
+    const few = drawn.size < ranks().size; // all ranks have all images
+    const part = await (few
+      ? embed(workspace, network, drawn, { signal })
+      : embedTogether(workspace, network, drawn, ranks(), { signal }));
     features.set(part.features, first * network.dim);
     if (part.classes) {
       classes ??= new Uint32Array(labels.length);

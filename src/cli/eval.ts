@@ -18,6 +18,7 @@ import { UsageError } from './failure.ts';
 import { type FeaturesFile, readFeatures } from './features.ts';
 import { countNumber, numberList, seedNumber, seedNumbers } from './numbers.ts';
 import { prepareFiles } from './output.ts';
+import { ranks, SHARE_DEVICE } from './ranks.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { Scorer } from './scoring.ts';
 import { openSource, type Source } from './source.ts';
@@ -41,6 +42,7 @@ interface EvalOptions extends Omit<ScoringFlags, 'from'>, SamplingFlags {
   seed?: number;
   seeds?: number[];
   json?: string;
+  shareDevice?: boolean;
   nearest?: string;
 }
 
@@ -74,7 +76,8 @@ export function addEval(ucgm: Command): void {
       'PNG to write, at one number of steps: samples, and below each its nearest image of --data',
     )
     .option('--compare <paths...>', 'in place of --from: run folders, or eval.json files, to set side by side')
-    .option('--html <file>', 'where to write the table and the picture of --compare (default: compare.html)');
+    .option('--html <file>', 'where to write the table and the picture of --compare (default: compare.html)')
+    .option('--share-device', SHARE_DEVICE);
   addSamplingOptions(addScoringOptions(command, 10000)).action(evaluate);
 }
 
@@ -94,7 +97,8 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
     ...(options.json === undefined ? [] : [{ flag: '--json', path: options.json, extension: '.json' }]),
     ...(options.nearest === undefined ? [] : [{ flag: '--nearest', path: options.nearest, extension: '.png' }]),
   ];
-  prepareFiles(files, options.from);
+  const writes = ranks().rank === 0; // the others draw and embed for it
+  if (writes) prepareFiles(files, options.from);
   const source = openToScore(options);
   checkNetworkPrecision(options.precision ?? 'f32', source.network);
   const steps = options.steps ?? (isFewStep(source.config) ? [1, 2, 4, 8] : [4, 8, 20]);
@@ -103,7 +107,7 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
   const seeds = options.seeds ?? [options.seed ?? 0];
   const run = options.json === undefined ? source.run : undefined;
   const json = options.json ?? run?.evaluationPath;
-  if (run)
+  if (writes && run)
     prepareFiles(
       [run.evaluationPath, run.reportPath].map((path) => ({ flag: 'eval', path, extension: extname(path) })),
     );
@@ -111,7 +115,7 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
   const { nearest } = options;
   if (nearest !== undefined)
     checkNearest(shownShape(source.network.input, latents?.decoder), dataset, { steps, seeds });
-  const unlock = run?.lock(console.warn);
+  const unlock = writes ? run?.lock(console.warn) : undefined;
   const stop = new StopSignals();
   stop.wait();
   const { signal } = stop;
@@ -131,8 +135,9 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
       seeds,
       signal,
       nearest,
+      shareDevice: options.shareDevice ?? false,
     });
-    if (json !== undefined && about && rows.length > 0) {
+    if (writes && json !== undefined && about && rows.length > 0) {
       writeRows(json, { ...about, rows, date: new Date().toISOString().slice(0, 10) });
       if (run) await refreshReport(run, source.config);
     }
@@ -226,20 +231,21 @@ async function scoreAll(
   { settings, seeds, nearest, ...request }: Evaluating,
 ): Promise<Omit<Evaluation, 'rows' | 'date'> | undefined> {
   const { signal, images } = request;
+  const say = ranks().rank === 0 ? console.log : () => {};
   let scorer: Scorer | undefined;
   try {
     scorer = await Scorer.open(request);
-    console.log(HEADER);
+    say(HEADER);
     for (const config of settings) {
       const all = [];
       for (const seed of seeds) all.push(await scorer.score(config, seed));
-      if (nearest !== undefined) await scorer.writeNearest(nearest);
+      if (nearest !== undefined && ranks().rank === 0) await scorer.writeNearest(nearest);
       const { sampling_steps: steps, sampling_order: order } = config.sample;
       const row = rowOf({ steps, order, setting: settingOf(config) }, all);
       rows.push(row);
-      console.log(lineOf(row, images));
+      say(lineOf(row, images));
       const sizes = sizesLine(row);
-      if (sizes) console.log(sizes);
+      if (sizes) say(sizes);
     }
   } catch (error) {
     if (!(signal.aborted && error === signal.reason)) throw error;

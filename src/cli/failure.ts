@@ -9,16 +9,17 @@ export class UsageError extends FixableError {
 /**
  * Prints a failure and sets the exit code. A FixableError was expected: one line, exit code 2. Anything else is
  * a fault of the program: with its stack, exit code 1. A command that was stopped ends with the code of the signal.
+ * @param who says so, where there are several: ends in `: `.
  */
-export function reportFailure(error: unknown): void {
+export function reportFailure(error: unknown, who = ''): void {
   if (error instanceof Stopped) {
-    console.error(`ucgm: ${error.message}`);
+    console.error(`ucgm: ${who}${error.message}`);
     process.exitCode = error.exitCode;
   } else if (error instanceof FixableError) {
-    console.error(`ucgm: ${error.message.replace(/\s*[\r\n]+\s*/g, ' ')}`);
+    console.error(`ucgm: ${who}${error.message.replace(/\s*[\r\n]+\s*/g, ' ')}`);
     process.exitCode = 2;
   } else {
-    console.error(error);
+    console.error(...(who ? [`ucgm: ${who}`, error] : [error]));
     process.exitCode = 1;
   }
 }

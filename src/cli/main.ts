@@ -10,6 +10,7 @@ import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
 import { reportFailure, UsageError } from './failure.ts';
 import { outliveReaders } from './pipes.ts';
+import { endRanks, joinRanks, leaveRanks, rankName, ranks } from './ranks.ts';
 import { addReport } from './report.ts';
 import { addSample } from './sample.ts';
 import { addSearchSampler } from './search_sampler.ts';
@@ -40,7 +41,8 @@ export function program(addMore: (ucgm: Command) => void): Command {
     command
       .exitOverride()
       .configureOutput({ outputError: () => {} })
-      .hook('preAction', refuseEmpty);
+      .hook('preAction', refuseEmpty)
+      .hook('preAction', refuseRanks);
   return ucgm;
 }
 
@@ -73,6 +75,18 @@ function optionsOf(command: Command | undefined): string {
   return flags.length > 0 ? `${command?.name()} takes ${flags.join(', ')}. ` : '';
 }
 
+/** Commands that several ranks do together; all others are done by one process. */
+const TOGETHER = new Set(['train', 'tune', 'sample', 'eval', 'doctor']);
+
+/** @throws UsageError for a command that several ranks cannot do. */
+function refuseRanks(command: Command): void {
+  if (ranks().size > 1 && !TOGETHER.has(command.name()))
+    throw new UsageError(
+      `${ranks().size} processes were started, and ucgm ${command.name()} works in one`,
+      'start it without mpirun or srun',
+    );
+}
+
 /** Runs the command line of this process, and sets its exit code. @param args those of another command line. */
 export async function runCommand(
   addMore: (ucgm: Command) => void,
@@ -81,16 +95,22 @@ export async function runCommand(
   outliveReaders(args[0] === 'doctor');
   restWhileWaiting();
   const ucgm = program(addMore);
+  const fail = (error: unknown) => endRanks(() => reportFailure(error, rankName()));
+  const fault = (error: unknown) => void fail(error);
   try {
+    await joinRanks();
+    if (ranks().size > 1) process.on('uncaughtException', fault);
     await ucgm.parseAsync(args, { from: 'user' });
+    await leaveRanks();
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return; // --help, --version
-      if (error.code === 'commander.help') return void (process.exitCode = 2);
+    if (!(error instanceof CommanderError)) await fail(error);
+    else if (error.code === 'commander.help') process.exitCode = 2;
+    else if (error.exitCode !== 0) {
       const called = ucgm.commands.find((command) => command.name() === args[0]);
-      reportFailure(usageError(error, called));
-      return;
+      await fail(usageError(error, called));
     }
-    reportFailure(error);
+    await leaveRanks(); // after --help and --version: a rank that failed has ended all
+  } finally {
+    process.off('uncaughtException', fault);
   }
 }

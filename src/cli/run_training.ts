@@ -5,6 +5,7 @@ import { type OpenedData, openBatches } from '../data/load.node.ts';
 import { adapterName } from '../device/index.ts';
 import { autoencoderKind } from '../models/autoencoders/registry.ts';
 import { NonFiniteError } from '../optim/non_finite.ts';
+import { partOf } from '../parallel/share.ts';
 import { type CommandLine, shellText } from '../run/commands.ts';
 import { checkLatents, type PictureDecoder } from '../run/decoder.ts';
 import type { RunEvents } from '../run/events.ts';
@@ -21,7 +22,9 @@ import { UsageError } from './failure.ts';
 import { openTunedDevice } from './open_device.ts';
 import { checkApart, checkFolder } from './output.ts';
 import { Progress } from './progress.ts';
+import { placeRanks, ranks } from './ranks.ts';
 import { StopSignals } from './stop.ts';
+import { takePart, tellOthers } from './training_rank.ts';
 import { reportTraining } from './training_report.ts';
 
 export interface TrainingRequest {
@@ -40,8 +43,14 @@ export interface TrainingRequest {
 
 const warn = (text: string) => console.warn(`warning: ${text}`);
 
-/** Trains as a whole configuration says, new or resumed; sets the exit code of the signal that ended it, if one did. */
-export async function runTraining(request: TrainingRequest): Promise<void> {
+/**
+ * Trains as a whole configuration says, new or resumed; sets the exit code of the signal that ended it, if one did. Of several ranks the
+ * first does so, and tells the others what they take part in.
+ * @param asked what is trained: of several ranks only the first is asked.
+ */
+export async function runTraining(asked: () => TrainingRequest, shareDevice = false): Promise<void> {
+  if (ranks().rank > 0) return takePart(shareDevice);
+  const request = asked();
   const { config, resume, out } = request;
   if (!resume) {
     FolderStore.checkNew(out);
@@ -53,9 +62,10 @@ export async function runTraining(request: TrainingRequest): Promise<void> {
   try {
     // The run's own statistics: those of its data may have changed, or not be kept.
     const stats = resume && existsSync(resume.latentStatsPath) ? readLatentStats(resume.latentStatsPath) : undefined;
-    const source = await openBatches(config.data, config.train.seed, stats, undefined, ownScale);
+    const part = partOf(config.data.batch_size, 0, ranks().size);
+    const source = await openBatches(config.data, config.train.seed, stats, part, ownScale);
     try {
-      await trainFrom(source, request, stop);
+      await trainFrom(source, request, stop, shareDevice);
     } finally {
       await source.close();
     }
@@ -66,9 +76,15 @@ export async function runTraining(request: TrainingRequest): Promise<void> {
   if (stop.exitCode !== undefined) process.exitCode = stop.exitCode;
 }
 
-async function trainFrom(source: OpenedData, request: TrainingRequest, stop: StopSignals): Promise<void> {
+async function trainFrom(
+  source: OpenedData,
+  request: TrainingRequest,
+  stop: StopSignals,
+  shareDevice: boolean,
+): Promise<void> {
   const { config, resume, out } = request;
   const decoder = source instanceof LatentBatches ? keepLatents(source, config) : undefined;
+  await tellOthers(config, source);
   const note = resume ? undefined : shortTraining(config);
   let run = resume;
   let unlock: (() => void) | undefined;
@@ -90,12 +106,13 @@ async function trainFrom(source: OpenedData, request: TrainingRequest, stop: Sto
       config,
       source,
       store: openStore,
-      requestDevice: () => openDevice(source, request.tuned),
+      requestDevice: () => openDevice(source, request.tuned, shareDevice),
       resume: resume !== undefined,
       weights,
       teacher,
       decoder,
       events: [command, new Progress()],
+      ranks: ranks(),
     });
     const size = `${(session.trainer.weights.flat.count / 1e6).toFixed(2)}M parameters`;
     console.log(
@@ -118,8 +135,9 @@ function thisCommand(): CommandLine {
 }
 
 /** Says on which adapter, and on what, is trained. */
-async function openDevice(source: OpenedData, tuned: boolean | undefined): Promise<GPUDevice> {
+async function openDevice(source: OpenedData, tuned: boolean | undefined, shareDevice: boolean): Promise<GPUDevice> {
   const device = await openTunedDevice({ tuned });
+  await placeRanks(device, shareDevice);
   const items = source.latents ? 'latents' : 'images';
   console.log(
     `adapter ${adapterName(device)}; data ${source.name}, ${source.size} ${items} of ${source.numClasses} classes`,

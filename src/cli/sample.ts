@@ -4,7 +4,7 @@ import { adapterName } from '../device/index.ts';
 import { precisionNotice } from '../nn/precision_notice.ts';
 import { WeightStore } from '../nn/weights.ts';
 import { checkLatents, type PicturedLatents, shown, shownShape } from '../run/decoder.ts';
-import { drawParts } from '../run/draw.ts';
+import { drawTogether } from '../run/draw_together.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
 import { checkCount, gridColumns, labelsFor, type Sampled } from '../run/samples.ts';
 import { checkNetworkPrecision, Workspace } from '../tensor/index.ts';
@@ -16,6 +16,7 @@ import { writeLatentSamples } from './latent_samples.ts';
 import { countNumber, seedNumber, wholeNumber } from './numbers.ts';
 import { NO_TUNED, openTunedDevice } from './open_device.ts';
 import { checkApart, checkEmptyFolder, prepareFiles } from './output.ts';
+import { placeRanks, ranks, SHARE_DEVICE } from './ranks.ts';
 import { checkNpzSize, imageFolder, npzFile, type SampleForm, type SampleSink } from './sample_files.ts';
 import { writeSampleGrid } from './sample_grid.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
@@ -34,6 +35,7 @@ interface SampleOptions extends SamplingFlags, WeightsFlags, DecoderFlags {
   seed?: number;
   label?: string;
   tuned?: boolean;
+  shareDevice?: boolean;
 }
 
 export function addSample(ucgm: Command): void {
@@ -51,7 +53,8 @@ export function addSample(ucgm: Command): void {
     .option('--count <n>', 'images, all classes in turn (default: eight of each of up to 16)', countNumber)
     .option('--seed <n>', 'seed of the noise (default: 0)', seedNumber)
     .option('--label <class>', 'one class for all images: its name or its number')
-    .option(...NO_TUNED);
+    .option(...NO_TUNED)
+    .option('--share-device', SHARE_DEVICE);
   addDecoderOptions(addWeightsOptions(command));
   addSamplingOptions(command).action(sampleRun);
 }
@@ -69,8 +72,9 @@ async function sampleRun(options: SampleOptions): Promise<void> {
       'give --grid FILE, --images FOLDER or --npz FILE, or --latents FILE for a run on latents',
     );
   const from = options.from ?? bundledModel('mnist_fewstep');
-  prepareFiles(files, from);
-  if (images !== undefined) checkEmptyFolder('--images', images);
+  const writes = ranks().rank === 0; // the others draw for it
+  if (writes) prepareFiles(files, from);
+  if (writes && images !== undefined) checkEmptyFolder('--images', images);
   const source = openSource(from, options);
   const config = withSampling(source.config, options, options.steps);
   const { network } = source;
@@ -86,6 +90,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   if (npz !== undefined) checkNpzSize(npz, form);
 
   const device = await openTunedDevice({ tuned: options.tuned });
+  await placeRanks(device, options.shareDevice ?? false);
   const workspace = new Workspace(device);
   const notice = precisionNotice(precision, workspace.caps);
   if (notice) console.warn(notice);
@@ -95,27 +100,28 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const columns = gridColumns(network);
   const isLatent = latents !== undefined && !latents.decoder; // what a grid shows
   const raw =
-    latentFile === undefined
+    latentFile === undefined || !writes
       ? []
       : [
           wholeSamples({ shape: network.input, labels }, { columns, latents: true }, (all) =>
             writeLatentSamples(latentFile, all, latents?.decoder?.key ?? config.data.autoencoder),
           ),
         ];
-  const pictures = [
+  const asked = [
     ...(grid === undefined
       ? []
       : [wholeSamples(form, { columns, latents: isLatent }, (all) => writeSampleGrid(grid, all))]),
     ...(images === undefined ? [] : [imageFolder(images, form)]),
     ...(npz === undefined ? [] : [npzFile(npz, form)]),
   ];
+  const pictures = writes ? asked : [];
   const sinks = [...raw, ...pictures];
   let nfe = 0;
   const stop = new StopSignals();
   stop.wait(); // for what is written to be discarded
   try {
     const drawing = { labels, seed: options.seed ?? 0, signal: stop.signal, precision };
-    for await (const part of drawParts(workspace, network, weights, config, drawing)) {
+    for await (const part of drawTogether(workspace, network, weights, config, drawing, ranks())) {
       const { samples, first } = part;
       if (latents) denormaliseLatents(samples, network.input[1] * network.input[2], latents);
       for (const sink of raw) sink.write(first, samples);
@@ -132,10 +138,10 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   } finally {
     stop.close();
   }
-  if (isLatent && grid !== undefined) console.log(LATENT_PICTURE_NOTE);
+  if (writes && isLatent && grid !== undefined) console.log(LATENT_PICTURE_NOTE);
   const written = [latentFile, grid, images, npz].filter((path) => path !== undefined).join(', ');
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(`${written}: ${source.label}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);
+  if (writes) console.log(`${written}: ${source.label}, ${nfe} network passes, ${seconds} s on ${adapterName(device)}`);
   await workspace.dispose();
   device.destroy();
 }

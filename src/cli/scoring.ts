@@ -1,7 +1,8 @@
 import type { Dataset } from '../data/dataset.ts';
 import { adapterName } from '../device/index.ts';
 import { openNodeDevice } from '../device/node.ts';
-import { checkFits, embed } from '../metrics/embed.ts';
+import { checkFits } from '../metrics/embed.ts';
+import { embedTogether } from '../metrics/embed_together.ts';
 import { frechetDistance, momentsOfFeatures } from '../metrics/frechet.ts';
 import { distanceBySize } from '../metrics/sample_size.ts';
 import { type Reference, referenceOf, score } from '../metrics/score.ts';
@@ -17,6 +18,7 @@ import { type EmbeddedSamples, embedSamples } from './embed_samples.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, featureNetwork } from './features.ts';
 import { type SeenSamples, writeNearest } from './nearest_grid.ts';
+import { placeRanks, ranks } from './ranks.ts';
 import type { Source } from './source.ts';
 
 /** What is scored, and against what. */
@@ -32,6 +34,8 @@ export interface ScorerRequest {
   readonly batch: number;
   /** In what the network's products are taken. */
   readonly precision: PassPrecision;
+  /** Several ranks may work on one card. Default false. */
+  readonly shareDevice?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -66,19 +70,22 @@ export class Scorer {
   static async open(request: ScorerRequest): Promise<Scorer> {
     const { source, latents, dataset, features, images, signal } = request;
     const device = await openNodeDevice();
+    await placeRanks(device, request.shareDevice ?? false);
+    const first = ranks().rank === 0;
     const workspace = new Workspace(device);
     const notice = precisionNotice(request.precision, workspace.caps);
-    if (notice) console.warn(notice);
+    if (notice && first) console.warn(notice);
     const network = featureNetwork(workspace, features);
     const [channels, height, width] = shownShape(source.network.input, latents?.decoder);
     checkFits(network, { channels, height, width });
     const start = performance.now();
-    const { features: all } = await embed(workspace, network, dataset, { signal });
+    const { features: all } = await embedTogether(workspace, network, dataset, ranks(), { signal });
     const reference = await referenceOf(workspace, all, network.dim, images, { signal });
     const scorer = new Scorer(request, device, workspace, network, reference);
-    console.log(
-      `${dataset.size} images to compare with, in the features of ${network.name}: ${secondsSince(start)} s on ${scorer.adapter}`,
-    );
+    if (first)
+      console.log(
+        `${dataset.size} images to compare with, in the features of ${network.name}: ${secondsSince(start)} s on ${scorer.adapter}`,
+      );
     return scorer;
   }
 

@@ -7,6 +7,7 @@ import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
 import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
 import { NO_TUNED } from './open_device.ts';
+import { SHARE_DEVICE } from './ranks.ts';
 import { runTraining } from './run_training.ts';
 
 interface TrainOptions {
@@ -22,6 +23,7 @@ interface TrainOptions {
   out: string;
   resume?: boolean;
   tuned?: boolean;
+  shareDevice?: boolean;
 }
 
 export function addTrain(ucgm: Command): void {
@@ -44,19 +46,22 @@ export function addTrain(ucgm: Command): void {
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
     .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
+    .option('--share-device', SHARE_DEVICE)
     .option('--resume', 'go on from the last checkpoint of --out')
     .option(...NO_TUNED)
     .action(train);
 }
 
 async function train(options: TrainOptions): Promise<void> {
-  const folder = options.resume ? FolderStore.open(options.out) : undefined;
-  await runTraining({
-    config: resolveConfig(options, folder),
-    out: options.out,
-    tuned: options.tuned,
-    ...(folder && { resume: folder }),
-  });
+  await runTraining(() => {
+    const folder = options.resume ? FolderStore.open(options.out) : undefined;
+    return {
+      config: resolveConfig(options, folder),
+      out: options.out,
+      tuned: options.tuned,
+      ...(folder && { resume: folder }),
+    };
+  }, options.shareDevice);
 }
 
 /** Preset, then the run's or the given file, then the command line. */

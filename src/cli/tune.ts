@@ -12,7 +12,8 @@ import { UsageError } from './failure.ts';
 import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
 import { NO_TUNED } from './open_device.ts';
 import { checkFolder } from './output.ts';
-import { runTraining } from './run_training.ts';
+import { SHARE_DEVICE } from './ranks.ts';
+import { runTraining, type TrainingRequest } from './run_training.ts';
 import { openSource } from './source.ts';
 
 interface TuneOptions {
@@ -31,6 +32,7 @@ interface TuneOptions {
   seed?: number;
   precision?: PassPrecision;
   tuned?: boolean;
+  shareDevice?: boolean;
 }
 
 export function addTune(ucgm: Command): void {
@@ -56,11 +58,12 @@ export function addTune(ucgm: Command): void {
     .option('--seed <n>', 'seed of every random number', seedNumber)
     .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
     .option(...NO_TUNED)
-    .action(tune);
+    .option('--share-device', SHARE_DEVICE)
+    .action((options: TuneOptions) => runTraining(() => tuning(options), options.shareDevice));
 }
 
 /** A recipe, by default the reference's, over the model, its data and its transport. */
-async function tune(options: TuneOptions): Promise<void> {
+function tuning(options: TuneOptions): TrainingRequest {
   FolderStore.checkNew(options.out);
   checkFolder('--out', options.out);
   const {
@@ -88,7 +91,7 @@ async function tune(options: TuneOptions): Promise<void> {
   const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
   const start = new Map([...weights, ...randomConstants(network)]);
-  await runTraining({ config, out: options.out, weights: start, tuned: options.tuned, ...(teacher && { teacher }) });
+  return { config, out: options.out, weights: start, tuned: options.tuned, ...(teacher && { teacher }) };
 }
 
 /** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */

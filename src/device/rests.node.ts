@@ -35,9 +35,12 @@ export function restWhileWaiting(): void {
   globalThis.setImmediate = Object.assign(rested, immediate) as unknown as typeof setImmediate;
 }
 
-/** A device was opened that is none of the processor's own: its waits are polled for longer. */
-export function restLess(): void {
-  restless = RESTLESS_FOR_A_GPU;
+/**
+ * A device was opened that is none of the processor's own: its waits are polled for longer.
+ * @param always for ever: where each wait is one of others', too.
+ */
+export function restLess(always = false): void {
+  restless = Math.max(restless, always ? Infinity : RESTLESS_FOR_A_GPU);
 }
 
 const isNative = (callback: unknown) =>

@@ -32,3 +32,4 @@ export * from './resize.ts';
 export * from './softmax.ts';
 export * from './weight_norm.ts';
 export * from './window.ts';
+export * from './wire.ts';

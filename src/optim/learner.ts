@@ -8,7 +8,6 @@ import {
   type FlatBuffers,
   MAX_IN_FLIGHT,
   Pace,
-  Section,
   Tensor,
   type Workspace,
   WorkspaceError,
@@ -28,29 +27,18 @@ import {
 import { LossScale } from './loss_scale.ts';
 import { firstBadParameter, NonFiniteError, refuseNonFinite } from './non_finite.ts';
 import { Optimizer } from './optimizer.ts';
+import { isSteady, Passes, type SteadyStep, type StepBody, type StepPart } from './passes.ts';
 import { METRICS_KEPT, StepLog } from './step_log.ts';
+
+export type { SteadyStep, StepBody, StepPart } from './passes.ts';
+
 import type { StepMetrics } from './step_metrics.ts';
 import { hookWeights } from './weight_hook.ts';
 
 const OPTIONS = group<LearnerOptions>(LEARNER_OPTIONS, wrongNumbers);
 
-/**
- * Records one step's forward pass on the tape, from `weights`, and gives its loss: a tensor of any shape, of whose elements the mean is
- * minimised. The learner walks the tape back from it; a body that has called `tape.backward` itself, from elsewhere, gives a loss that
- * its backward does not free. It records only: what it needs of the host is fetched before the step.
- */
-export type StepBody = (tape: Tape, weights: NetworkWeights) => Tensor;
-
-/**
- * A step whose `record` records the same commands every time, on the same tensors: once two steps in a row did, it is not called any
- * more and the commands are given again, until one of the tensors is gone. Keep one such object for all steps. Where it writes from
- * the host, it is called in every step.
- */
-export interface SteadyStep {
-  /** Called in every step before the record: writes what changes from step to step into tensors that last, and leaves no step tensor. */
-  readonly upload: () => void;
-  readonly record: StepBody;
-}
+/** Tensors for losses of so many sizes are kept. */
+const MOST_COUNTS = 64;
 
 /** What follows the weights step by step, with numbers of its own on the host: a teacher. */
 export interface Follower {
@@ -99,9 +87,8 @@ export class Learner {
   #freed = false;
   /** The way back to before the step that is being recorded. */
   #before: () => void = () => {};
-  readonly #each = new Map<'weight' | 'gradient', Tensor>();
-  /** What the steady step that came last records. */
-  #kept: { readonly record: StepBody; readonly section: Section } | undefined;
+  readonly #each = new Map<string, Tensor>();
+  readonly #passes: Passes;
 
   /** @throws LearnerError, OptimizerError, PrecisionError or TensorError for options, sizes or memory that do not fit. */
   constructor(workspace: Workspace, module: Module, options: LearnerOptions) {
@@ -127,6 +114,7 @@ export class Learner {
     this.#clip = new GradientClip(workspace, this.#gradients, options.maxGradNorm, this.lossScale?.state);
     this.#loss = workspace.create('data', 'loss', [1]);
     this.#log = new StepLog(workspace);
+    this.#passes = new Passes(workspace, this.#gradients, this.#loss, (body) => this.#pass(body));
   }
 
   /** Steps done. */
@@ -156,17 +144,18 @@ export class Learner {
    * taken; the signal's reason; WorkspaceError once freed; DeviceError when the device is lost; KernelError or BufferLimitError where
    * it is too small.
    */
-  async step(body: StepBody | SteadyStep, control: StepControl = {}): Promise<void> {
+  async step(body: StepBody | SteadyStep | readonly StepPart[], control: StepControl = {}): Promise<void> {
     checkOptions(STEP_CONTROL, control, (what, fix) => new LearnerError(`step: ${what}`, fix));
-    if (typeof body !== 'function' && (typeof body?.record !== 'function' || typeof body.upload !== 'function'))
+    const parts = typeof body === 'function' ? [] : Array.isArray(body) ? body : [body];
+    if (typeof body !== 'function' && (parts.length === 0 || !parts.every(isSteady)))
       throw new LearnerError(
         `the body of a step is ${typeof body}`,
-        'give (tape, weights) => loss, or { upload, record }',
+        'give (tape, weights) => loss, or { upload, record }, or parts { upload, record, share }',
       );
-    await this.workspace.task(() => this.#step(body, control.signal));
+    await this.workspace.task(() => this.#step(typeof body === 'function' ? body : parts, control.signal));
   }
 
-  async #step(body: StepBody | SteadyStep, signal?: AbortSignal): Promise<void> {
+  async #step(body: StepBody | readonly SteadyStep[], signal?: AbortSignal): Promise<void> {
     const { workspace } = this;
     this.#usable();
     await this.#pace.room(signal);
@@ -183,6 +172,7 @@ export class Learner {
       this.#halves.forget();
       await workspace.abandonStep();
       this.#freeEach(); // what was written into them went with the step
+      this.#passes.free();
       throw error;
     }
     this.#pace.submitted();
@@ -191,17 +181,16 @@ export class Learner {
     this.#steps++;
   }
 
-  async #record(body: StepBody | SteadyStep): Promise<void> {
+  async #record(body: StepBody | readonly SteadyStep[]): Promise<void> {
     const { workspace, options } = this;
     const { stream } = workspace;
-    const { onGradients, onWeights } = options;
+    const { averager, onGradients, onWeights } = options;
     const weights = this.weights.flat.values;
     this.#halves.begin();
+    const ranges = await averager?.begin(this.#gradients, this.#loss);
     if (typeof body === 'function') this.#pass(body);
-    else {
-      body.upload();
-      workspace.repeat(this.#sectionOf(body.record), () => this.#pass(body.record));
-    }
+    else await this.#passes.record(body, averager, ranges);
+    if (averager) await workspace.callback(() => averager.finish());
     if (onGradients) await workspace.callback(() => onGradients(this.#gradients));
     if (this.lossScale?.unsettled) {
       await stream.flush(); // the device works on while the host waits for the step before
@@ -233,12 +222,6 @@ export class Learner {
     this.#walk(tape, body(tape, this.weights));
   }
 
-  /** What is kept of a steady step: of one at a time. */
-  #sectionOf(record: StepBody): Section {
-    if (this.#kept?.record !== record) this.#kept = { record, section: new Section() };
-    return this.#kept.section;
-  }
-
   /** Keeps the mean of a body's loss, and walks the tape back from it, unless the body has done so. */
   #walk(tape: Tape, loss: Tensor): void {
     const { stream, device } = this.workspace;
@@ -265,11 +248,16 @@ export class Learner {
 
   /** One number for each of a loss's elements. It lasts, so that a step that has it need not write it again. */
   #ofEach(name: 'weight' | 'gradient', value: number, count: number): Tensor {
-    const known = this.#each.get(name);
-    if (known?.count === count) return known;
-    if (known) this.workspace.free(known);
+    const key = `${name} of ${count}`; // parts of a step may be of other sizes
+    const known = this.#each.get(key);
+    if (known) return known;
+    const [oldest] = this.#each.size >= MOST_COUNTS ? this.#each : [];
+    if (oldest) {
+      this.workspace.free(oldest[1]);
+      this.#each.delete(oldest[0]);
+    }
     const tensor = this.workspace.create('data', `${name} of each loss`, [count]);
-    this.#each.set(name, tensor);
+    this.#each.set(key, tensor);
     this.workspace.stream.write(tensor, new Float32Array(count).fill(value));
     return tensor;
   }
@@ -378,6 +366,7 @@ export class Learner {
   async free(): Promise<void> {
     if (this.#freed) return;
     this.#freed = true;
+    this.options.averager?.free();
     this.#store.free();
     this.optimizer.free();
     this.#clip.free();
@@ -385,6 +374,7 @@ export class Learner {
     this.#averages.free();
     this.#log.free();
     this.lossScale?.free();
+    this.#passes.free();
     this.#freeEach();
     this.workspace.free(this.#loss);
     await this.workspace.ledger.reclaim();

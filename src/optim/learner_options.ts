@@ -11,9 +11,21 @@ import {
   signal,
   type Wrong,
 } from '../kernel/index.ts';
-import type { FlatBuffers } from '../tensor/index.ts';
+import type { FlatBuffers, Tensor } from '../tensor/index.ts';
 import { type PassPrecision, precisionOption } from '../tensor/index.ts';
 import type { OptimizerOptions } from './optimizer.ts';
+
+/** What makes of the gradients of several devices, each of its share of the batch, those of the whole: see src/parallel. */
+export interface Averager {
+  /** The ranges of gradients and loss [1] in the order in which they are sent, which is the same on all devices. */
+  begin(gradients: FlatBuffers, loss: Tensor): Promise<readonly Tensor[]>;
+  /** The first `count` ranges have their numbers, all that writes them being submitted: they may be sent. */
+  send(count: number): void;
+  /** Sends the rest. Resolves when the commands are submitted that put the averages in the place of all of them. */
+  finish(): Promise<void>;
+  /** Frees what it made on the device. */
+  free(): void;
+}
 
 /** How a learner steps: optimiser, average, clipping, seed. */
 export interface LearnerOptions {
@@ -32,6 +44,8 @@ export interface LearnerOptions {
   precision?: PassPrecision;
   /** Steps on the device at most while the next is recorded. Default 2. */
   maxInFlight?: number;
+  /** Averages loss and gradients over several devices, between backward and `onGradients`; freed with the learner. */
+  averager?: Averager;
   /**
    * Called between backward and clip with the flat gradients, all that was recorded of the step being submitted: where several devices
    * average theirs. It may wait, read them back (`workspace.read`, `readChunk`, or a mapped buffer) and write others, through the
@@ -55,6 +69,7 @@ export const LEARNER_OPTIONS = {
   checkpointing: optional(flag),
   precision: precisionOption,
   maxInFlight: optional(number),
+  averager: optional(object<Averager>()),
   onGradients: optional(callback<NonNullable<LearnerOptions['onGradients']>>()),
   onWeights: optional(callback<NonNullable<LearnerOptions['onWeights']>>()),
 };

@@ -51,6 +51,10 @@ export interface TrainConfig {
   gradient_checkpointing?: boolean | undefined;
   /** How passes compute: f32, f32x3, or mixed, with f16 activations and a loss scale (default: f32). */
   precision?: PassPrecision | undefined;
+  /** Passes a step, each over some of the batch: less memory, the same step (default: 1). */
+  accumulate?: number | undefined;
+  /** What several ranks send their gradients as: bf16 is half the bytes, rounded to 8 bits (default: f32). */
+  wire?: 'f32' | 'bf16' | undefined;
   /** Bytes on the device that a training and its samplings may take together (default: what the device has). */
   memory_limit?: number | undefined;
 }

@@ -13,6 +13,8 @@ export interface Drawing {
   readonly labels: Uint32Array<ArrayBuffer>;
   /** Seed of all noise: image i of a seed has the same noise whatever else is drawn with it. */
   readonly seed: number;
+  /** Number of the first image, by which its noise goes. Default 0. */
+  readonly from?: number;
   /** Images sampled at once; fewer where the device cannot hold so many. Default 500. */
   readonly atOnce?: number;
   /** Ends the drawing between two sampling steps; it then rejects with the signal's reason. */
@@ -51,9 +53,10 @@ export async function draw(
   const all: Float32Array<ArrayBuffer>[] = [];
   let nfe = 0;
   for await (const part of drawParts(workspace, network, weights, config, drawing)) {
-    samples.set(part.samples, part.first * one);
+    const at = (part.first - (drawing.from ?? 0)) * one;
+    samples.set(part.samples, at);
     part.all.forEach((values, i) => {
-      (all[i] ??= whole()).set(values, part.first * one);
+      (all[i] ??= whole()).set(values, at);
     });
     nfe = part.nfe;
   }
@@ -66,14 +69,16 @@ export async function* drawParts(
   network: VelocityNetwork,
   weights: Weights,
   config: RunConfig,
-  { labels, seed, atOnce = 500, signal, keepAll = false, precision = 'f32' }: Drawing,
+  { labels, seed, from = 0, atOnce = 500, signal, keepAll = false, precision = 'f32' }: Drawing,
 ): AsyncGenerator<DrawnPart> {
   const one = count(network.input);
   let size = Math.min(atOnce, labels.length);
   for (let first = 0; first < labels.length; ) {
     const part = labels.slice(first, first + size);
     const noise = (step: number) =>
-      Float32Array.from({ length: part.length * one }, (_, i) => normal(seed, STREAM.sample, step, first * one + i));
+      Float32Array.from({ length: part.length * one }, (_, i) =>
+        normal(seed, STREAM.sample, step, (from + first) * one + i),
+      );
     let drawn: SampleResult;
     try {
       const request = { noise: noise(0), labels: part, stepNoise: (step: number) => noise(step + 1), keepAll };
@@ -88,10 +93,10 @@ export async function* drawParts(
     const stray = firstNotFinite(drawn.samples);
     if (stray)
       throw new RunError(
-        `sample ${first + Math.floor(stray.index / one)} holds ${stray.value}, though the weights are finite`,
+        `sample ${from + first + Math.floor(stray.index / one)} holds ${stray.value}, though the weights are finite`,
         'sample with --kappa 0 and a lower --cfg, or use an earlier checkpoint: the model may have diverged',
       );
-    yield { ...drawn, first };
+    yield { ...drawn, first: from + first };
     first += part.length;
   }
 }

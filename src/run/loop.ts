@@ -3,6 +3,8 @@ import { DeviceLostError } from '../device/index.ts';
 import { FixableError } from '../kernel/index.ts';
 import { NonFiniteError } from '../optim/non_finite.ts';
 import type { StepMetrics } from '../optim/step_metrics.ts';
+import { anyOf } from '../parallel/agree.ts';
+import { ALONE, type Communicator } from '../parallel/communicator.ts';
 import { METRICS_KEPT, type Trainer } from '../ucgm/trainer.ts';
 import { poorTeacher, sight } from './alarms.ts';
 import { saveCheckpoint } from './checkpoint.ts';
@@ -28,6 +30,8 @@ export interface TrainingRun {
   /** Holds it back between two steps while it is closed. */
   readonly gate?: Gate;
   readonly events?: readonly RunEvents[];
+  /** The ranks that train together, of which the first alone writes; a signal to one ends them all after the same step. */
+  readonly ranks?: Communicator | undefined;
 }
 
 /**
@@ -39,7 +43,8 @@ export interface TrainingRun {
 export async function trainRun(run: TrainingRun): Promise<void> {
   const { trainer, source, config, store, from, events = [] } = run;
   const subscribers = new Subscribers(events);
-  const given = from === 'given' || from === 'given with a teacher';
+  const writes = (run.ranks ?? ALONE).rank === 0;
+  const given = writes && (from === 'given' || from === 'given with a teacher');
   if (given) await saveCheckpoint(trainer, store, config.train.keep_checkpoints);
   await store.writeSettings(config); // from here on there is a run, and what it starts from is in it
   const poor = given && (await poorTeacher(trainer, await sight(source, 0), config, from !== 'given'));
@@ -48,7 +53,7 @@ export async function trainRun(run: TrainingRun): Promise<void> {
 }
 
 async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<void> {
-  const { trainer, source, config, store, signal, gate } = run;
+  const { trainer, source, config, store, signal, gate, ranks = ALONE } = run;
   const { train, data } = config;
   const stopped = () => signal?.aborted === true;
   const log = await store.metricsAfter(trainer.step);
@@ -68,7 +73,7 @@ async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<vo
   const save = async () => {
     if (saved === trainer.step) return;
     await record(await trainer.metrics()); // first: of a step that is not finite nothing is saved
-    await clock.without(() => saveCheckpoint(trainer, store, train.keep_checkpoints));
+    if (ranks.rank === 0) await clock.without(() => saveCheckpoint(trainer, store, train.keep_checkpoints));
     saved = trainer.step;
   };
   const read = async (step: number): Promise<DataBatch> => {
@@ -96,7 +101,8 @@ async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<vo
   };
   try {
     await subscribers.tell((to) => to.started?.(first, config));
-    while (trainer.step < train.steps && !stopped()) {
+    let ended = await anyOf(ranks, stopped());
+    while (trainer.step < train.steps && !ended) {
       await trainer.train(await read(trainer.step));
       const { step } = trainer;
       if (step % train.log_every === 0 || step % METRICS_KEPT === 0) await record(await trainer.metrics());
@@ -106,8 +112,9 @@ async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<vo
       }
       await clock.without(() => beside((to) => to.stepped?.(step)));
       if (gate?.closed) await clock.without(() => gate.through(signal));
+      ended = await anyOf(ranks, stopped());
     }
-    if (stopped()) await save();
+    if (ended) await save();
   } catch (error) {
     if (error instanceof NonFiniteError) await record(error.metrics);
     throw error;

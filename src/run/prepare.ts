@@ -1,16 +1,29 @@
 import type { BatchSource } from '../data/batches.ts';
 import { checkOptimizer, type OptimizerOptions } from '../optim/optimizer_options.ts';
 import { decays } from '../optim/rate.ts';
+import { ALONE, type Communicator } from '../parallel/communicator.ts';
+import { GradientExchange } from '../parallel/gradient_exchange.ts';
+import { partOf, sharesOf } from '../parallel/share.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { Trainer } from '../ucgm/trainer.ts';
 import { RunError } from './errors.ts';
 import { networkOf } from './model.ts';
 import type { RunConfig } from './settings.ts';
 
-/** A trainer as settings with a resolved model section say, its weights freshly initialised. @throws ModelError, OptionError, OptimizerError, PrecisionError, BufferLimitError. */
-export function trainerOf(workspace: Workspace, config: RunConfig): Trainer {
+/**
+ * A trainer as settings with a resolved model section say, its weights freshly initialised; of several ranks this one's, with its part of
+ * every batch. @throws ModelError, OptionError, OptimizerError, ParallelError, PrecisionError, BufferLimitError.
+ */
+export function trainerOf(workspace: Workspace, config: RunConfig, ranks: Communicator = ALONE): Trainer {
   const { train, data, transport, optimizer } = config;
-  return new Trainer(workspace, networkOf(config.model), data.batch_size, {
+  const whole = data.batch_size;
+  const part = partOf(whole, ranks.rank, ranks.size);
+  const averager = new GradientExchange(workspace, {
+    ranks,
+    shares: sharesOf(whole, ranks.size),
+    wire: train.wire ?? 'f32',
+  });
+  return new Trainer(workspace, networkOf(config.model), part.size, {
     objective: transport,
     optimizer: optimizer as OptimizerOptions,
     emaDecay: train.ema_decay,
@@ -19,6 +32,9 @@ export function trainerOf(workspace: Workspace, config: RunConfig): Trainer {
     seed: train.seed,
     checkpointing: train.gradient_checkpointing ?? false,
     precision: train.precision ?? 'f32',
+    accumulate: train.accumulate ?? 1,
+    shard: { first: part.first, of: whole },
+    ...(ranks.size > 1 && { averager }),
   });
 }
 
@@ -38,9 +54,9 @@ export function resolveTransport({ transport, train }: RunConfig): RunConfig['tr
   return first === last ? transport : { step_ratio_steps: train.steps, ...transport };
 }
 
-/** @throws RunError for a batch that no device holds, before memory for it is asked for. */
-export function checkBatch({ data }: RunConfig, { channels, height, width }: BatchSource): void {
-  const bytes = 4 * data.batch_size * channels * height * width;
+/** @throws RunError for a batch that no device holds, before memory for it is asked for. @param ranks that share it. */
+export function checkBatch({ data }: RunConfig, { channels, height, width }: BatchSource, ranks = 1): void {
+  const bytes = 4 * Math.ceil(data.batch_size / ranks) * channels * height * width;
   if (bytes >= 2 ** 32)
     throw new RunError(
       `a batch of ${data.batch_size} x ${channels} x ${height} x ${width} numbers takes ${bytes} bytes, a buffer holds less than ${2 ** 32}`,

@@ -2,8 +2,10 @@ import type { BatchSource } from '../data/batches.ts';
 import { DeviceLostError } from '../device/index.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
 import { precisionNotice } from '../nn/precision_notice.ts';
+import type { Communicator } from '../parallel/communicator.ts';
 import { checkNetworkPrecision, Workspace } from '../tensor/index.ts';
 import { restoreTrainer } from '../ucgm/checkpoint.ts';
+import { shareState } from '../ucgm/share_state.ts';
 import type { HostParameters, Trainer } from '../ucgm/trainer.ts';
 import { collapseWatch } from './alarms.ts';
 import { checkpointBytes, joined, resumeTrainer, saveCheckpoint, stateOf } from './checkpoint.ts';
@@ -48,6 +50,11 @@ export interface SessionRequest {
   /** Of latents: what makes pictures of samples. */
   readonly decoder?: PictureDecoder | undefined;
   readonly events?: readonly RunEvents[] | undefined;
+  /**
+   * The ranks that train together, each with such a session: this one's source is its part of every batch. What rank 0 restored, or was
+   * given to start from, all begin with; it alone writes. A lost device ends the training.
+   */
+  readonly ranks?: Communicator | undefined;
 }
 
 /** How far, and until when, a session trains. */
@@ -100,7 +107,7 @@ export class Session {
     config.model = resolveModel(config.model, source);
     config.optimizer = resolveOptimizer(config);
     config.transport = resolveTransport(config);
-    checkBatch(config, source);
+    checkBatch(config, source, request.ranks?.size);
     const { precision = 'f32' } = config.train;
     if (precision !== 'f32') checkNetworkPrecision(precision, networkOf(config.model));
     const subscribers = new Subscribers(request.events ?? []);
@@ -115,7 +122,8 @@ export class Session {
     if (state) restoreTrainer(now.trainer, state);
     const store = typeof request.store === 'function' ? await request.store() : request.store;
     if (state) await saveCheckpoint(now.trainer, store, config.train.keep_checkpoints);
-    if (resume) await resumeTrainer(now.trainer, store, subscribers);
+    if (resume && isFirst(request)) await resumeTrainer(now.trainer, store, subscribers);
+    if (request.ranks) await shareState(now.trainer, request.ranks, request.weights !== undefined);
     return new Session(config, store, request, now);
   }
 
@@ -237,8 +245,7 @@ export class Session {
     const { config, source, store } = this;
     const { trainer } = this.#now;
     const subscribers = this.#subscribers;
-    const events = [
-      ...subscribers,
+    const beside = [
       collapseWatch(trainer, source, subscribers.warn, signal),
       samplePictures({
         trainer,
@@ -249,7 +256,9 @@ export class Session {
         sampled: (step, samples) => subscribers.tell((to) => to.sampled?.(step, samples)),
       }),
     ];
-    await trainRun({ trainer, source, config, store, from: this.#from, signal, gate: this.#gate, events });
+    const events = [...subscribers, ...(isFirst(this.#request) ? beside : [])];
+    const { ranks } = this.#request;
+    await trainRun({ trainer, source, config, store, from: this.#from, signal, gate: this.#gate, events, ranks });
   }
 
   /** Work on the present device; where that is lost meanwhile, once more on a new one. */
@@ -277,7 +286,8 @@ export class Session {
 
   async #anew(loss: DeviceLostError): Promise<void> {
     const { requestDevice } = this.#request;
-    if (!requestDevice || this.#closed) throw loss;
+    const others = (this.#request.ranks?.size ?? 1) > 1; // they would wait for what this rank has lost
+    if (!requestDevice || others || this.#closed) throw loss;
     const before = this.#now;
     await this.#subscribers.tell((to) => to.lost?.(loss, before.trainer.step));
     await before.workspace.dispose();
@@ -292,12 +302,17 @@ export class Session {
   }
 }
 
+/** Whether this is the session that restores, writes and draws: of several ranks the first. */
+function isFirst({ ranks }: SessionRequest): boolean {
+  return ranks === undefined || ranks.rank === 0;
+}
+
 /** Workspace and trainer on a device, in the state of the start. */
 function onDevice(device: GPUDevice, config: RunConfig, request: SessionRequest): OnDevice {
-  const { weights, teacher, events, submitMs } = request;
+  const { weights, teacher, events, submitMs, ranks } = request;
   const { compiling } = new Subscribers(events ?? []);
   const workspace = new Workspace(device, { onCompile: compiling, submitMs, memoryLimit: config.train.memory_limit });
-  const trainer = trainerOf(workspace, config);
+  const trainer = trainerOf(workspace, config, ranks);
   if (weights) trainer.startFrom(weights, teacher);
   return { device, workspace, trainer };
 }

@@ -156,6 +156,8 @@ const schema = v.strictObject({
     keep_checkpoints: count,
     gradient_checkpointing: v.optional(v.boolean()),
     precision: v.optional(v.picklist(PRECISIONS)),
+    accumulate: v.optional(count),
+    wire: v.optional(v.picklist(['f32', 'bf16'])),
     memory_limit: v.optional(count),
   } satisfies Entries<TrainConfig>),
   sample: sampling,

@@ -1,4 +1,4 @@
-import type { DispatchRecord, Kernel } from '../kernel/index.ts';
+import type { BufferLike, DispatchRecord, Kernel } from '../kernel/index.ts';
 import type { Tensor } from './tensor.ts';
 
 /** As the tensor's elements lie: halves as the 16 bits of each. */
@@ -15,7 +15,12 @@ export interface Staged {
 
 /** One recorded command. */
 export type Command =
-  | { readonly kind: 'run'; readonly kernel: Kernel; readonly record: DispatchRecord }
+  | {
+      readonly kind: 'run';
+      readonly kernel: Kernel;
+      readonly record: DispatchRecord;
+      readonly buffers: { readonly [name: string]: BufferLike | undefined };
+    }
   | { readonly kind: 'clear'; readonly tensor: Tensor }
   | { readonly kind: 'copy'; readonly from: Tensor; readonly to: Tensor; readonly bytes: number }
   | {
@@ -33,6 +38,20 @@ export function sameCommand(a: Command, b: Command): boolean {
   if (a.kind === 'copy')
     return b.kind === 'copy' && a.bytes === b.bytes && samePlace(a.from, b.from) && samePlace(a.to, b.to);
   return false;
+}
+
+/** Whether a command may read or write bytes of a tensor. */
+export function touches(command: Command, { buffer, offset, size }: Tensor): boolean {
+  const overlaps = (other: GPUBuffer, from: number, bytes: number) =>
+    other === buffer && from < offset + size && offset < from + bytes;
+  if (command.kind === 'run')
+    return Object.values(command.buffers).some((given) => {
+      if (!given) return false;
+      const range = 'buffer' in given ? given : { buffer: given };
+      return overlaps(range.buffer, range.offset ?? 0, range.size ?? range.buffer.size - (range.offset ?? 0));
+    });
+  const tensors = command.kind === 'copy' ? [command.from, command.to] : [command.tensor];
+  return tensors.some((tensor) => overlaps(tensor.buffer, tensor.offset, tensor.size));
 }
 
 function samePlace(a: Tensor, b: Tensor): boolean {

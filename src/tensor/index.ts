@@ -1,4 +1,5 @@
 export { Arena } from './arena.ts';
+export { type Command, touches } from './command.ts';
 export { bytesOf, type DType } from './dtype.ts';
 export { TensorError, WorkspaceError } from './errors.ts';
 export { FlatBuffers, FlatLayout, FlatParameters, firstOf, type ParameterSpec } from './flat.ts';

@@ -88,7 +88,7 @@ export class Stream {
     }
     this.#position++;
     if (!kernel.compiled) this.#waiting.add(any);
-    this.#record({ kind: 'run', kernel: any, record: slot.record });
+    this.#record({ kind: 'run', kernel: any, record: slot.record, buffers: slot.buffers });
   }
 
   /**
@@ -98,13 +98,10 @@ export class Stream {
   repeat(section: Section, record: () => void): void {
     if (this.#section)
       throw new TensorError('a section of a step was begun within another', 'end the first before the second begins');
-    const situation = { position: this.#position, age: this.#drops + this.#memory.destroyed };
+    const situation = this.#situation;
     const kept = section.kept(situation);
     if (kept) {
-      for (const command of kept) {
-        if (command.kind === 'run') this.#position++;
-        this.#record(command);
-      }
+      this.#give(kept);
       return;
     }
     const commands: Command[] = [];
@@ -115,6 +112,43 @@ export class Stream {
       this.#section = undefined;
     }
     section.recorded(commands, situation);
+  }
+
+  /**
+   * As `repeat`; but commands that are known go to the device in the parts that `endsOf` cuts them into, by where each ends. After each
+   * part that was submitted `between` is told how many commands were, and waited for.
+   * @returns whether the commands were known.
+   */
+  async repeatInParts(
+    section: Section,
+    record: () => void,
+    endsOf: (commands: readonly Command[]) => readonly number[],
+    between: (given: number) => Promise<void>,
+  ): Promise<boolean> {
+    const kept = this.#section ? undefined : section.kept(this.#situation);
+    if (!kept) {
+      this.repeat(section, record);
+      return false;
+    }
+    let given = 0;
+    for (const end of [...endsOf(kept), kept.length]) {
+      this.#give(kept.slice(given, end));
+      given = end;
+      this.#submitIfReady();
+      if (this.#commands.length === 0) await between(given);
+    }
+    return true;
+  }
+
+  get #situation() {
+    return { position: this.#position, age: this.#drops + this.#memory.destroyed };
+  }
+
+  #give(commands: readonly Command[]): void {
+    for (const command of commands) {
+      if (command.kind === 'run') this.#position++;
+      this.#record(command);
+    }
   }
 
   #record(command: Command): void {

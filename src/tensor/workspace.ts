@@ -11,6 +11,7 @@ import {
   optional,
 } from '../kernel/index.ts';
 import { Arena } from './arena.ts';
+import type { Command } from './command.ts';
 import { bytesOf, type DType } from './dtype.ts';
 import { WorkspaceError } from './errors.ts';
 import { Ledger, ledgerOf, type Owner } from './ledger.ts';
@@ -196,6 +197,27 @@ export class Workspace {
       record();
       this.arena.reset(); // so the rest of the step finds the arena as it does where nothing was recorded
     });
+  }
+
+  /**
+   * As `repeat`; where the commands are known they go to the device in parts: see `Stream.repeatInParts`.
+   * @returns whether they were known.
+   */
+  async repeatInParts(
+    section: Section,
+    record: () => void,
+    endsOf: (commands: readonly Command[]) => readonly number[],
+    between: (given: number) => Promise<void>,
+  ): Promise<boolean> {
+    if (!this.arena.isEmpty) {
+      this.repeat(section, record);
+      return false;
+    }
+    const whole = () => {
+      record();
+      this.arena.reset();
+    };
+    return this.stream.repeatInParts(section, whole, endsOf, between);
   }
 
   /** After an error while recording a step: forgets what of it is recorded, and gives the step tensors' memory back. */

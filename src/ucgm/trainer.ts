@@ -1,10 +1,8 @@
-import { Tape } from '../autograd/tape.ts';
 import { group, number, object, optional } from '../kernel/index.ts';
-import { randomNormal } from '../kernels/random.ts';
 import type { VelocityNetwork } from '../nn/network.ts';
 import { randomConstants } from '../nn/tables.ts';
 import type { NetworkWeights } from '../nn/weights.ts';
-import { type HostParameters, Learner } from '../optim/learner.ts';
+import { type HostParameters, Learner, type StepPart } from '../optim/learner.ts';
 import {
   LEARNER_OPTIONS,
   type LearnerOptions,
@@ -15,21 +13,14 @@ import {
 import { refuseNonFinite } from '../optim/non_finite.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { StepMetrics } from '../optim/step_metrics.ts';
-import { beta, STREAM } from '../rng/philox.ts';
 import { type Shard, wholeBatch, wrongShard } from '../rng/shard.ts';
-import type { PassPrecision } from '../tensor/index.ts';
-import { count, type FlatBuffers, type Tensor, type Workspace } from '../tensor/index.ts';
-import { AnyStepMethod } from './anystep.ts';
+import { count, type FlatBuffers, type Workspace } from '../tensor/index.ts';
 import { type Batch, copyBatch } from './batch.ts';
 import { takeConstants } from './constants.ts';
-import type { Method } from './method.ts';
-import type { LossPlace, TrainingPasses } from './objective.ts';
-import { firstDropped, isTurned, type ObjectiveOptions, validateObjective } from './options.ts';
-import { RecursiveMethod } from './rcgm.ts';
+import { type ObjectiveOptions, validateObjective } from './options.ts';
+import { SamplesPart } from './step_part.ts';
 import { Teacher } from './teacher.ts';
-import { trainingPasses } from './training_passes.ts';
 import { OptionError, refuseWrong } from './transport.ts';
-import { UnifiedMethod } from './unified.ts';
 
 export type { HostParameters } from '../optim/learner.ts';
 export type { StepControl } from '../optim/learner_options.ts';
@@ -40,10 +31,17 @@ export interface TrainerOptions extends LearnerOptions {
   objective: ObjectiveOptions;
   /** The part of every step's batch that this trainer has, where several share it; the whole if left out. */
   shard?: Shard;
+  /** Passes a step: each goes over some of the samples, and their gradients are averaged: less memory, the same step (default: 1). */
+  accumulate?: number;
 }
 
 const OPTIONS = group<TrainerOptions>(
-  { objective: object(), ...LEARNER_OPTIONS, shard: optional(group<Shard>({ first: number, of: number })) },
+  {
+    objective: object(),
+    ...LEARNER_OPTIONS,
+    shard: optional(group<Shard>({ first: number, of: number })),
+    accumulate: optional(number),
+  },
   wrongNumbers,
 );
 
@@ -70,12 +68,10 @@ export class Trainer {
   readonly options: TrainerOptions;
   readonly teacher: Teacher | undefined;
   readonly learner: Learner;
-  readonly #shard: Shard;
-  readonly #inputs: { [K in 'x' | 'z' | 't' | 'y' | 'yNull' | 'key' | 'dropoutKey']: Tensor };
-  readonly #training: TrainingPasses;
-  readonly #method: Method;
-  readonly #loss: LossPlace & { readonly perSample: Tensor };
-  /** The step that `#loss` is of. */
+  readonly #parts: readonly SamplesPart[];
+  /** What each part records, the same for all steps. */
+  readonly #records: readonly StepPart['record'][];
+  /** The step that the parts' losses are of. */
   #lossOf: number | undefined;
   /** Memory of batches that were uploaded, for those to come. */
   readonly #rooms: Float32Array<ArrayBuffer>[] = [];
@@ -87,11 +83,16 @@ export class Trainer {
    */
   constructor(workspace: Workspace, network: VelocityNetwork, batchSize: number, options: TrainerOptions) {
     refuseWrong('Trainer', OPTIONS, options);
-    const { objective: given, shard = wholeBatch(batchSize), ...learning } = options;
+    const { objective: given, shard = wholeBatch(batchSize), accumulate = 1, ...learning } = options;
     validateObjective(given);
     const objective = Object.freeze(structuredClone(given)); // a step is kept: a change to it could not be seen
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new OptionError(`batch size is ${batchSize}`, 'give a whole number of at least 1');
+    if (!Number.isInteger(accumulate) || accumulate < 1 || accumulate > batchSize)
+      throw new OptionError(
+        `accumulate is ${accumulate} for ${batchSize} samples`,
+        'give a whole number of passes, a sample each at least',
+      );
     const wrong = wrongShard(shard, batchSize);
     if (wrong) throw new OptionError(wrong.what, wrong.fix);
     if (shard.of * count(network.input) > 2 ** 32)
@@ -104,9 +105,14 @@ export class Trainer {
     this.network = network;
     this.batchSize = batchSize;
     this.options = { ...options, objective };
-    this.#shard = shard;
-    this.#method = methodOf(workspace, network, objective, batchSize, options.seed, shard);
-    if (this.#method.needsTeacher) {
+    const { seed, precision = 'f32' } = options;
+    const context = { workspace, network, objective, seed, precision };
+    const starts = Array.from({ length: accumulate + 1 }, (_, i) => Math.floor((i * batchSize) / accumulate));
+    this.#parts = starts.slice(1).map((end, i) => {
+      const start = starts[i] as number;
+      return new SamplesPart(context, end - start, { first: shard.first + start, of: shard.of });
+    });
+    if (this.#parts[0]?.needsTeacher) {
       this.teacher = new Teacher(
         workspace,
         objective.ema_decay_rate,
@@ -116,20 +122,7 @@ export class Trainer {
       );
       this.learner.follow(this.teacher);
     }
-    const image = [batchSize, ...network.input];
-    const make = (name: string, ...shape: number[]) => workspace.create('data', name, shape);
-    this.#inputs = {
-      x: make('x', ...image),
-      z: make('z', ...image),
-      t: make('t', batchSize),
-      y: make('y', batchSize),
-      yNull: make('null labels', batchSize),
-      key: make('random key', 4),
-      dropoutKey: make('dropout key', 4),
-    };
-    this.#training = trainingPasses(this.#inputs.dropoutKey, shard.first, objective);
-    this.#loss = { values: make('batch loss', 1), slot: 0, perSample: make('loss of each sample', batchSize) };
-    workspace.stream.write(this.#inputs.yNull, new Uint32Array(batchSize).fill(this.#nullLabel));
+    this.#records = this.#parts.map((part) => part.recorder(this.weights, this.teacher));
   }
 
   get weights(): NetworkWeights {
@@ -164,22 +157,18 @@ export class Trainer {
   async train(batch: Batch, control: StepControl = {}): Promise<void> {
     refuseWrong('train', STEP_CONTROL, control);
     const copied = copyBatch(batch, this.batchSize, this.network, this.#rooms.pop());
-    const upload = () => this.#upload(copied);
+    const steps = this.#parts.map((part, i) => ({
+      share: part.size,
+      upload: () => part.upload(copied, part.shard.first - (this.#parts[0] as SamplesPart).shard.first, this.step),
+      record: this.#records[i] as StepPart['record'],
+    }));
     try {
-      await this.learner.step({ upload, record: this.#record }, control);
+      await this.learner.step(steps, control);
       this.#lossOf = this.step;
     } finally {
       if (this.#rooms.length < MOST_ROOMS) this.#rooms.push(copied.x);
     }
   }
-
-  /** Records the forward passes and the backward of one step, and gives its loss: the same commands in every step. */
-  readonly #record = (tape: Tape): Tensor => {
-    const inference = new Tape(this.workspace, { record: false, precision: this.#comparing });
-    const batch = { ...this.#inputs, training: this.#training };
-    this.#method.run(tape, inference, this.weights, this.teacher?.weights, batch, this.#loss).backward();
-    return this.#loss.values;
-  };
 
   /**
    * Metrics of the steps since the last call (the last 128 at most). Waits for the steps asked for before, and for the GPU.
@@ -198,8 +187,15 @@ export class Trainer {
     return this.inspect(async () => {
       const step = this.#lossOf;
       if (step === undefined) return undefined;
-      const [times, losses] = [this.#inputs.t, this.#loss.perSample];
-      return { step, times: await this.workspace.read(times), losses: await this.workspace.read(losses) };
+      const [times, losses] = [new Float32Array(this.batchSize), new Float32Array(this.batchSize)];
+      let at = 0;
+      for (const part of this.#parts) {
+        const read = await part.sampleLosses();
+        times.set(read.times, at);
+        losses.set(read.losses, at);
+        at += part.size;
+      }
+      return { step, times, losses };
     });
   }
 
@@ -243,70 +239,7 @@ export class Trainer {
     if (this.#freed) return;
     this.#freed = true;
     this.teacher?.free();
-    this.#method.free();
-    for (const tensor of [...Object.values(this.#inputs), this.#loss.values, this.#loss.perSample])
-      this.workspace.free(tensor);
+    for (const part of this.#parts) part.free();
     await this.learner.free();
   }
-
-  /** In what the passes compute that a target is made of: where they are subtracted from each other, not in f16. */
-  get #comparing(): PassPrecision {
-    const { precision = 'f32' } = this.options;
-    return precision === 'mixed' && this.#method.takesDifferences ? 'f32' : precision;
-  }
-
-  get #nullLabel(): number {
-    return this.network.numClasses >= 2 ? this.network.numClasses : 0;
-  }
-
-  #upload(batch: ReturnType<typeof copyBatch>): void {
-    const { workspace, options, batchSize, step } = this;
-    const { stream } = workspace;
-    const to = this.#inputs;
-    const times = batch.t ?? this.#method.times?.(step) ?? this.#times();
-    const labels = Uint32Array.from(batch.labels);
-    if (this.network.numClasses < 2) labels.fill(0);
-    labels.fill(this.#nullLabel, firstDropped(options.objective.lab_drop_ratio, batchSize, this.#shard));
-    stream.write(to.x, batch.x);
-    stream.write(to.t, Float32Array.from(times));
-    stream.write(to.y, labels);
-    this.#method.upload(times, step);
-    if (this.network.drops) stream.write(to.dropoutKey, keyOf(options.seed, STREAM.dropout, step));
-    if (batch.z) {
-      stream.write(to.z, batch.z as Float32Array<ArrayBuffer>);
-      return;
-    }
-    const first = this.#shard.first * count(this.network.input);
-    stream.write(to.key, keyOf(options.seed, STREAM.noise, step));
-    stream.run(randomNormal.prepare(workspace.device), { key: to.key, out: to.z }, { count: to.z.count, first });
-  }
-
-  #times(): Float64Array {
-    const [th1, th2, th3] = this.options.objective.time_dist_ctrl;
-    const { seed } = this.options;
-    const turned = isTurned(this.options.objective);
-    return Float64Array.from({ length: this.batchSize }, (_, b) => {
-      const t = Math.min(1, th3 * beta(seed, STREAM.time, this.step, this.#shard.first + b, th1, th2));
-      return turned ? 1 - t : t;
-    });
-  }
-}
-
-/** The method that the objective names. @throws OptionError for a network or options that it does not have. */
-function methodOf(
-  workspace: Workspace,
-  network: VelocityNetwork,
-  objective: ObjectiveOptions,
-  batch: number,
-  seed: number,
-  shard: Shard,
-): Method {
-  if (objective.method === 'RCGM') return new RecursiveMethod(workspace, network, objective, batch, seed, shard);
-  if (objective.method === 'ANYSTEP') return new AnyStepMethod(workspace, network, objective, batch, seed, shard);
-  return new UnifiedMethod(workspace, network, objective, batch, shard);
-}
-
-/** The key of a step's random numbers, as the kernels take it. */
-function keyOf(seed: number, stream: number, step: number): Uint32Array<ArrayBuffer> {
-  return new Uint32Array([seed, stream, step, Math.floor(step / 2 ** 32)]);
 }

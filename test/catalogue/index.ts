@@ -26,6 +26,7 @@ import { crossEntropyCases, softmaxCases } from './softmax.ts';
 import { unetCases } from './unet.ts';
 import { weightNormCases } from './weight_norm.ts';
 import { windowCases } from './window.ts';
+import { wireCases } from './wire.ts';
 
 /** Every case of every kernel, by family. */
 export const catalogue: readonly KernelCase[] = [
@@ -60,4 +61,5 @@ export const catalogue: readonly KernelCase[] = [
   ...linearAttentionCases,
   ...columnsCases,
   ...castCases,
+  ...wireCases,
 ];

@@ -33,7 +33,7 @@ function bundle(): string {
       platform: 'node',
       format: 'esm',
       target: 'node20',
-      external: ['webgpu'],
+      external: ['webgpu', 'koffi'],
       // Packages in CommonJS ask for require, which an ES module does not have.
       banner: { js: "import { createRequire as from } from 'node:module'; const require = from(import.meta.url);" },
     });

@@ -6,6 +6,7 @@ import {
   type SteadyStep,
   squaredError,
   type Tape,
+  type Tensor,
   Workspace,
 } from '../../src/nn/index.ts';
 import { testDevice } from '../gpu.ts';
@@ -120,4 +121,54 @@ it('a step that is none is refused', async () => {
   const { workspace, learner, steady } = await fresh();
   await expect(learner.step({ record: steady.record } as never)).rejects.toThrow('give (tape, weights) => loss, or');
   await workspace.dispose();
+});
+
+it('a step of parts is one of their mean, weighted by their shares', async () => {
+  const { workspace, learner, counted, x, y } = await fresh();
+  const halves = await fresh();
+  const rows = [3, BATCH - 3] as const;
+  const parts = rows.map((size, part) => {
+    const [px, py] = [IN, OUT].map((width) => halves.workspace.create('data', 'part', [size, width])) as [
+      Tensor,
+      Tensor,
+    ];
+    const first = part === 0 ? 0 : rows[0];
+    let step = 0;
+    return {
+      share: size,
+      upload: () => {
+        step++;
+        halves.workspace.stream.write(px, numbers(step, x.count).subarray(first * IN, (first + size) * IN));
+        halves.workspace.stream.write(py, numbers(-step, y.count).subarray(first * OUT, (first + size) * OUT));
+      },
+      record: (tape: Tape, weights: NetworkWeights) => {
+        halves.counted.records++;
+        return squaredError(tape, linear(tape, px, weights.get('weight'), weights.get('bias')), py);
+      },
+    };
+  });
+  const whole = {
+    upload: () => {
+      counted.uploads++;
+      workspace.stream.write(x, numbers(counted.uploads, x.count));
+      workspace.stream.write(y, numbers(-counted.uploads, y.count));
+    },
+    record: (tape: Tape, weights: NetworkWeights) =>
+      squaredError(tape, linear(tape, x, weights.get('weight'), weights.get('bias')), y),
+  };
+  for (let i = 0; i < 9; i++) {
+    await learner.step(whole);
+    await halves.learner.step(parts);
+  }
+  expect(halves.counted.records).toBe(2 * 3);
+  const [ours, theirs] = [await halves.learner.metrics(), await learner.metrics()];
+  ours.forEach(({ loss, gradNorm }, i) => {
+    expect(Math.abs(loss - (theirs[i]?.loss as number))).toBeLessThan(1e-6);
+    expect(Math.abs(gradNorm - (theirs[i]?.gradNorm as number))).toBeLessThan(1e-6);
+  });
+  const [a, b] = [await halves.learner.weights.flat.values.read(), await learner.weights.flat.values.read()];
+  for (const [name, values] of a)
+    values.forEach((v, i) => void expect(Math.abs(v - (b.get(name)?.[i] as number))).toBeLessThan(1e-6));
+  await expect(learner.step([])).rejects.toThrow('parts { upload, record, share }');
+  for (const space of [workspace, halves.workspace]) await space.dispose();
 });

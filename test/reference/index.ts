@@ -19,3 +19,4 @@ export * from './unet.ts';
 export * from './util.ts';
 export * from './weight_norm.ts';
 export * from './window.ts';
+export * from './wire.ts';

@@ -1,0 +1,120 @@
+import type { Tape } from '../autograd/tape.ts';
+import type { NetworkWeights } from '../nn/weights.ts';
+import { type Command, type FlatBuffers, Section, type Tensor, touches, type Workspace } from '../tensor/index.ts';
+import { Accumulation } from './accumulation.ts';
+import type { Averager } from './learner_options.ts';
+
+/**
+ * Records one step's forward pass on the tape, from `weights`, and gives its loss: a tensor of any shape, of whose elements the mean is
+ * minimised. The learner walks the tape back from it; a body that has called `tape.backward` itself, from elsewhere, gives a loss that
+ * its backward does not free. It records only: what it needs of the host is fetched before the step.
+ */
+export type StepBody = (tape: Tape, weights: NetworkWeights) => Tensor;
+
+/**
+ * A step whose `record` records the same commands every time, on the same tensors: once two steps in a row did, it is not called any
+ * more and the commands are given again, until one of the tensors is gone. Keep one such object for all steps. Where it writes from
+ * the host, it is called in every step.
+ */
+export interface SteadyStep {
+  /** Called in every step before the record: writes what changes from step to step into tensors that last, and leaves no step tensor. */
+  readonly upload: () => void;
+  readonly record: StepBody;
+}
+
+/** A pass over some of a step's batch: the step is by the mean of all parts' gradients and losses. */
+export interface StepPart extends SteadyStep {
+  /** Its share of the batch: what it counts. */
+  readonly share: number;
+}
+
+export function isSteady(step: SteadyStep | undefined): boolean {
+  return typeof step?.record === 'function' && typeof step.upload === 'function';
+}
+
+/**
+ * Submits that the backward of a known step is cut into, where its gradients are sent meanwhile: what comes of others waits for two of them,
+ * twice a piece.
+ */
+const SUBMITS = 24;
+
+/** Records the passes of steady steps, and keeps what they record: of one step at a time, by part. */
+export class Passes {
+  readonly #workspace: Workspace;
+  readonly #gradients: FlatBuffers;
+  readonly #loss: Tensor;
+  readonly #pass: (body: StepBody) => void;
+  #kept = new Map<StepBody, Section>();
+  #accumulation: Accumulation | undefined;
+  /** Where each of the ranges has its numbers in the commands of a known step. */
+  readonly #ready = new WeakMap<readonly Command[], readonly number[]>();
+
+  /** @param pass records zeroed gradients, a body and its backward. */
+  constructor(workspace: Workspace, gradients: FlatBuffers, loss: Tensor, pass: (body: StepBody) => void) {
+    this.#workspace = workspace;
+    this.#gradients = gradients;
+    this.#loss = loss;
+    this.#pass = pass;
+  }
+
+  /** Records all parts of a step, and the mean of what they give. `averager` has begun: it sends the gradients of the last while they are made. */
+  async record(
+    parts: readonly (SteadyStep & Partial<StepPart>)[],
+    averager: Averager | undefined,
+    ranges: readonly Tensor[] = [],
+  ): Promise<void> {
+    if (parts.some(({ record }) => !this.#kept.has(record)))
+      this.#kept = new Map(parts.map(({ record }) => [record, new Section()]));
+    const all = parts.length > 1 ? this.#accumulationOf(parts.map(({ share = 1 }) => share)) : undefined;
+    for (const [i, { upload, record }] of parts.entries()) {
+      upload();
+      const section = this.#kept.get(record) as Section;
+      const whole = () => {
+        this.#pass(record);
+        all?.take(i);
+      };
+      if (averager && i === parts.length - 1) await this.#sending(section, whole, averager, ranges);
+      else this.#workspace.repeat(section, whole);
+    }
+  }
+
+  free(): void {
+    this.#accumulation?.free();
+    this.#accumulation = undefined;
+  }
+
+  /** Gives a known part to the device in several submits, two of them there at once, so that what comes of others gets its turn between. */
+  async #sending(section: Section, whole: () => void, averager: Averager, ranges: readonly Tensor[]): Promise<void> {
+    const { queue } = this.#workspace.device;
+    let ready: readonly number[] = [];
+    let before: Promise<unknown> | undefined;
+    const endsOf = (commands: readonly Command[]) => {
+      ready = this.#ready.get(commands) ?? readyAt(commands, ranges);
+      this.#ready.set(commands, ready);
+      const each = Math.ceil(ready.length / SUBMITS);
+      return [...new Set(ready.filter((_, i) => (i + 1) % each === 0))];
+    };
+    await this.#workspace.repeatInParts(section, whole, endsOf, async (given) => {
+      averager.send(ready.filter((end) => end <= given).length);
+      const done = queue.onSubmittedWorkDone();
+      await before;
+      before = done;
+    });
+  }
+
+  #accumulationOf(shares: readonly number[]): Accumulation {
+    if (this.#accumulation?.isOf(shares)) return this.#accumulation;
+    this.#accumulation?.free();
+    this.#accumulation = new Accumulation(this.#workspace, this.#gradients, this.#loss, shares);
+    return this.#accumulation;
+  }
+}
+
+/** After how many commands each range, and those before it, is touched no more. */
+function readyAt(commands: readonly Command[], ranges: readonly Tensor[]): number[] {
+  let latest = 0;
+  return ranges.map((range) => {
+    latest = Math.max(latest, commands.findLastIndex((command) => touches(command, range)) + 1);
+    return latest;
+  });
+}

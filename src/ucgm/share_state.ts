@@ -1,0 +1,48 @@
+import { broadcastText } from '../parallel/agree.ts';
+import type { Communicator } from '../parallel/communicator.ts';
+import type { FlatBuffers } from '../tensor/index.ts';
+import type { Trainer } from './trainer.ts';
+
+/** The numbers of a trainer's state that are on the host. */
+interface Numbers {
+  /** Whether it is another state than the one in which every rank begins by itself. */
+  readonly other: boolean;
+  readonly step: number;
+  readonly optimizerStep: number;
+  readonly cmd: number;
+  readonly ahead: boolean;
+}
+
+/**
+ * Gives the trainers of all ranks the state of rank 0's, where that was restored or started from given weights. Called on every rank.
+ * @param given whether it was given weights: rank 0's word counts.
+ */
+export async function shareState(trainer: Trainer, ranks: Communicator, given: boolean): Promise<void> {
+  if (ranks.size === 1) return;
+  const { optimizer, teacher, workspace } = trainer;
+  const own: Numbers = {
+    other: given || trainer.step > 0,
+    step: trainer.step,
+    optimizerStep: optimizer.step,
+    cmd: teacher?.cmd ?? 0, // a double is printed so that it reads back exactly
+    ahead: teacher?.ahead ?? false,
+  };
+  const first = JSON.parse(await broadcastText(ranks, JSON.stringify(own))) as Numbers;
+  if (!first.other) return;
+  for (const buffers of trainer.groups().values()) await shareBuffers(buffers, ranks);
+  if (optimizer.adaptation) {
+    const { distance } = optimizer.adaptation;
+    const values = ranks.rank === 0 ? await workspace.read(distance) : new Float32Array(distance.count);
+    await ranks.broadcast(new Uint8Array(values.buffer));
+    workspace.stream.write(distance, values);
+  }
+  if (ranks.rank > 0) trainer.restored(first.step, first.optimizerStep, first.cmd, first.ahead);
+}
+
+async function shareBuffers(buffers: FlatBuffers, ranks: Communicator): Promise<void> {
+  for (const [i, chunk] of buffers.chunks.entries()) {
+    const values = ranks.rank === 0 ? await buffers.readChunk(i) : new Float32Array(chunk.count);
+    await ranks.broadcast(new Uint8Array(values.buffer));
+    if (ranks.rank > 0) buffers.writeChunk(i, 0, values);
+  }
+}

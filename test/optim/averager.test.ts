@@ -1,0 +1,125 @@
+import { expect, it } from 'vitest';
+import {
+  type Averager,
+  Learner,
+  linear,
+  type Module,
+  squaredError,
+  type Tape,
+  type Tensor,
+  Workspace,
+} from '../../src/nn/index.ts';
+import type { FlatBuffers } from '../../src/tensor/index.ts';
+import { testDevice } from '../gpu.ts';
+import { fine } from './small_module.ts';
+
+const WIDTH = 64; // a weight is a range of its own
+const LAYERS = 12;
+const STEPS = 6;
+
+const module: Module = {
+  parameters: Array.from({ length: LAYERS }, (_, i) => ({
+    name: `w${i}`,
+    shape: [WIDTH, WIDTH],
+    init: 'xavier' as const,
+  })),
+  constants: [],
+};
+
+/** Takes what is sent as it is when it may be, and gives twice of it. */
+class Doubler implements Averager {
+  /** Of each step, after how many ranges each call came, that of `finish` last. */
+  readonly calls: number[][] = [];
+  readonly #workspace: Workspace;
+  #ranges: Tensor[] = [];
+  #copies: Tensor[] = [];
+  #sent = 0;
+
+  constructor(workspace: Workspace) {
+    this.#workspace = workspace;
+  }
+
+  async begin(gradients: FlatBuffers, loss: Tensor) {
+    const all = gradients.layout.places.toReversed().map(({ chunk, offset }) => {
+      return (gradients.chunks[chunk] as Tensor).slice(offset / 4, WIDTH * WIDTH);
+    });
+    this.#ranges = [...all, loss];
+    if (this.#copies.length === 0)
+      this.#copies = this.#ranges.map(({ count }) => this.#workspace.create('data', 'copy', [count]));
+    this.#sent = 0;
+    this.calls.push([]);
+    return this.#ranges;
+  }
+
+  send(count: number): void {
+    this.calls.at(-1)?.push(count);
+    const encoder = this.#workspace.device.createCommandEncoder();
+    for (; this.#sent < count; this.#sent++) {
+      const [from, to] = [this.#ranges[this.#sent] as Tensor, this.#copies[this.#sent] as Tensor];
+      encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.bytes);
+    }
+    this.#workspace.device.queue.submit([encoder.finish()]);
+  }
+
+  async finish(): Promise<void> {
+    this.send(this.#ranges.length);
+    for (const [i, copy] of this.#copies.entries()) {
+      const { buffer, offset } = this.#ranges[i] as Tensor;
+      const values = (await this.#workspace.read(copy)).map((v) => 2 * v);
+      this.#workspace.device.queue.writeBuffer(buffer, offset, values);
+    }
+  }
+
+  free(): void {
+    for (const copy of this.#copies) this.#workspace.free(copy);
+  }
+}
+
+async function train(averaged: boolean) {
+  const workspace = new Workspace(await testDevice());
+  const averager = averaged ? new Doubler(workspace) : undefined;
+  const gradients: Float32Array[] = [];
+  const learner = new Learner(workspace, module, {
+    ...fine,
+    optimizer: { ...fine.optimizer, lr: 1e-9 },
+    onGradients: async (flat) => void gradients.push(await flat.readChunk(0)),
+    ...(averager && { averager }),
+  });
+  const [x, y] = ['x', 'y'].map((name) => workspace.create('data', name, [8, WIDTH])) as [Tensor, Tensor];
+  let step = 0;
+  const steady = {
+    upload: () => {
+      step++;
+      workspace.stream.write(
+        x,
+        Float32Array.from({ length: x.count }, (_, i) => Math.sin(i * i + step)),
+      );
+    },
+    record: (tape: Tape, weights: typeof learner.weights) => {
+      let h = x;
+      for (let i = 0; i < LAYERS; i++) h = linear(tape, h, weights.get(`w${i}`));
+      return squaredError(tape, h, y);
+    },
+  };
+  for (let i = 0; i < STEPS; i++) await learner.step(steady);
+  const losses = (await learner.metrics()).map(({ loss }) => loss);
+  await learner.free();
+  const calls = averager?.calls ?? [];
+  const left = workspace.ledger.bytes().parameter;
+  await workspace.dispose();
+  return { gradients, losses, calls, left };
+}
+
+it('an averager sends gradients while the backward of a known step goes on, each when nothing touches it any more', async () => {
+  const plain = await train(false);
+  const { gradients, losses, calls, left } = await train(true);
+  const double = (values: ArrayLike<number>) => Array.from(values, (v) => 2 * v);
+  gradients.forEach((gradient, i) => void expect([...gradient]).toEqual(double(plain.gradients[i] as Float32Array)));
+  expect(losses).toEqual(double(plain.losses));
+  expect(calls[0]).toEqual([LAYERS + 1]); // of a step that is not known yet all at its end
+  const known = calls.at(-1) as number[];
+  expect(known.length).toBeGreaterThan(4);
+  expect(known[0]).toBeLessThanOrEqual(2);
+  expect(known).toEqual([...known].sort((a, b) => a - b));
+  expect(left).toBe(0);
+});

@@ -1,0 +1,63 @@
+/** What one rank of ranks.test.ts does, as a program: each argument is one thing, done in turn. What it finds goes to FOLDER/NAME.RANK.json. */
+import { writeFileSync } from 'node:fs';
+import { reportFailure } from '../../src/cli/failure.ts';
+import { endRanks, joinRanks, leaveRanks, rankName, ranks } from '../../src/cli/ranks.ts';
+import { openNodeDevice } from '../../src/device/node.ts';
+import { restWhileWaiting } from '../../src/device/rests.node.ts';
+import { anyOf, broadcastText, gatherTexts } from '../../src/parallel/agree.ts';
+import { exchanged } from './exchanged.ts';
+import { configOf, sourceOf, trainIn } from './training.ts';
+
+const [folder, ...tasks] = process.argv.slice(2) as [string, ...string[]];
+const save = (name: string, value: unknown) =>
+  writeFileSync(`${folder}/${name}.${ranks().rank}.json`, JSON.stringify(value));
+
+async function run(task: string, device: GPUDevice): Promise<void> {
+  const [what, where = ''] = task.split(':') as [string, string?];
+  const all = ranks();
+  if (what === 'train') save(where, await trainIn(`${folder}/${where}`, all, device));
+  else if (what === 'bf16')
+    save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ wire: 'bf16' }) }));
+  else if (what === 'accumulate')
+    save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ accumulate: 3 }) }));
+  else if (what === 'exchange')
+    save(where, { f32: await exchanged(all, device, 'f32'), bf16: await exchanged(all, device, 'bf16') });
+  else if (what === 'resume') save(where, await trainIn(`${folder}/${where}`, all, device, { resume: true }));
+  else if (what === 'batches') {
+    const source = sourceOf(configOf(), all);
+    const batches = [await source.batch(0), await source.batch(7)];
+    save(
+      where,
+      batches.map(({ x, labels }) => ({ x: [...x], labels: [...labels] })),
+    );
+  } else if (what === 'talk') {
+    save(where, {
+      engine: all.engine,
+      heard: await broadcastText(all, `from ${all.rank}`),
+      texts: await gatherTexts(all, 'a'.repeat(3 * all.rank)),
+      none: await anyOf(all, false),
+      any: await anyOf(all, all.rank === all.size - 1),
+    });
+  } else if (what === 'fail') {
+    const source = sourceOf(configOf(), all);
+    const broken = {
+      ...source,
+      batch: async (step: number) => {
+        if (step === 12 && all.rank === 1) throw new Error('the disk of rank 1 is gone');
+        return source.batch(step);
+      },
+    };
+    await trainIn(`${folder}/${where}`, all, device, { source: broken });
+  } else throw new Error(`there is no task ${what}`);
+}
+
+restWhileWaiting();
+try {
+  await joinRanks();
+  const device = await openNodeDevice({ limits: 'default' });
+  for (const task of tasks) await run(task, device);
+  device.destroy();
+  await leaveRanks();
+} catch (error) {
+  await endRanks(() => reportFailure(error, rankName()));
+}
