@@ -3,13 +3,9 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { LatentScale } from '../data/latents.ts';
 import { readBytes } from '../io/read.node.ts';
-import { toFloat32 } from '../io/safetensors.ts';
 import { type AutoencoderFile, autoencoderKind } from '../models/autoencoders/registry.ts';
-import type { HostWeights } from '../models/features/small_cnn.ts';
 import type { DataConfig } from '../run/config.ts';
-import { type PictureDecoder, type PicturedLatents, pictureDecoder } from '../run/decoder.ts';
-import { checkSound } from '../run/sound.ts';
-import { parseWeightsFile } from '../run/weights_file.ts';
+import { type PictureDecoder, type PicturedLatents, parseAutoencoder, pictureDecoder } from '../run/decoder.ts';
 import { bundledModel } from './bundled.ts';
 import { UsageError } from './failure.ts';
 
@@ -44,16 +40,7 @@ export function autoencoderFile(key: string, path: string | undefined, flag: str
   if (path === undefined && !BUNDLED.includes(key))
     throw new UsageError(`the weights of ${key} do not come along`, `give ${flag} FILE`);
   const file = path ?? bundledModel(key);
-  const weights = new Map<string, HostWeights>();
-  for (const [name, tensor] of parseWeightsFile(readBytes(file), file).plain())
-    weights.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
-  checkSound(
-    file,
-    [...weights].map(([name, { data }]) => [name, data] as const),
-    'download the weights again',
-  );
-  const config = configBeside(file);
-  return { weights, where: file, ...(config !== undefined && { config }) };
+  return parseAutoencoder(readBytes(file), file, configBeside(file));
 }
 
 function configBeside(file: string): unknown {

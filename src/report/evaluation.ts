@@ -12,7 +12,7 @@ export function evaluationSection(evaluation: Evaluation | EvaluationProblem, ex
     );
   }
   const { features, images, reference, rows, adapter, date } = evaluation;
-  const about = `${shortNumber(images)} samples a row and seed, against ${reference}, features of ${features}; ${adapter}, ${date}`;
+  const about = `${shortNumber(images)} images against ${reference}, features of ${features}; ${adapter}, ${date}`;
   const { scored } = expected ?? {};
   const lines = [...linesOf(evaluation), ...(expected && scored ? [presetLine(expected.preset, scored.frechet)] : [])];
   const chart = lines.some(({ points }) => points.length > 0)

@@ -1,8 +1,12 @@
 import type { LatentScale } from '../data/latents.ts';
+import { toFloat32 } from '../io/safetensors.ts';
 import { type CodingControl, decodeLatents, type HostImages } from '../models/autoencoders/autoencoder.ts';
 import { type AutoencoderFile, autoencoderKind, openAutoencoder } from '../models/autoencoders/registry.ts';
+import type { HostWeights } from '../models/features/small_cnn.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { RunError } from './errors.ts';
+import { checkSound } from './sound.ts';
+import { parseWeightsFile } from './weights_file.ts';
 
 type Shape = readonly [channels: number, height: number, width: number];
 
@@ -25,6 +29,23 @@ export interface PictureDecoder {
 /** How a run's latents were scaled, and what makes pictures of them, where that is known. */
 export interface PicturedLatents extends LatentScale {
   readonly decoder?: PictureDecoder | undefined;
+}
+
+/**
+ * The weights of an autoencoder from the bytes of a file of safetensors or PyTorch.
+ * @param where its name, for errors. @param config the config.json that came along, parsed.
+ * @throws RunError for a file of another kind or numbers that are not finite; IoError.
+ */
+export function parseAutoencoder(bytes: ArrayBuffer | Uint8Array, where: string, config?: unknown): AutoencoderFile {
+  const weights = new Map<string, HostWeights>();
+  const file = parseWeightsFile(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), where);
+  for (const [name, tensor] of file.plain()) weights.set(name, { shape: tensor.shape, data: toFloat32(tensor) });
+  checkSound(
+    where,
+    [...weights].map(([name, { data }]) => [name, data] as const),
+    'download the weights again',
+  );
+  return { weights, where, ...(config !== undefined && { config }) };
 }
 
 /** The decoder of an autoencoder. @param file its weights; idae_f1c3 has none. @throws ModelError for a key that there is not. */

@@ -19,7 +19,7 @@ export { NonFiniteError } from '../optim/non_finite.ts';
 export { BufferLimitError } from '../tensor/index.ts';
 export { type SamplingOptions, timeGrid } from '../ucgm/schedule.ts';
 export { OptionError, transportNamed } from '../ucgm/transport.ts';
-export { type PictureDecoder, pictureDecoder } from './decoder.ts';
+export { type PictureDecoder, parseAutoencoder, pictureDecoder } from './decoder.ts';
 export { RunError } from './errors.ts';
 export type { Measured, RunEvents } from './events.ts';
 export { LoadedModel, type LoadedRequest, loadModel } from './loaded_model.ts';

@@ -5,7 +5,8 @@ import { bundled, TestBrowser } from './page.ts';
 import type { Commands } from './session_worker.ts';
 
 const PAGE = '<!doctype html><html lang="en"><title>a page</title>';
-const STEPS = 6;
+/** Many enough that a training is not at its end when it is cut off after its first steps. */
+const STEPS = 30;
 
 type Answer = { readonly result?: unknown; readonly error?: string; readonly ended?: string; readonly lost?: string };
 
@@ -60,12 +61,13 @@ describe('a training that is cut off', () => {
   const trained = ({ result }: Answer) => result as Awaited<ReturnType<Commands['train']>>;
 
   /** Goes on with a run, to the bits of one that nothing cut off. */
-  async function goesOn(page: Page, run: string, from: number[]): Promise<void> {
+  async function goesOn(page: Page, run: string, from?: number): Promise<void> {
     await begin(page, 'train', { run, steps: STEPS, resume: true });
     const { begun, heard, steps, checkpoint } = trained(await answer(page));
-    expect(from).toContain(begun);
+    if (from !== undefined) expect(begun).toBe(from);
+    expect(begun).toBeLessThan(STEPS);
     expect(heard).toEqual([`resumed at step ${begun}`]); // no checkpoint was damaged
-    expect(steps).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(steps).toEqual(Array.from({ length: STEPS }, (_, i) => i + 1));
     expect(checkpoint).toBe(whole);
     await begin(page, 'files', { run });
     expect((await answer(page)).result).toEqual([`${STEPS}.safetensors`]);
@@ -77,18 +79,18 @@ describe('a training that is cut off', () => {
     await begin(page, 'trainUntil', { run: 'half written', steps: STEPS, moment: { writing: 4 } });
     expect((await answer(page)).result).toBe('in the middle of 4.safetensors');
     await page.evaluate(() => worker.terminate());
-    await goesOn(page, 'half written', [2]);
+    await goesOn(page, 'half written', 2);
   });
 
   it('goes on when the page crashes in a step', async () => {
     const page = await browser.page('/');
+    const protocol = await browser.context.newCDPSession(page);
     await begin(page, 'trainUntil', { run: 'crashed', steps: STEPS, moment: { after: 3 } });
     expect((await answer(page)).result).toBe('after step 3');
-    const protocol = await browser.context.newCDPSession(page);
     const crashed = page.waitForEvent('crash');
     await Promise.race([protocol.send('Page.crash').catch(() => {}), crashed]);
     await crashed;
-    await goesOn(await browser.page('/'), 'crashed', [2, 4]);
+    await goesOn(await browser.page('/'), 'crashed');
   });
 
   it('goes on with another device when the process of the GPU crashes', async () => {

@@ -56,7 +56,7 @@ describe.runIf(mpiVersion)('ranks', () => {
     const [ours, theirs] = ['two.json', 'one.json'].map((name) => JSON.parse(readFileSync(at(name), 'utf8')).rows[0]);
     for (const key of ['frechet', 'kid', 'precision', 'recall', 'accuracy', 'nearest'])
       expect(ours[key], key).toBeCloseTo(theirs[key], 4);
-    expect(two.stdout.match(/images to compare with/g)).toHaveLength(1);
+    expect(two.stdout.match(/in the features of/g)).toHaveLength(1);
   });
 
   it('are refused on one card, and by what one process does, in one line', async () => {
