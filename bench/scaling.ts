@@ -1,6 +1,6 @@
 /**
- * How a training step scales over the cards of this host: npx tsx bench/scaling.ts [--ranks 1,2] [--model S --model XL] [--passes 4] [--only SAMPLES_A_RANK]
- * [--share-device].
+ * How a training step scales over the cards of this host: npx tsx bench/scaling.ts [--ranks 1,2] [--model S --model XL] [--passes 4]
+ * [--precision f32|mixed] [--only SAMPLES_A_RANK] [--share-device].
  * Starts itself by mpirun, each rank with a card of its own (tools/one-card.sh). Prints a line of JSON a case, then a table, and
  * fails where ten losses of one batch are not those of one card.
  */
@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { PassPrecision } from '../src/tensor/index.ts';
 import { casesFor, type ScalingCase, type ScalingRow, wireSpeed } from './scaling_case.ts';
 import { measureAsRank } from './scaling_rank.ts';
 
@@ -25,6 +26,7 @@ const { values } = parseArgs({
   options: {
     ranks: { type: 'string' },
     model: { type: 'string', multiple: true },
+    precision: { type: 'string', default: 'f32' },
     only: { type: 'string', multiple: true },
     passes: { type: 'string', default: '4' },
     cases: { type: 'string' },
@@ -91,9 +93,9 @@ const HEADER =
 
 /** The losses of one batch on several cards beside those on one. @returns what is wrong. */
 function compareLosses(rows: readonly ScalingRow[]): string[] {
-  return rows.flatMap(({ ranks, model, losses, wire, batch }) => {
+  return rows.flatMap(({ ranks, model, losses, wire, batch, precision }) => {
     const one = rows.find((row) => row.ranks === 1 && row.model === model && row.batch === batch && row.losses);
-    if (ranks === 1 || !losses || wire !== 'f32' || !one?.losses) return [];
+    if (ranks === 1 || !losses || wire !== 'f32' || precision !== 'f32' || !one?.losses) return [];
     const worst = Math.max(...losses.map((loss, i) => Math.abs(loss - (one.losses?.[i] as number))));
     console.log(
       `${model}: losses of ${losses.length} steps on ${ranks} ranks are those of one within ${worst.toExponential(1)}`,
@@ -110,11 +112,16 @@ async function main(): Promise<void> {
   const oneCard = cards > 0 && !values['share-device'] ? script.find(existsSync) : undefined;
   const counts = values.ranks?.split(',').map(Number) ?? [1, 2, 4, 8].filter((n) => n <= Math.max(1, cards));
   const models = (values.model ?? ['S', 'XL']).map((name) => MODELS[name as keyof typeof MODELS]);
+  const precision = values.precision as PassPrecision;
   const rows: ScalingRow[] = [];
   for (const model of models)
     for (const ranks of counts)
       rows.push(
-        ...(await onCards(ranks, casesFor(ranks, model, Number(values.passes), counts).filter(asked), oneCard)),
+        ...(await onCards(
+          ranks,
+          casesFor(ranks, model, Number(values.passes), counts, precision).filter(asked),
+          oneCard,
+        )),
       );
   console.log(HEADER);
   for (const row of rows) {

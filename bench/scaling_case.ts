@@ -1,4 +1,5 @@
 import type { Wire } from '../src/parallel/pieces.ts';
+import type { PassPrecision } from '../src/tensor/index.ts';
 
 /** What one call of mpirun measures. */
 export interface ScalingCase {
@@ -10,6 +11,8 @@ export interface ScalingCase {
   readonly accumulate: number;
   /** What gradients are sent as; of one rank nothing is. */
   readonly wires: readonly Wire[];
+  /** How passes compute. */
+  readonly precision: PassPrecision;
   /** Steps that are timed. */
   readonly steps: number;
   /** How many steps' losses are told, to be compared with those of other numbers of ranks; none where it is 0. */
@@ -24,6 +27,7 @@ export interface ScalingRow {
   /** Samples of all ranks. */
   readonly batch: number;
   readonly accumulate: number;
+  readonly precision: PassPrecision;
   readonly wire: Wire | 'none';
   readonly adapter: string;
   readonly date: string;
@@ -63,8 +67,16 @@ export function casesFor(
   { name, batch, steps, losses }: ScalingModel,
   passes: number,
   counts: readonly number[],
+  precision: PassPrecision = 'f32',
 ): ScalingCase[] {
-  const common = { model: name, steps, accumulate: 1, losses: 0, wires: ranks === 1 ? [] : (['f32', 'bf16'] as const) };
+  const common = {
+    model: name,
+    precision,
+    steps,
+    accumulate: 1,
+    losses: 0,
+    wires: ranks === 1 ? [] : (['f32', 'bf16'] as const),
+  };
   const together = { ...common, batch: batch / ranks, losses };
   const parts =
     ranks === 1 ? counts.filter((n) => n > 1).map((n) => ({ ...common, batch: batch / n })) : [{ ...common, batch }];

@@ -74,6 +74,7 @@ async function measure(device: GPUDevice, kase: ScalingCase, tell: (row: Scaling
     maxGradNorm: train.max_grad_norm,
     seed: 1,
     accumulate: kase.accumulate,
+    precision: kase.precision,
     shard: { first: rank * kase.batch, of: whole },
     ...(averager && { averager }),
   });
@@ -107,6 +108,7 @@ async function measure(device: GPUDevice, kase: ScalingCase, tell: (row: Scaling
       model: kase.model,
       batch: whole,
       accumulate: kase.accumulate,
+      precision: kase.precision,
       wire,
       adapter: adapterName(device),
       date: new Date().toISOString(),

@@ -18,6 +18,8 @@ async function run(task: string, device: GPUDevice): Promise<void> {
   if (what === 'train') save(where, await trainIn(`${folder}/${where}`, all, device));
   else if (what === 'bf16')
     save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ wire: 'bf16' }) }));
+  else if (what === 'mixed')
+    save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ precision: 'mixed' }) }));
   else if (what === 'accumulate')
     save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ accumulate: 3 }) }));
   else if (what === 'exchange')

@@ -66,6 +66,7 @@ describe.runIf(mpiVersion)('ranks', () => {
       'train:again',
       'accumulate:in passes',
       'diverge:diverged',
+      'mixed:mixed',
     );
     // A run that two ranks left after 10 steps, for one to go on with, and for three.
     for (const copy of ['on one', 'on three']) {
@@ -143,6 +144,16 @@ describe.runIf(mpiVersion)('ranks', () => {
   it('take a step in several passes each', () => {
     expectClose(told('in passes', 1), alone);
     expect(difference(checkpoint('in passes', 20), checkpoint('alone', 20))).toBeLessThan(1e-5);
+  });
+
+  it('train in mixed precision, scale and skipped steps the same on all', async () => {
+    const one = await trainIn(join(folder, 'mixed alone'), ALONE, await testDevice(), {
+      config: configOf({ precision: 'mixed' }),
+    });
+    const losses = told<number[]>('mixed', 0);
+    expect(losses).toEqual(told('mixed', 1));
+    expect(losses).toHaveLength(one.length);
+    losses.forEach((loss, i) => void expect(Math.abs(loss - (one[i] as number))).toBeLessThan(5e-3));
   });
 
   it('hold the same step, where one alone has a loss that is not finite', () => {
