@@ -153,7 +153,7 @@ function sumCase(code: string, name: string): KernelCase {
 }
 
 const right = sumCase(shaders.add.code, 'sum_right');
-const wrong = sumCase(shaders.add.code.replace('a[at] + b[at]', 'a[at] - b[at]'), 'sum_wrong');
+const wrong = sumCase(shaders.add.code.replace('f32(a[at]) + f32', 'f32(a[at]) - f32'), 'sum_wrong');
 const broken = sumCase('this is not WGSL', 'sum_broken');
 
 describe('doctor', () => {

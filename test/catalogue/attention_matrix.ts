@@ -65,7 +65,7 @@ export function matrixAttentionCase(
     shape: [...sizes],
     tolerance: 1e-4,
     toleranceFrom: 'weights and gradients by scores as halves, 2^-12 of each, in sums that do not cancel',
-    ...(families ? {} : { needs: FEATURES }),
+    ...(families ? {} : { needs: FEATURES, forced: true }), // choosable.ts offers them where they are chosen
     flops: 2 * WORK[kernel].products * rows * of.keys * headDim,
     bytes: 2 * rows * WORK[kernel].tensors * headDim + (kernel === 'matrixAttention' ? 0 : 2 * rows * of.keys),
     ...extra,

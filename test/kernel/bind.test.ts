@@ -150,7 +150,7 @@ describe('create', () => {
       uncaptured++;
       event.preventDefault();
     });
-    const shader = { ...shaders.add, code: shaders.add.code.replace('a[at] + b[at]', 'a[at] + nowhere') };
+    const shader = { ...shaders.add, code: shaders.add.code.replace('f32(b[at])', 'nowhere') };
     const broken = defineKernel({ shader, sizes: () => ({ a: 1, b: 1, out: 1 }), grid: () => 1 });
     await expect(broken.create(device)).rejects.toThrow(/does not compile: line \d+: [\s\S]*nowhere/);
     await device.queue.onSubmittedWorkDone();
@@ -169,7 +169,7 @@ describe("an app's own kernels", () => {
   const edited = (operator: string) =>
     ({
       ...shaders.add,
-      code: shaders.add.code.replace('a[at] + b[at]', `a[at] ${operator} b[at]`),
+      code: shaders.add.code.replace('f32(a[at]) + f32', `f32(a[at]) ${operator} f32`),
     }) as typeof shaders.add;
   const result = async (kernel: { create: (device: GPUDevice) => Promise<unknown> }) => {
     const device = await testDevice();

@@ -83,7 +83,8 @@ describe('LayerNorm of rows whose mean is large beside their spread', () => {
 
 describe('q/k LayerNorm of heads whose mean is large beside their spread', () => {
   for (const kernel of ['qkNormRope', 'qkNormRopeBackward', 'qkNormAffineBackward']) {
-    for (const kase of named(qkNormRopeCases, kernel, 'layer')) {
+    // Halves round a mean of 1000 by 100 times the spread.
+    for (const kase of named(qkNormRopeCases, kernel, 'layer').filter(({ needs = [] }) => needs.length === 0)) {
       it(`is right in ${kernel} ${kase.name}`, async () => {
         const [batch, n, heads, headDim] = kase.shape as [number, number, number, number];
         const { inputs, dims } = kase.prepare(await testDevice());

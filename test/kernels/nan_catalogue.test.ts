@@ -70,8 +70,10 @@ describe('a NaN or an infinity reaches all that depends on it', () => {
     });
   }
 
-  it('and each kernel was followed', () => {
-    const kernels = new Set([...smallest.values()].map((kase) => kase.kernel));
+  it('and each kernel was followed', async () => {
+    const device = await testDevice();
+    const offered = [...smallest.values()].filter((kase) => missingFeatures(kase, device).length === 0);
+    const kernels = new Set(offered.map((kase) => kase.kernel));
     const without = ['cautious_count', 'dadapt_step', 'clip_scale', 'randomUniform', 'randomNormal', 'initParameters'];
     without.push('wirePack', 'wireUnpack'); // by their bits, of which some of their cases are no numbers
     expect([...kernels].filter((kernel) => !followed.get(kernel))).toEqual(without);
