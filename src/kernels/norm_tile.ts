@@ -1,5 +1,6 @@
 /** How the kernels of a norm, forward and backward, cover rows. */
-import { type Caps, flag, group, type KnobValue, optional, powerOfTwo, tileSize, whole } from '../kernel/index.ts';
+import { type Caps, flag, group, type KnobValue, optional, tileSize, whole } from '../kernel/index.ts';
+import { rowSizes, withinGroup } from './row_tile.ts';
 
 /** How a workgroup covers rows. */
 export interface NormTile {
@@ -46,11 +47,10 @@ export function anyNorm(caps: Caps): NormTile {
 /** The option `tile` of these kernels. */
 export const normTile = optional(
   group<NormTile>(
-    { lanes: powerOfTwo(256), rows: whole(1, 256), held: optional(whole(0, MOST_HELD)), vec: optional(flag) },
-    ({ lanes, rows, held, vec }) => {
-      if (lanes * rows > 256) return { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' };
-      return vec && !held ? { what: 'tile.vec without tile.held', fix: 'give held, from 1 to 8' } : undefined;
-    },
+    { ...rowSizes, held: optional(whole(0, MOST_HELD)), vec: optional(flag) },
+    (tile) =>
+      withinGroup(tile) ??
+      (tile.vec && !tile.held ? { what: 'tile.vec without tile.held', fix: 'give held, from 1 to 8' } : undefined),
   ),
 );
 

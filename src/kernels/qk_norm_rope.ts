@@ -11,6 +11,7 @@ import {
   whole,
 } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { withinGroup } from './row_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
 import { elem, type Stored, stored } from './vec_tile.ts';
 
@@ -44,11 +45,7 @@ export function chooseQkNormRope(headDim: number, caps: Caps): QkNormRopeTile | 
 }
 
 const norm = oneOf('none', 'rms', 'layer');
-const tile = optional(
-  group<QkNormRopeTile>({ lanes: whole(1, 64), rows: whole(1, 256) }, ({ lanes, rows }) =>
-    lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
-  ),
-);
+const tile = optional(group<QkNormRopeTile>({ lanes: whole(1, 64), rows: whole(1, 256) }, withinGroup));
 
 const options = group<QkNormRopeOptions>({
   norm,

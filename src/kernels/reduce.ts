@@ -1,6 +1,7 @@
-import { type Caps, defineKernel, flag, group, optional, PORTABLE, powerOfTwo, whole } from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, optional, PORTABLE } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
+import { type RowTile, rowTile } from './row_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
 import { checkFours, elem, type Stored, stored } from './vec_tile.ts';
 
@@ -78,8 +79,7 @@ export const sumCols = defineKernel({
 export interface SumRowsOptions {
   /** Divide by cols. */
   mean?: boolean;
-  /** Invocations a row (a power of two; 1 on CPU adapters by default) and rows a workgroup; at most 256 together. */
-  tile?: { lanes: number; rows: number };
+  tile?: RowTile;
 }
 
 /** Sums, or means, along rows. Buffers f32: x [rows, cols], out [rows]. See shaders/sum_rows.wgsl. */
@@ -87,11 +87,7 @@ export const sumRows = defineKernel({
   shader: shaders.sum_rows,
   options: group<SumRowsOptions>({
     mean: optional(flag),
-    tile: optional(
-      group<{ lanes: number; rows: number }>({ lanes: powerOfTwo(256), rows: whole(1, 256) }, ({ lanes, rows }) =>
-        lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
-      ),
-    ),
+    tile: rowTile,
   }),
   knobs: (o: SumRowsOptions | undefined, caps) => ({
     MEAN: o?.mean ?? false,

@@ -10,6 +10,7 @@ import {
   whole,
 } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { rowSizes, withinGroup } from './row_tile.ts';
 
 /** How a workgroup covers rows. */
 export interface SoftmaxTile {
@@ -41,13 +42,7 @@ export function chooseSoftmax(cols: number, caps: Caps): Required<SoftmaxTile> {
   return { lanes, rows: size / lanes, quads: quads <= 2 ? quads : 0 };
 }
 
-const tile = optional(
-  group<SoftmaxTile>(
-    { lanes: powerOfTwo(256), rows: whole(1, 256), quads: optional(whole(0, 2)) },
-    ({ lanes, rows }) =>
-      lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
-  ),
-);
+const tile = optional(group<SoftmaxTile>({ ...rowSizes, quads: optional(whole(0, 2)) }, withinGroup));
 
 const options = group<SoftmaxOptions>({ log: optional(flag), tile });
 

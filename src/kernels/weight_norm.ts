@@ -10,24 +10,15 @@ import {
   whole,
 } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { type RowTile, rowTile } from './row_tile.ts';
 
-/** Invocations a row (a power of two; 1 on CPU adapters by default) and rows a workgroup; at most 256 together. */
-export interface WeightRowTile {
-  lanes: number;
-  rows: number;
-}
-
-const tile = optional(
-  group<WeightRowTile>({ lanes: powerOfTwo(256), rows: whole(1, 256) }, ({ lanes, rows }) =>
-    lanes * rows <= 256 ? undefined : { what: `tile has ${lanes} x ${rows} invocations`, fix: 'give 256 at most' },
-  ),
-);
+export type { RowTile } from './row_tile.ts';
 
 /** Numbers of a row that an invocation takes, as long as a workgroup has the lanes: rows are few and long, and one by one wait for memory. */
 const EACH = 8;
 
 /** The tile for rows of so many numbers. Pure. */
-export function chooseWeightRows(cols: number, caps: Caps): WeightRowTile {
+export function chooseWeightRows(cols: number, caps: Caps): RowTile {
   if (caps.software) return { lanes: 1, rows: 8 };
   const size = tileSize(caps);
   let lanes = Math.min(16, size);
@@ -35,7 +26,7 @@ export function chooseWeightRows(cols: number, caps: Caps): WeightRowTile {
   return { lanes, rows: size / lanes };
 }
 
-const chooseTile = <O extends { tile?: WeightRowTile }>(o: O | undefined, { cols }: { cols: number }, caps: Caps): O =>
+const chooseTile = <O extends { tile?: RowTile }>(o: O | undefined, { cols }: { cols: number }, caps: Caps): O =>
   ({ ...o, tile: o?.tile ?? chooseWeightRows(cols, caps) }) as O;
 
 export interface WeightNormOptions {
@@ -46,16 +37,16 @@ export interface WeightNormOptions {
   /** Multiply by gain [1], which is trained; with `normed`. */
   gain?: boolean;
   /** See `chooseWeightRows`. */
-  tile?: WeightRowTile;
+  tile?: RowTile;
 }
 
 const options = group<WeightNormOptions>(
-  { normed: optional(flag), forced: optional(flag), gain: optional(flag), tile },
+  { normed: optional(flag), forced: optional(flag), gain: optional(flag), tile: rowTile },
   ({ normed, forced, gain }) =>
     (forced || gain) && !normed ? { what: 'forced or gain without normed', fix: 'set normed too' } : undefined,
 );
 
-const lanesOf = (o: { tile?: WeightRowTile } | undefined, caps: Caps) =>
+const lanesOf = (o: { tile?: RowTile } | undefined, caps: Caps) =>
   o?.tile ? { LANES: o.tile.lanes, ROWS: o.tile.rows } : caps.software ? { LANES: 1, ROWS: 8 } : {};
 
 const knobs = (o: WeightNormOptions | undefined, caps: Caps) => ({
@@ -122,14 +113,14 @@ export interface ForceWeightsOptions {
   /** Do nothing in a step that is held: clip [4] of `clipScale`. */
   guarded?: boolean;
   /** See `chooseWeightRows`. */
-  tile?: WeightRowTile;
+  tile?: RowTile;
 }
 
 /** Rows divided by eps + their root mean square, in place. Buffers f32: weight [rows, cols], clip [4]. See shaders/weight_force.wgsl. */
 export const forceWeights = defineKernel({
   shader: shaders.weight_force,
   choose: chooseTile<ForceWeightsOptions>,
-  options: group<ForceWeightsOptions>({ guarded: optional(flag), tile }),
+  options: group<ForceWeightsOptions>({ guarded: optional(flag), tile: rowTile }),
   knobs: (o: ForceWeightsOptions | undefined, caps) => ({ ...lanesOf(o, caps), GUARDED: o?.guarded ?? false }),
   sizes: (d) => ({ weight: d.rows * d.cols, clip: 4 }),
   grid: rowGroups,

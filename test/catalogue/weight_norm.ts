@@ -1,8 +1,8 @@
 import {
   exchange,
   forceWeights,
+  type RowTile,
   type WeightNormOptions,
-  type WeightRowTile,
   weightNorm,
   weightNormBackward,
 } from '../../src/kernels/weight_norm.ts';
@@ -91,7 +91,7 @@ function forceCase(
   rows: number,
   cols: number,
   extra: Partial<KernelCase> = {},
-  tile?: WeightRowTile,
+  tile?: RowTile,
 ): KernelCase {
   return {
     kernel: 'forceWeights',
