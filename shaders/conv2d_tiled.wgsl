@@ -30,6 +30,7 @@ alias OElem = array<f32, 1>;        // knob: vec4f with VEC_N
 alias RElem = f32;                  // knob: vec4f with VEC_N
 const ROLLED: bool = false;         // knob: what is fetched is found in loops, in one place: for compilers of CPUs
 
+alias OScalar = f32;
 const TRANS_A: bool = false;
 const TRANS_B: bool = true;
 const BK: u32 = 16u; // k a step: (QM + QN) 2 KiB of workgroup memory

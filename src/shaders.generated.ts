@@ -10624,6 +10624,7 @@ alias OElem = array<f32, 1>;
 alias RElem = f32;
 const ROLLED: bool = false;
 
+alias OScalar = f32;
 const TRANS_A: bool = false;
 const TRANS_B: bool = true;
 const BK: u32 = 16u;
@@ -10972,7 +10973,6 @@ return value;
 
 
 
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 
 fn before_at(i: u32) -> vec4f { return vec4f(before[i]); }
 fn residual_at(i: u32) -> vec4f { return vec4f(residual[i]); }
@@ -10996,30 +10996,6 @@ return residual_at(at / 4u);
 }
 let i = four_from(at, count);
 return vec4f(residual_at(i.x).x, residual_at(i.y).x, residual_at(i.z).x, residual_at(i.w).x);
-}
-
-fn put_pre(at: u32, count: u32, value: vec4f) {
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = value[j + c];
-}
-pre[(at + j) / STORE_WIDTH] = part;
-}
-}
-}
-
-fn put_out(at: u32, count: u32, value: vec4f) {
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = value[j + c];
-}
-out[(at + j) / STORE_WIDTH] = part;
-}
-}
 }
 
 
@@ -11256,6 +11232,36 @@ return value;
 
 
 
+
+
+
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
+
+
+fn put_pre(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+pre[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
 
 
 
@@ -17469,34 +17475,8 @@ return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy
 
 
 
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
-
-
-fn put_pre(index: u32, count: u32, value: vec4f) {
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-pre[(index + j) / STORE_WIDTH] = part;
-}
-}
-}
-
-fn put_out(index: u32, count: u32, value: vec4f) {
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-out[(index + j) / STORE_WIDTH] = part;
-}
-}
-}
 
 
 fn bias_from(col: u32) -> vec4f {
@@ -17657,6 +17637,36 @@ return x * sigmoid(x);
 
 fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
 return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
+
+
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
+
+
+fn put_pre(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+pre[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
 }
 
 
@@ -18301,34 +18311,8 @@ return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy
 
 
 
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
-
-
-fn put_pre(index: u32, count: u32, value: vec4f) {
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-pre[(index + j) / STORE_WIDTH] = part;
-}
-}
-}
-
-fn put_out(index: u32, count: u32, value: vec4f) {
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-out[(index + j) / STORE_WIDTH] = part;
-}
-}
-}
 
 
 fn bias_from(col: u32) -> vec4f {
@@ -18489,6 +18473,36 @@ return x * sigmoid(x);
 
 fn shared_matrix(i: u32, each: u32, count: u32) -> u32 {
 return select(i / each, i / each % max(count, 1u), count > 0u);
+}
+
+
+
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
+
+
+fn put_pre(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+pre[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
 }
 
 
@@ -19532,34 +19546,8 @@ return vec2u(within.x, within.y + 4u * block);
 
 
 
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
-
-
-fn put_pre(index: u32, count: u32, value: vec4f) {
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-pre[(index + j) / STORE_WIDTH] = part;
-}
-}
-}
-
-fn put_out(index: u32, count: u32, value: vec4f) {
-for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-if (j < count) {
-var part: OElem;
-for (var c = 0u; c < STORE_WIDTH; c++) {
-part[c] = OScalar(value[j + c]);
-}
-out[(index + j) / STORE_WIDTH] = part;
-}
-}
-}
 
 
 fn bias_from(col: u32) -> vec4f {
@@ -19837,6 +19825,36 @@ fn stage_second(local: u32, f: Fetched) {
 let e = local + THREADS - ITEMS_A;
 if (e < ITEMS_B) {
 stage_b(e, f);
+}
+}
+
+
+
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
+
+
+fn put_pre(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+pre[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
 }
 }
 

@@ -1,9 +1,8 @@
 // conv_finish_four: the epilogue of conv2d, forward and by its input, of four neighbouring channels at a time.
 // Needs in the kernel: const HAS_BIAS, HAS_PRE, SCALED, HAS_SLOPE, HAS_RESIDUAL, ACT, VEC_N; bias, before, residual, out, pre, dims; with
-// VEC_N all but bias are vectors of 4, n a multiple of it; alias OElem.
+// VEC_N all but bias are vectors of 4, n a multiple of it; alias OScalar, OElem.
 // @use act
-
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
+// @use put_four
 
 fn before_at(i: u32) -> vec4f { return vec4f(before[i]); }
 fn residual_at(i: u32) -> vec4f { return vec4f(residual[i]); }
@@ -27,30 +26,6 @@ fn residual_four(at: u32, count: u32) -> vec4f {
   }
   let i = four_from(at, count);
   return vec4f(residual_at(i.x).x, residual_at(i.y).x, residual_at(i.z).x, residual_at(i.w).x);
-}
-
-fn put_pre(at: u32, count: u32, value: vec4f) {
-  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-    if (j < count) {
-      var part: OElem;
-      for (var c = 0u; c < STORE_WIDTH; c++) {
-        part[c] = value[j + c];
-      }
-      pre[(at + j) / STORE_WIDTH] = part;
-    }
-  }
-}
-
-fn put_out(at: u32, count: u32, value: vec4f) {
-  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-    if (j < count) {
-      var part: OElem;
-      for (var c = 0u; c < STORE_WIDTH; c++) {
-        part[c] = value[j + c];
-      }
-      out[(at + j) / STORE_WIDTH] = part;
-    }
-  }
 }
 
 // Four outputs from channel `col` of the group on, of pixel `row`.

@@ -2,35 +2,9 @@
 // Needs in the kernel: the buffers bias, gate, residual, out, pre and the dims of a product; const HAS_BIAS, HAS_PRE, HAS_GATE, HAS_RESIDUAL,
 // ACT; with VEC_N residual, out and pre are vectors of 4, n a multiple of it; alias OScalar, OElem.
 // @use act
-
-const STORE_WIDTH: u32 = select(1u, 4u, VEC_N); // numbers an element of out and pre
+// @use put_four
 
 fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
-
-// Stores `count` numbers, 4 or what is left of a row, from element `index` on.
-fn put_pre(index: u32, count: u32, value: vec4f) {
-  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-    if (j < count) {
-      var part: OElem;
-      for (var c = 0u; c < STORE_WIDTH; c++) {
-        part[c] = OScalar(value[j + c]);
-      }
-      pre[(index + j) / STORE_WIDTH] = part;
-    }
-  }
-}
-
-fn put_out(index: u32, count: u32, value: vec4f) {
-  for (var j = 0u; j < 4u; j += STORE_WIDTH) {
-    if (j < count) {
-      var part: OElem;
-      for (var c = 0u; c < STORE_WIDTH; c++) {
-        part[c] = OScalar(value[j + c]);
-      }
-      out[(index + j) / STORE_WIDTH] = part;
-    }
-  }
-}
 
 // Of columns [col, col + 4) of n; what is past the end reads the last.
 fn bias_from(col: u32) -> vec4f {

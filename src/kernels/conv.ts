@@ -14,6 +14,8 @@ import {
   tileKnobs,
 } from './conv_tile.ts';
 
+import { elem, outElem } from './vec_tile.ts';
+
 export { type ConvShape, type ConvTile, type ConvWeightChoice, chooseConv, chooseConvWeight } from './conv_tile.ts';
 
 /** Images, channel-last, and what a convolution makes of them. */
@@ -138,8 +140,8 @@ export const conv2d = defineKernel({
     ...tileKnobs(o.tile ?? ANY),
     ...(o.tile?.kind === 'tiled' && {
       VEC_N: o.tile.vecN ?? false,
-      OElem: o.tile.vecN ? 'vec4f' : 'array<f32, 1>',
-      RElem: o.tile.vecN ? 'vec4f' : 'f32',
+      OElem: outElem(o.tile.vecN ?? false),
+      RElem: elem(o.tile.vecN ?? false),
     }),
     ...sourceKnobs(o),
     TRANSPOSED: o.transposed ?? false,
@@ -204,7 +206,7 @@ export const conv2dBackwardWeight = defineKernel({
   options: group<ConvWeightOptions>({ ...sourceOptions, tile: convTile }),
   knobs: (o: ConvWeightOptions) => ({
     ...tileKnobs(o.tile ?? ANY),
-    ...(o.tile?.kind === 'tiled' && { OElem: o.tile.vec ? 'vec4f' : 'array<f32, 1>' }),
+    ...(o.tile?.kind === 'tiled' && { OElem: outElem(o.tile.vec ?? false) }),
     ...sourceKnobs(o),
     VEC_DY: o.tile?.vecDy ?? false,
     Column: o.tile?.vecDy ? 'vec4f' : 'f32',
