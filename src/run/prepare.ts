@@ -18,11 +18,7 @@ export function trainerOf(workspace: Workspace, config: RunConfig, ranks: Commun
   const { train, data, transport, optimizer } = config;
   const whole = data.batch_size;
   const part = partOf(whole, ranks.rank, ranks.size);
-  const averager = new GradientExchange(workspace, {
-    ranks,
-    shares: sharesOf(whole, ranks.size),
-    wire: train.wire ?? 'f32',
-  });
+  const exchange = { ranks, shares: sharesOf(whole, ranks.size), wire: train.wire ?? 'f32' };
   return new Trainer(workspace, networkOf(config.model), part.size, {
     objective: transport,
     optimizer: optimizer as OptimizerOptions,
@@ -34,7 +30,7 @@ export function trainerOf(workspace: Workspace, config: RunConfig, ranks: Commun
     precision: train.precision ?? 'f32',
     accumulate: train.accumulate ?? 1,
     shard: { first: part.first, of: whole },
-    ...(ranks.size > 1 && { averager }),
+    ...(ranks.size > 1 && { averager: new GradientExchange(workspace, exchange) }),
   });
 }
 

@@ -117,19 +117,15 @@ export class Stream {
   /**
    * As `repeat`; but commands that are known go to the device in the parts that `endsOf` cuts them into, by where each ends. After each
    * part that was submitted `between` is told how many commands were, and waited for.
-   * @returns whether the commands were known.
    */
   async repeatInParts(
     section: Section,
     record: () => void,
     endsOf: (commands: readonly Command[]) => readonly number[],
     between: (given: number) => Promise<void>,
-  ): Promise<boolean> {
+  ): Promise<void> {
     const kept = this.#section ? undefined : section.kept(this.#situation);
-    if (!kept) {
-      this.repeat(section, record);
-      return false;
-    }
+    if (!kept) return this.repeat(section, record);
     let given = 0;
     for (const end of [...endsOf(kept), kept.length]) {
       this.#give(kept.slice(given, end));
@@ -137,7 +133,6 @@ export class Stream {
       this.#submitIfReady();
       if (this.#commands.length === 0) await between(given);
     }
-    return true;
   }
 
   get #situation() {

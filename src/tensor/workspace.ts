@@ -193,31 +193,26 @@ export class Workspace {
       record();
       return;
     }
-    this.stream.repeat(section, () => {
-      record();
-      this.arena.reset(); // so the rest of the step finds the arena as it does where nothing was recorded
-    });
+    this.stream.repeat(section, this.#toTheEnd(record));
   }
 
-  /**
-   * As `repeat`; where the commands are known they go to the device in parts: see `Stream.repeatInParts`.
-   * @returns whether they were known.
-   */
+  /** As `repeat`; where the commands are known they go to the device in parts: see `Stream.repeatInParts`. */
   async repeatInParts(
     section: Section,
     record: () => void,
     endsOf: (commands: readonly Command[]) => readonly number[],
     between: (given: number) => Promise<void>,
-  ): Promise<boolean> {
-    if (!this.arena.isEmpty) {
-      this.repeat(section, record);
-      return false;
-    }
-    const whole = () => {
+  ): Promise<void> {
+    if (this.arena.isEmpty) await this.stream.repeatInParts(section, this.#toTheEnd(record), endsOf, between);
+    else this.repeat(section, record);
+  }
+
+  /** A record after which the rest of the step finds the arena as it does where nothing was recorded. */
+  #toTheEnd(record: () => void): () => void {
+    return () => {
       record();
       this.arena.reset();
     };
-    return this.stream.repeatInParts(section, whole, endsOf, between);
   }
 
   /** After an error while recording a step: forgets what of it is recorded, and gives the step tensors' memory back. */
