@@ -18,6 +18,7 @@ import {
   planStrips,
   scopedImages,
   sizeOf,
+  walkParts,
   wholeOf,
   withRows,
 } from './strips.ts';
@@ -100,15 +101,8 @@ export function dcAutoencoder(sizes: DCSizes): Architecture {
     if (up === 'nearest') return convolve(tape, w, name, x, { doubled: true, residual: shortcut });
     return summed(tape, shuffled(tape, convolve(tape, w, name, x)), shortcut);
   };
-  const walk = (tape: Tape, w: Weights, parts: readonly Part[], given: Images): Images => {
-    let x = given;
-    for (const part of parts) {
-      const before = x;
-      x = scopedImages(tape, () => run(tape, w, part, before));
-      freeImages(tape, before);
-    }
-    return x;
-  };
+  const walk = (tape: Tape, w: Weights, parts: readonly Part[], given: Images): Images =>
+    walkParts(tape, parts, given, (part, x) => run(tape, w, part, x));
 
   return {
     latentChannels: z,

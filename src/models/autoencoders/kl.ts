@@ -6,7 +6,7 @@ import type { Tensor } from '../../tensor/index.ts';
 import type { Architecture, NetworkTensor } from './architecture.ts';
 import { klNaming } from './kl_names.ts';
 import { type ConvolutionParts, convolve, convolveLast, normed } from './layers.ts';
-import { freeImages, type Images, imagesOf, scopedImages, sizeOf, wholeOf } from './strips.ts';
+import { freeImages, type Images, imagesOf, sizeOf, walkParts, wholeOf } from './strips.ts';
 import { convTensors, normTensors } from './tensors.ts';
 import { fromUnit, toUnit, unitTensors } from './unit_pictures.ts';
 
@@ -91,15 +91,8 @@ export function klAutoencoder(sizes: KLSizes, pictures: 'centred' | 'unit' = 'ce
     const a = imagesOf(tape, y.view(batch, x.height, width, channels), x.most);
     return convolveLast(tape, w, `${name}.proj_out`, a, { side: 1, residual: x }); // [B, H, W, C]
   };
-  const walk = (tape: Tape, w: Weights, parts: readonly Part[], given: Images): Images => {
-    let x = given;
-    for (const part of parts) {
-      const before = x;
-      x = scopedImages(tape, () => run(tape, w, part, before));
-      freeImages(tape, before);
-    }
-    return x;
-  };
+  const walk = (tape: Tape, w: Weights, parts: readonly Part[], given: Images): Images =>
+    walkParts(tape, parts, given, (part, x) => run(tape, w, part, x));
   const last = (tape: Tape, w: Weights, name: string, x: Images, o: ConvolutionParts = {}): Tensor => {
     const y = convolveLast(tape, w, name, x, o);
     const whole = wholeOf(tape, y);

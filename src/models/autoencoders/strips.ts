@@ -48,6 +48,22 @@ export function scopedImages(tape: Tape, body: () => Images): Images {
   return images as Images;
 }
 
+/** Images through parts one after the other; what a part was given is freed behind it. */
+export function walkParts<P>(
+  tape: Tape,
+  parts: readonly P[],
+  given: Images,
+  run: (part: P, x: Images) => Images,
+): Images {
+  let x = given;
+  for (const part of parts) {
+    const before = x;
+    x = scopedImages(tape, () => run(part, before));
+    freeImages(tape, before);
+  }
+  return x;
+}
+
 /** All rows in one tensor. */
 export function wholeOf(tape: Tape, x: Images): Tensor {
   return rowsOf(tape, x, 0, x.height).tensor;
