@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { casesFor, type ScalingRow, wireSpeed } from '../../bench/scaling_case.ts';
 import { efficiency, fitCompute, fitWire, type Measured, sentBytes, stepMs } from '../../bench/scaling_model.ts';
-import { bundle, mpiVersion } from '../parallel/mpirun.ts';
+import { bundle } from '../bundle.ts';
+import { mpiVersion } from '../parallel/mpirun.ts';
 
 const MODEL = { name: 'step TiT-S/2 b64', batch: 64, steps: 20, losses: 10 };
 

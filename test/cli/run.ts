@@ -1,12 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { buildSync } from 'esbuild';
+import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { loadDigits } from '../../src/data/digits.node.ts';
-
-const ROOT = resolve(import.meta.dirname, '../..');
+import { bundle, ROOT } from '../bundle.ts';
 
 export interface Ended {
   readonly code: number | null;
@@ -16,34 +14,9 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** In the repository, from where the command finds models and packages. */
-const BUNDLE = join(ROOT, `ucgm-${process.pid}.tmp`);
-afterAll(() => rmSync(BUNDLE, { recursive: true, force: true }));
-let bundled: string | undefined;
-
-/** The sources of `ucgm` in one file, made once a test file: a process that compiles them itself takes a second to start. */
-function bundle(): string {
-  if (bundled === undefined) {
-    bundled = join(BUNDLE, 'ucgm.mjs');
-    buildSync({
-      absWorkingDir: ROOT,
-      entryPoints: ['tools/ucgm.ts'],
-      outfile: bundled,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node20',
-      external: ['webgpu', 'koffi'],
-      // Packages in CommonJS ask for require, which an ES module does not have.
-      banner: { js: "import { createRequire as from } from 'node:module'; const require = from(import.meta.url);" },
-    });
-  }
-  return bundled;
-}
-
 /** Starts `ucgm` from its sources as a process of its own. */
 export function startUcgm(args: readonly string[], env: { [name: string]: string } = {}) {
-  const child: ChildProcess = spawn(process.execPath, [bundle(), ...args], {
+  const child: ChildProcess = spawn(process.execPath, [bundle('tools/ucgm.ts'), ...args], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,39 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { buildSync } from 'esbuild';
-import { afterAll } from 'vitest';
-
-const ROOT = resolve(import.meta.dirname, '../..');
-const BUNDLES = join(ROOT, `ranks-${process.pid}.tmp`);
-afterAll(() => rmSync(BUNDLES, { recursive: true, force: true }));
+import { bundle, ROOT } from '../bundle.ts';
 
 /** The launcher of the MPI that is installed; MPIRUN names another one. */
 const MPIRUN = process.env.MPIRUN ?? 'mpirun';
 
 /** What the launcher says of itself; undefined where there is none. Bootstrap installs Open MPI where it may. */
 export const mpiVersion = spawnSync(MPIRUN, ['--version'], { encoding: 'utf8' }).stdout?.split('\n')[0];
-
-const bundled = new Map<string, string>();
-
-/** A program of this folder, or of the repository, in one file: a process that compiles its sources itself takes a second to start. */
-export function bundle(entry: string): string {
-  const outfile = join(BUNDLES, `${entry.replaceAll(/\W/g, '_')}.mjs`);
-  if (bundled.has(entry)) return outfile;
-  buildSync({
-    absWorkingDir: ROOT,
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    external: ['webgpu', 'koffi'],
-    banner: { js: "import { createRequire as from } from 'node:module'; const require = from(import.meta.url);" },
-  });
-  bundled.set(entry, outfile);
-  return outfile;
-}
 
 export interface RanksEnded {
   readonly code: number | null;
