@@ -15,6 +15,7 @@ import {
 import { chooseNorm, type NormTile } from '../../src/kernels/norm.ts';
 import { chooseQkNormRope, type QkNormRopeTile } from '../../src/kernels/qk_norm_rope.ts';
 import { chooseSoftmax, type SoftmaxTile } from '../../src/kernels/softmax.ts';
+import { tuningOf } from '../../src/kernels/tuning_tile.ts';
 import { ATTENTION_KERNELS } from './attention.ts';
 import { attentionCase, type Features } from './attention_case.ts';
 import { matrixAttentionCases } from './attention_matrix.ts';
@@ -119,11 +120,14 @@ export function convTiles(caps: Caps): { forward: ConvTile[]; weight: ConvTile[]
   };
   const all = [...shapes()];
   const byWeight = all.map(({ m, n, k, depth }) => chooseConvWeight({ m: n, n: k, k: m, depth, out_w: 16 }, caps).tile);
-  return {
-    forward: distinct(all.map((shape) => chooseConv(shape, caps)).flatMap(asVectorsOrNot)),
-    weight: distinct(byWeight.flatMap(asVectorsOrNot)),
-  };
+  const every = (tiles: ConvTile[]) =>
+    distinct(tiles.flatMap((tile) => inEveryBlock(tile, caps)).flatMap(asVectorsOrNot));
+  return { forward: every(all.map((shape) => chooseConv(shape, caps))), weight: every(byWeight) };
 }
+
+/** A tiling in all blocks that its device has numbers of: which is the cheapest, sizes decide that no list of them can cover. */
+const inEveryBlock = (tile: ConvTile, caps: Caps): ConvTile[] =>
+  tile.kind === 'tiled' ? tuningOf(caps).product.tiles.map(({ qm, qn }) => ({ ...tile, qm, qn })) : [tile];
 
 /** A tiling whatever is read as vectors of 4: sizes decide on that, and on nothing else of it, one by one. */
 function asVectorsOrNot(tile: ConvTile): ConvTile[] {
