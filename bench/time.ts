@@ -7,8 +7,16 @@ export interface Timing {
   readonly p90: number;
 }
 
-const SPAN_MS = 10; // long against the 0.1 ms to which timestamps may be rounded
-const SAMPLES = 9;
+/** How long is measured, and how often. */
+interface Effort {
+  /** Long against the 0.1 ms to which timestamps may be rounded. */
+  readonly spanMs: number;
+  readonly samples: number;
+}
+
+const CAREFUL: Effort = { spanMs: 10, samples: 9 };
+/** Within some percent of CAREFUL, in a fifth of its time. */
+export const QUICK: Effort = { spanMs: 5, samples: 3 };
 
 /**
  * Times one dispatch: spans of many, by GPU timestamps where the device has them, else by the host clock.
@@ -18,10 +26,11 @@ export async function timeDispatch(
   device: GPUDevice,
   kernel: Kernel,
   records: readonly DispatchRecord[],
+  effort = CAREFUL,
 ): Promise<Timing> {
   const once = await span(device, kernel, records, 1);
-  const repeats = Math.max(1, Math.min(4096, Math.ceil(SPAN_MS / Math.max(once, 1e-3))));
-  const samples = once > 500 ? 3 : SAMPLES;
+  const repeats = Math.max(1, Math.min(4096, Math.ceil(effort.spanMs / Math.max(once, 1e-3))));
+  const samples = once > 500 ? Math.min(3, effort.samples) : effort.samples;
   const times: number[] = [];
   for (let i = 0; i < samples; i++) times.push((await span(device, kernel, records, repeats)) / repeats);
   busyUntil.set(device, performance.now());
@@ -52,7 +61,7 @@ export async function warm(device: GPUDevice, kernel: Kernel, records: readonly 
   let repeats = 8;
   while (performance.now() - start < ms) {
     const took = await span(device, kernel, records, repeats);
-    if (took < SPAN_MS) repeats = Math.min(4096, 2 * repeats);
+    if (took < CAREFUL.spanMs) repeats = Math.min(4096, 2 * repeats);
   }
 }
 

@@ -26,7 +26,7 @@ export type Way =
 /** Milliseconds of one way, adding up partial products included; undefined for one that the device does not run. */
 export type Measure = (way: Way) => Promise<number | undefined>;
 
-/** Products of small and middle networks: forward, gradients by inputs and by weights. */
+/** Products of networks, small ones to TiT-XL: forward, gradients by inputs and by weights. */
 export const PRODUCTS: readonly MatmulShape[] = [
   { m: 256, n: 256, k: 256 },
   { m: 512, n: 1024, k: 256 },
@@ -36,6 +36,9 @@ export const PRODUCTS: readonly MatmulShape[] = [
   { m: 128, n: 512, k: 6272 },
   { m: 384, n: 384, k: 4096 },
   { m: 384, n: 1536, k: 8192 },
+  { m: 8192, n: 1536, k: 384 },
+  { m: 4096, n: 1152, k: 1152 },
+  { m: 1152, n: 1152, k: 4096 },
 ];
 
 const ATTENTION: readonly AttentionShape[] = [1, 2, 4, 8, 16, 32, 64].map((batch) => ({

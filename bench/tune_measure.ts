@@ -3,7 +3,7 @@ import { attention, attentionDims } from '../src/kernels/attention.ts';
 import { matmul } from '../src/kernels/matmul.ts';
 import { matrixMatmul } from '../src/kernels/matmul_matrix.ts';
 import { sumCols } from '../src/kernels/reduce.ts';
-import { timeDispatch, warm } from './time.ts';
+import { QUICK, timeDispatch, warm } from './time.ts';
 import type { Measure, Way } from './tune.ts';
 
 const STORAGE = 0x80 | 0x8;
@@ -26,7 +26,7 @@ export function measureOn(device: GPUDevice): Measure {
         const record = kernel.bind(given as never, dims as never);
         if (!isWarm) await warm(device, kernel, [record]);
         isWarm = true;
-        ms += (await timeDispatch(device, kernel, [record])).ms;
+        ms += (await timeDispatch(device, kernel, [record], QUICK)).ms;
       }
       return ms;
     } catch (error) {
