@@ -279,7 +279,8 @@ fn main(
   if (max(range.x, range.y) >= 0x7f800000u) {
     for (var quad = 0u; quad < 8u; quad++) {
       let row = row_out + quad * 4u;
-      finish(tile.slice, tile.batch, row, col_out, summed(row, col_out, from_a, from_b, tile.k_begin, tile.k_end));
+      let sum = summed(row, col_out, from_a, from_b, tile.k_begin, tile.k_end);
+      finish(tile.slice, tile.batch, row, col_out, sum, column_from(row, col_out));
     }
     return;
   }
@@ -315,12 +316,13 @@ fn main(
   let half = back / 2;
   let first = power_of_two(half);
   let second = power_of_two(back - half);
-  finish(tile.slice, tile.batch, row_out, col_out, t.t00 * first * second);
-  finish(tile.slice, tile.batch, row_out + 4u, col_out, t.t01 * first * second);
-  finish(tile.slice, tile.batch, row_out + 8u, col_out, t.t02 * first * second);
-  finish(tile.slice, tile.batch, row_out + 12u, col_out, t.t03 * first * second);
-  finish(tile.slice, tile.batch, row_out + 16u, col_out, t.t10 * first * second);
-  finish(tile.slice, tile.batch, row_out + 20u, col_out, t.t11 * first * second);
-  finish(tile.slice, tile.batch, row_out + 24u, col_out, t.t12 * first * second);
-  finish(tile.slice, tile.batch, row_out + 28u, col_out, t.t13 * first * second);
+  let column = column_from(row_out, col_out);
+  finish(tile.slice, tile.batch, row_out, col_out, t.t00 * first * second, column);
+  finish(tile.slice, tile.batch, row_out + 4u, col_out, t.t01 * first * second, column_at(column, row_out + 4u, col_out, 32u));
+  finish(tile.slice, tile.batch, row_out + 8u, col_out, t.t02 * first * second, column_at(column, row_out + 8u, col_out, 32u));
+  finish(tile.slice, tile.batch, row_out + 12u, col_out, t.t03 * first * second, column_at(column, row_out + 12u, col_out, 32u));
+  finish(tile.slice, tile.batch, row_out + 16u, col_out, t.t10 * first * second, column_at(column, row_out + 16u, col_out, 32u));
+  finish(tile.slice, tile.batch, row_out + 20u, col_out, t.t11 * first * second, column_at(column, row_out + 20u, col_out, 32u));
+  finish(tile.slice, tile.batch, row_out + 24u, col_out, t.t12 * first * second, column_at(column, row_out + 24u, col_out, 32u));
+  finish(tile.slice, tile.batch, row_out + 28u, col_out, t.t13 * first * second, column_at(column, row_out + 28u, col_out, 32u));
 }

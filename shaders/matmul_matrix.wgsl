@@ -256,7 +256,8 @@ fn main(
   }
 
   let row_out = tile.row + (subgroup / 2u) * 16u * TM;
-  let col_out = tile.col + (subgroup % 2u) * 16u * TN;
+  let quad = lane % (4u * TN); // of a line of sums: that of an invocation stays the same
+  let col_out = tile.col + (subgroup % 2u) * 16u * TN + quad * 4u;
   for (var i = 0u; i < TM; i++) {
     if (i == 0u) {
       put_line(subgroup, s.c00, s.c01, s.c02, s.c03);
@@ -268,10 +269,12 @@ fn main(
       put_line(subgroup, s.c30, s.c31, s.c32, s.c33);
     }
     workgroupBarrier();
+    let first = column_from(row_out + i * 16u, col_out);
     for (var x = 0u; x < 2u * TN; x++) {
-      let e = x * 32u + lane;
-      let sum = bitcast<vec4f>(parts[subgroup][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
-      finish(tile.slice, tile.batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
+      let line = (x * 32u + lane) / (4u * TN);
+      let row = row_out + i * 16u + line;
+      let sum = bitcast<vec4f>(parts[subgroup][line * OUT_LINE + quad]);
+      finish(tile.slice, tile.batch, row, col_out, sum, column_at(first, row, col_out, 16u));
     }
     workgroupBarrier();
   }

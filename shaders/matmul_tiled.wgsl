@@ -115,17 +115,19 @@ fn write_sums(local: u32, slice: u32, row_base: u32, own: vec4f) {
 }
 
 fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
-  finish(slice, batch, row, col, sums.r0);
-  finish(slice, batch, row + 1u, col, sums.r1);
-  finish(slice, batch, row + 2u, col, sums.r2);
-  finish(slice, batch, row + 3u, col, sums.r3);
+  let first = column_from(row, col);
+  finish(slice, batch, row, col, sums.r0, first);
+  finish(slice, batch, row + 1u, col, sums.r1, column_at(first, row + 1u, col, 4u));
+  finish(slice, batch, row + 2u, col, sums.r2, column_at(first, row + 2u, col, 4u));
+  finish(slice, batch, row + 3u, col, sums.r3, column_at(first, row + 3u, col, 4u));
 }
 
 fn finish_glu_block(x1: Block, x2: Block, batch: u32, row: u32, col: u32) {
-  finish_glu(batch, row, col, x1.r0, x2.r0);
-  finish_glu(batch, row + 1u, col, x1.r1, x2.r1);
-  finish_glu(batch, row + 2u, col, x1.r2, x2.r2);
-  finish_glu(batch, row + 3u, col, x1.r3, x2.r3);
+  let biases = glu_bias(col);
+  finish_glu(batch, row, col, x1.r0, x2.r0, biases);
+  finish_glu(batch, row + 1u, col, x1.r1, x2.r1, biases);
+  finish_glu(batch, row + 2u, col, x1.r2, x2.r2, biases);
+  finish_glu(batch, row + 3u, col, x1.r3, x2.r3, biases);
 }
 
 @compute @workgroup_size(64)

@@ -17169,7 +17169,8 @@ let range = ranges_of(local);
 if (max(range.x, range.y) >= 0x7f800000u) {
 for (var quad = 0u; quad < 8u; quad++) {
 let row = row_out + quad * 4u;
-finish(tile.slice, tile.batch, row, col_out, summed(row, col_out, from_a, from_b, tile.k_begin, tile.k_end));
+let sum = summed(row, col_out, from_a, from_b, tile.k_begin, tile.k_end);
+finish(tile.slice, tile.batch, row, col_out, sum, column_from(row, col_out));
 }
 return;
 }
@@ -17205,14 +17206,15 @@ let back = -(exponents.x + exponents.y);
 let half = back / 2;
 let first = power_of_two(half);
 let second = power_of_two(back - half);
-finish(tile.slice, tile.batch, row_out, col_out, t.t00 * first * second);
-finish(tile.slice, tile.batch, row_out + 4u, col_out, t.t01 * first * second);
-finish(tile.slice, tile.batch, row_out + 8u, col_out, t.t02 * first * second);
-finish(tile.slice, tile.batch, row_out + 12u, col_out, t.t03 * first * second);
-finish(tile.slice, tile.batch, row_out + 16u, col_out, t.t10 * first * second);
-finish(tile.slice, tile.batch, row_out + 20u, col_out, t.t11 * first * second);
-finish(tile.slice, tile.batch, row_out + 24u, col_out, t.t12 * first * second);
-finish(tile.slice, tile.batch, row_out + 28u, col_out, t.t13 * first * second);
+let column = column_from(row_out, col_out);
+finish(tile.slice, tile.batch, row_out, col_out, t.t00 * first * second, column);
+finish(tile.slice, tile.batch, row_out + 4u, col_out, t.t01 * first * second, column_at(column, row_out + 4u, col_out, 32u));
+finish(tile.slice, tile.batch, row_out + 8u, col_out, t.t02 * first * second, column_at(column, row_out + 8u, col_out, 32u));
+finish(tile.slice, tile.batch, row_out + 12u, col_out, t.t03 * first * second, column_at(column, row_out + 12u, col_out, 32u));
+finish(tile.slice, tile.batch, row_out + 16u, col_out, t.t10 * first * second, column_at(column, row_out + 16u, col_out, 32u));
+finish(tile.slice, tile.batch, row_out + 20u, col_out, t.t11 * first * second, column_at(column, row_out + 20u, col_out, 32u));
+finish(tile.slice, tile.batch, row_out + 24u, col_out, t.t12 * first * second, column_at(column, row_out + 24u, col_out, 32u));
+finish(tile.slice, tile.batch, row_out + 28u, col_out, t.t13 * first * second, column_at(column, row_out + 28u, col_out, 32u));
 }
 
 
@@ -17485,26 +17487,51 @@ return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bi
 }
 
 
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+fn gate_from(row: u32, col: u32) -> vec4f {
+let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
+let last = dims.n - 1u;
+return vec4f(gate[at + col], gate[at + min(col + 1u, last)], gate[at + min(col + 2u, last)], gate[at + min(col + 3u, last)]);
+}
+
+
+struct Column {
+bias: vec4f,
+gate: vec4f,
+}
+
+
+fn column_from(row: u32, col: u32) -> Column {
+var column = Column(vec4f(), vec4f(1.0));
+if (HAS_BIAS) { column.bias = bias_from(col); }
+if (HAS_GATE) { column.gate = gate_from(row, col); }
+return column;
+}
+
+
+fn column_at(first: Column, row: u32, col: u32, rows: u32) -> Column {
+var column = first;
+if (HAS_GATE && dims.gate_rows % rows != 0u) { column.gate = gate_from(row, col); }
+return column;
+}
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f, column: Column) {
 if (row >= dims.m || col >= dims.n) {
 return;
 }
 let index = (slice * dims.m + row) * dims.n + col;
 var value = sum;
 let count = min(4u, dims.n - col);
-if (HAS_BIAS) {
-value += bias_from(col);
-}
+if (HAS_BIAS) { value += column.bias; }
 if (HAS_PRE) { put_pre(index, count, value); }
 if (ACT != 0u) {
 value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
 }
-if (HAS_GATE) {
-let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
-value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
-}
+if (HAS_GATE) { value *= column.gate; }
 if (HAS_RESIDUAL) {
-let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+var own = row;
+if (dims.residual_rows < dims.m) { own %= dims.residual_rows; }
+let at = (batch * dims.residual_rows + own) * dims.n + col;
 if (VEC_N) {
 value += residual_at(at / 4u);
 } else {
@@ -18030,7 +18057,8 @@ workgroupBarrier();
 }
 
 let row_out = tile.row + (subgroup / 2u) * 16u * TM;
-let col_out = tile.col + (subgroup % 2u) * 16u * TN;
+let quad = lane % (4u * TN);
+let col_out = tile.col + (subgroup % 2u) * 16u * TN + quad * 4u;
 for (var i = 0u; i < TM; i++) {
 if (i == 0u) {
 put_line(subgroup, s.c00, s.c01, s.c02, s.c03);
@@ -18042,10 +18070,12 @@ put_line(subgroup, s.c20, s.c21, s.c22, s.c23);
 put_line(subgroup, s.c30, s.c31, s.c32, s.c33);
 }
 workgroupBarrier();
+let first = column_from(row_out + i * 16u, col_out);
 for (var x = 0u; x < 2u * TN; x++) {
-let e = x * 32u + lane;
-let sum = bitcast<vec4f>(parts[subgroup][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
-finish(tile.slice, tile.batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
+let line = (x * 32u + lane) / (4u * TN);
+let row = row_out + i * 16u + line;
+let sum = bitcast<vec4f>(parts[subgroup][line * OUT_LINE + quad]);
+finish(tile.slice, tile.batch, row, col_out, sum, column_at(first, row, col_out, 16u));
 }
 workgroupBarrier();
 }
@@ -18321,26 +18351,51 @@ return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bi
 }
 
 
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+fn gate_from(row: u32, col: u32) -> vec4f {
+let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
+let last = dims.n - 1u;
+return vec4f(gate[at + col], gate[at + min(col + 1u, last)], gate[at + min(col + 2u, last)], gate[at + min(col + 3u, last)]);
+}
+
+
+struct Column {
+bias: vec4f,
+gate: vec4f,
+}
+
+
+fn column_from(row: u32, col: u32) -> Column {
+var column = Column(vec4f(), vec4f(1.0));
+if (HAS_BIAS) { column.bias = bias_from(col); }
+if (HAS_GATE) { column.gate = gate_from(row, col); }
+return column;
+}
+
+
+fn column_at(first: Column, row: u32, col: u32, rows: u32) -> Column {
+var column = first;
+if (HAS_GATE && dims.gate_rows % rows != 0u) { column.gate = gate_from(row, col); }
+return column;
+}
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f, column: Column) {
 if (row >= dims.m || col >= dims.n) {
 return;
 }
 let index = (slice * dims.m + row) * dims.n + col;
 var value = sum;
 let count = min(4u, dims.n - col);
-if (HAS_BIAS) {
-value += bias_from(col);
-}
+if (HAS_BIAS) { value += column.bias; }
 if (HAS_PRE) { put_pre(index, count, value); }
 if (ACT != 0u) {
 value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
 }
-if (HAS_GATE) {
-let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
-value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
-}
+if (HAS_GATE) { value *= column.gate; }
 if (HAS_RESIDUAL) {
-let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+var own = row;
+if (dims.residual_rows < dims.m) { own %= dims.residual_rows; }
+let at = (batch * dims.residual_rows + own) * dims.n + col;
 if (VEC_N) {
 value += residual_at(at / 4u);
 } else {
@@ -19192,17 +19247,19 @@ if (row + 3u < dims.m) { sums[at + 3u] = total.w; }
 }
 
 fn finish_block(sums: Block, slice: u32, batch: u32, row: u32, col: u32) {
-finish(slice, batch, row, col, sums.r0);
-finish(slice, batch, row + 1u, col, sums.r1);
-finish(slice, batch, row + 2u, col, sums.r2);
-finish(slice, batch, row + 3u, col, sums.r3);
+let first = column_from(row, col);
+finish(slice, batch, row, col, sums.r0, first);
+finish(slice, batch, row + 1u, col, sums.r1, column_at(first, row + 1u, col, 4u));
+finish(slice, batch, row + 2u, col, sums.r2, column_at(first, row + 2u, col, 4u));
+finish(slice, batch, row + 3u, col, sums.r3, column_at(first, row + 3u, col, 4u));
 }
 
 fn finish_glu_block(x1: Block, x2: Block, batch: u32, row: u32, col: u32) {
-finish_glu(batch, row, col, x1.r0, x2.r0);
-finish_glu(batch, row + 1u, col, x1.r1, x2.r1);
-finish_glu(batch, row + 2u, col, x1.r2, x2.r2);
-finish_glu(batch, row + 3u, col, x1.r3, x2.r3);
+let biases = glu_bias(col);
+finish_glu(batch, row, col, x1.r0, x2.r0, biases);
+finish_glu(batch, row + 1u, col, x1.r1, x2.r1, biases);
+finish_glu(batch, row + 2u, col, x1.r2, x2.r2, biases);
+finish_glu(batch, row + 3u, col, x1.r3, x2.r3, biases);
 }
 
 @compute @workgroup_size(64)
@@ -19556,26 +19613,51 @@ return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bi
 }
 
 
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+fn gate_from(row: u32, col: u32) -> vec4f {
+let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
+let last = dims.n - 1u;
+return vec4f(gate[at + col], gate[at + min(col + 1u, last)], gate[at + min(col + 2u, last)], gate[at + min(col + 3u, last)]);
+}
+
+
+struct Column {
+bias: vec4f,
+gate: vec4f,
+}
+
+
+fn column_from(row: u32, col: u32) -> Column {
+var column = Column(vec4f(), vec4f(1.0));
+if (HAS_BIAS) { column.bias = bias_from(col); }
+if (HAS_GATE) { column.gate = gate_from(row, col); }
+return column;
+}
+
+
+fn column_at(first: Column, row: u32, col: u32, rows: u32) -> Column {
+var column = first;
+if (HAS_GATE && dims.gate_rows % rows != 0u) { column.gate = gate_from(row, col); }
+return column;
+}
+
+
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f, column: Column) {
 if (row >= dims.m || col >= dims.n) {
 return;
 }
 let index = (slice * dims.m + row) * dims.n + col;
 var value = sum;
 let count = min(4u, dims.n - col);
-if (HAS_BIAS) {
-value += bias_from(col);
-}
+if (HAS_BIAS) { value += column.bias; }
 if (HAS_PRE) { put_pre(index, count, value); }
 if (ACT != 0u) {
 value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
 }
-if (HAS_GATE) {
-let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
-value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
-}
+if (HAS_GATE) { value *= column.gate; }
 if (HAS_RESIDUAL) {
-let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+var own = row;
+if (dims.residual_rows < dims.m) { own %= dims.residual_rows; }
+let at = (batch * dims.residual_rows + own) * dims.n + col;
 if (VEC_N) {
 value += residual_at(at / 4u);
 } else {
@@ -19594,17 +19676,24 @@ put_out(index, count, value);
 
 
 
-fn finish_glu(batch: u32, row: u32, col: u32, sum1: vec4f, sum2: vec4f) {
+
+struct Halves {
+x1: vec4f,
+x2: vec4f,
+}
+
+fn glu_bias(col: u32) -> Halves {
+if (HAS_BIAS) { return Halves(bias_from(col), bias_from(dims.n / 2u + col)); }
+return Halves();
+}
+
+fn finish_glu(batch: u32, row: u32, col: u32, sum1: vec4f, sum2: vec4f, biases: Halves) {
 let hidden = dims.n / 2u;
 if (row >= dims.m || col >= hidden) {
 return;
 }
-var x1 = sum1;
-var x2 = sum2;
-if (HAS_BIAS) {
-x1 += bias_from(col);
-x2 += bias_from(hidden + col);
-}
+let x1 = sum1 + biases.x1;
+let x2 = sum2 + biases.x2;
 let count = min(4u, hidden - col);
 let line = batch * dims.m + row;
 if (HAS_PRE) {

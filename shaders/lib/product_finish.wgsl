@@ -12,27 +12,52 @@ fn bias_from(col: u32) -> vec4f {
   return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
 }
 
+// Of columns [col, col + 4) of n at a row; likewise.
+fn gate_from(row: u32, col: u32) -> vec4f {
+  let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
+  let last = dims.n - 1u;
+  return vec4f(gate[at + col], gate[at + min(col + 1u, last)], gate[at + min(col + 2u, last)], gate[at + min(col + 3u, last)]);
+}
+
+// What columns [col, col + 4) have in common, read once for all rows of an invocation: the bias, and the gate of a block of rows.
+struct Column {
+  bias: vec4f,
+  gate: vec4f,
+}
+
+// `row` is the first of a block of rows.
+fn column_from(row: u32, col: u32) -> Column {
+  var column = Column(vec4f(), vec4f(1.0));
+  if (HAS_BIAS) { column.bias = bias_from(col); }
+  if (HAS_GATE) { column.gate = gate_from(row, col); }
+  return column;
+}
+
+// For a later row of a block of `rows`, which begins at a multiple of it: its gate is that of the first but where gates change within.
+fn column_at(first: Column, row: u32, col: u32, rows: u32) -> Column {
+  var column = first;
+  if (HAS_GATE && dims.gate_rows % rows != 0u) { column.gate = gate_from(row, col); }
+  return column;
+}
+
 // The epilogue of four outputs from (row, col) on.
-fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f) {
+fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f, column: Column) {
   if (row >= dims.m || col >= dims.n) {
     return;
   }
   let index = (slice * dims.m + row) * dims.n + col;
   var value = sum;
   let count = min(4u, dims.n - col);
-  if (HAS_BIAS) {
-    value += bias_from(col);
-  }
+  if (HAS_BIAS) { value += column.bias; }
   if (HAS_PRE) { put_pre(index, count, value); }
   if (ACT != 0u) {
     value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
   }
-  if (HAS_GATE) {
-    let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset + col;
-    value *= vec4f(gate[at], gate[at + min(1u, count - 1u)], gate[at + min(2u, count - 1u)], gate[at + min(3u, count - 1u)]);
-  }
+  if (HAS_GATE) { value *= column.gate; }
   if (HAS_RESIDUAL) {
-    let at = (batch * dims.residual_rows + row % dims.residual_rows) * dims.n + col;
+    var own = row;
+    if (dims.residual_rows < dims.m) { own %= dims.residual_rows; } // a division takes as long as a dozen products
+    let at = (batch * dims.residual_rows + own) * dims.n + col;
     if (VEC_N) {
       value += residual_at(at / 4u);
     } else {

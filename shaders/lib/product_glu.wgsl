@@ -4,17 +4,24 @@
 // @use activation
 // @use product_finish
 
-fn finish_glu(batch: u32, row: u32, col: u32, sum1: vec4f, sum2: vec4f) {
+// The bias of columns [col, col + 4) of each half, read once for all rows of an invocation.
+struct Halves {
+  x1: vec4f,
+  x2: vec4f,
+}
+
+fn glu_bias(col: u32) -> Halves {
+  if (HAS_BIAS) { return Halves(bias_from(col), bias_from(dims.n / 2u + col)); }
+  return Halves();
+}
+
+fn finish_glu(batch: u32, row: u32, col: u32, sum1: vec4f, sum2: vec4f, biases: Halves) {
   let hidden = dims.n / 2u;
   if (row >= dims.m || col >= hidden) {
     return;
   }
-  var x1 = sum1;
-  var x2 = sum2;
-  if (HAS_BIAS) {
-    x1 += bias_from(col);
-    x2 += bias_from(hidden + col);
-  }
+  let x1 = sum1 + biases.x1;
+  let x2 = sum2 + biases.x2;
   let count = min(4u, hidden - col);
   let line = batch * dims.m + row;
   if (HAS_PRE) {

@@ -60,6 +60,9 @@ export const matrixCases: KernelCase[] = [
     matrixCase(F16, LAYOUTS[i] as MatmulLayout, EPILOGUE, { ...ODD, gateRows: 7, residualRows: 141 }, size),
   ]),
   matrixCase(F16, 'nt', ['bias', 'gate', 'residual', 'f16'], { m: 72, n: 72, k: 64, gateRows: 8, residualRows: 12 }),
+  // Gates that change between blocks of rows, and within none.
+  matrixCase(F16, 'nn', ['bias', 'gate', 'residual'], { m: 89, n: 72, k: 40, gateRows: 32 }),
+  matrixCase(F32X3, 'nn', ['bias', 'gate', 'residual'], { m: 89, n: 72, k: 40, gateRows: 32 }),
   matrixCase(F16, 'nn', ['residual'], SHARED),
   matrixCase(F32X3, 'nn', ['residual'], SHARED),
   matrixCase(F32X3, 'nt', ['bias', 'silu', 'pre', 'residual'], { m: 5, n: 3, k: 613 }),
@@ -103,9 +106,11 @@ export function emulatedCases(family: NonNullable<MatmulHow['family']>): KernelC
   ];
   return [
     matrixCase(f16, 'nn', EPILOGUE, EIGHTS),
+    matrixCase(f16, 'nn', ['bias', 'gate', 'residual'], { m: 40, n: 24, k: 40, gateRows: 16 }),
     matrixCase(f16, 'nt', ['f16 in'], { ...ODD, k: 72 }),
     matrixCase(f16, 'tn', ['f16 b'], SPLIT),
     matrixCase(f32x3, 'nt', EPILOGUE, EIGHTS),
+    matrixCase(f32x3, 'nn', ['bias', 'gate', 'residual'], { m: 40, n: 24, k: 40, gateRows: 32 }),
     matrixCase(f32x3, 'tn', [], { ...SPLIT, k: 1200 }),
   ];
 }
