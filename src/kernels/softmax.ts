@@ -1,14 +1,4 @@
-import {
-  type Caps,
-  defineKernel,
-  flag,
-  group,
-  groupsOf,
-  optional,
-  powerOfTwo,
-  tileSize,
-  whole,
-} from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, groupsOf, optional, tileSize, whole } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { rowSizes, withinGroup } from './row_tile.ts';
 

@@ -1,14 +1,4 @@
-import {
-  type Caps,
-  defineKernel,
-  flag,
-  group,
-  type KnobValue,
-  optional,
-  powerOfTwo,
-  tileSize,
-  whole,
-} from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, type KnobValue, optional, tileSize } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { type RowTile, rowTile } from './row_tile.ts';
 
