@@ -38,6 +38,13 @@ const digits = (preset: string, changes: object, size: number, gpuOnly: boolean)
   gpuOnly,
 });
 
+/** One block of 6 heads, with its embedding, its head and the optimiser: what other WebGPU libraries are measured by. */
+const block = (batch_size: number, gpuOnly: boolean): ModelCase => ({
+  ...latents('SiT-S/2', 4, 16, batch_size),
+  changes: { transport: PLAIN, model: { name: 'SiT-S/2', depth: 1 }, data: { batch_size } } as PartialConfig,
+  gpuOnly,
+});
+
 const CASES_OF_F32: { readonly [name: string]: ModelCase } = {
   'step tiny preset': digits('tiny', {}, 28, false),
   'step 28x28 w128 d6 b128': digits('multistep', SMALL, 28, true),
@@ -47,6 +54,8 @@ const CASES_OF_F32: { readonly [name: string]: ModelCase } = {
   'step TiT-S/2 b64': latents('TiT-S/2', 4, 32, 64),
   'step TiT-B/2 b32': latents('TiT-B/2', 4, 32, 32),
   'step TiT-XL/1 b16': latents('TiT-XL/1', 32, 16, 16),
+  'step SiT block T64 w384 b16': block(16, true),
+  'step SiT block T64 w384 b4': block(4, false),
   'step EDM2-XS 64x64 b8': latents('EDM2-XS', 4, 64, 8),
   'step EDM2-S 64x64 b8': latents('EDM2-S', 4, 64, 8),
   'step UNet+ 32x32 b32': { ...latents('UNet+', 3, 32, 32), data: [3, 32, 1] },
