@@ -198,22 +198,42 @@ describe('the bench', () => {
   });
 
   it("holds results against another library's times of the same work", () => {
+    const about = { torch: '2.11', device: 'H100' };
     const path = file('torch.jsonl', [
-      { ...timed('step', 20), torch: '2.11', device: 'H100', dtype: 'f32', forward_ms: 8, peak_bytes: 400 },
-      { ...timed('backward', 4), ours: ['by q', 'by k and v'] },
-      { ...timed('half known', 4), ours: ['by q', 'by x'] },
-      timed('other', 1),
+      { ...timed('step', 20), ...about, dtype: 'f32', forward_ms: 8, peak_bytes: 400 },
+      { ...timed('backward', 4), ...about, dtype: 'f32', ours: ['by q', 'by k and v'] },
+      { ...timed('half known', 4), ...about, dtype: 'f32', ours: ['by q', 'by x'] },
+      { ...timed('other', 1), ...about, dtype: 'f32' },
     ]);
     const results = [
-      { case: 'step', ms: 10, forwardMs: 2, peakBytes: 100 },
-      { case: 'by q', ms: 1 },
-      { case: 'by k and v', ms: 5 },
+      { case: 'step', dtype: 'f32', ms: 10, forwardMs: 2, peakBytes: 100 },
+      { case: 'step f32x3', dtype: 'f32x3', ms: 5 },
+      { case: 'step mixed', dtype: 'mixed', ms: 3 },
+      { case: 'by q', dtype: 'f32', ms: 1 },
+      { case: 'by k and v', dtype: 'f32', ms: 5 },
     ];
+    const rowsOf = (lines: readonly string[]) => lines.slice(2).map((line) => line.trim().split(/\s+/));
     const lines = new Baseline(path).compare(results);
-    expect(lines[0]).toBe(`ours / theirs (${path}: PyTorch 2.11, H100, f32)`);
-    expect(lines.slice(2).map((line) => line.trim().split(/\s+/))).toEqual([
-      ['10.0000', '20.0000', '0.500', '0.250', '0.250', 'step'],
-      ['6.0000', '4.0000', '1.500', 'backward'],
+    expect(lines[0]).toBe(`ours / theirs (${path}: PyTorch 2.11, H100)`);
+    expect(lines[1]).toMatch(/ dtypes +case \(ms\)$/);
+    const inF32 = [
+      ['10.0000', '20.0000', '0.500', '0.250', '0.250', 'f32/f32', 'step'],
+      ['5.0000', '20.0000', '0.250', 'f32x3/f32', 'step'],
+      ['6.0000', '4.0000', '1.500', 'f32/f32', 'backward'],
+    ];
+    expect(rowsOf(lines)).toEqual(inF32);
+    const half = { ...timed('step', 6), ...about, dtype: 'bf16', ours: ['step mixed'] };
+    const both = join(folder, 'both.jsonl');
+    writeFileSync(both, `${readFileSync(path, 'utf8')}\n${JSON.stringify(half)}\n`);
+    const inHalf = ['3.0000', '6.0000', '0.500', 'mixed/bf16', 'step'];
+    expect(rowsOf(new Baseline(both).compare(results))).toEqual([...inF32, inHalf]);
+    const variants = file('variants.jsonl', [
+      { ...half, variant: 'eager' },
+      { ...half, variant: 'compiled', ms: 3 },
+    ]);
+    expect(rowsOf(new Baseline(variants).compare(results))).toEqual([
+      ['3.0000', '6.0000', '0.500', 'mixed/bf16', 'eager', 'step'],
+      ['3.0000', '3.0000', '1.000', 'mixed/bf16', 'compiled', 'step'],
     ]);
     expect(new Baseline(path).compare([])).toEqual([`${path} has none of these cases`]);
     expect(() => new Baseline(file('wrong.jsonl', [{ case: 'x', error: 'no' }]))).toThrow(UsageError);
