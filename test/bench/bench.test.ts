@@ -9,7 +9,7 @@ import { decodeCases } from '../../bench/decode.ts';
 import type { Environment } from '../../bench/environment.ts';
 import { farthest, type KernelResult } from '../../bench/kernels.ts';
 import type { ModelResult } from '../../bench/model.ts';
-import { modelCases } from '../../bench/model_cases.ts';
+import { modelCase, modelCases } from '../../bench/model_cases.ts';
 import { modelRows } from '../../bench/model_suite.ts';
 
 import { ResultsFile, readResults } from '../../bench/results_file.ts';
@@ -282,10 +282,22 @@ describe('the bench', () => {
     const decoded = [...source.matchAll(/^ {4}"([^"]+ decode \d+)": \(/gm)].map(([, name]) => name);
     const convolutions = [...source.matchAll(/^3x3\/1 pad .*$/gm)].map(([text]) => `conv2d ${text}`);
     const all = [...named, ...attention, ...decoded, ...convolutions];
-    expect(all.length).toBe(6 + 8 + 2 * 4 + 3 + 16);
+    expect(all.length).toBe(9 + 8 + 2 * 4 + 3 + 16);
     const models = [modelCases, decodeCases].flatMap((cases) => cases(/(?:)/, false));
     const ours = new Set([...models, ...catalogue.map((kase) => `${kase.kernel} ${kase.name}`)]);
     expect(all.filter((name) => !ours.has(name as string))).toEqual([]);
+  });
+
+  it("has networks of as many parameters as the PyTorch baseline's", () => {
+    const source = readFileSync('tools/torch_baseline.py', 'utf8');
+    const theirs = [...source.matchAll(/^ {4}"(step [^"]+)": \(.* (\d+)\),$/gm)].map(([, name, n]) => [
+      name,
+      Number(n),
+    ]);
+    const parametersOf = (name: string) =>
+      modelCase(name).network.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    expect(theirs).toHaveLength(9);
+    expect(theirs).toEqual(theirs.map(([name]) => [name, parametersOf(name as string)]));
   });
 
   it('knows every case of the catalogue by a name of its own', () => {
