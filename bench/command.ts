@@ -14,7 +14,7 @@ import { ResultsFile, readResults } from './results_file.ts';
 import { profileLines, profileStep } from './step_profile.ts';
 import { type Measured, runSuite, type Suite } from './suite.ts';
 import { SUITES } from './suites.ts';
-import { tune } from './tune.ts';
+import { numbersLine, tune } from './tune.ts';
 import { isTunable, measureOn } from './tune_measure.ts';
 
 const ALL = /(?:)/;
@@ -48,10 +48,7 @@ export function addBench(ucgm: Command): void {
     .option('--baseline <file>', "show ours by another library's times: what tools/torch_baseline.py wrote")
     .option('--compare', 'compare two results files, case by case; exit code 1 if a case is slower, failed or missing')
     .option('--profile', 'one training step, the first of suite model that --filter takes: kernels, gaps, the host')
-    .option(
-      '--tune',
-      'search the tiles for this adapter, within a minute, and keep what was found for train, sample and bench',
-    )
+    .option('--tune', 'search the tiles for this adapter, within a minute, and keep what was found for all commands')
     .option(...NO_TUNED)
     .option('--allow <percent>', 'with --compare: how much slower a case may be (default: 10)', percent)
     .action(bench);
@@ -140,6 +137,7 @@ async function tuneAdapter(files: readonly string[], command: Command): Promise<
       const [before, after] = [found.before, found.after].map((share) => `${(100 * share).toFixed(1)}%`);
       console.log(`${found.of}: ${before} above the best of ${found.measured} ways, now ${after}`);
     }
+    console.log(numbersLine(numbers));
     cache.keep({ tuned: { date: new Date().toISOString(), numbers } });
     console.log(
       `${Object.keys(numbers).length} numbers, ${((performance.now() - start) / 1000).toFixed(0)} s: ${cache.path}`,

@@ -14,7 +14,8 @@ export interface Gap {
   readonly before: string;
 }
 
-const MAX_DISPATCHES = 2048;
+/** Dispatches of one query set: WebGPU allows 4096 queries, two a dispatch. */
+const PER_SET = 2048;
 
 type Span = readonly [begin: number, end: number];
 
@@ -25,7 +26,7 @@ type Span = readonly [begin: number, end: number];
  */
 export class Profiler {
   readonly #device: GPUDevice;
-  readonly #querySet: GPUQuerySet;
+  readonly #querySets: GPUQuerySet[] = [];
   readonly #create: GPUDevice['createCommandEncoder'];
   readonly #meter: WorkMeter | undefined;
   #labels: string[] = [];
@@ -37,7 +38,6 @@ export class Profiler {
     if (!device.features.has('timestamp-query')) throw new Error('the device has no timestamp-query');
     this.#device = device;
     this.#meter = meter;
-    this.#querySet = device.createQuerySet({ type: 'timestamp', count: 2 * MAX_DISPATCHES });
     this.#create = device.createCommandEncoder.bind(device);
   }
 
@@ -73,7 +73,7 @@ export class Profiler {
   }
 
   dispose(): void {
-    this.#querySet.destroy();
+    for (const set of this.#querySets) set.destroy();
   }
 
   /** An encoder whose compute passes are cut up. */
@@ -99,12 +99,11 @@ export class Profiler {
       dispatchWorkgroups: (x, y, z) => {
         const i = this.#labels.push(pipeline?.label ?? '') - 1;
         this.#works.push(this.#meter?.of(group));
-        if (i >= MAX_DISPATCHES) throw new Error(`more than ${MAX_DISPATCHES} dispatches to profile`);
         const pass = encoder.beginComputePass({
           timestampWrites: {
-            querySet: this.#querySet,
-            beginningOfPassWriteIndex: 2 * i,
-            endOfPassWriteIndex: 2 * i + 1,
+            querySet: this.#querySetOf(i),
+            beginningOfPassWriteIndex: 2 * (i % PER_SET),
+            endOfPassWriteIndex: 2 * (i % PER_SET) + 1,
           },
         });
         pass.setPipeline(pipeline as GPUComputePipeline);
@@ -116,6 +115,13 @@ export class Profiler {
     };
   }
 
+  /** Where the times of a dispatch are written. */
+  #querySetOf(dispatch: number): GPUQuerySet {
+    const at = Math.floor(dispatch / PER_SET);
+    this.#querySets[at] ??= this.#device.createQuerySet({ type: 'timestamp', count: 2 * PER_SET });
+    return this.#querySets[at];
+  }
+
   /** Beginning and end of each dispatch, from the first one's beginning on. */
   async #read(): Promise<Span[]> {
     const size = 16 * this.#labels.length;
@@ -123,7 +129,10 @@ export class Profiler {
     const resolved = device.createBuffer({ size, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
     const staging = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     const encoder = this.#create();
-    encoder.resolveQuerySet(this.#querySet, 0, 2 * this.#labels.length, resolved, 0);
+    for (let first = 0; first < this.#labels.length; first += PER_SET) {
+      const queries = 2 * Math.min(PER_SET, this.#labels.length - first);
+      encoder.resolveQuerySet(this.#querySetOf(first), 0, queries, resolved, 16 * first);
+    }
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
     device.queue.submit([encoder.finish()]);
     await staging.mapAsync(GPUMapMode.READ);

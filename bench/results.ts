@@ -28,12 +28,19 @@ export class ResultsError extends FixableError {
 
 /** Reads the text of a results file. @throws ResultsError for what is none. */
 export function parseResults(text: string, where: string): Results {
-  const lines = text.split('\n').flatMap((line, i) => (line.trim() ? [parsed(line, `${where}: line ${i + 1}`)] : []));
+  const lines = parseLines(text, where);
   const environment = lines.find((line) => line.suite === 'environment') as unknown as Environment | undefined;
-  const cases = lines.filter((line) => typeof line.case === 'string' && (isTimed(line) || line.error !== undefined));
-  if (cases.length === 0) throw new ResultsError(`${where} holds no case`, 'give what bench --json wrote');
-  return { environment, cases: new Map(cases.map((line) => [line.case, line])) };
+  return { environment, cases: new Map(lines.filter(isCase).map((line) => [line.case, line])) };
 }
+
+/** Every line of a results file that is an object. @throws ResultsError for a text without a case. */
+export function parseLines(text: string, where: string): Line[] {
+  const lines = text.split('\n').flatMap((line, i) => (line.trim() ? [parsed(line, `${where}: line ${i + 1}`)] : []));
+  if (!lines.some(isCase)) throw new ResultsError(`${where} holds no case`, 'give what bench --json wrote');
+  return lines;
+}
+
+const isCase = (line: Line): boolean => typeof line.case === 'string' && (isTimed(line) || line.error !== undefined);
 
 /** Whether a case was measured. */
 export const isTimed = (line: Line | undefined): line is Line & { readonly ms: number } =>

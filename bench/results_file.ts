@@ -2,7 +2,7 @@ import { appendFileSync, closeSync, existsSync, openSync, readFileSync, rmSync, 
 import { UsageError } from '../src/cli/failure.ts';
 import { systemReason } from '../src/io/errors.ts';
 import type { Environment } from './environment.ts';
-import { parseResults, type Results } from './results.ts';
+import { isTimed, parseLines, parseResults, type Results } from './results.ts';
 
 /**
  * A results file being written: an environment, then a line a case as soon as it is measured, so that a run that is ended early
@@ -42,12 +42,16 @@ export class ResultsFile {
 }
 
 /** Reads a results file. @throws UsageError for a file that cannot be read, ResultsError for one that is none. */
-export function readResults(path: string): Results {
-  let text: string;
+export const readResults = (path: string): Results => parseResults(readText(path), path);
+
+/** All cases of a results file that were timed, in its order, those of one name too. @throws as readResults. */
+export const readTimes = (path: string) =>
+  parseLines(readText(path), path).filter((line) => typeof line.case === 'string' && isTimed(line));
+
+function readText(path: string): string {
   try {
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     throw new UsageError(`${path} cannot be read (${systemReason(error)})`, 'give a file that bench --json wrote');
   }
-  return parseResults(text, path);
 }

@@ -93,6 +93,12 @@ export interface Tuned {
   readonly measured: number;
 }
 
+/** Numbers as one line, for an issue or the table of `src/kernels/tuning_tile.ts`: path = value. */
+export function numbersLine(numbers: TunedNumbers): string {
+  const all = Object.entries(numbers).map(([path, value]) => `${path} = ${value}`);
+  return all.length > 0 ? all.join(', ') : 'no number that is better than those of the table';
+}
+
 /** Ways by shape, with their times by parts of k. */
 type Table = ReadonlyMap<object, ReadonlyMap<string, BySplits>>;
 

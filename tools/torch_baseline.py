@@ -6,8 +6,8 @@
 
 A step is forward, flow-matching loss, backward and AdamW, in eager mode unless --compile is given; f32 means f32, without TF32.
 The step `MNIST setting` is the reference's training step: an enhanced target (zeta .47), so a second forward pass of a teacher
-that is an average of the weights, and an average to sample from. A `decode` is one
-latent's picture by random weights. Every case is warmed for 1.2 s; then the median of 9 spans of at
+that is an average of the weights, and an average to sample from. A step of another number of parameters than ours is refused. A
+`decode` is one latent's picture by random weights. Every case is warmed for 1.2 s; then the median of 9 spans of at
 least 20 ms, by events of the device. Prints a JSON line a case: ms, p10, p90 and forward_ms in milliseconds, peak_bytes of a step.
 """
 
@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from torch_unets import EDM2, UNetPlus
 
 DEVICE = "cuda"
 WARM_S = 1.2
@@ -153,14 +155,17 @@ class TiT(nn.Module):
         return h.reshape(batch, channels, grid * patch, grid * patch)
 
 
-# name: TiT(size, patch, channels, width, depth, heads, classes), batch, learning rate, zeta
+# name: network, (batch, channels, size) of its images, classes, learning rate, zeta, parameters that ours has
 STEPS = {
-    "step tiny preset": ((28, 4, 1, 64, 4, 4, 10), 32, 4e-3, 0),
-    "step 28x28 w128 d6 b128": ((28, 4, 1, 128, 6, 4, 10), 128, 2e-4, 0),
-    "step MNIST setting": ((32, 4, 1, 192, 6, 3, 10), 256, 5e-4, 0.47),
-    "step TiT-S/2 b64": ((32, 2, 4, 384, 12, 6, 1000), 64, 2e-4, 0),
-    "step TiT-B/2 b32": ((32, 2, 4, 768, 12, 12, 1000), 32, 2e-4, 0),
-    "step TiT-XL/1 b16": ((16, 1, 32, 1152, 28, 16, 1000), 16, 2e-4, 0),
+    "step tiny preset": (lambda: TiT(28, 4, 1, 64, 4, 4, 10), (32, 1, 28), 10, 4e-3, 0, 330336),
+    "step 28x28 w128 d6 b128": (lambda: TiT(28, 4, 1, 128, 6, 4, 10), (128, 1, 28), 10, 2e-4, 0, 1869324),
+    "step MNIST setting": (lambda: TiT(32, 4, 1, 192, 6, 3, 10), (256, 1, 32), 10, 5e-4, 0.47, 4169104),
+    "step TiT-S/2 b64": (lambda: TiT(32, 2, 4, 384, 12, 6, 1000), (64, 4, 32), 1000, 2e-4, 0, 32865040),
+    "step TiT-B/2 b32": (lambda: TiT(32, 2, 4, 768, 12, 12, 1000), (32, 4, 32), 1000, 2e-4, 0, 130315792),
+    "step TiT-XL/1 b16": (lambda: TiT(16, 1, 32, 1152, 28, 16, 1000), (16, 32, 16), 1000, 2e-4, 0, 674896160),
+    "step EDM2-XS 64x64 b8": (lambda: EDM2(64, 4, 128, 1000), (8, 4, 64), 1000, 2e-4, 0, 124713125),
+    "step EDM2-S 64x64 b8": (lambda: EDM2(64, 4, 192, 1000), (8, 4, 64), 1000, 2e-4, 0, 280212709),
+    "step UNet+ 32x32 b32": (lambda: UNetPlus(32, 3, 128), (32, 3, 32), 1, 2e-4, 0, 55732739),
 }
 
 
@@ -188,11 +193,17 @@ def time_work(work):
     return {"ms": ms, "p10": p10, "p90": p90}
 
 
+def memory_format(options):
+    return torch.channels_last if options.channels_last else torch.contiguous_format
+
+
 def measure_step(name, options):
-    sizes, batch, learning_rate, zeta = STEPS[name]
-    size, _, channels, _, _, _, classes = sizes
+    make, (batch, channels, size), classes, learning_rate, zeta, expected = STEPS[name]
     torch.manual_seed(0)
-    model = TiT(*sizes).to(DEVICE)
+    model = make().to(DEVICE, memory_format=memory_format(options))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    if parameters != expected:
+        raise ArithmeticError(f"{name}: {parameters} parameters, ours has {expected}")
     # Neither fused nor foreach is named: PyTorch takes foreach by itself, and one loop a tensor where fused=False is given.
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.95), weight_decay=0)
     # Before the model is compiled: an average is a copy.
@@ -201,7 +212,7 @@ def measure_step(name, options):
     ready = torch.compile if options.compile else (lambda module: module)
     network = ready(model)
     teach = ready(teacher.module) if zeta else None
-    x = torch.randn(batch, channels, size, size, device=DEVICE)
+    x = torch.randn(batch, channels, size, size, device=DEVICE).contiguous(memory_format=memory_format(options))
     y = torch.randint(classes, (batch,), device=DEVICE)
     dropped = round(0.1 * batch) if zeta else 0
     if dropped:
@@ -263,7 +274,10 @@ def measure_step(name, options):
     peak = torch.cuda.max_memory_allocated()
     if not math.isfinite(loss):
         raise ArithmeticError(f"{name}: the loss is {loss}")
-    return {**result, "forward_ms": time_work(forward)["ms"], "peak_bytes": peak, "shape": [batch, channels, size, size]}
+    model.eval()  # without dropout, and weights stay as they are
+    forward_ms = time_work(forward)["ms"]
+    shape = [batch, channels, size, size]
+    return {**result, "forward_ms": forward_ms, "peak_bytes": peak, "shape": shape, "parameters": parameters}
 
 
 class ResBlock(nn.Module):
@@ -353,9 +367,9 @@ DECODES = {
 def measure_decode(name, options):
     make, channels, size = DECODES[name]
     torch.manual_seed(0)
-    decoder = make().to(DEVICE).eval()
+    decoder = make().to(DEVICE, memory_format=memory_format(options)).eval()
     ready = torch.compile(decoder) if options.compile else decoder
-    z = torch.randn(1, channels, size, size, device=DEVICE)
+    z = torch.randn(1, channels, size, size, device=DEVICE).contiguous(memory_format=memory_format(options))
 
     def decode():
         with torch.no_grad(), torch.autocast(DEVICE, torch.bfloat16, enabled=options.dtype == "bf16"):
@@ -507,6 +521,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", type=argparse.FileType("w"), help="write the lines to a file too")
     parser.add_argument("--dtype", choices=["f32", "tf32", "bf16"], default="f32", help="bf16 is autocast in steps")
     parser.add_argument("--compile", action="store_true", help="torch.compile instead of eager mode")
+    parser.add_argument("--channels-last", action="store_true", help="steps and decoders with channels last in memory")
     options = parser.parse_args()
     names = [name for name in (*STEPS, *DECODES, *KERNELS) if options.filter.search(name)]
     if not names:
@@ -515,7 +530,7 @@ def main():
         parser.error("PyTorch finds no CUDA device")
     torch.backends.cuda.matmul.allow_tf32 = options.dtype == "tf32"
     torch.backends.cudnn.allow_tf32 = options.dtype == "tf32"
-    mode = "compiled" if options.compile else "eager"
+    mode = ("compiled" if options.compile else "eager") + (", channels last" if options.channels_last else "")
     common = {"suite": "torch", "torch": torch.__version__, "device": torch.cuda.get_device_name(), "variant": mode}
     failed = 0
     for name in names:

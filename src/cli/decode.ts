@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { originOf } from '../data/latent_origin.ts';
 import { adapterName } from '../device/index.ts';
-import { openNodeDevice } from '../device/node.ts';
 import { type FloatArray, isZip, parseNpz } from '../io/npy.ts';
 import { readBytes } from '../io/read.node.ts';
 import { parseSafetensors, toFloat32 } from '../io/safetensors.ts';
@@ -12,6 +11,7 @@ import { Workspace } from '../tensor/index.ts';
 import { autoencoderFile } from './autoencoder.ts';
 import { UsageError } from './failure.ts';
 import { countNumber } from './numbers.ts';
+import { NO_TUNED, openTunedDevice } from './open_device.ts';
 import { checkEmptyFolder, prepareFiles } from './output.ts';
 import { imageFolder, type SampleForm } from './sample_files.ts';
 import { writeSampleGrid } from './sample_grid.ts';
@@ -23,6 +23,7 @@ interface DecodeOptions {
   grid?: string;
   images?: string;
   columns: number;
+  tuned?: boolean;
 }
 
 /** Arrays of an .npz that may hold the latents, in order. */
@@ -40,6 +41,7 @@ export function addDecode(ucgm: Command): void {
     .option('--grid <file>', 'PNG to write, of all images')
     .option('--columns <n>', 'images side by side in --grid', countNumber, 8)
     .option('--images <folder>', 'new folder to write: a PNG an image (000000.png ...), and labels.csv')
+    .option(...NO_TUNED)
     .action(decode);
 }
 
@@ -67,7 +69,7 @@ async function decode(path: string, options: DecodeOptions): Promise<void> {
   if (grid !== undefined) checkCount({ input: form.shape }, count, '--grid');
   const whole = new Float32Array(grid === undefined ? 0 : count * one);
   const sink = images === undefined ? undefined : imageFolder(images, form);
-  const device = await openNodeDevice();
+  const device = await openTunedDevice({ tuned: options.tuned });
   const workspace = new Workspace(device);
   const start = performance.now();
   const stop = new StopSignals();

@@ -6,7 +6,6 @@ import { LatentShards } from '../data/latent_shards.node.ts';
 import { latentStats } from '../data/latent_stats.node.ts';
 import { LatentShardWriter } from '../data/latent_writer.node.ts';
 import { adapterName } from '../device/index.ts';
-import { openNodeDevice } from '../device/node.ts';
 import { type Autoencoder, encodePictures, type HostImages } from '../models/autoencoders/autoencoder.ts';
 import { openAutoencoder } from '../models/autoencoders/registry.ts';
 import { normal, STREAM } from '../rng/philox.ts';
@@ -16,6 +15,7 @@ import { Workspace } from '../tensor/index.ts';
 import { autoencoderFile } from './autoencoder.ts';
 import { UsageError } from './failure.ts';
 import { countNumber, seedNumber } from './numbers.ts';
+import { NO_TUNED, openTunedDevice } from './open_device.ts';
 import { checkApart, checkEmptyFolder, statOf } from './output.ts';
 import { StopSignals } from './stop.ts';
 
@@ -28,6 +28,7 @@ interface EncodeOptions {
   flip: boolean;
   batch: number;
   seed: number;
+  tuned?: boolean;
 }
 
 export function addEncode(ucgm: Command): void {
@@ -42,6 +43,7 @@ export function addEncode(ucgm: Command): void {
     .option('--no-flip', 'leave out the mirror images, which are stored too')
     .option('--batch <n>', 'images at a time', countNumber, 32)
     .option('--seed <n>', 'seed of the noise, for an autoencoder that draws its latents', seedNumber, 0)
+    .option(...NO_TUNED)
     .action(encode);
 }
 
@@ -57,7 +59,7 @@ async function encode(options: EncodeOptions): Promise<void> {
       `${data} holds no images${tree.leftOut.line ? `; ${tree.leftOut.line}` : ''}`,
       'give PNG, JPEG or WebP files, those of each class in a folder of their own',
     );
-  const device = await openNodeDevice();
+  const device = await openTunedDevice({ tuned: options.tuned });
   const workspace = new Workspace(device);
   const autoencoder = openAutoencoder(workspace, vae, file);
   const classNames = tree.classes.map(({ name }) => name);

@@ -17,6 +17,7 @@ import { HEADER, lineOf, settingOf, sizesLine } from './eval_table.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, readFeatures } from './features.ts';
 import { countNumber, numberList, seedNumber, seedNumbers } from './numbers.ts';
+import { NO_TUNED } from './open_device.ts';
 import { prepareFiles } from './output.ts';
 import { ranks, SHARE_DEVICE } from './ranks.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
@@ -32,6 +33,7 @@ export interface ScoringFlags extends WeightsFlags, DecoderFlags {
   data?: string;
   images: number;
   batch: number;
+  tuned?: boolean;
 }
 
 interface EvalOptions extends Omit<ScoringFlags, 'from'>, SamplingFlags {
@@ -55,7 +57,8 @@ export function addScoringOptions(command: Command, images: number): Command {
     )
     .option('--data <name>', "images to compare with (default: the run's; a run on latents has none)")
     .option('--images <n>', 'samples, in equal numbers of each class', countNumber, images)
-    .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', countNumber, 500);
+    .option('--batch <n>', 'images sampled at a time, fewer where the device cannot hold so many', countNumber, 500)
+    .option(...NO_TUNED);
 }
 
 export function addEval(ucgm: Command): void {
@@ -136,6 +139,7 @@ async function evaluateOne(options: Omit<EvalOptions, 'from'> & { from: string }
       signal,
       nearest,
       shareDevice: options.shareDevice ?? false,
+      tuned: options.tuned,
     });
     if (writes && json !== undefined && about && rows.length > 0) {
       writeRows(json, { ...about, rows, date: new Date().toISOString().slice(0, 10) });

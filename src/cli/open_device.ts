@@ -1,8 +1,11 @@
+import { hostname } from 'node:os';
 import { openNodeDevice } from '../device/node.ts';
 import { capsOf, rememberTuning } from '../kernel/index.ts';
 import { hasMatrices } from '../kernels/matmul_matrix.ts';
+import { firstAlone } from '../parallel/agree.ts';
 import { distrustedBecause, rememberSelfTest, type SelfTest, selfTest } from '../run/self_test.ts';
 import { AdapterCache } from './adapter_cache.ts';
+import { rankName, ranks } from './ranks.ts';
 
 export interface OpeningOptions {
   /** Take what `ucgm bench --tune` has kept; true if left out. */
@@ -16,18 +19,24 @@ export const NO_TUNED = ['--no-tuned', 'leave out what ucgm bench --tune has kep
 
 /**
  * Opens a device with what is known of its adapter: the numbers that were measured on it, if they were, and whether its experimental
- * variants are right, which is tried once an adapter and driver. Says so, a line each.
+ * variants are right, which is tried once an adapter and driver. Says so, a line each. Ranks that have one file of an adapter open it one
+ * before the others, which then know what it found; it alone speaks.
  */
 export async function openTunedDevice(options: OpeningOptions = {}): Promise<GPUDevice> {
   const device = await openNodeDevice();
-  return withKept(device, new AdapterCache(device), options);
+  const cache = new AdapterCache(device);
+  return firstAlone(ranks(), `${hostname()} ${cache.path}`, (first) =>
+    withKept(device, cache, { ...options, ...(!first && SILENT) }),
+  );
 }
+
+const SILENT = { say: () => {}, warn: () => {} };
 
 /** A device with what its file keeps of it. @param test the self-test. */
 export async function withKept(
   device: GPUDevice,
   cache: AdapterCache,
-  { tuned = true, say = console.log, warn = (line) => console.warn(`warning: ${line}`) }: OpeningOptions,
+  { tuned = true, say = console.log, warn = (line) => console.warn(`warning: ${rankName()}${line}`) }: OpeningOptions,
   test: (device: GPUDevice) => Promise<SelfTest> = selfTest,
 ): Promise<GPUDevice> {
   const kept = cache.read();

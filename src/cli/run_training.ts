@@ -24,7 +24,7 @@ import { checkApart, checkFolder } from './output.ts';
 import { Progress } from './progress.ts';
 import { placeRanks, ranks } from './ranks.ts';
 import { StopSignals } from './stop.ts';
-import { takePart, tellOthers } from './training_rank.ts';
+import { type RankOptions, takePart, tellOthers } from './training_rank.ts';
 import { reportTraining } from './training_report.ts';
 
 export interface TrainingRequest {
@@ -37,8 +37,6 @@ export interface TrainingRequest {
   readonly weights?: HostParameters;
   /** Weights of the frozen teacher; those of the start if left out. */
   readonly teacher?: HostParameters;
-  /** Take what is kept of the adapter; true if left out. */
-  readonly tuned?: boolean | undefined;
 }
 
 const warn = (text: string) => console.warn(`warning: ${text}`);
@@ -48,8 +46,8 @@ const warn = (text: string) => console.warn(`warning: ${text}`);
  * first does so, and tells the others what they take part in.
  * @param asked what is trained: of several ranks only the first is asked.
  */
-export async function runTraining(asked: () => TrainingRequest, shareDevice = false): Promise<void> {
-  if (ranks().rank > 0) return takePart(shareDevice);
+export async function runTraining(asked: () => TrainingRequest, opening: RankOptions = {}): Promise<void> {
+  if (ranks().rank > 0) return takePart(opening);
   const request = asked();
   const { config, resume, out } = request;
   if (!resume) {
@@ -65,7 +63,7 @@ export async function runTraining(asked: () => TrainingRequest, shareDevice = fa
     const part = partOf(config.data.batch_size, 0, ranks().size);
     const source = await openBatches(config.data, config.train.seed, stats, part, ownScale);
     try {
-      await trainFrom(source, request, stop, shareDevice);
+      await trainFrom(source, request, stop, opening);
     } finally {
       await source.close();
     }
@@ -80,7 +78,7 @@ async function trainFrom(
   source: OpenedData,
   request: TrainingRequest,
   stop: StopSignals,
-  shareDevice: boolean,
+  opening: RankOptions,
 ): Promise<void> {
   const { config, resume, out } = request;
   const decoder = source instanceof LatentBatches ? keepLatents(source, config) : undefined;
@@ -106,7 +104,7 @@ async function trainFrom(
       config,
       source,
       store: openStore,
-      requestDevice: () => openDevice(source, request.tuned, shareDevice),
+      requestDevice: () => openDevice(source, opening),
       resume: resume !== undefined,
       weights,
       teacher,
@@ -135,9 +133,9 @@ function thisCommand(): CommandLine {
 }
 
 /** Says on which adapter, and on what, is trained. */
-async function openDevice(source: OpenedData, tuned: boolean | undefined, shareDevice: boolean): Promise<GPUDevice> {
+async function openDevice(source: OpenedData, { tuned, shareDevice }: RankOptions): Promise<GPUDevice> {
   const device = await openTunedDevice({ tuned });
-  await placeRanks(device, shareDevice);
+  await placeRanks(device, shareDevice ?? false);
   const items = source.latents ? 'latents' : 'images';
   console.log(
     `adapter ${adapterName(device)}; data ${source.name}, ${source.size} ${items} of ${source.numClasses} classes`,

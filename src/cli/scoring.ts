@@ -1,6 +1,5 @@
 import type { Dataset } from '../data/dataset.ts';
 import { adapterName } from '../device/index.ts';
-import { openNodeDevice } from '../device/node.ts';
 import { checkFits } from '../metrics/embed.ts';
 import { embedTogether } from '../metrics/embed_together.ts';
 import { frechetDistance, momentsOfFeatures } from '../metrics/frechet.ts';
@@ -18,6 +17,7 @@ import { type EmbeddedSamples, embedSamples } from './embed_samples.ts';
 import { UsageError } from './failure.ts';
 import { type FeaturesFile, featureNetwork } from './features.ts';
 import { type SeenSamples, writeNearest } from './nearest_grid.ts';
+import { openTunedDevice } from './open_device.ts';
 import { placeRanks, ranks } from './ranks.ts';
 import type { Source } from './source.ts';
 
@@ -36,6 +36,8 @@ export interface ScorerRequest {
   readonly precision: PassPrecision;
   /** Several ranks may work on one card. Default false. */
   readonly shareDevice?: boolean;
+  /** Take what is kept of the adapter; true if left out. */
+  readonly tuned?: boolean | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -69,7 +71,7 @@ export class Scorer {
   /** Opens a device, and takes the features of the training images. @throws MetricError for images that do not fit; the signal's reason. */
   static async open(request: ScorerRequest): Promise<Scorer> {
     const { source, latents, dataset, features, images, signal } = request;
-    const device = await openNodeDevice();
+    const device = await openTunedDevice({ tuned: request.tuned });
     await placeRanks(device, request.shareDevice ?? false);
     const first = ranks().rank === 0;
     const workspace = new Workspace(device);

@@ -79,6 +79,7 @@ async function search(options: SearchOptions): Promise<void> {
       images: heldOutImages,
       batch,
       precision: 'f32',
+      tuned: options.tuned,
       signal,
     });
     for (const config of starts) {

@@ -58,10 +58,9 @@ async function train(options: TrainOptions): Promise<void> {
     return {
       config: resolveConfig(options, folder),
       out: options.out,
-      tuned: options.tuned,
       ...(folder && { resume: folder }),
     };
-  }, options.shareDevice);
+  }, options);
 }
 
 /** Preset, then the run's or the given file, then the command line. */

@@ -1,15 +1,23 @@
 import { LatentBatches } from '../data/latent_batches.node.ts';
 import type { LatentStats } from '../data/latent_stats.node.ts';
 import { type OpenedData, openBatches } from '../data/load.node.ts';
-import { openNodeDevice } from '../device/node.ts';
 import { broadcastText, gatherTexts } from '../parallel/agree.ts';
 import { ParallelError } from '../parallel/communicator.ts';
 import { partOf } from '../parallel/share.ts';
 import { Session } from '../run/session.ts';
 import type { RunConfig } from '../run/settings.ts';
 import { SILENT_STORE } from '../run/silent_store.ts';
+import { openTunedDevice } from './open_device.ts';
 import { placeRanks, ranks } from './ranks.ts';
 import { StopSignals } from './stop.ts';
+
+/** What each rank of a training is told by its command line. */
+export interface RankOptions {
+  /** Take what is kept of the adapter; true if left out. */
+  readonly tuned?: boolean | undefined;
+  /** Several ranks may work on one card; false if left out. */
+  readonly shareDevice?: boolean | undefined;
+}
 
 /** What rank 0 tells the others of a training, as JSON. */
 interface Plan {
@@ -29,7 +37,7 @@ export async function tellOthers(config: RunConfig, source: OpenedData): Promise
 }
 
 /** What all ranks but the first do in a training: the steps, and nothing that is seen. */
-export async function takePart(shareDevice: boolean): Promise<void> {
+export async function takePart(opening: RankOptions): Promise<void> {
   const stop = new StopSignals();
   try {
     const { config, stats } = JSON.parse(await broadcastText(ranks())) as Plan;
@@ -38,7 +46,7 @@ export async function takePart(shareDevice: boolean): Promise<void> {
     const source = await openBatches(config.data, config.train.seed, scale, part);
     try {
       await checkSameData(source);
-      await trainFrom(source, config, stop, shareDevice);
+      await trainFrom(source, config, stop, opening);
     } finally {
       await source.close();
     }
@@ -52,15 +60,15 @@ async function trainFrom(
   source: OpenedData,
   config: RunConfig,
   stop: StopSignals,
-  shareDevice: boolean,
+  { tuned, shareDevice }: RankOptions,
 ): Promise<void> {
   const session = await Session.open({
     config,
     source,
     store: SILENT_STORE,
     requestDevice: async () => {
-      const device = await openNodeDevice();
-      await placeRanks(device, shareDevice);
+      const device = await openTunedDevice({ tuned });
+      await placeRanks(device, shareDevice ?? false);
       return device;
     },
     events: [{ started: () => stop.wait() }],

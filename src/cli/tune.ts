@@ -59,7 +59,7 @@ export function addTune(ucgm: Command): void {
     .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
     .option(...NO_TUNED)
     .option('--share-device', SHARE_DEVICE)
-    .action((options: TuneOptions) => runTraining(() => tuning(options), options.shareDevice));
+    .action((options: TuneOptions) => runTraining(() => tuning(options), options));
 }
 
 /** A recipe, by default the reference's, over the model, its data and its transport. */
@@ -91,7 +91,7 @@ function tuning(options: TuneOptions): TrainingRequest {
   const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
   const start = new Map([...weights, ...randomConstants(network)]);
-  return { config, out: options.out, weights: start, tuned: options.tuned, ...(teacher && { teacher }) };
+  return { config, out: options.out, weights: start, ...(teacher && { teacher }) };
 }
 
 /** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */

@@ -52,6 +52,23 @@ export async function anyOf(ranks: Communicator, said: boolean): Promise<boolean
   return all.includes(1);
 }
 
+/**
+ * Work of every rank that finds what the first to do it has kept: of ranks with the same key the first works alone, then all others.
+ * Where it fails, the others wait until all ranks are ended.
+ * @param key the same where one rank finds what another keeps. @param work is told whether its rank is the first of its key.
+ */
+export async function firstAlone<T>(
+  ranks: Communicator,
+  key: string,
+  work: (first: boolean) => Promise<T>,
+): Promise<T> {
+  const first = (await gatherTexts(ranks, key)).indexOf(key) === ranks.rank;
+  if (!first) await barrier(ranks);
+  const done = await work(first);
+  if (first) await barrier(ranks);
+  return done;
+}
+
 /** Waits until all ranks have come to this place. */
 export async function barrier(ranks: Communicator): Promise<void> {
   await anyOf(ranks, false);

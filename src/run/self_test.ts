@@ -136,8 +136,8 @@ function judged(
   return { ran: [variant], wrong: worst <= most ? [] : [`${variant} differs from the plain variant by ${worst}`] };
 }
 
-/** The buffers of a test, gone with it. */
-class Bench {
+/** The buffers of a test, gone with it, what runs on them, and what they hold then. */
+class ScratchBuffers {
   readonly #device: GPUDevice;
   readonly #buffers: GPUBuffer[] = [];
 
@@ -196,7 +196,7 @@ async function productTest(device: GPUDevice, matmul: typeof matrixMatmul, tile:
     matmul.create(device, { layout: 'nt', tile: { kind: 'plain', tm: 4, tn: 4, wgX: 8, wgY: 8 } }),
     largest.create(device, {}, { count: m * k }),
   ])) as [Kernel, Kernel, Kernel];
-  const on = new Bench(device);
+  const on = new ScratchBuffers(device);
   try {
     const [a, b] = [on.f32(eighths(m * k, 1)), on.f32(eighths(n * k, 2))];
     const [out, expected, ranges] = [on.empty(4 * m * n), on.empty(4 * m * n), on.empty(8 * LARGEST_PARTS)];
@@ -215,7 +215,7 @@ async function productTest(device: GPUDevice, matmul: typeof matrixMatmul, tile:
 
 async function attentionTest(device: GPUDevice, families: MatrixAttention, headDim: number): Promise<SelfTest> {
   const shape = { batch: 1, heads: 2, n: 77, head_dim: headDim, keys: 69 };
-  const on = new Bench(device);
+  const on = new ScratchBuffers(device);
   const { batch, heads, n, head_dim, keys } = shape;
   const dims = attentionDims(shape);
   const { mask_batch: _, mask_heads: __, mask_n: ___, offset: ____, softcap: _____, ...sizes } = dims;

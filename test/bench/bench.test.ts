@@ -9,7 +9,7 @@ import { decodeCases } from '../../bench/decode.ts';
 import type { Environment } from '../../bench/environment.ts';
 import { farthest, type KernelResult } from '../../bench/kernels.ts';
 import type { ModelResult } from '../../bench/model.ts';
-import { modelCases } from '../../bench/model_cases.ts';
+import { modelCase, modelCases } from '../../bench/model_cases.ts';
 import { modelRows } from '../../bench/model_suite.ts';
 
 import { ResultsFile, readResults } from '../../bench/results_file.ts';
@@ -198,22 +198,42 @@ describe('the bench', () => {
   });
 
   it("holds results against another library's times of the same work", () => {
+    const about = { torch: '2.11', device: 'H100' };
     const path = file('torch.jsonl', [
-      { ...timed('step', 20), torch: '2.11', device: 'H100', dtype: 'f32', forward_ms: 8, peak_bytes: 400 },
-      { ...timed('backward', 4), ours: ['by q', 'by k and v'] },
-      { ...timed('half known', 4), ours: ['by q', 'by x'] },
-      timed('other', 1),
+      { ...timed('step', 20), ...about, dtype: 'f32', forward_ms: 8, peak_bytes: 400 },
+      { ...timed('backward', 4), ...about, dtype: 'f32', ours: ['by q', 'by k and v'] },
+      { ...timed('half known', 4), ...about, dtype: 'f32', ours: ['by q', 'by x'] },
+      { ...timed('other', 1), ...about, dtype: 'f32' },
     ]);
     const results = [
-      { case: 'step', ms: 10, forwardMs: 2, peakBytes: 100 },
-      { case: 'by q', ms: 1 },
-      { case: 'by k and v', ms: 5 },
+      { case: 'step', dtype: 'f32', ms: 10, forwardMs: 2, peakBytes: 100 },
+      { case: 'step f32x3', dtype: 'f32x3', ms: 5 },
+      { case: 'step mixed', dtype: 'mixed', ms: 3 },
+      { case: 'by q', dtype: 'f32', ms: 1 },
+      { case: 'by k and v', dtype: 'f32', ms: 5 },
     ];
+    const rowsOf = (lines: readonly string[]) => lines.slice(2).map((line) => line.trim().split(/\s+/));
     const lines = new Baseline(path).compare(results);
-    expect(lines[0]).toBe(`ours / theirs (${path}: PyTorch 2.11, H100, f32)`);
-    expect(lines.slice(2).map((line) => line.trim().split(/\s+/))).toEqual([
-      ['10.0000', '20.0000', '0.500', '0.250', '0.250', 'step'],
-      ['6.0000', '4.0000', '1.500', 'backward'],
+    expect(lines[0]).toBe(`ours / theirs (${path}: PyTorch 2.11, H100)`);
+    expect(lines[1]).toMatch(/ dtypes +case \(ms\)$/);
+    const inF32 = [
+      ['10.0000', '20.0000', '0.500', '0.250', '0.250', 'f32/f32', 'step'],
+      ['5.0000', '20.0000', '0.250', 'f32x3/f32', 'step'],
+      ['6.0000', '4.0000', '1.500', 'f32/f32', 'backward'],
+    ];
+    expect(rowsOf(lines)).toEqual(inF32);
+    const half = { ...timed('step', 6), ...about, dtype: 'bf16', ours: ['step mixed'] };
+    const both = join(folder, 'both.jsonl');
+    writeFileSync(both, `${readFileSync(path, 'utf8')}\n${JSON.stringify(half)}\n`);
+    const inHalf = ['3.0000', '6.0000', '0.500', 'mixed/bf16', 'step'];
+    expect(rowsOf(new Baseline(both).compare(results))).toEqual([...inF32, inHalf]);
+    const variants = file('variants.jsonl', [
+      { ...half, variant: 'eager' },
+      { ...half, variant: 'compiled', ms: 3 },
+    ]);
+    expect(rowsOf(new Baseline(variants).compare(results))).toEqual([
+      ['3.0000', '6.0000', '0.500', 'mixed/bf16', 'eager', 'step'],
+      ['3.0000', '3.0000', '1.000', 'mixed/bf16', 'compiled', 'step'],
     ]);
     expect(new Baseline(path).compare([])).toEqual([`${path} has none of these cases`]);
     expect(() => new Baseline(file('wrong.jsonl', [{ case: 'x', error: 'no' }]))).toThrow(UsageError);
@@ -262,10 +282,22 @@ describe('the bench', () => {
     const decoded = [...source.matchAll(/^ {4}"([^"]+ decode \d+)": \(/gm)].map(([, name]) => name);
     const convolutions = [...source.matchAll(/^3x3\/1 pad .*$/gm)].map(([text]) => `conv2d ${text}`);
     const all = [...named, ...attention, ...decoded, ...convolutions];
-    expect(all.length).toBe(6 + 8 + 2 * 4 + 3 + 16);
+    expect(all.length).toBe(9 + 8 + 2 * 4 + 3 + 16);
     const models = [modelCases, decodeCases].flatMap((cases) => cases(/(?:)/, false));
     const ours = new Set([...models, ...catalogue.map((kase) => `${kase.kernel} ${kase.name}`)]);
     expect(all.filter((name) => !ours.has(name as string))).toEqual([]);
+  });
+
+  it("has networks of as many parameters as the PyTorch baseline's", () => {
+    const source = readFileSync('tools/torch_baseline.py', 'utf8');
+    const theirs = [...source.matchAll(/^ {4}"(step [^"]+)": \(.* (\d+)\),$/gm)].map(([, name, n]) => [
+      name,
+      Number(n),
+    ]);
+    const parametersOf = (name: string) =>
+      modelCase(name).network.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    expect(theirs).toHaveLength(9);
+    expect(theirs).toEqual(theirs.map(([name]) => [name, parametersOf(name as string)]));
   });
 
   it('knows every case of the catalogue by a name of its own', () => {

@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { diagnose, doctorCases } from '../../bench/doctor.ts';
 import { addDoctor } from '../../bench/doctor_command.ts';
+import { AdapterCache } from '../../src/cli/adapter_cache.ts';
 import { type Caps, defineKernel, PORTABLE } from '../../src/kernel/index.ts';
 import { type AttentionShape, chooseAttention } from '../../src/kernels/attention.ts';
 import { chooseConv, chooseConvWeight } from '../../src/kernels/conv.ts';
@@ -159,6 +163,7 @@ const broken = sumCase('this is not WGSL', 'sum_broken');
 describe('doctor', () => {
   afterEach(() => {
     vi.restoreAllMocks();
+    vi.unstubAllEnvs();
     process.exitCode = undefined;
   });
 
@@ -186,5 +191,26 @@ describe('doctor', () => {
     };
     expect(await run([right])).toBeUndefined();
     expect(await run([right, wrong])).toBe(1);
+  });
+
+  it('says which numbers choices take and where they are kept, and runs what they come to', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ucgm-doctor-'));
+    vi.stubEnv('XDG_CACHE_HOME', folder);
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+    const run = async () => {
+      log.mockClear();
+      const ucgm = new Command();
+      addDoctor(ucgm, ({ tuned }) => (tuned ? [right, named] : [right]));
+      await ucgm.parseAsync(['doctor'], { from: 'user' });
+      const lines = log.mock.calls.map(([line]) => String(line));
+      return [lines.find((line) => line.startsWith('tuned')), lines.filter((line) => line.startsWith('ok')).length];
+    };
+    const named = { ...right, name: 'of a tuned choice' };
+    const cache = new AdapterCache(await testDevice());
+    expect(await run()).toEqual([expect.stringContaining(`bench --tune keeps others in ${cache.path}`), 1]);
+    cache.keep({ tuned: { date: '2026-11-27T00:00:00.000Z', numbers: { 'attention.groups': 32 } } });
+    const line = `tuned        on 2026-11-27, unless --no-tuned is given: attention.groups = 32 (${cache.path})`;
+    expect(await run()).toEqual([line, 2]);
+    rmSync(folder, { recursive: true });
   });
 });

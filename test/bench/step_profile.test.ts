@@ -69,4 +69,30 @@ describe('bench --profile', () => {
     if (profiler) expect(profiler.gaps).toHaveLength(1);
     device.destroy();
   });
+
+  it('times more dispatches than one query set has room for', async () => {
+    const device = await openDevice({});
+    const kernel = await combine.create(device);
+    const [count, times] = [64, 4100];
+    const buffer = () => device.createBuffer({ size: 4 * count, usage: 0x80 | 0x8 });
+    const record = kernel.bind({ a: buffer(), out: buffer() }, { count, alpha: 1 });
+    const profiler = device.features.has('timestamp-query') ? new Profiler(device) : undefined;
+    const work = async () => {
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      for (let i = 0; i < times; i++) kernel.encode(pass, record);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+    };
+    for (let turn = 0; turn < (profiler ? 2 : 0); turn++) {
+      const kernels = await profiler?.measure(work);
+      expect(kernels).toMatchObject([{ count: times }]);
+      expect(kernels?.[0]?.ms).toBeGreaterThan(0);
+      expect(profiler?.gaps).toHaveLength(times - 1);
+      // A dispatch whose times are not read stands at the device's epoch.
+      expect(profiler?.gaps.filter(({ ms }) => !(Math.abs(ms) < 1000))).toEqual([]);
+    }
+    profiler?.dispose();
+    device.destroy();
+  });
 });

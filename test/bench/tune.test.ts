@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Tuned, tune, type Way } from '../../bench/tune.ts';
+import { numbersLine, type Tuned, tune, type Way } from '../../bench/tune.ts';
 import { fitNumbers, meanLoss, timeAt } from '../../bench/tune_fit.ts';
 import { measureOn } from '../../bench/tune_measure.ts';
 import { type Caps, MATRIX_FEATURE, PORTABLE } from '../../src/kernel/index.ts';
@@ -52,6 +52,9 @@ describe('bench --tune', () => {
     expect(product.before).toBeGreaterThan(0.1);
     expect(product.after).toBeLessThan(0.5 * product.before);
     expect(attention.after).toBeLessThanOrEqual(attention.before);
+    const line = numbersLine(product.numbers);
+    expect(line).toMatch(/^(product\.[\w.]+ = [\d.]+(, |$))+$/);
+    expect(line.split(', ')).toHaveLength(Object.keys(product.numbers).length);
     const tuned = { ...PORTABLE, tuned: product.numbers };
     expect(tuningOf(tuned).product.multiprocessors).not.toBe(tuningOf(PORTABLE).product.multiprocessors);
     const shape = { m: 384, n: 384, k: 4096 };
