@@ -60,7 +60,7 @@ const HOPPER: Tuning = {
     partial: 0.2,
     secondPass: 6e5,
     tiles: [
-      { qm: 2, qn: 2, atOnce: 3, rate: 1 },
+      { qm: 2, qn: 2, atOnce: 4, rate: 1 },
       { qm: 2, qn: 1, atOnce: 4, rate: 0.75 },
       { qm: 1, qn: 2, atOnce: 4, rate: 0.75 },
       { qm: 1, qn: 1, atOnce: 4, rate: 0.75 },
@@ -72,9 +72,9 @@ const HOPPER: Tuning = {
       minSplitK: 512,
       partial: 2,
       tiles: [
-        { tm: 4, tn: 4, atOnce: 2, rate: 1 },
+        { tm: 4, tn: 4, atOnce: 3, rate: 1 },
         { tm: 4, tn: 2, atOnce: 3, rate: 0.65 },
-        { tm: 2, tn: 4, atOnce: 3, rate: 0.75 },
+        { tm: 2, tn: 4, atOnce: 4, rate: 0.75 },
         { tm: 2, tn: 2, atOnce: 5, rate: 0.6 },
       ],
     },
