@@ -61,6 +61,7 @@ export class WorkMeter {
       return Object.freeze({
         label: record.label,
         grid: record.grid,
+        written: record.written,
         get pipeline() {
           return record.pipeline;
         },

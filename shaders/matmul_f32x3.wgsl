@@ -3,7 +3,7 @@
 // Buffers, row-major (batch outermost), f32 but where it says otherwise:
 //   a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
 //   shared_matrix)
-//   ranges [256]: the bits of the largest magnitudes of 128 parts of a, then of b (largest.wgsl)
+//   ranges [..., 128]: the bits of the largest magnitudes of 128 parts of some tensors (largest.wgsl), a's at range_a, b's at range_b
 //   out [splits * batch, m, n], pre [same] = the value before act; bias [n]; residual [batch, residual_rows, n]; gate as in matmul_tiled
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: a workgroup of four subgroups of 32 makes 64 x 64 outputs, a subgroup 32 x 32. Folded over (split, batch, tile).
@@ -58,6 +58,8 @@ struct Dims {
   gate_stride: u32, // optional: HAS_GATE, else 0
   gate_offset: u32, // optional: HAS_GATE, else 0
   residual_rows: u32, // optional: HAS_RESIDUAL, else 1
+  range_a: u32, // optional, else 0
+  range_b: u32, // optional, else 1
 }
 
 @group(0) @binding(0) var<storage, read> a: array<AElem>;
@@ -222,8 +224,8 @@ fn power_of_two(e: i32) -> f32 {
 
 // The bits of the largest magnitudes of a and b, the same in all invocations; a NaN's are above all.
 fn ranges_of(local: u32) -> vec2u {
-  atomicMax(&largest[0], ranges[local]);
-  atomicMax(&largest[1], ranges[THREADS + local]);
+  atomicMax(&largest[0], ranges[dims.range_a * THREADS + local]);
+  atomicMax(&largest[1], ranges[dims.range_b * THREADS + local]);
   workgroupBarrier();
   if (local == 0u) {
     magnitudes = vec2u(atomicLoad(&largest[0]), atomicLoad(&largest[1]));

@@ -15422,14 +15422,17 @@ const largest_ = {
   bindings: {
     x: { binding: 0, access: 'read', element: 'Elem' },
     out: { binding: 1, access: 'read_write', element: 'u32' },
+    places: { binding: 3, access: 'read', element: 'vec2u', optional: 'HAS_PLACES' },
   },
-  uniform: { binding: 2, size: 4, fields: {
+  uniform: { binding: 2, size: 8, fields: {
     count: { type: 'u32', offset: 0 },
+    tensors: { type: 'u32', offset: 4, else: 1, optional: 'HAS_PLACES' },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     PARTS: { kind: 'const', type: 'u32', default: 128 },
     VEC: { kind: 'const', type: 'bool', default: false },
+    HAS_PLACES: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'u32' },
   },
   workgroup: ['WG'],
@@ -15437,27 +15440,55 @@ const largest_ = {
 
 
 
+
 const WG: u32 = 256u;
 const PARTS: u32 = 128u;
 const VEC: bool = false;
+const HAS_PLACES: bool = false;
 alias Elem = u32;
+
+const WIDTH: u32 = select(1u, 4u, VEC);
 
 struct Dims {
 count: u32,
+tensors: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
 @group(0) @binding(1) var<storage, read_write> out: array<u32>;
 @group(0) @binding(2) var<uniform> dims: Dims;
+@group(0) @binding(3) var<storage, read> places: array<vec2u>;
 
 var<workgroup> found: array<u32, WG>;
 
+fn bits(i: u32) -> vec4u {
+return vec4<u32>(x[i]) & vec4u(0x7fffffffu);
+}
+
 @compute @workgroup_size(WG)
-fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) local: u32) {
-let elements = select(dims.count, dims.count / 4u, VEC);
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let group = wid.x + wid.y * groups.x;
+let tensor = group / PARTS;
+if (tensor >= dims.tensors) {
+return;
+}
+var place = vec2u(0u, dims.count);
+if (HAS_PLACES) {
+place = places[tensor];
+}
+let end = (place.x + place.y + WIDTH - 1u) / WIDTH;
+let turn = PARTS * WG;
+var i = place.x / WIDTH + group % PARTS * WG + local;
 var most = vec4u();
-for (var i = wid.x * WG + local; i < elements; i += PARTS * WG) {
-most = max(most, vec4<u32>(x[i]) & vec4u(0x7fffffffu));
+for (; i + 3u * turn < end; i += 4u * turn) {
+most = max(most, max(max(bits(i), bits(i + turn)), max(bits(i + 2u * turn), bits(i + 3u * turn))));
+}
+for (; i < end; i += turn) {
+most = max(most, bits(i));
 }
 found[local] = max(max(most.x, most.y), max(most.z, most.w));
 workgroupBarrier();
@@ -15467,8 +15498,8 @@ found[local] = max(found[local], found[local + half]);
 }
 workgroupBarrier();
 }
-if (local == 0u && wid.x < PARTS) {
-out[wid.x] = found[0];
+if (local == 0u) {
+out[group] = found[0];
 }
 }` as string,
 } as const satisfies ShaderSource;
@@ -15476,7 +15507,8 @@ out[wid.x] = found[0];
 /**
  * largest: the bits of the largest magnitude of each of PARTS parts of x [count] into out [PARTS], as matmul_f32x3 reads them. Bits of
  * magnitudes are ordered as the magnitudes are, with infinity and then NaN above all numbers.
- * Grid: a workgroup of WG a part; the parts take turns, WG elements at a time. Precision: exact.
+ * HAS_PLACES: of several tensors in x, whose first element and count are a row of places [tensors, 2] each; out [tensors, PARTS].
+ * Grid: a workgroup of WG a part, tensor by tensor; the parts take turns, WG elements at a time. Precision: exact.
  */
 export interface Largest extends Same<typeof largest_> {}
 export const largest: Largest = largest_;
@@ -16851,7 +16883,7 @@ const matmul_f32x3_ = {
     pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
     ranges: { binding: 8, access: 'read', element: 'u32' },
   },
-  uniform: { binding: 7, size: 36, fields: {
+  uniform: { binding: 7, size: 44, fields: {
     m: { type: 'u32', offset: 0 },
     n: { type: 'u32', offset: 4 },
     k: { type: 'u32', offset: 8 },
@@ -16861,6 +16893,8 @@ const matmul_f32x3_ = {
     gate_stride: { type: 'u32', offset: 24, else: 0, optional: 'HAS_GATE' },
     gate_offset: { type: 'u32', offset: 28, else: 0, optional: 'HAS_GATE' },
     residual_rows: { type: 'u32', offset: 32, else: 1, optional: 'HAS_RESIDUAL' },
+    range_a: { type: 'u32', offset: 36, else: 0 },
+    range_b: { type: 'u32', offset: 40, else: 1 },
   } },
   knobs: {
     TRANS_A: { kind: 'const', type: 'bool', default: false },
@@ -16948,6 +16982,8 @@ gate_rows: u32,
 gate_stride: u32,
 gate_offset: u32,
 residual_rows: u32,
+range_a: u32,
+range_b: u32,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<AElem>;
@@ -17112,8 +17148,8 @@ return bitcast<f32>(u32(e + 127) << 23u);
 
 
 fn ranges_of(local: u32) -> vec2u {
-atomicMax(&largest[0], ranges[local]);
-atomicMax(&largest[1], ranges[THREADS + local]);
+atomicMax(&largest[0], ranges[dims.range_a * THREADS + local]);
+atomicMax(&largest[1], ranges[dims.range_b * THREADS + local]);
 workgroupBarrier();
 if (local == 0u) {
 magnitudes = vec2u(atomicLoad(&largest[0]), atomicLoad(&largest[1]));
@@ -17728,7 +17764,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * Buffers, row-major (batch outermost), f32 but where it says otherwise:
  * a [batch, m, k] ([batch, k, m] when TRANS_A), b [batch, k, n] ([batch, n, k] when TRANS_B), fewer where the batch shares matrices (lib
  * shared_matrix)
- * ranges [256]: the bits of the largest magnitudes of 128 parts of a, then of b (largest.wgsl)
+ * ranges [..., 128]: the bits of the largest magnitudes of 128 parts of some tensors (largest.wgsl), a's at range_a, b's at range_b
  * out [splits * batch, m, n], pre [same] = the value before act; bias [n]; residual [batch, residual_rows, n]; gate as in matmul_tiled
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
  * Grid: a workgroup of four subgroups of 32 makes 64 x 64 outputs, a subgroup 32 x 32. Folded over (split, batch, tile).

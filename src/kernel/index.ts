@@ -44,6 +44,7 @@ export {
   type Wrong,
   whole,
 } from './options.ts';
+export type { Resource } from './resource.ts';
 export type {
   AllDims,
   BindingInfo,

@@ -17,6 +17,8 @@ export interface DispatchRecord {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly grid: Grid;
+  /** Ranges of buffers that it may write. */
+  readonly written: readonly Resource[];
 }
 
 /** What an app holds of a kernel on one device. It owns no data: it validates, binds and dispatches. */
@@ -151,10 +153,12 @@ export class CompiledKernel<S extends ShaderSource = ShaderSource> implements Ke
     const label = this.variant ? `${this.name}[${this.variant}]` : this.name;
     const kernel = this;
     const { device } = this.#cache;
+    const written = seen.filter((range) => range.writes);
     let bindGroup: GPUBindGroup | undefined;
     return Object.freeze({
       label,
       grid,
+      written,
       // Made when it is first encoded: a step whose buffers found no memory is never encoded, and WebGPU has nothing to complain of.
       get bindGroup() {
         bindGroup ??= device.createBindGroup({ label, layout, entries });

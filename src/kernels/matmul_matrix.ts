@@ -32,7 +32,7 @@ export const MATMUL_SHADERS: { readonly [kind in NonNullable<MatrixMatmulOptions
 };
 
 /** The buffers and dims of any of them. */
-export interface AnyMatmul extends Omit<shaders.MatmulMatrix, 'bindings'> {
+export interface AnyMatmul extends Omit<shaders.MatmulMatrix, 'bindings' | 'uniform'> {
   readonly bindings: shaders.MatmulMatrix['bindings'] & {
     readonly ranges: {
       readonly binding: 8;
@@ -41,7 +41,11 @@ export interface AnyMatmul extends Omit<shaders.MatmulMatrix, 'bindings'> {
       readonly optional: 'f32x3';
     };
   };
+  readonly uniform: shaders.MatmulF32x3['uniform'];
 }
+
+/** What `largest` writes of a tensor. */
+const RANGE_WORDS = 128;
 
 /** The family over other texts of its shaders: what a test that emulates subgroup matrices gives. */
 export function defineMatrixMatmul(
@@ -76,7 +80,7 @@ export function defineMatrixMatmul(
           : tileKnobs({ ...o, tile: (tile ?? { kind: 'plain', tm: 4, tn: 4, wgX: 8, wgY: 8 }) as MatmulTile });
       return { ...productKnobs(o), ...own };
     },
-    sizes: (d, k) => ({ ...productSizes(d, k), ranges: 256 }),
+    sizes: (d, k) => ({ ...productSizes(d, k), ranges: RANGE_WORDS * (1 + Math.max(d.range_a ?? 0, d.range_b ?? 1)) }),
     grid: (d, knobs) => {
       const [rows, cols] = outputsOf(knobs as Record<string, number>);
       return Math.ceil(d.m / rows) * Math.ceil(d.n / cols) * Math.ceil(d.k / d.k_chunk) * d.batch;
@@ -95,8 +99,8 @@ function outputsOf(k: Record<string, number>): [rows: number, cols: number] {
 /**
  * `matmul` in the precision that is asked for, with the same buffers and dims: on subgroup matrices where the device has them, and by the
  * f32 variants elsewhere. An app that multiplies in f32 alone takes `matmul`, which does not bring these shaders along.
- * A tile of kind f32x3 also takes `ranges` [256] u32: what `largest` writes of a into its first half, of b into its second; which tile a
- * shape comes to says `chooseMatrixMatmul`.
+ * A tile of kind f32x3 also takes `ranges` [..., 128] u32, what `largest` writes of a in row range_a (left out: 0), of b in row range_b (1);
+ * which tile a shape comes to says `chooseMatrixMatmul`.
  * See shaders/matmul_matrix.wgsl and shaders/matmul_f32x3.wgsl.
  */
 export const matrixMatmul = defineMatrixMatmul(MATMUL_SHADERS);

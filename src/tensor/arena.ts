@@ -17,9 +17,12 @@ export class Arena {
   readonly #taken = new Map<Storage, Pooled>();
   #scopes: Storage[][] = [];
   #born = 0;
+  readonly #onFree: ((buffer: GPUBuffer) => void) | undefined;
 
-  constructor(ledger: Ledger) {
+  /** @param onFree told of each buffer that a tensor has no more. */
+  constructor(ledger: Ledger, onFree?: (buffer: GPUBuffer) => void) {
     this.#ledger = ledger;
+    this.#onFree = onFree;
   }
 
   /** A tensor with undefined contents, alive until `release` or `reset`. */
@@ -101,6 +104,7 @@ export class Arena {
   }
 
   #give(pooled: Pooled): void {
+    this.#onFree?.(pooled.buffer);
     const list = this.#free.get(pooled.size);
     if (list) list.push(pooled);
     else this.#free.set(pooled.size, [pooled]);

@@ -2,6 +2,7 @@ import { bytesOf } from './dtype.ts';
 import { TensorError, WorkspaceError } from './errors.ts';
 import { HalfCopy } from './half_copy.ts';
 import { BufferLimitError, type Owner } from './ledger.ts';
+import { WeightPack } from './pack.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -199,6 +200,7 @@ export class FlatParameters {
   /** An f16 copy of the values, each parameter's `half`. */
   readonly halves: HalfCopy | undefined;
   readonly #tensors = new Map<string, Tensor>();
+  readonly #packs: readonly WeightPack[];
   #freed = false;
 
   constructor(
@@ -217,6 +219,12 @@ export class FlatParameters {
       const storage = this.values.slice(place, this.gradients?.slice(place), this.halves?.slice(place));
       this.#tensors.set(place.name, new Tensor(place.shape, storage));
     }
+    this.#packs = this.values.chunks.map((whole) => {
+      const matrices = [...this.#tensors.values()].filter(
+        ({ buffer, shape }) => buffer === whole.buffer && shape.length > 1,
+      );
+      return new WeightPack(workspace.ledger, whole, matrices);
+    });
   }
 
   /** The layout that a device can bind; with `halves` one of which an f16 copy can be bound too. */
@@ -246,6 +254,7 @@ export class FlatParameters {
 
   free(): void {
     this.#freed = true;
+    for (const pack of this.#packs) pack.free();
     this.values.free();
     this.gradients?.free();
     this.halves?.free();

@@ -16,6 +16,7 @@ export {
   precisionOption,
   storedAs,
 } from './precision.ts';
+export { RANGE_WORDS, Ranges } from './ranges.ts';
 export { Section } from './section.ts';
 export { Stream } from './stream.ts';
 export { count, rowsAndCols, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';

@@ -1,4 +1,4 @@
-import type { BufferLike, BuffersOf, DimsOf, DispatchRecord, Kernel, ShaderSource } from '../kernel/index.ts';
+import type { BufferLike, BuffersOf, DimsOf, DispatchRecord, Kernel, Resource, ShaderSource } from '../kernel/index.ts';
 import type { Command, Words } from './command.ts';
 import { bytesOf } from './dtype.ts';
 import { TensorError } from './errors.ts';
@@ -20,6 +20,14 @@ export interface StreamOptions {
   readonly submitMs?: number | undefined;
   /** Told whenever a kernel is compiled that is waited for, how many of those are. */
   readonly onCompile?: ((done: number, of: number) => void) | undefined;
+}
+
+/** Told what becomes of buffers. */
+export interface StreamWatch {
+  /** A command is recorded, other than those of a known section, that may write this range. */
+  written(range: Resource): void;
+  /** All that was recorded is submitted: from here on others may write. */
+  flushed(): void;
 }
 
 interface Slot {
@@ -54,14 +62,16 @@ export class Stream {
   readonly #uploads: Uploads;
   readonly #pieces: Pieces | undefined;
   readonly #onCompile: StreamOptions['onCompile'];
+  readonly #watch: StreamWatch | undefined;
 
   /** @param memory whether there was memory for the buffers: nothing is submitted before it is known. */
-  constructor(device: GPUDevice, memory: Ledger, { submitMs, onCompile }: StreamOptions = {}) {
+  constructor(device: GPUDevice, memory: Ledger, { submitMs, onCompile }: StreamOptions = {}, watch?: StreamWatch) {
     this.device = device;
     this.#memory = memory;
     this.#uploads = new Uploads(memory);
     this.#pieces = submitMs === undefined ? undefined : new Pieces(device.queue, submitMs);
     this.#onCompile = onCompile;
+    this.#watch = watch;
   }
 
   /** Starts a new sequence of dispatches, to be matched with the last one's records. */
@@ -88,6 +98,7 @@ export class Stream {
     }
     this.#position++;
     if (!kernel.compiled) this.#waiting.add(any);
+    for (const range of slot.record.written) this.#watch?.written(range);
     this.#record({ kind: 'run', kernel: any, record: slot.record, buffers: slot.buffers });
   }
 
@@ -154,6 +165,7 @@ export class Stream {
 
   /** Fills a tensor with zeros. */
   clear(tensor: Tensor): void {
+    this.#watch?.written(tensor);
     this.#record({ kind: 'clear', tensor });
   }
 
@@ -169,7 +181,9 @@ export class Stream {
         `cannot copy [${from.shape}] ${from.dtype} to [${to.shape}] ${to.dtype}: the dtypes differ`,
         'give tensors of one dtype',
       );
-    this.#record({ kind: 'copy', from, to, bytes: wholeWords(from, to) });
+    const bytes = wholeWords(from, to);
+    this.#watch?.written(to);
+    this.#record({ kind: 'copy', from, to, bytes });
   }
 
   /** Writes host numbers into a tensor, in order with the dispatches around it. The data is copied now. */
@@ -187,6 +201,7 @@ export class Stream {
       );
     }
     if (data instanceof Uint16Array) wholeHalves(data, tensor, elementOffset);
+    this.#watch?.written(tensor);
     const staged = this.#stepping ? this.#uploads.stage(data) : undefined; // weights of a file need no lasting staging
     if (staged) this.#record({ kind: 'upload', staged, tensor, byteOffset });
     else this.#record({ kind: 'write', tensor, data: copyOf(data), byteOffset });
@@ -201,6 +216,7 @@ export class Stream {
     }
     this.#waiting.clear();
     const commands = this.#taken();
+    this.#watch?.flushed();
     this.#stepping = false;
     const takeBack = this.#uploads.unmap();
     try {

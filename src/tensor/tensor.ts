@@ -4,6 +4,16 @@ import { TensorError } from './errors.ts';
 /** STORAGE | COPY_SRC | COPY_DST: what every tensor's buffer can be used for. */
 export const TENSOR_USAGE = 0x80 | 0x4 | 0x8;
 
+/** Tensors that lie in one flat buffer, of which a kernel reads all at once by where each lies. */
+export interface Pack {
+  /** The buffer whole. */
+  readonly whole: Tensor;
+  /** Each at a multiple of 256 bytes, zeros after it. */
+  readonly members: readonly Tensor[];
+  /** Of each member its first element in the buffer and how many it has: u32 [members, 2]. */
+  readonly places: Tensor;
+}
+
 /** A range of a GPU buffer that holds one tensor's elements; views share it, and gradients are kept by it. */
 export class Storage {
   readonly buffer: GPUBuffer;
@@ -15,6 +25,8 @@ export class Storage {
   readonly gradient: Storage | undefined;
   /** Where an f16 copy of the elements lies, which products of f16 read; weights may have one. */
   readonly half: Storage | undefined;
+  /** The weights that lie in a flat buffer with it, where it is one of them. */
+  pack: Pack | undefined;
   /** True when a recorded backward must reach this storage. */
   needsGrad: boolean;
   /** Uses left before an arena takes it back. Storages outside an arena ignore it. */

@@ -15,6 +15,7 @@ import type { Command } from './command.ts';
 import { bytesOf, type DType } from './dtype.ts';
 import { WorkspaceError } from './errors.ts';
 import { Ledger, ledgerOf, type Owner } from './ledger.ts';
+import { Ranges } from './ranges.ts';
 import type { Section } from './section.ts';
 import { Stream, type StreamOptions } from './stream.ts';
 import { Tasks } from './tasks.ts';
@@ -71,6 +72,7 @@ export class Workspace {
   readonly ledger: Ledger;
   readonly arena: Arena;
   readonly stream: Stream;
+  readonly ranges: Ranges;
   readonly #options: WorkspaceOptions;
   readonly #tasks: Tasks;
   readonly #leases = new Map<string, Workspace>();
@@ -92,8 +94,12 @@ export class Workspace {
     this.ledger = leaseOf?.ledger ?? new Ledger(device, options.memoryLimit);
     this.#ended = leaseOf?.ended;
     workspaces.set(this.ledger, this);
-    this.arena = new Arena(this.ledger);
-    this.stream = new Stream(device, this.ledger, options);
+    this.arena = new Arena(this.ledger, (buffer) => this.ranges.freed(buffer));
+    this.ranges = new Ranges(this.arena, (from, to) => this.stream.copy(from, to));
+    this.stream = new Stream(device, this.ledger, options, {
+      written: (range) => this.ranges.written(range),
+      flushed: () => this.ranges.forget(),
+    });
   }
 
   /**

@@ -42,7 +42,56 @@ function largestCase(count: number, special?: number, extra: Partial<KernelCase>
   };
 }
 
+/** Of tensors of these counts in one buffer, each at a multiple of 64 with zeros after it, as weights lie. */
+function placesCase(counts: readonly number[], vec: boolean): KernelCase {
+  const places = new Uint32Array(2 * counts.length);
+  let total = 0;
+  counts.forEach((count, i) => {
+    places.set([total, count], 2 * i);
+    total += Math.ceil(count / 64) * 64;
+  });
+  const dims = { count: total, tensors: counts.length };
+  return {
+    kernel: 'largest',
+    name: `${counts.join(', ')} in one${vec ? '' : ', by single numbers'}`,
+    variant: 'f32',
+    shape: [total],
+    tolerance: 0,
+    toleranceFrom: 'the bits of one of the inputs',
+    flops: total,
+    bytes: 4 * total,
+    prepare: (device) => {
+      const x = new Float32Array(total);
+      counts.forEach((count, i) => {
+        x.set(randn(count, i + 1), places[2 * i]);
+      });
+      const kernel = largest.prepare(device, { places: true, vec }, dims);
+      return prepared(kernel, dims, {
+        inputs: { x, places },
+        outputs: { out: LARGEST_PARTS * counts.length },
+        integer: ['out'],
+        oracle: () => {
+          const run = (kernel.knobs.WG as number) * (vec ? 4 : 1);
+          const bits = new Uint32Array(x.buffer);
+          const out = new Uint32Array(LARGEST_PARTS * counts.length);
+          counts.forEach((count, t) => {
+            for (let i = 0; i < count; i++) {
+              const part = t * LARGEST_PARTS + (Math.floor(i / run) % LARGEST_PARTS);
+              out[part] = Math.max(out[part] as number, (bits[(places[2 * t] as number) + i] as number) & 0x7fffffff);
+            }
+          });
+          return { out };
+        },
+      });
+    },
+  };
+}
+
 export const largestCases: KernelCase[] = [
+  placesCase([3, 64, 40001, 1], true),
+  placesCase([7, 130001], false),
+  largestCase(4 * 32768 + 5),
+  largestCase(16 * 32768 + 4),
   largestCase(5, undefined, { smoke: true }),
   largestCase(1),
   largestCase(4096),

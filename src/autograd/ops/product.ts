@@ -1,4 +1,3 @@
-import { LARGEST_PARTS, largest } from '../../kernels/largest.ts';
 import { chooseMatmul, type MatmulLayout, type MatmulOptions, matmul, sumsOnTheWay } from '../../kernels/matmul.ts';
 import {
   chooseMatrixMatmul,
@@ -9,6 +8,7 @@ import {
 import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
 import { storedAs, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
+import { rangesOf } from './ranges.ts';
 
 /** A product's sizes. */
 export interface ProductShape {
@@ -94,20 +94,8 @@ function matrixProduct(
     tape.run(kernel, { ...operands, out }, dims);
     return;
   }
-  const ranges = rangesOf(tape, operands.a, operands.b);
-  tape.run(kernel, { ...operands, ranges, out }, dims);
-  tape.release(ranges);
-}
-
-/** The largest magnitudes of both operands, by which f32x3 scales them: u32 [2, LARGEST_PARTS]. */
-function rangesOf(tape: Tape, a: Tensor, b: Tensor): Tensor {
-  const ranges = tape.allocAs('u32', 2 * LARGEST_PARTS);
-  [a, b].forEach((x, i) => {
-    const { count } = x;
-    const out = ranges.slice(i * LARGEST_PARTS, LARGEST_PARTS);
-    tape.run(largest.prepare(tape.workspace.device, undefined, { count }), { x, out }, { count });
-  });
-  return ranges;
+  const { ranges, ...places } = rangesOf(tape, operands.a, operands.b);
+  tape.run(kernel, { ...operands, ranges, out }, { ...dims, ...places });
 }
 
 /** What a split product does besides. */
