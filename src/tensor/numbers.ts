@@ -29,17 +29,24 @@ export function realNumbers(what: string, value: unknown, into?: Float32Array<Ar
   return copy;
 }
 
-/** The sum of some f32 in f64, finite where all of them are. Four sums at once: each addition waits for the one before. */
+/**
+ * The sum of some f32 in f64, finite where all of them are. Four sums at once: each addition waits for the one before. V8 keeps them
+ * as doubles where each is declared by itself; taken from an array's pattern they cost five times as much.
+ */
 function sumOf(values: Float32Array): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
+  const { length } = values;
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
   let i = 0;
-  for (; i + 3 < values.length; i += 4) {
+  for (; i + 3 < length; i += 4) {
     a += values[i] as number;
     b += values[i + 1] as number;
     c += values[i + 2] as number;
     d += values[i + 3] as number;
   }
-  for (; i < values.length; i++) a += values[i] as number;
+  for (; i < length; i++) a += values[i] as number;
   return a + b + c + d;
 }
 
