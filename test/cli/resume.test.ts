@@ -1,18 +1,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FolderStore } from '../../src/run/folder_store.node.ts';
 import { readMetrics } from '../../src/run/metrics_log.node.ts';
-import { SMALL, startUcgm, temporaryFolder, ucgm } from './run.ts';
+import { type Ended, SMALL, startUcgm, temporaryFolder, ucgm, until } from './run.ts';
 
 /** Waits until a running `ucgm` has logged a step. */
-async function reached(run: string, step: number): Promise<void> {
-  for (let i = 0; i < 5000; i++) {
-    const path = `${run}/metrics.jsonl`;
-    if (existsSync(path) && (readMetrics(path).at(-1)?.step ?? 0) >= step) return;
-    await sleep(20);
-  }
-  throw new Error(`${run} never reached step ${step}`);
+function reached(run: string, step: number, ended: Promise<Ended>): Promise<void> {
+  const path = `${run}/metrics.jsonl`;
+  return until(() => existsSync(path) && (readMetrics(path).at(-1)?.step ?? 0) >= step, ended);
 }
 
 describe('ucgm train --resume', () => {
@@ -67,7 +62,7 @@ describe('ucgm train --resume', () => {
 
   it('goes on from the last checkpoint after kill -9, to the bits of a run that was never killed', async () => {
     const { child, ended } = startUcgm(train('killed', '--steps', '1000000'));
-    await reached(path('killed'), 7);
+    await reached(path('killed'), 7, ended);
     child.kill('SIGKILL');
     expect((await ended).signal).toBe('SIGKILL');
     const saved = FolderStore.open(path('killed')).checkpoints().at(-1) as number;
@@ -82,7 +77,7 @@ describe('ucgm train --resume', () => {
 
   it('saves on Ctrl-C, exits 130, and goes on', async () => {
     const { child, ended } = startUcgm(train('stopped', '--steps', '1000000'));
-    await reached(path('stopped'), 3);
+    await reached(path('stopped'), 3, ended);
     child.kill('SIGINT');
     const { code, stdout } = await ended;
     expect(code).toBe(130);

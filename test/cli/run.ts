@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll } from 'vitest';
 import { loadDigits } from '../../src/data/digits.node.ts';
 import { bundle, ROOT } from '../bundle.ts';
@@ -36,6 +37,16 @@ export function startUcgm(args: readonly string[], env: { [name: string]: string
 /** Runs `ucgm` to its end. */
 export const ucgm = (args: readonly string[], env?: { [name: string]: string }): Promise<Ended> =>
   startUcgm(args, env).ended;
+
+/** Waits until something is so, however long it takes. @throws Error with what a process has said, where that ends before. */
+export async function until(reached: () => boolean, ended: Promise<Ended>): Promise<void> {
+  let over: Ended | undefined;
+  void ended.then((result) => (over = result));
+  while (!reached()) {
+    if (over) throw new Error(`it ended before, with exit code ${over.code}: ${over.stdout}${over.stderr}`);
+    await sleep(20);
+  }
+}
 
 /** A folder for this file's tests, removed after them. */
 export function temporaryFolder(): (...parts: string[]) => string {

@@ -1,14 +1,13 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, relative } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { decode } from 'fast-png';
 import { unzipSync } from 'fflate';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { encodePicture } from '../../src/io/png.ts';
 import { readSafetensors } from '../../src/io/safetensors.node.ts';
 import { encodeSafetensors, toFloat32 } from '../../src/io/safetensors.ts';
-import { SMALL, startUcgm, temporaryFolder, ucgm } from './run.ts';
+import { SMALL, startUcgm, temporaryFolder, ucgm, until } from './run.ts';
 
 describe('a run and what is done with it', () => {
   const path = temporaryFolder();
@@ -47,8 +46,8 @@ describe('a run and what is done with it', () => {
     ['SIGHUP', 129],
   ] as const)('saves on %s, gives its lock back, and ends with %i', async (signal, code) => {
     const { child, ended } = startUcgm(train(signal, '--steps', '1000000'));
-    while (!existsSync(path(signal, 'metrics.jsonl')) || !readFileSync(path(signal, 'metrics.jsonl')).length)
-      await sleep(20);
+    const log = path(signal, 'metrics.jsonl');
+    await until(() => existsSync(log) && readFileSync(log).length > 0, ended);
     expect(await ucgm(['train', '--resume', '--out', path(signal)])).toMatchObject(
       refused(/process \d+ on .* writes it/),
     );

@@ -2,24 +2,23 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parseEvaluation } from '../../src/run/evaluation.ts';
-import { SMALL, startUcgm, temporaryFolder, ucgm } from './run.ts';
+import { type Ended, SMALL, startUcgm, temporaryFolder, ucgm, until } from './run.ts';
 
 /** Sampling steps that would take a day. */
 const ENDLESS = '1000000';
 
 describe('a signal during a sampling', () => {
   const path = temporaryFolder();
-  const until = async (reached: () => boolean, ended: Promise<unknown>) => {
-    let over = false;
-    ended.then(() => (over = true));
-    while (!reached() && !over) await sleep(20);
+  /** Waits for what comes right before a sampling, of whose steps nothing is told, and then for some of these. */
+  const sampling = async (reached: () => boolean, ended: Promise<Ended>) => {
+    await until(reached, ended);
     await sleep(300);
   };
 
   beforeAll(async () => {
     writeFileSync(path('small.yaml'), SMALL);
-    const sampling = SMALL.replace('log_every: 1', 'log_every: 1, sample_every: 1');
-    writeFileSync(path('sampling.yaml'), `${sampling}sample: { sampling_steps: ${ENDLESS} }\n`);
+    const endless = SMALL.replace('log_every: 1', 'log_every: 1, sample_every: 1');
+    writeFileSync(path('sampling.yaml'), `${endless}sample: { sampling_steps: ${ENDLESS} }\n`);
     const train = ['train', '--config', path('small.yaml'), '--steps', '2', '--out', path('run')];
     expect(await ucgm(train)).toMatchObject({ code: 0, stderr: '' });
   });
@@ -27,7 +26,7 @@ describe('a signal during a sampling', () => {
   it('of a training ends it, and the run is saved', async () => {
     const { child, ended } = startUcgm(['train', '--config', path('sampling.yaml'), '--out', path('sampling')]);
     const log = path('sampling', 'metrics.jsonl');
-    await until(() => existsSync(log) && readFileSync(log).length > 0, ended);
+    await sampling(() => existsSync(log) && readFileSync(log).length > 0, ended);
     child.kill('SIGTERM');
     expect(await ended).toMatchObject({
       code: 143,
@@ -53,7 +52,7 @@ describe('a signal during a sampling', () => {
     ]);
     let shown = '';
     child.stdout?.on('data', (data) => (shown += data));
-    await until(() => /^ +1 .*Euler/m.test(shown), ended);
+    await sampling(() => /^ +1 .*Euler/m.test(shown), ended);
     child.kill('SIGINT');
     expect(await ended).toMatchObject({ code: 130, stderr: 'ucgm: stopped by SIGINT\n' });
     const evaluation = parseEvaluation(readFileSync(path('run', 'eval.json'), 'utf8'));
@@ -65,7 +64,7 @@ describe('a signal during a sampling', () => {
     const out = ['--images', path('images'), '--npz', path('a.npz')];
     const args = ['sample', '--from', path('run'), '--weights', 'model', '--count', '2', '--steps', ENDLESS, ...out];
     const { child, ended } = startUcgm(args);
-    await until(() => existsSync(path('images')), ended);
+    await sampling(() => existsSync(path('images')), ended);
     child.kill('SIGTERM');
     expect(await ended).toMatchObject({ code: 143, stderr: 'ucgm: stopped by SIGTERM\n' });
     for (const file of ['images', 'a.npz']) expect(existsSync(path(file))).toBe(false);

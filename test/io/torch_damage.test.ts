@@ -6,6 +6,12 @@ import { parseTorchCheckpoint } from '../../src/io/torch_checkpoint.ts';
 import { plainTensors, torchTensors } from '../../src/io/torch_names.ts';
 import { bytesOf, floats, pickled, Saved, storage, torchEntries, torchFile, zip } from './torch_file.ts';
 
+/** Milliseconds that this process has worked: a busy machine is slow, and the reader is not. */
+const processorTime = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
+
 const count = (n: number) => Float32Array.from({ length: n }, (_, i) => i);
 
 describe('whatever bytes are changed', () => {
@@ -40,7 +46,7 @@ describe('whatever bytes are changed', () => {
   let [loaded, tries, slowest] = [0, 0, 0];
   /** Reads bytes as a file; what comes out must be bounded by what went in. */
   const attempt = (bytes: Uint8Array): void => {
-    const start = performance.now();
+    const start = processorTime();
     tries++;
     try {
       const tree = parseTorchCheckpoint(bytes, 'f');
@@ -56,7 +62,7 @@ describe('whatever bytes are changed', () => {
       if (!(error instanceof IoError)) throw error;
       expect(error.message.length).toBeLessThan(1000);
     }
-    slowest = Math.max(slowest, performance.now() - start);
+    slowest = Math.max(slowest, processorTime() - start);
   };
   const byte = fc.integer({ min: 0, max: 255 });
   /** Some edits of some bytes: overwritten, cut out, or moved here from elsewhere. */
@@ -91,7 +97,7 @@ describe('whatever bytes are changed', () => {
     const before = process.memoryUsage();
     const check = (runs: number, arbitrary: fc.Arbitrary<Uint8Array>) =>
       fc.assert(fc.property(arbitrary, attempt), { numRuns: runs, seed: 11 });
-    const start = performance.now();
+    const start = processorTime();
     check(
       4000,
       edits.map((list) => change(file, list)),
@@ -137,7 +143,7 @@ describe('whatever bytes are changed', () => {
     expect(tries).toBe(15_000);
     expect(loaded).toBeGreaterThan(1000);
     expect(slowest).toBeLessThan(1000);
-    expect(performance.now() - start).toBeLessThan(60_000);
+    expect(processorTime() - start).toBeLessThan(60_000);
     expect(after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(2 ** 29);
   });
 });

@@ -5,8 +5,9 @@ import { bundled, TestBrowser } from './page.ts';
 import type { Commands } from './session_worker.ts';
 
 const PAGE = '<!doctype html><html lang="en"><title>a page</title>';
-/** Many enough that a training is not at its end when it is cut off after its first steps. */
 const STEPS = 30;
+/** Where a training waits, so that it is not at its end when it is cut off after its first steps, however late that is. */
+const HOLD = 15;
 
 type Answer = { readonly result?: unknown; readonly error?: string; readonly ended?: string; readonly lost?: string };
 
@@ -85,7 +86,7 @@ describe('a training that is cut off', () => {
   it('goes on when the page crashes in a step', async () => {
     const page = await browser.page('/');
     const protocol = await browser.context.newCDPSession(page);
-    await begin(page, 'trainUntil', { run: 'crashed', steps: STEPS, moment: { after: 3 } });
+    await begin(page, 'trainUntil', { run: 'crashed', steps: STEPS, moment: { after: 3, holdAt: HOLD } });
     expect((await answer(page)).result).toBe('after step 3');
     const crashed = page.waitForEvent('crash');
     await Promise.race([protocol.send('Page.crash').catch(() => {}), crashed]);
@@ -96,9 +97,10 @@ describe('a training that is cut off', () => {
   it('goes on with another device when the process of the GPU crashes', async () => {
     const page = await browser.page('/');
     const protocol = await (browser.context.browser() as Browser).newBrowserCDPSession();
-    await begin(page, 'trainUntil', { run: 'without a GPU', steps: STEPS, moment: { after: 1 } });
+    await begin(page, 'trainUntil', { run: 'without a GPU', steps: STEPS, moment: { after: 1, holdAt: HOLD } });
     expect((await answer(page)).result).toBe('after step 1');
     await protocol.send('Browser.crashGpuProcess');
+    await page.evaluate(() => worker.postMessage(['goOn']));
     expect((await answer(page, 1)).lost).toMatch(/lost/);
     expect((await answer(page, 2)).ended).toBe(whole);
     await page.close();
@@ -106,16 +108,17 @@ describe('a training that is cut off', () => {
 
   it('goes on where it was when the browser puts the tab to sleep and wakes it', async () => {
     const page = await BarePage.open(browser.context.browser() as Browser, browser.address('/'));
-    await begin(page, 'trainUntil', { run: 'asleep', steps: STEPS, moment: { after: 1 } });
+    await begin(page, 'trainUntil', { run: 'asleep', steps: STEPS, moment: { after: 1, holdAt: HOLD } });
     expect((await answer(page)).result).toBe('after step 1');
     await page.evaluate(() => {
       const heard: string[] = [];
       Object.assign(globalThis, { heard });
+      document.addEventListener('freeze', () => worker.postMessage(['goOn']));
       for (const event of ['freeze', 'resume']) document.addEventListener(event, () => heard.push(event));
       worker.addEventListener('message', () => heard.push('ended'));
     }, undefined);
     await page.freeze(true);
-    await new Promise((done) => setTimeout(done, 3000));
+    await new Promise((done) => setTimeout(done, 3000)); // one that is awake would end meanwhile
     await page.freeze(false);
     expect((await answer(page, 1)).ended).toBe(whole);
     expect(await page.evaluate(() => heard, undefined)).toEqual(['freeze', 'resume', 'ended']);

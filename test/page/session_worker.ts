@@ -51,7 +51,10 @@ const commands = {
     };
   },
 
-  /** Trains as `train` does as far as a moment, tells that it is there, and in the middle of a write stays there. */
+  /**
+   * Trains as `train` does as far as a moment, tells that it is there, and in the middle of a write stays there; after a step it goes on,
+   * as far as a later one if it has not heard `goOn` by then.
+   */
   async trainUntil({ run, steps, resume, moment }: Train & { readonly moment: Moment }) {
     let there: (where: string) => void = () => {};
     const reached = new Promise<string>((resolve) => {
@@ -66,8 +69,10 @@ const commands = {
       store: await OpfsStore.open(run),
       resume: resume ?? false,
       onLost: (loss) => self.postMessage({ lost: loss.message }),
-      onStep: ({ step }) => {
-        if ('after' in moment && step === moment.after) there(`after step ${step}`);
+      onStep: async ({ step }) => {
+        if (!('after' in moment)) return;
+        if (step === moment.after) there(`after step ${step}`);
+        if (step === moment.holdAt) await goneOn;
       },
     });
     session.train().then(
@@ -110,6 +115,11 @@ const commands = {
   },
 };
 
+let goOn: () => void = () => {};
+const goneOn = new Promise<void>((resolve) => {
+  goOn = resolve;
+});
+
 /** Writes half of the next file of this name, and no more of it. */
 function haltInWriting(name: string, halfway: (where: string) => void): void {
   const { createWritable } = FileSystemFileHandle.prototype;
@@ -126,8 +136,8 @@ function haltInWriting(name: string, halfway: (where: string) => void): void {
   };
 }
 
-/** In the write of a step's checkpoint, or once a step was measured. */
-type Moment = { readonly writing: number } | { readonly after: number };
+/** In the write of a step's checkpoint, or once a step was measured, held once another one was. */
+type Moment = { readonly writing: number } | { readonly after: number; readonly holdAt: number };
 
 interface Train {
   readonly run: string;
@@ -138,7 +148,8 @@ interface Train {
 
 export type Commands = typeof commands;
 
-self.onmessage = async ({ data: [name, request] }: MessageEvent<[keyof Commands, never]>) => {
+self.onmessage = async ({ data: [name, request] }: MessageEvent<['goOn'] | [keyof Commands, never]>) => {
+  if (name === 'goOn') return goOn();
   try {
     self.postMessage({ result: await commands[name](request) });
   } catch (error) {

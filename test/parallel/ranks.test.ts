@@ -175,12 +175,10 @@ describe.runIf(mpiVersion)('ranks', () => {
   });
 
   it('one that fails ends all, and says which it was; the last checkpoint is whole', async () => {
-    const start = performance.now();
     const { code, stderr } = await startRanks(2, 'test/parallel/rank.ts', [folder, 'fail:failed']).ended;
     expect(code).not.toBe(0);
     expect(stderr.match(/^ucgm: .*$/gm)).toHaveLength(1);
     expect(stderr).toMatch(/^ucgm: rank 1 of 2 on \S+: +Error: the disk of rank 1 is gone/m);
-    expect(performance.now() - start).toBeLessThan(60_000);
     expect(difference(checkpoint('failed', 10), checkpoint('two', 10))).toBe(0);
     expect(existsSync(checkpoint('failed', 20))).toBe(false);
   });
