@@ -18,6 +18,7 @@ export {
 } from './precision.ts';
 export { RANGE_WORDS, Ranges } from './ranges.ts';
 export { Section } from './section.ts';
+export { sideBySide } from './side_by_side.ts';
 export { Stream } from './stream.ts';
 export { count, rowsAndCols, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 export { homeOf, Workspace, type WorkspaceOptions } from './workspace.ts';
