@@ -16965,6 +16965,7 @@ const HAS_PRE: bool = false;
 
 const TM: u32 = 2u;
 const TN: u32 = 2u;
+const GLU: bool = false;
 const WORDS_A: bool = false;
 const WORDS_B: bool = false;
 alias AScalar = f32;
@@ -17376,6 +17377,7 @@ subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
 
 
 
+
 const BK: u32 = 32u;
 const THREADS: u32 = 128u;
 const BM: u32 = 32u * TM;
@@ -17455,8 +17457,13 @@ f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
 return f;
 }
 
+
+fn apart_b(i: u32) -> u32 {
+return select(0u, dims.n / 2u - 16u * TN, GLU && i * B_LINES >= 16u * TN);
+}
+
 fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
-let line = source.line + item.x + i * B_LINES + select(step, 0u, TRANS_B);
+let line = source.line + item.x + i * B_LINES + apart_b(i) + select(step, 0u, TRANS_B);
 let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
 let at = source.base + line * source.length + along;
 var f = Eight();
@@ -17802,10 +17809,14 @@ const matmul_matrix_ = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    GLU: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [128],
   enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
   code: `
+
+
+
 
 
 
@@ -17855,6 +17866,7 @@ const HAS_BIAS: bool = false;
 const HAS_GATE: bool = false;
 const HAS_RESIDUAL: bool = false;
 const HAS_PRE: bool = false;
+const GLU: bool = false;
 
 struct Dims {
 m: u32,
@@ -18029,6 +18041,10 @@ put_sum(part, 12u, c3, OUT_LINE);
 }
 }
 
+fn quad_at(part: u32, e: u32) -> vec4f {
+return bitcast<vec4f>(parts[part][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
+}
+
 @compute @workgroup_size(128)
 fn main(
 @builtin(workgroup_id) wid: vec3u,
@@ -18037,7 +18053,7 @@ fn main(
 @builtin(subgroup_id) subgroup: u32,
 @builtin(subgroup_invocation_id) lane: u32,
 ) {
-let tile = product_place(wid, groups, BM, BN, dims.n);
+let tile = product_place(wid, groups, BM, select(BN, BN / 2u, GLU), select(dims.n, dims.n / 2u, GLU));
 if (!tile.live) {
 return;
 }
@@ -18066,7 +18082,8 @@ workgroupBarrier();
 }
 
 let row_out = tile.row + (subgroup / 2u) * 16u * TM;
-let col_out = tile.col + (subgroup % 2u) * 16u * TN;
+let col_out = tile.col + select((subgroup % 2u) * 16u * TN, 0u, GLU);
+let part = subgroup / 2u * 2u;
 for (var i = 0u; i < TM; i++) {
 if (i == 0u) {
 put_line(subgroup, s.c00, s.c01, s.c02, s.c03);
@@ -18078,10 +18095,16 @@ put_line(subgroup, s.c20, s.c21, s.c22, s.c23);
 put_line(subgroup, s.c30, s.c31, s.c32, s.c33);
 }
 workgroupBarrier();
+if (GLU) {
+for (var x = 0u; x < TN; x++) {
+let e = x * 64u + subgroup % 2u * 32u + lane;
+finish_glu(tile.batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, quad_at(part, e), quad_at(part + 1u, e));
+}
+} else {
 for (var x = 0u; x < 2u * TN; x++) {
 let e = x * 32u + lane;
-let sum = bitcast<vec4f>(parts[subgroup][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
-finish(tile.slice, tile.batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, sum);
+finish(tile.slice, tile.batch, row_out + i * 16u + e / (4u * TN), col_out + e % (4u * TN) * 4u, quad_at(subgroup, e));
+}
 }
 workgroupBarrier();
 }
@@ -18212,6 +18235,7 @@ subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
 
 
 
+
 const BK: u32 = 32u;
 
 const BM: u32 = 32u * TM;
@@ -18291,8 +18315,13 @@ f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
 return f;
 }
 
+
+fn apart_b(i: u32) -> u32 {
+return select(0u, dims.n / 2u - 16u * TN, GLU && i * B_LINES >= 16u * TN);
+}
+
 fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
-let line = source.line + item.x + i * B_LINES + select(step, 0u, TRANS_B);
+let line = source.line + item.x + i * B_LINES + apart_b(i) + select(step, 0u, TRANS_B);
 let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
 let at = source.base + line * source.length + along;
 var f = Eight();
@@ -18387,6 +18416,32 @@ if (count > 3u) { value.w += residual_at(at + 3u).x; }
 }
 }
 put_out(index, count, value);
+}
+
+
+
+
+
+
+
+fn finish_glu(batch: u32, row: u32, col: u32, sum1: vec4f, sum2: vec4f) {
+let hidden = dims.n / 2u;
+if (row >= dims.m || col >= hidden) {
+return;
+}
+var x1 = sum1;
+var x2 = sum2;
+if (HAS_BIAS) {
+x1 += bias_from(col);
+x2 += bias_from(hidden + col);
+}
+let count = min(4u, hidden - col);
+let line = batch * dims.m + row;
+if (HAS_PRE) {
+put_pre(line * dims.n + col, count, x1);
+put_pre(line * dims.n + hidden + col, count, x2);
+}
+put_out(line * hidden + col, count, vec4f(silu(x1.x), silu(x1.y), silu(x1.z), silu(x1.w)) * x2);
 }
 
 
@@ -18576,6 +18631,8 @@ return select(clamp(x, low, high), x, is_nan(x));
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
+ * factors' linear maps. Of two subgroups side by side one makes the columns of x1, the other those of x2 beside them; each finishes half of both.
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
  * Grid: a workgroup of four subgroups of 32 makes 32 TM x 32 TN outputs, a subgroup 16 TM x 16 TN. Folded over (split, batch, tile).
  * Each step stages BK of k in workgroup memory while the tiles of the two steps after are on their way into registers: with the fetch one step
