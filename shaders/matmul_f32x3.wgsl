@@ -41,6 +41,7 @@ const HAS_PRE: bool = false;       // knob: also write the value before act
 
 const TM: u32 = 2u; // matrices of 16 rows a subgroup
 const TN: u32 = 2u;
+const GLU: bool = false;
 const WORDS_A: bool = false;
 const WORDS_B: bool = false;
 alias AScalar = f32;

@@ -6,6 +6,8 @@
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+// GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
+//   factors' linear maps. Of two subgroups side by side one makes the columns of x1, the other those of x2 beside them; each finishes half of both.
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
 // Grid: a workgroup of four subgroups of 32 makes 32 TM x 32 TN outputs, a subgroup 16 TM x 16 TN. Folded over (split, batch, tile).
 // Each step stages BK of k in workgroup memory while the tiles of the two steps after are on their way into registers: with the fetch one step
@@ -17,6 +19,7 @@
 // @use subgroup_matrix
 // @use matrix_tiles
 // @use product_finish
+// @use product_glu
 
 const TM: u32 = 4u;                // knob: matrices of 16 rows a subgroup, 2 or 4
 const TN: u32 = 4u;                // knob: matrices of 16 columns a subgroup, 2 or 4
@@ -45,6 +48,7 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
+const GLU: bool = false;           // knob: gate one half of the columns by the other; with TRANS_B and no other epilogue but bias, pre
 
 struct Dims {
   m: u32,
@@ -219,6 +223,10 @@ fn put_line(part: u32, c0: Sum, c1: Sum, c2: Sum, c3: Sum) {
   }
 }
 
+fn quad_at(part: u32, e: u32) -> vec4f {
+  return bitcast<vec4f>(parts[part][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
+}
+
 @compute @workgroup_size(128)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
@@ -227,7 +235,7 @@ fn main(
   @builtin(subgroup_id) subgroup: u32,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
-  let tile = product_place(wid, groups, BM, BN, dims.n);
+  let tile = product_place(wid, groups, BM, select(BN, BN / 2u, GLU), select(dims.n, dims.n / 2u, GLU));
   if (!tile.live) {
     return;
   }
@@ -257,7 +265,8 @@ fn main(
 
   let row_out = tile.row + (subgroup / 2u) * 16u * TM;
   let quad = lane % (4u * TN); // of a line of sums: that of an invocation stays the same
-  let col_out = tile.col + (subgroup % 2u) * 16u * TN + quad * 4u;
+  let col_out = tile.col + select((subgroup % 2u) * 16u * TN, 0u, GLU) + quad * 4u;
+  let part = subgroup / 2u * 2u; // with GLU that of x1; x2's is the next
   for (var i = 0u; i < TM; i++) {
     if (i == 0u) {
       put_line(subgroup, s.c00, s.c01, s.c02, s.c03);
@@ -269,12 +278,20 @@ fn main(
       put_line(subgroup, s.c30, s.c31, s.c32, s.c33);
     }
     workgroupBarrier();
-    let first = column_from(row_out + i * 16u, col_out);
-    for (var x = 0u; x < 2u * TN; x++) {
-      let line = (x * 32u + lane) / (4u * TN);
-      let row = row_out + i * 16u + line;
-      let sum = bitcast<vec4f>(parts[subgroup][line * OUT_LINE + quad]);
-      finish(tile.slice, tile.batch, row, col_out, sum, column_at(first, row, col_out, 16u));
+    let row_first = row_out + i * 16u;
+    if (GLU) {
+      let biases = glu_bias(col_out);
+      for (var x = 0u; x < TN; x++) {
+        let e = x * 64u + subgroup % 2u * 32u + lane;
+        finish_glu(tile.batch, row_first + e / (4u * TN), col_out, quad_at(part, e), quad_at(part + 1u, e), biases);
+      }
+    } else {
+      let first = column_from(row_first, col_out);
+      for (var x = 0u; x < 2u * TN; x++) {
+        let e = x * 32u + lane;
+        let row = row_first + e / (4u * TN);
+        finish(tile.slice, tile.batch, row, col_out, quad_at(subgroup, e), column_at(first, row, col_out, 16u));
+      }
     }
     workgroupBarrier();
   }

@@ -16965,6 +16965,7 @@ const HAS_PRE: bool = false;
 
 const TM: u32 = 2u;
 const TN: u32 = 2u;
+const GLU: bool = false;
 const WORDS_A: bool = false;
 const WORDS_B: bool = false;
 alias AScalar = f32;
@@ -17378,6 +17379,7 @@ subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
 
 
 
+
 const BK: u32 = 32u;
 const THREADS: u32 = 128u;
 const BM: u32 = 32u * TM;
@@ -17457,8 +17459,13 @@ f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
 return f;
 }
 
+
+fn apart_b(i: u32) -> u32 {
+return select(0u, dims.n / 2u - 16u * TN, GLU && i * B_LINES >= 16u * TN);
+}
+
 fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
-let line = source.line + item.x + i * B_LINES + select(step, 0u, TRANS_B);
+let line = source.line + item.x + i * B_LINES + apart_b(i) + select(step, 0u, TRANS_B);
 let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
 let at = source.base + line * source.length + along;
 var f = Eight();
@@ -17829,10 +17836,14 @@ const matmul_matrix_ = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    GLU: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [128],
   enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
   code: `
+
+
+
 
 
 
@@ -17882,6 +17893,7 @@ const HAS_BIAS: bool = false;
 const HAS_GATE: bool = false;
 const HAS_RESIDUAL: bool = false;
 const HAS_PRE: bool = false;
+const GLU: bool = false;
 
 struct Dims {
 m: u32,
@@ -18056,6 +18068,10 @@ put_sum(part, 12u, c3, OUT_LINE);
 }
 }
 
+fn quad_at(part: u32, e: u32) -> vec4f {
+return bitcast<vec4f>(parts[part][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
+}
+
 @compute @workgroup_size(128)
 fn main(
 @builtin(workgroup_id) wid: vec3u,
@@ -18064,7 +18080,7 @@ fn main(
 @builtin(subgroup_id) subgroup: u32,
 @builtin(subgroup_invocation_id) lane: u32,
 ) {
-let tile = product_place(wid, groups, BM, BN, dims.n);
+let tile = product_place(wid, groups, BM, select(BN, BN / 2u, GLU), select(dims.n, dims.n / 2u, GLU));
 if (!tile.live) {
 return;
 }
@@ -18094,7 +18110,8 @@ workgroupBarrier();
 
 let row_out = tile.row + (subgroup / 2u) * 16u * TM;
 let quad = lane % (4u * TN);
-let col_out = tile.col + (subgroup % 2u) * 16u * TN + quad * 4u;
+let col_out = tile.col + select((subgroup % 2u) * 16u * TN, 0u, GLU) + quad * 4u;
+let part = subgroup / 2u * 2u;
 for (var i = 0u; i < TM; i++) {
 if (i == 0u) {
 put_line(subgroup, s.c00, s.c01, s.c02, s.c03);
@@ -18106,12 +18123,20 @@ put_line(subgroup, s.c20, s.c21, s.c22, s.c23);
 put_line(subgroup, s.c30, s.c31, s.c32, s.c33);
 }
 workgroupBarrier();
-let first = column_from(row_out + i * 16u, col_out);
+let row_first = row_out + i * 16u;
+if (GLU) {
+let biases = glu_bias(col_out);
+for (var x = 0u; x < TN; x++) {
+let e = x * 64u + subgroup % 2u * 32u + lane;
+finish_glu(tile.batch, row_first + e / (4u * TN), col_out, quad_at(part, e), quad_at(part + 1u, e), biases);
+}
+} else {
+let first = column_from(row_first, col_out);
 for (var x = 0u; x < 2u * TN; x++) {
-let line = (x * 32u + lane) / (4u * TN);
-let row = row_out + i * 16u + line;
-let sum = bitcast<vec4f>(parts[subgroup][line * OUT_LINE + quad]);
-finish(tile.slice, tile.batch, row, col_out, sum, column_at(first, row, col_out, 16u));
+let e = x * 32u + lane;
+let row = row_first + e / (4u * TN);
+finish(tile.slice, tile.batch, row, col_out, quad_at(subgroup, e), column_at(first, row, col_out, 16u));
+}
 }
 workgroupBarrier();
 }
@@ -18242,6 +18267,7 @@ subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
 
 
 
+
 const BK: u32 = 32u;
 
 const BM: u32 = 32u * TM;
@@ -18321,8 +18347,13 @@ f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
 return f;
 }
 
+
+fn apart_b(i: u32) -> u32 {
+return select(0u, dims.n / 2u - 16u * TN, GLU && i * B_LINES >= 16u * TN);
+}
+
 fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
-let line = source.line + item.x + i * B_LINES + select(step, 0u, TRANS_B);
+let line = source.line + item.x + i * B_LINES + apart_b(i) + select(step, 0u, TRANS_B);
 let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
 let at = source.base + line * source.length + along;
 var f = Eight();
@@ -18442,6 +18473,39 @@ if (count > 3u) { value.w += residual_at(at + 3u).x; }
 }
 }
 put_out(index, count, value);
+}
+
+
+
+
+
+
+
+
+struct Halves {
+x1: vec4f,
+x2: vec4f,
+}
+
+fn glu_bias(col: u32) -> Halves {
+if (HAS_BIAS) { return Halves(bias_from(col), bias_from(dims.n / 2u + col)); }
+return Halves();
+}
+
+fn finish_glu(batch: u32, row: u32, col: u32, sum1: vec4f, sum2: vec4f, biases: Halves) {
+let hidden = dims.n / 2u;
+if (row >= dims.m || col >= hidden) {
+return;
+}
+let x1 = sum1 + biases.x1;
+let x2 = sum2 + biases.x2;
+let count = min(4u, hidden - col);
+let line = batch * dims.m + row;
+if (HAS_PRE) {
+put_pre(line * dims.n + col, count, x1);
+put_pre(line * dims.n + hidden + col, count, x2);
+}
+put_out(line * hidden + col, count, vec4f(silu(x1.x), silu(x1.y), silu(x1.z), silu(x1.w)) * x2);
 }
 
 
@@ -18631,6 +18695,8 @@ return select(clamp(x, low, high), x, is_nan(x));
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
+ * factors' linear maps. Of two subgroups side by side one makes the columns of x1, the other those of x2 beside them; each finishes half of both.
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
  * Grid: a workgroup of four subgroups of 32 makes 32 TM x 32 TN outputs, a subgroup 16 TM x 16 TN. Folded over (split, batch, tile).
  * Each step stages BK of k in workgroup memory while the tiles of the two steps after are on their way into registers: with the fetch one step

@@ -1,6 +1,7 @@
 // matrix_tiles: the tiles of A and B of one step of a product on subgroup matrices, BK lines of k, fetched from storage into registers eight
 // neighbours at a time, and where they lie in workgroup memory: lines as in storage, with one vec4u after each, so that matrices meet no bank twice.
-// Needs in the kernel: const TM, TN, TRANS_A, TRANS_B, VEC_A, VEC_B, WORDS_A, WORDS_B; alias AScalar, BScalar; the buffers a, b; dims.m, n, k.
+// Needs in the kernel: const TM, TN, TRANS_A, TRANS_B, VEC_A, VEC_B, WORDS_A, WORDS_B, GLU (with TRANS_B; the second part of B is that of the
+// second half of the columns then); alias AScalar, BScalar; the buffers a, b; dims.m, n, k.
 
 const BK: u32 = 32u;      // k a step
 const THREADS: u32 = 128u; // four subgroups, 2 x 2
@@ -81,8 +82,13 @@ fn fetch_a(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
   return f;
 }
 
+// From line to line of B in storage, as far as the second part is not beside the first.
+fn apart_b(i: u32) -> u32 {
+  return select(0u, dims.n / 2u - 16u * TN, GLU && i * B_LINES >= 16u * TN);
+}
+
 fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
-  let line = source.line + item.x + i * B_LINES + select(step, 0u, TRANS_B);
+  let line = source.line + item.x + i * B_LINES + apart_b(i) + select(step, 0u, TRANS_B);
   let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
   let at = source.base + line * source.length + along;
   var f = Eight();

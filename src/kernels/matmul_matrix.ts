@@ -1,8 +1,9 @@
-import { defineKernel, group, type KernelFamily, oneOf, optional, type ShaderSource } from '../kernel/index.ts';
+import { defineKernel, flag, group, type KernelFamily, oneOf, optional, type ShaderSource } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import type { MatmulOptions, MatmulShape, MatmulTile } from './matmul_tile.ts';
 import { unshaped } from './matmul_tile.ts';
 import {
+  gluOnMatrices,
   hasMatrices,
   type MatrixMatmulOptions,
   matrixKnobs,
@@ -19,6 +20,7 @@ export {
   type MatrixMatmulOptions,
   type MatrixMatmulTile,
   type MatrixTile,
+  matrixGluTile,
   type Precision,
   type Split3Tile,
 } from './matrix_tile.ts';
@@ -64,13 +66,16 @@ export function defineMatrixMatmul(
     options: group<MatrixMatmulOptions>(
       {
         ...productOptions,
+        glu: optional(flag),
         precision: optional(oneOf('f32', 'f16', 'f32x3')),
         tile: optional(matrixTile),
       },
-      ({ precision, tile, dtype = 'f32', bDtype = dtype }) =>
-        (precision === 'f32x3' || tile?.kind === 'f32x3') && (dtype === 'f16' || bDtype === 'f16')
-          ? { what: 'precision f32x3 has operands of f16', fix: 'give f32 operands, or precision f16' }
-          : undefined,
+      (o) => {
+        const { precision, tile, dtype = 'f32', bDtype = dtype } = o;
+        if ((precision === 'f32x3' || tile?.kind === 'f32x3') && (dtype === 'f16' || bDtype === 'f16'))
+          return { what: 'precision f32x3 has operands of f16', fix: 'give f32 operands, or precision f16' };
+        return gluOnMatrices(o);
+      },
     ),
     knobs: (o) => {
       const { tile } = o;
@@ -82,8 +87,10 @@ export function defineMatrixMatmul(
     },
     sizes: (d, k) => ({ ...productSizes(d, k), ranges: RANGE_WORDS * (1 + Math.max(d.range_a ?? 0, d.range_b ?? 1)) }),
     grid: (d, knobs) => {
-      const [rows, cols] = outputsOf(knobs as Record<string, number>);
-      return Math.ceil(d.m / rows) * Math.ceil(d.n / cols) * Math.ceil(d.k / d.k_chunk) * d.batch;
+      const k = knobs as Record<string, number>;
+      const [rows, cols] = outputsOf(k);
+      const tilesN = k.GLU ? Math.ceil(d.n / 2 / (cols / 2)) : Math.ceil(d.n / cols);
+      return Math.ceil(d.m / rows) * tilesN * Math.ceil(d.k / d.k_chunk) * d.batch;
     },
     check: (d, k) => productCheck(d, k, 'QM' in k || 'WG_X' in k ? 4 : 8),
   });

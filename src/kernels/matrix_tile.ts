@@ -10,7 +10,7 @@ import {
   type ProductDims,
   unshaped,
 } from './matmul_tile.ts';
-import { split, tileKinds, vec } from './product_tile.ts';
+import { fusedTiles, gluAlone, split, tileKinds, vec } from './product_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
 
 /** In what a product is taken: f32; operands rounded to f16 with f32 sums; or f32 by three products of halves. */
@@ -35,6 +35,8 @@ export type MatrixMatmulTile = MatmulTile | MatrixTile | Split3Tile;
 export interface MatrixMatmulOptions extends Omit<MatmulOptions, 'tile' | 'glu' | 'sums'> {
   /** The least that the caller asks for; default f32. A device without subgroup matrices gives more. f32x3 takes f32 operands. */
   precision?: Precision;
+  /** As `glu` of `MatmulOptions`, with the tile of `matrixGluTile` or `gluTile`. */
+  glu?: boolean;
   /** The tiling; see `chooseMatrixMatmul`. */
   tile?: MatrixMatmulTile;
 }
@@ -101,6 +103,21 @@ export function wholeMatrixTile(shape: MatmulShape, precision: Precision, caps: 
   return whole;
 }
 
+/** The tiling in f16 of a product with `glu`; undefined where it would not be on subgroup matrices: there it is a product and a swiglu. */
+export function matrixGluTile(shape: MatmulShape, caps: Caps): MatrixTile | undefined {
+  const tile = wholeMatrixTile(shape, 'f16', caps);
+  return tile.kind === 'matrix' ? tile : undefined;
+}
+
+/** What `glu` does not go with. */
+export function gluOnMatrices(o: MatrixMatmulOptions): { what: string; fix: string } | undefined {
+  if (!o.glu) return undefined;
+  if (o.tile?.kind !== 'matrix' && o.tile?.kind !== 'f32x3') return fusedTiles(o as MatmulOptions);
+  if (o.tile.kind === 'f32x3')
+    return { what: 'glu with a tile of f32x3', fix: 'take a product and swiglu, or precision f16' };
+  return gluAlone(o);
+}
+
 /** Tilings for any shape, the best first: of rows that are whole eights, of any, and f32's for a k that is too long for one sum. */
 export function unshapedMatrix(o: MatrixMatmulOptions, precision: Precision, caps: Caps) {
   const [large, any] = [4096, 255].map((size) => wholeMatrixTile({ m: size, n: size, k: size }, precision, caps));
@@ -143,6 +160,7 @@ export function matrixKnobs(
   const words = { a: vecA && dtype === 'f16', b: vecB && bDtype === 'f16' };
   return {
     ...out,
+    GLU: o.glu ?? false,
     TM: tile.tm,
     TN: tile.tn,
     WORDS_A: words.a,

@@ -110,15 +110,20 @@ export const productOptions = {
 export const sumsOnTheWay = (tile: MatmulTile | undefined): boolean =>
   tile?.kind === 'tiled' && tile.qm === 1 && tile.qn === 1;
 
+/** What `glu` does not go with on any tile. */
+export function gluAlone(o: Omit<MatmulOptions, 'tile'>): { what: string; fix: string } | undefined {
+  if (!o.glu || (o.layout === 'nt' && (o.act ?? 'none') === 'none' && !o.gate && !o.residual)) return undefined;
+  return {
+    what: 'glu with an act, a gate, a residual or another layout than nt',
+    fix: 'give glu with bias and pre alone',
+  };
+}
+
 /** What `glu` and `sums` do not go with. */
 export function fusedTiles(o: MatmulOptions): { what: string; fix: string } | undefined {
   const { kind } = o.tile ?? {};
-  if (o.glu && (o.layout !== 'nt' || (o.act ?? 'none') !== 'none' || o.gate || o.residual)) {
-    return {
-      what: 'glu with an act, a gate, a residual or another layout than nt',
-      fix: 'give glu with bias and pre alone',
-    };
-  }
+  const glu = gluAlone(o);
+  if (glu) return glu;
   if (o.glu && !(o.tile?.kind === 'tiled' && o.tile.qn === 2)) {
     return {
       what: 'glu without a tile of qn 2',

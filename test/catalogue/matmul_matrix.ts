@@ -10,6 +10,10 @@ const FEATURES = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-mat
 const ODD: MatmulCaseShape = { m: 141, n: 83, k: 67 };
 const EIGHTS: MatmulCaseShape = { m: 72, n: 136, k: 104, gateRows: 7, residualRows: 13 };
 
+/** Halves of columns that no tile divides, single numbers or vectors of 4. */
+const GLU_ODD: MatmulCaseShape = { m: 141, n: 166, k: 67 };
+const GLU_EIGHTS: MatmulCaseShape = { m: 72, n: 328, k: 104 };
+
 /** How operands and the result may be stored beside f32: halves on either side or both. */
 const STORED: readonly MatmulPart[][] = [['f16 a'], ['f16 b'], ['f16 in'], ['f16']];
 /** The larger tiles. */
@@ -63,6 +67,12 @@ export const matrixCases: KernelCase[] = [
   // Gates that change between blocks of rows, and within none.
   matrixCase(F16, 'nn', ['bias', 'gate', 'residual'], { m: 89, n: 72, k: 40, gateRows: 32 }),
   matrixCase(F32X3, 'nn', ['bias', 'gate', 'residual'], { m: 89, n: 72, k: 40, gateRows: 32 }),
+  ...[{ tm: 2, tn: 2 } as const, ...TILES].flatMap((size) => [
+    matrixCase(F16, 'nt', ['bias', 'pre', 'glu'], GLU_ODD, size),
+    matrixCase(F16, 'nt', ['bias', 'pre', 'glu', 'f16'], GLU_EIGHTS, size),
+  ]),
+  matrixCase(F16, 'nt', ['glu', 'f16 in'], { m: 1, n: 2, k: 1 }),
+  matrixCase(F16, 'nt', ['glu', 'f16'], { m: 141, n: 144, k: 67 }, { tm: 4, tn: 4 }),
   matrixCase(F16, 'nn', ['residual'], SHARED),
   matrixCase(F32X3, 'nn', ['residual'], SHARED),
   matrixCase(F32X3, 'nt', ['bias', 'silu', 'pre', 'residual'], { m: 5, n: 3, k: 613 }),
@@ -109,6 +119,9 @@ export function emulatedCases(family: NonNullable<MatmulHow['family']>): KernelC
     matrixCase(f16, 'nn', ['bias', 'gate', 'residual'], { m: 40, n: 24, k: 40, gateRows: 16 }),
     matrixCase(f16, 'nt', ['f16 in'], { ...ODD, k: 72 }),
     matrixCase(f16, 'tn', ['f16 b'], SPLIT),
+    matrixCase(f16, 'nt', ['bias', 'pre', 'glu'], GLU_ODD),
+    matrixCase(f16, 'nt', ['bias', 'pre', 'glu', 'f16'], GLU_EIGHTS),
+    matrixCase(f16, 'nt', ['glu', 'f16 in'], { m: 1, n: 2, k: 1 }),
     matrixCase(f32x3, 'nt', EPILOGUE, EIGHTS),
     matrixCase(f32x3, 'nn', ['bias', 'gate', 'residual'], { m: 40, n: 24, k: 40, gateRows: 32 }),
     matrixCase(f32x3, 'tn', [], { ...SPLIT, k: 1200 }),

@@ -35,6 +35,11 @@ function* variants(): Generator<[shader: ShaderSource, knobs: Knobs]> {
     for (const layout of LAYOUTS)
       for (const epilogue of EPILOGUES)
         for (const result of RESULTS) yield [shader, { ...layout, ...epilogue, ...result, ...operands }];
+  for (const [shader, operands] of OPERANDS)
+    if (shader === matmul_matrix)
+      for (const result of RESULTS)
+        for (const parts of [{}, { HAS_BIAS: true, HAS_PRE: true }] as Knobs[])
+          yield [shader, { TRANS_B: true, GLU: true, ...parts, ...result, ...operands }];
   for (const shader of [attention_matrix_fwd, attention_matrix_bwd_kv, attention_matrix_bwd_q])
     for (const HEAD_DIM of [8, 64, 72, 128]) yield [shader, { HEAD_DIM, GROUPED: HEAD_DIM === 8 }];
 }
@@ -59,5 +64,5 @@ it('are valid in every variant', async () => {
       if (type === 'error') wrong.push(`${shader.name}[${variant}] line ${lineNum}: ${message}`);
   }
   expect(wrong).toEqual([]);
-  expect(checked).toBe(156);
+  expect(checked).toBe(188);
 });

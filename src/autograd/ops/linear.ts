@@ -1,11 +1,11 @@
 import { activationBackward, swigluBackward } from '../../kernels/activation.ts';
-import { gluTile, type MatmulOptions, matmul } from '../../kernels/matmul.ts';
+import type { MatmulOptions } from '../../kernels/matmul.ts';
 import { rowsAndCols, storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { swiglu } from './activation.ts';
 import { cast } from './cast.ts';
 import { gateBackward } from './gate.ts';
-import { columnSums, product, splitProduct } from './product.ts';
+import { columnSums, gatedProduct, product, splitProduct } from './product.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
 export interface ModulationChunk {
@@ -71,20 +71,21 @@ export function linear(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor, opt
 
 /**
  * silu(x1) * x2 of [x1 | x2] = x W^T + b: x [..., in], weight [2H, in], bias [2H] -> [..., H]. One kernel where the device has tiles for
- * it and multiplies in f32; elsewhere a product, then `swiglu`. Shazeer 2020.
+ * it, of f32 or on subgroup matrices; elsewhere, and in f32x3, a product, then `swiglu`. Shazeer 2020.
  */
 export function linearSwiglu(tape: Tape, x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  const { device, caps } = tape.workspace;
+  const { device } = tape.workspace;
   const { rows, cols } = rowsAndCols(x);
   const out = weight.shape[0] as number;
   const shape = { m: rows, n: out, k: cols };
-  const tile = gluTile(shape, caps);
-  if (!tile || x.dtype === 'f16' || tape.precision === 'f32x3') return swiglu(tape, linear(tape, x, weight, bias));
+  const gated = gatedProduct(tape, shape, x);
+  if (!gated) return swiglu(tape, linear(tape, x, weight, bias));
   checkLinear(x, weight, bias, cols, out);
-  const y = tape.alloc(...x.shape.slice(0, -1), out / 2);
-  const x12 = tape.recording ? tape.alloc(rows, out) : undefined;
-  const kernel = matmul.prepare(device, { layout: 'nt', glu: true, bias: !!bias, pre: !!x12, tile });
-  tape.run(kernel, { a: x, b: weight, bias, pre: x12, out: y }, shape);
+  const dtype = storedAs(x);
+  const y = tape.allocAs(dtype, ...x.shape.slice(0, -1), out / 2);
+  const x12 = tape.recording ? tape.allocAs(dtype, rows, out) : undefined;
+  const b = multiplied(weight, x, y);
+  gated({ bias: !!bias, pre: !!x12 }, { a: x, b, bias, pre: x12 }, y);
   return tape.push({
     op: 'linearSwiglu',
     inputs: bias ? [x, weight, bias] : [x, weight],
@@ -92,9 +93,9 @@ export function linearSwiglu(tape: Tape, x: Tensor, weight: Tensor, bias?: Tenso
     saved: x12 ? [x12] : [],
     vjp: (dy, sink) => {
       const dims = { rows, hidden: out / 2 };
-      const dx12 = tape.alloc(rows, out);
-      tape.run(swigluBackward.prepare(device, undefined, dims), { x12: x12 as Tensor, dy, dx12 }, dims);
-      linearBackward(tape, sink, dx12, x, weight, weight, bias);
+      const dx12 = tape.allocAs(dtype, rows, out);
+      tape.run(swigluBackward.prepare(device, { dtype }, dims), { x12: x12 as Tensor, dy, dx12 }, dims);
+      linearBackward(tape, sink, dx12, x, weight, b, bias);
       tape.release(dx12);
     },
   });

@@ -1,7 +1,15 @@
-import { chooseMatmul, type MatmulLayout, type MatmulOptions, matmul, sumsOnTheWay } from '../../kernels/matmul.ts';
+import {
+  chooseMatmul,
+  gluTile,
+  type MatmulLayout,
+  type MatmulOptions,
+  matmul,
+  sumsOnTheWay,
+} from '../../kernels/matmul.ts';
 import {
   chooseMatrixMatmul,
   type MatrixMatmulTile,
+  matrixGluTile,
   matrixMatmul,
   type Precision,
 } from '../../kernels/matmul_matrix.ts';
@@ -96,6 +104,26 @@ function matrixProduct(
   }
   const { ranges, ...places } = rangesOf(tape, operands.a, operands.b);
   tape.run(kernel, { ...operands, ranges, out }, { ...dims, ...places });
+}
+
+/** Runs a product of [x1 | x2] that stores silu(x1) * x2: out [m, n / 2]. */
+type GatedProduct = (fused: Pick<MatmulOptions, 'bias' | 'pre'>, operands: Operands, out: Tensor) => void;
+
+/** The product of x, in one kernel with its gate, where the device has a tile for it in the precision of x. */
+export function gatedProduct(tape: Tape, shape: ProductShape, x: Tensor): GatedProduct | undefined {
+  const { device, caps } = tape.workspace;
+  const precision = precisionOf(tape, x, x);
+  const how = { layout: 'nt', glu: true } as const;
+  if (precision === 'f16') {
+    const tile = matrixGluTile(shape, caps);
+    return tile && ((fused, operands, out) => matrixProduct(tape, { ...how, ...fused }, tile, operands, out, shape));
+  }
+  const tile = precision === 'f32' ? gluTile(shape, caps) : undefined;
+  return (
+    tile &&
+    ((fused, operands, out) =>
+      tape.run(matmul.prepare(device, { ...how, ...fused, tile }), { ...operands, out }, { ...shape }))
+  );
 }
 
 /** What a split product does besides. */
