@@ -39,9 +39,9 @@ export interface Plan {
   readonly batch: number;
   readonly passes: number;
   readonly wire: 'f32' | 'bf16';
-  /** Steps between two exchanges (local steps); 1 if each step has one. */
+  /** Steps between two exchanges (train.local_steps); 1 if each step has one of its gradients. */
   readonly every: number;
-  /** Share of the backward of the last pass that hides the wire: 0 to 1. */
+  /** Share of the backward of the last pass that hides the wire: 0 to 1. That of local steps comes after them, and nothing hides it. */
   readonly overlap: number;
 }
 
@@ -82,7 +82,7 @@ export function stepMs({ fixedMs, sampleMs, bytes }: Compute, wire: Wire, plan: 
     plan.ranks === 1
       ? 0
       : wire.fixedMs + sentBytes(plan.wire === 'bf16' ? bytes / 2 : bytes, plan.ranks) / wire.bytesPerMs;
-  const seen = Math.max(0, exchange - plan.overlap * (2 / 3) * pass);
+  const seen = plan.every > 1 ? exchange : Math.max(0, exchange - plan.overlap * (2 / 3) * pass);
   return plan.passes * pass + seen / plan.every;
 }
 
@@ -136,7 +136,7 @@ function print(): void {
     );
   }
   console.log(
-    '\npredicted share of linear speed, whole batch a card: without overlap - with the backward of the last pass hiding all it can',
+    '\npredicted share of linear speed, whole batch a card: without overlap - with the backward of the last pass hiding all it can (local steps: nothing)',
   );
   console.log(
     'model               wire passes exchange   GB/s                     2        4        8       64     1024',
@@ -150,7 +150,9 @@ function print(): void {
         for (const { passes, every } of PLANS) {
           const cells = [2, 4, 8, 64, 1024].map((ranks) => {
             const plan = { ranks, batch, passes, wire: kind, every };
-            const shares = [0, 1].map((overlap) => efficiency(computes[i] as Compute, assumed, { ...plan, overlap }));
+            const shares = (every > 1 ? [0] : [0, 1]).map((overlap) =>
+              efficiency(computes[i] as Compute, assumed, { ...plan, overlap }),
+            );
             return shares
               .map((share) => `${(100 * share).toFixed(0)}`)
               .join('-')

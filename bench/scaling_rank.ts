@@ -50,6 +50,10 @@ class Measured implements Averager {
     this.waited += performance.now() - start;
   }
 
+  any(said: boolean): Promise<boolean> {
+    return this.#now.any(said);
+  }
+
   free(): void {
     for (const exchange of this.#exchanges.values()) exchange.free();
   }

@@ -21818,6 +21818,132 @@ return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
 export interface NormFwd extends Same<typeof norm_fwd_> {}
 export const norm_fwd: NormFwd = norm_fwd_;
 
+const outer_gradient_ = {
+  name: 'outer_gradient',
+  entryPoint: 'main',
+  bindings: {
+    start: { binding: 0, access: 'read', element: 'vec4f' },
+    param: { binding: 1, access: 'read', element: 'vec4f' },
+    grad: { binding: 2, access: 'read_write', element: 'vec4f' },
+  },
+  uniform: { binding: 3, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> start: array<vec4f>;
+@group(0) @binding(1) var<storage, read> param: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> grad: array<vec4f>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let i = (wid.x + wid.y * groups.x) * WG + local;
+if (i < (dims.count + 3u) / 4u) {
+grad[i] = start[i] - param[i];
+}
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * outer_gradient: grad = start - param: how far local steps have gone, as a gradient at where they began.
+ * Buffers f32: start, param and grad [count], padded to whole vec4s, so that four elements are one access, the padding with them.
+ * Grid: one vec4 an invocation, WG invocations a workgroup.
+ * Precision: f32, one rounding.
+ * Source: Douillard et al. 2023 (DiLoCo), algorithm 1.
+ */
+export interface OuterGradient extends Same<typeof outer_gradient_> {}
+export const outer_gradient: OuterGradient = outer_gradient_;
+
+const outer_step_ = {
+  name: 'outer_step',
+  entryPoint: 'main',
+  bindings: {
+    param: { binding: 0, access: 'read_write', element: 'vec4f' },
+    start: { binding: 1, access: 'read_write', element: 'vec4f' },
+    m: { binding: 2, access: 'read_write', element: 'vec4f' },
+    grad: { binding: 3, access: 'read', element: 'vec4f' },
+    hyper: { binding: 4, access: 'read', element: 'f32' },
+  },
+  uniform: { binding: 5, size: 4, fields: {
+    count: { type: 'u32', offset: 0 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+
+struct Dims {
+count: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> param: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> start: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> m: array<vec4f>;
+@group(0) @binding(3) var<storage, read> grad: array<vec4f>;
+@group(0) @binding(4) var<storage, read> hyper: array<f32>;
+@group(0) @binding(5) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let i = (wid.x + wid.y * groups.x) * WG + local;
+if (i >= (dims.count + 3u) / 4u) {
+return;
+}
+let live = vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(dims.count);
+let g = grad[i];
+let old = start[i];
+let moment = hyper[1] * m[i] + g;
+let next = old - hyper[0] * (g + hyper[1] * moment);
+m[i] = select(m[i], moment, live);
+start[i] = select(old, next, live);
+param[i] = select(param[i], next, live);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * outer_step: the step that several ranks take together after local ones, by SGD with Nesterov's momentum.
+ * m = momentum m + grad; start = start - lr (grad + momentum m); param = start.
+ * Buffers f32: param, start, m [count] updated; grad [count], the mean of all ranks' outer_gradient; hyper [2] = (lr, momentum). The
+ * flat ones are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
+ * Grid: one vec4 an invocation, WG invocations a workgroup.
+ * Precision: f32. With lr 1, no momentum and one rank, param is what it was but for two roundings.
+ * Source: Douillard et al. 2023 (DiLoCo), algorithm 1; the momentum is torch.optim.SGD's with nesterov.
+ */
+export interface OuterStep extends Same<typeof outer_step_> {}
+export const outer_step: OuterStep = outer_step_;
+
 const patchify_ = {
   name: 'patchify',
   entryPoint: 'main',

@@ -4,9 +4,11 @@
  */
 export * from '../autograd/index.ts';
 export { FixableError } from '../kernel/index.ts';
-export { type Follower, Learner, type SteadyStep, type StepBody, type StepPart } from '../optim/learner.ts';
+export type { Follower } from '../optim/follower.ts';
+export { Learner, type SteadyStep, type StepBody, type StepPart } from '../optim/learner.ts';
 export { LearnerError } from '../optim/learner_error.ts';
 export type { Averager, LearnerOptions, StepControl } from '../optim/learner_options.ts';
+export type { LocalStepsOptions } from '../optim/local_steps_options.ts';
 export { NonFiniteError } from '../optim/non_finite.ts';
 export type { OptimizerOptions } from '../optim/optimizer.ts';
 export type { StepMetrics } from '../optim/step_metrics.ts';

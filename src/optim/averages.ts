@@ -18,9 +18,9 @@ export class Averages {
     });
   }
 
-  /** Records an update of each, which does nothing in a step that `clip` [4] holds. */
-  update(from: FlatBuffers, clip: Tensor): void {
-    for (const { average, decay } of this.#each) average.update(from, decay, clip);
+  /** Records an update of each, as of so many steps, which does nothing in a step that `clip` [4] holds. */
+  update(from: FlatBuffers, clip?: Tensor, steps = 1): void {
+    for (const { average, decay } of this.#each) average.update(from, decay ** steps, clip);
   }
 
   /** By decay. */

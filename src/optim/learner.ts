@@ -15,6 +15,8 @@ import {
 import { Average } from './average.ts';
 import { Averages } from './averages.ts';
 import { GradientClip } from './clip.ts';
+import { EachLoss } from './each_loss.ts';
+import type { Follower } from './follower.ts';
 import { HalfWeights } from './half_weights.ts';
 import { LearnerError } from './learner_error.ts';
 import {
@@ -24,6 +26,7 @@ import {
   type StepControl,
   wrongNumbers,
 } from './learner_options.ts';
+import { LocalSteps, wrongRound } from './local_steps.ts';
 import { LossScale } from './loss_scale.ts';
 import { firstBadParameter, NonFiniteError, refuseNonFinite } from './non_finite.ts';
 import { Optimizer } from './optimizer.ts';
@@ -36,19 +39,6 @@ import type { StepMetrics } from './step_metrics.ts';
 import { hookWeights } from './weight_hook.ts';
 
 const OPTIONS = group<LearnerOptions>(LEARNER_OPTIONS, wrongNumbers);
-
-/** Tensors for losses of so many sizes are kept. */
-const MOST_COUNTS = 64;
-
-/** What follows the weights step by step, with numbers of its own on the host: a teacher. */
-export interface Follower {
-  /** Records what it needs before a step, which is not forgotten with a step that fails. */
-  begin(): void;
-  /** Records its update after the optimiser's; none in a step that `clip` [4] holds. */
-  update(clip: Tensor): void;
-  /** Takes its numbers on the host back to what they are now: where the next update does not come to be. */
-  mark(): () => void;
-}
 
 /** Values on the host by parameter. */
 export type HostParameters = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
@@ -87,7 +77,8 @@ export class Learner {
   #freed = false;
   /** The way back to before the step that is being recorded. */
   #before: () => void = () => {};
-  readonly #each = new Map<string, Tensor>();
+  readonly #each: EachLoss;
+  readonly #local: LocalSteps | undefined;
   readonly #passes: Passes;
 
   /** @throws LearnerError, OptimizerError, PrecisionError or TensorError for options, sizes or memory that do not fit. */
@@ -114,6 +105,9 @@ export class Learner {
     this.#clip = new GradientClip(workspace, this.#gradients, options.maxGradNorm, this.lossScale?.state);
     this.#loss = workspace.create('data', 'loss', [1]);
     this.#log = new StepLog(workspace);
+    this.#each = new EachLoss(workspace);
+    const { localSteps } = options;
+    this.#local = localSteps && new LocalSteps(workspace, this.weights.flat, localSteps);
     this.#passes = new Passes(workspace, this.#gradients, this.#loss, (body) => this.#pass(body));
   }
 
@@ -152,7 +146,44 @@ export class Learner {
         `the body of a step is ${typeof body}`,
         'give (tape, weights) => loss, or { upload, record }, or parts { upload, record, share }',
       );
-    await this.workspace.task(() => this.#step(typeof body === 'function' ? body : parts, control.signal));
+    await this.workspace.task(async () => {
+      await this.#step(typeof body === 'function' ? body : parts, control.signal);
+      if (this.#local?.endsAt(this.#steps)) await this.#endRound();
+    });
+  }
+
+  /**
+   * Makes the outer step of local steps now, of those taken since the last; none where none were. Called on all devices after the same step.
+   * @throws NonFiniteError, on all devices, where a step of one was not finite: the outer step is then not made.
+   */
+  async endRound(): Promise<void> {
+    await this.workspace.task(() => this.#endRound());
+  }
+
+  /** The step after which the present round of local steps began: part of a checkpoint. Without local steps that of now. */
+  get roundBegan(): number {
+    return this.#local?.began ?? this.#steps;
+  }
+
+  async #endRound(): Promise<void> {
+    const { workspace, options, lossScale } = this;
+    this.#usable();
+    if (!this.#local || this.#local.began === this.#steps) return;
+    this.#failure = await wrongRound(() => this.#look(), options.averager, this.#steps, this.#unread);
+    if (this.#failure) throw this.#failure;
+    try {
+      // What a loss is multiplied by is each device's own within a round, and begins as the mean of all.
+      const shared = lossScale?.state.slice(0, 1) ?? this.#loss;
+      const steps = await this.#local.end(this.#steps, options.averager, shared);
+      this.#halves.update();
+      this.#ema.update(this.weights.flat.values, options.emaDecay ** steps);
+      this.#averages.update(this.weights.flat.values, undefined, steps);
+      await workspace.stream.flush();
+    } catch (error) {
+      this.#halves.forget();
+      await workspace.abandonStep();
+      throw error;
+    }
   }
 
   async #step(body: StepBody | readonly SteadyStep[], signal?: AbortSignal): Promise<void> {
@@ -173,7 +204,7 @@ export class Learner {
       this.#before();
       this.#halves.forget();
       await workspace.abandonStep();
-      this.#freeEach(); // what was written into them went with the step
+      this.#each.free(); // what was written into them went with the step
       this.#passes.free();
       throw error;
     }
@@ -186,7 +217,8 @@ export class Learner {
   async #record(body: StepBody | readonly SteadyStep[]): Promise<void> {
     const { workspace, options } = this;
     const { stream } = workspace;
-    const { averager, onGradients, onWeights } = options;
+    const { onGradients, onWeights } = options;
+    const averager = this.#local ? undefined : options.averager;
     const weights = this.weights.flat.values;
     this.#halves.begin();
     const ranges = await averager?.begin(this.#gradients, this.#loss);
@@ -204,13 +236,13 @@ export class Learner {
     this.#clip.measure(this.#loss);
     // A hook comes between optimiser and average: only without one can they be one pass.
     const fused = !onWeights && this.optimizer.fuses;
-    const average = fused ? { values: this.#ema.values, decay: options.emaDecay } : undefined;
+    const average = fused && !this.#local ? { values: this.#ema.values, decay: options.emaDecay } : undefined;
     this.module.force?.(workspace, this.weights, clip);
     this.optimizer.update(clip, average, fused ? this.#halves.copy : undefined);
     if (onWeights) hookWeights(workspace, weights, clip, onWeights);
-    if (!fused) this.#ema.update(weights, options.emaDecay, clip);
+    if (!fused && !this.#local) this.#ema.update(weights, options.emaDecay, clip);
     if (!fused) this.#halves.update();
-    this.#averages.update(weights, clip);
+    if (!this.#local) this.#averages.update(weights, clip);
     for (const follower of this.#followers) follower.update(clip);
     this.#log.record(this.#steps, this.#loss, clip, this.lossScale?.state);
   }
@@ -242,31 +274,10 @@ export class Learner {
     const { count } = loss;
     if (count === 1) stream.copy(loss.view(1), this.#loss);
     else {
-      const buffers = { per_sample: loss, weights: this.#ofEach('weight', 1, count), total: this.#loss };
+      const buffers = { per_sample: loss, weights: this.#each.of('weight', 1, count), total: this.#loss };
       tape.run(lossTotal.prepare(device), buffers, { batch: count, slot: 0, slots: 1 });
     }
-    if (!tape.walked) tape.backward(loss, this.#ofEach('gradient', 1 / count, count).view(...loss.shape));
-  }
-
-  /** One number for each of a loss's elements. It lasts, so that a step that has it need not write it again. */
-  #ofEach(name: 'weight' | 'gradient', value: number, count: number): Tensor {
-    const key = `${name} of ${count}`; // parts of a step may be of other sizes
-    const known = this.#each.get(key);
-    if (known) return known;
-    const [oldest] = this.#each.size >= MOST_COUNTS ? this.#each : [];
-    if (oldest) {
-      this.workspace.free(oldest[1]);
-      this.#each.delete(oldest[0]);
-    }
-    const tensor = this.workspace.create('data', `${name} of each loss`, [count]);
-    this.#each.set(key, tensor);
-    this.workspace.stream.write(tensor, new Float32Array(count).fill(value));
-    return tensor;
-  }
-
-  #freeEach(): void {
-    for (const tensor of this.#each.values()) this.workspace.free(tensor);
-    this.#each.clear();
+    if (!tape.walked) tape.backward(loss, this.#each.of('gradient', 1 / count, count).view(...loss.shape));
   }
 
   /**
@@ -340,6 +351,7 @@ export class Learner {
       ['ema', this.average.flat.values],
       ...this.#averages.groups(),
       ...this.optimizer.groups(),
+      ...(this.#local?.groups() ?? []),
     ]);
   }
 
@@ -351,11 +363,13 @@ export class Learner {
     refuseNonFinite('the weights to start from:', weights);
     this.weights.flat.values.write(weights);
     for (const average of this.averages.values()) average.flat.values.write(weights);
+    this.#local?.restart(this.#steps);
   }
 
   /** Takes up where a checkpoint stopped, after its groups were written. */
-  restored(step: number, optimizerStep: number): void {
+  restored(step: number, optimizerStep: number, roundBegan = step): void {
     this.#steps = step;
+    if (this.#local) this.#local.began = roundBegan;
     this.#looked = step;
     this.#unread.length = 0;
     this.#failure = undefined;
@@ -377,7 +391,8 @@ export class Learner {
     this.#log.free();
     this.lossScale?.free();
     this.#passes.free();
-    this.#freeEach();
+    this.#each.free();
+    this.#local?.free();
     this.workspace.free(this.#loss);
     await this.workspace.ledger.reclaim();
   }

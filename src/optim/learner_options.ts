@@ -13,6 +13,7 @@ import {
 } from '../kernel/index.ts';
 import type { FlatBuffers, Tensor } from '../tensor/index.ts';
 import { type PassPrecision, precisionOption } from '../tensor/index.ts';
+import { LOCAL_STEPS, type LocalStepsOptions } from './local_steps_options.ts';
 import type { OptimizerOptions } from './optimizer.ts';
 
 /** What makes of the gradients of several devices, each of its share of the batch, those of the whole: see src/parallel. */
@@ -23,6 +24,8 @@ export interface Averager {
   send(count: number): void;
   /** Sends the rest. Resolves when the commands are submitted that put the averages in the place of all of them. */
   finish(): Promise<void>;
+  /** Whether one device at least says so: the same answer on all. Asked between two averagings. */
+  any(said: boolean): Promise<boolean>;
   /** Frees what it made on the device. */
   free(): void;
 }
@@ -47,13 +50,18 @@ export interface LearnerOptions {
   /** Averages loss and gradients over several devices, between backward and `onGradients`; freed with the learner. */
   averager?: Averager;
   /**
+   * Steps that each device takes by itself, before all make one together: `averager` then averages what they came to, not gradients; with
+   * one device alone it is left out. Averages of the weights are updated by outer steps, as of so many steps. Default: none.
+   */
+  localSteps?: LocalStepsOptions;
+  /**
    * Called between backward and clip with the flat gradients, all that was recorded of the step being submitted: where several devices
    * average theirs. It may wait, read them back (`workspace.read`, `readChunk`, or a mapped buffer) and write others, through the
    * stream or the queue. Other work on the workspace is refused until it ends. Where it fails, the step leaves no trace.
    */
   onGradients?: (gradients: FlatBuffers) => void | Promise<void>;
   /**
-   * Called after the optimiser's update and before the average's with the flat weights: to record kernels that change them (the forced
+   * Called after the optimiser's update (not after an outer step) and before the average's with the flat weights: to record kernels that change them (the forced
    * normalisation of EDM2, say). It only records: it must not wait. In a step that is not taken its changes are taken back.
    */
   onWeights?: (weights: FlatBuffers) => void;
@@ -70,6 +78,7 @@ export const LEARNER_OPTIONS = {
   precision: precisionOption,
   maxInFlight: optional(number),
   averager: optional(object<Averager>()),
+  localSteps: optional(LOCAL_STEPS),
   onGradients: optional(callback<NonNullable<LearnerOptions['onGradients']>>()),
   onWeights: optional(callback<NonNullable<LearnerOptions['onWeights']>>()),
 };

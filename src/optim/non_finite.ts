@@ -58,3 +58,16 @@ export function refuseNonFinite(what: string, tensors: Iterable<readonly [string
       },
     );
 }
+
+/** What is said where the local steps of another device are not finite. @param step the last of this one's, which is sound. */
+export function stoppedByOther(
+  step: number,
+  metrics: readonly StepMetrics[],
+  which = 'another device',
+): NonFiniteError {
+  return new NonFiniteError(
+    `the local steps up to ${step} were not taken together: a step of ${which} was not finite`,
+    'restore an earlier checkpoint, and lower the learning rate or set maxGradNorm',
+    { step, metrics },
+  );
+}

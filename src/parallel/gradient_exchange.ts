@@ -1,4 +1,5 @@
 import type { FlatBuffers, Tensor, Workspace } from '../tensor/index.ts';
+import { anyOf } from './agree.ts';
 import type { Communicator } from './communicator.ts';
 import { Lane } from './lane.ts';
 import { cutPieces, type Piece, pieceOf, type Wire, wireBytes } from './pieces.ts';
@@ -101,6 +102,11 @@ export class GradientExchange {
   async finish(): Promise<void> {
     this.send((this.#plan as Plan).pieces.length);
     await Promise.all(this.#ways);
+  }
+
+  /** Whether one rank at least says so. */
+  any(said: boolean): Promise<boolean> {
+    return anyOf(this.ranks, said);
   }
 
   /** Frees what is on the device. */

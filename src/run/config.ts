@@ -30,6 +30,12 @@ export interface DataConfig {
   autoencoder_weights?: string | undefined;
 }
 
+/** The outer step of local steps. */
+export interface OuterConfig {
+  lr?: number | undefined;
+  momentum?: number | undefined;
+}
+
 /** How long, and what is kept. */
 export interface TrainConfig {
   steps: number;
@@ -55,6 +61,13 @@ export interface TrainConfig {
   accumulate?: number | undefined;
   /** What several ranks send their gradients as: bf16 is half the bytes, rounded to 8 bits (default: f32). */
   wire?: 'f32' | 'bf16' | undefined;
+  /**
+   * Steps that each rank takes by itself on its share of every batch, before all make an outer step of what they came to (default: none, so that
+   * ranks average every step's gradients).
+   */
+  local_steps?: number | undefined;
+  /** The outer step: SGD with Nesterov's momentum (default: lr 0.7, momentum 0.9). */
+  outer?: OuterConfig | undefined;
   /** Bytes on the device that a training and its samplings may take together (default: what the device has). */
   memory_limit?: number | undefined;
 }

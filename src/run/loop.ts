@@ -5,11 +5,13 @@ import { NonFiniteError } from '../optim/non_finite.ts';
 import type { StepMetrics } from '../optim/step_metrics.ts';
 import { anyOf } from '../parallel/agree.ts';
 import { ALONE, type Communicator } from '../parallel/communicator.ts';
+import { sharesOf } from '../parallel/share.ts';
 import { METRICS_KEPT, type Trainer } from '../ucgm/trainer.ts';
 import { poorTeacher, sight } from './alarms.ts';
 import { saveCheckpoint } from './checkpoint.ts';
 import { type RunEvents, Subscribers } from './events.ts';
 import type { Gate } from './gate.ts';
+import { meanMetrics } from './mean_metrics.ts';
 import type { RunConfig } from './settings.ts';
 import { Stopwatch } from './stopwatch.ts';
 import type { Awaitable, RunStore } from './store.ts';
@@ -60,6 +62,12 @@ async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<vo
   const first = trainer.step;
   const clock = new Stopwatch();
   let [logged, saved] = [first, -1];
+  const together = train.local_steps !== undefined && ranks.size > 1;
+  /** Of local steps the mean over all ranks, which come to this after the same step. */
+  const metrics = () => {
+    const own = () => trainer.metrics();
+    return together ? meanMetrics(own, ranks, sharesOf(data.batch_size, ranks.size)) : own();
+  };
   const record = async (all: readonly StepMetrics[]) => {
     const measured = all.filter(({ step }) => step > logged);
     if (measured.length === 0) return;
@@ -72,7 +80,8 @@ async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<vo
   };
   const save = async () => {
     if (saved === trainer.step) return;
-    await record(await trainer.metrics()); // first: of a step that is not finite nothing is saved
+    await record(await metrics()); // first: of a step that is not finite nothing is saved
+    if (train.local_steps !== undefined) await trainer.endRound();
     if (ranks.rank === 0) await clock.without(() => saveCheckpoint(trainer, store, train.keep_checkpoints));
     saved = trainer.step;
   };
@@ -80,7 +89,7 @@ async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<vo
     try {
       return await source.batch(step);
     } catch (error) {
-      if (step > 0) await save(); // the data went away: what was trained is not lost with it
+      if (step > 0 && !together) await save(); // the data went away: what was trained is not lost with it
       throw error;
     }
   };
@@ -105,7 +114,7 @@ async function takeSteps(run: TrainingRun, subscribers: Subscribers): Promise<vo
     while (trainer.step < train.steps && !ended) {
       await trainer.train(await read(trainer.step));
       const { step } = trainer;
-      if (step % train.log_every === 0 || step % METRICS_KEPT === 0) await record(await trainer.metrics());
+      if (step % train.log_every === 0 || step % METRICS_KEPT === 0) await record(await metrics());
       if (step % train.checkpoint_every === 0 || step === train.steps) {
         await save();
         await clock.without(() => beside((to) => to.saved?.(step)));

@@ -1,4 +1,5 @@
 import type { BatchSource } from '../data/batches.ts';
+import type { LocalStepsOptions } from '../optim/local_steps_options.ts';
 import { checkOptimizer, type OptimizerOptions } from '../optim/optimizer_options.ts';
 import { decays } from '../optim/rate.ts';
 import { ALONE, type Communicator } from '../parallel/communicator.ts';
@@ -19,6 +20,7 @@ export function trainerOf(workspace: Workspace, config: RunConfig, ranks: Commun
   const whole = data.batch_size;
   const part = partOf(whole, ranks.rank, ranks.size);
   const exchange = { ranks, shares: sharesOf(whole, ranks.size), wire: train.wire ?? 'f32' };
+  const localSteps = localStepsOf(train);
   return new Trainer(workspace, networkOf(config.model), part.size, {
     objective: transport,
     optimizer: optimizer as OptimizerOptions,
@@ -30,8 +32,22 @@ export function trainerOf(workspace: Workspace, config: RunConfig, ranks: Commun
     precision: train.precision ?? 'f32',
     accumulate: train.accumulate ?? 1,
     shard: { first: part.first, of: whole },
+    ...(localSteps && { localSteps }),
     ...(ranks.size > 1 && { averager: new GradientExchange(workspace, exchange) }),
   });
+}
+
+/**
+ * What ranks do between their outer steps, if they make such: with the published numbers (Douillard et al. 2023) where none are given.
+ * @throws RunError for numbers of what is not asked for.
+ */
+export function localStepsOf({ local_steps: steps, outer }: RunConfig['train']): LocalStepsOptions | undefined {
+  if (steps === undefined && outer !== undefined)
+    throw new RunError(
+      'train.outer without train.local_steps: there is no outer step',
+      'set train.local_steps (32, say), or leave train.outer out',
+    );
+  return steps === undefined ? undefined : { steps, lr: outer?.lr ?? 0.7, momentum: outer?.momentum ?? 0.9 };
 }
 
 /**

@@ -17,7 +17,7 @@ import { type TrainingRun, trainRun } from './loop.ts';
 import { networkOf, resolveModel } from './model.ts';
 import { encodeModel, type ModelDtype } from './model_file.ts';
 import { samplePictures } from './pictures.ts';
-import { checkBatch, keepData, resolveOptimizer, resolveTransport, trainerOf } from './prepare.ts';
+import { checkBatch, keepData, localStepsOf, resolveOptimizer, resolveTransport, trainerOf } from './prepare.ts';
 import { type DrawnImages, type ImageRequest, sampleImages, withSampling } from './samples.ts';
 import { tested } from './self_test.ts';
 import type { RunConfig } from './settings.ts';
@@ -107,6 +107,7 @@ export class Session {
     config.model = resolveModel(config.model, source);
     config.optimizer = resolveOptimizer(config);
     config.transport = resolveTransport(config);
+    localStepsOf(config.train);
     checkBatch(config, source, request.ranks?.size);
     const { precision = 'f32' } = config.train;
     if (precision !== 'f32') checkNetworkPrecision(precision, networkOf(config.model));

@@ -8,7 +8,7 @@ import { END_TIMES, RESIDUALS, SCHEDULES } from '../ucgm/anystep_options.ts';
 import { ENHANCED_STYLES, METHODS, type ObjectiveOptions } from '../ucgm/options.ts';
 import type { SamplingOptions } from '../ucgm/schedule.ts';
 import { TRANSPORTS, type TransportName } from '../ucgm/transport.ts';
-import type { DataConfig, PartialConfig, RunConfig, TrainConfig } from './config.ts';
+import type { DataConfig, OuterConfig, PartialConfig, RunConfig, TrainConfig } from './config.ts';
 import { ConfigError, readSettings, unknownKey } from './config_error.ts';
 
 export type { DataConfig, PartialConfig, RunConfig, TrainConfig } from './config.ts';
@@ -158,6 +158,10 @@ const schema = v.strictObject({
     precision: v.optional(v.picklist(PRECISIONS)),
     accumulate: v.optional(count),
     wire: v.optional(v.picklist(['f32', 'bf16'])),
+    local_steps: v.optional(count),
+    outer: v.optional(
+      v.strictObject({ lr: v.optional(positive), momentum: v.optional(belowOne) } satisfies Entries<OuterConfig>),
+    ),
     memory_limit: v.optional(count),
   } satisfies Entries<TrainConfig>),
   sample: sampling,

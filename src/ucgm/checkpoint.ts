@@ -59,6 +59,7 @@ async function read(trainer: Trainer): Promise<TrainerState> {
       teacher_ahead: String(trainer.teacher?.ahead ?? false),
       teacher_cmd: String(trainer.teacher?.cmd ?? 0), // doubles print so that they read back exactly
       seed: String(trainer.options.seed),
+      ...(trainer.options.localSteps && { round_began: String(trainer.learner.roundBegan) }),
     },
   };
 }
@@ -97,6 +98,7 @@ export function restoreTrainer(trainer: Trainer, state: TrainerState): void {
     Number(metadata.optimizer_step),
     Number(metadata.teacher_cmd),
     metadata.teacher_ahead === 'true',
+    metadata.round_began === undefined ? undefined : Number(metadata.round_began),
   );
   if (tensors.size === 0) throw new OptionError('the checkpoint holds no tensors', 'use another checkpoint');
 }

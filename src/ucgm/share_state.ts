@@ -14,6 +14,7 @@ interface Numbers {
   readonly optimizerStep: number;
   readonly cmd: number;
   readonly ahead: boolean;
+  readonly began: number;
 }
 
 /**
@@ -29,6 +30,7 @@ export async function shareState(trainer: Trainer, ranks: Communicator, given: b
     optimizerStep: optimizer.step,
     cmd: teacher?.cmd ?? 0, // a double is printed so that it reads back exactly
     ahead: teacher?.ahead ?? false,
+    began: trainer.learner.roundBegan,
   };
   const first = JSON.parse(await broadcastText(ranks, JSON.stringify(own))) as Numbers;
   if (!first.other) return;
@@ -41,7 +43,7 @@ export async function shareState(trainer: Trainer, ranks: Communicator, given: b
   const constants = new Map([...randomConstants(trainer.network)].map(([name, data]) => [name, data.slice()]));
   for (const data of constants.values()) await ranks.broadcast(new Uint8Array(data.buffer));
   takeConstants(trainer, (name) => constants.get(name));
-  if (ranks.rank > 0) trainer.restored(first.step, first.optimizerStep, first.cmd, first.ahead);
+  if (ranks.rank > 0) trainer.restored(first.step, first.optimizerStep, first.cmd, first.ahead, first.began);
 }
 
 async function shareBuffers(buffers: FlatBuffers, ranks: Communicator): Promise<void> {

@@ -1,6 +1,6 @@
 import type { NetworkWeights } from '../nn/weights.ts';
 import { Average } from '../optim/average.ts';
-import type { Follower } from '../optim/learner.ts';
+import type { Follower } from '../optim/follower.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 
 /**

@@ -179,6 +179,11 @@ export class Trainer {
     return this.learner.metrics();
   }
 
+  /** Makes the outer step of local steps now: see `Learner.endRound`. */
+  endRound(): Promise<void> {
+    return this.learner.endRound();
+  }
+
   /**
    * The losses of the last step's samples with their times; undefined before the first. Waits for the GPU. @throws as `metrics`, whose
    * steps stay to be read.
@@ -204,7 +209,7 @@ export class Trainer {
     return this.learner.inspect(body);
   }
 
-  /** All that a checkpoint holds, by group: model, ema, further averages, the optimiser's (m, v, s) and, where there is one of its own, teacher. */
+  /** All that a checkpoint holds, by group: model, ema, further averages, the optimiser's (m, v, s), of local steps outer_start and outer_m, and, where there is one of its own, teacher. */
   groups(): Map<string, FlatBuffers> {
     const groups = this.learner.groups();
     if (this.teacher && this.teacher.weights !== this.weights) groups.set('teacher', this.teacher.weights.flat.values);
@@ -228,9 +233,9 @@ export class Trainer {
   }
 
   /** Takes up where a checkpoint stopped, after its groups were written. */
-  restored(step: number, optimizerStep: number, cmd: number, teacherAhead: boolean): void {
+  restored(step: number, optimizerStep: number, cmd: number, teacherAhead: boolean, roundBegan = step): void {
     this.#lossOf = undefined;
-    this.learner.restored(step, optimizerStep);
+    this.learner.restored(step, optimizerStep, roundBegan);
     this.teacher?.restored(cmd, teacherAhead);
   }
 

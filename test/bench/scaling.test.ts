@@ -42,6 +42,7 @@ describe('the model of a step', () => {
     expect(stepMs(compute, wire, { ...plan, passes: 4 })).toBe(100 + 9);
     expect(stepMs(compute, wire, { ...plan, every: 9 })).toBe(25 + 1);
     expect(stepMs(compute, wire, { ...plan, overlap: 1 })).toBe(25); // 16 ms of backward
+    expect(stepMs(compute, wire, { ...plan, every: 9, overlap: 1 })).toBe(25 + 1); // it comes after local steps
     expect(efficiency(compute, wire, { ...plan, every: 9 })).toBeCloseTo(25 / 26);
   });
 

@@ -70,6 +70,10 @@ class Doubler implements Averager {
     }
   }
 
+  async any(said: boolean): Promise<boolean> {
+    return said;
+  }
+
   free(): void {
     for (const copy of this.#copies) this.#workspace.free(copy);
   }

@@ -6,27 +6,33 @@ import { openNodeDevice } from '../../src/device/node.ts';
 import { restWhileWaiting } from '../../src/device/rests.node.ts';
 import { anyOf, broadcastText, gatherTexts } from '../../src/parallel/agree.ts';
 import { exchanged } from './exchanged.ts';
-import { configOf, sourceOf, trainIn } from './training.ts';
+import { localRounds } from './local_rounds.ts';
+import { configOf, LOCAL, sourceOf, trainIn } from './training.ts';
 
 const [folder, ...tasks] = process.argv.slice(2) as [string, ...string[]];
 const save = (name: string, value: unknown) =>
   writeFileSync(`${folder}/${name}.${ranks().rank}.json`, JSON.stringify(value));
 
+/** What follows the task's name after a plus sign: how is trained. */
+const HOW = {
+  bf16: { wire: 'bf16' },
+  mixed: { precision: 'mixed' },
+  accumulate: { accumulate: 3 },
+  local: LOCAL,
+} as const;
+
 async function run(task: string, device: GPUDevice): Promise<void> {
-  const [what, where = ''] = task.split(':') as [string, string?];
+  const [first, where = ''] = task.split(':') as [string, string?];
+  const [what, ...how] = first.split('+') as [string, ...(keyof typeof HOW)[]];
+  const config = configOf(Object.assign({}, ...how.map((name) => HOW[name])));
   const all = ranks();
-  if (what === 'train') save(where, await trainIn(`${folder}/${where}`, all, device));
-  else if (what === 'bf16')
-    save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ wire: 'bf16' }) }));
-  else if (what === 'mixed')
-    save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ precision: 'mixed' }) }));
-  else if (what === 'accumulate')
-    save(where, await trainIn(`${folder}/${where}`, all, device, { config: configOf({ accumulate: 3 }) }));
+  if (what === 'train') save(where, await trainIn(`${folder}/${where}`, all, device, { config }));
+  else if (what === 'rounds') save(where, await localRounds(all, device));
   else if (what === 'exchange')
     save(where, { f32: await exchanged(all, device, 'f32'), bf16: await exchanged(all, device, 'bf16') });
-  else if (what === 'resume') save(where, await trainIn(`${folder}/${where}`, all, device, { resume: true }));
+  else if (what === 'resume') save(where, await trainIn(`${folder}/${where}`, all, device, { config, resume: true }));
   else if (what === 'batches') {
-    const source = sourceOf(configOf(), all);
+    const source = sourceOf(config, all);
     const batches = [await source.batch(0), await source.batch(7)];
     save(
       where,
@@ -41,7 +47,7 @@ async function run(task: string, device: GPUDevice): Promise<void> {
       any: await anyOf(all, all.rank === all.size - 1),
     });
   } else if (what === 'diverge') {
-    const source = sourceOf(configOf(), all);
+    const source = sourceOf(config, all);
     const enormous = {
       ...source,
       batch: async (step: number) => {
@@ -50,10 +56,10 @@ async function run(task: string, device: GPUDevice): Promise<void> {
         return batch;
       },
     };
-    const training = trainIn(`${folder}/${where}`, all, device, { source: enormous });
+    const training = trainIn(`${folder}/${where}`, all, device, { config, source: enormous });
     save(where, await training.then(String, ({ name, step, message }) => ({ name, step, message })));
   } else if (what === 'fail') {
-    const source = sourceOf(configOf(), all);
+    const source = sourceOf(config, all);
     const broken = {
       ...source,
       batch: async (step: number) => {
@@ -61,7 +67,7 @@ async function run(task: string, device: GPUDevice): Promise<void> {
         return source.batch(step);
       },
     };
-    await trainIn(`${folder}/${where}`, all, device, { source: broken });
+    await trainIn(`${folder}/${where}`, all, device, { config, source: broken });
   } else throw new Error(`there is no task ${what}`);
 }
 

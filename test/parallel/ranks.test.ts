@@ -64,9 +64,9 @@ describe.runIf(mpiVersion)('ranks', () => {
       'batches:batches of two',
       'train:two',
       'train:again',
-      'accumulate:in passes',
+      'train+accumulate:in passes',
       'diverge:diverged',
-      'mixed:mixed',
+      'train+mixed:mixed',
     );
     // A run that two ranks left after 10 steps, for one to go on with, and for three.
     for (const copy of ['on one', 'on three']) {
@@ -80,7 +80,7 @@ describe.runIf(mpiVersion)('ranks', () => {
       'batches:batches of three',
       'train:three',
       'resume:on three',
-      'bf16:bf16',
+      'train+bf16:bf16',
     );
   });
 

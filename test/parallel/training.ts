@@ -11,6 +11,9 @@ import { SILENT_STORE } from '../../src/run/silent_store.ts';
 
 export const BATCH = 12;
 
+/** Local steps; rounds end at checkpoints too. */
+export const LOCAL: Partial<RunConfig['train']> = { local_steps: 4 };
+
 export function configOf(train: Partial<RunConfig['train']> = {}): RunConfig {
   return mergeConfig('the test', presetNamed('tiny'), {
     model: { name: 'tiny', hidden_size: 16, depth: 1, num_heads: 2, patch_size: 4 },

@@ -158,3 +158,15 @@ export function cleaned(grad: ArrayLike<number>, scale: number): Float64Array {
 export function average(old: ArrayLike<number>, param: ArrayLike<number>, decay: number): Float64Array {
   return Float64Array.from(old, (a, i) => decay * a + (1 - decay) * (param[i] as number));
 }
+
+/** SGD with Nesterov's momentum, as torch has it: m = momentum m + g, p -= lr (g + momentum m). */
+export function nesterov(
+  state: Omit<AdamState, 'v'>,
+  grad: ArrayLike<number>,
+  lr: number,
+  momentum: number,
+): { param: Float64Array; m: Float64Array } {
+  const m = Float64Array.from(state.m, (v, i) => momentum * v + (grad[i] as number));
+  const param = Float64Array.from(state.param, (p, i) => p - lr * ((grad[i] as number) + momentum * (m[i] as number)));
+  return { param, m };
+}
