@@ -11,13 +11,18 @@ export interface Element {
 const SCALARS: { readonly [type: string]: number } = { f32: 4, u32: 4, i32: 4, f16: 2 };
 const SUFFIXES: { readonly [letter: string]: string } = { f: 'f32', u: 'u32', i: 'i32', h: 'f16' };
 
-/** Reads a scalar, a vector, an atomic, or an array of a known length of these; undefined for any other type. */
+/** Reads a scalar, a vector, a matrix of vectors of 4, an atomic, or an array of a known length of these; undefined for any other type. */
 export function elementOf(type: string): Element | undefined {
   const text = type.replace(/\s+/g, '');
   const nested = /^array<(.+),(\d+)u?>$/.exec(text);
   if (nested) {
     const one = elementOf(nested[1] as string);
     return one && { ...one, type, scalars: one.scalars * Number(nested[2]) };
+  }
+  const matrix = /^mat([234])x4(?:([fh])|<(\w+)>)$/.exec(text);
+  if (matrix) {
+    const one = elementOf(`vec4<${matrix[3] ?? SUFFIXES[matrix[2] as string]}>`);
+    return one && { ...one, type, scalars: one.scalars * Number(matrix[1]) };
   }
   const atomic = /^atomic<(u32|i32)>$/.exec(text);
   const vector = /^vec([234])(?:([fuih])|<(\w+)>)$/.exec(text);
