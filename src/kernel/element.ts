@@ -19,16 +19,11 @@ export function elementOf(type: string): Element | undefined {
     const one = elementOf(nested[1] as string);
     return one && { ...one, type, scalars: one.scalars * Number(nested[2]) };
   }
-  const matrix = /^mat([234])x4(?:([fh])|<(\w+)>)$/.exec(text);
-  if (matrix) {
-    const one = elementOf(`vec4<${matrix[3] ?? SUFFIXES[matrix[2] as string]}>`);
-    return one && { ...one, type, scalars: one.scalars * Number(matrix[1]) };
-  }
   const atomic = /^atomic<(u32|i32)>$/.exec(text);
-  const vector = /^vec([234])(?:([fuih])|<(\w+)>)$/.exec(text);
-  const scalar = atomic?.[1] ?? (vector ? (vector[3] ?? SUFFIXES[vector[2] as string]) : text);
+  const vector = /^(?:vec|mat([234])x(?=4))([234])(?:([fuih])|<(\w+)>)$/.exec(text);
+  const scalar = atomic?.[1] ?? (vector ? (vector[4] ?? SUFFIXES[vector[3] as string]) : text);
   const scalarBytes = SCALARS[scalar as string];
   if (scalarBytes === undefined) return undefined;
-  const scalars = vector ? (vector[1] === '2' ? 2 : 4) : 1;
+  const scalars = vector ? Number(vector[1] ?? 1) * (vector[2] === '2' ? 2 : 4) : 1;
   return { type, scalarBytes, scalars };
 }
