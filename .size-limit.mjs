@@ -29,19 +29,19 @@ const FAMILIES = {
   linear_attention: '10 kB',
   loss: '10 kB',
   matmul: '16 kB',
-  matmul_matrix: '20.75 kB',
+  matmul_matrix: '21 kB',
   norm: '11.5 kB',
   norm_backward: '13.25 kB',
   optimizer: '13 kB',
   patch: '9 kB',
   pixel_shuffle: '8.5 kB',
-  qk_norm_rope: '11.75 kB',
+  qk_norm_rope: '12 kB',
   random: '11 kB',
   reduce: '11 kB',
   residual: '11 kB',
   resize: '8 kB',
   softmax: '11.5 kB',
-  weight_norm: '10.25 kB',
+  weight_norm: '10.5 kB',
   window: '9.75 kB',
   wire: '9 kB',
 };
@@ -54,7 +54,7 @@ const ENTRIES = {
   nn: ['nn/index', '126 kB'],
   models: ['models/index', '118 kB'],
   ucgm: ['ucgm/index', '57.5 kB'],
-  run: ['run/index', '234 kB'],
+  run: ['run/index', '235 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -75,5 +75,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '241 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '242 kB', gzip: true },
 ];

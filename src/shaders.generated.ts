@@ -24744,17 +24744,18 @@ const sum_cols_ = {
     tail_out: { binding: 4, access: 'read_write', element: 'OutElem', optional: 'HAS_TAIL' },
     prior: { binding: 5, access: 'read', element: 'OutElem', optional: 'HAS_PRIOR' },
   },
-  uniform: { binding: 2, size: 16, fields: {
+  uniform: { binding: 2, size: 20, fields: {
     rows: { type: 'u32', offset: 0 },
     cols: { type: 'u32', offset: 4 },
     chunk_rows: { type: 'u32', offset: 8, else: 'rows' },
     tail_cols: { type: 'u32', offset: 12, else: 0, optional: 'HAS_TAIL' },
+    tail_rows: { type: 'u32', offset: 16, else: 'rows' },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
-    VEC: { kind: 'const', type: 'bool', default: false },
+    WIDTH: { kind: 'const', type: 'u32', default: 1 },
     HAS_TAIL: { kind: 'const', type: 'bool', default: false },
     HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
@@ -24774,20 +24775,19 @@ const sum_cols_ = {
 const WG: u32 = 256u;
 const LANES: u32 = 8u;
 const LANES_FROM: u32 = 64u;
-const VEC: bool = false;
+const WIDTH: u32 = 1u;
 const HAS_TAIL: bool = false;
 const HAS_PRIOR: bool = false;
 alias Elem = f32;
 alias OutElem = f32;
 alias Summed = f32;
 
-const WIDTH: u32 = select(1u, 4u, VEC);
-
 struct Dims {
 rows: u32,
 cols: u32,
 chunk_rows: u32,
 tail_cols: u32,
+tail_rows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
@@ -24814,15 +24814,20 @@ fn main(
 ) {
 let group = wid.x + wid.y * groups.x;
 let before = column_groups(dims.cols / WIDTH, dims.rows, dims.chunk_rows);
-in_tail = HAS_TAIL && group >= before;
-let cols = select(dims.cols, dims.tail_cols, in_tail) / WIDTH;
-let p = column_part(select(group, group - before, in_tail), local, cols, dims.chunk_rows);
-let sum = column_total(p, local, dims.chunk_rows);
+let tails = HAS_TAIL && group >= before;
+in_tail = tails;
+let cols = select(dims.cols, dims.tail_cols, tails) / WIDTH;
+let rows = select(dims.chunk_rows, dims.tail_rows, tails);
+var p = column_part(select(group, group - before, tails), local, cols, rows);
+if (tails) {
+p.end = dims.tail_rows;
+}
+let sum = column_total(p, local, rows);
 if (!p.owner) {
 return;
 }
-if (in_tail) {
-tail_out[p.part * cols + p.col] = OutElem(sum);
+if (tails) {
+tail_out[p.col] = OutElem(sum);
 return;
 }
 let at = p.part * cols + p.col;
@@ -24946,11 +24951,11 @@ return runs.total + runs.block;
 
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
- * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail, tail_out likewise of tail_cols: more columns of the
- * same rows, as the parts of a bias gradient are to those of its weight. prior, as out: what the sums of x are added to.
- * Grid: columns are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
- * where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums)
- * keep a GPU busy where rows are many and columns few. The workgroups of the tail come after the others.
+ * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail [tail_rows, tail_cols], tail_out [tail_cols]: columns of
+ * another matrix, summed whole, as the parts of a bias gradient beside those of its weight. prior, as out: what the sums of x are added to.
+ * Grid: columns are single ones, or WIDTH neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have
+ * at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where
+ * rows are many and columns few. The workgroups of the tail come after the others.
  * Precision: f32, in one fixed order: no atomics; either side may be stored as f16.
  */
 export interface SumCols extends Same<typeof sum_cols_> {}

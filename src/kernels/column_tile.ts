@@ -47,5 +47,6 @@ export function columnLanes(kernel: string, { tile, vec }: ColumnOptions, caps: 
 /** Workgroups that cover `cols` columns, each summed over `rows` rows. */
 export function columnTiles(cols: number, rows: number, knobs: Record<string, KnobValue>): number {
   const lanes = rows < (knobs.LANES_FROM as number) ? 1 : (knobs.LANES as number);
-  return Math.ceil(cols / (knobs.VEC ? 4 : 1) / ((knobs.WG as number) / lanes));
+  const width = (knobs.WIDTH as number | undefined) ?? (knobs.VEC ? 4 : 1);
+  return Math.ceil(cols / width / ((knobs.WG as number) / lanes));
 }

@@ -3,11 +3,13 @@ import * as shaders from '../shaders.generated.ts';
 import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
 import { type RowTile, rowTile } from './row_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
-import { checkFours, elem, type Stored, stored } from './vec_tile.ts';
+import { elem, type Stored, stored } from './vec_tile.ts';
 
 /** How columns are covered. */
 export interface SumColsOptions extends ColumnOptions {
-  /** Also sum the columns of a second tensor of as many rows: buffers tail and tail_out, dim tail_cols. */
+  /** With vec, columns are read eight at a time: cols is a multiple of 8. Default by the shape, for x of f16. */
+  eights?: boolean;
+  /** Also sum the columns of a second tensor whole: buffers tail and tail_out, dims tail_cols and tail_rows. */
   tail?: boolean;
   /** Add the sums to numbers that are there: buffer prior, as out. */
   prior?: boolean;
@@ -17,62 +19,100 @@ export interface SumColsOptions extends ColumnOptions {
   outDtype?: Stored;
 }
 
-/** Columns that a workgroup sums: 256 invocations, 8 a column. */
-const GROUP_COLS = 32;
+/** Numbers of a row that a workgroup sums: columns of 128 bytes, which are a line of a cache. */
+const groupCols = (cols: number, dtype: Stored) => (dtype === 'f16' && cols % 8 === 0 ? 64 : 32);
+
+/** Rows of f16 that the 32 invocations of a column have in flight at once. */
+const ROWS_AT_ONCE = 128;
 
 /**
  * Rows a chunk for the first of two passes of a sum over the rows of [rows, cols], so that its workgroups keep a GPU busy, any
  * where no caps are given; rows itself, at least 1, where one pass is enough. Pure.
  */
-export function chooseChunk(rows: number, cols: number, caps: Caps = PORTABLE): number {
+export function chooseChunk(rows: number, cols: number, caps: Caps = PORTABLE, dtype: Stored = 'f32'): number {
   const { groups, leastRows } = tuningOf(caps).columns;
-  const tiles = Math.ceil(cols / GROUP_COLS);
+  const tiles = Math.ceil(cols / groupCols(cols, dtype));
   const chunks = Math.min(Math.ceil(rows / leastRows), Math.ceil(groups / Math.max(1, tiles)));
-  return Math.max(1, chunks <= 1 ? rows : Math.ceil(rows / chunks));
+  if (chunks <= 1) return Math.max(1, rows);
+  const each = Math.ceil(rows / chunks);
+  if (dtype === 'f32') return each;
+  return Math.min(rows, Math.max(1, Math.floor(each / ROWS_AT_ONCE)) * ROWS_AT_ONCE);
 }
+
+interface SumColsShape {
+  rows?: number;
+  cols: number;
+  tail_cols?: number;
+}
+
+const columns = byColumns<SumColsOptions | undefined, { tail_cols?: number }>((d) => (d.tail_cols ?? 0) % 4 === 0);
+
+/** Elements of `width` numbers. */
+const wide = (width: number, dtype: Stored = 'f32') =>
+  width === 8 ? (dtype === 'f16' ? 'mat2x4h' : 'mat2x4f') : elem(width === 4, dtype);
 
 /**
  * Sums down columns, by chunks of rows: `out[chunk, c] = sum of x[r, c]` over the chunk's rows. For bias gradients, split-k
  * partial products and second passes. Buffers of `dtype`: x [rows, cols], of `outDtype`: out [ceil(rows/chunk_rows), cols]; with `tail` also tail
- * [rows, tail_cols] and tail_out, with `prior`, as out, what is added to the sums of x. With a shape, the columns of both are read as vec4f where they can be. See shaders/sum_cols.wgsl.
+ * [tail_rows, tail_cols] and its sums tail_out [tail_cols] (tail_rows left out: rows), with `prior`, as out, what is added to the sums of x.
+ * With a shape, the columns of both are read four at a time, or eight of f16, where they can be. See shaders/sum_cols.wgsl.
  */
 export const sumCols = defineKernel({
   shader: shaders.sum_cols,
-  ...byColumns<SumColsOptions | undefined, { tail_cols?: number }>((d) => (d.tail_cols ?? 0) % 4 === 0),
-  options: group<SumColsOptions>({
-    tile: columnTile,
-    vec: optional(flag),
-    tail: optional(flag),
-    prior: optional(flag),
-    dtype: stored,
-    outDtype: stored,
-  }),
-  knobs: (o: SumColsOptions | undefined, caps) => ({
-    LANES: columnLanes('sum_cols', o ?? {}, caps),
-    VEC: o?.vec ?? false,
-    HAS_TAIL: o?.tail ?? false,
-    HAS_PRIOR: o?.prior ?? false,
-    Elem: elem(o?.vec ?? false, o?.dtype),
-    OutElem: elem(o?.vec ?? false, o?.outDtype),
-    Summed: o?.vec ? 'vec4f' : 'f32',
-  }),
+  choose: (o: SumColsOptions | undefined, shape: SumColsShape, caps: Caps): SumColsOptions => {
+    const chosen = columns.choose(o, shape, caps);
+    const whole = shape.cols % 8 === 0 && (shape.tail_cols ?? 0) % 8 === 0;
+    return { ...chosen, eights: o?.eights ?? (chosen?.vec === true && o?.dtype === 'f16' && whole) };
+  },
+  unshaped: columns.unshaped,
+  options: group<SumColsOptions>(
+    {
+      tile: columnTile,
+      vec: optional(flag),
+      eights: optional(flag),
+      tail: optional(flag),
+      prior: optional(flag),
+      dtype: stored,
+      outDtype: stored,
+    },
+    ({ eights, vec }) =>
+      eights && vec === false ? { what: 'eights without vec', fix: 'give vec true, or leave eights out' } : undefined,
+  ),
+  knobs: (o: SumColsOptions | undefined, caps) => {
+    const width = o?.vec ? (o.eights ? 8 : 4) : 1;
+    return {
+      LANES: columnLanes('sum_cols', o ?? {}, caps),
+      WIDTH: width,
+      HAS_TAIL: o?.tail ?? false,
+      HAS_PRIOR: o?.prior ?? false,
+      Elem: wide(width, o?.dtype),
+      OutElem: wide(width, o?.outDtype),
+      Summed: wide(width),
+    };
+  },
   sizes: (d) => {
     const chunks = Math.ceil(d.rows / d.chunk_rows);
     return {
       x: d.rows * d.cols,
       out: chunks * d.cols,
       prior: chunks * d.cols,
-      tail: d.rows * d.tail_cols,
-      tail_out: chunks * d.tail_cols,
+      tail: d.tail_rows * d.tail_cols,
+      tail_out: d.tail_cols,
     };
   },
   grid: (d, k) =>
-    Math.ceil(d.rows / d.chunk_rows) *
-    (columnTiles(d.cols, d.chunk_rows, k) + columnTiles(d.tail_cols, d.chunk_rows, k)),
-  check: (d, k) =>
-    d.chunk_rows === 0
-      ? { what: 'chunk_rows is 0', fix: 'use chooseChunk(rows, cols), or rows for one chunk' }
-      : (checkFours('cols', d.cols, k) ?? checkFours('tail_cols', d.tail_cols, k)),
+    Math.ceil(d.rows / d.chunk_rows) * columnTiles(d.cols, d.chunk_rows, k) + columnTiles(d.tail_cols, d.tail_rows, k),
+  check: (d, k) => {
+    if (d.chunk_rows === 0)
+      return { what: 'chunk_rows is 0', fix: 'use chooseChunk(rows, cols), or rows for one chunk' };
+    for (const name of ['cols', 'tail_cols'] as const)
+      if (d[name] % (k.WIDTH as number) !== 0)
+        return {
+          what: `${name} is ${d[name]}, but rows are accessed ${k.WIDTH} numbers at a time`,
+          fix: 'create the kernel without vec and eights, or for this shape',
+        };
+    return undefined;
+  },
 });
 
 /** Sums or means, and how a row is covered. */

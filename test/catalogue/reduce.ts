@@ -14,6 +14,7 @@ function colsCase(
   tailCols = 0,
   hasPrior = false,
   [dtype, outDtype]: readonly [Stored, Stored] = ['f32', 'f32'],
+  { eights, tailRows = rows }: { eights?: boolean; tailRows?: number } = {},
 ): KernelCase {
   const chunks = Math.ceil(rows / chunkRows);
   return {
@@ -21,8 +22,8 @@ function colsCase(
     name: [
       `${rows}x${cols} in ${chunks}`,
       tile && `${tile.lanes} lanes`,
-      vec && 'by vec4',
-      tailCols > 0 && `and ${tailCols}`,
+      eights ? 'by eights' : vec && 'by vec4',
+      tailCols > 0 && `and ${tailRows === rows ? '' : `${tailRows}x`}${tailCols}`,
       hasPrior && 'added',
       suffixOf(dtype, outDtype).trim(),
     ]
@@ -39,7 +40,8 @@ function colsCase(
     toleranceFrom: 'f32 rounding of a sum of chunk_rows terms in order, ~ eps sqrt(chunk_rows)',
     flops: rows * cols,
     bytes:
-      ((dtype === 'f16' ? 2 : 4) * rows + (outDtype === 'f16' ? 2 : 4) * chunks) * (cols + tailCols) +
+      (dtype === 'f16' ? 2 : 4) * (rows * cols + tailRows * tailCols) +
+      (outDtype === 'f16' ? 2 : 4) * (chunks * cols + tailCols) +
       (hasPrior ? (outDtype === 'f16' ? 2 : 4) * chunks * cols : 0),
     ...needsOf(dtype, outDtype),
     forced: tile !== undefined || vec !== undefined,
@@ -48,23 +50,23 @@ function colsCase(
       const x = storedAs(dtype, values(rows * cols));
       const tail = storedAs(
         dtype,
-        Float32Array.from(randn(rows * tailCols, 2), (v) => v - 0.5),
+        Float32Array.from(randn(tailRows * tailCols, 2), (v) => v - 0.5),
       );
       const has = tailCols > 0;
       const prior = storedAs(outDtype, Float32Array.from(randn(chunks * cols, 3)));
       return prepared(
-        sumCols.prepare(device, { tile, vec, tail: has, prior: hasPrior, dtype, outDtype }),
-        { rows, cols, chunk_rows: chunkRows, ...(has && { tail_cols: tailCols }) },
+        sumCols.prepare(device, { tile, vec, ...(eights && { eights }), tail: has, prior: hasPrior, dtype, outDtype }),
+        { rows, cols, chunk_rows: chunkRows, ...(has && { tail_cols: tailCols, tail_rows: tailRows }) },
         {
           inputs: { x, ...(has && { tail }), ...(hasPrior && { prior }) },
-          outputs: { out: chunks * cols, ...(has && { tail_out: chunks * tailCols }) },
+          outputs: { out: chunks * cols, ...(has && { tail_out: tailCols }) },
           halves: [
             ...(dtype === 'f16' ? ['x', 'tail'] : []),
             ...(outDtype === 'f16' ? ['out', 'tail_out', 'prior'] : []),
           ],
           oracle: () => ({
             out: columnSums(x, rows, cols, chunkRows).map((sum, i) => sum + (hasPrior ? (prior[i] as number) : 0)),
-            ...(has && { tail_out: columnSums(tail, rows, tailCols, chunkRows) }),
+            ...(has && { tail_out: columnSums(tail, tailRows, tailCols, tailRows) }),
           }),
         },
       );
@@ -133,6 +135,20 @@ export const reduceCases: KernelCase[] = [
   colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028, false, ['f16', 'f32']),
   colsCase(5, 1028, 5, undefined, {}, true, 0, true, ['f32', 'f16']),
   colsCase(7, 41, 3, undefined, {}, undefined, 5, false, ['f16', 'f16']),
+  ...[
+    { rows: 257, cols: 264, chunk: 100, lanes: 32, tail: { cols: 0, rows: 1 }, prior: false, out: 'f32' as const },
+    { rows: 7, cols: 1032, chunk: 3, lanes: 8, tail: { cols: 0, rows: 1 }, prior: true, out: 'f16' as const },
+    { rows: 300, cols: 8, chunk: 300, lanes: 32, tail: { cols: 136, rows: 401 }, prior: false, out: 'f32' as const },
+    { rows: 90, cols: 72, chunk: 40, lanes: 1, tail: { cols: 8, rows: 3 }, prior: true, out: 'f32' as const },
+  ].map(({ rows, cols, chunk, lanes, tail, prior, out }) =>
+    colsCase(rows, cols, chunk, { lanes }, {}, true, tail.cols, prior, ['f16', out], {
+      eights: true,
+      tailRows: tail.rows,
+    }),
+  ),
+  colsCase(16, 1028, 16, undefined, {}, undefined, 41, true, undefined, { tailRows: 65 }),
+  colsCase(16, 1028, 16, { lanes: 32 }, {}, true, 44, false, undefined, { tailRows: 130 }),
+  colsCase(1000, 384, chooseChunk(1000, 384, undefined, 'f16'), undefined, {}, undefined, 0, false, ['f16', 'f32']),
   rowsCase(3, 41, false, undefined, { smoke: true }),
   rowsCase(41, 257, true, { lanes: 64, rows: 4 }),
   rowsCase(1, 1153, false, { lanes: 256, rows: 1 }),
@@ -140,7 +156,16 @@ export const reduceCases: KernelCase[] = [
   rowsCase(65539, 3, false, { lanes: 1, rows: 1 }),
   colsCase(16384, 1152, chooseChunk(16384, 1152), undefined, BENCH),
   colsCase(16384, 16, chooseChunk(16384, 16), undefined, BENCH),
-  colsCase(16384, 1152, chooseChunk(16384, 1152), undefined, BENCH, undefined, 0, false, ['f16', 'f32']),
+  colsCase(16384, 1152, chooseChunk(16384, 1152, undefined, 'f16'), undefined, BENCH, undefined, 0, false, [
+    'f16',
+    'f32',
+  ]),
+  ...[384, 1152, 1536, 2048].map((cols) =>
+    colsCase(8192, cols, chooseChunk(8192, cols, undefined, 'f16'), undefined, BENCH, undefined, 0, false, [
+      'f16',
+      'f32',
+    ]),
+  ),
   colsCase(256, 16, 256, undefined, BENCH),
   colsCase(8, 1152 * 1152, 8, undefined, BENCH),
   colsCase(96, 384 * 384, 96, undefined, BENCH),

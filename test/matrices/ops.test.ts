@@ -83,6 +83,15 @@ const CASES: Case[] = [
     tolerance: ROUNDINGS,
   },
   {
+    name: 'mixed: linear of rows enough for a split of k, and for more chunks of the sums of columns',
+    precision: 'mixed',
+    shapes: { x: [1100, 24], w: [16, 24], b: [16] },
+    halves: ['x'],
+    build: (t, i) => linear(t, get(i, 'x'), get(i, 'w'), get(i, 'b')),
+    kernels: ['matmul_matrix', 'sum_cols'],
+    tolerance: ROUNDINGS,
+  },
+  {
     name: 'mixed: linear with SwiGLU',
     precision: 'mixed',
     shapes: { x: [2, 20, 24], w: [44, 24], b: [44] },

@@ -152,7 +152,10 @@ export function splitProduct(
   const onTheWay = sums !== undefined && precision === 'f32' && sumsOnTheWay(tile as MatmulOptions['tile']);
   const residual = whole ? prior : undefined;
   const parts = whole ? out : tape.alloc(splits, batch * m * n);
-  const partSums = whole || !sums ? sums : tape.alloc(splits, m);
+  // Beside a product that does not sum them, columns are cut into as many chunks as keep the device busy, more than there are splits.
+  const sumChunk = onTheWay ? kChunk : chooseChunk(k, m, tape.workspace.caps, storedAs(a));
+  const sumRows = Math.ceil(k / sumChunk);
+  const partSums = whole || !sums ? sums : tape.alloc(sumRows, m);
   const options = { layout, ...shared, residual: residual !== undefined };
   const dims = { m, n, k, batch, k_chunk: kChunk, ...(residual && { residual_rows: m }) };
   if (precision === 'f32') {
@@ -167,10 +170,15 @@ export function splitProduct(
     return;
   }
   if (partSums && !onTheWay) {
-    const of = { rows: k, cols: m, chunk_rows: kChunk };
+    const of = { rows: k, cols: m, chunk_rows: sumChunk };
     tape.run(sumCols.prepare(device, { dtype: storedAs(a) }, of), { x: a, out: partSums }, of);
   }
-  const all = { rows: splits, cols: batch * m * n, chunk_rows: splits, ...(partSums && { tail_cols: m }) };
+  const all = {
+    rows: splits,
+    cols: batch * m * n,
+    chunk_rows: splits,
+    ...(partSums && { tail_cols: m, tail_rows: sumRows }),
+  };
   const added = { tail: partSums !== undefined, prior: prior !== undefined, outDtype: storedAs(out) };
   const tails = partSums ? { tail: partSums, tail_out: sums } : {};
   tape.run(sumCols.prepare(device, added, all), { x: parts, out, prior, ...tails }, all);
@@ -182,7 +190,7 @@ export function splitProduct(
 export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, out: Tensor): void {
   const { caps, device } = tape.workspace;
   const [dtype, outDtype] = [storedAs(x), storedAs(out)];
-  const chunk = caps.software ? rows : chooseChunk(rows, cols, caps);
+  const chunk = caps.software ? rows : chooseChunk(rows, cols, caps, dtype);
   const chunks = Math.ceil(rows / chunk);
   if (chunks === 1) {
     const kernel = sumCols.prepare(device, { dtype, outDtype }, { cols });
