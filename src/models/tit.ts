@@ -9,10 +9,11 @@ import { add } from '../autograd/ops/residual.ts';
 import type { Tape } from '../autograd/tape.ts';
 import type { ConstantSpec, InitSpec, VelocityNetwork, Weights } from '../nn/network.ts';
 import { ropeTables, sincosPositions } from '../nn/tables.ts';
-import type { Tensor } from '../tensor/index.ts';
+import { sideBySide, type Tensor } from '../tensor/index.ts';
 import { type DiTConfig, ModelError, validateDiT } from './config.ts';
 
 const EPS = 1e-6;
+const modulationOf = (of: string) => `${of}.adaLN_modulation.1`;
 const TIME_FREQUENCIES = 256;
 
 /** Switches of the TiT block; all of them off but shift is the SiT / DiT block. */
@@ -63,6 +64,8 @@ export function tit(config: TiTConfig): VelocityNetwork {
   const twoTimes = config.two_times === true;
   const qkAffine = qkBias || (config.use_qknorm && weighted);
 
+  const modulated = [...Array.from({ length: depth }, (_, i) => `blocks.${i}`), 'final_layer'];
+
   const parameters = (): InitSpec[] => {
     const specs: InitSpec[] = [];
     const dense = (name: string, out: number, into: number, init: InitSpec['init'] = 'xavier') =>
@@ -70,6 +73,14 @@ export function tit(config: TiTConfig): VelocityNetwork {
         { name: `${name}.weight`, shape: [out, into], init },
         { name: `${name}.bias`, shape: [out], init: 'zeros' },
       );
+    const modulation = (of: string, out: number) => {
+      const init = 'zeros' as const;
+      const name = modulationOf(of);
+      specs.push(
+        { name: `${name}.weight`, shape: [out, width], init, beside: 'modulation weights' },
+        { name: `${name}.bias`, shape: [out], init, beside: 'modulation biases' },
+      );
+    };
     specs.push({ name: 'x_embedder.proj.weight', shape: [width, channels, patch, patch], init: 'xavier' });
     specs.push({ name: 'x_embedder.proj.bias', shape: [width], init: 'zeros' });
     dense('t_embedder.mlp.0', width, TIME_FREQUENCIES, 'normal0.02');
@@ -105,10 +116,10 @@ export function tit(config: TiTConfig): VelocityNetwork {
         dense(`${block}.mlp.fc1`, hidden, width);
         dense(`${block}.mlp.fc2`, width, hidden);
       }
-      dense(`${block}.adaLN_modulation.1`, chunks * width, width, 'zeros');
+      modulation(block, chunks * width);
     }
     if (weighted) specs.push({ name: 'final_layer.norm_final.weight', shape: [width], init: 'ones' });
-    dense('final_layer.adaLN_modulation.1', 2 * width, width, 'zeros');
+    modulation('final_layer', 2 * width);
     dense('final_layer.linear', patch * patch * outChannels, width, 'zeros');
     return specs;
   };
@@ -146,13 +157,32 @@ export function tit(config: TiTConfig): VelocityNetwork {
     return cast(tape, activate(tape, c, 'silu'), tape.dtype); // [B, D]
   };
 
-  const block = (tape: Tape, w: Weights, name: string, x: Tensor, c: Tensor): Tensor => {
+  /** The modulation of `of`, a block or the last layer: its columns of `all` from `first` on, or of a product of its own, [B, 6D] (4D without shift) or [B, 2D]. */
+  const modulationFrom = (tape: Tape, w: Weights, of: string, c: Tensor, all: Tensor | undefined, first: number) => {
+    if (all) return { m: all, first };
+    const p = (suffix: string) => w.get(`${modulationOf(of)}.${suffix}`);
+    return { m: linear(tape, c, p('weight'), p('bias'), { dtype: 'f32' }), first: 0 };
+  };
+
+  /**
+   * The modulations of all blocks and the last layer by one product, [B, 6D depth + 2D]; undefined where their weights do not lie side by
+   * side, or it would be larger than q, k and v.
+   */
+  const allModulations = (tape: Tape, w: Weights, c: Tensor): Tensor | undefined => {
+    if (chunks * depth + 2 > 3 * grid * grid) return undefined;
+    const all = (suffix: string) => sideBySide(modulated.map((of) => w.get(`${modulationOf(of)}.${suffix}`)));
+    const [weight, bias] = [all('weight'), all('bias')];
+    return weight && bias && linear(tape, c, weight, bias, { dtype: 'f32' });
+  };
+
+  const block = (tape: Tape, w: Weights, i: number, x: Tensor, c: Tensor, all: Tensor | undefined): Tensor => {
+    const name = `blocks.${i}`;
     const p = (suffix: string) => w.get(`${name}.${suffix}`);
     const rows = grid * grid;
-    const m = linear(tape, c, p('adaLN_modulation.1.weight'), p('adaLN_modulation.1.bias'), { dtype: 'f32' }); // [B, 6D], or [B, 4D] without shift
+    const { m, first } = modulationFrom(tape, w, name, c, all, i * chunks * width);
     const [shift1, scale1, gate1, shift2, scale2, gate2] = (
       config.wo_shift ? [undefined, 0, 1, undefined, 2, 3] : [0, 1, 2, 3, 4, 5]
-    ).map((chunk) => (chunk === undefined ? undefined : chunk * width)) as number[];
+    ).map((chunk) => (chunk === undefined ? undefined : first + chunk * width)) as number[];
 
     const modulate = (which: string, at: Tensor, scale: number, shift: number | undefined) =>
       normModulate(tape, at, {
@@ -204,23 +234,18 @@ export function tit(config: TiTConfig): VelocityNetwork {
       table: w.get('pos_embed'),
       dtype: tape.dtype,
     }); // [B, N, D]
+    const all = allModulations(tape, w, c);
     for (let i = 0; i < depth; i++) {
       const before = h;
-      h = tape.block([before, c], () => block(tape, w, `blocks.${i}`, before, c)); // [B, N, D]
+      h = tape.block([before, all ?? c], () => block(tape, w, i, before, c, all)); // [B, N, D]
       if (!tape.recording) tape.release(before); // dead: it was this block's alone
     }
-    const m = linear(
-      tape,
-      c,
-      w.get('final_layer.adaLN_modulation.1.weight'),
-      w.get('final_layer.adaLN_modulation.1.bias'),
-      { dtype: 'f32' },
-    ); // [B, 2D]
+    const { m, first } = modulationFrom(tape, w, 'final_layer', c, all, depth * chunks * width);
     h = normModulate(tape, cast(tape, h, 'f32'), {
       kind: norm,
       eps: EPS,
       ...(weighted && { weight: w.get('final_layer.norm_final.weight') }),
-      modulation: { from: m, rows: grid * grid, shift: 0, scale: width },
+      modulation: { from: m, rows: grid * grid, shift: first, scale: first + width },
     }); // [B, N, D]
     h = linear(tape, h, w.get('final_layer.linear.weight'), w.get('final_layer.linear.bias')); // [B, N, p p C']
     return unpatchify(tape, h, [outChannels, size, size], patch, 'hwc', channels); // [B, C, H, W]

@@ -43,17 +43,17 @@ export function initialiseOnDevice(
   const { arena, stream, device } = workspace;
   const scaleBits = new Uint32Array(Float32Array.from(specs, (spec) => startOf(spec).scale).buffer);
   flat.chunks.forEach((out, chunk) => {
-    const rows = flat.layout.places.flatMap((place, step) =>
-      place.chunk === chunk
-        ? [
-            firstOf(place.offset),
-            count(place.shape),
-            DRAWS[startOf(specs[step] as InitSpec).draw],
-            scaleBits[step] as number,
-            step,
-          ]
-        : [],
-    );
+    const rows = flat.layout.places
+      .map((place, step) => ({ ...place, step }))
+      .filter((place) => place.chunk === chunk)
+      .sort((a, b) => a.offset - b.offset) // the kernel looks for an element's rule by bisection
+      .flatMap(({ offset, shape, step }) => [
+        firstOf(offset),
+        count(shape),
+        DRAWS[startOf(specs[step] as InitSpec).draw],
+        scaleBits[step] as number,
+        step,
+      ]);
     const rules = arena.alloc([rows.length / 5, 5]);
     stream.write(rules, Uint32Array.from(rows));
     stream.run(

@@ -66,7 +66,9 @@ export class Muon {
     this.#parameters = parameters;
     this.#m = m;
     this.#batches = batchesOf(matrices);
-    const rest = layout.places.filter((place) => !matrices.includes(place));
+    const rest = layout.places
+      .filter((place) => !matrices.includes(place))
+      .sort((a, b) => a.chunk - b.chunk || a.offset - b.offset); // neighbours are stepped together
     this.v = new FlatBuffers(workspace, new FlatLayout(rest, Math.max(...layout.chunks)), 'optimizer', 'v');
     this.ranges = this.#rangesOf(rest);
     this.#hyper = workspace.create('optimizer', 'hyper of matrices', [4]);

@@ -5,10 +5,12 @@ import { BufferLimitError, type Owner } from './ledger.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 import type { Workspace } from './workspace.ts';
 
-/** Name and shape of one parameter, in the order in which it lies in the flat buffers. */
+/** Name and shape of one parameter, in the order in which it lies in the flat buffers, but for those beside others. */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];
+  /** Parameters that give one name here lie one after the other, where the first of them would: see `sideBySide`. */
+  readonly beside?: string;
 }
 
 interface Place {
@@ -32,19 +34,19 @@ const ALIGN_HALVES = 2 * ALIGN;
  * zeros in every kind of flat buffer and stay zero under every optimiser.
  */
 export class FlatLayout {
+  /** In the order of the specs. */
   readonly places: readonly Place[];
   /** Bytes of each buffer. */
   readonly chunks: readonly number[];
 
   /** @throws TensorError for a duplicate name, BufferLimitError for a parameter that alone passes the limit. */
   constructor(specs: readonly ParameterSpec[], maxBytes: number, align = ALIGN) {
-    const places: Place[] = [];
+    const placed = new Map<string, Place>();
     const chunks: number[] = [];
-    const names = new Set<string>();
     let used = 0;
-    for (const { name, shape } of specs) {
+    for (const { name, shape } of besideEachOther(specs)) {
       const bytes = Math.ceil(bytesOf('f32', count(shape)) / align) * align;
-      if (names.has(name))
+      if (placed.has(name))
         throw new TensorError(`parameter ${name} is declared twice`, 'give every parameter a name of its own');
       if (bytes > maxBytes) {
         throw new BufferLimitError(
@@ -52,18 +54,30 @@ export class FlatLayout {
           "request the adapter's limits, or make it smaller",
         );
       }
-      names.add(name);
       if (used + bytes > maxBytes) {
         chunks.push(used);
         used = 0;
       }
-      places.push({ name, shape, chunk: chunks.length, offset: used });
+      placed.set(name, { name, shape, chunk: chunks.length, offset: used });
       used += bytes;
     }
     if (used > 0) chunks.push(used);
-    this.places = places;
+    this.places = specs.map(({ name }) => placed.get(name) as Place);
     this.chunks = chunks;
   }
+}
+
+/** Specs in the order in which they lie. */
+function besideEachOther(specs: readonly ParameterSpec[]): ParameterSpec[] {
+  const together = new Map<string, ParameterSpec[]>();
+  for (const spec of specs) {
+    if (spec.beside !== undefined) together.set(spec.beside, [...(together.get(spec.beside) ?? []), spec]);
+  }
+  return specs.flatMap((spec) => {
+    if (spec.beside === undefined) return [spec];
+    const all = together.get(spec.beside) as ParameterSpec[];
+    return spec === all[0] ? all : [];
+  });
 }
 
 /** Some parameters' names, for a message. */
@@ -132,9 +146,9 @@ export class FlatBuffers {
     }
   }
 
-  /** Copies all values to the host, by parameter name. */
+  /** Copies all values to the host, by parameter name, in the order of the specs. */
   async read(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
-    const out = new Map<string, Float32Array<ArrayBuffer>>();
+    const out = new Map(this.layout.places.map(({ name }) => [name, new Float32Array(0)]));
     for (const [i, chunk] of this.chunks.entries()) {
       const host = await this.#workspace.read(chunk); // one at a time: the host holds the values and one chunk
       for (const { name, offset, shape } of this.layout.places.filter((place) => place.chunk === i))

@@ -17,6 +17,7 @@ export {
   storedAs,
 } from './precision.ts';
 export { Section } from './section.ts';
+export { sideBySide } from './side_by_side.ts';
 export { Stream } from './stream.ts';
 export { count, rowsAndCols, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 export { homeOf, Workspace, type WorkspaceOptions } from './workspace.ts';
