@@ -129,10 +129,12 @@ export class SamplesPart {
     const { objective, seed } = this.#context;
     const [th1, th2, th3] = objective.time_dist_ctrl;
     const turned = isTurned(objective);
-    return Float64Array.from({ length: this.size }, (_, b) => {
+    const times = new Float64Array(this.size);
+    for (let b = 0; b < times.length; b++) {
       const t = Math.min(1, th3 * beta(seed, STREAM.time, step, this.shard.first + b, th1, th2));
-      return turned ? 1 - t : t;
-    });
+      times[b] = turned ? 1 - t : t;
+    }
+    return times;
   }
 }
 

@@ -32,10 +32,14 @@ export function multiStepCoefficients(
   const droppedFrom = firstDropped(options.lab_drop_ratio, batch, shard);
   for (let b = 0; b < batch; b++) {
     const t = times[b] as number;
-    path.set([g(t), a(t)], b * 2);
+    path[b * 2] = g(t);
+    path[b * 2 + 1] = a(t);
     weight[b] = options.weight_function === 'Cosine' ? cosineWeight(isTurned(options) ? 1 - t : t) : 1;
     const moved = enhancement(options, t, b >= droppedFrom);
-    target.set([moved.own * dg(t), moved.own * da(t), moved.a, moved.b], b * 4);
+    target[b * 4] = moved.own * dg(t);
+    target[b * 4 + 1] = moved.own * da(t);
+    target[b * 4 + 2] = moved.a;
+    target[b * 4 + 3] = moved.b;
   }
   return { path, target, weight };
 }
