@@ -158,10 +158,12 @@ export class Learner {
   async #step(body: StepBody | readonly SteadyStep[], signal?: AbortSignal): Promise<void> {
     const { workspace } = this;
     this.#usable();
-    await this.#pace.room(signal);
+    const behind = await this.#pace.room(signal);
     if (this.#steps - this.#looked >= METRICS_KEPT) await this.#look();
     for (const follower of this.#followers) follower.begin();
     workspace.beginStep();
+    // Each submit costs the host; an averager has its numbers sent while the rest is recorded.
+    if (behind && !this.options.averager) workspace.stream.hold();
     this.#before = this.#mark();
     try {
       await this.#record(body);

@@ -72,7 +72,7 @@ export class Stream {
     this.#stepping = true;
   }
 
-  /** From here on nothing is submitted before `flush`: what lasts of a step happens whole or not at all. */
+  /** From here on nothing is submitted before `flush`: what lasts of a step happens whole or not at all, and a device that has work needs no part of it. */
   hold(): void {
     this.#held = true;
   }

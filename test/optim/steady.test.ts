@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { add } from '../../src/kernels/residual.ts';
 import {
   Learner,
   linear,
@@ -171,4 +172,58 @@ it('a step of parts is one of their mean, weighted by their shares', async () =>
     values.forEach((v, i) => void expect(Math.abs(v - (b.get(name)?.[i] as number))).toBeLessThan(1e-6));
   await expect(learner.step([])).rejects.toThrow('parts { upload, record, share }');
   for (const space of [workspace, halves.workspace]) await space.dispose();
+});
+
+it('a step goes to a device that is behind as a whole, and to one that waits for it part by part', async () => {
+  const { workspace, learner, steady } = await fresh();
+  const { queue } = workspace.device;
+  const spare = workspace.create('data', 'spare', [BATCH, IN]);
+  const long: SteadyStep = {
+    upload: steady.upload,
+    record: (tape, weights) => {
+      for (let i = 0; i < 200; i++) tape.run(add.prepare(workspace.device), { a: spare, b: spare, out: extra }, dims);
+      return steady.record(tape, weights);
+    },
+  };
+  const extra = workspace.create('data', 'sum', [BATCH, IN]);
+  const dims = { count: extra.count };
+  let submits = 0;
+  let late = 0;
+  const [submit, done] = [queue.submit.bind(queue), queue.onSubmittedWorkDone.bind(queue)];
+  Object.defineProperty(queue, 'submit', {
+    configurable: true,
+    value: (buffers: GPUCommandBuffer[]) => {
+      submits++;
+      submit(buffers);
+    },
+  });
+  Object.defineProperty(queue, 'onSubmittedWorkDone', {
+    configurable: true,
+    value: async () => {
+      await done();
+      await new Promise((r) => setTimeout(r, late));
+    },
+  });
+  const submitsOf = async (ms: number) => {
+    late = ms;
+    for (let i = 0; i < 3; i++) await learner.step(long);
+    submits = 0;
+    await learner.step(long);
+    return submits;
+  };
+  try {
+    await learner.metrics();
+    for (let i = 0; i < 3; i++) await learner.step(long); // until its kernels are compiled, and its buffers there
+    expect(await submitsOf(50)).toBe(1);
+    late = 0;
+    await learner.metrics(); // nothing is left on the device
+    await new Promise((r) => setTimeout(r, 100));
+    submits = 0;
+    await learner.step(long);
+    expect(submits).toBe(2);
+  } finally {
+    Reflect.deleteProperty(queue, 'submit');
+    Reflect.deleteProperty(queue, 'onSubmittedWorkDone');
+    await workspace.dispose();
+  }
 });
