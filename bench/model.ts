@@ -29,12 +29,15 @@ export interface ModelResult extends Timing {
   readonly loss?: number;
 }
 
-/** The training of a case, and a batch for its steps. */
-export function trainingOf(device: GPUDevice, name: string) {
+/** The training of a case, and a batch for its steps; with another batch size or precision than the case's where they are given. */
+export function trainingOf(
+  device: GPUDevice,
+  name: string,
+  changes: { readonly batchSize?: number; readonly precision?: PassPrecision } = {},
+) {
   const { config, network, numClasses } = modelCase(name);
-  const { precision = 'f32' } = config.train;
+  const { precision = config.train.precision ?? 'f32', batchSize = config.data.batch_size } = changes;
   const workspace = new Workspace(device);
-  const batchSize = config.data.batch_size;
   const trainer = new Trainer(workspace, network, batchSize, {
     objective: config.transport,
     optimizer: config.optimizer,

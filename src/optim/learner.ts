@@ -227,7 +227,7 @@ export class Learner {
     if (averager) await workspace.callback(() => averager.finish());
     if (onGradients) await workspace.callback(() => onGradients(this.#gradients));
     if (this.lossScale?.unsettled) {
-      await stream.flush(); // the device works on while the host waits for the step before
+      await stream.flush({ goesOn: true }); // the device works on while the host waits for the step before
       await this.lossScale.settle();
       this.#before = this.#mark();
     }
@@ -245,6 +245,7 @@ export class Learner {
     if (!this.#local) this.#averages.update(weights, clip);
     for (const follower of this.#followers) follower.update(clip);
     this.#log.record(this.#steps, this.#loss, clip, this.lossScale?.state);
+    this.lossScale?.record();
   }
 
   /** Records zeroed gradients, the body and its backward. */

@@ -1,4 +1,4 @@
-import type { Tensor, Workspace } from '../tensor/index.ts';
+import { Storage, Tensor, type Workspace } from '../tensor/index.ts';
 
 /** What a training starts with, as torch.amp.GradScaler: 2^16. */
 const FIRST_SCALE = 2 ** 16;
@@ -15,18 +15,26 @@ export class LossScale {
   readonly state: Tensor;
   readonly #workspace: Workspace;
   readonly #staging: GPUBuffer;
+  /** The state as the host reads it. */
+  readonly #read: Tensor;
   #unsettled: { readonly skipped: Promise<boolean>; readonly back: () => void } | undefined;
 
   constructor(workspace: Workspace) {
     this.#workspace = workspace;
     this.state = workspace.create('optimizer', 'loss scale', [4]);
     this.#staging = workspace.ledger.create('staging', 'loss scale', BYTES, STAGING_USAGE);
+    this.#read = new Tensor([4], new Storage(this.#staging, 0, BYTES));
     workspace.stream.write(this.state, new Float32Array([FIRST_SCALE, 0, 0, 0]));
   }
 
   /** True while it is not known whether the last step was taken. */
   get unsettled(): boolean {
     return this.#unsettled !== undefined;
+  }
+
+  /** Records the keeping of what becomes of a step, for the host to read: at its end, when the one before is settled. */
+  record(): void {
+    this.#workspace.stream.copy(this.state, this.#read);
   }
 
   /** A step was submitted: `back` takes the numbers of the host to what they were before it. */
@@ -43,17 +51,17 @@ export class LossScale {
     if (last && (await last.skipped)) last.back();
   }
 
-  /** The state comes from a checkpoint. */
+  /** The state comes from a checkpoint: whatever became of the last step, there is no way back; what it is read from is still its own. */
   restored(): void {
-    this.#unsettled = undefined;
+    const last = this.#unsettled;
+    if (!last) return;
+    const skipped = last.skipped.then(() => false);
+    skipped.catch(() => {}); // told to whoever settles
+    this.#unsettled = { skipped, back: () => {} };
   }
 
   /** Whether the step that was submitted last is skipped, once the device knows. */
   async #skipped(): Promise<boolean> {
-    const { device } = this.#workspace;
-    const encoder = device.createCommandEncoder();
-    encoder.copyBufferToBuffer(this.state.buffer, this.state.offset, this.#staging, 0, BYTES);
-    device.queue.submit([encoder.finish()]);
     await this.#staging.mapAsync(MAP_READ);
     const skipped = new Float32Array(this.#staging.getMappedRange())[1] === 1;
     this.#staging.unmap();

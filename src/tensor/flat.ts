@@ -147,9 +147,9 @@ export class FlatBuffers {
     }
   }
 
-  /** Copies all values to the host, by parameter name. */
+  /** Copies all values to the host, by parameter name, in the order of the specs. */
   async read(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
-    const out = new Map<string, Float32Array<ArrayBuffer>>();
+    const out = new Map(this.layout.places.map(({ name }) => [name, new Float32Array(0)]));
     for (const [i, chunk] of this.chunks.entries()) {
       const host = await this.#workspace.read(chunk); // one at a time: the host holds the values and one chunk
       for (const { name, offset, shape } of this.layout.places.filter((place) => place.chunk === i))

@@ -207,8 +207,11 @@ export class Stream {
     else this.#record({ kind: 'write', tensor, data: copyOf(data), byteOffset });
   }
 
-  /** Submits all that is recorded, once its pipelines are compiled. @throws KernelError compile, BufferLimitError. */
-  async flush(): Promise<void> {
+  /**
+   * Submits all that is recorded, once its pipelines are compiled, and ends the step, unless it `goesOn`: then what the host writes later
+   * still goes in order with the rest. @throws KernelError compile, BufferLimitError.
+   */
+  async flush({ goesOn = false } = {}): Promise<void> {
     await this.#checkMemory();
     if (this.#waiting.size > 0) {
       await this.#compiled();
@@ -217,7 +220,7 @@ export class Stream {
     this.#waiting.clear();
     const commands = this.#taken();
     this.#watch?.flushed();
-    this.#stepping = false;
+    this.#stepping &&= goesOn;
     const takeBack = this.#uploads.unmap();
     try {
       const dispatch = (command: Command) => (command.kind === 'run' ? command.record : undefined);

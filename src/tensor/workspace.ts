@@ -167,7 +167,7 @@ export class Workspace {
    * WorkspaceError.
    */
   async callback(call: () => void | Promise<void>): Promise<void> {
-    await this.stream.flush();
+    await this.stream.flush({ goesOn: true });
     await this.#tasks.within(call);
   }
 

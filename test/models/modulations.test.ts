@@ -3,6 +3,8 @@ import { Tape } from '../../src/autograd/tape.ts';
 import { createNetwork } from '../../src/models/registry.ts';
 import { WeightStore } from '../../src/nn/weights.ts';
 import { Workspace } from '../../src/tensor/index.ts';
+import { OBJECTIVE_DEFAULTS } from '../../src/ucgm/options.ts';
+import { Trainer } from '../../src/ucgm/trainer.ts';
 import { testDevice } from '../gpu.ts';
 
 const SIZES = { input_size: 8, in_channels: 2, num_classes: 3, hidden_size: 64, depth: 3, num_heads: 2, patch_size: 2 };
@@ -75,6 +77,32 @@ it.each([
     for (const [key, gradient] of plain.gradients) close(together.gradients.get(key) as Float32Array, gradient, key);
   },
 );
+
+it('in mixed precision they learn as those of each by its own do', async () => {
+  const losses = async (beside: boolean) => {
+    const workspace = new Workspace(await testDevice());
+    const network = createNetwork('TiT', SIZES);
+    const apart = network.parameters.map(({ beside: _, ...spec }) => spec);
+    const trainer = new Trainer(workspace, { ...network, ...(!beside && { parameters: apart }) }, BATCH, {
+      objective: { ...OBJECTIVE_DEFAULTS, ema_decay_rate: 0.9 },
+      optimizer: { type: 'AdamW', lr: 2e-3, betas: [0.9, 0.95], weight_decay: 0 },
+      emaDecay: 0.9,
+      maxGradNorm: 1,
+      seed: 3,
+      precision: 'mixed',
+    });
+    const x = wave(BATCH * 128, 2);
+    for (let i = 0; i < 12; i++) await trainer.train({ x, labels: Uint32Array.of(0, 1, 2, 0, 1) });
+    const all = (await trainer.metrics()).map(({ loss }) => loss);
+    await workspace.dispose();
+    return all;
+  };
+  const [together, plain] = [await losses(true), await losses(false)];
+  expect(together.at(-1)).toBeLessThan((together[0] as number) * 0.99);
+  together.forEach((loss, i) => {
+    expect(Math.abs(loss / (plain[i] as number) - 1), `step ${i}`).toBeLessThan(5e-3);
+  });
+});
 
 /** Equal but for the order of f32 sums. */
 function close(got: Float32Array, expected: Float32Array, what: string): void {

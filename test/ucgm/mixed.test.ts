@@ -147,6 +147,43 @@ describe('precision mixed', () => {
     await workspace.dispose();
   });
 
+  it('goes on where a checkpoint is restored while a step is on the device', async () => {
+    const { workspace, trainer } = await fresh();
+    await steps(trainer, 2);
+    const state = await trainerState(trainer);
+    await steps(trainer, 1);
+    const [third] = (await trainer.metrics()).slice(-1);
+    await steps(trainer, 1);
+    restoreTrainer(trainer, state);
+    await steps(trainer, 1);
+    expect((await trainer.metrics()).map(({ step, loss }) => ({ step, loss }))).toEqual([
+      { step: 3, loss: third?.loss },
+    ]);
+    expect(trainer.optimizer.step).toBe(3);
+    await workspace.dispose();
+  });
+
+  it('what the host writes in a steady step goes in its commands, after the look at the step before too', async () => {
+    const { workspace, trainer } = await fresh();
+    await steps(trainer, 4);
+    const { queue } = workspace.device;
+    const calls = { writes: 0, submits: 0 };
+    const count = (name: keyof typeof calls, method: 'writeBuffer' | 'submit') => {
+      const call = queue[method].bind(queue) as (...args: unknown[]) => void;
+      const value = (...args: unknown[]) => {
+        calls[name]++;
+        call(...args);
+      };
+      Object.defineProperty(queue, method, { configurable: true, value });
+    };
+    count('writes', 'writeBuffer');
+    count('submits', 'submit');
+    await steps(trainer, 1);
+    for (const method of ['writeBuffer', 'submit']) Reflect.deleteProperty(queue, method);
+    expect(calls).toEqual({ writes: 0, submits: 2 }); // the passes; what comes of them
+    await workspace.dispose();
+  });
+
   it('a steady step is given again, and gives the bits of one that is recorded each time', async () => {
     let passes = 0;
     const counted: VelocityNetwork = {

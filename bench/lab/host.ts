@@ -1,0 +1,68 @@
+/**
+ * What the host takes for a training step, without a device behind it: `npx tsx bench/lab/host.ts [case] [batch] [precision]`, on Dawn's
+ * null backend, which checks and records all and computes nothing. Half and tenth of the times of steps that are alike, and what the
+ * device's calls take of them (each with some .1 us of the clock). What a driver takes in submits is not in it.
+ */
+import { create, globals } from 'webgpu';
+import { requestDevice } from '../../src/device/index.ts';
+import type { PassPrecision } from '../../src/tensor/index.ts';
+import { hostTime, trainingOf } from '../model.ts';
+
+const STEPS = 600;
+const [name = 'step 28x28 w128 d6 b128', batchSize = '96', precision = 'f32'] = process.argv.slice(2);
+
+interface Calls {
+  ms: number;
+  count: number;
+}
+
+/** Counts and times the calls of the classes that a step uses, until the process ends. */
+function timedCalls(): Map<string, Calls> {
+  const all = new Map<string, Calls>();
+  for (const of of [GPUDevice, GPUQueue, GPUCommandEncoder, GPUComputePassEncoder, GPUBuffer]) {
+    const properties = Object.entries(Object.getOwnPropertyDescriptors(of.prototype));
+    for (const [method, { value: call, ...rest }] of properties) {
+      if (typeof call !== 'function' || method === 'constructor') continue;
+      const calls = { ms: 0, count: 0 };
+      all.set(`${of.name}.${method}`, calls);
+      const value = function (this: unknown, ...args: unknown[]) {
+        const start = performance.now();
+        const given: unknown = Reflect.apply(call, this, args);
+        calls.ms += performance.now() - start;
+        calls.count++;
+        return given;
+      };
+      Object.defineProperty(of.prototype, method, { ...rest, value });
+    }
+  }
+  return all;
+}
+
+Object.assign(globalThis, globals);
+const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
+const device = await requestDevice(gpu);
+const { trainer, batch } = trainingOf(device, name, {
+  batchSize: Number(batchSize),
+  precision: precision as PassPrecision,
+});
+const step = async () => {
+  await device.queue.onSubmittedWorkDone();
+  return hostTime(trainer, () => trainer.train(batch));
+};
+for (let i = 0; i < STEPS / 10; i++) await step();
+const times: number[] = [];
+for (let i = 0; i < STEPS; i++) times.push(await step());
+times.sort((a, b) => a - b);
+const at = (share: number) => (times[Math.floor(share * STEPS)] as number).toFixed(3);
+const calls = timedCalls();
+for (let i = 0; i < STEPS; i++) await step();
+const { count = 0 } = calls.get('GPUComputePassEncoder.dispatchWorkgroups') ?? {};
+console.log(
+  `${name}, batch ${batchSize}, ${precision}: ${at(0.5)} ms a step, a tenth ${at(0.1)}; ${count / STEPS} dispatches`,
+);
+for (const [call, { ms, count }] of [...calls].sort((a, b) => b[1].ms - a[1].ms))
+  if (count >= STEPS)
+    console.log(
+      `  ${call.padEnd(42)} ${(ms / STEPS).toFixed(4)} ms a step, ${(count / STEPS).toFixed(1)} calls of ${((1000 * ms) / count).toFixed(2)} us`,
+    );
+process.exit(0);
