@@ -1,5 +1,5 @@
 import { cast } from '../kernels/cast.ts';
-import { bytesOf, homeOf, Storage, TENSOR_USAGE, Tensor, type Workspace } from '../tensor/index.ts';
+import { bytesOf, homeOf, Storage, TENSOR_USAGE, Tensor, WeightPack, type Workspace } from '../tensor/index.ts';
 import type { Module, Weights } from './network.ts';
 
 /** Weights as they were at one moment, in memory of their own until `free`. */
@@ -37,6 +37,12 @@ export async function copyWeights(workspace: Workspace, module: Module, weights:
     for (const name of foreign) {
       const { shape, dtype, buffer, offset, size } = weights.get(name);
       tensors.set(name, new Tensor(shape, new Storage(copied.get(buffer) as GPUBuffer, offset, size), dtype));
+    }
+    for (const buffer of copied.values()) {
+      const matrices = [...tensors.values()].filter(
+        (t) => t.buffer === buffer && t.dtype === 'f32' && t.shape.length > 1,
+      );
+      new WeightPack(ledger, whole(buffer), matrices);
     }
     const get = (name: string) => tensors.get(name) ?? weights.get(name); // what is neither is an error there
     return { weights: { get, has: (name) => weights.has(name) }, free: () => ledger.end() };

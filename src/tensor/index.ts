@@ -7,6 +7,7 @@ export type { HalfCopy } from './half_copy.ts';
 export { BufferLimitError, deviceOf, Ledger, type Owner } from './ledger.ts';
 export { type Numbers, realNumbers, wholeNumbers } from './numbers.ts';
 export { MAX_IN_FLIGHT, Pace } from './pace.ts';
+export { WeightPack } from './pack.ts';
 export {
   checkNetworkPrecision,
   checkPrecision,

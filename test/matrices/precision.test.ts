@@ -7,6 +7,7 @@ import {
   chooseMatrixMatmul,
   type MatrixMatmulOptions,
   type MatrixMatmulTile,
+  matrixGluTile,
   matrixMatmul,
   type Precision,
 } from '../../src/kernels/matmul_matrix.ts';
@@ -175,15 +176,40 @@ describe('f32x3', () => {
   });
 });
 
-describe('the choice of a precision', () => {
-  const HOPPER = {
-    ...PORTABLE,
-    f16: true,
-    subgroups: { least: 32, most: 32 },
-    matrices: [{ components: 'f16', result: 'f32', m: 16, n: 16, k: 16 }],
-    architecture: 'hopper',
-    maxWorkgroupMemory: 49152,
+const HOPPER = {
+  ...PORTABLE,
+  f16: true,
+  subgroups: { least: 32, most: 32 },
+  matrices: [{ components: 'f16', result: 'f32', m: 16, n: 16, k: 16 }],
+  architecture: 'hopper',
+  maxWorkgroupMemory: 49152,
+};
+
+describe('glu', () => {
+  const refused = async (options: MatrixMatmulOptions) => {
+    const gpu = await own();
+    return () => matrixMatmul.prepare(gpu, { glu: true, ...options });
   };
+
+  it('is refused beside what it does not go with', async () => {
+    const matrix = { kind: 'matrix', tm: 2, tn: 2 } as const;
+    expect(await refused({ layout: 'nn', tile: matrix })).toThrow('give glu with bias and pre alone');
+    expect(await refused({ layout: 'nt', act: 'silu', tile: matrix })).toThrow('give glu with bias and pre alone');
+    expect(await refused({ layout: 'nt', tile: { kind: 'f32x3' } })).toThrow('glu with a tile of f32x3');
+    expect(await refused({ layout: 'nt', tile: PLAIN })).toThrow('glu without a tile of qn 2');
+    expect(await refused({ layout: 'nt' })).toThrow('glu without a tile of qn 2');
+  });
+
+  it('has a tile on subgroup matrices where a product in f16 has one', () => {
+    const caps = { ...HOPPER, subgroups: { least: 8, most: 32 } };
+    const shape = { m: 8192, n: 2048, k: 384 };
+    expect(matrixGluTile(shape, HOPPER)).toMatchObject({ kind: 'matrix', vec: { m: true, n: true, k: true } });
+    expect(matrixGluTile(shape, caps)).toBeUndefined();
+    expect(matrixGluTile({ ...shape, k: 16384 }, HOPPER)).toBeUndefined();
+  });
+});
+
+describe('the choice of a precision', () => {
   const large = { m: 4096, n: 4096, k: 4096 };
 
   it('takes matrices where the device has them', () => {

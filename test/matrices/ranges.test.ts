@@ -4,6 +4,8 @@ import { linear } from '../../src/autograd/ops/linear.ts';
 import { Tape } from '../../src/autograd/tape.ts';
 import { LARGEST_PARTS } from '../../src/kernels/largest.ts';
 import type { MatrixMatmulOptions } from '../../src/kernels/matmul_matrix.ts';
+import type { Module } from '../../src/nn/network.ts';
+import { copyWeights } from '../../src/nn/weights_copy.ts';
 import { FlatParameters, RANGE_WORDS, Section, type Tensor, Workspace } from '../../src/tensor/index.ts';
 import { relativeError } from '../catalogue/run.ts';
 import { openDevice } from '../gpu.ts';
@@ -33,21 +35,24 @@ let device: Promise<GPUDevice> | undefined;
 /** A workspace of a device that seems to have subgroup matrices, two weights in one buffer, and the kernels that are recorded. */
 async function setUp() {
   device ??= openDevice({});
-  const workspace = new Workspace(await device);
-  Object.defineProperty(workspace, 'caps', { value: { ...workspace.caps, ...MATRICES } });
+  const kernels: string[] = [];
+  const watch = (workspace: Workspace) => {
+    Object.defineProperty(workspace, 'caps', { value: { ...workspace.caps, ...MATRICES } });
+    const { run } = workspace.stream;
+    workspace.stream.run = (kernel, buffers, dims) => {
+      kernels.push(kernel.name);
+      run.call(workspace.stream, kernel as never, buffers as never, dims as never);
+    };
+    return workspace;
+  };
+  const workspace = watch(new Workspace(await device));
   const specs = ['first', 'second'].map((name) => ({ name, shape: [OUT, COLS] }));
   const layout = FlatParameters.layoutFor(workspace, [...specs, { name: 'bias', shape: [OUT] }]);
   const weights = new FlatParameters(workspace, layout, { trainable: true });
-  const kernels: string[] = [];
-  const { run } = workspace.stream;
-  workspace.stream.run = (kernel, buffers, dims) => {
-    kernels.push(kernel.name);
-    run.call(workspace.stream, kernel as never, buffers as never, dims as never);
-  };
   const reads = () => kernels.filter((name) => name === 'largest').length;
   const tape = (record = false, checkpointing = false) =>
     new Tape(workspace, { record, checkpointing, precision: 'f32x3' });
-  return { workspace, weights, reads, tape };
+  return { workspace, weights, reads, tape, watch };
 }
 
 const numbers = (count: number, seed: number, scale = 1) => Float32Array.from(randn(count, seed), (v) => scale * v);
@@ -143,6 +148,30 @@ it('reads weights again after one of them was written', async () => {
   expect(reads()).toBe(3);
   await near(workspace, first, x, before);
   await near(workspace, second, x, after);
+  await workspace.dispose();
+});
+
+it('reads copies of weights at once too, as samplings beside a training have them', async () => {
+  const { workspace, weights, reads, watch } = await setUp();
+  const lease = watch(workspace.lease('sampling'));
+  const module = { parameters: weights.layout.places, constants: [] } as unknown as Module;
+  const [w, x] = [numbers(OUT * COLS, 1), numbers(ROWS * COLS, 2)];
+  weights.values.write(
+    new Map([
+      ['first', numbers(OUT * COLS, 3, 1e6)],
+      ['second', w],
+    ]),
+  );
+  const copy = await copyWeights(lease, module, weights);
+  lease.beginStep();
+  const t = new Tape(lease, { record: false, precision: 'f32x3' });
+  const given = t.alloc(ROWS, COLS);
+  lease.stream.write(given, x);
+  linear(t, given, copy.weights.get('first'));
+  const y = linear(t, given, copy.weights.get('second'));
+  expect(reads()).toBe(2);
+  await near(lease, y, x, w);
+  copy.free();
   await workspace.dispose();
 });
 
