@@ -45,7 +45,7 @@ export interface ScalingRow {
 }
 
 /** Bytes that a rank sends to others and gets from them, in GB/s. */
-export function wireSpeed({ ranks, wireBytes }: ScalingRow, ms: number): number {
+export function wireSpeed({ ranks, wireBytes }: Pick<ScalingRow, 'ranks' | 'wireBytes'>, ms: number): number {
   return (2 * wireBytes * (ranks - 1)) / ranks / (ms * 1e6);
 }
 

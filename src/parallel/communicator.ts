@@ -19,10 +19,13 @@ export interface Communicator {
   readonly size: number;
   /** What carries the messages, for people. */
   readonly engine: string;
-  /** Piece r of the `size` equal ones of `send` goes to rank r; piece r of `receive` is what rank r had for this one. */
-  alltoall(send: Bytes, receive: Bytes): Promise<void>;
-  /** `send` goes to all ranks; piece r of the `size` equal ones of `receive` is that of rank r. */
-  allgather(send: Bytes, receive: Bytes): Promise<void>;
+  /**
+   * Piece r of the `size` equal ones of `send` goes to rank r; piece r of `receive` is what rank r had for this one.
+   * @param own false where what this rank has for itself need not come: its piece of `receive` then holds anything.
+   */
+  alltoall(send: Bytes, receive: Bytes, own?: boolean): Promise<void>;
+  /** `send` goes to all ranks; piece r of the `size` equal ones of `receive` is that of rank r. @param own as of `alltoall`. */
+  allgather(send: Bytes, receive: Bytes, own?: boolean): Promise<void>;
   /** The same by messages of the engine's own, where another way is taken: to compare with. */
   readonly plain?: Pick<Communicator, 'alltoall' | 'allgather'>;
   /** `data` of all ranks becomes that of rank 0; of the kind of `allgather`. */

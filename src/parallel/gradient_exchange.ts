@@ -127,7 +127,7 @@ export class GradientExchange {
     const pieces = [...cutPieces(gradients.chunks, wire, each, ranks.size), pieceOf(loss, 0, 1, 'f32', ranks.size)];
     const lanes = Array.from({ length: Math.min(LANES, pieces.length) }, (_, lane) => {
       const its = pieces.filter((_, i) => i % LANES === lane);
-      return new Lane(workspace, weights, its, `by lane ${lane}`);
+      return new Lane(workspace, weights, ranks.rank, its, `by lane ${lane}`);
     });
     await Promise.all([Lane.compiled(workspace), workspace.ledger.check()]);
     return { pieces, lanes, weights };
@@ -142,7 +142,7 @@ export class GradientExchange {
     this.#submit((encoder) => lane.encodeSend(encoder, piece));
     send.map();
     const [sent, received] = [await send.bytes(all), await receive.bytes(all)];
-    await scatter(() => ranks.alltoall(sent, received));
+    await scatter(() => ranks.alltoall(sent, received, false));
     send.buffer.unmap();
     receive.buffer.unmap();
 
@@ -150,7 +150,7 @@ export class GradientExchange {
     receive.map();
     own.map();
     const [mine, whole] = [await own.bytes(part), await gathered.bytes(all)];
-    await gather(() => ranks.allgather(mine, whole));
+    await gather(() => ranks.allgather(mine, whole, false));
     own.buffer.unmap();
     gathered.buffer.unmap();
 

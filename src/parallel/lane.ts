@@ -11,6 +11,15 @@ const [READS, WRITES] = [MAP_READ | 0x8, MAP_WRITE | 0x4]; // | COPY_DST, | COPY
 /** A dispatch to be encoded. */
 type Dispatch = (pass: GPUComputePassEncoder) => void;
 
+/** Bytes of a piece: the first, and the first after them. */
+type Range = readonly [first: number, end: number];
+
+/** Where the bytes of a piece begin. */
+interface Place {
+  readonly buffer: GPUBuffer;
+  readonly at: number;
+}
+
 interface Dispatches {
   readonly pack: Dispatch | undefined;
   readonly sum: Dispatch;
@@ -43,7 +52,10 @@ class Staging {
   }
 }
 
-/** What one piece after the other goes through on its way: memory on device and host for the largest of them. */
+/**
+ * What one piece after the other goes through on its way: memory on device and host for the largest of them. The part of which this rank makes the
+ * sum stays on the device, before it and after.
+ */
 export class Lane {
   readonly send: Staging;
   readonly receive: Staging;
@@ -55,15 +67,17 @@ export class Lane {
   readonly #summed: GPUBuffer;
   readonly #weights: Tensor;
   readonly #ranks: number;
+  readonly #rank: number;
   readonly #dispatches = new Map<Piece, Dispatches>();
 
-  /** @param weights [ranks] of each rank's numbers. @param pieces all that are to go this way. */
-  constructor(workspace: Workspace, weights: Tensor, pieces: readonly Piece[], name: string) {
+  /** @param weights [ranks] of each rank's numbers. @param rank this one. @param pieces all that are to go this way. */
+  constructor(workspace: Workspace, weights: Tensor, rank: number, pieces: readonly Piece[], name: string) {
     const largest = Math.max(...pieces.map(({ wire, part }) => wireBytes(wire, part)));
     const ranks = weights.count;
     this.#workspace = workspace;
     this.#weights = weights;
     this.#ranks = ranks;
+    this.#rank = rank;
     const { ledger } = workspace;
     const storage = (label: string, bytes: number) =>
       ledger.create('staging', `${label} ${name}`, bytes, 0x80 | 0x4 | 0x8);
@@ -84,40 +98,62 @@ export class Lane {
     await Promise.all([wirePack.prepare(device).ready, wireUnpack.prepare(device).ready, ...sums]);
   }
 
-  /** The piece's numbers, as they are when this is reached, to `send`. */
+  /** The piece's numbers, as they are when this is reached, to `send`: those for the other ranks. */
   encodeSend(encoder: GPUCommandEncoder, piece: Piece): void {
-    const { tensor, first, count, wire } = piece;
     const pack = this.#dispatches.get(piece)?.pack;
-    if (!pack) encoder.copyBufferToBuffer(tensor.buffer, tensor.offset + 4 * first, this.send.buffer, 0, 4 * count);
-    else {
-      inPass(encoder, pack);
-      encoder.copyBufferToBuffer(this.#packed, 0, this.send.buffer, 0, wireBytes(wire, count));
-    }
+    if (pack) inPass(encoder, pack);
+    copyAll(encoder, this.#sourceOf(piece), { buffer: this.send.buffer, at: 0 }, this.#partsOf(piece).others);
   }
 
-  /** The sum over all ranks of what came in `receive`, this rank's part of it, to `own`. */
+  /** The sum over all ranks of this rank's part, of what the others sent in `receive`, to `own`. */
   encodeSum(encoder: GPUCommandEncoder, piece: Piece): void {
     const bytes = wireBytes(piece.wire, piece.part);
-    encoder.copyBufferToBuffer(this.receive.buffer, 0, this.#received, 0, this.#ranks * bytes);
+    const [received, whole] = [
+      { buffer: this.#received, at: 0 },
+      { buffer: this.receive.buffer, at: 0 },
+    ];
+    const [before, after] = [this.#rank * bytes, (this.#rank + 1) * bytes];
+    copyAll(encoder, whole, received, [
+      [0, before],
+      [after, this.#ranks * bytes],
+    ]);
+    copyAll(encoder, this.#sourceOf(piece), received, [this.#partsOf(piece).own]);
     inPass(encoder, (this.#dispatches.get(piece) as Dispatches).sum);
     encoder.copyBufferToBuffer(this.#summed, 0, this.own.buffer, 0, bytes);
   }
 
-  /** What came in `gather`, all parts of the sum, to the piece's place. */
+  /** The other ranks' parts of the sum, which came in `gather`, and this rank's to the piece's place. */
   encodeResult(encoder: GPUCommandEncoder, piece: Piece): void {
-    const { tensor, first, count, wire } = piece;
+    const { others, own } = this.#partsOf(piece);
+    const place = this.#sourceOf(piece);
+    copyAll(encoder, { buffer: this.gather.buffer, at: 0 }, place, others);
+    copyAll(encoder, { buffer: this.#summed, at: -this.#rank * wireBytes(piece.wire, piece.part) }, place, [own]);
     const unpack = this.#dispatches.get(piece)?.unpack;
-    if (!unpack) encoder.copyBufferToBuffer(this.gather.buffer, 0, tensor.buffer, tensor.offset + 4 * first, 4 * count);
-    else {
-      encoder.copyBufferToBuffer(this.gather.buffer, 0, this.#packed, 0, wireBytes(wire, count));
-      inPass(encoder, unpack);
-    }
+    if (unpack) inPass(encoder, unpack);
   }
 
   free(): void {
     const { ledger } = this.#workspace;
     for (const { buffer } of [this.send, this.receive, this.own, this.gather]) ledger.destroy(buffer);
     for (const buffer of [this.#packed, this.#received, this.#summed]) ledger.destroy(buffer);
+  }
+
+  /** Where the numbers of a piece are, as they are sent. */
+  #sourceOf({ tensor, first, wire }: Piece): Place {
+    return wire === 'bf16' ? { buffer: this.#packed, at: 0 } : { buffer: tensor.buffer, at: tensor.offset + 4 * first };
+  }
+
+  /** The bytes of a piece of which this rank makes the sum, and all else. */
+  #partsOf({ wire, count, part }: Piece): { readonly own: Range; readonly others: readonly Range[] } {
+    const [all, each] = [wireBytes(wire, count), wireBytes(wire, part)];
+    const [first, end] = [0, 1].map((next) => Math.min(all, (this.#rank + next) * each)) as [number, number];
+    return {
+      own: [first, end],
+      others: [
+        [0, first],
+        [end, all],
+      ],
+    };
   }
 
   #dispatchesOf({ tensor, first, count, wire, part }: Piece): Dispatches {
@@ -134,6 +170,12 @@ export class Lane {
       unpack: bf16 ? dispatch(unpack, unpack.bind({ x: this.#packed, out: numbers }, { count })) : undefined,
     };
   }
+}
+
+/** Copies ranges to where they are in another place. */
+function copyAll(encoder: GPUCommandEncoder, from: Place, to: Place, ranges: readonly Range[]): void {
+  for (const [first, end] of ranges)
+    if (end > first) encoder.copyBufferToBuffer(from.buffer, from.at + first, to.buffer, to.at + first, end - first);
 }
 
 function dispatch<S extends ShaderSource>(kernel: Kernel<S>, record: DispatchRecord): Dispatch {

@@ -72,14 +72,16 @@ class MpiCommunicator implements Communicator {
     this.#shared = this.#share();
   }
 
-  alltoall(send: Bytes, receive: Bytes): Promise<void> {
+  alltoall(send: Bytes, receive: Bytes, own = true): Promise<void> {
     this.#check('alltoall', send.byteLength, receive.byteLength);
-    return this.#shared ? this.#through(this.#shared.alltoall, send, receive) : this.plain.alltoall(send, receive);
+    return this.#shared ? this.#through(this.#shared.alltoall, send, receive, own) : this.plain.alltoall(send, receive);
   }
 
-  allgather(send: Bytes, receive: Bytes): Promise<void> {
+  allgather(send: Bytes, receive: Bytes, own = true): Promise<void> {
     this.#check('allgather', send.byteLength * this.size, receive.byteLength);
-    return this.#shared ? this.#through(this.#shared.allgather, send, receive) : this.plain.allgather(send, receive);
+    return this.#shared
+      ? this.#through(this.#shared.allgather, send, receive, own)
+      : this.plain.allgather(send, receive);
   }
 
   readonly plain = {
@@ -137,8 +139,8 @@ class MpiCommunicator implements Communicator {
     });
   }
 
-  #through(channel: SharedChannel, send: Bytes, receive: Bytes): Promise<void> {
-    const sent = channel.start(send, receive);
+  #through(channel: SharedChannel, send: Bytes, receive: Bytes, own: boolean): Promise<void> {
+    const sent = channel.start(send, receive, own);
     this.#begin();
     return sent;
   }

@@ -46,6 +46,7 @@ const SIGNATURES = {
   MPI_Comm_split_type: 'HIIHP',
   MPI_Win_allocate_shared: 'SIHHPP',
   MPI_Win_shared_query: 'HIPPP',
+  MPI_Alltoall: 'PIHPIHH',
   MPI_Ialltoall: 'PIHPIHHP',
   MPI_Iallgather: 'PIHPIHHP',
   MPI_Ibcast: 'PIHIHP',

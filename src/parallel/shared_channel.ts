@@ -43,13 +43,13 @@ export class SharedChannel {
     this.#toAll = toAll;
   }
 
-  /** Starts a message; `advance` brings it on. */
-  start(send: Bytes, receive: Bytes): Promise<void> {
+  /** Starts a message; `advance` brings it on. @param withOwn whether what this rank has for itself comes too. */
+  start(send: Bytes, receive: Bytes, withOwn = true): Promise<void> {
     const ranks = this.#slots.length;
     const part = this.#toAll ? send.length : send.length / ranks;
     const each = this.#toAll ? SLOT : Math.floor(SLOT / ranks / 64) * 64;
     const own = this.#toAll ? send : send.subarray(this.#rank * part, (this.#rank + 1) * part);
-    receive.set(own, this.#rank * part);
+    if (withOwn) receive.set(own, this.#rank * part);
     return new Promise((done) => {
       this.#messages.push({ send, receive, part, each, done, sent: 0, taken: this.#slots.map(() => 0) });
     });

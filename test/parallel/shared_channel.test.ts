@@ -52,3 +52,19 @@ it.each([
       }
   },
 );
+
+it('a message without what a rank has for itself leaves its place as it is', async () => {
+  for (const toAll of [false, true]) {
+    const all = channels(2, toAll);
+    const received = all.map(() => new Uint8Array(200).fill(255));
+    const over = all.map((channel, rank) =>
+      channel.start(new Uint8Array(toAll ? 100 : 200).fill(rank), received[rank] as Uint8Array<ArrayBuffer>, false),
+    );
+    while (all.some((channel) => !channel.idle)) for (const channel of all) channel.advance();
+    await Promise.all(over);
+    for (const [rank, receive] of received.entries()) {
+      expect(new Set(receive.subarray(100 * rank, 100 * rank + 100))).toEqual(new Set([255]));
+      expect(new Set(receive.subarray(100 - 100 * rank, 200 - 100 * rank))).toEqual(new Set([1 - rank]));
+    }
+  }
+});
