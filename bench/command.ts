@@ -2,7 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { AdapterCache } from '../src/cli/adapter_cache.ts';
 import { UsageError } from '../src/cli/failure.ts';
 import { NO_TUNED, openTunedDevice } from '../src/cli/open_device.ts';
+import { prepareFiles } from '../src/cli/output.ts';
 import { openNodeDevice } from '../src/device/node.ts';
+import { atomicWrite } from '../src/io/atomic.node.ts';
 import { capsOf, type TunedNumbers } from '../src/kernel/index.ts';
 import { Baseline } from './baseline.ts';
 import { compareResults } from './compare.ts';
@@ -11,6 +13,7 @@ import { latentsSuite } from './latents.ts';
 import { modelCases } from './model_cases.ts';
 import { thisPlace } from './place.ts';
 import { ResultsFile, readResults } from './results_file.ts';
+import { resultsPage } from './results_page.ts';
 import { profileLines, profileStep } from './step_profile.ts';
 import { type Measured, runSuite, type Suite } from './suite.ts';
 import { SUITES } from './suites.ts';
@@ -29,6 +32,7 @@ interface BenchOptions {
   baseline?: string;
   compare?: boolean;
   allow?: number;
+  html?: string;
   tune?: boolean;
   profile?: boolean;
   tuned?: boolean;
@@ -39,9 +43,9 @@ export function addBench(ucgm: Command): void {
   ucgm
     .command('bench')
     .description(
-      'Checks kernels against their oracles and times them (smoke: the smallest case of each; kernels: all), times training steps and shows which kernels they spend their time in (model), measures what each kernel variant takes to compile (compile), how fast the device can copy and multiply at all (ceilings), or streams latent shards (latents). Or compares two results files.',
+      'Checks kernels against their oracles and times them (smoke: the smallest case of each; kernels: all), times training steps and shows which kernels they spend their time in (model), measures what each kernel variant takes to compile (compile), how fast the device can copy and multiply at all (ceilings), or streams latent shards (latents). Or compares two results files, or draws some.',
     )
-    .argument('[files...]', 'with --compare: two files that --json wrote, the older first')
+    .argument('[files...]', 'files that --json wrote; with --compare two, the older first')
     .option('--suite <name>', NAMES.join(', '), suiteName, 'smoke')
     .option('--filter <pattern>', 'only cases whose name matches, a regular expression', pattern)
     .option('--json <file>', 'write results as JSON lines: an environment, then a line a case')
@@ -51,14 +55,16 @@ export function addBench(ucgm: Command): void {
     .option('--tune', 'search the tiles for this adapter, within a minute, and keep what was found for all commands')
     .option(...NO_TUNED)
     .option('--allow <percent>', 'with --compare: how much slower a case may be (default: 10)', percent)
+    .option('--html <page>', 'draw results files as a page: where they come from, a roofline, tables; needs no device')
     .action(bench);
 }
 
 async function bench(files: string[], options: BenchOptions, command: Command): Promise<void> {
+  if (options.html !== undefined) return draw(files, options.html, command);
   if (options.tune) return tuneAdapter(files, command);
   if (options.compare) return compare(files, options, command);
   if (options.profile) return profile(files, options, command);
-  if (files.length > 0) throw new UsageError(`${files[0]} is no option`, 'files go with --compare');
+  if (files.length > 0) throw new UsageError(`${files[0]} is no option`, 'files go with --compare or --html');
   if (options.allow !== undefined) throw new UsageError('--allow goes with --compare', 'leave it out');
   // Before the work.
   const file = options.json === undefined ? undefined : new ResultsFile(options.json);
@@ -121,6 +127,16 @@ function refuseBeside(mode: string, names: readonly string[], files: readonly st
   const given = names.find((name) => command.getOptionValueSource(name) === 'cli');
   if (given === undefined && files.length === 0) return;
   throw new UsageError(`${mode} has no use for ${files[0] ?? `--${given}`}`, 'leave it out');
+}
+
+/** Writes results files as one page, and prints its path. */
+function draw(files: readonly string[], html: string, command: Command): void {
+  refuseBeside('--html', ['suite', 'filter', 'json', 'baseline', 'compare', 'profile', 'tune', 'allow'], [], command);
+  if (files.length === 0) throw new UsageError('--html takes files that --json wrote', 'bench --html PAGE.html FILE');
+  const page = resultsPage(files.map((name) => ({ name, results: readResults(name) })));
+  for (const file of files) prepareFiles([{ flag: '--html', path: html, extension: '.html' }], file);
+  atomicWrite(html, page);
+  console.log(html);
 }
 
 /** Searches, prints what it found, and keeps it. */

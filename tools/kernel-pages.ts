@@ -1,7 +1,7 @@
 /**
  * npx tsx tools/kernel-pages.ts FOLDER
  * A page a kernel, from its wrapper, the heads and reflection of its shaders, the catalogue, and what was measured: the files that
- * `bench --suite kernels --json` wrote into bench/measured, a GPU each. `npm run docs` puts them into the site.
+ * `bench --suite kernels --json` wrote into bench/results, a GPU each. `npm run docs` puts them into the site.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,8 @@ import { catalogue } from '../test/catalogue/index.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 /** Files of results by the name of their GPU. */
-const MEASURED = join(ROOT, 'bench/measured');
+const RESULTS = join(ROOT, 'bench/results');
+const OF_KERNELS = '-kernels.jsonl';
 const SHADERS = shaders as unknown as { readonly [name: string]: ShaderSource };
 
 /** A kernel as an app imports it. */
@@ -172,10 +173,10 @@ function measuredPart(cases: readonly KernelCase[], gpu: string, results: Result
   ].join('\n\n');
 }
 
-/** All that bench/measured holds. */
+/** All that bench/results holds of kernels, by GPU. */
 function measurements(): Map<string, Results> {
-  const files = readdirSync(MEASURED).filter((file) => file.endsWith('.jsonl'));
-  return new Map(files.map((file) => [file.slice(0, -'.jsonl'.length), readResults(join(MEASURED, file))]));
+  const files = readdirSync(RESULTS).filter((file) => file.endsWith(OF_KERNELS));
+  return new Map(files.map((file) => [file.slice(0, -OF_KERNELS.length), readResults(join(RESULTS, file))]));
 }
 
 /** The pages, by file name, `index.md` among them. */

@@ -34,6 +34,9 @@ img { display: block; width: 100%; height: auto; background: #000; image-renderi
 .rows { display: grid; grid-auto-rows: 1fr; }
 .rows span { align-self: center; font-size: 0.85rem; white-space: nowrap; text-align: right; }
 .wide { overflow-x: auto; }
+.measured figure { max-width: 48rem; margin: 1rem 0; }
+.measured td { white-space: nowrap; }
+.measured tbody th { min-width: 16rem; overflow-wrap: anywhere; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.75rem 0.25rem 0; border-bottom: 1px solid var(--rule); text-align: left; font-weight: 400; }
 thead th { color: var(--muted); font-size: 0.85rem; }

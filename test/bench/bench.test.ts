@@ -129,7 +129,7 @@ describe('the bench', () => {
       [['--suite', 'kernel'], /use one of smoke, kernels, compile, ceilings, model, latents/],
       [
         ['--sweet'],
-        /unknown option '--sweet'.*bench takes --suite, --filter, --json, --baseline, --compare, --profile, --tune, --no-tuned, --allow/,
+        /unknown option '--sweet'.*bench takes --suite, --filter, --json, --baseline, --compare, --profile, --tune, --no-tuned, --allow, --html/,
       ],
       [['--filter', '('], /give a regular expression/],
       [['--filter', 'no such kernel'], /no case matches/],
@@ -147,7 +147,7 @@ describe('the bench', () => {
       [['--compare', '--allow', 'much', good, good], /give a number of at least 0/],
       [['--compare', '--filter', 'b', good, good], /no case in common/],
       [['--allow', '5'], /--allow goes with --compare/],
-      [[good], /is no option.*files go with --compare/],
+      [[good], /is no option.*files go with --compare or --html/],
     ];
     for (const [args, message] of refused) {
       process.exitCode = undefined;

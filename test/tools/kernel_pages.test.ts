@@ -50,10 +50,10 @@ describe('pages of kernels', () => {
     expect(kernelPages(new Map([['a processor', measured(true)]])).get('norm.md')).toBe(without);
   });
 
-  it('show what bench/measured holds, and it is of cases that there are', () => {
+  it('show what bench/results holds, and it is of cases that there are', () => {
     const shown = [...pages.values()].flatMap((page) => page.split('## Measured on nvidia-h100').slice(1));
     expect(shown.length).toBeGreaterThan(0);
     const cases = shown.join().match(/^\| \w+ .* \| [\d.e-]+ \| /gm) ?? [];
-    expect(cases).toHaveLength(readResults('bench/measured/nvidia-h100.jsonl').cases.size);
+    expect(cases).toHaveLength(readResults('bench/results/nvidia-h100-kernels.jsonl').cases.size);
   });
 });
