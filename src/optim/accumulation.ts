@@ -1,4 +1,5 @@
 import { ema } from '../kernels/optimizer.ts';
+import { firstOf } from '../tensor/flat.ts';
 import { FlatBuffers, type Tensor, type Workspace } from '../tensor/index.ts';
 
 /** The running mean of loss and gradients over the parts of a step, each weighted by its share of the batch. */
@@ -36,21 +37,40 @@ export class Accumulation {
     return shares.length === this.#shares.length && shares.every((share, i) => share === this.#shares[i]);
   }
 
-  /** Records the taking of part `i`'s loss and gradients; after the last part they are the means of all. */
+  /** Records the taking of the loss and gradients of part `i`, which is not the last. */
   take(i: number): void {
-    const { stream } = this.#workspace;
     if (i === 0) {
       this.#sum.copyFrom(this.#gradients);
-      stream.copy(this.#loss, this.#sumOfLoss);
+      this.#workspace.stream.copy(this.#loss, this.#sumOfLoss);
       return;
     }
-    const last = i === this.#shares.length - 1;
-    const decay = this.#decays[i] as Tensor;
-    const pairs = [...this.#sum.chunks.map((sum, k) => [sum, this.#gradients.chunks[k] as Tensor] as const)];
-    for (const [sum, part] of [...pairs, [this.#sumOfLoss, this.#loss] as const]) {
-      const [average, param] = last ? [part, sum] : [sum, part];
-      stream.run(ema.prepare(this.#workspace.device), { average, param, decay }, { count: average.count });
+    for (const part of this.ranges) this.#update(this.#pairOf(part), i);
+  }
+
+  /** Loss and gradients, whole. */
+  get ranges(): readonly Tensor[] {
+    return [...this.#gradients.chunks, this.#loss];
+  }
+
+  /** Records that ranges of loss and gradients, which hold those of the last part, become the means of all parts. */
+  finish(ranges: readonly Tensor[]): void {
+    for (const range of ranges) {
+      const { sum, part } = this.#pairOf(range);
+      this.#update({ sum: part, part: sum }, this.#shares.length - 1);
     }
+  }
+
+  #update({ sum: average, part: param }: { readonly sum: Tensor; readonly part: Tensor }, i: number): void {
+    const { stream, device } = this.#workspace;
+    const decay = this.#decays[i] as Tensor;
+    stream.run(ema.prepare(device), { average, param, decay }, { count: average.count });
+  }
+
+  /** A range of loss or gradients, and where its sum is. */
+  #pairOf(range: Tensor): { readonly sum: Tensor; readonly part: Tensor } {
+    const at = this.#gradients.chunks.findIndex(({ buffer }) => buffer === range.buffer);
+    if (at < 0) return { sum: this.#sumOfLoss, part: this.#loss }; // whole: kernels bind no less than 16 bytes
+    return { sum: (this.#sum.chunks[at] as Tensor).slice(firstOf(range.offset), range.count), part: range };
   }
 
   free(): void {

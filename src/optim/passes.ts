@@ -69,11 +69,13 @@ export class Passes {
     for (const [i, { upload, record }] of parts.entries()) {
       upload();
       const section = this.#kept.get(record) as Section;
+      const last = i === parts.length - 1;
       const whole = () => {
         this.#pass(record);
-        all?.take(i);
+        if (!last) all?.take(i);
+        else if (!averager) all?.finish(all.ranges);
       };
-      if (averager && i === parts.length - 1) await this.#sending(section, whole, averager, ranges);
+      if (averager && last) await this.#sending(section, whole, averager, ranges, all);
       else this.#workspace.repeat(section, whole);
     }
   }
@@ -83,9 +85,19 @@ export class Passes {
     this.#accumulation = undefined;
   }
 
-  /** Gives a known part to the device in several submits, two of them there at once, so that what comes of others gets its turn between. */
-  async #sending(section: Section, whole: () => void, averager: Averager, ranges: readonly Tensor[]): Promise<void> {
-    const { queue } = this.#workspace.device;
+  /**
+   * Gives a known part to the device in several submits, two of them there at once, so that what comes of others gets its turn between.
+   * @param all of the parts before, which each range is to be the mean with before it is sent.
+   */
+  async #sending(
+    section: Section,
+    whole: () => void,
+    averager: Averager,
+    ranges: readonly Tensor[],
+    all: Accumulation | undefined,
+  ): Promise<void> {
+    const { stream, device } = this.#workspace;
+    let meant = 0;
     let ready: readonly number[] = [];
     let before: Promise<unknown> | undefined;
     const endsOf = (commands: readonly Command[]) => {
@@ -95,11 +107,18 @@ export class Passes {
       return [...new Set(ready.filter((_, i) => (i + 1) % each === 0))];
     };
     await this.#workspace.repeatInParts(section, whole, endsOf, async (given) => {
-      averager.send(ready.filter((end) => end <= given).length);
-      const done = queue.onSubmittedWorkDone();
+      const count = ready.filter((end) => end <= given).length;
+      if (all && count > meant) {
+        all.finish(ranges.slice(meant, count));
+        meant = count;
+        await stream.flush();
+      }
+      averager.send(count);
+      const done = device.queue.onSubmittedWorkDone();
       await before;
       before = done;
     });
+    all?.finish(ranges.slice(meant));
   }
 
   #accumulationOf(shares: readonly number[]): Accumulation {

@@ -71,7 +71,7 @@ describe('the model of a step', () => {
   });
 });
 
-if (!mpiVersion) console.log('left out: bench/scaling.ts, as no mpirun was found');
+if (!mpiVersion) console.log('left out: bench/scaling.ts and bench/wire.ts, as no mpirun was found');
 
 describe.runIf(mpiVersion)('bench/scaling.ts', () => {
   it('measures one and two ranks, whose losses are the same', () => {
@@ -92,5 +92,17 @@ describe.runIf(mpiVersion)('bench/scaling.ts', () => {
       expect(row.wireBytes).toBe((row.wire === 'bf16' ? 2 : 4) * 330_560);
     }
     expect(stdout).toMatch(/losses of 10 steps on 2 ranks are those of one within \d\.\de-\d/);
+  });
+});
+
+describe.runIf(mpiVersion)('bench/wire.ts', () => {
+  it('says how fast each way was beside MPI_Alltoall', () => {
+    const args = [bundle('bench/wire.ts'), '--mb', '1', '--times', '1', '--device', '--share-device'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    expect(status, stderr).toBe(0);
+    const rows = stdout.split('\n').filter((line) => line.startsWith('1 MB'));
+    expect(rows).toHaveLength(5);
+    expect(rows[0]).toMatch(/MPI_Alltoall twice .* 1\.00 of MPI_Alltoall$/);
+    expect(rows[4]).toMatch(/exchange of gradients on a device +[\d.]+ ms +\d+\.\d\d GB\/s/);
   });
 });
