@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { type PassPrecision, PRECISIONS } from '../tensor/index.ts';
+import { AUTO } from './auto_batch.ts';
 
 /** A whole number from the command line. */
 export function wholeNumber(text: string): number {
@@ -14,6 +15,16 @@ export function countNumber(text: string): number {
   const value = wholeNumber(text);
   if (value < 1) throw new InvalidArgumentError('give a whole number of at least 1.');
   return value;
+}
+
+/** A batch size from the command line, or that it is to be found. */
+export function batchNumber(text: string): number | typeof AUTO {
+  if (text === AUTO) return AUTO;
+  try {
+    return wholeNumber(text);
+  } catch {
+    throw new InvalidArgumentError(`give a whole number, or ${AUTO}.`);
+  }
 }
 
 /** A seed from the command line: 32 bits. */

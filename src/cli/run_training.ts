@@ -12,9 +12,11 @@ import type { RunEvents } from '../run/events.ts';
 import { FolderStore } from '../run/folder_store.node.ts';
 import { seenPath } from '../run/kept_settings.node.ts';
 import { LATENT_PICTURE_NOTE } from '../run/latent_picture.ts';
-import { Session } from '../run/session.ts';
+import { settled } from '../run/prepare.ts';
+import { Session, type SessionRequest } from '../run/session.ts';
 import type { RunConfig } from '../run/settings.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
+import { findAndSay } from './auto_batch.ts';
 import { decoderOf } from './autoencoder.ts';
 import { shortTraining } from './average_age.ts';
 import { packageVersion } from './bundled.ts';
@@ -29,6 +31,8 @@ import { reportTraining } from './training_report.ts';
 
 export interface TrainingRequest {
   readonly config: RunConfig;
+  /** The batch size is what the device holds, not what the settings say. */
+  readonly findsBatch?: boolean | undefined;
   /** The folder of a new run. */
   readonly out: string;
   /** The run to go on with instead. */
@@ -61,9 +65,18 @@ export async function runTraining(asked: () => TrainingRequest, opening: RankOpt
     // The run's own statistics: those of its data may have changed, or not be kept.
     const stats = resume && existsSync(resume.latentStatsPath) ? readLatentStats(resume.latentStatsPath) : undefined;
     const part = partOf(config.data.batch_size, 0, ranks().size);
-    const source = await openBatches(config.data, config.train.seed, stats, part, ownScale);
+    let source = await openBatches(config.data, config.train.seed, stats, part, ownScale);
     try {
-      await trainFrom(source, request, stop, opening);
+      const decoder = source instanceof LatentBatches ? keepLatents(source, config) : undefined;
+      const open = () => openDevice(source, opening);
+      let device: GPUDevice | undefined;
+      if (request.findsBatch) {
+        const whole = settled(config, source); // what does not fit is said before a device is opened
+        device = await open();
+        config.data.batch_size = await findAndSay(device, whole, source.size);
+        source = source.ofSize(config.data.batch_size);
+      }
+      await trainFrom(source, request, stop, { device, requestDevice: open, decoder });
     } finally {
       await source.close();
     }
@@ -78,10 +91,9 @@ async function trainFrom(
   source: OpenedData,
   request: TrainingRequest,
   stop: StopSignals,
-  opening: RankOptions,
+  given: Pick<SessionRequest, 'device' | 'requestDevice' | 'decoder'>,
 ): Promise<void> {
   const { config, resume, out } = request;
-  const decoder = source instanceof LatentBatches ? keepLatents(source, config) : undefined;
   await tellOthers(config, source);
   const note = resume ? undefined : shortTraining(config);
   let run = resume;
@@ -104,11 +116,10 @@ async function trainFrom(
       config,
       source,
       store: openStore,
-      requestDevice: () => openDevice(source, opening),
+      ...given,
       resume: resume !== undefined,
       weights,
       teacher,
-      decoder,
       events: [command, new Progress()],
       ranks: ranks(),
     });
@@ -118,7 +129,7 @@ async function trainFrom(
     );
     if (note) console.log(`note: ${note}`);
     (run as FolderStore).writeCommand(thisCommand());
-    await trainIn(run as FolderStore, session, stop, decoder);
+    await trainIn(run as FolderStore, session, stop, given.decoder);
     await session.close();
     session.device.destroy();
   } finally {

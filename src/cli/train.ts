@@ -1,14 +1,15 @@
 import type { Command } from 'commander';
 import { FolderStore } from '../run/folder_store.node.ts';
 import { presetNamed, startingPresets } from '../run/presets.ts';
-import { mergeConfig, type PartialConfig, type RunConfig } from '../run/settings.ts';
+import { mergeConfig, type PartialConfig } from '../run/settings.ts';
 import type { PassPrecision } from '../tensor/index.ts';
+import { type AUTO, asksForBatch, UNTIL_FOUND } from './auto_batch.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
-import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { batchNumber, precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
 import { NO_TUNED } from './open_device.ts';
 import { SHARE_DEVICE } from './ranks.ts';
-import { runTraining } from './run_training.ts';
+import { runTraining, type TrainingRequest } from './run_training.ts';
 
 interface TrainOptions {
   data?: string;
@@ -16,7 +17,7 @@ interface TrainOptions {
   preset?: string;
   config?: string;
   steps?: number;
-  batch?: number;
+  batch?: number | typeof AUTO;
   lr?: number;
   seed?: number;
   precision?: PassPrecision;
@@ -42,7 +43,7 @@ export function addTrain(ucgm: Command): void {
       "YAML with sections model, data, transport, optimizer, train, sample; the reference's keys",
     )
     .option('--steps <n>', 'training steps in all', wholeNumber)
-    .option('--batch <n>', 'batch size', wholeNumber)
+    .option('--batch <n>', 'batch size; auto: what the device holds', batchNumber)
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
     .option('--precision <name>', 'f32, f32x3 or mixed (default: f32)', precisionName)
@@ -56,7 +57,7 @@ async function train(options: TrainOptions): Promise<void> {
   await runTraining(() => {
     const folder = options.resume ? FolderStore.open(options.out) : undefined;
     return {
-      config: resolveConfig(options, folder),
+      ...resolveConfig(options, folder),
       out: options.out,
       ...(folder && { resume: folder }),
     };
@@ -64,7 +65,10 @@ async function train(options: TrainOptions): Promise<void> {
 }
 
 /** Preset, then the run's or the given file, then the command line. */
-function resolveConfig(options: TrainOptions, folder: FolderStore | undefined): RunConfig {
+function resolveConfig(
+  options: TrainOptions,
+  folder: FolderStore | undefined,
+): Pick<TrainingRequest, 'config' | 'findsBatch'> {
   const given: PartialConfig = {
     model: { name: options.model },
     data: { name: options.data, batch_size: options.batch },
@@ -80,9 +84,12 @@ function resolveConfig(options: TrainOptions, folder: FolderStore | undefined): 
         `--${fixed} does not go with --resume`,
         'a resumed run keeps its own configuration; --steps, --lr and --precision may change',
       );
-    return mergeConfig(folder.path, folder.settings(), given);
+    return { config: mergeConfig(folder.path, folder.settings(), given) };
   }
   const file = options.config === undefined ? undefined : readConfigFile(options.config);
   const preset = presetNamed(options.preset ?? (file?.reference ? 'multistep' : 'tiny'));
-  return mergeConfig(options.config ?? 'the command line', preset, file?.config ?? {}, given);
+  const parts = [preset, file?.config ?? {}, given];
+  const findsBatch = asksForBatch(...parts);
+  if (findsBatch) parts.push(UNTIL_FOUND);
+  return { config: mergeConfig(options.config ?? 'the command line', ...parts), findsBatch };
 }

@@ -7,9 +7,10 @@ import type { PartialConfig, RunConfig } from '../run/settings.ts';
 import { tuningConfig } from '../run/tuning.ts';
 import type { PassPrecision } from '../tensor/index.ts';
 import type { HostParameters } from '../ucgm/trainer.ts';
+import { type AUTO, asksForBatch, UNTIL_FOUND } from './auto_batch.ts';
 import { readConfigFile } from './config_file.ts';
 import { UsageError } from './failure.ts';
-import { precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
+import { batchNumber, precisionName, realNumber, seedNumber, wholeNumber } from './numbers.ts';
 import { NO_TUNED } from './open_device.ts';
 import { checkFolder } from './output.ts';
 import { SHARE_DEVICE } from './ranks.ts';
@@ -26,7 +27,7 @@ interface TuneOptions {
   preset: string;
   config?: string;
   steps?: number;
-  batch?: number;
+  batch?: number | typeof AUTO;
   lr?: number;
   zeta?: number;
   seed?: number;
@@ -52,7 +53,7 @@ export function addTune(ucgm: Command): void {
     .option('--preset <name>', 'the recipe: fewstep (UCGM), anystep-tune (ANYSTEP), or anystep (RCGM)', 'fewstep')
     .option('--config <file>', 'YAML with settings that differ from the recipe')
     .option('--steps <n>', 'tuning steps', wholeNumber)
-    .option('--batch <n>', "batch size (default: the run's)", wholeNumber)
+    .option('--batch <n>', "batch size; auto: what the device holds (default: the run's)", batchNumber)
     .option('--lr <x>', 'learning rate', realNumber)
     .option('--zeta <x>', 'strength of the enhanced target', realNumber)
     .option('--seed <n>', 'seed of every random number', seedNumber)
@@ -88,10 +89,12 @@ function tuning(options: TuneOptions): TrainingRequest {
     file,
     'leave it out: tuning goes on with the model and the transport of its start',
   );
-  const config = tuningConfig(recipe, before, [file, given], options.config ?? 'the command line');
+  const findsBatch = asksForBatch(file, given);
+  const parts = findsBatch ? [file, given, UNTIL_FOUND] : [file, given];
+  const config = tuningConfig(recipe, before, parts, options.config ?? 'the command line');
   const teacher = teacherOf(options, before, config);
   const start = new Map([...weights, ...randomConstants(network)]);
-  return { config, out: options.out, weights: start, ...(teacher && { teacher }) };
+  return { config, findsBatch, out: options.out, weights: start, ...(teacher && { teacher }) };
 }
 
 /** The weights of a frozen teacher other than the start; undefined where it is the start. @throws UsageError. */

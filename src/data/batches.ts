@@ -1,4 +1,4 @@
-import type { Shard } from '../rng/shard.ts';
+import { type Shard, wholeBatch } from '../rng/shard.ts';
 import { DataError, type Dataset } from './dataset.ts';
 import { isFlipped, type LatentScale } from './latents.ts';
 import { batchIndices, firstPosition } from './order.ts';
@@ -47,11 +47,15 @@ export interface BatchOrder {
   readonly flip?: boolean;
 }
 
+/** Batches that can be cut otherwise once the data is open. */
+export interface ResizableBatches extends BatchSource {
+  /** The same data in whole batches of another size. It takes this one's place: one of the two is closed, and this one gives no more. */
+  ofSize(batchSize: number): ResizableBatches;
+}
+
 /** Batches of a dataset in memory. @throws DataError for fewer classes than the dataset has. */
-export function datasetBatches(
-  dataset: Dataset,
-  { seed, batchSize, numClasses, flip, shard }: BatchOrder,
-): BatchSource {
+export function datasetBatches(dataset: Dataset, order: BatchOrder): ResizableBatches {
+  const { seed, batchSize, numClasses, flip, shard } = order;
   const { name, size, channels, height, width } = dataset;
   if (numClasses !== undefined && numClasses < dataset.numClasses) {
     throw new DataError(
@@ -70,6 +74,7 @@ export function datasetBatches(
     ...(dataset.fingerprint !== undefined && { fingerprint: dataset.fingerprint }),
     ...(dataset.notice !== undefined && { notice: dataset.notice }),
     batch: async (step) => nextBatch(dataset, seed, step, batchSize, flip, shard),
+    ofSize: (size) => datasetBatches(dataset, { ...order, batchSize: size, shard: wholeBatch(size) }),
     close: async () => {},
   };
 }

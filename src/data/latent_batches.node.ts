@@ -1,4 +1,5 @@
-import type { BatchOrder, BatchSource, DataBatch } from './batches.ts';
+import { wholeBatch } from '../rng/shard.ts';
+import type { BatchOrder, DataBatch, ResizableBatches } from './batches.ts';
 import { DataError } from './dataset.ts';
 import { FilePool } from './file_pool.node.ts';
 import type { LatentOrigin } from './latent_origin.ts';
@@ -32,7 +33,7 @@ export interface LatentOptions extends BatchOrder {
 }
 
 /** Batches of latent shards, read from the disk ahead of their use. */
-export class LatentBatches implements BatchSource {
+export class LatentBatches implements ResizableBatches {
   readonly name: string;
   readonly size: number;
   readonly channels: number;
@@ -49,7 +50,7 @@ export class LatentBatches implements BatchSource {
   /** What went wrong on opening without being in the way. */
   readonly warnings: readonly string[];
   readonly #shards: LatentShards;
-  readonly #order: BatchOrder;
+  readonly #options: LatentOptions;
   readonly #ahead: ReadAhead<DataBatch>;
 
   private constructor(shards: LatentShards, options: LatentOptions, stats: LatentStats, warnings: readonly string[]) {
@@ -66,7 +67,7 @@ export class LatentBatches implements BatchSource {
     this.stats = stats;
     this.warnings = warnings;
     this.#shards = shards;
-    this.#order = options;
+    this.#options = options;
     this.#ahead = new ReadAhead((step, signal) => this.#read(step, signal), BATCHES_AHEAD);
   }
 
@@ -93,13 +94,18 @@ export class LatentBatches implements BatchSource {
     return this.#ahead.get(step);
   }
 
+  ofSize(batchSize: number): LatentBatches {
+    const options = { ...this.#options, batchSize, shard: wholeBatch(batchSize) };
+    return new LatentBatches(this.#shards, options, this.stats, this.warnings);
+  }
+
   async close(): Promise<void> {
     await this.#ahead.close();
     await this.#shards.close();
   }
 
   async #read(step: number, signal: AbortSignal): Promise<DataBatch> {
-    const { seed, batchSize, shard } = this.#order;
+    const { seed, batchSize, shard } = this.#options;
     const { channels, height, width } = this;
     const x = new Float32Array(batchSize * channels * height * width);
     const indices = batchIndices(seed, this.size, step, batchSize, shard);

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { wholeBatch } from '../rng/shard.ts';
-import { type BatchSource, datasetBatches } from './batches.ts';
+import { datasetBatches, type ResizableBatches } from './batches.ts';
 import { DataError, type Dataset, padTo } from './dataset.ts';
 import { loadDigits } from './digits.node.ts';
 import { loadImageFolder } from './folder.node.ts';
@@ -43,7 +43,7 @@ export interface DataSettings extends DataRequest {
 }
 
 /** What a data section asks for: images in memory, or latents that stay on the disk. */
-export type OpenedData = BatchSource | LatentBatches;
+export type OpenedData = ResizableBatches | LatentBatches;
 
 /**
  * Opens the batches that a configuration's data section and a run's seed ask for; see loadDataset, or a folder of latent shards.

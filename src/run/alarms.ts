@@ -39,7 +39,10 @@ export async function poorTeacher(
   const { workspace, network, teacher } = trainer;
   const weights = own && teacher ? teacher.weights : trainer.weights;
   const { transport_type } = config.transport;
-  const error = await velocityError(workspace, network, weights, transport_type, seen, config.train.seed);
+  const lease = workspace.lease('scoring'); // its step tensors are of no use to the steps to come
+  const error = await velocityError(lease, network, weights, transport_type, seen, config.train.seed).finally(() =>
+    lease.dispose(),
+  );
   if (error <= POOR_TEACHER) return undefined;
   return (
     `the ${own ? 'teacher' : 'start'} misses ${(100 * error).toFixed(0)}% of the velocity half way between data and noise: it is no trained ` +

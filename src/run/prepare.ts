@@ -8,7 +8,7 @@ import { partOf, sharesOf } from '../parallel/share.ts';
 import type { Workspace } from '../tensor/index.ts';
 import { Trainer } from '../ucgm/trainer.ts';
 import { RunError } from './errors.ts';
-import { networkOf } from './model.ts';
+import { networkOf, resolveModel } from './model.ts';
 import type { RunConfig } from './settings.ts';
 
 /**
@@ -64,6 +64,12 @@ export function resolveOptimizer({ optimizer, train }: RunConfig): RunConfig['op
 export function resolveTransport({ transport, train }: RunConfig): RunConfig['transport'] {
   const [first, last] = transport.step_ratio ?? [];
   return first === last ? transport : { step_ratio_steps: train.steps, ...transport };
+}
+
+/** The settings with all that follows from the data filled in. @throws ModelError, OptimizerError for what does not fit. */
+export function settled(config: RunConfig, source: BatchSource): RunConfig {
+  const model = resolveModel(config.model, source);
+  return { ...config, model, optimizer: resolveOptimizer(config), transport: resolveTransport(config) };
 }
 
 /** @throws RunError for a batch that no device holds, before memory for it is asked for. @param ranks that share it. */

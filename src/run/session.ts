@@ -14,10 +14,10 @@ import { RunError } from './errors.ts';
 import { type RunEvents, Subscribers } from './events.ts';
 import { Gate } from './gate.ts';
 import { type TrainingRun, trainRun } from './loop.ts';
-import { networkOf, resolveModel } from './model.ts';
+import { networkOf } from './model.ts';
 import { encodeModel, type ModelDtype } from './model_file.ts';
 import { samplePictures } from './pictures.ts';
-import { checkBatch, keepData, localStepsOf, resolveOptimizer, resolveTransport, trainerOf } from './prepare.ts';
+import { checkBatch, keepData, localStepsOf, settled, trainerOf } from './prepare.ts';
 import { type DrawnImages, type ImageRequest, sampleImages, withSampling } from './samples.ts';
 import { tested } from './self_test.ts';
 import type { RunConfig } from './settings.ts';
@@ -103,10 +103,7 @@ export class Session {
    */
   static async open(request: SessionRequest): Promise<Session> {
     const { source, resume = false, checkpoint } = request;
-    const config = structuredClone(request.config);
-    config.model = resolveModel(config.model, source);
-    config.optimizer = resolveOptimizer(config);
-    config.transport = resolveTransport(config);
+    const config = settled(structuredClone(request.config), source);
     localStepsOf(config.train);
     checkBatch(config, source, request.ranks?.size);
     const { precision = 'f32' } = config.train;

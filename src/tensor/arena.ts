@@ -89,6 +89,12 @@ export class Arena {
     return sum;
   }
 
+  /** Bytes of the largest pooled buffer; 0 where there is none. */
+  get largest(): number {
+    const sizes = [...this.#taken.values()].map(({ size }) => size);
+    return Math.max(0, ...this.#free.keys(), ...sizes);
+  }
+
   /** Destroys every buffer. Only after the work that uses them was submitted. */
   dispose(): void {
     this.reset();

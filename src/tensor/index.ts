@@ -1,3 +1,4 @@
+export { allocatable } from './allocatable.ts';
 export { Arena } from './arena.ts';
 export { type Command, touches } from './command.ts';
 export { bytesOf, type DType } from './dtype.ts';

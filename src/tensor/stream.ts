@@ -284,6 +284,11 @@ export class Stream {
     this.#stepping = false;
   }
 
+  /** Gives the memory back through which writes went: those to come may be of other sizes. What is recorded must have been submitted. */
+  freeUploads(): void {
+    this.#uploads.free();
+  }
+
   #submitIfReady(): void {
     // Where it is held or not settled, the last part of a step may run without its first; pieces wait for each other, as only flush does.
     if (this.#held || !this.#memory.settled || this.#pieces) return;

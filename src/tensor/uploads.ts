@@ -12,6 +12,8 @@ const LARGEST = 1 << 24;
 interface Staging {
   readonly buffer: GPUBuffer;
   readonly size: number;
+  /** Those of its size, to which it comes back. */
+  readonly home: Staging[];
   range: ArrayBuffer;
   used: number;
 }
@@ -55,6 +57,12 @@ export class Uploads {
     };
   }
 
+  /** Destroys every buffer, those on their way when they are back: other data may be staged from now on. */
+  free(): void {
+    for (const ready of this.#ready.values()) for (const { buffer } of ready) this.#ledger.destroy(buffer);
+    this.#ready.clear();
+  }
+
   async #takeBack(staging: Staging): Promise<void> {
     try {
       await staging.buffer.mapAsync(MAP_WRITE);
@@ -63,7 +71,8 @@ export class Uploads {
       return; // destroyed with its workspace, or lost with its device: whoever uses those is told
     }
     staging.used = 0;
-    this.#ready.get(staging.size)?.push(staging);
+    if (this.#ready.get(staging.size) === staging.home) staging.home.push(staging);
+    else this.#ledger.destroy(staging.buffer);
   }
 
   #room(bytes: number): Staging | undefined {
@@ -80,11 +89,12 @@ export class Uploads {
   #ofSize(size: number): Staging[] {
     const known = this.#ready.get(size);
     if (known) return known;
-    const made = Array.from({ length: IN_TURN }, (_, i) => {
+    const home: Staging[] = [];
+    this.#ready.set(size, home); // before there is no memory for one of them: those made are freed with the others
+    for (let i = 0; i < IN_TURN; i++) {
       const buffer = this.#ledger.create('staging', `upload ${i} of ${size}`, size, STAGING_USAGE, true);
-      return { buffer, size, range: buffer.getMappedRange(), used: 0 };
-    });
-    this.#ready.set(size, made);
-    return made;
+      home.push({ buffer, size, home, range: buffer.getMappedRange(), used: 0 });
+    }
+    return home;
   }
 }

@@ -221,11 +221,12 @@ export class Workspace {
     };
   }
 
-  /** After an error while recording a step: forgets what of it is recorded, and gives the step tensors' memory back. */
+  /** After an error while recording a step: forgets what of it is recorded, and gives back the memory of step tensors and of what was written to them. */
   async abandonStep(): Promise<void> {
     this.stream.drop();
     await this.stream.flush(); // what was recorded before the step may name step tensors
     this.arena.dispose();
+    this.stream.freeUploads();
     await this.ledger.reclaim();
   }
 

@@ -36,6 +36,14 @@ describe('a folder of latent shards', () => {
     });
   });
 
+  it('gives batches of another size once it is open', async () => {
+    twoShards();
+    const five = await withBatches({ ...raw, batchSize: 5 }, (b) => steps(b, 0, 1, 7));
+    const resized = (await LatentBatches.open(path(), raw)).ofSize(5);
+    expect(await steps(resized, 0, 1, 7)).toEqual(five);
+    await resized.close();
+  });
+
   it('gives parts of batches that are together the whole ones, also as a configuration opens them', async () => {
     twoShards();
     const whole = await withBatches({ ...raw, batchSize: 5 }, (b) => steps(b, 0, 1, 7));

@@ -67,6 +67,11 @@ describe.runIf(mpiVersion)('ranks', () => {
         /^ucgm: rank 0 of 2 on \S+: ranks 0 and 1 on \S+ have one card, the processor \(.*\)\. Fix: .* --share-device$/,
       ),
     ]);
+    const auto = await together(2, 'train', '--batch', 'auto', '--out', at('auto'));
+    expect(auto.code).toBe(2);
+    expect(auto.stderr.match(/^ucgm: .*$/gm)).toEqual([
+      expect.stringContaining('a batch size of auto with 2 ranks. Fix: '),
+    ]);
     const report = await together(2, 'report', '--from', at('nothing'));
     expect(report.code).toBe(2);
     expect(report.stderr.match(/^ucgm: .*$/gm)).toEqual([

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createNetwork } from '../../src/models/registry.ts';
 import { normal } from '../../src/rng/philox.ts';
-import { collapse } from '../../src/run/alarms.ts';
+import { collapse, poorTeacher } from '../../src/run/alarms.ts';
 import { presetNamed } from '../../src/run/presets.ts';
 import { mergeConfig, type PartialConfig } from '../../src/run/settings.ts';
 import { Workspace } from '../../src/tensor/index.ts';
@@ -33,6 +33,10 @@ it('a model that draws one image of a class raises the alarm of collapse; one th
   });
   const labels = Uint32Array.from({ length: 16 }, (_, i) => i % 2);
   const seen = { x: Float32Array.from({ length: 16 * 64 }, (_, i) => normal(5, 4, 0, i)), labels };
+  await trainer.inspect(async () => {});
+  const before = workspace.ledger.bytes();
+  expect(await poorTeacher(trainer, seen, config, false)).toMatch(/^the start misses \d+% of the velocity/);
+  expect(workspace.ledger.bytes()).toEqual(before); // the steps have all that there is
   expect(await collapse(trainer, seen, config)).toBeUndefined(); // untrained: the samples are the noise
   const x = Float32Array.from({ length: 16 * 64 }, (_, i) => Math.sin(i % 64));
   for (let step = 0; step < 200; step++) await trainer.train({ x, labels });

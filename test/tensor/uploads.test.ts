@@ -34,6 +34,24 @@ it('writes of a step arrive in order with what is recorded around them, however 
   expect(workspace.ledger.total).toBe(0);
 });
 
+it('a step that is abandoned gives the memory of its writes back, of those on their way too', async () => {
+  const workspace = new Workspace(await testDevice());
+  for (let step = 1; step <= 3; step++) {
+    const [copy, first] = await written(workspace, step);
+    expect(copy).toEqual(numbers(step, 10_000));
+    expect(first).toEqual(numbers(-step, 10_000).fill(7, 9_999));
+    expect(workspace.ledger.bytes().staging).toBe(3 * 2 ** 16);
+    workspace.beginStep();
+    const large = workspace.arena.alloc([100_000]);
+    workspace.stream.write(large, numbers(0, 100_000));
+    await workspace.stream.flush();
+    workspace.stream.write(large, numbers(1, 100_000));
+    await workspace.abandonStep();
+    await expect.poll(() => workspace.ledger.total).toBe(0);
+  }
+  await workspace.dispose();
+});
+
 it('halves that end within a word leave no bytes of earlier writes behind them', async () => {
   const workspace = new Workspace(await testDevice());
   const { stream, arena } = workspace;
