@@ -1,6 +1,7 @@
 import { exp, power } from '../rng/elementary.ts';
 import { normal, STREAM, uniform01 } from '../rng/philox.ts';
 import type { ObjectiveOptions } from './options.ts';
+import { timeTo } from './time_ends.ts';
 import { cosineWeight, QUARTER_TURN } from './transport.ts';
 
 /** Least time whose sine divides, as in consistency.ts. */
@@ -85,7 +86,7 @@ export function logitNormalTimes(options: ObjectiveOptions, seed: number, step: 
   return Float64Array.from({ length: size }, (_, b) => Math.max(...twoTimes(options, seed, step, first + b)));
 }
 
-/** The times s of a step: t itself for same_time_ratio of the batch, spread evenly over it; of the others 0 or a drawn one up to t. */
+/** The times s of a step: t itself for same_time_ratio of the batch, spread evenly over it; of the others what time_ends gives, 0, or a drawn one up to t. */
 export function endTimes(
   options: ObjectiveOptions,
   seed: number,
@@ -97,6 +98,8 @@ export function endTimes(
   return Float64Array.from(times, (t, b) => {
     const sample = first + b;
     if (Math.floor((sample + 1) * ratio) > Math.floor(sample * ratio)) return t;
+    const end = timeTo(options, seed, step, sample, t);
+    if (end !== undefined) return end;
     if (options.end_time === 'zero') return 0;
     if (options.time_logit_normal) return Math.min(t, ...twoTimes(options, seed, step, sample));
     return t - t * uniform01(seed, STREAM.time, step, sample);
