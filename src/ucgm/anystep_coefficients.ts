@@ -54,7 +54,7 @@ export function anyStepCoefficients(
     const [t, s] = [times[b] as number, ends[b] as number];
     const share = s < t ? a : 1;
     const l = t - share * (t - s);
-    const zeta = t > enhanced_range[0] && t < enhanced_range[1] ? enhanced_ratio : 0;
+    const zeta = t > enhanced_range[0] && (t < enhanced_range[1] || enhanced_range[1] === 1) ? enhanced_ratio : 0;
     const apart = (1 - share) / share; // 1/a - 1: F's and F-'s parts of delta, which are equal but for vg
     const target = {
       plain: [0, share, 1 - share],
