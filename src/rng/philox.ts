@@ -13,6 +13,7 @@ export const STREAM = {
   dropout: 6,
   encode: 7,
   twin: 8,
+  timeEnd: 9,
 } as const;
 
 /**

@@ -59,6 +59,7 @@ const transport = v.strictObject({
   same_time_ratio: v.optional(share),
   end_time: v.optional(v.picklist(END_TIMES)),
   time_logit_normal: v.optional(v.tuple([real, real])),
+  time_ends: v.optional(v.tuple([share, share, share])),
   residual: v.optional(v.picklist(RESIDUALS)),
   loss_power: v.optional(share),
   twin_ratios: v.optional(pair(share)),

@@ -7,6 +7,7 @@ import { anyStepCoefficients, endTimes, logitNormalTimes, ROW, stepRatio } from 
 import type { BatchTensors, Method } from './method.ts';
 import { type LossChoice, type LossPlace, type ObjectiveResult, withLoss } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
+import { timeFrom } from './time_ends.ts';
 import { OptionError } from './transport.ts';
 import { TWIN, Twins } from './twins.ts';
 import { TwoTimes } from './two_times.ts';
@@ -63,9 +64,10 @@ export class AnyStepMethod implements Method {
     };
   }
 
-  times(step: number): Float64Array | undefined {
-    if (!this.#options.time_logit_normal) return undefined;
-    return logitNormalTimes(this.#options, this.#seed, step, this.#first, this.#batch);
+  times(step: number, usual: () => Float64Array): Float64Array {
+    const [options, seed, first] = [this.#options, this.#seed, this.#first];
+    const drawn = options.time_logit_normal ? logitNormalTimes(options, seed, step, first, this.#batch) : usual();
+    return drawn.map((t, b) => timeFrom(options, seed, step, first + b, t));
   }
 
   upload(times: ArrayLike<number>, step: number): void {

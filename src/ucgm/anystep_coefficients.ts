@@ -1,6 +1,7 @@
 import { exp, power } from '../rng/elementary.ts';
 import { normal, STREAM, uniform01 } from '../rng/philox.ts';
 import type { ObjectiveOptions } from './options.ts';
+import { timeTo } from './time_ends.ts';
 import { cosineWeight, QUARTER_TURN } from './transport.ts';
 
 /** Least time whose sine divides, as in consistency.ts. */
@@ -53,7 +54,7 @@ export function anyStepCoefficients(
     const [t, s] = [times[b] as number, ends[b] as number];
     const share = s < t ? a : 1;
     const l = t - share * (t - s);
-    const zeta = t > enhanced_range[0] && t < enhanced_range[1] ? enhanced_ratio : 0;
+    const zeta = t > enhanced_range[0] && (t < enhanced_range[1] || enhanced_range[1] === 1) ? enhanced_ratio : 0;
     const apart = (1 - share) / share; // 1/a - 1: F's and F-'s parts of delta, which are equal but for vg
     const target = {
       plain: [0, share, 1 - share],
@@ -85,7 +86,7 @@ export function logitNormalTimes(options: ObjectiveOptions, seed: number, step: 
   return Float64Array.from({ length: size }, (_, b) => Math.max(...twoTimes(options, seed, step, first + b)));
 }
 
-/** The times s of a step: t itself for same_time_ratio of the batch, spread evenly over it; of the others 0 or a drawn one up to t. */
+/** The times s of a step: t itself for same_time_ratio of the batch, spread evenly over it; of the others what time_ends gives, 0, or a drawn one up to t. */
 export function endTimes(
   options: ObjectiveOptions,
   seed: number,
@@ -97,6 +98,8 @@ export function endTimes(
   return Float64Array.from(times, (t, b) => {
     const sample = first + b;
     if (Math.floor((sample + 1) * ratio) > Math.floor(sample * ratio)) return t;
+    const end = timeTo(options, seed, step, sample, t);
+    if (end !== undefined) return end;
     if (options.end_time === 'zero') return 0;
     if (options.time_logit_normal) return Math.min(t, ...twoTimes(options, seed, step, sample));
     return t - t * uniform01(seed, STREAM.time, step, sample);

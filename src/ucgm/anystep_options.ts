@@ -22,6 +22,12 @@ export interface AnyStepOptions {
   end_time?: (typeof END_TIMES)[number];
   /** Draws two sigmoids of normal numbers: t is the later, s the earlier. Without, t is by time_dist_ctrl and s uniform below it. */
   time_logit_normal?: readonly [mean: number, deviation: number];
+  /**
+   * Shares of a batch that are drawn at the ends of the times, where logit-normal ones are rare: t = 1 and s = 0 (the way of one step),
+   * t = 1 and s uniform (the first of more steps), s = 0 and t uniform (the last; the first share's target rests on them). A sample
+   * draws which by its own probability; the others keep what they drew. One with s = t (same_time_ratio, twins) takes t alone from it.
+   */
+  time_ends?: readonly [both: number, noise: number, data: number];
   /** F is regressed on u*, on F + (u* - F) / a, or on F and the latter clamped, as UCGM does. Default divided. */
   residual?: (typeof RESIDUALS)[number];
   /** Power p of the loss: the mean square, its gradient weighted by (mean square + loss_eps)^-p. Without, the loss is UCGM's. */
@@ -40,6 +46,7 @@ export const ANYSTEP_OPTIONS: OptionsOf<AnyStepOptions> = {
   same_time_ratio: optional(number),
   end_time: optional(oneOf(...END_TIMES)),
   time_logit_normal: optional(numbers(2)),
+  time_ends: optional(numbers(3)),
   residual: optional(oneOf(...RESIDUALS)),
   loss_power: optional(number),
   loss_eps: optional(number),
@@ -117,5 +124,16 @@ export function validateAnyStep(o: AnyStepOptions & Beside): void {
     o.time_logit_normal !== undefined && o.end_time === 'zero',
     'time_logit_normal draws both times, end_time is zero',
     'leave one of them out',
+  );
+  const { time_ends: ends = [0, 0, 0] } = o;
+  refuse(
+    !(ends.every((share) => share >= 0) && ends[0] + ends[1] + ends[2] <= 1),
+    `time_ends are [${ends}]`,
+    'give three shares of the batch, together at most 1',
+  );
+  refuse(
+    ends[1] > 0 && o.end_time === 'zero',
+    `time_ends are [${ends}]: the second draws s, end_time is zero`,
+    'set the second to 0, or end_time to drawn',
   );
 }

@@ -25,8 +25,8 @@ export interface Method {
   readonly needsTeacher: boolean;
   /** True when the target is made of differences between passes at near times, so that rounding to f16 would be most of them. */
   readonly takesDifferences: boolean;
-  /** The times t of step `step`, where the method draws its own; else the trainer does, by time_dist_ctrl. */
-  times?(step: number): Float64Array | undefined;
+  /** The times t of step `step`, where the method draws its own; `usual` draws those by time_dist_ctrl, which others have. */
+  times?(step: number, usual: () => Float64Array): Float64Array;
   /** Writes the per-sample numbers of step `step` at these times. */
   upload(times: ArrayLike<number>, step: number): void;
   /** Records the forward passes and the loss, its mean into `total[slot]`. Only `tape` is walked backward. */

@@ -84,7 +84,8 @@ export class SamplesPart {
     const one = count(network.input);
     const mine = <T extends Float32Array | Float64Array | Uint32Array>(all: T, each = 1): T =>
       all.subarray(first * each, (first + this.size) * each) as T;
-    const times = batch.t ? mine(Float64Array.from(batch.t)) : (this.#method.times?.(step) ?? this.#times(step));
+    const usual = () => this.#times(step);
+    const times = batch.t ? mine(Float64Array.from(batch.t)) : (this.#method.times?.(step, usual) ?? usual());
     const labels = mine(Uint32Array.from(batch.labels));
     if (network.numClasses < 2) labels.fill(0);
     labels.fill(this.#nullLabel, firstDropped(objective.lab_drop_ratio, this.size, this.shard));

@@ -89,6 +89,9 @@ describe('the any-step target', () => {
     const zetas = [0, 1, 2].map((b) => rows[b * ROW.stride + ROW.velocity + 2]);
     expect(zetas).toEqual([0, 0.5, 0]);
     expect([...weight]).toEqual([0.25, 0.25, 1]);
+    const last = (hi: number) =>
+      anyStepCoefficients({ ...options, enhanced_range: [0, hi] }, 0.25, [hi], [0]).rows[ROW.velocity + 2];
+    expect([last(0.75), last(1)]).toEqual([0, 0.5]); // a range up to 1 has the noise end itself, where time_ends draws
     const cosine = anyStepCoefficients({ ...options, weight_function: 'Cosine' }, 0.25, [1], [0]).weight[0];
     expect(cosine).toBeCloseTo(Math.cos(1.57), 7);
   });

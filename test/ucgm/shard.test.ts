@@ -67,6 +67,7 @@ const OBJECTIVES: [name: string, Partial<ObjectiveOptions>][] = [
       step_ratio: [0.1, 0.1],
       same_time_ratio: 0.3,
       time_logit_normal: [-0.4, 1],
+      time_ends: [0.2, 0.2, 0.2],
       enhanced_ratio: 0.5,
       weight_function: null,
     },
