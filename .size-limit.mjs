@@ -17,7 +17,7 @@ const FAMILIES = {
   activation: '10.75 kB',
   attention: '21.75 kB',
   attention_matrix: '14.5 kB',
-  cast: '8.5 kB',
+  cast: '8.75 kB',
   columns: '8 kB',
   combine: '8.5 kB',
   conv: '18.5 kB',
@@ -28,8 +28,8 @@ const FAMILIES = {
   lincomb: '8.75 kB',
   linear_attention: '10 kB',
   loss: '10 kB',
-  matmul: '16 kB',
-  matmul_matrix: '21 kB',
+  matmul: '16.25 kB',
+  matmul_matrix: '21.5 kB',
   norm: '11.5 kB',
   norm_backward: '13.25 kB',
   optimizer: '13 kB',
@@ -51,10 +51,10 @@ const ENTRIES = {
   define: ['kernel/index', '9 kB'],
   kernels: ['kernels/index', '91 kB'],
   ops: ['autograd/index', '99 kB'],
-  nn: ['nn/index', '126 kB'],
+  nn: ['nn/index', '127.5 kB'],
   models: ['models/index', '118 kB'],
-  ucgm: ['ucgm/index', '57.5 kB'],
-  run: ['run/index', '235 kB'],
+  ucgm: ['ucgm/index', '59.5 kB'],
+  run: ['run/index', '238.5 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -75,5 +75,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '242 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '245.5 kB', gzip: true },
 ];

@@ -21,6 +21,7 @@ import { decoderOf } from './autoencoder.ts';
 import { shortTraining } from './average_age.ts';
 import { packageVersion } from './bundled.ts';
 import { UsageError } from './failure.ts';
+import { mixedFewStep } from './mixed_advice.ts';
 import { openTunedDevice } from './open_device.ts';
 import { checkApart, checkFolder } from './output.ts';
 import { Progress } from './progress.ts';
@@ -95,7 +96,7 @@ async function trainFrom(
 ): Promise<void> {
   const { config, resume, out } = request;
   await tellOthers(config, source);
-  const note = resume ? undefined : shortTraining(config);
+  const notes = resume ? [] : [shortTraining(config), mixedFewStep(config)];
   let run = resume;
   let unlock: (() => void) | undefined;
   const openStore = () => {
@@ -127,7 +128,7 @@ async function trainFrom(
     console.log(
       `model ${session.config.model.name}, ${size}; batch ${config.data.batch_size}, ${config.train.steps} steps`,
     );
-    if (note) console.log(`note: ${note}`);
+    for (const note of notes) if (note) console.log(`note: ${note}`);
     (run as FolderStore).writeCommand(thisCommand());
     await trainIn(run as FolderStore, session, stop, given.decoder);
     await session.close();
