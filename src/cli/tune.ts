@@ -116,6 +116,9 @@ function teacherOf(options: TuneOptions, before: RunConfig, { transport }: RunCo
   return weights;
 }
 
+/** What tuning may add to a network: its weights start without effect. */
+const ADDED = ['two_times', 'guidance_input'];
+
 /** The network and the transport are those of the start. @throws UsageError where something says otherwise. */
 function checkSame(
   from: string,
@@ -128,6 +131,6 @@ function checkSame(
   const given = { ...sizes, ...(transport.transport_type && { transport_type: transport.transport_type }) };
   const own: { [key: string]: unknown } = { ...before.model, transport_type: before.transport.transport_type };
   for (const [key, value] of Object.entries(given))
-    if (JSON.stringify(own[key]) !== JSON.stringify(value) && key !== 'two_times')
+    if (JSON.stringify(own[key]) !== JSON.stringify(value) && !ADDED.includes(key))
       throw new UsageError(`${where}: ${key} is ${value}, that of ${from} is ${own[key]}`, fix);
 }

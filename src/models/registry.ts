@@ -64,7 +64,7 @@ const unet = {
   dropout: optional(number),
   resample_filter: optional(list),
 };
-const outputs = { learn_sigma: optional(flag), two_times: optional(flag) };
+const outputs = { learn_sigma: optional(flag), two_times: optional(flag), guidance_input: optional(flag) };
 const switches = {
   use_qknorm: optional(flag),
   use_swiglu: optional(flag),

@@ -1,14 +1,14 @@
 import { activate } from '../autograd/ops/activation.ts';
 import { selfAttention } from '../autograd/ops/attention.ts';
 import { cast } from '../autograd/ops/cast.ts';
-import { embedding, timestepEmbedding } from '../autograd/ops/embedding.ts';
+import { embedding, timestepEmbedding, waveEmbedding } from '../autograd/ops/embedding.ts';
 import { linear, linearGatedResidual, linearSwiglu } from '../autograd/ops/linear.ts';
 import { normModulate } from '../autograd/ops/norm.ts';
 import { patchify, unpatchify } from '../autograd/ops/patch.ts';
 import { add } from '../autograd/ops/residual.ts';
 import type { Tape } from '../autograd/tape.ts';
-import type { ConstantSpec, InitSpec, VelocityNetwork, Weights } from '../nn/network.ts';
-import { ropeTables, sincosPositions } from '../nn/tables.ts';
+import type { ConstantSpec, GuidanceInput, InitSpec, Training, VelocityNetwork, Weights } from '../nn/network.ts';
+import { geometricFrequencies, ropeTables, sincosPositions } from '../nn/tables.ts';
 import { sideBySide, type Tensor } from '../tensor/index.ts';
 import { type DiTConfig, ModelError, validateDiT } from './config.ts';
 
@@ -32,7 +32,22 @@ export interface TiTOptions {
   learn_sigma: boolean;
   /** A second time embedding, of t - tt: the velocity is the mean one from t to tt (RCGM). */
   two_times?: boolean;
+  /** Embeddings of a guidance scale and of the times between which it acts: the velocity is a guided one, in one pass. */
+  guidance_input?: boolean;
 }
+
+/**
+ * The highest frequency of guidance's waves, the lowest is 1. A time's go from 1 down, which tell the strengths apart too little to be
+ * learned in a short training (docs/what-did-not-work.md).
+ */
+const GUIDANCE_FREQUENCY = 128;
+
+/** What the embeddings of guidance are of, and the last part of their names. */
+const GUIDANCE = [
+  ['strength', 'scale'],
+  ['from', 'from'],
+  ['to', 'to'],
+] as const;
 
 /** The settings of a TiT: those of every network, and its own. */
 export type TiTConfig = DiTConfig &
@@ -53,6 +68,12 @@ export function tit(config: TiTConfig): VelocityNetwork {
     num_heads: heads,
   } = config;
   const conditional = config.num_classes >= 2;
+  const guidanceInput = config.guidance_input === true;
+  if (guidanceInput && !conditional)
+    throw new ModelError(
+      `guidance_input for num_classes ${config.num_classes}`,
+      'leave guidance_input out: guidance is towards a class',
+    );
   const norm = config.use_rmsnorm ? 'rms' : 'layer';
   const grid = size / patch;
   const headDim = width / heads;
@@ -88,6 +109,12 @@ export function tit(config: TiTConfig): VelocityNetwork {
     if (twoTimes) {
       dense('tt_embedder.mlp.0', width, TIME_FREQUENCIES, 'normal0.02');
       dense('tt_embedder.mlp.2', width, width, 'zeros'); // so that a model of one time goes on as it was
+    }
+    if (guidanceInput) {
+      for (const [, name] of GUIDANCE) {
+        dense(`guidance_embedder.${name}.mlp.0`, width, TIME_FREQUENCIES, 'normal0.02');
+        dense(`guidance_embedder.${name}.mlp.2`, width, width, 'zeros'); // so that a model without goes on as it was
+      }
     }
     if (conditional)
       specs.push({
@@ -128,6 +155,10 @@ export function tit(config: TiTConfig): VelocityNetwork {
     const specs: ConstantSpec[] = [
       { name: 'pos_embed', shape: [grid * grid, width], data: sincosPositions(grid, width) },
     ];
+    if (guidanceInput) {
+      const data = geometricFrequencies(TIME_FREQUENCIES / 2, GUIDANCE_FREQUENCY);
+      specs.push({ name: 'guidance_frequencies', shape: [data.length], data });
+    }
     if (config.use_rope) {
       const { cos, sin } = ropeTables(grid, headDim);
       const data = new Float32Array(2 * cos.length);
@@ -138,20 +169,36 @@ export function tit(config: TiTConfig): VelocityNetwork {
     return specs;
   };
 
-  /** Time t [B] through its MLP: [B, D]. */
-  const timeEmbedding = (tape: Tape, w: Weights, name: string, t: Tensor): Tensor => {
-    const frequencies = timestepEmbedding(tape, t, TIME_FREQUENCIES); // [B, 256]
+  /** Waves [B, 256] of a number through its MLP: [B, D]. */
+  const embeddingOf = (tape: Tape, w: Weights, name: string, waves: Tensor): Tensor => {
     const p = (suffix: string) => w.get(`${name}.mlp.${suffix}`);
-    const hiddenTime = linear(tape, frequencies, p('0.weight'), p('0.bias'), { act: 'silu' }); // [B, D]
-    return linear(tape, hiddenTime, p('2.weight'), p('2.bias')); // [B, D]
+    const hiddenWaves = linear(tape, waves, p('0.weight'), p('0.bias'), { act: 'silu' }); // [B, D]
+    return linear(tape, hiddenWaves, p('2.weight'), p('2.bias')); // [B, D]
   };
+  const timeEmbedding = (tape: Tape, w: Weights, name: string, t: Tensor): Tensor =>
+    embeddingOf(tape, w, name, timestepEmbedding(tape, t, TIME_FREQUENCIES)); // [B, D]
 
   /** Conditioning: time embeddings plus class row, through SiLU once for all modulations. */
-  const condition = (tape: Tape, w: Weights, t: Tensor, y: Tensor, span: Tensor | undefined): Tensor => {
+  const condition = (
+    tape: Tape,
+    w: Weights,
+    t: Tensor,
+    y: Tensor,
+    span: Tensor | undefined,
+    guidance: GuidanceInput | undefined,
+  ): Tensor => {
     let c = timeEmbedding(tape, w, 't_embedder', t); // [B, D]
     if (twoTimes) {
       if (!span) throw new ModelError('a network of two times was asked at one', 'give span, t - tt of each sample');
       c = add(tape, c, timeEmbedding(tape, w, 'tt_embedder', span)); // [B, D]
+    }
+    if (guidanceInput) {
+      if (!guidance)
+        throw new ModelError('a network that takes guidance was given none', 'give it last, a strength of 0 for none');
+      for (const [key, name] of GUIDANCE) {
+        const waves = waveEmbedding(tape, guidance[key], w.get('guidance_frequencies'), { slope: 1, shift: 0 }); // [B, 256]
+        c = add(tape, c, embeddingOf(tape, w, `guidance_embedder.${name}`, waves)); // [B, D]
+      }
     }
     if (conditional) c = add(tape, c, embedding(tape, w.get('y_embedder.embedding_table.weight'), y)); // [B, D]
     return cast(tape, activate(tape, c, 'silu'), tape.dtype); // [B, D]
@@ -227,8 +274,17 @@ export function tit(config: TiTConfig): VelocityNetwork {
     }); // [B, N, D]
   };
 
-  const forward = (tape: Tape, w: Weights, x: Tensor, t: Tensor, y: Tensor, span?: Tensor): Tensor => {
-    const c = condition(tape, w, t, y, span); // [B, D]
+  const forward = (
+    tape: Tape,
+    w: Weights,
+    x: Tensor,
+    t: Tensor,
+    y: Tensor,
+    span?: Tensor,
+    _training?: Training,
+    guidance?: GuidanceInput,
+  ): Tensor => {
+    const c = condition(tape, w, t, y, span, guidance); // [B, D]
     const patches = patchify(tape, x, patch, 'chw'); // [B, N, C p p]
     let h = linear(tape, patches, w.get('x_embedder.proj.weight'), w.get('x_embedder.proj.bias'), {
       table: w.get('pos_embed'),
@@ -257,6 +313,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
     parameters: parameters(),
     constants: constants(),
     twoTimes,
+    guidanceInput,
     halves: true,
     forward,
   };

@@ -52,6 +52,15 @@ export interface Training {
   dropout(tape: Tape, x: Tensor, rate: number, layer: number, name: string): Tensor;
 }
 
+/** Classifier-free guidance as an input of a network, f32 [B] each: the velocity is then a guided one, in one pass. */
+export interface GuidanceInput {
+  /** 1 - 1 / w of the scale w: 0 for none, below 1. */
+  readonly strength: Tensor;
+  /** The times between which it acts. */
+  readonly from: Tensor;
+  readonly to: Tensor;
+}
+
 /** What the trainer and the sampler know of a network: velocity F(x_t, t, y). */
 export interface VelocityNetwork extends Module {
   /** Channels, height, width of x. */
@@ -60,12 +69,23 @@ export interface VelocityNetwork extends Module {
   readonly numClasses: number;
   /** True when the velocity is the mean one from t to an earlier time: `forward` then needs their distance. */
   readonly twoTimes?: boolean;
+  /** True when it takes guidance as an input, which `forward` then needs. */
+  readonly guidanceInput?: boolean;
   /**
    * x [B, C, H, W], t f32 [B], y u32 [B] (labels up to K), span f32 [B] (of two times: t - tt) -> velocity [B, C, H, W];
-   * `training` where it is a pass of a training step, the teacher's too. It records the
+   * `training` where it is a pass of a training step, the teacher's too; `guidance` where the network takes it. It records the
    * same commands each time that it is given the same tensors: a trainer keeps them after two steps alike (`SteadyStep`).
    */
-  forward(tape: Tape, weights: Weights, x: Tensor, t: Tensor, y: Tensor, span?: Tensor, training?: Training): Tensor;
+  forward(
+    tape: Tape,
+    weights: Weights,
+    x: Tensor,
+    t: Tensor,
+    y: Tensor,
+    span?: Tensor,
+    training?: Training,
+    guidance?: GuidanceInput,
+  ): Tensor;
   /** Channels that the reference guides, where it is not all of them; used under `compat: 'reference'`. */
   readonly referenceGuidedChannels?: number;
   /** True where a pass in training drops elements. */

@@ -26,6 +26,11 @@ export function sincosPositions(grid: number, dim: number): Float32Array<ArrayBu
   return table;
 }
 
+/** Frequencies in equal ratios from 1 up to `most`: [n]. */
+export function geometricFrequencies(n: number, most: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: n }, (_, i) => most ** (i / (n - 1)));
+}
+
 /**
  * 2-D rotary tables of TiT and LightningDiT, cos and sin [grid * grid, headDim]: headDim/2 for the row, then headDim/2 for
  * the column, frequencies 10000^(-2j / (headDim/2)), each for a pair of neighbours. Source: RoPE, Su et al. 2021, per axis.

@@ -14,6 +14,7 @@ export const STREAM = {
   encode: 7,
   twin: 8,
   timeEnd: 9,
+  guidance: 10,
 } as const;
 
 /**

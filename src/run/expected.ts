@@ -47,7 +47,8 @@ export function follows(
     alike(run.transport, preset.transport) &&
     alike(run.optimizer, preset.optimizer) &&
     Object.entries(sizes).every(([key, value]) => (model as { [key: string]: unknown })[key] === value) &&
-    (model.two_times ?? false) === (preset.model.two_times ?? false)
+    (model.two_times ?? false) === (preset.model.two_times ?? false) &&
+    (model.guidance_input ?? false) === (preset.model.guidance_input ?? false)
   );
 }
 

@@ -4,7 +4,7 @@ import type { ModelConfig } from '../models/registry.ts';
 import { OPTIMIZER_TYPES, type OptimizerOptions } from '../optim/optimizer_options.ts';
 import { RATE_DECAYS } from '../optim/rate.ts';
 import { PRECISIONS } from '../tensor/index.ts';
-import { END_TIMES, RESIDUALS, SCHEDULES } from '../ucgm/anystep_options.ts';
+import { END_TIMES, GUIDANCE_DRAWS, RESIDUALS, SCHEDULES } from '../ucgm/anystep_options.ts';
 import { ENHANCED_STYLES, METHODS, type ObjectiveOptions } from '../ucgm/options.ts';
 import type { SamplingOptions } from '../ucgm/schedule.ts';
 import { TRANSPORTS, type TransportName } from '../ucgm/transport.ts';
@@ -60,6 +60,10 @@ const transport = v.strictObject({
   end_time: v.optional(v.picklist(END_TIMES)),
   time_logit_normal: v.optional(v.tuple([real, real])),
   time_ends: v.optional(v.tuple([share, share, share])),
+  guidance_scales: v.optional(v.tuple([positive, positive])),
+  guidance_draw: v.optional(v.picklist(GUIDANCE_DRAWS)),
+  guidance_from: v.optional(pair(share)),
+  guidance_to: v.optional(pair(share)),
   residual: v.optional(v.picklist(RESIDUALS)),
   loss_power: v.optional(share),
   twin_ratios: v.optional(pair(share)),
@@ -99,6 +103,7 @@ const schema = v.strictObject({
     wo_shift: v.optional(v.boolean()),
     learn_sigma: v.optional(v.boolean()),
     two_times: v.optional(v.boolean()),
+    guidance_input: v.optional(v.boolean()),
     num_encoder_blocks: v.optional(upTo(2 ** 12, 0)),
     model_channels: v.optional(width),
     channel_mult: v.optional(levels),

@@ -1,9 +1,10 @@
 import type { Tape } from '../autograd/tape.ts';
 import { lincomb } from '../kernels/lincomb.ts';
-import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import type { GuidanceInput, VelocityNetwork, Weights } from '../nn/network.ts';
 import type { Shard } from '../rng/shard.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 import { anyStepCoefficients, endTimes, logitNormalTimes, ROW, stepRatio } from './anystep_coefficients.ts';
+import { drawnGuidance } from './drawn_guidance.ts';
 import type { BatchTensors, Method } from './method.ts';
 import { type LossChoice, type LossPlace, type ObjectiveResult, withLoss } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
@@ -26,6 +27,7 @@ export class AnyStepMethod implements Method {
   readonly #seed: number;
   readonly #first: number;
   readonly #twins: Twins | undefined;
+  readonly #guidance: GuidanceInput | undefined;
   readonly #own: {
     readonly rows: Tensor;
     readonly span: Tensor;
@@ -62,6 +64,10 @@ export class AnyStepMethod implements Method {
       still: make('no span', batch), // created zeroed, and kept so
       weight: make('loss weights', batch),
     };
+    if (network.guidanceInput) {
+      const [strength, from, to] = ['strength', 'start', 'end'].map((of) => make(`guidance ${of}`, batch));
+      this.#guidance = { strength, from, to } as GuidanceInput;
+    }
   }
 
   times(step: number, usual: () => Float64Array): Float64Array {
@@ -74,7 +80,10 @@ export class AnyStepMethod implements Method {
     const { stream } = this.#workspace;
     const drawn = endTimes(this.#options, this.#seed, step, this.#first, times);
     const ends = this.#twins?.ends(times, drawn) ?? drawn;
-    const numbers = anyStepCoefficients(this.#options, stepRatio(this.#options, step), times, ends);
+    const guidance = this.#guidance && drawnGuidance(this.#options, this.#seed, step, this.#first, this.#batch);
+    const numbers = anyStepCoefficients(this.#options, stepRatio(this.#options, step), times, ends, guidance);
+    if (this.#guidance && guidance)
+      for (const key of ['strength', 'from', 'to'] as const) stream.write(this.#guidance[key], guidance[key]);
     this.#twins?.upload(numbers, times, step, this.#isClamped);
     stream.write(this.#own.rows, numbers.rows);
     stream.write(this.#own.span, numbers.span);
@@ -94,11 +103,12 @@ export class AnyStepMethod implements Method {
     const { rows, span, between, rest, still, weight } = this.#own;
     const network = this.#network;
     const twins = this.#twins;
-    const asked = { tape, inference, network, online, teacher: teacher as Weights, batch };
+    const guidance = this.#guidance;
+    const asked = { tape, inference, network, online, teacher: teacher as Weights, batch, guidance };
     const pairs = twins && new TwoTimes({ ...asked, rows: twins.rows, stride: TWIN.stride });
     const x = pairs && twins.data(pairs, batch); // [B, C, H, W]
     const step = new TwoTimes({ ...asked, batch: { ...batch, ...(x && { x }) }, rows, stride: ROW.stride });
-    const guided = this.#options.enhanced_ratio !== 0;
+    const guided = guidance !== undefined || this.#options.enhanced_ratio !== 0;
     const of = pairs && ((xt: Tensor) => twins.input(pairs, xt));
     const { xt, prediction, known, v, real } = step.start(ROW.path, ROW.velocity, span, still, guided, of); // [B, C, H, W]
     const xl = step.combine(ROW.between, xt, v); // [B, C, H, W]
@@ -128,7 +138,8 @@ export class AnyStepMethod implements Method {
 
   free(): void {
     this.#twins?.free();
-    for (const tensor of Object.values(this.#own)) this.#workspace.free(tensor);
+    for (const tensor of [...Object.values(this.#own), ...Object.values(this.#guidance ?? {})])
+      this.#workspace.free(tensor);
   }
 
   get #isClamped(): boolean {
@@ -146,6 +157,19 @@ export class AnyStepMethod implements Method {
 function checkOptions(network: VelocityNetwork, o: ObjectiveOptions): void {
   if (!network.twoTimes)
     throw new OptionError('ANYSTEP needs a network of two times', 'set two_times: true in the section model');
+  const drawn = (['guidance_scales', 'guidance_draw', 'guidance_from', 'guidance_to'] as const).find(
+    (key) => o[key] !== undefined,
+  );
+  if (drawn && !network.guidanceInput)
+    throw new OptionError(
+      `${drawn} is for a network that takes guidance`,
+      'set guidance_input: true in the section model, or leave it out',
+    );
+  if (network.guidanceInput && o.enhanced_ratio !== 0)
+    throw new OptionError(
+      `enhanced_ratio is ${o.enhanced_ratio} for a network that takes guidance, which each sample draws`,
+      'set it to 0: guidance_scales says which are drawn',
+    );
   const without: [string, boolean, string][] = [
     ['transport_type', o.transport_type === 'Linear', 'set it to Linear'],
     ['consistc_ratio', o.consistc_ratio === 0, 'set it to 0: step_ratio and end_time say it'],

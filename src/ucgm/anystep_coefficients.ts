@@ -1,5 +1,6 @@
 import { exp, power } from '../rng/elementary.ts';
 import { normal, STREAM, uniform01 } from '../rng/philox.ts';
+import type { DrawnGuidance } from './drawn_guidance.ts';
 import type { ObjectiveOptions } from './options.ts';
 import { timeTo } from './time_ends.ts';
 import { cosineWeight, QUARTER_TURN } from './transport.ts';
@@ -34,15 +35,17 @@ export interface AnyStepCoefficients {
  * a = 1 - lambda is UCGM's target. Where s = t, a is 1 and u* is vg: flow matching. Sources: alpha-Flow (arXiv 2510.20771, u*),
  * SoFlow (arXiv 2512.15657, delta).
  * @param a share of the way, where s < t.
+ * @param guidance of each sample, where the network takes it: in place of the options'.
  */
 export function anyStepCoefficients(
   options: ObjectiveOptions,
   a: number,
   times: ArrayLike<number>,
   ends: ArrayLike<number>,
+  guidance?: DrawnGuidance,
 ): AnyStepCoefficients {
   const batch = times.length;
-  const { enhanced_ratio, enhanced_range, residual = 'divided', weight_function } = options;
+  const { residual = 'divided', weight_function } = options;
   const rows = new Float32Array(batch * ROW.stride);
   const [span, between, rest, weight] = [0, 1, 2, 3].map(() => new Float32Array(batch)) as [
     Float32Array<ArrayBuffer>,
@@ -54,7 +57,7 @@ export function anyStepCoefficients(
     const [t, s] = [times[b] as number, ends[b] as number];
     const share = s < t ? a : 1;
     const l = t - share * (t - s);
-    const zeta = t > enhanced_range[0] && (t < enhanced_range[1] || enhanced_range[1] === 1) ? enhanced_ratio : 0;
+    const zeta = zetaOf(options, t, b, guidance);
     const apart = (1 - share) / share; // 1/a - 1: F's and F-'s parts of delta, which are equal but for vg
     const target = {
       plain: [0, share, 1 - share],
@@ -70,6 +73,13 @@ export function anyStepCoefficients(
     weight[b] = weight_function === 'Ratio' ? share : weight_function === 'Cosine' ? cosineWeight(t) : 1;
   }
   return { rows, span, between, rest, weight };
+}
+
+/** How far a sample's velocity is guided at its time; a range up to 1 has the noise end itself. */
+function zetaOf(options: ObjectiveOptions, t: number, b: number, guidance: DrawnGuidance | undefined): number {
+  const [lo, hi] = guidance ? [guidance.from[b] as number, guidance.to[b] as number] : options.enhanced_range;
+  if (!(t > lo && (t < hi || hi === 1))) return 0;
+  return guidance ? (guidance.strength[b] as number) : options.enhanced_ratio;
 }
 
 /** a at a step, from `step_ratio[0]` at step 0 to `step_ratio[1]` at `step_ratio_steps` and after; in f64, the same in every engine. */

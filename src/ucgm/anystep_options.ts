@@ -5,6 +5,8 @@ import { OptionError } from './transport.ts';
 export const SCHEDULES = ['exponential', 'sigmoid'] as const;
 /** What s is. */
 export const END_TIMES = ['drawn', 'zero'] as const;
+/** How the guidance scale of a sample is drawn: evenly by its logarithm, or by itself. */
+export const GUIDANCE_DRAWS = ['log', 'uniform'] as const;
 /** What becomes of the residual (u* - F) / a. */
 export const RESIDUALS = ['plain', 'divided', 'clamped'] as const;
 
@@ -28,6 +30,16 @@ export interface AnyStepOptions {
    * draws which by its own probability; the others keep what they drew. One with s = t (same_time_ratio, twins) takes t alone from it.
    */
   time_ends?: readonly [both: number, noise: number, data: number];
+  /**
+   * Of networks that take guidance as an input (`guidance_input` of the model): the scale w of each sample is drawn between these, and zeta
+   * of its target is 1 - 1 / w in place of enhanced_ratio. Default [1, 8].
+   */
+  guidance_scales?: readonly [least: number, most: number];
+  /** Default log. */
+  guidance_draw?: (typeof GUIDANCE_DRAWS)[number];
+  /** It acts between two times, drawn evenly between these, in place of enhanced_range. Default [0, 0.5] and [0.5, 1]. */
+  guidance_from?: readonly [least: number, most: number];
+  guidance_to?: readonly [least: number, most: number];
   /** F is regressed on u*, on F + (u* - F) / a, or on F and the latter clamped, as UCGM does. Default divided. */
   residual?: (typeof RESIDUALS)[number];
   /** Power p of the loss: the mean square, its gradient weighted by (mean square + loss_eps)^-p. Without, the loss is UCGM's. */
@@ -47,6 +59,10 @@ export const ANYSTEP_OPTIONS: OptionsOf<AnyStepOptions> = {
   end_time: optional(oneOf(...END_TIMES)),
   time_logit_normal: optional(numbers(2)),
   time_ends: optional(numbers(3)),
+  guidance_scales: optional(numbers(2)),
+  guidance_draw: optional(oneOf(...GUIDANCE_DRAWS)),
+  guidance_from: optional(numbers(2)),
+  guidance_to: optional(numbers(2)),
   residual: optional(oneOf(...RESIDUALS)),
   loss_power: optional(number),
   loss_eps: optional(number),
@@ -124,6 +140,17 @@ export function validateAnyStep(o: AnyStepOptions & Beside): void {
     o.time_logit_normal !== undefined && o.end_time === 'zero',
     'time_logit_normal draws both times, end_time is zero',
     'leave one of them out',
+  );
+  const { guidance_scales: scales, guidance_from: from = [0, 0.5], guidance_to: to = [0.5, 1] } = o;
+  refuse(
+    scales !== undefined && !(scales[0] >= 1 && scales[0] <= scales[1]),
+    `guidance_scales are [${scales}]`,
+    'give two numbers of at least 1, the lesser first',
+  );
+  refuse(
+    !(0 <= from[0] && from[0] <= from[1] && from[1] <= to[0] && to[0] <= to[1] && to[1] <= 1),
+    `guidance_from is [${from}], guidance_to [${to}]`,
+    'give four times in order, from 0 to 1',
   );
   const { time_ends: ends = [0, 0, 0] } = o;
   refuse(

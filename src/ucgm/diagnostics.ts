@@ -1,5 +1,5 @@
 import { Tape } from '../autograd/tape.ts';
-import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import type { GuidanceInput, VelocityNetwork, Weights } from '../nn/network.ts';
 import { withWeights } from '../nn/weights_copy.ts';
 import { normal, STREAM } from '../rng/philox.ts';
 import type { Workspace } from '../tensor/index.ts';
@@ -10,7 +10,7 @@ const HALF_WAY = 0.5;
 
 /**
  * A network's velocities F(x_t, t, y) at one time. x_t [B, C, H, W] flattened, labels [B] up to the null class; the same as x_t. Of a network
- * of two times those of the flow itself, over no span.
+ * of two times those of the flow itself, over no span; of one that takes guidance those without.
  */
 export async function velocities(
   workspace: Workspace,
@@ -28,8 +28,19 @@ export async function velocities(
     workspace.stream.write(y, network.numClasses >= 2 ? labels : new Uint32Array(labels.length));
     const span = network.twoTimes ? tape.alloc(labels.length) : undefined;
     if (span) workspace.stream.clear(span);
-    return workspace.read(network.forward(tape, own, x, time, y, span));
+    const guidance = network.guidanceInput ? noGuidance(tape, labels.length) : undefined;
+    return workspace.read(network.forward(tape, own, x, time, y, span, undefined, guidance));
   });
+}
+
+/** No guidance, for a network that takes it, on all times. */
+function noGuidance(tape: Tape, batch: number): GuidanceInput {
+  const [strength, from, to] = [0, 0, 1].map((value) => {
+    const tensor = tape.alloc(batch);
+    tape.workspace.stream.write(tensor, new Float32Array(batch).fill(value));
+    return tensor;
+  });
+  return { strength, from, to } as GuidanceInput;
 }
 
 /**

@@ -1,7 +1,9 @@
 import type { Tape } from '../autograd/tape.ts';
 import { lincomb } from '../kernels/lincomb.ts';
-import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import type { GuidanceInput, VelocityNetwork, Weights } from '../nn/network.ts';
 import { count, Tensor } from '../tensor/index.ts';
+import { strengthOf } from './drawn_guidance.ts';
+import { OptionError } from './transport.ts';
 
 /** Classifier-free guidance: how strongly, and on which times, ends included (Ho & Salimans 2022; the interval: Kynkaanniemi et al. 2024). */
 export interface Guidance {
@@ -16,10 +18,20 @@ export function guided(guidance: Guidance, numClasses: number, t: number): boole
   return numClasses >= 2 && guidance.scale !== 1 && t >= guidance.interval[0] && t <= guidance.interval[1];
 }
 
+/** @throws OptionError for a network that takes guidance under a method that does not give it any. */
+export function refuseGuidanceInput({ guidanceInput }: VelocityNetwork, method: string): void {
+  if (guidanceInput)
+    throw new OptionError(
+      `${method} gives no guidance to a network that takes it`,
+      'set method to ANYSTEP, or leave guidance_input out of the section model',
+    );
+}
+
 /**
  * Velocity at one time for a whole batch, guided where the interval says so: uncond + scale (cond - uncond), both halves
  * in one pass. x [B, C, H, W], y u32 [B]. `labels` [2B] holds y, then the null class; `times` [2B], and for a
- * network of two times `spans` [2B], are written here, with t and `span`.
+ * network of two times `spans` [2B], are written here, with t and `span`. A network that takes guidance has it in `input`, [2B] each and
+ * written here: one pass for the conditional half; below a scale of 1, which it does not learn, both halves are asked for none.
  */
 export function guidedVelocity(
   tape: Tape,
@@ -31,14 +43,24 @@ export function guidedVelocity(
   labels: Tensor,
   times: Tensor,
   two?: { readonly span: number; readonly spans: Tensor },
+  input?: GuidanceInput,
 ): Tensor {
   const { stream, device } = tape.workspace;
   const batch = x.shape[0] as number;
-  stream.write(times, new Float32Array(times.count).fill(t));
-  if (two) stream.write(two.spans, new Float32Array(two.spans.count).fill(two.span));
-  if (!guided(guidance, network.numClasses, t)) {
+  const fill = (tensor: Tensor, value: number) => stream.write(tensor, new Float32Array(tensor.count).fill(value));
+  fill(times, t);
+  if (two) fill(two.spans, two.span);
+  const learned = input !== undefined && guidance.scale >= 1;
+  if (input) {
+    fill(input.strength, learned ? strengthOf(guidance.scale) : 0);
+    fill(input.from, guidance.interval[0]);
+    fill(input.to, guidance.interval[1]);
+  }
+  if (learned || !guided(guidance, network.numClasses, t)) {
+    const one = (tensor: Tensor) => first(tensor, batch);
+    const own = input && { strength: one(input.strength), from: one(input.from), to: one(input.to) };
     return tape.block([x], () =>
-      network.forward(tape, weights, x, first(times, batch), first(labels, batch), two && first(two.spans, batch)),
+      network.forward(tape, weights, x, one(times), one(labels), two && one(two.spans), undefined, own),
     );
   }
   return tape.block([x], () => {
@@ -47,7 +69,7 @@ export function guidedVelocity(
     for (let i = 0; i < 2; i++) {
       stream.copy(x, twice.slice(i * x.count, ...x.shape));
     }
-    const both = network.forward(tape, weights, twice, times, labels, two?.spans); // [2B, C, H, W]: conditional, unconditional
+    const both = network.forward(tape, weights, twice, times, labels, two?.spans, undefined, input); // [2B, C, H, W]: conditional, unconditional
     const coefs = tape.alloc(2);
     stream.write(coefs, new Float32Array([guidance.scale, 1 - guidance.scale]));
     const out = tape.alloc(...x.shape);

@@ -4,6 +4,7 @@ import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import { STREAM, uniform01 } from '../rng/philox.ts';
 import type { Shard } from '../rng/shard.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
+import { refuseGuidanceInput } from './guidance.ts';
 import type { BatchTensors, Method } from './method.ts';
 import { type LossPlace, type ObjectiveResult, withLoss } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
@@ -83,7 +84,7 @@ export class RecursiveMethod implements Method {
   };
   readonly #grid: readonly Tensor[];
 
-  /** @throws OptionError for a network of one time, and for options that RCGM does not have. */
+  /** @throws OptionError for a network of one time or one that takes guidance, and for options that RCGM does not have. */
   constructor(
     workspace: Workspace,
     network: VelocityNetwork,
@@ -168,6 +169,7 @@ export class RecursiveMethod implements Method {
 function checkOptions(network: VelocityNetwork, o: ObjectiveOptions): void {
   if (!network.twoTimes)
     throw new OptionError('RCGM needs a network of two times', 'set two_times: true in the section model');
+  refuseGuidanceInput(network, 'RCGM');
   const without: [string, boolean, string][] = [
     ['transport_type', o.transport_type === 'Linear', 'Linear'],
     ['consistc_ratio', o.consistc_ratio === 0, '0'],

@@ -143,11 +143,13 @@ async function run(
   };
   let nfe = 0;
   const spans = network.twoTimes ? tape.alloc(2 * batch) : undefined;
+  const twice = () => tape.alloc(2 * batch);
+  const input = network.guidanceInput ? { strength: twice(), from: twice(), to: twice() } : undefined;
   const until = options.target_time ?? (options.sampling_order === 2 ? 'same' : 'next');
   const velocity = (x: Tensor, t: number, next: number): Tensor => {
     nfe++;
     const two = spans && { spans, span: { end: t, next: t - next, same: 0 }[until] };
-    return guidedVelocity(tape, network, weights, guidance, x, t, labels, timeOfSample, two);
+    return guidedVelocity(tape, network, weights, guidance, x, t, labels, timeOfSample, two, input);
   };
 
   let x = tape.alloc(...shape);

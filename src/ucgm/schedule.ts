@@ -14,7 +14,7 @@ export interface SamplingOptions {
   rfba_gap_steps: readonly [number, number];
   /** rho: share of fresh noise in each step. */
   stochast_ratio: number | 'Auto';
-  /** Guidance scale; 1 is none. */
+  /** Guidance scale; 1 is none. From 1 on an input of a network that takes it, of one pass. */
   cfg_scale: number;
   /** Times on which guidance acts, ends included. */
   cfg_interval: readonly [number, number];

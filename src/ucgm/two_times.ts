@@ -1,6 +1,6 @@
 import type { Tape } from '../autograd/tape.ts';
 import { lincomb } from '../kernels/lincomb.ts';
-import type { VelocityNetwork, Weights } from '../nn/network.ts';
+import type { GuidanceInput, VelocityNetwork, Weights } from '../nn/network.ts';
 import { count, type Tensor } from '../tensor/index.ts';
 import type { BatchTensors } from './method.ts';
 
@@ -13,6 +13,8 @@ export interface TwoTimesStep {
   readonly online: Weights;
   readonly teacher: Weights;
   readonly batch: BatchTensors;
+  /** Where the network takes it. */
+  readonly guidance?: GuidanceInput | undefined;
   readonly rows: Tensor;
   readonly stride: number;
 }
@@ -42,9 +44,9 @@ export class TwoTimes {
 
   /** The teacher's mean velocity at a point and a time, over `span` back, for some labels. -> [B, C, H, W] */
   ask(at: Tensor, time: Tensor, span: Tensor, label: Tensor): Tensor {
-    const { inference, network, teacher, batch } = this.#step;
+    const { inference, network, teacher, batch, guidance } = this.#step;
     return inference.block([at], () =>
-      network.forward(inference, teacher, at, time, label, span, batch.training?.teacher),
+      network.forward(inference, teacher, at, time, label, span, batch.training?.teacher, guidance),
     );
   }
 
@@ -62,12 +64,12 @@ export class TwoTimes {
     guided: boolean,
     input?: (xt: Tensor) => { at: Tensor; time: Tensor },
   ): { xt: Tensor; prediction: Tensor; known: Tensor; v: Tensor; real?: Tensor } {
-    const { tape, inference, network, online, batch } = this.#step;
+    const { tape, inference, network, online, batch, guidance } = this.#step;
     const { x, z, t, y, yNull, training } = batch;
     const xt = this.combine(path, x, z); // [B, C, H, W]
     const { at, time } = input?.(xt) ?? { at: xt, time: t };
-    const prediction = network.forward(tape, online, at, time, y, span, training?.online); // [B, C, H, W]
-    const again = () => network.forward(inference, online, at, time, y, span, training?.online);
+    const prediction = network.forward(tape, online, at, time, y, span, training?.online, guidance); // [B, C, H, W]
+    const again = () => network.forward(inference, online, at, time, y, span, training?.online, guidance);
     const known = inference.precision === tape.precision ? prediction : inference.block([at], again); // [B, C, H, W]
     const real = guided || input ? this.ask(xt, t, still, y) : undefined; // [B, C, H, W]
     const none = guided ? this.ask(xt, t, still, yNull) : undefined; // [B, C, H, W]

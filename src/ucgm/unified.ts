@@ -3,6 +3,7 @@ import type { VelocityNetwork, Weights } from '../nn/network.ts';
 import type { Shard } from '../rng/shard.ts';
 import type { Tensor, Workspace } from '../tensor/index.ts';
 import { consistencyCoefficients, lambdaAt, ROW } from './consistency.ts';
+import { refuseGuidanceInput } from './guidance.ts';
 import type { BatchTensors, Method } from './method.ts';
 import { type LossPlace, type ObjectiveResult, objective } from './objective.ts';
 import type { ObjectiveOptions } from './options.ts';
@@ -20,13 +21,14 @@ export class UnifiedMethod implements Method {
   readonly #own: { readonly path: Tensor; readonly target: Tensor; readonly weight: Tensor };
   readonly #consistency: { readonly rows: Tensor; readonly first: Tensor; readonly second: Tensor } | undefined;
 
-  /** @throws OptionError for a network of two times. */
+  /** @throws OptionError for a network of two times, or one that takes guidance. */
   constructor(workspace: Workspace, network: VelocityNetwork, options: ObjectiveOptions, batch: number, shard: Shard) {
     if (network.twoTimes)
       throw new OptionError(
         'UCGM has no use for a network of two times',
         'use method RCGM (preset anystep) or ANYSTEP (preset anystep-soflow), or leave two_times out',
       );
+    refuseGuidanceInput(network, 'UCGM');
     this.needsTeacher = needsTeacher(options);
     this.takesDifferences = options.consistc_ratio !== 0;
     this.#workspace = workspace;

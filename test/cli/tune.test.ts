@@ -38,6 +38,24 @@ describe('ucgm tune', () => {
     expect(await ucgm(sample)).toMatchObject({ code: 0, stdout: expect.stringContaining('1 network passes') });
   });
 
+  it('gives the model guidance as an input, which resumes to the same bits and is exported', async () => {
+    const settings =
+      'model: { guidance_input: true }\ntransport: { enhanced_ratio: 0, guidance_scales: [1, 4] }\noptimizer: { warmup_steps: 1, lr_decay_steps: 4 }\n';
+    writeFileSync(path('guided.yaml'), settings);
+    const options = ['--preset', 'anystep-tune', '--config', path('guided.yaml'), '--steps'];
+    expect(await ucgm(tune('guided', ...options, '4'))).toMatchObject({ code: 0 });
+    expect((await ucgm(tune('guidedparts', ...options, '2'))).code).toBe(0);
+    expect((await ucgm(['train', '--resume', '--out', path('guidedparts'), '--steps', '4'])).code).toBe(0);
+    const last = (run: string) => readFileSync(path(run, 'checkpoints', '4.safetensors'));
+    expect(last('guidedparts').equals(last('guided'))).toBe(true);
+    const file = path('guided.safetensors');
+    expect((await ucgm(['export', '--from', path('guided'), '--out', file])).code).toBe(0);
+    for (const from of [file, path('guided')]) {
+      const sample = ['sample', '--from', from, '--cfg', '3', '--steps', '2', '--count', '4', '--grid', path('w.png')];
+      expect(await ucgm(sample)).toMatchObject({ code: 0, stdout: expect.stringContaining('2 network passes') });
+    }
+  });
+
   it('warns when the start is a few-step model itself', async () => {
     const args = ['tune', '--from', path('whole'), '--out', path('again'), '--steps', '1'];
     expect(await ucgm(args)).toMatchObject({ code: 0, stderr: expect.stringContaining('is a few-step model already') });

@@ -60,6 +60,24 @@ describe('a session', () => {
     await expect(session.sample()).rejects.toThrow('closed');
   });
 
+  it('of a model that takes guidance draws by it, and so does the model that it saves', async () => {
+    const transport = {
+      ...{ method: 'ANYSTEP', step_ratio: [0.1, 0.1], enhanced_ratio: 0, guidance_scales: [1, 4] },
+      ...{ wt_cosine_loss: false, weight_function: null },
+    } as PartialConfig['transport'];
+    const config = { ...SMALL, transport, model: { ...SMALL.model, two_times: true, guidance_input: true } };
+    const session = await train(await small({ config: config as PartialConfig }));
+    const ask = (cfg_scale: number) => ({ labels: [0, 1, 2], seed: 7, sample: { cfg_scale } });
+    const [none, drawn] = [await session.sample(ask(1)), await session.sample(ask(4))];
+    expect(drawn.samples).not.toEqual(none.samples);
+    const model = await loadModel(await session.save());
+    expect(model.config.model.guidance_input).toBe(true);
+    const again = await model.sample({ device: session.device, ...ask(4) });
+    expect(again.samples).toEqual(drawn.samples);
+    await model.free();
+    await session.close();
+  });
+
   it('keeps the last step of a falling rate, also where it goes on for longer, and checks it before it asks for a device', async () => {
     const optimizer = { type: 'Muon', warmup_steps: 2, lr_decay: 'cosine' } as const;
     const [store, kept] = [new MemoryStore(), { lr_decay_steps: 6, ...optimizer }];
