@@ -53,8 +53,8 @@ const ENTRIES = {
   ops: ['autograd/index', '99 kB'],
   nn: ['nn/index', '126 kB'],
   models: ['models/index', '118 kB'],
-  ucgm: ['ucgm/index', '57.5 kB'],
-  run: ['run/index', '234 kB'],
+  ucgm: ['ucgm/index', '58.5 kB'],
+  run: ['run/index', '235 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -75,5 +75,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '241 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '242 kB', gzip: true },
 ];
