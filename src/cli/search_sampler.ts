@@ -13,7 +13,11 @@ import { countNumber, numberList, seedNumbers } from './numbers.ts';
 import { prepareFiles } from './output.ts';
 import { addSamplingOptions, type SamplingFlags, withSampling } from './sampling_options.ts';
 import { Scorer } from './scoring.ts';
+import { searchTable } from './search_table.ts';
 import { StopSignals } from './stop.ts';
+
+/** Milliseconds between two lines of how far a search is. */
+const SHOWN_EVERY = 10_000;
 
 /** The first seed of held-out noise. */
 const HELD_OUT = 1000;
@@ -43,7 +47,10 @@ interface Found {
 export function addSearchSampler(ucgm: Command): void {
   const command = ucgm
     .command('search-sampler')
-    .description('Searches the settings of the sampler for the least distance at each number of steps.')
+    .description(
+      'Searches guidance, kappa, the Kumaraswamy warp of the times and rho for the least Frechet distance at each number of steps, ' +
+        'and scores start and result on noise that was not searched on.',
+    )
     .requiredOption('--from <path>', 'run folder or model file')
     .requiredOption('--json <file>', 'where to write what was tried and found')
     .option('--steps <list>', 'numbers of steps', (text) => numberList(text), [2, 4, 8, 20])
@@ -52,6 +59,13 @@ export function addSearchSampler(ucgm: Command): void {
     .option('--held-out <n>', `other seeds that the result is scored on, from ${HELD_OUT} on`, countNumber, 2)
     .option('--held-out-images <n>', 'samples of these scores (default: as --images)', countNumber);
   addSamplingOptions(addScoringOptions(command, 2000)).action(search);
+  command.addHelpText(
+    'after',
+    `
+The options of the sampler say where the search begins; --order, --gaps and --cfg-interval stay. It prints a table, a row a number of
+steps: the setting found, its distance (FD) and that of the start, and the most steps that were no better before; then all scores, and
+a command of sample for each. A search draws --images samples for each of --trials settings and each of --seeds.`,
+  );
 }
 
 async function search(options: SearchOptions): Promise<void> {
@@ -131,6 +145,9 @@ async function searchOne(
   const { seeds, trials: most } = options;
   const start = config.sample;
   const withSample = (sample: SamplingOptions): RunConfig => ({ ...config, sample });
+  let tried = 0;
+  let least = Number.POSITIVE_INFINITY;
+  let shown = performance.now();
   const { best, trials } = await searchSampler({
     start,
     also: before ? [{ ...before, sampling_steps: start.sampling_steps }] : [],
@@ -139,7 +156,16 @@ async function searchOne(
     measure: async (sample) => {
       const distances: number[] = [];
       for (const seed of seeds) distances.push(await scorer.distance(withSample(sample), seed, images));
-      return mean(distances);
+      const distance = mean(distances);
+      least = Math.min(least, distance);
+      tried++;
+      if (performance.now() - shown > SHOWN_EVERY) {
+        shown = performance.now();
+        console.log(
+          `${start.sampling_steps} steps: ${tried} of at most ${most} settings, distance ${least.toFixed(2)}`,
+        );
+      }
+      return distance;
     },
   });
   const scored = async (sample: SamplingOptions) => {
@@ -159,17 +185,12 @@ async function searchOne(
   return { steps: start.sampling_steps, command: shellText(words), sample: best.sample, trials, plain, found };
 }
 
-/** Prints the scores before and after, how many steps that spares, and the commands. */
+/** Prints what was found and how many steps it spares, the scores before and after, and the commands. */
 function table(all: readonly Found[], images: number): void {
-  console.log(`\nOn held-out noise, before and after:\n${HEADER}`);
+  console.log(
+    `\nFrechet distance (FD) on held-out noise:\n${searchTable(all)}\n\nAll scores on it, before and found:\n${HEADER}`,
+  );
   for (const { plain, found } of all) for (const row of new Set([plain, found])) console.log(lineOf(row, images));
   console.log('');
-  for (const { steps, plain } of all) {
-    const enough = all.filter(({ found }) => found.frechet <= plain.frechet).sort((a, b) => a.steps - b.steps)[0];
-    if (enough && enough.steps < steps)
-      console.log(
-        `${enough.steps} steps found are as good as ${steps} before: ${enough.found.frechet.toFixed(2)} and ${plain.frechet.toFixed(2)}`,
-      );
-  }
   for (const { command } of all) console.log(command);
 }

@@ -13,7 +13,16 @@ export { NonFiniteError } from '../optim/non_finite.ts';
 export type { OptimizerOptions } from '../optim/optimizer.ts';
 export type { StepMetrics } from '../optim/step_metrics.ts';
 export { bytesOf, type DType, Tensor, TensorError, Workspace, WorkspaceError } from '../tensor/index.ts';
-export type { ConstantSpec, InitSpec, Module, Start, Training, VelocityNetwork, Weights } from './network.ts';
+export type {
+  ConstantSpec,
+  GuidanceInput,
+  InitSpec,
+  Module,
+  Start,
+  Training,
+  VelocityNetwork,
+  Weights,
+} from './network.ts';
 export { ropeTables, sincosPositions, stretchedRopeTables } from './tables.ts';
 export { NetworkWeights, WeightStore } from './weights.ts';
 export { copyWeights, type WeightsCopy } from './weights_copy.ts';

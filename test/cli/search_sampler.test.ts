@@ -32,6 +32,9 @@ it('searches on some noise, scores on other noise, and prints commands that samp
     expect(sample).toEqual(least.sample);
     expect(out.stdout).toContain(command);
   }
+  expect(out.stdout).toMatch(
+    / steps +guidance +kappa +rho +Kumaraswamy +FD before +FD found +as good as before\n +1 .*\n +3 /,
+  );
   const words = found.found[1].command.split(' ').slice(1, -1);
   expect(await ucgm([...words, path('grid.png')])).toMatchObject({ code: 0, stderr: '' });
 });
