@@ -36,6 +36,7 @@ describe('chooseChunk', () => {
     const device = await testDevice();
     const width = (cols: number, options: SumColsOptions = {}) =>
       sumCols.prepare(device, { vec: true, ...options }, { cols }).knobs.WIDTH;
+    if (!device.features.has('shader-f16')) return expect(() => width(24, { dtype: 'f16' })).toThrow('shader-f16');
     expect([width(24), width(24, { dtype: 'f16' }), width(28, { dtype: 'f16' })]).toEqual([4, 8, 4]);
     expect(() => sumCols.prepare(device, { vec: false, eights: true })).toThrow('eights without vec');
   });
