@@ -17525,15 +17525,20 @@ fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
 
 fn bias_from(col: u32) -> vec4f {
-let last = dims.n - 1u;
-return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
+let c = columns_from(col);
+return vec4f(bias[c.x], bias[c.y], bias[c.z], bias[c.w]);
 }
 
 
 fn gate_from(row: u32, col: u32) -> vec4f {
-let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
-let last = dims.n - 1u;
-return vec4f(gate[at + col], gate[at + min(col + 1u, last)], gate[at + min(col + 2u, last)], gate[at + min(col + 3u, last)]);
+let at = (min(row, dims.m - 1u) / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
+let c = at + columns_from(col);
+return vec4f(gate[c.x], gate[c.y], gate[c.z], gate[c.w]);
+}
+
+
+fn columns_from(col: u32) -> vec4u {
+return min(col + vec4u(0u, 1u, 2u, 3u), vec4u(dims.n - 1u));
 }
 
 
@@ -18413,15 +18418,20 @@ fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
 
 fn bias_from(col: u32) -> vec4f {
-let last = dims.n - 1u;
-return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
+let c = columns_from(col);
+return vec4f(bias[c.x], bias[c.y], bias[c.z], bias[c.w]);
 }
 
 
 fn gate_from(row: u32, col: u32) -> vec4f {
-let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
-let last = dims.n - 1u;
-return vec4f(gate[at + col], gate[at + min(col + 1u, last)], gate[at + min(col + 2u, last)], gate[at + min(col + 3u, last)]);
+let at = (min(row, dims.m - 1u) / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
+let c = at + columns_from(col);
+return vec4f(gate[c.x], gate[c.y], gate[c.z], gate[c.w]);
+}
+
+
+fn columns_from(col: u32) -> vec4u {
+return min(col + vec4u(0u, 1u, 2u, 3u), vec4u(dims.n - 1u));
 }
 
 
@@ -19710,15 +19720,20 @@ fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
 
 fn bias_from(col: u32) -> vec4f {
-let last = dims.n - 1u;
-return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
+let c = columns_from(col);
+return vec4f(bias[c.x], bias[c.y], bias[c.z], bias[c.w]);
 }
 
 
 fn gate_from(row: u32, col: u32) -> vec4f {
-let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
-let last = dims.n - 1u;
-return vec4f(gate[at + col], gate[at + min(col + 1u, last)], gate[at + min(col + 2u, last)], gate[at + min(col + 3u, last)]);
+let at = (min(row, dims.m - 1u) / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
+let c = at + columns_from(col);
+return vec4f(gate[c.x], gate[c.y], gate[c.z], gate[c.w]);
+}
+
+
+fn columns_from(col: u32) -> vec4u {
+return min(col + vec4u(0u, 1u, 2u, 3u), vec4u(dims.n - 1u));
 }
 
 

@@ -8,15 +8,20 @@ fn residual_at(i: u32) -> vec4f { return vec4f(vec4<OScalar>(residual[i])); }
 
 // Of columns [col, col + 4) of n; what is past the end reads the last.
 fn bias_from(col: u32) -> vec4f {
-  let last = dims.n - 1u;
-  return vec4f(bias[col], bias[min(col + 1u, last)], bias[min(col + 2u, last)], bias[min(col + 3u, last)]);
+  let c = columns_from(col);
+  return vec4f(bias[c.x], bias[c.y], bias[c.z], bias[c.w]);
 }
 
-// Of columns [col, col + 4) of n at a row; likewise.
+// Likewise, at a row; one past the end is the last.
 fn gate_from(row: u32, col: u32) -> vec4f {
-  let at = (row / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
-  let last = dims.n - 1u;
-  return vec4f(gate[at + col], gate[at + min(col + 1u, last)], gate[at + min(col + 2u, last)], gate[at + min(col + 3u, last)]);
+  let at = (min(row, dims.m - 1u) / dims.gate_rows) * dims.gate_stride + dims.gate_offset;
+  let c = at + columns_from(col);
+  return vec4f(gate[c.x], gate[c.y], gate[c.z], gate[c.w]);
+}
+
+// Read before it is known whether any of them is in the matrix.
+fn columns_from(col: u32) -> vec4u {
+  return min(col + vec4u(0u, 1u, 2u, 3u), vec4u(dims.n - 1u));
 }
 
 // What columns [col, col + 4) have in common, read once for all rows of an invocation: the bias, and the gate of a block of rows.
