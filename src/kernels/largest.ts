@@ -1,9 +1,9 @@
 import { defineKernel, flag, group, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { LARGEST_PARTS } from './largest_tile.ts';
 import { byFours, checkFours } from './vec_tile.ts';
 
-/** Numbers that `largest` writes of a tensor. */
-export const LARGEST_PARTS = 128;
+export { LARGEST_PARTS };
 
 export interface LargestOptions {
   /** x is read as vectors of 4: for a count that is a multiple of 4. */

@@ -1,5 +1,6 @@
 import { defineKernel, flag, group, type KernelFamily, oneOf, optional, type ShaderSource } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { LARGEST_PARTS } from './largest_tile.ts';
 import type { MatmulOptions, MatmulShape, MatmulTile } from './matmul_tile.ts';
 import { unshaped } from './matmul_tile.ts';
 import {
@@ -46,9 +47,6 @@ export interface AnyMatmul extends Omit<shaders.MatmulMatrix, 'bindings' | 'unif
   readonly uniform: shaders.MatmulF32x3['uniform'];
 }
 
-/** What `largest` writes of a tensor. */
-const RANGE_WORDS = 128;
-
 /** The family over other texts of its shaders: what a test that emulates subgroup matrices gives. */
 export function defineMatrixMatmul(
   sources: typeof MATMUL_SHADERS,
@@ -85,12 +83,13 @@ export function defineMatrixMatmul(
           : tileKnobs({ ...o, tile: (tile ?? { kind: 'plain', tm: 4, tn: 4, wgX: 8, wgY: 8 }) as MatmulTile });
       return { ...productKnobs(o), ...own };
     },
-    sizes: (d, k) => ({ ...productSizes(d, k), ranges: RANGE_WORDS * (1 + Math.max(d.range_a ?? 0, d.range_b ?? 1)) }),
+    sizes: (d, k) => ({
+      ...productSizes(d, k),
+      ranges: LARGEST_PARTS * (1 + Math.max(d.range_a ?? 0, d.range_b ?? 1)),
+    }),
     grid: (d, knobs) => {
-      const k = knobs as Record<string, number>;
-      const [rows, cols] = outputsOf(k);
-      const tilesN = k.GLU ? Math.ceil(d.n / 2 / (cols / 2)) : Math.ceil(d.n / cols);
-      return Math.ceil(d.m / rows) * tilesN * Math.ceil(d.k / d.k_chunk) * d.batch;
+      const [rows, cols] = outputsOf(knobs as Record<string, number>);
+      return Math.ceil(d.m / rows) * Math.ceil(d.n / cols) * Math.ceil(d.k / d.k_chunk) * d.batch;
     },
     check: (d, k) => productCheck(d, k, 'QM' in k || 'WG_X' in k ? 4 : 8),
   });
