@@ -1,5 +1,6 @@
 import { power } from '../rng/elementary.ts';
 import { STREAM, uniform01 } from '../rng/philox.ts';
+import { GUIDANCE_DEFAULTS } from './anystep_options.ts';
 import type { ObjectiveOptions } from './options.ts';
 
 /** Guidance of each sample of a batch, as its network takes it: 1 - 1 / w, and the times between which it acts. */
@@ -9,9 +10,6 @@ export interface DrawnGuidance {
   readonly to: Float32Array<ArrayBuffer>;
 }
 
-/** Scales and intervals that are drawn where nothing else is said (improved MeanFlow, arXiv 2512.02012). */
-const DEFAULTS = { scales: [1, 8], from: [0, 0.5], to: [0.5, 1] } as const;
-
 /** The guidance that samples of a step are trained with, where the network takes it as an input. `first` is the first one's index in the whole batch. */
 export function drawnGuidance(
   options: ObjectiveOptions,
@@ -20,8 +18,8 @@ export function drawnGuidance(
   first: number,
   size: number,
 ): DrawnGuidance {
-  const { guidance_scales: scales = DEFAULTS.scales, guidance_draw = 'log' } = options;
-  const { guidance_from = DEFAULTS.from, guidance_to = DEFAULTS.to } = options;
+  const { guidance_scales: scales = GUIDANCE_DEFAULTS.scales, guidance_draw = 'log' } = options;
+  const { guidance_from = GUIDANCE_DEFAULTS.from, guidance_to = GUIDANCE_DEFAULTS.to } = options;
   const draw = (which: number, at: (u: number) => number) =>
     Float32Array.from({ length: size }, (_, b) => at(uniform01(seed, STREAM.guidance, step, 3 * (first + b) + which)));
   const between =
