@@ -1,5 +1,6 @@
 import { documentHtml } from '../src/report/document.ts';
-import { escapeHtml, section, shortNumber, table } from '../src/report/html.ts';
+import { escapeHtml, section, table } from '../src/report/html.ts';
+import { shortNumber } from '../src/report/numbers.ts';
 import type { Environment } from './environment.ts';
 import { isTimed, type Line, type Results, ResultsError } from './results.ts';
 import { arithmeticOf, ceilingsOf, rooflinePoints } from './roofline.ts';

@@ -1,5 +1,6 @@
 import { logRange } from '../src/report/axis.ts';
-import { escapeHtml, shortNumber } from '../src/report/html.ts';
+import { escapeHtml } from '../src/report/html.ts';
+import { shortNumber } from '../src/report/numbers.ts';
 import type { Ceilings } from './ceilings.ts';
 import { ARITHMETICS, type Arithmetic, cornerOf, type RooflinePoint, roofAt } from './roofline.ts';
 

@@ -1,5 +1,4 @@
-import { reportFailure } from '../src/cli/failure.ts';
-import { endRanks, joinRanks, leaveRanks, placeRanks, rankName, ranks } from '../src/cli/ranks.ts';
+import { endRanks, joinRanks, leaveRanks, placeRanks, ranks } from '../src/cli/ranks.ts';
 import { adapterName } from '../src/device/index.ts';
 import { openNodeDevice } from '../src/device/node.ts';
 import { restWhileWaiting } from '../src/device/rests.node.ts';
@@ -179,6 +178,6 @@ export async function measureAsRank(cases: readonly ScalingCase[], shareDevice: 
     device.destroy();
     await leaveRanks();
   } catch (error) {
-    await endRanks(() => reportFailure(error, rankName()));
+    await endRanks(error);
   }
 }

@@ -8,8 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { reportFailure } from '../src/cli/failure.ts';
-import { endRanks, joinRanks, leaveRanks, placeRanks, rankName, ranks } from '../src/cli/ranks.ts';
+import { endRanks, joinRanks, leaveRanks, placeRanks, ranks } from '../src/cli/ranks.ts';
 import { adapterName } from '../src/device/index.ts';
 import { openNodeDevice } from '../src/device/node.ts';
 import { restWhileWaiting } from '../src/device/rests.node.ts';
@@ -133,7 +132,7 @@ if (values.rank) {
     await measure();
     await leaveRanks();
   } catch (error) {
-    await endRanks(() => reportFailure(error, rankName()));
+    await endRanks(error);
   }
 } else {
   const self = [

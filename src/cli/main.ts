@@ -8,9 +8,9 @@ import { addEmbed } from './embed.ts';
 import { addEncode } from './encode.ts';
 import { addEval } from './eval.ts';
 import { addExport } from './export.ts';
-import { reportFailure, UsageError } from './failure.ts';
+import { UsageError } from './failure.ts';
 import { outliveReaders } from './pipes.ts';
-import { endRanks, joinRanks, leaveRanks, rankName, ranks } from './ranks.ts';
+import { endRanks, joinRanks, leaveRanks, ranks } from './ranks.ts';
 import { addReport } from './report.ts';
 import { addSample } from './sample.ts';
 import { addSearchSampler } from './search_sampler.ts';
@@ -95,19 +95,18 @@ export async function runCommand(
   outliveReaders(args[0] === 'doctor');
   restWhileWaiting();
   const ucgm = program(addMore);
-  const fail = (error: unknown) => endRanks(() => reportFailure(error, rankName()));
-  const fault = (error: unknown) => void fail(error);
+  const fault = (error: unknown) => void endRanks(error);
   try {
     await joinRanks();
     if (ranks().size > 1) process.on('uncaughtException', fault);
     await ucgm.parseAsync(args, { from: 'user' });
     await leaveRanks();
   } catch (error) {
-    if (!(error instanceof CommanderError)) await fail(error);
+    if (!(error instanceof CommanderError)) await endRanks(error);
     else if (error.code === 'commander.help') process.exitCode = 2;
     else if (error.exitCode !== 0) {
       const called = ucgm.commands.find((command) => command.name() === args[0]);
-      await fail(usageError(error, called));
+      await endRanks(usageError(error, called));
     }
     await leaveRanks(); // after --help and --version: a rank that failed has ended all
   } finally {

@@ -4,9 +4,10 @@ import { adapterName } from '../device/index.ts';
 import { restLess } from '../device/rests.node.ts';
 import { capsOf } from '../kernel/index.ts';
 import { barrier, gatherTexts } from '../parallel/agree.ts';
-import { ALONE, type Communicator, ParallelError } from '../parallel/communicator.ts';
+import { ALONE, type Communicator } from '../parallel/communicator.ts';
 import { hasCores, launchOf } from '../parallel/launcher.node.ts';
 import { joinMpi } from '../parallel/mpi.node.ts';
+import { reportFailure, UsageError } from './failure.ts';
 
 /** What the option says that allows two ranks on one card. */
 export const SHARE_DEVICE = 'let several ranks of mpirun or srun work on one card';
@@ -32,14 +33,21 @@ export async function leaveRanks(): Promise<void> {
   left.close();
 }
 
-/** Milliseconds after which a rank fails for itself, that rank 0, or one before it, has not: what fails on all is told once. */
-const AFTER_THE_FIRST = 500;
+/**
+ * Milliseconds after which a rank fails for itself, that rank 0, or one before it, has not: what fails on all is told once. A fault is
+ * seldom that of all; a command that is refused is refused by all, of which one may come to it seconds later on a busy machine.
+ */
+const FAULT = { wait: 0, apart: 500 };
+const REFUSAL = { wait: 4000, apart: 200 };
 
-/** Ends all ranks for what went wrong on this one, once it is told; the first of them to fail is the one that tells. */
-export async function endRanks(tell: () => void): Promise<void> {
+/**
+ * Tells what went wrong on this rank, sets the exit code and ends all ranks; the first of them to fail is the one that tells.
+ */
+export async function endRanks(error: unknown): Promise<void> {
   const rank = launchOf(process.env)?.rank ?? 0; // one that could not join has none
-  await new Promise((done) => setTimeout(done, Math.min(rank, 10) * AFTER_THE_FIRST));
-  tell();
+  const { wait, apart } = error instanceof UsageError ? REFUSAL : FAULT;
+  if (rank > 0) await new Promise((done) => setTimeout(done, wait + Math.min(rank, 10) * apart));
+  reportFailure(error, rankName());
   if (joined.size > 1) joined.abort(Number(process.exitCode ?? 1));
 }
 
@@ -59,7 +67,7 @@ interface Place {
 
 /**
  * Prints where the ranks work, once, and refuses two on one card. Called on every rank with its device.
- * @param shared whether they may. @throws ParallelError naming ranks, host and card.
+ * @param shared whether they may. @throws UsageError naming ranks, host and card.
  */
 export async function placeRanks(device: GPUDevice, shared: boolean): Promise<void> {
   if (joined.size === 1) return;
@@ -86,7 +94,7 @@ export async function placeRanks(device: GPUDevice, shared: boolean): Promise<vo
     const before = place === undefined ? undefined : taken.get(place);
     if (place !== undefined) taken.set(place, rank);
     if (before === undefined) return;
-    throw new ParallelError(
+    throw new UsageError(
       `ranks ${before} and ${rank} on ${host} have one card, ${card?.name} (${adapter})`,
       'give each rank its own: mpirun ... tools/one-card.sh ucgm ... (docs/parallel.md), or allow it by --share-device',
     );

@@ -9,7 +9,8 @@ import { type ComposeOption, init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import { logRange } from './axis.ts';
 import { hoverLayer } from './hover.ts';
-import { escapeHtml, shortNumber } from './html.ts';
+import { escapeHtml } from './html.ts';
+import { compactNumber, shortNumber } from './numbers.ts';
 import { type Point, thinned } from './series.ts';
 
 use([LineChart, GridComponent, LegendComponent, SVGRenderer]);
@@ -181,9 +182,7 @@ function fitted([x, y]: Point, log: boolean): Point {
 /** 12k, 3M: an axis has no room for zeros. */
 function tick(value: number): string {
   if (Math.abs(value) < 1e4) return shortNumber(Number(value.toPrecision(6)));
-  return Math.abs(value) < 1e12
-    ? value.toLocaleString('en', { notation: 'compact', maximumSignificantDigits: 4 })
-    : value.toExponential(0);
+  return Math.abs(value) < 1e12 ? compactNumber(value, 4) : value.toExponential(0);
 }
 
 /** The drawing as an element of the page: scaled by style, described, without hover styles, identifiers of its own. */

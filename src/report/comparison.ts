@@ -1,7 +1,8 @@
 import type { RunConfig } from '../run/settings.ts';
 import { suitsLog } from './axis.ts';
 import { figures } from './charts.ts';
-import { section, shortNumber, table } from './html.ts';
+import { section, table } from './html.ts';
+import { shortNumber } from './numbers.ts';
 import { duration, trainingSeconds } from './origin.ts';
 import { column, lastOf, type Row, runningMean } from './series.ts';
 

@@ -1,7 +1,8 @@
 import type { Evaluation, EvaluationProblem, EvaluationRow } from '../run/evaluation.ts';
 import type { Expected } from '../run/expected.ts';
 import { figures, type Line } from './charts.ts';
-import { escapeHtml, section, shortNumber, table } from './html.ts';
+import { escapeHtml, section, table } from './html.ts';
+import { shortNumber } from './numbers.ts';
 
 /** The table of an evaluation and its distance over steps, or why there is none. */
 export function evaluationSection(evaluation: Evaluation | EvaluationProblem, expected?: Expected): string {

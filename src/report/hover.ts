@@ -1,4 +1,5 @@
-import { escapeHtml, shortNumber } from './html.ts';
+import { escapeHtml } from './html.ts';
+import { shortNumber } from './numbers.ts';
 import { evenly, type Point } from './series.ts';
 
 /** Places along a chart that show their values. */

@@ -21,16 +21,6 @@ export function pngUri(bytes: Uint8Array): string {
   return `data:image/png;base64,${btoa(text)}`;
 }
 
-/** A number for people: four digits, an exponent where zeros would be counted. */
-export function shortNumber(value: number): string {
-  if (value === 0 || !Number.isFinite(value)) return String(value);
-  const size = Math.abs(value);
-  if (size < 1e-3 || size >= 1e9) return value.toExponential(2);
-  return Number.isInteger(value)
-    ? value.toLocaleString('en')
-    : value.toLocaleString('en', { maximumSignificantDigits: 4 });
-}
-
 /** A section of the page; `body` is HTML already. */
 export function section(title: string, body: string): string {
   return `<section>\n<h2>${escapeHtml(title)}</h2>\n${body}\n</section>`;

@@ -1,4 +1,5 @@
-import { escapeHtml, pngUri, section, shortNumber } from './html.ts';
+import { escapeHtml, pngUri, section } from './html.ts';
+import { shortNumber } from './numbers.ts';
 
 /** A grid of samples as the run wrote it. */
 export interface SampledGrid {

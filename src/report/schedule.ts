@@ -2,7 +2,8 @@ import type { RunConfig } from '../run/settings.ts';
 import { timeGrid } from '../ucgm/schedule.ts';
 import { transportNamed } from '../ucgm/transport.ts';
 import { figures } from './charts.ts';
-import { section, shortNumber, table } from './html.ts';
+import { section, table } from './html.ts';
+import { shortNumber } from './numbers.ts';
 import type { Point } from './series.ts';
 
 /** Rows of numbers that somebody reads. */

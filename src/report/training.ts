@@ -1,7 +1,8 @@
 import type { Expected } from '../run/expected.ts';
 import { suitsLog } from './axis.ts';
 import { type Chart, figures } from './charts.ts';
-import { section, shortNumber, table } from './html.ts';
+import { section, table } from './html.ts';
+import { shortNumber } from './numbers.ts';
 import { column, evenly, extent, lastOf, type Point, type Row, runningMean } from './series.ts';
 
 const STEP = { name: 'step' };

@@ -1,7 +1,6 @@
 /** What one rank of ranks.test.ts does, as a program: each argument is one thing, done in turn. What it finds goes to FOLDER/NAME.RANK.json. */
 import { writeFileSync } from 'node:fs';
-import { reportFailure } from '../../src/cli/failure.ts';
-import { endRanks, joinRanks, leaveRanks, rankName, ranks } from '../../src/cli/ranks.ts';
+import { endRanks, joinRanks, leaveRanks, ranks } from '../../src/cli/ranks.ts';
 import { openNodeDevice } from '../../src/device/node.ts';
 import { restWhileWaiting } from '../../src/device/rests.node.ts';
 import { anyOf, broadcastText, gatherTexts } from '../../src/parallel/agree.ts';
@@ -79,5 +78,5 @@ try {
   device.destroy();
   await leaveRanks();
 } catch (error) {
-  await endRanks(() => reportFailure(error, rankName()));
+  await endRanks(error);
 }

@@ -1,5 +1,6 @@
 import { wrap } from 'comlink';
 import { parseResults, type Results } from '../../../bench/results.ts';
+import { grouped } from '../../../src/report/numbers.ts';
 import { byId, h } from '../page/dom.ts';
 import { showNotice } from '../page/notice.ts';
 import { benchPanel } from './bench_panel.ts';
@@ -91,7 +92,7 @@ function describeGpu({ environment, limits }: LabFacts): void {
       h(
         'dl',
         { class: 'limits' },
-        ...limits.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value.toLocaleString('en')))),
+        ...limits.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, grouped(value)))),
       ),
     ),
   );

@@ -1,4 +1,4 @@
-import { shortNumber } from '../../../src/report/html.ts';
+import { compactNumber, shortNumber } from '../../../src/report/numbers.ts';
 import { extent, type Point, thinned } from '../../../src/report/series.ts';
 import { h, s } from './dom.ts';
 
@@ -208,9 +208,7 @@ function logTicks(low: number, high: number): number[] {
 }
 
 const tick = (value: number) =>
-  Math.abs(value) >= 1e4
-    ? value.toLocaleString('en', { notation: 'compact', maximumSignificantDigits: 3 })
-    : shortNumber(Number(value.toPrecision(3)));
+  Math.abs(value) >= 1e4 ? compactNumber(value, 3) : shortNumber(Number(value.toPrecision(3)));
 
 function described({ name, points }: ChartLine): string {
   const range = extent(points);

@@ -1,3 +1,4 @@
+import { grouped } from '../../../src/report/numbers.ts';
 import { column } from '../../../src/report/series.ts';
 import { Chart } from '../page/chart.ts';
 import { byId, h } from '../page/dom.ts';
@@ -16,7 +17,7 @@ export function showRecorded(error: unknown): void {
     const step = run.pictures[i] as number;
     image.src = PICTURES[`./${step}.png`] as string;
     image.alt = `Samples after ${step} training steps: a digit a column`;
-    caption.textContent = `After ${step.toLocaleString('en')} of 1,200 steps`;
+    caption.textContent = `After ${grouped(step)} of 1,200 steps`;
   };
   const caption = h('figcaption', { role: 'status' });
   const steps = slider(

@@ -16,7 +16,13 @@ export class TrainingCharts {
   readonly #rate = new Chart({ title: 'Images/s', x: 'step' });
   #lines: Row[] = [];
   #losses = new LossesByTime();
-  #waiting = false;
+  readonly #drawings = [
+    () => this.#drawLoss(),
+    () => this.#drawByTime(),
+    () => this.#drawNorm(),
+    () => this.#drawRate(),
+  ];
+  readonly #waiting = new Set<() => void>();
 
   constructor() {
     const all = [this.#loss, this.#byTime, this.#norm, this.#rate].map(({ element }) => element);
@@ -53,32 +59,50 @@ export class TrainingCharts {
     this.#draw();
   }
 
-  /** Once a frame at most. */
+  /** What has changed since it was drawn: one chart a frame, so that a frame stays short. */
   #draw(): void {
-    if (this.#waiting) return;
-    this.#waiting = true;
-    requestAnimationFrame(() => {
-      this.#waiting = false;
-      const loss = column(this.#lines, 'loss');
-      this.#loss.show([
-        { name: 'each step', points: loss, colour: 1, faint: true },
-        { name: 'running mean', points: runningMean(loss), colour: 1 },
-      ]);
-      const norm = column(this.#lines, 'gradNorm');
-      this.#norm.show([
-        { name: 'each step', points: norm, colour: 4, faint: true },
-        { name: 'running mean', points: runningMean(norm), colour: 4 },
-      ]);
-      this.#rate.show([{ name: 'images/s', points: column(this.#lines, 'imagesPerSecond'), colour: 3 }]);
-      const curves = this.#losses.curves;
-      this.#byTime.show(
-        curves.map(({ first, last, points }, i) => ({
-          name: first === last ? `step ${first}` : `steps ${first} to ${last}`,
-          points,
-          colour: i === curves.length - 1 ? 2 : 5,
-          marks: true,
-        })),
-      );
-    });
+    const idle = this.#waiting.size === 0;
+    for (const draw of this.#drawings) this.#waiting.add(draw);
+    if (idle) requestAnimationFrame(() => this.#drawOne());
+  }
+
+  #drawOne(): void {
+    const [draw] = this.#waiting;
+    if (!draw) return;
+    this.#waiting.delete(draw);
+    draw();
+    if (this.#waiting.size > 0) requestAnimationFrame(() => this.#drawOne());
+  }
+
+  #drawLoss(): void {
+    const loss = column(this.#lines, 'loss');
+    this.#loss.show([
+      { name: 'each step', points: loss, colour: 1, faint: true },
+      { name: 'running mean', points: runningMean(loss), colour: 1 },
+    ]);
+  }
+
+  #drawByTime(): void {
+    const curves = this.#losses.curves;
+    this.#byTime.show(
+      curves.map(({ first, last, points }, i) => ({
+        name: first === last ? `step ${first}` : `steps ${first} to ${last}`,
+        points,
+        colour: i === curves.length - 1 ? 2 : 5,
+        marks: true,
+      })),
+    );
+  }
+
+  #drawNorm(): void {
+    const norm = column(this.#lines, 'gradNorm');
+    this.#norm.show([
+      { name: 'each step', points: norm, colour: 4, faint: true },
+      { name: 'running mean', points: runningMean(norm), colour: 4 },
+    ]);
+  }
+
+  #drawRate(): void {
+    this.#rate.show([{ name: 'images/s', points: column(this.#lines, 'imagesPerSecond'), colour: 3 }]);
   }
 }

@@ -1,3 +1,4 @@
+import { grouped } from '../../../src/report/numbers.ts';
 import { trainCommand } from '../command.ts';
 import { OWN } from '../engine/own.ts';
 import { copyButton, h } from '../page/dom.ts';
@@ -189,7 +190,7 @@ export class TrainingPanel {
     const seconds = this.#seconds(3 * costOf(settings) * batchOf(settings) * stepsOf(settings));
     if (seconds === undefined) return '';
     const time = seconds < 90 ? `${Math.max(1, Math.round(seconds))} s` : `${Math.round(seconds / 60)} min`;
-    return `On this device ${stepsOf(settings).toLocaleString('en')} steps take about ${time}.`;
+    return `On this device ${grouped(stepsOf(settings))} steps take about ${time}.`;
   }
 }
 

@@ -1,4 +1,4 @@
-import { shortNumber } from '../../../src/report/html.ts';
+import { grouped, shortNumber } from '../../../src/report/numbers.ts';
 import type { TrainingUpdate } from '../engine/training.ts';
 import { h } from '../page/dom.ts';
 
@@ -49,9 +49,9 @@ export class ProgressView {
     this.#bar.value = step;
     this.#pause.textContent = state === 'paused' ? 'Go on' : 'Pause';
     for (const button of [this.#pause, this.#stop]) button.hidden = state === 'ended';
-    this.#set('Step', `${step.toLocaleString('en')} of ${steps.toLocaleString('en')}`);
+    this.#set('Step', `${grouped(step)} of ${grouped(steps)}`);
     this.#set('GPU memory', `${(bytes / 1e6).toFixed(0)} MB`);
-    if (saved !== undefined) this.#set('Checkpoint', `step ${saved.toLocaleString('en')}`);
+    if (saved !== undefined) this.#set('Checkpoint', `step ${grouped(saved)}`);
     if (last) {
       this.#rate = last.imagesPerSecond;
       this.#set('Loss', shortNumber(Number(last.loss.toPrecision(4))));
@@ -66,7 +66,7 @@ export class ProgressView {
         paused: 'Paused; the state is held on the GPU',
         ended:
           step >= steps
-            ? `Trained ${steps.toLocaleString('en')} ${steps === 1 ? 'step' : 'steps'}`
+            ? `Trained ${grouped(steps)} ${steps === 1 ? 'step' : 'steps'}`
             : `Stopped at step ${step}; its state is kept`,
       }[state],
     );

@@ -1,4 +1,4 @@
-import { shortNumber } from '../../../src/report/html.ts';
+import { grouped, shortNumber } from '../../../src/report/numbers.ts';
 import type { KeptRun } from '../engine/runs.ts';
 import { h } from '../page/dom.ts';
 
@@ -24,7 +24,7 @@ const COLUMNS: readonly (readonly [name: string, value: (run: KeptRun) => string
   ],
   [
     'Step',
-    ({ step, config }) => `${step?.toLocaleString('en') ?? '–'} of ${config.train.steps.toLocaleString('en')}`,
+    ({ step, config }) => `${step === undefined ? '–' : grouped(step)} of ${grouped(config.train.steps)}`,
     false,
   ],
   ['Loss', ({ loss }) => (loss === undefined ? '–' : shortNumber(Number(loss.toPrecision(4)))), false],
