@@ -134,7 +134,6 @@ const askedFor = (knobs: Variant['knobs'], host: string): Record<string, KnobVal
 function limitsOf({ workgroup, bindings }: Variant): Record<string, number> {
   return {
     maxComputeInvocationsPerWorkgroup: workgroup.reduce((all, size) => all * size, 1),
-    maxComputeWorkgroupSizeX: workgroup[0] ?? 1,
     maxStorageBuffersPerShaderStage: bindings.length,
   };
 }

@@ -174,7 +174,7 @@ function endOfEnclosing(bare: string, from: number): number {
  */
 export function folded(code: string): string {
   const constants = constantsOf(blanked(code));
-  let text = selected(code, constants);
+  let text = evaluated(selected(code, constants), constants);
   let bare = blanked(text);
   let from = 0;
   for (;;) {
@@ -219,6 +219,14 @@ export function folded(code: string): string {
     }
     bare = blanked(text);
   }
+}
+
+/** Declarations of constants that are known, with their value in place of how it comes about. */
+function evaluated(code: string, constants: Constants): string {
+  return code.replace(/^const (\w+): (u32|bool) = ([^;]+);/gm, (line, name: string, type: string) => {
+    const value = constants.get(name);
+    return value === undefined ? line : `const ${name}: ${type} = ${value}${type === 'u32' ? 'u' : ''};`;
+  });
 }
 
 /** Calls of `select` whose condition constants decide, as what they select. */

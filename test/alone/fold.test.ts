@@ -3,7 +3,7 @@ import { trimmed } from '../../src/reflect/compact.ts';
 import { folded } from '../../src/reflect/fold.ts';
 
 const HEAD = 'const A: bool = true;\nconst N: u32 = 3u;\nconst M: u32 = max(N / 2u, 1u);\nconst B = N > 4u || !A;\n';
-const fold = (body: string) => folded(`${HEAD}fn main() {\n${body}\n}\n`).slice(HEAD.length);
+const fold = (body: string) => folded(`${HEAD}fn main() {\n${body}\n}\n`).replace(/^[\s\S]*?(?=fn main)/, '');
 const main = (body: string) => `fn main() {\n${body}\n}\n`;
 
 describe('branches that constants decide', () => {
@@ -30,6 +30,14 @@ describe('branches that constants decide', () => {
     ['numbers past whole ones', '  if (N - 4u > 0u) {\n    b();\n  }'],
     ['a comment', '  // if (A) { b(); }\n  c();'],
   ])('leaves %s', (_, body) => expect(fold(body)).toBe(main(body)));
+
+  it('gives constants their values, so that nothing reaches what they are made of', () => {
+    const code = `${HEAD}fn main() { a(M); }`;
+    expect(folded(code)).toContain('const M: u32 = 1u;');
+    expect(trimmed({ code: folded(code), entryPoint: 'main', knobs: {} })).toBe(
+      'const M: u32 = 1u;\nfn main() { a(M); }',
+    );
+  });
 
   it('and what nothing reaches afterwards', () => {
     const code = `${HEAD}// of b\nfn b() {}\n\n// of c\nfn c() {}\nfn main() {\n  if (B) { b(); }\n  c(); // runs\n}\n`;
