@@ -20,6 +20,7 @@ const MAY_IMPORT = {
   io: ['kernel'],
   metrics: ['kernel', 'kernels', 'device', 'rng', 'tensor', 'parallel', 'autograd', 'models'],
   report: ['run', 'ucgm'],
+  alone: ['kernel', 'reflect', '.'],
 };
 
 /** The packages that a room may import; the command line any, and no other room one. */

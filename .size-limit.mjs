@@ -1,6 +1,9 @@
 // npm run size: what an app downloads that imports a kernel, a family, an entry or all of it: minified by esbuild, gzip -9. A kernel
 // brings the runtime along, 7.2 kB that all kernels share.
-import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** Kernels alone: entry, name, and the most they may take. */
 const KERNELS = [
@@ -57,6 +60,32 @@ const ENTRIES = {
   run: ['run/index', '240 kB'],
 };
 
+/** Kernels as `ucgm kernel` writes them, with their runtime and WGSL: options and dims, and the most that each may take. */
+const ALONE = {
+  norm: ['{ kind: layer, weight: true, bias: true, scale: true, shift: true }', '{ rows: 4096, cols: 384 }', '5 kB'],
+  softmax: ['{}', '{ rows: 4096, cols: 384 }', '5 kB'],
+  conv2d: ['{ bias: true, act: silu }', '{ m: 4096, n: 256, k: 2304, groups: 1, depth: 256 }', '7 kB'],
+  matmul: ['{ layout: nt, bias: true, act: gelu }', '{ m: 512, n: 512, k: 512 }', '6.25 kB'],
+  attention: ['{ headDim: 64 }', '{ batch: 1, heads: 8, n: 1024, head_dim: 64 }', '7.5 kB'],
+};
+const folder = mkdtempSync(join(tmpdir(), 'ucgm-size-'));
+process.on('exit', () => rmSync(folder, { recursive: true }));
+const written = (name, [options, dims, limit]) => {
+  const path = join(folder, `${name}.js`);
+  execFileSync(process.execPath, [
+    'dist/ucgm.mjs',
+    'kernel',
+    name,
+    '--options',
+    options,
+    '--dims',
+    dims,
+    '--out',
+    path,
+  ]);
+  return { name: `${name} alone`, path, import: '{ create }', limit, gzip: true };
+};
+
 const unlisted = readdirSync('dist/src/kernels')
   .filter((file) => file.endsWith('.js') && file !== 'index.js' && !file.endsWith('_tile.js'))
   .map((file) => file.slice(0, -3))
@@ -74,6 +103,7 @@ const sized = (name, module, names, limit) => ({
 export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
+  ...Object.entries(ALONE).map(([name, asked]) => written(name, asked)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
   { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '247 kB', gzip: true },
 ];

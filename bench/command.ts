@@ -43,7 +43,7 @@ export function addBench(ucgm: Command): void {
   ucgm
     .command('bench')
     .description(
-      'Checks kernels against their oracles and times them (smoke: the smallest case of each; kernels: all), times training steps and shows which kernels they spend their time in (model), measures what each kernel variant takes to compile (compile), how fast the device can copy and multiply at all (ceilings), or streams latent shards (latents). Or compares two results files, or draws some.',
+      'Checks kernels against their oracles and times them (smoke: the smallest case of each; each: a middling one of each; kernels: all), times training steps and shows which kernels they spend their time in (model), measures what each kernel variant takes to compile (compile), how fast the device can copy and multiply at all (ceilings), or streams latent shards (latents). Or compares two results files, or draws some.',
     )
     .argument('[files...]', 'files that --json wrote; with --compare two, the older first')
     .option('--suite <name>', NAMES.join(', '), suiteName, 'smoke')

@@ -25,6 +25,10 @@ export const SUITES = {
     const { software } = capsOf(request.device);
     return kernels(request, (c) => !software || !c.benchOnly || c.flops < 2e9);
   },
+  each: (request: SuiteRequest) => {
+    const chosen = oneEach(runnable(request, (c) => !c.forced && c.flops <= EACH_FLOPS && c.bytes <= EACH_BYTES));
+    return kernels(request, (c) => chosen.has(c));
+  },
   compile: async (request: SuiteRequest) =>
     compileSuite(
       request.device,
@@ -33,6 +37,18 @@ export const SUITES = {
   ceilings: async ({ device, filter }: SuiteRequest) => ceilingSuite(device, filter, capsOf(device).software),
   model: async ({ device, filter, open }: SuiteRequest) => modelSuite(device, filter, open),
 };
+
+/** Operations and bytes that a processor is over with in a fraction of a second. */
+const EACH_FLOPS = 2e8;
+const EACH_BYTES = 2 ** 25;
+
+/** Of each kernel the case with the most to do. */
+function oneEach(cases: readonly KernelCase[]): Set<KernelCase> {
+  const largest = new Map<string, KernelCase>();
+  const work = (kase: KernelCase | undefined) => (kase ? kase.flops + kase.bytes : -1);
+  for (const kase of cases) if (work(kase) > work(largest.get(kase.kernel))) largest.set(kase.kernel, kase);
+  return new Set(largest.values());
+}
 
 /** Cases of the catalogue that the device has the features for; says how many it has not. */
 function runnable({ device, filter, say }: SuiteRequest, chosen: (kase: KernelCase) => boolean): KernelCase[] {

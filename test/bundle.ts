@@ -24,7 +24,7 @@ export function bundle(entry: string): string {
       platform: 'node',
       format: 'esm',
       target: 'node20',
-      external: ['webgpu', 'koffi'],
+      external: ['webgpu', 'koffi', 'esbuild'], // esbuild, of `ucgm kernel` from the sources, has its program beside it
       // Packages in CommonJS ask for require, which an ES module does not have.
       banner: { js: "import { createRequire as from } from 'node:module'; const require = from(import.meta.url);" },
     });

@@ -1,10 +1,11 @@
 // npm run build: the library as ES modules with types (dist/src), as one file for a page (dist/ucgm-webgpu.min.js), the shaders as text
-// (dist/wgsl), and the command line as one file (dist/ucgm.mjs).
+// (dist/wgsl), the command line as one file (dist/ucgm.mjs), and what that writes kernels from (dist/alone.json).
 import { execFileSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { definitions, hostTexts } from './hosts.mjs';
 import { markPure } from './pure.mjs';
 import { importNamed, splitShaders } from './split.mjs';
 import { writeTypes } from './types.mjs';
@@ -64,6 +65,25 @@ const codecsInside = {
     })),
 };
 
+const hosts = await hostTexts(definitions());
+const kernels = Object.fromEntries(definitions().map(({ name, about }) => [name, { about, host: hosts[name] }]));
+writeFileSync('dist/alone.json', JSON.stringify({ kernels, runtime: readFileSync('src/alone/runtime.js', 'utf8') }));
+
+/** tools/kernel_texts.ts of the package: what is read from the sources there lies beside the command here. */
+const textsBeside = {
+  name: 'texts-beside',
+  setup: (building) =>
+    building.onLoad({ filter: /tools\/kernel_texts\.ts$/ }, () => ({
+      contents: `
+        import { readFileSync } from 'node:fs';
+        const read = (name) => readFileSync(new URL(name, import.meta.url), 'utf8');
+        const alone = () => JSON.parse(read('alone.json'));
+        export const kernelText = async (name) => alone().kernels[name];
+        export const shaderText = (name) => read('wgsl/' + name + '.wgsl');
+        export const runtimeText = () => alone().runtime;`,
+    })),
+};
+
 /** What the bench of an installed package says that its numbers are of. */
 function commit() {
   try {
@@ -83,7 +103,7 @@ const { metafile } = await build({
   external: ['webgpu', 'koffi'],
   loader: { '.wasm': 'binary' },
   define: { UCGM_COMMIT: JSON.stringify(commit()) },
-  plugins: [codecsInside],
+  plugins: [codecsInside, textsBeside],
   // Packages in CommonJS ask for require, which an ES module does not have.
   banner: {
     js: "#!/usr/bin/env node\nimport { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",

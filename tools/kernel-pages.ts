@@ -1,7 +1,7 @@
 /**
  * npx tsx tools/kernel-pages.ts FOLDER
  * A page a kernel, from its wrapper, the heads and reflection of its shaders, the catalogue, and what was measured: the files that
- * `bench --suite kernels --json` wrote into bench/results, a GPU each. `npm run docs` puts them into the site.
+ * `bench --suite kernels --json` and `--suite each` wrote into bench/results, an adapter each. `npm run docs` puts them into the site.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,40 +12,22 @@ import { withLibraries } from '../src/reflect/index.ts';
 import * as shaders from '../src/shaders.generated.ts';
 import type { KernelCase } from '../test/catalogue/case.ts';
 import { catalogue } from '../test/catalogue/index.ts';
+import { type Definition, definitions } from './hosts.mjs';
 
 const ROOT = new URL('..', import.meta.url).pathname;
-/** Files of results by the name of their GPU. */
+/** Files of results, by the name of their adapter and the suite. */
 const RESULTS = join(ROOT, 'bench/results');
-const OF_KERNELS = '-kernels.jsonl';
+const OF_KERNELS = /^(.+)-(?:kernels|each)\.jsonl$/;
 const SHADERS = shaders as unknown as { readonly [name: string]: ShaderSource };
 
 /** A kernel as an app imports it. */
-interface Documented {
-  readonly name: string;
-  /** The module of ucgm-webgpu/kernels. */
-  readonly family: string;
-  /** The comment above it. */
-  readonly about: string;
+interface Documented extends Pick<Definition, 'name' | 'family' | 'about'> {
   readonly shaders: readonly ShaderSource[];
 }
 
-/** Every kernel of the wrappers in src/kernels, by reading them. */
-function kernels(): Documented[] {
-  const folder = join(ROOT, 'src/kernels');
-  const files = readdirSync(folder).filter((file) => file !== 'index.ts' && !file.endsWith('_tile.ts'));
-  return files.sort().flatMap((file) => {
-    const text = readFileSync(join(folder, file), 'utf8');
-    const found = text.matchAll(
-      /(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?^export const (\w+)(?: = defineKernel[\s\S]*?^\}\);| = define\w+\(\w+\);| = families\.\w+;)/gm,
-    );
-    return Array.from(found, ([code, comment = '', name = '']) => ({
-      name,
-      family: file.slice(0, -'.ts'.length),
-      about: comment.replace(/^\s*\* ?/gm, '').trim(),
-      shaders: shadersOf(code.includes('defineKernel') ? code : text),
-    }));
-  });
-}
+/** Every kernel of the wrappers in src/kernels. */
+const kernels = (): Documented[] =>
+  definitions().map(({ code, ...definition }) => ({ ...definition, shaders: shadersOf(code) }));
 
 /** The shaders that a kernel's definition names; one by a function of the file has all that the file names. */
 const shadersOf = (code: string): ShaderSource[] =>
@@ -147,19 +129,25 @@ function testedPart(cases: readonly KernelCase[]): string {
     .join('\n\n');
 }
 
-/** What a results file measured of a kernel; on a software adapter nothing, since that says nothing of a GPU. */
-function measuredPart(cases: readonly KernelCase[], gpu: string, results: Results): string {
+/** What a results file measured of a kernel, and that it says nothing of a GPU where a processor stood in for one. */
+function measuredPart(cases: readonly KernelCase[], adapter: string, results: Results): string {
   const { environment } = results;
-  if (!environment || environment.software) return '';
+  if (!environment) return '';
   const names = new Set(cases.map(({ kernel, name }) => `${kernel} ${name}`));
   const lines = [...results.cases.values()].filter(
     (line): line is Line & { ms: number } => isTimed(line) && names.has(line.case),
   );
   const number = (value: unknown, digits: number) => (typeof value === 'number' ? value.toPrecision(digits) : '');
-  if (lines.length === 0) return '';
+  const [first] = lines;
+  if (!first) return '';
+  const { software, ceilings, cpu } = environment;
   return [
-    `## Measured on ${gpu}`,
-    `${environment.adapter}, ${environment.date.slice(0, 10)}, commit ${environment.commit}: \`npm run bench -- --suite kernels\`.`,
+    `## Measured on ${adapter}${software ? ', a software adapter' : ''}`,
+    `${environment.adapter}, ${environment.date.slice(0, 10)}, commit ${environment.commit}: \`npm run bench -- --suite ${first.suite}\`.`,
+    software ? `A software adapter, ${cores(cpu)}: these times say nothing about a GPU.` : '',
+    ceilings
+      ? `Ceilings of the same run: ${number(ceilings.gbps, 3)} GB/s, ${number(ceilings.tflops, 3)} TFLOP/s.`
+      : '',
     table(
       ['case', 'ms', 'TFLOP/s', 'GB/s', 'of the ceiling'],
       lines.map((line) => [
@@ -170,13 +158,25 @@ function measuredPart(cases: readonly KernelCase[], gpu: string, results: Result
         typeof line.ofRoofline === 'number' ? `${Math.round(100 * line.ofRoofline)}%` : '',
       ]),
     ),
-  ].join('\n\n');
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
 }
 
-/** All that bench/results holds of kernels, by GPU. */
+/** `2 x Some CPU` in words. */
+function cores(cpu: string): string {
+  const count = Number.parseInt(cpu, 10);
+  return `${['', 'one core', 'two cores', '', 'four cores'][count] || `${count} cores`} of ${cpu.replace(/^\d+ x /, '')}`;
+}
+
+/** All that bench/results holds of kernels, by adapter, GPUs first. */
 function measurements(): Map<string, Results> {
-  const files = readdirSync(RESULTS).filter((file) => file.endsWith(OF_KERNELS));
-  return new Map(files.map((file) => [file.slice(0, -OF_KERNELS.length), readResults(join(RESULTS, file))]));
+  const found = readdirSync(RESULTS).flatMap((file): [string, Results][] => {
+    const name = OF_KERNELS.exec(file)?.[1];
+    return name === undefined ? [] : [[name, readResults(join(RESULTS, file))]];
+  });
+  const isSoftware = ({ environment }: Results) => Number(environment?.software ?? false);
+  return new Map(found.sort(([, a], [, b]) => isSoftware(a) - isSoftware(b)));
 }
 
 /** The pages, by file name, `index.md` among them. */
@@ -191,9 +191,10 @@ export function kernelPages(measured: ReadonlyMap<string, Results> = measurement
       `# ${name}`,
       about,
       `\`\`\`ts\nimport { ${name} } from 'ucgm-webgpu/kernels/${family}';\n\`\`\``,
+      `As files of your own, without the package: \`npx ucgm kernel ${name}\`, with \`--options\` and \`--dims\` as \`create\` takes them.`,
       ...kernel.shaders.map(shaderPart),
       cases.length > 0 ? testedPart(cases) : '',
-      ...[...measured].map(([gpu, results]) => measuredPart(cases, gpu, results)),
+      ...[...measured].map(([adapter, results]) => measuredPart(cases, adapter, results)),
     ];
     pages.set(`${name}.md`, `${parts.filter((part) => part !== '').join('\n\n')}\n`);
   }

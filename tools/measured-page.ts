@@ -38,7 +38,7 @@ export function measuredPage(files: readonly NamedResults[] = keptResults()): st
   return [
     '---\ntitle: Measured\n---',
     '# Measured',
-    'Runs of the bench that are kept in `bench/results`, a file a GPU and suite. `ucgm bench --html PAGE.html FILE.jsonl` draws the same of your own.',
+    'Runs of the bench that are kept in `bench/results`, a file an adapter and suite. `ucgm bench --html PAGE.html FILE.jsonl` draws the same of your own.',
     STYLE,
     ...parts,
     '',

@@ -11,7 +11,7 @@ type Limits = Pick<
 >;
 
 /** Invocations along each axis of a shader's workgroup with these knobs. */
-function sizesOf(shader: ShaderSource, knobs: { readonly [name: string]: KnobValue | undefined }): number[] {
+export function sizesOf(shader: ShaderSource, knobs: { readonly [name: string]: KnobValue | undefined }): number[] {
   return (shader.workgroup ?? []).map((term) => {
     if (typeof term === 'number') return term;
     const [knob = '', divisor = '1'] = term.split(' / ');

@@ -169,7 +169,7 @@ function checkScores(d: Dims, k: Knobs): Wrong {
 }
 
 const choose = (o: AttentionOptions, shape: AttentionShape, caps: Caps): AttentionOptions =>
-  o.tile ? o : { ...o, tile: chooseAttention(shape, caps) };
+  o.tile ? o : { ...o, tile: chooseAttention({ value_dim: o.valueDim ?? shape.head_dim, ...shape }, caps) };
 
 /** Rows that a workgroup has. */
 const covered = (k: Knobs) => (k.ROWS === undefined ? (k.WG as number) * (k.QUERIES as number) : (k.ROWS as number));

@@ -126,7 +126,7 @@ describe('the bench', () => {
     writeFileSync(path, 'ms: 3');
     const good = file('good.jsonl', [timed('a', 1)]);
     const refused: [args: string[], message: RegExp][] = [
-      [['--suite', 'kernel'], /use one of smoke, kernels, compile, ceilings, model, latents/],
+      [['--suite', 'kernel'], /use one of smoke, kernels, each, compile, ceilings, model, latents/],
       [
         ['--sweet'],
         /unknown option '--sweet'.*bench takes --suite, --filter, --json, --baseline, --compare, --profile, --tune, --no-tuned, --allow, --html/,

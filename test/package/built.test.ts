@@ -20,6 +20,42 @@ export async function wrong(device: GPUDevice, x: GPUBuffer, y: GPUBuffer) {
 }
 `;
 
+const OWN_USE = `
+import { create } from './norm.js';
+export async function use(device: GPUDevice, pass: GPUComputePassEncoder, x: GPUBuffer, y: GPUBuffer) {
+  const kernel = await create(device);
+  const bytes: number = kernel.sizes({ rows: 2, cols: 4, eps: 1e-6 }).y;
+  kernel.dispatch(pass, { x, y: { buffer: y, size: bytes } }, { rows: 2, cols: 4, eps: 1e-6 });
+  // @ts-expect-error no such dim
+  kernel.dispatch(pass, { x, y }, { rows: 2, columns: 4, eps: 1e-6 });
+  // @ts-expect-error the variant has no such buffer
+  kernel.dispatch(pass, { x, y, stats: y }, { rows: 2, cols: 4, eps: 1e-6 });
+}
+`;
+
+/** A plain program of WebGPU. */
+const OWN_RUN = `
+import { create as createGPU, globals } from 'webgpu';
+import { create } from './norm.js';
+Object.assign(globalThis, globals);
+const gpu = createGPU([]);
+const device = await (await gpu.requestAdapter()).requestDevice();
+const norm = await create(device);
+const dims = { rows: 2, cols: 4, eps: 1e-6 };
+const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+const { x: size } = norm.sizes(dims);
+const [x, y] = [0, 1].map(() => device.createBuffer({ size, usage }));
+const read = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+device.queue.writeBuffer(x, 0, new Float32Array([1, 2, 3, 4, 10, 20, 30, 40]));
+const encoder = device.createCommandEncoder();
+norm.dispatch(encoder, { x, y }, dims);
+encoder.copyBufferToBuffer(y, 0, read, 0, size);
+device.queue.submit([encoder.finish()]);
+await read.mapAsync(GPUMapMode.READ);
+console.log([...new Float32Array(read.getMappedRange())].map((v) => v.toFixed(2)).join(' '));
+device.destroy();
+`;
+
 describe('the packed package', () => {
   let app: App;
   beforeAll(() => void (app = new App()));
@@ -51,6 +87,27 @@ describe('the packed package', () => {
     expect(refused).toMatchObject({ status: 2, stderr: expect.stringMatching(/README: does not parse.*Fix: correct/) });
   });
 
+  it('writes a kernel as files of a user, whose types know its buffers and dims, and which runs without the package', () => {
+    const asked = ['--options', '{ kind: layer, stats: false }', '--dims', '{ rows: 2, cols: 4 }'];
+    expect(app.ucgm('kernel', 'norm', ...asked, '--out', 'own/norm.js').stdout).toMatch(/^own\/norm\.js: norm_fwd\[/);
+    expect(readFileSync(app.path('own/norm.wgsl'), 'utf8')).toContain('// norm_fwd: y = (xhat * weight + bias)');
+    writeFileSync(app.path('own/use.ts'), OWN_USE);
+    const tsc = [
+      '--ignoreConfig',
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2023',
+      '--lib',
+      'es2023,dom',
+    ];
+    app.node(join(ROOT, 'node_modules/typescript/bin/tsc'), ...tsc, 'own/use.ts');
+    writeFileSync(app.path('own/run.mjs'), OWN_RUN);
+    expect(app.node('own/run.mjs')).toBe('-1.34 -0.45 0.45 1.34 -1.34 -0.45 0.45 1.34\n');
+  });
+
   it('opens a device and exports the trainer, the sampler and the networks', () => {
     const script = `
       import * as ucgm from 'ucgm-webgpu';
@@ -65,7 +122,19 @@ describe('the packed package', () => {
 
   it('has a command line in one file', () => {
     const help = app.ucgm('--help').stdout;
-    const commands = ['train', 'tune', 'sample', 'eval', 'report', 'convert', 'export', 'embed', 'doctor', 'bench'];
+    const commands = [
+      'train',
+      'tune',
+      'sample',
+      'eval',
+      'report',
+      'convert',
+      'export',
+      'embed',
+      'kernel',
+      'doctor',
+      'bench',
+    ];
     for (const command of commands) expect(help).toContain(command);
   });
 

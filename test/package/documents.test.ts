@@ -39,17 +39,20 @@ describe('what the documents tell to write', () => {
   it("runs as README's stories say: a kernel in an app, a measurement, a training", () => {
     expect(follow('README.md', 'readme')).toBe(1);
     const files = blocks('README.md');
-    const commands = ['measure', 'train'].flatMap((story) =>
+    const commands = ['measure', 'train', 'take'].flatMap((story) =>
       Array.from((files.get(story) ?? '').matchAll(/^npx ucgm ([^#\n]*)/gm), ([, words = '']) =>
-        words.trim().split(' '),
+        Array.from(words.matchAll(/'([^']*)'|(\S+)/g), ([, quoted, word]) => quoted ?? word ?? ''),
       ),
     );
-    expect(commands.map(([command]) => command)).toEqual(['bench', 'train', 'sample', 'sample']);
+    expect(commands.map(([command]) => command)).toEqual(['bench', 'train', 'sample', 'sample', 'kernel']);
     for (const words of commands) {
       const { status, stderr } = app.ucgm(...words);
       expect(status, `${words.join(' ')}: ${stderr}`).toBe(0);
     }
     for (const picture of ['mine.png', 'digits.png'])
       expect(readFileSync(app.path(picture)).subarray(1, 4).toString()).toBe('PNG');
+    expect(app.node('--input-type=module', '-e', "console.log(Object.keys(await import('./attention.js')))")).toBe(
+      "[ 'create' ]\n",
+    );
   });
 });

@@ -84,13 +84,15 @@ export function convolutionStart(
   o: ConvolutionSizes,
   count: number,
 ): { y: Float64Array; dx: Float64Array; dweight: Float64Array } {
-  const { stride = 1, padding = [0, 0, 0, 0], kernel } = o;
+  const { stride = 1, padding = [0, 0, 0, 0], groups = 1, kernel } = o;
   const [outH, outW] = convolutionOutput(o);
-  const [taps, depth] = [kernel[0] * kernel[1], o.channels];
+  const taps = kernel[0] * kernel[1];
+  /** Channels that a group reads, and makes. */
+  const [depth, made] = [o.channels / groups, o.out_channels / groups];
   const xAt = (b: number, row: number, col: number, c: number) =>
     row < 0 || col < 0 || row >= o.height || col >= o.width
       ? 0
-      : (x[((b * o.height + row) * o.width + col) * depth + c] as number);
+      : (x[((b * o.height + row) * o.width + col) * o.channels + c] as number);
   const dyAt = (b: number, row: number, col: number, out: number) =>
     row < 0 || col < 0 || row >= outH || col >= outW || !Number.isInteger(row) || !Number.isInteger(col)
       ? 0
@@ -113,17 +115,18 @@ export function convolutionStart(
       const [b, row, col, out] = where(i, outH, outW, o.out_channels);
       return sum(taps * depth, (k) => {
         const [ky, kx] = [Math.floor(k / depth / kernel[1]), Math.floor(k / depth) % kernel[1]];
-        const value = xAt(b, row * stride + ky - padding[0], col * stride + kx - padding[1], k % depth);
+        const c = Math.floor(out / made) * depth + (k % depth);
+        const value = xAt(b, row * stride + ky - padding[0], col * stride + kx - padding[1], c);
         return value * (weight[out * taps * depth + k] as number);
       });
     }),
     dx: first(x.length, (i) => {
-      const [b, row, col, c] = where(i, o.height, o.width, depth);
-      return sum(taps * o.out_channels, (k) => {
-        const [tap, out] = [k % taps, Math.floor(k / taps)];
+      const [b, row, col, c] = where(i, o.height, o.width, o.channels);
+      return sum(taps * made, (k) => {
+        const [tap, out] = [k % taps, Math.floor(c / depth) * made + Math.floor(k / taps)];
         const [ky, kx] = [Math.floor(tap / kernel[1]), tap % kernel[1]];
         const up = dyAt(b, (row + padding[0] - ky) / stride, (col + padding[1] - kx) / stride, out);
-        return up * (weight[(out * taps + tap) * depth + c] as number);
+        return up * (weight[(out * taps + tap) * depth + (c % depth)] as number);
       });
     }),
     dweight: first(weight.length, (i) => {
@@ -131,7 +134,8 @@ export function convolutionStart(
       const [ky, kx] = [Math.floor(tap / kernel[1]), tap % kernel[1]];
       return sum(o.batch * outH * outW, (pixel) => {
         const [b, row, col] = where(pixel, outH, outW, 1);
-        const value = xAt(b, row * stride + ky - padding[0], col * stride + kx - padding[1], i % depth);
+        const c = Math.floor(out / made) * depth + (i % depth);
+        const value = xAt(b, row * stride + ky - padding[0], col * stride + kx - padding[1], c);
         return value * dyAt(b, row, col, out);
       });
     }),

@@ -42,6 +42,8 @@ describe('the studio', () => {
     await page.waitForSelector('#samples[data-images]');
     console.log(`studio: digits ${((performance.now() - start) / 1000).toFixed(1)} s after the address`);
     expect(await textOf(page, '#model-facts')).toBe('mnist on digits, 4.17M parameters');
+    await page.waitForFunction(() => Number(document.getElementById('samples')?.dataset.images) >= 10);
+    console.log(`studio: a row of ten ${((performance.now() - start) / 1000).toFixed(1)} s after the address`);
     const ink = await inkByColumn(page);
     for (const share of ink) expect(share).toBeGreaterThan(0.02);
     for (const share of ink) expect(share).toBeLessThan(0.4);

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Environment } from '../../bench/environment.ts';
 import type { Line, Results } from '../../bench/results.ts';
@@ -7,7 +8,10 @@ import { kernelPages } from '../../tools/kernel-pages.ts';
 
 /** What `bench --suite kernels --json` writes of one case. */
 function measured(software: boolean): Results {
-  const environment = { adapter: 'Some GPU', date: '2026-11-26T10:00:00Z', commit: 'abc', software } as Environment;
+  const environment = {
+    ...{ adapter: 'Some GPU', cpu: '2 x Some CPU', date: '2026-11-26T10:00:00Z', commit: 'abc', software },
+    ceilings: { gbps: 8, tflops: 0.05 },
+  } as Environment;
   const line: Line = {
     suite: 'kernels',
     case: 'norm layer+stats 3x41/1',
@@ -42,18 +46,26 @@ describe('pages of kernels', () => {
     expect([...pages.values()].join('\n').match(/^\| `\w+` \| `[^`]+` \| +\|$/gm)).toBeNull();
   });
 
-  it('show what was measured on a GPU, with adapter and date, and nothing of a software adapter', () => {
-    const page = kernelPages(new Map([['some-gpu', measured(false)]])).get('norm.md');
+  it('show what was measured, with adapter, date and ceilings, and say where a processor stood in for a GPU', () => {
+    const page = kernelPages(new Map([['some-gpu', measured(false)]])).get('norm.md') ?? '';
     expect(page).toContain('## Measured on some-gpu\n\nSome GPU, 2026-11-26, commit abc');
+    expect(page).toContain('Ceilings of the same run: 8.00 GB/s, 0.0500 TFLOP/s.');
     expect(page).toContain('| norm layer+stats 3x41/1 | 0.500 | 0.00197 | 1.97 | 25% |');
-    const without = kernelPages(new Map()).get('norm.md');
-    expect(kernelPages(new Map([['a processor', measured(true)]])).get('norm.md')).toBe(without);
+    expect(page).not.toContain('software');
+    const other = kernelPages(new Map([['a-processor', measured(true)]])).get('norm.md');
+    expect(other).toContain('## Measured on a-processor, a software adapter\n\nSome GPU, 2026-11-26, commit abc');
+    expect(other).toContain('A software adapter, two cores of Some CPU: these times say nothing about a GPU.');
   });
 
   it('show what bench/results holds, and it is of cases that there are', () => {
-    const shown = [...pages.values()].flatMap((page) => page.split('## Measured on nvidia-h100').slice(1));
-    expect(shown.length).toBeGreaterThan(0);
+    const shown = [...pages.values()].flatMap((page) => page.split('## Measured on ').slice(1));
     const cases = shown.join().match(/^\| \w+ .* \| [\d.e-]+ \| /gm) ?? [];
-    expect(cases).toHaveLength(readResults('bench/results/nvidia-h100-kernels.jsonl').cases.size);
+    const kept = readdirSync('bench/results').map((file) => readResults(`bench/results/${file}`));
+    expect(cases).toHaveLength(kept.reduce((all, { cases: lines }) => all + lines.size, 0));
+  });
+
+  it('have a measured line each, but those of kernels that need subgroup matrices', () => {
+    const without = [...pages].filter(([, page]) => !page.includes('## Measured on ')).map(([name]) => name);
+    expect(without.filter((name) => !name.startsWith('matrix'))).toEqual(['index.md']);
   });
 });

@@ -38,7 +38,7 @@ export interface DrawnPicture {
   readonly ms: number;
 }
 
-/** A class a column; a row after the other where the device draws slowly, so that something is soon to be seen. */
+/** A class a column; a few after the other where the device draws slowly, so that something is soon to be seen. */
 export async function drawGrid(
   { workspace, network, weights, config }: Drawable,
   { rows, columns, seed }: DrawRequest,
@@ -49,15 +49,14 @@ export async function drawGrid(
   const classes = network.numClasses >= 2 ? columns : 1;
   const labels = Uint32Array.from({ length: rows * columns }, (_, i) => i % classes);
   const one = network.input.reduce((product, size) => product * size, 1);
-  const samples = new Float32Array(labels.length * one);
+  const samples = new Float32Array(labels.length * one).fill(-1); // what is not drawn yet is empty
   const start = performance.now();
   for await (const part of drawParts(workspace, network, weights, config, { labels, seed, atOnce, signal })) {
     samples.set(part.samples, part.first * one);
     const images = Math.min(labels.length, part.first + part.samples.length / one);
-    // Whole rows: what is not drawn yet is left out.
-    const drawn = samples.subarray(0, images * one);
+    const begun = Math.min(labels.length, Math.ceil(images / columns) * columns); // whole rows: others are left out
     shown({
-      picture: pictureOf(drawn, images, network, columns),
+      picture: pictureOf(samples.subarray(0, begun * one), begun, network, columns),
       passes: part.nfe,
       images,
       ms: performance.now() - start,
