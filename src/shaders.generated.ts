@@ -13267,11 +13267,6 @@ let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
 }
 
-
-
-
-
-
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
 let width = WG / column_lanes(rows);
 let tiles = column_tiles(cols, rows);
@@ -14141,11 +14136,6 @@ let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
 }
 
-
-
-
-
-
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
 let width = WG / column_lanes(rows);
 let tiles = column_tiles(cols, rows);
@@ -15005,11 +14995,6 @@ fn column_tiles(cols: u32, rows: u32) -> u32 {
 let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
 }
-
-
-
-
-
 
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
 let width = WG / column_lanes(rows);
@@ -20664,11 +20649,6 @@ let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
 }
 
-
-
-
-
-
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
 let width = WG / column_lanes(rows);
 let tiles = column_tiles(cols, rows);
@@ -20879,11 +20859,6 @@ fn column_tiles(cols: u32, rows: u32) -> u32 {
 let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
 }
-
-
-
-
-
 
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
 let width = WG / column_lanes(rows);
@@ -24755,23 +24730,18 @@ const sum_cols_ = {
   bindings: {
     x: { binding: 0, access: 'read', element: 'Elem' },
     out: { binding: 1, access: 'read_write', element: 'OutElem' },
-    tail: { binding: 3, access: 'read', element: 'Elem', optional: 'HAS_TAIL' },
-    tail_out: { binding: 4, access: 'read_write', element: 'OutElem', optional: 'HAS_TAIL' },
-    prior: { binding: 5, access: 'read', element: 'OutElem', optional: 'HAS_PRIOR' },
+    prior: { binding: 3, access: 'read', element: 'OutElem', optional: 'HAS_PRIOR' },
   },
-  uniform: { binding: 2, size: 20, fields: {
+  uniform: { binding: 2, size: 12, fields: {
     rows: { type: 'u32', offset: 0 },
     cols: { type: 'u32', offset: 4 },
     chunk_rows: { type: 'u32', offset: 8, else: 'rows' },
-    tail_cols: { type: 'u32', offset: 12, else: 0, optional: 'HAS_TAIL' },
-    tail_rows: { type: 'u32', offset: 16, else: 'rows' },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
     WIDTH: { kind: 'const', type: 'u32', default: 1 },
-    HAS_TAIL: { kind: 'const', type: 'bool', default: false },
     HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OutElem: { kind: 'alias', type: 'type', default: 'f32' },
@@ -24786,12 +24756,10 @@ const sum_cols_ = {
 
 
 
-
 const WG: u32 = 256u;
 const LANES: u32 = 8u;
 const LANES_FROM: u32 = 64u;
 const WIDTH: u32 = 1u;
-const HAS_TAIL: bool = false;
 const HAS_PRIOR: bool = false;
 alias Elem = f32;
 alias OutElem = f32;
@@ -24801,23 +24769,14 @@ struct Dims {
 rows: u32,
 cols: u32,
 chunk_rows: u32,
-tail_cols: u32,
-tail_rows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
 @group(0) @binding(1) var<storage, read_write> out: array<OutElem>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-@group(0) @binding(3) var<storage, read> tail: array<Elem>;
-@group(0) @binding(4) var<storage, read_write> tail_out: array<OutElem>;
-@group(0) @binding(5) var<storage, read> prior: array<OutElem>;
-
-var<private> in_tail: bool;
+@group(0) @binding(3) var<storage, read> prior: array<OutElem>;
 
 fn term(row: u32, col: u32) -> Summed {
-if (HAS_TAIL && in_tail) {
-return Summed(tail[row * (dims.tail_cols / WIDTH) + col]);
-}
 return Summed(x[row * (dims.cols / WIDTH) + col]);
 }
 
@@ -24827,22 +24786,10 @@ fn main(
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_index) local: u32,
 ) {
-let group = wid.x + wid.y * groups.x;
-let before = column_groups(dims.cols / WIDTH, dims.rows, dims.chunk_rows);
-let tails = HAS_TAIL && group >= before;
-in_tail = tails;
-let cols = select(dims.cols, dims.tail_cols, tails) / WIDTH;
-let rows = select(dims.chunk_rows, dims.tail_rows, tails);
-var p = column_part(select(group, group - before, tails), local, cols, rows);
-if (tails) {
-p.end = dims.tail_rows;
-}
-let sum = column_total(p, local, rows);
+let cols = dims.cols / WIDTH;
+let p = column_part(wid.x + wid.y * groups.x, local, cols, dims.chunk_rows);
+let sum = column_total(p, local, dims.chunk_rows);
 if (!p.owner) {
-return;
-}
-if (tails) {
-tail_out[p.col] = OutElem(sum);
 return;
 }
 let at = p.part * cols + p.col;
@@ -24898,11 +24845,6 @@ owner: bool,
 fn column_tiles(cols: u32, rows: u32) -> u32 {
 let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
-}
-
-
-fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
-return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
 }
 
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
@@ -24966,15 +24908,220 @@ return runs.total + runs.block;
 
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
- * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail [tail_rows, tail_cols], tail_out [tail_cols]: columns of
- * another matrix, summed whole, as the parts of a bias gradient beside those of its weight. prior, as out: what the sums of x are added to.
+ * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; prior, as out: what the sums are added to.
  * Grid: columns are single ones, or WIDTH neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have
  * at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where
- * rows are many and columns few. The workgroups of the tail come after the others.
+ * rows are many and columns few.
  * Precision: f32, in one fixed order: no atomics; either side may be stored as f16.
  */
 export interface SumCols extends Same<typeof sum_cols_> {}
 export const sum_cols: SumCols = sum_cols_;
+
+const sum_parts_ = {
+  name: 'sum_parts',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'vec4f' },
+    tiles: { binding: 1, access: 'read', element: 'u32' },
+    out: { binding: 2, access: 'read_write', element: 'vec4f' },
+  },
+  uniform: { binding: 3, size: 12, fields: {
+    tiles: { type: 'u32', offset: 0 },
+    x_size: { type: 'u32', offset: 4 },
+    out_size: { type: 'u32', offset: 8 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    LANES: { kind: 'const', type: 'u32', default: 32 },
+    LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const LANES: u32 = 32u;
+const LANES_FROM: u32 = 64u;
+
+alias Summed = vec4f;
+
+struct Dims {
+tiles: u32,
+x_size: u32,
+out_size: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> tiles: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+var<private> begin: u32;
+var<private> cols: u32;
+
+
+fn term(row: u32, col: u32) -> Summed {
+let at = begin + row * cols + col;
+if (cols % 4u == 0u) {
+return x[at / 4u];
+}
+var four = vec4f();
+for (var i = 0u; i < min(4u, cols - col); i++) {
+four[i] = x[(at + i) / 4u][(at + i) % 4u];
+}
+return four;
+}
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let group = wid.x + wid.y * groups.x;
+if (group >= dims.tiles) {
+return;
+}
+let tile = 5u * group;
+begin = tiles[tile];
+let place = tiles[tile + 1u];
+let rows = tiles[tile + 2u];
+cols = tiles[tile + 3u];
+let width = WG / column_lanes(rows);
+let col = tiles[tile + 4u] + 4u * (local % width);
+let live = col < cols;
+let p = ColumnPart(0u, col, 0u, rows, live, live && local < width);
+let sum = column_total(p, local, rows);
+if (p.owner) {
+out[(place + col) / 4u] = sum;
+}
+}
+
+
+
+
+
+
+
+
+var<workgroup> column_partials: array<Summed, WG>;
+
+
+fn column_lanes(rows: u32) -> u32 {
+return select(LANES, 1u, rows < LANES_FROM);
+}
+
+
+
+fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
+if (LANES == 1u || lanes == 1u) {
+return value;
+}
+column_partials[local] = value;
+workgroupBarrier();
+for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+if (local < stride) {
+column_partials[local] += column_partials[local + stride];
+}
+workgroupBarrier();
+}
+return column_partials[local];
+}
+
+
+struct ColumnPart {
+part: u32,
+col: u32,
+begin: u32,
+end: u32,
+live: bool,
+owner: bool,
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+let lanes = column_lanes(rows);
+var sums = Runs();
+if (p.live) {
+let length = 4u * RUN * lanes;
+for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+let stop = min(p.end, first + length);
+var row = first;
+var run = Summed();
+for (; row + 3u * lanes < stop; row += 4u * lanes) {
+run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+}
+for (; row < stop; row += lanes) {
+run += term(row, p.col);
+}
+add_run(&sums, run);
+}
+}
+return column_sum(sum_of(sums), local, lanes);
+}
+
+
+
+
+
+const RUN: u32 = 256u;
+
+struct Runs {
+total: Summed,
+block: Summed,
+count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
+}
+
+fn sum_of(runs: Runs) -> Summed {
+return runs.total + runs.block;
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * sum_parts: the sums down the columns of several matrices, each into its own place of out: the second pass of what was summed by parts.
+ * out[place + c] = sum over the rows r of a matrix of x[from + r cols + c].
+ * Buffers: f32 x and out, read and written as vectors of 4: a matrix and its place begin at multiples of 4, and a place has room for whole
+ * vectors, in which zeros follow its sums; tiles [tiles, 5], one a workgroup: where its matrix begins in x and its sums in out, the
+ * matrix's rows and columns, and the tile's first column.
+ * Grid: a workgroup a tile: WG vectors of columns, or WG / LANES of them where a matrix has at least LANES_FROM rows, LANES invocations
+ * each (lib column_lanes).
+ * Precision: f32, in the order of sum_cols: no atomics.
+ */
+export interface SumParts extends Same<typeof sum_parts_> {}
+export const sum_parts: SumParts = sum_parts_;
 
 const sum_rows_ = {
   name: 'sum_rows',
