@@ -2,7 +2,9 @@ import { sumParts, tilesOfParts } from '../kernels/reduce.ts';
 import { bytesOf, firstOf, Storage, Tensor, type Workspace } from '../tensor/index.ts';
 
 /** Elements that wait for their sums at most, 32 MiB, which a GPU's last cache holds; and for each element of the gradients' buffer. */
-const [MOST, EACH] = [2 ** 23, 16];
+const [MOST, EACH] = [2 ** 23, 4];
+/** On CPU adapters, where products are not split and only norms have parts. */
+const MOST_OF_SOFTWARE = 2 ** 16;
 /** Bindings begin at multiples of 64 elements. */
 const ALIGN = 64;
 
@@ -33,7 +35,7 @@ export class PartSums {
   #waiting: Waiting[] = [];
 
   /** @param most elements that wait at most. */
-  constructor(workspace: Workspace, most: number = MOST) {
+  constructor(workspace: Workspace, most: number = workspace.caps.software ? MOST_OF_SOFTWARE : MOST) {
     this.#workspace = workspace;
     this.#most = most;
   }
