@@ -17786,6 +17786,7 @@ const matmul_matrix_ = {
     residual: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
     out: { binding: 5, access: 'read_write', element: 'OElem' },
     pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
+    sums: { binding: 8, access: 'read_write', element: 'f32', optional: 'HAS_SUMS' },
   },
   uniform: { binding: 7, size: 36, fields: {
     m: { type: 'u32', offset: 0 },
@@ -17826,11 +17827,13 @@ const matmul_matrix_ = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    HAS_SUMS: { kind: 'const', type: 'bool', default: false },
     GLU: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [128],
   enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
   code: `
+
 
 
 
@@ -17883,6 +17886,7 @@ const HAS_BIAS: bool = false;
 const HAS_GATE: bool = false;
 const HAS_RESIDUAL: bool = false;
 const HAS_PRE: bool = false;
+const HAS_SUMS: bool = false;
 const GLU: bool = false;
 
 struct Dims {
@@ -17905,6 +17909,7 @@ residual_rows: u32,
 @group(0) @binding(5) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(6) var<storage, read_write> pre: array<OElem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read_write> sums: array<f32>;
 
 var<workgroup> parts: array<array<vec4u, PART>, 4>;
 
@@ -18046,6 +18051,49 @@ s.c33 = add_product(x3, y3, s.c33);
 return s;
 }
 
+
+fn four_of(words: vec2u) -> vec4f {
+return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+}
+
+
+fn low_sum(f: Fetched) -> vec4f {
+let two = four_of(f.a0.xy) + four_of(f.a1.xy);
+if (TM > 2u) {
+return two + (four_of(f.a2.xy) + four_of(f.a3.xy));
+}
+return two;
+}
+
+fn high_sum(f: Fetched) -> vec4f {
+let two = four_of(f.a0.zw) + four_of(f.a1.zw);
+if (TM > 2u) {
+return two + (four_of(f.a2.zw) + four_of(f.a3.zw));
+}
+return two;
+}
+
+
+fn write_sums(local: u32, slice: u32, row_base: u32, low: vec4f, high: vec4f) {
+parts[local / 64u][local % 64u * 2u] = bitcast<vec4u>(low);
+parts[local / 64u][local % 64u * 2u + 1u] = bitcast<vec4u>(high);
+workgroupBarrier();
+let quads = BM / 4u;
+let row = row_base + local * 4u;
+if (local < quads) {
+var total = vec4f();
+for (var i = local / 2u; i < THREADS; i += BM / 8u) {
+total += bitcast<vec4f>(parts[i / 64u][i % 64u * 2u + local % 2u]);
+}
+let at = slice * dims.m + row;
+if (row < dims.m) { sums[at] = total.x; }
+if (row + 1u < dims.m) { sums[at + 1u] = total.y; }
+if (row + 2u < dims.m) { sums[at + 2u] = total.z; }
+if (row + 3u < dims.m) { sums[at + 3u] = total.w; }
+}
+workgroupBarrier();
+}
+
 const OUT_LINE: u32 = 4u * TN + 1u;
 
 
@@ -18081,23 +18129,35 @@ let part_b = 2u + subgroup % 2u;
 
 let item_a = item_of(local, !TRANS_A, BM);
 let item_b = item_of(local, TRANS_B, BN);
+let summing = HAS_SUMS && tile.col == 0u;
+var a_low = vec4f();
+var a_high = vec4f();
 var s = Sums();
 var next = fetch(item_a, item_b, from_a, from_b, 0u);
 var after = fetch(item_a, item_b, from_a, from_b, BK);
 for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
 
 stage(item_a, item_b, next);
+if (summing) {
+a_low += low_sum(next);
+a_high += high_sum(next);
+}
 workgroupBarrier();
 next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
 s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
 workgroupBarrier();
 stage(item_a, item_b, after);
+if (summing) {
+a_low += low_sum(after);
+a_high += high_sum(after);
+}
 workgroupBarrier();
 after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
 s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
 workgroupBarrier();
 }
 
+if (summing) { write_sums(local, tile.slice, tile.row, a_low, a_high); }
 let row_out = tile.row + (subgroup / 2u) * 16u * TM;
 let quad = lane % (4u * TN);
 let col_out = tile.col + select((subgroup % 2u) * 16u * TN, 0u, GLU) + quad * 4u;
@@ -18259,7 +18319,7 @@ subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
 
 
 const BK: u32 = 32u;
-
+const THREADS: u32 = 128u;
 const BM: u32 = 32u * TM;
 const BN: u32 = 32u * TN;
 const K_LINE: u32 = BK / 8u + 1u;
@@ -18690,6 +18750,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * sums [splits * batch, m] = the sums of A's rows over k, as rounded, as bias gradients need: the first column of tiles takes them on the way
  * GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
  * factors' linear maps. Of two subgroups side by side one makes the columns of x1, the other those of x2 beside them; each finishes half of both.
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.

@@ -1,16 +1,30 @@
 /**
  * What the host takes for a training step, without a device behind it: `npx tsx bench/lab/host.ts [case] [batch] [precision]`, on Dawn's
- * null backend, which checks and records all and computes nothing. Half and tenth of the times of steps that are alike, what the
+ * null backend, which checks and records all and computes nothing, and says of itself what an H100 does, so that its kernels are recorded
+ * (tiles that need more than 16 KiB of workgroup memory left out). Half and tenth of the times of steps that are alike, what the
  * device's calls take of them (each with some .1 us of the clock), the pipelines with the characters of their WGSL, and the dispatches
  * of a step by pipeline: a kernel and the knobs that are not its defaults. What a driver takes in submits is not in it.
  */
 import { create, globals } from 'webgpu';
 import { requestDevice } from '../../src/device/index.ts';
+import { rememberAdapter } from '../../src/kernel/index.ts';
 import type { PassPrecision } from '../../src/tensor/index.ts';
 import { hostTime, trainingOf } from '../model.ts';
 
 const STEPS = 600;
 const [name = 'step 28x28 w128 d6 b128', batchSize = '96', precision = 'f32'] = process.argv.slice(2);
+
+const H100 = {
+  ...{
+    vendor: 'nvidia',
+    architecture: 'hopper',
+    device: '',
+    description: '',
+    subgroupMinSize: 32,
+    subgroupMaxSize: 32,
+  },
+  subgroupMatrixConfigs: [{ componentType: 'f16', resultComponentType: 'f32', M: 16, N: 16, K: 16 }],
+} as unknown as GPUAdapterInfo;
 
 interface Calls {
   ms: number;
@@ -66,8 +80,10 @@ async function dispatches(work: () => Promise<unknown>): Promise<[label: string,
 
 Object.assign(globalThis, globals);
 const text = compiledText();
-const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
+const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis,use_vulkan_memory_model']);
 const device = await requestDevice(gpu);
+Object.defineProperty(device, 'adapterInfo', { value: H100 });
+rememberAdapter(device, H100);
 const { trainer, batch } = trainingOf(device, name, {
   batchSize: Number(batchSize),
   precision: precision as PassPrecision,

@@ -12,6 +12,7 @@ import {
   type MatrixMatmulTile,
   matrixGluTile,
   matrixMatmul,
+  matrixSumsOnTheWay,
   type Precision,
 } from '../../kernels/matmul_matrix.ts';
 import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
@@ -35,6 +36,7 @@ interface Operands {
   gate?: Tensor | undefined;
   residual?: Tensor | undefined;
   pre?: Tensor | undefined;
+  sums?: Tensor | undefined;
 }
 
 /** Dims of the fused parts. */
@@ -182,20 +184,20 @@ function partProduct(
   sums?: Tensor,
 ): void {
   const { a, b, residual } = operands;
-  const options = { ...how, residual: residual !== undefined };
+  const options = { ...how, residual: residual !== undefined, ...(sums && { sums: true }) };
   const dims = { ...shape, k_chunk: kChunk, ...(residual && { residual_rows: shape.m }) };
   if (precision !== 'f32') {
-    matrixProduct(tape, options, tile as MatrixMatmulTile, operands, out, dims);
+    matrixProduct(tape, options, tile as MatrixMatmulTile, { ...operands, ...(sums && { sums }) }, out, dims);
     return;
   }
   const stored = out.dtype === 'f16' ? dtypesOf(a, b, out) : {};
-  const plain = { ...options, ...(sums && { sums: true }), ...stored, tile: tile as MatmulTile };
+  const plain = { ...options, ...stored, tile: tile as MatmulTile };
   tape.run(matmul.prepare(tape.workspace.device, plain), { a, b, out, residual, ...(sums && { sums }) }, dims);
 }
 
 /**
  * The gradients of a linear layer's weight [out, in] and bias [out]: dy^T x of dy [rows, out] and x [rows, in], cut into parts over the
- * rows where that fills the device, and the column sums of dy, which a small tile of f32 takes on the way.
+ * rows where that fills the device, and the column sums of dy, which a small tile of f32, or a tile of subgroup matrices, takes on the way.
  */
 export function weightGradients(
   tape: Tape,
@@ -213,7 +215,7 @@ export function weightGradients(
     return;
   }
   const cut = cutProduct(tape, shape, dy, x);
-  const onTheWay = cut.precision === 'f32' && sumsOnTheWay(cut.tile as MatmulTile) ? summed : undefined;
+  const onTheWay = takesSums(cut, dy) ? summed : undefined;
   const run = (dw: Tensor, db?: Tensor) =>
     partProduct(tape, cut, { layout: 'tn' }, shape, { a: dy, b: x }, dw, onTheWay && db);
   if (cut.splits === 1) sink.give(weight, (dw) => (onTheWay ? sink.give(onTheWay, (db) => run(dw, db)) : run(dw)));
@@ -226,6 +228,10 @@ export function weightGradients(
   }
   if (summed && !onTheWay) giveColumnSums(tape, sink, summed, dy, rows, shape.m);
 }
+
+/** Whether the kernel of a product a^T b sums the columns of a on the way. */
+const takesSums = ({ precision, tile }: Cut, a: Tensor): boolean =>
+  precision === 'f32' ? sumsOnTheWay(tile as MatmulTile) : matrixSumsOnTheWay(tile, storedAs(a));
 
 /** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
 export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, out: Tensor): void {
