@@ -8252,6 +8252,8 @@ const ceiling_fma_ = {
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256 },
     CHAINS: { kind: 'const', type: 'u32', default: 8 },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Vector: { kind: 'alias', type: 'type', default: 'vec4f' },
   },
   workgroup: ['WG'],
   code: `
@@ -8261,6 +8263,8 @@ const ceiling_fma_ = {
 
 const WG: u32 = 256u;
 const CHAINS: u32 = 8u;
+alias Scalar = f32;
+alias Vector = vec4f;
 
 struct Dims {
 count: u32,
@@ -8272,7 +8276,7 @@ factor: f32,
 @group(0) @binding(1) var<uniform> dims: Dims;
 
 
-fn links(start: vec4f, f: vec4f, o: vec4f) -> vec4f {
+fn links(start: Vector, f: Vector, o: Vector) -> Vector {
 var v = fma(start, f, o);
 v = fma(v, f, o);
 v = fma(v, f, o);
@@ -8290,9 +8294,9 @@ fn main(
 @builtin(local_invocation_index) local: u32,
 ) {
 let at = (wid.x + wid.y * groups.x) * WG + local;
-let f = vec4f(dims.factor);
-let o = vec4f(1.0 - dims.factor);
-var v0 = vec4f(f32(local));
+let f = Vector(Scalar(dims.factor));
+let o = Vector(Scalar(1.0 - dims.factor));
+var v0 = Vector(Scalar(local));
 var v1 = v0 + 1.0;
 var v2 = v0 + 2.0;
 var v3 = v0 + 3.0;
@@ -8335,19 +8339,208 @@ v15 = links(v15, f, o);
 if (at < dims.count) {
 let low = v0 + v1 + v2 + v3 + v4 + v5 + v6 + v7;
 let high = v8 + v9 + v10 + v11 + v12 + v13 + v14 + v15;
-y[at] = dot(low + high, vec4f(0.25));
+y[at] = f32(dot(low + high, Vector(0.25)));
 }
 }` as string,
 } as const satisfies ShaderSource;
 
 /**
- * ceiling_fma: CHAINS independent chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
+ * ceiling_fma: CHAINS independent chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the rate that bench results are held against.
  * Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
  * Grid: WG invocations a workgroup. Each does rounds * CHAINS * 4 multiply-adds = rounds * CHAINS * 8 operations; rounds is a multiple of 8.
- * Precision: f32; the values stay near 1.
+ * Precision: that of Scalar; the values come to 1.
  */
 export interface CeilingFma extends Same<typeof ceiling_fma_> {}
 export const ceiling_fma: CeilingFma = ceiling_fma_;
+
+const ceiling_matrices_ = {
+  name: 'ceiling_matrices',
+  entryPoint: 'main',
+  bindings: {
+    y: { binding: 0, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 1, size: 8, fields: {
+    count: { type: 'u32', offset: 0 },
+    rounds: { type: 'u32', offset: 4 },
+  } },
+  knobs: {
+    TM: { kind: 'const', type: 'u32', default: 4 },
+    TN: { kind: 'const', type: 'u32', default: 4 },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const TM: u32 = 4u;
+const TN: u32 = 4u;
+
+struct Dims {
+count: u32,
+rounds: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<uniform> dims: Dims;
+
+const PART: u32 = 128u;
+const LINE: u32 = 2u;
+const SUM_LINE: u32 = 4u;
+var<workgroup> parts: array<array<vec4u, PART>, 4>;
+
+
+fn add_sum(before: f32, sum: Sum, subgroup: u32, lane: u32) -> f32 {
+put_sum(subgroup, 0u, sum, SUM_LINE);
+workgroupBarrier();
+let eight = bitcast<vec4f>(parts[subgroup][2u * lane]) + bitcast<vec4f>(parts[subgroup][2u * lane + 1u]);
+workgroupBarrier();
+return before + dot(eight, vec4f(0.125));
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+
+let half = pack2x16float(vec2f(f32(local / 32u + 1u)));
+parts[0][local] = vec4u(half);
+parts[1][local] = vec4u(half);
+workgroupBarrier();
+let x0 = left_at(0u, 0u, LINE, false);
+let x1 = left_at(0u, 32u, LINE, false);
+var x2 = Left();
+var x3 = Left();
+if (TM > 2u) {
+x2 = left_at(0u, 64u, LINE, false);
+x3 = left_at(0u, 96u, LINE, false);
+}
+let y0 = right_at(1u, 0u, LINE, false);
+let y1 = right_at(1u, 32u, LINE, false);
+let y2 = right_at(1u, 64u, LINE, false);
+let y3 = right_at(1u, 96u, LINE, false);
+var c00 = Sum();
+var c01 = Sum();
+var c02 = Sum();
+var c03 = Sum();
+var c10 = Sum();
+var c11 = Sum();
+var c12 = Sum();
+var c13 = Sum();
+var c20 = Sum();
+var c21 = Sum();
+var c22 = Sum();
+var c23 = Sum();
+var c30 = Sum();
+var c31 = Sum();
+var c32 = Sum();
+var c33 = Sum();
+for (var i = 0u; i < dims.rounds; i++) {
+c00 = add_product(x0, y0, c00);
+c01 = add_product(x0, y1, c01);
+c10 = add_product(x1, y0, c10);
+c11 = add_product(x1, y1, c11);
+if (TM > 2u) {
+c20 = add_product(x2, y0, c20);
+c21 = add_product(x2, y1, c21);
+c30 = add_product(x3, y0, c30);
+c31 = add_product(x3, y1, c31);
+}
+if (TN > 2u) {
+c02 = add_product(x0, y2, c02);
+c03 = add_product(x0, y3, c03);
+c12 = add_product(x1, y2, c12);
+c13 = add_product(x1, y3, c13);
+if (TM > 2u) {
+c22 = add_product(x2, y2, c22);
+c23 = add_product(x2, y3, c23);
+c32 = add_product(x3, y2, c32);
+c33 = add_product(x3, y3, c33);
+}
+}
+}
+workgroupBarrier();
+var total = add_sum(0.0, c00, subgroup, lane);
+total = add_sum(total, c01, subgroup, lane);
+total = add_sum(total, c10, subgroup, lane);
+total = add_sum(total, c11, subgroup, lane);
+if (TM > 2u) {
+total = add_sum(total, c20, subgroup, lane);
+total = add_sum(total, c21, subgroup, lane);
+total = add_sum(total, c30, subgroup, lane);
+total = add_sum(total, c31, subgroup, lane);
+}
+if (TN > 2u) {
+total = add_sum(total, c02, subgroup, lane);
+total = add_sum(total, c03, subgroup, lane);
+total = add_sum(total, c12, subgroup, lane);
+total = add_sum(total, c13, subgroup, lane);
+if (TM > 2u) {
+total = add_sum(total, c22, subgroup, lane);
+total = add_sum(total, c23, subgroup, lane);
+total = add_sum(total, c32, subgroup, lane);
+total = add_sum(total, c33, subgroup, lane);
+}
+}
+let at = (wid.x + wid.y * groups.x) * 128u + local;
+if (at < dims.count) {
+y[at] = total;
+}
+}
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&parts[part], at, line);
+}
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * ceiling_matrices: TM x TN independent sums of products of matrices a subgroup, from registers: the rate on subgroup matrices that bench
+ * results are held against, f16 times f16 into f32.
+ * Buffers: y [count] f32, one result an invocation: the total of its sums, 16 rounds times a product of (1 + .. + TM) and (1 + .. + TN).
+ * Grid: four subgroups of 32 a workgroup. Each does rounds * TM * TN products of 16 x 16 x 16, 8192 operations.
+ * Precision: whole numbers below 2^24, which f32 sums hold.
+ */
+export interface CeilingMatrices extends Same<typeof ceiling_matrices_> {}
+export const ceiling_matrices: CeilingMatrices = ceiling_matrices_;
 
 const channels_last_ = {
   name: 'channels_last',

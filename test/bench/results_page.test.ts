@@ -14,7 +14,7 @@ import { runCommand } from '../../src/cli/main.ts';
 const CEILINGS = { gbps: 2000, tflops: 50 };
 const ENVIRONMENT: Environment = {
   suite: 'environment',
-  schema: 2,
+  schema: 3,
   version: '0.1.0',
   commit: 'abc1234',
   date: '2026-11-27T06:57:07.119Z',
