@@ -20732,6 +20732,407 @@ return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
 export interface MuonStep extends Same<typeof muon_step_> {}
 export const muon_step: MuonStep = muon_step_;
 
+const norm_bwd_ = {
+  name: 'norm_bwd',
+  entryPoint: 'main',
+  bindings: {
+    dy: { binding: 0, access: 'read', element: 'Elem' },
+    x: { binding: 1, access: 'read', element: 'Elem' },
+    stats: { binding: 2, access: 'read', element: 'f32' },
+    weight: { binding: 3, access: 'read', element: 'Column', optional: 'HAS_WEIGHT' },
+    modulation: { binding: 4, access: 'read', element: 'Mod' },
+    prior: { binding: 5, access: 'read', element: 'Elem', optional: 'HAS_PRIOR' },
+    dx: { binding: 6, access: 'read_write', element: 'OElem' },
+    dmodulation: { binding: 7, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 8, size: 24, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    mod_rows: { type: 'u32', offset: 8 },
+    mod_stride: { type: 'u32', offset: 12 },
+    scale_offset: { type: 'u32', offset: 16 },
+    shift_offset: { type: 'u32', offset: 20, else: 0, optional: 'HAS_SHIFT' },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 16, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 16, halves: true },
+    HELD: { kind: 'const', type: 'u32', default: 1 },
+    RMS: { kind: 'const', type: 'bool', default: false },
+    HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
+    HAS_SHIFT: { kind: 'const', type: 'bool', default: false },
+    HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    VEC_MOD: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    Column: { kind: 'alias', type: 'type', default: 'f32' },
+    Mod: { kind: 'alias', type: 'type', default: 'f32' },
+  },
+  workgroup: ['LANES', 'ROWS'],
+  code: `
+
+
+
+
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 16u;
+const ROWS: u32 = 16u;
+const HELD: u32 = 1u;
+const RMS: bool = false;
+const HAS_WEIGHT: bool = false;
+const HAS_SHIFT: bool = false;
+const HAS_PRIOR: bool = false;
+const VEC: bool = false;
+const VEC_MOD: bool = false;
+alias Scalar = f32;
+alias Elem = f32;
+alias OElem = array<f32, 1>;
+alias Column = f32;
+alias Mod = f32;
+
+struct Dims {
+rows: u32,
+cols: u32,
+mod_rows: u32,
+mod_stride: u32,
+scale_offset: u32,
+shift_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> x: array<Elem>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<Column>;
+@group(0) @binding(4) var<storage, read> modulation: array<Mod>;
+@group(0) @binding(5) var<storage, read> prior: array<Elem>;
+@group(0) @binding(6) var<storage, read_write> dx: array<OElem>;
+@group(0) @binding(7) var<storage, read_write> dmodulation: array<f32>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+var<workgroup> partial_dy: array<vec4f, LANES * ROWS>;
+var<workgroup> partial_dy_xhat: array<vec4f, LANES * ROWS>;
+
+fn put(i: u32, value: OElem) {
+dx[i] = value;
+}
+
+
+struct Place {
+base: u32,
+end: u32,
+mean: f32,
+rstd: f32,
+}
+
+
+struct Columns {
+factor: vec4f,
+dy: vec4f,
+dy_xhat: vec4f,
+}
+
+
+struct Held {
+g: vec4f,
+xhat: vec4f,
+}
+
+fn columns(part: u32, lane: u32, q: u32) -> Columns {
+let quad = columns_of(lane, q, dims.cols);
+var factor = 1.0 + mod_quad(part * dims.mod_stride + dims.scale_offset + quad.at);
+if (HAS_WEIGHT) {
+factor *= weight_quad(quad.at);
+}
+return Columns(factor, vec4f(), vec4f());
+}
+
+
+fn hold(row: Place, lane: u32, q: u32, c: ptr<function, Columns>) -> Held {
+let quad = columns_of(lane, q, row.end);
+let slope = select(vec4f(), dy_quad(row.base + quad.at), quad.live);
+let xhat = select(vec4f(), (x_quad(row.base + quad.at) - row.mean) * row.rstd, quad.live);
+(*c).dy += slope;
+(*c).dy_xhat += slope * xhat;
+return Held(slope * (*c).factor, xhat);
+}
+
+fn pair_of(held: Held) -> vec2f {
+return vec2f(sum_of_four(held.g), sum_of_four(held.g * held.xhat));
+}
+
+fn write_quad(row: Place, lane: u32, q: u32, held: Held, means: vec2f) {
+let quad = columns_of(lane, q, row.end);
+var value = row.rstd * (held.g - means.x - held.xhat * means.y);
+if (HAS_PRIOR) {
+value += prior_quad(row.base + quad.at);
+}
+put_quad(row.base, quad, value);
+}
+
+fn add_to(at: u32, live: vec4<bool>, col: vec4u, value: vec4f) {
+if (live.x) { dmodulation[at + col.x] += value.x; }
+if (live.y) { dmodulation[at + col.y] += value.y; }
+if (live.z) { dmodulation[at + col.z] += value.z; }
+if (live.w) { dmodulation[at + col.w] += value.w; }
+}
+
+
+fn add_sums(part: u32, lane: u32, row: u32, q: u32, c: Columns) {
+partial_dy[row * LANES + lane] = c.dy;
+partial_dy_xhat[row * LANES + lane] = c.dy_xhat;
+workgroupBarrier();
+if (row == 0u) {
+var by_shift = vec4f();
+var by_scale = vec4f();
+for (var i = 0u; i < ROWS; i++) {
+by_shift += partial_dy[i * LANES + lane];
+by_scale += partial_dy_xhat[i * LANES + lane];
+}
+let quad = columns_of(lane, q, dims.cols);
+if (HAS_WEIGHT) {
+by_scale *= weight_quad(quad.at);
+}
+let at = part * dims.mod_stride;
+add_to(at + dims.scale_offset, quad.live, quad.at, by_scale);
+if (HAS_SHIFT) {
+add_to(at + dims.shift_offset, quad.live, quad.at, by_shift);
+}
+}
+workgroupBarrier();
+}
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
+) {
+let part = wid.x + wid.y * groups.x;
+let begin = part * dims.mod_rows;
+if (begin >= dims.rows) {
+return;
+}
+let last = min(dims.rows, begin + dims.mod_rows);
+let lane = lid.x;
+var c0 = columns(part, lane, 0u);
+var c1 = Columns();
+var c2 = Columns();
+var c3 = Columns();
+var c4 = Columns();
+if (HELD > 1u) { c1 = columns(part, lane, 1u); }
+if (HELD > 2u) { c2 = columns(part, lane, 2u); }
+if (HELD > 3u) { c3 = columns(part, lane, 3u); }
+if (HELD > 4u) { c4 = columns(part, lane, 4u); }
+for (var first = begin; first < last; first += ROWS) {
+let index = first + lid.y;
+let live = index < last;
+let safe = select(begin, index, live);
+let row = Place(safe * dims.cols, select(0u, dims.cols, live), stats[safe * 2u], stats[safe * 2u + 1u]);
+var h1 = Held();
+var h2 = Held();
+var h3 = Held();
+var h4 = Held();
+let h0 = hold(row, lane, 0u, &c0);
+if (HELD > 1u) { h1 = hold(row, lane, 1u, &c1); }
+if (HELD > 2u) { h2 = hold(row, lane, 2u, &c2); }
+if (HELD > 3u) { h3 = hold(row, lane, 3u, &c3); }
+if (HELD > 4u) { h4 = hold(row, lane, 4u, &c4); }
+let sum = (pair_of(h0) + pair_of(h1)) + (pair_of(h2) + pair_of(h3)) + pair_of(h4);
+var means = lanes_any_sum(sum, lane, lid.y) / f32(dims.cols);
+if (RMS) {
+means.x = 0.0;
+}
+write_quad(row, lane, 0u, h0, means);
+if (HELD > 1u) { write_quad(row, lane, 1u, h1, means); }
+if (HELD > 2u) { write_quad(row, lane, 2u, h2, means); }
+if (HELD > 3u) { write_quad(row, lane, 3u, h3, means); }
+if (HELD > 4u) { write_quad(row, lane, 4u, h4, means); }
+}
+add_sums(part, lane, lid.y, 0u, c0);
+if (HELD > 1u) { add_sums(part, lane, lid.y, 1u, c1); }
+if (HELD > 2u) { add_sums(part, lane, lid.y, 2u, c2); }
+if (HELD > 3u) { add_sums(part, lane, lid.y, 3u, c3); }
+if (HELD > 4u) { add_sums(part, lane, lid.y, 4u, c4); }
+}
+
+
+
+
+
+
+
+
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
+
+fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
+if (LANES == 1u) {
+return value;
+}
+let base = lanes_turn * (LANES * ROWS) + row * LANES;
+lanes_turn = 1u - lanes_turn;
+lane_pairs[base + lane] = value;
+workgroupBarrier();
+if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+}
+workgroupBarrier();
+}
+return lane_pairs[base];
+}
+var total = vec2f(0.0);
+for (var i = 0u; i < LANES; i++) {
+total += lane_pairs[base + i];
+}
+return total;
+}
+
+
+
+
+
+
+
+fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
+fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+fn x_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return x_at(at.x / 4u);
+}
+return vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x);
+}
+
+fn weight_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return weight_at(at.x / 4u);
+}
+return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
+}
+
+fn mod_quad(at: vec4u) -> vec4f {
+if (VEC_MOD) {
+return mod_at(at.x / 4u);
+}
+return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
+}
+
+
+fn put_quad(base: u32, quad: Quad, value: vec4f) {
+let at = base + quad.at;
+if (VEC) {
+if (quad.live.x) { put(at.x / 4u, element(value)); }
+return;
+}
+if (quad.live.x) { put(at.x, element(vec4f(value.x))); }
+if (quad.live.y) { put(at.y, element(vec4f(value.y))); }
+if (quad.live.z) { put(at.z, element(vec4f(value.z))); }
+if (quad.live.w) { put(at.w, element(vec4f(value.w))); }
+}
+
+
+
+
+
+fn dy_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(dy[i])); }
+fn prior_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(prior[i])); }
+
+fn dy_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return dy_at(at.x / 4u);
+}
+return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
+}
+
+fn prior_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return prior_at(at.x / 4u);
+}
+return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
+}
+
+
+
+
+
+
+const SECOND: u32 = select(0u, 1u, VEC);
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
+}
+
+
+
+
+
+
+
+fn columns_of(lane: u32, q: u32, end: u32) -> Quad {
+if (VEC) {
+let c = 4u * (lane + q * LANES);
+return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
+}
+return quad_of(0u, lane + 4u * q * LANES, end);
+}
+
+fn sum_of_four(v: vec4f) -> f32 {
+return (v.x + v.y) + (v.z + v.w);
+}
+
+
+
+
+struct Quad {
+at: vec4u,
+live: vec4<bool>,
+}
+
+
+fn quad_of(base: u32, c: u32, end: u32) -> Quad {
+let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * norm_bwd: all gradients of a modulated norm_fwd without weight's: norm_bwd_x and norm_bwd_modulation in one reading of dy and x.
+ * g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out;
+ * dshift += sum of dy, dscale += weight * sum of dy xhat, over the rows that share them.
+ * Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
+ * modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c; dmodulation [same], ADDED to at scale_offset + c and
+ * shift_offset + c: the caller zeroes it, and several kernels add into columns of their own.
+ * Grid: a workgroup the mod_rows rows of a modulation row, ROWS at once, LANES invocations a row, which hold HELD quads of it and of the sums:
+ * for few rows of few columns, where two dispatches would be over before they are under way.
+ * Precision: f32, in one fixed order: no atomics.
+ * Source: the derivatives of shaders/norm_fwd.wgsl.
+ */
+export interface NormBwd extends Same<typeof norm_bwd_> {}
+export const norm_bwd: NormBwd = norm_bwd_;
+
 const norm_bwd_modulation_ = {
   name: 'norm_bwd_modulation',
   entryPoint: 'main',
@@ -21237,6 +21638,7 @@ const norm_bwd_x_ = {
 
 
 
+
 const LANES: u32 = 64u;
 const ROWS: u32 = 4u;
 const RMS: bool = false;
@@ -21276,9 +21678,6 @@ fn put(i: u32, value: OElem) {
 dx[i] = value;
 }
 
-fn dy_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(dy[i])); }
-fn prior_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(prior[i])); }
-
 
 fn to_xhat(at: u32, mod_base: u32, col: u32) -> f32 {
 var g = dy_at(at).x;
@@ -21289,20 +21688,6 @@ if (HAS_WEIGHT) {
 g *= weight_at(col).x;
 }
 return g;
-}
-
-fn dy_quad(at: vec4u) -> vec4f {
-if (VEC) {
-return dy_at(at.x / 4u);
-}
-return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
-}
-
-fn prior_quad(at: vec4u) -> vec4f {
-if (VEC) {
-return prior_at(at.x / 4u);
-}
-return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
 }
 
 
@@ -21526,6 +21911,27 @@ if (quad.live.x) { put(at.x, element(vec4f(value.x))); }
 if (quad.live.y) { put(at.y, element(vec4f(value.y))); }
 if (quad.live.z) { put(at.z, element(vec4f(value.z))); }
 if (quad.live.w) { put(at.w, element(vec4f(value.w))); }
+}
+
+
+
+
+
+fn dy_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(dy[i])); }
+fn prior_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(prior[i])); }
+
+fn dy_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return dy_at(at.x / 4u);
+}
+return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
+}
+
+fn prior_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return prior_at(at.x / 4u);
+}
+return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
 }
 
 

@@ -1,5 +1,11 @@
 import { norm } from '../../kernels/norm.ts';
-import { normBackwardModulation, normBackwardWeight, normBackwardX } from '../../kernels/norm_backward.ts';
+import {
+  fusesNormBackward,
+  normBackward,
+  normBackwardModulation,
+  normBackwardWeight,
+  normBackwardX,
+} from '../../kernels/norm_backward.ts';
 import { chooseChunk } from '../../kernels/reduce.ts';
 import { rowsAndCols, storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
@@ -69,6 +75,18 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
       const saved = stats as Tensor;
       const modulation = mod?.from;
       const parts = { weight: weight !== undefined, scale, dtype };
+      if (weight) affineGradients(tape, sink, { dy, x, stats: saved, modulation }, { weight, bias }, scale, dims);
+      const both = mod && sink.needs(mod.from) && sink.needs(x);
+      if (both && !bias && kind !== 'pixel' && fusesNormBackward(dims, tape.workspace.caps)) {
+        const run = (dmodulation: Tensor, dx: Tensor, prior: Tensor | undefined) => {
+          const options = { kind, weight: weight !== undefined, shift, prior: prior !== undefined, dtype };
+          const backward = normBackward.prepare(device, options, { ...dims, shift_offset });
+          const given = { dy, x, stats: saved, weight, modulation: mod.from, prior, dx, dmodulation };
+          tape.run(backward, given, { ...dims, shift_offset });
+        };
+        sink.addInto(mod.from, (dmodulation) => sink.give(x, (dx, prior) => run(dmodulation, dx, prior), 'fused'));
+        return;
+      }
       if (mod) {
         sink.addInto(mod.from, (dmodulation) => {
           const backward = normBackwardModulation.prepare(
@@ -79,7 +97,6 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
           tape.run(backward, { dy, x, stats: saved, weight, bias, dmodulation }, { ...dims, shift_offset });
         });
       }
-      if (weight) affineGradients(tape, sink, { dy, x, stats: saved, modulation }, { weight, bias }, scale, dims);
       sink.give(
         x,
         (dx, prior) => {
