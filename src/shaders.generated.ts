@@ -20842,7 +20842,7 @@ dy_xhat: vec4f,
 
 
 struct Held {
-g: vec4f,
+dy: vec4f,
 xhat: vec4f,
 }
 
@@ -20855,23 +20855,25 @@ factor *= weight_quad(quad.at);
 return Columns(factor, vec4f(), vec4f());
 }
 
-
-fn hold(row: Place, lane: u32, q: u32, c: ptr<function, Columns>) -> Held {
+fn hold(row: Place, lane: u32, q: u32) -> Held {
 let quad = columns_of(lane, q, row.end);
-let slope = select(vec4f(), dy_quad(row.base + quad.at), quad.live);
-let xhat = select(vec4f(), (x_quad(row.base + quad.at) - row.mean) * row.rstd, quad.live);
-(*c).dy += slope;
-(*c).dy_xhat += slope * xhat;
-return Held(slope * (*c).factor, xhat);
+let slope = dy_quad(row.base + quad.at);
+let xhat = (x_quad(row.base + quad.at) - row.mean) * row.rstd;
+return Held(select(vec4f(), slope, quad.live), select(vec4f(), xhat, quad.live));
 }
 
-fn pair_of(held: Held) -> vec2f {
-return vec2f(sum_of_four(held.g), sum_of_four(held.g * held.xhat));
+fn with_row(c: Columns, held: Held) -> Columns {
+return Columns(c.factor, c.dy + held.dy, c.dy_xhat + held.dy * held.xhat);
 }
 
-fn write_quad(row: Place, lane: u32, q: u32, held: Held, means: vec2f) {
+fn pair_of(held: Held, c: Columns) -> vec2f {
+let g = held.dy * c.factor;
+return vec2f(sum_of_four(g), sum_of_four(g * held.xhat));
+}
+
+fn write_quad(row: Place, lane: u32, q: u32, held: Held, c: Columns, means: vec2f) {
 let quad = columns_of(lane, q, row.end);
-var value = row.rstd * (held.g - means.x - held.xhat * means.y);
+var value = row.rstd * (held.dy * c.factor - means.x - held.xhat * means.y);
 if (HAS_PRIOR) {
 value += prior_quad(row.base + quad.at);
 }
@@ -20893,7 +20895,7 @@ workgroupBarrier();
 if (row == 0u) {
 var by_shift = vec4f();
 var by_scale = vec4f();
-for (var i = 0u; i < ROWS; i++) {
+for (var i = 0u; i < min(ROWS, dims.mod_rows); i++) {
 by_shift += partial_dy[i * LANES + lane];
 by_scale += partial_dy_xhat[i * LANES + lane];
 }
@@ -20926,12 +20928,8 @@ let lane = lid.x;
 var c0 = columns(part, lane, 0u);
 var c1 = Columns();
 var c2 = Columns();
-var c3 = Columns();
-var c4 = Columns();
 if (HELD > 1u) { c1 = columns(part, lane, 1u); }
 if (HELD > 2u) { c2 = columns(part, lane, 2u); }
-if (HELD > 3u) { c3 = columns(part, lane, 3u); }
-if (HELD > 4u) { c4 = columns(part, lane, 4u); }
 for (var first = begin; first < last; first += ROWS) {
 let index = first + lid.y;
 let live = index < last;
@@ -20939,29 +20937,31 @@ let safe = select(begin, index, live);
 let row = Place(safe * dims.cols, select(0u, dims.cols, live), stats[safe * 2u], stats[safe * 2u + 1u]);
 var h1 = Held();
 var h2 = Held();
-var h3 = Held();
-var h4 = Held();
-let h0 = hold(row, lane, 0u, &c0);
-if (HELD > 1u) { h1 = hold(row, lane, 1u, &c1); }
-if (HELD > 2u) { h2 = hold(row, lane, 2u, &c2); }
-if (HELD > 3u) { h3 = hold(row, lane, 3u, &c3); }
-if (HELD > 4u) { h4 = hold(row, lane, 4u, &c4); }
-let sum = (pair_of(h0) + pair_of(h1)) + (pair_of(h2) + pair_of(h3)) + pair_of(h4);
+let h0 = hold(row, lane, 0u);
+if (HELD > 1u) { h1 = hold(row, lane, 1u); }
+if (HELD > 2u) { h2 = hold(row, lane, 2u); }
+let sum = (pair_of(h0, c0) + pair_of(h1, c1)) + pair_of(h2, c2);
 var means = lanes_any_sum(sum, lane, lid.y) / f32(dims.cols);
 if (RMS) {
 means.x = 0.0;
 }
-write_quad(row, lane, 0u, h0, means);
-if (HELD > 1u) { write_quad(row, lane, 1u, h1, means); }
-if (HELD > 2u) { write_quad(row, lane, 2u, h2, means); }
-if (HELD > 3u) { write_quad(row, lane, 3u, h3, means); }
-if (HELD > 4u) { write_quad(row, lane, 4u, h4, means); }
+write_quad(row, lane, 0u, h0, c0, means);
+c0 = with_row(c0, h0);
+if (HELD > 1u) {
+write_quad(row, lane, 1u, h1, c1, means);
+c1 = with_row(c1, h1);
 }
-add_sums(part, lane, lid.y, 0u, c0);
-if (HELD > 1u) { add_sums(part, lane, lid.y, 1u, c1); }
-if (HELD > 2u) { add_sums(part, lane, lid.y, 2u, c2); }
-if (HELD > 3u) { add_sums(part, lane, lid.y, 3u, c3); }
-if (HELD > 4u) { add_sums(part, lane, lid.y, 4u, c4); }
+if (HELD > 2u) {
+write_quad(row, lane, 2u, h2, c2, means);
+c2 = with_row(c2, h2);
+}
+}
+for (var q = 0u; q < min(HELD, dims.cols); q++) {
+var c = c0;
+if (HELD > 1u && q == 1u) { c = c1; }
+if (HELD > 2u && q == 2u) { c = c2; }
+add_sums(part, lane, lid.y, q, c);
+}
 }
 
 
@@ -22468,61 +22468,6 @@ return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
 export interface NormFwd extends Same<typeof norm_fwd_> {}
 export const norm_fwd: NormFwd = norm_fwd_;
 
-const outer_gradient_ = {
-  name: 'outer_gradient',
-  entryPoint: 'main',
-  bindings: {
-    start: { binding: 0, access: 'read', element: 'vec4f' },
-    param: { binding: 1, access: 'read', element: 'vec4f' },
-    grad: { binding: 2, access: 'read_write', element: 'vec4f' },
-  },
-  uniform: { binding: 3, size: 4, fields: {
-    count: { type: 'u32', offset: 0 },
-  } },
-  knobs: {
-    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
-  },
-  workgroup: ['WG'],
-  code: `
-
-
-
-
-
-const WG: u32 = 256u;
-
-struct Dims {
-count: u32,
-}
-
-@group(0) @binding(0) var<storage, read> start: array<vec4f>;
-@group(0) @binding(1) var<storage, read> param: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> grad: array<vec4f>;
-@group(0) @binding(3) var<uniform> dims: Dims;
-
-@compute @workgroup_size(WG)
-fn main(
-@builtin(workgroup_id) wid: vec3u,
-@builtin(num_workgroups) groups: vec3u,
-@builtin(local_invocation_index) local: u32,
-) {
-let i = (wid.x + wid.y * groups.x) * WG + local;
-if (i < (dims.count + 3u) / 4u) {
-grad[i] = start[i] - param[i];
-}
-}` as string,
-} as const satisfies ShaderSource;
-
-/**
- * outer_gradient: grad = start - param: how far local steps have gone, as a gradient at where they began.
- * Buffers f32: start, param and grad [count], padded to whole vec4s, so that four elements are one access, the padding with them.
- * Grid: one vec4 an invocation, WG invocations a workgroup.
- * Precision: f32, one rounding.
- * Source: Douillard et al. 2023 (DiLoCo), algorithm 1.
- */
-export interface OuterGradient extends Same<typeof outer_gradient_> {}
-export const outer_gradient: OuterGradient = outer_gradient_;
-
 const outer_step_ = {
   name: 'outer_step',
   entryPoint: 'main',
@@ -22585,7 +22530,7 @@ param[i] = select(param[i], next, live);
 /**
  * outer_step: the step that several ranks take together after local ones, by SGD with Nesterov's momentum.
  * m = momentum m + grad; start = start - lr (grad + momentum m); param = start.
- * Buffers f32: param, start, m [count] updated; grad [count], the mean of all ranks' outer_gradient; hyper [2] = (lr, momentum). The
+ * Buffers f32: param, start, m [count] updated; grad [count], the mean over all ranks of start - param; hyper [2] = (lr, momentum). The
  * flat ones are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
  * Grid: one vec4 an invocation, WG invocations a workgroup.
  * Precision: f32. With lr 1, no momentum and one rank, param is what it was but for two roundings.
