@@ -1,7 +1,17 @@
 import { type Caps, defineKernel, flag, group, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { byColumns, type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
-import { checkTile, chooseNorm, forShape, type NormShape, type NormTile, normTile, tileKnobs } from './norm_tile.ts';
+import {
+  checkTile,
+  chooseNormBackward,
+  forShape,
+  MOST_SUMMED,
+  type NormShape,
+  type NormTile,
+  normTile,
+  tileKnobs,
+  withVectors,
+} from './norm_tile.ts';
 import { checkFours } from './vec_tile.ts';
 
 export type { ColumnTile } from './column_tile.ts';
@@ -97,7 +107,7 @@ export interface NormBackwardOptions {
   shift?: boolean;
   /** Add `prior`, a gradient of x from elsewhere. */
   prior?: boolean;
-  /** `held` is 1 to 5. */
+  /** `held` is 1 to 3. */
   tile?: NormTile;
   /** As the forward's. */
   vecModulation?: boolean;
@@ -105,15 +115,13 @@ export interface NormBackwardOptions {
   dtype?: 'f32' | 'f16';
 }
 
-/** Most quads that an invocation of `normBackward` holds. */
-const MOST_QUADS = 5;
 /** Turns that a workgroup takes over the rows of a modulation row at most: of more, other workgroups would do some meanwhile. */
 const MOST_TURNS = 4;
 
 /** Whether `normBackward` serves a shape in one dispatch as fast as two do: rows of few columns, of which few share a modulation row. */
 export function fusesNormBackward({ cols, mod_rows }: { cols: number; mod_rows: number }, caps: Caps): boolean {
-  const { held = 0, rows } = chooseNorm(cols, caps, 'backward');
-  return held >= 1 && held <= MOST_QUADS && mod_rows <= MOST_TURNS * rows;
+  const tile = chooseNormBackward(cols, caps);
+  return !caps.software && tile !== undefined && mod_rows <= MOST_TURNS * tile.rows;
 }
 
 /**
@@ -123,9 +131,10 @@ export function fusesNormBackward({ cols, mod_rows }: { cols: number; mod_rows: 
  */
 export const normBackward = defineKernel({
   shader: shaders.norm_bwd,
-  // It holds rows on CPU adapters too.
-  choose: (o: NormBackwardOptions, shape: NormShape, caps) =>
-    forShape(o, shape, { ...caps, software: false }, 'backward'),
+  choose: (o: NormBackwardOptions, shape: NormShape, caps) => {
+    const tile = o.tile ?? chooseNormBackward(shape.cols, caps);
+    return tile ? withVectors({ ...o, tile }, shape) : o;
+  },
   options: group<NormBackwardOptions>({
     kind,
     weight: optional(flag),
@@ -156,10 +165,10 @@ export const normBackward = defineKernel({
   grid: (d) => Math.ceil(d.rows / d.mod_rows),
   check: (d, k) => {
     const held = k.HELD as number;
-    if (held > MOST_QUADS)
+    if (held > MOST_SUMMED)
       return {
         what: `tile.held is ${held}`,
-        fix: `give ${MOST_QUADS} at most, or normBackwardX and normBackwardModulation`,
+        fix: `give ${MOST_SUMMED} at most, or normBackwardX and normBackwardModulation`,
       };
     return (
       checkShape(d) ??
