@@ -33,9 +33,9 @@ interface Scale {
  * @param about what it is of, for those who do not see it.
  */
 export function rooflineChart(points: readonly RooflinePoint[], ceilings: Ceilings, about: string): string {
-  const corner = cornerOf(ceilings);
-  const x = scale([...points.map(({ intensity }) => intensity), corner], PLOT.left, PLOT.right);
   const { tflops: level, matrixTflops = level } = ceilings;
+  const corners = [level, matrixTflops].map((tflops) => cornerOf({ ...ceilings, tflops }));
+  const x = scale([...points.map(({ intensity }) => intensity), ...corners], PLOT.left, PLOT.right);
   const y = scale([...points.map(({ tflops }) => tflops), level, matrixTflops], PLOT.bottom, PLOT.top);
   const shown = ARITHMETICS.filter((kind) => points.some(({ arithmetic }) => arithmetic === kind));
   const alt = `Roofline of ${about}: ${points.length} cases, ${roofs(ceilings).join(', ')}`;
@@ -90,12 +90,12 @@ function roof(ceilings: Ceilings, x: Scale, y: Scale): string {
   ].join('\n');
 }
 
-/** The level of multiplying on subgroup matrices, from the slope of copying on, which goes on to it. */
-function matrixRoof({ gbps, tflops }: Ceilings, level: number, x: Scale, y: Scale): string {
+/** The level of multiplying on subgroup matrices, to which the slope of copying goes on. */
+function matrixRoof(ceilings: Ceilings, level: number, x: Scale, y: Scale): string {
   const at = px(y(level));
-  const begin = px(Math.min(PLOT.right, x((1000 * level) / gbps)));
+  const begin = px(x(cornerOf({ ...ceilings, tflops: level })));
   return [
-    `<path class="roof" d="M${px(x((1000 * tflops) / gbps))} ${px(y(tflops))}L${begin} ${at}H${PLOT.right}" fill="none" stroke="var(--ink)" stroke-width="2" stroke-dasharray="6 4"/>`,
+    `<path class="roof" d="M${px(x(cornerOf(ceilings)))} ${px(y(ceilings.tflops))}L${begin} ${at}H${PLOT.right}" fill="none" stroke="var(--ink)" stroke-width="2" stroke-dasharray="6 4"/>`,
     text(PLOT.right, at - 8, 'end', `matrices ${shortNumber(level)} TFLOP/s`),
   ].join('\n');
 }

@@ -82,6 +82,7 @@ function partsCase(
     return matrix;
   });
   const last = parts.at(-1) as (typeof parts)[number];
+  xSize = last.begin + last.rows * last.cols;
   outSize = last.place + Math.ceil(last.cols / 4) * 4;
   const numbers = parts.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
   return {
