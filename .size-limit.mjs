@@ -32,15 +32,15 @@ const FAMILIES = {
   linear_attention: '10 kB',
   loss: '10 kB',
   matmul: '16.25 kB',
-  matmul_matrix: '21.5 kB',
+  matmul_matrix: '21.75 kB',
   norm: '11.5 kB',
-  norm_backward: '13.25 kB',
+  norm_backward: '14.25 kB',
   optimizer: '13 kB',
   patch: '9 kB',
   pixel_shuffle: '8.5 kB',
   qk_norm_rope: '12 kB',
   random: '11 kB',
-  reduce: '11 kB',
+  reduce: '11.25 kB',
   residual: '11 kB',
   resize: '8 kB',
   softmax: '11.5 kB',
@@ -52,12 +52,12 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '91 kB'],
-  ops: ['autograd/index', '99 kB'],
-  nn: ['nn/index', '127.5 kB'],
-  models: ['models/index', '118 kB'],
-  ucgm: ['ucgm/index', '60.5 kB'],
-  run: ['run/index', '240 kB'],
+  kernels: ['kernels/index', '92.5 kB'],
+  ops: ['autograd/index', '101 kB'],
+  nn: ['nn/index', '130.5 kB'],
+  models: ['models/index', '121.5 kB'],
+  ucgm: ['ucgm/index', '64 kB'],
+  run: ['run/index', '243.5 kB'],
 };
 
 /** Kernels as `ucgm kernel` writes them, with their runtime and WGSL: options and dims, and the most that each may take. */
@@ -105,5 +105,5 @@ export default [
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ALONE).map(([name, asked]) => written(name, asked)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '247 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '249.25 kB', gzip: true },
 ];

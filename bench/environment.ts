@@ -16,7 +16,7 @@ export interface Place {
 export interface Environment extends Place {
   readonly suite: 'environment';
   /** Of the lines of a results file: raised when a field changes its meaning. */
-  readonly schema: 2;
+  readonly schema: 3;
   /** ISO 8601, UTC. */
   readonly date: string;
   /** `none` where a suite needs no device, and then without what follows. */
@@ -38,7 +38,7 @@ export function environment(place: Place, device: GPUDevice | undefined, ceiling
   const { version, commit, os, cpu, runtime } = place;
   return {
     suite: 'environment',
-    schema: 2,
+    schema: 3,
     version,
     commit,
     date: new Date().toISOString(),

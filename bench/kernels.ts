@@ -1,7 +1,7 @@
 import type { DispatchRecord } from '../src/kernel/index.ts';
 import type { KernelCase } from '../test/catalogue/case.ts';
 import { type BoundCase, bindCase, runCase } from '../test/catalogue/run.ts';
-import type { Ceilings } from './ceilings.ts';
+import { type Ceilings, multiplyCeiling } from './ceilings.ts';
 import type { Suite } from './suite.ts';
 import { type Timing, timeDispatch, warm } from './time.ts';
 
@@ -25,7 +25,7 @@ export interface KernelResult extends Timing {
   readonly bytes: number;
   readonly tflops: number;
   readonly gbps: number;
-  /** The greater of the shares of the two ceilings. */
+  /** The greater of the shares of the two ceilings: of copying, and of multiplying and adding as the kernel does. */
   readonly ofRoofline: number;
   readonly maxRelErr: number;
 }
@@ -39,8 +39,8 @@ export async function measureKernel(
 ): Promise<KernelResult> {
   const run = kase.prepare(device);
   const { error } = await runCase(device, kase, run);
-  const own = [...Object.values(run.inputs).map((data) => data.length), ...Object.values(run.outputs)];
-  const size = 4 * own.reduce((sum, length) => sum + length, 0);
+  const lengths = [...Object.values(run.inputs).map((data) => data.length), ...Object.values(run.outputs)];
+  const size = 4 * lengths.reduce((sum, length) => sum + length, 0);
   const wanted = Math.ceil((software ? PAST_THE_CACHE.software : PAST_THE_CACHE.gpu) / size);
   const copies: BoundCase[] = [];
   const records: DispatchRecord[] = [];
@@ -56,9 +56,10 @@ export async function measureKernel(
   const { flops, bytes, shape } = kase;
   const tflops = flops / timing.ms / 1e9;
   const gbps = bytes / timing.ms / 1e6;
+  const own = chosen(records[0] as DispatchRecord);
   return {
     case: nameOf(kase),
-    ...chosen(records[0] as DispatchRecord),
+    ...own,
     dtype: run.halves?.length ? 'f16' : 'f32',
     shape,
     ...timing,
@@ -66,7 +67,7 @@ export async function measureKernel(
     bytes,
     tflops,
     gbps,
-    ofRoofline: Math.max(tflops / ceilings.tflops, gbps / ceilings.gbps),
+    ofRoofline: Math.max(tflops / multiplyCeiling(own.kernel, ceilings), gbps / ceilings.gbps),
     maxRelErr: error,
   };
 }

@@ -18,7 +18,7 @@ export interface RooflinePoint {
   readonly arithmetic: Arithmetic;
 }
 
-/** What the ceilings allow at an intensity (operations per byte): TFLOP/s. */
+/** What the ceilings allow at an intensity (operations per byte): TFLOP/s, in f32. */
 export const roofAt = ({ gbps, tflops }: Ceilings, intensity: number): number =>
   Math.min(tflops, (gbps * intensity) / 1000);
 

@@ -1,7 +1,7 @@
 import { logRange } from '../src/report/axis.ts';
 import { escapeHtml } from '../src/report/html.ts';
 import { shortNumber } from '../src/report/numbers.ts';
-import type { Ceilings } from './ceilings.ts';
+import { type Ceilings, multiplyRates } from './ceilings.ts';
 import { ARITHMETICS, type Arithmetic, cornerOf, type RooflinePoint, roofAt } from './roofline.ts';
 
 /** Small, with large letters: it is scaled to a phone's width as to a desk's. */
@@ -34,9 +34,10 @@ interface Scale {
  * @param about what it is of, for those who do not see it.
  */
 export function rooflineChart(points: readonly RooflinePoint[], ceilings: Ceilings, about: string): string {
-  const corner = cornerOf(ceilings);
-  const x = scale([...points.map(({ intensity }) => intensity), corner], PLOT.left, PLOT.right);
-  const y = scale([...points.map(({ tflops }) => tflops), ceilings.tflops], PLOT.bottom, PLOT.top);
+  const { tflops: level, matrixTflops = level } = ceilings;
+  const corners = [level, matrixTflops].map((tflops) => cornerOf({ ...ceilings, tflops }));
+  const x = scale([...points.map(({ intensity }) => intensity), ...corners], PLOT.left, PLOT.right);
+  const y = scale([...points.map(({ tflops }) => tflops), level, matrixTflops], PLOT.bottom, PLOT.top);
   const shown = ARITHMETICS.filter((kind) => points.some(({ arithmetic }) => arithmetic === kind));
   const alt = `Roofline of ${about}: ${points.length} cases, ${roofs(ceilings).join(', ')}`;
   return [
@@ -49,15 +50,16 @@ export function rooflineChart(points: readonly RooflinePoint[], ceilings: Ceilin
     text(8, 18, 'start', 'TFLOP/s'),
     ...legend(shown),
     roof(ceilings, x, y),
+    ...(ceilings.matrixTflops === undefined ? [] : [matrixRoof(ceilings, ceilings.matrixTflops, x, y)]),
     ...points.map((point) => markOf(point, x(point.intensity), y(point.tflops))),
     '</svg>',
   ].join('\n');
 }
 
 /** The ceilings in words. */
-export const roofs = ({ gbps, tflops }: Ceilings): string[] => [
-  `copy ${shortNumber(gbps)} GB/s`,
-  `f32 multiply-add ${shortNumber(tflops)} TFLOP/s`,
+export const roofs = (ceilings: Ceilings): string[] => [
+  `copy ${shortNumber(ceilings.gbps)} GB/s`,
+  ...multiplyRates(ceilings).map(([of, rate]) => `${of} ${shortNumber(rate)} TFLOP/s`),
 ];
 
 /** Pixels of a value on a logarithmic axis. */
@@ -86,6 +88,16 @@ function roof(ceilings: Ceilings, x: Scale, y: Scale): string {
     // Left of the corner no case lies above the slope.
     text(right - PLOT.left > LEVEL_LABEL ? right : PLOT.right, level - 8, 'end', multiply),
     ...(Math.hypot(right - left, level - low) > SLOPE_LABEL ? [slope] : []),
+  ].join('\n');
+}
+
+/** The level of multiplying on subgroup matrices, to which the slope of copying goes on. */
+function matrixRoof(ceilings: Ceilings, level: number, x: Scale, y: Scale): string {
+  const at = px(y(level));
+  const begin = px(x(cornerOf({ ...ceilings, tflops: level })));
+  return [
+    `<path class="roof" d="M${px(x(cornerOf(ceilings)))} ${px(y(ceilings.tflops))}L${begin} ${at}H${PLOT.right}" fill="none" stroke="var(--ink)" stroke-width="2" stroke-dasharray="6 4"/>`,
+    text(PLOT.right, at - 8, 'end', `matrices ${shortNumber(level)} TFLOP/s`),
   ].join('\n');
 }
 

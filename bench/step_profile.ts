@@ -1,6 +1,6 @@
 /** `bench --profile`: where a training step spends its time, on the device and on the host. */
 import { capsOf } from '../src/kernel/index.ts';
-import { type Ceilings, measureCeilings } from './ceilings.ts';
+import { type Ceilings, measureCeilings, multiplyCeiling, multiplyRates } from './ceilings.ts';
 import { type HostPhases, hostPhases } from './host_phases.ts';
 import { hostTime, trainingOf } from './model.ts';
 import { effortOn, timeRun } from './passes.ts';
@@ -48,8 +48,8 @@ const MOST_ROWS = 24;
 const MOST_GAPS = 3;
 
 /** The greater of the shares of the two ceilings that a kernel reaches. */
-const ofCeiling = ({ ms, flops, bytes }: KernelTime, { tflops, gbps }: Ceilings): number =>
-  Math.max(flops / ms / 1e9 / tflops, bytes / ms / 1e6 / gbps);
+const ofCeiling = ({ label, ms, flops, bytes }: KernelTime, ceilings: Ceilings): number =>
+  Math.max(flops / ms / 1e9 / multiplyCeiling(label, ceilings), bytes / ms / 1e6 / ceilings.gbps);
 
 const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
 
@@ -80,7 +80,10 @@ export function profileLines(profile: StepProfile): string[] {
   const recording = hostMs - copying - finishing - submitting;
   return [
     `${name}: ${ms.toFixed(2)} ms a step; its kernels, each timed by itself, ${total.toFixed(2)} ms in ${dispatches} dispatches`,
-    `ceilings of this run: ${ceilings.gbps.toPrecision(3)} GB/s, ${ceilings.tflops.toPrecision(3)} TFLOP/s in f32`,
+    [
+      `ceilings of this run: ${ceilings.gbps.toPrecision(3)} GB/s`,
+      ...multiplyRates(ceilings).map(([of, rate]) => `${of} ${rate.toPrecision(3)} TFLOP/s`),
+    ].join(', '),
     '          ms   share  times  ceiling  kernel',
     ...kernels.slice(0, MOST_ROWS).map(row),
     ...(rest.length > 0 ? [row(others)] : []),

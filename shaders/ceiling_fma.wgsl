@@ -1,10 +1,12 @@
-// ceiling_fma: CHAINS independent chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
+// ceiling_fma: CHAINS independent chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the rate that bench results are held against.
 // Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
 // Grid: WG invocations a workgroup. Each does rounds * CHAINS * 4 multiply-adds = rounds * CHAINS * 8 operations; rounds is a multiple of 8.
-// Precision: f32; the values stay near 1.
+// Precision: that of Scalar; the values come to 1.
 
 const WG: u32 = 256u;   // knob: invocations a workgroup
 const CHAINS: u32 = 8u; // knob: vec4 chains an invocation: 2, 4, 8 or 16
+alias Scalar = f32;     // knob: f16 multiplies and adds halves
+alias Vector = vec4f;   // knob: likewise, a vector of 4
 
 struct Dims {
   count: u32,
@@ -16,7 +18,7 @@ struct Dims {
 @group(0) @binding(1) var<uniform> dims: Dims;
 
 /// Eight links of one chain; those of other chains fill its latency.
-fn links(start: vec4f, f: vec4f, o: vec4f) -> vec4f {
+fn links(start: Vector, f: Vector, o: Vector) -> Vector {
   var v = fma(start, f, o);
   v = fma(v, f, o);
   v = fma(v, f, o);
@@ -34,9 +36,9 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let at = (wid.x + wid.y * groups.x) * WG + local;
-  let f = vec4f(dims.factor);
-  let o = vec4f(1.0 - dims.factor);
-  var v0 = vec4f(f32(local));
+  let f = Vector(Scalar(dims.factor));
+  let o = Vector(Scalar(1.0 - dims.factor));
+  var v0 = Vector(Scalar(local));
   var v1 = v0 + 1.0;
   var v2 = v0 + 2.0;
   var v3 = v0 + 3.0;
@@ -79,6 +81,6 @@ fn main(
   if (at < dims.count) {
     let low = v0 + v1 + v2 + v3 + v4 + v5 + v6 + v7;
     let high = v8 + v9 + v10 + v11 + v12 + v13 + v14 + v15;
-    y[at] = dot(low + high, vec4f(0.25));
+    y[at] = f32(dot(low + high, Vector(0.25)));
   }
 }

@@ -6,6 +6,7 @@
 //   out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
 //   bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
 //   gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+//   sums [splits * batch, m] = the sums of A's rows over k, as rounded, as bias gradients need: the first column of tiles takes them on the way
 // GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
 //   factors' linear maps. Of two subgroups side by side one makes the columns of x1, the other those of x2 beside them; each finishes half of both.
 // Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
@@ -48,6 +49,7 @@ const HAS_BIAS: bool = false;      // knob: add bias
 const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
+const HAS_SUMS: bool = false;      // knob: also write sums; with TRANS_A
 const GLU: bool = false;           // knob: gate one half of the columns by the other; with TRANS_B and no other epilogue but bias, pre
 
 struct Dims {
@@ -70,6 +72,7 @@ struct Dims {
 @group(0) @binding(5) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(6) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
 @group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read_write> sums: array<f32>; // optional: HAS_SUMS
 
 var<workgroup> parts: array<array<vec4u, PART>, 4>; // two subgroups' lines of A, then two's of B; at the end a subgroup's sums each
 
@@ -211,6 +214,49 @@ fn multiply(before: Sums, part_a: u32, part_b: u32, kk: u32) -> Sums {
   return s;
 }
 
+// Four of eight halves, the first or the last.
+fn four_of(words: vec2u) -> vec4f {
+  return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+}
+
+// What an invocation fetches of the same eight rows of A at a step, added up: the first four rows, or the last.
+fn low_sum(f: Fetched) -> vec4f {
+  let two = four_of(f.a0.xy) + four_of(f.a1.xy);
+  if (TM > 2u) {
+    return two + (four_of(f.a2.xy) + four_of(f.a3.xy));
+  }
+  return two;
+}
+
+fn high_sum(f: Fetched) -> vec4f {
+  let two = four_of(f.a0.zw) + four_of(f.a1.zw);
+  if (TM > 2u) {
+    return two + (four_of(f.a2.zw) + four_of(f.a3.zw));
+  }
+  return two;
+}
+
+// The sums of A's rows, of which every invocation has added up eight of some lines, as two vec4u of workgroup memory.
+fn write_sums(local: u32, slice: u32, row_base: u32, low: vec4f, high: vec4f) {
+  parts[local / 64u][local % 64u * 2u] = bitcast<vec4u>(low);
+  parts[local / 64u][local % 64u * 2u + 1u] = bitcast<vec4u>(high);
+  workgroupBarrier();
+  let quads = BM / 4u; // quad i is a half of what the invocations i / 2, i / 2 + BM / 8, ... hold
+  let row = row_base + local * 4u;
+  if (local < quads) {
+    var total = vec4f();
+    for (var i = local / 2u; i < THREADS; i += BM / 8u) {
+      total += bitcast<vec4f>(parts[i / 64u][i % 64u * 2u + local % 2u]);
+    }
+    let at = slice * dims.m + row;
+    if (row < dims.m) { sums[at] = total.x; }
+    if (row + 1u < dims.m) { sums[at + 1u] = total.y; }
+    if (row + 2u < dims.m) { sums[at + 2u] = total.z; }
+    if (row + 3u < dims.m) { sums[at + 3u] = total.w; }
+  }
+  workgroupBarrier();
+}
+
 const OUT_LINE: u32 = 4u * TN + 1u; // vec4u a row of sums in workgroup memory
 
 // Writes a line of a subgroup's matrices of sums.
@@ -246,23 +292,35 @@ fn main(
 
   let item_a = item_of(local, !TRANS_A, BM);
   let item_b = item_of(local, TRANS_B, BN);
+  let summing = HAS_SUMS && tile.col == 0u;
+  var a_low = vec4f();
+  var a_high = vec4f();
   var s = Sums();
   var next = fetch(item_a, item_b, from_a, from_b, 0u);
   var after = fetch(item_a, item_b, from_a, from_b, BK);
   for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
     // Past the end the fetches give zeros, so that a last odd step adds nothing.
     stage(item_a, item_b, next);
+    if (summing) {
+      a_low += low_sum(next);
+      a_high += high_sum(next);
+    }
     workgroupBarrier();
     next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
     s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
     workgroupBarrier();
     stage(item_a, item_b, after);
+    if (summing) {
+      a_low += low_sum(after);
+      a_high += high_sum(after);
+    }
     workgroupBarrier();
     after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
     s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
     workgroupBarrier();
   }
 
+  if (summing) { write_sums(local, tile.slice, tile.row, a_low, a_high); }
   let row_out = tile.row + (subgroup / 2u) * 16u * TM;
   let quad = lane % (4u * TN); // of a line of sums: that of an invocation stays the same
   let col_out = tile.col + select((subgroup % 2u) * 16u * TN, 0u, GLU) + quad * 4u;

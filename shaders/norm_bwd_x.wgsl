@@ -10,6 +10,7 @@
 // @use lanes_any
 // @use runs
 // @use norm_row
+// @use norm_gradient
 
 const LANES: u32 = 64u;           // knob, halved to fit: invocations a row, a power of two
 const ROWS: u32 = 4u;             // knob, halved to fit: rows a workgroup
@@ -50,9 +51,6 @@ fn put(i: u32, value: OElem) {
   dx[i] = value;
 }
 
-fn dy_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(dy[i])); }
-fn prior_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(prior[i])); }
-
 // dy carried back to xhat.
 fn to_xhat(at: u32, mod_base: u32, col: u32) -> f32 {
   var g = dy_at(at).x;
@@ -63,20 +61,6 @@ fn to_xhat(at: u32, mod_base: u32, col: u32) -> f32 {
     g *= weight_at(col).x;
   }
   return g;
-}
-
-fn dy_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return dy_at(at.x / 4u);
-  }
-  return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
-}
-
-fn prior_quad(at: vec4u) -> vec4f {
-  if (VEC) {
-    return prior_at(at.x / 4u);
-  }
-  return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
 }
 
 // What an invocation holds of a quad: g and xhat, 0 past the row's end.

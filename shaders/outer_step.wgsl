@@ -1,6 +1,6 @@
 // outer_step: the step that several ranks take together after local ones, by SGD with Nesterov's momentum.
 //   m = momentum m + grad; start = start - lr (grad + momentum m); param = start.
-// Buffers f32: param, start, m [count] updated; grad [count], the mean of all ranks' outer_gradient; hyper [2] = (lr, momentum). The
+// Buffers f32: param, start, m [count] updated; grad [count], the mean over all ranks of start - param; hyper [2] = (lr, momentum). The
 //   flat ones are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
 // Grid: one vec4 an invocation, WG invocations a workgroup.
 // Precision: f32. With lr 1, no momentum and one rank, param is what it was but for two roundings.

@@ -8252,6 +8252,8 @@ const ceiling_fma_ = {
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256 },
     CHAINS: { kind: 'const', type: 'u32', default: 8 },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Vector: { kind: 'alias', type: 'type', default: 'vec4f' },
   },
   workgroup: ['WG'],
   code: `
@@ -8261,6 +8263,8 @@ const ceiling_fma_ = {
 
 const WG: u32 = 256u;
 const CHAINS: u32 = 8u;
+alias Scalar = f32;
+alias Vector = vec4f;
 
 struct Dims {
 count: u32,
@@ -8272,7 +8276,7 @@ factor: f32,
 @group(0) @binding(1) var<uniform> dims: Dims;
 
 
-fn links(start: vec4f, f: vec4f, o: vec4f) -> vec4f {
+fn links(start: Vector, f: Vector, o: Vector) -> Vector {
 var v = fma(start, f, o);
 v = fma(v, f, o);
 v = fma(v, f, o);
@@ -8290,9 +8294,9 @@ fn main(
 @builtin(local_invocation_index) local: u32,
 ) {
 let at = (wid.x + wid.y * groups.x) * WG + local;
-let f = vec4f(dims.factor);
-let o = vec4f(1.0 - dims.factor);
-var v0 = vec4f(f32(local));
+let f = Vector(Scalar(dims.factor));
+let o = Vector(Scalar(1.0 - dims.factor));
+var v0 = Vector(Scalar(local));
 var v1 = v0 + 1.0;
 var v2 = v0 + 2.0;
 var v3 = v0 + 3.0;
@@ -8335,19 +8339,208 @@ v15 = links(v15, f, o);
 if (at < dims.count) {
 let low = v0 + v1 + v2 + v3 + v4 + v5 + v6 + v7;
 let high = v8 + v9 + v10 + v11 + v12 + v13 + v14 + v15;
-y[at] = dot(low + high, vec4f(0.25));
+y[at] = f32(dot(low + high, Vector(0.25)));
 }
 }` as string,
 } as const satisfies ShaderSource;
 
 /**
- * ceiling_fma: CHAINS independent chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the f32 rate that bench results are held against.
+ * ceiling_fma: CHAINS independent chains of vec4 multiply-adds an invocation, from registers, eight in a row without a branch: the rate that bench results are held against.
  * Buffers: y [count] f32, one result an invocation, so that nothing is optimised away.
  * Grid: WG invocations a workgroup. Each does rounds * CHAINS * 4 multiply-adds = rounds * CHAINS * 8 operations; rounds is a multiple of 8.
- * Precision: f32; the values stay near 1.
+ * Precision: that of Scalar; the values come to 1.
  */
 export interface CeilingFma extends Same<typeof ceiling_fma_> {}
 export const ceiling_fma: CeilingFma = ceiling_fma_;
+
+const ceiling_matrices_ = {
+  name: 'ceiling_matrices',
+  entryPoint: 'main',
+  bindings: {
+    y: { binding: 0, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 1, size: 8, fields: {
+    count: { type: 'u32', offset: 0 },
+    rounds: { type: 'u32', offset: 4 },
+  } },
+  knobs: {
+    TM: { kind: 'const', type: 'u32', default: 4 },
+    TN: { kind: 'const', type: 'u32', default: 4 },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const TM: u32 = 4u;
+const TN: u32 = 4u;
+
+struct Dims {
+count: u32,
+rounds: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<uniform> dims: Dims;
+
+const PART: u32 = 128u;
+const LINE: u32 = 2u;
+const SUM_LINE: u32 = 4u;
+var<workgroup> parts: array<array<vec4u, PART>, 4>;
+
+
+fn add_sum(before: f32, sum: Sum, subgroup: u32, lane: u32) -> f32 {
+put_sum(subgroup, 0u, sum, SUM_LINE);
+workgroupBarrier();
+let eight = bitcast<vec4f>(parts[subgroup][2u * lane]) + bitcast<vec4f>(parts[subgroup][2u * lane + 1u]);
+workgroupBarrier();
+return before + dot(eight, vec4f(0.125));
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+
+let half = pack2x16float(vec2f(f32(local / 32u + 1u)));
+parts[0][local] = vec4u(half);
+parts[1][local] = vec4u(half);
+workgroupBarrier();
+let x0 = left_at(0u, 0u, LINE, false);
+let x1 = left_at(0u, 32u, LINE, false);
+var x2 = Left();
+var x3 = Left();
+if (TM > 2u) {
+x2 = left_at(0u, 64u, LINE, false);
+x3 = left_at(0u, 96u, LINE, false);
+}
+let y0 = right_at(1u, 0u, LINE, false);
+let y1 = right_at(1u, 32u, LINE, false);
+let y2 = right_at(1u, 64u, LINE, false);
+let y3 = right_at(1u, 96u, LINE, false);
+var c00 = Sum();
+var c01 = Sum();
+var c02 = Sum();
+var c03 = Sum();
+var c10 = Sum();
+var c11 = Sum();
+var c12 = Sum();
+var c13 = Sum();
+var c20 = Sum();
+var c21 = Sum();
+var c22 = Sum();
+var c23 = Sum();
+var c30 = Sum();
+var c31 = Sum();
+var c32 = Sum();
+var c33 = Sum();
+for (var i = 0u; i < dims.rounds; i++) {
+c00 = add_product(x0, y0, c00);
+c01 = add_product(x0, y1, c01);
+c10 = add_product(x1, y0, c10);
+c11 = add_product(x1, y1, c11);
+if (TM > 2u) {
+c20 = add_product(x2, y0, c20);
+c21 = add_product(x2, y1, c21);
+c30 = add_product(x3, y0, c30);
+c31 = add_product(x3, y1, c31);
+}
+if (TN > 2u) {
+c02 = add_product(x0, y2, c02);
+c03 = add_product(x0, y3, c03);
+c12 = add_product(x1, y2, c12);
+c13 = add_product(x1, y3, c13);
+if (TM > 2u) {
+c22 = add_product(x2, y2, c22);
+c23 = add_product(x2, y3, c23);
+c32 = add_product(x3, y2, c32);
+c33 = add_product(x3, y3, c33);
+}
+}
+}
+workgroupBarrier();
+var total = add_sum(0.0, c00, subgroup, lane);
+total = add_sum(total, c01, subgroup, lane);
+total = add_sum(total, c10, subgroup, lane);
+total = add_sum(total, c11, subgroup, lane);
+if (TM > 2u) {
+total = add_sum(total, c20, subgroup, lane);
+total = add_sum(total, c21, subgroup, lane);
+total = add_sum(total, c30, subgroup, lane);
+total = add_sum(total, c31, subgroup, lane);
+}
+if (TN > 2u) {
+total = add_sum(total, c02, subgroup, lane);
+total = add_sum(total, c03, subgroup, lane);
+total = add_sum(total, c12, subgroup, lane);
+total = add_sum(total, c13, subgroup, lane);
+if (TM > 2u) {
+total = add_sum(total, c22, subgroup, lane);
+total = add_sum(total, c23, subgroup, lane);
+total = add_sum(total, c32, subgroup, lane);
+total = add_sum(total, c33, subgroup, lane);
+}
+}
+let at = (wid.x + wid.y * groups.x) * 128u + local;
+if (at < dims.count) {
+y[at] = total;
+}
+}
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&parts[part], at, line);
+}
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * ceiling_matrices: TM x TN independent sums of products of matrices a subgroup, from registers: the rate on subgroup matrices that bench
+ * results are held against, f16 times f16 into f32.
+ * Buffers: y [count] f32, one result an invocation: the total of its sums, 16 rounds times a product of (1 + .. + TM) and (1 + .. + TN).
+ * Grid: four subgroups of 32 a workgroup. Each does rounds * TM * TN products of 16 x 16 x 16, 8192 operations.
+ * Precision: whole numbers below 2^24, which f32 sums hold.
+ */
+export interface CeilingMatrices extends Same<typeof ceiling_matrices_> {}
+export const ceiling_matrices: CeilingMatrices = ceiling_matrices_;
 
 const channels_last_ = {
   name: 'channels_last',
@@ -13267,11 +13460,6 @@ let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
 }
 
-
-
-
-
-
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
 let width = WG / column_lanes(rows);
 let tiles = column_tiles(cols, rows);
@@ -14141,11 +14329,6 @@ let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
 }
 
-
-
-
-
-
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
 let width = WG / column_lanes(rows);
 let tiles = column_tiles(cols, rows);
@@ -15005,11 +15188,6 @@ fn column_tiles(cols: u32, rows: u32) -> u32 {
 let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
 }
-
-
-
-
-
 
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
 let width = WG / column_lanes(rows);
@@ -17801,6 +17979,7 @@ const matmul_matrix_ = {
     residual: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
     out: { binding: 5, access: 'read_write', element: 'OElem' },
     pre: { binding: 6, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
+    sums: { binding: 8, access: 'read_write', element: 'f32', optional: 'HAS_SUMS' },
   },
   uniform: { binding: 7, size: 36, fields: {
     m: { type: 'u32', offset: 0 },
@@ -17841,11 +18020,13 @@ const matmul_matrix_ = {
     HAS_GATE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    HAS_SUMS: { kind: 'const', type: 'bool', default: false },
     GLU: { kind: 'const', type: 'bool', default: false },
   },
   workgroup: [128],
   enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
   code: `
+
 
 
 
@@ -17898,6 +18079,7 @@ const HAS_BIAS: bool = false;
 const HAS_GATE: bool = false;
 const HAS_RESIDUAL: bool = false;
 const HAS_PRE: bool = false;
+const HAS_SUMS: bool = false;
 const GLU: bool = false;
 
 struct Dims {
@@ -17920,6 +18102,7 @@ residual_rows: u32,
 @group(0) @binding(5) var<storage, read_write> out: array<OElem>;
 @group(0) @binding(6) var<storage, read_write> pre: array<OElem>;
 @group(0) @binding(7) var<uniform> dims: Dims;
+@group(0) @binding(8) var<storage, read_write> sums: array<f32>;
 
 var<workgroup> parts: array<array<vec4u, PART>, 4>;
 
@@ -18061,6 +18244,49 @@ s.c33 = add_product(x3, y3, s.c33);
 return s;
 }
 
+
+fn four_of(words: vec2u) -> vec4f {
+return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+}
+
+
+fn low_sum(f: Fetched) -> vec4f {
+let two = four_of(f.a0.xy) + four_of(f.a1.xy);
+if (TM > 2u) {
+return two + (four_of(f.a2.xy) + four_of(f.a3.xy));
+}
+return two;
+}
+
+fn high_sum(f: Fetched) -> vec4f {
+let two = four_of(f.a0.zw) + four_of(f.a1.zw);
+if (TM > 2u) {
+return two + (four_of(f.a2.zw) + four_of(f.a3.zw));
+}
+return two;
+}
+
+
+fn write_sums(local: u32, slice: u32, row_base: u32, low: vec4f, high: vec4f) {
+parts[local / 64u][local % 64u * 2u] = bitcast<vec4u>(low);
+parts[local / 64u][local % 64u * 2u + 1u] = bitcast<vec4u>(high);
+workgroupBarrier();
+let quads = BM / 4u;
+let row = row_base + local * 4u;
+if (local < quads) {
+var total = vec4f();
+for (var i = local / 2u; i < THREADS; i += BM / 8u) {
+total += bitcast<vec4f>(parts[i / 64u][i % 64u * 2u + local % 2u]);
+}
+let at = slice * dims.m + row;
+if (row < dims.m) { sums[at] = total.x; }
+if (row + 1u < dims.m) { sums[at + 1u] = total.y; }
+if (row + 2u < dims.m) { sums[at + 2u] = total.z; }
+if (row + 3u < dims.m) { sums[at + 3u] = total.w; }
+}
+workgroupBarrier();
+}
+
 const OUT_LINE: u32 = 4u * TN + 1u;
 
 
@@ -18096,23 +18322,35 @@ let part_b = 2u + subgroup % 2u;
 
 let item_a = item_of(local, !TRANS_A, BM);
 let item_b = item_of(local, TRANS_B, BN);
+let summing = HAS_SUMS && tile.col == 0u;
+var a_low = vec4f();
+var a_high = vec4f();
 var s = Sums();
 var next = fetch(item_a, item_b, from_a, from_b, 0u);
 var after = fetch(item_a, item_b, from_a, from_b, BK);
 for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
 
 stage(item_a, item_b, next);
+if (summing) {
+a_low += low_sum(next);
+a_high += high_sum(next);
+}
 workgroupBarrier();
 next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
 s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
 workgroupBarrier();
 stage(item_a, item_b, after);
+if (summing) {
+a_low += low_sum(after);
+a_high += high_sum(after);
+}
 workgroupBarrier();
 after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
 s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
 workgroupBarrier();
 }
 
+if (summing) { write_sums(local, tile.slice, tile.row, a_low, a_high); }
 let row_out = tile.row + (subgroup / 2u) * 16u * TM;
 let quad = lane % (4u * TN);
 let col_out = tile.col + select((subgroup % 2u) * 16u * TN, 0u, GLU) + quad * 4u;
@@ -18274,7 +18512,7 @@ subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
 
 
 const BK: u32 = 32u;
-
+const THREADS: u32 = 128u;
 const BM: u32 = 32u * TM;
 const BN: u32 = 32u * TN;
 const K_LINE: u32 = BK / 8u + 1u;
@@ -18705,6 +18943,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * out [splits * batch, m, n], pre [same] = the value before act, for the backward of a fused activation or gate
  * bias [n]; residual [batch, residual_rows, n], row r reads row r % residual_rows (m for a plain residual, N for a position table)
  * gate: row r reads gate[(r / gate_rows) * gate_stride + gate_offset + col]
+ * sums [splits * batch, m] = the sums of A's rows over k, as rounded, as bias gradients need: the first column of tiles takes them on the way
  * GLU: the columns of B are x1 [n / 2], then x2 [n / 2]; out [batch, m, n / 2] = silu(x1 + bias) * (x2 + bias), pre [batch, m, n] both
  * factors' linear maps. Of two subgroups side by side one makes the columns of x1, the other those of x2 beside them; each finishes half of both.
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
@@ -20493,6 +20732,407 @@ return vec4u(i * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
 export interface MuonStep extends Same<typeof muon_step_> {}
 export const muon_step: MuonStep = muon_step_;
 
+const norm_bwd_ = {
+  name: 'norm_bwd',
+  entryPoint: 'main',
+  bindings: {
+    dy: { binding: 0, access: 'read', element: 'Elem' },
+    x: { binding: 1, access: 'read', element: 'Elem' },
+    stats: { binding: 2, access: 'read', element: 'f32' },
+    weight: { binding: 3, access: 'read', element: 'Column', optional: 'HAS_WEIGHT' },
+    modulation: { binding: 4, access: 'read', element: 'Mod' },
+    prior: { binding: 5, access: 'read', element: 'Elem', optional: 'HAS_PRIOR' },
+    dx: { binding: 6, access: 'read_write', element: 'OElem' },
+    dmodulation: { binding: 7, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 8, size: 24, fields: {
+    rows: { type: 'u32', offset: 0 },
+    cols: { type: 'u32', offset: 4 },
+    mod_rows: { type: 'u32', offset: 8 },
+    mod_stride: { type: 'u32', offset: 12 },
+    scale_offset: { type: 'u32', offset: 16 },
+    shift_offset: { type: 'u32', offset: 20, else: 0, optional: 'HAS_SHIFT' },
+  } },
+  knobs: {
+    LANES: { kind: 'const', type: 'u32', default: 16, halves: true },
+    ROWS: { kind: 'const', type: 'u32', default: 16, halves: true },
+    HELD: { kind: 'const', type: 'u32', default: 1 },
+    RMS: { kind: 'const', type: 'bool', default: false },
+    HAS_WEIGHT: { kind: 'const', type: 'bool', default: false },
+    HAS_SHIFT: { kind: 'const', type: 'bool', default: false },
+    HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    VEC_MOD: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    Column: { kind: 'alias', type: 'type', default: 'f32' },
+    Mod: { kind: 'alias', type: 'type', default: 'f32' },
+  },
+  workgroup: ['LANES', 'ROWS'],
+  code: `
+
+
+
+
+
+
+
+
+
+
+
+
+
+const LANES: u32 = 16u;
+const ROWS: u32 = 16u;
+const HELD: u32 = 1u;
+const RMS: bool = false;
+const HAS_WEIGHT: bool = false;
+const HAS_SHIFT: bool = false;
+const HAS_PRIOR: bool = false;
+const VEC: bool = false;
+const VEC_MOD: bool = false;
+alias Scalar = f32;
+alias Elem = f32;
+alias OElem = array<f32, 1>;
+alias Column = f32;
+alias Mod = f32;
+
+struct Dims {
+rows: u32,
+cols: u32,
+mod_rows: u32,
+mod_stride: u32,
+scale_offset: u32,
+shift_offset: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<Elem>;
+@group(0) @binding(1) var<storage, read> x: array<Elem>;
+@group(0) @binding(2) var<storage, read> stats: array<f32>;
+@group(0) @binding(3) var<storage, read> weight: array<Column>;
+@group(0) @binding(4) var<storage, read> modulation: array<Mod>;
+@group(0) @binding(5) var<storage, read> prior: array<Elem>;
+@group(0) @binding(6) var<storage, read_write> dx: array<OElem>;
+@group(0) @binding(7) var<storage, read_write> dmodulation: array<f32>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+var<workgroup> partial_dy: array<vec4f, LANES * ROWS>;
+var<workgroup> partial_dy_xhat: array<vec4f, LANES * ROWS>;
+
+fn put(i: u32, value: OElem) {
+dx[i] = value;
+}
+
+
+struct Place {
+base: u32,
+end: u32,
+mean: f32,
+rstd: f32,
+}
+
+
+struct Columns {
+factor: vec4f,
+dy: vec4f,
+dy_xhat: vec4f,
+}
+
+
+struct Held {
+dy: vec4f,
+xhat: vec4f,
+}
+
+fn columns(part: u32, lane: u32, q: u32) -> Columns {
+let quad = columns_of(lane, q, dims.cols);
+var factor = 1.0 + mod_quad(part * dims.mod_stride + dims.scale_offset + quad.at);
+if (HAS_WEIGHT) {
+factor *= weight_quad(quad.at);
+}
+return Columns(factor, vec4f(), vec4f());
+}
+
+fn hold(row: Place, lane: u32, q: u32) -> Held {
+let quad = columns_of(lane, q, row.end);
+let slope = dy_quad(row.base + quad.at);
+let xhat = (x_quad(row.base + quad.at) - row.mean) * row.rstd;
+return Held(select(vec4f(), slope, quad.live), select(vec4f(), xhat, quad.live));
+}
+
+fn with_row(c: Columns, held: Held) -> Columns {
+return Columns(c.factor, c.dy + held.dy, c.dy_xhat + held.dy * held.xhat);
+}
+
+fn pair_of(held: Held, c: Columns) -> vec2f {
+let g = held.dy * c.factor;
+return vec2f(sum_of_four(g), sum_of_four(g * held.xhat));
+}
+
+fn write_quad(row: Place, lane: u32, q: u32, held: Held, c: Columns, means: vec2f) {
+let quad = columns_of(lane, q, row.end);
+var value = row.rstd * (held.dy * c.factor - means.x - held.xhat * means.y);
+if (HAS_PRIOR) {
+value += prior_quad(row.base + quad.at);
+}
+put_quad(row.base, quad, value);
+}
+
+fn add_to(at: u32, live: vec4<bool>, col: vec4u, value: vec4f) {
+if (live.x) { dmodulation[at + col.x] += value.x; }
+if (live.y) { dmodulation[at + col.y] += value.y; }
+if (live.z) { dmodulation[at + col.z] += value.z; }
+if (live.w) { dmodulation[at + col.w] += value.w; }
+}
+
+
+fn add_sums(part: u32, lane: u32, row: u32, q: u32, c: Columns) {
+partial_dy[row * LANES + lane] = c.dy;
+partial_dy_xhat[row * LANES + lane] = c.dy_xhat;
+workgroupBarrier();
+if (row == 0u) {
+var by_shift = vec4f();
+var by_scale = vec4f();
+for (var i = 0u; i < min(ROWS, dims.mod_rows); i++) {
+by_shift += partial_dy[i * LANES + lane];
+by_scale += partial_dy_xhat[i * LANES + lane];
+}
+let quad = columns_of(lane, q, dims.cols);
+if (HAS_WEIGHT) {
+by_scale *= weight_quad(quad.at);
+}
+let at = part * dims.mod_stride;
+add_to(at + dims.scale_offset, quad.live, quad.at, by_scale);
+if (HAS_SHIFT) {
+add_to(at + dims.shift_offset, quad.live, quad.at, by_shift);
+}
+}
+workgroupBarrier();
+}
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_id) lid: vec3u,
+) {
+let part = wid.x + wid.y * groups.x;
+let begin = part * dims.mod_rows;
+if (begin >= dims.rows) {
+return;
+}
+let last = min(dims.rows, begin + dims.mod_rows);
+let lane = lid.x;
+var c0 = columns(part, lane, 0u);
+var c1 = Columns();
+var c2 = Columns();
+if (HELD > 1u) { c1 = columns(part, lane, 1u); }
+if (HELD > 2u) { c2 = columns(part, lane, 2u); }
+for (var first = begin; first < last; first += ROWS) {
+let index = first + lid.y;
+let live = index < last;
+let safe = select(begin, index, live);
+let row = Place(safe * dims.cols, select(0u, dims.cols, live), stats[safe * 2u], stats[safe * 2u + 1u]);
+var h1 = Held();
+var h2 = Held();
+let h0 = hold(row, lane, 0u);
+if (HELD > 1u) { h1 = hold(row, lane, 1u); }
+if (HELD > 2u) { h2 = hold(row, lane, 2u); }
+let sum = (pair_of(h0, c0) + pair_of(h1, c1)) + pair_of(h2, c2);
+var means = lanes_any_sum(sum, lane, lid.y) / f32(dims.cols);
+if (RMS) {
+means.x = 0.0;
+}
+write_quad(row, lane, 0u, h0, c0, means);
+c0 = with_row(c0, h0);
+if (HELD > 1u) {
+write_quad(row, lane, 1u, h1, c1, means);
+c1 = with_row(c1, h1);
+}
+if (HELD > 2u) {
+write_quad(row, lane, 2u, h2, c2, means);
+c2 = with_row(c2, h2);
+}
+}
+for (var q = 0u; q < min(HELD, dims.cols); q++) {
+var c = c0;
+if (HELD > 1u && q == 1u) { c = c1; }
+if (HELD > 2u && q == 2u) { c = c2; }
+add_sums(part, lane, lid.y, q, c);
+}
+}
+
+
+
+
+
+
+
+
+const MOST_READ: u32 = 32u;
+
+var<workgroup> lane_pairs: array<vec2f, 2u * LANES * ROWS>;
+var<private> lanes_turn: u32;
+
+fn lanes_any_sum(value: vec2f, lane: u32, row: u32) -> vec2f {
+if (LANES == 1u) {
+return value;
+}
+let base = lanes_turn * (LANES * ROWS) + row * LANES;
+lanes_turn = 1u - lanes_turn;
+lane_pairs[base + lane] = value;
+workgroupBarrier();
+if (LANES > MOST_READ && (LANES & (LANES - 1u)) == 0u) {
+for (var stride = LANES / 2u; stride > 0u; stride /= 2u) {
+if (lane < stride) {
+lane_pairs[base + lane] += lane_pairs[base + lane + stride];
+}
+workgroupBarrier();
+}
+return lane_pairs[base];
+}
+var total = vec2f(0.0);
+for (var i = 0u; i < LANES; i++) {
+total += lane_pairs[base + i];
+}
+return total;
+}
+
+
+
+
+
+
+
+fn x_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x[i])); }
+fn weight_at(i: u32) -> vec4f { return vec4f(weight[i]); }
+fn mod_at(i: u32) -> vec4f { return vec4f(modulation[i]); }
+
+fn x_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return x_at(at.x / 4u);
+}
+return vec4f(x_at(at.x).x, x_at(at.y).x, x_at(at.z).x, x_at(at.w).x);
+}
+
+fn weight_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return weight_at(at.x / 4u);
+}
+return vec4f(weight_at(at.x).x, weight_at(at.y).x, weight_at(at.z).x, weight_at(at.w).x);
+}
+
+fn mod_quad(at: vec4u) -> vec4f {
+if (VEC_MOD) {
+return mod_at(at.x / 4u);
+}
+return vec4f(mod_at(at.x).x, mod_at(at.y).x, mod_at(at.z).x, mod_at(at.w).x);
+}
+
+
+fn put_quad(base: u32, quad: Quad, value: vec4f) {
+let at = base + quad.at;
+if (VEC) {
+if (quad.live.x) { put(at.x / 4u, element(value)); }
+return;
+}
+if (quad.live.x) { put(at.x, element(vec4f(value.x))); }
+if (quad.live.y) { put(at.y, element(vec4f(value.y))); }
+if (quad.live.z) { put(at.z, element(vec4f(value.z))); }
+if (quad.live.w) { put(at.w, element(vec4f(value.w))); }
+}
+
+
+
+
+
+fn dy_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(dy[i])); }
+fn prior_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(prior[i])); }
+
+fn dy_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return dy_at(at.x / 4u);
+}
+return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
+}
+
+fn prior_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return prior_at(at.x / 4u);
+}
+return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
+}
+
+
+
+
+
+
+const SECOND: u32 = select(0u, 1u, VEC);
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
+}
+
+
+
+
+
+
+
+fn columns_of(lane: u32, q: u32, end: u32) -> Quad {
+if (VEC) {
+let c = 4u * (lane + q * LANES);
+return Quad(min(c, max(end, 4u) - 4u) + vec4u(0u, 1u, 2u, 3u), vec4<bool>(c < end));
+}
+return quad_of(0u, lane + 4u * q * LANES, end);
+}
+
+fn sum_of_four(v: vec4f) -> f32 {
+return (v.x + v.y) + (v.z + v.w);
+}
+
+
+
+
+struct Quad {
+at: vec4u,
+live: vec4<bool>,
+}
+
+
+fn quad_of(base: u32, c: u32, end: u32) -> Quad {
+let at = vec4u(c, c + LANES, c + 2u * LANES, c + 3u * LANES);
+return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * norm_bwd: all gradients of a modulated norm_fwd without weight's: norm_bwd_x and norm_bwd_modulation in one reading of dy and x.
+ * g = dy (1 + scale) weight;  dx = prior + rstd (g - mean(g) - xhat mean(g xhat)); RMSNorm leaves mean(g) out;
+ * dshift += sum of dy, dscale += weight * sum of dy xhat, over the rows that share them.
+ * Buffers, row-major f32: dy, x, prior, dx [rows, cols]; stats [rows, 2] = (mean, rstd); weight [cols];
+ * modulation [ceil(rows / mod_rows), mod_stride], scale of column c at scale_offset + c; dmodulation [same], ADDED to at scale_offset + c and
+ * shift_offset + c: the caller zeroes it, and several kernels add into columns of their own.
+ * Grid: a workgroup the mod_rows rows of a modulation row, ROWS at once, LANES invocations a row, which hold HELD quads of it and of the sums:
+ * for few rows of few columns, where two dispatches would be over before they are under way.
+ * Precision: f32, in one fixed order: no atomics.
+ * Source: the derivatives of shaders/norm_fwd.wgsl.
+ */
+export interface NormBwd extends Same<typeof norm_bwd_> {}
+export const norm_bwd: NormBwd = norm_bwd_;
+
 const norm_bwd_modulation_ = {
   name: 'norm_bwd_modulation',
   entryPoint: 'main',
@@ -20663,11 +21303,6 @@ fn column_tiles(cols: u32, rows: u32) -> u32 {
 let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
 }
-
-
-
-
-
 
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
 let width = WG / column_lanes(rows);
@@ -20880,11 +21515,6 @@ let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
 }
 
-
-
-
-
-
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
 let width = WG / column_lanes(rows);
 let tiles = column_tiles(cols, rows);
@@ -21008,6 +21638,7 @@ const norm_bwd_x_ = {
 
 
 
+
 const LANES: u32 = 64u;
 const ROWS: u32 = 4u;
 const RMS: bool = false;
@@ -21047,9 +21678,6 @@ fn put(i: u32, value: OElem) {
 dx[i] = value;
 }
 
-fn dy_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(dy[i])); }
-fn prior_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(prior[i])); }
-
 
 fn to_xhat(at: u32, mod_base: u32, col: u32) -> f32 {
 var g = dy_at(at).x;
@@ -21060,20 +21688,6 @@ if (HAS_WEIGHT) {
 g *= weight_at(col).x;
 }
 return g;
-}
-
-fn dy_quad(at: vec4u) -> vec4f {
-if (VEC) {
-return dy_at(at.x / 4u);
-}
-return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
-}
-
-fn prior_quad(at: vec4u) -> vec4f {
-if (VEC) {
-return prior_at(at.x / 4u);
-}
-return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
 }
 
 
@@ -21297,6 +21911,27 @@ if (quad.live.x) { put(at.x, element(vec4f(value.x))); }
 if (quad.live.y) { put(at.y, element(vec4f(value.y))); }
 if (quad.live.z) { put(at.z, element(vec4f(value.z))); }
 if (quad.live.w) { put(at.w, element(vec4f(value.w))); }
+}
+
+
+
+
+
+fn dy_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(dy[i])); }
+fn prior_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(prior[i])); }
+
+fn dy_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return dy_at(at.x / 4u);
+}
+return vec4f(dy_at(at.x).x, dy_at(at.y).x, dy_at(at.z).x, dy_at(at.w).x);
+}
+
+fn prior_quad(at: vec4u) -> vec4f {
+if (VEC) {
+return prior_at(at.x / 4u);
+}
+return vec4f(prior_at(at.x).x, prior_at(at.y).x, prior_at(at.z).x, prior_at(at.w).x);
 }
 
 
@@ -21833,61 +22468,6 @@ return Quad(base + min(at, vec4u(max(end, 1u) - 1u)), at < vec4u(end));
 export interface NormFwd extends Same<typeof norm_fwd_> {}
 export const norm_fwd: NormFwd = norm_fwd_;
 
-const outer_gradient_ = {
-  name: 'outer_gradient',
-  entryPoint: 'main',
-  bindings: {
-    start: { binding: 0, access: 'read', element: 'vec4f' },
-    param: { binding: 1, access: 'read', element: 'vec4f' },
-    grad: { binding: 2, access: 'read_write', element: 'vec4f' },
-  },
-  uniform: { binding: 3, size: 4, fields: {
-    count: { type: 'u32', offset: 0 },
-  } },
-  knobs: {
-    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
-  },
-  workgroup: ['WG'],
-  code: `
-
-
-
-
-
-const WG: u32 = 256u;
-
-struct Dims {
-count: u32,
-}
-
-@group(0) @binding(0) var<storage, read> start: array<vec4f>;
-@group(0) @binding(1) var<storage, read> param: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> grad: array<vec4f>;
-@group(0) @binding(3) var<uniform> dims: Dims;
-
-@compute @workgroup_size(WG)
-fn main(
-@builtin(workgroup_id) wid: vec3u,
-@builtin(num_workgroups) groups: vec3u,
-@builtin(local_invocation_index) local: u32,
-) {
-let i = (wid.x + wid.y * groups.x) * WG + local;
-if (i < (dims.count + 3u) / 4u) {
-grad[i] = start[i] - param[i];
-}
-}` as string,
-} as const satisfies ShaderSource;
-
-/**
- * outer_gradient: grad = start - param: how far local steps have gone, as a gradient at where they began.
- * Buffers f32: start, param and grad [count], padded to whole vec4s, so that four elements are one access, the padding with them.
- * Grid: one vec4 an invocation, WG invocations a workgroup.
- * Precision: f32, one rounding.
- * Source: Douillard et al. 2023 (DiLoCo), algorithm 1.
- */
-export interface OuterGradient extends Same<typeof outer_gradient_> {}
-export const outer_gradient: OuterGradient = outer_gradient_;
-
 const outer_step_ = {
   name: 'outer_step',
   entryPoint: 'main',
@@ -21950,7 +22530,7 @@ param[i] = select(param[i], next, live);
 /**
  * outer_step: the step that several ranks take together after local ones, by SGD with Nesterov's momentum.
  * m = momentum m + grad; start = start - lr (grad + momentum m); param = start.
- * Buffers f32: param, start, m [count] updated; grad [count], the mean of all ranks' outer_gradient; hyper [2] = (lr, momentum). The
+ * Buffers f32: param, start, m [count] updated; grad [count], the mean over all ranks of start - param; hyper [2] = (lr, momentum). The
  * flat ones are padded to whole vec4s, so that four elements are one access; elements past count keep their values.
  * Grid: one vec4 an invocation, WG invocations a workgroup.
  * Precision: f32. With lr 1, no momentum and one rank, param is what it was but for two roundings.
@@ -24755,23 +25335,18 @@ const sum_cols_ = {
   bindings: {
     x: { binding: 0, access: 'read', element: 'Elem' },
     out: { binding: 1, access: 'read_write', element: 'OutElem' },
-    tail: { binding: 3, access: 'read', element: 'Elem', optional: 'HAS_TAIL' },
-    tail_out: { binding: 4, access: 'read_write', element: 'OutElem', optional: 'HAS_TAIL' },
-    prior: { binding: 5, access: 'read', element: 'OutElem', optional: 'HAS_PRIOR' },
+    prior: { binding: 3, access: 'read', element: 'OutElem', optional: 'HAS_PRIOR' },
   },
-  uniform: { binding: 2, size: 20, fields: {
+  uniform: { binding: 2, size: 12, fields: {
     rows: { type: 'u32', offset: 0 },
     cols: { type: 'u32', offset: 4 },
     chunk_rows: { type: 'u32', offset: 8, else: 'rows' },
-    tail_cols: { type: 'u32', offset: 12, else: 0, optional: 'HAS_TAIL' },
-    tail_rows: { type: 'u32', offset: 16, else: 'rows' },
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
     LANES: { kind: 'const', type: 'u32', default: 8 },
     LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
     WIDTH: { kind: 'const', type: 'u32', default: 1 },
-    HAS_TAIL: { kind: 'const', type: 'bool', default: false },
     HAS_PRIOR: { kind: 'const', type: 'bool', default: false },
     Elem: { kind: 'alias', type: 'type', default: 'f32' },
     OutElem: { kind: 'alias', type: 'type', default: 'f32' },
@@ -24786,12 +25361,10 @@ const sum_cols_ = {
 
 
 
-
 const WG: u32 = 256u;
 const LANES: u32 = 8u;
 const LANES_FROM: u32 = 64u;
 const WIDTH: u32 = 1u;
-const HAS_TAIL: bool = false;
 const HAS_PRIOR: bool = false;
 alias Elem = f32;
 alias OutElem = f32;
@@ -24801,23 +25374,14 @@ struct Dims {
 rows: u32,
 cols: u32,
 chunk_rows: u32,
-tail_cols: u32,
-tail_rows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Elem>;
 @group(0) @binding(1) var<storage, read_write> out: array<OutElem>;
 @group(0) @binding(2) var<uniform> dims: Dims;
-@group(0) @binding(3) var<storage, read> tail: array<Elem>;
-@group(0) @binding(4) var<storage, read_write> tail_out: array<OutElem>;
-@group(0) @binding(5) var<storage, read> prior: array<OutElem>;
-
-var<private> in_tail: bool;
+@group(0) @binding(3) var<storage, read> prior: array<OutElem>;
 
 fn term(row: u32, col: u32) -> Summed {
-if (HAS_TAIL && in_tail) {
-return Summed(tail[row * (dims.tail_cols / WIDTH) + col]);
-}
 return Summed(x[row * (dims.cols / WIDTH) + col]);
 }
 
@@ -24827,22 +25391,10 @@ fn main(
 @builtin(num_workgroups) groups: vec3u,
 @builtin(local_invocation_index) local: u32,
 ) {
-let group = wid.x + wid.y * groups.x;
-let before = column_groups(dims.cols / WIDTH, dims.rows, dims.chunk_rows);
-let tails = HAS_TAIL && group >= before;
-in_tail = tails;
-let cols = select(dims.cols, dims.tail_cols, tails) / WIDTH;
-let rows = select(dims.chunk_rows, dims.tail_rows, tails);
-var p = column_part(select(group, group - before, tails), local, cols, rows);
-if (tails) {
-p.end = dims.tail_rows;
-}
-let sum = column_total(p, local, rows);
+let cols = dims.cols / WIDTH;
+let p = column_part(wid.x + wid.y * groups.x, local, cols, dims.chunk_rows);
+let sum = column_total(p, local, dims.chunk_rows);
 if (!p.owner) {
-return;
-}
-if (tails) {
-tail_out[p.col] = OutElem(sum);
 return;
 }
 let at = p.part * cols + p.col;
@@ -24898,11 +25450,6 @@ owner: bool,
 fn column_tiles(cols: u32, rows: u32) -> u32 {
 let width = WG / column_lanes(rows);
 return (cols + width - 1u) / width;
-}
-
-
-fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
-return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
 }
 
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
@@ -24966,15 +25513,220 @@ return runs.total + runs.block;
 
 /**
  * sum_cols: out[chunk, c] = sum of x[r, c] over the rows r of a chunk of chunk_rows rows.
- * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; tail [tail_rows, tail_cols], tail_out [tail_cols]: columns of
- * another matrix, summed whole, as the parts of a bias gradient beside those of its weight. prior, as out: what the sums of x are added to.
+ * Buffers, row-major f32: x [rows, cols], out [ceil(rows / chunk_rows), cols]; prior, as out: what the sums are added to.
  * Grid: columns are single ones, or WIDTH neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns where chunks have
  * at least LANES_FROM rows, LANES invocations a column (lib column_lanes). Two passes (chunks, then their sums) keep a GPU busy where
- * rows are many and columns few. The workgroups of the tail come after the others.
+ * rows are many and columns few.
  * Precision: f32, in one fixed order: no atomics; either side may be stored as f16.
  */
 export interface SumCols extends Same<typeof sum_cols_> {}
 export const sum_cols: SumCols = sum_cols_;
+
+const sum_parts_ = {
+  name: 'sum_parts',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'vec4f' },
+    tiles: { binding: 1, access: 'read', element: 'u32' },
+    out: { binding: 2, access: 'read_write', element: 'vec4f' },
+  },
+  uniform: { binding: 3, size: 12, fields: {
+    tiles: { type: 'u32', offset: 0 },
+    x_size: { type: 'u32', offset: 4 },
+    out_size: { type: 'u32', offset: 8 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    LANES: { kind: 'const', type: 'u32', default: 32 },
+    LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const LANES: u32 = 32u;
+const LANES_FROM: u32 = 64u;
+
+alias Summed = vec4f;
+
+struct Dims {
+tiles: u32,
+x_size: u32,
+out_size: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> tiles: array<u32>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+var<private> begin: u32;
+var<private> cols: u32;
+
+
+fn term(row: u32, col: u32) -> Summed {
+let at = begin + row * cols + col;
+if (cols % 4u == 0u) {
+return x[at / 4u];
+}
+var four = vec4f();
+for (var i = 0u; i < min(4u, cols - col); i++) {
+four[i] = x[(at + i) / 4u][(at + i) % 4u];
+}
+return four;
+}
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let group = wid.x + wid.y * groups.x;
+if (group >= dims.tiles) {
+return;
+}
+let tile = 5u * group;
+begin = tiles[tile];
+let place = tiles[tile + 1u];
+let rows = tiles[tile + 2u];
+cols = tiles[tile + 3u];
+let width = WG / column_lanes(rows);
+let col = tiles[tile + 4u] + 4u * (local % width);
+let live = col < cols;
+let p = ColumnPart(0u, col, 0u, rows, live, live && local < width);
+let sum = column_total(p, local, rows);
+if (p.owner) {
+out[(place + col) / 4u] = sum;
+}
+}
+
+
+
+
+
+
+
+
+var<workgroup> column_partials: array<Summed, WG>;
+
+
+fn column_lanes(rows: u32) -> u32 {
+return select(LANES, 1u, rows < LANES_FROM);
+}
+
+
+
+fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
+if (LANES == 1u || lanes == 1u) {
+return value;
+}
+column_partials[local] = value;
+workgroupBarrier();
+for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+if (local < stride) {
+column_partials[local] += column_partials[local + stride];
+}
+workgroupBarrier();
+}
+return column_partials[local];
+}
+
+
+struct ColumnPart {
+part: u32,
+col: u32,
+begin: u32,
+end: u32,
+live: bool,
+owner: bool,
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+let lanes = column_lanes(rows);
+var sums = Runs();
+if (p.live) {
+let length = 4u * RUN * lanes;
+for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+let stop = min(p.end, first + length);
+var row = first;
+var run = Summed();
+for (; row + 3u * lanes < stop; row += 4u * lanes) {
+run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+}
+for (; row < stop; row += lanes) {
+run += term(row, p.col);
+}
+add_run(&sums, run);
+}
+}
+return column_sum(sum_of(sums), local, lanes);
+}
+
+
+
+
+
+const RUN: u32 = 256u;
+
+struct Runs {
+total: Summed,
+block: Summed,
+count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
+}
+
+fn sum_of(runs: Runs) -> Summed {
+return runs.total + runs.block;
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * sum_parts: the sums down the columns of several matrices, each into its own place of out: the second pass of what was summed by parts.
+ * out[place + c] = sum over the rows r of a matrix of x[from + r cols + c].
+ * Buffers: f32 x and out, read and written as vectors of 4: a matrix and its place begin at multiples of 4, and a place has room for whole
+ * vectors, in which zeros follow its sums; tiles [tiles, 5], one a workgroup: where its matrix begins in x and its sums in out, the
+ * matrix's rows and columns, and the tile's first column.
+ * Grid: a workgroup a tile: WG vectors of columns, or WG / LANES of them where a matrix has at least LANES_FROM rows, LANES invocations
+ * each (lib column_lanes).
+ * Precision: f32, in the order of sum_cols: no atomics.
+ */
+export interface SumParts extends Same<typeof sum_parts_> {}
+export const sum_parts: SumParts = sum_parts_;
 
 const sum_rows_ = {
   name: 'sum_rows',

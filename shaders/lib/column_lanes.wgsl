@@ -45,11 +45,6 @@ fn column_tiles(cols: u32, rows: u32) -> u32 {
   return (cols + width - 1u) / width;
 }
 
-// Workgroups for all parts of `all` rows.
-fn column_groups(cols: u32, all: u32, rows: u32) -> u32 {
-  return column_tiles(cols, rows) * ((all + rows - 1u) / rows);
-}
-
 fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
   let width = WG / column_lanes(rows);
   let tiles = column_tiles(cols, rows);

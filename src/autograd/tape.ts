@@ -1,7 +1,9 @@
 import { type BuffersOf, type DimsOf, FixableError, type Kernel, type ShaderSource } from '../kernel/index.ts';
 import { cast } from '../kernels/cast.ts';
+import { sumCols } from '../kernels/reduce.ts';
 import { add } from '../kernels/residual.ts';
 import { type DType, type PassPrecision, type Storage, storedAs, Tensor, type Workspace } from '../tensor/index.ts';
+import { type InParts, PartSums } from './part_sums.ts';
 
 /** A broken rule of the tape: used twice, an op without a backward, a gradient asked before backward. */
 export class TapeError extends FixableError {
@@ -27,10 +29,21 @@ export interface GradSink {
    * the same kernel; ops whose kernel can do so say `fused`.
    */
   give(input: Tensor, write: (to: Tensor, prior?: Tensor) => void, fused?: 'fused'): void;
+  /**
+   * The inputs' gradients are sums: `write` fills the parts of each, f32 [parts, ...shape], which are summed later where nothing needs the
+   * sums before. Each input is one that needs a gradient.
+   */
+  giveSums(inputs: readonly SummedInput[], write: (parts: Tensor[]) => void): void;
   /** The input's gradient is `grad` itself: no copy is made. */
   pass(input: Tensor, grad: Tensor): void;
   /** `write` adds into `to`, which starts as zeros: for ops that own only some columns of the input. */
   addInto(input: Tensor, write: (to: Tensor) => void): void;
+}
+
+/** An input whose gradient is the sum of so many parts. */
+export interface SummedInput {
+  readonly input: Tensor;
+  readonly parts: number;
 }
 
 interface Gradient {
@@ -178,7 +191,9 @@ export class Tape {
       throw new TapeError('backward from a tensor that was not recorded', 'record its ops on this tape');
     this.#done = true;
     this.#gradients.set(output.storage, { tensor: this.#scaled(grad), exclusive: true });
-    this.#walk(new Sink(this, this.#gradients));
+    const sink = new Sink(this, this.#gradients);
+    this.#walk(sink);
+    sink.finish();
   }
 
   /** The gradient that a backward starts from, times the loss scale. */
@@ -222,10 +237,17 @@ export class Tape {
 class Sink implements GradSink {
   readonly #tape: Tape;
   readonly #gradients: Map<Storage, Gradient>;
+  readonly #sums: PartSums;
 
   constructor(tape: Tape, gradients: Map<Storage, Gradient>) {
     this.#tape = tape;
     this.#gradients = gradients;
+    this.#sums = new PartSums(tape.workspace);
+  }
+
+  /** Makes what sums are still to be made. */
+  finish(): void {
+    this.#sums.finish();
   }
 
   needs(input: Tensor): boolean {
@@ -234,7 +256,7 @@ class Sink implements GradSink {
 
   give(input: Tensor, write: (to: Tensor, prior?: Tensor) => void, fused?: 'fused'): void {
     if (!this.needs(input)) return;
-    const prior = this.#gradients.get(input.storage);
+    const prior = this.#prior(input);
     const home = this.#home(input);
     if (!prior) {
       const to = home ?? this.#like(input);
@@ -254,9 +276,30 @@ class Sink implements GradSink {
     this.#tape.release(extra);
   }
 
+  giveSums(inputs: readonly SummedInput[], write: (parts: Tensor[]) => void): void {
+    const homes = inputs.map(({ input, parts }) => ({ to: this.#prior(input) ? undefined : this.#home(input), parts }));
+    if (homes.every((home): home is InParts => home.to !== undefined)) {
+      this.#sums.add(homes, write);
+      for (const [i, { input }] of inputs.entries())
+        this.#gradients.set(input.storage, { tensor: (homes[i] as InParts).to, exclusive: true });
+      return;
+    }
+    const tape = this.#tape;
+    const made = inputs.map(({ input, parts }) => tape.alloc(parts, ...input.shape));
+    write(made);
+    for (const [i, { input, parts }] of inputs.entries()) {
+      const x = made[i] as Tensor;
+      this.give(input, (out) => {
+        const dims = { rows: parts, cols: input.count, chunk_rows: parts };
+        tape.run(sumCols.prepare(tape.workspace.device, { outDtype: storedAs(out) }, dims), { x, out }, dims);
+      });
+      tape.release(x);
+    }
+  }
+
   pass(input: Tensor, grad: Tensor): void {
     if (!this.needs(input)) return;
-    const prior = this.#gradients.get(input.storage);
+    const prior = this.#prior(input);
     if (prior) {
       this.#sum(input, prior, grad);
       return;
@@ -273,7 +316,7 @@ class Sink implements GradSink {
 
   addInto(input: Tensor, write: (to: Tensor) => void): void {
     if (!this.needs(input)) return;
-    const prior = this.#gradients.get(input.storage);
+    const prior = this.#prior(input);
     if (prior?.exclusive) {
       write(prior.tensor);
       return;
@@ -283,6 +326,13 @@ class Sink implements GradSink {
     else this.#tape.workspace.stream.clear(to);
     write(to);
     this.#replace(input, prior, to);
+  }
+
+  /** A gradient that arrived before, whose numbers are there. */
+  #prior(input: Tensor): Gradient | undefined {
+    const prior = this.#gradients.get(input.storage);
+    if (prior && this.#sums.awaits(prior.tensor)) this.#sums.finish();
+    return prior;
   }
 
   /** Room for a gradient, which is stored as what it is of. */

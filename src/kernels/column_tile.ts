@@ -21,11 +21,11 @@ export interface ColumnOptions {
   vec?: boolean;
 }
 
-/** `choose` and `unshaped` of the kernels that sum down columns, which leave `vec` open. `others` are columns beside `cols`. */
-export const byColumns = <O extends ColumnOptions | undefined, D = unknown>(others: (d: D) => boolean = () => true) => {
-  const fits = (d: { cols: number } & D) => d.cols % 4 === 0 && others(d);
+/** `choose` and `unshaped` of the kernels that sum down columns, which leave `vec` open. */
+export const byColumns = <O extends ColumnOptions | undefined>() => {
+  const fits = (d: { cols: number }) => d.cols % 4 === 0;
   return {
-    choose: (o: O, shape: { cols: number } & D, caps: Caps): O => ({
+    choose: (o: O, shape: { cols: number }, caps: Caps): O => ({
       ...o,
       vec: o?.vec ?? (!caps.software && fits(shape)),
     }),

@@ -4,7 +4,7 @@ import { LARGEST_PARTS } from './largest_tile.ts';
 import type { MatmulOptions, MatmulShape, MatmulTile } from './matmul_tile.ts';
 import { unshaped } from './matmul_tile.ts';
 import {
-  gluOnMatrices,
+  fusedOnMatrices,
   hasMatrices,
   type MatrixMatmulOptions,
   matrixKnobs,
@@ -22,6 +22,7 @@ export {
   type MatrixMatmulTile,
   type MatrixTile,
   matrixGluTile,
+  matrixSumsOnTheWay,
   type Precision,
   type Split3Tile,
 } from './matrix_tile.ts';
@@ -65,6 +66,7 @@ export function defineMatrixMatmul(
       {
         ...productOptions,
         glu: optional(flag),
+        sums: optional(flag),
         precision: optional(oneOf('f32', 'f16', 'f32x3')),
         tile: optional(matrixTile),
       },
@@ -72,7 +74,7 @@ export function defineMatrixMatmul(
         const { precision, tile, dtype = 'f32', bDtype = dtype } = o;
         if ((precision === 'f32x3' || tile?.kind === 'f32x3') && (dtype === 'f16' || bDtype === 'f16'))
           return { what: 'precision f32x3 has operands of f16', fix: 'give f32 operands, or precision f16' };
-        return gluOnMatrices(o);
+        return fusedOnMatrices(o);
       },
     ),
     knobs: (o) => {

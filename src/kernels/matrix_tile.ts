@@ -10,7 +10,7 @@ import {
   type ProductDims,
   unshaped,
 } from './matmul_tile.ts';
-import { fusedTiles, gluAlone, split, tileKinds, vec } from './product_tile.ts';
+import { fusedTiles, gluAlone, split, sumsOnTheWay, tileKinds, vec } from './product_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
 
 /** In what a product is taken: f32; operands rounded to f16 with f32 sums; or f32 by three products of halves. */
@@ -37,6 +37,8 @@ export interface MatrixMatmulOptions extends Omit<MatmulOptions, 'tile' | 'glu' 
   precision?: Precision;
   /** As `glu` of `MatmulOptions`, with the tile of `matrixGluTile` or `gluTile`. */
   glu?: boolean;
+  /** As `sums` of `MatmulOptions`, of A as it is multiplied; layout tn, a tile of kind matrix or one that `matmul` has it with. */
+  sums?: boolean;
   /** The tiling; see `chooseMatrixMatmul`. */
   tile?: MatrixMatmulTile;
 }
@@ -109,12 +111,19 @@ export function matrixGluTile(shape: MatmulShape, caps: Caps): MatrixTile | unde
   return tile.kind === 'matrix' ? tile : undefined;
 }
 
-/** What `glu` does not go with. */
-export function gluOnMatrices(o: MatrixMatmulOptions): { what: string; fix: string } | undefined {
-  if (!o.glu) return undefined;
+/** Whether a product of a tile takes the sums of A's rows on the way: those of halves are exact there. */
+export const matrixSumsOnTheWay = (tile: MatrixMatmulTile, dtype: 'f32' | 'f16'): boolean =>
+  tile.kind === 'matrix' ? dtype === 'f16' : tile.kind !== 'f32x3' && sumsOnTheWay(tile);
+
+/** What `glu` and `sums` do not go with. */
+export function fusedOnMatrices(o: MatrixMatmulOptions): { what: string; fix: string } | undefined {
+  if (!o.glu && !o.sums) return undefined;
   if (o.tile?.kind !== 'matrix' && o.tile?.kind !== 'f32x3') return fusedTiles(o as MatmulOptions);
+  const fused = o.glu ? 'glu' : 'sums';
   if (o.tile.kind === 'f32x3')
-    return { what: 'glu with a tile of f32x3', fix: 'take a product and swiglu, or precision f16' };
+    return { what: `${fused} with a tile of f32x3`, fix: 'take it apart, by swiglu or sumCols, or precision f16' };
+  if (o.sums && o.layout !== 'tn')
+    return { what: `sums with layout ${o.layout}`, fix: 'give layout tn, or use sumCols' };
   return gluAlone(o);
 }
 
@@ -161,6 +170,7 @@ export function matrixKnobs(
   return {
     ...out,
     GLU: o.glu ?? false,
+    HAS_SUMS: o.sums ?? false,
     TM: tile.tm,
     TN: tile.tn,
     WORDS_A: words.a,

@@ -1,7 +1,17 @@
-import { defineKernel, flag, group, oneOf, optional } from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { byColumns, type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
-import { checkTile, forShape, type NormShape, type NormTile, normTile, tileKnobs } from './norm_tile.ts';
+import {
+  checkTile,
+  chooseNormBackward,
+  forShape,
+  MOST_SUMMED,
+  type NormShape,
+  type NormTile,
+  normTile,
+  tileKnobs,
+  withVectors,
+} from './norm_tile.ts';
 import { checkFours } from './vec_tile.ts';
 
 export type { ColumnTile } from './column_tile.ts';
@@ -91,6 +101,94 @@ export const normBackwardX = defineKernel({
 });
 
 /** Which parts the forward had. */
+export interface NormBackwardOptions {
+  kind: 'layer' | 'rms';
+  weight?: boolean;
+  shift?: boolean;
+  /** Add `prior`, a gradient of x from elsewhere. */
+  prior?: boolean;
+  /** `held` is 1 to 3. */
+  tile?: NormTile;
+  /** As the forward's. */
+  vecModulation?: boolean;
+  /** How dy, x, prior and dx are stored; default f32. All else is f32. */
+  dtype?: 'f32' | 'f16';
+}
+
+/** Turns that a workgroup takes over the rows of a modulation row at most: of more, other workgroups would do some meanwhile. */
+const MOST_TURNS = 4;
+
+/** Whether `normBackward` serves a shape in one dispatch as fast as two do: rows of few columns, of which few share a modulation row. */
+export function fusesNormBackward({ cols, mod_rows }: { cols: number; mod_rows: number }, caps: Caps): boolean {
+  const tile = chooseNormBackward(cols, caps);
+  return !caps.software && tile !== undefined && mod_rows <= MOST_TURNS * tile.rows;
+}
+
+/**
+ * The gradients of `norm` with a scale, by x as `normBackwardX` has it, by scale and shift as `normBackwardModulation` has them, in one
+ * reading of dy and x; of a forward without bias. Buffers f32: dy, x, prior, dx [rows, cols]; stats [rows, 2]; weight [cols]; modulation and
+ * dmodulation [ceil(rows/mod_rows), mod_stride], ADDED to. Where it is the faster one says `fusesNormBackward`. See shaders/norm_bwd.wgsl.
+ */
+export const normBackward = defineKernel({
+  shader: shaders.norm_bwd,
+  choose: (o: NormBackwardOptions, shape: NormShape, caps) => {
+    const tile = o.tile ?? chooseNormBackward(shape.cols, caps);
+    return tile ? withVectors({ ...o, tile }, shape) : o;
+  },
+  options: group<NormBackwardOptions>({
+    kind,
+    weight: optional(flag),
+    shift: optional(flag),
+    prior: optional(flag),
+    dtype: optional(oneOf('f32', 'f16')),
+    tile: normTile,
+    vecModulation: optional(flag),
+  }),
+  knobs: (o: NormBackwardOptions) => ({
+    ...tileKnobs(o),
+    HELD: o.tile?.held || 1,
+    RMS: o.kind === 'rms',
+    HAS_WEIGHT: o.weight ?? false,
+    HAS_SHIFT: o.shift ?? false,
+    HAS_PRIOR: o.prior ?? false,
+    LANES: o.tile?.lanes,
+    ROWS: o.tile?.rows,
+  }),
+  sizes: (d) => {
+    const all = d.rows * d.cols;
+    const modulation = modulationSize(d);
+    return {
+      ...{ dy: all, x: all, prior: all, dx: all, stats: d.rows * 2, weight: d.cols },
+      ...{ modulation, dmodulation: modulation },
+    };
+  },
+  grid: (d) => Math.ceil(d.rows / d.mod_rows),
+  check: (d, k) => {
+    const held = k.HELD as number;
+    if (held > MOST_SUMMED)
+      return {
+        what: `tile.held is ${held}`,
+        fix: `give ${MOST_SUMMED} at most, or normBackwardX and normBackwardModulation`,
+      };
+    return (
+      checkShape(d) ??
+      (k.HAS_SHIFT ? checkApart(d) : undefined) ??
+      checkColumns(d, Math.max(d.scale_offset, d.shift_offset)) ??
+      checkTile(d, k)
+    );
+  },
+});
+
+/** Columns of scale and shift must not overlap: both are added to. */
+function checkApart(d: { cols: number; scale_offset: number; shift_offset: number }): Wrong | undefined {
+  if (Math.abs(d.scale_offset - d.shift_offset) >= d.cols) return undefined;
+  return {
+    what: `columns of scale (from ${d.scale_offset}) and shift (from ${d.shift_offset}) overlap`,
+    fix: `keep the offsets at least cols = ${d.cols} apart`,
+  };
+}
+
+/** Which parts the forward had. */
 export interface NormBackwardModulationOptions {
   /** Accepted so that the options of the three backwards agree; the stats already hold mean 0 for RMSNorm. */
   kind?: 'layer' | 'rms';
@@ -145,12 +243,8 @@ export const normBackwardModulation = defineKernel({
   grid: (d, k) => Math.ceil(d.rows / d.mod_rows) * columnTiles(d.cols, d.mod_rows, k),
   check: (d, k) => {
     if (!k.HAS_SCALE && !k.HAS_SHIFT) return { what: 'neither scale nor shift is asked for', fix: 'set one of them' };
-    if (k.HAS_SCALE && k.HAS_SHIFT && Math.abs(d.scale_offset - d.shift_offset) < d.cols) {
-      return {
-        what: `columns of scale (from ${d.scale_offset}) and shift (from ${d.shift_offset}) overlap`,
-        fix: `keep the offsets at least cols = ${d.cols} apart`,
-      };
-    }
+    const overlap = k.HAS_SCALE && k.HAS_SHIFT ? checkApart(d) : undefined;
+    if (overlap) return overlap;
     const last = Math.max(k.HAS_SCALE ? d.scale_offset : 0, k.HAS_SHIFT ? d.shift_offset : 0);
     return checkShape(d) ?? checkColumns(d, last) ?? checkFours('cols', d.cols, k);
   },

@@ -38,6 +38,19 @@ export function chooseNorm(cols: number, caps: Caps, pass: 'forward' | 'backward
   return held > MOST_HELD ? { lanes, rows } : { lanes, rows, held, vec: cols % 4 === 0 };
 }
 
+/** Most quads of a row, and of sums down columns, that an invocation of `normBackward` holds. */
+export const MOST_SUMMED = 3;
+
+/** Likewise of `normBackward`, which holds rows on every adapter; undefined for more columns than a workgroup holds. Pure. */
+export function chooseNormBackward(cols: number, caps: Caps): (NormTile & { held: number }) | undefined {
+  const size = tileSize(caps);
+  const quads = Math.ceil(cols / 4);
+  let lanes = Math.min(16, size);
+  while (lanes < size && quads > MOST_SUMMED * lanes) lanes *= 2;
+  const held = Math.ceil(quads / lanes);
+  return held > MOST_SUMMED ? undefined : { lanes, rows: size / lanes, held, vec: cols % 4 === 0 };
+}
+
 /** What serves rows of any width. */
 export function anyNorm(caps: Caps): NormTile {
   const { lanes, rows } = chooseNorm(512, caps);
@@ -69,11 +82,14 @@ export function forShape<O extends { tile?: NormTile; vecModulation?: boolean }>
   caps: Caps,
   pass: 'forward' | 'backward',
 ): O {
-  if (o.tile) return o;
-  const tile = chooseNorm(shape.cols, caps, pass);
+  return o.tile ? o : withVectors({ ...o, tile: chooseNorm(shape.cols, caps, pass) }, shape);
+}
+
+/** Options whose modulation is read by vectors where tile and shape allow it, unless they say how. */
+export function withVectors<O extends { tile?: NormTile; vecModulation?: boolean }>(o: O, shape: NormShape): O {
   const { mod_stride = 0, scale_offset = 0, shift_offset = 0 } = shape;
   const aligned = [mod_stride, scale_offset, shift_offset].every((n) => n % 4 === 0);
-  return { ...o, tile, ...(tile.vec && aligned && { vecModulation: true }) };
+  return o.tile?.vec && aligned && o.vecModulation === undefined ? { ...o, vecModulation: true } : o;
 }
 
 /** The knobs that both directions have for their tile. */

@@ -263,16 +263,6 @@ export const muonStep = defineKernel({
 });
 
 /**
- * grad = start - param: what local steps come to, as a gradient. Buffers f32: start, param [count]; grad [count] written, all padded to 16
- * bytes. See shaders/outer_gradient.wgsl.
- */
-export const outerGradient = defineKernel({
-  shader: shaders.outer_gradient,
-  sizes: ({ count }) => ({ start: count, param: count, grad: count }),
-  grid: (d, k) => groupsOf(d.count, k, 4),
-});
-
-/**
  * A step by Nesterov's momentum from where local steps began. Buffers f32: param, start, m [count] updated, grad [count], all padded to 16
  * bytes; hyper [2] = (lr, momentum). See shaders/outer_step.wgsl.
  */

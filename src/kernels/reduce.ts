@@ -1,6 +1,6 @@
-import { type Caps, defineKernel, flag, group, optional, PORTABLE } from '../kernel/index.ts';
+import { type Caps, defineKernel, flag, group, type KnobValue, optional, PORTABLE } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
-import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
+import { byColumns, type ColumnOptions, type ColumnTile, columnLanes, columnTile, columnTiles } from './column_tile.ts';
 import { type RowTile, rowTile } from './row_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
 import { elem, type Stored, stored } from './vec_tile.ts';
@@ -9,13 +9,11 @@ import { elem, type Stored, stored } from './vec_tile.ts';
 export interface SumColsOptions extends ColumnOptions {
   /** With vec, columns are read eight at a time: cols is a multiple of 8. Default by the shape, for x of f16. */
   eights?: boolean;
-  /** Also sum the columns of a second tensor whole: buffers tail and tail_out, dims tail_cols and tail_rows. */
-  tail?: boolean;
   /** Add the sums to numbers that are there: buffer prior, as out. */
   prior?: boolean;
-  /** How x and tail are stored; default f32. Sums are f32. */
+  /** How x is stored; default f32. Sums are f32. */
   dtype?: Stored;
-  /** How out and tail_out are stored; default f32. */
+  /** How out and prior are stored; default f32. */
   outDtype?: Stored;
 }
 
@@ -42,10 +40,9 @@ export function chooseChunk(rows: number, cols: number, caps: Caps = PORTABLE, d
 interface SumColsShape {
   rows?: number;
   cols: number;
-  tail_cols?: number;
 }
 
-const columns = byColumns<SumColsOptions | undefined, { tail_cols?: number }>((d) => (d.tail_cols ?? 0) % 4 === 0);
+const columns = byColumns<SumColsOptions | undefined>();
 
 /** Elements of `width` numbers. */
 const wide = (width: number, dtype: Stored = 'f32') =>
@@ -53,16 +50,14 @@ const wide = (width: number, dtype: Stored = 'f32') =>
 
 /**
  * Sums down columns, by chunks of rows: `out[chunk, c] = sum of x[r, c]` over the chunk's rows. For bias gradients, split-k
- * partial products and second passes. Buffers of `dtype`: x [rows, cols], of `outDtype`: out [ceil(rows/chunk_rows), cols]; with `tail` also tail
- * [tail_rows, tail_cols] and its sums tail_out [tail_cols] (tail_rows left out: rows), with `prior`, as out, what is added to the sums of x.
- * With a shape, the columns of both are read four at a time, or eight of f16, where they can be. See shaders/sum_cols.wgsl.
+ * partial products and second passes. Buffers of `dtype`: x [rows, cols], of `outDtype`: out [ceil(rows/chunk_rows), cols]; with `prior`, as out,
+ * what is added to the sums. With a shape, the columns are read four at a time, or eight of f16, where they can be. See shaders/sum_cols.wgsl.
  */
 export const sumCols = defineKernel({
   shader: shaders.sum_cols,
   choose: (o: SumColsOptions | undefined, shape: SumColsShape, caps: Caps): SumColsOptions => {
     const chosen = columns.choose(o, shape, caps);
-    const whole = shape.cols % 8 === 0 && (shape.tail_cols ?? 0) % 8 === 0;
-    return { ...chosen, eights: o?.eights ?? (chosen?.vec === true && o?.dtype === 'f16' && whole) };
+    return { ...chosen, eights: o?.eights ?? (chosen?.vec === true && o?.dtype === 'f16' && shape.cols % 8 === 0) };
   },
   unshaped: columns.unshaped,
   options: group<SumColsOptions>(
@@ -70,7 +65,6 @@ export const sumCols = defineKernel({
       tile: columnTile,
       vec: optional(flag),
       eights: optional(flag),
-      tail: optional(flag),
       prior: optional(flag),
       dtype: stored,
       outDtype: stored,
@@ -83,7 +77,6 @@ export const sumCols = defineKernel({
     return {
       LANES: columnLanes('sum_cols', o ?? {}, caps),
       WIDTH: width,
-      HAS_TAIL: o?.tail ?? false,
       HAS_PRIOR: o?.prior ?? false,
       Elem: wide(width, o?.dtype),
       OutElem: wide(width, o?.outDtype),
@@ -96,23 +89,58 @@ export const sumCols = defineKernel({
       x: d.rows * d.cols,
       out: chunks * d.cols,
       prior: chunks * d.cols,
-      tail: d.tail_rows * d.tail_cols,
-      tail_out: d.tail_cols,
     };
   },
-  grid: (d, k) =>
-    Math.ceil(d.rows / d.chunk_rows) * columnTiles(d.cols, d.chunk_rows, k) + columnTiles(d.tail_cols, d.tail_rows, k),
+  grid: (d, k) => Math.ceil(d.rows / d.chunk_rows) * columnTiles(d.cols, d.chunk_rows, k),
   check: (d, k) => {
     if (d.chunk_rows === 0)
       return { what: 'chunk_rows is 0', fix: 'use chooseChunk(rows, cols), or rows for one chunk' };
-    for (const name of ['cols', 'tail_cols'] as const)
-      if (d[name] % (k.WIDTH as number) !== 0)
-        return {
-          what: `${name} is ${d[name]}, but rows are accessed ${k.WIDTH} numbers at a time`,
-          fix: 'create the kernel without vec and eights, or for this shape',
-        };
-    return undefined;
+    if (d.cols % (k.WIDTH as number) === 0) return undefined;
+    return {
+      what: `cols is ${d.cols}, but rows are accessed ${k.WIDTH} numbers at a time`,
+      fix: 'create the kernel without vec and eights, or for this shape',
+    };
   },
+});
+
+/** A matrix whose columns `sumParts` sums. */
+export interface Parts {
+  /** Its first element in x, a multiple of 4. */
+  readonly begin: number;
+  /** Where its sums begin in out, a multiple of 4: they take whole fours, zeros after the last. */
+  readonly place: number;
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** What `sumParts` reads of `matrices`, five numbers a workgroup: [tiles, 5]. @param knobs the kernel's. */
+export function tilesOfParts(
+  matrices: readonly Parts[],
+  knobs: Readonly<Record<string, KnobValue>>,
+): Uint32Array<ArrayBuffer> {
+  const tiles = matrices.flatMap(({ begin, place, rows, cols }) => {
+    const count = columnTiles(cols, rows, { ...knobs, WIDTH: 4 });
+    return Array.from({ length: count }, (_, tile) => [begin, place, rows, cols, tile * columnsATile(rows, knobs)]);
+  });
+  return Uint32Array.from(tiles.flat());
+}
+
+/** Columns that a workgroup of `sumParts` sums. */
+const columnsATile = (rows: number, { WG, LANES, LANES_FROM }: Readonly<Record<string, KnobValue>>) =>
+  (4 * (WG as number)) / (rows < (LANES_FROM as number) ? 1 : (LANES as number));
+
+/**
+ * Sums down the columns of several matrices in one dispatch: the second pass of split products and of bias gradients, each into its own
+ * place of one buffer. Buffers: f32 x [x_size], out [out_size]; u32 tiles [tiles, 5] by `tilesOfParts`. See shaders/sum_parts.wgsl.
+ */
+export const sumParts = defineKernel({
+  shader: shaders.sum_parts,
+  options: group<{ tile?: ColumnTile }>({ tile: columnTile }),
+  knobs: (o: { tile?: ColumnTile } | undefined, caps) => ({
+    LANES: columnLanes('sum_parts', { ...o, vec: true }, caps),
+  }),
+  sizes: (d) => ({ x: d.x_size, tiles: 5 * d.tiles, out: d.out_size }),
+  grid: (d) => d.tiles,
 });
 
 /** Sums or means, and how a row is covered. */

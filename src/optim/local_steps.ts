@@ -1,4 +1,5 @@
-import { outerGradient, outerStep } from '../kernels/optimizer.ts';
+import { lincomb } from '../kernels/lincomb.ts';
+import { outerStep } from '../kernels/optimizer.ts';
 import { FlatBuffers, type FlatParameters, type Tensor, type Workspace } from '../tensor/index.ts';
 import type { Averager } from './learner_options.ts';
 import type { LocalStepsOptions } from './local_steps_options.ts';
@@ -15,6 +16,8 @@ export class LocalSteps {
   readonly #start: FlatBuffers;
   readonly #momentum: FlatBuffers;
   readonly #hyper: Tensor;
+  /** Coefficients of start - param. */
+  readonly #difference: Tensor;
 
   constructor(workspace: Workspace, parameters: FlatParameters, options: LocalStepsOptions) {
     const { layout, values } = parameters;
@@ -25,6 +28,8 @@ export class LocalSteps {
     this.#momentum = new FlatBuffers(workspace, layout, 'optimizer', 'outer momentum');
     this.#hyper = workspace.create('optimizer', 'outer hyper', [2]);
     workspace.stream.write(this.#hyper, Float32Array.of(options.lr, options.momentum));
+    this.#difference = workspace.create('optimizer', 'outer difference', [2]);
+    workspace.stream.write(this.#difference, Float32Array.of(1, -1));
     this.#start.copyFrom(values);
   }
 
@@ -54,8 +59,11 @@ export class LocalSteps {
       ];
       return { param, start, m, grad };
     });
-    for (const { param, start, grad } of chunks)
-      stream.run(outerGradient.prepare(device), { start, param, grad }, { count: grad.count });
+    const difference = lincomb.prepare(device, { inputs: 2 });
+    for (const { param, start, grad } of chunks) {
+      const buffers = { u0: start, u1: param, coefs: this.#difference, out: grad };
+      stream.run(difference, buffers, { batch: 1, n: grad.count });
+    }
     if (averager) {
       await averager.begin(gradients as FlatBuffers, shared);
       await this.#workspace.callback(() => averager.finish());
@@ -78,7 +86,7 @@ export class LocalSteps {
   free(): void {
     this.#start.free();
     this.#momentum.free();
-    this.#workspace.free(this.#hyper);
+    for (const tensor of [this.#hyper, this.#difference]) this.#workspace.free(tensor);
   }
 }
 

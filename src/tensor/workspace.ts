@@ -18,6 +18,7 @@ import { Ledger, ledgerOf, type Owner } from './ledger.ts';
 import { Ranges } from './ranges.ts';
 import type { Section } from './section.ts';
 import { Stream, type StreamOptions } from './stream.ts';
+import { Tables } from './tables.ts';
 import { Tasks } from './tasks.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 
@@ -73,6 +74,7 @@ export class Workspace {
   readonly arena: Arena;
   readonly stream: Stream;
   readonly ranges: Ranges;
+  readonly tables: Tables;
   readonly #options: WorkspaceOptions;
   readonly #tasks: Tasks;
   readonly #leases = new Map<string, Workspace>();
@@ -94,6 +96,7 @@ export class Workspace {
     this.ledger = leaseOf?.ledger ?? new Ledger(device, options.memoryLimit);
     this.#ended = leaseOf?.ended;
     workspaces.set(this.ledger, this);
+    this.tables = new Tables(this.ledger);
     this.arena = new Arena(this.ledger, (buffer) => this.ranges.freed(buffer));
     this.ranges = new Ranges(this.arena, (from, to) => this.stream.copy(from, to));
     this.stream = new Stream(device, this.ledger, options, {
@@ -185,6 +188,7 @@ export class Workspace {
   /** Starts a step: step tensors of the last one are dead, records are matched from the first again. */
   beginStep(): void {
     this.arena.reset();
+    this.tables.begin();
     this.stream.begin();
   }
 
@@ -226,6 +230,7 @@ export class Workspace {
     this.stream.drop();
     await this.stream.flush(); // what was recorded before the step may name step tensors
     this.arena.dispose();
+    this.tables.free();
     this.stream.freeUploads();
     await this.ledger.reclaim();
   }

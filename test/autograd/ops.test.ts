@@ -11,7 +11,7 @@ describe('gradient check by central differences', () => {
       worst = Math.max(worst, await gradcheck(kase.shapes, kase.build, kase.fixed));
     });
   }
-  for (const kase of CASES.filter(({ ops }) => ops[0]?.startsWith('linear'))) {
+  for (const kase of CASES.filter(({ ops }) => /^(linear|normModulate)/.test(ops[0] as string))) {
     it(`${kase.ops[0]}: ${kase.name}, as on a GPU`, async () => {
       worst = Math.max(worst, await gradcheck(kase.shapes, kase.build, kase.fixed, 'gpu'));
     });

@@ -56,7 +56,7 @@ describe('the bench', () => {
     expect(lines.findIndex((line) => /ms +TFLOP\/s +GB\/s +roof +error +case/.test(line))).toBeGreaterThan(0);
     expect(lines.at(-1)).toBe('2 passed, 0 failed');
     const [environment, ...cases] = jsonLines(json);
-    expect(environment).toMatchObject({ suite: 'environment', schema: 2, software: expect.any(Boolean) });
+    expect(environment).toMatchObject({ suite: 'environment', schema: 3, software: expect.any(Boolean) });
     expect(environment.date).toMatch(/^\d{4}-\d\d-\d\dT/);
     expect(environment.version).toMatch(/^\d+\.\d+\.\d+/);
     expect(environment.runtime).toMatch(/^node \d+\.\d+\.\d+, webgpu \d/);

@@ -14,7 +14,7 @@ import { runCommand } from '../../src/cli/main.ts';
 const CEILINGS = { gbps: 2000, tflops: 50 };
 const ENVIRONMENT: Environment = {
   suite: 'environment',
-  schema: 2,
+  schema: 3,
   version: '0.1.0',
   commit: 'abc1234',
   date: '2026-11-27T06:57:07.119Z',
@@ -129,6 +129,28 @@ describe('a roofline', () => {
     expect(svg).toContain('aria-label="Roofline of some-gpu: 4 cases, ');
     expect(svg).not.toMatch(/NaN|Infinity|undefined|#[0-9a-f]{3,6}\b/); // colours are the page's
     expect(rooflineChart(rooflinePoints(results([kase('m', 1, 1)])), CEILINGS, 'one')).not.toMatch(/NaN|Infinity/);
+  });
+
+  it('has the level of products on subgroup matrices where there is one, to which the slope goes on', () => {
+    const ceilings = { ...CEILINGS, f16Tflops: 100, matrixTflops: 500 };
+    const lines = [kase('a', 0.2, 2000), kase('b', 2, 2000), kase('d', 50, 500)];
+    const svg = rooflineChart(rooflinePoints(results(lines)), ceilings, 'some-gpu');
+    const [a, b] = circles(svg) as [Place, Place];
+    const decade = { x: b.x - a.x, y: a.y - b.y };
+    const dashed = /class="roof" d="M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)H[^>]*dasharray/
+      .exec(svg)
+      ?.slice(1)
+      .map(Number);
+    const [fromX, fromY, toX, toY] = dashed as [number, number, number, number];
+    expect(toX - fromX).toBeCloseTo(decade.x, 0);
+    expect(fromY - toY).toBeCloseTo(decade.y, 0);
+    expect(svg).toContain('>matrices 500 TFLOP/s</text>');
+    expect(svg).toContain('copy 2,000 GB/s, f32 multiply-add 50 TFLOP/s, f16 100 TFLOP/s, matrices 500 TFLOP/s"');
+    const page = html(lines, { ...ENVIRONMENT, ceilings });
+    expect(page).toContain(
+      'Products on subgroup matrices are held against the dashed one, f32x3 against a third of it.',
+    );
+    expect(html([kase('m f16', 300, 100)])).toContain('may lie above: their ceiling is a higher one.');
   });
 });
 

@@ -25,7 +25,7 @@ describe('bench --profile', () => {
     });
     expect(lines).toEqual([
       'step x: 4.20 ms a step; its kernels, each timed by itself, 4.00 ms in 4 dispatches',
-      'ceilings of this run: 100 GB/s, 1.00 TFLOP/s in f32',
+      'ceilings of this run: 100 GB/s, f32 multiply-add 1.00 TFLOP/s',
       '          ms   share  times  ceiling  kernel',
       '       3.000   75.0%      2    33.3%  matmul_tiled[QM=2]',
       '       1.000   25.0%      2    20.0%  add',

@@ -323,6 +323,7 @@ const halfCases = [
   ...LAYOUTS.map((layout) => matmulCase(layout, [...ALL, 'f16'], MIXED, forced(MIXED, SMALL))),
   matmulCase('tn', ['f16 in'], { m: 68, n: 36, k: 257, splits: 2 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
   matmulCase('nn', ['f16 in'], { m: 131, n: 67, k: 33 }, { kind: 'tiled', qm: 2, qn: 1 }),
+  matmulCase('tn', ['sums', 'f16 in'], { m: 132, n: 68, k: 49 }, forced({ m: 132, n: 68, k: 49 }, SMALL)),
   matmulCase('nt', ['f16 a'], EVEN),
   matmulCase('nn', ['f16 b'], ODD),
   matmulCase('nn', ['f16 b'], EVEN, forced(EVEN, SMALL)),

@@ -71,6 +71,11 @@ export const matrixCases: KernelCase[] = [
     matrixCase(F16, 'nt', ['bias', 'pre', 'glu'], GLU_ODD, size),
     matrixCase(F16, 'nt', ['bias', 'pre', 'glu', 'f16'], GLU_EIGHTS, size),
   ]),
+  ...[{ tm: 2, tn: 2 } as const, ...TILES].flatMap((size) => [
+    matrixCase(F16, 'tn', ['sums', 'f16 in'], { m: 141, n: 166, k: 131, splits: 2 }, size),
+    matrixCase(F16, 'tn', ['sums', 'f16 a'], { m: 264, n: 72, k: 104 }, size),
+  ]),
+  matrixCase(F16, 'tn', ['sums'], { m: 1, n: 1, k: 1 }),
   matrixCase(F16, 'nt', ['glu', 'f16 in'], { m: 1, n: 2, k: 1 }),
   matrixCase(F16, 'nt', ['glu', 'f16'], { m: 141, n: 144, k: 67 }, { tm: 4, tn: 4 }),
   matrixCase(F16, 'nn', ['residual'], SHARED),
@@ -92,6 +97,7 @@ export const matrixBenchCases: KernelCase[] = BENCH.flatMap(([m, n, k]) =>
       [
         [F16, ['f16']],
         [F16, ['f16 in']],
+        ...(layout === 'tn' ? [[F16, ['sums', 'f16 in']] as const] : []),
         [F16, []],
         [F32X3, []],
       ] as const
@@ -119,6 +125,8 @@ export function emulatedCases(family: NonNullable<MatmulHow['family']>): KernelC
     matrixCase(f16, 'nn', ['bias', 'gate', 'residual'], { m: 40, n: 24, k: 40, gateRows: 16 }),
     matrixCase(f16, 'nt', ['f16 in'], { ...ODD, k: 72 }),
     matrixCase(f16, 'tn', ['f16 b'], SPLIT),
+    matrixCase(f16, 'tn', ['sums', 'f16 in'], { m: 141, n: 83, k: 131, splits: 2 }),
+    matrixCase(f16, 'tn', ['sums', 'f16 a'], EIGHTS),
     matrixCase(f16, 'nt', ['bias', 'pre', 'glu'], GLU_ODD),
     matrixCase(f16, 'nt', ['bias', 'pre', 'glu', 'f16'], GLU_EIGHTS),
     matrixCase(f16, 'nt', ['glu', 'f16 in'], { m: 1, n: 2, k: 1 }),

@@ -1,6 +1,7 @@
 import {
   type ColumnTile,
   type NormBackwardXOptions,
+  normBackward,
   normBackwardModulation,
   normBackwardWeight,
   normBackwardX,
@@ -143,6 +144,57 @@ export function normBackwardXCase(
           oracle: () => {
             const { dx } = modulatedNormGradients(p.forward, p.dy);
             return { dx: withPrior ? dx.map((v, i) => v + (prior[i] as number)) : dx };
+          },
+        },
+      );
+    },
+  };
+}
+
+/** All gradients of a modulated norm at once. */
+function allCase(
+  kind: Exclude<Kind, 'pixel'>,
+  parts: Part[],
+  shape: Shape,
+  tile?: NormBackwardXOptions['tile'],
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  const { rows, cols } = shape;
+  const own = named('normBackward', kind, parts, shape);
+  return {
+    ...own,
+    ...(tile && { name: `${own.name} ${tileName(tile)}` }),
+    tolerance: 2e-6,
+    toleranceFrom: 'f32 rounding of the stats and of sums of cols and of mod_rows terms, 16 ulp',
+    flops: rows * cols * 17,
+    bytes: rows * cols * 4 * (parts.includes('prior') ? 4 : 3) + Math.ceil(rows / (shape.modRows ?? 1)) * cols * 20,
+    forced: tile !== undefined,
+    ...(parts.includes('f16') && { needs: ['shader-f16'] }),
+    ...extra,
+    prepare: (device) => {
+      const p = problem(kind, ['scale', ...parts], shape);
+      const prior = p.stored(Float32Array.from(randn(rows * cols, 6)));
+      const dmodulation = Float32Array.from(randn(p.modCount * p.modStride, 7)); // what other kernels have added
+      const [weight, shift, withPrior] = [p.has('weight'), p.has('shift'), p.has('prior')];
+      const options = { kind, weight, shift, prior: withPrior, dtype: p.dtype };
+      const dims = { ...p.dims, mod_rows: p.modRows, mod_stride: p.modStride, scale_offset: p.offsets.scale };
+      const own = { ...dims, ...(shift && { shift_offset: p.offsets.shift }) };
+      return prepared(
+        normBackward.prepare(device, { ...options, ...(tile && { tile, vecModulation: p.has('aligned') }) }, own),
+        own,
+        {
+          inputs: {
+            ...{ dy: p.dy, x: p.x, stats: p.stats, modulation: p.modulation, dmodulation },
+            ...(weight && { weight: p.weight }),
+            ...(withPrior && { prior }),
+          },
+          halves: p.dtype ? ['dy', 'x', 'prior', 'dx'] : [],
+          outputs: { dx: rows * cols, dmodulation: p.modCount * p.modStride },
+          oracle: () => {
+            const { dx, dscale, dshift } = modulatedNormGradients(p.forward, p.dy);
+            let sum: ArrayLike<number> = addColumns(dmodulation, dscale, p.modCount, p.modStride, p.offsets.scale);
+            if (shift) sum = addColumns(sum, dshift, p.modCount, p.modStride, p.offsets.shift);
+            return { dx: withPrior ? dx.map((v, i) => v + (prior[i] as number)) : dx, dmodulation: sum };
           },
         },
       );
@@ -295,6 +347,15 @@ export const normBackwardCases: KernelCase[] = [
   normBackwardXCase('pixel', ['prior'], { rows: 7, cols: 41 }),
   normBackwardXCase('pixel', [], { rows: 5, cols: 64 }, held(16, 4, 1, true)),
   normBackwardXCase('pixel', ['prior'], { rows: 5, cols: 257 }, { lanes: 64, rows: 4 }),
+  allCase('layer', ['weight', 'prior'], { rows: 10, cols: 41, modRows: 3 }, undefined, { smoke: true }),
+  allCase('rms', ['shift', 'prior', 'aligned'], { rows: 98, cols: 128, modRows: 49 }),
+  allCase(
+    'rms',
+    ['weight', 'shift', 'prior', 'aligned', 'f16'],
+    { rows: 12, cols: 180, modRows: 5 },
+    held(16, 4, 3, true),
+  ),
+  allCase('rms', [], { rows: 65539, cols: 3, modRows: 1 }, held(8, 1, 1, false)),
   modulationCase('layer', ['scale', 'shift'], { rows: 6, cols: 41, modRows: 3 }, undefined, { smoke: true }),
   modulationCase('layer', ['weight', 'bias', 'scale', 'shift'], { rows: 100, cols: 113, modRows: 41 }, { lanes: 8 }),
   modulationCase('rms', ['weight', 'scale'], { rows: 257, cols: 257, modRows: 257 }, { lanes: 256 }),
@@ -326,6 +387,10 @@ export const normBackwardCases: KernelCase[] = [
   normBackwardXCase('layer', ['scale', 'prior', 'aligned'], { rows: 8192, cols: 1152, modRows: 256 }, undefined, BENCH),
   normBackwardXCase('rms', ['scale', 'prior', 'aligned'], { rows: 16384, cols: 384, modRows: 256 }, undefined, BENCH),
   normBackwardXCase('pixel', ['prior'], { rows: 65536, cols: 192 }, undefined, BENCH),
+  allCase('rms', ['shift', 'prior', 'aligned'], { rows: 6272, cols: 128, modRows: 49 }, undefined, BENCH),
+  allCase('rms', ['shift', 'prior', 'aligned'], { rows: 16384, cols: 192, modRows: 64 }, undefined, BENCH),
+  normBackwardXCase('rms', ['scale', 'prior', 'aligned'], { rows: 6272, cols: 128, modRows: 49 }, undefined, BENCH),
+  modulationCase('rms', ['scale', 'shift'], { rows: 6272, cols: 128, modRows: 49 }, undefined, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 8192, cols: 1152, modRows: 256 }, undefined, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 1024, cols: 1152, modRows: 256 }, undefined, BENCH),
   modulationCase('layer', ['scale', 'shift'], { rows: 8192, cols: 1152, modRows: 1 }, undefined, BENCH),

@@ -7,7 +7,7 @@ import { dadaptCase } from './optimizer_dadapt.ts';
 import { BENCH, type Extra, LARGE, padded, randn, repadded } from './optimizer_data.ts';
 import { lossScaleCases } from './optimizer_loss_scale.ts';
 import { muonMomentumCase, muonScaleCase, muonStepCase } from './optimizer_muon.ts';
-import { outerGradientCase, outerStepCase } from './optimizer_outer.ts';
+import { outerStepCase } from './optimizer_outer.ts';
 
 function adamCase(
   type: Exclude<AdamType, 'CAdamW'>,
@@ -288,10 +288,6 @@ export const optimizerCases: KernelCase[] = [
   emaCase(65539, 0.99),
   emaCase(1026, 0),
   emaCase(LARGE, 0.999, BENCH),
-  outerGradientCase(41, { smoke: true }),
-  outerGradientCase(1),
-  outerGradientCase(65539),
-  outerGradientCase(LARGE, BENCH),
   outerStepCase(41, 0.7, 0.9, { smoke: true }),
   outerStepCase(1, 1, 0),
   outerStepCase(65539, 0.7, 0.9),

@@ -1,36 +1,7 @@
-import { outerGradient, outerStep } from '../../src/kernels/optimizer.ts';
+import { outerStep } from '../../src/kernels/optimizer.ts';
 import { nesterov } from '../reference/optimizer.ts';
 import { type KernelCase, prepared } from './case.ts';
 import { type Extra, padded, randn, repadded } from './optimizer_data.ts';
-
-export function outerGradientCase(count: number, extra: Extra = {}): KernelCase {
-  return {
-    kernel: 'outer_gradient',
-    name: `${count}`,
-    variant: 'outer_gradient',
-    shape: [count],
-    tolerance: 1e-7,
-    toleranceFrom: 'f32 rounding of one operation',
-    flops: count,
-    bytes: count * 12,
-    ...extra,
-    prepare: (device) => {
-      const [start, param] = [randn(count, 11), randn(count, 12)];
-      return prepared(
-        outerGradient.prepare(device),
-        { count },
-        {
-          inputs: { start: padded(start), param: padded(param) },
-          outputs: { grad: padded(start).length },
-          oracle: () => {
-            const [from, to] = [padded(start), padded(param)];
-            return { grad: Float64Array.from(from, (v, i) => v - (to[i] as number)) };
-          },
-        },
-      );
-    },
-  };
-}
 
 export function outerStepCase(count: number, lr: number, momentum: number, extra: Extra = {}): KernelCase {
   return {

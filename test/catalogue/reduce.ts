@@ -1,4 +1,12 @@
-import { chooseChunk, type SumColsOptions, type SumRowsOptions, sumCols, sumRows } from '../../src/kernels/reduce.ts';
+import {
+  chooseChunk,
+  type SumColsOptions,
+  type SumRowsOptions,
+  sumCols,
+  sumParts,
+  sumRows,
+  tilesOfParts,
+} from '../../src/kernels/reduce.ts';
 import { columnSums, randn, rowSums } from '../reference/index.ts';
 import { type KernelCase, needsOf, prepared, type Stored, storedAs, suffixOf } from './case.ts';
 
@@ -11,10 +19,9 @@ function colsCase(
   tile?: SumColsOptions['tile'],
   extra: Partial<KernelCase> = {},
   vec?: boolean,
-  tailCols = 0,
   hasPrior = false,
   [dtype, outDtype]: readonly [Stored, Stored] = ['f32', 'f32'],
-  { eights, tailRows = rows }: { eights?: boolean; tailRows?: number } = {},
+  eights = false,
 ): KernelCase {
   const chunks = Math.ceil(rows / chunkRows);
   return {
@@ -23,7 +30,6 @@ function colsCase(
       `${rows}x${cols} in ${chunks}`,
       tile && `${tile.lanes} lanes`,
       eights ? 'by eights' : vec && 'by vec4',
-      tailCols > 0 && `and ${tailRows === rows ? '' : `${tailRows}x`}${tailCols}`,
       hasPrior && 'added',
       suffixOf(dtype, outDtype).trim(),
     ]
@@ -31,7 +37,6 @@ function colsCase(
       .join(' '),
     variant: [
       tile ? `${tile.lanes} lanes` : 'default',
-      ...(tailCols > 0 ? ['tail'] : []),
       ...(hasPrior ? ['prior'] : []),
       ...(dtype === 'f16' || outDtype === 'f16' ? [`${dtype} to ${outDtype}`] : []),
     ].join(' and '),
@@ -39,36 +44,74 @@ function colsCase(
     tolerance: 3e-6,
     toleranceFrom: 'f32 rounding of a sum of chunk_rows terms in order, ~ eps sqrt(chunk_rows)',
     flops: rows * cols,
-    bytes:
-      (dtype === 'f16' ? 2 : 4) * (rows * cols + tailRows * tailCols) +
-      (outDtype === 'f16' ? 2 : 4) * (chunks * cols + tailCols) +
-      (hasPrior ? (outDtype === 'f16' ? 2 : 4) * chunks * cols : 0),
+    bytes: (dtype === 'f16' ? 2 : 4) * rows * cols + (outDtype === 'f16' ? 2 : 4) * (hasPrior ? 2 : 1) * chunks * cols,
     ...needsOf(dtype, outDtype),
     forced: tile !== undefined || vec !== undefined,
     ...extra,
     prepare: (device) => {
       const x = storedAs(dtype, values(rows * cols));
-      const tail = storedAs(
-        dtype,
-        Float32Array.from(randn(tailRows * tailCols, 2), (v) => v - 0.5),
-      );
-      const has = tailCols > 0;
       const prior = storedAs(outDtype, Float32Array.from(randn(chunks * cols, 3)));
       return prepared(
-        sumCols.prepare(device, { tile, vec, ...(eights && { eights }), tail: has, prior: hasPrior, dtype, outDtype }),
-        { rows, cols, chunk_rows: chunkRows, ...(has && { tail_cols: tailCols, tail_rows: tailRows }) },
+        sumCols.prepare(device, { tile, vec, ...(eights && { eights }), prior: hasPrior, dtype, outDtype }),
+        { rows, cols, chunk_rows: chunkRows },
         {
-          inputs: { x, ...(has && { tail }), ...(hasPrior && { prior }) },
-          outputs: { out: chunks * cols, ...(has && { tail_out: tailCols }) },
-          halves: [
-            ...(dtype === 'f16' ? ['x', 'tail'] : []),
-            ...(outDtype === 'f16' ? ['out', 'tail_out', 'prior'] : []),
-          ],
+          inputs: { x, ...(hasPrior && { prior }) },
+          outputs: { out: chunks * cols },
+          halves: [...(dtype === 'f16' ? ['x'] : []), ...(outDtype === 'f16' ? ['out', 'prior'] : [])],
           oracle: () => ({
             out: columnSums(x, rows, cols, chunkRows).map((sum, i) => sum + (hasPrior ? (prior[i] as number) : 0)),
-            ...(has && { tail_out: columnSums(tail, tailRows, tailCols, tailRows) }),
           }),
         },
+      );
+    },
+  };
+}
+
+/** Matrices of [rows, cols] one after the other, each at the next multiple of 64 elements, and their sums likewise. */
+function partsCase(
+  matrices: readonly (readonly [rows: number, cols: number])[],
+  tile?: SumColsOptions['tile'],
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  const next = (elements: number) => Math.ceil(elements / 64) * 64;
+  let [xSize, outSize] = [0, 0];
+  const parts = matrices.map(([rows, cols]) => {
+    const matrix = { begin: xSize, place: outSize, rows, cols };
+    xSize += next(rows * cols);
+    outSize += next(cols);
+    return matrix;
+  });
+  const last = parts.at(-1) as (typeof parts)[number];
+  xSize = last.begin + last.rows * last.cols;
+  outSize = last.place + Math.ceil(last.cols / 4) * 4;
+  const numbers = parts.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+  return {
+    kernel: 'sumParts',
+    name: `${matrices.map((shape) => shape.join('x')).join(', ')}${tile ? ` ${tile.lanes} lanes` : ''}`,
+    variant: tile ? `${tile.lanes} lanes` : 'default',
+    shape: [xSize],
+    tolerance: 3e-6,
+    toleranceFrom: 'f32 rounding of a sum of rows terms in order, ~ eps sqrt(rows)',
+    flops: numbers,
+    bytes: 4 * (numbers + outSize),
+    forced: tile !== undefined,
+    ...extra,
+    prepare: (device) => {
+      const x = values(xSize);
+      const kernel = sumParts.prepare(device, { tile });
+      const tiles = tilesOfParts(parts, kernel.knobs);
+      // Zeros between the places: only whole vectors of a matrix are written.
+      const out = new Float32Array(outSize);
+      const oracle = () => {
+        const sums = new Float64Array(outSize);
+        for (const { begin, place, rows, cols } of parts)
+          sums.set(columnSums(x.subarray(begin, begin + rows * cols), rows, cols, rows), place);
+        return { out: sums };
+      };
+      return prepared(
+        kernel,
+        { tiles: tiles.length / 5, x_size: xSize, out_size: outSize },
+        { inputs: { x, tiles, out }, outputs: { out: outSize }, oracle },
       );
     },
   };
@@ -125,30 +168,34 @@ export const reduceCases: KernelCase[] = [
   colsCase(257, 1028, 100, { lanes: 8 }, {}, true),
   colsCase(7, 1028, 3, { lanes: 32 }, {}, true), // fewer rows a chunk than lanes share
   colsCase(300, 4, 70, { lanes: 1 }, {}, true),
-  colsCase(7, 1031, 3, undefined, {}, undefined, 41),
-  colsCase(257, 41, 100, { lanes: 8 }, {}, undefined, 257),
-  colsCase(7, 1028, 7, { lanes: 32 }, {}, true, 12),
-  colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028),
-  colsCase(7, 41, 3, undefined, {}, undefined, 0, true),
-  colsCase(12, 1028, 12, { lanes: 32 }, {}, true, 12, true),
-  colsCase(257, 41, 100, undefined, {}, undefined, 0, false, ['f16', 'f32']),
-  colsCase(257, 260, 100, { lanes: 32 }, {}, true, 1028, false, ['f16', 'f32']),
-  colsCase(5, 1028, 5, undefined, {}, true, 0, true, ['f32', 'f16']),
-  colsCase(7, 41, 3, undefined, {}, undefined, 5, false, ['f16', 'f16']),
+  colsCase(7, 41, 3, undefined, {}, undefined, true),
+  colsCase(12, 1028, 12, { lanes: 32 }, {}, true, true),
+  colsCase(257, 41, 100, undefined, {}, undefined, false, ['f16', 'f32']),
+  colsCase(257, 260, 100, { lanes: 32 }, {}, true, false, ['f16', 'f32']),
+  colsCase(5, 1028, 5, undefined, {}, true, true, ['f32', 'f16']),
+  colsCase(7, 41, 3, undefined, {}, undefined, false, ['f16', 'f16']),
   ...[
-    { rows: 257, cols: 264, chunk: 100, lanes: 32, tail: { cols: 0, rows: 1 }, prior: false, out: 'f32' as const },
-    { rows: 7, cols: 1032, chunk: 3, lanes: 8, tail: { cols: 0, rows: 1 }, prior: true, out: 'f16' as const },
-    { rows: 300, cols: 8, chunk: 300, lanes: 32, tail: { cols: 136, rows: 401 }, prior: false, out: 'f32' as const },
-    { rows: 90, cols: 72, chunk: 40, lanes: 1, tail: { cols: 8, rows: 3 }, prior: true, out: 'f32' as const },
-  ].map(({ rows, cols, chunk, lanes, tail, prior, out }) =>
-    colsCase(rows, cols, chunk, { lanes }, {}, true, tail.cols, prior, ['f16', out], {
-      eights: true,
-      tailRows: tail.rows,
-    }),
+    { rows: 257, cols: 264, chunk: 100, lanes: 32, prior: false, out: 'f32' as const },
+    { rows: 7, cols: 1032, chunk: 3, lanes: 8, prior: true, out: 'f16' as const },
+    { rows: 90, cols: 72, chunk: 40, lanes: 1, prior: true, out: 'f32' as const },
+  ].map(({ rows, cols, chunk, lanes, prior, out }) =>
+    colsCase(rows, cols, chunk, { lanes }, {}, true, prior, ['f16', out], true),
   ),
-  colsCase(16, 1028, 16, undefined, {}, undefined, 41, true, undefined, { tailRows: 65 }),
-  colsCase(16, 1028, 16, { lanes: 32 }, {}, true, 44, false, undefined, { tailRows: 130 }),
-  colsCase(1000, 384, chooseChunk(1000, 384, undefined, 'f16'), undefined, {}, undefined, 0, false, ['f16', 'f32']),
+  colsCase(1000, 384, chooseChunk(1000, 384, undefined, 'f16'), undefined, {}, undefined, false, ['f16', 'f32']),
+  ...[undefined, { lanes: 1 }, { lanes: 32 }].flatMap((tile) => [
+    partsCase([[5, 3]], tile, { smoke: tile === undefined }),
+    partsCase(
+      [
+        [3, 1028],
+        [65, 41],
+        [2, 4],
+        [64, 260],
+        [1, 2053],
+        [301, 7],
+      ],
+      tile,
+    ),
+  ]),
   rowsCase(3, 41, false, undefined, { smoke: true }),
   rowsCase(41, 257, true, { lanes: 64, rows: 4 }),
   rowsCase(1, 1153, false, { lanes: 256, rows: 1 }),
@@ -156,15 +203,20 @@ export const reduceCases: KernelCase[] = [
   rowsCase(65539, 3, false, { lanes: 1, rows: 1 }),
   colsCase(16384, 1152, chooseChunk(16384, 1152), undefined, BENCH),
   colsCase(16384, 16, chooseChunk(16384, 16), undefined, BENCH),
-  colsCase(16384, 1152, chooseChunk(16384, 1152, undefined, 'f16'), undefined, BENCH, undefined, 0, false, [
-    'f16',
-    'f32',
-  ]),
+  colsCase(16384, 1152, chooseChunk(16384, 1152, undefined, 'f16'), undefined, BENCH, undefined, false, ['f16', 'f32']),
   ...[384, 1152, 1536, 2048].map((cols) =>
-    colsCase(8192, cols, chooseChunk(8192, cols, undefined, 'f16'), undefined, BENCH, undefined, 0, false, [
-      'f16',
-      'f32',
-    ]),
+    colsCase(8192, cols, chooseChunk(8192, cols, undefined, 'f16'), undefined, BENCH, undefined, false, ['f16', 'f32']),
+  ),
+  partsCase(
+    [
+      [24, 682 * 128],
+      [12, 128 * 341],
+      [33, 128 * 128],
+      [44, 384 * 128],
+      [44, 384],
+    ],
+    undefined,
+    BENCH,
   ),
   colsCase(256, 16, 256, undefined, BENCH),
   colsCase(8, 1152 * 1152, 8, undefined, BENCH),

@@ -37,7 +37,7 @@ const MATRICES = [
   'attention_matrix_bwd_kv',
   'attention_matrix_bwd_q',
 ];
-const NOT_RUN = ['ceiling_copy', 'ceiling_fma', 'matmul_tiled', ...MATRICES];
+const NOT_RUN = ['ceiling_copy', 'ceiling_fma', 'ceiling_matrices', 'matmul_tiled', ...MATRICES];
 
 /** Shaders that a GPU may leave to CPUs, and a CPU to GPUs. */
 const PLAIN = [

@@ -4,9 +4,11 @@
  * they are multiplied.
  */
 import { readFileSync } from 'node:fs';
+import { matrixCeiling } from '../../bench/ceilings.ts';
 import { type ATTENTION_SHADERS, defineMatrixAttention } from '../../src/kernels/attention_matrix.ts';
 import { defineMatrixMatmul, MATMUL_SHADERS } from '../../src/kernels/matmul_matrix.ts';
 import { reflect, withLibraries } from '../../src/reflect/index.ts';
+import type { ceiling_matrices } from '../../src/shaders.generated.ts';
 
 /** Words of the emulated libraries: `read` where a half lies. */
 const halfAt = (name: string, array: string) => `
@@ -118,6 +120,11 @@ export const emulatedMatmul = defineMatrixMatmul({
   matrix: reflect(emulated('matmul_matrix', 'k'), 'matmul_matrix'),
   f32x3: reflect(emulated('matmul_f32x3', 'k').replace(TWICE, LOOP), 'matmul_f32x3'),
 });
+
+/** The ceiling of products of matrices over its emulated shader, for 2 x 2 matrices. */
+export const emulatedCeiling = matrixCeiling(
+  reflect(emulated('ceiling_matrices', 'rounds'), 'ceiling_matrices') as typeof ceiling_matrices,
+);
 
 const ofAttention = (name: string) => reflect(emulated(name, 'n'), name);
 

@@ -6,6 +6,7 @@ import {
   attention_matrix_bwd_kv,
   attention_matrix_bwd_q,
   attention_matrix_fwd,
+  ceiling_matrices,
   matmul_f32x3,
   matmul_matrix,
 } from '../../src/shaders.generated.ts';
@@ -40,6 +41,14 @@ function* variants(): Generator<[shader: ShaderSource, knobs: Knobs]> {
       for (const result of RESULTS)
         for (const parts of [{}, { HAS_BIAS: true, HAS_PRE: true }] as Knobs[])
           yield [shader, { TRANS_B: true, GLU: true, ...parts, ...result, ...operands }];
+  for (const [shader, operands] of OPERANDS)
+    if (shader === matmul_matrix) yield [shader, { TRANS_A: true, HAS_SUMS: true, ...operands }];
+  for (const [TM, TN] of [
+    [2, 2],
+    [2, 4],
+    [4, 4],
+  ] as const)
+    yield [ceiling_matrices, { TM, TN }];
   for (const shader of [attention_matrix_fwd, attention_matrix_bwd_kv, attention_matrix_bwd_q])
     for (const HEAD_DIM of [8, 64, 72, 128]) yield [shader, { HEAD_DIM, GROUPED: HEAD_DIM === 8 }];
 }
@@ -64,5 +73,5 @@ it('are valid in every variant', async () => {
       if (type === 'error') wrong.push(`${shader.name}[${variant}] line ${lineNum}: ${message}`);
   }
   expect(wrong).toEqual([]);
-  expect(checked).toBe(188);
+  expect(checked).toBe(195);
 });

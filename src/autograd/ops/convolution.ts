@@ -10,7 +10,6 @@ import {
   convOutput,
 } from '../../kernels/conv.ts';
 import { filterDown } from '../../kernels/filter.ts';
-import { sumCols } from '../../kernels/reduce.ts';
 import { exchange } from '../../kernels/weight_norm.ts';
 import {
   fold,
@@ -23,7 +22,7 @@ import {
 import { type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import type { LinearOptions } from './linear.ts';
-import { columnSums } from './product.ts';
+import { giveColumnSums } from './product.ts';
 
 /** A window that slides over an image. */
 export interface Window {
@@ -125,7 +124,7 @@ export function conv2d(
       }
       inputGradients(tape, sink, sizes, { x, dy: g, weight, cat, ...options });
       weightGradient(tape, sink, sizes, { x, dy: g, weight, cat, ...options });
-      if (bias) sink.give(bias, (db) => columnSums(tape, g, g.count / sizes.out_channels, sizes.out_channels, db));
+      if (bias) giveColumnSums(tape, sink, bias, g, g.count / sizes.out_channels, sizes.out_channels);
       for (const tensor of made) tape.release(tensor);
     },
   });
@@ -180,22 +179,19 @@ function inputGradients(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backwar
 }
 
 function weightGradient(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backward): void {
-  sink.give(o.weight, (dweight) => {
-    const { device, caps } = tape.workspace;
-    const { weight: shape } = convDims(sizes);
-    const { tile, splits, kChunk } = chooseConvWeight({ ...shape, ...o.cat }, caps);
-    const source = { cat: o.cat !== undefined, doubled: o.doubled ?? false, silu: o.silu ?? false };
-    const partial = splits === 1 ? dweight : tape.alloc(splits, o.weight.count);
+  if (!sink.needs(o.weight)) return;
+  const { device, caps } = tape.workspace;
+  const { weight: shape } = convDims(sizes);
+  const { tile, splits, kChunk } = chooseConvWeight({ ...shape, ...o.cat }, caps);
+  const source = { cat: o.cat !== undefined, doubled: o.doubled ?? false, silu: o.silu ?? false };
+  const run = (dweight: Tensor) =>
     tape.run(
       conv2dBackwardWeight.prepare(device, { ...source, tile }),
-      { x: o.x, x2: o.beside?.second, dy: o.dy, dweight: partial },
+      { x: o.x, x2: o.beside?.second, dy: o.dy, dweight },
       { ...shape, ...o.cat, k_chunk: kChunk },
     );
-    if (splits === 1) return;
-    const dims = { rows: splits, cols: o.weight.count, chunk_rows: splits };
-    tape.run(sumCols.prepare(device, {}, dims), { x: partial, out: dweight }, dims);
-    tape.release(partial);
-  });
+  if (splits === 1) sink.give(o.weight, run);
+  else sink.giveSums([{ input: o.weight, parts: splits }], ([parts]) => run(parts as Tensor));
 }
 
 function sizesOf(

@@ -5,7 +5,7 @@ import type { GradSink, Tape } from '../tape.ts';
 import { swiglu } from './activation.ts';
 import { cast } from './cast.ts';
 import { gateBackward } from './gate.ts';
-import { columnSums, gatedProduct, product, splitProduct } from './product.ts';
+import { gatedProduct, product, splitProduct, weightGradients } from './product.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
 export interface ModulationChunk {
@@ -146,7 +146,7 @@ function multiplied(weight: Tensor, x: Tensor, y: Tensor): Tensor {
   return x.dtype === 'f16' || y.dtype === 'f16' ? (weight.half ?? weight) : weight;
 }
 
-/** dx = dy W, dW = dy^T x (split over the rows where that fills the device), db = column sums of dy. */
+/** dx = dy W, dW = dy^T x, db = column sums of dy. */
 function linearBackward(
   tape: Tape,
   sink: GradSink,
@@ -156,16 +156,8 @@ function linearBackward(
   multiplier: Tensor,
   bias: Tensor | undefined,
 ): void {
-  const { rows, cols } = rowsAndCols(x);
-  const out = weight.shape[0] as number;
   inputGradient(tape, sink, dy, x, multiplier);
-  const shape = { m: out, n: cols, k: rows };
-  if (bias && sink.needs(weight) && sink.needs(bias)) {
-    sink.give(weight, (dw) => sink.give(bias, (db) => splitProduct(tape, 'tn', shape, dy, x, dw, { sums: db })));
-    return;
-  }
-  sink.give(weight, (dw) => splitProduct(tape, 'tn', shape, dy, x, dw));
-  if (bias) sink.give(bias, (db) => columnSums(tape, dy, rows, out, db));
+  weightGradients(tape, sink, dy, x, weight, bias);
 }
 
 /** dx = dy W, added to a gradient that came before. */

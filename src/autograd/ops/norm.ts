@@ -1,9 +1,14 @@
 import { norm } from '../../kernels/norm.ts';
-import { normBackwardModulation, normBackwardWeight, normBackwardX } from '../../kernels/norm_backward.ts';
+import {
+  fusesNormBackward,
+  normBackward,
+  normBackwardModulation,
+  normBackwardWeight,
+  normBackwardX,
+} from '../../kernels/norm_backward.ts';
 import { chooseChunk } from '../../kernels/reduce.ts';
 import { rowsAndCols, storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
-import { columnSums } from './product.ts';
 
 /** Parameters and modulation of a norm, each left out where there is none. */
 export interface NormModulateOptions {
@@ -70,6 +75,18 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
       const saved = stats as Tensor;
       const modulation = mod?.from;
       const parts = { weight: weight !== undefined, scale, dtype };
+      if (weight) affineGradients(tape, sink, { dy, x, stats: saved, modulation }, { weight, bias }, scale, dims);
+      const both = mod && sink.needs(mod.from) && sink.needs(x);
+      if (both && !bias && kind !== 'pixel' && fusesNormBackward(dims, tape.workspace.caps)) {
+        const run = (dmodulation: Tensor, dx: Tensor, prior: Tensor | undefined) => {
+          const options = { kind, weight: weight !== undefined, shift, prior: prior !== undefined, dtype };
+          const backward = normBackward.prepare(device, options, { ...dims, shift_offset });
+          const given = { dy, x, stats: saved, weight, modulation: mod.from, prior, dx, dmodulation };
+          tape.run(backward, given, { ...dims, shift_offset });
+        };
+        sink.addInto(mod.from, (dmodulation) => sink.give(x, (dx, prior) => run(dmodulation, dx, prior), 'fused'));
+        return;
+      }
       if (mod) {
         sink.addInto(mod.from, (dmodulation) => {
           const backward = normBackwardModulation.prepare(
@@ -80,7 +97,6 @@ export function normModulate(tape: Tape, x: Tensor, o: NormModulateOptions): Ten
           tape.run(backward, { dy, x, stats: saved, weight, bias, dmodulation }, { ...dims, shift_offset });
         });
       }
-      if (weight) affineGradients(tape, sink, { dy, x, stats: saved, modulation }, { weight, bias }, scale, dims);
       sink.give(
         x,
         (dx, prior) => {
@@ -101,23 +117,27 @@ function affineGradients(
   scale: boolean,
   dims: { rows: number; cols: number; mod_rows: number; mod_stride: number; scale_offset: number },
 ): void {
-  if (!sink.needs(weight) && !(bias && sink.needs(bias))) return;
   const chunk_rows = chooseChunk(dims.rows, dims.cols, tape.workspace.caps);
   const chunks = Math.ceil(dims.rows / chunk_rows);
-  const dweight_partial = tape.alloc(chunks, dims.cols);
-  const dbias_partial = bias && tape.alloc(chunks, dims.cols);
   const kernel = normBackwardWeight.prepare(tape.workspace.device, {
     scale,
     bias: bias !== undefined,
     dtype: storedAs(from.x),
   });
-  tape.run(kernel, { ...from, dweight_partial, dbias_partial }, { ...dims, chunk_rows });
-  for (const [input, partial] of [
-    [weight, dweight_partial],
-    [bias, dbias_partial],
-  ] as const) {
-    if (!input || !partial) continue;
-    sink.give(input, (to) => columnSums(tape, partial, chunks, dims.cols, to));
-    tape.release(partial);
+  const run = (dweight_partial: Tensor, dbias_partial: Tensor | undefined) =>
+    tape.run(kernel, { ...from, dweight_partial, dbias_partial }, { ...dims, chunk_rows });
+  const wanted = [weight, bias].filter((input): input is Tensor => input !== undefined && sink.needs(input));
+  if (wanted.length === (bias ? 2 : 1)) {
+    sink.giveSums(
+      wanted.map((input) => ({ input, parts: chunks })),
+      ([dweight, dbias]) => run(dweight as Tensor, dbias),
+    );
+    return;
   }
+  if (wanted.length === 0) return;
+  const unwanted = tape.alloc(chunks, dims.cols); // the kernel makes both
+  sink.giveSums([{ input: wanted[0] as Tensor, parts: chunks }], ([parts]) =>
+    wanted[0] === weight ? run(parts as Tensor, unwanted) : run(unwanted, parts),
+  );
+  tape.release(unwanted);
 }

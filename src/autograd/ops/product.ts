@@ -3,6 +3,7 @@ import {
   gluTile,
   type MatmulLayout,
   type MatmulOptions,
+  type MatmulTile,
   matmul,
   sumsOnTheWay,
 } from '../../kernels/matmul.ts';
@@ -11,11 +12,12 @@ import {
   type MatrixMatmulTile,
   matrixGluTile,
   matrixMatmul,
+  matrixSumsOnTheWay,
   type Precision,
 } from '../../kernels/matmul_matrix.ts';
 import { chooseChunk, sumCols } from '../../kernels/reduce.ts';
-import { storedAs, type Tensor } from '../../tensor/index.ts';
-import type { Tape } from '../tape.ts';
+import { rowsAndCols, storedAs, type Tensor } from '../../tensor/index.ts';
+import type { GradSink, Tape } from '../tape.ts';
 import { rangesOf } from './ranges.ts';
 
 /** A product's sizes. */
@@ -34,6 +36,7 @@ interface Operands {
   gate?: Tensor | undefined;
   residual?: Tensor | undefined;
   pre?: Tensor | undefined;
+  sums?: Tensor | undefined;
 }
 
 /** Dims of the fused parts. */
@@ -128,8 +131,6 @@ export function gatedProduct(tape: Tape, shape: ProductShape, x: Tensor): GatedP
 
 /** What a split product does besides. */
 export interface SplitOptions extends Pick<MatmulOptions, 'shareA' | 'shareB'> {
-  /** [m]: the sums of the rows of op(A), which are the columns of a [k, m]; a small tile of f32 takes them on the way. */
-  sums?: Tensor | undefined;
   /** As out: what the product is added to. */
   prior?: Tensor | undefined;
 }
@@ -142,65 +143,125 @@ export function splitProduct(
   a: Tensor,
   b: Tensor,
   out: Tensor,
-  { sums, prior, ...shared }: SplitOptions = {},
+  { prior, ...shared }: SplitOptions = {},
 ): void {
-  const { device } = tape.workspace;
-  const { m, n, k, batch = 1 } = shape;
-  const precision = precisionOf(tape, a, b);
-  const { splits, kChunk, ...tile } = choose(tape, shape, precision);
-  const whole = splits === 1;
-  const onTheWay = sums !== undefined && precision === 'f32' && sumsOnTheWay(tile as MatmulOptions['tile']);
-  const residual = whole ? prior : undefined;
-  const parts = whole ? out : tape.alloc(splits, batch * m * n);
-  // Beside a product that does not sum them, columns are cut into as many chunks as keep the device busy, more than there are splits.
-  const sumChunk = onTheWay ? kChunk : chooseChunk(k, m, tape.workspace.caps, storedAs(a));
-  const sumRows = Math.ceil(k / sumChunk);
-  const partSums = whole || !sums ? sums : tape.alloc(sumRows, m);
-  const options = { layout, ...shared, residual: residual !== undefined };
-  const dims = { m, n, k, batch, k_chunk: kChunk, ...(residual && { residual_rows: m }) };
-  if (precision === 'f32') {
-    const stored = parts.dtype === 'f16' ? dtypesOf(a, b, parts) : {};
-    const plain = { ...options, ...(onTheWay && { sums: true }), ...stored };
-    const kernel = matmul.prepare(device, { ...plain, tile: tile as NonNullable<MatmulOptions['tile']> });
-    const buffers = { a, b, out: parts, residual, ...(onTheWay && { sums: partSums }) };
-    tape.run(kernel, buffers, dims);
-  } else matrixProduct(tape, options, tile, { a, b, residual }, parts, dims);
-  if (whole) {
-    if (sums && !onTheWay) columnSums(tape, a, k, m, sums);
+  const { m, n, batch = 1 } = shape;
+  const cut = cutProduct(tape, shape, a, b);
+  if (cut.splits === 1) {
+    partProduct(tape, cut, { layout, ...shared }, shape, { a, b, residual: prior }, out);
     return;
   }
-  if (partSums && !onTheWay) {
-    const of = { rows: k, cols: m, chunk_rows: sumChunk };
-    tape.run(sumCols.prepare(device, { dtype: storedAs(a) }, of), { x: a, out: partSums }, of);
-  }
-  const all = {
-    rows: splits,
-    cols: batch * m * n,
-    chunk_rows: splits,
-    ...(partSums && { tail_cols: m, tail_rows: sumRows }),
-  };
-  const added = { tail: partSums !== undefined, prior: prior !== undefined, outDtype: storedAs(out) };
-  const tails = partSums ? { tail: partSums, tail_out: sums } : {};
-  tape.run(sumCols.prepare(device, added, all), { x: parts, out, prior, ...tails }, all);
+  const parts = tape.alloc(cut.splits, batch * m * n);
+  partProduct(tape, cut, { layout, ...shared }, shape, { a, b }, parts);
+  const all = { rows: cut.splits, cols: batch * m * n, chunk_rows: cut.splits };
+  const added = { prior: prior !== undefined, outDtype: storedAs(out) };
+  tape.run(sumCols.prepare(tape.workspace.device, added, all), { x: parts, out, prior }, all);
   tape.release(parts);
-  if (partSums) tape.release(partSums);
 }
+
+/** How a product is cut, and by what kernel it is made. */
+interface Cut {
+  readonly precision: Precision;
+  readonly splits: number;
+  readonly kChunk: number;
+  readonly tile: MatmulTile | MatrixMatmulTile;
+}
+
+function cutProduct(tape: Tape, shape: ProductShape, a: Tensor, b: Tensor): Cut {
+  const precision = precisionOf(tape, a, b);
+  const { splits, kChunk, ...tile } = choose(tape, shape, precision);
+  return { precision, splits, kChunk, tile };
+}
+
+/** The parts of a product, [splits, batch, m, n]; with `sums` also those of the sums of op(A)'s rows, [splits, m]. */
+function partProduct(
+  tape: Tape,
+  { precision, kChunk, tile }: Cut,
+  how: Pick<MatmulOptions, 'layout' | 'shareA' | 'shareB'>,
+  shape: ProductShape,
+  operands: Operands,
+  out: Tensor,
+  sums?: Tensor,
+): void {
+  const { a, b, residual } = operands;
+  const options = { ...how, residual: residual !== undefined, ...(sums && { sums: true }) };
+  const dims = { ...shape, k_chunk: kChunk, ...(residual && { residual_rows: shape.m }) };
+  if (precision !== 'f32') {
+    matrixProduct(tape, options, tile as MatrixMatmulTile, { ...operands, ...(sums && { sums }) }, out, dims);
+    return;
+  }
+  const stored = out.dtype === 'f16' ? dtypesOf(a, b, out) : {};
+  const plain = { ...options, ...stored, tile: tile as MatmulTile };
+  tape.run(matmul.prepare(tape.workspace.device, plain), { a, b, out, residual, ...(sums && { sums }) }, dims);
+}
+
+/**
+ * The gradients of a linear layer's weight [out, in] and bias [out]: dy^T x of dy [rows, out] and x [rows, in], cut into parts over the
+ * rows where that fills the device, and the column sums of dy, which a small tile of f32, or a tile of subgroup matrices, takes on the way.
+ */
+export function weightGradients(
+  tape: Tape,
+  sink: GradSink,
+  dy: Tensor,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+): void {
+  const { rows, cols } = rowsAndCols(x);
+  const shape = { m: weight.shape[0] as number, n: cols, k: rows };
+  const summed = bias && sink.needs(bias) ? bias : undefined;
+  if (!sink.needs(weight)) {
+    if (summed) giveColumnSums(tape, sink, summed, dy, rows, shape.m);
+    return;
+  }
+  const cut = cutProduct(tape, shape, dy, x);
+  const onTheWay = takesSums(cut, dy) ? summed : undefined;
+  const run = (dw: Tensor, db?: Tensor) =>
+    partProduct(tape, cut, { layout: 'tn' }, shape, { a: dy, b: x }, dw, onTheWay && db);
+  if (cut.splits === 1) sink.give(weight, (dw) => (onTheWay ? sink.give(onTheWay, (db) => run(dw, db)) : run(dw)));
+  else {
+    const inputs = onTheWay ? [weight, onTheWay] : [weight];
+    sink.giveSums(
+      inputs.map((input) => ({ input, parts: cut.splits })),
+      ([dw, db]) => run(dw as Tensor, db),
+    );
+  }
+  if (summed && !onTheWay) giveColumnSums(tape, sink, summed, dy, rows, shape.m);
+}
+
+/** Whether the kernel of a product a^T b sums the columns of a on the way. */
+const takesSums = ({ precision, tile }: Cut, a: Tensor): boolean =>
+  precision === 'f32' ? sumsOnTheWay(tile as MatmulTile) : matrixSumsOnTheWay(tile, storedAs(a));
 
 /** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
 export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, out: Tensor): void {
-  const { caps, device } = tape.workspace;
-  const [dtype, outDtype] = [storedAs(x), storedAs(out)];
-  const chunk = caps.software ? rows : chooseChunk(rows, cols, caps, dtype);
-  const chunks = Math.ceil(rows / chunk);
-  if (chunks === 1) {
-    const kernel = sumCols.prepare(device, { dtype, outDtype }, { cols });
-    tape.run(kernel, { x, out }, { rows, cols, chunk_rows: rows });
+  const chunk = chunkOfSums(tape, x, rows, cols);
+  if (chunk === rows) {
+    sumChunks(tape, x, rows, cols, chunk, out);
     return;
   }
-  const partial = tape.alloc(chunks, cols);
-  const first = sumCols.prepare(device, { dtype }, { cols });
-  tape.run(first, { x, out: partial }, { rows, cols, chunk_rows: chunk });
-  const second = sumCols.prepare(device, { outDtype }, { cols });
-  tape.run(second, { x: partial, out }, { rows: chunks, cols, chunk_rows: chunks });
+  const partial = tape.alloc(Math.ceil(rows / chunk), cols);
+  sumChunks(tape, x, rows, cols, chunk, partial);
+  sumChunks(tape, partial, Math.ceil(rows / chunk), cols, Math.ceil(rows / chunk), out);
   tape.release(partial);
+}
+
+/** The input's gradient is the column sums of [rows, cols]. */
+export function giveColumnSums(tape: Tape, sink: GradSink, input: Tensor, x: Tensor, rows: number, cols: number): void {
+  const chunk = chunkOfSums(tape, x, rows, cols);
+  if (chunk === rows) sink.give(input, (out) => sumChunks(tape, x, rows, cols, chunk, out));
+  else if (sink.needs(input))
+    sink.giveSums([{ input, parts: Math.ceil(rows / chunk) }], ([parts]) =>
+      sumChunks(tape, x, rows, cols, chunk, parts as Tensor),
+    );
+}
+
+/** Rows a chunk of column sums; all where one pass is enough. */
+function chunkOfSums({ workspace: { caps } }: Tape, x: Tensor, rows: number, cols: number): number {
+  return caps.software ? rows : Math.min(rows, chooseChunk(rows, cols, caps, storedAs(x)));
+}
+
+function sumChunks(tape: Tape, x: Tensor, rows: number, cols: number, chunk_rows: number, out: Tensor): void {
+  const kernel = sumCols.prepare(tape.workspace.device, { dtype: storedAs(x), outDtype: storedAs(out) }, { cols });
+  tape.run(kernel, { x, out }, { rows, cols, chunk_rows });
 }
