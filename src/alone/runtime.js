@@ -85,7 +85,7 @@ function kernelOf(device, pipeline, layout) {
     for (const buffer of BUFFERS) {
       const { name, binding } = buffer;
       const range = rangeOf(name, buffers[name], needed[name], device.limits);
-      for (const other of bound) checkApart(buffer, range, other);
+      for (const other of bound) checkAlias(buffer, range, other);
       bound.push({ buffer, binding, resource: needed[name] === 0 ? holeOf(binding) : range });
     }
     const entries = bound.map(({ binding, resource }) => ({ binding, resource }));
@@ -198,7 +198,7 @@ function rangeOf(name, given, needed, limits) {
 }
 
 /** Nothing that is written may be bound again. */
-function checkApart(one, a, { buffer: other, resource: b }) {
+function checkAlias(one, a, { buffer: other, resource: b }) {
   const written = [one, other].filter(({ type }) => type === 'storage').length;
   if (a.buffer !== b.buffer || written === 0) return;
   if (written === 1 || (a.offset < b.offset + b.size && b.offset < a.offset + a.size))
