@@ -5,8 +5,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { type ATTENTION_SHADERS, defineMatrixAttention } from '../../src/kernels/attention_matrix.ts';
+import { defineMatrixConv, defineMatrixConvWeight } from '../../src/kernels/conv_matrix.ts';
 import { defineMatrixMatmul, MATMUL_SHADERS } from '../../src/kernels/matmul_matrix.ts';
 import { reflect, withLibraries } from '../../src/reflect/index.ts';
+import type { Conv2dBwdWeightMatrix, Conv2dMatrix } from '../../src/shaders.generated.ts';
 
 /** Words of the emulated libraries: `read` where a half lies. */
 const halfAt = (name: string, array: string) => `
@@ -118,6 +120,14 @@ export const emulatedMatmul = defineMatrixMatmul({
   matrix: reflect(emulated('matmul_matrix', 'k'), 'matmul_matrix'),
   f32x3: reflect(emulated('matmul_f32x3', 'k').replace(TWICE, LOOP), 'matmul_f32x3'),
 });
+
+/** The families of convolutions over the emulated shaders, for tiles of 64 x 64. */
+export const emulatedConv = defineMatrixConv(
+  reflect(emulated('conv2d_matrix', 'k'), 'conv2d_matrix') as unknown as Conv2dMatrix,
+);
+export const emulatedConvWeight = defineMatrixConvWeight(
+  reflect(emulated('conv2d_bwd_weight_matrix', 'k'), 'conv2d_bwd_weight_matrix') as unknown as Conv2dBwdWeightMatrix,
+);
 
 const ofAttention = (name: string) => reflect(emulated(name, 'n'), name);
 
