@@ -14783,7 +14783,7 @@ const exchange_ = {
   entryPoint: 'main',
   bindings: {
     x: { binding: 0, access: 'read', element: 'f32' },
-    out: { binding: 1, access: 'read_write', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'OScalar' },
   },
   uniform: { binding: 2, size: 16, fields: {
     m: { type: 'u32', offset: 0 },
@@ -14793,6 +14793,7 @@ const exchange_ = {
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -14804,6 +14805,7 @@ const exchange_ = {
 
 const WG: u32 = 256u;
 const SIDE: u32 = 16u;
+alias OScalar = f32;
 
 struct Dims {
 m: u32,
@@ -14813,7 +14815,7 @@ groups: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<OScalar>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 var<workgroup> square: array<array<f32, SIDE + 1u>, SIDE>;
@@ -14843,7 +14845,7 @@ workgroupBarrier();
 for (var row = local / SIDE; row < SIDE; row += WG / SIDE) {
 let at = vec2u(m0 + local % SIDE, n0 + row);
 if (live && at.x < dims.m && at.y < dims.n) {
-out[base + (at.y * dims.taps + tap) * dims.m + at.x] = square[local % SIDE][row];
+out[base + (at.y * dims.taps + tap) * dims.m + at.x] = OScalar(square[local % SIDE][row]);
 }
 }
 }` as string,
@@ -14852,10 +14854,10 @@ out[base + (at.y * dims.taps + tap) * dims.m + at.x] = square[local % SIDE][row]
 /**
  * exchange: out[group, n, tap, m] = x[group, m, tap, n]: weights of a convolution with rows and channels exchanged, as its gradient by what
  * it reads needs them.
- * Buffers f32: x [groups, m, taps, n], out [groups, n, taps, m].
+ * Buffers: x f32 [groups, m, taps, n], out f32 or f16 [groups, n, taps, m].
  * Grid: a workgroup of WG turns squares of SIDE x SIDE through workgroup memory, so that reads and writes are contiguous; folded over
  * (group, tap, square).
- * Precision: exact.
+ * Precision: exact, or rounded to f16 once.
  */
 export interface Exchange extends Same<typeof exchange_> {}
 export const exchange: Exchange = exchange_;
