@@ -21,6 +21,7 @@ const FAMILIES = {
   columns: '8 kB',
   combine: '8.5 kB',
   conv: '18.5 kB',
+  conv_matrix: '16 kB',
   embedding: '9.75 kB',
   filter: '8.75 kB',
   group_norm: '11.5 kB',

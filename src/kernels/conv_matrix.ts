@@ -20,7 +20,7 @@ import {
   convOptions,
   convSizesOf,
   convWeightSizesOf,
-} from './conv.ts';
+} from './conv_product_tile.ts';
 import { type ConvShape, sourceKnobs, sourceOptions } from './conv_tile.ts';
 import { cheapestMatrices, hasMatrices, type Matrices } from './matrix_tile.ts';
 import { elem, outElem, type Stored, stored } from './vec_tile.ts';
