@@ -21,7 +21,7 @@ const FAMILIES = {
   columns: '8 kB',
   combine: '8.5 kB',
   conv: '18.5 kB',
-  conv_matrix: '16 kB',
+  conv_matrix: '16.75 kB',
   embedding: '9.75 kB',
   filter: '8.75 kB',
   group_norm: '11.5 kB',
@@ -50,12 +50,12 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '91 kB'],
-  ops: ['autograd/index', '99 kB'],
-  nn: ['nn/index', '127.5 kB'],
-  models: ['models/index', '118 kB'],
+  kernels: ['kernels/index', '96.5 kB'],
+  ops: ['autograd/index', '104.75 kB'],
+  nn: ['nn/index', '134 kB'],
+  models: ['models/index', '124 kB'],
   ucgm: ['ucgm/index', '60.5 kB'],
-  run: ['run/index', '240 kB'],
+  run: ['run/index', '246.5 kB'],
 };
 
 const unlisted = readdirSync('dist/src/kernels')
@@ -76,5 +76,5 @@ export default [
   ...KERNELS.map(([family, name, limit]) => sized(`kernel ${name}`, `kernels/${family}`, `{ ${name} }`, limit)),
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '247 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '253.5 kB', gzip: true },
 ];
