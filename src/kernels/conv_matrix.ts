@@ -94,6 +94,9 @@ function checkEights(sizes: { readonly [name: string]: number }) {
 type MatrixConv = KernelFamily<shaders.Conv2dMatrix, MatrixConvOptions>;
 type MatrixConvWeight = KernelFamily<shaders.Conv2dBwdWeightMatrix, MatrixConvWeightOptions>;
 
+const FORWARD = shaders.conv2d_matrix;
+const WEIGHT = shaders.conv2d_bwd_weight_matrix;
+
 /** The family over another text of its shader: what a test that emulates subgroup matrices gives. */
 export const defineMatrixConv = (shader: shaders.Conv2dMatrix): MatrixConv =>
   defineKernel<shaders.Conv2dMatrix, MatrixConvOptions>({
@@ -149,10 +152,10 @@ export const defineMatrixConvWeight = (shader: shaders.Conv2dBwdWeightMatrix): M
  * `conv2d` on subgroup matrices, for tiles of `chooseMatrixConv`: operands are rounded to f16 as they are read, or stored so; sums,
  * epilogue and results are f32. Buffers and dims are those of `conv2d`. See shaders/conv2d_matrix.wgsl.
  */
-export const matrixConv2d: MatrixConv = defineMatrixConv(shaders.conv2d_matrix);
+export const matrixConv2d = defineMatrixConv(FORWARD);
 
 /** `conv2dBackwardWeight` likewise, for tiles of `chooseMatrixConvWeight`. See shaders/conv2d_bwd_weight_matrix.wgsl. */
-export const matrixConv2dBackwardWeight: MatrixConvWeight = defineMatrixConvWeight(shaders.conv2d_bwd_weight_matrix);
+export const matrixConv2dBackwardWeight = defineMatrixConvWeight(WEIGHT);
 
 export interface ConvHalvesOptions {
   /** x and x2 lie side by side, times scale and scale2. */

@@ -11,7 +11,7 @@ import {
   convDims,
   convOutput,
 } from '../../src/kernels/conv.ts';
-import { type MatrixConvTile, matrixConv2d, matrixConv2dBackwardWeight } from '../../src/kernels/conv_matrix.ts';
+import { matrixConv2d, matrixConv2dBackwardWeight } from '../../src/kernels/conv_matrix.ts';
 import type { Conv2dBwdWeightPlain, Conv2dPlain } from '../../src/shaders.generated.ts';
 import {
   type Act,
@@ -25,7 +25,9 @@ import {
   siluSlope,
   sourceOf,
 } from '../reference/index.ts';
-import { halves, type KernelCase, prepared, type Stored, storedAs } from './case.ts';
+import { halves, type KernelCase, prepared, storedAs } from './case.ts';
+import { halvesOf, type MatrixHow, multiplied } from './conv_how.ts';
+import { CONV_BENCH, CONV_SIZES, DECODERS, images } from './conv_shapes.ts';
 
 type Part = 'bias' | 'silu' | 'relu' | 'pre' | 'scaled' | 'residual' | 'slope';
 
@@ -62,31 +64,12 @@ function named(o: ConvSizes, source: ConvolutionSource, parts: readonly string[]
   return `${more && `${more} `}${o.kernel.join('x')}/${stride} pad ${padding.join('')} of ${images} to ${o.out_channels}${split}${tiled ? ` ${tiled}` : ''}`;
 }
 
-/** On subgroup matrices: the tile, how x is stored, and how the other operand; the families, where they are not the real ones. */
-export interface MatrixHow {
-  tile: MatrixConvTile;
-  dtype?: Stored;
-  other?: Stored;
-  conv?: typeof matrixConv2d;
-  weight?: typeof matrixConv2dBackwardWeight;
-}
-
 interface Given {
   source?: ConvolutionSource;
   parts?: readonly Part[];
   tile?: ConvTile;
   matrix?: MatrixHow;
 }
-
-/** What products on matrices round to f16, rounded already, so that the oracle sees what they multiply. */
-const multiplied = (matrix: MatrixHow | undefined, values: Float32Array<ArrayBuffer>) =>
-  matrix ? halves(values) : values;
-
-/** Those of the buffers that hold halves. */
-const halvesOf = ({ dtype, other }: MatrixHow, second: 'weight' | 'dy') => [
-  ...(dtype === 'f16' ? ['x', 'x2'] : []),
-  ...(other === 'f16' ? [second] : []),
-];
 
 /** What the kernels read, stored as the source says, and the whole images for the oracle. */
 function imagesOf(o: ConvSizes, source: ConvolutionSource, matrix?: MatrixHow) {
@@ -325,26 +308,6 @@ export function convWeightCase(
   };
 }
 
-export const images = (batch: number, height: number, width: number, channels: number, out_channels: number) => ({
-  batch,
-  height,
-  width,
-  channels,
-  out_channels,
-});
-
-/** 1, primes, sizes that no tile divides; strides, a padding of each side, groups, one channel a group. */
-export const CONV_SIZES: ConvSizes[] = [
-  { ...images(1, 1, 1, 1, 1), kernel: [1, 1] },
-  { ...images(2, 7, 11, 5, 37), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 13, 5, 12, 41), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 9, 8, 8, 4), kernel: [3, 3], stride: 2, padding: [0, 0, 1, 1] },
-  { ...images(2, 11, 9, 3, 7), kernel: [5, 3], stride: 3, padding: [2, 0, 1, 2] },
-  { ...images(1, 6, 7, 12, 24), kernel: [3, 3], padding: [1, 1, 1, 1], groups: 3 },
-  { ...images(1, 6, 7, 13, 13), kernel: [3, 3], padding: [1, 1, 1, 1], groups: 13 },
-  { ...images(1, 8, 8, 20, 68), kernel: [1, 1] },
-  { ...images(3, 5, 7, 3, 5), kernel: [2, 2] }, // a column that no window covers
-];
 const SMOKE: ConvSizes = { ...images(1, 5, 6, 4, 8), kernel: [3, 3], padding: [1, 1, 1, 1] };
 const EVEN: ConvSizes = { ...images(2, 6, 10, 12, 9), kernel: [3, 3], padding: [1, 1, 1, 1] };
 const CAT = { first: 8, scale: 0.5, scale2: 1.5 };
@@ -379,28 +342,6 @@ const STEPS: Extract<ConvTile, { kind: 'tiled' }> = { kind: 'tiled', qm: 1, qn: 
 const WHOLE: ConvSizes = { ...images(2, 6, 16, 48, 12), kernel: [3, 3], padding: [1, 1, 1, 1] };
 const STRIDE: ConvSizes = { ...images(2, 5, 32, 20, 16), kernel: [3, 3], stride: 2, padding: [1, 1, 1, 1] };
 
-/** EDM2-S, and UNet+ at CIFAR-10's size. */
-export const CONV_BENCH: ConvSizes[] = [
-  { ...images(16, 64, 64, 192, 192), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 32, 32, 384, 384), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 16, 16, 576, 576), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 8, 8, 768, 768), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 32, 32, 960, 384), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(64, 32, 32, 256, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(64, 16, 16, 512, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(64, 8, 8, 256, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 64, 64, 5, 192), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 64, 64, 192, 4), kernel: [3, 3], padding: [1, 1, 1, 1] },
-];
-/** Of SD-VAE's decoder at a picture of 256, and DC-AE's gated convolution. */
-const DECODERS: ConvSizes[] = [
-  { ...images(1, 32, 32, 512, 512), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 64, 64, 512, 512), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 128, 128, 512, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 256, 256, 256, 128), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 256, 256, 128, 3), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 16, 16, 8192, 8192), kernel: [3, 3], padding: [1, 1, 1, 1], groups: 8192 },
-];
 const TIMED = { benchOnly: true };
 
 /** The tiled kernels, forced, at sizes past their tiles. */

@@ -4,7 +4,9 @@ import type { ConvSizes } from '../../src/kernels/conv.ts';
 import { type ConvHalvesOptions, convHalves, type MatrixConvTile } from '../../src/kernels/conv_matrix.ts';
 import { type ConvolutionSource, pointwise, randn } from '../reference/index.ts';
 import { type KernelCase, prepared } from './case.ts';
-import { CONV_BENCH, convCase, convInputCase, convWeightCase, images, type MatrixHow } from './conv.ts';
+import { convCase, convInputCase, convWeightCase } from './conv.ts';
+import type { MatrixHow } from './conv_how.ts';
+import { CONV_BENCH, images } from './conv_shapes.ts';
 
 const FEATURES = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
 const SAME = { kernel: [3, 3], padding: [1, 1, 1, 1] } as const;

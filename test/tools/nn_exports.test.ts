@@ -4,7 +4,10 @@ import { expect, it } from 'vitest';
 import * as nn from '../../src/nn/index.ts';
 
 /** A part of other ops, no op. */
-const INTERNAL = ['castInto', 'gateBackward', 'gatedProduct', 'product', 'rangesOf', 'splitProduct'];
+const INTERNAL = [
+  ...['asHalves', 'castInto', 'convProduct', 'convWeightProduct', 'gateBackward', 'gatedProduct'],
+  ...['multipliesHalves', 'product', 'rangesOf', 'splitProduct'],
+];
 
 it('an app finds every op in ucgm-webgpu/nn', () => {
   const folder = join(import.meta.dirname, '../../src/autograd/ops');
