@@ -1,12 +1,13 @@
 // exchange: out[group, n, tap, m] = x[group, m, tap, n]: weights of a convolution with rows and channels exchanged, as its gradient by what
 //   it reads needs them.
-// Buffers f32: x [groups, m, taps, n], out [groups, n, taps, m].
+// Buffers: x f32 [groups, m, taps, n], out f32 or f16 [groups, n, taps, m].
 // Grid: a workgroup of WG turns squares of SIDE x SIDE through workgroup memory, so that reads and writes are contiguous; folded over
 //   (group, tap, square).
-// Precision: exact.
+// Precision: exact, or rounded to f16 once.
 
 const WG: u32 = 256u;    // knob, halved to fit: invocations a workgroup, a multiple of SIDE
 const SIDE: u32 = 16u;
+alias OScalar = f32;     // knob: f16 stores out in half precision
 
 struct Dims {
   m: u32,
@@ -16,7 +17,7 @@ struct Dims {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<OScalar>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 var<workgroup> square: array<array<f32, SIDE + 1u>, SIDE>; // one more, so that columns meet no bank twice
@@ -46,7 +47,7 @@ fn main(
   for (var row = local / SIDE; row < SIDE; row += WG / SIDE) {
     let at = vec2u(m0 + local % SIDE, n0 + row);
     if (live && at.x < dims.m && at.y < dims.n) {
-      out[base + (at.y * dims.taps + tap) * dims.m + at.x] = square[local % SIDE][row];
+      out[base + (at.y * dims.taps + tap) * dims.m + at.x] = OScalar(square[local % SIDE][row]);
     }
   }
 }

@@ -79,10 +79,10 @@ var<workgroup> magnitudes: vec2u;
 
 // What an invocation fetches of a step: two eights of A, two of B.
 struct Fetched {
-  a0: Eight,
-  a1: Eight,
-  b0: Eight,
-  b1: Eight,
+  a0: Read,
+  a1: Read,
+  b0: Read,
+  b1: Read,
 }
 
 fn fetch(item_a: vec2u, item_b: vec2u, from_a: Source, from_b: Source, step: u32) -> Fetched {
@@ -101,7 +101,7 @@ fn rounded(x: vec4f) -> vec4f {
   return select(near, vec4f(), abs(x) < vec4f(LEAST_HALF));
 }
 
-fn stage_eight(part: u32, at: u32, f: Eight, scale: f32) {
+fn stage_eight(part: u32, at: u32, f: Read, scale: f32) {
   let low = f.low * scale;
   let high = f.high * scale;
   let h_low = rounded(low);
@@ -110,12 +110,12 @@ fn stage_eight(part: u32, at: u32, f: Eight, scale: f32) {
   parts[part + 4u][at] = halves((low - h_low) * LOW, (high - h_high) * LOW);
 }
 
-fn stage_a(item: vec2u, i: u32, f: Eight, scale: f32) {
+fn stage_a(item: vec2u, i: u32, f: Read, scale: f32) {
   let place = place_a(item, i);
   stage_eight(place.x, place.y, f, scale);
 }
 
-fn stage_b(item: vec2u, i: u32, f: Eight, scale: f32) {
+fn stage_b(item: vec2u, i: u32, f: Read, scale: f32) {
   let place = place_b(item, i);
   stage_eight(2u + place.x, place.y, f, scale);
 }

@@ -8922,6 +8922,823 @@ return select(clamp(x, low, high), x, is_nan(x));
 export interface Combine extends Same<typeof combine_> {}
 export const combine: Combine = combine_;
 
+const conv2d_bwd_weight_matrix_ = {
+  name: 'conv2d_bwd_weight_matrix',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'XElem', holds: 'XStored' },
+    x2: { binding: 1, access: 'read', element: 'XElem', holds: 'XStored', optional: 'CAT' },
+    dy: { binding: 2, access: 'read', element: 'DyElem', holds: 'DyStored' },
+    dweight: { binding: 3, access: 'read_write', element: 'vec4f' },
+  },
+  uniform: { binding: 4, size: 68, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    k_chunk: { type: 'u32', offset: 12, else: 'k' },
+    groups: { type: 'u32', offset: 16, else: 1 },
+    height: { type: 'u32', offset: 20 },
+    width: { type: 'u32', offset: 24 },
+    depth: { type: 'u32', offset: 28 },
+    out_h: { type: 'u32', offset: 32 },
+    out_w: { type: 'u32', offset: 36 },
+    kernel_w: { type: 'u32', offset: 40 },
+    stride: { type: 'u32', offset: 44, else: 1 },
+    pad_h: { type: 'u32', offset: 48, else: 0 },
+    pad_w: { type: 'u32', offset: 52, else: 0 },
+    first: { type: 'u32', offset: 56, else: 0, optional: 'CAT' },
+    scale: { type: 'f32', offset: 60, else: 1, optional: 'CAT' },
+    scale2: { type: 'f32', offset: 64, else: 1, optional: 'CAT' },
+  } },
+  knobs: {
+    TM: { kind: 'const', type: 'u32', default: 4 },
+    TN: { kind: 'const', type: 'u32', default: 4 },
+    CAT: { kind: 'const', type: 'bool', default: false },
+    DOUBLED: { kind: 'const', type: 'bool', default: false },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    HALVES_X: { kind: 'const', type: 'bool', default: false },
+    HALVES_DY: { kind: 'const', type: 'bool', default: false },
+    XStored: { kind: 'alias', type: 'type', default: 'f32' },
+    DyStored: { kind: 'alias', type: 'type', default: 'f32' },
+    XElem: { kind: 'alias', type: 'type', default: 'vec4f' },
+    DyElem: { kind: 'alias', type: 'type', default: 'vec4f' },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+
+
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const TM: u32 = 4u;
+const TN: u32 = 4u;
+const CAT: bool = false;
+const DOUBLED: bool = false;
+const SILU: bool = false;
+const HALVES_X: bool = false;
+const HALVES_DY: bool = false;
+alias XStored = f32;
+alias DyStored = f32;
+alias XElem = vec4f;
+alias DyElem = vec4f;
+
+const TRANSPOSED: bool = false;
+const STRIDED: bool = false;
+const TRANS_A: bool = true;
+const TRANS_B: bool = false;
+
+@group(0) @binding(0) var<storage, read> x: array<XElem>;
+@group(0) @binding(1) var<storage, read> x2: array<XElem>;
+@group(0) @binding(2) var<storage, read> dy: array<DyElem>;
+@group(0) @binding(3) var<storage, read_write> dweight: array<vec4f>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+
+struct FromA {
+row: u32,
+group: u32,
+k_begin: u32,
+k_end: u32,
+}
+
+
+struct FromB {
+tap: Tap,
+k_begin: u32,
+k_end: u32,
+by: Reciprocals,
+}
+
+fn dy_at(i: u32) -> vec4u { return bitcast<vec4u>(dy[i]); }
+
+fn halves_of_a(item: vec2u, i: u32, s: FromA, step: u32) -> vec4u {
+let k = s.k_begin + step + item.x + i * A_LINES;
+let row = s.row + item.y * 8u;
+if (k >= s.k_end || row >= dims.m) {
+return vec4u();
+}
+let at = (k * dims.groups + s.group) * dims.m + row;
+if (HALVES_DY) {
+return dy_at(at / 8u);
+}
+return halves(bitcast<vec4f>(dy_at(at / 4u)), bitcast<vec4f>(dy_at(at / 4u + 1u)));
+}
+
+fn halves_of_b(item: vec2u, i: u32, s: FromB, step: u32) -> vec4u {
+let k = s.k_begin + step + item.x + i * B_LINES;
+if (k >= s.k_end) {
+return vec4u();
+}
+let place = place_of(anchor_of(k, dims.k, s.by), s.tap);
+return halves_at(place, s.tap.channel, dims.depth * dims.groups, dims.first);
+}
+
+fn finish(slice: u32, row: u32, col: u32, sum: vec4f) {
+if (row < dims.m && col < dims.n) {
+dweight[((slice * dims.m + row) * dims.n + col) / 4u] = sum;
+}
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+let tiles_n = (dims.n + BN - 1u) / BN;
+let tiles_m = (dims.m + BM - 1u) / BM;
+let index = wid.x + wid.y * groups.x;
+let slice = index / (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+if (slice >= splits * dims.groups) {
+return;
+}
+let tile = index % (tiles_n * tiles_m);
+let group = slice % dims.groups;
+let k_begin = (slice / dims.groups) * dims.k_chunk;
+let k_end = min(dims.k, k_begin + dims.k_chunk);
+let row = (tile / tiles_n) * BM;
+let col = (tile % tiles_n) * BN;
+
+let by = reciprocals();
+let place = col + item_of(local, false, BN).y * 8u;
+let tap = tap_of(min(place, dims.n - 8u), by);
+let from_a = FromA(row, group, k_begin, k_end);
+let from_b = FromB(
+Tap(tap.row, tap.col, group * dims.depth + tap.channel),
+k_begin,
+select(0u, k_end, place < dims.n),
+by,
+);
+let s = sums_of(local, subgroup, from_a, from_b, k_end - k_begin);
+finish_tile(s, slice, subgroup, lane, row, col);
+}
+
+
+
+struct Dims {
+m: u32,
+n: u32,
+k: u32,
+k_chunk: u32,
+groups: u32,
+height: u32,
+width: u32,
+depth: u32,
+out_h: u32,
+out_w: u32,
+kernel_w: u32,
+stride: u32,
+pad_h: u32,
+pad_w: u32,
+first: u32,
+scale: f32,
+scale2: f32,
+}
+
+
+
+
+
+
+const OFFSET: u32 = 0x4000u;
+
+
+struct Anchor {
+base: u32,
+corner: u32,
+}
+
+
+struct Tap {
+row: i32,
+col: i32,
+channel: u32,
+}
+
+
+struct Reciprocals {
+depth: f32,
+kernel_w: f32,
+area: f32,
+out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+return Reciprocals(
+1.0 / f32(dims.depth),
+1.0 / f32(dims.kernel_w),
+1.0 / f32(dims.out_h * dims.out_w),
+1.0 / f32(dims.out_w),
+);
+}
+
+
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+let q = u32(f32(a) * reciprocal);
+let rest = bitcast<i32>(a - q * b);
+return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
+let within = pixel - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+let at = vec2u(row, within - row * dims.out_w);
+var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+if (TRANSPOSED) {
+corner = at + vec2u(dims.pad_h, dims.pad_w);
+}
+let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
+}
+
+
+fn tap_of(k: u32, by: Reciprocals) -> Tap {
+let tap = quotient(k, dims.depth, by.depth);
+let row = quotient(tap, dims.kernel_w, by.kernel_w);
+return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
+}
+
+
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+var at = corner + vec2i(tap.row, tap.col);
+if (TRANSPOSED) {
+at = corner - vec2i(tap.row, tap.col);
+}
+var inside = at.x >= 0 && at.y >= 0;
+if (TRANSPOSED && STRIDED) {
+let stride = i32(dims.stride);
+let down = at / stride;
+inside = inside && all(down * stride == at);
+at = down;
+}
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
+}
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
+}
+
+
+
+
+
+
+
+fn x_at(i: u32) -> vec4u { return bitcast<vec4u>(x[i]); }
+fn x2_at(i: u32) -> vec4u { return bitcast<vec4u>(x2[i]); }
+
+fn eight_of_x(at: u32) -> Eight {
+if (HALVES_X) {
+return eight_of(x_at(at / 8u));
+}
+return Eight(bitcast<vec4f>(x_at(at / 4u)), bitcast<vec4f>(x_at(at / 4u + 1u)));
+}
+
+fn eight_of_x2(at: u32) -> Eight {
+if (HALVES_X) {
+return eight_of(x2_at(at / 8u));
+}
+return Eight(bitcast<vec4f>(x2_at(at / 4u)), bitcast<vec4f>(x2_at(at / 4u + 1u)));
+}
+
+fn silu_of(v: vec4f) -> vec4f {
+return vec4f(silu(v.x), silu(v.y), silu(v.z), silu(v.w));
+}
+
+
+fn halves_at(place: i32, channel: u32, channels: u32, first: u32) -> vec4u {
+if (place < 0) {
+return vec4u();
+}
+if (HALVES_X && !CAT && !SILU) {
+return x_at((u32(place) * channels + channel) / 8u);
+}
+var v: Eight;
+if (CAT) {
+if (channel < first) {
+v = eight_of_x(u32(place) * first + channel);
+v = Eight(dims.scale * v.low, dims.scale * v.high);
+} else {
+v = eight_of_x2(u32(place) * (channels - first) + channel - first);
+v = Eight(dims.scale2 * v.low, dims.scale2 * v.high);
+}
+} else {
+v = eight_of_x(u32(place) * channels + channel);
+}
+if (SILU) {
+v = Eight(silu_of(v.low), silu_of(v.high));
+}
+return halves(v.low, v.high);
+}
+
+
+
+
+
+
+
+fn sums_of(local: u32, subgroup: u32, from_a: FromA, from_b: FromB, length: u32) -> Sums {
+let part_a = subgroup / 2u;
+let part_b = 2u + subgroup % 2u;
+let item_a = item_of(local, !TRANS_A, BM);
+let item_b = item_of(local, TRANS_B, BN);
+var s = Sums();
+var next = fetch(item_a, item_b, from_a, from_b, 0u);
+var after = fetch(item_a, item_b, from_a, from_b, BK);
+for (var k0 = 0u; k0 < length; k0 += 2u * BK) {
+
+stage(item_a, item_b, next);
+workgroupBarrier();
+next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
+s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
+workgroupBarrier();
+stage(item_a, item_b, after);
+workgroupBarrier();
+after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
+s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
+workgroupBarrier();
+}
+return s;
+}
+
+
+
+
+
+
+fn finish_tile(s: Sums, slice: u32, subgroup: u32, lane: u32, row: u32, col: u32) {
+let row_out = row + (subgroup / 2u) * 16u * TM;
+let col_out = col + (subgroup % 2u) * 16u * TN + lane % (4u * TN) * 4u;
+for (var i = 0u; i < TM; i++) {
+put_sums(subgroup, s, i);
+workgroupBarrier();
+for (var x = 0u; x < 2u * TN; x++) {
+let e = x * 32u + lane;
+finish(slice, row_out + i * 16u + e / (4u * TN), col_out, quad_at(subgroup, e));
+}
+workgroupBarrier();
+}
+}
+
+
+
+
+
+
+
+
+
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+
+
+
+
+
+
+
+struct Eight {
+low: vec4f,
+high: vec4f,
+}
+
+fn eight_of(words: vec4u) -> Eight {
+return Eight(
+vec4f(unpack2x16float(words.x), unpack2x16float(words.y)),
+vec4f(unpack2x16float(words.z), unpack2x16float(words.w)),
+);
+}
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+
+
+
+
+
+
+
+
+var<workgroup> parts: array<array<vec4u, PART>, 4>;
+
+
+struct Fetched {
+a0: vec4u,
+a1: vec4u,
+a2: vec4u,
+a3: vec4u,
+b0: vec4u,
+b1: vec4u,
+b2: vec4u,
+b3: vec4u,
+}
+
+fn fetch(item_a: vec2u, item_b: vec2u, from_a: FromA, from_b: FromB, step: u32) -> Fetched {
+var f = Fetched();
+f.a0 = halves_of_a(item_a, 0u, from_a, step);
+f.a1 = halves_of_a(item_a, 1u, from_a, step);
+if (TM > 2u) {
+f.a2 = halves_of_a(item_a, 2u, from_a, step);
+f.a3 = halves_of_a(item_a, 3u, from_a, step);
+}
+f.b0 = halves_of_b(item_b, 0u, from_b, step);
+f.b1 = halves_of_b(item_b, 1u, from_b, step);
+if (TN > 2u) {
+f.b2 = halves_of_b(item_b, 2u, from_b, step);
+f.b3 = halves_of_b(item_b, 3u, from_b, step);
+}
+return f;
+}
+
+fn stage_a(item: vec2u, i: u32, value: vec4u) {
+let place = place_a(item, i);
+parts[place.x][place.y] = value;
+}
+
+fn stage_b(item: vec2u, i: u32, value: vec4u) {
+let place = place_b(item, i);
+parts[2u + place.x][place.y] = value;
+}
+
+fn stage(item_a: vec2u, item_b: vec2u, f: Fetched) {
+stage_a(item_a, 0u, f.a0);
+stage_a(item_a, 1u, f.a1);
+if (TM > 2u) {
+stage_a(item_a, 2u, f.a2);
+stage_a(item_a, 3u, f.a3);
+}
+stage_b(item_b, 0u, f.b0);
+stage_b(item_b, 1u, f.b1);
+if (TN > 2u) {
+stage_b(item_b, 2u, f.b2);
+stage_b(item_b, 3u, f.b3);
+}
+}
+
+fn left(part: u32, i: u32, kk: u32) -> Left {
+return left_at(part, left_place(i, kk), A_LINE, TRANS_A);
+}
+
+fn right(part: u32, i: u32, kk: u32) -> Right {
+return right_at(part, right_place(i, kk), B_LINE, TRANS_B);
+}
+
+
+struct Sums {
+c00: Sum,
+c01: Sum,
+c02: Sum,
+c03: Sum,
+c10: Sum,
+c11: Sum,
+c12: Sum,
+c13: Sum,
+c20: Sum,
+c21: Sum,
+c22: Sum,
+c23: Sum,
+c30: Sum,
+c31: Sum,
+c32: Sum,
+c33: Sum,
+}
+
+
+fn multiply(before: Sums, part_a: u32, part_b: u32, kk: u32) -> Sums {
+var s = before;
+let x0 = left(part_a, 0u, kk);
+let x1 = left(part_a, 1u, kk);
+var x2 = Left();
+var x3 = Left();
+if (TM > 2u) {
+x2 = left(part_a, 2u, kk);
+x3 = left(part_a, 3u, kk);
+}
+let y0 = right(part_b, 0u, kk);
+let y1 = right(part_b, 1u, kk);
+s.c00 = add_product(x0, y0, s.c00);
+s.c01 = add_product(x0, y1, s.c01);
+s.c10 = add_product(x1, y0, s.c10);
+s.c11 = add_product(x1, y1, s.c11);
+if (TM > 2u) {
+s.c20 = add_product(x2, y0, s.c20);
+s.c21 = add_product(x2, y1, s.c21);
+s.c30 = add_product(x3, y0, s.c30);
+s.c31 = add_product(x3, y1, s.c31);
+}
+if (TN > 2u) {
+let y2 = right(part_b, 2u, kk);
+let y3 = right(part_b, 3u, kk);
+s.c02 = add_product(x0, y2, s.c02);
+s.c03 = add_product(x0, y3, s.c03);
+s.c12 = add_product(x1, y2, s.c12);
+s.c13 = add_product(x1, y3, s.c13);
+if (TM > 2u) {
+s.c22 = add_product(x2, y2, s.c22);
+s.c23 = add_product(x2, y3, s.c23);
+s.c32 = add_product(x3, y2, s.c32);
+s.c33 = add_product(x3, y3, s.c33);
+}
+}
+return s;
+}
+
+const OUT_LINE: u32 = 4u * TN + 1u;
+
+
+fn put_line(part: u32, c0: Sum, c1: Sum, c2: Sum, c3: Sum) {
+put_sum(part, 0u, c0, OUT_LINE);
+put_sum(part, 4u, c1, OUT_LINE);
+if (TN > 2u) {
+put_sum(part, 8u, c2, OUT_LINE);
+put_sum(part, 12u, c3, OUT_LINE);
+}
+}
+
+fn quad_at(part: u32, e: u32) -> vec4f {
+return bitcast<vec4f>(parts[part][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
+}
+
+
+fn put_sums(part: u32, s: Sums, i: u32) {
+if (i == 0u) {
+put_line(part, s.c00, s.c01, s.c02, s.c03);
+} else if (i == 1u) {
+put_line(part, s.c10, s.c11, s.c12, s.c13);
+} else if (i == 2u) {
+put_line(part, s.c20, s.c21, s.c22, s.c23);
+} else {
+put_line(part, s.c30, s.c31, s.c32, s.c33);
+}
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&parts[part], at, line);
+}
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+
+
+
+
+
+
+
+
+
+const BK: u32 = 32u;
+
+const BM: u32 = 32u * TM;
+const BN: u32 = 32u * TN;
+const K_LINE: u32 = BK / 8u + 1u;
+const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A);
+const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
+const PART: u32 = 16u * max(TM, TN) * K_LINE + 4u;
+
+
+
+fn item_of(local: u32, along_k: bool, side: u32) -> vec2u {
+if (along_k) {
+return vec2u((local / 32u) * 8u + (local / 8u) % 4u + (local / 4u) % 2u * 4u, local % 4u);
+}
+return vec2u(local / (side / 8u), local % (side / 8u));
+}
+
+const A_LINES: u32 = select(32u, 32u / TM, TRANS_A);
+const B_LINES: u32 = select(32u / TN, 32u, TRANS_B);
+
+
+fn place_a(item: vec2u, i: u32) -> vec2u {
+if (TRANS_A) {
+return vec2u(item.y / (2u * TM), (item.x + i * A_LINES) * A_LINE + item.y % (2u * TM));
+}
+return vec2u(i * A_LINES / (16u * TM), (item.x + i * A_LINES % (16u * TM)) * A_LINE + item.y);
+}
+
+fn place_b(item: vec2u, i: u32) -> vec2u {
+if (TRANS_B) {
+return vec2u(i * B_LINES / (16u * TN), (item.x + i * B_LINES % (16u * TN)) * B_LINE + item.y);
+}
+return vec2u(item.y / (2u * TN), (item.x + i * B_LINES) * B_LINE + item.y % (2u * TN));
+}
+
+
+fn left_place(i: u32, kk: u32) -> u32 {
+return select(i * 16u * A_LINE + kk * 2u, kk * 16u * A_LINE + i * 2u, TRANS_A);
+}
+
+fn right_place(i: u32, kk: u32) -> u32 {
+return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv2d_bwd_weight_matrix: conv2d_bwd_weight_plain's gradient on subgroup matrices: a product over pixels whose A is dy, transposed, and whose
+ * B are the windows of x, gathered eight channels at a time as its tiles are fetched. Tiles, staging and loop are those of matmul_matrix.
+ * Buffers: as conv2d_bwd_weight_plain, x and x2 f32 or f16, dy f32 or f16, dweight f32. m, depth, and first, are multiples of 8.
+ * Split over pixels: split s sums those in [s * k_chunk, (s + 1) * k_chunk) into part s; the caller adds the parts.
+ * Grid: a workgroup of four subgroups of 32 makes 32 TM channels of dy x 32 TN places of the window, folded over (split, group, tile). The place
+ * that an invocation fetches stays the same: it is found once, and in each step its pixels, without a division.
+ * Precision: operands are rounded to f16, products and sums f32 (a tensor core truncates as it adds).
+ * Source: as conv2d_bwd_weight_plain; shaders/matmul_matrix.wgsl.
+ */
+export interface Conv2dBwdWeightMatrix extends Same<typeof conv2d_bwd_weight_matrix_> {}
+export const conv2d_bwd_weight_matrix: Conv2dBwdWeightMatrix = conv2d_bwd_weight_matrix_;
+
 const conv2d_bwd_weight_plain_ = {
   name: 'conv2d_bwd_weight_plain',
   entryPoint: 'main',
@@ -9101,99 +9918,10 @@ scale2: f32,
 
 
 const WIDTH: u32 = select(1u, 4u, VEC);
-const OFFSET: u32 = 0x4000u;
-
-
-struct Anchor {
-base: u32,
-corner: u32,
-}
-
-
-struct Tap {
-row: i32,
-col: i32,
-channel: u32,
-}
 
 
 fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
 fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
-
-
-struct Reciprocals {
-depth: f32,
-kernel_w: f32,
-area: f32,
-out_w: f32,
-}
-
-fn reciprocals() -> Reciprocals {
-return Reciprocals(
-1.0 / f32(dims.depth),
-1.0 / f32(dims.kernel_w),
-1.0 / f32(dims.out_h * dims.out_w),
-1.0 / f32(dims.out_w),
-);
-}
-
-
-fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
-let q = u32(f32(a) * reciprocal);
-let rest = bitcast<i32>(a - q * b);
-return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
-}
-
-
-fn sample_pixels() -> u32 {
-return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
-}
-
-
-fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
-let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
-let within = pixel - sample * (dims.out_h * dims.out_w);
-let row = quotient(within, dims.out_w, by.out_w);
-let at = vec2u(row, within - row * dims.out_w);
-var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
-if (TRANSPOSED) {
-corner = at + vec2u(dims.pad_h, dims.pad_w);
-}
-let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
-}
-
-
-
-
-
-
-
-
-
-fn place_of(anchor: Anchor, tap: Tap) -> i32 {
-let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
-var at = corner + vec2i(tap.row, tap.col);
-if (TRANSPOSED) {
-at = corner - vec2i(tap.row, tap.col);
-}
-var inside = at.x >= 0 && at.y >= 0;
-if (TRANSPOSED && STRIDED) {
-let stride = i32(dims.stride);
-let down = at / stride;
-inside = inside && all(down * stride == at);
-at = down;
-}
-return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
-}
-
-
-fn stored_at(base: u32, at: vec2i) -> i32 {
-if (DOUBLED) {
-return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
-}
-return i32(base) + at.x * i32(dims.width) + at.y;
-}
 
 
 fn channels_at(place: i32, channel: u32) -> vec4f {
@@ -9334,6 +10062,101 @@ return x * sigmoid(x);
 
 
 
+
+
+
+
+
+
+const OFFSET: u32 = 0x4000u;
+
+
+struct Anchor {
+base: u32,
+corner: u32,
+}
+
+
+struct Tap {
+row: i32,
+col: i32,
+channel: u32,
+}
+
+
+struct Reciprocals {
+depth: f32,
+kernel_w: f32,
+area: f32,
+out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+return Reciprocals(
+1.0 / f32(dims.depth),
+1.0 / f32(dims.kernel_w),
+1.0 / f32(dims.out_h * dims.out_w),
+1.0 / f32(dims.out_w),
+);
+}
+
+
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+let q = u32(f32(a) * reciprocal);
+let rest = bitcast<i32>(a - q * b);
+return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
+let within = pixel - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+let at = vec2u(row, within - row * dims.out_w);
+var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+if (TRANSPOSED) {
+corner = at + vec2u(dims.pad_h, dims.pad_w);
+}
+let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
+}
+
+
+
+
+
+
+
+
+
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+var at = corner + vec2i(tap.row, tap.col);
+if (TRANSPOSED) {
+at = corner - vec2i(tap.row, tap.col);
+}
+var inside = at.x >= 0 && at.y >= 0;
+if (TRANSPOSED && STRIDED) {
+let stride = i32(dims.stride);
+let down = at / stride;
+inside = inside && all(down * stride == at);
+at = down;
+}
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
+}
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
+}
 
 
 
@@ -9706,99 +10529,10 @@ scale2: f32,
 
 
 const WIDTH: u32 = select(1u, 4u, VEC);
-const OFFSET: u32 = 0x4000u;
-
-
-struct Anchor {
-base: u32,
-corner: u32,
-}
-
-
-struct Tap {
-row: i32,
-col: i32,
-channel: u32,
-}
 
 
 fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
 fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
-
-
-struct Reciprocals {
-depth: f32,
-kernel_w: f32,
-area: f32,
-out_w: f32,
-}
-
-fn reciprocals() -> Reciprocals {
-return Reciprocals(
-1.0 / f32(dims.depth),
-1.0 / f32(dims.kernel_w),
-1.0 / f32(dims.out_h * dims.out_w),
-1.0 / f32(dims.out_w),
-);
-}
-
-
-fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
-let q = u32(f32(a) * reciprocal);
-let rest = bitcast<i32>(a - q * b);
-return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
-}
-
-
-fn sample_pixels() -> u32 {
-return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
-}
-
-
-fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
-let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
-let within = pixel - sample * (dims.out_h * dims.out_w);
-let row = quotient(within, dims.out_w, by.out_w);
-let at = vec2u(row, within - row * dims.out_w);
-var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
-if (TRANSPOSED) {
-corner = at + vec2u(dims.pad_h, dims.pad_w);
-}
-let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
-}
-
-
-fn tap_of(k: u32, by: Reciprocals) -> Tap {
-let tap = quotient(k, dims.depth, by.depth);
-let row = quotient(tap, dims.kernel_w, by.kernel_w);
-return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
-}
-
-
-fn place_of(anchor: Anchor, tap: Tap) -> i32 {
-let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
-var at = corner + vec2i(tap.row, tap.col);
-if (TRANSPOSED) {
-at = corner - vec2i(tap.row, tap.col);
-}
-var inside = at.x >= 0 && at.y >= 0;
-if (TRANSPOSED && STRIDED) {
-let stride = i32(dims.stride);
-let down = at / stride;
-inside = inside && all(down * stride == at);
-at = down;
-}
-return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
-}
-
-
-fn stored_at(base: u32, at: vec2i) -> i32 {
-if (DOUBLED) {
-return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
-}
-return i32(base) + at.x * i32(dims.width) + at.y;
-}
 
 
 fn channels_at(place: i32, channel: u32) -> vec4f {
@@ -9986,6 +10720,101 @@ return x * sigmoid(x);
 
 
 
+
+
+
+
+
+
+const OFFSET: u32 = 0x4000u;
+
+
+struct Anchor {
+base: u32,
+corner: u32,
+}
+
+
+struct Tap {
+row: i32,
+col: i32,
+channel: u32,
+}
+
+
+struct Reciprocals {
+depth: f32,
+kernel_w: f32,
+area: f32,
+out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+return Reciprocals(
+1.0 / f32(dims.depth),
+1.0 / f32(dims.kernel_w),
+1.0 / f32(dims.out_h * dims.out_w),
+1.0 / f32(dims.out_w),
+);
+}
+
+
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+let q = u32(f32(a) * reciprocal);
+let rest = bitcast<i32>(a - q * b);
+return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
+let within = pixel - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+let at = vec2u(row, within - row * dims.out_w);
+var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+if (TRANSPOSED) {
+corner = at + vec2u(dims.pad_h, dims.pad_w);
+}
+let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
+}
+
+
+fn tap_of(k: u32, by: Reciprocals) -> Tap {
+let tap = quotient(k, dims.depth, by.depth);
+let row = quotient(tap, dims.kernel_w, by.kernel_w);
+return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
+}
+
+
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+var at = corner + vec2i(tap.row, tap.col);
+if (TRANSPOSED) {
+at = corner - vec2i(tap.row, tap.col);
+}
+var inside = at.x >= 0 && at.y >= 0;
+if (TRANSPOSED && STRIDED) {
+let stride = i32(dims.stride);
+let down = at / stride;
+inside = inside && all(down * stride == at);
+at = down;
+}
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
+}
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
+}
 
 
 
@@ -10190,6 +11019,994 @@ return select(clamp(x, low, high), x, is_nan(x));
 export interface Conv2dBwdWeightTiled extends Same<typeof conv2d_bwd_weight_tiled_> {}
 export const conv2d_bwd_weight_tiled: Conv2dBwdWeightTiled = conv2d_bwd_weight_tiled_;
 
+const conv2d_matrix_ = {
+  name: 'conv2d_matrix',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'XElem', holds: 'XStored' },
+    x2: { binding: 1, access: 'read', element: 'XElem', holds: 'XStored', optional: 'CAT' },
+    weight: { binding: 2, access: 'read', element: 'WElem', holds: 'WStored' },
+    bias: { binding: 3, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    before: { binding: 4, access: 'read', element: 'RElem', optional: 'HAS_SLOPE' },
+    residual: { binding: 5, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
+    out: { binding: 6, access: 'read_write', element: 'OElem' },
+    pre: { binding: 7, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
+  },
+  uniform: { binding: 8, size: 76, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    k: { type: 'u32', offset: 8 },
+    groups: { type: 'u32', offset: 12, else: 1 },
+    height: { type: 'u32', offset: 16 },
+    width: { type: 'u32', offset: 20 },
+    depth: { type: 'u32', offset: 24 },
+    out_h: { type: 'u32', offset: 28 },
+    out_w: { type: 'u32', offset: 32 },
+    kernel_w: { type: 'u32', offset: 36 },
+    stride: { type: 'u32', offset: 40, else: 1 },
+    pad_h: { type: 'u32', offset: 44, else: 0 },
+    pad_w: { type: 'u32', offset: 48, else: 0 },
+    first: { type: 'u32', offset: 52, else: 0, optional: 'CAT' },
+    scale: { type: 'f32', offset: 56, else: 1, optional: 'CAT' },
+    scale2: { type: 'f32', offset: 60, else: 1, optional: 'CAT' },
+    first_row: { type: 'u32', offset: 64, else: 0 },
+    out_scale: { type: 'f32', offset: 68, else: 1, optional: 'SCALED' },
+    residual_scale: { type: 'f32', offset: 72, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
+  knobs: {
+    TM: { kind: 'const', type: 'u32', default: 4 },
+    TN: { kind: 'const', type: 'u32', default: 4 },
+    TRANSPOSED: { kind: 'const', type: 'bool', default: false },
+    STRIDED: { kind: 'const', type: 'bool', default: false },
+    CAT: { kind: 'const', type: 'bool', default: false },
+    DOUBLED: { kind: 'const', type: 'bool', default: false },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    HALVES_X: { kind: 'const', type: 'bool', default: false },
+    HALVES_W: { kind: 'const', type: 'bool', default: false },
+    XStored: { kind: 'alias', type: 'type', default: 'f32' },
+    WStored: { kind: 'alias', type: 'type', default: 'f32' },
+    XElem: { kind: 'alias', type: 'type', default: 'vec4f' },
+    WElem: { kind: 'alias', type: 'type', default: 'vec4f' },
+    ACT: { kind: 'const', type: 'u32', default: 0 },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    SCALED: { kind: 'const', type: 'bool', default: false },
+    HAS_SLOPE: { kind: 'const', type: 'bool', default: false },
+    HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+    VEC_N: { kind: 'const', type: 'bool', default: false },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    RElem: { kind: 'alias', type: 'type', default: 'f32' },
+  },
+  workgroup: [128],
+  enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+  code: `
+
+
+
+
+
+
+
+
+
+
+
+
+
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+
+const TM: u32 = 4u;
+const TN: u32 = 4u;
+const TRANSPOSED: bool = false;
+const STRIDED: bool = false;
+const CAT: bool = false;
+const DOUBLED: bool = false;
+const SILU: bool = false;
+const HALVES_X: bool = false;
+const HALVES_W: bool = false;
+alias XStored = f32;
+alias WStored = f32;
+alias XElem = vec4f;
+alias WElem = vec4f;
+const ACT: u32 = 0u;
+const HAS_BIAS: bool = false;
+const HAS_PRE: bool = false;
+const SCALED: bool = false;
+const HAS_SLOPE: bool = false;
+const HAS_RESIDUAL: bool = false;
+const VEC_N: bool = false;
+alias OElem = array<f32, 1>;
+alias RElem = f32;
+
+alias OScalar = f32;
+const TRANS_A: bool = false;
+const TRANS_B: bool = true;
+
+@group(0) @binding(0) var<storage, read> x: array<XElem>;
+@group(0) @binding(1) var<storage, read> x2: array<XElem>;
+@group(0) @binding(2) var<storage, read> weight: array<WElem>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read> before: array<RElem>;
+@group(0) @binding(5) var<storage, read> residual: array<RElem>;
+@group(0) @binding(6) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(7) var<storage, read_write> pre: array<OElem>;
+@group(0) @binding(8) var<uniform> dims: Dims;
+
+
+struct FromA {
+a0: Anchor,
+a1: Anchor,
+a2: Anchor,
+a3: Anchor,
+channel: u32,
+by: Reciprocals,
+}
+
+
+struct FromB {
+row: u32,
+col: u32,
+}
+
+fn anchor_of_item(s: FromA, i: u32) -> Anchor {
+if (i == 0u) {
+return s.a0;
+} else if (i == 1u) {
+return s.a1;
+} else if (i == 2u) {
+return s.a2;
+}
+return s.a3;
+}
+
+fn halves_of_a(item: vec2u, i: u32, s: FromA, step: u32) -> vec4u {
+let k = step + item.y * 8u;
+if (k >= dims.k) {
+return vec4u();
+}
+let tap = tap_of(k, s.by);
+let place = place_of(anchor_of_item(s, i), tap);
+return halves_at(place, s.channel + tap.channel, dims.depth * dims.groups, dims.first);
+}
+
+fn weight_at(i: u32) -> vec4u { return bitcast<vec4u>(weight[i]); }
+
+fn halves_of_b(item: vec2u, i: u32, s: FromB, step: u32) -> vec4u {
+let col = s.col + item.x + i * B_LINES;
+let k = step + item.y * 8u;
+if (col >= dims.n || k >= dims.k) {
+return vec4u();
+}
+let at = (s.row + col) * dims.k + k;
+if (HALVES_W) {
+return weight_at(at / 8u);
+}
+return halves(bitcast<vec4f>(weight_at(at / 4u)), bitcast<vec4f>(weight_at(at / 4u + 1u)));
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+let tiles_n = (dims.n + BN - 1u) / BN;
+let tiles_m = (dims.m + BM - 1u) / BM;
+let index = wid.x + wid.y * groups.x;
+let group = index / (tiles_n * tiles_m);
+if (group >= dims.groups) {
+return;
+}
+let tile = index % (tiles_n * tiles_m);
+let row = (tile / tiles_n) * BM;
+let col = (tile % tiles_n) * BN;
+
+let by = reciprocals();
+let fetched = row + item_of(local, true, BM).x;
+let from_a = FromA(
+anchor_of(fetched, dims.m, by),
+anchor_of(fetched + A_LINES, dims.m, by),
+anchor_of(fetched + 2u * A_LINES, dims.m, by),
+anchor_of(fetched + 3u * A_LINES, dims.m, by),
+group * dims.depth,
+by,
+);
+let from_b = FromB(dims.first_row + group * dims.n, col);
+let s = sums_of(local, subgroup, from_a, from_b, dims.k);
+finish_tile(s, group, subgroup, lane, row, col);
+}
+
+
+
+struct Dims {
+m: u32,
+n: u32,
+k: u32,
+groups: u32,
+height: u32,
+width: u32,
+depth: u32,
+out_h: u32,
+out_w: u32,
+kernel_w: u32,
+stride: u32,
+pad_h: u32,
+pad_w: u32,
+first: u32,
+scale: f32,
+scale2: f32,
+first_row: u32,
+out_scale: f32,
+residual_scale: f32,
+}
+
+
+
+
+
+
+const OFFSET: u32 = 0x4000u;
+
+
+struct Anchor {
+base: u32,
+corner: u32,
+}
+
+
+struct Tap {
+row: i32,
+col: i32,
+channel: u32,
+}
+
+
+struct Reciprocals {
+depth: f32,
+kernel_w: f32,
+area: f32,
+out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+return Reciprocals(
+1.0 / f32(dims.depth),
+1.0 / f32(dims.kernel_w),
+1.0 / f32(dims.out_h * dims.out_w),
+1.0 / f32(dims.out_w),
+);
+}
+
+
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+let q = u32(f32(a) * reciprocal);
+let rest = bitcast<i32>(a - q * b);
+return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
+let within = pixel - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+let at = vec2u(row, within - row * dims.out_w);
+var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+if (TRANSPOSED) {
+corner = at + vec2u(dims.pad_h, dims.pad_w);
+}
+let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
+}
+
+
+fn tap_of(k: u32, by: Reciprocals) -> Tap {
+let tap = quotient(k, dims.depth, by.depth);
+let row = quotient(tap, dims.kernel_w, by.kernel_w);
+return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
+}
+
+
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+var at = corner + vec2i(tap.row, tap.col);
+if (TRANSPOSED) {
+at = corner - vec2i(tap.row, tap.col);
+}
+var inside = at.x >= 0 && at.y >= 0;
+if (TRANSPOSED && STRIDED) {
+let stride = i32(dims.stride);
+let down = at / stride;
+inside = inside && all(down * stride == at);
+at = down;
+}
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
+}
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
+}
+
+
+
+
+
+
+
+fn x_at(i: u32) -> vec4u { return bitcast<vec4u>(x[i]); }
+fn x2_at(i: u32) -> vec4u { return bitcast<vec4u>(x2[i]); }
+
+fn eight_of_x(at: u32) -> Eight {
+if (HALVES_X) {
+return eight_of(x_at(at / 8u));
+}
+return Eight(bitcast<vec4f>(x_at(at / 4u)), bitcast<vec4f>(x_at(at / 4u + 1u)));
+}
+
+fn eight_of_x2(at: u32) -> Eight {
+if (HALVES_X) {
+return eight_of(x2_at(at / 8u));
+}
+return Eight(bitcast<vec4f>(x2_at(at / 4u)), bitcast<vec4f>(x2_at(at / 4u + 1u)));
+}
+
+fn silu_of(v: vec4f) -> vec4f {
+return vec4f(silu(v.x), silu(v.y), silu(v.z), silu(v.w));
+}
+
+
+fn halves_at(place: i32, channel: u32, channels: u32, first: u32) -> vec4u {
+if (place < 0) {
+return vec4u();
+}
+if (HALVES_X && !CAT && !SILU) {
+return x_at((u32(place) * channels + channel) / 8u);
+}
+var v: Eight;
+if (CAT) {
+if (channel < first) {
+v = eight_of_x(u32(place) * first + channel);
+v = Eight(dims.scale * v.low, dims.scale * v.high);
+} else {
+v = eight_of_x2(u32(place) * (channels - first) + channel - first);
+v = Eight(dims.scale2 * v.low, dims.scale2 * v.high);
+}
+} else {
+v = eight_of_x(u32(place) * channels + channel);
+}
+if (SILU) {
+v = Eight(silu_of(v.low), silu_of(v.high));
+}
+return halves(v.low, v.high);
+}
+
+
+
+
+
+
+
+fn before_at(i: u32) -> vec4f { return vec4f(before[i]); }
+fn residual_at(i: u32) -> vec4f { return vec4f(residual[i]); }
+
+
+fn four_from(at: u32, count: u32) -> vec4u {
+return at + min(vec4u(0u, 1u, 2u, 3u), vec4u(count - 1u));
+}
+
+fn before_four(at: u32, count: u32) -> vec4f {
+if (VEC_N) {
+return before_at(at / 4u);
+}
+let i = four_from(at, count);
+return vec4f(before_at(i.x).x, before_at(i.y).x, before_at(i.z).x, before_at(i.w).x);
+}
+
+fn residual_four(at: u32, count: u32) -> vec4f {
+if (VEC_N) {
+return residual_at(at / 4u);
+}
+let i = four_from(at, count);
+return vec4f(residual_at(i.x).x, residual_at(i.y).x, residual_at(i.z).x, residual_at(i.w).x);
+}
+
+
+fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+let count = min(4u, dims.n - col);
+let channel = group * dims.n + col;
+let at = row * (dims.n * dims.groups) + channel;
+var value = sum;
+if (HAS_BIAS) {
+let i = four_from(channel, count);
+value += vec4f(bias[i.x], bias[i.y], bias[i.z], bias[i.w]);
+}
+if (HAS_PRE) { put_pre(at, count, value); }
+if (ACT != 0u) {
+value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
+}
+if (SCALED) {
+value *= dims.out_scale;
+}
+if (HAS_SLOPE) {
+let v = dims.out_scale * before_four(at, count);
+value *= vec4f(silu_grad(v.x), silu_grad(v.y), silu_grad(v.z), silu_grad(v.w));
+}
+if (HAS_RESIDUAL) {
+value += dims.residual_scale * residual_four(at, count);
+}
+put_out(at, count, value);
+}
+
+
+
+
+
+
+
+fn sums_of(local: u32, subgroup: u32, from_a: FromA, from_b: FromB, length: u32) -> Sums {
+let part_a = subgroup / 2u;
+let part_b = 2u + subgroup % 2u;
+let item_a = item_of(local, !TRANS_A, BM);
+let item_b = item_of(local, TRANS_B, BN);
+var s = Sums();
+var next = fetch(item_a, item_b, from_a, from_b, 0u);
+var after = fetch(item_a, item_b, from_a, from_b, BK);
+for (var k0 = 0u; k0 < length; k0 += 2u * BK) {
+
+stage(item_a, item_b, next);
+workgroupBarrier();
+next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
+s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
+workgroupBarrier();
+stage(item_a, item_b, after);
+workgroupBarrier();
+after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
+s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
+workgroupBarrier();
+}
+return s;
+}
+
+
+
+
+
+
+fn finish_tile(s: Sums, slice: u32, subgroup: u32, lane: u32, row: u32, col: u32) {
+let row_out = row + (subgroup / 2u) * 16u * TM;
+let col_out = col + (subgroup % 2u) * 16u * TN + lane % (4u * TN) * 4u;
+for (var i = 0u; i < TM; i++) {
+put_sums(subgroup, s, i);
+workgroupBarrier();
+for (var x = 0u; x < 2u * TN; x++) {
+let e = x * 32u + lane;
+finish(slice, row_out + i * 16u + e / (4u * TN), col_out, quad_at(subgroup, e));
+}
+workgroupBarrier();
+}
+}
+
+
+
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+
+
+const SQRT_2: f32 = 1.4142135623730951;
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+fn safe_tanh(x: f32) -> f32 {
+return tanh(between(x, -10.0, 10.0));
+}
+
+
+fn gelu(x: f32) -> f32 {
+return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+fn tanh_exact(x: f32) -> f32 {
+let e = exp(-2.0 * magnitude(x, 100.0));
+let far = (1.0 - e) / (1.0 + e);
+let z = x * x;
+let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+
+
+
+
+
+
+
+
+struct NormalTail {
+above: f32,
+exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+let size = magnitude(x, 20.0);
+let t = 1.0 / (1.0 + 0.235 * size);
+let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+let e = exp(-0.5 * size * size);
+return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+
+fn gelu_erf(x: f32) -> f32 {
+let tail = normal_tail(x);
+return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+
+
+
+
+
+
+fn erf(x: f32) -> f32 {
+let z = x * x;
+let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+
+
+
+
+
+fn relu(x: f32) -> f32 {
+return at_least(x, 0.0);
+}
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+let s = sigmoid(x);
+return s * (1.0 + x * (1.0 - s));
+}
+
+
+
+struct Eight {
+low: vec4f,
+high: vec4f,
+}
+
+fn eight_of(words: vec4u) -> Eight {
+return Eight(
+vec4f(unpack2x16float(words.x), unpack2x16float(words.y)),
+vec4f(unpack2x16float(words.z), unpack2x16float(words.w)),
+);
+}
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+
+
+
+
+fn act(x: f32) -> f32 {
+var value = x;
+if (ACT == 1u) {
+value = gelu(x);
+} else if (ACT == 2u) {
+value = silu(x);
+} else if (ACT == 3u) {
+value = relu(x);
+} else if (ACT == 4u) {
+value = gelu_erf(x);
+} else if (ACT == 5u) {
+value = sigmoid(x);
+} else if (ACT == 6u) {
+value = tanh_exact(x);
+} else if (ACT == 7u) {
+value = erf(x);
+}
+return value;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
+
+
+fn put_pre(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+pre[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+
+
+
+
+
+
+
+var<workgroup> parts: array<array<vec4u, PART>, 4>;
+
+
+struct Fetched {
+a0: vec4u,
+a1: vec4u,
+a2: vec4u,
+a3: vec4u,
+b0: vec4u,
+b1: vec4u,
+b2: vec4u,
+b3: vec4u,
+}
+
+fn fetch(item_a: vec2u, item_b: vec2u, from_a: FromA, from_b: FromB, step: u32) -> Fetched {
+var f = Fetched();
+f.a0 = halves_of_a(item_a, 0u, from_a, step);
+f.a1 = halves_of_a(item_a, 1u, from_a, step);
+if (TM > 2u) {
+f.a2 = halves_of_a(item_a, 2u, from_a, step);
+f.a3 = halves_of_a(item_a, 3u, from_a, step);
+}
+f.b0 = halves_of_b(item_b, 0u, from_b, step);
+f.b1 = halves_of_b(item_b, 1u, from_b, step);
+if (TN > 2u) {
+f.b2 = halves_of_b(item_b, 2u, from_b, step);
+f.b3 = halves_of_b(item_b, 3u, from_b, step);
+}
+return f;
+}
+
+fn stage_a(item: vec2u, i: u32, value: vec4u) {
+let place = place_a(item, i);
+parts[place.x][place.y] = value;
+}
+
+fn stage_b(item: vec2u, i: u32, value: vec4u) {
+let place = place_b(item, i);
+parts[2u + place.x][place.y] = value;
+}
+
+fn stage(item_a: vec2u, item_b: vec2u, f: Fetched) {
+stage_a(item_a, 0u, f.a0);
+stage_a(item_a, 1u, f.a1);
+if (TM > 2u) {
+stage_a(item_a, 2u, f.a2);
+stage_a(item_a, 3u, f.a3);
+}
+stage_b(item_b, 0u, f.b0);
+stage_b(item_b, 1u, f.b1);
+if (TN > 2u) {
+stage_b(item_b, 2u, f.b2);
+stage_b(item_b, 3u, f.b3);
+}
+}
+
+fn left(part: u32, i: u32, kk: u32) -> Left {
+return left_at(part, left_place(i, kk), A_LINE, TRANS_A);
+}
+
+fn right(part: u32, i: u32, kk: u32) -> Right {
+return right_at(part, right_place(i, kk), B_LINE, TRANS_B);
+}
+
+
+struct Sums {
+c00: Sum,
+c01: Sum,
+c02: Sum,
+c03: Sum,
+c10: Sum,
+c11: Sum,
+c12: Sum,
+c13: Sum,
+c20: Sum,
+c21: Sum,
+c22: Sum,
+c23: Sum,
+c30: Sum,
+c31: Sum,
+c32: Sum,
+c33: Sum,
+}
+
+
+fn multiply(before: Sums, part_a: u32, part_b: u32, kk: u32) -> Sums {
+var s = before;
+let x0 = left(part_a, 0u, kk);
+let x1 = left(part_a, 1u, kk);
+var x2 = Left();
+var x3 = Left();
+if (TM > 2u) {
+x2 = left(part_a, 2u, kk);
+x3 = left(part_a, 3u, kk);
+}
+let y0 = right(part_b, 0u, kk);
+let y1 = right(part_b, 1u, kk);
+s.c00 = add_product(x0, y0, s.c00);
+s.c01 = add_product(x0, y1, s.c01);
+s.c10 = add_product(x1, y0, s.c10);
+s.c11 = add_product(x1, y1, s.c11);
+if (TM > 2u) {
+s.c20 = add_product(x2, y0, s.c20);
+s.c21 = add_product(x2, y1, s.c21);
+s.c30 = add_product(x3, y0, s.c30);
+s.c31 = add_product(x3, y1, s.c31);
+}
+if (TN > 2u) {
+let y2 = right(part_b, 2u, kk);
+let y3 = right(part_b, 3u, kk);
+s.c02 = add_product(x0, y2, s.c02);
+s.c03 = add_product(x0, y3, s.c03);
+s.c12 = add_product(x1, y2, s.c12);
+s.c13 = add_product(x1, y3, s.c13);
+if (TM > 2u) {
+s.c22 = add_product(x2, y2, s.c22);
+s.c23 = add_product(x2, y3, s.c23);
+s.c32 = add_product(x3, y2, s.c32);
+s.c33 = add_product(x3, y3, s.c33);
+}
+}
+return s;
+}
+
+const OUT_LINE: u32 = 4u * TN + 1u;
+
+
+fn put_line(part: u32, c0: Sum, c1: Sum, c2: Sum, c3: Sum) {
+put_sum(part, 0u, c0, OUT_LINE);
+put_sum(part, 4u, c1, OUT_LINE);
+if (TN > 2u) {
+put_sum(part, 8u, c2, OUT_LINE);
+put_sum(part, 12u, c3, OUT_LINE);
+}
+}
+
+fn quad_at(part: u32, e: u32) -> vec4f {
+return bitcast<vec4f>(parts[part][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
+}
+
+
+fn put_sums(part: u32, s: Sums, i: u32) {
+if (i == 0u) {
+put_line(part, s.c00, s.c01, s.c02, s.c03);
+} else if (i == 1u) {
+put_line(part, s.c10, s.c11, s.c12, s.c13);
+} else if (i == 2u) {
+put_line(part, s.c20, s.c21, s.c22, s.c23);
+} else {
+put_line(part, s.c30, s.c31, s.c32, s.c33);
+}
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&parts[part], at, line);
+}
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+
+
+
+
+
+
+
+
+
+const BK: u32 = 32u;
+
+const BM: u32 = 32u * TM;
+const BN: u32 = 32u * TN;
+const K_LINE: u32 = BK / 8u + 1u;
+const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A);
+const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
+const PART: u32 = 16u * max(TM, TN) * K_LINE + 4u;
+
+
+
+fn item_of(local: u32, along_k: bool, side: u32) -> vec2u {
+if (along_k) {
+return vec2u((local / 32u) * 8u + (local / 8u) % 4u + (local / 4u) % 2u * 4u, local % 4u);
+}
+return vec2u(local / (side / 8u), local % (side / 8u));
+}
+
+const A_LINES: u32 = select(32u, 32u / TM, TRANS_A);
+const B_LINES: u32 = select(32u / TN, 32u, TRANS_B);
+
+
+fn place_a(item: vec2u, i: u32) -> vec2u {
+if (TRANS_A) {
+return vec2u(item.y / (2u * TM), (item.x + i * A_LINES) * A_LINE + item.y % (2u * TM));
+}
+return vec2u(i * A_LINES / (16u * TM), (item.x + i * A_LINES % (16u * TM)) * A_LINE + item.y);
+}
+
+fn place_b(item: vec2u, i: u32) -> vec2u {
+if (TRANS_B) {
+return vec2u(i * B_LINES / (16u * TN), (item.x + i * B_LINES % (16u * TN)) * B_LINE + item.y);
+}
+return vec2u(item.y / (2u * TN), (item.x + i * B_LINES) * B_LINE + item.y % (2u * TN));
+}
+
+
+fn left_place(i: u32, kk: u32) -> u32 {
+return select(i * 16u * A_LINE + kk * 2u, kk * 16u * A_LINE + i * 2u, TRANS_A);
+}
+
+fn right_place(i: u32, kk: u32) -> u32 {
+return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv2d_matrix: conv2d_plain's convolution, forward and by its input, on subgroup matrices: a product whose A are the windows of x, gathered
+ * eight channels at a time as its tiles are fetched and stored nowhere, and whose B is weight. Tiles, staging and loop are those of matmul_matrix.
+ * Buffers: as conv2d_plain, x and x2 f32 or f16, weight f32 or f16, all else f32. depth, and first, are multiples of 8, so that eight neighbours
+ * of a window are of one tap, and of one of x, x2.
+ * Grid: a workgroup of four subgroups of 32 makes 32 TM pixels x 32 TN channels, a subgroup 16 TM x 16 TN, folded over (group, tile). Which
+ * pixels an invocation fetches stays the same: their places are found once, and in each step that of its tap, without a division.
+ * Precision: operands are rounded to f16, products and sums f32 (a tensor core truncates as it adds); the epilogue in f32.
+ * Source: as conv2d_plain; shaders/matmul_matrix.wgsl.
+ */
+export interface Conv2dMatrix extends Same<typeof conv2d_matrix_> {}
+export const conv2d_matrix: Conv2dMatrix = conv2d_matrix_;
+
 const conv2d_plain_ = {
   name: 'conv2d_plain',
   entryPoint: 'main',
@@ -10383,99 +12200,10 @@ residual_scale: f32,
 
 
 const WIDTH: u32 = select(1u, 4u, VEC);
-const OFFSET: u32 = 0x4000u;
-
-
-struct Anchor {
-base: u32,
-corner: u32,
-}
-
-
-struct Tap {
-row: i32,
-col: i32,
-channel: u32,
-}
 
 
 fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
 fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
-
-
-struct Reciprocals {
-depth: f32,
-kernel_w: f32,
-area: f32,
-out_w: f32,
-}
-
-fn reciprocals() -> Reciprocals {
-return Reciprocals(
-1.0 / f32(dims.depth),
-1.0 / f32(dims.kernel_w),
-1.0 / f32(dims.out_h * dims.out_w),
-1.0 / f32(dims.out_w),
-);
-}
-
-
-fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
-let q = u32(f32(a) * reciprocal);
-let rest = bitcast<i32>(a - q * b);
-return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
-}
-
-
-fn sample_pixels() -> u32 {
-return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
-}
-
-
-fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
-let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
-let within = pixel - sample * (dims.out_h * dims.out_w);
-let row = quotient(within, dims.out_w, by.out_w);
-let at = vec2u(row, within - row * dims.out_w);
-var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
-if (TRANSPOSED) {
-corner = at + vec2u(dims.pad_h, dims.pad_w);
-}
-let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
-}
-
-
-
-
-
-
-
-
-
-fn place_of(anchor: Anchor, tap: Tap) -> i32 {
-let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
-var at = corner + vec2i(tap.row, tap.col);
-if (TRANSPOSED) {
-at = corner - vec2i(tap.row, tap.col);
-}
-var inside = at.x >= 0 && at.y >= 0;
-if (TRANSPOSED && STRIDED) {
-let stride = i32(dims.stride);
-let down = at / stride;
-inside = inside && all(down * stride == at);
-at = down;
-}
-return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
-}
-
-
-fn stored_at(base: u32, at: vec2i) -> i32 {
-if (DOUBLED) {
-return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
-}
-return i32(base) + at.x * i32(dims.width) + at.y;
-}
 
 
 fn channels_at(place: i32, channel: u32) -> vec4f {
@@ -10641,6 +12369,101 @@ return x * sigmoid(x);
 fn silu_grad(x: f32) -> f32 {
 let s = sigmoid(x);
 return s * (1.0 + x * (1.0 - s));
+}
+
+
+
+
+
+
+const OFFSET: u32 = 0x4000u;
+
+
+struct Anchor {
+base: u32,
+corner: u32,
+}
+
+
+struct Tap {
+row: i32,
+col: i32,
+channel: u32,
+}
+
+
+struct Reciprocals {
+depth: f32,
+kernel_w: f32,
+area: f32,
+out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+return Reciprocals(
+1.0 / f32(dims.depth),
+1.0 / f32(dims.kernel_w),
+1.0 / f32(dims.out_h * dims.out_w),
+1.0 / f32(dims.out_w),
+);
+}
+
+
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+let q = u32(f32(a) * reciprocal);
+let rest = bitcast<i32>(a - q * b);
+return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
+let within = pixel - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+let at = vec2u(row, within - row * dims.out_w);
+var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+if (TRANSPOSED) {
+corner = at + vec2u(dims.pad_h, dims.pad_w);
+}
+let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
+}
+
+
+
+
+
+
+
+
+
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+var at = corner + vec2i(tap.row, tap.col);
+if (TRANSPOSED) {
+at = corner - vec2i(tap.row, tap.col);
+}
+var inside = at.x >= 0 && at.y >= 0;
+if (TRANSPOSED && STRIDED) {
+let stride = i32(dims.stride);
+let down = at / stride;
+inside = inside && all(down * stride == at);
+at = down;
+}
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
+}
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
 }
 
 
@@ -11041,99 +12864,10 @@ residual_scale: f32,
 
 
 const WIDTH: u32 = select(1u, 4u, VEC);
-const OFFSET: u32 = 0x4000u;
-
-
-struct Anchor {
-base: u32,
-corner: u32,
-}
-
-
-struct Tap {
-row: i32,
-col: i32,
-channel: u32,
-}
 
 
 fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
 fn x2_at(i: u32) -> vec4f { return vec4f(x2[i]); }
-
-
-struct Reciprocals {
-depth: f32,
-kernel_w: f32,
-area: f32,
-out_w: f32,
-}
-
-fn reciprocals() -> Reciprocals {
-return Reciprocals(
-1.0 / f32(dims.depth),
-1.0 / f32(dims.kernel_w),
-1.0 / f32(dims.out_h * dims.out_w),
-1.0 / f32(dims.out_w),
-);
-}
-
-
-fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
-let q = u32(f32(a) * reciprocal);
-let rest = bitcast<i32>(a - q * b);
-return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
-}
-
-
-fn sample_pixels() -> u32 {
-return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
-}
-
-
-fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
-let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
-let within = pixel - sample * (dims.out_h * dims.out_w);
-let row = quotient(within, dims.out_w, by.out_w);
-let at = vec2u(row, within - row * dims.out_w);
-var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
-if (TRANSPOSED) {
-corner = at + vec2u(dims.pad_h, dims.pad_w);
-}
-let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
-return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
-}
-
-
-fn tap_of(k: u32, by: Reciprocals) -> Tap {
-let tap = quotient(k, dims.depth, by.depth);
-let row = quotient(tap, dims.kernel_w, by.kernel_w);
-return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
-}
-
-
-fn place_of(anchor: Anchor, tap: Tap) -> i32 {
-let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
-var at = corner + vec2i(tap.row, tap.col);
-if (TRANSPOSED) {
-at = corner - vec2i(tap.row, tap.col);
-}
-var inside = at.x >= 0 && at.y >= 0;
-if (TRANSPOSED && STRIDED) {
-let stride = i32(dims.stride);
-let down = at / stride;
-inside = inside && all(down * stride == at);
-at = down;
-}
-return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
-}
-
-
-fn stored_at(base: u32, at: vec2i) -> i32 {
-if (DOUBLED) {
-return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
-}
-return i32(base) + at.x * i32(dims.width) + at.y;
-}
 
 
 fn channels_at(place: i32, channel: u32) -> vec4f {
@@ -11380,6 +13114,101 @@ return x * sigmoid(x);
 fn silu_grad(x: f32) -> f32 {
 let s = sigmoid(x);
 return s * (1.0 + x * (1.0 - s));
+}
+
+
+
+
+
+
+const OFFSET: u32 = 0x4000u;
+
+
+struct Anchor {
+base: u32,
+corner: u32,
+}
+
+
+struct Tap {
+row: i32,
+col: i32,
+channel: u32,
+}
+
+
+struct Reciprocals {
+depth: f32,
+kernel_w: f32,
+area: f32,
+out_w: f32,
+}
+
+fn reciprocals() -> Reciprocals {
+return Reciprocals(
+1.0 / f32(dims.depth),
+1.0 / f32(dims.kernel_w),
+1.0 / f32(dims.out_h * dims.out_w),
+1.0 / f32(dims.out_w),
+);
+}
+
+
+fn quotient(a: u32, b: u32, reciprocal: f32) -> u32 {
+let q = u32(f32(a) * reciprocal);
+let rest = bitcast<i32>(a - q * b);
+return select(select(q, q + 1u, rest >= i32(b)), q - 1u, rest < 0);
+}
+
+
+fn sample_pixels() -> u32 {
+return select(dims.height * dims.width, (dims.height / 2u) * (dims.width / 2u), DOUBLED);
+}
+
+
+fn anchor_of(pixel: u32, pixels: u32, by: Reciprocals) -> Anchor {
+let sample = quotient(pixel, dims.out_h * dims.out_w, by.area);
+let within = pixel - sample * (dims.out_h * dims.out_w);
+let row = quotient(within, dims.out_w, by.out_w);
+let at = vec2u(row, within - row * dims.out_w);
+var corner = at * dims.stride - vec2u(dims.pad_h, dims.pad_w);
+if (TRANSPOSED) {
+corner = at + vec2u(dims.pad_h, dims.pad_w);
+}
+let packed = ((corner.x + OFFSET) << 16u) | (corner.y + OFFSET);
+return Anchor(sample * sample_pixels(), select(0u, packed, pixel < pixels));
+}
+
+
+fn tap_of(k: u32, by: Reciprocals) -> Tap {
+let tap = quotient(k, dims.depth, by.depth);
+let row = quotient(tap, dims.kernel_w, by.kernel_w);
+return Tap(i32(row), i32(tap - row * dims.kernel_w), k - tap * dims.depth);
+}
+
+
+fn place_of(anchor: Anchor, tap: Tap) -> i32 {
+let corner = vec2i(i32(anchor.corner >> 16u), i32(anchor.corner & 0xffffu)) - i32(OFFSET);
+var at = corner + vec2i(tap.row, tap.col);
+if (TRANSPOSED) {
+at = corner - vec2i(tap.row, tap.col);
+}
+var inside = at.x >= 0 && at.y >= 0;
+if (TRANSPOSED && STRIDED) {
+let stride = i32(dims.stride);
+let down = at / stride;
+inside = inside && all(down * stride == at);
+at = down;
+}
+return select(-1, stored_at(anchor.base, at), inside && at.x < i32(dims.height) && at.y < i32(dims.width));
+}
+
+
+fn stored_at(base: u32, at: vec2i) -> i32 {
+if (DOUBLED) {
+return i32(base) + (at.x >> 1u) * i32(dims.width / 2u) + (at.y >> 1u);
+}
+return i32(base) + at.x * i32(dims.width) + at.y;
 }
 
 
@@ -11658,6 +13487,293 @@ return select(clamp(x, low, high), x, is_nan(x));
  */
 export interface Conv2dTiled extends Same<typeof conv2d_tiled_> {}
 export const conv2d_tiled: Conv2dTiled = conv2d_tiled_;
+
+const conv_halves_ = {
+  name: 'conv_halves',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'vec4f' },
+    x2: { binding: 1, access: 'read', element: 'vec4f', optional: 'CAT' },
+    out: { binding: 2, access: 'read_write', element: 'vec4u', holds: 'OStored' },
+  },
+  uniform: { binding: 3, size: 20, fields: {
+    pixels: { type: 'u32', offset: 0 },
+    depth: { type: 'u32', offset: 4 },
+    first: { type: 'u32', offset: 8, else: 0, optional: 'CAT' },
+    scale: { type: 'f32', offset: 12, else: 1, optional: 'CAT' },
+    scale2: { type: 'f32', offset: 16, else: 1, optional: 'CAT' },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    CAT: { kind: 'const', type: 'bool', default: false },
+    SILU: { kind: 'const', type: 'bool', default: false },
+    OStored: { kind: 'alias', type: 'type', default: 'f16' },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const CAT: bool = false;
+const SILU: bool = false;
+alias OStored = f16;
+
+const HALVES_X: bool = false;
+
+struct Dims {
+pixels: u32,
+depth: u32,
+first: u32,
+scale: f32,
+scale2: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> x2: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> out: array<vec4u>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let at = (wid.x + wid.y * groups.x) * WG + local;
+let each = dims.depth / 8u;
+if (at < dims.pixels * each) {
+let pixel = at / each;
+out[at] = halves_at(i32(pixel), (at - pixel * each) * 8u, dims.depth, dims.first);
+}
+}
+
+
+
+
+
+
+
+fn x_at(i: u32) -> vec4u { return bitcast<vec4u>(x[i]); }
+fn x2_at(i: u32) -> vec4u { return bitcast<vec4u>(x2[i]); }
+
+fn eight_of_x(at: u32) -> Eight {
+if (HALVES_X) {
+return eight_of(x_at(at / 8u));
+}
+return Eight(bitcast<vec4f>(x_at(at / 4u)), bitcast<vec4f>(x_at(at / 4u + 1u)));
+}
+
+fn eight_of_x2(at: u32) -> Eight {
+if (HALVES_X) {
+return eight_of(x2_at(at / 8u));
+}
+return Eight(bitcast<vec4f>(x2_at(at / 4u)), bitcast<vec4f>(x2_at(at / 4u + 1u)));
+}
+
+fn silu_of(v: vec4f) -> vec4f {
+return vec4f(silu(v.x), silu(v.y), silu(v.z), silu(v.w));
+}
+
+
+fn halves_at(place: i32, channel: u32, channels: u32, first: u32) -> vec4u {
+if (place < 0) {
+return vec4u();
+}
+if (HALVES_X && !CAT && !SILU) {
+return x_at((u32(place) * channels + channel) / 8u);
+}
+var v: Eight;
+if (CAT) {
+if (channel < first) {
+v = eight_of_x(u32(place) * first + channel);
+v = Eight(dims.scale * v.low, dims.scale * v.high);
+} else {
+v = eight_of_x2(u32(place) * (channels - first) + channel - first);
+v = Eight(dims.scale2 * v.low, dims.scale2 * v.high);
+}
+} else {
+v = eight_of_x(u32(place) * channels + channel);
+}
+if (SILU) {
+v = Eight(silu_of(v.low), silu_of(v.high));
+}
+return halves(v.low, v.high);
+}
+
+
+
+
+
+
+
+
+
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+
+
+
+
+
+
+
+struct Eight {
+low: vec4f,
+high: vec4f,
+}
+
+fn eight_of(words: vec4u) -> Eight {
+return Eight(
+vec4f(unpack2x16float(words.x), unpack2x16float(words.y)),
+vec4f(unpack2x16float(words.z), unpack2x16float(words.w)),
+);
+}
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv_halves: what a convolution reads, as halves that many of its tiles read again: out[pixel] = x, or scale x and scale2 x2 side by side, or
+ * the SiLU of it.
+ * Buffers: x [pixels, first], x2 [pixels, depth - first] f32 (without CAT x [pixels, depth]); out f16 [pixels, depth]. depth and first are
+ * multiples of 8.
+ * Grid: an invocation makes eight neighbouring channels; WG a workgroup.
+ * Precision: f32, rounded to f16 once; a number past the range of f16 becomes infinite.
+ */
+export interface ConvHalves extends Same<typeof conv_halves_> {}
+export const conv_halves: ConvHalves = conv_halves_;
 
 const copy_columns_ = {
   name: 'copy_columns',
@@ -12894,7 +15010,7 @@ const exchange_ = {
   entryPoint: 'main',
   bindings: {
     x: { binding: 0, access: 'read', element: 'f32' },
-    out: { binding: 1, access: 'read_write', element: 'f32' },
+    out: { binding: 1, access: 'read_write', element: 'OScalar' },
   },
   uniform: { binding: 2, size: 16, fields: {
     m: { type: 'u32', offset: 0 },
@@ -12904,6 +15020,7 @@ const exchange_ = {
   } },
   knobs: {
     WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    OScalar: { kind: 'alias', type: 'type', default: 'f32' },
   },
   workgroup: ['WG'],
   code: `
@@ -12915,6 +15032,7 @@ const exchange_ = {
 
 const WG: u32 = 256u;
 const SIDE: u32 = 16u;
+alias OScalar = f32;
 
 struct Dims {
 m: u32,
@@ -12924,7 +15042,7 @@ groups: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<OScalar>;
 @group(0) @binding(2) var<uniform> dims: Dims;
 
 var<workgroup> square: array<array<f32, SIDE + 1u>, SIDE>;
@@ -12954,7 +15072,7 @@ workgroupBarrier();
 for (var row = local / SIDE; row < SIDE; row += WG / SIDE) {
 let at = vec2u(m0 + local % SIDE, n0 + row);
 if (live && at.x < dims.m && at.y < dims.n) {
-out[base + (at.y * dims.taps + tap) * dims.m + at.x] = square[local % SIDE][row];
+out[base + (at.y * dims.taps + tap) * dims.m + at.x] = OScalar(square[local % SIDE][row]);
 }
 }
 }` as string,
@@ -12963,10 +15081,10 @@ out[base + (at.y * dims.taps + tap) * dims.m + at.x] = square[local % SIDE][row]
 /**
  * exchange: out[group, n, tap, m] = x[group, m, tap, n]: weights of a convolution with rows and channels exchanged, as its gradient by what
  * it reads needs them.
- * Buffers f32: x [groups, m, taps, n], out [groups, n, taps, m].
+ * Buffers: x f32 [groups, m, taps, n], out f32 or f16 [groups, n, taps, m].
  * Grid: a workgroup of WG turns squares of SIDE x SIDE through workgroup memory, so that reads and writes are contiguous; folded over
  * (group, tap, square).
- * Precision: exact.
+ * Precision: exact, or rounded to f16 once.
  */
 export interface Exchange extends Same<typeof exchange_> {}
 export const exchange: Exchange = exchange_;
@@ -17181,10 +19299,10 @@ var<workgroup> magnitudes: vec2u;
 
 
 struct Fetched {
-a0: Eight,
-a1: Eight,
-b0: Eight,
-b1: Eight,
+a0: Read,
+a1: Read,
+b0: Read,
+b1: Read,
 }
 
 fn fetch(item_a: vec2u, item_b: vec2u, from_a: Source, from_b: Source, step: u32) -> Fetched {
@@ -17203,7 +19321,7 @@ let near = bitcast<vec4f>((bitcast<vec4u>(x) + 0x1000u) & vec4u(0xffffe000u));
 return select(near, vec4f(), abs(x) < vec4f(LEAST_HALF));
 }
 
-fn stage_eight(part: u32, at: u32, f: Eight, scale: f32) {
+fn stage_eight(part: u32, at: u32, f: Read, scale: f32) {
 let low = f.low * scale;
 let high = f.high * scale;
 let h_low = rounded(low);
@@ -17212,12 +19330,12 @@ parts[part][at] = halves(h_low, h_high);
 parts[part + 4u][at] = halves((low - h_low) * LOW, (high - h_high) * LOW);
 }
 
-fn stage_a(item: vec2u, i: u32, f: Eight, scale: f32) {
+fn stage_a(item: vec2u, i: u32, f: Read, scale: f32) {
 let place = place_a(item, i);
 stage_eight(place.x, place.y, f, scale);
 }
 
-fn stage_b(item: vec2u, i: u32, f: Eight, scale: f32) {
+fn stage_b(item: vec2u, i: u32, f: Read, scale: f32) {
 let place = place_b(item, i);
 stage_eight(2u + place.x, place.y, f, scale);
 }
@@ -17558,17 +19676,10 @@ subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
 
 
 
-const BK: u32 = 32u;
-const THREADS: u32 = 128u;
-const BM: u32 = 32u * TM;
-const BN: u32 = 32u * TN;
-const K_LINE: u32 = BK / 8u + 1u;
-const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A);
-const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
-const PART: u32 = 16u * max(TM, TN) * K_LINE + 4u;
 
 
-struct Eight {
+
+struct Read {
 words: vec4u,
 low: vec4f,
 high: vec4f,
@@ -17603,23 +19714,11 @@ return Source(base, dims.n, k_end, dims.n, k_begin, col);
 }
 
 
-
-fn item_of(local: u32, along_k: bool, side: u32) -> vec2u {
-if (along_k) {
-return vec2u((local / 32u) * 8u + (local / 8u) % 4u + (local / 4u) % 2u * 4u, local % 4u);
-}
-return vec2u(local / (side / 8u), local % (side / 8u));
-}
-
-const A_LINES: u32 = select(32u, 32u / TM, TRANS_A);
-const B_LINES: u32 = select(32u / TN, 32u, TRANS_B);
-
-
-fn fetch_a(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+fn fetch_a(item: vec2u, i: u32, source: Source, step: u32) -> Read {
 let line = source.line + item.x + i * A_LINES + select(0u, step, TRANS_A);
 let along = source.along + item.y * 8u + select(step, 0u, TRANS_A);
 let at = source.base + line * source.length + along;
-var f = Eight();
+var f = Read();
 if (line < source.lines && along < source.end) {
 if (WORDS_A) {
 f.words = vec4u(a_at(at / 8u));
@@ -17642,11 +19741,11 @@ fn apart_b(i: u32) -> u32 {
 return select(0u, dims.n / 2u - 16u * TN, GLU && i * B_LINES >= 16u * TN);
 }
 
-fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
+fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Read {
 let line = source.line + item.x + i * B_LINES + apart_b(i) + select(step, 0u, TRANS_B);
 let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
 let at = source.base + line * source.length + along;
-var f = Eight();
+var f = Read();
 if (line < source.lines && along < source.end) {
 if (WORDS_B) {
 f.words = vec4u(b_at(at / 8u));
@@ -17662,35 +19761,6 @@ f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
 }
 }
 return f;
-}
-
-
-fn place_a(item: vec2u, i: u32) -> vec2u {
-if (TRANS_A) {
-return vec2u(item.y / (2u * TM), (item.x + i * A_LINES) * A_LINE + item.y % (2u * TM));
-}
-return vec2u(i * A_LINES / (16u * TM), (item.x + i * A_LINES % (16u * TM)) * A_LINE + item.y);
-}
-
-fn place_b(item: vec2u, i: u32) -> vec2u {
-if (TRANS_B) {
-return vec2u(i * B_LINES / (16u * TN), (item.x + i * B_LINES % (16u * TN)) * B_LINE + item.y);
-}
-return vec2u(item.y / (2u * TN), (item.x + i * B_LINES) * B_LINE + item.y % (2u * TN));
-}
-
-
-fn left_place(i: u32, kk: u32) -> u32 {
-return select(i * 16u * A_LINE + kk * 2u, kk * 16u * A_LINE + i * 2u, TRANS_A);
-}
-
-fn right_place(i: u32, kk: u32) -> u32 {
-return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
-}
-
-
-fn halves(low: vec4f, high: vec4f) -> vec4u {
-return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
 }
 
 
@@ -17895,6 +19965,74 @@ return select(i / each, i / each % max(count, 1u), count > 0u);
 
 
 
+
+const BK: u32 = 32u;
+const THREADS: u32 = 128u;
+const BM: u32 = 32u * TM;
+const BN: u32 = 32u * TN;
+const K_LINE: u32 = BK / 8u + 1u;
+const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A);
+const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
+const PART: u32 = 16u * max(TM, TN) * K_LINE + 4u;
+
+
+
+fn item_of(local: u32, along_k: bool, side: u32) -> vec2u {
+if (along_k) {
+return vec2u((local / 32u) * 8u + (local / 8u) % 4u + (local / 4u) % 2u * 4u, local % 4u);
+}
+return vec2u(local / (side / 8u), local % (side / 8u));
+}
+
+const A_LINES: u32 = select(32u, 32u / TM, TRANS_A);
+const B_LINES: u32 = select(32u / TN, 32u, TRANS_B);
+
+
+fn place_a(item: vec2u, i: u32) -> vec2u {
+if (TRANS_A) {
+return vec2u(item.y / (2u * TM), (item.x + i * A_LINES) * A_LINE + item.y % (2u * TM));
+}
+return vec2u(i * A_LINES / (16u * TM), (item.x + i * A_LINES % (16u * TM)) * A_LINE + item.y);
+}
+
+fn place_b(item: vec2u, i: u32) -> vec2u {
+if (TRANS_B) {
+return vec2u(i * B_LINES / (16u * TN), (item.x + i * B_LINES % (16u * TN)) * B_LINE + item.y);
+}
+return vec2u(item.y / (2u * TN), (item.x + i * B_LINES) * B_LINE + item.y % (2u * TN));
+}
+
+
+fn left_place(i: u32, kk: u32) -> u32 {
+return select(i * 16u * A_LINE + kk * 2u, kk * 16u * A_LINE + i * 2u, TRANS_A);
+}
+
+fn right_place(i: u32, kk: u32) -> u32 {
+return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+
+
+
 const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 
 
@@ -18046,8 +20184,6 @@ const matmul_matrix_ = {
 
 
 
-
-
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
@@ -18104,19 +20240,8 @@ residual_rows: u32,
 @group(0) @binding(7) var<uniform> dims: Dims;
 @group(0) @binding(8) var<storage, read_write> sums: array<f32>;
 
-var<workgroup> parts: array<array<vec4u, PART>, 4>;
-
-
-struct Fetched {
-a0: vec4u,
-a1: vec4u,
-a2: vec4u,
-a3: vec4u,
-b0: vec4u,
-b1: vec4u,
-b2: vec4u,
-b3: vec4u,
-}
+alias FromA = Source;
+alias FromB = Source;
 
 fn halves_of_a(item: vec2u, i: u32, source: Source, step: u32) -> vec4u {
 let f = fetch_a(item, i, source, step);
@@ -18134,7 +20259,321 @@ return f.words;
 return halves(f.low, f.high);
 }
 
-fn fetch(item_a: vec2u, item_b: vec2u, from_a: Source, from_b: Source, step: u32) -> Fetched {
+
+fn four_of(words: vec2u) -> vec4f {
+return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+}
+
+
+fn low_sum(f: Fetched) -> vec4f {
+let two = four_of(f.a0.xy) + four_of(f.a1.xy);
+if (TM > 2u) {
+return two + (four_of(f.a2.xy) + four_of(f.a3.xy));
+}
+return two;
+}
+
+fn high_sum(f: Fetched) -> vec4f {
+let two = four_of(f.a0.zw) + four_of(f.a1.zw);
+if (TM > 2u) {
+return two + (four_of(f.a2.zw) + four_of(f.a3.zw));
+}
+return two;
+}
+
+
+fn write_sums(local: u32, slice: u32, row_base: u32, low: vec4f, high: vec4f) {
+parts[local / 64u][local % 64u * 2u] = bitcast<vec4u>(low);
+parts[local / 64u][local % 64u * 2u + 1u] = bitcast<vec4u>(high);
+workgroupBarrier();
+let quads = BM / 4u;
+let row = row_base + local * 4u;
+if (local < quads) {
+var total = vec4f();
+for (var i = local / 2u; i < THREADS; i += BM / 8u) {
+total += bitcast<vec4f>(parts[i / 64u][i % 64u * 2u + local % 2u]);
+}
+let at = slice * dims.m + row;
+if (row < dims.m) { sums[at] = total.x; }
+if (row + 1u < dims.m) { sums[at + 1u] = total.y; }
+if (row + 2u < dims.m) { sums[at + 2u] = total.z; }
+if (row + 3u < dims.m) { sums[at + 3u] = total.w; }
+}
+workgroupBarrier();
+}
+
+@compute @workgroup_size(128)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+@builtin(subgroup_id) subgroup: u32,
+@builtin(subgroup_invocation_id) lane: u32,
+) {
+let tile = product_place(wid, groups, BM, select(BN, BN / 2u, GLU), select(dims.n, dims.n / 2u, GLU));
+if (!tile.live) {
+return;
+}
+let from_a = source_a(tile.from_a, tile.row, tile.k_begin, tile.k_end);
+let from_b = source_b(tile.from_b, tile.col, tile.k_begin, tile.k_end);
+let part_a = subgroup / 2u;
+let part_b = 2u + subgroup % 2u;
+
+let item_a = item_of(local, !TRANS_A, BM);
+let item_b = item_of(local, TRANS_B, BN);
+let summing = HAS_SUMS && tile.col == 0u;
+var a_low = vec4f();
+var a_high = vec4f();
+var s = Sums();
+var next = fetch(item_a, item_b, from_a, from_b, 0u);
+var after = fetch(item_a, item_b, from_a, from_b, BK);
+for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
+
+stage(item_a, item_b, next);
+if (summing) {
+a_low += low_sum(next);
+a_high += high_sum(next);
+}
+workgroupBarrier();
+next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
+s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
+workgroupBarrier();
+stage(item_a, item_b, after);
+if (summing) {
+a_low += low_sum(after);
+a_high += high_sum(after);
+}
+workgroupBarrier();
+after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
+s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
+workgroupBarrier();
+}
+
+if (summing) { write_sums(local, tile.slice, tile.row, a_low, a_high); }
+let row_out = tile.row + (subgroup / 2u) * 16u * TM;
+let quad = lane % (4u * TN);
+let col_out = tile.col + select((subgroup % 2u) * 16u * TN, 0u, GLU) + quad * 4u;
+let part = subgroup / 2u * 2u;
+for (var i = 0u; i < TM; i++) {
+put_sums(subgroup, s, i);
+workgroupBarrier();
+let row_first = row_out + i * 16u;
+if (GLU) {
+let biases = glu_bias(col_out);
+for (var x = 0u; x < TN; x++) {
+let e = x * 64u + subgroup % 2u * 32u + lane;
+finish_glu(tile.batch, row_first + e / (4u * TN), col_out, quad_at(part, e), quad_at(part + 1u, e), biases);
+}
+} else {
+let first = column_from(row_first, col_out);
+for (var x = 0u; x < 2u * TN; x++) {
+let e = x * 32u + lane;
+let row = row_first + e / (4u * TN);
+finish(tile.slice, tile.batch, row, col_out, quad_at(subgroup, e), column_at(first, row, col_out, 16u));
+}
+}
+workgroupBarrier();
+}
+}
+
+
+
+
+
+fn act(x: f32) -> f32 {
+var value = x;
+if (ACT == 1u) {
+value = gelu(x);
+} else if (ACT == 2u) {
+value = silu(x);
+} else if (ACT == 3u) {
+value = relu(x);
+} else if (ACT == 4u) {
+value = gelu_erf(x);
+} else if (ACT == 5u) {
+value = sigmoid(x);
+} else if (ACT == 6u) {
+value = tanh_exact(x);
+} else if (ACT == 7u) {
+value = erf(x);
+}
+return value;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+struct ProductPlace {
+live: bool,
+slice: u32,
+batch: u32,
+row: u32,
+col: u32,
+k_begin: u32,
+k_end: u32,
+from_a: u32,
+from_b: u32,
+}
+
+
+fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32, width: u32) -> ProductPlace {
+let tiles_n = (width + cols - 1u) / cols;
+let tiles_m = (dims.m + rows - 1u) / rows;
+let group = wid.x + wid.y * groups.x;
+let slice = group / (tiles_n * tiles_m);
+let tile = group % (tiles_n * tiles_m);
+let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
+let batch = slice % dims.batch;
+let k_begin = slice / dims.batch * dims.k_chunk;
+return ProductPlace(
+slice < splits * dims.batch,
+slice,
+batch,
+tile / tiles_n * rows,
+tile % tiles_n * cols,
+k_begin,
+min(dims.k, k_begin + dims.k_chunk),
+shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k,
+shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n,
+);
+}
+
+
+
+
+
+
+
+
+
+struct Read {
+words: vec4u,
+low: vec4f,
+high: vec4f,
+}
+
+
+fn a_at(i: u32) -> vec4<AScalar> { return vec4<AScalar>(a[i]); }
+fn b_at(i: u32) -> vec4<BScalar> { return vec4<BScalar>(b[i]); }
+
+
+struct Source {
+base: u32,
+length: u32,
+lines: u32,
+end: u32,
+line: u32,
+along: u32,
+}
+
+fn source_a(base: u32, row: u32, k_begin: u32, k_end: u32) -> Source {
+if (TRANS_A) {
+return Source(base, dims.m, k_end, dims.m, k_begin, row);
+}
+return Source(base, dims.k, dims.m, k_end, row, k_begin);
+}
+
+fn source_b(base: u32, col: u32, k_begin: u32, k_end: u32) -> Source {
+if (TRANS_B) {
+return Source(base, dims.k, dims.n, k_end, col, k_begin);
+}
+return Source(base, dims.n, k_end, dims.n, k_begin, col);
+}
+
+
+fn fetch_a(item: vec2u, i: u32, source: Source, step: u32) -> Read {
+let line = source.line + item.x + i * A_LINES + select(0u, step, TRANS_A);
+let along = source.along + item.y * 8u + select(step, 0u, TRANS_A);
+let at = source.base + line * source.length + along;
+var f = Read();
+if (line < source.lines && along < source.end) {
+if (WORDS_A) {
+f.words = vec4u(a_at(at / 8u));
+} else if (VEC_A) {
+f.low = vec4f(a_at(at / 4u));
+f.high = vec4f(a_at(at / 4u + 1u));
+} else {
+let last = source.end - along - 1u;
+f.low = vec4f(f32(a_at(at).x), f32(a_at(at + min(1u, last)).x), f32(a_at(at + min(2u, last)).x), f32(a_at(at + min(3u, last)).x));
+f.high = vec4f(f32(a_at(at + min(4u, last)).x), f32(a_at(at + min(5u, last)).x), f32(a_at(at + min(6u, last)).x), f32(a_at(at + min(7u, last)).x));
+f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
+}
+}
+return f;
+}
+
+
+fn apart_b(i: u32) -> u32 {
+return select(0u, dims.n / 2u - 16u * TN, GLU && i * B_LINES >= 16u * TN);
+}
+
+fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Read {
+let line = source.line + item.x + i * B_LINES + apart_b(i) + select(step, 0u, TRANS_B);
+let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
+let at = source.base + line * source.length + along;
+var f = Read();
+if (line < source.lines && along < source.end) {
+if (WORDS_B) {
+f.words = vec4u(b_at(at / 8u));
+} else if (VEC_B) {
+f.low = vec4f(b_at(at / 4u));
+f.high = vec4f(b_at(at / 4u + 1u));
+} else {
+let last = source.end - along - 1u;
+f.low = vec4f(f32(b_at(at).x), f32(b_at(at + min(1u, last)).x), f32(b_at(at + min(2u, last)).x), f32(b_at(at + min(3u, last)).x));
+f.high = vec4f(f32(b_at(at + min(4u, last)).x), f32(b_at(at + min(5u, last)).x), f32(b_at(at + min(6u, last)).x), f32(b_at(at + min(7u, last)).x));
+f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
+}
+}
+return f;
+}
+
+
+
+
+
+
+
+
+
+var<workgroup> parts: array<array<vec4u, PART>, 4>;
+
+
+struct Fetched {
+a0: vec4u,
+a1: vec4u,
+a2: vec4u,
+a3: vec4u,
+b0: vec4u,
+b1: vec4u,
+b2: vec4u,
+b3: vec4u,
+}
+
+fn fetch(item_a: vec2u, item_b: vec2u, from_a: FromA, from_b: FromB, step: u32) -> Fetched {
 var f = Fetched();
 f.a0 = halves_of_a(item_a, 0u, from_a, step);
 f.a1 = halves_of_a(item_a, 1u, from_a, step);
@@ -18244,49 +20683,6 @@ s.c33 = add_product(x3, y3, s.c33);
 return s;
 }
 
-
-fn four_of(words: vec2u) -> vec4f {
-return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
-}
-
-
-fn low_sum(f: Fetched) -> vec4f {
-let two = four_of(f.a0.xy) + four_of(f.a1.xy);
-if (TM > 2u) {
-return two + (four_of(f.a2.xy) + four_of(f.a3.xy));
-}
-return two;
-}
-
-fn high_sum(f: Fetched) -> vec4f {
-let two = four_of(f.a0.zw) + four_of(f.a1.zw);
-if (TM > 2u) {
-return two + (four_of(f.a2.zw) + four_of(f.a3.zw));
-}
-return two;
-}
-
-
-fn write_sums(local: u32, slice: u32, row_base: u32, low: vec4f, high: vec4f) {
-parts[local / 64u][local % 64u * 2u] = bitcast<vec4u>(low);
-parts[local / 64u][local % 64u * 2u + 1u] = bitcast<vec4u>(high);
-workgroupBarrier();
-let quads = BM / 4u;
-let row = row_base + local * 4u;
-if (local < quads) {
-var total = vec4f();
-for (var i = local / 2u; i < THREADS; i += BM / 8u) {
-total += bitcast<vec4f>(parts[i / 64u][i % 64u * 2u + local % 2u]);
-}
-let at = slice * dims.m + row;
-if (row < dims.m) { sums[at] = total.x; }
-if (row + 1u < dims.m) { sums[at + 1u] = total.y; }
-if (row + 2u < dims.m) { sums[at + 2u] = total.z; }
-if (row + 3u < dims.m) { sums[at + 3u] = total.w; }
-}
-workgroupBarrier();
-}
-
 const OUT_LINE: u32 = 4u * TN + 1u;
 
 
@@ -18303,347 +20699,17 @@ fn quad_at(part: u32, e: u32) -> vec4f {
 return bitcast<vec4f>(parts[part][e / (4u * TN) * OUT_LINE + e % (4u * TN)]);
 }
 
-@compute @workgroup_size(128)
-fn main(
-@builtin(workgroup_id) wid: vec3u,
-@builtin(num_workgroups) groups: vec3u,
-@builtin(local_invocation_index) local: u32,
-@builtin(subgroup_id) subgroup: u32,
-@builtin(subgroup_invocation_id) lane: u32,
-) {
-let tile = product_place(wid, groups, BM, select(BN, BN / 2u, GLU), select(dims.n, dims.n / 2u, GLU));
-if (!tile.live) {
-return;
-}
-let from_a = source_a(tile.from_a, tile.row, tile.k_begin, tile.k_end);
-let from_b = source_b(tile.from_b, tile.col, tile.k_begin, tile.k_end);
-let part_a = subgroup / 2u;
-let part_b = 2u + subgroup % 2u;
 
-let item_a = item_of(local, !TRANS_A, BM);
-let item_b = item_of(local, TRANS_B, BN);
-let summing = HAS_SUMS && tile.col == 0u;
-var a_low = vec4f();
-var a_high = vec4f();
-var s = Sums();
-var next = fetch(item_a, item_b, from_a, from_b, 0u);
-var after = fetch(item_a, item_b, from_a, from_b, BK);
-for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
-
-stage(item_a, item_b, next);
-if (summing) {
-a_low += low_sum(next);
-a_high += high_sum(next);
-}
-workgroupBarrier();
-next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
-s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
-workgroupBarrier();
-stage(item_a, item_b, after);
-if (summing) {
-a_low += low_sum(after);
-a_high += high_sum(after);
-}
-workgroupBarrier();
-after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
-s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
-workgroupBarrier();
-}
-
-if (summing) { write_sums(local, tile.slice, tile.row, a_low, a_high); }
-let row_out = tile.row + (subgroup / 2u) * 16u * TM;
-let quad = lane % (4u * TN);
-let col_out = tile.col + select((subgroup % 2u) * 16u * TN, 0u, GLU) + quad * 4u;
-let part = subgroup / 2u * 2u;
-for (var i = 0u; i < TM; i++) {
+fn put_sums(part: u32, s: Sums, i: u32) {
 if (i == 0u) {
-put_line(subgroup, s.c00, s.c01, s.c02, s.c03);
+put_line(part, s.c00, s.c01, s.c02, s.c03);
 } else if (i == 1u) {
-put_line(subgroup, s.c10, s.c11, s.c12, s.c13);
+put_line(part, s.c10, s.c11, s.c12, s.c13);
 } else if (i == 2u) {
-put_line(subgroup, s.c20, s.c21, s.c22, s.c23);
+put_line(part, s.c20, s.c21, s.c22, s.c23);
 } else {
-put_line(subgroup, s.c30, s.c31, s.c32, s.c33);
+put_line(part, s.c30, s.c31, s.c32, s.c33);
 }
-workgroupBarrier();
-let row_first = row_out + i * 16u;
-if (GLU) {
-let biases = glu_bias(col_out);
-for (var x = 0u; x < TN; x++) {
-let e = x * 64u + subgroup % 2u * 32u + lane;
-finish_glu(tile.batch, row_first + e / (4u * TN), col_out, quad_at(part, e), quad_at(part + 1u, e), biases);
-}
-} else {
-let first = column_from(row_first, col_out);
-for (var x = 0u; x < 2u * TN; x++) {
-let e = x * 32u + lane;
-let row = row_first + e / (4u * TN);
-finish(tile.slice, tile.batch, row, col_out, quad_at(subgroup, e), column_at(first, row, col_out, 16u));
-}
-}
-workgroupBarrier();
-}
-}
-
-
-
-
-
-fn act(x: f32) -> f32 {
-var value = x;
-if (ACT == 1u) {
-value = gelu(x);
-} else if (ACT == 2u) {
-value = silu(x);
-} else if (ACT == 3u) {
-value = relu(x);
-} else if (ACT == 4u) {
-value = gelu_erf(x);
-} else if (ACT == 5u) {
-value = sigmoid(x);
-} else if (ACT == 6u) {
-value = tanh_exact(x);
-} else if (ACT == 7u) {
-value = erf(x);
-}
-return value;
-}
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-struct ProductPlace {
-live: bool,
-slice: u32,
-batch: u32,
-row: u32,
-col: u32,
-k_begin: u32,
-k_end: u32,
-from_a: u32,
-from_b: u32,
-}
-
-
-fn product_place(wid: vec3u, groups: vec3u, rows: u32, cols: u32, width: u32) -> ProductPlace {
-let tiles_n = (width + cols - 1u) / cols;
-let tiles_m = (dims.m + rows - 1u) / rows;
-let group = wid.x + wid.y * groups.x;
-let slice = group / (tiles_n * tiles_m);
-let tile = group % (tiles_n * tiles_m);
-let splits = (dims.k + dims.k_chunk - 1u) / dims.k_chunk;
-let batch = slice % dims.batch;
-let k_begin = slice / dims.batch * dims.k_chunk;
-return ProductPlace(
-slice < splits * dims.batch,
-slice,
-batch,
-tile / tiles_n * rows,
-tile % tiles_n * cols,
-k_begin,
-min(dims.k, k_begin + dims.k_chunk),
-shared_matrix(batch, A_EACH, A_OF) * dims.m * dims.k,
-shared_matrix(batch, B_EACH, B_OF) * dims.k * dims.n,
-);
-}
-
-
-
-
-
-
-alias Left = subgroup_matrix_left<f16, 16, 16>;
-alias Right = subgroup_matrix_right<f16, 16, 16>;
-alias Sum = subgroup_matrix_result<f32, 16, 16>;
-
-
-fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
-if (turned) {
-return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
-}
-return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
-}
-
-fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right {
-if (turned) {
-return subgroupMatrixLoad<Right, col_major>(&parts[part], at, line);
-}
-return subgroupMatrixLoad<Right, row_major>(&parts[part], at, line);
-}
-
-fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
-return subgroupMatrixMultiplyAccumulate(x, y, sum);
-}
-
-
-fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
-subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
-}
-
-
-
-
-
-
-
-
-
-
-
-const BK: u32 = 32u;
-const THREADS: u32 = 128u;
-const BM: u32 = 32u * TM;
-const BN: u32 = 32u * TN;
-const K_LINE: u32 = BK / 8u + 1u;
-const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A);
-const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
-const PART: u32 = 16u * max(TM, TN) * K_LINE + 4u;
-
-
-struct Eight {
-words: vec4u,
-low: vec4f,
-high: vec4f,
-}
-
-
-fn a_at(i: u32) -> vec4<AScalar> { return vec4<AScalar>(a[i]); }
-fn b_at(i: u32) -> vec4<BScalar> { return vec4<BScalar>(b[i]); }
-
-
-struct Source {
-base: u32,
-length: u32,
-lines: u32,
-end: u32,
-line: u32,
-along: u32,
-}
-
-fn source_a(base: u32, row: u32, k_begin: u32, k_end: u32) -> Source {
-if (TRANS_A) {
-return Source(base, dims.m, k_end, dims.m, k_begin, row);
-}
-return Source(base, dims.k, dims.m, k_end, row, k_begin);
-}
-
-fn source_b(base: u32, col: u32, k_begin: u32, k_end: u32) -> Source {
-if (TRANS_B) {
-return Source(base, dims.k, dims.n, k_end, col, k_begin);
-}
-return Source(base, dims.n, k_end, dims.n, k_begin, col);
-}
-
-
-
-fn item_of(local: u32, along_k: bool, side: u32) -> vec2u {
-if (along_k) {
-return vec2u((local / 32u) * 8u + (local / 8u) % 4u + (local / 4u) % 2u * 4u, local % 4u);
-}
-return vec2u(local / (side / 8u), local % (side / 8u));
-}
-
-const A_LINES: u32 = select(32u, 32u / TM, TRANS_A);
-const B_LINES: u32 = select(32u / TN, 32u, TRANS_B);
-
-
-fn fetch_a(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
-let line = source.line + item.x + i * A_LINES + select(0u, step, TRANS_A);
-let along = source.along + item.y * 8u + select(step, 0u, TRANS_A);
-let at = source.base + line * source.length + along;
-var f = Eight();
-if (line < source.lines && along < source.end) {
-if (WORDS_A) {
-f.words = vec4u(a_at(at / 8u));
-} else if (VEC_A) {
-f.low = vec4f(a_at(at / 4u));
-f.high = vec4f(a_at(at / 4u + 1u));
-} else {
-let last = source.end - along - 1u;
-f.low = vec4f(f32(a_at(at).x), f32(a_at(at + min(1u, last)).x), f32(a_at(at + min(2u, last)).x), f32(a_at(at + min(3u, last)).x));
-f.high = vec4f(f32(a_at(at + min(4u, last)).x), f32(a_at(at + min(5u, last)).x), f32(a_at(at + min(6u, last)).x), f32(a_at(at + min(7u, last)).x));
-f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
-f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
-}
-}
-return f;
-}
-
-
-fn apart_b(i: u32) -> u32 {
-return select(0u, dims.n / 2u - 16u * TN, GLU && i * B_LINES >= 16u * TN);
-}
-
-fn fetch_b(item: vec2u, i: u32, source: Source, step: u32) -> Eight {
-let line = source.line + item.x + i * B_LINES + apart_b(i) + select(step, 0u, TRANS_B);
-let along = source.along + item.y * 8u + select(0u, step, TRANS_B);
-let at = source.base + line * source.length + along;
-var f = Eight();
-if (line < source.lines && along < source.end) {
-if (WORDS_B) {
-f.words = vec4u(b_at(at / 8u));
-} else if (VEC_B) {
-f.low = vec4f(b_at(at / 4u));
-f.high = vec4f(b_at(at / 4u + 1u));
-} else {
-let last = source.end - along - 1u;
-f.low = vec4f(f32(b_at(at).x), f32(b_at(at + min(1u, last)).x), f32(b_at(at + min(2u, last)).x), f32(b_at(at + min(3u, last)).x));
-f.high = vec4f(f32(b_at(at + min(4u, last)).x), f32(b_at(at + min(5u, last)).x), f32(b_at(at + min(6u, last)).x), f32(b_at(at + min(7u, last)).x));
-f.low = select(vec4f(), f.low, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
-f.high = select(vec4f(), f.high, vec4u(4u, 5u, 6u, 7u) <= vec4u(last));
-}
-}
-return f;
-}
-
-
-fn place_a(item: vec2u, i: u32) -> vec2u {
-if (TRANS_A) {
-return vec2u(item.y / (2u * TM), (item.x + i * A_LINES) * A_LINE + item.y % (2u * TM));
-}
-return vec2u(i * A_LINES / (16u * TM), (item.x + i * A_LINES % (16u * TM)) * A_LINE + item.y);
-}
-
-fn place_b(item: vec2u, i: u32) -> vec2u {
-if (TRANS_B) {
-return vec2u(i * B_LINES / (16u * TN), (item.x + i * B_LINES % (16u * TN)) * B_LINE + item.y);
-}
-return vec2u(item.y / (2u * TN), (item.x + i * B_LINES) * B_LINE + item.y % (2u * TN));
-}
-
-
-fn left_place(i: u32, kk: u32) -> u32 {
-return select(i * 16u * A_LINE + kk * 2u, kk * 16u * A_LINE + i * 2u, TRANS_A);
-}
-
-fn right_place(i: u32, kk: u32) -> u32 {
-return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
-}
-
-
-fn halves(low: vec4f, high: vec4f) -> vec4u {
-return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
 }
 
 
@@ -18881,6 +20947,112 @@ return select(i / each, i / each % max(count, 1u), count > 0u);
 
 
 
+
+const BK: u32 = 32u;
+const THREADS: u32 = 128u;
+const BM: u32 = 32u * TM;
+const BN: u32 = 32u * TN;
+const K_LINE: u32 = BK / 8u + 1u;
+const A_LINE: u32 = select(K_LINE, 2u * TM + 1u, TRANS_A);
+const B_LINE: u32 = select(2u * TN + 1u, K_LINE, TRANS_B);
+const PART: u32 = 16u * max(TM, TN) * K_LINE + 4u;
+
+
+
+fn item_of(local: u32, along_k: bool, side: u32) -> vec2u {
+if (along_k) {
+return vec2u((local / 32u) * 8u + (local / 8u) % 4u + (local / 4u) % 2u * 4u, local % 4u);
+}
+return vec2u(local / (side / 8u), local % (side / 8u));
+}
+
+const A_LINES: u32 = select(32u, 32u / TM, TRANS_A);
+const B_LINES: u32 = select(32u / TN, 32u, TRANS_B);
+
+
+fn place_a(item: vec2u, i: u32) -> vec2u {
+if (TRANS_A) {
+return vec2u(item.y / (2u * TM), (item.x + i * A_LINES) * A_LINE + item.y % (2u * TM));
+}
+return vec2u(i * A_LINES / (16u * TM), (item.x + i * A_LINES % (16u * TM)) * A_LINE + item.y);
+}
+
+fn place_b(item: vec2u, i: u32) -> vec2u {
+if (TRANS_B) {
+return vec2u(i * B_LINES / (16u * TN), (item.x + i * B_LINES % (16u * TN)) * B_LINE + item.y);
+}
+return vec2u(item.y / (2u * TN), (item.x + i * B_LINES) * B_LINE + item.y % (2u * TN));
+}
+
+
+fn left_place(i: u32, kk: u32) -> u32 {
+return select(i * 16u * A_LINE + kk * 2u, kk * 16u * A_LINE + i * 2u, TRANS_A);
+}
+
+fn right_place(i: u32, kk: u32) -> u32 {
+return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
+}
+
+
+
+
+
+
+alias Left = subgroup_matrix_left<f16, 16, 16>;
+alias Right = subgroup_matrix_right<f16, 16, 16>;
+alias Sum = subgroup_matrix_result<f32, 16, 16>;
+
+
+fn left_at(part: u32, at: u32, line: u32, turned: bool) -> Left {
+if (turned) {
+return subgroupMatrixLoad<Left, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Left, row_major>(&parts[part], at, line);
+}
+
+fn right_at(part: u32, at: u32, line: u32, turned: bool) -> Right {
+if (turned) {
+return subgroupMatrixLoad<Right, col_major>(&parts[part], at, line);
+}
+return subgroupMatrixLoad<Right, row_major>(&parts[part], at, line);
+}
+
+fn add_product(x: Left, y: Right, sum: Sum) -> Sum {
+return subgroupMatrixMultiplyAccumulate(x, y, sum);
+}
+
+
+fn put_sum(part: u32, at: u32, sum: Sum, line: u32) {
+subgroupMatrixStore<row_major>(&parts[part], at, sum, line);
+}
+
+
+
+
+
+
+
+
+
 const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
 
 
@@ -18948,9 +21120,7 @@ return select(clamp(x, low, high), x, is_nan(x));
  * factors' linear maps. Of two subgroups side by side one makes the columns of x1, the other those of x2 beside them; each finishes half of both.
  * Split over k: split s sums k in [s * k_chunk, (s + 1) * k_chunk) into out[s * batch + i]; the caller adds the splits. k_chunk >= k: one split.
  * Grid: a workgroup of four subgroups of 32 makes 32 TM x 32 TN outputs, a subgroup 16 TM x 16 TN. Folded over (split, batch, tile).
- * Each step stages BK of k in workgroup memory while the tiles of the two steps after are on their way into registers: with the fetch one step
- * ahead a driver moved it behind the products. The sums are named, and the steps of 16 k written out (a loop of two: 84 TFLOP/s instead of
- * 246 on an H100). Sums leave by workgroup memory, 16 rows of a subgroup at a time, for the epilogue.
+ * Sums leave by workgroup memory, 16 rows of a subgroup at a time, for the epilogue.
  * Precision: operands are rounded to f16, products and sums f32 (a tensor core truncates as it adds); the epilogue in f32.
  */
 export interface MatmulMatrix extends Same<typeof matmul_matrix_> {}

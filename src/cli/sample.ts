@@ -92,7 +92,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
   const device = await openTunedDevice({ tuned: options.tuned });
   await placeRanks(device, options.shareDevice ?? false);
   const workspace = new Workspace(device);
-  const notice = precisionNotice(precision, workspace.caps);
+  const notice = precisionNotice(precision, workspace.caps, network);
   if (notice) console.warn(notice);
   const weights = new WeightStore(workspace, network).frozen('weights');
   weights.flat.values.write(source.weights);

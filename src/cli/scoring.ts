@@ -75,7 +75,7 @@ export class Scorer {
     await placeRanks(device, request.shareDevice ?? false);
     const first = ranks().rank === 0;
     const workspace = new Workspace(device);
-    const notice = precisionNotice(request.precision, workspace.caps);
+    const notice = precisionNotice(request.precision, workspace.caps, source.network);
     if (notice && first) console.warn(notice);
     const network = featureNetwork(workspace, features);
     const [channels, height, width] = shownShape(source.network.input, latents?.decoder);

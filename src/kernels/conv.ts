@@ -1,21 +1,29 @@
-import { defineKernel, flag, group, oneOf, optional } from '../kernel/index.ts';
+import { defineKernel, group } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import {
+  CHOOSE,
+  type ConvOptions,
+  type ConvWeightOptions,
+  checkConv,
+  checkConvWeight,
+  convKnobs,
+  convOptions,
+  convSizesOf,
+  convWeightSizesOf,
+} from './conv_product_tile.ts';
+import {
   type ConvShape,
-  type ConvSourceOptions,
   type ConvTile,
-  checkSource,
   chooseConv,
   chooseConvWeight,
   convTile,
   sourceKnobs,
   sourceOptions,
-  sourceSizes,
   tileKnobs,
 } from './conv_tile.ts';
-
 import { elem, outElem } from './vec_tile.ts';
 
+export type { ConvOptions, ConvWeightOptions } from './conv_product_tile.ts';
 export { type ConvShape, type ConvTile, type ConvWeightChoice, chooseConv, chooseConvWeight } from './conv_tile.ts';
 
 /** Images, channel-last, and what a convolution makes of them. */
@@ -67,31 +75,6 @@ export function convDims(o: ConvSizes) {
   };
 }
 
-/** What a convolution computes, and what is fused. */
-export interface ConvOptions extends ConvSourceOptions {
-  /** The gradient of a convolution by what it reads: x is the gradient of its result. */
-  transposed?: boolean;
-  /** With `transposed`: the stride is above 1. */
-  strided?: boolean;
-  bias?: boolean;
-  act?: 'none' | 'gelu' | 'gelu-erf' | 'silu' | 'relu' | 'sigmoid';
-  /** Also write the value before the activation, for its backward. */
-  pre?: boolean;
-  /** Multiply by out_scale. */
-  scaled?: boolean;
-  /** Multiply by the slope of SiLU at out_scale before: back through a SiLU that was read. */
-  slope?: boolean;
-  /** Add residual_scale residual. */
-  residual?: boolean;
-  /** The tiling; see `chooseConv`. */
-  tile?: ConvTile;
-}
-
-/** As lib act counts them. */
-const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5 };
-
-const CHOOSE = 'choose the tile for this shape';
-
 /** For what has no tile of its own. */
 const ANY: ConvTile = { kind: 'plain', tm: 4, tn: 4, wgX: 8, wgY: 8 };
 
@@ -124,18 +107,7 @@ export const conv2d = defineKernel({
   name: 'conv2d',
   choose: (o: ConvOptions, shape: ConvShape, caps) => (o.tile ? o : { ...o, tile: chooseConv(shape, caps) }),
   unshaped: (o, caps) => unshaped(o, (shape) => chooseConv(shape, caps)),
-  options: group<ConvOptions>({
-    ...sourceOptions,
-    transposed: optional(flag),
-    strided: optional(flag),
-    bias: optional(flag),
-    act: optional(oneOf('none', 'gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid')),
-    pre: optional(flag),
-    scaled: optional(flag),
-    slope: optional(flag),
-    residual: optional(flag),
-    tile: convTile,
-  }),
+  options: group<ConvOptions>({ ...convOptions, tile: convTile }),
   knobs: (o: ConvOptions) => ({
     ...tileKnobs(o.tile ?? ANY),
     ...(o.tile?.kind === 'tiled' && {
@@ -143,53 +115,23 @@ export const conv2d = defineKernel({
       OElem: outElem(o.tile.vecN ?? false),
       RElem: elem(o.tile.vecN ?? false),
     }),
-    ...sourceKnobs(o),
-    TRANSPOSED: o.transposed ?? false,
-    STRIDED: o.strided ?? false,
-    HAS_BIAS: o.bias ?? false,
-    ACT: ACTS[o.act ?? 'none'],
-    HAS_PRE: o.pre ?? false,
-    SCALED: o.scaled ?? false,
-    HAS_SLOPE: o.slope ?? false,
-    HAS_RESIDUAL: o.residual ?? false,
+    ...convKnobs(o),
   }),
-  sizes: (d, k) => {
-    const made = d.m * d.n * d.groups;
-    return {
-      ...sourceSizes(d, d.m, k),
-      weight: (d.first_row + d.groups * d.n) * d.k,
-      bias: d.groups * d.n,
-      before: made,
-      residual: made,
-      out: made,
-      pre: made,
-    };
-  },
+  sizes: convSizesOf,
   grid: (d, knobs) => {
     const k = knobs as Record<string, number>;
     const [rows, cols] = 'QM' in k ? [32 * k.QM, 32 * k.QN] : [k.TM * k.WG_Y, k.TN * k.WG_X];
     return Math.ceil(d.m / rows) * Math.ceil(d.n / cols) * d.groups;
   },
   check: (d, k) => {
-    if (k.TRANSPOSED && (d.stride !== 1) !== k.STRIDED)
-      return {
-        what: `stride is ${d.stride}`,
-        fix: 'create the kernel with strided where, and only where, it is above 1',
-      };
     if (k.WHOLE && (d.depth % 16 !== 0 || d.first % 16 !== 0))
       return {
         what: `depth ${d.depth} or first ${d.first} is no multiple of 16, but a step reads one tap`,
         fix: CHOOSE,
       };
-    if (k.VEC_N && d.n % 4 !== 0) return { what: `n is ${d.n}, but results are written as vectors of 4`, fix: CHOOSE };
-    return checkSource(d, d.m, d.k, k);
+    return checkConv(d, k);
   },
 });
-
-export interface ConvWeightOptions extends ConvSourceOptions {
-  /** The tiling; see `chooseConvWeight`. */
-  tile?: ConvTile;
-}
 
 /**
  * The gradient of `conv2d` by its weight, in parts of k_chunk pixels that the caller adds up. Buffers f32: x, x2 as conv2d reads them;
@@ -211,11 +153,7 @@ export const conv2dBackwardWeight = defineKernel({
     VEC_DY: o.tile?.vecDy ?? false,
     Column: o.tile?.vecDy ? 'vec4f' : 'f32',
   }),
-  sizes: (d, k) => ({
-    ...sourceSizes(d, d.k, k),
-    dy: d.k * d.m * d.groups,
-    dweight: Math.ceil(d.k / d.k_chunk) * d.groups * d.m * d.n,
-  }),
+  sizes: convWeightSizesOf,
   grid: (d, knobs) => {
     const k = knobs as Record<string, number>;
     const slices = Math.ceil(d.k / d.k_chunk) * d.groups;
@@ -223,7 +161,6 @@ export const conv2dBackwardWeight = defineKernel({
     return slices * (d.n / d.depth) * Math.ceil(d.m / (k.TM * k.WG_Y)) * Math.ceil(d.depth / (k.TN * k.WG_X));
   },
   check: (d, k) => {
-    if (d.k_chunk === 0) return { what: 'k_chunk is 0', fix: 'give at least 1, or k for one part' };
     if (k.VEC_DY && d.m % 4 !== 0) return { what: `m is ${d.m}, but dy is read as vectors of 4`, fix: CHOOSE };
     if (k.WHOLE && (d.out_w % 16 !== 0 || d.k_chunk % 16 !== 0))
       return {
@@ -232,6 +169,6 @@ export const conv2dBackwardWeight = defineKernel({
       };
     if ('TN' in k && ((k.TN as number) % 4 !== 0 || (k.TM as number) % 4 !== 0))
       return { what: `tile of ${k.TM} x ${k.TN} outputs`, fix: 'give multiples of 4' };
-    return checkSource(d, d.k, d.n, k);
+    return checkConvWeight(d, k);
   },
 });

@@ -10,6 +10,7 @@ export * from './cast.ts';
 export * from './columns.ts';
 export * from './combine.ts';
 export * from './conv.ts';
+export * from './conv_matrix.ts';
 export * from './embedding.ts';
 export * from './filter.ts';
 export * from './group_norm.ts';

@@ -69,16 +69,37 @@ const eights = ({ m, n, k }: { m: number; n: number; k: number }): MatmulVec => 
  * or where k is so long that its sum must be taken in runs. kChunk is a multiple of 32 where a matrix tile's splits are above 1.
  */
 export function chooseMatrixMatmul(shape: MatmulShape, precision: Precision, caps: Caps): MatrixMatmulChoice {
-  const { m, n, k, batch = 1, split: mayBeSplit = true } = shape;
+  const { k, split: mayBeSplit = true } = shape;
   const long = k > LONGEST_SUM && !mayBeSplit && precision === 'f16';
   const memory = precision === 'f32x3' ? MEMORY.f32x3 : MEMORY.small;
   if (precision === 'f32' || !hasMatrices(caps) || long || caps.maxWorkgroupMemory < memory)
     return chooseMatmul(shape, caps);
-  const { multiprocessors, minSplitK, partial, tiles } = tuningOf(caps).matrix[precision];
+  const { splits, kChunk, ...size } = cheapestMatrices(shape, precision, caps);
   const vec = eights(shape);
+  const tile: MatrixTile | Split3Tile =
+    precision === 'f32x3' ? { kind: 'f32x3', vec } : { kind: 'matrix', ...size, vec };
+  return { ...tile, splits, kChunk };
+}
+
+/** A tile of 32 tm x 32 tn outputs a workgroup, and into how many parts of kChunk, a multiple of 32 where there are several, to cut k. */
+export interface Matrices extends Pick<MatrixTile, 'tm' | 'tn'> {
+  splits: number;
+  kChunk: number;
+}
+
+/**
+ * The tile on subgroup matrices, and the parts of k where the caller can add them up (`split`), with which a GPU is done with `batch`
+ * products [m, k] x [k, n] first. Pure.
+ */
+export function cheapestMatrices(
+  { m, n, k, batch = 1, split: mayBeSplit = true }: MatmulShape,
+  precision: 'f16' | 'f32x3',
+  caps: Caps,
+): Matrices {
+  const { multiprocessors, minSplitK, partial, tiles } = tuningOf(caps).matrix[precision];
   const fewest = mayBeSplit ? Math.max(1, Math.ceil(k / LONGEST_SUM)) : 1;
   const most = mayBeSplit ? Math.max(fewest, Math.min(MOST_SPLITS, Math.floor(k / minSplitK))) : 1;
-  let best: MatrixMatmulChoice | undefined;
+  let best: Matrices | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const { tm, tn, atOnce, rate } of tiles) {
     if (tm * tn > 4 && caps.maxWorkgroupMemory < MEMORY.large) continue;
@@ -90,13 +111,11 @@ export function chooseMatrixMatmul(shape: MatmulShape, precision: Precision, cap
       const cost = (each * tm * tn * 32 * 32 * kChunk) / rate + (splits === 1 ? 0 : splits * batch * m * n * partial);
       if (cost < least) {
         least = cost;
-        const tile: MatrixTile | Split3Tile =
-          precision === 'f32x3' ? { kind: 'f32x3', vec } : { kind: 'matrix', tm, tn, vec };
-        best = { ...tile, splits, kChunk };
+        best = { tm, tn, splits, kChunk };
       }
     }
   }
-  return best as MatrixMatmulChoice;
+  return best as Matrices;
 }
 
 /** The tiling of a product in one pass over k. */

@@ -1,6 +1,7 @@
 import { type Caps, defineKernel, flag, group, type KnobValue, optional, tileSize } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import { type RowTile, rowTile } from './row_tile.ts';
+import { type Stored, stored } from './vec_tile.ts';
 
 export type { RowTile } from './row_tile.ts';
 
@@ -120,9 +121,16 @@ export const forceWeights = defineKernel({
 /** Side of the squares that `exchange` turns. */
 const SIDE = 16;
 
-/** x [groups, m, taps, n] -> out [groups, n, taps, m], f32: what conv2d, transposed, reads. See shaders/exchange.wgsl. */
+export interface ExchangeOptions {
+  /** How out is stored; default f32. */
+  outDtype?: Stored;
+}
+
+/** x f32 [groups, m, taps, n] -> out [groups, n, taps, m] of `outDtype`: what conv2d, transposed, reads. See shaders/exchange.wgsl. */
 export const exchange = defineKernel({
   shader: shaders.exchange,
+  options: group<ExchangeOptions>({ outDtype: stored }),
+  knobs: (o: ExchangeOptions | undefined) => ({ OScalar: o?.outDtype ?? 'f32' }),
   sizes: (d) => ({ x: d.groups * d.m * d.taps * d.n, out: d.groups * d.m * d.taps * d.n }),
   grid: (d) => d.groups * d.taps * Math.ceil(d.m / SIDE) * Math.ceil(d.n / SIDE),
 });

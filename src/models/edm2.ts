@@ -1,5 +1,6 @@
 import { activate, scaledSilu } from '../autograd/ops/activation.ts';
 import { selfAttention } from '../autograd/ops/attention.ts';
+import { cast } from '../autograd/ops/cast.ts';
 import { channelsFirst, channelsLast } from '../autograd/ops/channels_last.ts';
 import { clamp } from '../autograd/ops/combine.ts';
 import { conv2d } from '../autograd/ops/convolution.ts';
@@ -174,7 +175,8 @@ export function edm2(config: EDM2Config): VelocityNetwork {
     const qkv = conv2d(tape, x, weights, undefined, same(1)); // [B, H, W, 3C]
     const normed = pixelNorm(tape, qkv.view(batch, height * breadth, 3 * b.heads, of / b.heads)); // [B, N, 3 heads, d]
     const joint = normed.view(batch, height * breadth, 3 * of);
-    const a = selfAttention(tape, joint, { heads: b.heads, norm: 'none', eps: 0 }).view(batch, height, breadth, of);
+    const attended = selfAttention(tape, cast(tape, joint, tape.dtype), { heads: b.heads, norm: 'none', eps: 0 });
+    const a = cast(tape, attended, 'f32').view(batch, height, breadth, of); // [B, H, W, C]
     const proj = used(tape, w, `${b.name}.attn_proj`, training, { scale: second });
     return conv2d(tape, a, proj, undefined, same(1), { residual: x, residualScale: own }); // [B, H, W, C]
   };
@@ -251,7 +253,7 @@ export function edm2(config: EDM2Config): VelocityNetwork {
       releaseDead(tape, [before, skip], skips);
     }
     const out = used(tape, w, 'out_conv', training, { gain: w.get('out_gain') });
-    return channelsFirst(tape, conv2d(tape, x, out, undefined, same(3))); // [B, C, S, S]
+    return channelsFirst(tape, conv2d(tape, x, out, undefined, same(3), { precision: 'f32' })); // [B, C, S, S]
   };
 
   const force: Module['force'] = (workspace, w, clip) => {
@@ -267,6 +269,7 @@ export function edm2(config: EDM2Config): VelocityNetwork {
       randomConstant('emb_fourier.phases', noise, 'uniform', 2 * Math.PI),
     ],
     drops: dropout > 0,
+    halves: 'products',
     forward,
     force,
   };

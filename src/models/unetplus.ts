@@ -1,4 +1,5 @@
 import { selfAttention } from '../autograd/ops/attention.ts';
+import { cast } from '../autograd/ops/cast.ts';
 import { channelsFirst, channelsLast } from '../autograd/ops/channels_last.ts';
 import { combine } from '../autograd/ops/combine.ts';
 import { concat } from '../autograd/ops/concat.ts';
@@ -213,8 +214,9 @@ export function unetplus(config: UNetPlusConfig): VelocityNetwork {
     const weight = convWeight(tape, p('qkv.weight'), { interleave: 3 }); // q, k, v of a channel lie together
     const bias = convWeight(tape, p('qkv.bias'), { interleave: 3 });
     const qkv = conv2d(tape, h, weight, bias, { size: [1, 1] }); // [B, H, W, 3C]
-    const a = selfAttention(tape, qkv.view(batch, height * breadth, 3 * of), { heads: 1, norm: 'none', eps: 0 });
-    const of4 = a.view(batch, height, breadth, of); // [B, H, W, C]
+    const joint = cast(tape, qkv.view(batch, height * breadth, 3 * of), tape.dtype); // [B, N, 3C]
+    const a = selfAttention(tape, joint, { heads: 1, norm: 'none', eps: 0 }); // [B, N, C]
+    const of4 = cast(tape, a, 'f32').view(batch, height, breadth, of); // [B, H, W, C]
     return conv(tape, w, `${name}.proj`, of4, { scale: HALF, residual: x, residualScale: HALF }); // [B, H, W, C]
   };
 
@@ -286,7 +288,10 @@ export function unetplus(config: UNetPlusConfig): VelocityNetwork {
       if (!isOutput(level)) continue;
       const before = image && resample(tape, image, resample_filter, 'up'); // [B, R, R, C]
       const features = normed(tape, w, `${at}_aux_norm`, x, true);
-      image = conv(tape, w, `${at}_aux_conv`, features, before ? { residual: before } : {}); // [B, R, R, C]
+      image = conv(tape, w, `${at}_aux_conv`, features, {
+        precision: 'f32',
+        ...(before && { residual: before }),
+      }); // [B, R, R, C]
     }
     return channelsFirst(tape, image as Tensor); // [B, C, S, S]
   };
@@ -297,6 +302,7 @@ export function unetplus(config: UNetPlusConfig): VelocityNetwork {
     parameters,
     constants: [waves, ...filters],
     drops: dropout > 0,
+    halves: 'products',
     forward,
   };
 }

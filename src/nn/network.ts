@@ -31,8 +31,11 @@ export interface Weights {
 export interface Module {
   readonly parameters: readonly InitSpec[];
   readonly constants: readonly ConstantSpec[];
-  /** True where its passes store activations as the tape says (`tape.dtype`), so that precision mixed is one of its own. */
-  readonly halves?: boolean;
+  /**
+   * Whether precision mixed is one of its own: true where its passes store activations as the tape says (`tape.dtype`), 'products' where
+   * activations stay f32, and convolutions and attention round what they multiply.
+   */
+  readonly halves?: boolean | 'products';
   /**
    * What becomes of weights in place before an optimiser steps from them, or an average of them goes on: EDM2's forced normalisation.
    * Records kernels alone, which change nothing where `clip` [4], if there is one, holds the step.

@@ -92,7 +92,7 @@ export class Learner {
     this.workspace = workspace;
     this.module = module;
     this.options = options;
-    this.#store = new WeightStore(workspace, module, mixed);
+    this.#store = new WeightStore(workspace, module, mixed && module.halves === true);
     this.weights = this.#store.trainable(options.seed);
     this.#gradients = this.weights.flat.gradients as FlatBuffers;
     this.#halves = new HalfWeights(workspace, this.weights.flat);

@@ -10,6 +10,8 @@ import {
   matrixAttentionBackward,
   matrixAttentionBackwardQ,
 } from '../kernels/attention_matrix.ts';
+import { type ConvTile, conv2d, conv2dBackwardWeight, convDims } from '../kernels/conv.ts';
+import { matrixConv2d, matrixConv2dBackwardWeight } from '../kernels/conv_matrix.ts';
 import { LARGEST_PARTS, largest } from '../kernels/largest.ts';
 import { hasMatrices, type MatrixMatmulTile, matrixMatmul } from '../kernels/matmul_matrix.ts';
 
@@ -73,15 +75,23 @@ async function testOf(device: GPUDevice): Promise<SelfTest> {
 export interface Variants {
   readonly matmul: typeof matrixMatmul;
   readonly tiles: readonly ProductTile[];
+  readonly conv: MatrixConvolutions | undefined;
   readonly attention: MatrixAttention | undefined;
   readonly headDim: number;
 }
 
+interface MatrixConvolutions {
+  readonly forward: typeof matrixConv2d;
+  readonly weight: typeof matrixConv2dBackwardWeight;
+}
+
 /** Runs variants against the plain ones; what throws is wrong too. */
 export async function compared(device: GPUDevice, variants: Variants): Promise<SelfTest> {
-  const { attention, headDim } = variants;
+  const { attention, conv, headDim, tiles } = variants;
+  const sizes = tiles.flatMap((tile) => (tile.kind === 'matrix' ? [{ tm: tile.tm, tn: tile.tn }] : []));
   const tests = [
-    ...variants.tiles.map((tile) => productTest(device, variants.matmul, tile)),
+    ...tiles.map((tile) => productTest(device, variants.matmul, tile)),
+    ...(conv ? sizes.map((size) => convolutionTest(device, conv, size)) : []),
     ...(attention ? [attentionTest(device, attention, headDim)] : []),
   ];
   const results = await Promise.all(tests.map((test) => test.catch((error: unknown) => failed(error))));
@@ -101,6 +111,7 @@ const LARGE_TILES = 21008;
 const OWN: Variants = {
   matmul: matrixMatmul,
   tiles: [{ kind: 'matrix', tm: 2, tn: 2 }, { kind: 'matrix', tm: 4, tn: 4 }, { kind: 'f32x3' }],
+  conv: { forward: matrixConv2d, weight: matrixConv2dBackwardWeight },
   attention: { forward: matrixAttention, backward: matrixAttentionBackward, backwardQ: matrixAttentionBackwardQ },
   headDim: 72,
 };
@@ -208,6 +219,44 @@ async function productTest(device: GPUDevice, matmul: typeof matrixMatmul, tile:
     const pair = [await on.numbers(out), await on.numbers(expected)] as const;
     const name = tile.kind === 'f32x3' ? 'matmul_f32x3' : `matmul_matrix ${tile.tm}x${tile.tn}`;
     return judged(name, [pair], 1e-5);
+  } finally {
+    on.free();
+  }
+}
+
+/** A convolution and its gradient by the weight in two parts, of windows that every border cuts off. */
+async function convolutionTest(
+  device: GPUDevice,
+  families: MatrixConvolutions,
+  size: { readonly tm: 2 | 4; readonly tn: 2 | 4 },
+): Promise<SelfTest> {
+  const sizes = { batch: 2, height: 7, width: 11, channels: 24, out_channels: 40 };
+  const { forward, weight: byWeight } = convDims({ ...sizes, kernel: [3, 3], padding: [1, 1, 1, 1] });
+  const plain: ConvTile = { kind: 'plain', tm: 4, tn: 4, wgX: 8, wgY: 8 };
+  const [ours, ourWeight, theirs, theirWeight] = (await started([
+    families.forward.create(device, { tile: { ...size, vecN: true } }),
+    families.weight.create(device, { tile: size }),
+    conv2d.create(device, { tile: plain }),
+    conv2dBackwardWeight.create(device, { tile: plain }),
+  ])) as [Kernel, Kernel, Kernel, Kernel];
+  const on = new ScratchBuffers(device);
+  try {
+    const [read, made, window] = [forward.m * sizes.channels, forward.m * sizes.out_channels, 40 * forward.k];
+    const [x, weight, dy] = [on.f32(eighths(read, 1)), on.f32(eighths(window, 2)), on.f32(eighths(made, 3))];
+    const split = { ...byWeight, k_chunk: 96 };
+    const result = () => ({ out: on.empty(4 * made), dweight: on.empty(8 * window) });
+    const [first, second] = [result(), result()];
+    on.run(
+      [ours, { x, weight, out: first.out }, forward],
+      [theirs, { x, weight, out: second.out }, forward],
+      [ourWeight, { x, dy, dweight: first.dweight }, split],
+      [theirWeight, { x, dy, dweight: second.dweight }, split],
+    );
+    const pairs = [
+      [await on.numbers(first.out), await on.numbers(second.out)],
+      [await on.numbers(first.dweight), await on.numbers(second.dweight)],
+    ] as const;
+    return judged(`conv2d_matrix ${size.tm}x${size.tn}`, pairs, 1e-5);
   } finally {
     on.free();
   }

@@ -115,7 +115,7 @@ export class Session {
     if (!device) throw new RunError('there is no device', 'give device, or requestDevice');
     if (precision !== 'f32') await tested(device, subscribers.warn);
     const now = onDevice(device, config, request);
-    const notice = precisionNotice(precision, now.workspace.caps);
+    const notice = precisionNotice(precision, now.workspace.caps, networkOf(config.model));
     if (notice) subscribers.warn(notice);
     if (state) restoreTrainer(now.trainer, state);
     const store = typeof request.store === 'function' ? await request.store() : request.store;

@@ -97,7 +97,8 @@ export async function sample(
   checkWeights(workspace, network, weights);
   const given = copyRequest(network, request);
   return withWeights(workspace, network, weights, async (own) => {
-    const halves = control.precision === 'mixed' ? await withHalves(workspace, network, own) : undefined;
+    const stored = control.precision === 'mixed' && network.halves === true;
+    const halves = stored ? await withHalves(workspace, network, own) : undefined;
     try {
       const result = await run(workspace, network, halves?.weights ?? own, transportType, options, given, control);
       await refuseBadSamples(workspace, network, result, own);

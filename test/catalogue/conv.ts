@@ -1,7 +1,9 @@
-import { capsOf } from '../../src/kernel/index.ts';
+import { capsOf, type Kernel } from '../../src/kernel/index.ts';
 import {
+  type ConvOptions,
   type ConvSizes,
   type ConvTile,
+  type ConvWeightOptions,
   chooseConv,
   chooseConvWeight,
   conv2d,
@@ -9,6 +11,8 @@ import {
   convDims,
   convOutput,
 } from '../../src/kernels/conv.ts';
+import { matrixConv2d, matrixConv2dBackwardWeight } from '../../src/kernels/conv_matrix.ts';
+import type { Conv2dBwdWeightPlain, Conv2dPlain } from '../../src/shaders.generated.ts';
 import {
   type Act,
   type ConvolutionSource,
@@ -21,7 +25,9 @@ import {
   siluSlope,
   sourceOf,
 } from '../reference/index.ts';
-import { type KernelCase, prepared } from './case.ts';
+import { halves, type KernelCase, prepared, storedAs } from './case.ts';
+import { halvesOf, type MatrixHow, multiplied } from './conv_how.ts';
+import { CONV_BENCH, CONV_SIZES, DECODERS, images } from './conv_shapes.ts';
 
 type Part = 'bias' | 'silu' | 'relu' | 'pre' | 'scaled' | 'residual' | 'slope';
 
@@ -30,7 +36,8 @@ const FIRST = 64;
 const [OUT_SCALE, RESIDUAL_SCALE] = [0.75, -1.25];
 const floats = (count: number, seed: number) => Float32Array.from(randn(count, seed));
 
-function named(o: ConvSizes, source: ConvolutionSource, parts: readonly string[], tile?: ConvTile): string {
+function named(o: ConvSizes, source: ConvolutionSource, parts: readonly string[], given: Given): string {
+  const { tile, matrix } = given;
   const { padding = [0, 0, 0, 0], stride = 1, groups = 1 } = o;
   const read = [
     source.cat && `cat at ${source.cat.first}`,
@@ -44,7 +51,14 @@ function named(o: ConvSizes, source: ConvolutionSource, parts: readonly string[]
     (['vec', 'vecDy', 'vecN', 'whole', 'rolled'] as const).flatMap((flag) =>
       flag in tile && tile[flag as 'vec'] ? [flag] : [],
     );
-  const tiled = tile && vectors && [tile.kind, size, ...vectors].join(' ');
+  const onMatrices = matrix && [
+    `matrix ${32 * matrix.tile.tm}x${32 * matrix.tile.tn}`,
+    matrix.tile.vecN && 'vecN',
+    `${matrix.dtype ?? 'f32'} by ${matrix.other ?? 'f32'}`,
+  ];
+  const tiled = onMatrices
+    ? onMatrices.filter(Boolean).join(' ')
+    : tile && vectors && [tile.kind, size, ...vectors].join(' ');
   const split = groups === 1 ? '' : ` in ${groups} groups`;
   const images = `${o.batch}x${o.height}x${o.width}x${o.channels}`;
   return `${more && `${more} `}${o.kernel.join('x')}/${stride} pad ${padding.join('')} of ${images} to ${o.out_channels}${split}${tiled ? ` ${tiled}` : ''}`;
@@ -54,15 +68,21 @@ interface Given {
   source?: ConvolutionSource;
   parts?: readonly Part[];
   tile?: ConvTile;
+  matrix?: MatrixHow;
 }
 
 /** What the kernels read, stored as the source says, and the whole images for the oracle. */
-function imagesOf(o: ConvSizes, source: ConvolutionSource) {
+function imagesOf(o: ConvSizes, source: ConvolutionSource, matrix?: MatrixHow) {
   const pixels = (o.batch * o.height * o.width) / (source.doubled ? 4 : 1);
   const first = source.cat?.first ?? o.channels;
-  const x = floats(pixels * first, 1);
-  const x2 = source.cat && floats(pixels * (o.channels - first), 2);
-  return { x, x2, whole: () => sourceOf(x, x2, o, source) };
+  const { dtype = 'f32' } = matrix ?? {};
+  const x = storedAs(dtype, floats(pixels * first, 1));
+  const x2 = source.cat && storedAs(dtype, floats(pixels * (o.channels - first), 2));
+  const whole = () => {
+    const read = sourceOf(x, x2, o, source);
+    return matrix ? halves(Float32Array.from(read)) : read;
+  };
+  return { x, x2, whole };
 }
 
 const flopsOf = (o: ConvSizes) => {
@@ -74,26 +94,35 @@ const catDims = ({ cat }: ConvolutionSource) => cat ?? {};
 
 const SUM = { tolerance: 3e-6, toleranceFrom: 'f32 rounding of a sum of k terms, in order' };
 
+/** The kernel of a convolution, or of its gradient by what it reads. */
+function convKernel(device: GPUDevice, options: ConvOptions, { tile, matrix }: Given, choose: () => ConvTile) {
+  if (!matrix) return conv2d.prepare(device, { ...options, tile: tile ?? choose() }) as Kernel<Conv2dPlain>;
+  const { tile: _, ...rest } = options;
+  const { conv = matrixConv2d, dtype = 'f32', other = 'f32' } = matrix;
+  const kernel = conv.prepare(device, { ...rest, dtype, weightDtype: other, tile: matrix.tile });
+  return kernel as unknown as Kernel<Conv2dPlain>; // the same buffers and dims
+}
+
 /** The convolution, with what is fused. */
 export function convCase(o: ConvSizes, given: Given = {}, extra: Partial<KernelCase> = {}): KernelCase {
-  const { source = {}, parts = [], tile } = given;
+  const { source = {}, parts = [], tile, matrix } = given;
   const has = (part: Part) => parts.includes(part);
   const act = has('silu') ? 'silu' : has('relu') ? 'relu' : 'none';
   const { forward } = convDims(o);
   const made = forward.m * o.out_channels;
   return {
-    kernel: 'conv2d',
-    name: named(o, source, parts, tile),
+    kernel: matrix ? 'matrixConv2d' : 'conv2d',
+    name: named(o, source, parts, given),
     variant: ['forward', ...parts].join('+'),
     shape: [o.batch, o.height, o.width, o.channels, o.out_channels],
     ...SUM,
     flops: flopsOf(o),
     bytes: 4 * (o.batch * o.height * o.width * o.channels + o.out_channels * forward.k + made),
-    forced: tile !== undefined,
+    forced: tile !== undefined || matrix !== undefined,
     ...extra,
     prepare: (device) => {
-      const { x, x2, whole } = imagesOf(o, source);
-      const weight = floats(o.out_channels * forward.k, 3);
+      const { x, x2, whole } = imagesOf(o, source, matrix);
+      const weight = multiplied(matrix, floats(o.out_channels * forward.k, 3));
       const bias = floats(o.out_channels, 4);
       const residual = floats(made, 5);
       const options = {
@@ -107,7 +136,7 @@ export function convCase(o: ConvSizes, given: Given = {}, extra: Partial<KernelC
         residual: has('residual'),
       } as const;
       const shape = { ...forward, ...(source.cat && { first: source.cat.first }) };
-      const kernel = conv2d.prepare(device, { ...options, tile: tile ?? chooseConv(shape, capsOf(device)) });
+      const kernel = convKernel(device, options, given, () => chooseConv(shape, capsOf(device)));
       const dims = {
         ...forward,
         ...catDims(source),
@@ -125,6 +154,7 @@ export function convCase(o: ConvSizes, given: Given = {}, extra: Partial<KernelC
       return prepared(kernel, dims, {
         inputs,
         outputs,
+        ...(matrix && { halves: halvesOf(matrix, 'weight') }),
         oracle: () => {
           const all = whole();
           const sums = extra.benchOnly
@@ -145,24 +175,24 @@ export function convCase(o: ConvSizes, given: Given = {}, extra: Partial<KernelC
 
 /** Its gradient by what it reads. */
 export function convInputCase(o: ConvSizes, given: Given = {}, extra: Partial<KernelCase> = {}): KernelCase {
-  const { parts = [], tile } = given;
+  const { parts = [], matrix, tile } = given;
   const has = (part: Part) => parts.includes(part);
   const { input, weight: shape } = convDims(o);
   const { groups = 1, stride = 1 } = o;
   const read = input.m * o.channels;
   return {
-    kernel: 'conv2d',
-    name: `input ${named(o, {}, parts, tile)}`,
+    kernel: matrix ? 'matrixConv2d' : 'conv2d',
+    name: `input ${named(o, {}, parts, given)}`,
     variant: ['input', ...parts].join('+'),
     shape: [o.batch, o.height, o.width, o.channels, o.out_channels],
     ...SUM,
     flops: flopsOf(o),
     bytes: 4 * (shape.k * o.out_channels + o.out_channels * shape.n + read),
-    forced: tile !== undefined,
+    forced: tile !== undefined || matrix !== undefined,
     ...extra,
     prepare: (device) => {
-      const dy = floats(shape.k * o.out_channels, 1);
-      const weight = floats(o.out_channels * shape.n, 3);
+      const dy = multiplied(matrix, floats(shape.k * o.out_channels, 1));
+      const weight = multiplied(matrix, floats(o.out_channels * shape.n, 3));
       const turned = Float32Array.from(exchanged(weight, groups, shape.m, o.kernel[0] * o.kernel[1], input.n));
       const before = floats(read, 4);
       const residual = floats(read, 5);
@@ -173,7 +203,7 @@ export function convInputCase(o: ConvSizes, given: Given = {}, extra: Partial<Ke
         slope: has('slope'),
         residual: has('residual'),
       };
-      const kernel = conv2d.prepare(device, { ...options, tile: tile ?? chooseConv(input, capsOf(device)) });
+      const kernel = convKernel(device, options, given, () => chooseConv(input, capsOf(device)));
       const dims = {
         ...input,
         ...(has('scaled') && { out_scale: OUT_SCALE }),
@@ -187,6 +217,7 @@ export function convInputCase(o: ConvSizes, given: Given = {}, extra: Partial<Ke
           ...(has('residual') && { residual }),
         },
         outputs: { out: read },
+        ...(matrix && { halves: halvesOf(matrix, 'weight') }),
         oracle: () => {
           const nothing = { length: read };
           const dx = extra.benchOnly
@@ -205,46 +236,57 @@ export function convInputCase(o: ConvSizes, given: Given = {}, extra: Partial<Ke
   };
 }
 
+/** The kernel of the gradient by the weight. */
+function weightKernel(device: GPUDevice, options: ConvWeightOptions, { tile, matrix }: Given, chosen: ConvTile) {
+  if (!matrix)
+    return conv2dBackwardWeight.prepare(device, { ...options, tile: tile ?? chosen }) as Kernel<Conv2dBwdWeightPlain>;
+  const { tile: _, ...rest } = options;
+  const { weight = matrixConv2dBackwardWeight, dtype = 'f32', other = 'f32' } = matrix;
+  const { tm, tn } = matrix.tile;
+  const kernel = weight.prepare(device, { ...rest, dtype, dyDtype: other, tile: { tm, tn } });
+  return kernel as unknown as Kernel<Conv2dBwdWeightPlain>; // the same buffers and dims
+}
+
 /** Its gradient by the weight, in parts of `chunk` pixels. */
 export function convWeightCase(
   o: ConvSizes,
   given: Given & { chunk?: number } = {},
   extra: Partial<KernelCase> = {},
 ): KernelCase {
-  const { source = {}, tile, chunk } = given;
+  const { source = {}, tile, matrix, chunk } = given;
   const { weight: shape } = convDims(o);
   const [outH, outW] = convOutput(o);
   const count = o.out_channels * shape.n;
   return {
-    kernel: 'conv2dBackwardWeight',
-    name: `${named(o, source, [], tile)}${chunk ? ` by ${chunk}` : ''}`,
+    kernel: matrix ? 'matrixConv2dBackwardWeight' : 'conv2dBackwardWeight',
+    name: `${named(o, source, [], given)}${chunk ? ` by ${chunk}` : ''}`,
     variant: 'weight',
     shape: [o.batch, o.height, o.width, o.channels, o.out_channels],
     ...SUM,
     flops: flopsOf(o),
     bytes: 4 * (o.batch * o.height * o.width * o.channels + count + shape.k * o.out_channels),
-    forced: tile !== undefined,
+    forced: tile !== undefined || matrix !== undefined,
     ...extra,
     prepare: (device) => {
-      const { x, x2, whole } = imagesOf(o, source);
-      const dy = floats(shape.k * o.out_channels, 3);
+      const { x, x2, whole } = imagesOf(o, source, matrix);
+      const dy = multiplied(matrix, floats(shape.k * o.out_channels, 3));
       const first = source.cat && { first: source.cat.first };
       const chosen = chooseConvWeight({ ...shape, ...first }, capsOf(device));
       const options = {
         cat: source.cat !== undefined,
         doubled: source.doubled ?? false,
         silu: source.silu ?? false,
-        tile: tile ?? chosen.tile,
       };
       const k_chunk = extra.benchOnly ? chosen.kChunk : (chunk ?? shape.k);
       const splits = Math.ceil(shape.k / k_chunk);
       const pixels = outH * outW;
       return prepared(
-        conv2dBackwardWeight.prepare(device, options),
+        weightKernel(device, options, given, chosen.tile),
         { ...shape, ...catDims(source), k_chunk },
         {
           inputs: { x, dy, ...(x2 && { x2 }) },
           outputs: { dweight: splits * count },
+          ...(matrix && { halves: halvesOf(matrix, 'dy') }),
           oracle: () => {
             const all = whole();
             const parts = Array.from({ length: splits }, (_, s) => {
@@ -266,26 +308,6 @@ export function convWeightCase(
   };
 }
 
-const images = (batch: number, height: number, width: number, channels: number, out_channels: number) => ({
-  batch,
-  height,
-  width,
-  channels,
-  out_channels,
-});
-
-/** 1, primes, sizes that no tile divides; strides, a padding of each side, groups, one channel a group. */
-export const CONV_SIZES: ConvSizes[] = [
-  { ...images(1, 1, 1, 1, 1), kernel: [1, 1] },
-  { ...images(2, 7, 11, 5, 37), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 13, 5, 12, 41), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 9, 8, 8, 4), kernel: [3, 3], stride: 2, padding: [0, 0, 1, 1] },
-  { ...images(2, 11, 9, 3, 7), kernel: [5, 3], stride: 3, padding: [2, 0, 1, 2] },
-  { ...images(1, 6, 7, 12, 24), kernel: [3, 3], padding: [1, 1, 1, 1], groups: 3 },
-  { ...images(1, 6, 7, 13, 13), kernel: [3, 3], padding: [1, 1, 1, 1], groups: 13 },
-  { ...images(1, 8, 8, 20, 68), kernel: [1, 1] },
-  { ...images(3, 5, 7, 3, 5), kernel: [2, 2] }, // a column that no window covers
-];
 const SMOKE: ConvSizes = { ...images(1, 5, 6, 4, 8), kernel: [3, 3], padding: [1, 1, 1, 1] };
 const EVEN: ConvSizes = { ...images(2, 6, 10, 12, 9), kernel: [3, 3], padding: [1, 1, 1, 1] };
 const CAT = { first: 8, scale: 0.5, scale2: 1.5 };
@@ -320,28 +342,6 @@ const STEPS: Extract<ConvTile, { kind: 'tiled' }> = { kind: 'tiled', qm: 1, qn: 
 const WHOLE: ConvSizes = { ...images(2, 6, 16, 48, 12), kernel: [3, 3], padding: [1, 1, 1, 1] };
 const STRIDE: ConvSizes = { ...images(2, 5, 32, 20, 16), kernel: [3, 3], stride: 2, padding: [1, 1, 1, 1] };
 
-/** EDM2-S, and UNet+ at CIFAR-10's size. */
-const BENCH: ConvSizes[] = [
-  { ...images(16, 64, 64, 192, 192), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 32, 32, 384, 384), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 16, 16, 576, 576), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 8, 8, 768, 768), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 32, 32, 960, 384), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(64, 32, 32, 256, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(64, 16, 16, 512, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(64, 8, 8, 256, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 64, 64, 5, 192), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(16, 64, 64, 192, 4), kernel: [3, 3], padding: [1, 1, 1, 1] },
-];
-/** Of SD-VAE's decoder at a picture of 256, and DC-AE's gated convolution. */
-const DECODERS: ConvSizes[] = [
-  { ...images(1, 32, 32, 512, 512), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 64, 64, 512, 512), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 128, 128, 512, 256), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 256, 256, 256, 128), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 256, 256, 128, 3), kernel: [3, 3], padding: [1, 1, 1, 1] },
-  { ...images(1, 16, 16, 8192, 8192), kernel: [3, 3], padding: [1, 1, 1, 1], groups: 8192 },
-];
 const TIMED = { benchOnly: true };
 
 /** The tiled kernels, forced, at sizes past their tiles. */
@@ -388,6 +388,6 @@ export const convCases: KernelCase[] = [
   convWeightCase(EVEN, { chunk: 31 }),
   convWeightCase({ ...(CONV_SIZES[5] as ConvSizes) }, { chunk: 16 }),
   ...tiledConvCases(true),
-  ...BENCH.flatMap((o) => [convCase(o, {}, TIMED), convInputCase(o, {}, TIMED), convWeightCase(o, {}, TIMED)]),
+  ...CONV_BENCH.flatMap((o) => [convCase(o, {}, TIMED), convInputCase(o, {}, TIMED), convWeightCase(o, {}, TIMED)]),
   ...DECODERS.map((o) => convCase(o, {}, TIMED)),
 ];

@@ -5,6 +5,7 @@ import type { KernelCase } from './case.ts';
 import { castCases } from './cast.ts';
 import { columnsCases } from './columns.ts';
 import { convCases } from './conv.ts';
+import { convHalvesCases, matrixConvBenchCases, matrixConvCases } from './conv_matrix.ts';
 import { embeddingCases } from './embedding.ts';
 import { groupNormCases } from './group_norm.ts';
 import { largestCases } from './largest.ts';
@@ -54,6 +55,9 @@ export const catalogue: readonly KernelCase[] = [
   ...crossEntropyCases,
   ...windowCases,
   ...convCases,
+  ...matrixConvCases,
+  ...matrixConvBenchCases,
+  ...convHalvesCases,
   ...weightNormCases,
   ...groupNormCases,
   ...unetCases,

@@ -33,6 +33,9 @@ const MOST = 60_000;
 const MATRICES = [
   'matmul_matrix',
   'matmul_f32x3',
+  'conv2d_matrix',
+  'conv2d_bwd_weight_matrix',
+  'conv_halves', // what those read, f16 alone
   'attention_matrix_fwd',
   'attention_matrix_bwd_kv',
   'attention_matrix_bwd_q',

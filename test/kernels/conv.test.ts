@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { conv2d, conv2dBackwardWeight, convDims } from '../../src/kernels/conv.ts';
 import { convCases } from '../catalogue/conv.ts';
+import { convHalvesCases } from '../catalogue/conv_matrix.ts';
 import { testDevice } from '../gpu.ts';
 import { kernelSuite } from './suite.ts';
 
-kernelSuite('conv', convCases);
+kernelSuite('conv', [...convCases, ...convHalvesCases]);
 
 describe('conv2d checks', () => {
   const sizes = { batch: 1, height: 4, width: 6, channels: 6, out_channels: 4, kernel: [3, 3] as const };

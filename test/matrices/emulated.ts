@@ -6,9 +6,10 @@
 import { readFileSync } from 'node:fs';
 import { matrixCeiling } from '../../bench/ceilings.ts';
 import { type ATTENTION_SHADERS, defineMatrixAttention } from '../../src/kernels/attention_matrix.ts';
+import { defineMatrixConv, defineMatrixConvWeight } from '../../src/kernels/conv_matrix.ts';
 import { defineMatrixMatmul, MATMUL_SHADERS } from '../../src/kernels/matmul_matrix.ts';
 import { reflect, withLibraries } from '../../src/reflect/index.ts';
-import type { ceiling_matrices } from '../../src/shaders.generated.ts';
+import type { Conv2dBwdWeightMatrix, Conv2dMatrix, ceiling_matrices } from '../../src/shaders.generated.ts';
 
 /** Words of the emulated libraries: `read` where a half lies. */
 const halfAt = (name: string, array: string) => `
@@ -98,6 +99,29 @@ const LOOP = `var s = before;
   for (var kk = 0u; kk < 2u * min(dims.k, 1u); kk++) { s = multiply_16(s, part_a, part_b, kk); }
   return s;`;
 
+/**
+ * The loop of convolutions with a fetch a step, 16 k in one place, and an epilogue that is not unrolled: a fraction of the time to compile.
+ * The loop of products, which is the same, is emulated as it is.
+ */
+const SHORT_LOOP = `var s = Sums();
+  for (var k0 = 0u; k0 < length; k0 += BK) {
+    stage(item_a, item_b, fetch(item_a, item_b, from_a, from_b, k0));
+    workgroupBarrier();
+    for (var kk = 0u; kk < 2u * once(); kk++) { s = multiply(s, part_a, part_b, kk); }
+    workgroupBarrier();
+  }
+  return s;
+}
+`;
+
+function withShortLoop(code: string): string {
+  const from = code.indexOf('var s = Sums();\n  var next = fetch(');
+  const end = code.indexOf('return s;\n}\n', from) + 'return s;\n}\n'.length;
+  if (from < 0) throw new Error('lib matrix_sums has another loop than is made short');
+  const short = code.slice(0, from) + SHORT_LOOP + code.slice(end);
+  return short.replace('i < TM; i++', 'i < TM * once(); i++').replace('x < 2u * TN; x++', 'x < 2u * TN * once(); x++');
+}
+
 const shaderText = (path: string) => readFileSync(new URL(`../../shaders/${path}.wgsl`, import.meta.url), 'utf8');
 
 /** A shader with its products of matrices emulated; `dim` is one of its dims, of 1 at least. */
@@ -120,6 +144,17 @@ export const emulatedMatmul = defineMatrixMatmul({
   matrix: reflect(emulated('matmul_matrix', 'k'), 'matmul_matrix'),
   f32x3: reflect(emulated('matmul_f32x3', 'k').replace(TWICE, LOOP), 'matmul_f32x3'),
 });
+
+/** The families of convolutions over the emulated shaders, for tiles of 64 x 64. */
+export const emulatedConv = defineMatrixConv(
+  reflect(withShortLoop(emulated('conv2d_matrix', 'k')), 'conv2d_matrix') as unknown as Conv2dMatrix,
+);
+export const emulatedConvWeight = defineMatrixConvWeight(
+  reflect(
+    withShortLoop(emulated('conv2d_bwd_weight_matrix', 'k')),
+    'conv2d_bwd_weight_matrix',
+  ) as unknown as Conv2dBwdWeightMatrix,
+);
 
 /** The ceiling of products of matrices over its emulated shader, for 2 x 2 matrices. */
 export const emulatedCeiling = matrixCeiling(

@@ -3,7 +3,7 @@ import { capsOf, distrustMatrices, MATRIX_FEATURE, rememberAdapter } from '../..
 import { hasMatrices } from '../../src/kernels/matmul_matrix.ts';
 import { compared, difference, rememberSelfTest, selfTest, tested } from '../../src/run/self_test.ts';
 import { openDevice, testDevice } from '../gpu.ts';
-import { emulatedAttention, emulatedMatmul, spoiltMatmul } from './emulated.ts';
+import { emulatedAttention, emulatedConv, emulatedConvWeight, emulatedMatmul, spoiltMatmul } from './emulated.ts';
 
 let device: Promise<GPUDevice> | undefined;
 /** One with all its workgroup memory. */
@@ -15,14 +15,18 @@ describe('the self-test', () => {
     const found = await compared(await own(), {
       matmul: emulatedMatmul as never,
       tiles,
+      conv: { forward: emulatedConv, weight: emulatedConvWeight },
       attention: emulatedAttention,
       headDim: 24,
     });
-    expect(found).toEqual({ ran: ['matmul_matrix 2x2', 'matmul_f32x3', 'attention_matrix'], wrong: [] });
+    expect(found).toEqual({
+      ran: ['matmul_matrix 2x2', 'matmul_f32x3', 'conv2d_matrix 2x2', 'attention_matrix'],
+      wrong: [],
+    });
   });
 
   it('finds one that is wrong, and one that does not run', async () => {
-    const variants = { attention: undefined, headDim: 24, matmul: spoiltMatmul as never };
+    const variants = { attention: undefined, conv: undefined, headDim: 24, matmul: spoiltMatmul as never };
     const { wrong } = await compared(await own(), {
       ...variants,
       tiles: [{ kind: 'matrix', tm: 2, tn: 2 }, { kind: 'f32x3' }],

@@ -101,3 +101,37 @@ for (const name of ['TiT', 'DDT'] as const) {
       await workspace.dispose();
     });
 }
+
+const UNET = {
+  ...{ input_size: 16, in_channels: 4, num_classes: 10 },
+  ...{ channel_mult: [1, 2], num_blocks: 1, attn_resolutions: [8] },
+};
+
+for (const [name, model_channels] of [
+  ['EDM2', 64],
+  ['UNet+', 32],
+] as const)
+  it(`mixed: a training step of ${name} multiplies its convolutions on subgroup matrices, and is valid`, async () => {
+    const device = await nullDevice();
+    const workspace = new Workspace(device);
+    const network = createNetwork(name, { ...UNET, model_channels });
+    const trainer = new Trainer(workspace, network, BATCH, {
+      objective: { ...OBJECTIVE_DEFAULTS, lab_drop_ratio: 0 },
+      optimizer: { type: 'AdamW', lr: 1e-3, betas: [0.9, 0.95], weight_decay: 0.1 },
+      emaDecay: 0.9,
+      maxGradNorm: 1,
+      seed: 3,
+      precision: 'mixed',
+    });
+    expect(trainer.learner.lossScale).toBeDefined();
+    expect(trainer.learner.weights.flat.halves).toBeUndefined(); // none of its kernels reads such a copy
+    const kernels = recordedBy(workspace);
+    device.pushErrorScope('validation');
+    await trainer.train({ x: new Float32Array(BATCH * 1024), labels: Uint32Array.of(0, 1, 2, 3) });
+    expect((await device.popErrorScope())?.message).toBeUndefined();
+    // Of f32 are the first layer, of too few channels, and the last: its result and its gradient by x; and both gradients by the weight.
+    expect([kernels.get('conv2d_tiled'), kernels.get('conv2d_bwd_weight_tiled')]).toEqual([3, 2]);
+    expect(kernels.get('conv2d_matrix')).toBeGreaterThan(2 * 9);
+    expect(kernels.get('conv2d_bwd_weight_matrix')).toBeGreaterThan(9);
+    await workspace.dispose();
+  });

@@ -7,6 +7,8 @@ import {
   attention_matrix_bwd_q,
   attention_matrix_fwd,
   ceiling_matrices,
+  conv2d_bwd_weight_matrix,
+  conv2d_matrix,
   matmul_f32x3,
   matmul_matrix,
 } from '../../src/shaders.generated.ts';
@@ -31,6 +33,22 @@ const OPERANDS: [shader: ShaderSource, knobs: Knobs][] = [
   [matmul_f32x3, EIGHTS],
 ];
 
+const SOURCES: Knobs[] = [
+  {},
+  { CAT: true },
+  { DOUBLED: true },
+  { SILU: true },
+  { CAT: true, DOUBLED: true, SILU: true },
+];
+const HALVES_X: Knobs = { HALVES_X: true, XStored: 'f16', XElem: 'vec4u' };
+const FOURS: Knobs = { VEC_N: true, RElem: 'vec4f', OElem: 'vec4f' };
+const CONV_EPILOGUES: Knobs[] = [
+  {},
+  { ...FOURS, HAS_BIAS: true, HAS_PRE: true, ACT: 2, SCALED: true, HAS_RESIDUAL: true },
+  { TRANSPOSED: true, SCALED: true, HAS_SLOPE: true, HAS_RESIDUAL: true },
+  { ...FOURS, TRANSPOSED: true, STRIDED: true, HAS_SLOPE: true },
+];
+
 function* variants(): Generator<[shader: ShaderSource, knobs: Knobs]> {
   for (const [shader, operands] of OPERANDS)
     for (const layout of LAYOUTS)
@@ -49,6 +67,18 @@ function* variants(): Generator<[shader: ShaderSource, knobs: Knobs]> {
     [4, 4],
   ] as const)
     yield [ceiling_matrices, { TM, TN }];
+  for (const size of [{}, { TM: 2, TN: 2 }] as Knobs[])
+    for (const source of SOURCES) {
+      for (const epilogue of CONV_EPILOGUES)
+        for (const stored of [{}, HALVES_X, { ...HALVES_X, HALVES_W: true, WStored: 'f16', WElem: 'vec4u' }] as Knobs[])
+          yield [conv2d_matrix, { ...size, ...source, ...epilogue, ...stored }];
+      for (const stored of [
+        {},
+        HALVES_X,
+        { ...HALVES_X, HALVES_DY: true, DyStored: 'f16', DyElem: 'vec4u' },
+      ] as Knobs[])
+        yield [conv2d_bwd_weight_matrix, { ...size, ...source, ...stored }];
+    }
   for (const shader of [attention_matrix_fwd, attention_matrix_bwd_kv, attention_matrix_bwd_q])
     for (const HEAD_DIM of [8, 64, 72, 128]) yield [shader, { HEAD_DIM, GROUPED: HEAD_DIM === 8 }];
 }
@@ -73,5 +103,5 @@ it('are valid in every variant', async () => {
       if (type === 'error') wrong.push(`${shader.name}[${variant}] line ${lineNum}: ${message}`);
   }
   expect(wrong).toEqual([]);
-  expect(checked).toBe(195);
+  expect(checked).toBe(195 + 2 * 5 * (4 * 3 + 3));
 });

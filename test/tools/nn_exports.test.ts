@@ -5,14 +5,17 @@ import * as nn from '../../src/nn/index.ts';
 
 /** A part of other ops, no op. */
 const INTERNAL = [
-  'castInto',
-  'gateBackward',
-  'gatedProduct',
-  'giveColumnSums',
-  'product',
-  'rangesOf',
-  'splitProduct',
-  'weightGradients',
+  ...[
+    'asHalves',
+    'castInto',
+    'convProduct',
+    'convWeightProduct',
+    'cutConvWeight',
+    'gateBackward',
+    'gatedProduct',
+    'giveColumnSums',
+  ],
+  ...['multipliesHalves', 'product', 'rangesOf', 'splitProduct', 'weightGradients'],
 ];
 
 it('an app finds every op in ucgm-webgpu/nn', () => {

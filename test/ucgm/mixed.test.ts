@@ -233,9 +233,10 @@ describe('precision mixed', () => {
     expect(() => checkPrecision('mixed', PORTABLE, { halves: true })).toThrow('the device has no shader-f16');
     expect(() => checkPrecision('mixed', f16, {})).toThrow('this network has no form in f16');
     expect(() => checkPrecision('f32x3', PORTABLE, {})).not.toThrow();
-    expect(precisionNotice('mixed', f16)).toContain('not time');
-    expect(precisionNotice('f32x3', f16)).toContain('those of f32');
-    expect(precisionNotice('f32', PORTABLE)).toBeUndefined();
+    expect(precisionNotice('mixed', f16, { halves: true })).toContain('not time');
+    expect(precisionNotice('mixed', f16, { halves: 'products' })).toContain('neither time nor memory');
+    expect(precisionNotice('f32x3', f16, {})).toContain('those of f32');
+    expect(precisionNotice('f32', PORTABLE, {})).toBeUndefined();
     const workspace = new Workspace(await testDevice());
     const { halves: _, ...without } = tit;
     expect(() => new Trainer(workspace, without, BATCH, options())).toThrow('this network has no form in f16');

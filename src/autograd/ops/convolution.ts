@@ -1,14 +1,7 @@
 import { activationBackward } from '../../kernels/activation.ts';
 import { combine } from '../../kernels/combine.ts';
-import {
-  type ConvSizes,
-  chooseConv,
-  chooseConvWeight,
-  conv2dBackwardWeight,
-  convDims,
-  conv2d as convKernel,
-  convOutput,
-} from '../../kernels/conv.ts';
+import { type ConvSizes, convDims, convOutput } from '../../kernels/conv.ts';
+import { chooseMatrixConv, chooseMatrixConvWeight } from '../../kernels/conv_matrix.ts';
 import { filterDown } from '../../kernels/filter.ts';
 import { exchange } from '../../kernels/weight_norm.ts';
 import {
@@ -21,6 +14,14 @@ import {
 } from '../../kernels/window.ts';
 import { type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
+import {
+  asHalves,
+  type Beside,
+  convProduct,
+  convWeightProduct,
+  cutConvWeight,
+  multipliesHalves,
+} from './conv_product.ts';
 import type { LinearOptions } from './linear.ts';
 import { giveColumnSums } from './product.ts';
 
@@ -54,11 +55,14 @@ export interface ConvolutionOptions {
   residual?: Tensor;
   /** Default 1. */
   residualScale?: number;
+  /** Multiply in f32 on a tape of mixed precision too: a network's last layer. */
+  precision?: 'f32';
 }
 
 /**
  * Convolution of channel-last images: x [B, H, W, C], weight [out, kh kw C / groups] (window row, window column, channel), bias [out] ->
- * [B, H', W', out]. Its windows are not stored. @throws TensorError for tensors or options that do not go together.
+ * [B, H', W', out]. Its windows are not stored. On a tape of mixed precision operands are rounded to f16 as they are read, where the device
+ * has subgroup matrices for the shape; tensors stay f32. @throws TensorError for tensors or options that do not go together.
  */
 export function conv2d(
   tape: Tape,
@@ -77,23 +81,21 @@ export function conv2d(
   const y = tape.alloc(sizes.batch, outH, outW, sizes.out_channels);
   const pre = act !== 'none' && tape.recording ? tape.alloc(...y.shape) : undefined;
   const cat = beside && { first: x.shape[3] as number, scale: beside.scale, scale2: beside.scale2 };
-  const kernel = convKernel.prepare(
-    device,
+  const halves = multipliesHalves(tape, options.precision);
+  convProduct(
+    tape,
+    halves,
     {
       ...{ silu, doubled, cat: cat !== undefined, bias: bias !== undefined, act, pre: pre !== undefined },
       ...{ scaled: scale !== 1, residual: residual !== undefined },
     },
-    { ...forward, ...cat },
-  );
-  tape.run(
-    kernel,
-    { x, x2: beside?.second, weight, bias, residual, out: y, pre },
     {
       ...forward,
-      ...cat,
       ...(scale !== 1 && { out_scale: scale }),
       ...(residual && { residual_scale: residualScale }),
     },
+    cat,
+    { x, x2: beside?.second, weight, bias, residual, out: y, pre },
   );
   const inputs = [x, weight, beside?.second, bias, residual].filter((t): t is Tensor => t !== undefined);
   return tape.push({
@@ -122,8 +124,11 @@ export function conv2d(
         made.push(dpre);
         g = dpre;
       }
-      inputGradients(tape, sink, sizes, { x, dy: g, weight, cat, ...options });
-      weightGradient(tape, sink, sizes, { x, dy: g, weight, cat, ...options });
+      const given = { x, dy: g, weight, cat, ...options };
+      const half = halves ? halvesOf(tape, sink, sizes, given) : undefined;
+      inputGradients(tape, sink, sizes, given, half);
+      weightGradient(tape, sink, sizes, given, half);
+      if (half) tape.release(half);
       if (bias) giveColumnSums(tape, sink, bias, g, g.count / sizes.out_channels, sizes.out_channels);
       for (const tensor of made) tape.release(tensor);
     },
@@ -134,11 +139,20 @@ type Backward = ConvolutionOptions & {
   x: Tensor;
   dy: Tensor;
   weight: Tensor;
-  cat: { first: number; scale: number; scale2: number } | undefined;
+  cat: Beside | undefined;
 };
 
+/** dy as halves, where a gradient that is wanted is one on subgroup matrices: both read it, many times. */
+function halvesOf(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backward): Tensor | undefined {
+  const { caps } = tape.workspace;
+  const { input, weight } = convDims(sizes);
+  const byInput = [o.x, o.beside?.second].some((of) => of && sink.needs(of)) && chooseMatrixConv(input, caps);
+  const byWeight = sink.needs(o.weight) && chooseMatrixConvWeight({ ...weight, ...o.cat }, caps);
+  return byInput || byWeight ? asHalves(tape, o.dy) : undefined;
+}
+
 /** By x, and by what lies beside it: convolutions of dy with the weights' rows and channels exchanged, whose rows are those of each. */
-function inputGradients(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backward): void {
+function inputGradients(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backward, half: Tensor | undefined): void {
   const { device, caps } = tape.workspace;
   const { input, weight: shape } = convDims(sizes);
   const parts = o.cat
@@ -150,21 +164,36 @@ function inputGradients(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backwar
   if (!parts.some(({ of }) => sink.needs(of))) return;
   const { groups } = input;
   const taps = shape.n / input.n;
-  const turned = tape.alloc(groups * input.n, input.k);
-  tape.run(exchange.prepare(device), { x: o.weight, out: turned }, { m: shape.m, n: input.n, taps, groups });
-  for (const { of, first, channels, scale } of parts) {
-    const own = { ...input, n: channels, first_row: first };
+  const shapes = parts.map(({ channels, first }) => ({ ...input, n: channels, first_row: first }));
+  const dtype = half && shapes.every((shape) => chooseMatrixConv(shape, caps)) ? 'f16' : 'f32';
+  const turned = tape.allocAs(dtype, groups * input.n, input.k);
+  tape.run(
+    exchange.prepare(device, { outDtype: dtype }),
+    { x: o.weight, out: turned },
+    { m: shape.m, n: input.n, taps, groups },
+  );
+  parts.forEach(({ of, channels, scale }, i) => {
+    const own = shapes[i] as (typeof shapes)[number];
     const options = { transposed: true, strided: input.stride > 1, scaled: scale !== 1, slope: o.silu ?? false };
-    const tile = chooseConv(own, caps);
+    const matrix = half && chooseMatrixConv(own, caps) ? half : undefined;
     const run = (out: Tensor, prior?: Tensor) =>
-      tape.run(
-        convKernel.prepare(device, { ...options, residual: prior !== undefined, tile }),
-        { x: o.dy, weight: turned, before: o.silu ? of : undefined, residual: prior, out },
+      convProduct(
+        tape,
+        matrix !== undefined,
+        { ...options, residual: prior !== undefined },
         { ...own, ...(scale !== 1 && { out_scale: scale }), ...(prior && { residual_scale: 1 }) },
+        undefined,
+        {
+          x: matrix ?? o.dy,
+          weight: turned,
+          before: o.silu ? of : undefined,
+          residual: prior,
+          out,
+        },
       );
     if (!o.doubled) {
       sink.give(of, run, 'fused');
-      continue;
+      return;
     }
     sink.give(of, (dx) => {
       const whole = tape.alloc(sizes.batch, sizes.height, sizes.width, channels);
@@ -174,24 +203,19 @@ function inputGradients(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backwar
       tape.run(filterDown.prepare(device), { x: whole, out: dx }, { ...small, tap0: 1, tap1: 1 });
       tape.release(whole);
     });
-  }
+  });
   tape.release(turned);
 }
 
-function weightGradient(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backward): void {
+function weightGradient(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backward, half: Tensor | undefined): void {
   if (!sink.needs(o.weight)) return;
-  const { device, caps } = tape.workspace;
-  const { weight: shape } = convDims(sizes);
-  const { tile, splits, kChunk } = chooseConvWeight({ ...shape, ...o.cat }, caps);
+  const { weight: dims } = convDims(sizes);
+  const cut = cutConvWeight(tape, half !== undefined, dims, o.cat);
   const source = { cat: o.cat !== undefined, doubled: o.doubled ?? false, silu: o.silu ?? false };
   const run = (dweight: Tensor) =>
-    tape.run(
-      conv2dBackwardWeight.prepare(device, { ...source, tile }),
-      { x: o.x, x2: o.beside?.second, dy: o.dy, dweight },
-      { ...shape, ...o.cat, k_chunk: kChunk },
-    );
-  if (splits === 1) sink.give(o.weight, run);
-  else sink.giveSums([{ input: o.weight, parts: splits }], ([parts]) => run(parts as Tensor));
+    convWeightProduct(tape, cut, half, source, dims, o.cat, { x: o.x, x2: o.beside?.second, dy: o.dy, dweight });
+  if (cut.splits === 1) sink.give(o.weight, run);
+  else sink.giveSums([{ input: o.weight, parts: cut.splits }], ([parts]) => run(parts as Tensor));
 }
 
 function sizesOf(

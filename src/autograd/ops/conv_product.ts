@@ -1,0 +1,182 @@
+/** How a convolution and its gradients are multiplied: in f32, or on subgroup matrices with operands rounded to f16. */
+import { cast } from '../../kernels/cast.ts';
+import {
+  type ConvOptions,
+  type ConvWeightOptions,
+  chooseConv,
+  chooseConvWeight,
+  conv2d,
+  conv2dBackwardWeight,
+} from '../../kernels/conv.ts';
+import {
+  chooseMatrixConv,
+  chooseMatrixConvWeight,
+  convHalves,
+  matrixConv2d,
+  matrixConv2dBackwardWeight,
+} from '../../kernels/conv_matrix.ts';
+import type { ConvShape, ConvSourceOptions } from '../../kernels/conv_tile.ts';
+import { storedAs, type Tensor } from '../../tensor/index.ts';
+import type { Tape } from '../tape.ts';
+
+/** Two images side by side: channels of the first, and the factor of each. */
+export interface Beside {
+  readonly first: number;
+  readonly scale: number;
+  readonly scale2: number;
+}
+
+/** The dims of a kernel of a convolution, as `convDims` gives them, and those of its fused parts. */
+type Dims = ConvShape & {
+  readonly groups: number;
+  readonly height: number;
+  readonly width: number;
+  readonly out_h: number;
+  readonly out_w: number;
+  readonly kernel_w: number;
+  readonly stride: number;
+  readonly pad_h: number;
+  readonly pad_w: number;
+  readonly first_row?: number;
+  readonly out_scale?: number;
+  readonly residual_scale?: number;
+};
+
+interface Buffers {
+  readonly x: Tensor;
+  readonly x2?: Tensor | undefined;
+  readonly weight: Tensor;
+  readonly bias?: Tensor | undefined;
+  readonly before?: Tensor | undefined;
+  readonly residual?: Tensor | undefined;
+  readonly out: Tensor;
+  readonly pre?: Tensor | undefined;
+}
+
+/**
+ * Tiles that read a number of f32 from which on it is rounded before, and read as a half: writing it costs 6 bytes, and each tile then
+ * reads 2 instead of 4.
+ */
+const TILES_TO_ROUND = 4;
+
+const ceil = (size: number, tile: number) => Math.ceil(size / (32 * tile));
+
+/** Whether a tape multiplies convolutions on subgroup matrices: those whose shapes allow it (`chooseMatrixConv`). */
+export const multipliesHalves = (tape: Tape, precision?: 'f32'): boolean =>
+  tape.precision === 'mixed' && precision !== 'f32';
+
+/** A tensor's numbers as halves. */
+export function asHalves(tape: Tape, x: Tensor): Tensor {
+  const out = tape.allocAs('f16', ...x.shape);
+  const options = { dtype: storedAs(x), outDtype: 'f16' } as const;
+  tape.run(cast.prepare(tape.workspace.device, options, { count: x.count }), { x, out }, { count: x.count });
+  return out;
+}
+
+/** What is read of x and x2: as it is where few tiles read it, else rounded once, side by side, through SiLU. */
+interface Source {
+  readonly x: Tensor;
+  readonly x2: Tensor | undefined;
+  readonly beside: Beside | undefined;
+  readonly options: ConvSourceOptions & { dtype: 'f32' | 'f16' };
+  free(): void;
+}
+
+function sourceOf(
+  tape: Tape,
+  { x, x2 }: Pick<Buffers, 'x' | 'x2'>,
+  channels: number,
+  { cat = false, silu = false, doubled = false }: ConvSourceOptions,
+  beside: Beside | undefined,
+  readers: number,
+): Source {
+  if (x.dtype === 'f16' || readers < TILES_TO_ROUND)
+    return { x, x2, beside, options: { cat, silu, doubled, dtype: storedAs(x) }, free: () => {} };
+  const pixels = x.count / (beside?.first ?? channels);
+  const out = tape.allocAs('f16', pixels, channels);
+  const kernel = convHalves.prepare(tape.workspace.device, { cat, silu });
+  tape.run(kernel, { x, x2, out }, { pixels, depth: channels, ...beside });
+  return {
+    ...{ x: out, x2: undefined, beside: undefined },
+    options: { doubled, dtype: 'f16' },
+    free: () => tape.release(out),
+  };
+}
+
+/** Records a convolution, or its gradient by what it reads, on matrices where `halves` asks for them and the shape has them. */
+export function convProduct(
+  tape: Tape,
+  halves: boolean,
+  options: Omit<ConvOptions, 'tile'>,
+  dims: Dims,
+  beside: Beside | undefined,
+  buffers: Buffers,
+): void {
+  const { device, caps } = tape.workspace;
+  const shape = { ...dims, ...beside };
+  const tile = halves ? chooseMatrixConv(shape, caps) : undefined;
+  if (!tile) {
+    tape.run(conv2d.prepare(device, { ...options, tile: chooseConv(shape, caps) }), buffers, shape);
+    return;
+  }
+  const { cat, silu, doubled, ...rest } = options;
+  const readers = (dims.k / dims.depth) * ceil(dims.n, tile.tn);
+  const source = sourceOf(
+    tape,
+    buffers,
+    dims.depth * dims.groups,
+    { cat, silu, doubled } as ConvSourceOptions,
+    beside,
+    readers,
+  );
+  const { weight } = buffers;
+  const rounded = weight.dtype === 'f32' && ceil(dims.m, tile.tm) >= TILES_TO_ROUND;
+  const read = rounded ? asHalves(tape, weight) : weight;
+  const kernel = matrixConv2d.prepare(device, { ...rest, ...source.options, weightDtype: storedAs(read), tile });
+  tape.run(kernel, { ...buffers, x: source.x, x2: source.x2, weight: read }, { ...dims, ...source.beside });
+  source.free();
+  if (rounded) tape.release(read);
+}
+
+/** A gradient by the weight: in how many runs of pixels it is summed, and by which kernel's tiles. */
+export interface ConvWeightCut {
+  readonly splits: number;
+  readonly kChunk: number;
+  readonly matrix: ReturnType<typeof chooseMatrixConvWeight>;
+}
+
+/** How the gradient by the weight is cut. @param halves whether there is dy as halves. */
+export function cutConvWeight(tape: Tape, halves: boolean, dims: Dims, beside: Beside | undefined): ConvWeightCut {
+  const { caps } = tape.workspace;
+  const shape = { ...dims, ...beside };
+  const matrix = halves ? chooseMatrixConvWeight(shape, caps) : undefined;
+  const { splits, kChunk } = matrix ?? chooseConvWeight(shape, caps);
+  return { splits, kChunk, matrix };
+}
+
+/** Records the gradient by the weight, each run of pixels into a part of `dweight` [splits, ...]; `half` is dy as halves. */
+export function convWeightProduct(
+  tape: Tape,
+  { kChunk, matrix }: ConvWeightCut,
+  half: Tensor | undefined,
+  options: Omit<ConvWeightOptions, 'tile'>,
+  dims: Dims,
+  beside: Beside | undefined,
+  { dy, dweight, ...images }: { x: Tensor; x2?: Tensor | undefined; dy: Tensor; dweight: Tensor },
+): void {
+  const { device, caps } = tape.workspace;
+  const shape = { ...dims, ...beside };
+  if (!matrix || !half) {
+    const { tile } = chooseConvWeight(shape, caps);
+    const kernel = conv2dBackwardWeight.prepare(device, { ...options, tile });
+    tape.run(kernel, { ...images, dy, dweight }, { ...shape, k_chunk: kChunk });
+    return;
+  }
+  const { tile } = matrix;
+  const readers = (dims.n / dims.depth) * ceil(dims.m, tile.tm);
+  const source = sourceOf(tape, images, dims.depth * dims.groups, options, beside, readers);
+  const kernel = matrixConv2dBackwardWeight.prepare(device, { ...source.options, dyDtype: 'f16', tile });
+  const buffers = { x: source.x, x2: source.x2, dy: half, dweight };
+  tape.run(kernel, buffers, { ...dims, ...source.beside, k_chunk: kChunk });
+  source.free();
+}
