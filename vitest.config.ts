@@ -22,16 +22,23 @@ export const shared = {
   hookTimeout: 600_000,
 } as const;
 
+/** Tests that compile many shaders and run each once: left as LLVM gets them, they compile in a quarter to four fifths of the time. */
+const COMPILING = ['test/{alone,autograd,kernel,kernels,matrices,written_out}/*.test.ts'];
+
 export default defineConfig({
   test: {
     ...shared,
     projects: [
       {
         extends: true,
+        test: { name: 'kernels', include: COMPILING, env: { ...shared.env, GALLIVM_PERF: env.GALLIVM_PERF ?? 'nopt' } },
+      },
+      {
+        extends: true,
         test: {
           name: 'sources',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...PACKED, ...PACKED_IN_A_PAGE, ...PAGES],
+          exclude: [...configDefaults.exclude, ...COMPILING, ...PACKED, ...PACKED_IN_A_PAGE, ...PAGES],
         },
       },
       // The package is packed once for all of its tests.
