@@ -136,5 +136,8 @@ function unmarked(code) {
   if (!mark) return code;
   const { start, end, callee } = mark;
   const before = code.slice(0, start).replace(/\/\* @__PURE__ \*\/ $/, '');
-  return unmarked(before + code.slice(callee.body.start, callee.body.end) + code.slice(end));
+  const body = code.slice(callee.body.start, callee.body.end);
+  // An object that an arrow function gives back stands in parentheses.
+  const given = callee.body.type === 'ObjectExpression' && /=>\s*$/.test(before);
+  return unmarked(before + (given ? `(${body})` : body) + code.slice(end));
 }
