@@ -62,7 +62,13 @@ export function emulatedConvCases(own: Families): KernelCase[] {
 const needing = (kase: KernelCase): KernelCase => ({ ...kase, needs: FEATURES });
 
 /** x, or two side by side, as halves. */
-function convHalvesCase(pixels: number, depth: number, first: number, silu: boolean): KernelCase {
+function convHalvesCase(
+  pixels: number,
+  depth: number,
+  first: number,
+  silu: boolean,
+  extra: Pick<KernelCase, 'smoke'> = {},
+): KernelCase {
   const cat = first > 0;
   const options: ConvHalvesOptions = { cat, silu };
   return {
@@ -75,6 +81,7 @@ function convHalvesCase(pixels: number, depth: number, first: number, silu: bool
     needs: ['shader-f16'],
     flops: pixels * depth,
     bytes: 6 * pixels * depth,
+    ...extra,
     prepare: (device) => {
       const x = Float32Array.from(randn(pixels * (cat ? first : depth), 1));
       const x2 = Float32Array.from(randn(pixels * (depth - first), 2));
@@ -99,7 +106,7 @@ function convHalvesCase(pixels: number, depth: number, first: number, silu: bool
 }
 
 export const convHalvesCases: KernelCase[] = [
-  convHalvesCase(1, 8, 0, false),
+  convHalvesCase(1, 8, 0, false, { smoke: true }),
   convHalvesCase(77, 24, 0, true),
   convHalvesCase(131, 40, 16, false),
   convHalvesCase(1031, 24, 8, true),
