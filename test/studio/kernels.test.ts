@@ -25,7 +25,7 @@ describe('the page of kernels', () => {
     const path = await saved.path();
     const results = parseResults(readFileSync(path, 'utf8'), path);
     expect([...results.cases.keys()].map((name) => name.split(' ')[0]).sort()).toEqual(['add', 'sumRows']);
-    expect(results.environment).toMatchObject({ suite: 'environment', schema: 2, software: true });
+    expect(results.environment).toMatchObject({ suite: 'environment', schema: 3, software: true });
     expect(results.environment?.ceilings?.gbps).toBeGreaterThan(0);
     for (const line of results.cases.values()) expect(line).toMatchObject({ suite: 'smoke', ms: expect.any(Number) });
 
