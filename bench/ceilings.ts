@@ -22,7 +22,7 @@ export interface Ceilings {
  */
 export function multiplyCeiling(kernel: string, { tflops, matrixTflops = tflops }: Ceilings): number {
   if (kernel.startsWith('matmul_f32x3')) return matrixTflops / 3;
-  return /^(matmul|attention)_matrix/.test(kernel) ? matrixTflops : tflops;
+  return /_matrix(?![a-z])/.test(kernel) ? matrixTflops : tflops;
 }
 
 /** A way to a ceiling, and how far it got. */
