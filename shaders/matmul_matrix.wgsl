@@ -91,32 +91,23 @@ fn halves_of_b(item: vec2u, i: u32, source: Source, step: u32) -> vec4u {
   return halves(f.low, f.high);
 }
 
-// Four of eight halves, the first or the last.
-fn four_of(words: vec2u) -> vec4f {
-  return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+fn plus(a: Eight, b: Eight) -> Eight {
+  return Eight(a.low + b.low, a.high + b.high);
 }
 
-// What an invocation fetches of the same eight rows of A at a step, added up: the first four rows, or the last.
-fn low_sum(f: Fetched) -> vec4f {
-  let two = four_of(f.a0.xy) + four_of(f.a1.xy);
+// What an invocation fetches of the same eight rows of A at a step, added up.
+fn fetched_sum(f: Fetched) -> Eight {
+  let two = plus(eight_of(f.a0), eight_of(f.a1));
   if (TM > 2u) {
-    return two + (four_of(f.a2.xy) + four_of(f.a3.xy));
-  }
-  return two;
-}
-
-fn high_sum(f: Fetched) -> vec4f {
-  let two = four_of(f.a0.zw) + four_of(f.a1.zw);
-  if (TM > 2u) {
-    return two + (four_of(f.a2.zw) + four_of(f.a3.zw));
+    return plus(two, plus(eight_of(f.a2), eight_of(f.a3)));
   }
   return two;
 }
 
 // The sums of A's rows, of which every invocation has added up eight of some lines, as two vec4u of workgroup memory.
-fn write_sums(local: u32, slice: u32, row_base: u32, low: vec4f, high: vec4f) {
-  parts[local / 64u][local % 64u * 2u] = bitcast<vec4u>(low);
-  parts[local / 64u][local % 64u * 2u + 1u] = bitcast<vec4u>(high);
+fn write_sums(local: u32, slice: u32, row_base: u32, eight: Eight) {
+  parts[local / 64u][local % 64u * 2u] = bitcast<vec4u>(eight.low);
+  parts[local / 64u][local % 64u * 2u + 1u] = bitcast<vec4u>(eight.high);
   workgroupBarrier();
   let quads = BM / 4u; // quad i is a half of what the invocations i / 2, i / 2 + BM / 8, ... hold
   let row = row_base + local * 4u;
@@ -154,8 +145,7 @@ fn main(
   let item_a = item_of(local, !TRANS_A, BM);
   let item_b = item_of(local, TRANS_B, BN);
   let summing = HAS_SUMS && tile.col == 0u;
-  var a_low = vec4f();
-  var a_high = vec4f();
+  var eight = Eight();
   var s = Sums();
   var next = fetch(item_a, item_b, from_a, from_b, 0u);
   var after = fetch(item_a, item_b, from_a, from_b, BK);
@@ -163,8 +153,7 @@ fn main(
     // Past the end the fetches give zeros, so that a last odd step adds nothing.
     stage(item_a, item_b, next);
     if (summing) {
-      a_low += low_sum(next);
-      a_high += high_sum(next);
+      eight = plus(eight, fetched_sum(next));
     }
     workgroupBarrier();
     next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
@@ -172,8 +161,7 @@ fn main(
     workgroupBarrier();
     stage(item_a, item_b, after);
     if (summing) {
-      a_low += low_sum(after);
-      a_high += high_sum(after);
+      eight = plus(eight, fetched_sum(after));
     }
     workgroupBarrier();
     after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
@@ -181,7 +169,7 @@ fn main(
     workgroupBarrier();
   }
 
-  if (summing) { write_sums(local, tile.slice, tile.row, a_low, a_high); }
+  if (summing) { write_sums(local, tile.slice, tile.row, eight); }
   let row_out = tile.row + (subgroup / 2u) * 16u * TM;
   let quad = lane % (4u * TN); // of a line of sums: that of an invocation stays the same
   let col_out = tile.col + select((subgroup % 2u) * 16u * TN, 0u, GLU) + quad * 4u;

@@ -20259,32 +20259,23 @@ return f.words;
 return halves(f.low, f.high);
 }
 
-
-fn four_of(words: vec2u) -> vec4f {
-return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+fn plus(a: Eight, b: Eight) -> Eight {
+return Eight(a.low + b.low, a.high + b.high);
 }
 
 
-fn low_sum(f: Fetched) -> vec4f {
-let two = four_of(f.a0.xy) + four_of(f.a1.xy);
+fn fetched_sum(f: Fetched) -> Eight {
+let two = plus(eight_of(f.a0), eight_of(f.a1));
 if (TM > 2u) {
-return two + (four_of(f.a2.xy) + four_of(f.a3.xy));
-}
-return two;
-}
-
-fn high_sum(f: Fetched) -> vec4f {
-let two = four_of(f.a0.zw) + four_of(f.a1.zw);
-if (TM > 2u) {
-return two + (four_of(f.a2.zw) + four_of(f.a3.zw));
+return plus(two, plus(eight_of(f.a2), eight_of(f.a3)));
 }
 return two;
 }
 
 
-fn write_sums(local: u32, slice: u32, row_base: u32, low: vec4f, high: vec4f) {
-parts[local / 64u][local % 64u * 2u] = bitcast<vec4u>(low);
-parts[local / 64u][local % 64u * 2u + 1u] = bitcast<vec4u>(high);
+fn write_sums(local: u32, slice: u32, row_base: u32, eight: Eight) {
+parts[local / 64u][local % 64u * 2u] = bitcast<vec4u>(eight.low);
+parts[local / 64u][local % 64u * 2u + 1u] = bitcast<vec4u>(eight.high);
 workgroupBarrier();
 let quads = BM / 4u;
 let row = row_base + local * 4u;
@@ -20322,8 +20313,7 @@ let part_b = 2u + subgroup % 2u;
 let item_a = item_of(local, !TRANS_A, BM);
 let item_b = item_of(local, TRANS_B, BN);
 let summing = HAS_SUMS && tile.col == 0u;
-var a_low = vec4f();
-var a_high = vec4f();
+var eight = Eight();
 var s = Sums();
 var next = fetch(item_a, item_b, from_a, from_b, 0u);
 var after = fetch(item_a, item_b, from_a, from_b, BK);
@@ -20331,8 +20321,7 @@ for (var k0 = 0u; k0 < tile.k_end - tile.k_begin; k0 += 2u * BK) {
 
 stage(item_a, item_b, next);
 if (summing) {
-a_low += low_sum(next);
-a_high += high_sum(next);
+eight = plus(eight, fetched_sum(next));
 }
 workgroupBarrier();
 next = fetch(item_a, item_b, from_a, from_b, k0 + 2u * BK);
@@ -20340,8 +20329,7 @@ s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
 workgroupBarrier();
 stage(item_a, item_b, after);
 if (summing) {
-a_low += low_sum(after);
-a_high += high_sum(after);
+eight = plus(eight, fetched_sum(after));
 }
 workgroupBarrier();
 after = fetch(item_a, item_b, from_a, from_b, k0 + 3u * BK);
@@ -20349,7 +20337,7 @@ s = multiply(multiply(s, part_a, part_b, 0u), part_a, part_b, 1u);
 workgroupBarrier();
 }
 
-if (summing) { write_sums(local, tile.slice, tile.row, a_low, a_high); }
+if (summing) { write_sums(local, tile.slice, tile.row, eight); }
 let row_out = tile.row + (subgroup / 2u) * 16u * TM;
 let quad = lane % (4u * TN);
 let col_out = tile.col + select((subgroup % 2u) * 16u * TN, 0u, GLU) + quad * 4u;
@@ -20995,17 +20983,17 @@ return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
 
 
 
+struct Eight {
+low: vec4f,
+high: vec4f,
+}
 
-
-
-
-
-
-
-
-
-
-
+fn eight_of(words: vec4u) -> Eight {
+return Eight(
+vec4f(unpack2x16float(words.x), unpack2x16float(words.y)),
+vec4f(unpack2x16float(words.z), unpack2x16float(words.w)),
+);
+}
 
 
 fn halves(low: vec4f, high: vec4f) -> vec4u {
