@@ -65,8 +65,9 @@ const codecsInside = {
     })),
 };
 
-const hosts = await hostTexts(definitions());
-const kernels = Object.fromEntries(definitions().map(({ name, about }) => [name, { about, host: hosts[name] }]));
+const defined = definitions();
+const hosts = await hostTexts(defined);
+const kernels = Object.fromEntries(defined.map(({ name, about }) => [name, { about, host: hosts[name] }]));
 writeFileSync('dist/alone.json', JSON.stringify({ kernels, runtime: readFileSync('src/alone/runtime.js', 'utf8') }));
 
 /** tools/kernel_texts.ts of the package: what is read from the sources there lies beside the command here. */

@@ -40,9 +40,7 @@ export async function leaveRanks(): Promise<void> {
 const FAULT = { wait: 0, apart: 500 };
 const REFUSAL = { wait: 4000, apart: 200 };
 
-/**
- * Tells what went wrong on this rank, sets the exit code and ends all ranks; the first of them to fail is the one that tells.
- */
+/** Tells what went wrong on this rank, sets the exit code and ends all ranks; the first of them to fail is the one that tells. */
 export async function endRanks(error: unknown): Promise<void> {
   const rank = launchOf(process.env)?.rank ?? 0; // one that could not join has none
   const { wait, apart } = error instanceof UsageError ? REFUSAL : FAULT;

@@ -1,5 +1,4 @@
 /** How a convolution and its gradients are multiplied: in f32, or on subgroup matrices with operands rounded to f16. */
-import { cast } from '../../kernels/cast.ts';
 import {
   type ConvOptions,
   type ConvWeightOptions,
@@ -18,6 +17,7 @@ import {
 import type { ConvShape, ConvSourceOptions } from '../../kernels/conv_tile.ts';
 import { storedAs, type Tensor } from '../../tensor/index.ts';
 import type { Tape } from '../tape.ts';
+import { castInto } from './cast.ts';
 
 /** Two images side by side: channels of the first, and the factor of each. */
 export interface Beside {
@@ -68,8 +68,7 @@ export const multipliesHalves = (tape: Tape, precision?: 'f32'): boolean =>
 /** A tensor's numbers as halves. */
 export function asHalves(tape: Tape, x: Tensor): Tensor {
   const out = tape.allocAs('f16', ...x.shape);
-  const options = { dtype: storedAs(x), outDtype: 'f16' } as const;
-  tape.run(cast.prepare(tape.workspace.device, options, { count: x.count }), { x, out }, { count: x.count });
+  castInto(tape, x, out);
   return out;
 }
 

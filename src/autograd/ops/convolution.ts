@@ -165,7 +165,8 @@ function inputGradients(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backwar
   const { groups } = input;
   const taps = shape.n / input.n;
   const shapes = parts.map(({ channels, first }) => ({ ...input, n: channels, first_row: first }));
-  const dtype = half && shapes.every((shape) => chooseMatrixConv(shape, caps)) ? 'f16' : 'f32';
+  const onMatrices = shapes.map((own) => half !== undefined && chooseMatrixConv(own, caps) !== undefined);
+  const dtype = onMatrices.every(Boolean) ? 'f16' : 'f32';
   const turned = tape.allocAs(dtype, groups * input.n, input.k);
   tape.run(
     exchange.prepare(device, { outDtype: dtype }),
@@ -175,16 +176,16 @@ function inputGradients(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backwar
   parts.forEach(({ of, channels, scale }, i) => {
     const own = shapes[i] as (typeof shapes)[number];
     const options = { transposed: true, strided: input.stride > 1, scaled: scale !== 1, slope: o.silu ?? false };
-    const matrix = half && chooseMatrixConv(own, caps) ? half : undefined;
+    const halves = onMatrices[i] ? half : undefined;
     const run = (out: Tensor, prior?: Tensor) =>
       convProduct(
         tape,
-        matrix !== undefined,
+        halves !== undefined,
         { ...options, residual: prior !== undefined },
         { ...own, ...(scale !== 1 && { out_scale: scale }), ...(prior && { residual_scale: 1 }) },
         undefined,
         {
-          x: matrix ?? o.dy,
+          x: halves ?? o.dy,
           weight: turned,
           before: o.silu ? of : undefined,
           residual: prior,

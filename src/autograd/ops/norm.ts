@@ -117,6 +117,8 @@ function affineGradients(
   scale: boolean,
   dims: { rows: number; cols: number; mod_rows: number; mod_stride: number; scale_offset: number },
 ): void {
+  const wanted = [weight, bias].filter((input): input is Tensor => input !== undefined && sink.needs(input));
+  if (wanted.length === 0) return;
   const chunk_rows = chooseChunk(dims.rows, dims.cols, tape.workspace.caps);
   const chunks = Math.ceil(dims.rows / chunk_rows);
   const kernel = normBackwardWeight.prepare(tape.workspace.device, {
@@ -126,7 +128,6 @@ function affineGradients(
   });
   const run = (dweight_partial: Tensor, dbias_partial: Tensor | undefined) =>
     tape.run(kernel, { ...from, dweight_partial, dbias_partial }, { ...dims, chunk_rows });
-  const wanted = [weight, bias].filter((input): input is Tensor => input !== undefined && sink.needs(input));
   if (wanted.length === (bias ? 2 : 1)) {
     sink.giveSums(
       wanted.map((input) => ({ input, parts: chunks })),
@@ -134,7 +135,6 @@ function affineGradients(
     );
     return;
   }
-  if (wanted.length === 0) return;
   const unwanted = tape.alloc(chunks, dims.cols); // the kernel makes both
   sink.giveSums([{ input: wanted[0] as Tensor, parts: chunks }], ([parts]) =>
     wanted[0] === weight ? run(parts as Tensor, unwanted) : run(unwanted, parts),
