@@ -137,45 +137,44 @@ export function convProduct(
   if (rounded) tape.release(read);
 }
 
-/** A gradient by the weight: in how many runs of pixels it is summed, and by which kernel's tiles. */
-export interface ConvWeightCut {
-  readonly splits: number;
-  readonly kChunk: number;
-  readonly matrix: ReturnType<typeof chooseMatrixConvWeight>;
-}
+/** A gradient by the weight: in how many runs of pixels it is summed, by which kernel's tile; `half` is dy as halves, for matrices. */
+export type ConvWeightCut =
+  | (ReturnType<typeof chooseConvWeight> & { readonly half: undefined })
+  | (NonNullable<ReturnType<typeof chooseMatrixConvWeight>> & { readonly half: Tensor });
 
-/** How the gradient by the weight is cut. @param halves whether there is dy as halves. */
-export function cutConvWeight(tape: Tape, halves: boolean, dims: Dims, beside: Beside | undefined): ConvWeightCut {
+/** How the gradient by the weight is cut. @param half dy as halves, where there is one. */
+export function cutConvWeight(
+  tape: Tape,
+  half: Tensor | undefined,
+  dims: Dims,
+  beside: Beside | undefined,
+): ConvWeightCut {
   const { caps } = tape.workspace;
   const shape = { ...dims, ...beside };
-  const matrix = halves ? chooseMatrixConvWeight(shape, caps) : undefined;
-  const { splits, kChunk } = matrix ?? chooseConvWeight(shape, caps);
-  return { splits, kChunk, matrix };
+  const matrix = half && chooseMatrixConvWeight(shape, caps);
+  return matrix ? { ...matrix, half } : { ...chooseConvWeight(shape, caps), half: undefined };
 }
 
-/** Records the gradient by the weight, each run of pixels into a part of `dweight` [splits, ...]; `half` is dy as halves. */
+/** Records the gradient by the weight, each run of pixels into a part of `dweight` [splits, ...]. */
 export function convWeightProduct(
   tape: Tape,
-  { kChunk, matrix }: ConvWeightCut,
-  half: Tensor | undefined,
+  cut: ConvWeightCut,
   options: Omit<ConvWeightOptions, 'tile'>,
   dims: Dims,
   beside: Beside | undefined,
   { dy, dweight, ...images }: { x: Tensor; x2?: Tensor | undefined; dy: Tensor; dweight: Tensor },
 ): void {
-  const { device, caps } = tape.workspace;
-  const shape = { ...dims, ...beside };
-  if (!matrix || !half) {
-    const { tile } = chooseConvWeight(shape, caps);
-    const kernel = conv2dBackwardWeight.prepare(device, { ...options, tile });
-    tape.run(kernel, { ...images, dy, dweight }, { ...shape, k_chunk: kChunk });
+  const { device } = tape.workspace;
+  const k_chunk = cut.kChunk;
+  if (!cut.half) {
+    const kernel = conv2dBackwardWeight.prepare(device, { ...options, tile: cut.tile });
+    tape.run(kernel, { ...images, dy, dweight }, { ...dims, ...beside, k_chunk });
     return;
   }
-  const { tile } = matrix;
+  const { tile, half } = cut;
   const readers = (dims.n / dims.depth) * ceil(dims.m, tile.tm);
   const source = sourceOf(tape, images, dims.depth * dims.groups, options, beside, readers);
   const kernel = matrixConv2dBackwardWeight.prepare(device, { ...source.options, dyDtype: 'f16', tile });
-  const buffers = { x: source.x, x2: source.x2, dy: half, dweight };
-  tape.run(kernel, buffers, { ...dims, ...source.beside, k_chunk: kChunk });
+  tape.run(kernel, { x: source.x, x2: source.x2, dy: half, dweight }, { ...dims, ...source.beside, k_chunk });
   source.free();
 }

@@ -164,37 +164,31 @@ function inputGradients(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backwar
   if (!parts.some(({ of }) => sink.needs(of))) return;
   const { groups } = input;
   const taps = shape.n / input.n;
-  const shapes = parts.map(({ channels, first }) => ({ ...input, n: channels, first_row: first }));
-  const onMatrices = shapes.map((own) => half !== undefined && chooseMatrixConv(own, caps) !== undefined);
-  const dtype = onMatrices.every(Boolean) ? 'f16' : 'f32';
+  const read = parts.map(({ first, ...part }) => {
+    const own = { ...input, n: part.channels, first_row: first };
+    return { ...part, own, dy: half && chooseMatrixConv(own, caps) ? half : o.dy };
+  });
+  const dtype = read.every(({ dy }) => dy === half) ? 'f16' : 'f32';
   const turned = tape.allocAs(dtype, groups * input.n, input.k);
   tape.run(
     exchange.prepare(device, { outDtype: dtype }),
     { x: o.weight, out: turned },
     { m: shape.m, n: input.n, taps, groups },
   );
-  parts.forEach(({ of, channels, scale }, i) => {
-    const own = shapes[i] as (typeof shapes)[number];
+  for (const { of, channels, scale, own, dy } of read) {
     const options = { transposed: true, strided: input.stride > 1, scaled: scale !== 1, slope: o.silu ?? false };
-    const halves = onMatrices[i] ? half : undefined;
     const run = (out: Tensor, prior?: Tensor) =>
       convProduct(
         tape,
-        halves !== undefined,
+        dy === half,
         { ...options, residual: prior !== undefined },
         { ...own, ...(scale !== 1 && { out_scale: scale }), ...(prior && { residual_scale: 1 }) },
         undefined,
-        {
-          x: halves ?? o.dy,
-          weight: turned,
-          before: o.silu ? of : undefined,
-          residual: prior,
-          out,
-        },
+        { x: dy, weight: turned, before: o.silu ? of : undefined, residual: prior, out },
       );
     if (!o.doubled) {
       sink.give(of, run, 'fused');
-      return;
+      continue;
     }
     sink.give(of, (dx) => {
       const whole = tape.alloc(sizes.batch, sizes.height, sizes.width, channels);
@@ -204,17 +198,17 @@ function inputGradients(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backwar
       tape.run(filterDown.prepare(device), { x: whole, out: dx }, { ...small, tap0: 1, tap1: 1 });
       tape.release(whole);
     });
-  });
+  }
   tape.release(turned);
 }
 
 function weightGradient(tape: Tape, sink: GradSink, sizes: ConvSizes, o: Backward, half: Tensor | undefined): void {
   if (!sink.needs(o.weight)) return;
   const { weight: dims } = convDims(sizes);
-  const cut = cutConvWeight(tape, half !== undefined, dims, o.cat);
+  const cut = cutConvWeight(tape, half, dims, o.cat);
   const source = { cat: o.cat !== undefined, doubled: o.doubled ?? false, silu: o.silu ?? false };
   const run = (dweight: Tensor) =>
-    convWeightProduct(tape, cut, half, source, dims, o.cat, { x: o.x, x2: o.beside?.second, dy: o.dy, dweight });
+    convWeightProduct(tape, cut, source, dims, o.cat, { x: o.x, x2: o.beside?.second, dy: o.dy, dweight });
   if (cut.splits === 1) sink.give(o.weight, run);
   else sink.giveSums([{ input: o.weight, parts: cut.splits }], ([parts]) => run(parts as Tensor));
 }
