@@ -69,6 +69,8 @@ const LOWER = [
   'step TiT-B/2 b32',
   'step TiT-XL/1 b16',
 ] as const;
+/** Steps whose convolutions are products on matrices in mixed precision, and no others. */
+const MIXED = ['step EDM2-S 64x64 b8', 'step UNet+ 32x32 b32'] as const;
 
 const lower = (name: string, precision: PassPrecision): [string, ModelCase] => {
   const { changes, ...rest } = CASES_OF_F32[name] as ModelCase;
@@ -80,6 +82,7 @@ const lower = (name: string, precision: PassPrecision): [string, ModelCase] => {
 const CASES: { readonly [name: string]: ModelCase } = {
   ...CASES_OF_F32,
   ...Object.fromEntries(LOWER.flatMap((name) => [lower(name, 'f32x3'), lower(name, 'mixed')])),
+  ...Object.fromEntries(MIXED.map((name) => lower(name, 'mixed'))),
 };
 
 /** Names of the cases that a filter takes. */

@@ -143,6 +143,13 @@ export const HALF_CASES: HalfCase[] = [
       }),
   },
   {
+    ops: ['selfAttention'],
+    name: 'one head wider than its tiles',
+    shapes: { x: [2, 5, 3 * 132] },
+    halves: ['x'],
+    build: (t, i) => selfAttention(t, get(i, 'x'), { heads: 1, norm: 'none', eps: 0 }),
+  },
+  {
     ops: ['attention'],
     name: 'of other keys, causal',
     shapes: { q: [2, 4, 3, 4], k: [2, 2, 5, 4], v: [2, 2, 5, 4] },

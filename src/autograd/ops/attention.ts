@@ -22,6 +22,7 @@ import { MAX_TILED } from '../../kernels/attention_tile.ts';
 import { chooseAffineChunk, qkNormAffineBackward, qkNormRope, qkNormRopeBackward } from '../../kernels/qk_norm_rope.ts';
 import { storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
+import { cast } from './cast.ts';
 import { columnSums } from './product.ts';
 import { wideAttention } from './wide_attention.ts';
 
@@ -55,7 +56,7 @@ export interface SelfAttentionOptions extends ScoreOptions {
 
 /**
  * Self-attention of a fused projection: split, normalise and rotate q and k, then softmax(q k^T / sqrt(head_dim)) v without
- * storing N x N, but for one head wider than 128 columns. qkv [B, N, 3D] -> [B, N, D].
+ * storing N x N, but for one head wider than 128 columns, which computes in f32 whatever qkv is stored as. qkv [B, N, 3D] -> [B, N, D].
  */
 export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions): Tensor {
   const { device } = tape.workspace;
@@ -67,7 +68,10 @@ export function selfAttention(tape: Tape, qkv: Tensor, o: SelfAttentionOptions):
       `attention: a projection of ${width} does not split into 3 x ${heads} heads`,
       'give a number of heads that divides a third of the width',
     );
-  if (heads === 1 && head_dim > MAX_TILED && isPlain(o)) return wideAttention(tape, qkv, { scale: o.scale });
+  if (heads === 1 && head_dim > MAX_TILED && isPlain(o)) {
+    const y = wideAttention(tape, cast(tape, qkv, 'f32'), { scale: o.scale });
+    return cast(tape, y, storedAs(qkv));
+  }
   const affine = o.affine && packAffine(tape, o.affine, head_dim);
   const dtype = storedAs(qkv);
   const options = { norm: o.norm, affine: affine !== undefined, rope: o.rope !== undefined, dtype };
