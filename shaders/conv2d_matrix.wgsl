@@ -32,6 +32,7 @@ const HAS_PRE: bool = false;        // knob: also write the value before act
 const SCALED: bool = false;         // knob: multiply by out_scale
 const HAS_SLOPE: bool = false;      // knob: multiply by the slope of SiLU at out_scale before, for the gradient of a SiLU that was read
 const HAS_RESIDUAL: bool = false;   // knob: add residual_scale residual
+const WHOLE: bool = false;          // knob: a step's 32 k are channels of one tap: depth is a multiple of 32; read with HALVES_X, and without CAT and SILU
 const VEC_N: bool = false;          // knob: before, residual, out and pre are accessed as vectors of 4; n is a multiple of 4
 alias OElem = array<f32, 1>;        // knob: vec4f with VEC_N
 alias RElem = f32;                  // knob: vec4f with VEC_N
@@ -50,8 +51,11 @@ const TRANS_B: bool = true;
 @group(0) @binding(7) var<storage, read_write> pre: array<OElem>; // optional: HAS_PRE
 @group(0) @binding(8) var<uniform> dims: Dims;
 
-// The windows of an invocation's items of A, 32 pixels apart: there are TM.
+const BY_TAP: bool = WHOLE && HALVES_X && !CAT && !SILU;
+
+// The windows of an invocation's items of A, 32 pixels apart: there are TM. By taps they are found again at each.
 struct FromA {
+  pixel: u32, // the first, by taps
   a0: Anchor,
   a1: Anchor,
   a2: Anchor,
@@ -77,7 +81,56 @@ fn anchor_of_item(s: FromA, i: u32) -> Anchor {
   return s.a3;
 }
 
+// By taps: where the pixels below the present tap begin, in eights, negative where there is none; and the k after the tap's.
+var<private> tap_pixels: vec4i;
+var<private> tap_end: u32;
+
+fn first_of_item(s: FromA, i: u32, tap: Tap) -> i32 {
+  let place = place_of(anchor_of(s.pixel + i * A_LINES, dims.m, s.by), tap);
+  return select(-1, place * i32(dims.depth * dims.groups / 8u), place >= 0);
+}
+
+fn to_tap(s: FromA, step: u32) {
+  let tap = tap_of(step, s.by);
+  tap_end = step - tap.channel + dims.depth;
+  tap_pixels.x = first_of_item(s, 0u, tap);
+  tap_pixels.y = first_of_item(s, 1u, tap);
+  if (TM > 2u) {
+    tap_pixels.z = first_of_item(s, 2u, tap);
+    tap_pixels.w = first_of_item(s, 3u, tap);
+  }
+}
+
+fn tap_pixels_of(i: u32) -> i32 {
+  if (i == 0u) {
+    return tap_pixels.x;
+  } else if (i == 1u) {
+    return tap_pixels.y;
+  } else if (i == 2u) {
+    return tap_pixels.z;
+  }
+  return tap_pixels.w;
+}
+
+// Eight channels of a window, of a tap that all of a step's k share. Steps come in order, and of each the first item first.
+fn halves_by_tap(item: vec2u, i: u32, s: FromA, step: u32) -> vec4u {
+  if (step >= dims.k) {
+    return vec4u();
+  }
+  if (i == 0u && step >= tap_end) {
+    to_tap(s, step);
+  }
+  let first = tap_pixels_of(i);
+  if (first < 0) {
+    return vec4u();
+  }
+  return x_at(u32(first) + (s.channel + step + dims.depth - tap_end) / 8u + item.y);
+}
+
 fn halves_of_a(item: vec2u, i: u32, s: FromA, step: u32) -> vec4u {
+  if (BY_TAP) {
+    return halves_by_tap(item, i, s, step);
+  }
   let k = step + item.y * 8u;
   if (k >= dims.k) {
     return vec4u();
@@ -123,14 +176,17 @@ fn main(
 
   let by = reciprocals();
   let fetched = row + item_of(local, true, BM).x;
-  let from_a = FromA(
-    anchor_of(fetched, dims.m, by),
-    anchor_of(fetched + A_LINES, dims.m, by),
-    anchor_of(fetched + 2u * A_LINES, dims.m, by),
-    anchor_of(fetched + 3u * A_LINES, dims.m, by),
-    group * dims.depth,
-    by,
-  );
+  var from_a = FromA();
+  from_a.channel = group * dims.depth;
+  from_a.by = by;
+  if (BY_TAP) {
+    from_a.pixel = fetched;
+  } else {
+    from_a.a0 = anchor_of(fetched, dims.m, by);
+    from_a.a1 = anchor_of(fetched + A_LINES, dims.m, by);
+    from_a.a2 = anchor_of(fetched + 2u * A_LINES, dims.m, by);
+    from_a.a3 = anchor_of(fetched + 3u * A_LINES, dims.m, by);
+  }
   let from_b = FromB(dims.first_row + group * dims.n, col);
   let s = sums_of(local, subgroup, from_a, from_b, dims.k);
   finish_tile(s, group, subgroup, lane, row, col);

@@ -11073,6 +11073,7 @@ const conv2d_matrix_ = {
     SCALED: { kind: 'const', type: 'bool', default: false },
     HAS_SLOPE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+    WHOLE: { kind: 'const', type: 'bool', default: false },
     VEC_N: { kind: 'const', type: 'bool', default: false },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
     RElem: { kind: 'alias', type: 'type', default: 'f32' },
@@ -11116,6 +11117,7 @@ const HAS_PRE: bool = false;
 const SCALED: bool = false;
 const HAS_SLOPE: bool = false;
 const HAS_RESIDUAL: bool = false;
+const WHOLE: bool = false;
 const VEC_N: bool = false;
 alias OElem = array<f32, 1>;
 alias RElem = f32;
@@ -11134,8 +11136,11 @@ const TRANS_B: bool = true;
 @group(0) @binding(7) var<storage, read_write> pre: array<OElem>;
 @group(0) @binding(8) var<uniform> dims: Dims;
 
+const BY_TAP: bool = WHOLE && HALVES_X && !CAT && !SILU;
+
 
 struct FromA {
+pixel: u32,
 a0: Anchor,
 a1: Anchor,
 a2: Anchor,
@@ -11161,7 +11166,56 @@ return s.a2;
 return s.a3;
 }
 
+
+var<private> tap_pixels: vec4i;
+var<private> tap_end: u32;
+
+fn first_of_item(s: FromA, i: u32, tap: Tap) -> i32 {
+let place = place_of(anchor_of(s.pixel + i * A_LINES, dims.m, s.by), tap);
+return select(-1, place * i32(dims.depth * dims.groups / 8u), place >= 0);
+}
+
+fn to_tap(s: FromA, step: u32) {
+let tap = tap_of(step, s.by);
+tap_end = step - tap.channel + dims.depth;
+tap_pixels.x = first_of_item(s, 0u, tap);
+tap_pixels.y = first_of_item(s, 1u, tap);
+if (TM > 2u) {
+tap_pixels.z = first_of_item(s, 2u, tap);
+tap_pixels.w = first_of_item(s, 3u, tap);
+}
+}
+
+fn tap_pixels_of(i: u32) -> i32 {
+if (i == 0u) {
+return tap_pixels.x;
+} else if (i == 1u) {
+return tap_pixels.y;
+} else if (i == 2u) {
+return tap_pixels.z;
+}
+return tap_pixels.w;
+}
+
+
+fn halves_by_tap(item: vec2u, i: u32, s: FromA, step: u32) -> vec4u {
+if (step >= dims.k) {
+return vec4u();
+}
+if (i == 0u && step >= tap_end) {
+to_tap(s, step);
+}
+let first = tap_pixels_of(i);
+if (first < 0) {
+return vec4u();
+}
+return x_at(u32(first) + (s.channel + step + dims.depth - tap_end) / 8u + item.y);
+}
+
 fn halves_of_a(item: vec2u, i: u32, s: FromA, step: u32) -> vec4u {
+if (BY_TAP) {
+return halves_by_tap(item, i, s, step);
+}
 let k = step + item.y * 8u;
 if (k >= dims.k) {
 return vec4u();
@@ -11207,14 +11261,17 @@ let col = (tile % tiles_n) * BN;
 
 let by = reciprocals();
 let fetched = row + item_of(local, true, BM).x;
-let from_a = FromA(
-anchor_of(fetched, dims.m, by),
-anchor_of(fetched + A_LINES, dims.m, by),
-anchor_of(fetched + 2u * A_LINES, dims.m, by),
-anchor_of(fetched + 3u * A_LINES, dims.m, by),
-group * dims.depth,
-by,
-);
+var from_a = FromA();
+from_a.channel = group * dims.depth;
+from_a.by = by;
+if (BY_TAP) {
+from_a.pixel = fetched;
+} else {
+from_a.a0 = anchor_of(fetched, dims.m, by);
+from_a.a1 = anchor_of(fetched + A_LINES, dims.m, by);
+from_a.a2 = anchor_of(fetched + 2u * A_LINES, dims.m, by);
+from_a.a3 = anchor_of(fetched + 3u * A_LINES, dims.m, by);
+}
 let from_b = FromB(dims.first_row + group * dims.n, col);
 let s = sums_of(local, subgroup, from_a, from_b, dims.k);
 finish_tile(s, group, subgroup, lane, row, col);
@@ -12733,6 +12790,10 @@ if (k >= dims.k) {
 return Fetched();
 }
 if (WHOLE) {
+
+if (DOUBLED && TRANSPOSED && STRIDED) {
+return Fetched();
+}
 return fetch_whole(e, s, k0);
 }
 if (ROLLED) {

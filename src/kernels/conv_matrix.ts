@@ -12,6 +12,7 @@ import {
 } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
 import {
+  CHOOSE,
   type ConvOptions,
   type ConvWeightOptions,
   checkConv,
@@ -23,6 +24,7 @@ import {
 } from './conv_product_tile.ts';
 import { type ConvShape, sourceKnobs, sourceOptions } from './conv_tile.ts';
 import { cheapestMatrices, hasMatrices, type Matrices } from './matrix_tile.ts';
+import { tuningOf } from './tuning_tile.ts';
 import { elem, outElem, type Stored, stored } from './vec_tile.ts';
 
 /** On subgroup matrices: 32 tm x 32 tn outputs a workgroup. */
@@ -31,6 +33,8 @@ export type MatrixConvWeightTile = Pick<Matrices, 'tm' | 'tn'>;
 export interface MatrixConvTile extends MatrixConvWeightTile {
   /** Results are written in vectors of 4: n is a multiple of 4. */
   vecN?: boolean;
+  /** A step of 32 reads channels of one tap, so that places are found once for many steps: depth is a multiple of 32. */
+  whole?: boolean;
 }
 
 export interface MatrixConvOptions extends Omit<ConvOptions, 'tile'> {
@@ -60,8 +64,10 @@ const LEAST_CHANNELS = 16;
 export function chooseMatrixConv(shape: ConvShape, caps: Caps): MatrixConvTile | undefined {
   if (!hasMatrices(caps) || !inEights(shape) || shape.n < LEAST_CHANNELS) return undefined;
   const { m, n, k, groups: batch = 1 } = shape;
-  const { tm, tn } = cheapestMatrices({ m, n, k, batch, split: false }, 'f16', caps);
-  return { tm, tn, vecN: n % 4 === 0 };
+  const whole = shape.depth % 32 === 0;
+  const product = { m, n, k, batch, split: false };
+  const { tm, tn } = cheapestMatrices(product, 'f16', caps, whole ? tuningOf(caps).conv : undefined);
+  return { tm, tn, vecN: n % 4 === 0, whole };
 }
 
 /** Likewise of conv2dBackwardWeight, and into how many parts of kChunk pixels it is cut; the caller adds them up. */
@@ -106,21 +112,25 @@ export const defineMatrixConv = (shader: shaders.Conv2dMatrix): MatrixConv =>
       ...convOptions,
       dtype: stored,
       weightDtype: stored,
-      tile: group<MatrixConvTile>({ tm: side, tn: side, vecN: optional(flag) }),
+      tile: group<MatrixConvTile>({ tm: side, tn: side, vecN: optional(flag), whole: optional(flag) }),
     }),
     knobs: (o) => {
       const { dtype = 'f32', weightDtype = dtype, tile } = o;
-      const { tm, tn, vecN = false } = tile;
+      const { tm, tn, vecN = false, whole = false } = tile;
       return {
         ...convKnobs(o),
         ...xKnobs(dtype),
         ...{ HALVES_W: weightDtype === 'f16', WStored: weightDtype, WElem: words(weightDtype) },
-        ...{ TM: tm, TN: tn, VEC_N: vecN, OElem: outElem(vecN), RElem: elem(vecN) },
+        ...{ TM: tm, TN: tn, WHOLE: whole, VEC_N: vecN, OElem: outElem(vecN), RElem: elem(vecN) },
       };
     },
     sizes: convSizesOf,
     grid: (d, k) => tilesOf(d, k) * d.groups,
-    check: (d, k) => checkEights({ depth: d.depth, first: d.first }) ?? checkConv(d, k),
+    check: (d, k) =>
+      checkEights({ depth: d.depth, first: d.first }) ??
+      (k.WHOLE && d.depth % 32 !== 0
+        ? { what: `depth is ${d.depth}, but a step reads 32 channels of one tap`, fix: CHOOSE }
+        : checkConv(d, k)),
   });
 
 /** Likewise of the gradient by the weight. */

@@ -11,7 +11,7 @@ import {
   unshaped,
 } from './matmul_tile.ts';
 import { fusedTiles, gluAlone, split, sumsOnTheWay, tileKinds, vec } from './product_tile.ts';
-import { tuningOf } from './tuning_tile.ts';
+import { type MatrixTuning, tuningOf } from './tuning_tile.ts';
 
 /** In what a product is taken: f32; operands rounded to f16 with f32 sums; or f32 by three products of halves. */
 export type Precision = 'f32' | 'f16' | 'f32x3';
@@ -89,14 +89,16 @@ export interface Matrices extends Pick<MatrixTile, 'tm' | 'tn'> {
 
 /**
  * The tile on subgroup matrices, and the parts of k where the caller can add them up (`split`), with which a GPU is done with `batch`
- * products [m, k] x [k, n] first. Pure.
+ * products [m, k] x [k, n] first. Pure. @param tuning of kernels that are no products of stored matrices.
  */
 export function cheapestMatrices(
   { m, n, k, batch = 1, split: mayBeSplit = true }: MatmulShape,
   precision: 'f16' | 'f32x3',
   caps: Caps,
+  tuning?: Pick<MatrixTuning, 'multiprocessors' | 'tiles'>,
 ): Matrices {
-  const { multiprocessors, minSplitK, partial, tiles } = tuningOf(caps).matrix[precision];
+  const { minSplitK, partial } = tuningOf(caps).matrix[precision];
+  const { multiprocessors, tiles } = tuning ?? tuningOf(caps).matrix[precision];
   const fewest = mayBeSplit ? Math.max(1, Math.ceil(k / LONGEST_SUM)) : 1;
   const most = mayBeSplit ? Math.max(fewest, Math.min(MOST_SPLITS, Math.floor(k / minSplitK))) : 1;
   let best: Matrices | undefined;

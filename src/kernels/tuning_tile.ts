@@ -25,6 +25,8 @@ export interface Tuning {
   };
   /** The same of products on subgroup matrices: tiles of 32 tm x 32 tn. */
   readonly matrix: { readonly [precision in 'f16' | 'f32x3']: MatrixTuning };
+  /** The same of convolutions on subgroup matrices that read halves in whole steps of a tap; their sums are not cut. */
+  readonly conv: Pick<MatrixTuning, 'multiprocessors' | 'tiles'>;
   /** Workgroups of 64 rows of tiled attention that it wants; with fewer, 32 rows are faster. */
   readonly attention: { readonly groups: number };
   /** Sums down columns: workgroups that keep it busy, and the fewest rows for which one is worth starting. */
@@ -33,7 +35,7 @@ export interface Tuning {
   readonly walks: { readonly invocations: number; readonly leastRows: number };
 }
 
-interface MatrixTuning {
+export interface MatrixTuning {
   readonly multiprocessors: number;
   readonly minSplitK: number;
   readonly partial: number;
@@ -48,7 +50,8 @@ interface MatrixTuning {
 /**
  * Measured on an H100. Of the product, what chooses best among 200 tilings and splits of 12 products of TiT with 128 to 192 columns
  * (1% on average above the best of each; npm run bench -- --suite kernels --filter '^matmul' has the larger ones). Of the product on
- * subgroup matrices, 4096^3 at 246, 159, 187 and 149 TFLOP/s; what splits cost there is scaled from f32's.
+ * subgroup matrices, 4096^3 at 246, 159, 187 and 149 TFLOP/s; what splits cost there is scaled from f32's. Of convolutions, the times of
+ * bench/lab/conv.ts.
  */
 const HOPPER: Tuning = {
   vendor: 'nvidia',
@@ -84,6 +87,15 @@ const HOPPER: Tuning = {
       partial: 0.6,
       tiles: [{ tm: 2, tn: 2, atOnce: 2, rate: 1 }],
     },
+  },
+  conv: {
+    multiprocessors: 132,
+    tiles: [
+      { tm: 4, tn: 4, atOnce: 1.35, rate: 1 },
+      { tm: 4, tn: 2, atOnce: 1.7, rate: 0.7 },
+      { tm: 2, tn: 4, atOnce: 1.7, rate: 0.79 },
+      { tm: 2, tn: 2, atOnce: 2.1, rate: 0.64 },
+    ],
   },
   attention: { groups: 264 },
   columns: { groups: 512, leastRows: 64 },

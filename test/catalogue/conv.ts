@@ -54,6 +54,7 @@ function named(o: ConvSizes, source: ConvolutionSource, parts: readonly string[]
   const onMatrices = matrix && [
     `matrix ${32 * matrix.tile.tm}x${32 * matrix.tile.tn}`,
     matrix.tile.vecN && 'vecN',
+    matrix.tile.whole && 'whole',
     `${matrix.dtype ?? 'f32'} by ${matrix.other ?? 'f32'}`,
   ];
   const tiled = onMatrices

@@ -17,6 +17,12 @@ const EVEN: ConvSizes = { ...images(2, 6, 10, 24, 40), ...SAME };
 const STRIDE: ConvSizes = { ...images(2, 9, 7, 16, 24), kernel: [5, 3], stride: 2, padding: [2, 0, 1, 2] };
 const GROUPS: ConvSizes = { ...images(1, 6, 7, 48, 72), ...SAME, groups: 3 };
 const DOT: ConvSizes = { ...images(1, 9, 8, 136, 24), kernel: [1, 1] };
+/** In whole steps of a tap: windows cut off by every border, and groups; a stride, whose gradient reads every other place. */
+const TAPS: ConvSizes[] = [
+  { ...images(2, 7, 11, 64, 72), ...SAME },
+  { ...images(1, 6, 7, 96, 72), ...SAME, groups: 3 },
+];
+const TAPS_BACK: ConvSizes = { ...images(2, 9, 7, 16, 32), kernel: [5, 3], stride: 2, padding: [2, 0, 1, 2] };
 /** More steps of k than are fetched ahead, and an odd number of them. */
 const LONG: ConvSizes = { ...images(1, 5, 5, 72, 16), ...SAME };
 
@@ -47,9 +53,12 @@ export function emulatedConvCases(own: Families): KernelCase[] {
   const how = (stored: Partial<MatrixHow>): { matrix: MatrixHow } => ({ matrix: { tile: SMALL, ...own, ...stored } });
   const [halves, floats] = [how(HALVES), how(FLOATS)];
   const odd = { matrix: { ...floats.matrix, tile: { tm: 2, tn: 2 } } as const };
-  // Five kernels: cases of the same options share what is compiled.
+  const whole = { matrix: { ...halves.matrix, tile: { ...SMALL, whole: true } } as const };
+  // Seven kernels: cases of the same options share what is compiled.
   return [
     ...[ODD, STRIDE, GROUPS, LONG].map((o) => convCase(o, halves, SUM)),
+    ...TAPS.map((o) => convCase(o, whole, SUM)),
+    convInputCase(TAPS_BACK, whole, SUM),
     convCase({ ...EVEN, out_channels: 37 }, { ...odd, source: ALL, parts: EVERY }, ROUNDED),
     convInputCase(STRIDE, { ...halves, parts: BACK }, SUM),
     convWeightCase(ODD, { ...halves, chunk: 96 }, SUM),
@@ -125,6 +134,7 @@ export const matrixConvCases: KernelCase[] = [
       convInputCase(large, { matrix, parts: BACK }, SUM),
       convWeightCase(large, { matrix, chunk: 100 }, SUM),
       convCase(large, { matrix: { tile: { ...tile, vecN: true }, ...FLOATS } }, SUM),
+      convCase({ ...large, channels: 64 }, { matrix: { tile: { ...tile, vecN: true, whole: true }, ...HALVES } }, SUM),
       convWeightCase(large, { matrix: { tile, ...FLOATS } }, SUM),
     ];
   }),
@@ -134,7 +144,7 @@ export const matrixConvCases: KernelCase[] = [
 export const matrixConvBenchCases: KernelCase[] = CONV_BENCH.filter(
   (o) => o.channels % 8 === 0 && o.out_channels % 8 === 0,
 ).flatMap((o) => {
-  const matrix: MatrixHow = { tile: { tm: 4, tn: 4, vecN: true }, ...HALVES };
+  const matrix: MatrixHow = { tile: { tm: 4, tn: 4, vecN: true, whole: o.channels % 32 === 0 }, ...HALVES };
   const timed: Partial<KernelCase> = {
     tolerance: 2e-5,
     toleranceFrom: 'a tensor core truncates as it adds, once in 16 of k',

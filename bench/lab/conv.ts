@@ -1,0 +1,121 @@
+/**
+ * Convolutions 3 x 3 beside the product that they are: `npx tsx bench/lab/conv.ts [shape]`, a plain substring of 16x64x64x192to192. In
+ * TFLOP/s, the median of nine spans by the device's clock: matmul of the same m, n and k, undivided, conv2d as it is chosen and by other
+ * tiles; then both on subgroup matrices where the device has them, of operands stored as f16. Each is compared with what the first of its kind made.
+ */
+import { adapterName, readBuffer } from '../../src/device/index.ts';
+import { openNodeDevice } from '../../src/device/node.ts';
+import { capsOf, type DispatchRecord, type Kernel } from '../../src/kernel/index.ts';
+import { type ConvSizes, type ConvTile, chooseConv, conv2d, convDims } from '../../src/kernels/conv.ts';
+import { chooseMatrixConv, matrixConv2d } from '../../src/kernels/conv_matrix.ts';
+import { matmul } from '../../src/kernels/matmul.ts';
+import { chooseMatrixMatmul, matrixMatmul } from '../../src/kernels/matmul_matrix.ts';
+import { CONV_BENCH, DECODERS } from '../../test/catalogue/conv_shapes.ts';
+import { timeDispatch, warm } from '../time.ts';
+
+/** What another tile's sums may differ by, relative to the largest: their order is one, so nothing but what a compiler fuses. */
+const TOLERANCE = 1e-5;
+const CHECKED = 2 ** 16;
+
+interface Version {
+  readonly name: string;
+  readonly kernel: Kernel;
+  readonly record: DispatchRecord;
+  /** Whether it makes what the others do: a product of other matrices does not. */
+  readonly compared: boolean;
+}
+
+const device = await openNodeDevice();
+const caps = capsOf(device);
+const buffers: GPUBuffer[] = [];
+
+function noise(length: number, half: boolean): GPUBuffer {
+  const numbers = half ? new Uint16Array(length + (length % 2)) : new Float32Array(length);
+  let state = length;
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    numbers[i] = half ? 0x2c00 + (state >>> 22) + (state & 0x8000) : state / 2 ** 32 - 0.5; // halves of 1/16 to 1/8, of either sign
+  }
+  const buffer = device.createBuffer({ size: numbers.byteLength, usage: 0x80 | 0x8 });
+  device.queue.writeBuffer(buffer, 0, numbers);
+  buffers.push(buffer);
+  return buffer;
+}
+
+async function versions(o: ConvSizes, half: boolean): Promise<Version[]> {
+  const { forward: dims } = convDims(o);
+  const [x, weight] = [noise(o.batch * o.height * o.width * o.channels, half), noise(dims.n * dims.k, half)];
+  const out = device.createBuffer({ size: 4 * dims.m * dims.n, usage: 0x80 | 0x4 | 0x8 });
+  const a = device.createBuffer({ size: (half ? 2 : 4) * dims.m * dims.k, usage: 0x80 | 0x8 });
+  buffers.push(out, a);
+  const made: Version[] = [];
+  const add = async (name: string, given: Promise<Kernel>, bound: object, sizes: object, compared: boolean) => {
+    const kernel = await given;
+    made.push({ name, kernel, record: kernel.bind({ ...bound, out } as never, sizes as never), compared });
+  };
+  const product = { m: dims.m, n: dims.n, k: dims.k };
+  if (half) {
+    const chosen = chooseMatrixConv(dims, caps);
+    if (!chosen) return [];
+    const { splits: _, kChunk: __, ...tile } = chooseMatrixMatmul(product, 'f16', caps);
+    const whole = matrixMatmul.create(device, { layout: 'nt', dtype: 'f16', outDtype: 'f32', tile } as never);
+    await add('matmul', whole as never, { a, b: weight }, product, false);
+    for (const tile of [chosen, { ...chosen, tm: 4, tn: 4 } as const, { ...chosen, tm: 2, tn: 2 } as const]) {
+      const kernel = matrixConv2d.create(device, { dtype: 'f16', weightDtype: 'f16', tile });
+      await add(`conv2d ${JSON.stringify(tile)}`, kernel as never, { x, weight }, dims, true);
+    }
+    return made;
+  }
+  await add('matmul', matmul.create(device, { layout: 'nt' }, product) as never, { a, b: weight }, product, false);
+  const chosen = chooseConv(dims, caps);
+  const tiles: ConvTile[] = [chosen];
+  if (chosen.kind === 'tiled') tiles.push({ ...chosen, qm: 2, qn: 2 }, { ...chosen, qm: 1, qn: 1 });
+  for (const tile of tiles) {
+    const kernel = conv2d.create(device, { tile });
+    await add(`conv2d ${JSON.stringify(tile)}`, kernel as never, { x, weight }, dims, true);
+  }
+  return made;
+}
+
+async function firstOf(record: Version, out: GPUBuffer): Promise<Float32Array> {
+  const encoder = device.createCommandEncoder();
+  encoder.clearBuffer(out);
+  const pass = encoder.beginComputePass();
+  record.kernel.encode(pass, record.record);
+  pass.end();
+  const part = device.createBuffer({ size: Math.min(out.size, 4 * CHECKED), usage: 0x4 | 0x8 });
+  encoder.copyBufferToBuffer(out, 0, part, 0, part.size);
+  device.queue.submit([encoder.finish()]);
+  const numbers = new Float32Array(await readBuffer(device, part));
+  part.destroy();
+  return numbers;
+}
+
+const [wanted = ''] = process.argv.slice(2);
+console.log(adapterName(device));
+for (const o of [...CONV_BENCH, ...DECODERS]) {
+  const label = `${o.batch}x${o.height}x${o.width}x${o.channels}to${o.out_channels}`;
+  if (!label.includes(wanted) || (o.groups ?? 1) > 1) continue;
+  const { m, n, k } = convDims(o).forward;
+  for (const half of [false, true]) {
+    let first: Float32Array | undefined;
+    for (const version of await versions(o, half)) {
+      const out = buffers.at(-2) as GPUBuffer;
+      let worst = 0;
+      if (version.compared) {
+        const numbers = await firstOf(version, out);
+        first ??= numbers;
+        const largest = first.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+        worst = numbers.reduce((most, v, i) => Math.max(most, Math.abs(v - (first?.[i] as number))), 0) / largest;
+        if (!(worst <= TOLERANCE) || largest === 0) process.exitCode = 1;
+      }
+      await warm(device, version.kernel, [version.record]);
+      const { ms } = await timeDispatch(device, version.kernel, [version.record]);
+      const rate = ((2e-9 * m * n * k) / ms).toFixed(1).padStart(7);
+      console.log(
+        `${label.padEnd(22)} ${half ? 'f16' : 'f32'} ${rate} TFLOP/s ${ms.toFixed(4)} ms ${worst <= TOLERANCE ? '' : 'WRONG '}${version.name}`,
+      );
+    }
+    for (const buffer of buffers.splice(0)) buffer.destroy();
+  }
+}
