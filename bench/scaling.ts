@@ -15,7 +15,7 @@ import { casesFor, type ScalingCase, type ScalingRow, wireSpeed } from './scalin
 import { measureAsRank } from './scaling_rank.ts';
 
 const MODELS = {
-  S: { name: 'step TiT-S/2 b64', batch: 64, steps: 20, losses: 10 },
+  S: { name: 'step TiT-S/2 b64', batch: 64, steps: 40, losses: 10 },
   XL: { name: 'step TiT-XL/1 b16', batch: 16, steps: 5, losses: 5 },
   tiny: { name: 'step tiny preset', batch: 12, steps: 2, losses: 10 },
 } as const;

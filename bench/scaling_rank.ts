@@ -49,6 +49,10 @@ class Measured implements Averager {
     this.waited += performance.now() - start;
   }
 
+  idle(): void {
+    this.#now.idle();
+  }
+
   any(said: boolean): Promise<boolean> {
     return this.#now.any(said);
   }

@@ -22,7 +22,7 @@ import { FlatBuffers, FlatLayout, Workspace } from '../src/tensor/index.ts';
 import { wireSpeed } from './scaling_case.ts';
 
 /** As GradientExchange cuts them. */
-const [PIECES, LANES] = [32, 8];
+const [PIECES, LANES] = [32, 16];
 
 const { values } = parseArgs({
   options: {

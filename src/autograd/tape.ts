@@ -62,6 +62,8 @@ export interface TapeOptions {
   readonly precision?: PassPrecision;
   /** f32, whose first number multiplies the gradient that a backward starts from, so that those stored as f16 are in their range. */
   readonly lossScale?: Tensor;
+  /** Parameters' gradients are sent to others while the backward runs: a network makes each as early as it can, if by more kernels. */
+  readonly sends?: boolean;
 }
 
 /**
@@ -72,6 +74,8 @@ export class Tape {
   readonly workspace: Workspace;
   /** How f32 tensors are multiplied, and how a network stores what lies between its ends; see `PRECISIONS`. */
   readonly precision: PassPrecision;
+  /** Whether parameters' gradients are wanted as early as they can be made; see `TapeOptions`. */
+  readonly sends: boolean;
   readonly #checkpointing: boolean;
   readonly #lossScale: Tensor | undefined;
   readonly #gradients = new Map<Storage, Gradient>();
@@ -85,6 +89,7 @@ export class Tape {
     this.#checkpointing = options.checkpointing ?? false;
     this.precision = options.precision ?? 'f32';
     this.#lossScale = options.lossScale;
+    this.sends = options.sends ?? false;
   }
 
   /** How a network stores its activations: what it casts its input to, and from where its last layer begins. */

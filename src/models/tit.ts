@@ -213,10 +213,10 @@ export function tit(config: TiTConfig): VelocityNetwork {
 
   /**
    * The modulations of all blocks and the last layer by one product, [B, 6D depth + 2D]; undefined where their weights do not lie side by
-   * side, or it would be larger than q, k and v.
+   * side, it would be larger than q, k and v, or gradients are sent: a third of all would wait for the last block's.
    */
   const allModulations = (tape: Tape, w: Weights, c: Tensor): Tensor | undefined => {
-    if (chunks * depth + 2 > 3 * grid * grid) return undefined;
+    if (tape.sends || chunks * depth + 2 > 3 * grid * grid) return undefined;
     const all = (suffix: string) => sideBySide(modulated.map((of) => w.get(`${modulationOf(of)}.${suffix}`)));
     const [weight, bias] = [all('weight'), all('bias')];
     return weight && bias && linear(tape, c, weight, bias, { dtype: 'f32' });

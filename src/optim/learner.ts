@@ -216,8 +216,7 @@ export class Learner {
 
   async #record(body: StepBody | readonly SteadyStep[]): Promise<void> {
     const { workspace, options } = this;
-    const { stream } = workspace;
-    const { onGradients, onWeights } = options;
+    const [{ stream }, { onGradients, onWeights }] = [workspace, options];
     const averager = this.#local ? undefined : options.averager;
     const weights = this.weights.flat.values;
     this.#halves.begin();
@@ -251,9 +250,10 @@ export class Learner {
   /** Records zeroed gradients, the body and its backward. */
   #pass(body: StepBody): void {
     this.#gradients.clear();
-    const { checkpointing = false, precision = 'f32' } = this.options;
+    const { checkpointing = false, precision = 'f32', averager } = this.options;
+    const how = { checkpointing, precision, sends: averager !== undefined && !this.#local };
     const lossScale = this.lossScale && { lossScale: this.lossScale.state };
-    const tape = new Tape(this.workspace, { record: true, checkpointing, precision, ...lossScale });
+    const tape = new Tape(this.workspace, { record: true, ...how, ...lossScale });
     this.#walk(tape, body(tape, this.weights));
   }
 

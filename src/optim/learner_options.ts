@@ -24,6 +24,8 @@ export interface Averager {
   send(count: number): void;
   /** Sends the rest. Resolves when the commands are submitted that put the averages in the place of all of them. */
   finish(): Promise<void>;
+  /** Called where the device has a long forward to make, and its host nothing to do. */
+  idle?(): void;
   /** Whether one device at least says so: the same answer on all. Asked between two averagings. */
   any(said: boolean): Promise<boolean>;
   /** Frees what it made on the device. */

@@ -33,10 +33,13 @@ export function isSteady(step: SteadyStep | undefined): boolean {
 }
 
 /**
- * Submits that the backward of a known step is cut into, where its gradients are sent meanwhile: what comes of others waits for two of them,
- * twice a piece.
+ * Commands of a submit of the backward of a known step, where its gradients are sent meanwhile: what is sent, and what comes of others, waits
+ * for two of those submits, which take the host .2 ms each.
  */
-const SUBMITS = 24;
+const COMMANDS = 20;
+
+/** Milliseconds of a wait for the forward from which on its host is called idle: it is over with what it does then in some ten. */
+const IDLE = 20;
 
 /** Records the passes of steady steps, and keeps what they record: of one step at a time, by part. */
 export class Passes {
@@ -46,6 +49,8 @@ export class Passes {
   readonly #pass: (body: StepBody) => void;
   #kept = new Map<StepBody, Section>();
   #accumulation: Accumulation | undefined;
+  /** How long the step before waited for its forward. */
+  #waited = 0;
   /** Where each of the ranges has its numbers in the commands of a known step. */
   readonly #ready = new WeakMap<readonly Command[], readonly number[]>();
 
@@ -100,11 +105,13 @@ export class Passes {
     let meant = 0;
     let ready: readonly number[] = [];
     let before: Promise<unknown> | undefined;
+    let isForwardDone = false;
     const endsOf = (commands: readonly Command[]) => {
       ready = this.#ready.get(commands) ?? readyAt(commands, ranges);
       this.#ready.set(commands, ready);
-      const each = Math.ceil(ready.length / SUBMITS);
-      return [...new Set(ready.filter((_, i) => (i + 1) % each === 0))];
+      const first = ready[0] ?? commands.length;
+      const parts = Math.ceil((commands.length - first) / COMMANDS);
+      return Array.from({ length: parts }, (_, i) => first + i * COMMANDS);
     };
     await this.#workspace.repeatInParts(section, whole, endsOf, async (given) => {
       const count = ready.filter((end) => end <= given).length;
@@ -115,10 +122,21 @@ export class Passes {
       }
       averager.send(count);
       const done = device.queue.onSubmittedWorkDone();
-      await before;
+      if (before && !isForwardDone) {
+        await this.#forward(before, averager);
+        isForwardDone = true;
+      } else await before;
       before = done;
     });
     all?.finish(ranges.slice(meant));
+  }
+
+  /** Waits for the forward of a step, whose host is idle meanwhile, for about as long as in the step before. */
+  async #forward(done: Promise<unknown>, averager: Averager): Promise<void> {
+    const start = performance.now();
+    if (this.#waited >= IDLE) averager.idle?.();
+    await done;
+    this.#waited = performance.now() - start;
   }
 
   #accumulationOf(shares: readonly number[]): Accumulation {

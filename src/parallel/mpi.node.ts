@@ -1,13 +1,14 @@
-import { type Bytes, type Communicator, ParallelError } from './communicator.ts';
+import { collectGarbage } from './collect.node.ts';
+import { type Bytes, type Communicator, type Memory, ParallelError } from './communicator.ts';
 import { hasCores, type Launch } from './launcher.node.ts';
 import { loadMpi, type MpiLibrary, type Word } from './mpi_library.node.ts';
-import { CHANNEL_BYTES, CHANNEL_RANKS, SharedChannel } from './shared_channel.ts';
+import { CHANNEL_BYTES, CHANNEL_RANKS, type Own, SharedChannel } from './shared_channel.ts';
 
 /** Milliseconds of a wait without a rest; after that a rank that shares its cores sleeps between two looks. */
 const RESTLESS = 2;
 const REST = 1;
 
-/** Milliseconds of a turn of the event loop that MPI has where there are cores: it moves messages only while it is asked. */
+/** Milliseconds of a turn of the event loop that MPI has where there are cores: it moves messages only while it is asked. Those through shared memory come on by themselves. */
 const SPIN = 0.2;
 
 /** Bytes that one call sends to one rank at most: MPI counts in int. */
@@ -18,7 +19,7 @@ interface Waiting {
   readonly request: BigUint64Array;
   readonly requestAt: bigint;
   /** The memory is not to be collected before. */
-  readonly memory: readonly Bytes[];
+  readonly memory: readonly Memory[];
   readonly done: () => void;
 }
 
@@ -72,30 +73,56 @@ class MpiCommunicator implements Communicator {
     this.#shared = this.#share();
   }
 
-  alltoall(send: Bytes, receive: Bytes, own = true): Promise<void> {
-    this.#check('alltoall', send.byteLength, receive.byteLength);
-    return this.#shared ? this.#through(this.#shared.alltoall, send, receive, own) : this.plain.alltoall(send, receive);
+  alltoall(send: Memory, receive: Memory, own = true): Promise<void> {
+    this.#check('alltoall', send.length, receive.length);
+    return this.#shared
+      ? this.#through(this.#shared.alltoall, send, receive, own ? 'too' : 'left out')
+      : this.plain.alltoall(send, receive);
   }
 
-  allgather(send: Bytes, receive: Bytes, own = true): Promise<void> {
-    this.#check('allgather', send.byteLength * this.size, receive.byteLength);
+  allgather(send: Memory, receive: Memory, own = true): Promise<void> {
+    this.#check('allgather', send.length * this.size, receive.length);
     return this.#shared
-      ? this.#through(this.#shared.allgather, send, receive, own)
+      ? this.#through(this.#shared.allgather, send, receive, own ? 'too' : 'left out')
       : this.plain.allgather(send, receive);
   }
 
+  async swap(send: Memory, receive: Memory): Promise<void> {
+    this.#check('swap', 2 * send.length, 2 * receive.length);
+    if (this.size !== 2) throw new ParallelError(`swap among ${this.size} ranks`, 'use allgather, or start two ranks');
+    return this.#shared
+      ? this.#through(this.#shared.allgather, send, receive, 'others')
+      : this.plain.swap(send, receive);
+  }
+
+  idle(): void {
+    collectGarbage();
+  }
+
+  mapped(buffer: GPUBuffer, size: number): Memory {
+    return this.#mpi.mapped(buffer, size);
+  }
+
   readonly plain = {
-    alltoall: (send: Bytes, receive: Bytes): Promise<void> => {
+    alltoall: (send: Memory, receive: Memory): Promise<void> => {
       const { address, byte } = this.#mpi;
-      const each = send.byteLength / this.size;
+      const each = send.length / this.size;
       const args = [address(send), each, byte, address(receive), each, byte, this.#forAlltoall];
       return this.#start('MPI_Ialltoall', args, send, receive);
     },
-    allgather: (send: Bytes, receive: Bytes): Promise<void> => {
+    allgather: (send: Memory, receive: Memory): Promise<void> => {
       const { address, byte } = this.#mpi;
-      const each = send.byteLength;
+      const each = send.length;
       const args = [address(send), each, byte, address(receive), each, byte, this.#forAllgather];
       return this.#start('MPI_Iallgather', args, send, receive);
+    },
+    swap: async (send: Memory, receive: Memory): Promise<void> => {
+      const { address, byte } = this.#mpi;
+      const message = (memory: Memory) => [address(memory), memory.length, byte, 1 - this.rank, 0, this.#forAllgather];
+      await Promise.all([
+        this.#start('MPI_Irecv', message(receive), receive),
+        this.#start('MPI_Isend', message(send), send),
+      ]);
     },
   };
 
@@ -126,9 +153,9 @@ class MpiCommunicator implements Communicator {
 
   /** Starts a call whose last argument is where its request is put. */
   #start(
-    name: 'MPI_Ialltoall' | 'MPI_Iallgather' | 'MPI_Ibcast',
+    name: 'MPI_Ialltoall' | 'MPI_Iallgather' | 'MPI_Ibcast' | 'MPI_Isend' | 'MPI_Irecv',
     args: readonly Word[],
-    ...memory: Bytes[]
+    ...memory: Memory[]
   ): Promise<void> {
     const request = new BigUint64Array(1);
     const requestAt = this.#mpi.address(request);
@@ -139,7 +166,7 @@ class MpiCommunicator implements Communicator {
     });
   }
 
-  #through(channel: SharedChannel, send: Bytes, receive: Bytes, own: boolean): Promise<void> {
+  #through(channel: SharedChannel, send: Memory, receive: Memory, own: Own): Promise<void> {
     const sent = channel.start(send, receive, own);
     this.#begin();
     return sent;
@@ -158,7 +185,7 @@ class MpiCommunicator implements Communicator {
   }
 
   readonly #poll = (): void => {
-    const until = this.#rests ? 0 : performance.now() + SPIN;
+    const until = this.#rests || this.#waiting.length === 0 ? 0 : performance.now() + SPIN;
     while (!this.#look() && performance.now() < until);
     this.#polling = !this.#idle;
     if (!this.#polling) return;
@@ -216,17 +243,12 @@ class MpiCommunicator implements Communicator {
     const clear = whole[this.rank] as Bytes;
     clear.fill(0);
     call.MPI_Barrier(here); // nothing is posted before all are clear
-    return {
-      alltoall: new SharedChannel(
-        this.rank,
-        whole.map((all) => all.subarray(0, CHANNEL_BYTES)),
-        false,
-      ),
-      allgather: new SharedChannel(
-        this.rank,
-        whole.map((all) => all.subarray(CHANNEL_BYTES)),
-        true,
-      ),
+    // Where there are cores they copy, and this thread records the backward meanwhile.
+    const copy = this.#rests ? this.#mpi.copies.here : this.#mpi.copies.elsewhere;
+    const channel = (first: number, toAll: boolean) => {
+      const memory = whole.map((all) => all.subarray(first, first + CHANNEL_BYTES));
+      return new SharedChannel(this.rank, memory, toAll, copy);
     };
+    return { alltoall: channel(0, false), allgather: channel(CHANNEL_BYTES, true) };
   }
 }

@@ -1,6 +1,7 @@
 import type { LibraryHandle } from 'koffi';
-import { ParallelError } from './communicator.ts';
+import { type Memory, ParallelError, type Region } from './communicator.ts';
 import type { Launch } from './launcher.node.ts';
+import type { Copy, Part } from './shared_channel.ts';
 
 /** Where the libraries lie, by what answers whom: those of Open MPI, and those with MPICH's binary interface. */
 const LIBRARIES = {
@@ -28,9 +29,13 @@ export interface MpiLibrary {
   readonly noStatus: Word;
   /** Bytes of a handle in memory: MPICH's are int, Open MPI's are addresses. */
   readonly handleBytes: 4 | 8;
-  readonly address: (memory: ArrayBufferView) => bigint;
+  readonly address: (memory: ArrayBufferView | Region) => bigint;
   /** Memory of MPI's at an address, as long as MPI has it. */
   readonly memory: (at: bigint, bytes: number) => Uint8Array<ArrayBuffer>;
+  /** Copies bytes, on this thread or on another. Both memories stay where they are until it is done. */
+  readonly copies: { readonly here: Copy; readonly elsewhere: Copy };
+  /** The first `size` bytes of a mapped buffer. @throws ParallelError where JavaScript is given a copy of them. */
+  readonly mapped: (buffer: GPUBuffer, size: number) => Memory;
   readonly call: { readonly [name in keyof typeof SIGNATURES]: Call };
 }
 
@@ -50,6 +55,8 @@ const SIGNATURES = {
   MPI_Ialltoall: 'PIHPIHHP',
   MPI_Iallgather: 'PIHPIHHP',
   MPI_Ibcast: 'PIHIHP',
+  MPI_Isend: 'PIHIIHP',
+  MPI_Irecv: 'PIHIIHP',
   MPI_Test: 'PPP',
 } as const;
 
@@ -106,6 +113,8 @@ function bind(koffi: Koffi, library: LibraryHandle): MpiLibrary {
       ) as Call,
     ]),
   );
+  const address = (memory: ArrayBufferView | Region) =>
+    ArrayBuffer.isView(memory) ? koffi.address(memory) : memory.at;
   return {
     version:
       /^(Open MPI v[\w.]+)|^MPICH Version:\s*([\w.]+)/
@@ -120,8 +129,61 @@ function bind(koffi: Koffi, library: LibraryHandle): MpiLibrary {
     byHost: open ? 0 : 1,
     noStatus: open ? null : 1n,
     handleBytes: open ? 8 : 4,
-    address: (memory) => koffi.address(memory),
+    address,
     memory: (at, bytes) => new Uint8Array(koffi.view(at, bytes)),
+    copies: copies(library, address),
+    mapped: mappedRegions(address),
     call: call as MpiLibrary['call'],
+  };
+}
+
+/** Copies by koffi's threads, of which so many can wait (`max_async_calls`). */
+const MOST_COPIES = 192;
+
+/** Copies by memcpy, which every MPI is linked to: on this thread, or, unless too many wait, on another. */
+function copies(library: LibraryHandle, address: MpiLibrary['address']): { here: Copy; elsewhere: Copy } {
+  const memcpy = library.func('memcpy', 'void *', ['void *', 'void *', 'size_t']);
+  const place = ([of, first]: Part) => address(of) + BigInt(first);
+  let waiting = 0;
+  const here: Copy = (to, from, bytes, done) => {
+    memcpy(place(to), place(from), bytes);
+    done();
+  };
+  const elsewhere: Copy = (to, from, bytes, done) => {
+    if (waiting >= MOST_COPIES) return here(to, from, bytes, done);
+    waiting++;
+    memcpy.async(place(to), place(from), bytes, (error: Error | null) => {
+      if (error) throw error;
+      waiting--;
+      done();
+    });
+  };
+  return { here, elsewhere };
+}
+
+/** Bytes of a range that says where a mapped buffer is. */
+const EDGE = 8;
+
+/**
+ * Says where the first bytes of mapped buffers are. V8 takes all of a mapped range for memory of its own, and collects garbage for tens of
+ * milliseconds once ranges have come to more than its heap may grow by; so only the first bytes are asked for, and, once for each
+ * buffer, the last.
+ */
+function mappedRegions(address: MpiLibrary['address']): MpiLibrary['mapped'] {
+  const inOnePiece = new WeakSet<GPUBuffer>();
+  return (buffer, size) => {
+    if (size < 2 * EDGE) return new Uint8Array(buffer.getMappedRange(0, size));
+    const edge = (at: number) => address(new Uint8Array(buffer.getMappedRange(at, EDGE)));
+    const at = edge(0);
+    if (!inOnePiece.has(buffer)) {
+      const last = buffer.size - EDGE - (buffer.size % EDGE);
+      if (edge(last) - at !== BigInt(last))
+        throw new ParallelError(
+          'JavaScript is given copies of mapped buffers here, not their memory',
+          'use a Node without pointer compression',
+        );
+      inOnePiece.add(buffer);
+    }
+    return { at, length: size };
   };
 }

@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor/index.ts';
+import { count, type FlatBuffers, type Tensor } from '../tensor/index.ts';
 
 /** How numbers are sent. */
 export type Wire = 'f32' | 'bf16';
@@ -20,16 +20,24 @@ const ALIGN = 128;
 /** Bytes of elements on the wire. */
 export const wireBytes = (wire: Wire, elements: number): number => elements * (wire === 'bf16' ? 2 : 4);
 
-/** Cuts flat buffers into pieces of `elements` at most, those at the end first: a backward is done with them first. */
-export function cutPieces(tensors: readonly Tensor[], wire: Wire, elements: number, ranks: number): Piece[] {
+/**
+ * Cuts flat buffers into pieces of `elements` at most, in the order in which a backward is done with them: a piece comes after those of later
+ * parameters, in the order in which the network names them.
+ */
+export function cutPieces({ chunks, layout }: FlatBuffers, wire: Wire, elements: number, ranks: number): Piece[] {
   const most = Math.max(ALIGN, Math.floor(elements / ALIGN) * ALIGN);
-  const pieces = tensors.flatMap((tensor) =>
+  const pieces = chunks.flatMap((tensor, chunk) =>
     Array.from({ length: Math.ceil(tensor.count / most) }, (_, i) => {
       const first = i * most;
-      return pieceOf(tensor, first, Math.min(most, tensor.count - first), wire, ranks);
+      const piece = pieceOf(tensor, first, Math.min(most, tensor.count - first), wire, ranks);
+      const [from, end] = [4 * first, 4 * (first + piece.count)];
+      const earliest = layout.places.findIndex(
+        (place) => place.chunk === chunk && place.offset < end && from < place.offset + 4 * count(place.shape),
+      );
+      return { piece, earliest };
     }),
   );
-  return pieces.reverse();
+  return pieces.sort((a, b) => b.earliest - a.earliest).map(({ piece }) => piece);
 }
 
 /** A range as a piece. */

@@ -1,57 +1,90 @@
-import type { Bytes } from './communicator.ts';
+import type { Bytes, Memory } from './communicator.ts';
 
-/** Bytes of one rank's part of a channel: counters, and a ring of slots that its messages go through. */
-const [COUNTERS, SLOT, SLOTS] = [2 ** 14, 2 ** 19, 4];
-export const CHANNEL_BYTES = COUNTERS + SLOTS * SLOT;
-/** Ranks that the counters have room for, each in a cache line of its own. */
-export const CHANNEL_RANKS = COUNTERS / 64 - 1;
+/** Bytes of one rank's part of a channel: its flags, and a ring of slots that its messages go through. */
+const [FLAGS, SLOT, SLOTS] = [2 ** 14, 2 ** 19, 8];
+export const CHANNEL_BYTES = FLAGS + SLOTS * SLOT;
+/** Words of a cache line: the flags that one rank writes in another's part have lines of their own. */
+const LINE = 16;
+/** Ranks that the flags have room for. */
+export const CHANNEL_RANKS = FLAGS / 4 / LINE - 1;
+
+/** Some bytes of a memory, from one on. */
+export type Part = readonly [of: Memory, first: number];
+
+/** Copies bytes, and says when they are there: before it returns, or later, from elsewhere. */
+export type Copy = (to: Part, from: Part, bytes: number, done: () => void) => void;
+
+/** Whether what a rank has for itself comes too; if not, its place is left as it is, or there is none. */
+export type Own = 'too' | 'left out' | 'others';
+
+/** A copy by the thread that asks for it, between arrays of JavaScript's. */
+export const copyNow: Copy = ([to, at], [from, first], bytes, done) => {
+  (to as Bytes).set((from as Bytes).subarray(first, first + bytes), at);
+  done();
+};
 
 /** A message of all ranks that is on its way. */
 interface Message {
-  readonly send: Bytes;
-  readonly receive: Bytes;
+  readonly send: Memory;
+  readonly receive: Memory;
+  /** Where what each rank sends is to begin. */
+  readonly places: readonly number[];
   /** Bytes that go to one rank. */
   readonly part: number;
   /** Of those, how many go through a slot at a time. */
   readonly each: number;
   readonly done: () => void;
-  /** Bytes of a part that were put into slots, and that were taken from those of each rank. */
+  /** Bytes of a part that were given to be put into slots, and to be taken from those of each rank. */
   sent: number;
   readonly taken: number[];
+  /** Copies that are not done yet. */
+  copies: number;
 }
 
 /**
  * Messages of one kind between ranks of one host, through memory that all of them see: each puts its own into a ring of slots, half a MiB at a
- * time, which stays in the cache, and takes those of the others. What was posted and taken is counted, by counters that wrap.
+ * time, and takes those of the others. A slot is flagged with the round in which it was filled, by each other rank with that in
+ * which it was emptied: rounds are compared for being the same, so they may wrap.
  */
 export class SharedChannel {
   readonly #rank: number;
-  /** Of each rank: how many slots it has posted, then how many of those each other has taken; and its slots. */
-  readonly #counters: readonly Int32Array[];
+  readonly #copy: Copy;
+  /** Of each rank: the rounds of its slots, in a line; then in a line for each rank those in which that one emptied them. */
+  readonly #flags: readonly Int32Array[];
   readonly #slots: readonly Bytes[];
   readonly #toAll: boolean;
   #messages: Message[] = [];
+  /** Slots that were given to be filled, and to be emptied of each rank, since the beginning. */
+  #filled = 0;
+  readonly #emptied: number[];
 
   /**
    * @param memory CHANNEL_BYTES of each rank, zeros at first.
    * @param toAll whether all get the same (allgather), or each a part of its own (alltoall).
    */
-  constructor(rank: number, memory: readonly Bytes[], toAll: boolean) {
+  constructor(rank: number, memory: readonly Bytes[], toAll: boolean, copy: Copy = copyNow) {
     this.#rank = rank;
-    this.#counters = memory.map(({ buffer, byteOffset }) => new Int32Array(buffer, byteOffset, COUNTERS / 4));
-    this.#slots = memory.map((bytes) => bytes.subarray(COUNTERS));
+    this.#copy = copy;
+    this.#flags = memory.map(({ buffer, byteOffset }) => new Int32Array(buffer, byteOffset, FLAGS / 4));
+    this.#slots = memory.map((bytes) => bytes.subarray(FLAGS));
+    this.#emptied = memory.map(() => 0);
     this.#toAll = toAll;
   }
 
-  /** Starts a message; `advance` brings it on. @param withOwn whether what this rank has for itself comes too. */
-  start(send: Bytes, receive: Bytes, withOwn = true): Promise<void> {
+  /** Starts a message; `advance` brings it on. */
+  start(send: Memory, receive: Memory, itsOwn: Own = 'too'): Promise<void> {
     const ranks = this.#slots.length;
     const part = this.#toAll ? send.length : send.length / ranks;
     const each = this.#toAll ? SLOT : Math.floor(SLOT / ranks / 64) * 64;
-    const own = this.#toAll ? send : send.subarray(this.#rank * part, (this.#rank + 1) * part);
-    if (withOwn) receive.set(own, this.#rank * part);
+    const places = this.#slots.map((_, from) => part * (itsOwn === 'others' && from > this.#rank ? from - 1 : from));
     return new Promise((done) => {
-      this.#messages.push({ send, receive, part, each, done, sent: 0, taken: this.#slots.map(() => 0) });
+      const taken = this.#slots.map(() => 0);
+      const message: Message = { send, receive, places, part, each, done, sent: 0, taken, copies: 0 };
+      this.#messages.push(message);
+      if (itsOwn !== 'too') return;
+      message.copies++;
+      const own = this.#rank * part;
+      this.#copy([receive, own], [send, this.#toAll ? 0 : own], part, () => void message.copies--);
     });
   }
 
@@ -77,51 +110,57 @@ export class SharedChannel {
     return this.#messages.length === 0;
   }
 
-  #isOver({ part, sent, taken }: Message): boolean {
-    return sent === part && taken.every((bytes, from) => from === this.#rank || bytes === part);
+  #isOver({ part, sent, taken, copies }: Message): boolean {
+    return copies === 0 && sent === part && taken.every((bytes, from) => from === this.#rank || bytes === part);
   }
 
   #put(message: Message): boolean {
     const { send, part, each, sent: before } = message;
-    const [counters, slots] = [this.#counters[this.#rank] as Int32Array, this.#slots[this.#rank] as Bytes];
+    const [flags, slots] = [this.#flags[this.#rank] as Int32Array, this.#slots[this.#rank] as Bytes];
+    const others = this.#slots.flatMap((_, rank) => (rank === this.#rank ? [] : [rank]));
     while (message.sent < part) {
-      const posted = Atomics.load(counters, 0);
-      const isFree = this.#slots.every(
-        (_, by) => by === this.#rank || ((posted - Atomics.load(counters, 16 + 16 * by)) | 0) < SLOTS,
-      );
-      if (!isFree) break;
-      const at = slotOf(posted);
-      const bytes = Math.min(each, part - message.sent);
-      if (this.#toAll) slots.set(send.subarray(message.sent, message.sent + bytes), at);
-      else
-        this.#slots.forEach((_, to) => {
-          const from = to * part + message.sent;
-          if (to !== this.#rank) slots.set(send.subarray(from, from + bytes), at + to * each);
-        });
+      const { slot, at, round } = placeOf(this.#filled);
+      if (others.some((by) => Atomics.load(flags, LINE * (1 + by) + slot) !== ((round - 1) | 0))) break;
+      const [first, bytes] = [message.sent, Math.min(each, part - message.sent)];
+      const parts = this.#toAll ? [0] : others;
+      let left = parts.length;
+      const done = () => {
+        message.copies--;
+        if (--left === 0) Atomics.store(flags, slot, round);
+      };
+      message.copies += left;
+      for (const to of parts) this.#copy([slots, at + to * each], [send, to * part + first], bytes, done);
       message.sent += bytes;
-      Atomics.store(counters, 0, (posted + 1) | 0);
+      this.#filled++;
     }
     return message.sent > before;
   }
 
   #take(message: Message, from: number): boolean {
-    const { receive, part, each, taken } = message;
-    const before = taken[from] as number;
-    const [counters, slots] = [this.#counters[from] as Int32Array, this.#slots[from] as Bytes];
-    const mine = 16 + 16 * this.#rank;
+    const { receive, places, part, each, taken } = message;
+    const [place, before] = [places[from] as number, taken[from] as number];
+    const [flags, slots] = [this.#flags[from] as Int32Array, this.#slots[from] as Bytes];
     while ((taken[from] as number) < part) {
-      const count = Atomics.load(counters, mine);
-      if (Atomics.load(counters, 0) === count) break; // nothing more was posted
-      const at = slotOf(count) + (this.#toAll ? 0 : this.#rank * each);
+      const count = this.#emptied[from] as number;
+      const { slot, at, round } = placeOf(count);
+      if (Atomics.load(flags, slot) !== round) break; // it is not filled yet
+      const first = at + (this.#toAll ? 0 : this.#rank * each);
       const have = taken[from] as number;
       const bytes = Math.min(each, part - have);
-      receive.set(slots.subarray(at, at + bytes), from * part + have);
+      message.copies++;
+      this.#copy([receive, place + have], [slots, first], bytes, () => {
+        message.copies--;
+        Atomics.store(flags, LINE * (1 + this.#rank) + slot, round);
+      });
       taken[from] = have + bytes;
-      Atomics.store(counters, mine, (count + 1) | 0);
+      this.#emptied[from] = count + 1;
     }
     return (taken[from] as number) > before;
   }
 }
 
-/** Where the slot of a count begins. */
-const slotOf = (count: number): number => (count & (SLOTS - 1)) * SLOT;
+/** The slot that is the `count`-th to be filled, where it begins, and the round of it: 1 is the first. */
+const placeOf = (count: number) => {
+  const slot = count % SLOTS;
+  return { slot, at: slot * SLOT, round: (Math.floor(count / SLOTS) + 1) | 0 };
+};

@@ -14,7 +14,7 @@ import { testDevice } from '../gpu.ts';
 import { fine } from './small_module.ts';
 
 const WIDTH = 64; // a weight is a range of its own
-const LAYERS = 12;
+const LAYERS = 40;
 const STEPS = 6;
 
 const module: Module = {
@@ -30,6 +30,8 @@ const module: Module = {
 class Doubler implements Averager {
   /** Of each step, after how many ranges each call came, that of `finish` last. */
   readonly calls: number[][] = [];
+  /** In which steps it was told that its host is idle. */
+  readonly idles: number[] = [];
   readonly #workspace: Workspace;
   #ranges: Tensor[] = [];
   #copies: Tensor[] = [];
@@ -68,6 +70,10 @@ class Doubler implements Averager {
       const values = (await this.#workspace.read(copy)).map((v) => 2 * v);
       this.#workspace.device.queue.writeBuffer(buffer, offset, values);
     }
+  }
+
+  idle(): void {
+    this.idles.push(this.calls.length);
   }
 
   async any(said: boolean): Promise<boolean> {
@@ -113,10 +119,10 @@ async function train(averaged: boolean, parts: number) {
   for (let i = 0; i < STEPS; i++) await learner.step(parts === 1 ? steady : [...others, { ...steady, share: 2 }]);
   const losses = (await learner.metrics()).map(({ loss }) => loss);
   await learner.free();
-  const calls = averager?.calls ?? [];
+  const { calls, idles } = averager ?? { calls: [], idles: [] };
   const left = workspace.ledger.bytes().parameter;
   await workspace.dispose();
-  return { gradients, losses, calls, left };
+  return { gradients, losses, calls, idles, left };
 }
 
 it.each([[1], [3]])(
@@ -136,3 +142,20 @@ it.each([[1], [3]])(
     expect(left).toBe(0);
   },
 );
+
+it('an averager is told where its host waits for a long forward, from the second such step on', async () => {
+  const { queue } = await testDevice();
+  const done = queue.onSubmittedWorkDone.bind(queue);
+  const late = async () => {
+    await done();
+    await new Promise((over) => setTimeout(over, 25));
+    return undefined;
+  };
+  Object.defineProperty(queue, 'onSubmittedWorkDone', { value: late, configurable: true });
+  try {
+    // The fourth step is the first that is known.
+    expect((await train(true, 1)).idles).toEqual([5, 6]);
+  } finally {
+    Reflect.deleteProperty(queue, 'onSubmittedWorkDone');
+  }
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { firstAlone } from '../../src/parallel/agree.ts';
-import { ALONE, type Communicator } from '../../src/parallel/communicator.ts';
+import { ALONE, type Bytes, type Communicator } from '../../src/parallel/communicator.ts';
 
 /** Ranks of one process, which hear each other. */
 function ranksOf(size: number): Communicator[] {
@@ -11,7 +11,8 @@ function ranksOf(size: number): Communicator[] {
       ...ALONE,
       rank,
       size,
-      allgather: async (send, receive) => {
+      allgather: async (given, into) => {
+        const [send, receive] = [given, into] as [Bytes, Bytes];
         const own = (rounds[round++] ??= { sent: [], done: [] });
         own.sent[rank] = send.slice();
         await new Promise<void>((done) => {

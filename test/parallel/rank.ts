@@ -4,6 +4,8 @@ import { endRanks, joinRanks, leaveRanks, ranks } from '../../src/cli/ranks.ts';
 import { openNodeDevice } from '../../src/device/node.ts';
 import { restWhileWaiting } from '../../src/device/rests.node.ts';
 import { anyOf, broadcastText, gatherTexts } from '../../src/parallel/agree.ts';
+import type { Communicator } from '../../src/parallel/communicator.ts';
+import { copiedElsewhere } from './copied.ts';
 import { exchanged } from './exchanged.ts';
 import { localRounds } from './local_rounds.ts';
 import { configOf, LOCAL, sourceOf, trainIn } from './training.ts';
@@ -20,6 +22,18 @@ const HOW = {
   local: LOCAL,
 } as const;
 
+/** The sums of what the other rank sent, through shared memory and by MPI's own messages. */
+async function swapped(all: Communicator): Promise<number[]> {
+  const ways = [all, all.plain as Pick<Communicator, 'swap'>];
+  return Promise.all(
+    ways.map(async (by) => {
+      const receive = new Uint8Array(1_000_001);
+      await by.swap(new Uint8Array(receive.length).fill(1 + all.rank), receive);
+      return receive.reduce((sum, byte) => sum + byte, 0);
+    }),
+  );
+}
+
 async function run(task: string, device: GPUDevice): Promise<void> {
   const [first, where = ''] = task.split(':') as [string, string?];
   const [what, ...how] = first.split('+') as [string, ...(keyof typeof HOW)[]];
@@ -29,6 +43,8 @@ async function run(task: string, device: GPUDevice): Promise<void> {
   else if (what === 'rounds') save(where, await localRounds(all, device));
   else if (what === 'exchange')
     save(where, { f32: await exchanged(all, device, 'f32'), bf16: await exchanged(all, device, 'bf16') });
+  else if (what === 'swap') save(where, await swapped(all));
+  else if (what === 'copies') save(where, await copiedElsewhere());
   else if (what === 'resume') save(where, await trainIn(`${folder}/${where}`, all, device, { config, resume: true }));
   else if (what === 'batches') {
     const source = sourceOf(config, all);

@@ -60,6 +60,8 @@ describe.runIf(mpiVersion)('ranks', () => {
     await together(
       2,
       'talk:talk',
+      'copies:copied',
+      'swap:swapped',
       'exchange:exchanged by two',
       'batches:batches of two',
       'train:two',
@@ -88,6 +90,14 @@ describe.runIf(mpiVersion)('ranks', () => {
     for (const rank of [0, 1])
       expect(told('talk', rank)).toMatchObject({ heard: 'from 0', texts: ['', 'aaa'], none: false, any: true });
     expect(told<{ engine: string }>('talk', 0).engine).toMatch(/^(Open MPI|MPICH) v\d/);
+  });
+
+  it('of two get what the other sends', () => {
+    for (const rank of [0, 1]) expect(told('swapped', rank)).toEqual([1, 2].map(() => 1_000_001 * (2 - rank)));
+  });
+
+  it('can have other threads copy what goes through the memory of all', () => {
+    for (const rank of [0, 1]) expect(told('copied', rank)).toBe(0);
   });
 
   it.each([2, 3])('%i come to the mean of what they had, whatever the pieces and their shares', (size) => {

@@ -1,29 +1,37 @@
 import { expect, it } from 'vitest';
-import { CHANNEL_BYTES, SharedChannel } from '../../src/parallel/shared_channel.ts';
+import { CHANNEL_BYTES, type Copy, copyNow, SharedChannel } from '../../src/parallel/shared_channel.ts';
 
 /** Numbers that tell sender, receiver and place. */
 const byte = (message: number, from: number, to: number, i: number) =>
   (message * 83 + from * 31 + to * 7 + i * 13) % 251;
 
-/** Channels of several ranks on one memory, their counters almost where they wrap. */
-function channels(ranks: number, toAll: boolean): SharedChannel[] {
+/** Channels of several ranks on one memory. */
+function channels(ranks: number, toAll: boolean, copy?: Copy): SharedChannel[] {
   const memory = Array.from({ length: ranks }, () => new Uint8Array(CHANNEL_BYTES));
-  for (const { buffer } of memory)
-    for (const at of Array.from({ length: ranks + 1 }, (_, i) => 16 * i)) new Int32Array(buffer)[at] = 2 ** 31 - 2;
-  return memory.map((_, rank) => new SharedChannel(rank, memory, toAll));
+  return memory.map((_, rank) => new SharedChannel(rank, memory, toAll, copy));
+}
+
+/** Copies that are made later, in any order. */
+function copiesLater() {
+  const waiting: (() => void)[] = [];
+  const copy: Copy = (...given) => void waiting.push(() => copyNow(...given));
+  const make = (turn: number) => waiting.splice(turn % Math.max(1, waiting.length), 1)[0]?.();
+  return { copy, make };
 }
 
 it.each([
-  [2, false],
-  [3, false],
-  [3, true],
-  [8, false],
-  [8, true],
+  [2, false, false],
+  [2, true, true],
+  [3, false, true],
+  [3, true, false],
+  [8, false, false],
+  [8, true, true],
 ])(
-  '%i ranks get what each other sent, several messages at a time, whoever comes when (to all: %s)',
-  async (ranks, toAll) => {
-    const all = channels(ranks, toAll);
-    const sizes = [1, 0, 300_001, 64, 600_000]; // bytes to one rank: many slots, less than one, none
+  '%i ranks get what each other sent, several messages at a time, whoever comes when (to all: %s, copied later: %s)',
+  async (ranks, toAll, later) => {
+    const { copy, make } = copiesLater();
+    const all = channels(ranks, toAll, later ? copy : undefined);
+    const sizes = [1, 0, 300_001, 64, 9_600_000 / ranks]; // bytes to one rank: all slots twice, less than one, none
     const received: Uint8Array[][] = all.map(() => []);
     const over = all.flatMap((channel, from) =>
       sizes.map((part, message) => {
@@ -39,6 +47,7 @@ it.each([
     for (let i = 0; i < 1e5 && all.some((channel) => !channel.idle); i++) {
       turn = (turn * 48271) % 2147483647;
       all[turn % ranks]?.advance();
+      make(turn >> 8);
     }
     expect(all.every((channel) => channel.idle)).toBe(true);
     await Promise.all(over);
@@ -58,7 +67,11 @@ it('a message without what a rank has for itself leaves its place as it is', asy
     const all = channels(2, toAll);
     const received = all.map(() => new Uint8Array(200).fill(255));
     const over = all.map((channel, rank) =>
-      channel.start(new Uint8Array(toAll ? 100 : 200).fill(rank), received[rank] as Uint8Array<ArrayBuffer>, false),
+      channel.start(
+        new Uint8Array(toAll ? 100 : 200).fill(rank),
+        received[rank] as Uint8Array<ArrayBuffer>,
+        'left out',
+      ),
     );
     while (all.some((channel) => !channel.idle)) for (const channel of all) channel.advance();
     await Promise.all(over);
@@ -66,5 +79,19 @@ it('a message without what a rank has for itself leaves its place as it is', asy
       expect(new Set(receive.subarray(100 * rank, 100 * rank + 100))).toEqual(new Set([255]));
       expect(new Set(receive.subarray(100 - 100 * rank, 200 - 100 * rank))).toEqual(new Set([1 - rank]));
     }
+  }
+});
+
+it('what a rank has for itself needs no place', async () => {
+  const all = channels(3, true);
+  const received = all.map(() => new Uint8Array(200));
+  const over = all.map((channel, rank) =>
+    channel.start(new Uint8Array(100).fill(rank), received[rank] as Uint8Array<ArrayBuffer>, 'others'),
+  );
+  while (all.some((channel) => !channel.idle)) for (const channel of all) channel.advance();
+  await Promise.all(over);
+  for (const [rank, receive] of received.entries()) {
+    const others = [0, 1, 2].filter((from) => from !== rank);
+    expect([...receive]).toEqual(others.flatMap((from) => Array(100).fill(from)));
   }
 });
