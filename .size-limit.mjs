@@ -24,7 +24,7 @@ const FAMILIES = {
   columns: '8 kB',
   combine: '8.5 kB',
   conv: '18.5 kB',
-  conv_matrix: '16.75 kB',
+  conv_matrix: '17 kB',
   embedding: '9.75 kB',
   filter: '8.75 kB',
   group_norm: '11.5 kB',
@@ -53,12 +53,12 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '98 kB'],
-  ops: ['autograd/index', '107 kB'],
+  kernels: ['kernels/index', '98.25 kB'],
+  ops: ['autograd/index', '108 kB'],
   nn: ['nn/index', '137.5 kB'],
-  models: ['models/index', '127.5 kB'],
-  ucgm: ['ucgm/index', '64 kB'],
-  run: ['run/index', '250 kB'],
+  models: ['models/index', '127.75 kB'],
+  ucgm: ['ucgm/index', '64.25 kB'],
+  run: ['run/index', '251.25 kB'],
 };
 
 /** Kernels as `ucgm kernel` writes them, with their runtime and WGSL: options and dims, and the most that each may take. */
@@ -106,5 +106,5 @@ export default [
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ALONE).map(([name, asked]) => written(name, asked)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '256 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '257 kB', gzip: true },
 ];
