@@ -1,7 +1,6 @@
 /**
  * The wire alone: npx tsx bench/wire.ts [--ranks 2] [--mb 66,132] [--times 7] [--device] [--share-device].
- * Starts itself by mpirun, and prints for a reduce-scatter and an allgather of so many bytes between ranks of this host, in GB/s that each rank
- * sends and gets: MPI_Alltoall twice; our messages whole; our messages in the pieces of an exchange; with --device the exchange itself, of
+ * Starts itself by mpirun, and prints for an exchange of so many bytes between ranks of this host, in GB/s that each rank sends and gets: MPI_Alltoall twice; our messages whole; our messages in the pieces of an exchange; with --device the exchange itself, of
  * gradients on each rank's device. The best of some times, which all ranks begin together; the machine is named.
  */
 import { spawnSync } from 'node:child_process';
@@ -49,14 +48,23 @@ async function best(works: readonly (() => void | Promise<void>)[]): Promise<num
   return least;
 }
 
-/** Both messages of an exchange, in so many pieces, each of which waits for its own, so many at once. */
-function inPieces(by: Pick<Communicator, 'alltoall' | 'allgather'>, from: Uint8Array, to: Uint8Array, pieces: number) {
+/** The messages of an exchange, of two ranks one, in so many pieces, each of which waits for its own, so many at once. */
+function inPieces(
+  by: Pick<Communicator, 'alltoall' | 'allgather' | 'swap'>,
+  from: Uint8Array,
+  to: Uint8Array,
+  pieces: number,
+) {
   const { size } = ranks();
   const each = from.length / pieces;
   const piece = (of: Uint8Array, i: number) => of.subarray(i * each, (i + 1) * each) as Uint8Array<ArrayBuffer>;
   return async () => {
     const ways = Array.from({ length: Math.min(LANES, pieces) }, async (_, lane) => {
       for (let i = lane; i < pieces; i += LANES) {
+        if (size === 2) {
+          await by.swap(piece(from, i), piece(to, i));
+          continue;
+        }
         await by.alltoall(piece(from, i), piece(to, i), false);
         await by.allgather(piece(to, i).subarray(0, each / size), piece(from, i), false);
       }
@@ -109,7 +117,7 @@ async function measure(): Promise<void> {
       ['messages whole', inPieces(ranks(), from, to, 1)],
       [`messages in ${PIECES} pieces`, inPieces(ranks(), from, to, PIECES)],
     ];
-    if (plain) works.push([`MPI_Ialltoall in ${PIECES} pieces`, inPieces(plain, from, to, PIECES)]);
+    if (plain) works.push([`MPI's own, nonblocking, in ${PIECES} pieces`, inPieces(plain, from, to, PIECES)]);
     if (onDevice) works.push(['exchange of gradients on a device', onDevice.run]);
     const times = await best(works.map(([, work]) => work));
     for (const [i, [what]] of works.entries()) {
