@@ -1,6 +1,7 @@
 /**
  * The wire alone: npx tsx bench/wire.ts [--ranks 2] [--mb 66,132] [--times 7] [--device] [--share-device].
- * Starts itself by mpirun, and prints for an exchange of so many bytes between ranks of this host, in GB/s that each rank sends and gets: MPI_Alltoall twice; our messages whole; our messages in the pieces of an exchange; with --device the exchange itself, of
+ * Starts itself by mpirun, and prints for an exchange of so many bytes between ranks of this host, in GB/s that each rank sends and gets:
+ * MPI_Alltoall twice; our messages whole; our messages in the pieces of an exchange; with --device the exchange itself, of
  * gradients on each rank's device. The best of some times, which all ranks begin together; the machine is named.
  */
 import { spawnSync } from 'node:child_process';

@@ -1,7 +1,8 @@
 /**
  * Convolutions 3 x 3 beside the product that they are: `npx tsx bench/lab/conv.ts [shape]`, a plain substring of 16x64x64x192to192. In
  * TFLOP/s, the median of nine spans by the device's clock: matmul of the same m, n and k, undivided, conv2d as it is chosen and by other
- * tiles; then both on subgroup matrices where the device has them, of operands stored as f16. Each is compared with what the first of its kind made.
+ * tiles; then both on subgroup matrices where the device has them, of operands stored as f16. Convolutions are compared with the first of
+ * their kind.
  */
 import { adapterName, readBuffer } from '../../src/device/index.ts';
 import { openNodeDevice } from '../../src/device/node.ts';
@@ -42,7 +43,8 @@ function noise(length: number, half: boolean): GPUBuffer {
   return buffer;
 }
 
-async function versions(o: ConvSizes, half: boolean): Promise<Version[]> {
+/** The versions of a shape, and what all write to; none on matrices where the shape has none. */
+async function versions(o: ConvSizes, half: boolean): Promise<{ made: Version[]; out: GPUBuffer }> {
   const { forward: dims } = convDims(o);
   const [x, weight] = [noise(o.batch * o.height * o.width * o.channels, half), noise(dims.n * dims.k, half)];
   const out = device.createBuffer({ size: 4 * dims.m * dims.n, usage: 0x80 | 0x4 | 0x8 });
@@ -56,7 +58,7 @@ async function versions(o: ConvSizes, half: boolean): Promise<Version[]> {
   const product = { m: dims.m, n: dims.n, k: dims.k };
   if (half) {
     const chosen = chooseMatrixConv(dims, caps);
-    if (!chosen) return [];
+    if (!chosen) return { made, out };
     const { splits: _, kChunk: __, ...tile } = chooseMatrixMatmul(product, 'f16', caps);
     const whole = matrixMatmul.create(device, { layout: 'nt', dtype: 'f16', outDtype: 'f32', tile } as never);
     await add('matmul', whole as never, { a, b: weight }, product, false);
@@ -64,7 +66,7 @@ async function versions(o: ConvSizes, half: boolean): Promise<Version[]> {
       const kernel = matrixConv2d.create(device, { dtype: 'f16', weightDtype: 'f16', tile });
       await add(`conv2d ${JSON.stringify(tile)}`, kernel as never, { x, weight }, dims, true);
     }
-    return made;
+    return { made, out };
   }
   await add('matmul', matmul.create(device, { layout: 'nt' }, product) as never, { a, b: weight }, product, false);
   const chosen = chooseConv(dims, caps);
@@ -74,14 +76,15 @@ async function versions(o: ConvSizes, half: boolean): Promise<Version[]> {
     const kernel = conv2d.create(device, { tile });
     await add(`conv2d ${JSON.stringify(tile)}`, kernel as never, { x, weight }, dims, true);
   }
-  return made;
+  return { made, out };
 }
 
-async function firstOf(record: Version, out: GPUBuffer): Promise<Float32Array> {
+/** The first numbers that a version makes. */
+async function firstOf({ kernel, record }: Version, out: GPUBuffer): Promise<Float32Array> {
   const encoder = device.createCommandEncoder();
   encoder.clearBuffer(out);
   const pass = encoder.beginComputePass();
-  record.kernel.encode(pass, record.record);
+  kernel.encode(pass, record);
   pass.end();
   const part = device.createBuffer({ size: Math.min(out.size, 4 * CHECKED), usage: 0x4 | 0x8 });
   encoder.copyBufferToBuffer(out, 0, part, 0, part.size);
@@ -99,8 +102,8 @@ for (const o of [...CONV_BENCH, ...DECODERS]) {
   const { m, n, k } = convDims(o).forward;
   for (const half of [false, true]) {
     let first: Float32Array | undefined;
-    for (const version of await versions(o, half)) {
-      const out = buffers.at(-2) as GPUBuffer;
+    const { made, out } = await versions(o, half);
+    for (const version of made) {
       let worst = 0;
       if (version.compared) {
         const numbers = await firstOf(version, out);

@@ -89,16 +89,15 @@ export interface Matrices extends Pick<MatrixTile, 'tm' | 'tn'> {
 
 /**
  * The tile on subgroup matrices, and the parts of k where the caller can add them up (`split`), with which a GPU is done with `batch`
- * products [m, k] x [k, n] first. Pure. @param tuning of kernels that are no products of stored matrices.
+ * products [m, k] x [k, n] first. Pure. @param own tiles of a kernel that is no product of stored matrices.
  */
 export function cheapestMatrices(
   { m, n, k, batch = 1, split: mayBeSplit = true }: MatmulShape,
   precision: 'f16' | 'f32x3',
   caps: Caps,
-  tuning?: Pick<MatrixTuning, 'multiprocessors' | 'tiles'>,
+  own?: Pick<MatrixTuning, 'tiles'>,
 ): Matrices {
-  const { minSplitK, partial } = tuningOf(caps).matrix[precision];
-  const { multiprocessors, tiles } = tuning ?? tuningOf(caps).matrix[precision];
+  const { multiprocessors, minSplitK, partial, tiles } = { ...tuningOf(caps).matrix[precision], ...own };
   const fewest = mayBeSplit ? Math.max(1, Math.ceil(k / LONGEST_SUM)) : 1;
   const most = mayBeSplit ? Math.max(fewest, Math.min(MOST_SPLITS, Math.floor(k / minSplitK))) : 1;
   let best: Matrices | undefined;

@@ -25,8 +25,8 @@ export interface Tuning {
   };
   /** The same of products on subgroup matrices: tiles of 32 tm x 32 tn. */
   readonly matrix: { readonly [precision in 'f16' | 'f32x3']: MatrixTuning };
-  /** The same of convolutions on subgroup matrices that read halves in whole steps of a tap; their sums are not cut. */
-  readonly conv: Pick<MatrixTuning, 'multiprocessors' | 'tiles'>;
+  /** Tiles of convolutions on subgroup matrices that read halves in whole steps of a tap; all else is as of products in f16. */
+  readonly conv: Pick<MatrixTuning, 'tiles'>;
   /** Workgroups of 64 rows of tiled attention that it wants; with fewer, 32 rows are faster. */
   readonly attention: { readonly groups: number };
   /** Sums down columns: workgroups that keep it busy, and the fewest rows for which one is worth starting. */
@@ -89,7 +89,6 @@ const HOPPER: Tuning = {
     },
   },
   conv: {
-    multiprocessors: 132,
     tiles: [
       { tm: 4, tn: 4, atOnce: 1.35, rate: 1 },
       { tm: 4, tn: 2, atOnce: 1.7, rate: 0.7 },

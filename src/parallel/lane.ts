@@ -66,10 +66,10 @@ export class LaneKernels {
   readonly #dispatches: ReadonlyMap<Piece, Dispatches>;
 
   /**
-   * @param parts of how many of a piece's parts this rank makes the sum.
-   * @param inPlace whether a sum of bf16 goes where the piece is as it is sent, from where `unpack` takes it; else to `summed`.
+   * @param parts of how many of a piece's parts this rank makes the sum. Of all in bf16 it goes to `packed`, where `unpack` takes it; else to
+   * `summed`.
    */
-  constructor({ workspace, ranks, weights, pieces, name }: LaneUse, parts: number, inPlace: boolean) {
+  constructor({ workspace, ranks, weights, pieces, name }: LaneUse, parts: number) {
     this.#workspace = workspace;
     const largest = largestPart(pieces);
     const storage = (label: string, bytes: number) =>
@@ -77,7 +77,7 @@ export class LaneKernels {
     this.packed = storage('packed', ranks.size * largest);
     this.received = storage('to sum', ranks.size * parts * largest);
     this.summed = storage('summed', parts * largest);
-    this.#dispatches = new Map(pieces.map((piece) => [piece, this.#dispatchesOf(piece, weights, parts, inPlace)]));
+    this.#dispatches = new Map(pieces.map((piece) => [piece, this.#dispatchesOf(piece, weights, parts)]));
   }
 
   /** Resolves when all kernels are compiled. */
@@ -99,19 +99,15 @@ export class LaneKernels {
     for (const buffer of [this.packed, this.received, this.summed]) this.#workspace.ledger.destroy(buffer);
   }
 
-  #dispatchesOf(
-    { tensor, first, count, wire, part }: Piece,
-    weights: Tensor,
-    parts: number,
-    inPlace: boolean,
-  ): Dispatches {
+  #dispatchesOf({ tensor, first, count, wire, part }: Piece, weights: Tensor, parts: number): Dispatches {
     const { device } = this.#workspace;
     const bf16 = wire === 'bf16';
     const numbers = new Tensor([count], new Storage(tensor.buffer, tensor.offset + 4 * first, 4 * count));
     const [pack, unpack] = [wirePack.prepare(device), wireUnpack.prepare(device)];
     const sum = wireSum.prepare(device, { bf16 });
     const words = (parts * wireBytes(wire, part)) / 4;
-    const summing = { x: this.received, weights, out: bf16 && inPlace ? this.packed : this.summed };
+    const whole = parts === weights.count;
+    const summing = { x: this.received, weights, out: bf16 && whole ? this.packed : this.summed };
     return {
       pack: bf16 ? dispatch(pack, pack.bind({ x: numbers, out: this.packed }, { count })) : undefined,
       sum: dispatch(sum, sum.bind(summing, { ranks: weights.count, words })),

@@ -8,7 +8,10 @@ import { CHANNEL_BYTES, CHANNEL_RANKS, type Own, SharedChannel } from './shared_
 const RESTLESS = 2;
 const REST = 1;
 
-/** Milliseconds of a turn of the event loop that MPI has where there are cores: it moves messages only while it is asked. Those through shared memory come on by themselves. */
+/**
+ * Milliseconds of a turn of the event loop that MPI has where there are cores: it moves its own messages only while it is asked. Those through
+ * shared memory come on between two turns.
+ */
 const SPIN = 0.2;
 
 /** Bytes that one call sends to one rank at most: MPI counts in int. */

@@ -1,4 +1,3 @@
-import type { Workspace } from '../tensor/index.ts';
 import type { Communicator } from './communicator.ts';
 import { type Lane, LaneKernels, type LaneUse, largestPart, type Submit, type Turn } from './lane.ts';
 import { type Piece, wireBytes } from './pieces.ts';
@@ -9,7 +8,6 @@ import { Staging } from './staging.ts';
  * reduce-scatter and an allgather between two take, in one message, which waits for the device once.
  */
 export class PairLane implements Lane {
-  readonly #workspace: Workspace;
   readonly #ranks: Communicator;
   readonly #submit: Submit;
   readonly #kernels: LaneKernels;
@@ -19,10 +17,9 @@ export class PairLane implements Lane {
   constructor(use: LaneUse) {
     const { workspace, ranks, submit, pieces, name } = use;
     const largest = 2 * largestPart(pieces);
-    this.#workspace = workspace;
     this.#ranks = ranks;
     this.#submit = submit;
-    this.#kernels = new LaneKernels(use, 2, true);
+    this.#kernels = new LaneKernels(use, 2);
     this.#send = new Staging(workspace, `sent ${name}`, largest, 'out');
     this.#receive = new Staging(workspace, `received ${name}`, largest, 'into');
   }
@@ -61,6 +58,6 @@ export class PairLane implements Lane {
 
   free(): void {
     this.#kernels.free();
-    for (const { buffer } of [this.#send, this.#receive]) this.#workspace.ledger.destroy(buffer);
+    for (const staging of [this.#send, this.#receive]) staging.free();
   }
 }

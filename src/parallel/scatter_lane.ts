@@ -1,4 +1,3 @@
-import type { Workspace } from '../tensor/index.ts';
 import type { Communicator } from './communicator.ts';
 import { type Lane, LaneKernels, type LaneUse, largestPart, type Submit, type Turn, type Work } from './lane.ts';
 import { type Piece, wireBytes } from './pieces.ts';
@@ -8,7 +7,6 @@ import { copyAll, type Range, Staging } from './staging.ts';
  * A reduce-scatter and an allgather: each rank makes the sum of one part of a piece, which stays on its device, before it and after.
  */
 export class ScatterLane implements Lane {
-  readonly #workspace: Workspace;
   readonly #ranks: Communicator;
   readonly #submit: Submit;
   readonly #kernels: LaneKernels;
@@ -20,10 +18,9 @@ export class ScatterLane implements Lane {
   constructor(use: LaneUse) {
     const { workspace, ranks, submit, pieces, name } = use;
     const largest = largestPart(pieces);
-    this.#workspace = workspace;
     this.#ranks = ranks;
     this.#submit = submit;
-    this.#kernels = new LaneKernels(use, 1, false);
+    this.#kernels = new LaneKernels(use, 1);
     this.#send = new Staging(workspace, `sent ${name}`, ranks.size * largest, 'out');
     this.#receive = new Staging(workspace, `received ${name}`, ranks.size * largest, 'into');
     this.#own = new Staging(workspace, `own ${name}`, largest, 'out');
@@ -60,8 +57,7 @@ export class ScatterLane implements Lane {
 
   free(): void {
     this.#kernels.free();
-    for (const { buffer } of [this.#send, this.#receive, this.#own, this.#gather])
-      this.#workspace.ledger.destroy(buffer);
+    for (const staging of [this.#send, this.#receive, this.#own, this.#gather]) staging.free();
   }
 
   /** The piece's numbers, as they are when this is reached: those for the other ranks. */

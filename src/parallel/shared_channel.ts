@@ -14,14 +14,8 @@ export type Part = readonly [of: Memory, first: number];
 /** Copies bytes, and says when they are there: before it returns, or later, from elsewhere. */
 export type Copy = (to: Part, from: Part, bytes: number, done: () => void) => void;
 
-/** Whether what a rank has for itself comes too; if not, its place is left as it is, or there is none. */
+/** Whether what a rank has for itself comes too; if not, its place is left as it is, or there are places for the others alone. */
 export type Own = 'too' | 'left out' | 'others';
-
-/** A copy by the thread that asks for it, between arrays of JavaScript's. */
-export const copyNow: Copy = ([to, at], [from, first], bytes, done) => {
-  (to as Bytes).set((from as Bytes).subarray(first, first + bytes), at);
-  done();
-};
 
 /** A message of all ranks that is on its way. */
 interface Message {
@@ -62,7 +56,7 @@ export class SharedChannel {
    * @param memory CHANNEL_BYTES of each rank, zeros at first.
    * @param toAll whether all get the same (allgather), or each a part of its own (alltoall).
    */
-  constructor(rank: number, memory: readonly Bytes[], toAll: boolean, copy: Copy = copyNow) {
+  constructor(rank: number, memory: readonly Bytes[], toAll: boolean, copy: Copy) {
     this.#rank = rank;
     this.#copy = copy;
     this.#flags = memory.map(({ buffer, byteOffset }) => new Int32Array(buffer, byteOffset, FLAGS / 4));

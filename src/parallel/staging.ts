@@ -1,4 +1,4 @@
-import type { Workspace } from '../tensor/index.ts';
+import type { Ledger, Workspace } from '../tensor/index.ts';
 
 const MODES = { out: 0x1, into: 0x2 } as const; // MAP_READ, MAP_WRITE
 const USAGES = { out: 0x1 | 0x8, into: 0x2 | 0x4 } as const; // | COPY_DST, | COPY_SRC
@@ -6,12 +6,14 @@ const USAGES = { out: 0x1 | 0x8, into: 0x2 | 0x4 } as const; // | COPY_DST, | CO
 /** Memory of the host for messages out of the device, or into it. */
 export class Staging {
   readonly buffer: GPUBuffer;
+  readonly #ledger: Ledger;
   readonly #mode: number;
   #mapped: Promise<void>;
 
-  constructor(workspace: Workspace, label: string, bytes: number, way: 'out' | 'into') {
+  constructor({ ledger }: Workspace, label: string, bytes: number, way: 'out' | 'into') {
+    this.#ledger = ledger;
     this.#mode = MODES[way];
-    this.buffer = workspace.ledger.create('staging', label, bytes, USAGES[way], way === 'into');
+    this.buffer = ledger.create('staging', label, bytes, USAGES[way], way === 'into');
     this.#mapped = Promise.resolve();
   }
 
@@ -28,6 +30,10 @@ export class Staging {
 
   unmap(): void {
     this.buffer.unmap();
+  }
+
+  free(): void {
+    this.#ledger.destroy(this.buffer);
   }
 }
 

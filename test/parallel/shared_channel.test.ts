@@ -1,12 +1,18 @@
 import { expect, it } from 'vitest';
-import { CHANNEL_BYTES, type Copy, copyNow, SharedChannel } from '../../src/parallel/shared_channel.ts';
+import type { Bytes } from '../../src/parallel/communicator.ts';
+import { CHANNEL_BYTES, type Copy, SharedChannel } from '../../src/parallel/shared_channel.ts';
 
 /** Numbers that tell sender, receiver and place. */
 const byte = (message: number, from: number, to: number, i: number) =>
   (message * 83 + from * 31 + to * 7 + i * 13) % 251;
 
+const copyNow: Copy = ([to, at], [from, first], bytes, done) => {
+  (to as Bytes).set((from as Bytes).subarray(first, first + bytes), at);
+  done();
+};
+
 /** Channels of several ranks on one memory. */
-function channels(ranks: number, toAll: boolean, copy?: Copy): SharedChannel[] {
+function channels(ranks: number, toAll: boolean, copy = copyNow): SharedChannel[] {
   const memory = Array.from({ length: ranks }, () => new Uint8Array(CHANNEL_BYTES));
   return memory.map((_, rank) => new SharedChannel(rank, memory, toAll, copy));
 }
