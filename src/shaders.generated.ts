@@ -29544,6 +29544,106 @@ return select(bitcast<f32>(nan_bits), 1.0 / x, is_finite(x));
 export interface WeightNormFwd extends Same<typeof weight_norm_fwd_> {}
 export const weight_norm_fwd: WeightNormFwd = weight_norm_fwd_;
 
+const wire_mean_ = {
+  name: 'wire_mean',
+  entryPoint: 'main',
+  bindings: {
+    own: { binding: 0, access: 'read_write', element: 'u32' },
+    other: { binding: 1, access: 'read', element: 'u32' },
+    weights: { binding: 2, access: 'read', element: 'f32' },
+  },
+  uniform: { binding: 3, size: 8, fields: {
+    count: { type: 'u32', offset: 0 },
+    rank: { type: 'u32', offset: 4 },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    BF16: { kind: 'const', type: 'bool', default: false },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const BF16: bool = false;
+
+struct Dims {
+count: u32,
+rank: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> own: array<u32>;
+@group(0) @binding(1) var<storage, read> other: array<u32>;
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(3) var<uniform> dims: Dims;
+
+fn mean(mine: vec2u, theirs: vec2u) -> vec2f {
+let first = bitcast<vec2f>(select(theirs, mine, dims.rank == 0u));
+let second = bitcast<vec2f>(select(mine, theirs, dims.rank == 0u));
+return weights[0] * first + weights[1] * second;
+}
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let i = (wid.x + wid.y * groups.x) * WG + local;
+if (BF16) {
+if (i >= dims.count / 2u) {
+return;
+}
+let sent = bfloat_bits(vec4u(own[2u * i], own[2u * i + 1u], 0u, 0u)).xy << vec2u(16u);
+let sum = mean(sent, bfloat_spread(vec2u(other[i], 0u)).xy);
+let rounded = bfloat_bits(vec4u(bitcast<vec2u>(sum), 0u, 0u)).xy << vec2u(16u);
+own[2u * i] = rounded.x;
+own[2u * i + 1u] = rounded.y;
+} else if (i < dims.count) {
+own[i] = bitcast<u32>(mean(vec2u(own[i], 0u), vec2u(other[i], 0u)).x);
+}
+}
+
+
+
+
+
+fn bfloat_bits(x: vec4u) -> vec4u {
+let rounded = (x + vec4u(0x7fffu) + ((x >> vec4u(16u)) & vec4u(1u))) >> vec4u(16u);
+let quiet = (x >> vec4u(16u)) | vec4u(0x40u);
+return select(rounded, quiet, (x & vec4u(0x7fffffffu)) > vec4u(0x7f800000u));
+}
+
+
+
+
+
+
+
+
+fn bfloat_spread(words: vec2u) -> vec4u {
+let low = words << vec2u(16u);
+let high = words & vec2u(0xffff0000u);
+return vec4u(low.x, high.x, low.y, high.y);
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * wire_mean: own = weights[0] of the first of two ranks' numbers + weights[1] of the second's, of which `own` are this rank's and `other` what the
+ * other one sent: both make the same bits.
+ * Buffers: own [count] f32 by its bits, read and written; other [count] likewise, or, where BF16, [count / 2], two numbers a word (wire_pack),
+ * of an even count; weights [2] f32.
+ * Grid: a word of other an invocation.
+ * Precision: as wire_sum, in f32. With BF16 this rank's numbers are rounded as they were sent, and the sums once more.
+ */
+export interface WireMean extends Same<typeof wire_mean_> {}
+export const wire_mean: WireMean = wire_mean_;
+
 const wire_pack_ = {
   name: 'wire_pack',
   entryPoint: 'main',

@@ -42,3 +42,28 @@ export const wireSum = defineKernel({
   grid: (d, k) => groupsOf(d.words, k, 4),
   check: (d) => fours('words', d.words),
 });
+
+/** Of what the mean is taken. */
+export interface WireMeanOptions {
+  /** What was sent holds two numbers of bf16 a word, not one of f32. */
+  bf16: boolean;
+}
+
+/**
+ * `own = weights[0] x0 + weights[1] x1` of two ranks' numbers, in f32, in place. Buffers: own [count] f32, this rank's; other [count] f32 or
+ * [count / 2] pairs of bf16, what the other rank sent; weights [2] f32. `rank` is this one's, 0 or 1; count is even with bf16. See
+ * shaders/wire_mean.wgsl.
+ */
+export const wireMean = defineKernel({
+  shader: shaders.wire_mean,
+  options: group<WireMeanOptions>({ bf16: flag }),
+  knobs: (o: WireMeanOptions) => ({ BF16: o.bf16 }),
+  sizes: (d, k) => ({ own: d.count, other: k.BF16 ? d.count / 2 : d.count, weights: 2 }),
+  grid: (d, k) => groupsOf(k.BF16 ? d.count / 2 : d.count, k),
+  check: (d, k) => {
+    if (d.rank > 1) return { what: `rank is ${d.rank}`, fix: 'give 0 or 1; of more ranks use wireSum' };
+    return k.BF16 && d.count % 2 !== 0
+      ? { what: `count is ${d.count}`, fix: 'give an even one, with a zero at the end' }
+      : undefined;
+  },
+});

@@ -1,7 +1,7 @@
 import type { FlatBuffers, Tensor, Workspace } from '../tensor/index.ts';
 import { anyOf } from './agree.ts';
 import type { Communicator } from './communicator.ts';
-import { type Lane, LaneKernels, type Submit, type Turn, type Work } from './lane.ts';
+import type { Lane, Submit, Turn, Work } from './lane.ts';
 import { PairLane } from './pair_lane.ts';
 import { cutPieces, type Piece, pieceOf, type Wire } from './pieces.ts';
 import { ScatterLane } from './scatter_lane.ts';
@@ -88,11 +88,11 @@ export class GradientExchange {
     this.#submitWaiting();
   }
 
-  /** Sends the rest; resolves when the commands are submitted that bring the averages. */
-  async finish(): Promise<void> {
+  /** Sends the rest; resolves when the commands are submitted that bring the averages. @param meanwhile called while they are on their way. */
+  async finish(meanwhile?: () => Promise<void>): Promise<void> {
     this.#moreCome = false;
     this.send((this.#plan as Plan).pieces.length);
-    await Promise.all(this.#ways);
+    await Promise.all([...this.#ways, meanwhile?.()]);
   }
 
   /** Whether one rank at least says so. */
@@ -131,7 +131,7 @@ export class GradientExchange {
       const its = pieces.filter((_, i) => i % LANES === lane);
       return new OfLanes({ workspace, ranks, submit, weights, pieces: its, name: `by lane ${lane}` });
     });
-    await Promise.all([LaneKernels.compiled(workspace), workspace.ledger.check()]);
+    await Promise.all([OfLanes.compiled(workspace), workspace.ledger.check()]);
     return { pieces, lanes, weights };
   }
 

@@ -1,6 +1,7 @@
 import type { Communicator } from './communicator.ts';
-import { type Lane, LaneKernels, type LaneUse, largestPart, type Submit, type Turn, type Work } from './lane.ts';
+import type { Lane, LaneUse, Submit, Turn, Work } from './lane.ts';
 import { type Piece, wireBytes } from './pieces.ts';
+import { largestPart, ScatterKernels } from './scatter_kernels.ts';
 import { copyAll, type Range, Staging } from './staging.ts';
 
 /**
@@ -9,7 +10,7 @@ import { copyAll, type Range, Staging } from './staging.ts';
 export class ScatterLane implements Lane {
   readonly #ranks: Communicator;
   readonly #submit: Submit;
-  readonly #kernels: LaneKernels;
+  readonly #kernels: ScatterKernels;
   readonly #send: Staging;
   readonly #receive: Staging;
   readonly #own: Staging;
@@ -20,12 +21,15 @@ export class ScatterLane implements Lane {
     const largest = largestPart(pieces);
     this.#ranks = ranks;
     this.#submit = submit;
-    this.#kernels = new LaneKernels(use, 1);
+    this.#kernels = new ScatterKernels(use);
     this.#send = new Staging(workspace, `sent ${name}`, ranks.size * largest, 'out');
     this.#receive = new Staging(workspace, `received ${name}`, ranks.size * largest, 'into');
     this.#own = new Staging(workspace, `own ${name}`, largest, 'out');
     this.#gather = new Staging(workspace, `gathered ${name}`, ranks.size * largest, 'into');
   }
+
+  /** Resolves when its kernels are compiled. */
+  static readonly compiled = ScatterKernels.compiled;
 
   async exchange(piece: Piece, scatter: Turn, gather: Turn): Promise<void> {
     const part = wireBytes(piece.wire, piece.part);

@@ -1,4 +1,4 @@
-import { wirePack, wireSum, wireUnpack } from '../../src/kernels/wire.ts';
+import { wireMean, wirePack, wireSum, wireUnpack } from '../../src/kernels/wire.ts';
 import { nearestBfloat, randn, weightedRows } from '../reference/index.ts';
 import { type KernelCase, prepared } from './case.ts';
 
@@ -96,6 +96,39 @@ function sumCase(bf16: boolean, ranks: number, count: number, extra: Partial<Ker
   };
 }
 
+/** What a rank makes of its own numbers and the other's: of f32 any, of bf16 of `sumCase`'s kind. */
+function meanCase(bf16: boolean, rank: 0 | 1, count: number, extra: Partial<KernelCase> = {}): KernelCase {
+  return {
+    kernel: 'wireMean',
+    name: `${count} of rank ${rank}${bf16 ? ' bf16' : ''}`,
+    variant: bf16 ? 'bf16' : 'f32',
+    shape: [2, count],
+    tolerance: bf16 ? 0 : 1e-6,
+    toleranceFrom: bf16 ? 'sums that f32 holds exactly, rounded to the nearest' : 'f32 rounding of a sum of two, 8 ulp',
+    flops: 4 * count,
+    bytes: (bf16 ? 10 : 12) * count,
+    ...extra,
+    prepare: (device) => {
+      // Of bf16 of more bits than are sent: what is rounded is seen.
+      const x = Float32Array.from(randn(2 * count, 3), (v) => (bf16 ? Math.round(v * 1000) : v));
+      const weights = Float32Array.of(0.25, 0.75);
+      const sent = bf16 ? x.map(nearestBfloat) : x;
+      const [own, other] = [rank, 1 - rank].map((r) => r * count) as [number, number];
+      const sum = () => weightedRows(sent, weights);
+      const theirs = sent.slice(other, other + count);
+      return prepared(
+        wireMean.prepare(device, { bf16 }),
+        { count, rank },
+        {
+          inputs: { own: x.slice(own, own + count), other: bf16 ? words(theirs) : theirs, weights },
+          outputs: { own: count },
+          oracle: () => ({ own: bf16 ? Float32Array.from(sum(), nearestBfloat) : sum() }),
+        },
+      );
+    },
+  };
+}
+
 const BENCH = { benchOnly: true };
 
 export const wireCases: KernelCase[] = [
@@ -111,5 +144,9 @@ export const wireCases: KernelCase[] = [
     sumCase(bf16, 7, 4104),
     sumCase(bf16, 2, 65544),
     sumCase(bf16, 2, 2 ** 24, BENCH),
+    meanCase(bf16, 0, 262, { smoke: true }),
+    meanCase(bf16, 1, 2),
+    meanCase(bf16, 1, 65542),
+    meanCase(bf16, 1, 2 ** 24, BENCH),
   ]),
 ];
