@@ -43,9 +43,9 @@ class Measured implements Averager {
     this.#now.send(count);
   }
 
-  async finish(): Promise<void> {
+  async finish(meanwhile?: () => Promise<void>): Promise<void> {
     const start = performance.now();
-    await this.#now.finish();
+    await this.#now.finish(meanwhile);
     this.waited += performance.now() - start;
   }
 

@@ -28,15 +28,14 @@ import {
 } from './learner_options.ts';
 import { LocalSteps, wrongRound } from './local_steps.ts';
 import { LossScale } from './loss_scale.ts';
-import { firstBadParameter, NonFiniteError, refuseNonFinite } from './non_finite.ts';
+import { type NonFiniteError, refuseNonFinite, stepNotTaken } from './non_finite.ts';
 import { Optimizer } from './optimizer.ts';
-import { isSteady, Passes, type SteadyStep, type StepBody, type StepPart } from './passes.ts';
+import { Passes, partsOf, type SteadyStep, type StepBody, type StepPart } from './passes.ts';
 import { METRICS_KEPT, StepLog } from './step_log.ts';
-
-export type { SteadyStep, StepBody, StepPart } from './passes.ts';
-
 import type { StepMetrics } from './step_metrics.ts';
 import { hookWeights } from './weight_hook.ts';
+
+export type { SteadyStep, StepBody, StepPart } from './passes.ts';
 
 const OPTIONS = group<LearnerOptions>(LEARNER_OPTIONS, wrongNumbers);
 
@@ -79,6 +78,8 @@ export class Learner {
   #before: () => void = () => {};
   readonly #each: EachLoss;
   readonly #local: LocalSteps | undefined;
+  /** Of gradients. */
+  readonly #averager: LearnerOptions['averager'];
   readonly #passes: Passes;
 
   /** @throws LearnerError, OptimizerError, PrecisionError or TensorError for options, sizes or memory that do not fit. */
@@ -106,8 +107,9 @@ export class Learner {
     this.#loss = workspace.create('data', 'loss', [1]);
     this.#log = new StepLog(workspace);
     this.#each = new EachLoss(workspace);
-    const { localSteps } = options;
+    const { localSteps, averager } = options;
     this.#local = localSteps && new LocalSteps(workspace, this.weights.flat, localSteps);
+    this.#averager = localSteps ? undefined : averager;
     this.#passes = new Passes(workspace, this.#gradients, this.#loss, (body) => this.#pass(body));
   }
 
@@ -140,14 +142,9 @@ export class Learner {
    */
   async step(body: StepBody | SteadyStep | readonly StepPart[], control: StepControl = {}): Promise<void> {
     checkOptions(STEP_CONTROL, control, (what, fix) => new LearnerError(`step: ${what}`, fix));
-    const parts = typeof body === 'function' ? [] : Array.isArray(body) ? body : [body];
-    if (typeof body !== 'function' && (parts.length === 0 || !parts.every(isSteady)))
-      throw new LearnerError(
-        `the body of a step is ${typeof body}`,
-        'give (tape, weights) => loss, or { upload, record }, or parts { upload, record, share }',
-      );
+    const parts = typeof body === 'function' ? body : partsOf(body);
     await this.workspace.task(async () => {
-      await this.#step(typeof body === 'function' ? body : parts, control.signal);
+      await this.#step(parts, control.signal);
       if (this.#local?.endsAt(this.#steps)) await this.#endRound();
     });
   }
@@ -194,7 +191,7 @@ export class Learner {
     for (const follower of this.#followers) follower.begin();
     workspace.beginStep();
     // Each submit costs the host; an averager has its numbers sent while the rest is recorded.
-    if (behind && !this.options.averager) workspace.stream.hold();
+    if (behind && !this.#averager) workspace.stream.hold();
     this.#before = this.#mark();
     try {
       await this.#record(body);
@@ -215,30 +212,37 @@ export class Learner {
   }
 
   async #record(body: StepBody | readonly SteadyStep[]): Promise<void> {
-    const { workspace, options } = this;
-    const [{ stream }, { onGradients, onWeights }] = [workspace, options];
-    const averager = this.#local ? undefined : options.averager;
-    const weights = this.weights.flat.values;
+    const { workspace, lossScale } = this;
+    const [averager, { onGradients }] = [this.#averager, this.options];
     this.#halves.begin();
     const ranges = await averager?.begin(this.#gradients, this.#loss);
     if (typeof body === 'function') this.#pass(body);
     else await this.#passes.record(body, averager, ranges);
-    if (averager) await workspace.callback(() => averager.finish());
+    let rest: Promise<void> | undefined;
+    const update = () => (rest ??= this.#update());
+    if (averager) await workspace.callback(() => averager.finish(onGradients ? undefined : update));
     if (onGradients) await workspace.callback(() => onGradients(this.#gradients));
-    if (this.lossScale?.unsettled) {
-      await stream.flush({ goesOn: true }); // the device works on while the host waits for the step before
-      await this.lossScale.settle();
+    if (lossScale?.unsettled) await workspace.stream.flush({ goesOn: true }); // the device works on while the host waits
+    await update();
+  }
+
+  /** Records what follows on a step's gradients. */
+  async #update(): Promise<void> {
+    const { options, workspace, lossScale } = this;
+    const weights = this.weights.flat.values;
+    if (lossScale?.unsettled) {
+      await lossScale.settle();
       this.#before = this.#mark();
     }
-    stream.hold();
+    workspace.stream.hold();
     const clip = this.#clip.result;
     this.#clip.measure(this.#loss);
     // A hook comes between optimiser and average: only without one can they be one pass.
-    const fused = !onWeights && this.optimizer.fuses;
+    const fused = !options.onWeights && this.optimizer.fuses;
     const average = fused && !this.#local ? { values: this.#ema.values, decay: options.emaDecay } : undefined;
     this.module.force?.(workspace, this.weights, clip);
     this.optimizer.update(clip, average, fused ? this.#halves.copy : undefined);
-    if (onWeights) hookWeights(workspace, weights, clip, onWeights);
+    if (options.onWeights) hookWeights(workspace, weights, clip, options.onWeights);
     if (!fused && !this.#local) this.#ema.update(weights, options.emaDecay, clip);
     if (!fused) this.#halves.update();
     if (!this.#local) this.#averages.update(weights, clip);
@@ -250,8 +254,8 @@ export class Learner {
   /** Records zeroed gradients, the body and its backward. */
   #pass(body: StepBody): void {
     this.#gradients.clear();
-    const { checkpointing = false, precision = 'f32', averager } = this.options;
-    const how = { checkpointing, precision, sends: averager !== undefined && !this.#local };
+    const { checkpointing = false, precision = 'f32' } = this.options;
+    const how = { checkpointing, precision, sends: this.#averager !== undefined };
     const lossScale = this.lossScale && { lossScale: this.lossScale.state };
     const tape = new Tape(this.workspace, { record: true, ...how, ...lossScale });
     this.#walk(tape, body(tape, this.weights));
@@ -313,19 +317,15 @@ export class Learner {
   }
 
   /** Takes the numbers of the host back to the last sound step, and says why. */
-  async #stop({ step, loss, nonFinite }: StepMetrics): Promise<never> {
-    const sound = step - 1;
-    this.#back[sound % METRICS_KEPT]?.();
-    this.#steps = sound;
-    this.#looked = sound;
-    const weight = await firstBadParameter(this.weights.flat.values);
-    const gradient = weight ?? (await firstBadParameter(this.#gradients));
-    const where = weight ? `the weights ${weight} are not` : gradient ? `the gradient of ${gradient} is the first` : '';
-    this.#failure = new NonFiniteError(
-      `step ${step} was not taken: loss ${loss}, ${nonFinite} gradients not finite${where && `; ${where}`}; ` +
-        `the weights are those of step ${sound}`,
-      `restore an earlier checkpoint, and lower the learning rate or set maxGradNorm${this.lossScale ? ', or use precision f32' : ''}`,
-      { step, tensor: gradient, metrics: this.#unread.splice(0) },
+  async #stop(metrics: StepMetrics): Promise<never> {
+    this.#steps = metrics.step - 1;
+    this.#looked = this.#steps;
+    this.#back[this.#steps % METRICS_KEPT]?.();
+    this.#failure = await stepNotTaken(
+      metrics,
+      this.weights.flat,
+      this.#unread.splice(0),
+      this.lossScale !== undefined,
     );
     throw this.#failure;
   }

@@ -22,8 +22,12 @@ export interface Averager {
   begin(gradients: FlatBuffers, loss: Tensor): Promise<readonly Tensor[]>;
   /** The first `count` ranges have their numbers, all that writes them being submitted: they may be sent. */
   send(count: number): void;
-  /** Sends the rest. Resolves when the commands are submitted that put the averages in the place of all of them. */
-  finish(): Promise<void>;
+  /**
+   * Sends the rest. Resolves when the commands are submitted that put the averages in the place of all of them.
+   * @param meanwhile records what comes after, to be submitted then: for one that waits for the others and leaves the stream alone to call
+   * while it does, once. Where it was not called, the learner records when this resolves.
+   */
+  finish(meanwhile?: () => Promise<void>): Promise<void>;
   /** Called where the device has a long forward to make, and its host nothing to do. */
   idle?(): void;
   /** Whether one device at least says so: the same answer on all. Asked between two averagings. */

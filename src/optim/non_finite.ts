@@ -42,8 +42,29 @@ export function firstNonFinite(tensors: Iterable<readonly [string, Float32Array]
 }
 
 /** The first parameter of flat buffers that holds a number that is not finite. Waits for the GPU. */
-export async function firstBadParameter(buffers: FlatBuffers): Promise<string | undefined> {
-  return firstNonFinite(await buffers.read());
+async function firstBadParameter(buffers: FlatBuffers | undefined): Promise<string | undefined> {
+  return buffers && firstNonFinite(await buffers.read());
+}
+
+/** What is said of a step that was not taken. Waits for the GPU. @param unread metrics of the steps before. @param scaled its loss was. */
+export async function stepNotTaken(
+  { step, loss, nonFinite }: StepMetrics,
+  { values, gradients }: { readonly values: FlatBuffers; readonly gradients?: FlatBuffers | undefined },
+  unread: readonly StepMetrics[],
+  scaled: boolean,
+): Promise<NonFiniteError> {
+  const weight = await firstBadParameter(values);
+  const gradient = weight ?? (await firstBadParameter(gradients));
+  const where = weight
+    ? `; the weights ${weight} are not`
+    : gradient
+      ? `; the gradient of ${gradient} is the first`
+      : '';
+  return new NonFiniteError(
+    `step ${step} was not taken: loss ${loss}, ${nonFinite} gradients not finite${where}; the weights are those of step ${step - 1}`,
+    `restore an earlier checkpoint, and lower the learning rate or set maxGradNorm${scaled ? ', or use precision f32' : ''}`,
+    { step, tensor: gradient, metrics: unread },
+  );
 }
 
 /** @throws NonFiniteError naming the first tensor that is not finite. */

@@ -2,6 +2,7 @@ import type { Tape } from '../autograd/tape.ts';
 import type { NetworkWeights } from '../nn/weights.ts';
 import { type Command, type FlatBuffers, Section, type Tensor, touches, type Workspace } from '../tensor/index.ts';
 import { Accumulation } from './accumulation.ts';
+import { LearnerError } from './learner_error.ts';
 import type { Averager } from './learner_options.ts';
 
 /**
@@ -28,15 +29,26 @@ export interface StepPart extends SteadyStep {
   readonly share: number;
 }
 
-export function isSteady(step: SteadyStep | undefined): boolean {
-  return typeof step?.record === 'function' && typeof step.upload === 'function';
+/** The parts that a step is given as. @throws LearnerError for what is none. */
+export function partsOf(body: SteadyStep | readonly StepPart[]): readonly SteadyStep[] {
+  const parts: readonly (SteadyStep | undefined)[] = Array.isArray(body) ? body : [body];
+  if (parts.length > 0 && parts.every(isSteady)) return parts;
+  throw new LearnerError(
+    `the body of a step is ${typeof body}`,
+    'give (tape, weights) => loss, or { upload, record }, or parts { upload, record, share }',
+  );
 }
+
+const isSteady = (step: SteadyStep | undefined): step is SteadyStep =>
+  typeof step?.record === 'function' && typeof step.upload === 'function';
 
 /**
  * Commands of a submit of the backward of a known step, where its gradients are sent meanwhile: what is sent, and what comes of others, waits
  * for two of those submits, which take the host .2 ms each.
  */
 const COMMANDS = 20;
+/** Towards the end of a backward, of its last commands, those of a submit: what is sent last is what shows. */
+const [LAST, FEW] = [60, 8];
 
 /** Milliseconds of a wait for the forward from which on its host is called idle: it is over with what it does then in some ten. */
 const IDLE = 20;
@@ -109,9 +121,7 @@ export class Passes {
     const endsOf = (commands: readonly Command[]) => {
       ready = this.#ready.get(commands) ?? readyAt(commands, ranges);
       this.#ready.set(commands, ready);
-      const first = ready[0] ?? commands.length;
-      const parts = Math.ceil((commands.length - first) / COMMANDS);
-      return Array.from({ length: parts }, (_, i) => first + i * COMMANDS);
+      return endsBetween(ready[0] ?? commands.length, commands.length);
     };
     await this.#workspace.repeatInParts(section, whole, endsOf, async (given) => {
       const count = ready.filter((end) => end <= given).length;
@@ -154,4 +164,11 @@ function readyAt(commands: readonly Command[], ranges: readonly Tensor[]): numbe
     latest = Math.max(latest, commands.findLastIndex((command) => touches(command, range)) + 1);
     return latest;
   });
+}
+
+/** Where the parts of commands end, but the last: the first at `first`. */
+function endsBetween(first: number, length: number): number[] {
+  const ends: number[] = [];
+  for (let end = first; end < length; end += length - end > LAST ? COMMANDS : FEW) ends.push(end);
+  return ends;
 }

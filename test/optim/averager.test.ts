@@ -33,12 +33,15 @@ class Doubler implements Averager {
   /** In which steps it was told that its host is idle. */
   readonly idles: number[] = [];
   readonly #workspace: Workspace;
+  readonly #lets: boolean;
   #ranges: Tensor[] = [];
   #copies: Tensor[] = [];
   #sent = 0;
 
-  constructor(workspace: Workspace) {
+  /** @param lets the learner record what comes after, before it brings what is averaged. */
+  constructor(workspace: Workspace, lets: boolean) {
     this.#workspace = workspace;
+    this.#lets = lets;
   }
 
   async begin(gradients: FlatBuffers, loss: Tensor) {
@@ -63,12 +66,18 @@ class Doubler implements Averager {
     this.#workspace.device.queue.submit([encoder.finish()]);
   }
 
-  async finish(): Promise<void> {
+  async finish(meanwhile?: () => Promise<void>): Promise<void> {
     this.send(this.#ranges.length);
-    for (const [i, copy] of this.#copies.entries()) {
+    const read: Float32Array<ArrayBuffer>[] = [];
+    for (const copy of this.#copies) read.push(await this.#workspace.read(copy));
+    if (this.#lets) await meanwhile?.();
+    for (const [i, values] of read.entries()) {
       const { buffer, offset } = this.#ranges[i] as Tensor;
-      const values = (await this.#workspace.read(copy)).map((v) => 2 * v);
-      this.#workspace.device.queue.writeBuffer(buffer, offset, values);
+      this.#workspace.device.queue.writeBuffer(
+        buffer,
+        offset,
+        values.map((v) => 2 * v),
+      );
     }
   }
 
@@ -85,14 +94,24 @@ class Doubler implements Averager {
   }
 }
 
-async function train(averaged: boolean, parts: number) {
+interface How {
+  readonly parts?: number;
+  readonly lr?: number;
+  /** Looks at the gradients. */
+  readonly looks?: boolean;
+  readonly lets?: boolean;
+  readonly precision?: 'f32' | 'mixed';
+}
+
+async function train(averaged: boolean, { parts = 1, lr = 1e-9, looks = true, lets = false, precision = 'f32' }: How) {
   const workspace = new Workspace(await testDevice());
-  const averager = averaged ? new Doubler(workspace) : undefined;
+  const averager = averaged ? new Doubler(workspace, lets) : undefined;
   const gradients: Float32Array[] = [];
-  const learner = new Learner(workspace, module, {
+  const learner = new Learner(workspace, precision === 'mixed' ? { ...module, halves: true } : module, {
     ...fine,
-    optimizer: { ...fine.optimizer, lr: 1e-9 },
-    onGradients: async (flat) => void gradients.push(await flat.readChunk(0)),
+    optimizer: { ...fine.optimizer, lr },
+    precision,
+    ...(looks && { onGradients: async (flat: FlatBuffers) => void gradients.push(await flat.readChunk(0)) }),
     ...(averager && { averager }),
   });
   const [x, y] = ['x', 'y'].map((name) => workspace.create('data', name, [8, WIDTH])) as [Tensor, Tensor];
@@ -117,19 +136,21 @@ async function train(averaged: boolean, parts: number) {
     share: 1,
   }));
   for (let i = 0; i < STEPS; i++) await learner.step(parts === 1 ? steady : [...others, { ...steady, share: 2 }]);
-  const losses = (await learner.metrics()).map(({ loss }) => loss);
+  const metrics = await learner.metrics();
+  const losses = metrics.map(({ loss }) => loss);
+  const weights = await learner.weights.flat.values.readChunk(0);
   await learner.free();
   const { calls, idles } = averager ?? { calls: [], idles: [] };
   const left = workspace.ledger.bytes().parameter;
   await workspace.dispose();
-  return { gradients, losses, calls, idles, left };
+  return { gradients, losses, metrics, weights, calls, idles, left };
 }
 
 it.each([[1], [3]])(
   'an averager sends gradients while the last backward of a known step of %i passes goes on, each when nothing touches it any more',
   async (parts) => {
-    const plain = await train(false, parts);
-    const { gradients, losses, calls, left } = await train(true, parts);
+    const plain = await train(false, { parts });
+    const { gradients, losses, calls, left } = await train(true, { parts });
     const double = (values: ArrayLike<number>) => Array.from(values, (v) => 2 * v);
     gradients.forEach((gradient, i) => void expect([...gradient]).toEqual(double(plain.gradients[i] as Float32Array)));
     expect(losses).toEqual(double(plain.losses));
@@ -154,8 +175,23 @@ it('an averager is told where its host waits for a long forward, from the second
   Object.defineProperty(queue, 'onSubmittedWorkDone', { value: late, configurable: true });
   try {
     // The fourth step is the first that is known.
-    expect((await train(true, 1)).idles).toEqual([5, 6]);
+    expect((await train(true, {})).idles).toEqual([5, 6]);
   } finally {
     Reflect.deleteProperty(queue, 'onSubmittedWorkDone');
   }
 });
+
+it.each(['f32', 'mixed'] as const)(
+  'an averager lets the learner record what comes after while ranges are on their way: %s steps are the same',
+  async (precision) => {
+    const how = { lr: 1e-3, looks: false, precision } as const;
+    const plain = await train(true, how);
+    const early = await train(true, { ...how, lets: true });
+    expect(early.weights).toEqual(plain.weights);
+    expect(early.metrics).toEqual(plain.metrics);
+    expect(early.losses[0]).not.toBe(early.losses.at(-1));
+    const alone = await train(false, how);
+    // The norm is that of what was brought, by the device's own sums.
+    expect(early.metrics[0]?.gradNorm).toBeCloseTo(2 * (alone.metrics[0]?.gradNorm as number), 4);
+  },
+);
