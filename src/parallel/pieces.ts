@@ -1,4 +1,4 @@
-import { count, type FlatBuffers, type Tensor } from '../tensor/index.ts';
+import type { FlatBuffers, Tensor } from '../tensor/index.ts';
 
 /** How numbers are sent. */
 export type Wire = 'f32' | 'bf16';
@@ -22,21 +22,24 @@ export const wireBytes = (wire: Wire, elements: number): number => elements * (w
 
 /**
  * Cuts flat buffers into pieces of `elements` at most, in the order in which a backward is done with them: a piece comes after those of later
- * parameters, in the order in which the network names them.
+ * parameters, in the order in which the network names them. Where parameters lie in another order, those of all blocks side by side, a
+ * piece ends where their order falls back: one of the first block would have it wait for the end.
  */
 export function cutPieces({ chunks, layout }: FlatBuffers, wire: Wire, elements: number, ranks: number): Piece[] {
   const most = Math.max(ALIGN, Math.floor(elements / ALIGN) * ALIGN);
-  const pieces = chunks.flatMap((tensor, chunk) =>
-    Array.from({ length: Math.ceil(tensor.count / most) }, (_, i) => {
-      const first = i * most;
-      const piece = pieceOf(tensor, first, Math.min(most, tensor.count - first), wire, ranks);
-      const [from, end] = [4 * first, 4 * (first + piece.count)];
-      const earliest = layout.places.findIndex(
-        (place) => place.chunk === chunk && place.offset < end && from < place.offset + 4 * count(place.shape),
-      );
-      return { piece, earliest };
-    }),
-  );
+  const ordered = layout.places.map(({ chunk, offset }, order) => ({ chunk, begin: offset / 4, order }));
+  const pieces = chunks.flatMap((tensor, chunk) => {
+    const places = ordered.filter((place) => place.chunk === chunk).sort((a, b) => a.begin - b.begin);
+    const runs = places.filter(({ order }, i) => i === 0 || order < (places[i - 1] as { order: number }).order);
+    const firsts = runs.flatMap(({ begin }, i) => {
+      const length = (runs[i + 1]?.begin ?? tensor.count) - begin;
+      return Array.from({ length: Math.ceil(length / most) }, (_, j) => begin + j * most);
+    });
+    return firsts.map((first, i) => {
+      const piece = pieceOf(tensor, first, (firsts[i + 1] ?? tensor.count) - first, wire, ranks);
+      return { piece, earliest: places.findLast(({ begin }) => begin <= first)?.order ?? 0 };
+    });
+  });
   return pieces.sort((a, b) => b.earliest - a.earliest).map(({ piece }) => piece);
 }
 
