@@ -47,8 +47,8 @@ const isSteady = (step: SteadyStep | undefined): step is SteadyStep =>
  * for two of those submits, which take the host .2 ms each.
  */
 const COMMANDS = 20;
-/** Towards the end of a backward, of its last commands, those of a submit: what is sent last is what shows. */
-const [LAST, FEW] = [60, 8];
+/** Where the first submits of a step end: the device, which has nothing else then, begins with few while the host prepares the rest. */
+const FIRST = [8, 40];
 
 /** Milliseconds of a wait for the forward from which on its host is called idle: it is over with what it does then in some ten. */
 const IDLE = 20;
@@ -118,12 +118,17 @@ export class Passes {
     let ready: readonly number[] = [];
     let before: Promise<unknown> | undefined;
     let isForwardDone = false;
+    let [first, length] = [0, 0];
     const endsOf = (commands: readonly Command[]) => {
       ready = this.#ready.get(commands) ?? readyAt(commands, ranges);
       this.#ready.set(commands, ready);
-      return endsBetween(ready[0] ?? commands.length, commands.length);
+      length = commands.length;
+      first = ready[0] ?? length;
+      const parts = Math.ceil((length - first) / COMMANDS);
+      return [...FIRST.filter((end) => end < first), ...Array.from({ length: parts }, (_, i) => first + i * COMMANDS)];
     };
     await this.#workspace.repeatInParts(section, whole, endsOf, async (given) => {
+      if (given < first) return;
       const count = ready.filter((end) => end <= given).length;
       if (all && count > meant) {
         all.finish(ranges.slice(meant, count));
@@ -131,6 +136,7 @@ export class Passes {
         await stream.flush();
       }
       averager.send(count);
+      if (given === length) return; // what comes now is recorded while the device works on
       const done = device.queue.onSubmittedWorkDone();
       if (before && !isForwardDone) {
         await this.#forward(before, averager);
@@ -164,11 +170,4 @@ function readyAt(commands: readonly Command[], ranges: readonly Tensor[]): numbe
     latest = Math.max(latest, commands.findLastIndex((command) => touches(command, range)) + 1);
     return latest;
   });
-}
-
-/** Where the parts of commands end, but the last: the first at `first`. */
-function endsBetween(first: number, length: number): number[] {
-  const ends: number[] = [];
-  for (let end = first; end < length; end += length - end > LAST ? COMMANDS : FEW) ends.push(end);
-  return ends;
 }

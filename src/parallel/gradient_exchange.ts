@@ -8,7 +8,7 @@ import { ScatterLane } from './scatter_lane.ts';
 import { Turns } from './turns.ts';
 
 /** Pieces that gradients are cut into, of so many elements at least and at most: the wire begins with the first, and each call costs. */
-const PIECES = 32;
+const PIECES = 24;
 const [LEAST, MOST] = [2 ** 16, 2 ** 21];
 /** Pieces on their way at once: one is on the wire while others wait for the device, before their sum and after it. */
 const LANES = 16;
@@ -20,7 +20,7 @@ export interface ExchangeOptions {
   readonly shares: Float32Array<ArrayBuffer>;
   /** What numbers are sent as; sums are f32. Of bf16 half the bytes go, and gradients are rounded to 8 bits, once before the sum and once after. */
   readonly wire: Wire;
-  /** Elements of a piece (default: a 32nd of all, 2^16 to 2^21). */
+  /** Elements of a piece (default: a 24th of all, 2^16 to 2^21). */
   readonly pieceElements?: number;
 }
 

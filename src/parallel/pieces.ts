@@ -17,6 +17,9 @@ export interface Piece {
 /** Elements that kernels bind in whole: 256 bytes, of bf16 too. */
 const ALIGN = 128;
 
+/** By how much the first piece is shorter than those it grows to. */
+const SHORTER = 16;
+
 /** Bytes of elements on the wire. */
 export const wireBytes = (wire: Wire, elements: number): number => elements * (wire === 'bf16' ? 2 : 4);
 
@@ -31,16 +34,27 @@ export function cutPieces({ chunks, layout }: FlatBuffers, wire: Wire, elements:
   const pieces = chunks.flatMap((tensor, chunk) => {
     const places = ordered.filter((place) => place.chunk === chunk).sort((a, b) => a.begin - b.begin);
     const runs = places.filter(({ order }, i) => i === 0 || order < (places[i - 1] as { order: number }).order);
-    const firsts = runs.flatMap(({ begin }, i) => {
-      const length = (runs[i + 1]?.begin ?? tensor.count) - begin;
-      return Array.from({ length: Math.ceil(length / most) }, (_, j) => begin + j * most);
-    });
+    const firsts = runs.flatMap(({ begin }, i) => growing(begin, runs[i + 1]?.begin ?? tensor.count, most));
     return firsts.map((first, i) => {
       const piece = pieceOf(tensor, first, (firsts[i + 1] ?? tensor.count) - first, wire, ranks);
       return { piece, earliest: places.findLast(({ begin }) => begin <= first)?.order ?? 0 };
     });
   });
   return pieces.sort((a, b) => b.earliest - a.earliest).map(({ piece }) => piece);
+}
+
+/**
+ * Where pieces between two places begin, each twice as long as the one before until they are of `most`: those of the first parameters are sent
+ * last, when nothing hides them, and are the shorter the sooner each is done.
+ */
+function growing(begin: number, end: number, most: number): number[] {
+  const firsts: number[] = [];
+  let length = Math.max(ALIGN, Math.floor(most / SHORTER / ALIGN) * ALIGN);
+  for (let first = begin; first < end; length = Math.min(2 * length, most)) {
+    firsts.push(first);
+    first += length;
+  }
+  return firsts;
 }
 
 /** A range as a piece. */

@@ -38,8 +38,13 @@ async function piecesOf(elements: number, maxBytes = 2 ** 30) {
 
 describe('cutPieces', () => {
   it('has the pieces of later parameters first, and none with those of the first block that lie behind the last', async () => {
-    const { named } = await piecesOf(10000);
+    const { named } = await piecesOf(32768);
     expect(named).toEqual(['1.a head', '0.gate.bias 1.gate.bias', 'stem 0.a 0.gate 1.gate']);
+  });
+
+  it('begins with short ones, which are sent last', async () => {
+    const { pieces } = await piecesOf(2048);
+    expect(pieces.map(({ count }) => count)).toEqual([128, 256, 512, 256, 128, 512, 960, 128, 256]);
   });
 
   it.each([[128], [512], [10000]])(
