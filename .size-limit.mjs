@@ -24,7 +24,7 @@ const FAMILIES = {
   columns: '8 kB',
   combine: '8.5 kB',
   conv: '18.5 kB',
-  conv_matrix: '17 kB',
+  conv_matrix: '18.25 kB',
   embedding: '9.75 kB',
   filter: '8.75 kB',
   group_norm: '11.5 kB',
@@ -33,7 +33,7 @@ const FAMILIES = {
   linear_attention: '10 kB',
   loss: '10 kB',
   matmul: '16.25 kB',
-  matmul_matrix: '21.75 kB',
+  matmul_matrix: '22 kB',
   norm: '11.5 kB',
   norm_backward: '14.25 kB',
   optimizer: '13 kB',
@@ -53,12 +53,12 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '98.25 kB'],
-  ops: ['autograd/index', '108 kB'],
-  nn: ['nn/index', '137.5 kB'],
-  models: ['models/index', '127.75 kB'],
+  kernels: ['kernels/index', '99.5 kB'],
+  ops: ['autograd/index', '109.25 kB'],
+  nn: ['nn/index', '139 kB'],
+  models: ['models/index', '129.25 kB'],
   ucgm: ['ucgm/index', '64.25 kB'],
-  run: ['run/index', '251.25 kB'],
+  run: ['run/index', '252.75 kB'],
 };
 
 /** Kernels as `ucgm kernel` writes them, with their runtime and WGSL: options and dims, and the most that each may take. */
@@ -106,5 +106,5 @@ export default [
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ALONE).map(([name, asked]) => written(name, asked)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '257 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '258.75 kB', gzip: true },
 ];

@@ -7,6 +7,9 @@ export interface Timing {
   readonly p90: number;
 }
 
+/** A kernel, or several that encode one after another as if they were one. */
+export type Encodes = Pick<Kernel, 'encode'>;
+
 /** How long is measured, and how often. */
 interface Effort {
   /** Long against the 0.1 ms to which timestamps may be rounded. */
@@ -24,7 +27,7 @@ export const QUICK: Effort = { spanMs: 5, samples: 3 };
  */
 export async function timeDispatch(
   device: GPUDevice,
-  kernel: Kernel,
+  kernel: Encodes,
   records: readonly DispatchRecord[],
   effort = CAREFUL,
 ): Promise<Timing> {
@@ -54,7 +57,7 @@ const busyUntil = new WeakMap<GPUDevice, number>();
  * Keeps the device busy until its clocks are up: before that, short kernels seem to take up to six times as long. The spans are as long
  * as those to come, since clocks do not rise for a device that waits for the host after every millisecond.
  */
-export async function warm(device: GPUDevice, kernel: Kernel, records: readonly DispatchRecord[]): Promise<void> {
+export async function warm(device: GPUDevice, kernel: Encodes, records: readonly DispatchRecord[]): Promise<void> {
   const start = performance.now();
   const isUp = start - (busyUntil.get(device) ?? Number.NEGATIVE_INFINITY) < CLOCKS_STAY_MS;
   const ms = isUp ? 100 : CLOCKS_UP_MS;
@@ -67,7 +70,7 @@ export async function warm(device: GPUDevice, kernel: Kernel, records: readonly 
 
 async function span(
   device: GPUDevice,
-  kernel: Kernel,
+  kernel: Encodes,
   records: readonly DispatchRecord[],
   repeats: number,
 ): Promise<number> {

@@ -2,8 +2,10 @@
 // eight channels at a time as its tiles are fetched and stored nowhere, and whose B is weight. Tiles, staging and loop are those of matmul_matrix.
 // Buffers: as conv2d_plain, x and x2 f32 or f16, weight f32 or f16, all else f32. depth, and first, are multiples of 8, so that eight neighbours
 //   of a window are of one tap, and of one of x, x2.
-// Grid: a workgroup of four subgroups of 32 makes 32 TM pixels x 32 TN channels, a subgroup 16 TM x 16 TN, folded over (group, tile). Which
-//   pixels an invocation fetches stays the same: their places are found once, and in each step that of its tap, without a division.
+//   With SPLITS above 1 k is cut into parts, multiples of 32, and out are their sums [SPLITS, m, groups n], without an epilogue: conv2d_finish
+//   adds them up, and has it. The last parts may be empty: zeros.
+// Grid: a workgroup of four subgroups of 32 makes 32 TM pixels x 32 TN channels, a subgroup 16 TM x 16 TN, folded over (part, group, tile).
+//   Which pixels an invocation fetches stays the same: their places are found once, and in each step that of its tap, without a division.
 // Precision: operands are rounded to f16, products and sums f32 (a tensor core truncates as it adds); the epilogue in f32.
 // Source: as conv2d_plain; shaders/matmul_matrix.wgsl.
 // @use conv_dims
@@ -33,6 +35,7 @@ const SCALED: bool = false;         // knob: multiply by out_scale
 const HAS_SLOPE: bool = false;      // knob: multiply by the slope of SiLU at out_scale before, for the gradient of a SiLU that was read
 const HAS_RESIDUAL: bool = false;   // knob: add residual_scale residual
 const WHOLE: bool = false;          // knob: a step's 32 k are channels of one tap: depth is a multiple of 32; read with HALVES_X, and without CAT and SILU
+const SPLITS: u32 = 1u;             // knob: parts of k, which workgroups of their own sum
 const VEC_N: bool = false;          // knob: before, residual, out and pre are accessed as vectors of 4; n is a multiple of 4
 alias OElem = array<f32, 1>;        // knob: vec4f with VEC_N
 alias RElem = f32;                  // knob: vec4f with VEC_N
@@ -53,6 +56,12 @@ const TRANS_B: bool = true;
 
 const BY_TAP: bool = WHOLE && HALVES_X && !CAT && !SILU;
 
+// The k that a workgroup sums: all of it with SPLITS 1, which compilers then see to be so.
+struct Part {
+  begin: u32,
+  end: u32,
+}
+
 // The windows of an invocation's items of A, 32 pixels apart: there are TM. By taps they are found again at each.
 struct FromA {
   pixel: u32, // the first, by taps
@@ -62,12 +71,14 @@ struct FromA {
   a3: Anchor,
   channel: u32, // first channel of the group
   by: Reciprocals,
+  part: Part,
 }
 
 // Rows of weight.
 struct FromB {
   row: u32, // first row of the group
   col: u32,
+  part: Part,
 }
 
 fn anchor_of_item(s: FromA, i: u32) -> Anchor {
@@ -90,9 +101,9 @@ fn first_of_item(s: FromA, i: u32, tap: Tap) -> i32 {
   return select(-1, place * i32(dims.depth * dims.groups / 8u), place >= 0);
 }
 
-fn to_tap(s: FromA, step: u32) {
-  let tap = tap_of(step, s.by);
-  tap_end = step - tap.channel + dims.depth;
+fn to_tap(s: FromA, k: u32) {
+  let tap = tap_of(k, s.by);
+  tap_end = k - tap.channel + dims.depth;
   tap_pixels.x = first_of_item(s, 0u, tap);
   tap_pixels.y = first_of_item(s, 1u, tap);
   if (TM > 2u) {
@@ -112,27 +123,29 @@ fn tap_pixels_of(i: u32) -> i32 {
   return tap_pixels.w;
 }
 
-// Eight channels of a window, of a tap that all of a step's k share. Steps come in order, and of each the first item first.
+// Eight channels of a window, of a tap that all of a step's k share. Steps come in order, the first maybe within a tap, and of each the first
+// item first.
 fn halves_by_tap(item: vec2u, i: u32, s: FromA, step: u32) -> vec4u {
-  if (step >= dims.k) {
+  let k = s.part.begin + step;
+  if (k >= s.part.end) {
     return vec4u();
   }
-  if (i == 0u && step >= tap_end) {
-    to_tap(s, step);
+  if (i == 0u && k >= tap_end) {
+    to_tap(s, k);
   }
   let first = tap_pixels_of(i);
   if (first < 0) {
     return vec4u();
   }
-  return x_at(u32(first) + (s.channel + step + dims.depth - tap_end) / 8u + item.y);
+  return x_at(u32(first) + (s.channel + k + dims.depth - tap_end) / 8u + item.y);
 }
 
 fn halves_of_a(item: vec2u, i: u32, s: FromA, step: u32) -> vec4u {
   if (BY_TAP) {
     return halves_by_tap(item, i, s, step);
   }
-  let k = step + item.y * 8u;
-  if (k >= dims.k) {
+  let k = s.part.begin + step + item.y * 8u;
+  if (k >= s.part.end) {
     return vec4u();
   }
   let tap = tap_of(k, s.by); // of all eight: depth is a multiple of 8
@@ -144,8 +157,8 @@ fn weight_at(i: u32) -> vec4u { return bitcast<vec4u>(weight[i]); }
 
 fn halves_of_b(item: vec2u, i: u32, s: FromB, step: u32) -> vec4u {
   let col = s.col + item.x + i * B_LINES;
-  let k = step + item.y * 8u;
-  if (col >= dims.n || k >= dims.k) {
+  let k = s.part.begin + step + item.y * 8u;
+  if (col >= dims.n || k >= s.part.end) {
     return vec4u();
   }
   let at = (s.row + col) * dims.k + k;
@@ -153,6 +166,21 @@ fn halves_of_b(item: vec2u, i: u32, s: FromB, step: u32) -> vec4u {
     return weight_at(at / 8u);
   }
   return halves(bitcast<vec4f>(weight_at(at / 4u)), bitcast<vec4f>(weight_at(at / 4u + 1u)));
+}
+
+// Four outputs from channel `col` of the group on, of pixel `row`; with several parts of k, `slice` is that of a part.
+fn finish(slice: u32, row: u32, col: u32, sum: vec4f) {
+  if (row >= dims.m || col >= dims.n) {
+    return;
+  }
+  var group = slice;
+  var line = row;
+  if (SPLITS > 1u) {
+    group = slice % dims.groups;
+    line += slice / dims.groups * dims.m;
+  }
+  let channel = group * dims.n + col;
+  finish_four(line * (dims.n * dims.groups) + channel, channel, min(4u, dims.n - col), sum);
 }
 
 @compute @workgroup_size(128)
@@ -166,9 +194,17 @@ fn main(
   let tiles_n = (dims.n + BN - 1u) / BN;
   let tiles_m = (dims.m + BM - 1u) / BM;
   let index = wid.x + wid.y * groups.x;
-  let group = index / (tiles_n * tiles_m);
-  if (group >= dims.groups) {
+  let slice = index / (tiles_n * tiles_m); // split * groups + group
+  if (slice >= SPLITS * dims.groups) {
     return;
+  }
+  var group = slice;
+  var part = Part(0u, dims.k);
+  if (SPLITS > 1u) {
+    group = slice % dims.groups;
+    let length = (dims.k + 32u * SPLITS - 1u) / (32u * SPLITS) * 32u;
+    part.begin = min(dims.k, slice / dims.groups * length);
+    part.end = min(dims.k, part.begin + length);
   }
   let tile = index % (tiles_n * tiles_m);
   let row = (tile / tiles_n) * BM;
@@ -179,6 +215,7 @@ fn main(
   var from_a = FromA();
   from_a.channel = group * dims.depth;
   from_a.by = by;
+  from_a.part = part;
   if (BY_TAP) {
     from_a.pixel = fetched;
   } else {
@@ -187,7 +224,7 @@ fn main(
     from_a.a2 = anchor_of(fetched + 2u * A_LINES, dims.m, by);
     from_a.a3 = anchor_of(fetched + 3u * A_LINES, dims.m, by);
   }
-  let from_b = FromB(dims.first_row + group * dims.n, col);
-  let s = sums_of(local, subgroup, from_a, from_b, dims.k);
-  finish_tile(s, group, subgroup, lane, row, col);
+  let from_b = FromB(dims.first_row + group * dims.n, col, part);
+  let s = sums_of(local, subgroup, from_a, from_b, part.end - part.begin);
+  finish_tile(s, slice, subgroup, lane, row, col);
 }

@@ -185,6 +185,14 @@ fn fetch_b(e: u32, s: Sources, k0: u32) -> Fetched {
   );
 }
 
+// Four outputs from channel `col` of the group on, of pixel `row`.
+fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
+  if (row < dims.m && col < dims.n) {
+    let channel = group * dims.n + col;
+    finish_four(row * (dims.n * dims.groups) + channel, channel, min(4u, dims.n - col), sum);
+  }
+}
+
 fn finish_block(sums: Block, group: u32, row: u32, col: u32) {
   finish(group, row, col, sums.r0);
   finish(group, row + 1u, col, sums.r1);

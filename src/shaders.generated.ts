@@ -11019,6 +11019,385 @@ return select(clamp(x, low, high), x, is_nan(x));
 export interface Conv2dBwdWeightTiled extends Same<typeof conv2d_bwd_weight_tiled_> {}
 export const conv2d_bwd_weight_tiled: Conv2dBwdWeightTiled = conv2d_bwd_weight_tiled_;
 
+const conv2d_finish_ = {
+  name: 'conv2d_finish',
+  entryPoint: 'main',
+  bindings: {
+    x: { binding: 0, access: 'read', element: 'RElem' },
+    bias: { binding: 1, access: 'read', element: 'f32', optional: 'HAS_BIAS' },
+    before: { binding: 2, access: 'read', element: 'RElem', optional: 'HAS_SLOPE' },
+    residual: { binding: 3, access: 'read', element: 'RElem', optional: 'HAS_RESIDUAL' },
+    out: { binding: 4, access: 'read_write', element: 'OElem' },
+    pre: { binding: 5, access: 'read_write', element: 'OElem', optional: 'HAS_PRE' },
+  },
+  uniform: { binding: 6, size: 20, fields: {
+    m: { type: 'u32', offset: 0 },
+    n: { type: 'u32', offset: 4 },
+    splits: { type: 'u32', offset: 8 },
+    out_scale: { type: 'f32', offset: 12, else: 1, optional: 'SCALED' },
+    residual_scale: { type: 'f32', offset: 16, else: 1, optional: 'HAS_RESIDUAL' },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    ACT: { kind: 'const', type: 'u32', default: 0 },
+    HAS_BIAS: { kind: 'const', type: 'bool', default: false },
+    HAS_PRE: { kind: 'const', type: 'bool', default: false },
+    SCALED: { kind: 'const', type: 'bool', default: false },
+    HAS_SLOPE: { kind: 'const', type: 'bool', default: false },
+    HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
+    VEC_N: { kind: 'const', type: 'bool', default: false },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+    RElem: { kind: 'alias', type: 'type', default: 'f32' },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const ACT: u32 = 0u;
+const HAS_BIAS: bool = false;
+const HAS_PRE: bool = false;
+const SCALED: bool = false;
+const HAS_SLOPE: bool = false;
+const HAS_RESIDUAL: bool = false;
+const VEC_N: bool = false;
+alias OElem = array<f32, 1>;
+alias RElem = f32;
+
+alias OScalar = f32;
+
+struct Dims {
+m: u32,
+n: u32,
+splits: u32,
+out_scale: f32,
+residual_scale: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<RElem>;
+@group(0) @binding(1) var<storage, read> bias: array<f32>;
+@group(0) @binding(2) var<storage, read> before: array<RElem>;
+@group(0) @binding(3) var<storage, read> residual: array<RElem>;
+@group(0) @binding(4) var<storage, read_write> out: array<OElem>;
+@group(0) @binding(5) var<storage, read_write> pre: array<OElem>;
+@group(0) @binding(6) var<uniform> dims: Dims;
+
+fn x_at(i: u32) -> vec4f { return vec4f(x[i]); }
+
+fn x_four(at: u32, count: u32) -> vec4f {
+if (VEC_N) {
+return x_at(at / 4u);
+}
+let i = four_from(at, count);
+return vec4f(x_at(i.x).x, x_at(i.y).x, x_at(i.z).x, x_at(i.w).x);
+}
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let index = (wid.x + wid.y * groups.x) * WG + local;
+let fours = (dims.n + 3u) / 4u;
+let row = index / fours;
+if (row >= dims.m) {
+return;
+}
+let channel = index % fours * 4u;
+let count = min(4u, dims.n - channel);
+let at = row * dims.n + channel;
+var sum = x_four(at, count);
+for (var split = 1u; split < dims.splits; split++) {
+sum += x_four(split * (dims.m * dims.n) + at, count);
+}
+finish_four(at, channel, count, sum);
+}
+
+
+
+
+
+
+
+fn before_at(i: u32) -> vec4f { return vec4f(before[i]); }
+fn residual_at(i: u32) -> vec4f { return vec4f(residual[i]); }
+
+
+fn four_from(at: u32, count: u32) -> vec4u {
+return at + min(vec4u(0u, 1u, 2u, 3u), vec4u(count - 1u));
+}
+
+fn before_four(at: u32, count: u32) -> vec4f {
+if (VEC_N) {
+return before_at(at / 4u);
+}
+let i = four_from(at, count);
+return vec4f(before_at(i.x).x, before_at(i.y).x, before_at(i.z).x, before_at(i.w).x);
+}
+
+fn residual_four(at: u32, count: u32) -> vec4f {
+if (VEC_N) {
+return residual_at(at / 4u);
+}
+let i = four_from(at, count);
+return vec4f(residual_at(i.x).x, residual_at(i.y).x, residual_at(i.z).x, residual_at(i.w).x);
+}
+
+
+fn finish_four(at: u32, channel: u32, count: u32, sum: vec4f) {
+var value = sum;
+if (HAS_BIAS) {
+let i = four_from(channel, count);
+value += vec4f(bias[i.x], bias[i.y], bias[i.z], bias[i.w]);
+}
+if (HAS_PRE) { put_pre(at, count, value); }
+if (ACT != 0u) {
+value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w));
+}
+if (SCALED) {
+value *= dims.out_scale;
+}
+if (HAS_SLOPE) {
+let v = dims.out_scale * before_four(at, count);
+value *= vec4f(silu_grad(v.x), silu_grad(v.y), silu_grad(v.z), silu_grad(v.w));
+}
+if (HAS_RESIDUAL) {
+value += dims.residual_scale * residual_four(at, count);
+}
+put_out(at, count, value);
+}
+
+
+
+
+
+fn act(x: f32) -> f32 {
+var value = x;
+if (ACT == 1u) {
+value = gelu(x);
+} else if (ACT == 2u) {
+value = silu(x);
+} else if (ACT == 3u) {
+value = relu(x);
+} else if (ACT == 4u) {
+value = gelu_erf(x);
+} else if (ACT == 5u) {
+value = sigmoid(x);
+} else if (ACT == 6u) {
+value = tanh_exact(x);
+} else if (ACT == 7u) {
+value = erf(x);
+}
+return value;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+const STORE_WIDTH: u32 = select(1u, 4u, VEC_N);
+
+
+fn put_pre(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+pre[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+fn put_out(index: u32, count: u32, value: vec4f) {
+for (var j = 0u; j < 4u; j += STORE_WIDTH) {
+if (j < count) {
+var part: OElem;
+for (var c = 0u; c < STORE_WIDTH; c++) {
+part[c] = OScalar(value[j + c]);
+}
+out[(index + j) / STORE_WIDTH] = part;
+}
+}
+}
+
+
+
+
+const SQRT_2_OVER_PI: f32 = 0.7978845608028654;
+const GELU_CUBIC: f32 = 0.044715;
+
+
+const SQRT_2: f32 = 1.4142135623730951;
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+fn safe_tanh(x: f32) -> f32 {
+return tanh(between(x, -10.0, 10.0));
+}
+
+
+fn gelu(x: f32) -> f32 {
+return 0.5 * x * (1.0 + safe_tanh(SQRT_2_OVER_PI * (x + GELU_CUBIC * x * x * x)));
+}
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+fn tanh_exact(x: f32) -> f32 {
+let e = exp(-2.0 * magnitude(x, 100.0));
+let far = (1.0 - e) / (1.0 + e);
+let z = x * x;
+let near = x + x * z * (-0.333332819422 + z * (0.133314422036 + z * (-0.0537397155531 + z * (0.0206390887954 - z * 0.00570498872745))));
+return select(select(far, -far, x < 0.0), near, abs(x) < 0.625);
+}
+
+
+
+
+
+
+
+
+
+struct NormalTail {
+above: f32,
+exponential: f32,
+}
+
+fn normal_tail(x: f32) -> NormalTail {
+let size = magnitude(x, 20.0);
+let t = 1.0 / (1.0 + 0.235 * size);
+let low = t * (0.09380543 + t * (0.09267475 + t * (0.09759892 + t * 0.03674156)));
+let high = 0.17745271 + t * (-0.14311284 + t * (0.2086004 - t * 0.063760936));
+let e = exp(-0.5 * size * size);
+return NormalTail(e * (low + t * t * t * t * t * high), e);
+}
+
+
+fn gelu_erf(x: f32) -> f32 {
+let tail = normal_tail(x);
+return x * select(tail.above, 1.0 - tail.above, x >= 0.0);
+}
+
+
+
+
+
+
+
+fn erf(x: f32) -> f32 {
+let z = x * x;
+let near = x * (1.1283791 + z * (-0.37612325 + z * (0.1128018 + z * (-0.026711311 + z * (0.0049175513 - z * 0.0005631422)))));
+let far = 1.0 - 2.0 * normal_tail(SQRT_2 * x).above;
+return select(select(far, -far, x < 0.0), near, abs(x) < 1.0);
+}
+
+
+
+
+
+
+fn relu(x: f32) -> f32 {
+return at_least(x, 0.0);
+}
+
+
+
+
+
+fn silu(x: f32) -> f32 {
+return x * sigmoid(x);
+}
+
+fn silu_grad(x: f32) -> f32 {
+let s = sigmoid(x);
+return s * (1.0 + x * (1.0 - s));
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+fn at_least(x: f32, least: f32) -> f32 {
+return select(max(x, least), x, is_nan(x));
+}
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * conv2d_finish: the second pass of a convolution that conv2d_matrix took in parts of k:
+ * out = residual_scale residual + out_scale act(sum of the parts + bias), times the slope of SiLU at out_scale before.
+ * Buffers, row-major f32: x [splits, m, n], n all groups' channels; bias [n]; before, residual, out, pre [m, n].
+ * Grid: an invocation takes four neighbouring channels of a pixel.
+ * Precision: f32, the parts in order.
+ * Source: as conv2d_plain.
+ */
+export interface Conv2dFinish extends Same<typeof conv2d_finish_> {}
+export const conv2d_finish: Conv2dFinish = conv2d_finish_;
+
 const conv2d_matrix_ = {
   name: 'conv2d_matrix',
   entryPoint: 'main',
@@ -11074,6 +11453,7 @@ const conv2d_matrix_ = {
     HAS_SLOPE: { kind: 'const', type: 'bool', default: false },
     HAS_RESIDUAL: { kind: 'const', type: 'bool', default: false },
     WHOLE: { kind: 'const', type: 'bool', default: false },
+    SPLITS: { kind: 'const', type: 'u32', default: 1 },
     VEC_N: { kind: 'const', type: 'bool', default: false },
     OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
     RElem: { kind: 'alias', type: 'type', default: 'f32' },
@@ -11081,6 +11461,8 @@ const conv2d_matrix_ = {
   workgroup: [128],
   enables: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
   code: `
+
+
 
 
 
@@ -11118,6 +11500,7 @@ const SCALED: bool = false;
 const HAS_SLOPE: bool = false;
 const HAS_RESIDUAL: bool = false;
 const WHOLE: bool = false;
+const SPLITS: u32 = 1u;
 const VEC_N: bool = false;
 alias OElem = array<f32, 1>;
 alias RElem = f32;
@@ -11139,6 +11522,12 @@ const TRANS_B: bool = true;
 const BY_TAP: bool = WHOLE && HALVES_X && !CAT && !SILU;
 
 
+struct Part {
+begin: u32,
+end: u32,
+}
+
+
 struct FromA {
 pixel: u32,
 a0: Anchor,
@@ -11147,12 +11536,14 @@ a2: Anchor,
 a3: Anchor,
 channel: u32,
 by: Reciprocals,
+part: Part,
 }
 
 
 struct FromB {
 row: u32,
 col: u32,
+part: Part,
 }
 
 fn anchor_of_item(s: FromA, i: u32) -> Anchor {
@@ -11175,9 +11566,9 @@ let place = place_of(anchor_of(s.pixel + i * A_LINES, dims.m, s.by), tap);
 return select(-1, place * i32(dims.depth * dims.groups / 8u), place >= 0);
 }
 
-fn to_tap(s: FromA, step: u32) {
-let tap = tap_of(step, s.by);
-tap_end = step - tap.channel + dims.depth;
+fn to_tap(s: FromA, k: u32) {
+let tap = tap_of(k, s.by);
+tap_end = k - tap.channel + dims.depth;
 tap_pixels.x = first_of_item(s, 0u, tap);
 tap_pixels.y = first_of_item(s, 1u, tap);
 if (TM > 2u) {
@@ -11198,26 +11589,28 @@ return tap_pixels.w;
 }
 
 
+
 fn halves_by_tap(item: vec2u, i: u32, s: FromA, step: u32) -> vec4u {
-if (step >= dims.k) {
+let k = s.part.begin + step;
+if (k >= s.part.end) {
 return vec4u();
 }
-if (i == 0u && step >= tap_end) {
-to_tap(s, step);
+if (i == 0u && k >= tap_end) {
+to_tap(s, k);
 }
 let first = tap_pixels_of(i);
 if (first < 0) {
 return vec4u();
 }
-return x_at(u32(first) + (s.channel + step + dims.depth - tap_end) / 8u + item.y);
+return x_at(u32(first) + (s.channel + k + dims.depth - tap_end) / 8u + item.y);
 }
 
 fn halves_of_a(item: vec2u, i: u32, s: FromA, step: u32) -> vec4u {
 if (BY_TAP) {
 return halves_by_tap(item, i, s, step);
 }
-let k = step + item.y * 8u;
-if (k >= dims.k) {
+let k = s.part.begin + step + item.y * 8u;
+if (k >= s.part.end) {
 return vec4u();
 }
 let tap = tap_of(k, s.by);
@@ -11229,8 +11622,8 @@ fn weight_at(i: u32) -> vec4u { return bitcast<vec4u>(weight[i]); }
 
 fn halves_of_b(item: vec2u, i: u32, s: FromB, step: u32) -> vec4u {
 let col = s.col + item.x + i * B_LINES;
-let k = step + item.y * 8u;
-if (col >= dims.n || k >= dims.k) {
+let k = s.part.begin + step + item.y * 8u;
+if (col >= dims.n || k >= s.part.end) {
 return vec4u();
 }
 let at = (s.row + col) * dims.k + k;
@@ -11238,6 +11631,21 @@ if (HALVES_W) {
 return weight_at(at / 8u);
 }
 return halves(bitcast<vec4f>(weight_at(at / 4u)), bitcast<vec4f>(weight_at(at / 4u + 1u)));
+}
+
+
+fn finish(slice: u32, row: u32, col: u32, sum: vec4f) {
+if (row >= dims.m || col >= dims.n) {
+return;
+}
+var group = slice;
+var line = row;
+if (SPLITS > 1u) {
+group = slice % dims.groups;
+line += slice / dims.groups * dims.m;
+}
+let channel = group * dims.n + col;
+finish_four(line * (dims.n * dims.groups) + channel, channel, min(4u, dims.n - col), sum);
 }
 
 @compute @workgroup_size(128)
@@ -11251,9 +11659,17 @@ fn main(
 let tiles_n = (dims.n + BN - 1u) / BN;
 let tiles_m = (dims.m + BM - 1u) / BM;
 let index = wid.x + wid.y * groups.x;
-let group = index / (tiles_n * tiles_m);
-if (group >= dims.groups) {
+let slice = index / (tiles_n * tiles_m);
+if (slice >= SPLITS * dims.groups) {
 return;
+}
+var group = slice;
+var part = Part(0u, dims.k);
+if (SPLITS > 1u) {
+group = slice % dims.groups;
+let length = (dims.k + 32u * SPLITS - 1u) / (32u * SPLITS) * 32u;
+part.begin = min(dims.k, slice / dims.groups * length);
+part.end = min(dims.k, part.begin + length);
 }
 let tile = index % (tiles_n * tiles_m);
 let row = (tile / tiles_n) * BM;
@@ -11264,6 +11680,7 @@ let fetched = row + item_of(local, true, BM).x;
 var from_a = FromA();
 from_a.channel = group * dims.depth;
 from_a.by = by;
+from_a.part = part;
 if (BY_TAP) {
 from_a.pixel = fetched;
 } else {
@@ -11272,9 +11689,9 @@ from_a.a1 = anchor_of(fetched + A_LINES, dims.m, by);
 from_a.a2 = anchor_of(fetched + 2u * A_LINES, dims.m, by);
 from_a.a3 = anchor_of(fetched + 3u * A_LINES, dims.m, by);
 }
-let from_b = FromB(dims.first_row + group * dims.n, col);
-let s = sums_of(local, subgroup, from_a, from_b, dims.k);
-finish_tile(s, group, subgroup, lane, row, col);
+let from_b = FromB(dims.first_row + group * dims.n, col, part);
+let s = sums_of(local, subgroup, from_a, from_b, part.end - part.begin);
+finish_tile(s, slice, subgroup, lane, row, col);
 }
 
 
@@ -11480,13 +11897,7 @@ return vec4f(residual_at(i.x).x, residual_at(i.y).x, residual_at(i.z).x, residua
 }
 
 
-fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
-let count = min(4u, dims.n - col);
-let channel = group * dims.n + col;
-let at = row * (dims.n * dims.groups) + channel;
+fn finish_four(at: u32, channel: u32, count: u32, sum: vec4f) {
 var value = sum;
 if (HAS_BIAS) {
 let i = four_from(channel, count);
@@ -12056,8 +12467,10 @@ return select(kk * 16u * B_LINE + i * 2u, i * 16u * B_LINE + kk * 2u, TRANS_B);
  * eight channels at a time as its tiles are fetched and stored nowhere, and whose B is weight. Tiles, staging and loop are those of matmul_matrix.
  * Buffers: as conv2d_plain, x and x2 f32 or f16, weight f32 or f16, all else f32. depth, and first, are multiples of 8, so that eight neighbours
  * of a window are of one tap, and of one of x, x2.
- * Grid: a workgroup of four subgroups of 32 makes 32 TM pixels x 32 TN channels, a subgroup 16 TM x 16 TN, folded over (group, tile). Which
- * pixels an invocation fetches stays the same: their places are found once, and in each step that of its tap, without a division.
+ * With SPLITS above 1 k is cut into parts, multiples of 32, and out are their sums [SPLITS, m, groups n], without an epilogue: conv2d_finish
+ * adds them up, and has it. The last parts may be empty: zeros.
+ * Grid: a workgroup of four subgroups of 32 makes 32 TM pixels x 32 TN channels, a subgroup 16 TM x 16 TN, folded over (part, group, tile).
+ * Which pixels an invocation fetches stays the same: their places are found once, and in each step that of its tap, without a division.
  * Precision: operands are rounded to f16, products and sums f32 (a tensor core truncates as it adds); the epilogue in f32.
  * Source: as conv2d_plain; shaders/matmul_matrix.wgsl.
  */
@@ -12852,6 +13265,14 @@ weights_of(s.weight, col + 3u, k),
 );
 }
 
+
+fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
+if (row < dims.m && col < dims.n) {
+let channel = group * dims.n + col;
+finish_four(row * (dims.n * dims.groups) + channel, channel, min(4u, dims.n - col), sum);
+}
+}
+
 fn finish_block(sums: Block, group: u32, row: u32, col: u32) {
 finish(group, row, col, sums.r0);
 finish(group, row + 1u, col, sums.r1);
@@ -12987,13 +13408,7 @@ return vec4f(residual_at(i.x).x, residual_at(i.y).x, residual_at(i.z).x, residua
 }
 
 
-fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
-let count = min(4u, dims.n - col);
-let channel = group * dims.n + col;
-let at = row * (dims.n * dims.groups) + channel;
+fn finish_four(at: u32, channel: u32, count: u32, sum: vec4f) {
 var value = sum;
 if (HAS_BIAS) {
 let i = four_from(channel, count);

@@ -1,6 +1,6 @@
 // conv_finish_four: the epilogue of conv2d, forward and by its input, of four neighbouring channels at a time.
-// Needs in the kernel: const HAS_BIAS, HAS_PRE, SCALED, HAS_SLOPE, HAS_RESIDUAL, ACT, VEC_N; bias, before, residual, out, pre, dims; with
-// VEC_N all but bias are vectors of 4, n a multiple of it; alias OScalar, OElem.
+// Needs in the kernel: const HAS_BIAS, HAS_PRE, SCALED, HAS_SLOPE, HAS_RESIDUAL, ACT, VEC_N; bias, before, residual, out, pre; dims.out_scale,
+// residual_scale; with VEC_N all but bias are vectors of 4, n a multiple of it; alias OScalar, OElem.
 // @use act
 // @use put_four
 
@@ -28,14 +28,8 @@ fn residual_four(at: u32, count: u32) -> vec4f {
   return vec4f(residual_at(i.x).x, residual_at(i.y).x, residual_at(i.z).x, residual_at(i.w).x);
 }
 
-// Four outputs from channel `col` of the group on, of pixel `row`.
-fn finish(group: u32, row: u32, col: u32, sum: vec4f) {
-  if (row >= dims.m || col >= dims.n) {
-    return;
-  }
-  let count = min(4u, dims.n - col);
-  let channel = group * dims.n + col;
-  let at = row * (dims.n * dims.groups) + channel;
+// Outputs at `at`, `count` of them, of channels from `channel` on of all groups'.
+fn finish_four(at: u32, channel: u32, count: u32, sum: vec4f) {
   var value = sum;
   if (HAS_BIAS) {
     let i = four_from(channel, count);

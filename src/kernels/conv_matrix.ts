@@ -9,8 +9,10 @@ import {
   type KnobValue,
   oneOf,
   optional,
+  whole as wholeNumber,
 } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { MOST_SPLITS } from './blocks_tile.ts';
 import {
   CHOOSE,
   type ConvOptions,
@@ -21,11 +23,13 @@ import {
   convOptions,
   convSizesOf,
   convWeightSizesOf,
+  epilogueKnobs,
+  epilogueOptions,
 } from './conv_product_tile.ts';
 import { type ConvShape, sourceKnobs, sourceOptions } from './conv_tile.ts';
 import { cheapestMatrices, hasMatrices, type Matrices } from './matrix_tile.ts';
 import { tuningOf } from './tuning_tile.ts';
-import { elem, outElem, type Stored, stored } from './vec_tile.ts';
+import { byFours, checkFours, elem, outElem, type Stored, stored } from './vec_tile.ts';
 
 /** On subgroup matrices: 32 tm x 32 tn outputs a workgroup. */
 export type MatrixConvWeightTile = Pick<Matrices, 'tm' | 'tn'>;
@@ -35,6 +39,8 @@ export interface MatrixConvTile extends MatrixConvWeightTile {
   vecN?: boolean;
   /** A step of 32 reads channels of one tap, so that places are found once for many steps: depth is a multiple of 32. */
   whole?: boolean;
+  /** Parts of k, default 1. Above it the kernel writes their sums, [splits, m, groups n], which `conv2dFinish` adds up and finishes. */
+  splits?: number;
 }
 
 export interface MatrixConvOptions extends Omit<ConvOptions, 'tile'> {
@@ -60,14 +66,28 @@ const inEights = ({ depth, first = 0 }: ConvShape) => depth % 8 === 0 && first %
 /** Fewer than a matrix has fill a quarter of the smallest tile: left to `conv2d`. */
 const LEAST_CHANNELS = 16;
 
-/** The tiling of conv2d on subgroup matrices; undefined where the device has none, or the shape is `conv2d`'s. Pure. */
-export function chooseMatrixConv(shape: ConvShape, caps: Caps): MatrixConvTile | undefined {
+/**
+ * Bytes that the parts of k of a convolution take of a step's memory at most. Shapes that gain by parts have few tiles, and so small
+ * results; those of a huge picture, cut for the length of their sums alone, would be the largest tensors of a step.
+ */
+const MOST_PARTS = 2 ** 26;
+
+/**
+ * The tiling of conv2d on subgroup matrices, and into how many parts k is cut, 1 with `split` false; undefined where the device has none,
+ * or the shape is `conv2d`'s. Pure.
+ */
+export function chooseMatrixConv(
+  shape: ConvShape & { split?: boolean },
+  caps: Caps,
+): (MatrixConvTile & { splits: number }) | undefined {
   if (!hasMatrices(caps) || !inEights(shape) || shape.n < LEAST_CHANNELS) return undefined;
-  const { m, n, k, groups: batch = 1 } = shape;
+  const { m, n, k, groups: batch = 1, split = true } = shape;
   const whole = shape.depth % 32 === 0;
-  const product = { m, n, k, batch, split: false };
-  const { tm, tn } = cheapestMatrices(product, 'f16', caps, whole ? tuningOf(caps).conv : undefined);
-  return { tm, tn, vecN: n % 4 === 0, whole };
+  const { tiles, secondPass } = tuningOf(caps).conv;
+  const mostSplits = Math.floor(Math.min(MOST_PARTS, caps.maxBinding) / (4 * batch * m * n));
+  const own = { secondPass, mostSplits, ...(whole && { tiles }) };
+  const { tm, tn, splits } = cheapestMatrices({ m, n, k, batch, split }, 'f16', caps, own);
+  return { tm, tn, vecN: n % 4 === 0, whole, splits };
 }
 
 /** Likewise of conv2dBackwardWeight, and into how many parts of kChunk pixels it is cut; the caller adds them up. */
@@ -97,6 +117,19 @@ function checkEights(sizes: { readonly [name: string]: number }) {
   );
 }
 
+const EPILOGUE = ['bias', 'act', 'pre', 'scaled', 'slope', 'residual'] as const;
+
+/** What does not go with parts of k, which have no epilogue. */
+function finishedLater(o: MatrixConvOptions): { what: string; fix: string } | undefined {
+  const given = (o.tile.splits ?? 1) > 1 && EPILOGUE.find((part) => o[part] && o[part] !== 'none');
+  return given
+    ? {
+        what: `${given} with a tile of ${o.tile.splits} splits`,
+        fix: 'give it to conv2dFinish, which adds up the parts',
+      }
+    : undefined;
+}
+
 type MatrixConv = KernelFamily<shaders.Conv2dMatrix, MatrixConvOptions>;
 type MatrixConvWeight = KernelFamily<shaders.Conv2dBwdWeightMatrix, MatrixConvWeightOptions>;
 
@@ -108,24 +141,30 @@ export const defineMatrixConv = (shader: shaders.Conv2dMatrix): MatrixConv =>
   defineKernel<shaders.Conv2dMatrix, MatrixConvOptions>({
     name: 'matrixConv2d',
     shader,
-    options: group<MatrixConvOptions>({
-      ...convOptions,
-      dtype: stored,
-      weightDtype: stored,
-      tile: group<MatrixConvTile>({ tm: side, tn: side, vecN: optional(flag), whole: optional(flag) }),
-    }),
+    options: group<MatrixConvOptions>(
+      {
+        ...convOptions,
+        dtype: stored,
+        weightDtype: stored,
+        tile: group<MatrixConvTile>({
+          ...{ tm: side, tn: side, vecN: optional(flag), whole: optional(flag) },
+          splits: optional(wholeNumber(1, MOST_SPLITS)),
+        }),
+      },
+      finishedLater,
+    ),
     knobs: (o) => {
       const { dtype = 'f32', weightDtype = dtype, tile } = o;
-      const { tm, tn, vecN = false, whole = false } = tile;
+      const { tm, tn, vecN = false, whole = false, splits = 1 } = tile;
       return {
         ...convKnobs(o),
         ...xKnobs(dtype),
         ...{ HALVES_W: weightDtype === 'f16', WStored: weightDtype, WElem: words(weightDtype) },
-        ...{ TM: tm, TN: tn, WHOLE: whole, VEC_N: vecN, OElem: outElem(vecN), RElem: elem(vecN) },
+        ...{ TM: tm, TN: tn, SPLITS: splits, WHOLE: whole, VEC_N: vecN, OElem: outElem(vecN), RElem: elem(vecN) },
       };
     },
-    sizes: convSizesOf,
-    grid: (d, k) => tilesOf(d, k) * d.groups,
+    sizes: (d, k) => ({ ...convSizesOf(d, k), out: (k.SPLITS as number) * d.m * d.n * d.groups }),
+    grid: (d, k) => (k.SPLITS as number) * d.groups * tilesOf(d, k),
     check: (d, k) =>
       checkEights({ depth: d.depth, first: d.first }) ??
       (k.WHOLE && d.depth % 32 !== 0
@@ -166,6 +205,40 @@ export const matrixConv2d = defineMatrixConv(FORWARD);
 
 /** `conv2dBackwardWeight` likewise, for tiles of `chooseMatrixConvWeight`. See shaders/conv2d_bwd_weight_matrix.wgsl. */
 export const matrixConv2dBackwardWeight = defineMatrixConvWeight(WEIGHT);
+
+export interface ConvFinishOptions extends Pick<ConvOptions, (typeof EPILOGUE)[number]> {
+  /** All but bias are accessed as vectors of 4: n is a multiple of 4. Default by the shape. */
+  vec?: boolean;
+}
+
+/**
+ * The second pass of `matrixConv2d` with splits above 1: adds up the parts and does what of `conv2d` follows the sums. Buffers f32:
+ * x [splits, m, n], n all groups' channels; bias [n]; before, residual, out, pre [m, n]. See shaders/conv2d_finish.wgsl.
+ */
+export const conv2dFinish = defineKernel({
+  shader: shaders.conv2d_finish,
+  name: 'conv2dFinish',
+  choose: (o: ConvFinishOptions | undefined, { n }: { n: number }): ConvFinishOptions | undefined =>
+    o?.vec === undefined ? { ...o, vec: n % 4 === 0 } : o,
+  unshaped: (o) =>
+    o?.vec === undefined
+      ? byFours((d: { n: number }) => d.n % 4 === 0).map((m) => ({ ...m, options: { ...o, ...m.options } }))
+      : [],
+  options: group<ConvFinishOptions>({ ...epilogueOptions, vec: optional(flag) }),
+  knobs: (o: ConvFinishOptions | undefined) => {
+    const vec = o?.vec ?? false;
+    return { ...epilogueKnobs(o ?? {}), VEC_N: vec, OElem: outElem(vec), RElem: elem(vec) };
+  },
+  sizes: (d) => {
+    const made = d.m * d.n;
+    return { x: d.splits * made, bias: d.n, before: made, residual: made, out: made, pre: made };
+  },
+  grid: (d, k) => groupsOf(d.m * Math.ceil(d.n / 4), k),
+  check: (d, k) =>
+    d.splits === 0
+      ? { what: 'splits is 0', fix: 'give the number of parts' }
+      : checkFours('n', d.n, { VEC: k.VEC_N as boolean }),
+});
 
 export interface ConvHalvesOptions {
   /** x and x2 lie side by side, times scale and scale2. */

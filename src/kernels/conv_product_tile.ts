@@ -35,11 +35,8 @@ const ACTS = { none: 0, gelu: 1, silu: 2, relu: 3, 'gelu-erf': 4, sigmoid: 5 };
 
 export const CHOOSE = 'choose the tile for this shape';
 
-/** What a convolution computes, checked, but its tiling. */
-export const convOptions = {
-  ...sourceOptions,
-  transposed: optional(flag),
-  strided: optional(flag),
+/** What follows the sums, checked. */
+export const epilogueOptions = {
   bias: optional(flag),
   act: optional(oneOf('none', 'gelu', 'gelu-erf', 'silu', 'relu', 'sigmoid')),
   pre: optional(flag),
@@ -49,16 +46,29 @@ export const convOptions = {
 };
 
 /** The knobs of it. */
-export const convKnobs = (o: Omit<ConvOptions, 'tile'>) => ({
-  ...sourceKnobs(o),
-  TRANSPOSED: o.transposed ?? false,
-  STRIDED: o.strided ?? false,
+export const epilogueKnobs = (o: Pick<ConvOptions, keyof typeof epilogueOptions>) => ({
   HAS_BIAS: o.bias ?? false,
   ACT: ACTS[o.act ?? 'none'],
   HAS_PRE: o.pre ?? false,
   SCALED: o.scaled ?? false,
   HAS_SLOPE: o.slope ?? false,
   HAS_RESIDUAL: o.residual ?? false,
+});
+
+/** What a convolution computes, checked, but its tiling. */
+export const convOptions = {
+  ...sourceOptions,
+  transposed: optional(flag),
+  strided: optional(flag),
+  ...epilogueOptions,
+};
+
+/** The knobs of it. */
+export const convKnobs = (o: Omit<ConvOptions, 'tile'>) => ({
+  ...sourceKnobs(o),
+  TRANSPOSED: o.transposed ?? false,
+  STRIDED: o.strided ?? false,
+  ...epilogueKnobs(o),
 });
 
 type Knobs = Record<string, KnobValue>;

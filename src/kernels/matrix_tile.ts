@@ -87,19 +87,30 @@ export interface Matrices extends Pick<MatrixTile, 'tm' | 'tn'> {
   kChunk: number;
 }
 
+/** What differs of a kernel that is no product of stored matrices. */
+export interface OwnMatrices extends Partial<Pick<MatrixTuning, 'tiles'>> {
+  /** Parts of k that the caller has room for at most. */
+  readonly mostSplits?: number;
+  /** What the dispatch costs that adds them up, where it has one of its own, in multiply-adds of one multiprocessor. */
+  readonly secondPass?: number;
+}
+
 /**
  * The tile on subgroup matrices, and the parts of k where the caller can add them up (`split`), with which a GPU is done with `batch`
- * products [m, k] x [k, n] first. Pure. @param own tiles of a kernel that is no product of stored matrices.
+ * products [m, k] x [k, n] first. Pure.
  */
 export function cheapestMatrices(
   { m, n, k, batch = 1, split: mayBeSplit = true }: MatmulShape,
   precision: 'f16' | 'f32x3',
   caps: Caps,
-  own?: Pick<MatrixTuning, 'tiles'>,
+  own: OwnMatrices = {},
 ): Matrices {
-  const { multiprocessors, minSplitK, partial, tiles } = { ...tuningOf(caps).matrix[precision], ...own };
-  const fewest = mayBeSplit ? Math.max(1, Math.ceil(k / LONGEST_SUM)) : 1;
-  const most = mayBeSplit ? Math.max(fewest, Math.min(MOST_SPLITS, Math.floor(k / minSplitK))) : 1;
+  const { multiprocessors, minSplitK, partial, ...of } = tuningOf(caps).matrix[precision];
+  const { tiles = of.tiles, secondPass = 0 } = own;
+  const mostSplits = mayBeSplit ? (own.mostSplits ?? Number.POSITIVE_INFINITY) : 1;
+  const wished = Math.max(1, Math.ceil(k / LONGEST_SUM));
+  const fewest = wished <= mostSplits ? wished : 1;
+  const most = Math.max(fewest, Math.min(MOST_SPLITS, mostSplits, Math.floor(k / minSplitK)));
   let best: Matrices | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const { tm, tn, atOnce, rate } of tiles) {
@@ -109,7 +120,8 @@ export function cheapestMatrices(
       const kChunk = wanted === 1 ? k : Math.ceil(k / wanted / 32) * 32;
       const splits = Math.ceil(k / kChunk);
       const each = Math.max(atOnce, Math.ceil((count * splits) / multiprocessors));
-      const cost = (each * tm * tn * 32 * 32 * kChunk) / rate + (splits === 1 ? 0 : splits * batch * m * n * partial);
+      const sums = splits === 1 ? 0 : splits * batch * m * n * partial + secondPass;
+      const cost = (each * tm * tn * 32 * 32 * kChunk) / rate + sums;
       if (cost < least) {
         least = cost;
         best = { tm, tn, splits, kChunk };

@@ -25,8 +25,13 @@ export interface Tuning {
   };
   /** The same of products on subgroup matrices: tiles of 32 tm x 32 tn. */
   readonly matrix: { readonly [precision in 'f16' | 'f32x3']: MatrixTuning };
-  /** Tiles of convolutions on subgroup matrices that read halves in whole steps of a tap; all else is as of products in f16. */
-  readonly conv: Pick<MatrixTuning, 'tiles'>;
+  /** Of convolutions on subgroup matrices, beside what is as of products in f16. */
+  readonly conv: {
+    /** What the dispatch costs that adds up parts of k, in multiply-adds of one multiprocessor. */
+    readonly secondPass: number;
+    /** Tiles of those that read halves in whole steps of a tap. */
+    readonly tiles: MatrixTuning['tiles'];
+  };
   /** Workgroups of 64 rows of tiled attention that it wants; with fewer, 32 rows are faster. */
   readonly attention: { readonly groups: number };
   /** Sums down columns: workgroups that keep it busy, and the fewest rows for which one is worth starting. */
@@ -89,6 +94,7 @@ const HOPPER: Tuning = {
     },
   },
   conv: {
+    secondPass: 5e6,
     tiles: [
       { tm: 4, tn: 4, atOnce: 1.35, rate: 1 },
       { tm: 4, tn: 2, atOnce: 1.7, rate: 0.7 },

@@ -11,7 +11,7 @@ import {
   matrixAttentionBackwardQ,
 } from '../kernels/attention_matrix.ts';
 import { type ConvTile, conv2d, conv2dBackwardWeight, convDims } from '../kernels/conv.ts';
-import { matrixConv2d, matrixConv2dBackwardWeight } from '../kernels/conv_matrix.ts';
+import { conv2dFinish, matrixConv2d, matrixConv2dBackwardWeight } from '../kernels/conv_matrix.ts';
 import { LARGEST_PARTS, largest } from '../kernels/largest.ts';
 import { hasMatrices, type MatrixMatmulTile, matrixMatmul } from '../kernels/matmul_matrix.ts';
 
@@ -224,7 +224,7 @@ async function productTest(device: GPUDevice, matmul: typeof matrixMatmul, tile:
   }
 }
 
-/** A convolution and its gradient by the weight in two parts, of windows that every border cuts off. */
+/** A convolution, whole and in two parts of k, and its gradient by the weight in two parts, of windows that every border cuts off. */
 async function convolutionTest(
   device: GPUDevice,
   families: MatrixConvolutions,
@@ -233,12 +233,15 @@ async function convolutionTest(
   const sizes = { batch: 2, height: 7, width: 11, channels: 24, out_channels: 40 };
   const { forward, weight: byWeight } = convDims({ ...sizes, kernel: [3, 3], padding: [1, 1, 1, 1] });
   const plain: ConvTile = { kind: 'plain', tm: 4, tn: 4, wgX: 8, wgY: 8 };
-  const [ours, ourWeight, theirs, theirWeight] = (await started([
-    families.forward.create(device, { tile: { ...size, vecN: true } }),
+  const tile = { ...size, vecN: true };
+  const [ours, ourParts, finish, ourWeight, theirs, theirWeight] = (await started([
+    families.forward.create(device, { tile }),
+    families.forward.create(device, { tile: { ...tile, splits: 2 } }),
+    conv2dFinish.create(device, {}, { n: sizes.out_channels }),
     families.weight.create(device, { tile: size }),
     conv2d.create(device, { tile: plain }),
     conv2dBackwardWeight.create(device, { tile: plain }),
-  ])) as [Kernel, Kernel, Kernel, Kernel];
+  ])) as [Kernel, Kernel, Kernel, Kernel, Kernel, Kernel];
   const on = new ScratchBuffers(device);
   try {
     const [read, made, window] = [forward.m * sizes.channels, forward.m * sizes.out_channels, 40 * forward.k];
@@ -246,14 +249,18 @@ async function convolutionTest(
     const split = { ...byWeight, k_chunk: 96 };
     const result = () => ({ out: on.empty(4 * made), dweight: on.empty(8 * window) });
     const [first, second] = [result(), result()];
+    const [parts, sum] = [on.empty(8 * made), on.empty(4 * made)];
     on.run(
       [ours, { x, weight, out: first.out }, forward],
+      [ourParts, { x, weight, out: parts }, forward],
+      [finish, { x: parts, out: sum }, { m: forward.m, n: sizes.out_channels, splits: 2 }],
       [theirs, { x, weight, out: second.out }, forward],
       [ourWeight, { x, dy, dweight: first.dweight }, split],
       [theirWeight, { x, dy, dweight: second.dweight }, split],
     );
     const pairs = [
       [await on.numbers(first.out), await on.numbers(second.out)],
+      [await on.numbers(sum), await on.numbers(second.out)],
       [await on.numbers(first.dweight), await on.numbers(second.dweight)],
     ] as const;
     return judged(`conv2d_matrix ${size.tm}x${size.tn}`, pairs, 1e-5);

@@ -26,7 +26,7 @@ import {
   sourceOf,
 } from '../reference/index.ts';
 import { halves, type KernelCase, prepared, storedAs } from './case.ts';
-import { halvesOf, type MatrixHow, multiplied } from './conv_how.ts';
+import { halvesOf, type MatrixHow, multiplied, weightParts } from './conv_how.ts';
 import { CONV_BENCH, CONV_SIZES, DECODERS, images } from './conv_shapes.ts';
 
 type Part = 'bias' | 'silu' | 'relu' | 'pre' | 'scaled' | 'residual' | 'slope';
@@ -55,6 +55,7 @@ function named(o: ConvSizes, source: ConvolutionSource, parts: readonly string[]
     `matrix ${32 * matrix.tile.tm}x${32 * matrix.tile.tn}`,
     matrix.tile.vecN && 'vecN',
     matrix.tile.whole && 'whole',
+    matrix.tile.splits && `splits ${matrix.tile.splits}`,
     `${matrix.dtype ?? 'f32'} by ${matrix.other ?? 'f32'}`,
   ];
   const tiled = onMatrices
@@ -151,7 +152,7 @@ export function convCase(o: ConvSizes, given: Given = {}, extra: Partial<KernelC
         ...(has('bias') && { bias }),
         ...(has('residual') && { residual }),
       };
-      const outputs = { out: made, ...(has('pre') && { pre: made }) };
+      const outputs = { out: (matrix?.tile.splits ?? 1) * made, ...(has('pre') && { pre: made }) };
       return prepared(kernel, dims, {
         inputs,
         outputs,
@@ -160,7 +161,7 @@ export function convCase(o: ConvSizes, given: Given = {}, extra: Partial<KernelC
           const all = whole();
           const sums = extra.benchOnly
             ? convolutionStart(all, weight, [], { ...o, batch: 1 }, FIRST).y
-            : convolved(all, weight, o);
+            : weightParts(matrix, weight, forward.k, (i) => i % forward.k).flatMap((w) => [...convolved(all, w, o)]);
           const pre = sums.map((sum, i) => sum + (has('bias') ? (bias[i % o.out_channels] as number) : 0));
           const out = pre.map((value, i) => {
             const acted = act === 'none' ? value : pointwise(act as Act, value);
@@ -217,13 +218,18 @@ export function convInputCase(o: ConvSizes, given: Given = {}, extra: Partial<Ke
           ...(has('slope') && { before }),
           ...(has('residual') && { residual }),
         },
-        outputs: { out: read },
+        outputs: { out: (matrix?.tile.splits ?? 1) * read },
         ...(matrix && { halves: halvesOf(matrix, 'weight') }),
         oracle: () => {
           const nothing = { length: read };
+          // Of k of the gradient taps come before channels that were made.
+          const place = (i: number) =>
+            Math.floor((i % shape.n) / input.n) * shape.m + (Math.floor(i / shape.n) % shape.m);
           const dx = extra.benchOnly
             ? convolutionStart(nothing as ArrayLike<number>, weight, dy, { ...o, batch: 1 }, FIRST).dx
-            : convolvedGradients(new Float64Array(read), weight, dy, o).dx;
+            : weightParts(matrix, weight, input.k, place).flatMap((w) => [
+                ...convolvedGradients(new Float64Array(read), w, dy, o).dx,
+              ]);
           const scale = has('scaled') ? OUT_SCALE : 1;
           return {
             out: dx.map((sum, i) => {

@@ -20,3 +20,20 @@ export const halvesOf = ({ dtype, other }: MatrixHow, second: 'weight' | 'dy') =
   ...(dtype === 'f16' ? ['x', 'x2'] : []),
   ...(other === 'f16' ? [second] : []),
 ];
+
+/**
+ * The weights of each part of k into which a tile cuts it, of the others 0; all of them where it does not. @param at where in k number i is.
+ */
+export function weightParts(
+  matrix: MatrixHow | undefined,
+  weight: Float32Array,
+  k: number,
+  at: (i: number) => number,
+): Float32Array[] {
+  const { splits = 1 } = matrix?.tile ?? {};
+  if (splits === 1) return [weight];
+  const length = Math.ceil(k / splits / 32) * 32;
+  return Array.from({ length: splits }, (_, part) =>
+    weight.map((v, i) => (Math.floor(at(i) / length) === part ? v : 0)),
+  );
+}

@@ -26,6 +26,13 @@ const TAPS_BACK: ConvSizes = { ...images(2, 9, 7, 16, 32), kernel: [5, 3], strid
 /** More steps of k than are fetched ahead, and an odd number of them. */
 const LONG: ConvSizes = { ...images(1, 5, 5, 72, 16), ...SAME };
 
+/** Cut into parts of k: those of whole steps begin within a tap, the last is shorter, or, of a window of few numbers, empty. */
+const CUT: ConvSizes[] = [LONG, { ...images(1, 7, 5, 48, 72), ...SAME, groups: 2 }, { ...DOT, channels: 40 }];
+const CUT_TAPS: ConvSizes[] = [
+  { ...images(1, 6, 7, 192, 80), kernel: [2, 2], groups: 2 },
+  { ...DOT, channels: 64 },
+];
+
 const CAT = { first: 16, scale: 0.5, scale2: 1.5 };
 const ALL: ConvolutionSource = { cat: CAT, doubled: true, silu: true };
 const EVERY = ['bias', 'silu', 'pre', 'scaled', 'residual'] as const;
@@ -54,11 +61,19 @@ export function emulatedConvCases(own: Families): KernelCase[] {
   const [halves, floats] = [how(HALVES), how(FLOATS)];
   const odd = { matrix: { ...floats.matrix, tile: { tm: 2, tn: 2 } } as const };
   const whole = { matrix: { ...halves.matrix, tile: { ...SMALL, whole: true } } as const };
-  // Seven kernels: cases of the same options share what is compiled.
+  const cut = ({ matrix }: { matrix: MatrixHow }, splits: number) => ({
+    matrix: { ...matrix, tile: { ...matrix.tile, splits } },
+  });
+  // A dozen kernels: cases of the same options share what is compiled.
   return [
     ...[ODD, STRIDE, GROUPS, LONG].map((o) => convCase(o, halves, SUM)),
     ...TAPS.map((o) => convCase(o, whole, SUM)),
     convInputCase(TAPS_BACK, whole, SUM),
+    ...CUT.map((o) => convCase(o, cut(halves, 3), SUM)),
+    convCase(TAPS[0] as ConvSizes, cut(whole, 2), SUM),
+    ...CUT_TAPS.map((o) => convCase(o, cut(whole, 3), SUM)),
+    convInputCase(TAPS_BACK, cut(whole, 2), SUM),
+    convCase({ ...EVEN, out_channels: 37 }, { ...cut(odd, 2), source: ALL }, ROUNDED),
     convCase({ ...EVEN, out_channels: 37 }, { ...odd, source: ALL, parts: EVERY }, ROUNDED),
     convInputCase(STRIDE, { ...halves, parts: BACK }, SUM),
     convWeightCase(ODD, { ...halves, chunk: 96 }, SUM),
@@ -134,6 +149,11 @@ export const matrixConvCases: KernelCase[] = [
       convInputCase(large, { matrix, parts: BACK }, SUM),
       convWeightCase(large, { matrix, chunk: 100 }, SUM),
       convCase(large, { matrix: { tile: { ...tile, vecN: true }, ...FLOATS } }, SUM),
+      convCase(
+        { ...large, channels: 64 },
+        { matrix: { ...matrix, tile: { ...tile, vecN: true, whole: true, splits: 2 } } },
+        SUM,
+      ),
       convCase({ ...large, channels: 64 }, { matrix: { tile: { ...tile, vecN: true, whole: true }, ...HALVES } }, SUM),
       convWeightCase(large, { matrix: { tile, ...FLOATS } }, SUM),
     ];

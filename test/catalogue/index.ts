@@ -5,6 +5,7 @@ import type { KernelCase } from './case.ts';
 import { castCases } from './cast.ts';
 import { columnsCases } from './columns.ts';
 import { convCases } from './conv.ts';
+import { conv2dFinishCases } from './conv_finish.ts';
 import { convHalvesCases, matrixConvBenchCases, matrixConvCases } from './conv_matrix.ts';
 import { embeddingCases } from './embedding.ts';
 import { groupNormCases } from './group_norm.ts';
@@ -58,6 +59,7 @@ export const catalogue: readonly KernelCase[] = [
   ...matrixConvCases,
   ...matrixConvBenchCases,
   ...convHalvesCases,
+  ...conv2dFinishCases,
   ...weightNormCases,
   ...groupNormCases,
   ...unetCases,

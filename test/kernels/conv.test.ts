@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { conv2d, conv2dBackwardWeight, convDims } from '../../src/kernels/conv.ts';
 import { convCases } from '../catalogue/conv.ts';
+import { conv2dFinishCases } from '../catalogue/conv_finish.ts';
 import { convHalvesCases } from '../catalogue/conv_matrix.ts';
 import { testDevice } from '../gpu.ts';
 import { kernelSuite } from './suite.ts';
 
-kernelSuite('conv', [...convCases, ...convHalvesCases]);
+kernelSuite('conv', [...convCases, ...convHalvesCases, ...conv2dFinishCases]);
 
 describe('conv2d checks', () => {
   const sizes = { batch: 1, height: 4, width: 6, channels: 6, out_channels: 4, kernel: [3, 3] as const };

@@ -14,7 +14,7 @@ const CLEANS =
 const CHOOSES = /^(poolBackward .* x|cautious_count .* clip)$/;
 /** Where an infinity has a finite effect: exp(-inf) and 1 / inf are 0, a bound bounds, and a slope is 0 or 1. */
 const FINITE_LIMIT =
-  /^(adam_step|attention|lossBackward|cautious_scale|dadapt_distance|dadapt_moments|activation(Backward)? sigmoid|unary(Backward)? (tanh|erf)|activationBackward relu|matmul .*sigmoid|crossEntropyBackward .* stats)/;
+  /^(adam_step|attention|lossBackward|cautious_scale|dadapt_distance|dadapt_moments|activation(Backward)? sigmoid|unary(Backward)? (tanh|erf)|activationBackward relu|(matmul|conv2dFinish) .*sigmoid|crossEntropyBackward .* stats)/;
 
 /** The smallest case of each variant that is quick to compile on a CPU; the tiled kernels' tests hold them against the plain ones. */
 const smallest = new Map<string, KernelCase>();

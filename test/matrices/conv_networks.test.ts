@@ -1,7 +1,8 @@
 /** Passes of convolutional networks in mixed precision, with subgroup matrices emulated, against the same passes in f32. */
 import { expect, it, vi } from 'vitest';
-import { conv2d } from '../../src/autograd/ops/convolution.ts';
+import { type ConvolutionOptions, conv2d } from '../../src/autograd/ops/convolution.ts';
 import { Tape } from '../../src/autograd/tape.ts';
+import type { TunedNumbers } from '../../src/kernel/index.ts';
 import type { MatrixConvOptions, MatrixConvWeightOptions } from '../../src/kernels/conv_matrix.ts';
 import { createNetwork } from '../../src/models/registry.ts';
 import { WeightStore } from '../../src/nn/weights.ts';
@@ -47,11 +48,15 @@ const MATRICES = {
 /** With more workgroup memory than by default, as devices with subgroup matrices have. */
 let device: Promise<GPUDevice> | undefined;
 
+/** Numbers with which the choice cuts k of small convolutions into parts. */
+const CUTTING = { 'matrix.f16.minSplitK': 100, 'matrix.f16.partial': 1e-9, 'conv.secondPass': 1e-9 };
+
 /** A workspace that takes its device for one with matrices where the precision is mixed, and the names of what it runs. */
-async function opened(precision: PassPrecision) {
+async function opened(precision: PassPrecision, tuned?: TunedNumbers) {
   device ??= openDevice({});
   const workspace = new Workspace(await device);
-  if (precision === 'mixed') Object.defineProperty(workspace, 'caps', { value: { ...workspace.caps, ...MATRICES } });
+  const caps = { ...workspace.caps, ...MATRICES, ...(tuned && { tuned }) };
+  if (precision === 'mixed') Object.defineProperty(workspace, 'caps', { value: caps });
   const kernels = new Set<string>();
   const { run } = workspace.stream;
   workspace.stream.run = (kernel, buffers, dims) => {
@@ -77,13 +82,13 @@ const IMAGE = [2, 6, 5, 16];
 const SHAPES = { x: IMAGE, second: [2, 6, 5, 24], weight: [24, 9 * 40], bias: [24], residual: [2, 6, 5, 24] };
 
 /** One convolution of all that lies around it, its result and gradients. */
-async function convolution(precision: PassPrecision) {
-  const { workspace, kernels, tape, put } = await opened(precision);
+async function convolution(precision: PassPrecision, options: ConvolutionOptions = {}, tuned?: TunedNumbers) {
+  const { workspace, kernels, tape, put } = await opened(precision, tuned);
   const given = Object.entries(SHAPES).map(([name, shape], i) => [name, tape.watch(put(shape, whole(shape, i)))]);
   const { x, second, weight, bias, residual } = Object.fromEntries(given) as Record<keyof typeof SHAPES, Tensor>;
   const beside = { second, scale: 2, scale2: 1 };
   const window = { size: [3, 3], padding: [1, 1] } as const;
-  const y = conv2d(tape, x, weight, bias, window, { beside, residual, residualScale: 2 });
+  const y = conv2d(tape, x, weight, bias, window, { beside, residual, residualScale: 2, ...options });
   workspace.arena.retain(y);
   tape.backward(y, put(y.shape, whole(y.shape, 9)));
   const results = new Map([['y', await workspace.read(y)]]);
@@ -98,7 +103,23 @@ const ON_MATRICES = ['conv2d_matrix', 'conv2d_bwd_weight_matrix'];
 it('a convolution of whole numbers has the bits of f32', async () => {
   const [ours, exact] = [await convolution('mixed'), await convolution('f32')];
   expect([...ours.kernels]).toEqual(expect.arrayContaining([...ON_MATRICES, 'conv_halves']));
+  expect([...ours.kernels]).not.toContain('conv2d_finish');
   for (const [name, wanted] of exact.results) expect(ours.results.get(name), name).toEqual(wanted);
+});
+
+for (const options of [{}, { act: 'relu', scale: 2 }] as const)
+  it(`so it has in parts of k, with ${JSON.stringify(options)}`, async () => {
+    const [ours, exact] = [await convolution('mixed', options, CUTTING), await convolution('f32', options)];
+    expect([...ours.kernels]).toEqual(expect.arrayContaining([...ON_MATRICES, 'conv2d_finish']));
+    for (const [name, wanted] of exact.results) expect(ours.results.get(name), name).toEqual(wanted);
+  });
+
+it('a convolution of a SiLU follows f32 in parts of k', async () => {
+  const options = { silu: true, scale: 0.5 };
+  const [ours, exact] = [await convolution('mixed', options, CUTTING), await convolution('f32', options)];
+  expect([...ours.kernels]).toEqual(expect.arrayContaining([...ON_MATRICES, 'conv2d_finish']));
+  for (const [name, wanted] of exact.results)
+    expect(relativeError(ours.results.get(name) as Float32Array, wanted), name).toBeLessThan(10 * ROUNDINGS);
 });
 
 /** Two operands rounded to f16, of independent errors. */

@@ -79,6 +79,9 @@ function* variants(): Generator<[shader: ShaderSource, knobs: Knobs]> {
       ] as Knobs[])
         yield [conv2d_bwd_weight_matrix, { ...size, ...source, ...stored }];
     }
+  for (const size of [{}, { TM: 2, TN: 2 }] as Knobs[])
+    for (const window of [{}, { TRANSPOSED: true }, { ...HALVES_X, WHOLE: true }, FOURS] as Knobs[])
+      yield [conv2d_matrix, { ...size, ...window, SPLITS: 3 }];
   for (const shader of [attention_matrix_fwd, attention_matrix_bwd_kv, attention_matrix_bwd_q])
     for (const HEAD_DIM of [8, 64, 72, 128]) yield [shader, { HEAD_DIM, GROUPED: HEAD_DIM === 8 }];
 }
@@ -103,5 +106,5 @@ it('are valid in every variant', async () => {
       if (type === 'error') wrong.push(`${shader.name}[${variant}] line ${lineNum}: ${message}`);
   }
   expect(wrong).toEqual([]);
-  expect(checked).toBe(195 + 2 * 5 * (4 * 3 + 3));
+  expect(checked).toBe(195 + 2 * 5 * (4 * 3 + 3) + 2 * 4);
 });

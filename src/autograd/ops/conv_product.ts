@@ -8,8 +8,10 @@ import {
   conv2dBackwardWeight,
 } from '../../kernels/conv.ts';
 import {
+  type ConvFinishOptions,
   chooseMatrixConv,
   chooseMatrixConvWeight,
+  conv2dFinish,
   convHalves,
   matrixConv2d,
   matrixConv2dBackwardWeight,
@@ -118,7 +120,7 @@ export function convProduct(
     tape.run(conv2d.prepare(device, { ...options, tile: chooseConv(shape, caps) }), buffers, shape);
     return;
   }
-  const { cat, silu, doubled, ...rest } = options;
+  const { cat, silu, doubled, transposed = false, strided = false, ...epilogue } = options;
   const readers = (dims.k / dims.depth) * ceil(dims.n, tile.tn);
   const source = sourceOf(
     tape,
@@ -128,13 +130,37 @@ export function convProduct(
     beside,
     readers,
   );
-  const { weight } = buffers;
+  const { weight, out } = buffers;
   const rounded = weight.dtype === 'f32' && ceil(dims.m, tile.tm) >= TILES_TO_ROUND;
   const read = rounded ? asHalves(tape, weight) : weight;
-  const kernel = matrixConv2d.prepare(device, { ...rest, ...source.options, weightDtype: storedAs(read), tile });
-  tape.run(kernel, { ...buffers, x: source.x, x2: source.x2, weight: read }, { ...dims, ...source.beside });
+  const given = { x: source.x, x2: source.x2, weight: read };
+  const product = { ...source.options, transposed, strided, weightDtype: storedAs(read), tile };
+  if (tile.splits === 1) {
+    const kernel = matrixConv2d.prepare(device, { ...product, ...epilogue });
+    tape.run(kernel, { ...buffers, ...given }, { ...dims, ...source.beside });
+  } else {
+    const { out_scale: _, residual_scale: __, ...window } = dims;
+    const parts = tape.alloc(tile.splits, out.count);
+    tape.run(matrixConv2d.prepare(device, product), { ...given, out: parts }, { ...window, ...source.beside });
+    finishParts(tape, epilogue, dims, buffers, parts);
+    tape.release(parts);
+  }
   source.free();
   if (rounded) tape.release(read);
+}
+
+/** Adds up the parts [splits, ...] of a convolution, with all that is fused. */
+function finishParts(
+  tape: Tape,
+  options: ConvFinishOptions,
+  { m, n, groups, out_scale = 1, residual_scale = 1 }: Dims,
+  { bias, before, residual, out, pre }: Buffers,
+  parts: Tensor,
+): void {
+  const size = { m, n: n * groups, splits: parts.shape[0] as number };
+  const scales = { ...(options.scaled && { out_scale }), ...(options.residual && { residual_scale }) };
+  const kernel = conv2dFinish.prepare(tape.workspace.device, options, size);
+  tape.run(kernel, { x: parts, bias, before, residual, out, pre }, { ...size, ...scales });
 }
 
 /** A gradient by the weight: in how many runs of pixels it is summed, by which kernel's tile; `half` is dy as halves, for matrices. */
