@@ -1,4 +1,5 @@
 import { proxy, type Remote } from 'comlink';
+import { STRIP_STEPS } from '../engine/drawing.ts';
 import type { Engine, ModelFacts } from '../engine/engine.ts';
 import { byId } from '../page/dom.ts';
 import { latest } from '../page/latest.ts';
@@ -13,7 +14,7 @@ const STRIP = { gpu: 10, software: 4 };
 
 /** Draws what there is to see of the model that is shown, whenever the settings or its weights change. */
 export class Gallery {
-  /** Images a second and pass, as last measured: how fast this device is. */
+  /** Images a second and pass, of the fastest drawing of this model: the first waits for its kernels. How fast this device is. */
   rate: { readonly perSecond: number; readonly model: ModelFacts } | undefined;
   readonly #store: Store<Settings>;
   readonly #pictures: Pictures;
@@ -92,7 +93,7 @@ export class Gallery {
       { rows: ROWS[this.#kind], columns, seed },
       proxy((part) => {
         this.#pictures.grid(part);
-        this.rate = { perSecond: (1000 * part.images * part.passes) / part.ms, model };
+        this.#drew(model, part.images * part.passes, part.ms);
       }),
     );
     measured();
@@ -100,11 +101,24 @@ export class Gallery {
     this.#pictures.way(await engine.trajectory(settings, { index, label: index % columns, seed }));
     if (stale()) return;
     const across = Math.min(columns, STRIP[this.#kind]);
+    let [row, began] = [0, performance.now()];
     await engine.strip(
       settings,
       across,
-      proxy((picture) => this.#pictures.strip(picture, across)),
+      proxy((picture) => {
+        const now = performance.now();
+        this.#pictures.strip(picture, across);
+        this.#drew(model, across * (STRIP_STEPS[row++] ?? 0), now - began);
+        began = now;
+      }),
     );
+    measured();
+  }
+
+  /** So many images went through the network once, in so many ms. */
+  #drew(model: ModelFacts, passes: number, ms: number): void {
+    const perSecond = (1000 * passes) / ms;
+    if (this.rate?.model !== model || perSecond > this.rate.perSecond) this.rate = { perSecond, model };
   }
 }
 
