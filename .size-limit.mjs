@@ -53,12 +53,12 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '99.5 kB'],
+  kernels: ['kernels/index', '99.75 kB'],
   ops: ['autograd/index', '109.25 kB'],
   nn: ['nn/index', '139 kB'],
   models: ['models/index', '129.25 kB'],
   ucgm: ['ucgm/index', '64.25 kB'],
-  run: ['run/index', '252.75 kB'],
+  run: ['run/index', '253.25 kB'],
 };
 
 /** Kernels as `ucgm kernel` writes them, with their runtime and WGSL: options and dims, and the most that each may take. */
@@ -106,5 +106,5 @@ export default [
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ALONE).map(([name, asked]) => written(name, asked)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '258.75 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '259.5 kB', gzip: true },
 ];
