@@ -40,3 +40,11 @@ export function noAdapter(env: Environment): readonly [what: string, fix: string
   if (browser(env) === 'Safari') return [what, 'update macOS or iOS, and leave Lockdown Mode'];
   return [what, 'install a Vulkan, Metal or D3D12 driver (on Linux without a GPU: mesa-vulkan-drivers)'];
 }
+
+/** That something which was asked for a device gives no answer, and what to do. */
+export function noAnswer(who: string, env: Environment): readonly [what: string, fix: string] {
+  return [
+    `${who} gave no answer within a minute`,
+    browser(env) ? 'reload the page, or start the browser again' : 'start again, or update the driver',
+  ];
+}

@@ -8,7 +8,8 @@ import {
   rememberAdapter,
   texts,
 } from '../kernel/index.ts';
-import { environment, noAdapter, noWebGPU } from './advice.ts';
+import { environment, noAdapter, noAnswer, noWebGPU } from './advice.ts';
+import { answered, MINUTE, within } from './answer.ts';
 
 /** No usable WebGPU, or a lost device. `fix` says what to do. */
 export class DeviceError extends FixableError {
@@ -52,12 +53,13 @@ const USED_LIMITS = [
 
 /**
  * Requests a device from any `GPU` (a browser's navigator.gpu, or Dawn's).
- * @throws DeviceError when there is no adapter or the request fails.
+ * @throws DeviceError when there is no adapter, the request fails, or there is no answer within a minute.
  */
 export async function requestDevice(gpu: GPU | undefined, options: DeviceOptions = {}): Promise<GPUDevice> {
   checkOptions(OPTIONS, options, (what, fix) => new DeviceError(`requestDevice: ${what}`, fix));
   if (!gpu) throw new DeviceError(...noWebGPU(environment()));
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const adapter = await answered(() => gpu.requestAdapter({ powerPreference: 'high-performance' }));
+  if (adapter === undefined) throw new DeviceError(...noAnswer('the GPU', environment()));
   if (!adapter) throw new DeviceError(...noAdapter(environment()));
   const requiredFeatures = (options.features ?? WANTED_FEATURES).filter((f) =>
     adapter.features.has(f),
@@ -66,16 +68,18 @@ export async function requestDevice(gpu: GPU | undefined, options: DeviceOptions
   if (options.limits !== 'default') {
     for (const name of USED_LIMITS) requiredLimits[name] = adapter.limits[name];
   }
+  let device: GPUDevice | undefined;
   try {
-    const device = await adapter.requestDevice({ label: 'ucgm', requiredFeatures, requiredLimits });
-    rememberAdapter(device, adapter.info);
-    return device;
+    device = await within(adapter.requestDevice({ label: 'ucgm', requiredFeatures, requiredLimits }), MINUTE);
   } catch (error) {
     throw new DeviceError(
       `the adapter refused a device: ${error instanceof Error ? error.message : error}`,
       'update the driver',
     );
   }
+  if (!device) throw new DeviceError(...noAnswer('its adapter', environment()));
+  rememberAdapter(device, adapter.info);
+  return device;
 }
 
 /** One line that names a device's adapter: description, or vendor and architecture where the browser tells no more. */
