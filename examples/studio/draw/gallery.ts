@@ -9,8 +9,8 @@ import { PlaneView } from '../toy/view.ts';
 import { Pictures } from './pictures.ts';
 
 /** Rows of the grid, and columns of the strip: a processor that stands in for a GPU draws few. */
-const ROWS = { gpu: 6, software: 2 };
-const STRIP = { gpu: 10, software: 4 };
+const ROWS = { gpu: 6, software: 1 };
+const STRIP = { gpu: 10, software: 2 };
 
 /** Draws what there is to see of the model that is shown, whenever the settings or its weights change. */
 export class Gallery {
