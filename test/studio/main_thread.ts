@@ -24,13 +24,18 @@ interface TraceEvent {
 export async function watchMainThread(browser: Browser, page: Page, work: () => Promise<void>): Promise<MainThread> {
   await browser.startTracing(page, { categories: ['toplevel', 'disabled-by-default-devtools.timeline'] });
   await page.evaluate(() => {
-    const seen = { frames: 0, since: performance.now(), on: true };
-    Object.assign(globalThis, { seen });
-    const frame = () => {
-      seen.frames++;
-      if (seen.on) requestAnimationFrame(frame);
+    // A method: to a function with a name of its own tsx adds a call of what a page does not have.
+    const seen = {
+      frames: 0,
+      since: performance.now(),
+      on: true,
+      frame() {
+        seen.frames++;
+        if (seen.on) requestAnimationFrame(seen.frame);
+      },
     };
-    requestAnimationFrame(frame);
+    Object.assign(globalThis, { seen });
+    requestAnimationFrame(seen.frame);
   });
   await work();
   const framesPerSecond = await page.evaluate(() => {
