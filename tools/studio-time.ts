@@ -1,5 +1,5 @@
 // npx tsx tools/studio-time.ts [FLAG ...]: how long the built studio takes until digits are on the screen, in three new profiles and one that was
-// used, and how it trains a preset: images a second, frames a second, its main thread's longest task. Chromium is started with the
+// used, and how long a training takes beside it: frames a second, its main thread's longest task. Chromium is started with the
 // flags given, such as --enable-unsafe-webgpu --use-angle=vulkan --enable-features=Vulkan, else on its software adapter.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,21 +38,23 @@ async function digits(page: Page, address: string): Promise<number> {
 
 const textOf = async (page: Page, id: string) => (await page.locator(`#${id}`).textContent()) ?? '';
 
-async function timeOpenings(origin: string): Promise<void> {
+/** Gives what the page calls its device. */
+async function timeOpenings(origin: string): Promise<string> {
+  let device = '';
   for (const { folder: profile, state } of PROFILES) {
     const context = await chromium.launchPersistentContext(join(folder, profile), how);
     const page = await context.newPage();
     const ms = await digits(page, origin);
-    console.log(`digits ${ms.toFixed(0)} ms after the address, ${state}, ${await textOf(page, 'device')}`);
+    device = await textOf(page, 'device');
+    console.log(`digits ${ms.toFixed(0)} ms after the address, ${state}, ${device}`);
     await context.close();
   }
+  return device;
 }
 
-async function timeTraining(origin: string): Promise<void> {
+async function timeTraining(origin: string, software: boolean): Promise<void> {
   const browser = await chromium.launch(how);
   const page = await browser.newPage();
-  await digits(page, origin);
-  const software = (await textOf(page, 'device')).includes('software');
   await digits(page, `${origin}${TRAINING}${software ? `&trainSteps=${SOFTWARE_STEPS}&batch=4` : ''}`);
   const start = performance.now();
   const { longestTask, longTasks, framesPerSecond } = await watchMainThread(browser, page, async () => {
@@ -70,8 +72,8 @@ async function timeTraining(origin: string): Promise<void> {
 await buildStudio(join(folder, 'site'));
 const site = await Site.serve(join(folder, 'site'));
 try {
-  await timeOpenings(site.origin);
-  await timeTraining(site.origin);
+  const device = await timeOpenings(site.origin);
+  await timeTraining(site.origin, device.includes('software'));
 } finally {
   site.close();
   rmSync(folder, { recursive: true, force: true });

@@ -7,7 +7,7 @@ import { cutPieces, type Piece, pieceOf, type Wire } from './pieces.ts';
 import { ScatterLane } from './scatter_lane.ts';
 import { Turns } from './turns.ts';
 
-/** Pieces that gradients are cut into, of so many elements at least and at most: the wire begins with the first, and each call costs. */
+/** Pieces that gradients are cut into, of so many elements at least and at most, but for the first parameters': the wire begins with the first, and each call costs. */
 const PIECES = 24;
 const [LEAST, MOST] = [2 ** 16, 2 ** 21];
 /** Pieces on their way at once: one is on the wire while others wait for the device, before their sum and after it. */

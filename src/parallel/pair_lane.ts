@@ -16,6 +16,12 @@ import { Staging } from './staging.ts';
 
 const bytesOf = ({ wire, count }: Piece): number => wireBytes(wire, count);
 
+/** The kernels of one piece. Numbers of f32 are sent as they are. */
+interface Dispatches {
+  readonly pack: Dispatch | undefined;
+  readonly mean: Dispatch;
+}
+
 /**
  * Of two ranks each sends the other all, and both make the whole mean, of the same numbers in the same order: as many bytes as a
  * reduce-scatter and an allgather between two take, in one message, which waits for the device once.
@@ -29,7 +35,7 @@ export class PairLane implements Lane {
   readonly #received: GPUBuffer;
   readonly #send: Staging;
   readonly #receive: Staging;
-  readonly #dispatches: ReadonlyMap<Piece, { readonly pack: Dispatch | undefined; readonly mean: Dispatch }>;
+  readonly #dispatches: ReadonlyMap<Piece, Dispatches>;
 
   constructor(use: LaneUse) {
     const { workspace, ranks, submit, pieces, name } = use;
@@ -53,7 +59,7 @@ export class PairLane implements Lane {
   async exchange(piece: Piece, _: Turn, gather: Turn): Promise<void> {
     const bytes = bytesOf(piece);
     const { tensor, first } = piece;
-    const { pack, mean } = this.#dispatches.get(piece) as { pack: Dispatch | undefined; mean: Dispatch };
+    const { pack, mean } = this.#dispatches.get(piece) as Dispatches;
     await this.#submit({
       dispatches: [pack],
       after: (encoder) => {
@@ -81,7 +87,7 @@ export class PairLane implements Lane {
     for (const staging of [this.#send, this.#receive]) staging.free();
   }
 
-  #dispatchesOf(piece: Piece, { workspace: { device }, ranks: { rank }, weights }: LaneUse) {
+  #dispatchesOf(piece: Piece, { workspace: { device }, ranks: { rank }, weights }: LaneUse): Dispatches {
     const bf16 = piece.wire === 'bf16';
     const { count } = piece;
     const own = numbersOf(piece);
