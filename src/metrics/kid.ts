@@ -26,39 +26,43 @@ export async function kernelDistance(
   const subsets = size < SUBSET_SIZE ? 1 : SUBSETS;
   let total = 0;
   for (let s = 0; s < subsets; s++) {
-    const x = rowsOf(one, dim, subset(n, size, seed, 2 * s));
-    const y = rowsOf(two, dim, subset(m, size, seed, 2 * s + 1));
-    const [within1, within2, between] = [
-      await kernelSum(workspace, x, x, dim, true, control),
-      await kernelSum(workspace, y, y, dim, true, control),
-      await kernelSum(workspace, x, y, dim, false, control),
-    ];
-    total += (within1 + within2) / (size * (size - 1)) - (2 * between) / size ** 2;
+    const both = new Float32Array(2 * size * dim);
+    copyRows(one, dim, subset(n, size, seed, 2 * s), both);
+    copyRows(two, dim, subset(m, size, seed, 2 * s + 1), both.subarray(size * dim));
+    const { within, between } = await kernelSums(workspace, both, dim, control);
+    total += within / (size * (size - 1)) - between / size ** 2;
   }
   return total / subsets;
 }
 
-/** Sum of the kernel over all pairs; over pairs of different rows where both sets are one. */
-async function kernelSum(
+/** Of the rows of two sets of one size, one after the other in `both`: sums of the kernel over pairs of different rows of one set, and over pairs of rows of two. */
+async function kernelSums(
   workspace: Workspace,
-  x: Float32Array<ArrayBuffer>,
-  y: Float32Array<ArrayBuffer>,
+  both: Float32Array<ArrayBuffer>,
   dim: number,
-  same: boolean,
   control: Interruptible,
-) {
-  const m = y.length / dim;
-  const kernel = (product: number) => {
-    const v = product / dim + 1;
-    return v * v * v;
-  };
-  let sum = 0;
+): Promise<{ within: number; between: number }> {
+  const rows = both.length / dim;
+  const half = rows / 2;
+  let [within, between] = [0, 0];
   const add = (first: number, block: Float32Array) => {
-    for (let i = 0; i < block.length; i++) sum += kernel(block[i] as number);
-    if (same) for (let row = 0; row < block.length / m; row++) sum -= kernel(block[row * m + first + row] as number);
+    for (let at = 0; at < block.length; at += half) {
+      const row = first + Math.floor(at / rows);
+      let sum = 0;
+      for (let i = at; i < at + half; i++) sum += kernel(block[i] as number, dim);
+      if (row < half === at % rows < half) within += sum;
+      else between += sum;
+    }
+    for (let at = 0, row = first; at < block.length; at += rows, row++)
+      within -= kernel(block[at + row] as number, dim);
   };
-  await products(workspace, x, y, dim, add, control);
-  return sum;
+  await products(workspace, both, both, dim, add, control);
+  return { within, between };
+}
+
+function kernel(product: number, dim: number): number {
+  const v = product / dim + 1;
+  return v * v * v;
 }
 
 /** `size` different rows of n: the first of a shuffle. */
@@ -73,10 +77,8 @@ function subset(n: number, size: number, seed: number, round: number): Uint32Arr
   return order.subarray(0, size);
 }
 
-function rowsOf(a: Float32Array, dim: number, rows: Uint32Array): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(rows.length * dim);
+function copyRows(a: Float32Array, dim: number, rows: Uint32Array, out: Float32Array): void {
   rows.forEach((row, i) => {
     out.set(a.subarray(row * dim, (row + 1) * dim), i * dim);
   });
-  return out;
 }

@@ -8,6 +8,7 @@ const NEIGHBOURS = 3;
 /**
  * Precision and recall by k nearest neighbours (Kynkaanniemi et al. 2019, k = 3): the share of samples that lie within the
  * neighbourhood of some real image, and of real images within that of some sample. Features [n, dim], [m, dim].
+ * @param realReach `reachOf` the real ones, where it is known already.
  */
 export async function precisionRecall(
   workspace: Workspace,
@@ -15,64 +16,67 @@ export async function precisionRecall(
   samples: Float32Array<ArrayBuffer>,
   dim: number,
   control: Interruptible = {},
+  realReach?: Float64Array,
 ): Promise<{ precision: number; recall: number }> {
-  if (Math.min(real.length, samples.length) / dim <= NEIGHBOURS)
-    throw new MetricError('too few images for neighbours', `give at least ${NEIGHBOURS + 1} of both sets`);
-  return {
-    precision: await covered(workspace, samples, real, dim, control),
-    recall: await covered(workspace, real, samples, dim, control),
-  };
-}
-
-/** Share of the rows of `a` within the neighbourhood of a row of `b`: no farther than its third nearest other row of b. */
-async function covered(
-  workspace: Workspace,
-  a: Float32Array<ArrayBuffer>,
-  b: Float32Array<ArrayBuffer>,
-  dim: number,
-  control: Interruptible,
-) {
-  const [lengthsA, lengthsB] = [squaredNorms(a, dim), squaredNorms(b, dim)];
-  const m = lengthsB.length;
-  const reach = new Float64Array(m);
-  await products(
-    workspace,
-    b,
-    b,
-    dim,
-    (first, block) => {
-      const nearest = new Float64Array(NEIGHBOURS);
-      for (let row = first; row < first + block.length / m; row++) {
-        nearest.fill(Number.POSITIVE_INFINITY);
-        for (let other = 0; other < m; other++) {
-          const d = (lengthsB[other] as number) - 2 * (block[(row - first) * m + other] as number);
-          if (d < (nearest[NEIGHBOURS - 1] as number) && other !== row) insert(nearest, d);
-        }
-        reach[row] = (nearest[NEIGHBOURS - 1] as number) + (lengthsB[row] as number);
-      }
-    },
-    control,
-  );
+  const ofSamples = await reachOf(workspace, samples, dim, control);
+  const ofReal = realReach ?? (await reachOf(workspace, real, dim, control));
+  const [samplesLengths, realLengths] = [squaredNorms(samples, dim), squaredNorms(real, dim)];
+  const [n, m] = [samplesLengths.length, realLengths.length];
+  const covered = new Uint8Array(m);
   let inside = 0;
   await products(
     workspace,
-    a,
-    b,
+    samples,
+    real,
     dim,
     (first, block) => {
       for (let row = first; row < first + block.length / m; row++) {
-        const length = lengthsA[row] as number;
+        const [length, reach] = [samplesLengths[row] as number, ofSamples[row] as number];
+        let within = 0;
         for (let other = 0; other < m; other++) {
-          const d = length + (lengthsB[other] as number) - 2 * (block[(row - first) * m + other] as number);
-          if (d > (reach[other] as number)) continue;
-          inside++;
-          break;
+          const d = length + (realLengths[other] as number) - 2 * (block[(row - first) * m + other] as number);
+          if (d <= (ofReal[other] as number)) within = 1;
+          if (d <= reach) covered[other] = 1;
         }
+        inside += within;
       }
     },
     control,
   );
-  return inside / lengthsA.length;
+  return { precision: inside / n, recall: covered.reduce((sum, one) => sum + one, 0) / m };
+}
+
+/** How far the neighbourhood of each row of `b` [m, dim] goes: the squared distance of its third nearest other row. @throws MetricError. */
+export async function reachOf(
+  workspace: Workspace,
+  b: Float32Array<ArrayBuffer>,
+  dim: number,
+  control: Interruptible = {},
+): Promise<Float64Array> {
+  const lengths = squaredNorms(b, dim);
+  const m = lengths.length;
+  if (m <= NEIGHBOURS)
+    throw new MetricError('too few images for neighbours', `give at least ${NEIGHBOURS + 1} of both sets`);
+  const reach = new Float64Array(m);
+  const nearest = new Float64Array(NEIGHBOURS);
+  await products(
+    workspace,
+    b,
+    b,
+    dim,
+    (first, block) => {
+      for (let row = first; row < first + block.length / m; row++) {
+        nearest.fill(Number.POSITIVE_INFINITY);
+        for (let other = 0; other < m; other++) {
+          const d = (lengths[other] as number) - 2 * (block[(row - first) * m + other] as number);
+          if (d < (nearest[NEIGHBOURS - 1] as number) && other !== row) insert(nearest, d);
+        }
+        reach[row] = (nearest[NEIGHBOURS - 1] as number) + (lengths[row] as number);
+      }
+    },
+    control,
+  );
+  return reach;
 }
 
 /** Puts a value below the last among the smallest, rising; the last falls out. */

@@ -8,7 +8,7 @@ const BLOCK_BYTES = 32 * 2 ** 20;
 
 /**
  * All inner products of the rows of `a` [n, dim] with those of `b` [m, dim], in blocks of whole rows of a: `visit(first, block)`
- * gets [rows, m] from row `first` on.
+ * gets [rows, m] from row `first` on, for as long as it runs.
  */
 export async function products(
   workspace: Workspace,
@@ -25,15 +25,14 @@ export async function products(
     for (let first = 0; first < n; first += rows) {
       signal?.throwIfAborted();
       const here = Math.min(rows, n - first);
-      const block = await workspace.task(async () => {
+      await workspace.task(async () => {
         workspace.beginStep();
         if (first === 0) workspace.stream.write(right, b);
         const tape = new Tape(workspace, { record: false });
         const left = tape.alloc(here, dim);
         workspace.stream.write(left, a.subarray(first * dim, (first + here) * dim));
-        return workspace.read(linear(tape, left, right));
+        await workspace.view(linear(tape, left, right), (block) => visit(first, block));
       });
-      visit(first, block);
     }
   } finally {
     workspace.free(right);

@@ -2,7 +2,7 @@ import type { Workspace } from '../tensor/index.ts';
 import type { Embedding, Interruptible } from './embed.ts';
 import { frechetDistance, type Moments, momentsOfFeatures } from './frechet.ts';
 import { kernelDistance } from './kid.ts';
-import { median, nearestRows, precisionRecall } from './neighbours.ts';
+import { median, nearestRows, precisionRecall, reachOf } from './neighbours.ts';
 
 /** Images that memorisation is looked for in: of the samples, and of the training set against itself. */
 const NEAREST_OF = 2000;
@@ -14,6 +14,8 @@ export interface Reference {
   readonly all: Float32Array<ArrayBuffer>;
   /** Features of as many of them as there are samples: for KID, precision and recall. */
   readonly chosen: Float32Array<ArrayBuffer>;
+  /** How far the neighbourhood of each of these goes. */
+  readonly reach: Float64Array;
   readonly moments: Moments;
   /** Median distance of a training image to the nearest other one. */
   readonly spacing: number;
@@ -45,10 +47,12 @@ export async function referenceOf(
   const some = Math.min(NEAREST_OF, n);
   const stride = Math.floor(n / some);
   const { distance } = await nearestRows(workspace, everyRow(all, dim, some), all, dim, (row) => row * stride, control);
+  const chosen = everyRow(all, dim, Math.min(samples, n));
   return {
     dim,
     all,
-    chosen: everyRow(all, dim, Math.min(samples, n)),
+    chosen,
+    reach: await reachOf(workspace, chosen, dim, control),
     moments: momentsOfFeatures(all, dim),
     spacing: median(distance),
   };
@@ -76,7 +80,7 @@ export async function score(
   return {
     frechet: frechetDistance(reference.moments, momentsOfFeatures(samples.features, dim)),
     kid: await kernelDistance(workspace, samples.features, reference.chosen, dim, 0, control),
-    ...(await precisionRecall(workspace, reference.chosen, samples.features, dim, control)),
+    ...(await precisionRecall(workspace, reference.chosen, samples.features, dim, control, reference.reach)),
     accuracy: classes ? classes.reduce((right, c, i) => right + (c === labels[i] ? 1 : 0), 0) / classes.length : null,
     nearest: median(distance) / reference.spacing,
   };

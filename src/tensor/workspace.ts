@@ -236,7 +236,21 @@ export class Workspace {
   }
 
   /** Submits what is recorded and copies a tensor's elements to the host: of f16 and bf16 their values, of u32 the words as a float array. */
-  async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
+  read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
+    return this.#mapped(tensor, (mapped) => {
+      const bytes = mapped.slice(0);
+      if (tensor.dtype === 'f16') return Float32Array.from(new Uint16Array(bytes, 0, tensor.count), halfToNumber);
+      if (tensor.dtype === 'bf16') return bfloatToFloat32(new Uint16Array(bytes, 0, tensor.count));
+      return new Float32Array(bytes);
+    });
+  }
+
+  /** The same of an f32 tensor without a copy on the host: what `look` is given is gone when it returns. */
+  view<T>(tensor: Tensor, look: (values: Float32Array) => T): Promise<T> {
+    return this.#mapped(tensor, (mapped) => look(new Float32Array(mapped)));
+  }
+
+  async #mapped<T>(tensor: Tensor, look: (mapped: ArrayBuffer) => T): Promise<T> {
     await this.stream.flush();
     const size = Math.ceil(tensor.bytes / 4) * 4; // copies are of whole words
     const staging = this.ledger.create('staging', 'read', size, STAGING_USAGE);
@@ -245,12 +259,12 @@ export class Workspace {
     encoder.copyBufferToBuffer(tensor.buffer, tensor.offset, staging, 0, size);
     this.device.queue.submit([encoder.finish()]);
     await staging.mapAsync(MAP_READ, 0, size);
-    const bytes = staging.getMappedRange(0, size).slice(0);
-    staging.unmap();
-    this.ledger.destroy(staging);
-    if (tensor.dtype === 'f16') return Float32Array.from(new Uint16Array(bytes, 0, tensor.count), halfToNumber);
-    if (tensor.dtype === 'bf16') return bfloatToFloat32(new Uint16Array(bytes, 0, tensor.count));
-    return new Float32Array(bytes);
+    try {
+      return look(staging.getMappedRange(0, size));
+    } finally {
+      staging.unmap();
+      this.ledger.destroy(staging);
+    }
   }
 
   /**
