@@ -162,24 +162,25 @@ const PRESETS: { [name: string]: PartialConfig } = {
       weight_function: null,
     },
   },
-  /** From multi-step weights to any number of steps, by method ANYSTEP: RCGM's clamped residual over a fiftieth of each way. For tune. */
+  /** From multi-step weights to any number of steps, by method ANYSTEP. For tune. Choices by docs/results.md, "Less guidance". */
   'anystep-tune': {
     ...ANY_STEPS,
     transport: {
       ...TRANSPORT,
       method: 'ANYSTEP',
-      step_ratio: [0.02, 0.02],
+      enhanced_ratio: 0.15, // more is clearer and less varied, and farther from the data
+      step_ratio: [0.1, 0.004],
       same_time_ratio: 0.4,
-      time_logit_normal: [0, 1.7], // nearly even in time: one step asks at t = 1, s = 0
-      residual: 'clamped',
-      loss_power: 0.5,
-      loss_eps: 0.01,
+      time_logit_normal: [0.4, 1.7], // nearly even in time, and later: one step asks at t = 1, s = 0
+      residual: 'divided',
+      loss_power: 0.25,
+      loss_eps: 0.001,
       ema_decay_rate: 0,
       wt_cosine_loss: false,
       weight_function: null,
     },
     optimizer: { ...MUON, lr: 1e-3, matrix_lr: 0.01, warmup_steps: 100 },
-    train: { ...ANY_STEPS.train, steps: 2500, ema_decay: 0.998, ema: [0.99, 0.995, 0.999] },
+    train: { ...ANY_STEPS.train, steps: 5000, ema_decay: 0.998, ema: [0.99, 0.995, 0.999] },
   },
   /** The reference's multi-step settings for latent images. */
   multistep: {

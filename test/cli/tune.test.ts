@@ -40,7 +40,7 @@ describe('ucgm tune', () => {
 
   it('gives the model guidance as an input, which resumes to the same bits and is exported', async () => {
     const settings =
-      'model: { guidance_input: true }\ntransport: { enhanced_ratio: 0, guidance_scales: [1, 4] }\noptimizer: { warmup_steps: 1, lr_decay_steps: 4 }\n';
+      'model: { guidance_input: true }\ntransport: { enhanced_ratio: 0, guidance_scales: [1, 4], step_ratio_steps: 4 }\noptimizer: { warmup_steps: 1, lr_decay_steps: 4 }\n';
     writeFileSync(path('guided.yaml'), settings);
     const options = ['--preset', 'anystep-tune', '--config', path('guided.yaml'), '--steps'];
     expect(await ucgm(tune('guided', ...options, '4'))).toMatchObject({ code: 0 });
