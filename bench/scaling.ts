@@ -1,6 +1,6 @@
 /**
  * How a training step scales over the cards of this host: npx tsx bench/scaling.ts [--ranks 1,2] [--model S --model XL] [--passes 4]
- * [--precision f32|mixed] [--only SAMPLES_A_RANK] [--share-device].
+ * [--precision f32|mixed] [--only SAMPLES_A_RANK, those of all passes] [--share-device].
  * Starts itself by mpirun, each rank with a card of its own (tools/one-card.sh). Prints a line of JSON a case, then a table, and
  * fails where ten losses of one batch are not those of one card.
  */
@@ -114,15 +114,13 @@ async function main(): Promise<void> {
   const models = (values.model ?? ['S', 'XL']).map((name) => MODELS[name as keyof typeof MODELS]);
   const precision = values.precision as PassPrecision;
   const rows: ScalingRow[] = [];
+  const leftOut: ScalingCase[] = [];
   for (const model of models)
-    for (const ranks of counts)
-      rows.push(
-        ...(await onCards(
-          ranks,
-          casesFor(ranks, model, Number(values.passes), counts, precision).filter(asked),
-          oneCard,
-        )),
-      );
+    for (const ranks of counts) {
+      const cases = casesFor(ranks, model, Number(values.passes), counts, precision);
+      leftOut.push(...cases.filter((kase) => !asked(kase)));
+      rows.push(...(await onCards(ranks, cases.filter(asked), oneCard)));
+    }
   console.log(HEADER);
   for (const row of rows) {
     // The same work a card without an exchange.
@@ -132,6 +130,10 @@ async function main(): Promise<void> {
       other.accumulate === row.accumulate &&
       other.batch * row.ranks === row.batch;
     console.log(line(row, rows.find(alike)));
+  }
+  if (leftOut.length > 0) {
+    const samples = [...new Set(leftOut.map(({ batch }) => batch))].join(', ');
+    console.log(`${leftOut.length} cases left out by --only: of ${samples} samples a rank`);
   }
   const wrong = compareLosses(rows);
   for (const text of wrong) console.error(`WRONG ${text}`);
