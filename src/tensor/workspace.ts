@@ -245,8 +245,13 @@ export class Workspace {
     });
   }
 
-  /** The same of an f32 tensor without a copy on the host: what `look` is given is gone when it returns. */
-  view<T>(tensor: Tensor, look: (values: Float32Array) => T): Promise<T> {
+  /**
+   * The same of an f32 tensor without a copy on the host: what `look` is given is gone when it returns. @throws WorkspaceError for another
+   * dtype.
+   */
+  async view<T>(tensor: Tensor, look: (values: Float32Array) => T): Promise<T> {
+    if (tensor.dtype !== 'f32')
+      throw new WorkspaceError(`a view of a tensor of ${tensor.dtype}`, 'give an f32 tensor, or read it');
     return this.#mapped(tensor, (mapped) => look(new Float32Array(mapped)));
   }
 

@@ -76,6 +76,14 @@ it('every recipe is of a preset, and has curves that a chart can show', () => {
     expect(file).toBe(`${recipe.preset}.json`);
     expect(recipe.loss.length).toBeGreaterThan(10);
     const [first, last] = [recipe.loss[0]?.[1] as number, recipe.loss.at(-1)?.[1] as number];
-    expect(last).toBeLessThan(first);
+    for (const [, loss] of recipe.loss) expect(loss).toBeGreaterThan(0);
+    const [from, to] = presetNamed(recipe.preset).transport?.step_ratio ?? [1, 1];
+    if (from === to) expect(last).toBeLessThan(first);
+    else {
+      // The divided residual is over a, which falls: its losses are of several scales, so that the scores must speak.
+      const distances = recipe.scored?.frechet.map(([, distance]) => distance) ?? [];
+      expect(distances.length).toBeGreaterThan(1);
+      expect(distances).toEqual(distances.toSorted((a, b) => b - a));
+    }
   }
 });
