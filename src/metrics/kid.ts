@@ -35,7 +35,10 @@ export async function kernelDistance(
   return total / subsets;
 }
 
-/** Of the rows of two sets of one size, one after the other in `both`: sums of the kernel over pairs of different rows of one set, and over pairs of rows of two. */
+/**
+ * Of the rows of two sets of one size, one after the other in `both`: sums of the kernel over ordered pairs, of different rows of one set,
+ * and of rows of two.
+ */
 async function kernelSums(
   workspace: Workspace,
   both: Float32Array<ArrayBuffer>,
@@ -46,15 +49,16 @@ async function kernelSums(
   const half = rows / 2;
   let [within, between] = [0, 0];
   const add = (first: number, block: Float32Array) => {
-    for (let at = 0; at < block.length; at += half) {
-      const row = first + Math.floor(at / rows);
-      let sum = 0;
-      for (let i = at; i < at + half; i++) sum += kernel(block[i] as number, dim);
-      if (row < half === at % rows < half) within += sum;
-      else between += sum;
+    const sum = (from: number) => {
+      let total = 0;
+      for (let i = from; i < from + half; i++) total += kernel(block[i] as number, dim);
+      return total;
+    };
+    for (let at = 0, row = first; at < block.length; at += rows, row++) {
+      const [own, other] = row < half ? [at, at + half] : [at + half, at];
+      within += sum(own) - kernel(block[at + row] as number, dim); // but the row with itself
+      between += sum(other);
     }
-    for (let at = 0, row = first; at < block.length; at += rows, row++)
-      within -= kernel(block[at + row] as number, dim);
   };
   await products(workspace, both, both, dim, add, control);
   return { within, between };

@@ -31,7 +31,7 @@ export async function products(
         const tape = new Tape(workspace, { record: false });
         const left = tape.alloc(here, dim);
         workspace.stream.write(left, a.subarray(first * dim, (first + here) * dim));
-        await workspace.view(linear(tape, left, right), (block) => visit(first, block));
+        await workspace.readInPlace(linear(tape, left, right), (block) => visit(first, block));
       });
     }
   } finally {

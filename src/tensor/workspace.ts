@@ -238,20 +238,19 @@ export class Workspace {
   /** Submits what is recorded and copies a tensor's elements to the host: of f16 and bf16 their values, of u32 the words as a float array. */
   read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
     return this.#mapped(tensor, (mapped) => {
-      const bytes = mapped.slice(0);
-      if (tensor.dtype === 'f16') return Float32Array.from(new Uint16Array(bytes, 0, tensor.count), halfToNumber);
-      if (tensor.dtype === 'bf16') return bfloatToFloat32(new Uint16Array(bytes, 0, tensor.count));
-      return new Float32Array(bytes);
+      if (tensor.dtype === 'f16') return Float32Array.from(new Uint16Array(mapped, 0, tensor.count), halfToNumber);
+      if (tensor.dtype === 'bf16') return bfloatToFloat32(new Uint16Array(mapped, 0, tensor.count));
+      return new Float32Array(mapped.slice(0));
     });
   }
 
   /**
-   * The same of an f32 tensor without a copy on the host: what `look` is given is gone when it returns. @throws WorkspaceError for another
-   * dtype.
+   * The same of an f32 tensor where it is mapped, without a copy on the host: what `look` is given is gone when it returns.
+   * @throws WorkspaceError for another dtype.
    */
-  async view<T>(tensor: Tensor, look: (values: Float32Array) => T): Promise<T> {
+  async readInPlace<T>(tensor: Tensor, look: (values: Float32Array) => T): Promise<T> {
     if (tensor.dtype !== 'f32')
-      throw new WorkspaceError(`a view of a tensor of ${tensor.dtype}`, 'give an f32 tensor, or read it');
+      throw new WorkspaceError(`reading a tensor of ${tensor.dtype} in place`, 'give an f32 tensor, or read it');
     return this.#mapped(tensor, (mapped) => look(new Float32Array(mapped)));
   }
 

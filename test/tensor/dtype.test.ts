@@ -24,7 +24,9 @@ describe('tensors of another dtype than f32', () => {
     expect(half).toMatchObject({ bytes: 606, dtype: 'f16' });
     expect(half.view(303)).toMatchObject({ dtype: 'f16' });
     expect(await workspace.read(half)).toEqual(values);
-    await expect(workspace.view(half, (seen) => seen.length)).rejects.toThrow('a view of a tensor of f16');
+    await expect(workspace.readInPlace(half, (seen) => seen.length)).rejects.toThrow(
+      'reading a tensor of f16 in place',
+    );
     expect(workspace.ledger.total).toBe(608);
   });
 
