@@ -14,6 +14,8 @@ import { embed } from '../src/metrics/embed.ts';
 import { frechetDistance, momentsOfFeatures } from '../src/metrics/frechet.ts';
 import { Workspace } from '../src/tensor/index.ts';
 
+const COUNT = 10_000;
+
 const [folder, other, features] = process.argv.slice(2);
 if (!folder || (other && !features)) throw new FixableError('no folder', 'npx tsx tools/score-data.ts MNIST_FOLDER');
 const device = await openNodeDevice();
@@ -30,7 +32,20 @@ const right = held.classes?.reduce((sum, c, i) => sum + (c === test.labels[i] ? 
 console.log(
   `${test.size} other images: Frechet distance ${distance(held.features)}, read ${((100 * right) / test.size).toFixed(2)}%`,
 );
-if (train.size > 10_000)
-  console.log(`first 10,000 training images: ${distance(all.features.subarray(0, 10_000 * dim))}`);
+if (train.size > COUNT) {
+  console.log(`first 10,000 training images: ${distance(all.features.subarray(0, COUNT * dim))}`);
+  const each = Math.floor(COUNT / new Set(train.labels).size);
+  const seen = new Map<number, number>();
+  const even = Array.from(train.labels.keys()).filter((i) => {
+    const label = train.labels[i] as number;
+    seen.set(label, (seen.get(label) ?? 0) + 1);
+    return (seen.get(label) as number) <= each;
+  });
+  const features = new Float32Array(even.length * dim);
+  even.forEach((from, to) => {
+    features.set(all.features.subarray(from * dim, (from + 1) * dim), to * dim);
+  });
+  console.log(`first ${each} of each class, as many of each as samples are: ${distance(features)}`);
+}
 workspace.dispose();
 device.destroy();
