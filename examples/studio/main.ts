@@ -1,5 +1,5 @@
 import { proxy, wrap } from 'comlink';
-import digits from '../../models/mnist_fewstep.safetensors?url';
+import digits from '../../models/mnist_anystep.safetensors?url';
 import { Gallery } from './draw/gallery.ts';
 import { SamplingPanel } from './draw/sampling.ts';
 import type { Beginning, Engine, ModelFacts } from './engine/engine.ts';
@@ -142,7 +142,7 @@ async function start(): Promise<void> {
   const interrupted = PageTrainer.interrupted();
   if (interrupted !== undefined && (await begin('resume', interrupted, { drawn: linked }))) return;
   const file = await bytes;
-  if (!begun || interrupted !== undefined) follow(await engine.load(file, 'Few-step digits'), linked);
+  if (!begun || interrupted !== undefined) follow(await engine.load(file, 'Any-step digits'), linked);
 }
 
 /** What of the settings decides the pictures. */

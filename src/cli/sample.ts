@@ -44,7 +44,7 @@ export function addSample(ucgm: Command): void {
     .description(
       'Samples images from a model and writes them as one PNG, as files or as an array; those of a run on latents are decoded.',
     )
-    .option('--from <path>', 'run folder or model file (default: the few-step model of digits that comes along)')
+    .option('--from <path>', 'run folder or model file (default: the any-step model of digits that comes along)')
     .option('--grid <file>', 'PNG to write, of all images')
     .option('--images <folder>', 'new folder to write: a PNG an image (000000.png ...), and labels.csv')
     .option('--npz <file>', 'npz to write: arr_0, images as u8 [N, H, W, C], and arr_1, labels as i64 [N]')
@@ -71,7 +71,7 @@ async function sampleRun(options: SampleOptions): Promise<void> {
       'nothing to write',
       'give --grid FILE, --images FOLDER or --npz FILE, or --latents FILE for a run on latents',
     );
-  const from = options.from ?? bundledModel('mnist_fewstep');
+  const from = options.from ?? bundledModel('mnist_anystep');
   const writes = ranks().rank === 0; // the others draw for it
   if (writes) prepareFiles(files, from);
   if (writes && images !== undefined) checkEmptyFolder('--images', images);

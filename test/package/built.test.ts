@@ -162,7 +162,7 @@ describe('the packed package', () => {
     renameSync(app.path('node_modules/ucgm-webgpu-models'), app.path('elsewhere'));
     expect(app.ucgm('sample', '--count', '2', '--grid', 'digits.png')).toMatchObject({
       status: 2,
-      stderr: expect.stringMatching(/mnist_fewstep.safetensors is not installed. Fix: npm install ucgm-webgpu-models/),
+      stderr: expect.stringMatching(/mnist_anystep.safetensors is not installed. Fix: npm install ucgm-webgpu-models/),
     });
     renameSync(app.path('elsewhere'), app.path('node_modules/ucgm-webgpu-models'));
   });
