@@ -41,7 +41,7 @@ describe('the studio', () => {
     const page = await studio.open('index.html');
     await page.waitForSelector('#samples[data-images]');
     console.log(`studio: digits ${((performance.now() - start) / 1000).toFixed(1)} s after the address`);
-    expect(await textOf(page, '#model-facts')).toBe('mnist on digits, 4.17M parameters');
+    expect(await textOf(page, '#model-facts')).toBe('mnist on digits, 4.26M parameters');
     await page.waitForFunction(() => Number(document.getElementById('samples')?.dataset.images) >= 10);
     console.log(`studio: a row of ten ${((performance.now() - start) / 1000).toFixed(1)} s after the address`);
     const ink = await inkByColumn(page);
