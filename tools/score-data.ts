@@ -12,8 +12,10 @@ import { openNodeDevice } from '../src/device/node.ts';
 import { FixableError } from '../src/kernel/errors.ts';
 import { embed } from '../src/metrics/embed.ts';
 import { frechetDistance, momentsOfFeatures } from '../src/metrics/frechet.ts';
+import { copyRows } from '../src/metrics/rows.ts';
 import { Workspace } from '../src/tensor/index.ts';
 
+/** Images whose distance is known and compared with that of as many samples. */
 const COUNT = 10_000;
 
 const [folder, other, features] = process.argv.slice(2);
@@ -35,17 +37,16 @@ console.log(
 if (train.size > COUNT) {
   console.log(`first 10,000 training images: ${distance(all.features.subarray(0, COUNT * dim))}`);
   const each = Math.floor(COUNT / new Set(train.labels).size);
-  const seen = new Map<number, number>();
-  const even = Array.from(train.labels.keys()).filter((i) => {
+  const taken = new Map<number, number>();
+  const even = Uint32Array.from(train.labels.keys()).filter((i) => {
     const label = train.labels[i] as number;
-    seen.set(label, (seen.get(label) ?? 0) + 1);
-    return (seen.get(label) as number) <= each;
+    const before = taken.get(label) ?? 0;
+    taken.set(label, before + 1);
+    return before < each;
   });
-  const features = new Float32Array(even.length * dim);
-  even.forEach((from, to) => {
-    features.set(all.features.subarray(from * dim, (from + 1) * dim), to * dim);
-  });
-  console.log(`first ${each} of each class, as many of each as samples are: ${distance(features)}`);
+  const rows = new Float32Array(even.length * dim);
+  copyRows(all.features, dim, even, rows);
+  console.log(`${even.length} training images, the first ${each} of each class, as samples are: ${distance(rows)}`);
 }
 workspace.dispose();
 device.destroy();

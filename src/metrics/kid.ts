@@ -3,6 +3,7 @@ import type { Workspace } from '../tensor/index.ts';
 import type { Interruptible } from './embed.ts';
 import { MetricError } from './errors.ts';
 import { products } from './products.ts';
+import { copyRows } from './rows.ts';
 
 const SUBSETS = 100;
 const SUBSET_SIZE = 1000;
@@ -79,10 +80,4 @@ function subset(n: number, size: number, seed: number, round: number): Uint32Arr
     order[j] = swap;
   }
   return order.subarray(0, size);
-}
-
-function copyRows(a: Float32Array, dim: number, rows: Uint32Array, out: Float32Array): void {
-  rows.forEach((row, i) => {
-    out.set(a.subarray(row * dim, (row + 1) * dim), i * dim);
-  });
 }

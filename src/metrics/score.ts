@@ -3,6 +3,7 @@ import type { Embedding, Interruptible } from './embed.ts';
 import { frechetDistance, type Moments, momentsOfFeatures } from './frechet.ts';
 import { kernelDistance } from './kid.ts';
 import { median, nearestRows, precisionRecall, reachOf } from './neighbours.ts';
+import { copyRows } from './rows.ts';
 
 /** Images that memorisation is looked for in: of the samples, and of the training set against itself. */
 const NEAREST_OF = 2000;
@@ -91,6 +92,7 @@ function everyRow(a: Float32Array<ArrayBuffer>, dim: number, count: number): Flo
   const stride = Math.floor(a.length / dim / count);
   if (stride === 1 && a.length === count * dim) return a;
   const out = new Float32Array(count * dim);
-  for (let i = 0; i < count; i++) out.set(a.subarray(i * stride * dim, (i * stride + 1) * dim), i * dim);
+  const rows = Uint32Array.from({ length: count }, (_, i) => i * stride);
+  copyRows(a, dim, rows, out);
   return out;
 }
