@@ -10,8 +10,9 @@ import { stackRows } from '../autograd/ops/stack.ts';
 import type { Tape } from '../autograd/tape.ts';
 import type { InitSpec, VelocityNetwork, Weights } from '../nn/network.ts';
 import { stretchedRopeTables } from '../nn/tables.ts';
-import type { Tensor } from '../tensor/index.ts';
+import type { Held, Tensor } from '../tensor/index.ts';
 import { type DiTConfig, ModelError, validateDiT } from './config.ts';
+import { heldCols, heldRows, swigluHidden } from './swiglu_hidden.ts';
 
 const EPS = 1e-6;
 const TIME_FREQUENCIES = 256;
@@ -45,12 +46,12 @@ export function ddt(config: DiTConfig & DDTOptions): VelocityNetwork {
   const grid = size / patch;
   const tokens = grid * grid;
   const headDim = width / heads;
-  const hidden = Math.trunc((2 / 3) * 4 * width);
+  const hidden = swigluHidden(width);
   const pixels = channels * patch * patch;
 
   const parameters: InitSpec[] = [];
-  const weight = (name: string, shape: number[], init: InitSpec['init'] = 'xavier') =>
-    parameters.push({ name, shape, init });
+  const weight = (name: string, shape: number[], init: InitSpec['init'] = 'xavier', held?: Held) =>
+    parameters.push({ name, shape, init, held });
   const dense = (name: string, out: number, into: number, init: InitSpec['init'] = 'xavier') => {
     weight(`${name}.weight`, [out, into], init);
     weight(`${name}.bias`, [out], 'zeros');
@@ -65,8 +66,9 @@ export function ddt(config: DiTConfig & DDTOptions): VelocityNetwork {
     weight(`${block}.attn.qkv.weight`, [3 * width, width]);
     for (const norm of ['q_norm', 'k_norm']) weight(`${block}.attn.${norm}.weight`, [headDim], 'ones');
     dense(`${block}.attn.proj`, width, width);
-    for (const part of ['w1', 'w3']) weight(`${block}.mlp.${part}.weight`, [hidden, width]);
-    weight(`${block}.mlp.w2.weight`, [width, hidden]);
+    for (const part of ['w1', 'w3'])
+      weight(`${block}.mlp.${part}.weight`, [hidden, width], 'xavier', heldRows(1, hidden, width));
+    weight(`${block}.mlp.w2.weight`, [width, hidden], 'xavier', heldCols(width, hidden));
     dense(`${block}.adaLN_modulation.0`, 6 * width, width, 'zeros');
   }
   dense('final_layer.adaLN_modulation.0', 2 * width, width, 'zeros');

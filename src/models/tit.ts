@@ -11,6 +11,7 @@ import type { ConstantSpec, GuidanceInput, InitSpec, Training, VelocityNetwork, 
 import { geometricFrequencies, ropeTables, sincosPositions } from '../nn/tables.ts';
 import { sideBySide, type Tensor } from '../tensor/index.ts';
 import { type DiTConfig, ModelError, validateDiT } from './config.ts';
+import { heldCols, heldRows, swigluHidden } from './swiglu_hidden.ts';
 
 const EPS = 1e-6;
 const modulationOf = (of: string) => `${of}.adaLN_modulation.1`;
@@ -77,7 +78,7 @@ export function tit(config: TiTConfig): VelocityNetwork {
   const norm = config.use_rmsnorm ? 'rms' : 'layer';
   const grid = size / patch;
   const headDim = width / heads;
-  const hidden = config.use_swiglu ? Math.trunc((2 / 3) * 4 * width) : 4 * width;
+  const hidden = config.use_swiglu ? swigluHidden(width) : 4 * width;
   const chunks = config.wo_shift ? 4 : 6;
   const outChannels = config.learn_sigma ? 2 * channels : channels;
   const weighted = config.norm_weights === true;
@@ -137,8 +138,13 @@ export function tit(config: TiTConfig): VelocityNetwork {
       }
       dense(`${block}.attn.proj`, width, width);
       if (config.use_swiglu) {
-        dense(`${block}.mlp.w12`, 2 * hidden, width);
-        dense(`${block}.mlp.w3`, width, hidden);
+        const [w12, w3] = [`${block}.mlp.w12`, `${block}.mlp.w3`];
+        specs.push(
+          { name: `${w12}.weight`, shape: [2 * hidden, width], init: 'xavier', held: heldRows(2, hidden, width) },
+          { name: `${w12}.bias`, shape: [2 * hidden], init: 'zeros', held: heldRows(2, hidden) },
+          { name: `${w3}.weight`, shape: [width, hidden], init: 'xavier', held: heldCols(width, hidden) },
+          { name: `${w3}.bias`, shape: [width], init: 'zeros' },
+        );
       } else {
         dense(`${block}.mlp.fc1`, hidden, width);
         dense(`${block}.mlp.fc2`, width, hidden);

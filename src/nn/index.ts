@@ -12,7 +12,7 @@ export type { LocalStepsOptions } from '../optim/local_steps_options.ts';
 export { NonFiniteError } from '../optim/non_finite.ts';
 export type { OptimizerOptions } from '../optim/optimizer.ts';
 export type { StepMetrics } from '../optim/step_metrics.ts';
-export { bytesOf, type DType, Tensor, TensorError, Workspace, WorkspaceError } from '../tensor/index.ts';
+export { bytesOf, type DType, type Held, Tensor, TensorError, Workspace, WorkspaceError } from '../tensor/index.ts';
 export type {
   ConstantSpec,
   GuidanceInput,

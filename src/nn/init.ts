@@ -1,10 +1,13 @@
+import { copyColumns } from '../kernels/columns.ts';
 import { initParameters } from '../kernels/random.ts';
 import { normal, STREAM, uniform01 } from '../rng/philox.ts';
-import { count, type FlatBuffers, firstOf, type Workspace } from '../tensor/index.ts';
+import { count, type FlatBuffers, firstOf, Tensor, type Workspace } from '../tensor/index.ts';
 import type { InitSpec, Start } from './network.ts';
 
 /** As the kernel initParameters numbers them. */
 const DRAWS = { constant: 0, uniform: 1, normal: 2 } as const;
+/** Numbers of a rule. */
+const RULE = 5;
 
 function startOf({ shape, init }: InitSpec): Start {
   if (typeof init === 'object') return { draw: init.draw, scale: Math.fround(init.scale) };
@@ -33,7 +36,10 @@ export function initialise(specs: readonly InitSpec[], seed: number): Map<string
   return values;
 }
 
-/** Records the drawing of `initialise`'s values, to the bit, straight into the flat buffers: a dispatch a buffer. */
+/**
+ * Records the drawing of `initialise`'s values, to the bit, straight into the flat buffers: a dispatch a buffer, and two for each parameter
+ * that is held with zeros in between.
+ */
 export function initialiseOnDevice(
   workspace: Workspace,
   flat: FlatBuffers,
@@ -42,25 +48,35 @@ export function initialiseOnDevice(
 ): void {
   const { arena, stream, device } = workspace;
   const scaleBits = new Uint32Array(Float32Array.from(specs, (spec) => startOf(spec).scale).buffer);
-  flat.chunks.forEach((out, chunk) => {
-    const rows = flat.layout.places
-      .map((place, step) => ({ ...place, step }))
-      .filter((place) => place.chunk === chunk)
-      .sort((a, b) => a.offset - b.offset) // the kernel looks for an element's rule by bisection
-      .flatMap(({ offset, shape, step }) => [
-        firstOf(offset),
-        count(shape),
-        DRAWS[startOf(specs[step] as InitSpec).draw],
-        scaleBits[step] as number,
-        step,
-      ]);
-    const rules = arena.alloc([rows.length / 5, 5]);
+  /** The kernel's rule of a parameter that begins at an element. */
+  const ruleOf = (first: number, step: number): number[] => {
+    const spec = specs[step] as InitSpec;
+    return [first, count(spec.shape), DRAWS[startOf(spec).draw], scaleBits[step] as number, step];
+  };
+  const draw = (out: Tensor, rows: readonly number[]) => {
+    const rules = arena.alloc([rows.length / RULE, RULE]);
     stream.write(rules, Uint32Array.from(rows));
-    stream.run(
-      initParameters.prepare(device),
-      { rules, out },
-      { count: out.count, parameters: rows.length / 5, seed, stream: STREAM.init },
-    );
+    const dims = { count: out.count, parameters: rows.length / RULE, seed, stream: STREAM.init };
+    stream.run(initParameters.prepare(device), { rules, out }, dims);
     arena.release(rules);
+  };
+  const places = flat.layout.places.map((place, step) => ({ ...place, step }));
+  flat.chunks.forEach((out, chunk) => {
+    const rows = places
+      .filter((place) => place.chunk === chunk && !place.held)
+      .sort((a, b) => a.offset - b.offset) // the kernel looks for an element's rule by bisection
+      .flatMap(({ offset, step }) => ruleOf(firstOf(offset), step));
+    if (rows.length > 0) draw(out, rows);
   });
+  for (const place of places) {
+    const { held, step } = place;
+    if (!held) continue;
+    const rows = count(held.shape) / held.stride;
+    const drawn = arena.alloc([rows, held.run]);
+    draw(drawn, ruleOf(0, step));
+    const out = new Tensor(held.shape, flat.slice(place));
+    const dims = { rows, cols: held.run, from_stride: held.run, from_offset: 0, to_stride: held.stride, to_offset: 0 };
+    stream.run(copyColumns.prepare(device), { source: drawn, out }, dims);
+    arena.release(drawn);
+  }
 }

@@ -1,5 +1,13 @@
 import { cautiousCount, cautiousScale } from '../kernels/optimizer.ts';
-import { count, type FlatBuffers, type FlatLayout, firstOf, type Tensor, type Workspace } from '../tensor/index.ts';
+import {
+  count,
+  type FlatBuffers,
+  type FlatLayout,
+  firstOf,
+  heldShape,
+  type Tensor,
+  type Workspace,
+} from '../tensor/index.ts';
 
 /** Elements of a piece: what one workgroup counts. */
 const PIECE = 16384;
@@ -26,13 +34,14 @@ export class CautiousMask {
     const pieces: number[][] = layout.chunks.map(() => []);
     const tensors: number[] = [];
     let made = 0;
-    layout.places.forEach(({ shape, chunk, offset }, tensor) => {
-      const [first, elements] = [firstOf(offset), count(shape)];
+    layout.places.forEach((place, tensor) => {
+      const { shape, chunk, offset } = place;
+      const [first, elements] = [firstOf(offset), count(heldShape(place))];
       (owners[chunk] as Uint32Array).fill(tensor, offset / 256, offset / 256 + Math.ceil(elements / 64));
       const before = made;
       for (let at = 0; at < elements; at += PIECE, made++)
         (pieces[chunk] as number[]).push((first + at) / 4, first + Math.min(elements, at + PIECE));
-      tensors.push(before, made, elements);
+      tensors.push(before, made, count(shape));
     });
     const place = (label: string, data: Uint32Array<ArrayBuffer>) => {
       const tensor = workspace.create('optimizer', label, [data.length]);

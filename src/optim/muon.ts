@@ -7,6 +7,7 @@ import {
   FlatBuffers,
   FlatLayout,
   type FlatParameters,
+  heldShape,
   Storage,
   Tensor,
   type Workspace,
@@ -26,6 +27,8 @@ type Place = FlatLayout['places'][number];
 interface Batch {
   readonly rows: number;
   readonly cols: number;
+  /** How far they move for their shape. */
+  readonly size: number;
   readonly places: readonly Place[];
 }
 
@@ -83,7 +86,7 @@ export class Muon {
     for (const batch of this.#batches) this.#step(batch, clip);
   }
 
-  #step({ rows, cols, places }: Batch, clip: Tensor): void {
+  #step({ rows, cols, size, places }: Batch, clip: Tensor): void {
     const { arena, stream, device } = this.#workspace;
     const { values, gradients } = this.#parameters;
     const [batch, n, hyper] = [places.length, rows * cols, this.#hyper];
@@ -101,7 +104,6 @@ export class Muon {
     const each = { batch, n, coef_stride: 1 };
     stream.run(lincomb.prepare(device, { inputs: 1 }), { u0: x, coefs: scales, out: spare }, each);
     const made = this.#orthogonal(spare, x, { batch, rows, cols });
-    const size = A ** STEPS * Math.sqrt(Math.max(1, rows / cols));
     places.forEach((place, i) => {
       const buffers = { param: at(values, place), x: made, hyper, clip };
       stream.run(muonStep.prepare(device), buffers, { count: n, x_offset: i * n, size });
@@ -172,24 +174,27 @@ export class Muon {
 
 /** Matrices of one shape together, so that their products are one: as many as BATCH_BYTES hold. */
 function batchesOf(matrices: readonly Place[]): Batch[] {
-  const batches: { rows: number; cols: number; places: Place[] }[] = [];
+  const batches: (Batch & { places: Place[] })[] = [];
   const open = new Map<string, Place[]>();
   for (const place of matrices) {
-    const { rows, cols } = matrixShape(place.shape);
+    const { rows, cols } = matrixShape(heldShape(place));
     const most = Math.max(1, Math.floor(BATCH_BYTES / bytesOf('f32', rows * cols)));
-    const known = open.get(`${rows} ${cols}`);
+    const own = matrixShape(place.shape); // rows and columns of zeros move nothing, and count for nothing
+    const size = A ** STEPS * Math.sqrt(Math.max(1, own.rows / own.cols));
+    const key = `${rows} ${cols} ${size}`;
+    const known = open.get(key);
     if (known && known.length < most) known.push(place);
     else {
       const places = [place];
-      open.set(`${rows} ${cols}`, places);
-      batches.push({ rows, cols, places });
+      open.set(key, places);
+      batches.push({ rows, cols, size, places });
     }
   }
   return batches;
 }
 
 /** The bytes from a parameter's beginning to where the next may begin. */
-const sizeOf = ({ shape }: Place) => Math.ceil(bytesOf('f32', count(shape)) / 256) * 256;
+const sizeOf = (place: Place) => Math.ceil(bytesOf('f32', count(heldShape(place))) / 256) * 256;
 
 /** What flat buffers hold from a place on. */
 function at(buffers: FlatBuffers, place: Place, bytes = sizeOf(place)): Tensor {

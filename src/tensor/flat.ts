@@ -1,6 +1,7 @@
 import { bytesOf } from './dtype.ts';
 import { TensorError, WorkspaceError } from './errors.ts';
 import { HalfCopy } from './half_copy.ts';
+import { gathered, type Held, heldShape, spread } from './held.ts';
 import { BufferLimitError, type Owner } from './ledger.ts';
 import { WeightPack } from './pack.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
@@ -12,11 +13,14 @@ export interface ParameterSpec {
   readonly shape: readonly number[];
   /** Parameters that give one name here lie one after the other, where the first of them would: see `sideBySide`. */
   readonly beside?: string;
+  /** How it lies in memory, where that is with zeros in between: `get` then gives that shape, `read` and `write` go by `shape`. */
+  readonly held?: Held | undefined;
 }
 
 interface Place {
   readonly name: string;
   readonly shape: readonly number[];
+  readonly held?: Held | undefined;
   readonly chunk: number;
   /** Bytes into its chunk. */
   readonly offset: number;
@@ -45,8 +49,9 @@ export class FlatLayout {
     const placed = new Map<string, Place>();
     const chunks: number[] = [];
     let used = 0;
-    for (const { name, shape } of besideEachOther(specs)) {
-      const bytes = Math.ceil(bytesOf('f32', count(shape)) / align) * align;
+    for (const spec of besideEachOther(specs)) {
+      const { name, shape, held } = spec;
+      const bytes = Math.ceil(bytesOf('f32', count(heldShape(spec))) / align) * align;
       if (placed.has(name))
         throw new TensorError(`parameter ${name} is declared twice`, 'give every parameter a name of its own');
       if (bytes > maxBytes) {
@@ -59,7 +64,7 @@ export class FlatLayout {
         chunks.push(used);
         used = 0;
       }
-      placed.set(name, { name, shape, chunk: chunks.length, offset: used });
+      placed.set(name, { name, shape, held, chunk: chunks.length, offset: used });
       used += bytes;
     }
     if (used > 0) chunks.push(used);
@@ -111,7 +116,7 @@ export class FlatBuffers {
     return new Storage(
       (this.chunks[place.chunk] as Tensor).buffer,
       place.offset,
-      bytesOf('f32', count(place.shape)),
+      bytesOf('f32', count(heldShape(place))),
       gradient,
       half,
     );
@@ -137,13 +142,13 @@ export class FlatBuffers {
       const place = this.layout.places.find((p) => p.name === name);
       if (!place)
         throw new TensorError(`no parameter is named ${name}`, `leave it out: there are ${some(this.layout)}`);
-      const tensor = new Tensor(place.shape, this.slice(place));
-      if (data.length !== tensor.count)
+      if (data.length !== count(place.shape))
         throw new TensorError(
           `parameter ${name} is [${place.shape}], got ${data.length} values`,
           'give weights of this network',
         );
-      this.#workspace.stream.write(tensor, data);
+      const tensor = new Tensor(heldShape(place), this.slice(place));
+      this.#workspace.stream.write(tensor, place.held ? spread(data, place.held) : data);
     }
   }
 
@@ -152,8 +157,11 @@ export class FlatBuffers {
     const out = new Map(this.layout.places.map(({ name }) => [name, new Float32Array(0)]));
     for (const [i, chunk] of this.chunks.entries()) {
       const host = await this.#workspace.read(chunk); // one at a time: the host holds the values and one chunk
-      for (const { name, offset, shape } of this.layout.places.filter((place) => place.chunk === i))
-        out.set(name, host.slice(firstOf(offset), firstOf(offset) + count(shape)));
+      for (const place of this.layout.places.filter(({ chunk }) => chunk === i)) {
+        const first = firstOf(place.offset);
+        const values = host.subarray(first, first + count(heldShape(place)));
+        out.set(place.name, place.held ? gathered(values, place.held) : values.slice());
+      }
     }
     return out;
   }
@@ -231,7 +239,7 @@ export class FlatParameters {
     this.halves = options.halves ? new HalfCopy(workspace, layout, label) : undefined;
     for (const place of layout.places) {
       const storage = this.values.slice(place, this.gradients?.slice(place), this.halves?.slice(place));
-      this.#tensors.set(place.name, new Tensor(place.shape, storage));
+      this.#tensors.set(place.name, new Tensor(heldShape(place), storage));
     }
     this.#packs = this.values.chunks.map((whole) => {
       const matrices = [...this.#tensors.values()].filter(

@@ -1,4 +1,5 @@
 import { bytesOf } from './dtype.ts';
+import { type Held, heldShape } from './held.ts';
 import { count, Storage, type Tensor } from './tensor.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -16,9 +17,14 @@ export class HalfCopy {
   }
 
   /** The range of one parameter. */
-  slice(place: { readonly chunk: number; readonly offset: number; readonly shape: readonly number[] }): Storage {
+  slice(place: {
+    readonly chunk: number;
+    readonly offset: number;
+    readonly shape: readonly number[];
+    readonly held?: Held | undefined;
+  }): Storage {
     const { buffer } = this.chunks[place.chunk] as Tensor;
-    return new Storage(buffer, place.offset / 2, bytesOf('f16', count(place.shape)));
+    return new Storage(buffer, place.offset / 2, bytesOf('f16', count(heldShape(place))));
   }
 
   free(): void {

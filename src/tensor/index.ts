@@ -5,6 +5,7 @@ export { bytesOf, type DType } from './dtype.ts';
 export { TensorError, WorkspaceError } from './errors.ts';
 export { FlatBuffers, FlatLayout, FlatParameters, firstOf, type ParameterSpec } from './flat.ts';
 export type { HalfCopy } from './half_copy.ts';
+export { type Held, heldShape } from './held.ts';
 export { BufferLimitError, deviceOf, Ledger, type Owner } from './ledger.ts';
 export { type Numbers, realNumbers, wholeNumbers } from './numbers.ts';
 export { MAX_IN_FLIGHT, Pace } from './pace.ts';

@@ -10,8 +10,9 @@ const SIZES = { input_size: 8, in_channels: 3, num_classes: 5, hidden_size: 24, 
 for (const [name, sizes] of [
   ['TiT', SIZES],
   ['DDT', { ...SIZES, num_encoder_blocks: 1 }],
+  ['TiT', { ...SIZES, hidden_size: 20, num_heads: 1 }], // 53 hidden units, held as 56
 ] as const) {
-  it(`${name}: starting values drawn on the device are the host's, to the bit, in one buffer or in many`, async () => {
+  it(`${name}, width ${sizes.hidden_size}: starting values drawn on the device are the host's, to the bit, in one buffer or in many`, async () => {
     const device = await testDevice();
     const network = createNetwork(name, sizes);
     const expected = initialise(network.parameters, 0xfeedf00d);
