@@ -11,7 +11,7 @@ const KERNELS = [
   ['norm', 'norm', '11.5 kB'],
   ['softmax', 'softmax', '9.75 kB'],
   ['activation', 'activation', '9 kB'],
-  ['matmul', 'matmul', '16 kB'],
+  ['matmul', 'matmul', '16.5 kB'],
   ['attention', 'attention', '16 kB'],
 ];
 
@@ -32,8 +32,8 @@ const FAMILIES = {
   lincomb: '8.75 kB',
   linear_attention: '10 kB',
   loss: '10 kB',
-  matmul: '16.25 kB',
-  matmul_matrix: '22 kB',
+  matmul: '16.5 kB',
+  matmul_matrix: '22.25 kB',
   norm: '11.5 kB',
   norm_backward: '14.25 kB',
   optimizer: '13 kB',
@@ -53,12 +53,12 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '99.75 kB'],
-  ops: ['autograd/index', '109.25 kB'],
-  nn: ['nn/index', '139 kB'],
-  models: ['models/index', '129.25 kB'],
-  ucgm: ['ucgm/index', '64.25 kB'],
-  run: ['run/index', '253.5 kB'],
+  kernels: ['kernels/index', '100 kB'],
+  ops: ['autograd/index', '109.75 kB'],
+  nn: ['nn/index', '139.75 kB'],
+  models: ['models/index', '129.5 kB'],
+  ucgm: ['ucgm/index', '65.25 kB'],
+  run: ['run/index', '254.5 kB'],
 };
 
 /** Kernels as `ucgm kernel` writes them, with their runtime and WGSL: options and dims, and the most that each may take. */
@@ -106,5 +106,5 @@ export default [
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ALONE).map(([name, asked]) => written(name, asked)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '259.5 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '260.5 kB', gzip: true },
 ];

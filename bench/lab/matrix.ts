@@ -4,7 +4,7 @@
  */
 import { adapterName, readBuffer } from '../../src/device/index.ts';
 import { openNodeDevice } from '../../src/device/node.ts';
-import { defineKernel, float32ToHalf, halfToNumber, type Kernel, KernelError } from '../../src/kernel/index.ts';
+import { defineKernel, float32ToHalf, halfToFloat32, type Kernel, KernelError } from '../../src/kernel/index.ts';
 import { reflect } from '../../src/reflect/index.ts';
 import { timeDispatch, warm } from '../time.ts';
 import { type MatrixSketch, matrixSketch, matrixSketches } from './matrix_versions.ts';
@@ -93,7 +93,7 @@ function inputsOf(device: GPUDevice, [m, n, k]: (typeof SHAPES)[number]): Inputs
     return buffer;
   };
   const [bitsA, bitsB] = [float32ToHalf(noise(m * k, 1)), float32ToHalf(noise(n * k, 2))];
-  const [hostA, hostB] = [Float32Array.from(bitsA, halfToNumber), Float32Array.from(bitsB, halfToNumber)];
+  const [hostA, hostB] = [halfToFloat32(bitsA), halfToFloat32(bitsB)];
   const out = device.createBuffer({ size: 4 * m * n, usage: 0x80 | 0x8 | 0x4 });
   return { a: upload(hostA), b: upload(hostB), halfA: upload(bitsA), halfB: upload(bitsB), out, hostA, hostB };
 }

@@ -1,4 +1,4 @@
-import { bfloatToFloat32, halfToNumber } from '../kernel/index.ts';
+import { bfloatToFloat32, halfToFloat32 } from '../kernel/index.ts';
 import { IoError } from './errors.ts';
 
 /** Bytes an element, for each dtype of the safetensors format that is read here. */
@@ -52,7 +52,7 @@ export function toFloat32(tensor: { readonly dtype: string; readonly data: Uint8
     case 'F64':
       return Float32Array.from(new Float64Array(buffer));
     case 'F16':
-      return Float32Array.from(new Uint16Array(buffer), halfToNumber);
+      return halfToFloat32(new Uint16Array(buffer));
     case 'BF16':
       return bfloatToFloat32(new Uint16Array(buffer));
     case 'I32':

@@ -1,11 +1,17 @@
-/** The value of an IEEE half-precision number from its 16 bits: exact, as every half is a float. */
-export function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+/** The floats of IEEE half-precision numbers from their 16 bits: exact, as every half is a float. */
+export function halfToFloat32(bits: Uint16Array): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(bits.length);
+  const words = new Uint32Array(out.buffer);
+  for (let i = 0; i < bits.length; i++) {
+    const half = bits[i] as number;
+    const sign = (half & 0x8000) << 16;
+    const magnitude = half & 0x7fff;
+    if (magnitude >= 0x7c00) words[i] = sign | FLOAT_INFINITY | (magnitude << 13);
+    else if (magnitude >= 0x400)
+      words[i] = sign | ((magnitude << 13) + (112 << 23)); // the biases differ by 112
+    else out[i] = (sign ? -magnitude : magnitude) * 2 ** -24; // no leading one
+  }
+  return out;
 }
 
 /** Magnitudes as the bits of a float: from here on a half is infinite (65520, the tie above the greatest half, goes up). */
@@ -28,7 +34,7 @@ export function float32ToHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
     else if (magnitude >= HALF_OVERFLOWS) out[i] = sign | 0x7c00;
     else if (magnitude < HALF_NORMAL) out[i] = sign | roundToEven(Math.abs(values[i] as number) * 2 ** 24);
     else {
-      // Thirteen bits fall away; a carry out of the fraction raises the exponent, as it must. The biases differ by 112.
+      // Thirteen bits fall away; a carry out of the fraction raises the exponent, as it must.
       const rounded = (magnitude + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
       out[i] = sign | (rounded - (112 << 10));
     }

@@ -19,7 +19,7 @@ export { defineKernel, type KernelFamily } from './define.ts';
 export { type Element, elementOf } from './element.ts';
 export { FixableError, KernelError, type KernelErrorCode } from './errors.ts';
 export { foldGrid, type Grid, groupsOf } from './grid.ts';
-export { bfloatToFloat32, float32ToHalf, halfToNumber } from './half.ts';
+export { bfloatToFloat32, float32ToHalf, halfToFloat32 } from './half.ts';
 export type { DispatchRecord, Kernel } from './kernel.ts';
 export {
   callback,

@@ -106,8 +106,9 @@ export function chooseMatmul(shape: MatmulShape, caps: Caps): MatmulChoice {
   if (!isTiled(caps)) {
     // 16 x 16 outputs an invocation are fastest on llvmpipe and the most that its compiler unrolls. 2 x 4 invocations read less than
     // 4 x 2 (5 to 20% of the time, 1568 x 64 x 64 to 1568 x 340 x 64) and than 8 x 1 (half). Also where few workgroups result: 10.2
-    // GFLOP/s at 64 x 64 x 1568, 7.9 with 8 x 8 outputs. What is over in a millisecond is not worth their second of compiling.
-    const wide = m >= 16 && n > 32 && batch * m * n * k >= 2 ** 22;
+    // GFLOP/s at 64 x 64 x 1568, 7.9 with 8 x 8 outputs. What is over in a millisecond is not worth their second of compiling. On
+    // SwiftShader 8 x 8 are as fast, and compile in a third of the time.
+    const wide = caps.architecture !== 'swiftshader' && m >= 16 && n > 32 && batch * m * n * k >= 2 ** 22;
     const whole = { vec, ...(k > LONGEST_SUM && { runs: true }), splits: 1, kChunk: k };
     if (wide) return { kind: 'plain', tm: 16, tn: 16, wgX: 2, wgY: 4, ...whole };
     const tm = m >= 8 ? 8 : Math.min(m, 4);

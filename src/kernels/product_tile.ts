@@ -19,8 +19,8 @@ export const split = { splits: optional(whole(1, 2 ** 32)), kChunk: optional(who
 export const tileKinds = {
   plain: group<Omit<PlainTile & Partial<MatmulChoice>, 'kind' | 'qm' | 'qn'>>(
     {
-      tm: whole(1, 64),
-      tn: whole(4, 64, 4),
+      tm: whole(1, 16),
+      tn: whole(4, 16, 4),
       wgX: whole(1, 256),
       wgY: whole(1, 256),
       vec,

@@ -1,6 +1,6 @@
 /** Whether what a device runs by an experimental extension is right: once an adapter and driver, before a run relies on it. */
 import { readBuffer } from '../device/index.ts';
-import { capsOf, distrustMatrices, float32ToHalf, halfToNumber, type Kernel } from '../kernel/index.ts';
+import { capsOf, distrustMatrices, float32ToHalf, halfToFloat32, type Kernel } from '../kernel/index.ts';
 import { attention, attentionBackwardKV, attentionBackwardQ, attentionDelta } from '../kernels/attention.ts';
 import {
   attentionDims,
@@ -189,7 +189,7 @@ class ScratchBuffers {
   }
 
   async halves(buffer: GPUBuffer): Promise<Float32Array> {
-    return Float32Array.from(new Uint16Array(await readBuffer(this.#device, buffer)), halfToNumber);
+    return halfToFloat32(new Uint16Array(await readBuffer(this.#device, buffer)));
   }
 
   free(): void {

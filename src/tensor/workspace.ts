@@ -6,7 +6,7 @@ import {
   capsOf,
   checkOptions,
   group,
-  halfToNumber,
+  halfToFloat32,
   number,
   optional,
 } from '../kernel/index.ts';
@@ -238,7 +238,7 @@ export class Workspace {
   /** Submits what is recorded and copies a tensor's elements to the host: of f16 and bf16 their values, of u32 the words as a float array. */
   read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
     return this.#mapped(tensor, (mapped) => {
-      if (tensor.dtype === 'f16') return Float32Array.from(new Uint16Array(mapped, 0, tensor.count), halfToNumber);
+      if (tensor.dtype === 'f16') return halfToFloat32(new Uint16Array(mapped, 0, tensor.count));
       if (tensor.dtype === 'bf16') return bfloatToFloat32(new Uint16Array(mapped, 0, tensor.count));
       return new Float32Array(mapped.slice(0));
     });

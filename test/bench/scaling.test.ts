@@ -89,7 +89,7 @@ describe.runIf(mpiVersion)('bench/scaling.ts', () => {
     for (const row of rows.filter(({ ranks }) => ranks > 1)) {
       expect(row.exchangeMs).toBeGreaterThan(0);
       expect(row.plainMs).toBeGreaterThan(0);
-      expect(row.wireBytes).toBe((row.wire === 'bf16' ? 2 : 4) * 330_560);
+      expect(row.wireBytes).toBe((row.wire === 'bf16' ? 2 : 4) * 335_168);
     }
     expect(stdout).toMatch(/losses of 10 steps on 2 ranks are those of one within \d\.\de-\d/);
   });

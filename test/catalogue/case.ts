@@ -1,4 +1,4 @@
-import { type DimsOf, float32ToHalf, halfToNumber, type Kernel, type ShaderSource } from '../../src/kernel/index.ts';
+import { type DimsOf, float32ToHalf, halfToFloat32, type Kernel, type ShaderSource } from '../../src/kernel/index.ts';
 
 export type HostArray = Float32Array | Uint32Array | Int32Array;
 
@@ -51,7 +51,7 @@ export const missingFeatures = (kase: KernelCase, device: GPUDevice): string[] =
 
 /** The halves nearest to these numbers. */
 export function halves(values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
-  return Float32Array.from(float32ToHalf(values), halfToNumber);
+  return halfToFloat32(float32ToHalf(values));
 }
 
 /** How a kernel's numbers are stored. */

@@ -1,5 +1,5 @@
 import { readBuffer } from '../../src/device/index.ts';
-import { type BufferLike, float32ToHalf, halfToNumber } from '../../src/kernel/index.ts';
+import { type BufferLike, float32ToHalf, halfToFloat32 } from '../../src/kernel/index.ts';
 import { type HostArray, halves, type KernelCase, type PreparedCase } from './case.ts';
 
 const GUARD_WORDS = 64;
@@ -42,9 +42,7 @@ const wordsOf = (length: number, half: boolean) => (half ? Math.ceil(length / 2)
 
 /** The numbers of an output. */
 const numbersOf = (run: PreparedCase, name: string, bytes: ArrayBuffer, length: number): Float32Array<ArrayBuffer> =>
-  isHalf(run, name)
-    ? Float32Array.from(new Uint16Array(bytes, 0, length), halfToNumber)
-    : new Float32Array(bytes, 0, length);
+  isHalf(run, name) ? halfToFloat32(new Uint16Array(bytes, 0, length)) : new Float32Array(bytes, 0, length);
 
 /** What a case's kernel makes of these inputs, by output that holds f32. */
 export async function outputsOf(

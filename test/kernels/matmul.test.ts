@@ -33,6 +33,8 @@ describe('matmul choice and checks', () => {
     const software = { ...PORTABLE, software: true };
     expect(chooseMatmul({ m: 64, n: 64, k: 1568 }, software)).toMatchObject({ tm: 16, tn: 16, wgX: 2, wgY: 4 });
     expect(chooseMatmul({ m: 64, n: 64, k: 64 }, software)).toMatchObject({ tm: 8, tn: 8 });
+    const swiftshader = { ...software, vendor: 'google', architecture: 'swiftshader' };
+    expect(chooseMatmul({ m: 1568, n: 384, k: 128 }, swiftshader)).toMatchObject({ tm: 8, tn: 8, wgX: 8, wgY: 1 });
   });
 
   it('splits a tall product with a small output, in whole steps that cover k', () => {
