@@ -56,7 +56,7 @@ export interface MatmulVec {
   k: boolean;
 }
 
-/** Straight from storage: outputs an invocation (tn a multiple of 4), and invocations a workgroup. For CPU adapters, and the oracle. */
+/** Straight from storage: outputs an invocation (up to 16 x 16, tn a multiple of 4), and invocations a workgroup. For CPU adapters, and the oracle. */
 export interface PlainTile {
   kind: 'plain';
   tm: number;

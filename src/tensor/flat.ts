@@ -1,26 +1,21 @@
 import { bytesOf } from './dtype.ts';
 import { TensorError, WorkspaceError } from './errors.ts';
 import { HalfCopy } from './half_copy.ts';
-import { gathered, type Held, heldShape, spread } from './held.ts';
+import { gathered, heldShape, type Shaped, spread } from './held.ts';
 import { BufferLimitError, type Owner } from './ledger.ts';
 import { WeightPack } from './pack.ts';
 import { count, Storage, TENSOR_USAGE, Tensor } from './tensor.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Name and shape of one parameter, in the order in which it lies in the flat buffers, but for those beside others. */
-export interface ParameterSpec {
+export interface ParameterSpec extends Shaped {
   readonly name: string;
-  readonly shape: readonly number[];
   /** Parameters that give one name here lie one after the other, where the first of them would: see `sideBySide`. */
   readonly beside?: string;
-  /** How it lies in memory, where that is with zeros in between: `get` then gives that shape, `read` and `write` go by `shape`. */
-  readonly held?: Held | undefined;
 }
 
-interface Place {
+interface Place extends Shaped {
   readonly name: string;
-  readonly shape: readonly number[];
-  readonly held?: Held | undefined;
   readonly chunk: number;
   /** Bytes into its chunk. */
   readonly offset: number;

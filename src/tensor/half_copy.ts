@@ -1,5 +1,5 @@
 import { bytesOf } from './dtype.ts';
-import { type Held, heldShape } from './held.ts';
+import { heldShape, type Shaped } from './held.ts';
 import { count, Storage, type Tensor } from './tensor.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -17,12 +17,7 @@ export class HalfCopy {
   }
 
   /** The range of one parameter. */
-  slice(place: {
-    readonly chunk: number;
-    readonly offset: number;
-    readonly shape: readonly number[];
-    readonly held?: Held | undefined;
-  }): Storage {
+  slice(place: Shaped & { readonly chunk: number; readonly offset: number }): Storage {
     const { buffer } = this.chunks[place.chunk] as Tensor;
     return new Storage(buffer, place.offset / 2, bytesOf('f16', count(heldShape(place))));
   }

@@ -13,9 +13,15 @@ export interface Held {
   readonly stride: number;
 }
 
+/** A parameter's shape, as in files and in memory. */
+export interface Shaped {
+  readonly shape: readonly number[];
+  /** How it lies in memory, where that is with zeros in between: `get` then gives that shape, `read` and `write` go by `shape`. */
+  readonly held?: Held | undefined;
+}
+
 /** The shape of a parameter in memory. */
-export const heldShape = (spec: { readonly shape: readonly number[]; readonly held?: Held | undefined }) =>
-  spec.held?.shape ?? spec.shape;
+export const heldShape = ({ shape, held }: Shaped): readonly number[] => held?.shape ?? shape;
 
 /** Numbers as in files, laid out as they are held. */
 export function spread(data: Float32Array<ArrayBuffer>, { shape, run, stride }: Held): Float32Array<ArrayBuffer> {
