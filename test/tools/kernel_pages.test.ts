@@ -57,11 +57,15 @@ describe('pages of kernels', () => {
     expect(other).toContain('A software adapter, two cores of Some CPU: these times say nothing about a GPU.');
   });
 
-  it('show what bench/results holds, and it is of cases that there are', () => {
+  it('show what bench/results holds of kernels, and it is of cases that there are', () => {
     const shown = [...pages.values()].flatMap((page) => page.split('## Measured on ').slice(1));
     const cases = shown.join().match(/^\| \w+ .* \| [\d.e-]+ \| /gm) ?? [];
-    const kept = readdirSync('bench/results').map((file) => readResults(`bench/results/${file}`));
-    expect(cases).toHaveLength(kept.reduce((all, { cases: lines }) => all + lines.size, 0));
+    const kept = readdirSync('bench/results').flatMap((file) => [
+      ...readResults(`bench/results/${file}`).cases.values(),
+    ]);
+    const suites = new Set(kept.map(({ suite }) => suite));
+    expect([...suites].sort()).toEqual(['each', 'kernels', 'model']);
+    expect(cases).toHaveLength(kept.filter(({ suite }) => suite !== 'model').length);
   });
 
   it('have a measured line each, but those of kernels that need subgroup matrices', () => {
