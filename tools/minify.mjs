@@ -43,11 +43,10 @@ function* shortNames(taken) {
     for (const name of names) if (!taken.has(name) && !PARTS.test(name) && !SHORT_WORDS.test(name)) yield name;
 }
 
-/** What lines begin with that the runtime finds by their text (src/kernel/specialise.ts, absent.ts). */
-function keptLines({ bindings, knobs }) {
+/** What lines begin with whose spaces the runtime asks for (src/kernel/specialise.ts, absent.ts). */
+function keptLines({ knobs }) {
   const oneOf = (names) => `(?:${names.join('|') || '(?!)'})\\b`;
-  const optional = oneOf(Object.values(bindings).flatMap(({ optional: knob }) => knob ?? []));
-  return new RegExp(`^(?:enable |@group\\(|if \\(${optional}|(?:const|alias) ${oneOf(Object.keys(knobs))})`);
+  return new RegExp(`^(?:enable |@group\\(|(?:const|alias) ${oneOf(Object.keys(knobs))})`);
 }
 
 /**

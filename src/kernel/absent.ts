@@ -4,23 +4,25 @@ import type { BindingInfo } from './shader.ts';
 /** Elements of what stands for an absent binding: constant places are below it. */
 const ELEMENTS = 16;
 
-/**
- * The code without an optional binding whose knob is false: every `if (KNOB) { ... }` and `if (KNOB && ...) { ... }` that begins a
- * line goes with it, an `else` of it stays. The declaration becomes a private array, for whatever still names it and never runs.
- * Blocks that only a compiler would drop are not free: with them an NVIDIA driver made 24 TFLOP/s of 37 in matmul_tiled.
- */
+/** The code without an optional binding: its declaration becomes a private array, for whatever still names it and never runs. */
 export function withoutBinding(code: string, kernel: string, name: string, info: BindingInfo): string {
   const line = new RegExp(`^@group\\(0\\) @binding\\(${info.binding}\\) var<storage[^>]*> ${name}: array<(.+)>;`, 'm');
   if (!line.test(code))
     throw new KernelError('bad-knob', kernel, '', `${name} has no line of its own`, 'run npm run embed');
-  return withoutBlocks(code, info.optional as string).replace(line, `var<private> ${name}: array<$1, ${ELEMENTS}>;`);
+  return code.replace(line, `var<private> ${name}: array<$1, ${ELEMENTS}>;`);
 }
 
-function withoutBlocks(code: string, knob: string): string {
+/**
+ * The code without what a knob that is false leaves out: every `if (KNOB) { ... }` and `if (KNOB && ...) { ... }` that begins a line; an
+ * `else` of it stays. Blocks that only a compiler would drop are not free: with some an NVIDIA driver made 24 TFLOP/s of 37 in
+ * matmul_tiled, and every variant has them to read and to compile.
+ */
+export function withoutBlocks(code: string, knob: string): string {
+  if (code.match(new RegExp(`\\b${knob}\\s*[:=][^=]`, 'g'))?.[1]) return code; // something else has its name as well
   let rest = code;
   let done = '';
   for (;;) {
-    const found = new RegExp(`^[ \\t]*if \\(${knob}(?:\\)| &&[^{]*\\)) \\{`, 'm').exec(rest);
+    const found = new RegExp(`^[ \\t]*if ?\\(${knob}(?:\\)| ?&&[^{]*\\)) ?\\{`, 'm').exec(rest);
     if (!found) return done + rest;
     const end = endOfBlock(rest, found.index + found[0].length);
     const otherwise = /^\s*else\b\s*/.exec(rest.slice(end))?.[0].length ?? 0;

@@ -1,4 +1,4 @@
-import { withoutBinding } from './absent.ts';
+import { withoutBinding, withoutBlocks } from './absent.ts';
 import { MATRIX_FEATURE } from './caps.ts';
 import { type Element, elementOf } from './element.ts';
 import { KernelError } from './errors.ts';
@@ -33,7 +33,7 @@ const FEATURES: { readonly [extension: string]: string } = {
 
 /**
  * Sets a shader's knobs: rewrites the declared `const` and `alias` header lines, collects `override` values as pipeline
- * constants, drops an optional binding that the variant does not have with the blocks that only it enters, and changes nothing else. An alias of f16 elements also enables the f16 extension.
+ * constants, drops the blocks that a knob never enters and the optional bindings that the variant does not have, and changes nothing else. An alias of f16 elements also enables the f16 extension.
  * @throws KernelError bad-knob for an unknown name or a value of the wrong type.
  */
 export function specialise(shader: ShaderSource, values: { [name: string]: KnobValue | undefined }): Specialised {
@@ -58,6 +58,7 @@ export function specialise(shader: ShaderSource, values: { [name: string]: KnobV
     const value = knobs[name] as KnobValue;
     if (info.kind === 'override') constants[name] = Number(value);
     else if (value !== info.default) code = rewriteLine(code, shader.name, name, info, value);
+    if (info.kind === 'const' && value === false) code = withoutBlocks(code, name);
   }
   const bindings: PresentBinding[] = [];
   for (const [name, info] of Object.entries(shader.bindings)) {

@@ -224,6 +224,28 @@ describe('specialising', () => {
     expect(specialise(reflect(code), { HAS_BIAS: true }).code).toContain(body);
   });
 
+  it('drops what a switch leaves out, minified too, unless something else has its name as well', () => {
+    const code = SHADER.replace(
+      'override',
+      'const WIDE: bool = false; // knob: whether\nconst TALL: bool = true; // knob: whether\noverride',
+    );
+    const body = (open: string) => `  if${open}WIDE) { v += 1.0; } else if (id.x > 0u) { v += 2.0; }
+  if${open}WIDE && id.x > 0u) { v += 3.0; }
+  if${open}TALL) { v += 4.0; } else { v += 5.0; }
+`;
+    const written = (open: string, more = '') =>
+      code.replace('  y[id.x] =', `  var v = 0.0;\n${more}${body(open)}  y[id.x] =`);
+    for (const open of ['(', ' (']) {
+      const left = specialise(reflect(written(open)), {}).code;
+      expect(left).toContain(
+        `var v = 0.0;\nif (id.x > 0u) { v += 2.0; }\n\n  if${open}TALL) { v += 4.0; } else { v += 5.0; }\n  y[id.x] =`,
+      );
+      expect(specialise(reflect(written(open)), { WIDE: true }).code).toContain(body(open));
+    }
+    const shadowed = written(' (', '  let WIDE = id.x > 3u;\n');
+    expect(specialise(reflect(shadowed), {}).code).toContain(body(' ('));
+  });
+
   it('knows the features of what the source enables itself', () => {
     const code = `enable subgroups, f16;\n${SHADER}`;
     expect(specialise(reflect(code), { Elem: 'f16' })).toMatchObject({ features: ['subgroups', 'shader-f16'] });
