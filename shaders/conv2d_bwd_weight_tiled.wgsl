@@ -203,12 +203,9 @@ fn finish_block(sums: Block, slice: u32, row: u32, col: u32) {
 }
 
 fn finish(slice: u32, row: u32, col: u32, sum: vec4f) {
-  if (row >= dims.m || col >= dims.n) {
-    return;
-  }
   let at = (slice * dims.m + row) * dims.n + col;
   for (var j = 0u; j < 4u; j += WIDTH) {
-    if (col + j < dims.n) {
+    if (row < dims.m && col + j < dims.n) {
       var part: OElem;
       for (var c = 0u; c < WIDTH; c++) {
         part[c] = sum[j + c];
@@ -254,6 +251,6 @@ fn main(
   );
   if (WHOLE) { start_cursor(k_begin, by); }
   let at = place(local);
-  let s = sums_of(local, at, sources, k_begin, k_end);
-  finish_all(s, slice, row_base + at.y * 4u, col_base + at.x * 4u);
+  var s = sums_of(local, at, sources, k_begin, k_end);
+  finish_all(&s, slice, row_base + at.y * 4u, col_base + at.x * 4u);
 }

@@ -230,6 +230,6 @@ fn main(
     by,
   );
   let at = place(local);
-  let s = sums_of(local, at, sources, 0u, dims.k);
-  finish_all(s, group, row_base + at.y * 4u, col_base + at.x * 4u);
+  var s = sums_of(local, at, sources, 0u, dims.k);
+  finish_all(&s, group, row_base + at.y * 4u, col_base + at.x * 4u);
 }

@@ -172,15 +172,11 @@ fn main(
   if (HAS_SUMS && tile.col == 0u) { write_sums(local, tile.slice, tile.row, a_sums); }
   let row = tile.row + at.y * 4u;
   let col = tile.col + at.x * 4u;
-  if (GLU) {
-    finish_glu_block(s.b00, s.b01, tile.batch, row, col);
-    if (QM > 1u) { finish_glu_block(s.b10, s.b11, tile.batch, row + 4u * SIDE, col); }
-    return;
-  }
-  finish_block(s.b00, tile.slice, tile.batch, row, col);
-  if (QN > 1u) { finish_block(s.b01, tile.slice, tile.batch, row, col + 4u * SIDE); }
-  if (QM > 1u) {
-    finish_block(s.b10, tile.slice, tile.batch, row + 4u * SIDE, col);
-    if (QN > 1u) { finish_block(s.b11, tile.slice, tile.batch, row + 4u * SIDE, col + 4u * SIDE); }
+  for (var i = 0u; i < block_count(); i++) {
+    if (GLU) {
+      if (i % QN == 0u) { finish_glu_block(block_of(&s, i), block_of(&s, i + 1u), tile.batch, row + block_row(i), col); }
+    } else {
+      finish_block(block_of(&s, i), tile.slice, tile.batch, row + block_row(i), col + block_col(i));
+    }
   }
 }

@@ -5198,17 +5198,18 @@ store_block(result, to, 4u * quad, first + line, block);
 }
 }
 
+
 fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
-store_four(result, to, row, col, block[0]);
-store_four(result, to, row + 1u, col, block[1]);
-store_four(result, to, row + 2u, col, block[2]);
-store_four(result, to, row + 3u, col, block[3]);
+for (var i = 0u; i < min(4u, max(row, to.live) - row); i++) {
+var four = block[0];
+if (i == 1u) { four = block[1]; }
+if (i == 2u) { four = block[2]; }
+if (i == 3u) { four = block[3]; }
+store_four(result, to, row + i, col, four);
+}
 }
 
 fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
-if (row >= to.live) {
-return;
-}
 let value = four * to.factor;
 let at = to.base + row * to.step + col;
 for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
@@ -6123,17 +6124,18 @@ store_block(result, to, 4u * quad, first + line, block);
 }
 }
 
+
 fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
-store_four(result, to, row, col, block[0]);
-store_four(result, to, row + 1u, col, block[1]);
-store_four(result, to, row + 2u, col, block[2]);
-store_four(result, to, row + 3u, col, block[3]);
+for (var i = 0u; i < min(4u, max(row, to.live) - row); i++) {
+var four = block[0];
+if (i == 1u) { four = block[1]; }
+if (i == 2u) { four = block[2]; }
+if (i == 3u) { four = block[3]; }
+store_four(result, to, row + i, col, four);
+}
 }
 
 fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
-if (row >= to.live) {
-return;
-}
 let value = four * to.factor;
 let at = to.base + row * to.step + col;
 for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
@@ -6772,17 +6774,18 @@ store_block(result, to, 4u * quad, first + line, block);
 }
 }
 
+
 fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
-store_four(result, to, row, col, block[0]);
-store_four(result, to, row + 1u, col, block[1]);
-store_four(result, to, row + 2u, col, block[2]);
-store_four(result, to, row + 3u, col, block[3]);
+for (var i = 0u; i < min(4u, max(row, to.live) - row); i++) {
+var four = block[0];
+if (i == 1u) { four = block[1]; }
+if (i == 2u) { four = block[2]; }
+if (i == 3u) { four = block[3]; }
+store_four(result, to, row + i, col, four);
+}
 }
 
 fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
-if (row >= to.live) {
-return;
-}
 let value = four * to.factor;
 let at = to.base + row * to.step + col;
 for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
@@ -7693,17 +7696,18 @@ store_block(result, to, 4u * quad, first + line, block);
 }
 }
 
+
 fn store_block(result: u32, to: Target, row: u32, col: u32, block: mat4x4f) {
-store_four(result, to, row, col, block[0]);
-store_four(result, to, row + 1u, col, block[1]);
-store_four(result, to, row + 2u, col, block[2]);
-store_four(result, to, row + 3u, col, block[3]);
+for (var i = 0u; i < min(4u, max(row, to.live) - row); i++) {
+var four = block[0];
+if (i == 1u) { four = block[1]; }
+if (i == 2u) { four = block[2]; }
+if (i == 3u) { four = block[3]; }
+store_four(result, to, row + i, col, four);
+}
 }
 
 fn store_four(result: u32, to: Target, row: u32, col: u32, four: vec4f) {
-if (row >= to.live) {
-return;
-}
 let value = four * to.factor;
 let at = to.base + row * to.step + col;
 for (var j = 0u; j < 4u; j += select(1u, 4u, VEC)) {
@@ -10444,12 +10448,9 @@ finish(slice, row + 3u, col, sums.r3);
 }
 
 fn finish(slice: u32, row: u32, col: u32, sum: vec4f) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
 let at = (slice * dims.m + row) * dims.n + col;
 for (var j = 0u; j < 4u; j += WIDTH) {
-if (col + j < dims.n) {
+if (row < dims.m && col + j < dims.n) {
 var part: OElem;
 for (var c = 0u; c < WIDTH; c++) {
 part[c] = sum[j + c];
@@ -10495,8 +10496,8 @@ by,
 );
 if (WHOLE) { start_cursor(k_begin, by); }
 let at = place(local);
-let s = sums_of(local, at, sources, k_begin, k_end);
-finish_all(s, slice, row_base + at.y * 4u, col_base + at.x * 4u);
+var s = sums_of(local, at, sources, k_begin, k_end);
+finish_all(&s, slice, row_base + at.y * 4u, col_base + at.x * 4u);
 }
 
 
@@ -10598,12 +10599,9 @@ return s;
 }
 
 
-fn finish_all(s: Sums, slice: u32, row: u32, col: u32) {
-finish_block(s.b00, slice, row, col);
-if (QN > 1u) { finish_block(s.b01, slice, row, col + 4u * SIDE); }
-if (QM > 1u) {
-finish_block(s.b10, slice, row + 4u * SIDE, col);
-if (QN > 1u) { finish_block(s.b11, slice, row + 4u * SIDE, col + 4u * SIDE); }
+fn finish_all(s: ptr<function, Sums>, slice: u32, row: u32, col: u32) {
+for (var i = 0u; i < block_count(); i++) {
+finish_block(block_of(s, i), slice, row + block_row(i), col + block_col(i));
 }
 }
 
@@ -10930,6 +10928,30 @@ b00: Block,
 b01: Block,
 b10: Block,
 b11: Block,
+}
+
+
+
+fn block_count() -> u32 {
+return min(QM * QN, max(dims.m, dims.n));
+}
+
+
+fn block_of(s: ptr<function, Sums>, i: u32) -> Block {
+var block = (*s).b00;
+if (QN > 1u && i == 1u) { block = (*s).b01; }
+if (QM > 1u && i == QN) { block = (*s).b10; }
+if (QM > 1u && QN > 1u && i == 3u) { block = (*s).b11; }
+return block;
+}
+
+
+fn block_row(i: u32) -> u32 {
+return 4u * SIDE * (i / QN);
+}
+
+fn block_col(i: u32) -> u32 {
+return 4u * SIDE * (i % QN);
 }
 
 
@@ -13310,8 +13332,8 @@ col_base,
 by,
 );
 let at = place(local);
-let s = sums_of(local, at, sources, 0u, dims.k);
-finish_all(s, group, row_base + at.y * 4u, col_base + at.x * 4u);
+var s = sums_of(local, at, sources, 0u, dims.k);
+finish_all(&s, group, row_base + at.y * 4u, col_base + at.x * 4u);
 }
 
 
@@ -13469,12 +13491,9 @@ return s;
 }
 
 
-fn finish_all(s: Sums, slice: u32, row: u32, col: u32) {
-finish_block(s.b00, slice, row, col);
-if (QN > 1u) { finish_block(s.b01, slice, row, col + 4u * SIDE); }
-if (QM > 1u) {
-finish_block(s.b10, slice, row + 4u * SIDE, col);
-if (QN > 1u) { finish_block(s.b11, slice, row + 4u * SIDE, col + 4u * SIDE); }
+fn finish_all(s: ptr<function, Sums>, slice: u32, row: u32, col: u32) {
+for (var i = 0u; i < block_count(); i++) {
+finish_block(block_of(s, i), slice, row + block_row(i), col + block_col(i));
 }
 }
 
@@ -13875,6 +13894,30 @@ b00: Block,
 b01: Block,
 b10: Block,
 b11: Block,
+}
+
+
+
+fn block_count() -> u32 {
+return min(QM * QN, max(dims.m, dims.n));
+}
+
+
+fn block_of(s: ptr<function, Sums>, i: u32) -> Block {
+var block = (*s).b00;
+if (QN > 1u && i == 1u) { block = (*s).b01; }
+if (QM > 1u && i == QN) { block = (*s).b10; }
+if (QM > 1u && QN > 1u && i == 3u) { block = (*s).b11; }
+return block;
+}
+
+
+fn block_row(i: u32) -> u32 {
+return 4u * SIDE * (i / QN);
+}
+
+fn block_col(i: u32) -> u32 {
+return 4u * SIDE * (i % QN);
 }
 
 
@@ -20288,9 +20331,7 @@ return column;
 
 
 fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f, column: Column) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
+if (row < dims.m && col < dims.n) {
 let index = (slice * dims.m + row) * dims.n + col;
 var value = sum;
 let count = min(4u, dims.n - col);
@@ -20314,6 +20355,7 @@ if (count > 3u) { value.w += residual_at(at + 3u).x; }
 }
 }
 put_out(index, count, value);
+}
 }
 
 
@@ -21225,9 +21267,7 @@ return column;
 
 
 fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f, column: Column) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
+if (row < dims.m && col < dims.n) {
 let index = (slice * dims.m + row) * dims.n + col;
 var value = sum;
 let count = min(4u, dims.n - col);
@@ -21252,6 +21292,7 @@ if (count > 3u) { value.w += residual_at(at + 3u).x; }
 }
 put_out(index, count, value);
 }
+}
 
 
 
@@ -21272,9 +21313,7 @@ return Halves();
 
 fn finish_glu(batch: u32, row: u32, col: u32, sum1: vec4f, sum2: vec4f, biases: Halves) {
 let hidden = dims.n / 2u;
-if (row >= dims.m || col >= hidden) {
-return;
-}
+if (row < dims.m && col < hidden) {
 let x1 = sum1 + biases.x1;
 let x2 = sum2 + biases.x2;
 let count = min(4u, hidden - col);
@@ -21284,6 +21323,7 @@ put_pre(line * dims.n + col, count, x1);
 put_pre(line * dims.n + hidden + col, count, x2);
 }
 put_out(line * hidden + col, count, vec4f(silu(x1.x), silu(x1.y), silu(x1.z), silu(x1.w)) * x2);
+}
 }
 
 
@@ -22327,16 +22367,12 @@ if (RUNS) { s.b00 = sum_of(runs_before, s.b00); }
 if (HAS_SUMS && tile.col == 0u) { write_sums(local, tile.slice, tile.row, a_sums); }
 let row = tile.row + at.y * 4u;
 let col = tile.col + at.x * 4u;
+for (var i = 0u; i < block_count(); i++) {
 if (GLU) {
-finish_glu_block(s.b00, s.b01, tile.batch, row, col);
-if (QM > 1u) { finish_glu_block(s.b10, s.b11, tile.batch, row + 4u * SIDE, col); }
-return;
+if (i % QN == 0u) { finish_glu_block(block_of(&s, i), block_of(&s, i + 1u), tile.batch, row + block_row(i), col); }
+} else {
+finish_block(block_of(&s, i), tile.slice, tile.batch, row + block_row(i), col + block_col(i));
 }
-finish_block(s.b00, tile.slice, tile.batch, row, col);
-if (QN > 1u) { finish_block(s.b01, tile.slice, tile.batch, row, col + 4u * SIDE); }
-if (QM > 1u) {
-finish_block(s.b10, tile.slice, tile.batch, row + 4u * SIDE, col);
-if (QN > 1u) { finish_block(s.b11, tile.slice, tile.batch, row + 4u * SIDE, col + 4u * SIDE); }
 }
 }
 
@@ -22573,6 +22609,30 @@ b11: Block,
 
 
 
+fn block_count() -> u32 {
+return min(QM * QN, max(dims.m, dims.n));
+}
+
+
+fn block_of(s: ptr<function, Sums>, i: u32) -> Block {
+var block = (*s).b00;
+if (QN > 1u && i == 1u) { block = (*s).b01; }
+if (QM > 1u && i == QN) { block = (*s).b10; }
+if (QM > 1u && QN > 1u && i == 3u) { block = (*s).b11; }
+return block;
+}
+
+
+fn block_row(i: u32) -> u32 {
+return 4u * SIDE * (i / QN);
+}
+
+fn block_col(i: u32) -> u32 {
+return 4u * SIDE * (i % QN);
+}
+
+
+
 fn step(s: ptr<function, Sums>, kk: u32, at: vec2u) {
 let at_a = select(swizzle(at.y, kk), at.y, TRANS_A);
 let at_b = select(at.x, swizzle(at.x, kk), TRANS_B);
@@ -22670,9 +22730,7 @@ return column;
 
 
 fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f, column: Column) {
-if (row >= dims.m || col >= dims.n) {
-return;
-}
+if (row < dims.m && col < dims.n) {
 let index = (slice * dims.m + row) * dims.n + col;
 var value = sum;
 let count = min(4u, dims.n - col);
@@ -22697,6 +22755,7 @@ if (count > 3u) { value.w += residual_at(at + 3u).x; }
 }
 put_out(index, count, value);
 }
+}
 
 
 
@@ -22717,9 +22776,7 @@ return Halves();
 
 fn finish_glu(batch: u32, row: u32, col: u32, sum1: vec4f, sum2: vec4f, biases: Halves) {
 let hidden = dims.n / 2u;
-if (row >= dims.m || col >= hidden) {
-return;
-}
+if (row < dims.m && col < hidden) {
 let x1 = sum1 + biases.x1;
 let x2 = sum2 + biases.x2;
 let count = min(4u, hidden - col);
@@ -22729,6 +22786,7 @@ put_pre(line * dims.n + col, count, x1);
 put_pre(line * dims.n + hidden + col, count, x2);
 }
 put_out(line * hidden + col, count, vec4f(silu(x1.x), silu(x1.y), silu(x1.z), silu(x1.w)) * x2);
+}
 }
 
 

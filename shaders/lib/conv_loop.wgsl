@@ -36,11 +36,8 @@ fn sums_of(local: u32, at: vec2u, sources: Sources, begin: u32, end: u32) -> Sum
 }
 
 // Writes the blocks of an invocation whose first output is (row, col).
-fn finish_all(s: Sums, slice: u32, row: u32, col: u32) {
-  finish_block(s.b00, slice, row, col);
-  if (QN > 1u) { finish_block(s.b01, slice, row, col + 4u * SIDE); }
-  if (QM > 1u) {
-    finish_block(s.b10, slice, row + 4u * SIDE, col);
-    if (QN > 1u) { finish_block(s.b11, slice, row + 4u * SIDE, col + 4u * SIDE); }
+fn finish_all(s: ptr<function, Sums>, slice: u32, row: u32, col: u32) {
+  for (var i = 0u; i < block_count(); i++) {
+    finish_block(block_of(s, i), slice, row + block_row(i), col + block_col(i));
   }
 }

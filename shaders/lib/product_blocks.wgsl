@@ -1,6 +1,6 @@
 // product_blocks: the sums of an invocation of a tiled product, and one step of them from the tiles in workgroup memory. The inner loop of
 // products and of convolutions: 8 x 8 invocations, each with QM x QN blocks of 4 x 4 outputs, 32 apart.
-// Needs in the kernel: const QM, QN, TRANS_A, TRANS_B, SIDE; tile_a, tile_b and swizzle of lib product_stage.
+// Needs in the kernel: const QM, QN, TRANS_A, TRANS_B, SIDE; dims.m, n; tile_a, tile_b and swizzle of lib product_stage.
 
 // A block of 4 x 4 sums.
 struct Block {
@@ -20,6 +20,30 @@ struct Sums {
   b01: Block,
   b10: Block,
   b11: Block,
+}
+
+// How many blocks an invocation has. No constant, so that what follows the products stands in a shader once and not for each block: written
+// out it took NVIDIA's compiler longer than they do. More than one block only where there are rows or columns for it.
+fn block_count() -> u32 {
+  return min(QM * QN, max(dims.m, dims.n));
+}
+
+// Block i, b00, b01, b10, b11 as far as an invocation has them: chosen, not indexed, so that sums stay in registers.
+fn block_of(s: ptr<function, Sums>, i: u32) -> Block {
+  var block = (*s).b00;
+  if (QN > 1u && i == 1u) { block = (*s).b01; }
+  if (QM > 1u && i == QN) { block = (*s).b10; }
+  if (QM > 1u && QN > 1u && i == 3u) { block = (*s).b11; }
+  return block;
+}
+
+// Where block i begins, from the first.
+fn block_row(i: u32) -> u32 {
+  return 4u * SIDE * (i / QN);
+}
+
+fn block_col(i: u32) -> u32 {
+  return 4u * SIDE * (i % QN);
 }
 
 // Adds line kk of the staged tiles. In place and written out, block by block: sums that functions take and return cost NVIDIA's compiler

@@ -47,30 +47,29 @@ fn column_at(first: Column, row: u32, col: u32, rows: u32) -> Column {
 
 // The epilogue of four outputs from (row, col) on.
 fn finish(slice: u32, batch: u32, row: u32, col: u32, sum: vec4f, column: Column) {
-  if (row >= dims.m || col >= dims.n) {
-    return;
-  }
-  let index = (slice * dims.m + row) * dims.n + col;
-  var value = sum;
-  let count = min(4u, dims.n - col);
-  if (HAS_BIAS) { value += column.bias; }
-  if (HAS_PRE) { put_pre(index, count, value); }
-  if (ACT != 0u) {
-    value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
-  }
-  if (HAS_GATE) { value *= column.gate; }
-  if (HAS_RESIDUAL) {
-    var own = row;
-    if (dims.residual_rows < dims.m) { own %= dims.residual_rows; } // a division takes as long as a dozen products
-    let at = (batch * dims.residual_rows + own) * dims.n + col;
-    if (VEC_N) {
-      value += residual_at(at / 4u);
-    } else {
-      value.x += residual_at(at).x;
-      if (count > 1u) { value.y += residual_at(at + 1u).x; }
-      if (count > 2u) { value.z += residual_at(at + 2u).x; }
-      if (count > 3u) { value.w += residual_at(at + 3u).x; }
+  if (row < dims.m && col < dims.n) {
+    let index = (slice * dims.m + row) * dims.n + col;
+    var value = sum;
+    let count = min(4u, dims.n - col);
+    if (HAS_BIAS) { value += column.bias; }
+    if (HAS_PRE) { put_pre(index, count, value); }
+    if (ACT != 0u) {
+      value = vec4f(act(value.x), act(value.y), act(value.z), act(value.w)); // named: an index puts value, and the sums, into memory
     }
+    if (HAS_GATE) { value *= column.gate; }
+    if (HAS_RESIDUAL) {
+      var own = row;
+      if (dims.residual_rows < dims.m) { own %= dims.residual_rows; } // a division takes as long as a dozen products
+      let at = (batch * dims.residual_rows + own) * dims.n + col;
+      if (VEC_N) {
+        value += residual_at(at / 4u);
+      } else {
+        value.x += residual_at(at).x;
+        if (count > 1u) { value.y += residual_at(at + 1u).x; }
+        if (count > 2u) { value.z += residual_at(at + 2u).x; }
+        if (count > 3u) { value.w += residual_at(at + 3u).x; }
+      }
+    }
+    put_out(index, count, value);
   }
-  put_out(index, count, value);
 }

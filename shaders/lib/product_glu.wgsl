@@ -17,16 +17,15 @@ fn glu_bias(col: u32) -> Halves {
 
 fn finish_glu(batch: u32, row: u32, col: u32, sum1: vec4f, sum2: vec4f, biases: Halves) {
   let hidden = dims.n / 2u;
-  if (row >= dims.m || col >= hidden) {
-    return;
+  if (row < dims.m && col < hidden) {
+    let x1 = sum1 + biases.x1;
+    let x2 = sum2 + biases.x2;
+    let count = min(4u, hidden - col);
+    let line = batch * dims.m + row;
+    if (HAS_PRE) {
+      put_pre(line * dims.n + col, count, x1);
+      put_pre(line * dims.n + hidden + col, count, x2);
+    }
+    put_out(line * hidden + col, count, vec4f(silu(x1.x), silu(x1.y), silu(x1.z), silu(x1.w)) * x2);
   }
-  let x1 = sum1 + biases.x1;
-  let x2 = sum2 + biases.x2;
-  let count = min(4u, hidden - col);
-  let line = batch * dims.m + row;
-  if (HAS_PRE) {
-    put_pre(line * dims.n + col, count, x1);
-    put_pre(line * dims.n + hidden + col, count, x2);
-  }
-  put_out(line * hidden + col, count, vec4f(silu(x1.x), silu(x1.y), silu(x1.z), silu(x1.w)) * x2);
 }
