@@ -5,10 +5,32 @@
 //   queries are read at addresses that the workgroup shares.
 // Precision: f32; q, k, v, dout, dk and dv may be stored as f16.
 // Source: Dao et al. 2022, the backward of attention.
-// @use attention_plain_backward
+// @use attention_plain
+// @use attention_backward
 
 @group(0) @binding(7) var<storage, read_write> dk: array<Stored>;
 @group(0) @binding(8) var<storage, read_write> dv: array<Stored>;
+
+// Element d of each row of a step.
+fn step_of_q(starts: ptr<function, Starts>, d: u32) -> Step {
+  var step: Step;
+  step[0] = Elem(q[(*starts)[0] + d]);
+  if (KEYS > 1u) { step[1] = Elem(q[(*starts)[1] + d]); }
+  for (var j = 2u; j < KEYS; j++) {
+    step[j] = Elem(q[(*starts)[j] + d]);
+  }
+  return step;
+}
+
+fn step_of_dout(starts: ptr<function, Starts>, d: u32) -> Step {
+  var step: Step;
+  step[0] = Elem(dout[(*starts)[0] + d]);
+  if (KEYS > 1u) { step[1] = Elem(dout[(*starts)[1] + d]); }
+  for (var j = 2u; j < KEYS; j++) {
+    step[j] = Elem(dout[(*starts)[j] + d]);
+  }
+  return step;
+}
 
 @compute @workgroup_size(WG)
 fn main(
@@ -47,8 +69,8 @@ fn main(
     let out_rows = first_out(head);
     let seen = seen_by(head);
     for (var first = queries_from(seen, key); first < dims.n; first += KEYS) {
-      var query: array<u32, KEYS>;
-      var from_out: array<u32, KEYS>;
+      var query: Starts;
+      var from_out: Starts;
       for (var i = 0u; i < KEYS; i++) {
         let row = min(first + i, last);
         query[i] = (first_row + row) * LINE;
@@ -59,11 +81,10 @@ fn main(
       for (var d = 0u; d < long; d++) {
         var qd = Step();
         var gd = Step();
-        for (var i = 0u; i < KEYS; i++) {
-          if (SAME || d < line) { qd[i] = Elem(q[query[i] + d]); }
-          if (SAME || d < value_line) { gd[i] = Elem(dout[from_out[i] + d]); }
-        }
-        add_products(&s, &dp, &kr, &vr, d, &qd, &gd);
+        if (SAME || d < line) { qd = step_of_q(&query, d); }
+        if (SAME || d < value_line) { gd = step_of_dout(&from_out, d); }
+        add_scores(&s, &kr, d, &qd);
+        add_scores(&dp, &vr, d, &gd);
       }
       for (var i = 0u; i < KEYS; i++) {
         let of_row = rows[first_row + min(first + i, last)];
@@ -78,14 +99,10 @@ fn main(
       for (var d = 0u; d < long; d++) {
         var qd = Step();
         var gd = Step();
-        for (var i = 0u; i < KEYS; i++) {
-          if (SAME || d < line) { qd[i] = Elem(q[query[i] + d]); }
-          if (SAME || d < value_line) { gd[i] = Elem(dout[from_out[i] + d]); }
-        }
-        for (var r = 0u; r < QUERIES; r++) {
-          dkr[r * LONG + d] = add_step(dkr[r * LONG + d], &dp, r, &qd);
-          dvr[r * LONG + d] = add_step(dvr[r * LONG + d], &s, r, &gd);
-        }
+        if (SAME || d < line) { qd = step_of_q(&query, d); }
+        if (SAME || d < value_line) { gd = step_of_dout(&from_out, d); }
+        add_steps(&dkr, d, &dp, &qd);
+        add_steps(&dvr, d, &s, &gd);
       }
     }
   }

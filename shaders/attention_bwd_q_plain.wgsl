@@ -5,7 +5,8 @@
 // Grid: QUERIES queries an invocation, WG invocations of one head a workgroup, as attention_fwd_plain.
 // Precision: f32; q, k, v, dout and dq may be stored as f16.
 // Source: Dao et al. 2022, the backward of attention.
-// @use attention_plain_backward
+// @use attention_plain
+// @use attention_backward
 
 @group(0) @binding(7) var<storage, read_write> dq: array<Stored>;
 
@@ -34,7 +35,7 @@ fn main(
 
   var qr: Held;
   var gr: Held;
-  var acc: array<Elem, QUERIES * LINE>;
+  var acc: Held;
   var of_row: array<vec2f, QUERIES>;
   for (var r = 0u; r < each; r++) {
     let row = min(query + r, last);
@@ -49,20 +50,22 @@ fn main(
     of_row[r] = rows[first_row + min(query + r, last)];
   }
   for (var first = 0u; first < end; first += KEYS) {
-    var key: array<u32, KEYS>;
+    var key: Starts;
+    var value: Starts;
     for (var j = 0u; j < KEYS; j++) {
-      key[j] = first_key + min(first + j, end - 1u);
+      let row = first_key + min(first + j, end - 1u);
+      key[j] = row * LINE;
+      value[j] = row * VALUE_LINE;
     }
     var s = Products();
     var dp = Products();
     for (var d = 0u; d < long; d++) {
       var kd = Step();
       var vd = Step();
-      for (var j = 0u; j < KEYS; j++) {
-        if (SAME || d < line) { kd[j] = Elem(k[key[j] * LINE + d]); }
-        if (SAME || d < value_line) { vd[j] = Elem(v[key[j] * VALUE_LINE + d]); }
-      }
-      add_products(&s, &dp, &qr, &gr, d, &kd, &vd);
+      if (SAME || d < line) { kd = step_of_k(&key, d); }
+      if (SAME || d < value_line) { vd = step_of_v(&value, d); }
+      add_scores(&s, &qr, d, &kd);
+      add_scores(&dp, &gr, d, &vd);
     }
     for (var r = 0u; r < QUERIES; r++) {
       for (var j = 0u; j < KEYS; j++) {
@@ -73,19 +76,14 @@ fn main(
       }
     }
     for (var d = 0u; d < line; d++) {
-      var kd: Step;
-      for (var j = 0u; j < KEYS; j++) {
-        kd[j] = Elem(k[key[j] * LINE + d]);
-      }
-      for (var r = 0u; r < QUERIES; r++) {
-        acc[r * LINE + d] = add_step(acc[r * LINE + d], &s, r, &kd);
-      }
+      var kd = step_of_k(&key, d);
+      add_steps(&acc, d, &s, &kd);
     }
   }
   for (var r = 0u; r < each; r++) {
     if (query + r < dims.n) {
       for (var d = 0u; d < line; d++) {
-        dq[(first_row + query + r) * LINE + d] = Stored(acc[r * LINE + d] * dims.scale);
+        dq[(first_row + query + r) * LINE + d] = Stored(acc[r * LONG + d] * dims.scale);
       }
     }
   }

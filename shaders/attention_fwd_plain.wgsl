@@ -15,6 +15,19 @@
 @group(0) @binding(6) var<storage, read_write> out: array<Stored>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
+alias Shrink = array<f32, max(4u, QUERIES)>; // a factor for each query that an invocation has
+
+// As add_steps, to the sums times a factor.
+fn add_shrunk(held: ptr<function, Held>, d: u32, by: ptr<function, Shrink>, weights: ptr<function, Products>, elements: ptr<function, Step>) {
+  (*held)[d] = add_step((*held)[d] * (*by)[0], weights, 0u, elements);
+  if (QUERIES > 1u) { (*held)[LONG + d] = add_step((*held)[LONG + d] * (*by)[1], weights, 1u, elements); }
+  if (QUERIES > 2u) { (*held)[2u * LONG + d] = add_step((*held)[2u * LONG + d] * (*by)[2], weights, 2u, elements); }
+  if (QUERIES > 3u) { (*held)[3u * LONG + d] = add_step((*held)[3u * LONG + d] * (*by)[3], weights, 3u, elements); }
+  for (var r = 4u; r < QUERIES; r++) {
+    (*held)[r * LONG + d] = add_step((*held)[r * LONG + d] * (*by)[r], weights, r, elements);
+  }
+}
+
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
@@ -36,37 +49,32 @@ fn main(
   let value_line = rolled(VALUE_LINE);
   let each = rolled(QUERIES);
 
-  var qr: array<Elem, QUERIES * LINE>;
-  var acc: array<Elem, QUERIES * VALUE_LINE>;
+  var qr: Held;
+  var acc: Held;
   var top: array<f32, QUERIES>;
   var sum: array<f32, QUERIES>;
   for (var r = 0u; r < each; r++) {
     for (var d = 0u; d < line; d++) {
-      qr[r * LINE + d] = Elem(q[(rows + min(query + r, last)) * LINE + d]) * dims.scale;
+      qr[r * LONG + d] = Elem(q[(rows + min(query + r, last)) * LINE + d]) * dims.scale;
     }
   }
   for (var r = 0u; r < QUERIES; r++) {
     top[r] = HIDDEN;
   }
   for (var first = 0u; first < end; first += KEYS) {
-    var key: array<u32, KEYS>;
+    var key: Starts;
+    var value: Starts;
     for (var j = 0u; j < KEYS; j++) {
-      key[j] = first_key + min(first + j, end - 1u);
+      let row = first_key + min(first + j, end - 1u);
+      key[j] = row * LINE;
+      value[j] = row * VALUE_LINE;
     }
     var score = Products();
     for (var d = 0u; d < line; d++) {
-      var kd: Step;
-      for (var j = 0u; j < KEYS; j++) {
-        kd[j] = Elem(k[key[j] * LINE + d]);
-      }
-      for (var r = 0u; r < QUERIES; r++) {
-        let qd = qr[r * LINE + d];
-        for (var j = 0u; j < KEYS; j++) {
-          score[r * KEYS + j] += total(qd * kd[j]);
-        }
-      }
+      var kd = step_of_k(&key, d);
+      add_scores(&score, &qr, d, &kd);
     }
-    var shrink: array<f32, QUERIES>;
+    var shrink: Shrink;
     for (var r = 0u; r < QUERIES; r++) {
       var new_top = top[r];
       for (var j = 0u; j < KEYS; j++) {
@@ -84,13 +92,8 @@ fn main(
       }
     }
     for (var d = 0u; d < value_line; d++) {
-      var vd: Step;
-      for (var j = 0u; j < KEYS; j++) {
-        vd[j] = Elem(v[key[j] * VALUE_LINE + d]);
-      }
-      for (var r = 0u; r < QUERIES; r++) {
-        acc[r * VALUE_LINE + d] = add_step(acc[r * VALUE_LINE + d] * shrink[r], &score, r, &vd);
-      }
+      var vd = step_of_v(&value, d);
+      add_shrunk(&acc, d, &shrink, &score, &vd);
     }
   }
   let sample = head / dims.heads;
@@ -108,7 +111,7 @@ fn main(
     if (query + r < dims.n) {
       let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * VALUE_LINE;
       for (var d = 0u; d < value_line; d++) {
-        out[to + d] = Stored(acc[r * VALUE_LINE + d] / sum[r]);
+        out[to + d] = Stored(acc[r * LONG + d] / sum[r]);
       }
     }
   }

@@ -826,8 +826,30 @@ const attention_bwd_kv_plain_ = {
 
 
 
+
 @group(0) @binding(7) var<storage, read_write> dk: array<Stored>;
 @group(0) @binding(8) var<storage, read_write> dv: array<Stored>;
+
+
+fn step_of_q(starts: ptr<function, Starts>, d: u32) -> Step {
+var step: Step;
+step[0] = Elem(q[(*starts)[0] + d]);
+if (KEYS > 1u) { step[1] = Elem(q[(*starts)[1] + d]); }
+for (var j = 2u; j < KEYS; j++) {
+step[j] = Elem(q[(*starts)[j] + d]);
+}
+return step;
+}
+
+fn step_of_dout(starts: ptr<function, Starts>, d: u32) -> Step {
+var step: Step;
+step[0] = Elem(dout[(*starts)[0] + d]);
+if (KEYS > 1u) { step[1] = Elem(dout[(*starts)[1] + d]); }
+for (var j = 2u; j < KEYS; j++) {
+step[j] = Elem(dout[(*starts)[j] + d]);
+}
+return step;
+}
 
 @compute @workgroup_size(WG)
 fn main(
@@ -866,8 +888,8 @@ let first_row = head * dims.n;
 let out_rows = first_out(head);
 let seen = seen_by(head);
 for (var first = queries_from(seen, key); first < dims.n; first += KEYS) {
-var query: array<u32, KEYS>;
-var from_out: array<u32, KEYS>;
+var query: Starts;
+var from_out: Starts;
 for (var i = 0u; i < KEYS; i++) {
 let row = min(first + i, last);
 query[i] = (first_row + row) * LINE;
@@ -878,11 +900,10 @@ var dp = Products();
 for (var d = 0u; d < long; d++) {
 var qd = Step();
 var gd = Step();
-for (var i = 0u; i < KEYS; i++) {
-if (SAME || d < line) { qd[i] = Elem(q[query[i] + d]); }
-if (SAME || d < value_line) { gd[i] = Elem(dout[from_out[i] + d]); }
-}
-add_products(&s, &dp, &kr, &vr, d, &qd, &gd);
+if (SAME || d < line) { qd = step_of_q(&query, d); }
+if (SAME || d < value_line) { gd = step_of_dout(&from_out, d); }
+add_scores(&s, &kr, d, &qd);
+add_scores(&dp, &vr, d, &gd);
 }
 for (var i = 0u; i < KEYS; i++) {
 let of_row = rows[first_row + min(first + i, last)];
@@ -897,14 +918,10 @@ dp[r * KEYS + i] = uncap(by_score(p, dp[r * KEYS + i], of_row.y), capped);
 for (var d = 0u; d < long; d++) {
 var qd = Step();
 var gd = Step();
-for (var i = 0u; i < KEYS; i++) {
-if (SAME || d < line) { qd[i] = Elem(q[query[i] + d]); }
-if (SAME || d < value_line) { gd[i] = Elem(dout[from_out[i] + d]); }
-}
-for (var r = 0u; r < QUERIES; r++) {
-dkr[r * LONG + d] = add_step(dkr[r * LONG + d], &dp, r, &qd);
-dvr[r * LONG + d] = add_step(dvr[r * LONG + d], &s, r, &gd);
-}
+if (SAME || d < line) { qd = step_of_q(&query, d); }
+if (SAME || d < value_line) { gd = step_of_dout(&from_out, d); }
+add_steps(&dkr, d, &dp, &qd);
+add_steps(&dvr, d, &s, &gd);
 }
 }
 }
@@ -924,31 +941,6 @@ dv[(first_key + key + r) * VALUE_LINE + d] = Stored(dvr[r * LONG + d]);
 
 
 
-alias Held = array<Elem, QUERIES * LONG>;
-
-
-fn add_products(
-scores: ptr<function, Products>,
-slopes: ptr<function, Products>,
-of_scores: ptr<function, Held>,
-of_slopes: ptr<function, Held>,
-d: u32,
-by_scores: ptr<function, Step>,
-by_slopes: ptr<function, Step>,
-) {
-for (var r = 0u; r < QUERIES; r++) {
-let of_score = (*of_scores)[r * LONG + d];
-let of_slope = (*of_slopes)[r * LONG + d];
-for (var j = 0u; j < KEYS; j++) {
-(*scores)[r * KEYS + j] += total(of_score * (*by_scores)[j]);
-(*slopes)[r * KEYS + j] += total(of_slope * (*by_slopes)[j]);
-}
-}
-}
-
-
-
-
 const WG: u32 = 32u;
 const QUERIES: u32 = 1u;
 const KEYS: u32 = 1u;
@@ -964,16 +956,73 @@ fn rolled(count: u32) -> u32 {
 return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
-alias Step = array<Elem, KEYS>;
+
+
+alias Held = array<Elem, QUERIES * LONG>;
+alias Step = array<Elem, max(2u, KEYS)>;
+alias Starts = array<u32, max(2u, KEYS)>;
 alias Products = array<f32, QUERIES * KEYS>;
 
 
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn add_score(scores: ptr<function, Products>, r: u32, own: Elem, step: ptr<function, Step>) {
+(*scores)[r * KEYS] += total(own * (*step)[0]);
+if (KEYS > 1u) { (*scores)[r * KEYS + 1u] += total(own * (*step)[1]); }
+for (var j = 2u; j < KEYS; j++) {
+(*scores)[r * KEYS + j] += total(own * (*step)[j]);
+}
+}
+
+
+fn add_scores(scores: ptr<function, Products>, held: ptr<function, Held>, d: u32, step: ptr<function, Step>) {
+add_score(scores, 0u, (*held)[d], step);
+if (QUERIES > 1u) { add_score(scores, 1u, (*held)[LONG + d], step); }
+if (QUERIES > 2u) { add_score(scores, 2u, (*held)[2u * LONG + d], step); }
+if (QUERIES > 3u) { add_score(scores, 3u, (*held)[3u * LONG + d], step); }
+for (var r = 4u; r < QUERIES; r++) {
+add_score(scores, r, (*held)[r * LONG + d], step);
+}
+}
+
+
 fn add_step(before: Elem, weights: ptr<function, Products>, r: u32, elements: ptr<function, Step>) -> Elem {
-var to = before;
-for (var j = 0u; j < KEYS; j++) {
+var to = before + weighted((*weights)[r * KEYS], (*elements)[0]);
+if (KEYS > 1u) { to += weighted((*weights)[r * KEYS + 1u], (*elements)[1]); }
+for (var j = 2u; j < KEYS; j++) {
 to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
 }
 return to;
+}
+
+
+fn add_steps(held: ptr<function, Held>, d: u32, weights: ptr<function, Products>, elements: ptr<function, Step>) {
+(*held)[d] = add_step((*held)[d], weights, 0u, elements);
+if (QUERIES > 1u) { (*held)[LONG + d] = add_step((*held)[LONG + d], weights, 1u, elements); }
+if (QUERIES > 2u) { (*held)[2u * LONG + d] = add_step((*held)[2u * LONG + d], weights, 2u, elements); }
+if (QUERIES > 3u) { (*held)[3u * LONG + d] = add_step((*held)[3u * LONG + d], weights, 3u, elements); }
+for (var r = 4u; r < QUERIES; r++) {
+(*held)[r * LONG + d] = add_step((*held)[r * LONG + d], weights, r, elements);
+}
 }
 
 
@@ -1595,6 +1644,7 @@ const attention_bwd_q_plain_ = {
 
 
 
+
 @group(0) @binding(7) var<storage, read_write> dq: array<Stored>;
 
 @compute @workgroup_size(WG)
@@ -1622,7 +1672,7 @@ let each = rolled(QUERIES);
 
 var qr: Held;
 var gr: Held;
-var acc: array<Elem, QUERIES * LINE>;
+var acc: Held;
 var of_row: array<vec2f, QUERIES>;
 for (var r = 0u; r < each; r++) {
 let row = min(query + r, last);
@@ -1637,20 +1687,22 @@ for (var r = 0u; r < QUERIES; r++) {
 of_row[r] = rows[first_row + min(query + r, last)];
 }
 for (var first = 0u; first < end; first += KEYS) {
-var key: array<u32, KEYS>;
+var key: Starts;
+var value: Starts;
 for (var j = 0u; j < KEYS; j++) {
-key[j] = first_key + min(first + j, end - 1u);
+let row = first_key + min(first + j, end - 1u);
+key[j] = row * LINE;
+value[j] = row * VALUE_LINE;
 }
 var s = Products();
 var dp = Products();
 for (var d = 0u; d < long; d++) {
 var kd = Step();
 var vd = Step();
-for (var j = 0u; j < KEYS; j++) {
-if (SAME || d < line) { kd[j] = Elem(k[key[j] * LINE + d]); }
-if (SAME || d < value_line) { vd[j] = Elem(v[key[j] * VALUE_LINE + d]); }
-}
-add_products(&s, &dp, &qr, &gr, d, &kd, &vd);
+if (SAME || d < line) { kd = step_of_k(&key, d); }
+if (SAME || d < value_line) { vd = step_of_v(&value, d); }
+add_scores(&s, &qr, d, &kd);
+add_scores(&dp, &gr, d, &vd);
 }
 for (var r = 0u; r < QUERIES; r++) {
 for (var j = 0u; j < KEYS; j++) {
@@ -1661,49 +1713,19 @@ s[r * KEYS + j] = select(0.0, ds, first + j < end);
 }
 }
 for (var d = 0u; d < line; d++) {
-var kd: Step;
-for (var j = 0u; j < KEYS; j++) {
-kd[j] = Elem(k[key[j] * LINE + d]);
-}
-for (var r = 0u; r < QUERIES; r++) {
-acc[r * LINE + d] = add_step(acc[r * LINE + d], &s, r, &kd);
-}
+var kd = step_of_k(&key, d);
+add_steps(&acc, d, &s, &kd);
 }
 }
 for (var r = 0u; r < each; r++) {
 if (query + r < dims.n) {
 for (var d = 0u; d < line; d++) {
-dq[(first_row + query + r) * LINE + d] = Stored(acc[r * LINE + d] * dims.scale);
+dq[(first_row + query + r) * LINE + d] = Stored(acc[r * LONG + d] * dims.scale);
 }
 }
 }
 }
 
-
-
-
-
-alias Held = array<Elem, QUERIES * LONG>;
-
-
-fn add_products(
-scores: ptr<function, Products>,
-slopes: ptr<function, Products>,
-of_scores: ptr<function, Held>,
-of_slopes: ptr<function, Held>,
-d: u32,
-by_scores: ptr<function, Step>,
-by_slopes: ptr<function, Step>,
-) {
-for (var r = 0u; r < QUERIES; r++) {
-let of_score = (*of_scores)[r * LONG + d];
-let of_slope = (*of_slopes)[r * LONG + d];
-for (var j = 0u; j < KEYS; j++) {
-(*scores)[r * KEYS + j] += total(of_score * (*by_scores)[j]);
-(*slopes)[r * KEYS + j] += total(of_slope * (*by_slopes)[j]);
-}
-}
-}
 
 
 
@@ -1723,16 +1745,73 @@ fn rolled(count: u32) -> u32 {
 return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
-alias Step = array<Elem, KEYS>;
+
+
+alias Held = array<Elem, QUERIES * LONG>;
+alias Step = array<Elem, max(2u, KEYS)>;
+alias Starts = array<u32, max(2u, KEYS)>;
 alias Products = array<f32, QUERIES * KEYS>;
 
 
+fn step_of_k(starts: ptr<function, Starts>, d: u32) -> Step {
+var step: Step;
+step[0] = Elem(k[(*starts)[0] + d]);
+if (KEYS > 1u) { step[1] = Elem(k[(*starts)[1] + d]); }
+for (var j = 2u; j < KEYS; j++) {
+step[j] = Elem(k[(*starts)[j] + d]);
+}
+return step;
+}
+
+fn step_of_v(starts: ptr<function, Starts>, d: u32) -> Step {
+var step: Step;
+step[0] = Elem(v[(*starts)[0] + d]);
+if (KEYS > 1u) { step[1] = Elem(v[(*starts)[1] + d]); }
+for (var j = 2u; j < KEYS; j++) {
+step[j] = Elem(v[(*starts)[j] + d]);
+}
+return step;
+}
+
+
+fn add_score(scores: ptr<function, Products>, r: u32, own: Elem, step: ptr<function, Step>) {
+(*scores)[r * KEYS] += total(own * (*step)[0]);
+if (KEYS > 1u) { (*scores)[r * KEYS + 1u] += total(own * (*step)[1]); }
+for (var j = 2u; j < KEYS; j++) {
+(*scores)[r * KEYS + j] += total(own * (*step)[j]);
+}
+}
+
+
+fn add_scores(scores: ptr<function, Products>, held: ptr<function, Held>, d: u32, step: ptr<function, Step>) {
+add_score(scores, 0u, (*held)[d], step);
+if (QUERIES > 1u) { add_score(scores, 1u, (*held)[LONG + d], step); }
+if (QUERIES > 2u) { add_score(scores, 2u, (*held)[2u * LONG + d], step); }
+if (QUERIES > 3u) { add_score(scores, 3u, (*held)[3u * LONG + d], step); }
+for (var r = 4u; r < QUERIES; r++) {
+add_score(scores, r, (*held)[r * LONG + d], step);
+}
+}
+
+
 fn add_step(before: Elem, weights: ptr<function, Products>, r: u32, elements: ptr<function, Step>) -> Elem {
-var to = before;
-for (var j = 0u; j < KEYS; j++) {
+var to = before + weighted((*weights)[r * KEYS], (*elements)[0]);
+if (KEYS > 1u) { to += weighted((*weights)[r * KEYS + 1u], (*elements)[1]); }
+for (var j = 2u; j < KEYS; j++) {
 to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
 }
 return to;
+}
+
+
+fn add_steps(held: ptr<function, Held>, d: u32, weights: ptr<function, Products>, elements: ptr<function, Step>) {
+(*held)[d] = add_step((*held)[d], weights, 0u, elements);
+if (QUERIES > 1u) { (*held)[LONG + d] = add_step((*held)[LONG + d], weights, 1u, elements); }
+if (QUERIES > 2u) { (*held)[2u * LONG + d] = add_step((*held)[2u * LONG + d], weights, 2u, elements); }
+if (QUERIES > 3u) { (*held)[3u * LONG + d] = add_step((*held)[3u * LONG + d], weights, 3u, elements); }
+for (var r = 4u; r < QUERIES; r++) {
+(*held)[r * LONG + d] = add_step((*held)[r * LONG + d], weights, r, elements);
+}
 }
 
 
@@ -2162,6 +2241,19 @@ const attention_fwd_plain_ = {
 @group(0) @binding(6) var<storage, read_write> out: array<Stored>;
 @group(0) @binding(7) var<storage, read_write> lse: array<f32>;
 
+alias Shrink = array<f32, max(4u, QUERIES)>;
+
+
+fn add_shrunk(held: ptr<function, Held>, d: u32, by: ptr<function, Shrink>, weights: ptr<function, Products>, elements: ptr<function, Step>) {
+(*held)[d] = add_step((*held)[d] * (*by)[0], weights, 0u, elements);
+if (QUERIES > 1u) { (*held)[LONG + d] = add_step((*held)[LONG + d] * (*by)[1], weights, 1u, elements); }
+if (QUERIES > 2u) { (*held)[2u * LONG + d] = add_step((*held)[2u * LONG + d] * (*by)[2], weights, 2u, elements); }
+if (QUERIES > 3u) { (*held)[3u * LONG + d] = add_step((*held)[3u * LONG + d] * (*by)[3], weights, 3u, elements); }
+for (var r = 4u; r < QUERIES; r++) {
+(*held)[r * LONG + d] = add_step((*held)[r * LONG + d] * (*by)[r], weights, r, elements);
+}
+}
+
 @compute @workgroup_size(WG)
 fn main(
 @builtin(workgroup_id) wid: vec3u,
@@ -2183,37 +2275,32 @@ let line = rolled(LINE);
 let value_line = rolled(VALUE_LINE);
 let each = rolled(QUERIES);
 
-var qr: array<Elem, QUERIES * LINE>;
-var acc: array<Elem, QUERIES * VALUE_LINE>;
+var qr: Held;
+var acc: Held;
 var top: array<f32, QUERIES>;
 var sum: array<f32, QUERIES>;
 for (var r = 0u; r < each; r++) {
 for (var d = 0u; d < line; d++) {
-qr[r * LINE + d] = Elem(q[(rows + min(query + r, last)) * LINE + d]) * dims.scale;
+qr[r * LONG + d] = Elem(q[(rows + min(query + r, last)) * LINE + d]) * dims.scale;
 }
 }
 for (var r = 0u; r < QUERIES; r++) {
 top[r] = HIDDEN;
 }
 for (var first = 0u; first < end; first += KEYS) {
-var key: array<u32, KEYS>;
+var key: Starts;
+var value: Starts;
 for (var j = 0u; j < KEYS; j++) {
-key[j] = first_key + min(first + j, end - 1u);
+let row = first_key + min(first + j, end - 1u);
+key[j] = row * LINE;
+value[j] = row * VALUE_LINE;
 }
 var score = Products();
 for (var d = 0u; d < line; d++) {
-var kd: Step;
-for (var j = 0u; j < KEYS; j++) {
-kd[j] = Elem(k[key[j] * LINE + d]);
+var kd = step_of_k(&key, d);
+add_scores(&score, &qr, d, &kd);
 }
-for (var r = 0u; r < QUERIES; r++) {
-let qd = qr[r * LINE + d];
-for (var j = 0u; j < KEYS; j++) {
-score[r * KEYS + j] += total(qd * kd[j]);
-}
-}
-}
-var shrink: array<f32, QUERIES>;
+var shrink: Shrink;
 for (var r = 0u; r < QUERIES; r++) {
 var new_top = top[r];
 for (var j = 0u; j < KEYS; j++) {
@@ -2231,13 +2318,8 @@ sum[r] += p;
 }
 }
 for (var d = 0u; d < value_line; d++) {
-var vd: Step;
-for (var j = 0u; j < KEYS; j++) {
-vd[j] = Elem(v[key[j] * VALUE_LINE + d]);
-}
-for (var r = 0u; r < QUERIES; r++) {
-acc[r * VALUE_LINE + d] = add_step(acc[r * VALUE_LINE + d] * shrink[r], &score, r, &vd);
-}
+var vd = step_of_v(&value, d);
+add_shrunk(&acc, d, &shrink, &score, &vd);
 }
 }
 let sample = head / dims.heads;
@@ -2255,11 +2337,12 @@ for (var r = 0u; r < each; r++) {
 if (query + r < dims.n) {
 let to = ((sample * dims.n + query + r) * dims.heads + head % dims.heads) * VALUE_LINE;
 for (var d = 0u; d < value_line; d++) {
-out[to + d] = Stored(acc[r * VALUE_LINE + d] / sum[r]);
+out[to + d] = Stored(acc[r * LONG + d] / sum[r]);
 }
 }
 }
 }
+
 
 
 
@@ -2271,7 +2354,7 @@ const ROLLED: bool = false;
 
 const LINE: u32 = HEAD_DIM / select(1u, 4u, VEC);
 const VALUE_LINE: u32 = VALUE_DIM / select(1u, 4u, VEC);
-
+const LONG: u32 = max(LINE, VALUE_LINE);
 
 
 
@@ -2279,17 +2362,74 @@ fn rolled(count: u32) -> u32 {
 return select(count, count * dims.head_dim / HEAD_DIM, ROLLED);
 }
 
-alias Step = array<Elem, KEYS>;
+
+
+alias Held = array<Elem, QUERIES * LONG>;
+alias Step = array<Elem, max(2u, KEYS)>;
+alias Starts = array<u32, max(2u, KEYS)>;
 alias Products = array<f32, QUERIES * KEYS>;
 
 
+fn step_of_k(starts: ptr<function, Starts>, d: u32) -> Step {
+var step: Step;
+step[0] = Elem(k[(*starts)[0] + d]);
+if (KEYS > 1u) { step[1] = Elem(k[(*starts)[1] + d]); }
+for (var j = 2u; j < KEYS; j++) {
+step[j] = Elem(k[(*starts)[j] + d]);
+}
+return step;
+}
+
+fn step_of_v(starts: ptr<function, Starts>, d: u32) -> Step {
+var step: Step;
+step[0] = Elem(v[(*starts)[0] + d]);
+if (KEYS > 1u) { step[1] = Elem(v[(*starts)[1] + d]); }
+for (var j = 2u; j < KEYS; j++) {
+step[j] = Elem(v[(*starts)[j] + d]);
+}
+return step;
+}
+
+
+fn add_score(scores: ptr<function, Products>, r: u32, own: Elem, step: ptr<function, Step>) {
+(*scores)[r * KEYS] += total(own * (*step)[0]);
+if (KEYS > 1u) { (*scores)[r * KEYS + 1u] += total(own * (*step)[1]); }
+for (var j = 2u; j < KEYS; j++) {
+(*scores)[r * KEYS + j] += total(own * (*step)[j]);
+}
+}
+
+
+fn add_scores(scores: ptr<function, Products>, held: ptr<function, Held>, d: u32, step: ptr<function, Step>) {
+add_score(scores, 0u, (*held)[d], step);
+if (QUERIES > 1u) { add_score(scores, 1u, (*held)[LONG + d], step); }
+if (QUERIES > 2u) { add_score(scores, 2u, (*held)[2u * LONG + d], step); }
+if (QUERIES > 3u) { add_score(scores, 3u, (*held)[3u * LONG + d], step); }
+for (var r = 4u; r < QUERIES; r++) {
+add_score(scores, r, (*held)[r * LONG + d], step);
+}
+}
+
+
 fn add_step(before: Elem, weights: ptr<function, Products>, r: u32, elements: ptr<function, Step>) -> Elem {
-var to = before;
-for (var j = 0u; j < KEYS; j++) {
+var to = before + weighted((*weights)[r * KEYS], (*elements)[0]);
+if (KEYS > 1u) { to += weighted((*weights)[r * KEYS + 1u], (*elements)[1]); }
+for (var j = 2u; j < KEYS; j++) {
 to += weighted((*weights)[r * KEYS + j], (*elements)[j]);
 }
 return to;
 }
+
+
+
+
+
+
+
+
+
+
+
 
 
 
