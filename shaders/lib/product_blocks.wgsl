@@ -23,7 +23,7 @@ struct Sums {
 }
 
 // How many blocks an invocation has. No constant, so that what follows the products stands in a shader once and not for each block: written
-// out it took NVIDIA's compiler longer than they do. More than one block only where there are rows or columns for it.
+// out, with all that it can be, it took NVIDIA's compiler longer than they do. More than one only where there are rows or columns for it.
 fn block_count() -> u32 {
   return min(QM * QN, max(dims.m, dims.n));
 }
