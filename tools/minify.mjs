@@ -43,7 +43,7 @@ function* shortNames(taken) {
     for (const name of names) if (!taken.has(name) && !PARTS.test(name) && !SHORT_WORDS.test(name)) yield name;
 }
 
-/** What lines begin with whose spaces the runtime asks for (src/kernel/specialise.ts, absent.ts). */
+/** What lines begin with that keep their spaces, since the runtime finds them with those (src/kernel/specialise.ts, absent.ts). */
 function keptLines({ knobs }) {
   const oneOf = (names) => `(?:${names.join('|') || '(?!)'})\\b`;
   return new RegExp(`^(?:enable |@group\\(|(?:const|alias) ${oneOf(Object.keys(knobs))})`);

@@ -33,7 +33,8 @@ const FEATURES: { readonly [extension: string]: string } = {
 
 /**
  * Sets a shader's knobs: rewrites the declared `const` and `alias` header lines, collects `override` values as pipeline
- * constants, drops the blocks that a knob never enters and the optional bindings that the variant does not have, and changes nothing else. An alias of f16 elements also enables the f16 extension.
+ * constants, drops the blocks of switches that are off and the optional bindings that the variant does not have, and changes nothing
+ * else. An alias of f16 elements also enables the f16 extension.
  * @throws KernelError bad-knob for an unknown name or a value of the wrong type.
  */
 export function specialise(shader: ShaderSource, values: { [name: string]: KnobValue | undefined }): Specialised {
