@@ -72,7 +72,7 @@ async function bench(files: string[], options: BenchOptions, command: Command): 
   const { suite: name, filter = ALL } = options;
   if (name === 'latents')
     return run(name, latentsSuite(filter), environment(thisPlace(), undefined), filter, file, baseline);
-  const open = () => openTunedDevice({ tuned: options.tuned, say: () => {} });
+  const open = () => openTunedDevice({ tuned: options.tuned, manyKernels: true, say: () => {} });
   const device = await openTunedDevice({ tuned: options.tuned });
   try {
     const place = thisPlace();

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { AdapterCache, type KeptAdapter } from '../src/cli/adapter_cache.ts';
 import { placeRanks, ranks } from '../src/cli/ranks.ts';
 import { adapterName } from '../src/device/index.ts';
-import { openNodeDevice } from '../src/device/node.ts';
+import { helpCompiling, openNodeDevice } from '../src/device/node.ts';
 import { type Caps, capsOf } from '../src/kernel/index.ts';
 import type { KernelCase } from '../test/catalogue/case.ts';
 import { diagnose, doctorCases, LIMITS, leftOut, MAX_BYTES } from './doctor.ts';
@@ -19,6 +19,7 @@ export function addDoctor(ucgm: Command, casesOf: (caps: Caps) => readonly Kerne
       const device = await openNodeDevice();
       await placeRanks(device, true); // shown, whatever it is
       if (ranks().rank > 0) return device.destroy();
+      await helpCompiling(device);
       describe(device);
       const cache = new AdapterCache(device);
       const { tuned } = cache.read();

@@ -1,8 +1,9 @@
 import { hostname } from 'node:os';
-import { openNodeDevice } from '../device/node.ts';
+import { helpCompiling, openNodeDevice } from '../device/node.ts';
 import { capsOf, rememberTuning } from '../kernel/index.ts';
 import { hasMatrices } from '../kernels/matmul_matrix.ts';
 import { firstAlone } from '../parallel/agree.ts';
+import { launchOf } from '../parallel/launcher.node.ts';
 import { distrustedBecause, rememberSelfTest, type SelfTest, selfTest } from '../run/self_test.ts';
 import { AdapterCache } from './adapter_cache.ts';
 import { rankName, ranks } from './ranks.ts';
@@ -10,6 +11,8 @@ import { rankName, ranks } from './ranks.ts';
 export interface OpeningOptions {
   /** Take what `ucgm bench --tune` has kept; true if left out. */
   readonly tuned?: boolean | undefined;
+  /** Many kernels will be compiled at once, as a training's are: other devices help. False if left out. */
+  readonly manyKernels?: boolean;
   readonly say?: (line: string) => void;
   readonly warn?: (line: string) => void;
 }
@@ -24,6 +27,8 @@ export const NO_TUNED = ['--no-tuned', 'leave out what ucgm bench --tune has kep
  */
 export async function openTunedDevice(options: OpeningOptions = {}): Promise<GPUDevice> {
   const device = await openNodeDevice();
+  // Before the self-test, whose layouts others share.
+  if (options.manyKernels) await helpCompiling(device, launchOf(process.env)?.here);
   const cache = new AdapterCache(device);
   return firstAlone(ranks(), `${hostname()} ${cache.path}`, (first) =>
     withKept(device, cache, { ...options, ...(!first && SILENT) }),

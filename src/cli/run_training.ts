@@ -146,7 +146,7 @@ function thisCommand(): CommandLine {
 
 /** Says on which adapter, and on what, is trained. */
 async function openDevice(source: OpenedData, { tuned, shareDevice }: RankOptions): Promise<GPUDevice> {
-  const device = await openTunedDevice({ tuned });
+  const device = await openTunedDevice({ tuned, manyKernels: true });
   await placeRanks(device, shareDevice ?? false);
   const items = source.latents ? 'latents' : 'images';
   console.log(

@@ -67,7 +67,7 @@ async function trainFrom(
     source,
     store: SILENT_STORE,
     requestDevice: async () => {
-      const device = await openTunedDevice({ tuned });
+      const device = await openTunedDevice({ tuned, manyKernels: true });
       await placeRanks(device, shareDevice ?? false);
       return device;
     },

@@ -2,7 +2,9 @@
  * A device in Node, of Dawn: the optional peer `webgpu`.
  * @module ucgm-webgpu/node
  */
+import { availableParallelism } from 'node:os';
 import { capsOf } from '../kernel/index.ts';
+import { compileWithHelp } from './compilers.node.ts';
 import { DeviceError, type DeviceOptions, requestDevice } from './device.ts';
 import { restLess } from './rests.node.ts';
 
@@ -33,4 +35,21 @@ export async function openNodeDevice(options: DeviceOptions = {}): Promise<GPUDe
   const device = await requestDevice(dawn, options);
   if (!capsOf(device).software) restLess();
   return device;
+}
+
+/** Processors that compiling with two helpers takes: two threads of each of three devices, and JavaScript's. */
+const COMPILING_PROCESSORS = 7;
+
+/**
+ * For a program that compiles many kernels at once, as a training does before its first step: opens two more devices of a device's
+ * adapter, which help it to compile as long as there is something to compile. On an H100 they take 0.2 s to open and 17 MB of its memory
+ * each, and save 1.8 s of the 3 s before TiT-S/2's first step. Nothing happens where they would not help: on a software adapter, which
+ * compiles when it dispatches; on fewer than 7 processors; where the driver does not share among devices what it compiled, or gives no
+ * more of them.
+ * @param device of `openNodeDevice`, before it compiles anything; it stays its caller's.
+ * @param processes that do so on this machine at once, as several ranks do.
+ */
+export async function helpCompiling(device: GPUDevice, processes = 1): Promise<void> {
+  if (capsOf(device).software || availableParallelism() < COMPILING_PROCESSORS * processes) return;
+  await compileWithHelp(device, () => requestDevice(dawn, { features: [...device.features] }));
 }
