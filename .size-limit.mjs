@@ -17,7 +17,7 @@ const KERNELS = [
 
 /** Whole families: forward, backward, and every variant. */
 const FAMILIES = {
-  activation: '10.75 kB',
+  activation: '12.25 kB',
   attention: '22.25 kB',
   attention_matrix: '14.5 kB',
   cast: '8.75 kB',
@@ -53,12 +53,12 @@ const FAMILIES = {
 /** Entries, all of each. */
 const ENTRIES = {
   define: ['kernel/index', '9 kB'],
-  kernels: ['kernels/index', '100.5 kB'],
-  ops: ['autograd/index', '109.75 kB'],
-  nn: ['nn/index', '140.25 kB'],
-  models: ['models/index', '130 kB'],
+  kernels: ['kernels/index', '101.25 kB'],
+  ops: ['autograd/index', '110.5 kB'],
+  nn: ['nn/index', '140.5 kB'],
+  models: ['models/index', '130.25 kB'],
   ucgm: ['ucgm/index', '65.25 kB'],
-  run: ['run/index', '254.5 kB'],
+  run: ['run/index', '255 kB'],
 };
 
 /** Kernels as `ucgm kernel` writes them, with their runtime and WGSL: options and dims, and the most that each may take. */
@@ -107,5 +107,5 @@ export default [
   ...Object.entries(FAMILIES).map(([family, limit]) => sized(`family ${family}`, `kernels/${family}`, '*', limit)),
   ...Object.entries(ALONE).map(([name, asked]) => written(name, asked)),
   ...Object.entries(ENTRIES).map(([entry, [module, limit]]) => sized(`entry ${entry}`, module, '*', limit)),
-  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '260.5 kB', gzip: true },
+  { name: 'one file', path: 'dist/ucgm-webgpu.min.js', limit: '261.75 kB', gzip: true },
 ];

@@ -49,7 +49,7 @@ const HAS_GATE: bool = false;      // knob: multiply by gate
 const HAS_RESIDUAL: bool = false;  // knob: add residual
 const HAS_PRE: bool = false;       // knob: also write the value before act
 const GLU: bool = false;           // knob: gate one half of the columns by the other; with TRANS_B, QN = 2 and no other epilogue but bias, pre
-const HAS_SUMS: bool = false;      // knob: also write sums; with TRANS_A, QM = QN = 1, which leave registers for it
+const HAS_SUMS: bool = false;      // knob: also write sums; with TRANS_A; any tile, but QM = QN = 1 alone have registers left for it
 const RUNS: bool = false;          // knob: sum k in runs of RUN, so that rounding does not grow with it; with QM = QN = 1
 
 const RUN: u32 = 2048u; // of k, summed by themselves with RUNS

@@ -28970,6 +28970,394 @@ return select(clamp(x, low, high), x, is_nan(x));
 export interface SwigluBwd extends Same<typeof swiglu_bwd_> {}
 export const swiglu_bwd: SwigluBwd = swiglu_bwd_;
 
+const swiglu_bwd_sums_ = {
+  name: 'swiglu_bwd_sums',
+  entryPoint: 'main',
+  bindings: {
+    x12: { binding: 0, access: 'read', element: 'Elem' },
+    dy: { binding: 1, access: 'read', element: 'Elem' },
+    dx12: { binding: 2, access: 'read_write', element: 'OElem' },
+    sums: { binding: 3, access: 'read_write', element: 'f32' },
+  },
+  uniform: { binding: 4, size: 12, fields: {
+    rows: { type: 'u32', offset: 0 },
+    hidden: { type: 'u32', offset: 4 },
+    chunk_rows: { type: 'u32', offset: 8, else: 'rows' },
+  } },
+  knobs: {
+    WG: { kind: 'const', type: 'u32', default: 256, halves: true },
+    LANES: { kind: 'const', type: 'u32', default: 8 },
+    LANES_FROM: { kind: 'const', type: 'u32', default: 64 },
+    VEC: { kind: 'const', type: 'bool', default: false },
+    Scalar: { kind: 'alias', type: 'type', default: 'f32' },
+    Elem: { kind: 'alias', type: 'type', default: 'f32' },
+    OElem: { kind: 'alias', type: 'type', default: 'array<f32, 1>' },
+  },
+  workgroup: ['WG'],
+  code: `
+
+
+
+
+
+
+
+
+
+
+const WG: u32 = 256u;
+const LANES: u32 = 8u;
+const LANES_FROM: u32 = 64u;
+const VEC: bool = false;
+alias Scalar = f32;
+alias Elem = f32;
+alias OElem = array<f32, 1>;
+
+alias Summed = mat2x4f;
+
+struct Dims {
+rows: u32,
+hidden: u32,
+chunk_rows: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x12: array<Elem>;
+@group(0) @binding(1) var<storage, read> dy: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> dx12: array<OElem>;
+@group(0) @binding(3) var<storage, read_write> sums: array<f32>;
+@group(0) @binding(4) var<uniform> dims: Dims;
+
+fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
+
+
+fn term(row: u32, col: u32) -> Summed {
+let hidden = dims.hidden / WIDTH;
+let at = row * hidden + col;
+let at1 = at + row * hidden;
+let x1 = x12_at(at1);
+let x2 = x12_at(at1 + hidden);
+let g = vec4f(vec4<Scalar>(dy[at]));
+let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w));
+let dx1 = g * x2 * s * (1.0 + x1 * (1.0 - s));
+let dx2 = g * x1 * s;
+dx12[at1] = element(dx1);
+dx12[at1 + hidden] = element(dx2);
+return Summed(dx1, dx2);
+}
+
+fn put(at: u32, sum: vec4f) {
+sums[at] = sum.x;
+if (VEC) {
+sums[at + 1u] = sum.y;
+sums[at + 2u] = sum.z;
+sums[at + 3u] = sum.w;
+}
+}
+
+@compute @workgroup_size(WG)
+fn main(
+@builtin(workgroup_id) wid: vec3u,
+@builtin(num_workgroups) groups: vec3u,
+@builtin(local_invocation_index) local: u32,
+) {
+let p = column_part(wid.x + wid.y * groups.x, local, dims.hidden / WIDTH, dims.chunk_rows);
+let sum = column_total(p, local, dims.chunk_rows);
+if (p.owner) {
+let at = p.part * 2u * dims.hidden + WIDTH * p.col;
+put(at, sum[0]);
+put(at + dims.hidden, sum[1]);
+}
+}
+
+
+
+
+
+
+
+
+
+
+
+fn magnitude(x: f32, most: f32) -> f32 {
+return between(abs(x), 0.0, most);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn sigmoid(x: f32) -> f32 {
+let e = exp(-magnitude(x, 200.0));
+return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+var<workgroup> column_partials: array<Summed, WG>;
+
+
+fn column_lanes(rows: u32) -> u32 {
+return select(LANES, 1u, rows < LANES_FROM);
+}
+
+
+
+fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
+if (LANES == 1u || lanes == 1u) {
+return value;
+}
+column_partials[local] = value;
+workgroupBarrier();
+for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+if (local < stride) {
+column_partials[local] += column_partials[local + stride];
+}
+workgroupBarrier();
+}
+return column_partials[local];
+}
+
+
+struct ColumnPart {
+part: u32,
+col: u32,
+begin: u32,
+end: u32,
+live: bool,
+owner: bool,
+}
+
+
+fn column_tiles(cols: u32, rows: u32) -> u32 {
+let width = WG / column_lanes(rows);
+return (cols + width - 1u) / width;
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
+let part = group / tiles;
+let col = (group % tiles) * width + local % width;
+let begin = min(part * rows, dims.rows);
+let end = begin + min(rows, dims.rows - begin);
+let live = col < cols && begin < end;
+return ColumnPart(part, col, begin, end, live, live && local < width);
+}
+
+
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+let lanes = column_lanes(rows);
+var sums = Runs();
+if (p.live) {
+let length = 4u * RUN * lanes;
+for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+let stop = min(p.end, first + length);
+var row = first;
+var run = Summed();
+for (; row + 3u * lanes < stop; row += 4u * lanes) {
+run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+}
+for (; row < stop; row += lanes) {
+run += term(row, p.col);
+}
+add_run(&sums, run);
+}
+}
+return column_sum(sum_of(sums), local, lanes);
+}
+
+
+
+
+
+const WIDTH: u32 = select(1u, 4u, VEC);
+const SECOND: u32 = select(0u, 1u, VEC);
+const THIRD: u32 = select(0u, 2u, VEC);
+const FOURTH: u32 = select(0u, 3u, VEC);
+
+fn element(value: vec4f) -> OElem {
+var one: OElem;
+one[0] = Scalar(value.x);
+if (VEC) {
+one[SECOND] = Scalar(value.y);
+one[THIRD] = Scalar(value.z);
+one[FOURTH] = Scalar(value.w);
+}
+return one;
+}
+
+
+
+
+fn is_nan(x: f32) -> bool {
+return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+fn between(x: f32, low: f32, high: f32) -> f32 {
+return select(clamp(x, low, high), x, is_nan(x));
+}
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+const RUN: u32 = 256u;
+
+struct Runs {
+total: Summed,
+block: Summed,
+count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
+}
+
+fn sum_of(runs: Runs) -> Summed {
+return runs.total + runs.block;
+}` as string,
+} as const satisfies ShaderSource;
+
+/**
+ * swiglu_bwd_sums: as swiglu_bwd, dx1 = dy * x2 * silu'(x1), dx2 = dy * silu(x1), and the sums down the columns of dx12 over each chunk of
+ * chunk_rows rows: the parts of a bias gradient, without another reading of dx12.
+ * Buffers, row-major f32, or f16: x12, dx12 [rows, 2 hidden], dy [rows, hidden]; f32 sums [ceil(rows / chunk_rows), 2 hidden].
+ * Grid: columns of dy are single ones or, with VEC, fours of neighbours. A workgroup sums WG columns of one chunk, or WG / LANES columns
+ * where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes).
+ * Precision: f32, in one fixed order: no atomics; x12, dy and dx12 may be stored as f16.
+ * Source: the derivative of shaders/swiglu_fwd.wgsl.
+ */
+export interface SwigluBwdSums extends Same<typeof swiglu_bwd_sums_> {}
+export const swiglu_bwd_sums: SwigluBwdSums = swiglu_bwd_sums_;
+
 const swiglu_fwd_ = {
   name: 'swiglu_fwd',
   entryPoint: 'main',

@@ -1,5 +1,6 @@
 import { type Caps, defineKernel, flag, group, groupsOf, type KnobValue, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
+import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
 import { byFours, checkFours, type Stored, stored, tilesOfFours, vecKnobs } from './vec_tile.ts';
 
 /** Which nonlinearity. */
@@ -115,6 +116,42 @@ export const swigluBackward = defineKernel({
   shader: shaders.swiglu_bwd,
   ...gated,
   sizes: (d) => ({ x12: 2 * d.rows * d.hidden, dy: d.rows * d.hidden, dx12: 2 * d.rows * d.hidden }),
+});
+
+/** How the columns of SwiGLU's gradient are summed. */
+export interface SwigluSumsOptions extends ColumnOptions {
+  /** How x12, dy and dx12 are stored; default f32. */
+  dtype?: Stored;
+}
+
+const summed = byColumns<SwigluSumsOptions | undefined>();
+const asCols = ({ hidden }: { hidden: number }) => ({ cols: hidden });
+
+/**
+ * The gradient of `swiglu`, and the sums down its columns by chunks of rows, as a bias gradient needs them: `sums[chunk, c] = sum of
+ * dx12[r, c]` over the chunk's rows. Buffers of `dtype`: x12, dx12 [rows, 2 hidden], dy [rows, hidden]; f32 sums
+ * [ceil(rows/chunk_rows), 2 hidden]. See shaders/swiglu_bwd_sums.wgsl.
+ */
+export const swigluBackwardSums = defineKernel({
+  shader: shaders.swiglu_bwd_sums,
+  options: group<SwigluSumsOptions>({ tile: columnTile, vec: optional(flag), dtype: stored }),
+  choose: (o: SwigluSumsOptions | undefined, shape: { hidden: number }, caps: Caps) =>
+    summed.choose(o, asCols(shape), caps),
+  unshaped: (o: SwigluSumsOptions | undefined, caps: Caps) =>
+    summed.unshaped(o, caps).map((m) => ({ ...m, when: (d: { hidden: number }) => m.when(asCols(d)) })),
+  knobs: (o: SwigluSumsOptions | undefined, caps) => ({
+    LANES: columnLanes('swiglu_bwd_sums', o ?? {}, caps),
+    ...vecKnobs(o?.vec ?? false, o?.dtype),
+  }),
+  sizes: (d) => {
+    const all = d.rows * d.hidden;
+    return { x12: 2 * all, dy: all, dx12: 2 * all, sums: Math.ceil(d.rows / d.chunk_rows) * 2 * d.hidden };
+  },
+  grid: (d, k) => Math.ceil(d.rows / d.chunk_rows) * columnTiles(d.hidden, d.chunk_rows, k),
+  check: (d, k) =>
+    d.chunk_rows === 0
+      ? { what: 'chunk_rows is 0', fix: 'give rows for one chunk of all' }
+      : checkFours('hidden', d.hidden, k),
 });
 
 interface ImageRows {

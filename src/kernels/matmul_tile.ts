@@ -28,7 +28,7 @@ export interface MatmulOptions {
    * (`gluTile`), no other epilogue. Shazeer 2020.
    */
   glu?: boolean;
-  /** Also write the sums of A's rows over k, sums [splits * batch, m]: the gradient of a bias beside that of its weight. Layout tn, tiled, qm and qn 1. */
+  /** Also write the sums of A's rows over k, sums [splits * batch, m]: the gradient of a bias beside that of its weight. Layout tn, tiled. */
   sums?: boolean;
   /** Matrices of A that several of the batch share; a matrix each by default. */
   shareA?: MatmulShare;

@@ -144,8 +144,8 @@ export function matrixGluTile(shape: MatmulShape, caps: Caps): MatrixTile | unde
 }
 
 /** Whether a product of a tile takes the sums of A's rows on the way: those of halves are exact there. */
-export const matrixSumsOnTheWay = (tile: MatrixMatmulTile, dtype: 'f32' | 'f16'): boolean =>
-  tile.kind === 'matrix' ? dtype === 'f16' : tile.kind !== 'f32x3' && sumsOnTheWay(tile);
+export const matrixSumsOnTheWay = (tile: MatrixMatmulTile, shape: MatmulShape, dtype: 'f32' | 'f16'): boolean =>
+  tile.kind === 'matrix' ? dtype === 'f16' : tile.kind !== 'f32x3' && sumsOnTheWay(tile, shape);
 
 /** What `glu` and `sums` do not go with. */
 export function fusedOnMatrices(o: MatrixMatmulOptions): { what: string; fix: string } | undefined {

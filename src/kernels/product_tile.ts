@@ -3,6 +3,7 @@ import { flag, group, type KnobValue, oneOf, optional, variants, whole } from '.
 import type {
   MatmulChoice,
   MatmulOptions,
+  MatmulShape,
   MatmulShare,
   MatmulTile,
   MatmulVec,
@@ -106,9 +107,15 @@ export const productOptions = {
   shareB: share,
 };
 
-/** Whether a tile has registers left to sum the rows of A: a larger one loses 13% over it, more than a pass of sumCols takes. */
-export const sumsOnTheWay = (tile: MatmulTile | undefined): boolean =>
-  tile?.kind === 'tiled' && tile.qm === 1 && tile.qn === 1;
+/** Multiply-adds up to which a product of larger tiles sums the rows of A on the way. */
+const MOST_SUMMED_WORK = 6e8;
+
+/**
+ * Whether a product sums the rows of A on the way. A tile of more than 32 x 32 has no registers left for it and takes 13% longer: less than
+ * a pass of sumCols only where the product is small.
+ */
+export const sumsOnTheWay = (tile: MatmulTile | undefined, { m, n, k }: MatmulShape): boolean =>
+  tile?.kind === 'tiled' && ((tile.qm === 1 && tile.qn === 1) || m * n * k <= MOST_SUMMED_WORK);
 
 /** What `glu` does not go with on any tile. */
 export function gluAlone(o: Omit<MatmulOptions, 'tile'>): { what: string; fix: string } | undefined {
@@ -130,10 +137,10 @@ export function fusedTiles(o: MatmulOptions): { what: string; fix: string } | un
       fix: 'give the tile of gluTile, or take a product and swiglu where it has none',
     };
   }
-  if (o.sums && !(o.layout === 'tn' && sumsOnTheWay(o.tile))) {
+  if (o.sums && !(o.layout === 'tn' && kind === 'tiled')) {
     return {
       what: `sums with layout ${o.layout} and ${kind ?? 'no'} tile`,
-      fix: 'give layout tn and a tiled tile of qm and qn 1, or use sumCols',
+      fix: 'give layout tn and a tiled tile, or use sumCols',
     };
   }
   return undefined;

@@ -1,8 +1,10 @@
-import { afterAll, describe, it } from 'vitest';
-import { linear } from '../../src/autograd/ops/linear.ts';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { linear, linearSwiglu } from '../../src/autograd/ops/linear.ts';
+import { Tape } from '../../src/autograd/tape.ts';
 import type { Tensor } from '../../src/tensor/index.ts';
 import { CASES } from './cases.ts';
 import { gradcheck } from './gradcheck.ts';
+import { table } from './op_case.ts';
 
 describe('gradient check by central differences', () => {
   let worst = 0;
@@ -21,6 +23,20 @@ describe('gradient check by central differences', () => {
     const build = (tape: Parameters<typeof linear>[0], i: { [name: string]: Tensor }) =>
       linear(tape, i.x as Tensor, i.w as Tensor, i.b as Tensor);
     worst = Math.max(worst, await gradcheck(shapes, build, {}, 'gpu'));
+  });
+  it('linearSwiglu: as on a GPU, a bias whose sums no product takes, the rows cut in parts', async () => {
+    const w = table(16, 8);
+    const build = (tape: Tape, i: { [name: string]: Tensor }) =>
+      linearSwiglu(tape, i.x as Tensor, i.w as Tensor, i.b as Tensor);
+    for (const rows of [3, 1100]) {
+      const run = vi.spyOn(Tape.prototype, 'run');
+      try {
+        worst = Math.max(worst, await gradcheck({ x: [rows, 8], b: [16] }, build, { w }, 'gpu'));
+        expect(run.mock.calls.map(([kernel]) => kernel.name)).toContain('swiglu_bwd_sums');
+      } finally {
+        run.mockRestore();
+      }
+    }
   });
   afterAll(() => console.log(`gradient check: worst difference ${worst.toExponential(1)} over ${CASES.length} ops`));
 });

@@ -1,12 +1,14 @@
 import {
   activation,
   activationBackward,
+  type SwigluSumsOptions,
   swiglu,
   swigluBackward,
+  swigluBackwardSums,
   unary,
   unaryBackward,
 } from '../../src/kernels/activation.ts';
-import { type Act, gatedUnit, pointwise, pointwiseSlope, randn } from '../reference/index.ts';
+import { type Act, columnSums, gatedUnit, pointwise, pointwiseSlope, randn } from '../reference/index.ts';
 import { type KernelCase, needsOf, prepared, type Stored, storedAs, suffixOf } from './case.ts';
 
 const TOLERANCE = {
@@ -125,6 +127,48 @@ function swigluCase(
   };
 }
 
+/** The gradient with the sums of its columns. */
+function swigluSumsCase(
+  rows: number,
+  hidden: number,
+  chunk_rows: number,
+  how: SwigluSumsOptions = {},
+  extra: Partial<KernelCase> = {},
+): KernelCase {
+  const { dtype = 'f32', tile, vec } = how;
+  const half = dtype === 'f16';
+  return {
+    kernel: 'swigluBackwardSums',
+    name: `${rows}x${hidden} chunks of ${chunk_rows}${tile ? ` ${tile.lanes} lanes` : ''}${vec ? ' by vec4' : ''}${suffixOf(dtype)}`,
+    variant: `swiglu${suffixOf(dtype)}`,
+    forced: vec !== undefined || tile !== undefined,
+    shape: [rows, hidden],
+    tolerance: 2e-6,
+    toleranceFrom: 'f32 rounding of an exponential, and of a sum of chunk_rows terms, 16 ulp',
+    flops: rows * hidden * 14,
+    bytes: (rows * hidden * 20) / (half ? 2 : 1) + Math.ceil(rows / chunk_rows) * hidden * 8,
+    ...needsOf(dtype),
+    ...extra,
+    prepare: (device) => {
+      const x12 = storedAs(dtype, values(2 * rows * hidden));
+      const dy = storedAs(dtype, Float32Array.from(randn(rows * hidden, 2)));
+      return prepared(
+        swigluBackwardSums.prepare(device, how, { hidden }),
+        { rows, hidden, chunk_rows },
+        {
+          inputs: { x12, dy },
+          outputs: { dx12: 2 * rows * hidden, sums: Math.ceil(rows / chunk_rows) * 2 * hidden },
+          halves: half ? ['x12', 'dy', 'dx12'] : [],
+          oracle: () => {
+            const { dx12 } = gatedUnit(x12, rows, hidden, dy);
+            return { dx12, sums: columnSums(dx12, rows, 2 * hidden, chunk_rows) };
+          },
+        },
+      );
+    },
+  };
+}
+
 const BENCH = { benchOnly: true };
 const PAST_ONE_DIMENSION = 65539 * 1024 + 3; // elements: more than 65,535 workgroups, so that the grid folds
 
@@ -148,6 +192,13 @@ export const activationCases: KernelCase[] = [
     swigluCase(backward, 113, 257, {}, undefined, 'f16'),
     swigluCase(backward, 18, 260, {}, true, 'f16'),
   ]),
+  swigluSumsCase(10, 41, 4, {}, { smoke: true }),
+  swigluSumsCase(113, 257, 113),
+  swigluSumsCase(130, 36, 70, { tile: { lanes: 8 }, vec: true }),
+  swigluSumsCase(130, 36, 70, { tile: { lanes: 16 }, vec: false }),
+  swigluSumsCase(65539, 1, 1),
+  swigluSumsCase(18, 260, 7, { vec: true, dtype: 'f16' }),
+  swigluSumsCase(113, 41, 70, { dtype: 'f16' }),
   actCase('gelu', false, PAST_ONE_DIMENSION, BENCH),
   actCase('gelu', false, 8192 * 4608, BENCH),
   actCase('gelu', true, 8192 * 4608, BENCH),
@@ -156,6 +207,8 @@ export const activationCases: KernelCase[] = [
   actCase('gelu-erf', true, 8192 * 4608, BENCH),
   swigluCase(false, 8192, 3072, BENCH),
   swigluCase(true, 8192, 3072, BENCH),
+  swigluSumsCase(16384, 1024, 1024, {}, BENCH),
+  swigluSumsCase(6272, 344, 196, {}, BENCH),
   swigluCase(false, 16384, 1023, BENCH),
   swigluCase(false, 16384, 1024, BENCH, undefined, 'f16'),
   swigluCase(true, 16384, 1024, BENCH, undefined, 'f16'),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { capsOf, PORTABLE } from '../../src/kernel/index.ts';
-import { chooseMatmul, matmul } from '../../src/kernels/matmul.ts';
+import { chooseMatmul, matmul, sumsOnTheWay } from '../../src/kernels/matmul.ts';
 import { matmulCases } from '../catalogue/matmul.ts';
 import { testDevice } from '../gpu.ts';
 import { kernelSuite } from './suite.ts';
@@ -49,6 +49,14 @@ describe('matmul choice and checks', () => {
       splits: 1,
       kChunk: 16384,
     });
+  });
+
+  it('sums the rows of A on the way with a small tile, and with a larger one where the product is small', () => {
+    const [small, large] = [1, 2].map((q) => ({ kind: 'tiled', qm: q, qn: q }) as const) as [never, never];
+    const takes = (tile: never, m: number, n: number) => sumsOnTheWay(tile, { m, n, k: 6272 });
+    expect([takes(small, 688, 128), takes(small, 4096, 4096)]).toEqual([true, true]);
+    expect([takes(large, 688, 128), takes(large, 1024, 192)]).toEqual([true, false]);
+    expect(sumsOnTheWay({ kind: 'plain', tm: 8, tn: 8, wgX: 8, wgY: 1 }, { m: 8, n: 8, k: 8 })).toBe(false);
   });
 
   it('sums a long k in runs where it may not be split', () => {

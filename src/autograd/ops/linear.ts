@@ -1,11 +1,11 @@
-import { activationBackward, swigluBackward } from '../../kernels/activation.ts';
+import { activationBackward, swigluBackward, swigluBackwardSums } from '../../kernels/activation.ts';
 import type { MatmulOptions } from '../../kernels/matmul.ts';
 import { rowsAndCols, storedAs, type Tensor, TensorError } from '../../tensor/index.ts';
 import type { GradSink, Tape } from '../tape.ts';
 import { swiglu } from './activation.ts';
 import { cast } from './cast.ts';
 import { gateBackward } from './gate.ts';
-import { gatedProduct, product, splitProduct, weightGradients } from './product.ts';
+import { chunkOfSums, gatedProduct, giveChunks, product, splitProduct, sumsApart, weightGradients } from './product.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
 export interface ModulationChunk {
@@ -94,8 +94,15 @@ export function linearSwiglu(tape: Tape, x: Tensor, weight: Tensor, bias?: Tenso
     vjp: (dy, sink) => {
       const dims = { rows, hidden: out / 2 };
       const dx12 = tape.allocAs(dtype, rows, out);
-      tape.run(swigluBackward.prepare(device, { dtype }, dims), { x12: x12 as Tensor, dy, dx12 }, dims);
-      linearBackward(tape, sink, dx12, x, weight, b, bias);
+      const given = { x12: x12 as Tensor, dy, dx12 };
+      const apart = bias && sumsApart(tape, sink, dx12, x, weight, bias) ? bias : undefined;
+      if (apart) {
+        const chunk_rows = chunkOfSums(tape, dy, rows, dims.hidden);
+        giveChunks(sink, apart, rows, chunk_rows, (sums) =>
+          tape.run(swigluBackwardSums.prepare(device, { dtype }, dims), { ...given, sums }, { ...dims, chunk_rows }),
+        );
+      } else tape.run(swigluBackward.prepare(device, { dtype }, dims), given, dims);
+      linearBackward(tape, sink, dx12, x, weight, b, apart ? undefined : bias);
       tape.release(dx12);
     },
   });

@@ -197,7 +197,7 @@ function partProduct(
 
 /**
  * The gradients of a linear layer's weight [out, in] and bias [out]: dy^T x of dy [rows, out] and x [rows, in], cut into parts over the
- * rows where that fills the device, and the column sums of dy, which a small tile of f32, or a tile of subgroup matrices, takes on the way.
+ * rows where that fills the device, and the column sums of dy, which a small tile or product of f32, or a tile of subgroup matrices, takes on the way.
  */
 export function weightGradients(
   tape: Tape,
@@ -215,7 +215,7 @@ export function weightGradients(
     return;
   }
   const cut = cutProduct(tape, shape, dy, x);
-  const onTheWay = takesSums(cut, dy) ? summed : undefined;
+  const onTheWay = takesSums(cut, shape, dy) ? summed : undefined;
   const run = (dw: Tensor, db?: Tensor) =>
     partProduct(tape, cut, { layout: 'tn' }, shape, { a: dy, b: x }, dw, onTheWay && db);
   if (cut.splits === 1) sink.give(weight, (dw) => (onTheWay ? sink.give(onTheWay, (db) => run(dw, db)) : run(dw)));
@@ -229,9 +229,21 @@ export function weightGradients(
   if (summed && !onTheWay) giveColumnSums(tape, sink, summed, dy, rows, shape.m);
 }
 
+/**
+ * Whether `weightGradients` of these would sum the columns of dy for the bias in a pass of its own: then a kernel that makes dy had
+ * better do it.
+ */
+export function sumsApart(tape: Tape, sink: GradSink, dy: Tensor, x: Tensor, weight: Tensor, bias: Tensor): boolean {
+  if (!sink.needs(bias)) return false;
+  if (!sink.needs(weight)) return true;
+  const { rows, cols } = rowsAndCols(x);
+  const shape = { m: weight.shape[0] as number, n: cols, k: rows };
+  return !takesSums(cutProduct(tape, shape, dy, x), shape, dy);
+}
+
 /** Whether the kernel of a product a^T b sums the columns of a on the way. */
-const takesSums = ({ precision, tile }: Cut, a: Tensor): boolean =>
-  precision === 'f32' ? sumsOnTheWay(tile as MatmulTile) : matrixSumsOnTheWay(tile, storedAs(a));
+const takesSums = ({ precision, tile }: Cut, shape: ProductShape, a: Tensor): boolean =>
+  precision === 'f32' ? sumsOnTheWay(tile as MatmulTile, shape) : matrixSumsOnTheWay(tile, shape, storedAs(a));
 
 /** Column sums of [rows, cols] into out [cols], in two passes where one would leave the device idle. */
 export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, out: Tensor): void {
@@ -249,15 +261,24 @@ export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, ou
 /** The input's gradient is the column sums of [rows, cols]. */
 export function giveColumnSums(tape: Tape, sink: GradSink, input: Tensor, x: Tensor, rows: number, cols: number): void {
   const chunk = chunkOfSums(tape, x, rows, cols);
-  if (chunk === rows) sink.give(input, (out) => sumChunks(tape, x, rows, cols, chunk, out));
+  giveChunks(sink, input, rows, chunk, (sums) => sumChunks(tape, x, rows, cols, chunk, sums));
+}
+
+/** The input's gradient is the sums over chunks of rows that `write` makes, [chunks, cols]. */
+export function giveChunks(
+  sink: GradSink,
+  input: Tensor,
+  rows: number,
+  chunk: number,
+  write: (sums: Tensor) => void,
+): void {
+  if (chunk === rows) sink.give(input, write);
   else if (sink.needs(input))
-    sink.giveSums([{ input, parts: Math.ceil(rows / chunk) }], ([parts]) =>
-      sumChunks(tape, x, rows, cols, chunk, parts as Tensor),
-    );
+    sink.giveSums([{ input, parts: Math.ceil(rows / chunk) }], ([parts]) => write(parts as Tensor));
 }
 
 /** Rows a chunk of column sums; all where one pass is enough. */
-function chunkOfSums({ workspace: { caps } }: Tape, x: Tensor, rows: number, cols: number): number {
+export function chunkOfSums({ workspace: { caps } }: Tape, x: Tensor, rows: number, cols: number): number {
   return caps.software ? rows : Math.min(rows, chooseChunk(rows, cols, caps, storedAs(x)));
 }
 
