@@ -42,7 +42,7 @@ const COMPILING_PROCESSORS = 7;
 
 /**
  * For a program that compiles many kernels at once, as a training does before its first step: opens two more devices of a device's
- * adapter, which help it to compile as long as there is something to compile. On an H100 they take 0.2 s to open and 17 MB of its memory
+ * adapter, which help it to compile as long as there is something to compile. On an H100 they take 0.3 s to open and 17 MB of its memory
  * each, and save 1.8 s of the 3 s before TiT-S/2's first step. Nothing happens where they would not help: on a software adapter, which
  * compiles when it dispatches; on fewer than 7 processors; where the driver does not share among devices what it compiled, or gives no
  * more of them.

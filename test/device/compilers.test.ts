@@ -159,10 +159,20 @@ describe('whether a driver shares what it compiled', () => {
     await vi.advanceTimersByTimeAsync(200);
     expect(await shares).toBe(true);
     const apart = driverShares(slow.device, also.device);
-    await vi.advanceTimersByTimeAsync(200);
+    await vi.advanceTimersByTimeAsync(400);
     expect(await apart).toBe(false);
-    expect(new Set(slow.asked).size).toBe(4);
+    expect(new Set(slow.asked).size).toBe(6);
     expect(quick.asked).toEqual(slow.asked.slice(0, 2));
+  });
+
+  it('is found though an answer comes late', async () => {
+    vi.useFakeTimers();
+    const answers = [6, 60, 6];
+    const [slow, late] = [paper(() => 50), paper(() => answers.shift() as number)];
+    const shares = driverShares(slow.device, late.device);
+    await vi.advanceTimersByTimeAsync(300);
+    expect(await shares).toBe(true);
+    expect(answers).toEqual([]);
   });
 
   it('decides whether devices are kept that help', async () => {
