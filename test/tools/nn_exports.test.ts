@@ -13,9 +13,10 @@ const INTERNAL = [
     'cutConvWeight',
     'gateBackward',
     'gatedProduct',
+    'giveChunks',
     'giveColumnSums',
   ],
-  ...['multipliesHalves', 'product', 'rangesOf', 'splitProduct', 'weightGradients'],
+  ...['multipliesHalves', 'product', 'rangesOf', 'splitProduct', 'sumsApart', 'weightGradients'],
 ];
 
 it('an app finds every op in ucgm-webgpu/nn', () => {

@@ -5,7 +5,7 @@ import type { GradSink, Tape } from '../tape.ts';
 import { swiglu } from './activation.ts';
 import { cast } from './cast.ts';
 import { gateBackward } from './gate.ts';
-import { chunkOfSums, gatedProduct, giveChunks, product, splitProduct, sumsApart, weightGradients } from './product.ts';
+import { gatedProduct, giveChunks, product, splitProduct, sumsApart, weightGradients } from './product.ts';
 
 /** Which columns of a modulation tensor [B, stride] an op reads: chunk `chunk` of width cols; each row serves `rows` rows. */
 export interface ModulationChunk {
@@ -97,8 +97,7 @@ export function linearSwiglu(tape: Tape, x: Tensor, weight: Tensor, bias?: Tenso
       const given = { x12: x12 as Tensor, dy, dx12 };
       const apart = bias && sumsApart(tape, sink, dx12, x, weight, bias) ? bias : undefined;
       if (apart) {
-        const chunk_rows = chunkOfSums(tape, dy, rows, dims.hidden);
-        giveChunks(sink, apart, rows, chunk_rows, (sums) =>
+        giveChunks(tape, sink, apart, dy, rows, dims.hidden, (sums, chunk_rows) =>
           tape.run(swigluBackwardSums.prepare(device, { dtype }, dims), { ...given, sums }, { ...dims, chunk_rows }),
         );
       } else tape.run(swigluBackward.prepare(device, { dtype }, dims), given, dims);

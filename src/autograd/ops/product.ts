@@ -260,25 +260,27 @@ export function columnSums(tape: Tape, x: Tensor, rows: number, cols: number, ou
 
 /** The input's gradient is the column sums of [rows, cols]. */
 export function giveColumnSums(tape: Tape, sink: GradSink, input: Tensor, x: Tensor, rows: number, cols: number): void {
-  const chunk = chunkOfSums(tape, x, rows, cols);
-  giveChunks(sink, input, rows, chunk, (sums) => sumChunks(tape, x, rows, cols, chunk, sums));
+  giveChunks(tape, sink, input, x, rows, cols, (sums, chunk) => sumChunks(tape, x, rows, cols, chunk, sums));
 }
 
-/** The input's gradient is the sums over chunks of rows that `write` makes, [chunks, cols]. */
+/** The input's gradient is the sums over chunks of rows that `write` makes, [chunks, cols], as many as keep the device busy over x. */
 export function giveChunks(
+  tape: Tape,
   sink: GradSink,
   input: Tensor,
+  x: Tensor,
   rows: number,
-  chunk: number,
-  write: (sums: Tensor) => void,
+  cols: number,
+  write: (sums: Tensor, chunk: number) => void,
 ): void {
-  if (chunk === rows) sink.give(input, write);
+  const chunk = chunkOfSums(tape, x, rows, cols);
+  if (chunk === rows) sink.give(input, (sums) => write(sums, chunk));
   else if (sink.needs(input))
-    sink.giveSums([{ input, parts: Math.ceil(rows / chunk) }], ([parts]) => write(parts as Tensor));
+    sink.giveSums([{ input, parts: Math.ceil(rows / chunk) }], ([sums]) => write(sums as Tensor, chunk));
 }
 
 /** Rows a chunk of column sums; all where one pass is enough. */
-export function chunkOfSums({ workspace: { caps } }: Tape, x: Tensor, rows: number, cols: number): number {
+function chunkOfSums({ workspace: { caps } }: Tape, x: Tensor, rows: number, cols: number): number {
   return caps.software ? rows : Math.min(rows, chooseChunk(rows, cols, caps, storedAs(x)));
 }
 
