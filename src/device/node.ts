@@ -2,7 +2,6 @@
  * A device in Node, of Dawn: the optional peer `webgpu`.
  * @module ucgm-webgpu/node
  */
-import { availableParallelism } from 'node:os';
 import { capsOf } from '../kernel/index.ts';
 import { compileWithHelp } from './compilers.node.ts';
 import { DeviceError, type DeviceOptions, requestDevice } from './device.ts';
@@ -50,6 +49,8 @@ const COMPILING_PROCESSORS = 7;
  * @param processes that do so on this machine at once, as several ranks do.
  */
 export async function helpCompiling(device: GPUDevice, processes = 1): Promise<void> {
-  if (capsOf(device).software || availableParallelism() < COMPILING_PROCESSORS * processes) return;
+  if (capsOf(device).software) return;
+  const { availableParallelism } = await import('node:os'); // asked for here: a page's bundle may have this file, and runs none of it
+  if (availableParallelism() < COMPILING_PROCESSORS * processes) return;
   await compileWithHelp(device, () => requestDevice(dawn, { features: [...device.features] }));
 }

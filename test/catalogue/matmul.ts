@@ -306,6 +306,9 @@ const tiledCases = [
   ),
   matmulCase('tn', ['sums'], { m: 37, n: 41, k: 67, splits: 3 }, SMALL),
   matmulCase('tn', ['sums'], { m: 132, n: 68, k: 49 }, forced({ m: 132, n: 68, k: 49 }, SMALL)),
+  matmulCase('tn', ['sums'], { m: 132, n: 68, k: 49 }, forced({ m: 132, n: 68, k: 49 }, LARGE)),
+  matmulCase('tn', ['sums'], { m: 37, n: 41, k: 67, splits: 3 }, { kind: 'tiled', qm: 2, qn: 1 }),
+  matmulCase('tn', ['sums'], { m: 37, n: 141, k: 67 }, { kind: 'tiled', qm: 1, qn: 2 }),
   matmulCase('nt', [], { m: 65539, n: 4, k: 4 }, forced({ m: 65539, n: 4, k: 4 }, SMALL)),
 ];
 
@@ -323,9 +326,6 @@ const halfCases = [
   ...LAYOUTS.map((layout) => matmulCase(layout, [...ALL, 'f16'], MIXED, forced(MIXED, SMALL))),
   matmulCase('tn', ['f16 in'], { m: 68, n: 36, k: 257, splits: 2 }, forced({ m: 68, n: 36, k: 257 }, SMALL)),
   matmulCase('nn', ['f16 in'], { m: 131, n: 67, k: 33 }, { kind: 'tiled', qm: 2, qn: 1 }),
-  matmulCase('tn', ['sums'], { m: 132, n: 68, k: 49 }, forced({ m: 132, n: 68, k: 49 }, LARGE)),
-  matmulCase('tn', ['sums'], { m: 37, n: 41, k: 67, splits: 3 }, { kind: 'tiled', qm: 2, qn: 1 }),
-  matmulCase('tn', ['sums'], { m: 37, n: 141, k: 67 }, { kind: 'tiled', qm: 1, qn: 2 }),
   matmulCase('tn', ['sums', 'f16 in'], { m: 132, n: 68, k: 49 }, forced({ m: 132, n: 68, k: 49 }, SMALL)),
   matmulCase('nt', ['f16 a'], EVEN),
   matmulCase('nn', ['f16 b'], ODD),
