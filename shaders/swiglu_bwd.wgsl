@@ -3,8 +3,7 @@
 // Grid: as swiglu_fwd, over the elements of dy.
 // Precision: f32; the buffers may be stored as f16.
 // Source: the derivative of shaders/swiglu_fwd.wgsl.
-// @use activation
-// @use elements
+// @use swiglu_gradient
 
 const ROWS: u32 = 4u;  // knob, halved to fit: invocations a column of a workgroup
 const PER: u32 = 4u;   // knob: rows an invocation
@@ -23,8 +22,6 @@ struct Dims {
 @group(0) @binding(2) var<storage, read_write> dx12: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
 
-fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
-
 @compute @workgroup_size(64, ROWS)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
@@ -42,14 +39,7 @@ fn main(
   for (var i = 0u; i < PER; i++) {
     let row = first + i * ROWS;
     if (row < dims.rows) {
-      let at = row * hidden + col;
-      let at1 = at + row * hidden;
-      let x1 = x12_at(at1);
-      let x2 = x12_at(at1 + hidden);
-      let g = vec4f(vec4<Scalar>(dy[at]));
-      let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w)); // shared by silu(x1) = x1 s and its derivative
-      dx12[at1] = element(g * x2 * s * (1.0 + x1 * (1.0 - s)));
-      dx12[at1 + hidden] = element(g * x1 * s);
+      _ = write_gradient(row, col);
     }
   }
 }

@@ -5,9 +5,8 @@
 //   where chunks have at least LANES_FROM rows, LANES invocations a column (lib column_lanes).
 // Precision: f32, in one fixed order: no atomics; x12, dy and dx12 may be stored as f16.
 // Source: the derivative of shaders/swiglu_fwd.wgsl.
-// @use activation
 // @use column_lanes
-// @use elements
+// @use swiglu_gradient
 
 const WG: u32 = 256u;         // knob, halved to fit: invocations a workgroup
 const LANES: u32 = 8u;        // knob: invocations a column, a power of two
@@ -31,22 +30,9 @@ struct Dims {
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(4) var<uniform> dims: Dims;
 
-fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
-
 // Asked for each element once.
 fn term(row: u32, col: u32) -> Summed {
-  let hidden = dims.hidden / WIDTH;
-  let at = row * hidden + col;
-  let at1 = at + row * hidden;
-  let x1 = x12_at(at1);
-  let x2 = x12_at(at1 + hidden);
-  let g = vec4f(vec4<Scalar>(dy[at]));
-  let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w)); // shared by silu(x1) = x1 s and its derivative
-  let dx1 = g * x2 * s * (1.0 + x1 * (1.0 - s));
-  let dx2 = g * x1 * s;
-  dx12[at1] = element(dx1);
-  dx12[at1 + hidden] = element(dx2);
-  return Summed(dx1, dx2);
+  return write_gradient(row, col);
 }
 
 fn put(at: u32, sum: vec4f) {

@@ -28751,7 +28751,6 @@ const swiglu_bwd_ = {
 
 
 
-
 const ROWS: u32 = 4u;
 const PER: u32 = 4u;
 const VEC: bool = false;
@@ -28768,8 +28767,6 @@ hidden: u32,
 @group(0) @binding(1) var<storage, read> dy: array<Elem>;
 @group(0) @binding(2) var<storage, read_write> dx12: array<OElem>;
 @group(0) @binding(3) var<uniform> dims: Dims;
-
-fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
 
 @compute @workgroup_size(64, ROWS)
 fn main(
@@ -28788,16 +28785,32 @@ return;
 for (var i = 0u; i < PER; i++) {
 let row = first + i * ROWS;
 if (row < dims.rows) {
+_ = write_gradient(row, col);
+}
+}
+}
+
+
+
+
+
+
+fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
+
+
+fn write_gradient(row: u32, col: u32) -> mat2x4f {
+let hidden = dims.hidden / WIDTH;
 let at = row * hidden + col;
 let at1 = at + row * hidden;
 let x1 = x12_at(at1);
 let x2 = x12_at(at1 + hidden);
 let g = vec4f(vec4<Scalar>(dy[at]));
 let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w));
-dx12[at1] = element(g * x2 * s * (1.0 + x1 * (1.0 - s)));
-dx12[at1 + hidden] = element(g * x1 * s);
-}
-}
+let dx1 = g * x2 * s * (1.0 + x1 * (1.0 - s));
+let dx2 = g * x1 * s;
+dx12[at1] = element(dx1);
+dx12[at1 + hidden] = element(dx2);
+return mat2x4f(dx1, dx2);
 }
 
 
@@ -29004,7 +29017,6 @@ const swiglu_bwd_sums_ = {
 
 
 
-
 const WG: u32 = 256u;
 const LANES: u32 = 8u;
 const LANES_FROM: u32 = 64u;
@@ -29027,22 +29039,9 @@ chunk_rows: u32,
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(4) var<uniform> dims: Dims;
 
-fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
-
 
 fn term(row: u32, col: u32) -> Summed {
-let hidden = dims.hidden / WIDTH;
-let at = row * hidden + col;
-let at1 = at + row * hidden;
-let x1 = x12_at(at1);
-let x2 = x12_at(at1 + hidden);
-let g = vec4f(vec4<Scalar>(dy[at]));
-let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w));
-let dx1 = g * x2 * s * (1.0 + x1 * (1.0 - s));
-let dx2 = g * x1 * s;
-dx12[at1] = element(dx1);
-dx12[at1 + hidden] = element(dx2);
-return Summed(dx1, dx2);
+return write_gradient(row, col);
 }
 
 fn put(at: u32, sum: vec4f) {
@@ -29067,6 +29066,134 @@ let at = p.part * 2u * dims.hidden + WIDTH * p.col;
 put(at, sum[0]);
 put(at + dims.hidden, sum[1]);
 }
+}
+
+
+
+
+
+
+
+
+var<workgroup> column_partials: array<Summed, WG>;
+
+
+fn column_lanes(rows: u32) -> u32 {
+return select(LANES, 1u, rows < LANES_FROM);
+}
+
+
+
+fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
+if (LANES == 1u || lanes == 1u) {
+return value;
+}
+column_partials[local] = value;
+workgroupBarrier();
+for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
+if (local < stride) {
+column_partials[local] += column_partials[local + stride];
+}
+workgroupBarrier();
+}
+return column_partials[local];
+}
+
+
+struct ColumnPart {
+part: u32,
+col: u32,
+begin: u32,
+end: u32,
+live: bool,
+owner: bool,
+}
+
+
+fn column_tiles(cols: u32, rows: u32) -> u32 {
+let width = WG / column_lanes(rows);
+return (cols + width - 1u) / width;
+}
+
+fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
+let width = WG / column_lanes(rows);
+let tiles = column_tiles(cols, rows);
+let part = group / tiles;
+let col = (group % tiles) * width + local % width;
+let begin = min(part * rows, dims.rows);
+let end = begin + min(rows, dims.rows - begin);
+let live = col < cols && begin < end;
+return ColumnPart(part, col, begin, end, live, live && local < width);
+}
+
+
+fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
+let lanes = column_lanes(rows);
+var sums = Runs();
+if (p.live) {
+let length = 4u * RUN * lanes;
+for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
+let stop = min(p.end, first + length);
+var row = first;
+var run = Summed();
+for (; row + 3u * lanes < stop; row += 4u * lanes) {
+run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
+}
+for (; row < stop; row += lanes) {
+run += term(row, p.col);
+}
+add_run(&sums, run);
+}
+}
+return column_sum(sum_of(sums), local, lanes);
+}
+
+
+
+
+
+
+fn x12_at(i: u32) -> vec4f { return vec4f(vec4<Scalar>(x12[i])); }
+
+
+fn write_gradient(row: u32, col: u32) -> mat2x4f {
+let hidden = dims.hidden / WIDTH;
+let at = row * hidden + col;
+let at1 = at + row * hidden;
+let x1 = x12_at(at1);
+let x2 = x12_at(at1 + hidden);
+let g = vec4f(vec4<Scalar>(dy[at]));
+let s = vec4f(sigmoid(x1.x), sigmoid(x1.y), sigmoid(x1.z), sigmoid(x1.w));
+let dx1 = g * x2 * s * (1.0 + x1 * (1.0 - s));
+let dx2 = g * x1 * s;
+dx12[at1] = element(dx1);
+dx12[at1 + hidden] = element(dx2);
+return mat2x4f(dx1, dx2);
+}
+
+
+
+
+
+const RUN: u32 = 256u;
+
+struct Runs {
+total: Summed,
+block: Summed,
+count: u32,
+}
+
+fn add_run(runs: ptr<function, Runs>, run: Summed) {
+(*runs).block += run;
+(*runs).count++;
+if ((*runs).count % RUN == 0u) {
+(*runs).total += (*runs).block;
+(*runs).block = Summed();
+}
+}
+
+fn sum_of(runs: Runs) -> Summed {
+return runs.total + runs.block;
 }
 
 
@@ -29187,86 +29314,6 @@ return select(e, 1.0, x >= 0.0) / (1.0 + e);
 
 
 
-
-
-
-var<workgroup> column_partials: array<Summed, WG>;
-
-
-fn column_lanes(rows: u32) -> u32 {
-return select(LANES, 1u, rows < LANES_FROM);
-}
-
-
-
-fn column_sum(value: Summed, local: u32, lanes: u32) -> Summed {
-if (LANES == 1u || lanes == 1u) {
-return value;
-}
-column_partials[local] = value;
-workgroupBarrier();
-for (var stride = WG / 2u; stride >= WG / lanes; stride /= 2u) {
-if (local < stride) {
-column_partials[local] += column_partials[local + stride];
-}
-workgroupBarrier();
-}
-return column_partials[local];
-}
-
-
-struct ColumnPart {
-part: u32,
-col: u32,
-begin: u32,
-end: u32,
-live: bool,
-owner: bool,
-}
-
-
-fn column_tiles(cols: u32, rows: u32) -> u32 {
-let width = WG / column_lanes(rows);
-return (cols + width - 1u) / width;
-}
-
-fn column_part(group: u32, local: u32, cols: u32, rows: u32) -> ColumnPart {
-let width = WG / column_lanes(rows);
-let tiles = column_tiles(cols, rows);
-let part = group / tiles;
-let col = (group % tiles) * width + local % width;
-let begin = min(part * rows, dims.rows);
-let end = begin + min(rows, dims.rows - begin);
-let live = col < cols && begin < end;
-return ColumnPart(part, col, begin, end, live, live && local < width);
-}
-
-
-fn column_total(p: ColumnPart, local: u32, rows: u32) -> Summed {
-let lanes = column_lanes(rows);
-var sums = Runs();
-if (p.live) {
-let length = 4u * RUN * lanes;
-for (var first = p.begin + local / (WG / lanes); first < p.end; first += length) {
-let stop = min(p.end, first + length);
-var row = first;
-var run = Summed();
-for (; row + 3u * lanes < stop; row += 4u * lanes) {
-run += (term(row, p.col) + term(row + lanes, p.col)) + (term(row + 2u * lanes, p.col) + term(row + 3u * lanes, p.col));
-}
-for (; row < stop; row += lanes) {
-run += term(row, p.col);
-}
-add_run(&sums, run);
-}
-}
-return column_sum(sum_of(sums), local, lanes);
-}
-
-
-
-
-
 const WIDTH: u32 = select(1u, 4u, VEC);
 const SECOND: u32 = select(0u, 1u, VEC);
 const THIRD: u32 = select(0u, 2u, VEC);
@@ -29306,43 +29353,6 @@ return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 
 fn between(x: f32, low: f32, high: f32) -> f32 {
 return select(clamp(x, low, high), x, is_nan(x));
-}
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-const RUN: u32 = 256u;
-
-struct Runs {
-total: Summed,
-block: Summed,
-count: u32,
-}
-
-fn add_run(runs: ptr<function, Runs>, run: Summed) {
-(*runs).block += run;
-(*runs).count++;
-if ((*runs).count % RUN == 0u) {
-(*runs).total += (*runs).block;
-(*runs).block = Summed();
-}
-}
-
-fn sum_of(runs: Runs) -> Summed {
-return runs.total + runs.block;
 }` as string,
 } as const satisfies ShaderSource;
 

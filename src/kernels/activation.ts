@@ -1,7 +1,7 @@
-import { type Caps, defineKernel, flag, group, groupsOf, type KnobValue, oneOf, optional } from '../kernel/index.ts';
+import { defineKernel, flag, group, groupsOf, type KnobValue, oneOf, optional } from '../kernel/index.ts';
 import * as shaders from '../shaders.generated.ts';
-import { byColumns, type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
-import { byFours, checkFours, type Stored, stored, tilesOfFours, vecKnobs } from './vec_tile.ts';
+import { type ColumnOptions, columnLanes, columnTile, columnTiles } from './column_tile.ts';
+import { checkFours, foursAlong, type Stored, stored, tilesOfFours, vecKnobs } from './vec_tile.ts';
 
 /** Which nonlinearity. */
 export interface ActivationOptions {
@@ -88,14 +88,7 @@ export interface SwigluOptions {
 
 const gated = {
   options: group<SwigluOptions>({ vec: optional(flag), dtype: stored }),
-  choose: (o: SwigluOptions | undefined, { hidden }: { hidden: number }, caps: Caps): SwigluOptions | undefined => ({
-    ...o,
-    vec: o?.vec ?? (!caps.software && hidden % 4 === 0),
-  }),
-  unshaped: (o: SwigluOptions | undefined, caps: Caps) =>
-    o?.vec !== undefined || caps.software
-      ? []
-      : byFours((d: { hidden: number }) => d.hidden % 4 === 0).map((m) => ({ ...m, options: { ...o, ...m.options } })),
+  ...foursAlong<SwigluOptions | undefined, 'hidden'>('hidden'),
   knobs: (o: SwigluOptions | undefined) => vecKnobs(o?.vec ?? false, o?.dtype),
   grid: (d: { rows: number; hidden: number }, k: Record<string, KnobValue>) => tilesOfFours(d.rows, d.hidden, k),
   check: (d: { hidden: number }, k: Record<string, KnobValue>) => checkFours('hidden', d.hidden, k),
@@ -124,9 +117,6 @@ export interface SwigluSumsOptions extends ColumnOptions {
   dtype?: Stored;
 }
 
-const summed = byColumns<SwigluSumsOptions | undefined>();
-const asCols = ({ hidden }: { hidden: number }) => ({ cols: hidden });
-
 /**
  * The gradient of `swiglu`, and the sums down its columns by chunks of rows, as a bias gradient needs them: `sums[chunk, c] = sum of
  * dx12[r, c]` over the chunk's rows. Buffers of `dtype`: x12, dx12 [rows, 2 hidden], dy [rows, hidden]; f32 sums
@@ -135,10 +125,7 @@ const asCols = ({ hidden }: { hidden: number }) => ({ cols: hidden });
 export const swigluBackwardSums = defineKernel({
   shader: shaders.swiglu_bwd_sums,
   options: group<SwigluSumsOptions>({ tile: columnTile, vec: optional(flag), dtype: stored }),
-  choose: (o: SwigluSumsOptions | undefined, shape: { hidden: number }, caps: Caps) =>
-    summed.choose(o, asCols(shape), caps),
-  unshaped: (o: SwigluSumsOptions | undefined, caps: Caps) =>
-    summed.unshaped(o, caps).map((m) => ({ ...m, when: (d: { hidden: number }) => m.when(asCols(d)) })),
+  ...foursAlong<SwigluSumsOptions | undefined, 'hidden'>('hidden'),
   knobs: (o: SwigluSumsOptions | undefined, caps) => ({
     LANES: columnLanes('swiglu_bwd_sums', o ?? {}, caps),
     ...vecKnobs(o?.vec ?? false, o?.dtype),

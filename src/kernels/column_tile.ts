@@ -1,6 +1,6 @@
 /** How the kernels that sum down columns cover them: lib column_lanes on the host. */
 import { type Caps, group, KernelError, type KnobValue, optional, powerOfTwo } from '../kernel/index.ts';
-import { byFours } from './vec_tile.ts';
+import { foursAlong } from './vec_tile.ts';
 
 /** Invocations a column of the kernels that sum over rows, where the sum is long. Default 8; 1 on CPU adapters (no barriers). */
 export interface ColumnTile {
@@ -22,19 +22,7 @@ export interface ColumnOptions {
 }
 
 /** `choose` and `unshaped` of the kernels that sum down columns, which leave `vec` open. */
-export const byColumns = <O extends ColumnOptions | undefined>() => {
-  const fits = (d: { cols: number }) => d.cols % 4 === 0;
-  return {
-    choose: (o: O, shape: { cols: number }, caps: Caps): O => ({
-      ...o,
-      vec: o?.vec ?? (!caps.software && fits(shape)),
-    }),
-    unshaped: (o: O, caps: Caps) =>
-      o?.vec !== undefined || caps.software
-        ? []
-        : byFours(fits).map((m) => ({ options: { ...o, ...m.options }, when: m.when })),
-  };
-};
+export const byColumns = <O extends ColumnOptions | undefined>() => foursAlong<O, 'cols'>('cols');
 
 /** The knob LANES of a kernel. @throws KernelError limit, for more invocations than the device allows a workgroup. */
 export function columnLanes(kernel: string, { tile, vec }: ColumnOptions, caps: Caps): number | undefined {

@@ -1,5 +1,5 @@
 /** Kernels that access their rows as vectors of 4 where these are a multiple of 4: lib elements on the host. */
-import { type KnobValue, oneOf, optional } from '../kernel/index.ts';
+import { type Caps, type KnobValue, oneOf, optional } from '../kernel/index.ts';
 
 /** How a kernel's numbers are stored; it computes in f32. */
 export type Stored = 'f32' | 'f16';
@@ -12,6 +12,21 @@ export const byFours = <D>(when: (dims: D) => boolean) => [
   { options: { vec: true }, when },
   { options: { vec: false }, when: () => true },
 ];
+
+/** `choose` and `unshaped` of kernels whose only choice is to access the numbers along a dim as vectors of 4; never on CPU adapters. */
+export const foursAlong = <O extends { vec?: boolean } | undefined, K extends string>(dim: K) => {
+  const fits = (d: { [name in K]: number }) => d[dim] % 4 === 0;
+  return {
+    choose: (o: O, shape: { [name in K]: number }, caps: Caps): O => ({
+      ...o,
+      vec: o?.vec ?? (!caps.software && fits(shape)),
+    }),
+    unshaped: (o: O, caps: Caps) =>
+      o?.vec !== undefined || caps.software
+        ? []
+        : byFours(fits).map((m) => ({ ...m, options: { ...o, ...m.options } })),
+  };
+};
 
 /** A number, or a vector of 4, as it is stored. */
 export const elem = (vec: boolean, dtype: Stored = 'f32'): string =>

@@ -197,7 +197,8 @@ function partProduct(
 
 /**
  * The gradients of a linear layer's weight [out, in] and bias [out]: dy^T x of dy [rows, out] and x [rows, in], cut into parts over the
- * rows where that fills the device, and the column sums of dy, which a small tile or product of f32, or a tile of subgroup matrices, takes on the way.
+ * rows where that fills the device, and the column sums of dy, which a small tile or product of f32, or a tile of subgroup matrices, takes
+ * on the way.
  */
 export function weightGradients(
   tape: Tape,
@@ -207,8 +208,8 @@ export function weightGradients(
   weight: Tensor,
   bias: Tensor | undefined,
 ): void {
-  const { rows, cols } = rowsAndCols(x);
-  const shape = { m: weight.shape[0] as number, n: cols, k: rows };
+  const shape = weightShape(x, weight);
+  const { k: rows } = shape;
   const summed = bias && sink.needs(bias) ? bias : undefined;
   if (!sink.needs(weight)) {
     if (summed) giveColumnSums(tape, sink, summed, dy, rows, shape.m);
@@ -236,9 +237,14 @@ export function weightGradients(
 export function sumsApart(tape: Tape, sink: GradSink, dy: Tensor, x: Tensor, weight: Tensor, bias: Tensor): boolean {
   if (!sink.needs(bias)) return false;
   if (!sink.needs(weight)) return true;
-  const { rows, cols } = rowsAndCols(x);
-  const shape = { m: weight.shape[0] as number, n: cols, k: rows };
+  const shape = weightShape(x, weight);
   return !takesSums(cutProduct(tape, shape, dy, x), shape, dy);
+}
+
+/** The product that is the gradient of a weight [out, in], of x [rows, in]. */
+function weightShape(x: Tensor, weight: Tensor): ProductShape {
+  const { rows, cols } = rowsAndCols(x);
+  return { m: weight.shape[0] as number, n: cols, k: rows };
 }
 
 /** Whether the kernel of a product a^T b sums the columns of a on the way. */
